@@ -1,0 +1,58 @@
+"""Which document `curdoc()` means, for each task and thread.
+
+Bokeh keeps a process-wide list of "patched" current documents; two asynchronous callbacks that interleave then see
+each other's. Here that list is replaced by one that lives in a `contextvars.ContextVar`, so that `curdoc()` stays
+right across every `await` and in every task that a callback starts.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import bokeh.io.doc as bokeh_io_doc
+from bokeh.document import Document
+
+_Entry = Any  # a weak reference to a Document or to bokeh's UnlockedDocumentProxy
+
+_stack: ContextVar[tuple[_Entry, ...]] = ContextVar("app_server_current_documents", default=())
+
+
+class _ContextStack:
+    """What `bokeh.io.doc` uses of a list (append, pop, len, [-1]), kept for each context."""
+
+    def append(self, entry: _Entry) -> None:
+        _stack.set((*_stack.get(), entry))
+
+    def pop(self) -> None:
+        _stack.set(_stack.get()[:-1])
+
+    def __len__(self) -> int:
+        return len(_stack.get())
+
+    def __getitem__(self, index: int) -> _Entry:
+        return _stack.get()[index]
+
+
+def install() -> bool:
+    """Make `curdoc()` local to its context; say whether this version of bokeh could be taught so. Idempotent."""
+    existing = getattr(bokeh_io_doc, "_PATCHED_CURDOCS", None)
+    if isinstance(existing, _ContextStack):
+        return True
+    if not isinstance(existing, list) or existing:
+        return False
+    bokeh_io_doc._PATCHED_CURDOCS = _ContextStack()  # type: ignore[assignment]
+    return True
+
+
+@contextmanager
+def current_document(document: Document) -> Iterator[None]:
+    """Let `curdoc()` return `document` inside the block, also when the block raises."""
+    token = _stack.set((*_stack.get(), weakref.ref(document)))
+    try:
+        yield
+    finally:
+        _stack.reset(token)

@@ -1,0 +1,48 @@
+"""The error tree: whose fault it is, what happened, where, and what to do next.
+
+Every error that a person may read is an `AppServerError`. Its subclasses name who can mend it; the command
+line, the log and the error page only format it.
+"""
+
+from __future__ import annotations
+
+
+class AppServerError(Exception):
+    """An error that says what happened, where, and what to do next.
+
+    `what` is one sentence without a final full stop, `where` names the file, line, flag or address at fault,
+    `hint` is the next step. `str()` gives all three on one line.
+    """
+
+    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
+        self.what = what
+        self.where = where
+        self.hint = hint
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        text = self.what if self.where is None else f"{self.where}: {self.what}"
+        return text if self.hint is None else f"{text}. {self.hint}"
+
+
+class OperatorError(AppServerError):
+    """The command line, the environment or the machine is at fault; the operator can mend it."""
+
+
+class ApplicationError(AppServerError):
+    """The application's code is at fault; its author can mend it. The cause carries the traceback."""
+
+
+class PeerError(AppServerError):
+    """The other end of a connection is at fault: a malformed, oversized or forged message.
+
+    `close_code` is the WebSocket close code (RFC 6455, section 7.4) that answers it.
+    """
+
+    def __init__(self, what: str, *, close_code: int = 1002, where: str | None = None, hint: str | None = None) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.close_code = close_code
+
+
+class InternalError(AppServerError):
+    """Our own fault: something that cannot happen did. Please report it."""
