@@ -1,0 +1,1 @@
+"""THE GRAMMAR: frames to messages and back, without sockets, clocks or loops."""

@@ -1,0 +1,169 @@
+"""Frames to messages: a table of states, bounded in what it keeps.
+
+    HEADER -> METADATA -> CONTENT -> (done | BUFFER_ID)
+    BUFFER_ID -> BUFFER -> (done | BUFFER_ID)
+
+A frame that does not fit its state is the peer's error, and the connection cannot be trusted any more: it is closed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Final
+
+from app_server.errors import PeerError
+from app_server.protocol import codec, messages
+from app_server.protocol.messages import Message
+from app_server.protocol.websocket import BINARY, TEXT
+
+MAX_HEADER_BYTES: Final = 64 * 1024
+PREFIX_BYTES: Final = 4096
+"""How much of an oversized frame is looked at before it is refused or discarded."""
+
+_ROOT_ADDED = re.compile(
+    rb'\A\{"events":\[\{"kind":"RootAdded","model":\{"type":"object","name":"[^"]{1,512}","id":"([^"\\]{1,512})"'
+)
+
+RootTest = Callable[[str], bool]
+
+
+class State(Enum):
+    """What the receiver waits for."""
+
+    HEADER = "header"
+    METADATA = "metadata"
+    CONTENT = "content"
+    BUFFER_ID = "buffer id"
+    BUFFER = "buffer"
+
+
+def announced_root(prefix: bytes | memoryview) -> str | None:
+    """The id of the root that a PATCH-DOC content, of which these are the first bytes, adds as its first event."""
+    found = _ROOT_ADDED.match(prefix)
+    return None if found is None else found[1].decode("utf-8", "replace")
+
+
+class Receiver:
+    """Assembles messages from frames; `max_message_bytes` bounds the payload of one message.
+
+    `is_root` tells whether an id is one of the document's roots. After a reconnect BokehJS 3.9 uploads every root
+    that it has just pulled; such a message changes nothing, so it may be larger than the limit: it is dropped unread.
+    """
+
+    def __init__(self, max_message_bytes: int, is_root: RootTest = lambda ident: False) -> None:
+        self._max_message_bytes = max_message_bytes
+        self._is_root = is_root
+        self._consumers = {
+            State.HEADER: self._header,
+            State.METADATA: self._metadata,
+            State.CONTENT: self._content,
+            State.BUFFER_ID: self._buffer_id,
+            State.BUFFER: self._buffer,
+        }
+        self._reset()
+
+    def _reset(self) -> None:
+        self.state = State.HEADER
+        self._fields: dict[str, Any] = {}
+        self._body: Any = None
+        self._buffers: list[tuple[str, bytes]] = []
+        self._buffer_ident = ""
+        self._remaining_buffers = 0
+        self._received_bytes = 0
+        self._discarding = False
+
+    def feed(self, opcode: int, payload: bytes) -> Message | None:
+        """The message that this frame completes, if it does; PeerError where it does not fit."""
+        if opcode != (BINARY if self.state is State.BUFFER else TEXT):
+            raise PeerError(f"expected the {self.state.value} of a message, got another kind of frame")
+        return self._consumers[self.state](payload)
+
+    def may_discard(self, opcode: int, prefix: bytes) -> bool:
+        """Whether a frame larger than the limit, which begins with `prefix`, can be dropped rather than refused."""
+        if self._discarding:
+            return True
+        if self.state is not State.CONTENT or opcode != TEXT or self._fields["msgtype"] != messages.PATCH_DOC:
+            return False
+        root = announced_root(prefix)
+        return root is not None and self._is_root(root)
+
+    def discard(self) -> Message | None:
+        """Take note that a frame which `may_discard` allowed was dropped; the message that it completes, if it does."""
+        self._discarding = True
+        if self.state is State.CONTENT:
+            self._body = {"events": []}
+        return self._advance()
+
+    def _header(self, payload: bytes) -> None:
+        fields = _json_object(payload, "header")
+        msgid, msgtype = fields.get("msgid"), fields.get("msgtype")
+        reqid, buffers = fields.get("reqid"), fields.get("num_buffers", 0)
+        if not isinstance(msgid, str) or not isinstance(msgtype, str):
+            raise PeerError("the header of a message lacks msgid or msgtype")
+        if msgtype not in messages.MESSAGE_TYPES:
+            raise PeerError(f"unknown message type {msgtype[:40]!r}")
+        if type(buffers) is not int or buffers < 0 or not isinstance(reqid, str | None):
+            raise PeerError("the header of a message has a malformed num_buffers or reqid")
+        self._fields = {"msgid": msgid, "msgtype": msgtype, "reqid": reqid}
+        self._remaining_buffers = buffers
+        self.state = State.METADATA
+
+    def _metadata(self, payload: bytes) -> None:
+        # Nothing defines a metadata key, so its value is not needed; that it is JSON is still checked.
+        _json_object(payload, "metadata")
+        self.state = State.CONTENT
+
+    def _content(self, payload: bytes) -> Message | None:
+        self._count(payload)
+        if self._fields["msgtype"] == messages.PATCH_DOC and self.may_discard(TEXT, payload[:PREFIX_BYTES]):
+            return self.discard()
+        self._body = _json_object(payload, "content", limit=self._max_message_bytes)
+        return self._advance()
+
+    def _buffer_id(self, payload: bytes) -> None:
+        self._count(payload)
+        ident = _json_object(payload, "buffer header").get("id")
+        if not isinstance(ident, str):
+            raise PeerError("a buffer header lacks its id")
+        self._buffer_ident = ident
+        self.state = State.BUFFER
+
+    def _buffer(self, payload: bytes) -> Message | None:
+        if not self._discarding:
+            self._count(payload)
+            self._buffers.append((self._buffer_ident, payload))
+        return self._advance_buffer()
+
+    def _advance_buffer(self) -> Message | None:
+        self._remaining_buffers -= 1
+        return self._complete_or_next()
+
+    def _advance(self) -> Message | None:
+        return self._advance_buffer() if self.state is State.BUFFER else self._complete_or_next()
+
+    def _complete_or_next(self) -> Message | None:
+        if self._remaining_buffers > 0:
+            self.state = State.BUFFER_ID
+            return None
+        message = Message(**self._fields, content=self._body, buffers=self._buffers, discarded=self._discarding)
+        self._reset()
+        return message
+
+    def _count(self, payload: bytes) -> None:
+        self._received_bytes += len(payload)
+        if self._received_bytes > self._max_message_bytes:
+            raise PeerError(f"a message is larger than {self._max_message_bytes} bytes", close_code=1009)
+
+
+def _json_object(payload: bytes, part: str, *, limit: int = MAX_HEADER_BYTES) -> dict[str, Any]:
+    if len(payload) > limit:
+        raise PeerError(f"the {part} of a message is larger than {limit} bytes", close_code=1009)
+    try:
+        value = codec.loads(payload)
+    except ValueError:
+        raise PeerError(f"the {part} of a message is not JSON") from None
+    if not isinstance(value, dict):
+        raise PeerError(f"the {part} of a message is not a JSON object")
+    return value
