@@ -1,0 +1,664 @@
+"""Every setting once: its default with the reason, unit, flag, environment variables, key and help.
+
+The command line, `docs/settings.md` and `--help` are derived from the fields of `Settings`. A value is looked for
+in this order: the flag, the environment, the file named by `--use-config`, the default. Every source hands over
+text, the same parser reads it, and an error names the flag, the variable or the line of the file that it came from.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from enum import Enum
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from app_server.errors import OperatorError
+
+SessionIds = Literal["unsigned", "signed", "external-signed"]
+LogLevel = Literal["trace", "debug", "info", "warning", "error", "critical"]
+
+GROUPS = ("Applications", "Network", "Sessions and signing", "TLS", "What applications see", "Limits", "Logging",
+          "Pages", "Processes")  # fmt: skip
+
+# Settings that bokeh itself reads from its environment; a file for `--use-config` may carry them too.
+BOKEH_OWN_KEYS = frozenset(
+    "browser compression_level default_server_host ignore_filename minified nodejs_path "
+    "perform_error_diagnostics pretty resources rootdir serialize_include_defaults simple_ids validate_doc "
+    "validation_level version".split()
+)
+# The largest number of milliseconds, seconds or bytes that a setting takes; far beyond use, short of any overflow.
+LARGEST = 10**12
+# sockaddr_un.sun_path holds 108 bytes with its final zero on Linux, 104 elsewhere; we bind on the former.
+LONGEST_SOCKET_PATH_BYTES = 107
+
+
+class Arity(Enum):
+    """How many words a flag takes."""
+
+    SWITCH = "none: its presence means yes"
+    ONE = "one"
+    REPEATED = "one, and the flag may be given again"
+    SOME = "one or more"
+    ANY = "none or more"
+    REST = "all that follow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What is known of one field of `Settings` besides its type.
+
+    `flag` is None for what has no place on a command line (secrets), `environment` holds the variables by
+    precedence, `keys` the further names that the configuration file accepts besides the field's own.
+    `parse` turns one word into a value and raises ValueError with a phrase that completes "expected …"; `readers`
+    holds another parser for a variable or key that says the same in other words.
+    """
+
+    name: str = ""
+    default: Any = None
+    help: str
+    reason: str
+    group: str
+    parse: Callable[[str], Any]
+    arity: Arity = Arity.ONE
+    flag: str | None = None
+    metavar: str = ""
+    unit: str = ""
+    environment: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    common: bool = False
+    secret: bool = False
+    readers: Mapping[str, Callable[[str], Any]] = field(default_factory=dict)
+
+
+def _setting(default: object, help: str, *, secret: bool = False, **about: Any) -> Any:
+    """A field of `Settings` that carries its `Setting`, all but name and default."""
+    return field(default=default, repr=not secret, metadata={"setting": Setting(help=help, secret=secret, **about)})
+
+
+def _text(word: str) -> str:
+    if not word or "\0" in word:
+        raise ValueError("some text")
+    return word
+
+
+def _switch(word: str) -> bool:
+    meaning = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+    if word.strip().lower() not in meaning:
+        raise ValueError("yes or no")
+    return meaning[word.strip().lower()]
+
+
+def _integer(low: int, high: int = LARGEST) -> Callable[[str], int]:
+    """A parser of whole numbers from low to high, both included."""
+    expected = f"a whole number from {low} to {high}" if high < LARGEST else f"a whole number, at least {low}"
+
+    def parse(word: str) -> int:
+        # The length is checked first, since int() refuses very long numbers in its own words.
+        if not re.fullmatch(r"[+-]?[0-9]{1,15}", word.strip()) or not low <= int(word) <= high:
+            raise ValueError(expected)
+        return int(word)
+
+    return parse
+
+
+def _seconds(word: str) -> float:
+    try:
+        value = float(word)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= LARGEST:
+        raise ValueError("a number of seconds, at least 0")
+    return value
+
+
+def _choice(*choices: str, **synonyms: str) -> Callable[[str], str]:
+    """A parser of one of the words, whatever their case; synonyms map further words to them."""
+
+    def parse(word: str) -> str:
+        found = synonyms.get(word.lower(), word.lower())
+        if found not in choices:
+            raise ValueError(f"one of {', '.join(choices)}")
+        return found
+
+    return parse
+
+
+def _sign_sessions(word: str) -> SessionIds:
+    return "signed" if _switch(word) else "unsigned"
+
+
+def _origin(word: str) -> str:
+    """`host`, `host:port` or a pattern with `*`, as the Host header would carry it."""
+    host = word.strip()
+    if not re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^\s/:@\[\]?#,]+)(:([0-9]{1,5}|\*))?", host):
+        raise ValueError("HOST or HOST:PORT, without http:// and without a path")
+    return host
+
+
+def _prefix(word: str) -> str:
+    """"" or a path that starts with a slash and does not end with one."""
+    path = word.strip().strip("/")
+    if re.search(r"[\s?#%\\]|//", path) or {".", ".."} & set(path.split("/")):
+        raise ValueError("a path such as /tools, without spaces, '?', '#', '%' or '..'")
+    return f"/{path}" if path else ""
+
+
+def _route(word: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", word):
+        raise ValueError("1 to 32 letters, digits, '_' or '-'")
+    return word
+
+
+def _icon(word: str) -> str:
+    if word.lower() in ("default", "none"):
+        return word.lower()
+    if not word.endswith(".ico"):
+        raise ValueError("the path of a .ico file, 'default' or 'none'")
+    return word
+
+
+def _socket_path(word: str) -> str:
+    if not word or "\0" in word or len(os.fsencode(word)) > LONGEST_SOCKET_PATH_BYTES:
+        raise ValueError(f"a path of at most {LONGEST_SOCKET_PATH_BYTES} bytes")
+    return word
+
+
+def _log_format(word: str) -> str:
+    try:
+        # The second step finds what the first does not, such as %(levelname)d.
+        logging.Formatter(word).format(logging.makeLogRecord({"msg": "", "levelname": "INFO", "name": "x"}))
+    except (ValueError, TypeError, KeyError):
+        raise ValueError("a format of Python's logging, such as '%(asctime)s %(message)s'") from None
+    return word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of one server, checked and complete; units are in the names, None means "not set".
+
+    `Settings()` is a server with all defaults. Secrets are left out of `repr`.
+    """
+
+    # Applications
+    show: bool = _setting(
+        False, "open the applications in a browser",
+        reason="a server is mostly started where nobody watches",
+        group="Applications", parse=_switch, arity=Arity.SWITCH, flag="--show", common=True,
+    )
+    dev: bool = _setting(
+        False, "reload the page when the application's files change",
+        reason="watching files costs time and shows tracebacks, which only an author should see",
+        group="Applications", parse=_switch, arity=Arity.SWITCH, flag="--dev", metavar="[FILE ...]", common=True,
+    )
+    dev_watch: tuple[str, ...] = _setting(
+        (), "further files that --dev watches",
+        reason="code, templates, themes and static files are watched anyway",
+        group="Applications", parse=_text, arity=Arity.ANY, flag="--dev", metavar="FILE",
+    )
+    glob: bool = _setting(
+        False, "expand *, ? and [ ] in the file names (for shells that do not)",
+        reason="most shells have done so already",
+        group="Applications", parse=_switch, arity=Arity.SWITCH, flag="--glob", common=True,
+    )
+    args: tuple[str, ...] = _setting(
+        (), "hand all that follows to the applications as sys.argv",
+        reason="an application that wants arguments is given them on purpose",
+        group="Applications", parse=str, arity=Arity.REST, flag="--args", metavar="ARG", common=True,
+    )
+    use_config: str | None = _setting(
+        None, "read settings from a YAML file",
+        reason="no file is read that nobody named",
+        group="Applications", parse=_text, flag="--use-config", metavar="FILE", common=True,
+    )
+
+    # Network
+    port: int = _setting(
+        5006, "the port to listen on; 0 takes any free one",
+        reason="the port where Bokeh's users look for a server",
+        group="Network", parse=_integer(0, 65535), flag="--port", metavar="PORT", common=True,
+        environment=("BOKEH_DEFAULT_SERVER_PORT",), keys=("default_server_port",),
+    )
+    address: str | None = _setting(
+        None, "the address to listen on, such as localhost; all by default",
+        reason="the same as the stock server, so that containers and remote machines answer",
+        group="Network", parse=_text, flag="--address", metavar="ADDRESS", common=True,
+    )
+    unix_socket: str | None = _setting(
+        None, "listen on a Unix socket instead of a port",
+        reason="a port is what browsers reach without a proxy",
+        group="Network", parse=_socket_path, flag="--unix-socket", metavar="PATH",
+    )
+    prefix: str = _setting(
+        "", "serve everything below this path",
+        reason="a server of its own has the whole host",
+        group="Network", parse=_prefix, flag="--prefix", metavar="PATH", common=True,
+    )
+    allow_websocket_origin: tuple[str, ...] = _setting(
+        (), "a public host whose pages may connect; may be repeated",
+        reason="only the server's own address, so that no foreign page can read a session",
+        group="Network", parse=_origin, arity=Arity.REPEATED, flag="--allow-websocket-origin",
+        metavar="HOST[:PORT]", common=True, environment=("BOKEH_ALLOW_WS_ORIGIN",), keys=("allowed_ws_origin",),
+    )
+    use_xheaders: bool = _setting(
+        False, "trust the proxy's X-Forwarded-For, X-Real-Ip, X-Scheme, X-Forwarded-Proto",
+        reason="without a proxy in front anybody could forge them",
+        group="Network", parse=_switch, arity=Arity.SWITCH, flag="--use-xheaders", common=True,
+    )
+    route: str | None = _setting(
+        None, "this instance's id; pages carry /_i/ID/ so that a balancer finds it again",
+        reason="a single instance needs no affinity",
+        group="Network", parse=_route, flag="--route", metavar="ID", environment=("APP_SERVER_ROUTE",),
+    )
+    drain_deadline_s: float = _setting(
+        10.0, "how long sessions may take to end after SIGTERM",
+        reason="what container runtimes and supervisors wait before they kill",
+        group="Network", parse=_seconds, flag="--drain-deadline", metavar="SECONDS", unit="s",
+    )
+
+    # Sessions and signing
+    session_ids: SessionIds = _setting(
+        "unsigned", "who makes session ids, and whether they are signed",
+        reason="a signature needs a key that somebody chose",
+        group="Sessions and signing", parse=_choice("unsigned", "signed", "external-signed"), flag="--session-ids",
+        metavar="MODE", environment=("BOKEH_SIGN_SESSIONS",), keys=("sign_sessions",),
+        readers={"BOKEH_SIGN_SESSIONS": _sign_sessions, "sign_sessions": _sign_sessions},
+        choices=("unsigned", "signed", "external-signed"), common=True,
+    )
+    secret_key: str | None = _setting(
+        None, "the key that signs session ids and tokens; `app-server secret` makes one",
+        reason="a key that everybody knows signs nothing",
+        group="Sessions and signing", parse=_text, environment=("BOKEH_SECRET_KEY",), secret=True,
+    )
+    session_token_expiration_s: int = _setting(
+        300, "how long a page's token can open a new session",
+        reason="a page is rarely slower to connect, and a leaked token soon worth nothing",
+        group="Sessions and signing", parse=_integer(1), flag="--session-token-expiration", metavar="SECONDS",
+        unit="s", keys=("session_token_expiration",),
+    )
+    cookie_secret: str | None = _setting(
+        None, "the key of signed cookies",
+        reason="without one no cookie is signed",
+        group="Sessions and signing", parse=_text, flag="--cookie-secret", metavar="KEY",
+        environment=("BOKEH_COOKIE_SECRET",), secret=True,
+    )
+    enable_xsrf_cookies: bool = _setting(
+        False, "demand an XSRF cookie for PUT, POST and DELETE",
+        reason="the server's own pages send none of them",
+        group="Sessions and signing", parse=_switch, arity=Arity.SWITCH, flag="--enable-xsrf-cookies",
+        environment=("BOKEH_XSRF_COOKIES",), keys=("xsrf_cookies",),
+    )
+    auth_module: str | None = _setting(
+        None, "a Python module with hooks for logging in (in a later version)",
+        reason="pages are open to whoever reaches them unless told otherwise",
+        group="Sessions and signing", parse=_text, flag="--auth-module", metavar="FILE",
+        environment=("BOKEH_AUTH_MODULE",),
+    )
+
+    # TLS
+    ssl_certfile: str | None = _setting(
+        None, "the certificate, in PEM format, perhaps with its key",
+        reason="TLS mostly ends at a proxy",
+        group="TLS", parse=_text, flag="--ssl-certfile", metavar="FILE", common=True,
+        environment=("BOKEH_SSL_CERTFILE",),
+    )
+    ssl_keyfile: str | None = _setting(
+        None, "the certificate's private key",
+        reason="it may be in the certificate's file",
+        group="TLS", parse=_text, flag="--ssl-keyfile", metavar="FILE", common=True,
+        environment=("BOKEH_SSL_KEYFILE",),
+    )
+    ssl_password: str | None = _setting(
+        None, "the password of the private key",
+        reason="most keys have none",
+        group="TLS", parse=_text, environment=("BOKEH_SSL_PASSWORD",), secret=True,
+    )
+
+    # What applications see
+    include_headers: tuple[str, ...] | None = _setting(
+        None, "show applications these request headers only",
+        reason="applications have always seen all",
+        group="What applications see", parse=_text, arity=Arity.SOME, flag="--include-headers", metavar="NAME",
+    )
+    exclude_headers: tuple[str, ...] | None = _setting(
+        None, "hide these request headers from applications",
+        reason="applications have always seen all",
+        group="What applications see", parse=_text, arity=Arity.SOME, flag="--exclude-headers", metavar="NAME",
+    )
+    include_cookies: tuple[str, ...] | None = _setting(
+        None, "show applications these cookies only",
+        reason="applications have always seen all",
+        group="What applications see", parse=_text, arity=Arity.SOME, flag="--include-cookies", metavar="NAME",
+    )
+    exclude_cookies: tuple[str, ...] | None = _setting(
+        None, "hide these cookies from applications",
+        reason="applications have always seen all",
+        group="What applications see", parse=_text, arity=Arity.SOME, flag="--exclude-cookies", metavar="NAME",
+    )
+
+    # Limits
+    keep_alive_ms: int = _setting(
+        37000, "how often to ping each browser; 0 never does",
+        reason="proxies drop a connection after 60 s of silence",
+        group="Limits", parse=_integer(0), flag="--keep-alive", metavar="MILLISECONDS", unit="ms",
+        keys=("keep_alive",),
+    )
+    check_unused_sessions_ms: int = _setting(
+        17000, "how often to look for sessions without a browser",
+        reason="a little longer than a session lives unused, so that one look mostly does",
+        group="Limits", parse=_integer(1), flag="--check-unused-sessions", metavar="MILLISECONDS", unit="ms",
+        keys=("check_unused_sessions",),
+    )
+    unused_session_lifetime_ms: int = _setting(
+        15000, "how long a session lives without a browser",
+        reason="a browser that lost its connection is back within seconds",
+        group="Limits", parse=_integer(1), flag="--unused-session-lifetime", metavar="MILLISECONDS", unit="ms",
+        keys=("unused_session_lifetime",),
+    )
+    websocket_max_message_size_bytes: int = _setting(
+        20 * 1024 * 1024, "the largest message taken from a browser",
+        reason="20 MiB hold a large upload and no attack on memory",
+        group="Limits", parse=_integer(1), flag="--websocket-max-message-size", metavar="BYTES", unit="bytes",
+        keys=("websocket_max_message_size",),
+    )
+    websocket_compression_level: int | None = _setting(
+        None, "compress messages at this zlib level, 0 to 9",
+        reason="messages are not compressed: on a fast network it costs more than it saves",
+        group="Limits", parse=_integer(0, 9), flag="--websocket-compression-level", metavar="LEVEL",
+    )
+    websocket_compression_mem_level: int | None = _setting(
+        None, "compress messages with this zlib memory level, 1 to 9",
+        reason="messages are not compressed: on a fast network it costs more than it saves",
+        group="Limits", parse=_integer(1, 9), flag="--websocket-compression-mem-level", metavar="LEVEL",
+    )
+
+    # Logging
+    log_level: LogLevel = _setting(
+        "info", "how much to log",
+        reason="addresses, sessions and faults, not every message",
+        group="Logging", flag="--log-level", metavar="LEVEL", environment=("BOKEH_PY_LOG_LEVEL",),
+        keys=("py_log_level",), choices=("trace", "debug", "info", "warning", "error", "critical"), common=True,
+        # "none" is the stock command's word for "the default"; "warn" and "fatal" are in its documentation.
+        parse=_choice("trace", "debug", "info", "warning", "error", "critical",
+                      none="info", warn="warning", fatal="critical"),
+    )
+    log_format: str = _setting(
+        "%(asctime)s %(levelname)s %(message)s", "the format of a line, in the terms of Python's logging",
+        reason="the time and how bad it is, then what happened",
+        group="Logging", parse=_log_format, flag="--log-format", metavar="FORMAT",
+    )
+    log_file: str | None = _setting(
+        None, "append the log to a file instead of writing to stderr",
+        reason="whatever runs the server collects stderr",
+        group="Logging", parse=_text, flag="--log-file", metavar="FILE", common=True,
+    )
+    stats_log_frequency_ms: int = _setting(
+        15000, "how often to log the numbers of sessions and connections",
+        reason="often enough to see a crowd coming",
+        group="Logging", parse=_integer(1), flag="--stats-log-frequency", metavar="MILLISECONDS", unit="ms",
+        keys=("stats_log_frequency",),
+    )
+    mem_log_frequency_ms: int = _setting(
+        0, "how often to log the memory in use; 0 never does",
+        reason="it is of interest only when one looks for a leak",
+        group="Logging", parse=_integer(0), flag="--mem-log-frequency", metavar="MILLISECONDS", unit="ms",
+        keys=("mem_log_frequency",),
+    )
+
+    # Pages
+    index: str | None = _setting(
+        None, "a template for the index page",
+        reason="the server brings one",
+        group="Pages", parse=_text, flag="--index", metavar="FILE",
+    )
+    disable_index: bool = _setting(
+        False, "have no index page at /",
+        reason="visitors want to see what there is",
+        group="Pages", parse=_switch, arity=Arity.SWITCH, flag="--disable-index",
+    )
+    disable_index_redirect: bool = _setting(
+        False, "do not lead / to the only application",
+        reason="an index of one page is a needless click",
+        group="Pages", parse=_switch, arity=Arity.SWITCH, flag="--disable-index-redirect",
+    )
+    ico_path: str = _setting(
+        "default", "the site's icon, a .ico file; 'none' has none",
+        reason="browsers ask for one anyway",
+        group="Pages", parse=_icon, flag="--ico-path", metavar="FILE", environment=("BOKEH_ICO_PATH",),
+    )
+
+    # Processes
+    num_procs: int = _setting(
+        1, "the number of worker processes (in a later version)",
+        reason="one process keeps each session in one place",
+        group="Processes", parse=_integer(0, 1024), flag="--num-procs", metavar="N",
+    )
+
+
+@cache
+def all_settings() -> tuple[Setting, ...]:
+    """Every setting in the order of its groups, each with its name and default."""
+    found = [replace(item.metadata["setting"], name=item.name, default=item.default) for item in fields(Settings)]
+    return tuple(sorted(found, key=lambda setting: GROUPS.index(setting.group)))
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value that somebody chose, and where: a flag, a variable, or a line of the configuration file."""
+
+    value: Any
+    where: str
+
+
+def from_flags(flags: Mapping[str, Sequence[str]]) -> dict[str, Given]:
+    """The settings that a command line gives, read from the words after each flag.
+
+    `flags` maps a field's name to its words, none for a switch; a name that is missing was not given.
+    """
+    by_name = {setting.name: setting for setting in all_settings()}
+    chosen: dict[str, Given] = {}
+    for name, words in flags.items():
+        setting = by_name[name]
+        where = setting.flag or name
+        chosen[name] = Given(True if setting.arity is Arity.SWITCH else _parse(setting, words, where), where)
+        if name == "dev_watch":
+            # One flag, two settings: --dev [FILE ...]
+            chosen["dev"] = Given(True, where)
+    return chosen
+
+
+def from_environment(environ: Mapping[str, str]) -> dict[str, Given]:
+    """The settings that the environment gives; an empty variable counts as not set."""
+    chosen: dict[str, Given] = {}
+    for setting in all_settings():
+        for variable in setting.environment:
+            text = environ.get(variable, "")
+            if text.strip() and setting.name not in chosen:
+                chosen[setting.name] = Given(_parse(setting, _words(setting, text), variable, variable), variable)
+    return chosen
+
+
+def from_config(path: str) -> dict[str, Given]:
+    """The settings of a YAML file with one `key: value` a line; OperatorError names file, line and key at fault.
+
+    Keys are the names of the fields or those that the stock server reads; a null is as good as no line. Keys that
+    are bokeh's own (`minified`, `resources` …) are accepted, see `bokeh_environment`.
+    """
+    known = {name: setting for setting in all_settings() for name in (setting.name, *setting.keys)}
+    del known["use_config"]
+    chosen: dict[str, Given] = {}
+    for entry in _entries(path):
+        where = f"{path}:{entry.line}: {entry.key}"
+        if entry.key in BOKEH_OWN_KEYS:
+            continue
+        if entry.key not in known:
+            raise OperatorError("is not a setting", where=where, hint=_nearest(entry.key, known))
+        setting = known[entry.key]
+        if setting.name in chosen:
+            raise OperatorError("is given twice", where=where, hint=f"See {chosen[setting.name].where}.")
+        if entry.value is not None:
+            words = _words(setting, entry.value) if isinstance(entry.value, str) else entry.value
+            chosen[setting.name] = Given(_parse(setting, words, where, entry.key), where)
+    return chosen
+
+
+def bokeh_environment(path: str) -> dict[str, str]:
+    """The variables that bokeh reads for the keys of a configuration file that are its own, not the server's."""
+    names = {"version": "BOKEH_CDN_VERSION"}
+    return {
+        names.get(entry.key, f"BOKEH_{entry.key.upper()}"): entry.value
+        for entry in _entries(path)
+        if entry.key in BOKEH_OWN_KEYS and isinstance(entry.value, str)
+    }
+
+
+def resolve(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> Settings:
+    """The settings by precedence: flag, environment, configuration file, default.
+
+    `flags` is as for `from_flags`. Files that a setting names are looked at. OperatorError says what is wrong with
+    the first faulty value, and which flag, variable or line gave it.
+    """
+    flagged = from_flags(flags)
+    config = from_config(flagged["use_config"].value) if "use_config" in flagged else {}
+    chosen = {**config, **from_environment(environ), **flagged}
+    for fault in _contradictions(chosen):
+        raise fault
+    for fault in _missing_files(chosen):
+        raise fault
+    return Settings(**{name: given.value for name, given in chosen.items()})
+
+
+def _parse(setting: Setting, words: Sequence[str], where: str, source: str = "") -> Any:
+    """The value of the words that `source`, a variable or key with perhaps a reader of its own, gives for a setting."""
+    read = setting.readers.get(source, setting.parse)
+    several = setting.arity not in (Arity.ONE, Arity.SWITCH)
+    if not several and len(words) != 1:
+        raise OperatorError(f"expected one value, not {len(words)}", where=where)
+    values = []
+    for word in words:
+        try:
+            values.append(read(word))
+        except ValueError as error:
+            # A secret's value stays out of the message, and so out of logs.
+            but = "" if setting.secret else f", not {word!r}"
+            raise OperatorError(f"expected {error}{but}", where=where) from None
+    return tuple(values) if several else values[0]
+
+
+def _words(setting: Setting, text: str) -> list[str]:
+    """The words of a text that is one value, or several with commas between them."""
+    if setting.arity in (Arity.ONE, Arity.SWITCH, Arity.REST):
+        return [text]
+    return [word for part in text.split(",") if (word := part.strip())]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One line of a configuration file: its values as they are written there, None for null."""
+
+    key: str
+    line: int
+    value: str | list[str] | None
+
+
+def _entries(path: str) -> Iterator[_Entry]:
+    # Read as nodes and not as values, for their lines, and so that `no` or 0755 stay what was written.
+    import yaml
+
+    try:
+        root = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise OperatorError(f"{path} cannot be read: {error.strerror}", where="--use-config") from error
+    except UnicodeDecodeError as error:
+        raise OperatorError(f"{path} is not UTF-8 text", where="--use-config") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
+        raise OperatorError(f"not YAML: {getattr(error, 'problem', None) or error}", where=where) from error
+    if root is None:
+        return
+    if not isinstance(root, yaml.MappingNode):
+        raise OperatorError("expected lines of the form `key: value`", where=f"{path}:{root.start_mark.line + 1}")
+    for key, value in root.value:
+        line = key.start_mark.line + 1
+        if isinstance(value, yaml.ScalarNode):
+            yield _Entry(str(key.value), line, None if value.tag == "tag:yaml.org,2002:null" else value.value)
+        elif isinstance(value, yaml.SequenceNode) and all(isinstance(item, yaml.ScalarNode) for item in value.value):
+            yield _Entry(str(key.value), line, [item.value for item in value.value])
+        else:
+            raise OperatorError("expected a value or a list of values", where=f"{path}:{line}: {key.value}")
+
+
+def _nearest(key: str, known: Mapping[str, Setting]) -> str:
+    import difflib
+
+    found = difflib.get_close_matches(key, known, n=1)
+    return f"Did you mean {found[0]}?" if found else "docs/settings.md lists them."
+
+
+def _contradictions(chosen: Mapping[str, Given]) -> Iterator[OperatorError]:
+    """What cannot be meant together, or not yet."""
+    if "unix_socket" in chosen:
+        for name in ("port", "address", "ssl_certfile", "ssl_keyfile"):
+            # The variable for the port is a default for all of bokeh, not a wish for this server.
+            if name in chosen and chosen[name].where != "BOKEH_DEFAULT_SERVER_PORT":
+                yield OperatorError(
+                    f"a Unix socket has no {name.replace('_', ' ')}, but {chosen[name].where} gives one",
+                    where=chosen["unix_socket"].where,
+                    hint="Leave one of them out.",
+                )
+    if "ssl_keyfile" in chosen and "ssl_certfile" not in chosen:
+        yield OperatorError(
+            "a key without a certificate", where=chosen["ssl_keyfile"].where, hint="Give --ssl-certfile too."
+        )
+    for kind in ("headers", "cookies"):
+        if f"include_{kind}" in chosen and f"exclude_{kind}" in chosen:
+            yield OperatorError(
+                f"{chosen[f'include_{kind}'].where} already says which {kind} applications see",
+                where=chosen[f"exclude_{kind}"].where,
+                hint="Leave one of them out.",
+            )
+    if "session_ids" in chosen and chosen["session_ids"].value != "unsigned" and "secret_key" not in chosen:
+        yield OperatorError(
+            "signed sessions need a secret key",
+            where=chosen["session_ids"].where,
+            hint="Set BOKEH_SECRET_KEY to what `app-server secret` prints.",
+        )
+    if "num_procs" in chosen and chosen["num_procs"].value != 1:
+        yield OperatorError(
+            "more than one process comes with a later version",
+            where=chosen["num_procs"].where,
+            hint="Until then start several servers, each with a --route of its own.",
+        )
+    if "auth_module" in chosen:
+        # Refused and not ignored: without its module the server would let everybody in.
+        yield OperatorError(
+            "logging in comes with a later version",
+            where=chosen["auth_module"].where,
+            hint="Until then let a proxy ask for passwords, and leave this out.",
+        )
+
+
+def _missing_files(chosen: Mapping[str, Given]) -> Iterator[OperatorError]:
+    """The files that settings name but that cannot be read."""
+    for name in ("ssl_certfile", "ssl_keyfile", "index", "ico_path"):
+        if name in chosen and not (name == "ico_path" and chosen[name].value in ("default", "none")):
+            yield from _unreadable(chosen[name].value, chosen[name].where)
+    if "dev_watch" in chosen:
+        for path in chosen["dev_watch"].value:
+            yield from _unreadable(path, chosen["dev_watch"].where)
+
+
+def _unreadable(path: str, where: str) -> Iterator[OperatorError]:
+    if not os.path.exists(path):
+        yield OperatorError(f"{path} does not exist", where=where)
+    elif not os.path.isfile(path):
+        yield OperatorError(f"{path} is not a file", where=where)
+    elif not os.access(path, os.R_OK):
+        yield OperatorError(f"{path} cannot be read by this user", where=where)
