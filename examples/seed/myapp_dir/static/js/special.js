@@ -1,0 +1,1 @@
+document.getElementById("special").textContent = "special.js was here"

@@ -1,0 +1,49 @@
+"""One Chromium for all browser tests, a fresh page for each, and no tolerance for what a page complains about."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.support.browser import CHROMIUM, CHROMIUM_ARGS, Complaints
+
+
+# For the package rather than the session: Playwright's synchronous interface keeps an event loop running in this
+# thread, and asyncio tests that come after the browser tests could not start their own.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; where it is not installed, tests skip, and fail when CI=true."""
+    if not Path(CHROMIUM).exists():
+        reason = f"{CHROMIUM} is not installed (Debian: apt install chromium)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def complaints() -> Complaints:
+    """What the test's page complains about; a test that expects complaints clears them before it ends."""
+    return Complaints()
+
+
+@pytest.fixture
+def page(browser: Browser, complaints: Complaints, processes: ExitStack) -> Iterator[Page]:
+    """A page of 1280 x 800 in a context of its own; the test fails if the page complained.
+
+    It asks for `processes` so as to close before they end: a page whose server vanishes complains.
+    """
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, ignore_https_errors=True)
+    fresh = context.new_page()
+    complaints.listen(fresh)
+    yield fresh
+    context.close()
+    complaints.assert_none()

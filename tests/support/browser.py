@@ -1,0 +1,112 @@
+"""What tests do to a page that BokehJS has drawn, and what they read from it."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import ConsoleMessage, Page, Response
+
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_ARGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu")
+
+IDLE_TIMEOUT_MS = 20_000
+
+_IDLE = "() => typeof Bokeh !== 'undefined' && Bokeh.documents.length > 0 && Bokeh.documents.every(d => d.is_idle)"
+_MODEL = """([name, expression]) => {
+  for (const document of Bokeh.documents) {
+    const model = document.get_model_by_name(name)
+    if (model != null) return new Function("model", "return " + expression)(model)
+  }
+  return null
+}"""
+_MODEL_IS = "([name, expression]) => !!(" + _MODEL + ")([name, expression])"
+
+
+@dataclass
+class Complaints:
+    """Console errors, uncaught exceptions and failed requests of a page, in the order in which they came."""
+
+    messages: list[str] = field(default_factory=list)
+
+    def listen(self, page: Page) -> None:
+        """Collect what `page` complains about from now on."""
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self.messages.append(f"uncaught: {error}"))
+        page.on("response", self._on_response)
+
+    def assert_none(self) -> None:
+        """Raise AssertionError with everything collected, if there is anything."""
+        assert not self.messages, "the page complained:\n" + "\n".join(self.messages)
+
+    def clear(self) -> None:
+        """Forget what a test has expected."""
+        self.messages.clear()
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.messages.append(f"console: {message.text}")
+
+    def _on_response(self, response: Response) -> None:
+        if response.status >= 400:
+            self.messages.append(f"{response.status}: {response.url}")
+
+
+def wait_idle(page: Page, timeout_ms: float = IDLE_TIMEOUT_MS) -> None:
+    """Return when BokehJS has drawn every document of the page."""
+    page.wait_for_function(_IDLE, timeout=timeout_ms)
+
+
+def open_app(page: Page, url: str) -> None:
+    """Load `url` and return when BokehJS has drawn it."""
+    page.goto(url)
+    wait_idle(page)
+
+
+def model_value(page: Page, name: str, expression: str) -> Any:
+    """Return what the JavaScript `expression` says of `model`, the model called `name`; None if there is none."""
+    return page.evaluate(_MODEL, [name, expression])
+
+
+def wait_for_model(page: Page, name: str, expression: str, timeout_ms: float = IDLE_TIMEOUT_MS) -> None:
+    """Return when the JavaScript `expression` holds for `model`, the model called `name`."""
+    page.wait_for_function(_MODEL_IS, arg=[name, expression], timeout=timeout_ms)
+
+
+def drag_slider(page: Page, index: int, dx: float) -> None:
+    """Drag the handle of the page's slider number `index` by `dx` pixels to the right."""
+    handle = page.locator(".noUi-handle").nth(index)
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
+    assert box is not None, f"slider {index} is not visible"
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + dx, y, steps=8)
+    page.mouse.up()
+
+
+def drag_over_plot(page: Page, index: int, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag over plot number `index`, between two points given as fractions of its width and height."""
+    plot = page.locator(".bk-Canvas").nth(index)
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    assert box is not None, f"plot {index} is not visible"
+    page.mouse.move(box["x"] + start[0] * box["width"], box["y"] + start[1] * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + end[0] * box["width"], box["y"] + end[1] * box["height"], steps=8)
+    page.mouse.up()
+
+
+def pixels(page: Page, index: int = 0) -> bytes:
+    """Return the pixels that plot number `index` shows now, as a PNG file."""
+    return page.locator(".bk-Canvas").nth(index).screenshot()
+
+
+def count_colours(png: bytes) -> int:
+    """Return how many colours a screenshot holds: 1 is a blank one; stops counting at 4096."""
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    colours = image.getcolors(maxcolors=4096)
+    return len(colours) if colours is not None else 4096
