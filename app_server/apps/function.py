@@ -1,0 +1,91 @@
+"""Applications that are a function of the document."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+from app_server.apps.application import Application
+from app_server.apps.faults import Place
+from app_server.apps.hooks import is_async, takes_one_argument
+from app_server.apps.routes import segment_route
+from app_server.document.themes import Document
+from app_server.errors import ApplicationError
+
+BuildFunction = Callable[[Document], Any]
+
+
+class FunctionApplication(Application):
+    """Calls the function with each new document; what it returns is of no account."""
+
+    def __init__(self, route: str, function: BuildFunction) -> None:
+        super().__init__(route, _place(function))
+        self._function = function
+
+    def watch_paths(self) -> Iterable[Path]:
+        return [Path(self._place.main)] if os.path.isfile(self._place.main) else []
+
+    def _fill(self, document: Document) -> None:
+        result = self._function(document)
+        if inspect.iscoroutine(result):
+            result.close()
+            raise _must_not_be_async(self._place.main, self.fault_place(self._function))
+
+
+def application_from_function(function: BuildFunction, name: str = "/") -> Application:
+    """The application that calls `function(document)` for each session, at the route of that name."""
+    code = _code(function)
+    place = _place(function)
+    where = place.main if code is None else place.line(code.co_filename, code.co_firstlineno)
+    if not callable(function):
+        raise ApplicationError(f"{function!r} is no function", hint="Give a function that takes the document")
+    if not takes_one_argument(function):
+        what = f"{_name(function)}{inspect.signature(function)} cannot be called with one argument"
+        raise ApplicationError(what, where=where, hint="Write it as a function that takes the document")
+    if is_async(function):
+        raise _must_not_be_async(_name(function), where)
+    return FunctionApplication(segment_route(name), function)
+
+
+def empty_application() -> Application:
+    """The application that is served when none was named: at `/`, its documents stay empty."""
+    return FunctionApplication("/", _leave_empty)
+
+
+def _leave_empty(document: Document) -> None:
+    """The document of a client that brings its own content."""
+
+
+def _must_not_be_async(name: str, where: str) -> ApplicationError:
+    hint = "Make it a plain function and await in callbacks: document.add_next_tick_callback"
+    return ApplicationError(f"{name} is async, but a document is built at once", where=where, hint=hint)
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__qualname__", None) or repr(function)
+
+
+def _code(function: Any) -> CodeType | None:
+    """The code behind partials, decorators and objects with `__call__`; None for builtins."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    function = inspect.unwrap(function)
+    for holder in (function, inspect.getattr_static(type(function), "__call__", None)):
+        code = getattr(holder, "__code__", None)
+        if isinstance(code, CodeType):
+            return code
+    return None
+
+
+def _place(function: Any) -> Place:
+    code = _code(function)
+    if code is None or not os.path.isfile(code.co_filename):
+        return Place(None, "", _name(function) if code is None else code.co_filename)
+    folder = Path(code.co_filename).parent
+    shown = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else str(folder)
+    return Place(folder, shown, code.co_filename)

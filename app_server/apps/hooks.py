@@ -1,0 +1,97 @@
+"""The functions of `app_hooks.py` or `server_lifecycle.py` that the server calls at turns of its life."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app_server.apps.faults import Place
+from app_server.errors import ApplicationError
+
+# Called with the server's or the session's context; where it returns an awaitable, the caller awaits it.
+Hook = Callable[[Any], Awaitable[None] | None]
+# What it returns is checked when it is called.
+RequestHook = Callable[[Any], Any]
+
+
+def _no_hook(context: Any) -> None:
+    """What an application does that has no such hook."""
+
+
+def _no_extra(request: Any) -> dict[str, Any]:
+    """What an application adds to the token that has no `process_request`."""
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """The lifecycle hooks of an application; one that it does not have does nothing.
+
+    Each takes one argument: the server's context for the first two, the session's for the others.
+    """
+
+    on_server_loaded: Hook = _no_hook
+    on_server_unloaded: Hook = _no_hook
+    on_session_created: Hook = _no_hook
+    on_session_destroyed: Hook = _no_hook
+    process_request: RequestHook = _no_extra
+
+
+_ARGUMENTS = {
+    "on_server_loaded": "server_context",
+    "on_server_unloaded": "server_context",
+    "on_session_created": "session_context",
+    "on_session_destroyed": "session_context",
+    "process_request": "request",
+}
+
+
+def hooks_from(names: Mapping[str, Any], place: Place, filename: str, *, with_requests: bool) -> Hooks:
+    """The hooks among a module's names; one of a wrong signature is an `ApplicationError` with its line.
+
+    `process_request` counts only `with_requests`: in `app_hooks.py`.
+    """
+    found: dict[str, Any] = {}
+    for name, argument in _ARGUMENTS.items():
+        if name not in names or (name == "process_request" and not with_requests):
+            continue
+        check_hook(name, argument, names[name], place, filename)
+        found[name] = names[name]
+    return Hooks(**found)
+
+
+def check_hook(name: str, argument: str, function: Any, place: Place, filename: str) -> None:
+    """Refuse what cannot be called with one argument, and a `process_request` that would have to be awaited."""
+    if not callable(function):
+        what = f"{name} is not a function but {type(function).__name__}"
+        raise ApplicationError(what, where=place.name(filename), hint=f"Write it as def {name}({argument})")
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    where = place.name(filename) if code is None else place.line(code.co_filename, code.co_firstlineno)
+    if not takes_one_argument(function):
+        what = f"{name}{inspect.signature(function)} cannot be called with one argument"
+        raise ApplicationError(what, where=where, hint=f"Write it as def {name}({argument})")
+    if name == "process_request" and is_async(function):
+        what = "process_request is async, but its answer is needed at once"
+        raise ApplicationError(what, where=where, hint=f"Write it as def {name}({argument})")
+
+
+def takes_one_argument(function: Callable[..., Any]) -> bool:
+    """Whether a call with one positional argument fits; True for builtins, which do not say."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return True
+    try:
+        signature.bind(None)
+    except TypeError:
+        return False
+    return True
+
+
+def is_async(function: Any) -> bool:
+    """Whether calling it returns a coroutine, also for an object whose `__call__` is async."""
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        inspect.getattr_static(type(function), "__call__", None)
+    )

@@ -1,0 +1,66 @@
+"""From a path to the application that it holds."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from app_server.apps.application import Application
+from app_server.apps.code import CodeApplication, FolderApplication
+from app_server.apps.faults import Place
+from app_server.apps.function import BuildFunction, application_from_function
+from app_server.apps.routes import absolute
+from app_server.errors import ApplicationError, OperatorError
+
+log = logging.getLogger(__name__)
+
+_WHAT_IS_SERVED = "Name a .py script, an .ipynb notebook, or a folder with a main.py or main.ipynb"
+_MAIN_NAMES = ("main.py", "main.ipynb")
+_HOOKS_NAMES = ("app_hooks.py", "server_lifecycle.py")
+
+
+def load_application(path: str | os.PathLike[str], argv: Sequence[str] = (), *, dev: bool = False) -> Application:
+    """The application of a script, a notebook or a folder; its code gets `argv` as `sys.argv[1:]`.
+
+    It is read and compiled, not run. What is missing is an `OperatorError`, what is wrong in the files an
+    `ApplicationError` with file and line. With `dev`, a changed theme or template counts from the next session on.
+    """
+    given, place = os.fspath(path), absolute(path)
+    if place.is_dir():
+        main = find_main(place, given)
+        return FolderApplication(place, main, Place(place, given, str(main)), argv, watched=dev)
+    if not place.exists():
+        raise OperatorError("there is no such file or folder", where=given, hint=_WHAT_IS_SERVED)
+    if place.suffix not in (".py", ".ipynb"):
+        raise OperatorError("is neither a script nor a notebook", where=given, hint=_WHAT_IS_SERVED)
+    _warn_of_lone_main(place, given)
+    return CodeApplication(place, place, Place(place.parent, os.path.dirname(given), str(place)), argv)
+
+
+def find_main(folder: Path, given: str) -> Path:
+    """The one file of the folder that is run for each session; an error where there is none or a choice."""
+    mains = [name for name in _MAIN_NAMES if (folder / name).is_file()]
+    if not mains:
+        raise OperatorError("the folder has neither main.py nor main.ipynb", where=given, hint=_WHAT_IS_SERVED)
+    for names in (_MAIN_NAMES, _HOOKS_NAMES):
+        if all((folder / name).is_file() for name in names):
+            what = f"the folder has both {' and '.join(names)}"
+            raise ApplicationError(what, where=given, hint="Keep one of them")
+    return folder / mains[0]
+
+
+def as_application(source: Application | str | os.PathLike[str] | BuildFunction) -> Application:
+    """The application that is meant: itself, one to load from a path, or a function of the document."""
+    if isinstance(source, Application):
+        return source
+    if isinstance(source, str | os.PathLike):
+        return load_application(source)
+    return application_from_function(source)
+
+
+def _warn_of_lone_main(script: Path, given: str) -> None:
+    others = (*_HOOKS_NAMES, "theme.yaml", "templates", "static")
+    if script.name in _MAIN_NAMES and any((script.parent / name).exists() for name in others):
+        log.warning("%s: served without what lies around it. Name its folder to have theme, template and hooks", given)
