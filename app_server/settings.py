@@ -193,7 +193,7 @@ class Settings:
         group="Applications", parse=_switch, arity=Arity.SWITCH, flag="--show", common=True,
     )
     dev: bool = _setting(
-        False, "reload the page when the application's files change",
+        False, "reload pages when the application's files change",
         reason="watching files costs time and shows tracebacks, which only an author should see",
         group="Applications", parse=_switch, arity=Arity.SWITCH, flag="--dev", metavar="[FILE ...]", common=True,
     )
@@ -203,12 +203,12 @@ class Settings:
         group="Applications", parse=_text, arity=Arity.ANY, flag="--dev", metavar="FILE",
     )
     glob: bool = _setting(
-        False, "expand *, ? and [ ] in the file names (for shells that do not)",
+        False, "expand *, ? and [ ] in the file names",
         reason="most shells have done so already",
         group="Applications", parse=_switch, arity=Arity.SWITCH, flag="--glob", common=True,
     )
     args: tuple[str, ...] = _setting(
-        (), "hand all that follows to the applications as sys.argv",
+        (), "hand what follows to the applications' sys.argv",
         reason="an application that wants arguments is given them on purpose",
         group="Applications", parse=str, arity=Arity.REST, flag="--args", metavar="ARG", common=True,
     )
@@ -220,13 +220,13 @@ class Settings:
 
     # Network
     port: int = _setting(
-        5006, "the port to listen on; 0 takes any free one",
+        5006, "listen on this port; 0 takes any free one",
         reason="the port where Bokeh's users look for a server",
         group="Network", parse=_integer(0, 65535), flag="--port", metavar="PORT", common=True,
         environment=("BOKEH_DEFAULT_SERVER_PORT",), keys=("default_server_port",),
     )
     address: str | None = _setting(
-        None, "the address to listen on, such as localhost; all by default",
+        None, "listen on this address only, such as localhost",
         reason="the same as the stock server, so that containers and remote machines answer",
         group="Network", parse=_text, flag="--address", metavar="ADDRESS", common=True,
     )
@@ -241,13 +241,13 @@ class Settings:
         group="Network", parse=_prefix, flag="--prefix", metavar="PATH", common=True,
     )
     allow_websocket_origin: tuple[str, ...] = _setting(
-        (), "a public host whose pages may connect; may be repeated",
+        (), "a public host whose pages may connect (repeatable)",
         reason="only the server's own address, so that no foreign page can read a session",
         group="Network", parse=_origin, arity=Arity.REPEATED, flag="--allow-websocket-origin",
         metavar="HOST[:PORT]", common=True, environment=("BOKEH_ALLOW_WS_ORIGIN",), keys=("allowed_ws_origin",),
     )
     use_xheaders: bool = _setting(
-        False, "trust the proxy's X-Forwarded-For, X-Real-Ip, X-Scheme, X-Forwarded-Proto",
+        False, "trust a proxy's X-Forwarded-* and X-Real-Ip",
         reason="without a proxy in front anybody could forge them",
         group="Network", parse=_switch, arity=Arity.SWITCH, flag="--use-xheaders", common=True,
     )
@@ -264,7 +264,7 @@ class Settings:
 
     # Sessions and signing
     session_ids: SessionIds = _setting(
-        "unsigned", "who makes session ids, and whether they are signed",
+        "unsigned", "how session ids are made",
         reason="a signature needs a key that somebody chose",
         group="Sessions and signing", parse=_choice("unsigned", "signed", "external-signed"), flag="--session-ids",
         metavar="MODE", environment=("BOKEH_SIGN_SESSIONS",), keys=("sign_sessions",),
@@ -295,7 +295,7 @@ class Settings:
         environment=("BOKEH_XSRF_COOKIES",), keys=("xsrf_cookies",),
     )
     auth_module: str | None = _setting(
-        None, "a Python module with hooks for logging in (in a later version)",
+        None, "hooks for logging in (in a later version)",
         reason="pages are open to whoever reaches them unless told otherwise",
         group="Sessions and signing", parse=_text, flag="--auth-module", metavar="FILE",
         environment=("BOKEH_AUTH_MODULE",),
@@ -303,7 +303,7 @@ class Settings:
 
     # TLS
     ssl_certfile: str | None = _setting(
-        None, "the certificate, in PEM format, perhaps with its key",
+        None, "the certificate for HTTPS, perhaps with its key",
         reason="TLS mostly ends at a proxy",
         group="TLS", parse=_text, flag="--ssl-certfile", metavar="FILE", common=True,
         environment=("BOKEH_SSL_CERTFILE",),
@@ -346,19 +346,19 @@ class Settings:
     keep_alive_ms: int = _setting(
         37000, "how often to ping each browser; 0 never does",
         reason="proxies drop a connection after 60 s of silence",
-        group="Limits", parse=_integer(0), flag="--keep-alive", metavar="MILLISECONDS", unit="ms",
+        group="Limits", parse=_integer(0), flag="--keep-alive", metavar="MS", unit="ms",
         keys=("keep_alive",),
     )
     check_unused_sessions_ms: int = _setting(
         17000, "how often to look for sessions without a browser",
         reason="a little longer than a session lives unused, so that one look mostly does",
-        group="Limits", parse=_integer(1), flag="--check-unused-sessions", metavar="MILLISECONDS", unit="ms",
+        group="Limits", parse=_integer(1), flag="--check-unused-sessions", metavar="MS", unit="ms",
         keys=("check_unused_sessions",),
     )
     unused_session_lifetime_ms: int = _setting(
         15000, "how long a session lives without a browser",
         reason="a browser that lost its connection is back within seconds",
-        group="Limits", parse=_integer(1), flag="--unused-session-lifetime", metavar="MILLISECONDS", unit="ms",
+        group="Limits", parse=_integer(1), flag="--unused-session-lifetime", metavar="MS", unit="ms",
         keys=("unused_session_lifetime",),
     )
     websocket_max_message_size_bytes: int = _setting(
@@ -373,7 +373,7 @@ class Settings:
         group="Limits", parse=_integer(0, 9), flag="--websocket-compression-level", metavar="LEVEL",
     )
     websocket_compression_mem_level: int | None = _setting(
-        None, "compress messages with this zlib memory level, 1 to 9",
+        None, "compress messages with this zlib memory, 1 to 9",
         reason="messages are not compressed: on a fast network it costs more than it saves",
         group="Limits", parse=_integer(1, 9), flag="--websocket-compression-mem-level", metavar="LEVEL",
     )
@@ -394,20 +394,20 @@ class Settings:
         group="Logging", parse=_log_format, flag="--log-format", metavar="FORMAT",
     )
     log_file: str | None = _setting(
-        None, "append the log to a file instead of writing to stderr",
+        None, "append the log to a file instead of stderr",
         reason="whatever runs the server collects stderr",
         group="Logging", parse=_text, flag="--log-file", metavar="FILE", common=True,
     )
     stats_log_frequency_ms: int = _setting(
-        15000, "how often to log the numbers of sessions and connections",
+        15000, "how often to log the number of sessions",
         reason="often enough to see a crowd coming",
-        group="Logging", parse=_integer(1), flag="--stats-log-frequency", metavar="MILLISECONDS", unit="ms",
+        group="Logging", parse=_integer(1), flag="--stats-log-frequency", metavar="MS", unit="ms",
         keys=("stats_log_frequency",),
     )
     mem_log_frequency_ms: int = _setting(
         0, "how often to log the memory in use; 0 never does",
         reason="it is of interest only when one looks for a leak",
-        group="Logging", parse=_integer(0), flag="--mem-log-frequency", metavar="MILLISECONDS", unit="ms",
+        group="Logging", parse=_integer(0), flag="--mem-log-frequency", metavar="MS", unit="ms",
         keys=("mem_log_frequency",),
     )
 

@@ -1,0 +1,47 @@
+"""The command `app-server`.
+
+Each command has a module with `prepare(namespace, environ)`, which checks all that was typed and returns what runs
+it. What is wrong up to there is a fault of usage and ends with status 2; what fails afterwards ends with status 1.
+Nothing here imports bokeh or Tornado before a command that needs them runs, so that help is there at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+from app_server.errors import AppServerError, OperatorError
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+# What a shell reports for a program that SIGINT (2) has ended.
+EXIT_INTERRUPTED = 128 + 2
+
+
+def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
+    """The exit status of the command line `argv`, by default the process's own."""
+    from app_server.cli.parser import Answered, parse
+    from app_server.cli.terminal import complain, say
+
+    argv = sys.argv[1:] if argv is None else argv
+    environ = os.environ if environ is None else environ
+    try:
+        namespace = parse(argv, environ)
+        command = importlib.import_module(f"app_server.cli.{namespace.command}")
+        run = command.prepare(namespace, environ)
+    except Answered as answer:
+        say(answer.text)
+        return EXIT_OK
+    except OperatorError as error:
+        complain(error, environ)
+        return EXIT_USAGE
+    try:
+        return int(run())
+    except AppServerError as error:
+        complain(error, environ)
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED

@@ -1,0 +1,94 @@
+"""The texts of --help, derived from the table of settings: what fits a screen, or everything."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from app_server.cli.terminal import Paint
+from app_server.settings import GROUPS, Arity, Setting, all_settings
+
+COMMANDS = {
+    "serve": "serve applications, and keep them in sync with browsers",
+    "secret": "print a new key for BOKEH_SECRET_KEY",
+    "info": "print versions and paths",
+    "completion": "print a script that completes commands and flags in a shell",
+}
+USAGES = {
+    "secret": "app-server secret",
+    "info": "app-server info [--static]\n\n  --static   print the path of BokehJS alone",
+    "completion": "app-server completion bash|zsh|fish|tcsh\n\n"
+    '  eval "$(app-server completion bash)"              for this shell\n'
+    "  app-server completion fish >~/.config/fish/completions/app-server.fish",
+}
+INDENT = 2
+# Where the help of a flag begins; a longer flag has its help on the next line.
+FLAG_COLUMNS = 29
+
+
+def overview(paint: Paint) -> str:
+    """What `app-server --help` prints."""
+    lines = [
+        f"{paint('heading', 'usage:')} app-server COMMAND ...",
+        "",
+        "Serves Bokeh applications: what Python changes is seen in the browser, and the other way round.",
+        "",
+        paint("heading", "commands"),
+        *(f"  {paint('word', f'{name:<12}')}{about}" for name, about in COMMANDS.items()),
+        "",
+        paint("heading", "options"),
+        f"  {paint('word', '-h, --help')}     show this; after a command, show help on it",
+        f"  {paint('word', '-V, --version')}  print the version",
+    ]
+    return "\n".join(lines)
+
+
+def short_help(command: str, paint: Paint) -> str:
+    """What `--help` prints for a command without settings."""
+    about = COMMANDS[command]
+    return f"{paint('heading', 'usage:')} {USAGES[command]}\n\n{about[0].upper()}{about[1:]}."
+
+
+def serve_help(width: int, paint: Paint, *, every: bool) -> str:
+    """What `serve --help` prints: the common settings, or every one."""
+    lines = [f"{paint('heading', 'usage:')} app-server serve FILE_OR_DIR ... [flags]"]
+    for group in GROUPS:
+        shown = [setting for setting in all_settings() if setting.group == group and (every or setting.common)]
+        if shown:
+            lines += ["", paint("heading", group)]
+            for setting in shown:
+                lines += _entry(setting, width, paint, every=every)
+    more = "docs/settings.md says more." if every else "--help-all lists every flag, with its environment variables."
+    return "\n".join([*lines, "", more])
+
+
+def _entry(setting: Setting, width: int, paint: Paint, *, every: bool) -> Iterator[str]:
+    """The lines about one setting; settings that share a flag are told once."""
+    if setting.flag is None:
+        spelled = " ".join(setting.environment)
+    elif setting.flag == "--dev" and setting.arity is not Arity.SWITCH:
+        return
+    else:
+        several = " ..." if setting.arity in (Arity.SOME, Arity.REST) else ""
+        spelled = f"{setting.flag} {setting.metavar}{several}".rstrip()
+    text = setting.help + _value(setting)
+    if every and setting.flag is not None and setting.environment:
+        text += f" [{', '.join(setting.environment)}]"
+    wrapped = textwrap.wrap(text, max(width - FLAG_COLUMNS - 1, 20), break_on_hyphens=False)
+    head = " " * INDENT + spelled
+    if len(head) + 2 > FLAG_COLUMNS:
+        yield paint("word", head)
+    else:
+        yield paint("word", head) + " " * (FLAG_COLUMNS - len(head)) + wrapped.pop(0)
+    for line in wrapped:
+        yield " " * FLAG_COLUMNS + line
+
+
+def _value(setting: Setting) -> str:
+    """The choices and the default as they stand behind the help, where they say something."""
+    if setting.choices:
+        return f": {', '.join(setting.choices)} ({setting.default})"
+    if setting.arity is not Arity.ONE or setting.default in (None, "", "default"):
+        return ""
+    shown = f"{setting.default:g}" if isinstance(setting.default, float) else setting.default
+    return f" ({shown})"

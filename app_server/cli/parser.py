@@ -1,0 +1,108 @@
+"""The command line, built from the table of settings: which words belong to which flag.
+
+Words are handed on as they were typed; what they mean, and what is wrong with them, is told by `app_server.settings`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+from app_server import __version__
+from app_server.cli.help import COMMANDS, overview, serve_help, short_help
+from app_server.cli.terminal import columns, paint_for
+from app_server.errors import OperatorError
+from app_server.settings import Arity, all_settings
+
+# How argparse spells each arity. A flag that takes one word is a list of one, so that all flags give lists.
+SPELLING: dict[Arity, dict[str, Any]] = {
+    Arity.SWITCH: {"action": "store_const", "const": ()},
+    Arity.ONE: {"nargs": 1},
+    Arity.REPEATED: {"action": "append"},
+    Arity.SOME: {"nargs": "+", "action": "extend"},
+    Arity.ANY: {"nargs": "*"},
+    Arity.REST: {"nargs": argparse.REMAINDER},
+}
+
+
+class Answered(Exception):
+    """The command line asked for a text, such as help or the version, and nothing else."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        super().__init__(text)
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that raises OperatorError where argparse prints its usage and exits."""
+
+    def error(self, message: str) -> NoReturn:
+        found = re.match(r"argument (\S+?)(?:/\S+)?: (.*)", message, re.DOTALL)
+        where, what = (found[1], found[2]) if found else (None, message)
+        raise OperatorError(what, where=where, hint=f"`{self.prog} --help` lists what there is.")
+
+    def suggest(self, flag: str) -> str:
+        """A hint for a flag that there is not."""
+        known = [option for option in self._option_string_actions if option.startswith("--")]
+        found = difflib.get_close_matches(flag.partition("=")[0], known, n=1)
+        return f"Did you mean {found[0]}?" if found else f"`{self.prog} --help-all` lists all flags."
+
+
+def parse(argv: Sequence[str], environ: Mapping[str, str]) -> argparse.Namespace:
+    """The words of a command line by command and flag; a flag that was not typed has no attribute.
+
+    Raises Answered for help and version, OperatorError for what cannot be understood.
+    """
+    parser, serve = build()
+    namespace, extra = parser.parse_known_args(argv)
+    paint = paint_for(sys.stdout, environ)
+    if "version" in namespace:
+        raise Answered(f"app-server {__version__}")
+    if "help_wanted" in namespace:
+        if namespace.command == "serve":
+            raise Answered(serve_help(columns(), paint, every=namespace.help_wanted == "all"))
+        raise Answered(overview(paint) if namespace.command is None else short_help(namespace.command, paint))
+    if namespace.command is None:
+        raise OperatorError("no command", hint="`app-server --help` lists them.")
+    for word in extra:
+        # argparse takes file names in one run only; those after a flag come here: serve a.py --port 80 b.py
+        if namespace.command != "serve" or word.startswith("-"):
+            hint = serve.suggest(word) if namespace.command == "serve" else f"See `app-server {namespace.command} -h`."
+            raise OperatorError("unknown argument", where=word, hint=hint)
+        namespace.files.append(word)
+    return namespace
+
+
+def build() -> tuple[Parser, Parser]:
+    """The parser of `app-server`, and the one of `serve` within it."""
+    parser = Parser(prog="app-server", add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    parser.add_argument("-V", "--version", action="store_const", const=True, help="print the version")
+    _add_help(parser)
+    parser.set_defaults(command=None)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    parsers: dict[str, Parser] = {}
+    for name, about in COMMANDS.items():
+        parsers[name] = commands.add_parser(
+            name, help=about, add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS
+        )
+        _add_help(parsers[name])
+    serve = parsers["serve"]
+    serve.add_argument("files", nargs="*", default=[], metavar="FILE_OR_DIR", help="a script, notebook or directory")
+    serve.add_argument("--help-all", dest="help_wanted", action="store_const", const="all", help="help on every flag")
+    flags = {setting.flag: setting for setting in all_settings() if setting.flag is not None}
+    for flag, setting in flags.items():
+        spelling = SPELLING[setting.arity]
+        if setting.arity is not Arity.SWITCH:
+            spelling = {**spelling, "metavar": setting.metavar}
+        serve.add_argument(flag, dest=setting.name, help=setting.help, **spelling)
+    parsers["info"].add_argument("--static", action="store_const", const=True, help="print the path of BokehJS alone")
+    parsers["completion"].add_argument("shell", nargs="?", default="", metavar="SHELL", help="bash, zsh, fish or tcsh")
+    return parser, serve
+
+
+def _add_help(parser: Parser) -> None:
+    parser.add_argument("-h", "--help", dest="help_wanted", action="store_const", const="common", help="show help")

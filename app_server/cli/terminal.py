@@ -1,0 +1,52 @@
+"""What the command writes to a terminal: plain text, coloured only where a person looks at it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from typing import TextIO
+
+from app_server.errors import AppServerError
+
+# ANSI: bold for headings, cyan for what can be typed, red for faults.
+STYLES = {"heading": "1", "word": "36", "fault": "1;31"}
+# Longer lines are hard to read, however wide the window.
+WIDEST_COLUMNS = 100
+
+
+class Paint:
+    """Puts text into colours, or leaves it as it is."""
+
+    def __init__(self, coloured: bool) -> None:
+        self.coloured = coloured
+
+    def __call__(self, style: str, text: str) -> str:
+        return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if self.coloured and text else text
+
+
+def paint_for(stream: TextIO, environ: Mapping[str, str]) -> Paint:
+    """Colours for a terminal; none for a pipe, a dumb terminal or where NO_COLOR is set (no-color.org)."""
+    return Paint(stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb")
+
+
+def columns() -> int:
+    """The width to write for, 80 where there is no terminal."""
+    return min(shutil.get_terminal_size((80, 24)).columns, WIDEST_COLUMNS)
+
+
+def say(text: str) -> None:
+    """Write text to stdout; a reader that has left, as in `app-server info | head -1`, is no fault."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # Python flushes stdout once more at its end, and must not find the pipe then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def complain(error: AppServerError, environ: Mapping[str, str]) -> None:
+    """Write one line about an error to stderr."""
+    paint = paint_for(sys.stderr, environ)
+    line = " ".join(str(error).split())
+    print(f"{paint('fault', 'app-server:')} {line}", file=sys.stderr, flush=True)
