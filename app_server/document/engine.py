@@ -1,0 +1,22 @@
+"""What this server teaches the installed bokeh, all of it at once, and whether it could be taught."""
+
+from __future__ import annotations
+
+import logging
+
+from app_server.document import current, ids
+
+log = logging.getLogger(__name__)
+
+
+def install() -> None:
+    """Prepare bokeh for serving: a current document for each task, model ids for each session. Idempotent."""
+    import bokeh.models
+    import bokeh.plotting
+
+    for what, done in (
+        ("curdoc() in concurrent callbacks", current.install()),
+        ("the same model ids after a restart", ids.install()),
+    ):
+        if not done:
+            log.warning("This version of bokeh (%s) does not allow %s", bokeh.__version__, what)

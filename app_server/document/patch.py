@@ -1,0 +1,144 @@
+"""What a client sends, applied to the document: patches, event by event, and whole documents.
+
+Models are resolved one at a time as they are named, where bokeh builds a dictionary of all models for each patch.
+"""
+
+from __future__ import annotations
+
+import zlib
+from base64 import b64decode
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from bokeh.core.serialization import Buffer, DeserializationError, Deserializer, Serialized, UnknownReferenceError
+from bokeh.core.types import ID
+from bokeh.document.events import DocumentPatchedEvent
+from bokeh.model import Model
+
+from app_server.document.served import ServedDocument
+from app_server.errors import PeerError
+
+_KINDS = frozenset(
+    {
+        "ModelChanged",
+        "ColumnDataChanged",
+        "ColumnsStreamed",
+        "ColumnsPatched",
+        "RootAdded",
+        "RootRemoved",
+        "TitleChanged",
+        "MessageSent",
+    }
+)
+
+
+class _Decoder(Deserializer):
+    """Decodes values that name models of one document; `max_bytes` bounds what an inline array may unpack to."""
+
+    def __init__(self, document: ServedDocument, setter: object, max_bytes: int) -> None:
+        super().__init__(setter=setter)  # type: ignore[arg-type]
+        self._document = document
+        self._max_bytes = max_bytes
+
+    def _decode_ref(self, obj: Any) -> Model:
+        ident = obj["id"]
+        model = self._references.get(ident) or self._document.get_model_by_id(ident)
+        if model is None:
+            raise UnknownReferenceError(ident)
+        return model
+
+    def _decode_object_ref(self, obj: Any) -> Model:
+        known = self._document.get_model_by_id(obj["id"])
+        return super()._decode_object_ref(obj) if known is None else known
+
+    def _decode_bytes(self, obj: Any) -> bytes | memoryview[int]:
+        data = obj["data"]
+        if not isinstance(data, str):
+            return super()._decode_bytes(obj)
+        inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        unpacked = inflater.decompress(b64decode(data, validate=True), self._max_bytes + 1)
+        if len(unpacked) > self._max_bytes:
+            raise DeserializationError(f"an inline array is larger than {self._max_bytes} bytes")
+        return unpacked
+
+
+def root_ids(document: ServedDocument) -> set[str]:
+    """The ids of the document's roots."""
+    return {root.id for root in document.roots}
+
+
+def is_root(document: ServedDocument, ident: str) -> bool:
+    """Whether this is the id of one of the document's roots."""
+    return any(root.id == ident for root in document.roots)
+
+
+def read_events(
+    document: ServedDocument,
+    content: Mapping[str, Any],
+    buffers: Sequence[tuple[str, bytes]],
+    *,
+    setter: object,
+    max_bytes: int,
+) -> Iterator[DocumentPatchedEvent]:
+    """The events of a PATCH-DOC, each to be given to `apply` before the next is asked for.
+
+    A root that the document has already is left out before it is decoded: after a reconnect BokehJS 3.9 uploads all
+    that it has just pulled. An event about a model that the document had once is left out too: the two ends crossed.
+    PeerError where the content is malformed.
+    """
+    events = content.get("events")
+    if not isinstance(events, list):
+        raise PeerError("a PATCH-DOC lacks its events")
+    decoder = _Decoder(document, setter, max_bytes)
+    stored = [Buffer(ID(ident), payload) for ident, payload in buffers]
+    for event in events:
+        if not isinstance(event, dict) or event.get("kind") not in _KINDS:
+            raise PeerError("a PATCH-DOC has an event of an unknown kind")
+        if event["kind"] == "RootAdded" and _announces_known_root(document, event):
+            continue
+        try:
+            fields = _checked(decoder.decode(event, stored))
+        except UnknownReferenceError as error:
+            if document.models.seen(error.id):
+                continue
+            raise PeerError(f"a PATCH-DOC names a model {str(error.id)[:40]!r} that the document never had") from error
+        except (ValueError, TypeError, KeyError, LookupError, zlib.error, RecursionError, AssertionError) as error:
+            raise PeerError(f"a PATCH-DOC cannot be decoded: {str(error)[:200]}") from error
+        kind = DocumentPatchedEvent._handlers[fields.pop("kind")]
+        try:
+            decoded = kind(document=document, setter=setter, **fields)  # type: ignore[arg-type]
+        except (TypeError, ValueError, AttributeError) as error:
+            raise PeerError(f"a PATCH-DOC has a malformed event: {str(error)[:200]}") from error
+        yield decoded
+    document.models.clients_got(decoder.has_ref)
+
+
+def _checked(fields: Any) -> dict[str, Any]:
+    if not isinstance(fields, dict) or not isinstance(fields.get("kind"), str):
+        raise DeserializationError("an event is not a plain object")
+    for name, kind in (("model", Model), ("attr", str), ("title", str), ("msg_type", str)):
+        if name in fields and not isinstance(fields[name], kind):
+            raise DeserializationError(f"the {name} of an event is malformed")
+    return fields
+
+
+def _announces_known_root(document: ServedDocument, event: Mapping[str, Any]) -> bool:
+    model = event.get("model")
+    return isinstance(model, dict) and isinstance(model.get("id"), str) and is_root(document, model["id"])
+
+
+def apply(document: ServedDocument, event: DocumentPatchedEvent) -> None:
+    """Carry out one event; callbacks of the application run, and what they raise comes through."""
+    event._handle_event(document, event)
+
+
+def replace_document(
+    document: ServedDocument, content: Mapping[str, Any], buffers: Sequence[tuple[str, bytes]]
+) -> None:
+    """Put the document of a PUSH-DOC in the place of this one; PeerError where it is malformed."""
+    try:
+        replacement = Serialized(content["doc"], [Buffer(ID(ident), payload) for ident, payload in buffers])
+        document.replace_with_json(replacement)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise PeerError(f"a PUSH-DOC cannot be decoded: {str(error)[:200]}") from error
+    document.models.flush_synced()

@@ -1,0 +1,234 @@
+"""The document that the server hands to an application: a `bokeh.document.Document` that can be served well.
+
+Three of its parts differ from the stock ones, behind the same interface: callbacks may be added from any thread, the
+document knows cheaply which models the clients have, and its end breaks the cycles among its objects instead of
+searching the process for them.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from types import ModuleType
+from typing import Any, Protocol, TypeAlias
+
+from bokeh.core.types import ID
+from bokeh.document import Document
+from bokeh.document.callbacks import DocumentCallbackManager
+from bokeh.document.events import (
+    DocumentChangedEvent,
+    DocumentPatchedEvent,
+    SessionCallbackAdded,
+    SessionCallbackRemoved,
+)
+from bokeh.document.locking import UnlockedDocumentProxy
+from bokeh.document.models import DocumentModelManager
+from bokeh.document.modules import DocumentModuleManager
+from bokeh.events import ConnectionLost
+from bokeh.model import Model
+
+from app_server.document.current import current_document
+from app_server.document.ids import ModelIds, current_ids
+
+
+DocumentEvent: TypeAlias = DocumentPatchedEvent
+"""A change of a document that its clients are told of."""
+
+
+class Timing(Enum):
+    """When a session callback runs."""
+
+    NEXT_TICK = "next tick"
+    TIMEOUT = "timeout"
+    PERIODIC = "periodic"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCallback:
+    """A callback that an application asked for; `delay_ms` is the time-out or the period, 0 on the next tick.
+
+    Calling `function` may return an awaitable. `locked` says that the document must not change meanwhile.
+    """
+
+    ident: str
+    function: Callable[[], Any]
+    timing: Timing
+    delay_ms: float
+    locked: bool
+
+
+class DocumentListener(Protocol):
+    """Who is told what happens to a served document. The two callback methods are called from any thread."""
+
+    def patched(self, event: DocumentPatchedEvent) -> None: ...
+
+    def callback_added(self, callback: SessionCallback) -> None: ...
+
+    def callback_removed(self, ident: str) -> None: ...
+
+
+class _Callbacks(DocumentCallbackManager):
+    """Tells the listener of patches and callbacks; neither needs a lock, nor waits for a hold to end."""
+
+    listener: DocumentListener | None = None
+    at_work = False
+    ended = False
+
+    def trigger_on_change(self, event: DocumentChangedEvent) -> None:
+        if isinstance(event, SessionCallbackAdded):
+            self._added(event.callback)
+        elif isinstance(event, SessionCallbackRemoved):
+            if self.listener is not None:
+                self.listener.callback_removed(event.callback.id)
+        elif self.hold_value is not None or not self.at_work:
+            super().trigger_on_change(event)
+        else:
+            # The document at work is the current one already: bokeh's bookkeeping around each call is not needed.
+            if event.callback_invoker is not None:
+                event.callback_invoker()
+            for callback in self.change_callbacks():
+                callback(event)
+
+    def _added(self, callback: Any) -> None:
+        if self.listener is not None:
+            self.listener.callback_added(as_session_callback(callback))
+
+    def add_session_callback(self, callback_obj: Any, callback: Any, one_shot: bool) -> Any:
+        if self.ended:
+            raise RuntimeError("The session of this document has ended; stop the thread or task that adds callbacks")
+        return super().add_session_callback(callback_obj, callback, one_shot)
+
+
+def as_session_callback(callback: Any) -> SessionCallback:
+    """Our description of one of bokeh's callback objects, which differ by what delay they carry."""
+    timing, delay_ms = Timing.NEXT_TICK, 0.0
+    if hasattr(callback, "period"):
+        timing, delay_ms = Timing.PERIODIC, callback.period
+    elif hasattr(callback, "timeout"):
+        timing, delay_ms = Timing.TIMEOUT, callback.timeout
+    function = callback.callback
+    return SessionCallback(callback.id, function, timing, delay_ms, locked=not getattr(function, "nolock", False))
+
+
+class _Models(DocumentModelManager):
+    """Says for each model whether the clients have it, without a set of all models for each patch."""
+
+    def clients_have(self, model: Model) -> bool:
+        return model not in self._new_models and self._models.get(model.id) is model
+
+    def clients_got(self, has_ref: Callable[[Model], bool]) -> None:
+        if self._new_models:
+            self.flush_synced(lambda model: not has_ref(model))
+
+    def destroy(self) -> None:
+        for model in self._models.values():
+            model.destroy()
+            vars(model).pop("_callbacks", None)
+            vars(model).pop("_event_callbacks", None)
+        self._models = {}
+        self._new_models.clear()
+        super().destroy()
+
+
+class _Modules(DocumentModuleManager):
+    """Forgets an application's modules without asking the garbage collector who refers to them."""
+
+    def destroy(self) -> None:
+        modules: list[ModuleType] = self._modules
+        self._modules = []
+        for module in modules:
+            sys.modules.pop(module.__name__, None)
+            vars(module).clear()
+
+
+class ServedDocument(Document):
+    """A document in a session of ours."""
+
+    callbacks: _Callbacks
+    models: _Models
+
+    def __init__(self, ids: ModelIds) -> None:
+        super().__init__()
+        self.ids = ids
+        self.callbacks = _Callbacks(self)
+        self.models = _Models(self)
+        self.modules = _Modules(self)
+
+    def attach_context(self, context: object) -> None:
+        """Let `session_context` return this object for as long as somebody else keeps it."""
+        self._session_context = weakref.ref(context)  # type: ignore[arg-type]
+
+    def listen(self, listener: DocumentListener) -> None:
+        """Tell `listener` of everything from now on, and at once of the callbacks that were added before."""
+        self.callbacks.listener = listener
+
+        def patched(event: DocumentChangedEvent) -> None:
+            if isinstance(event, DocumentPatchedEvent):
+                listener.patched(event)
+
+        self.callbacks.on_change(patched)
+        for callback in self.session_callbacks:
+            listener.callback_added(as_session_callback(callback))
+
+    def destroy(self, session: Any = None) -> None:
+        """Break the cycles among the document's objects, so that their memory is free at once."""
+        self.callbacks.ended = True
+        self.callbacks.listener = None
+        self._roots = []
+        self._template_variables = {}
+        self._session_context = None
+        self.callbacks.destroy()
+        self.callbacks._change_callbacks = {}
+        self.callbacks._event_callbacks = {}
+        self.callbacks._session_callbacks = set()
+        self.callbacks._subscribed_models.clear()
+        self.models.destroy()
+        self.models._models = {}
+        self.modules.destroy()
+
+    def notify_connection_lost(self) -> None:
+        """Run the application's callbacks for a client that has gone."""
+        self.callbacks.trigger_event(ConnectionLost())
+
+    def at_work(self) -> _AtWork:
+        """A block in which this is the current document and new models get this session's ids."""
+        return _AtWork(self)
+
+    def unlocked(self) -> UnlockedDocumentProxy:
+        """What an unlocked callback sees as the current document."""
+        return UnlockedDocumentProxy(self)
+
+
+class _AtWork:
+    """The context manager of `ServedDocument.at_work`; a class, because it is entered for every message."""
+
+    __slots__ = ("_current", "_document", "_ids_token", "_was_at_work")
+
+    def __init__(self, document: ServedDocument) -> None:
+        self._document = document
+        self._current = current_document(document)
+
+    def __enter__(self) -> ServedDocument:
+        self._current.__enter__()
+        self._ids_token = current_ids.set(self._document.ids)
+        callbacks = self._document.callbacks
+        self._was_at_work, callbacks.at_work = callbacks.at_work, True
+        return self._document
+
+    def __exit__(self, *exception: object) -> None:
+        self._document.callbacks.at_work = self._was_at_work
+        current_ids.reset(self._ids_token)
+        self._current.__exit__(None, None, None)
+
+
+def new_document(session_id: str) -> ServedDocument:
+    """An empty document whose models are numbered after the session's id."""
+    return ServedDocument(ModelIds(session_id))
+
+
+def find_model(document: Document, ident: str) -> Model | None:
+    """The document's model of this id, if it has one."""
+    return document.get_model_by_id(ID(ident))

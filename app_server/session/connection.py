@@ -1,0 +1,17 @@
+"""One client of a session, as the engine sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(eq=False, slots=True)
+class Connection:
+    """A client of a session; `subscribed` from its first pull or push on, when it has a document to patch."""
+
+    ident: int
+    remote: str = ""
+    from_browser: bool = False
+    subscribed: bool = field(default=False)
+    spoken: bool = field(default=False)
+    """Whether any message has come since the ACK."""

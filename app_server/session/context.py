@@ -1,0 +1,120 @@
+"""What an application may know of its session and of the server: `curdoc().session_context`."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+from app_server.document.served import ServedDocument
+from app_server.security.visible_request import VisibleRequest
+
+LockedCall = Callable[[Callable[[ServedDocument], Any]], Awaitable[Any]]
+
+
+class ApplicationContext:
+    """One served application: where it is served and its sessions."""
+
+    def __init__(self, url: str, sessions: Callable[[], Iterable[Any]]) -> None:
+        self._url = url
+        self._sessions = sessions
+        self.server_context = ServerContext(self)
+
+    @property
+    def url(self) -> str:
+        """The path at which the application is served."""
+        return self._url
+
+    @property
+    def sessions(self) -> list[Any]:
+        """The application's living sessions."""
+        return list(self._sessions())
+
+
+class ServerContext:
+    """What the hooks on_server_loaded and on_server_unloaded are called with."""
+
+    def __init__(self, application_context: ApplicationContext) -> None:
+        self._application_context = weakref.ref(application_context)
+
+    @property
+    def application_context(self) -> ApplicationContext | None:
+        """The application that the hooks belong to."""
+        return self._application_context()
+
+    @property
+    def sessions(self) -> list[Any]:
+        """The application's living sessions."""
+        context = self._application_context()
+        return [] if context is None else context.sessions
+
+
+class SessionContext:
+    """What the session's hooks are called with, and what `curdoc().session_context` returns."""
+
+    def __init__(
+        self,
+        session_id: str,
+        server_context: ServerContext,
+        document: ServedDocument,
+        request: VisibleRequest | None,
+        token_payload: Mapping[str, Any],
+        logout_url: str | None = None,
+    ) -> None:
+        self._id = session_id
+        self._server_context = server_context
+        self._document = document
+        self._request = request
+        self._token_payload = token_payload
+        self._logout_url = logout_url
+        self._session: Any = None
+        self._locked_call: LockedCall | None = None
+
+    def attach(self, session: Any, locked_call: LockedCall) -> None:
+        """Take note of the session once it is built, and of how to run something under its document's lock."""
+        self._session = session
+        self._locked_call = locked_call
+
+    @property
+    def id(self) -> str:
+        """The session's id."""
+        return self._id
+
+    @property
+    def server_context(self) -> ServerContext:
+        """The context of the application's server hooks."""
+        return self._server_context
+
+    @property
+    def session(self) -> Any:
+        """The session, or None while it is being built."""
+        return self._session
+
+    @property
+    def destroyed(self) -> bool:
+        """Whether the session has ended."""
+        return self._session is not None and bool(self._session.destroyed)
+
+    @property
+    def request(self) -> VisibleRequest | None:
+        """What the application may see of the request that opened the session."""
+        return self._request
+
+    @property
+    def token_payload(self) -> Mapping[str, Any]:
+        """What travelled in the session's token: headers, cookies, arguments, and what process_request returned."""
+        return self._token_payload
+
+    @property
+    def logout_url(self) -> str | None:
+        """Where a user of the application can log out."""
+        return self._logout_url
+
+    async def with_locked_document(self, function: Callable[[ServedDocument], Any]) -> None:
+        """Run `function(document)`, and await what it returns, while nothing else changes the document."""
+        if self._locked_call is None:  # the session is being built: nobody else has the document
+            result = function(self._document)
+            if result is not None:
+                await result
+        else:
+            await self._locked_call(function)

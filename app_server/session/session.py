@@ -1,0 +1,277 @@
+"""A session: one document, its connections, and what each message and callback does to them.
+
+Every public method is one turn. A turn runs the application's code, notes each change as it happens, and returns the
+effects: who is sent what. All changes of a turn become one PATCH-DOC, which is encoded once for all connections but
+those that set one of the changes themselves.
+
+A callback may also change the document while nobody takes a turn (after an `await`, or from another session's code).
+Such changes are noted likewise, and `wake` is called so that the runtime soon asks for them with `flush`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from app_server import __version__
+from app_server.document import embedding, encoder, patch
+from app_server.document.served import DocumentEvent, ServedDocument, SessionCallback
+from app_server.errors import PeerError
+from app_server.protocol import codec, messages
+from app_server.protocol.messages import Message
+from app_server.session.connection import Connection
+from app_server.session.context import SessionContext
+from app_server.session.effects import Await, Close, Effect, Send
+
+log = logging.getLogger(__name__)
+
+
+class State(Enum):
+    """A session is built before it is made, lives, and ends once."""
+
+    LIVING = "living"
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a session allows; `show_tracebacks` is for development alone."""
+
+    max_message_bytes: int
+    show_tracebacks: bool = False
+
+
+def _nothing() -> None:
+    """Stands in for the runtime's wake-up call until there is a runtime."""
+
+
+class Session:
+    """A living document and the clients that look at it."""
+
+    def __init__(
+        self,
+        session_id: str,
+        document: ServedDocument,
+        context: SessionContext,
+        limits: Limits,
+        *,
+        application: str = "",
+        now_s: float = 0.0,
+    ) -> None:
+        self.id = session_id
+        self.document = document
+        self.context = context
+        self.application = application
+        self.connections: list[Connection] = []
+        self.unused_since_s = now_s
+        self.expiration_requested = False
+        self.wake: Callable[[], None] = _nothing
+        self._limits = limits
+        self._state = State.LIVING
+        self._pulls = 0
+        self._patch: encoder.PatchEncoder | None = None
+        self._in_turn = False
+
+    @property
+    def destroyed(self) -> bool:
+        """Whether the session has ended, or is ending while its hooks run."""
+        return self._state is not State.LIVING
+
+    @property
+    def connection_count(self) -> int:
+        """How many clients the session has."""
+        return len(self.connections)
+
+    def request_expiration(self) -> None:
+        """Let the session end at the next check, whether or not its lifetime without clients is over."""
+        self.expiration_requested = True
+
+    def is_root(self, ident: str) -> bool:
+        """Whether this is the id of one of the document's roots."""
+        return not self.destroyed and patch.is_root(self.document, ident)
+
+    def join(self, connection: Connection) -> list[Effect]:
+        """A client has come: it is greeted with an ACK."""
+        self.connections.append(connection)
+        return [Send([connection], codec.ack())]
+
+    def realign(self, connection: Connection) -> list[Effect]:
+        """A client that came back does not ask for the document: its receiver was cut off in the middle of a message."""
+        stuck = connection.from_browser and not connection.spoken and self._pulls > 0 and connection in self.connections
+        return [Send([connection], codec.realignment())] if stuck else []
+
+    def leave(self, connection: Connection, now_s: float) -> list[Effect]:
+        """A client has gone; the application's ConnectionLost callbacks run."""
+        if connection not in self.connections:
+            return []
+        self.connections.remove(connection)
+        self.unused_since_s = now_s
+        if self.destroyed:
+            return []
+        return self.turn(lambda: self.document.notify_connection_lost(), "ConnectionLost")
+
+    def receive(self, connection: Connection, message: Message) -> list[Effect]:
+        """A message has come from this client."""
+        connection.spoken = True
+        if self.destroyed:
+            return [Close(connection, 1001, "the session has ended")]
+        handle = _handlers.get(message.msgtype)
+        if handle is None:
+            return [Close(connection, 1002, f"a client may not send {message.msgtype}")]
+        try:
+            return handle(self, connection, message)
+        except PeerError as error:
+            log.warning("%s: refused a message from %s: %s", self.name, connection.remote or "a client", error)
+            return [*self.flush(), Send([connection], codec.error(message.msgid, str(error)))]
+
+    @property
+    def name(self) -> str:
+        """The session for the log: its application and the first characters of its id."""
+        return f"{self.application} session {self.id[:8]}…"
+
+    def run(self, callback: SessionCallback) -> list[Effect]:
+        """A session callback is due."""
+        if self.destroyed:
+            return []
+        return self.turn(callback.function, f"a {callback.timing.value} callback", locked=callback.locked)
+
+    def turn(self, function: Callable[[], Any], name: str, *, locked: bool = True) -> list[Effect]:
+        """Call `function`; its changes, and what it returned if that is to be awaited. What it raises is logged."""
+        pending: list[Effect] = []
+        self._in_turn = True
+        try:
+            with self.document.at_work():
+                result = function()
+            if inspect.isawaitable(result):
+                pending.append(Await(result, locked, name))
+        except Exception:
+            self.log_failure(name)
+        finally:
+            self._in_turn = False
+        return [*self.flush(), *pending]
+
+    def log_failure(self, name: str) -> None:
+        """Log the exception at hand, which the application's code raised in `name`."""
+        log.exception("%s: %s raised an exception; the session goes on", self.name, name)
+
+    def flush(self) -> list[Effect]:
+        """The changes since the last turn, for whoever did not set them."""
+        noted, self._patch = self._patch, None
+        if noted is None:
+            return []
+        effects: list[Effect] = []
+        subscribed = [connection for connection in self.connections if connection.subscribed]
+        setters = noted.setters()
+        others = [connection for connection in subscribed if id(connection) not in setters]
+        for receivers, without in [(others, None), *(([c], c) for c in subscribed if id(c) in setters)]:
+            content = noted.content(without=without) if receivers else None
+            if content is not None:
+                effects.append(Send(receivers, codec.encode(messages.PATCH_DOC, content[0], buffers=content[1])))
+        noted.close()
+        return effects
+
+    def begin_end(self) -> None:
+        """The session ends: no turn is taken any more, but its hooks may still read its document."""
+        self._state = State.ENDING
+
+    def end(self) -> list[Effect]:
+        """The session ends: its clients are told, its document is taken apart. The hooks have run already."""
+        self._state = State.ENDED
+        effects: list[Effect] = [Close(connection, 1001, "the session has ended") for connection in self.connections]
+        self.connections = []
+        self._patch = None
+        self.document.destroy()
+        return effects
+
+    def patched(self, event: DocumentEvent) -> None:
+        """The document has changed (called by the document)."""
+        if not any(connection.subscribed for connection in self.connections):
+            return
+        if self._patch is None:
+            self._patch = encoder.PatchEncoder(self.document)
+            if not self._in_turn:
+                self.wake()
+        self._patch.add(event)
+
+    def _pull(self, connection: Connection, message: Message) -> list[Effect]:
+        effects = self.flush()
+        # BokehJS 3.9 ignores the buffers of a document that it pulls again, so a returning client gets arrays inline.
+        content, buffers = encoder.encode_document(self.document, inline=self._pulls > 0)
+        self._pulls += 1
+        connection.subscribed = True
+        reply = codec.encode(messages.PULL_DOC_REPLY, content, buffers=buffers, reqid=message.msgid)
+        return [*effects, Send([connection], reply)]
+
+    def _push(self, connection: Connection, message: Message) -> list[Effect]:
+        effects = self.flush()
+        connection.subscribed = False  # it is not told of what it has pushed
+        try:
+            changes = self._guarded(lambda: patch.replace_document(self.document, message.content, message.buffers))
+        finally:
+            connection.subscribed = True
+        return [*effects, *self.flush(), Send([connection], self._answer(message, changes))]
+
+    def _patch_document(self, connection: Connection, message: Message) -> list[Effect]:
+        if message.discarded:
+            return [Send([connection], codec.ok(message.msgid))]
+        events = patch.read_events(
+            self.document,
+            message.content,
+            message.buffers,
+            setter=connection,
+            max_bytes=self._limits.max_message_bytes,
+        )
+        failure = self._guarded(lambda: self._apply(events))
+        return [*self.flush(), Send([connection], self._answer(message, failure))]
+
+    def _apply(self, events: Any) -> str | None:
+        """Apply each event; one that fails does not keep the next from being applied."""
+        failure = None
+        for event in events:
+            try:
+                patch.apply(self.document, event)
+            except Exception as error:
+                self.log_failure("a change from the browser")
+                failure = failure or self._describe(error)
+        return failure
+
+    def _guarded(self, function: Callable[[], Any]) -> str | None:
+        """Run `function` as a turn of its own; a description of what went wrong, if anything."""
+        self._in_turn = True
+        try:
+            with self.document.at_work():
+                result: str | None = function()
+                return result
+        finally:
+            self._in_turn = False
+
+    def _describe(self, error: Exception) -> str:
+        if self._limits.show_tracebacks:
+            return "".join(traceback.format_exception(error))
+        return "the application's callback raised an exception; see the server's log"
+
+    def _answer(self, message: Message, failure: str | None) -> list[codec.Frame]:
+        return codec.ok(message.msgid) if failure is None else codec.error(message.msgid, failure)
+
+    def _server_info(self, connection: Connection, message: Message) -> list[Effect]:
+        content = codec.dumps({"version_info": {**embedding.versions(), "server": __version__}})
+        return [Send([connection], codec.encode(messages.SERVER_INFO_REPLY, content, reqid=message.msgid))]
+
+    def _acknowledge(self, connection: Connection, message: Message) -> list[Effect]:
+        return []
+
+
+_handlers: dict[str, Callable[[Session, Connection, Message], list[Effect]]] = {
+    messages.PULL_DOC_REQ: Session._pull,
+    messages.PATCH_DOC: Session._patch_document,
+    messages.PUSH_DOC: Session._push,
+    messages.SERVER_INFO_REQ: Session._server_info,
+    messages.OK: Session._acknowledge,
+    messages.ERROR: Session._acknowledge,
+}

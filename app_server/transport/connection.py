@@ -1,0 +1,156 @@
+"""The WebSocket at `<application>/ws`: from the handshake to a client of a session."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream, StreamClosedError
+
+from app_server.errors import PeerError
+from app_server.protocol import websocket
+from app_server.protocol.receiver import Receiver
+from app_server.protocol.websocket import Deflate
+from app_server.session.connection import Connection
+from app_server.session.session import Session
+from app_server.transport.handlers import ApplicationHandler
+from app_server.transport.runtime import ApplicationRuntime
+from app_server.transport.wire import Wire, take_over
+
+log = logging.getLogger(__name__)
+
+_REALIGN_AFTER_S = 5.0
+"""When a returning client that has not asked for its document counts as stuck. BokehJS asks at once, so this is far
+beyond any round trip; a client that is only slow loses nothing but connects once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """What a valid opening request asks for (RFC 6455, section 4.2.1, and the protocol's two subprotocols)."""
+
+    key: str
+    token: str
+
+
+class SocketHandler(ApplicationHandler):
+    """Opens a connection to a session, which is built if it is not there."""
+
+    async def get(self, *captured: str) -> None:
+        """Answer the opening handshake and hand the socket to its session."""
+        handshake = self._check_handshake()
+        if handshake is None:
+            return
+        deflate = self._upgrade(handshake)
+        stream = self.detach()
+        try:
+            await self._serve(stream, handshake, deflate)
+        except (StreamClosedError, OSError):
+            log.debug("%s: a client went away during the handshake", self.runtime.name)
+
+    def _check_handshake(self) -> Handshake | None:
+        headers = self.request.headers
+        offered = [part.strip() for part in headers.get("Sec-WebSocket-Protocol", "").split(",") if part.strip()]
+        key = headers.get("Sec-WebSocket-Key", "")
+        if headers.get("Upgrade", "").lower() != "websocket" or not key:
+            self.refuse(400, "This address answers WebSockets only", "Open the application's page instead.")
+        elif headers.get("Sec-WebSocket-Version") != "13":
+            self.set_header("Sec-WebSocket-Version", "13")
+            self.refuse(426, "Only version 13 of the WebSocket protocol is spoken here")
+        elif not self.server.origins.allows(headers.get("Origin")):
+            self.server.report_refused_origin(headers.get("Origin"))
+            self.refuse(403, "This page's origin may not open a session here")
+        elif self.server.draining and self.runtime.registry.get(self._session_id_hint(offered)) is None:
+            self.refuse(503, "The server is going away")
+        elif len(offered) != 2 or offered[0] != "bokeh":
+            self.refuse(403, "The subprotocols must be bokeh and a token")
+        else:
+            return Handshake(key, offered[1])
+        return None
+
+    def _session_id_hint(self, offered: list[str]) -> str:
+        try:
+            return self.server.read_token(offered[1]).session_id if len(offered) == 2 else ""
+        except PeerError:
+            return ""
+
+    def _upgrade(self, handshake: Handshake) -> Deflate | None:
+        settings = self.server.settings
+        deflate = None
+        if settings.websocket_compression_level is not None:
+            offer = websocket.negotiate_deflate(self.request.headers.get("Sec-WebSocket-Extensions", ""))
+            if offer is not None:
+                deflate = Deflate(settings.websocket_compression_level, settings.websocket_compression_mem_level or 8)
+                self.set_header("Sec-WebSocket-Extensions", offer.answer)
+        self.set_status(101)
+        self.clear_header("Content-Type")
+        self.set_header("Upgrade", "websocket")
+        self.set_header("Connection", "Upgrade")
+        self.set_header("Sec-WebSocket-Accept", websocket.accept_key(handshake.key))
+        self.set_header("Sec-WebSocket-Protocol", "bokeh")
+        self.finish()
+        return deflate
+
+    async def _serve(self, stream: IOStream, handshake: Handshake, deflate: Deflate | None) -> None:
+        client = Client(self.runtime, self.request.remote_ip or "", "Origin" in self.request.headers)
+        try:
+            token = self.server.read_token(handshake.token)
+            if self.runtime.registry.get(token.session_id) is None and token.expired(self.server.now_s()):
+                raise PeerError("the token has expired; load the page again", close_code=1008)
+            session = await self.session_for(token)
+        except PeerError as error:
+            log.warning("%s: refused a token from %s: %s", self.runtime.name, client.connection.remote, error)
+            refusal = error.close_code, error.what
+        except Exception:
+            log.exception("%s: the session could not be built", self.runtime.name)
+            refusal = 1011, "the application failed to start; see the server's log"
+        else:
+            if not stream.closed():
+                client.open(stream, session, deflate, self)
+            return
+        await stream.write(b"".join(websocket.serialize([(websocket.CLOSE, websocket.close_payload(*refusal))])))
+        stream.close()
+
+
+class Client:
+    """One connected client: its wire on one side, its session on the other."""
+
+    def __init__(self, runtime: ApplicationRuntime, remote: str, from_browser: bool) -> None:
+        self.runtime = runtime
+        self.connection = Connection(runtime.next_connection_number(), remote, from_browser)
+
+    def open(self, stream: IOStream, session: Session, deflate: Deflate | None, handler: ApplicationHandler) -> None:
+        """Take the socket over from Tornado, greet the client and begin to read."""
+        limits = handler.server.wire_limits
+        self.session = session
+        self._receiver = Receiver(limits.max_message_bytes, session.is_root)
+        sock, left_over = take_over(stream)
+        self.wire = Wire(sock, self, limits, deflate=deflate)
+        self._clients = handler.server.clients
+        self._clients.add(self)
+        self.runtime.connect(session, self.connection, self.wire)
+        self.wire.start(left_over)
+        if self.connection.from_browser:
+            IOLoop.current().call_later(_REALIGN_AFTER_S, self.runtime.realign, session, self.connection)
+
+    def frame_received(self, opcode: int, payload: bytes) -> None:
+        """A frame has come; PeerError where it does not fit."""
+        message = self._receiver.feed(opcode, payload)
+        if message is not None:
+            self.runtime.receive(self.session, self.connection, message)
+
+    def frame_discarded(self) -> None:
+        """A frame that was too large, and that nobody needs, has gone by."""
+        message = self._receiver.discard()
+        if message is not None:
+            self.runtime.receive(self.session, self.connection, message)
+
+    def may_discard(self, opcode: int, prefix: bytes) -> bool:
+        """Whether a frame that is too large may go by rather than end the connection."""
+        return self._receiver.may_discard(opcode, prefix)
+
+    def wire_closed(self, code: int, reason: str) -> None:
+        """The connection is over."""
+        self._clients.discard(self)
+        log.debug("%s: a connection closed: %d %s", self.session.name, code, reason)
+        self.runtime.disconnect(self.session, self.connection)

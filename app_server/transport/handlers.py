@@ -1,0 +1,323 @@
+"""The HTTP requests of an application and of the server: each is a few decisions of the rooms below, in order."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from tornado.web import HTTPError, RequestHandler
+
+from app_server.document import embedding
+from app_server.errors import AppServerError, ApplicationError, PeerError
+from app_server.page import error_page
+from app_server.security import tokens
+from app_server.security.tokens import Token
+from app_server.security.visible_request import VisibleRequest
+from app_server.session.session import Session
+from app_server.transport.runtime import ApplicationRuntime
+
+if TYPE_CHECKING:
+    from app_server.transport.server import Server
+
+log = logging.getLogger(__name__)
+
+
+class Handler(RequestHandler):
+    """What all requests share: the server, and answers that a person can read."""
+
+    server: Server
+
+    def initialize(self, server: Server) -> None:
+        """Called by Tornado with what the route carries."""
+        self.server = server
+
+    def set_default_headers(self) -> None:
+        """Say who answers, and keep browsers from guessing content types."""
+        self.set_header("Server", "app-server")
+        self.set_header("X-Content-Type-Options", "nosniff")
+
+    def refuse(self, status: int, headline: str, hint: str | None = None, *, detail: str = "") -> None:
+        """Answer with an error page."""
+        self.set_status(status)
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(error_page(status, headline, detail, hint=hint))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer what went wrong without telling how the server is made."""
+        info = kwargs.get("exc_info")
+        error = info[1] if info else None
+        if isinstance(error, HTTPError) and error.reason:
+            self.refuse(status_code, error.reason)
+        else:
+            self.refuse(status_code, _HEADLINES.get(status_code, self._reason))
+
+
+_HEADLINES = {
+    404: "There is no such page",
+    405: "This address does not take that method",
+    500: "Something went wrong on the server",
+}
+
+
+class ApplicationHandler(Handler):
+    """A request to one application."""
+
+    runtime: ApplicationRuntime
+
+    def initialize(self, server: Server, runtime: ApplicationRuntime) -> None:  # type: ignore[override]
+        """Called by Tornado with what the route carries."""
+        super().initialize(server)
+        self.runtime = runtime
+
+    def visible_request(self) -> VisibleRequest:
+        """What of this request the application may see."""
+        return self.server.visible_request(self.request)
+
+    async def open_session(self) -> tuple[Session, str]:
+        """The session that this request asks for, built if need be, and the token for its socket.
+
+        Raises HTTPError 403 where the request may not have it, ApplicationError where the application fails.
+        """
+        text = self.get_argument("bokeh-token", None)
+        named = [
+            value
+            for value in (self.get_argument("bokeh-session-id", None), self.request.headers.get("Bokeh-Session-Id"))
+            if value is not None
+        ]
+        if len(named) + (text is not None) > 1:
+            raise HTTPError(403, reason="More than one session id or token was given")
+        try:
+            if text is not None:
+                token = self.server.read_token(text)
+                if self.runtime.registry.get(token.session_id) is None and token.expired(self.server.now_s()):
+                    raise PeerError("the token has expired")
+                return await self.session_for(token), text
+            session_id = self._session_id(named[0] if named else None)
+        except PeerError as error:
+            log.warning("%s: refused %s: %s", self.runtime.name, self.request.remote_ip, error)
+            raise HTTPError(403, reason="Invalid token or session ID") from None
+        request = self.visible_request()
+        payload = {**request.payload(), **self.runtime.application.process_request(self.request)}
+        session = await self.runtime.session(session_id, request, payload)
+        return session, self.server.mint_token(session_id, payload)
+
+    def _session_id(self, given: str | None) -> str:
+        server = self.server
+        if given is None:
+            if server.settings.session_ids == "external-signed":
+                raise HTTPError(403, reason="No bokeh-session-id provided")
+            return tokens.mint_session_id(server.signer)
+        if not given or len(given) > 256 or not tokens.verify_session_id(server.signer, given):
+            raise PeerError("the signature of a session id is wrong")
+        return given
+
+    async def session_for(self, token: Token) -> Session:
+        """The session that a verified token names, built from what travels in the token if it is not there."""
+        living = self.runtime.registry.get(token.session_id)
+        if living is not None:
+            return living
+        payload = token.payload
+        request = VisibleRequest.from_payload(payload, self.visible_request())
+        return await self.runtime.session(token.session_id, request, payload)
+
+    def refuse_application(self, error: ApplicationError) -> None:
+        """Answer that the application failed; with the traceback in development alone."""
+        log.error("%s: %s", self.runtime.name, error, exc_info=error.__cause__ or error)
+        self.set_status(500)
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(self.server.failure_page(error))
+
+
+class PageHandler(ApplicationHandler):
+    """An application's page: a session of its own for whoever opens it."""
+
+    async def head(self, *captured: str) -> None:
+        """Say that the page is there, without a session."""
+        self._page_headers()
+        self.finish()
+
+    async def get(self, *captured: str) -> None:
+        """The page of a new session, or of the one that is asked for."""
+        if self.server.draining:
+            self.set_header("Retry-After", "2")
+            self.refuse(503, "The server is restarting", "Load the page again in a moment.")
+            return
+        try:
+            session, token = await self.open_session()
+            html = self._render(session, token)
+        except ApplicationError as error:
+            self.refuse_application(error)
+            return
+        self._page_headers()
+        self.finish(html)
+
+    def _render(self, session: Session, token: str) -> str:
+        server = self.server
+        try:
+            with session.document.at_work():
+                return embedding.render_page(
+                    session.document,
+                    token,
+                    server.bundles.get(server.root_url),
+                    app_path=server.socket_path(self.runtime.url),
+                    head=server.page_head,
+                )
+        except AppServerError:
+            raise
+        except Exception as error:
+            raise ApplicationError(f"the page's template failed: {error}", where=self.runtime.name) from error
+
+    def _page_headers(self) -> None:
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        # The page carries a token, which is as good as the session itself.
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("Referrer-Policy", "same-origin")
+
+
+_ELEMENT_ID = re.compile(r"[A-Za-z0-9_:.-]{1,200}")
+_APP_PATH = re.compile(r"/[A-Za-z0-9_.~%/@:+-]{0,500}")
+_ABSOLUTE_URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]{1,260}(/[A-Za-z0-9_.~%/@:+-]{0,500})?")
+
+
+class AutoloadHandler(ApplicationHandler):
+    """The script that puts an application into somebody else's page."""
+
+    def prepare(self) -> None:
+        """Let pages of allowed origins read the answer; others are told nothing."""
+        origin = self.request.headers.get("Origin")
+        self.set_header("Vary", "Origin")
+        if origin is not None and self.server.origins.allows(origin):
+            self.set_header("Access-Control-Allow-Origin", origin)
+            self.set_header("Access-Control-Allow-Credentials", "true")
+            self.set_header("Access-Control-Allow-Headers", "Bokeh-Session-Id, Content-Type, Authorization, X-Requested-With")
+
+    async def options(self, *captured: str) -> None:
+        """Answer a browser that asks whether it may ask."""
+        self.set_header("Access-Control-Allow-Methods", "GET, OPTIONS")
+        requested = self.request.headers.get("Access-Control-Request-Headers")
+        if requested and "Access-Control-Allow-Headers" in self._headers:
+            self.set_header("Access-Control-Allow-Headers", requested)
+        self.set_status(204)
+        self.finish()
+
+    async def get(self, *captured: str) -> None:
+        """The script for the element that the address names."""
+        element_id = self.get_argument("bokeh-autoload-element", "")
+        if not element_id:
+            raise HTTPError(400, reason="No bokeh-autoload-element query parameter")
+        absolute_url = self.get_argument("bokeh-absolute-url", None)
+        app_path = self.get_argument("bokeh-app-path", "/")
+        # These are written into a script by a template of bokeh that does not escape them.
+        if not _ELEMENT_ID.fullmatch(element_id) or not _APP_PATH.fullmatch(app_path):
+            raise HTTPError(400, reason="Malformed bokeh-autoload-element or bokeh-app-path")
+        if absolute_url is not None and not _ABSOLUTE_URL.fullmatch(absolute_url):
+            raise HTTPError(400, reason="Malformed bokeh-absolute-url")
+        origin = self.request.headers.get("Origin")
+        if not self.server.origins.allows(origin):
+            self.server.report_refused_origin(origin)
+            raise HTTPError(403, reason="Pages of this origin may not embed the application")
+        if self.server.draining:
+            raise HTTPError(503, reason="The server is restarting")
+        try:
+            session, token = await self.open_session()
+        except ApplicationError as error:
+            self.refuse_application(error)
+            return
+        server = self.server
+        parts = urlsplit(absolute_url or "")
+        host = f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") and parts.netloc else ""
+        resources = self.get_argument("resources", "default") != "none"
+        script = embedding.render_autoload(
+            token,
+            element_id,
+            server.bundles.get(host + server.root_url, resources=resources),
+            app_path=server.routed(app_path),
+            absolute_url=absolute_url,
+        )
+        self.set_header("Content-Type", "application/javascript; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(script)
+
+
+class MetadataHandler(ApplicationHandler):
+    """What an application says of itself, without a session."""
+
+    async def get(self, *captured: str) -> None:
+        """`{"url": …, "data": …}`."""
+        data = self.runtime.application.metadata
+        self.finish({"url": self.runtime.url, "data": data() if callable(data) else data})
+
+
+class IndexHandler(Handler):
+    """The server's root: the only application, or a list of them."""
+
+    async def get(self, *captured: str) -> None:
+        """A redirect where there is one application, else the index."""
+        server = self.server
+        if server.settings.disable_index:
+            raise HTTPError(404)
+        if len(server.runtimes) == 1 and not server.settings.disable_index_redirect:
+            query = f"?{self.request.query}" if self.request.query else ""
+            self.redirect(server.settings.prefix + server.runtimes[0].url + query)
+            return
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.finish(server.index_html())
+
+    async def head(self, *captured: str) -> None:
+        """As for GET, without the body."""
+        await self.get(*captured)
+
+
+class FaviconHandler(Handler):
+    """The server's icon."""
+
+    async def get(self, *captured: str) -> None:
+        """The icon, or 404 where it is switched off."""
+        icon = self.server.favicon
+        if icon is None:
+            raise HTTPError(404)
+        self.set_header("Content-Type", icon[0])
+        self.set_header("Cache-Control", "public, max-age=86400")
+        self.finish(icon[1])
+
+
+class HealthHandler(Handler):
+    """Whether the process lives."""
+
+    async def get(self, *captured: str) -> None:
+        """200 as long as the loop answers."""
+        self.set_header("Cache-Control", "no-store")
+        self.finish({"status": "alive"})
+
+    async def head(self, *captured: str) -> None:
+        """As for GET, without the body."""
+        await self.get(*captured)
+
+
+class ReadyHandler(Handler):
+    """Whether new pages are wanted here."""
+
+    async def get(self, *captured: str) -> None:
+        """200, or 503 while draining."""
+        self.set_header("Cache-Control", "no-store")
+        if self.server.draining:
+            self.set_status(503)
+        self.finish({"status": "draining" if self.server.draining else "ready"})
+
+    async def head(self, *captured: str) -> None:
+        """As for GET, without the body."""
+        await self.get(*captured)
+
+
+class MissingHandler(Handler):
+    """Whatever nobody answers."""
+
+    async def prepare(self) -> None:  # type: ignore[override]
+        """404, whatever the method."""
+        raise HTTPError(404)
+
+

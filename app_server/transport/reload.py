@@ -1,0 +1,140 @@
+"""Live reload in --dev: a change of a file loads the application anew, in this process, and its pages load again.
+
+Pages hold a stream of server-sent events open. When a watched file changes, the applications' modules are forgotten,
+the applications are loaded anew, their sessions end, and every page is told. A file that cannot be loaded leaves a
+page that says why, and that loads again at the next change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import sys
+import sysconfig
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tornado.iostream import StreamClosedError
+
+from app_server.apps import as_application, broken_application
+from app_server.errors import AppServerError, ApplicationError
+from app_server.page import live_reload_script
+from app_server.transport.handlers import Handler
+
+if TYPE_CHECKING:
+    from app_server.transport.server import Server
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 0.3
+
+
+class ReloadHandler(Handler):
+    """The stream of events that a page listens to."""
+
+    async def get(self, *captured: str) -> None:
+        """Send the id of this start, then "reload" when something has changed."""
+        live_reload = self.server.live_reload
+        assert live_reload is not None
+        self.set_header("Content-Type", "text/event-stream")
+        self.set_header("Cache-Control", "no-store")
+        try:
+            self.write(f"event: start\ndata: {live_reload.start_id}\n\n")
+            await self.flush()
+            await live_reload.changed()
+            self.write("event: reload\ndata: now\n\n")
+            await self.flush()
+        except StreamClosedError:
+            log.debug("A page stopped listening for changes")
+
+
+class LiveReload:
+    """Watches the files of the applications and what they import."""
+
+    handler = ReloadHandler
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self.start_id = secrets.token_hex(8)
+        self._waiting: asyncio.Event = asyncio.Event()
+        self._seen = self._times()
+
+    def script(self, prefix: str) -> str:
+        """The HTML that lets a page listen."""
+        return live_reload_script(f"{prefix}/_dev/reload")
+
+    async def changed(self) -> None:
+        """Return when something has changed."""
+        await self._waiting.wait()
+
+    def stop(self) -> None:
+        """Let the listening pages go."""
+        self._waiting.set()
+
+    async def watch(self) -> None:
+        """Look for changes for ever."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            times = self._times()
+            if times != self._seen:
+                changed = sorted({str(path) for path, _ in set(times.items()) ^ set(self._seen.items())})
+                log.info("Changed: %s", ", ".join(changed[:5]))
+                await self._reload()
+                self._seen = self._times()
+
+    async def _reload(self) -> None:
+        for runtime in self._server.runtimes:
+            for session in runtime.registry:
+                await runtime.end(session)
+        forget_modules()
+        for runtime in self._server.runtimes:
+            path = runtime.application.path
+            if path is None:
+                continue
+            try:
+                runtime.application = as_application(path, argv=self._server.settings.args, dev=True)
+            except AppServerError as error:
+                log.error("%s", error)
+                failure = error if isinstance(error, ApplicationError) else ApplicationError(error.what, where=error.where)
+                runtime.application = broken_application(runtime.application, failure)
+        waiting, self._waiting = self._waiting, asyncio.Event()
+        waiting.set()
+
+    def _times(self) -> dict[Path, int]:
+        times: dict[Path, int] = {}
+        for path in self._watched():
+            try:
+                times[path] = path.stat().st_mtime_ns
+            except OSError:
+                continue  # being replaced: the next look will find it
+        return times
+
+    def _watched(self) -> Iterable[Path]:
+        for runtime in self._server.runtimes:
+            yield from runtime.application.watch_paths()
+        yield from map(Path, self._server.settings.dev_watch)
+        for _, path in own_modules():
+            yield path
+
+
+def own_modules() -> list[tuple[str, Path]]:
+    """The loaded modules that are neither installed nor part of Python or of this server: the application's own."""
+    installed = [Path(path).resolve() for path in {*sysconfig.get_paths().values(), sys.prefix, sys.base_prefix}]
+    installed.append(Path(__file__).resolve().parents[1])
+    found = []
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if not file or name == "__main__":
+            continue
+        path = Path(file).resolve()
+        if not any(path.is_relative_to(folder) for folder in installed):
+            found.append((name, path))
+    return found
+
+
+def forget_modules() -> None:
+    """Let the application's own modules be imported anew."""
+    for name, _ in own_modules():
+        sys.modules.pop(name, None)

@@ -1,0 +1,65 @@
+"""What the server says of itself in the log, at the rhythm of --stats-log-frequency and --mem-log-frequency."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import sys
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from app_server.transport.server import Server
+
+log = logging.getLogger(__name__)
+
+
+class Reports:
+    """The periodic log lines of one server."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._last_stats = ""
+
+    def work(self) -> Iterator[Coroutine[Any, Any, None]]:
+        """The loops to run; none for a rhythm of 0."""
+        settings = self._server.settings
+        if settings.stats_log_frequency_ms > 0:
+            yield self._every(settings.stats_log_frequency_ms / 1000, self._stats)
+        if settings.mem_log_frequency_ms > 0:
+            yield self._every(settings.mem_log_frequency_ms / 1000, self._memory)
+
+    async def _every(self, period_s: float, report: Any) -> None:
+        while True:
+            await asyncio.sleep(period_s)
+            report()
+
+    def _stats(self) -> None:
+        """Sessions and connections of each application; once, as long as nothing changes."""
+        stats = "; ".join(
+            f"{runtime.url}: {len(runtime.registry)} sessions with "
+            f"{sum(session.connection_count for session in runtime.registry)} connections, "
+            f"{sum(not session.connections for session in runtime.registry)} unused"
+            for runtime in self._server.runtimes
+        )
+        if stats != self._last_stats:
+            self._last_stats = stats
+            log.info("[pid %d] %s", os.getpid(), stats)
+
+    def _memory(self) -> None:
+        log.info("[pid %d] %.0f MB in use, %d objects tracked", os.getpid(), resident_bytes() / 1e6, len(gc.get_objects()))
+
+
+def resident_bytes() -> int:
+    """The memory of this process that is in RAM, in bytes; its peak where the system tells no more."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,455 @@
+"""Performs what the engine decides: one runtime for each application.
+
+Here are the loop and the clock. A turn of a session is taken when no asynchronous callback holds its document; its
+effects are performed at once: what it sends leaves in one write for each client, what it must await is awaited, and the
+next turn begins.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from app_server.apps import Application
+from app_server.document.current import current_document
+from app_server.document.served import ServedDocument, SessionCallback, Timing, new_document
+from app_server.errors import ApplicationError
+from app_server.protocol import websocket
+from app_server.protocol.codec import Frame
+from app_server.protocol.messages import Message
+from app_server.protocol.websocket import Deflate, Payload
+from app_server.security.visible_request import VisibleRequest
+from app_server.session.connection import Connection
+from app_server.session.context import ApplicationContext, SessionContext
+from app_server.session.effects import Await, Close, Effect, Send
+from app_server.session.registry import Registry
+from app_server.session.session import Limits, Session
+
+log = logging.getLogger(__name__)
+
+Turn = Callable[[], list[Effect]]
+
+_BUSY_TURNS = 256
+"""How many turns may wait for an asynchronous callback before the session's clients are not read from any more."""
+
+
+class Outlet(Protocol):
+    """Where the frames for one connection go."""
+
+    @property
+    def deflate(self) -> Deflate | None: ...
+
+    def write(self, chunks: Sequence[Payload]) -> None: ...
+
+    def close(self, code: int, reason: str = "") -> None: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long a session lives without a client, and how often that is checked."""
+
+    unused_s: float
+    check_s: float
+
+
+class Desk:
+    """The turns of one session, one after another; while an asynchronous callback holds the document they wait."""
+
+    def __init__(self, runtime: ApplicationRuntime, session: Session) -> None:
+        self._runtime = runtime
+        self.session = session
+        self._waiting: deque[Turn] = deque()
+        self.held = False
+        self._flush_asked = False
+        self.timers = Timers(runtime, self)
+        self.tasks: set[asyncio.Task[None]] = set()
+        session.wake = self._wake
+
+    def submit(self, turn: Turn) -> None:
+        """Take this turn now, or as soon as the turns before it are over."""
+        self._waiting.append(turn)
+        if not self.held:
+            self._take_turns()
+        elif len(self._waiting) == _BUSY_TURNS:
+            self._runtime.pause(self.session)
+
+    def _take_turns(self) -> None:
+        while self._waiting and not self.held:
+            self.perform(self._waiting.popleft()())
+        if not self._waiting:
+            self._runtime.resume(self.session)
+
+    def perform(self, effects: list[Effect]) -> None:
+        """Do what a turn decided."""
+        sends: list[Send | Close] = []
+        for effect in effects:
+            if isinstance(effect, Await):
+                self._begin(effect)
+            else:
+                sends.append(effect)
+        self._runtime.deliver(sends)
+
+    def _begin(self, effect: Await) -> None:
+        if effect.locked:
+            self.held = True
+        task = self._in_document_context(effect)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def _in_document_context(self, effect: Await) -> asyncio.Task[None]:
+        """A task in whose every step, and in whose children, `curdoc()` is this document."""
+        document = self.session.document
+        with document.at_work():
+            if effect.locked:
+                return self._runtime.loop.create_task(self._finish(effect))
+            unlocked = document.unlocked()
+            with current_document(unlocked):
+                return self._runtime.loop.create_task(self._finish(effect, unlocked))
+
+    async def _finish(self, effect: Await, seen_as_current: object = None) -> None:
+        """Await what a callback returned; `seen_as_current` is what `curdoc()` refers to, weakly, meanwhile."""
+        try:
+            await effect.awaitable
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            self.session.log_failure(effect.name)
+        finally:
+            if effect.locked:
+                self.held = False
+        if not self.session.destroyed:
+            self.perform(self.session.flush())
+            self._take_turns()
+
+    def _wake(self) -> None:
+        """The document has changed outside of a turn (maybe in a thread): flush soon."""
+        if not self._flush_asked:
+            self._flush_asked = True
+            self._runtime.soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_asked = False
+        if not self.session.destroyed:
+            self.perform(self.session.flush())
+
+    async def locked_call(self, function: Callable[[ServedDocument], Any]) -> Any:
+        """Run `function(document)`, and await what it returns, as a turn of its own; its result or exception."""
+        answer: asyncio.Future[Any] = self._runtime.loop.create_future()
+
+        async def call() -> None:
+            try:
+                result = function(self.session.document)
+                answer.set_result(await result if inspect.isawaitable(result) else result)
+            except Exception as error:
+                answer.set_exception(error)
+
+        self.submit(lambda: self.session.turn(call, "with_locked_document"))
+        return await answer
+
+    def stop(self) -> None:
+        """Take no more turns."""
+        self.timers.stop()
+        self._waiting.clear()
+        for task in self.tasks:
+            task.cancel()
+
+
+class Timers:
+    """The session callbacks of one session; they may be added and removed from any thread."""
+
+    def __init__(self, runtime: ApplicationRuntime, desk: Desk) -> None:
+        self._runtime = runtime
+        self._desk = desk
+        self._handles: dict[str, asyncio.Handle] = {}
+        self._wanted: set[str] = set()  # changed in any thread; adding and discarding are atomic
+
+    def patched(self, event: Any) -> None:
+        self._desk.session.patched(event)
+
+    def callback_added(self, callback: SessionCallback) -> None:
+        self._wanted.add(callback.ident)
+        self._runtime.soon(lambda: self._schedule(callback))
+
+    def callback_removed(self, ident: str) -> None:
+        self._wanted.discard(ident)
+        self._runtime.soon(lambda: self._cancel(ident))
+
+    def _schedule(self, callback: SessionCallback) -> None:
+        if callback.timing is Timing.NEXT_TICK:
+            self._run(callback)
+            return
+        if callback.ident not in self._wanted:
+            return
+        loop = self._runtime.loop
+        due_s = loop.time() + callback.delay_ms / 1000
+        self._handles[callback.ident] = loop.call_at(
+            due_s, self._due, callback, due_s, context=self._runtime.base_context.copy()
+        )
+
+    def _due(self, callback: SessionCallback, due_s: float) -> None:
+        if callback.timing is Timing.TIMEOUT:
+            del self._handles[callback.ident]
+            self._run(callback)
+            return
+        # The next time is counted from when this one was due, so that the rate holds; what was missed is left out.
+        loop = self._runtime.loop
+        period_s = max(callback.delay_ms / 1000, 0.0005)
+        missed = max(0, int((loop.time() - due_s) / period_s))
+        next_s = due_s + (missed + 1) * period_s
+        self._handles[callback.ident] = loop.call_at(
+            next_s, self._due, callback, next_s, context=self._runtime.base_context.copy()
+        )
+        self._run(callback)
+
+    def _run(self, callback: SessionCallback) -> None:
+        if not callback.locked:
+            self._desk.perform(self._run_if_wanted(callback))
+        elif callback.timing is Timing.PERIODIC and self._desk.held:
+            return  # the document is held: this beat is left out rather than made up for
+        else:
+            self._desk.submit(lambda: self._run_if_wanted(callback))
+
+    def _run_if_wanted(self, callback: SessionCallback) -> list[Effect]:
+        return self._desk.session.run(callback) if callback.ident in self._wanted else []
+
+    def _cancel(self, ident: str) -> None:
+        handle = self._handles.pop(ident, None)
+        if handle is not None:
+            handle.cancel()
+
+    def stop(self) -> None:
+        self._wanted.clear()
+        for handle in self._handles.values():
+            handle.cancel()
+        self._handles.clear()
+
+
+class ApplicationRuntime:
+    """One application with its sessions, their clients, and the loop that moves them."""
+
+    def __init__(self, application: Application, url: str, limits: Limits, lifetimes: Lifetimes) -> None:
+        self.application = application
+        self.url = url
+        self.limits = limits
+        self.loop = asyncio.get_running_loop()
+        self.base_context = contextvars.copy_context()
+        self.registry = Registry()
+        self.context = ApplicationContext(url, lambda: self.registry)
+        self._lifetimes = lifetimes
+        self._thread = threading.get_ident()
+        self._desks: dict[str, Desk] = {}
+        self._outlets: dict[Connection, Outlet] = {}
+        self._sweeper: asyncio.Task[None] | None = None
+        self._connections = 0
+
+    @property
+    def name(self) -> str:
+        """The application for the log."""
+        return self.url
+
+    async def start(self) -> None:
+        """Run the application's on_server_loaded, and begin to look for unused sessions."""
+        await self._hook("on_server_loaded", self.context.server_context)
+        self._sweeper = self.loop.create_task(self._sweep())
+
+    async def stop(self, close_code: int = 1001) -> None:
+        """End every session with its hooks, then run on_server_unloaded."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection, outlet in list(self._outlets.items()):
+            outlet.close(close_code, "the server is going away")
+            self._outlets.pop(connection, None)
+        for session in self.registry:
+            await self.end(session)
+        await self._hook("on_server_unloaded", self.context.server_context)
+
+    def soon(self, function: Callable[[], None]) -> None:
+        """Call `function` in the loop's next iteration; from any thread."""
+        try:
+            if threading.get_ident() == self._thread:
+                self.loop.call_soon(function, context=self.base_context.copy())
+            else:
+                self.loop.call_soon_threadsafe(function, context=self.base_context.copy())
+        except RuntimeError:
+            log.debug("%s: the loop is closed; a callback is dropped", self.name)
+
+    async def session(
+        self, session_id: str, request: VisibleRequest | None, token_payload: Mapping[str, Any]
+    ) -> Session:
+        """The session of this id, built if need be, once, however many ask for it at the same time.
+
+        Raises ApplicationError where the application's code fails.
+        """
+        living = self.registry.get(session_id)
+        if living is not None:
+            return living
+        under_way = self.registry.building(session_id)
+        if under_way is not None:
+            awaited: asyncio.Future[Session] = self.loop.create_future()
+            under_way.waiters.append(lambda session, error: _settle(awaited, session, error))
+            return await awaited
+        build = self.registry.begin(session_id)
+        try:
+            session = await self._build(session_id, request, token_payload)
+        except BaseException as error:
+            self.registry.fail(build, error)
+            raise
+        self.registry.succeed(build, session)
+        return session
+
+    async def _build(
+        self, session_id: str, request: VisibleRequest | None, token_payload: Mapping[str, Any]
+    ) -> Session:
+        document = new_document(session_id)
+        context = SessionContext(session_id, self.context.server_context, document, request, token_payload)
+        document.attach_context(context)
+        try:
+            await self._hook("on_session_created", context)
+            with document.at_work():
+                self.application.build(document)
+                if self.limits.show_tracebacks:
+                    document.validate()
+        except BaseException:
+            document.destroy()
+            raise
+        session = Session(
+            session_id, document, context, self.limits, application=self.url, now_s=self.loop.time()
+        )
+        desk = self._desks[session_id] = Desk(self, session)
+        context.attach(session, desk.locked_call)
+        document.listen(desk.timers)
+        return session
+
+    async def end(self, session: Session) -> None:
+        """End a session: its hooks run, its clients are told, its memory is free."""
+        if not self.registry.remove(session):
+            return
+        desk = self._desks.pop(session.id)
+        desk.stop()
+        session.begin_end()
+        await self._hook("on_session_destroyed", session.context)
+        for callback in session.document.session_destroyed_callbacks:
+            await self._guarded(lambda callback=callback: callback(session.context), "on_session_destroyed")
+        self.deliver(session.end())
+
+    def connect(self, session: Session, connection: Connection, outlet: Outlet) -> None:
+        """A client has come."""
+        self._outlets[connection] = outlet
+        self._desks[session.id].submit(lambda: session.join(connection))
+
+    def next_connection_number(self) -> int:
+        """A number for a new connection."""
+        self._connections += 1
+        return self._connections
+
+    def receive(self, session: Session, connection: Connection, message: Message) -> None:
+        """A message has come from a client."""
+        desk = self._desks.get(session.id)
+        if desk is not None:
+            desk.submit(lambda: session.receive(connection, message))
+
+    def realign(self, session: Session, connection: Connection) -> None:
+        """A client has said nothing since it was greeted."""
+        desk = self._desks.get(session.id)
+        if desk is not None and not connection.spoken:
+            desk.submit(lambda: session.realign(connection))
+
+    def disconnect(self, session: Session, connection: Connection) -> None:
+        """A client has gone."""
+        self._outlets.pop(connection, None)
+        desk = self._desks.get(session.id)
+        if desk is not None:
+            desk.submit(lambda: session.leave(connection, self.loop.time()))
+
+    def pause(self, session: Session) -> None:
+        """Read no more from this session's clients."""
+        for connection in session.connections:
+            if connection in self._outlets:
+                self._outlets[connection].pause()
+
+    def resume(self, session: Session) -> None:
+        """Read again from this session's clients."""
+        for connection in session.connections:
+            if connection in self._outlets:
+                self._outlets[connection].resume()
+
+    def deliver(self, effects: Sequence[Send | Close]) -> None:
+        """Send what a turn sends: one write for each client, one encoding for all."""
+        if not effects:
+            return
+        encoded: dict[int, list[Payload]] = {}
+        writes: dict[Connection, list[Payload]] = {}
+        plain: dict[Connection, list[Frame]] = {}
+        for effect in effects:
+            if isinstance(effect, Close):
+                continue
+            for connection in effect.connections:
+                outlet = self._outlets.get(connection)
+                if outlet is None:
+                    continue
+                if outlet.deflate is not None:
+                    writes.setdefault(connection, []).extend(websocket.serialize(effect.frames, outlet.deflate))
+                elif len(effect.connections) == 1 and connection not in writes:
+                    plain.setdefault(connection, []).extend(effect.frames)
+                else:
+                    if connection in plain:
+                        writes[connection] = websocket.serialize(plain.pop(connection))
+                    chunks = encoded.get(id(effect.frames))
+                    if chunks is None:
+                        chunks = encoded[id(effect.frames)] = websocket.serialize(effect.frames)
+                    writes.setdefault(connection, []).extend(chunks)
+        for connection, frames in plain.items():
+            writes[connection] = websocket.serialize(frames)
+        for connection, chunks in writes.items():
+            outlet = self._outlets.get(connection)
+            if outlet is not None:
+                outlet.write(chunks)
+        for effect in effects:
+            if isinstance(effect, Close):
+                outlet = self._outlets.pop(effect.connection, None)
+                if outlet is not None:
+                    outlet.close(effect.code, effect.reason)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(self._lifetimes.check_s)
+            for session in self.registry.unused(self.loop.time(), self._lifetimes.unused_s):
+                if not session.connections:
+                    await self.end(session)
+                    # One session at a time, so that the living ones do not notice.
+                    await asyncio.sleep(0)
+
+    async def _hook(self, name: str, context: object) -> None:
+        hook = getattr(self.application.hooks, name, None)
+        if hook is not None:
+            await self._guarded(lambda: hook(context), name)
+
+    async def _guarded(self, call: Callable[[], Any], name: str) -> None:
+        """Call a hook and await what it returns; what it raises is logged, for it must not end anything else."""
+        try:
+            result = call()
+            if inspect.isawaitable(result):
+                await result
+        except Exception:
+            log.exception("%s: the hook %s raised an exception", self.name, name)
+
+
+def _settle(future: asyncio.Future[Session], session: Session | None, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if session is not None:
+        future.set_result(session)
+    else:
+        future.set_exception(ApplicationError(str(error)) if not isinstance(error, Exception) else error)

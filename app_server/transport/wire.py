@@ -1,0 +1,272 @@
+"""A connected WebSocket on its raw socket: one system call for what a turn sends, none for what nobody sends.
+
+Tornado does the HTTP handshake; then the socket is taken over, and bytes go straight between it and the sans-I/O
+reader. That saves Tornado's three reads and one write for each frame, works for TLS too, and needs nothing but the
+descriptor, so that a connection can be passed to another process.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import ssl
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream
+
+from app_server.errors import PeerError
+from app_server.protocol import websocket
+from app_server.protocol.websocket import Deflate, FrameReader, Payload
+
+log = logging.getLogger(__name__)
+
+_READ_BYTES = 256 * 1024
+_CLOSE_TIMEOUT_S = 5.0  # how long a peer has to answer our Close frame before the connection is cut
+_WOULD_BLOCK = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+@dataclass(frozen=True, slots=True)
+class WireLimits:
+    """`max_message_bytes` bounds what comes in, `max_queue_bytes` what waits to go out to a client that stalls."""
+
+    max_message_bytes: int
+    max_queue_bytes: int
+
+
+class WireOwner(Protocol):
+    """Who speaks through a wire."""
+
+    def frame_received(self, opcode: int, payload: bytes) -> None: ...
+
+    def frame_discarded(self) -> None: ...
+
+    def may_discard(self, opcode: int, prefix: bytes) -> bool: ...
+
+    def wire_closed(self, code: int, reason: str) -> None: ...
+
+
+def take_over(stream: IOStream) -> tuple[socket.socket, bytes]:
+    """The socket of a Tornado stream that is idle, and the bytes that had been read from it already."""
+    left_over = stream.read_bytes(_READ_BYTES, partial=True)
+    IOLoop.current().remove_handler(stream.fileno())
+    taken: socket.socket = stream.socket
+    return taken, left_over.result() if left_over.done() and not left_over.exception() else b""
+
+
+class Wire:
+    """One client's socket; its methods never block and may be called in any state."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        owner: WireOwner,
+        limits: WireLimits,
+        *,
+        deflate: Deflate | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._socket = sock
+        self._owner: WireOwner | None = owner
+        self._limits = limits
+        self.deflate = deflate
+        self._clock = clock
+        self._loop = IOLoop.current()
+        self._reader = FrameReader(limits.max_message_bytes, deflate=deflate, may_discard=owner.may_discard)
+        self._queue: deque[Payload] = deque()
+        self.queued_bytes = 0
+        self._watching = 0
+        self._paused = False
+        self._sent_close: tuple[int, str] | None = None
+        self._close_when_drained = False
+        self._deadline: object | None = None
+        self._vectored = not isinstance(sock, ssl.SSLSocket) and hasattr(sock, "sendmsg")
+        self.last_heard_s = clock()
+        self.closed = False
+        sock.setblocking(False)
+        if sock.family in (socket.AF_INET, socket.AF_INET6):
+            # Several small writes in a row must not wait for the peer's delayed acknowledgement.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def start(self, left_over: bytes = b"") -> None:
+        """Begin to read; `left_over` came before."""
+        if left_over:
+            self._received(left_over)
+        self._watch()
+
+    def pause(self) -> None:
+        """Read no more until `resume`: the owner has enough to do."""
+        self._paused = True
+        self._watch()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._paused:
+            self._paused = False
+            self._watch()
+
+    def write(self, chunks: Sequence[Payload]) -> None:
+        """Send these bytes after what waits; a client that lets too much wait is cut off."""
+        if self.closed or self._sent_close is not None:
+            return
+        if self.queued_bytes > self._limits.max_queue_bytes:
+            log.warning("A client takes nothing any more: %d bytes wait for it; its connection ends", self.queued_bytes)
+            self.abort(1008, "the client does not read")
+            return
+        self._enqueue(chunks)
+
+    def ping(self) -> None:
+        """Ask the peer for a sign of life."""
+        self.write([websocket.frame_header(websocket.PING, 0)])
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Say goodbye, and cut the connection when the peer has answered or its time is up."""
+        if self.closed or self._sent_close is not None:
+            return
+        self._enqueue(websocket.serialize([(websocket.CLOSE, websocket.close_payload(code, reason))]))
+        self._sent_close = code, reason
+        if not self.closed:
+            self._deadline = self._loop.call_later(_CLOSE_TIMEOUT_S, self.abort, code, reason)
+
+    def abort(self, code: int = 1006, reason: str = "") -> None:
+        """Cut the connection now."""
+        if self.closed:
+            return
+        self.closed = True
+        if self._watching:
+            self._loop.remove_handler(self._socket)
+            self._watching = 0
+        if self._deadline is not None:
+            self._loop.remove_timeout(self._deadline)
+        self._queue.clear()
+        self.queued_bytes = 0
+        try:
+            self._socket.close()
+        except OSError:
+            pass  # the peer was faster
+        owner, self._owner = self._owner, None
+        if owner is not None:
+            owner.wire_closed(*(self._sent_close or (code, reason)))
+
+    def _watch(self) -> None:
+        wanted = (0 if self._paused else IOLoop.READ) | (IOLoop.WRITE if self._queue else 0)
+        if self.closed or wanted == self._watching:
+            return
+        if not self._watching:
+            self._loop.add_handler(self._socket, self._ready, wanted)
+        elif not wanted:
+            self._loop.remove_handler(self._socket)
+        else:
+            self._loop.update_handler(self._socket, wanted)
+        self._watching = wanted
+
+    def _ready(self, sock: socket.socket, events: int) -> None:
+        if events & (IOLoop.READ | IOLoop.ERROR) and not self.closed:
+            self._readable()
+        if events & IOLoop.WRITE and not self.closed:
+            self._flush()
+
+    def _readable(self) -> None:
+        while not self._paused and not self.closed:
+            try:
+                data = self._socket.recv(_READ_BYTES)
+            except _WOULD_BLOCK:
+                return
+            except OSError as error:
+                self.abort(1006, os.strerror(error.errno) if error.errno else str(error))
+                return
+            if not data:
+                self.abort(1006, "the client went away")
+                return
+            self._received(data)
+            # A TLS record may hold more than was asked for, and nothing will announce it again.
+            if not isinstance(self._socket, ssl.SSLSocket) or not self._socket.pending():
+                return
+
+    def _received(self, data: bytes) -> None:
+        self.last_heard_s = self._clock()
+        try:
+            for opcode, payload in self._reader.feed(data):
+                if self._owner is None or self.closed:
+                    return
+                if opcode <= websocket.BINARY:
+                    self._frame(self._owner, opcode, payload)
+                else:
+                    self._control(opcode, payload)
+        except PeerError as error:
+            log.warning("A client broke the protocol: %s", error)
+            self.close(error.close_code, error.what)
+
+    def _frame(self, owner: WireOwner, opcode: int, payload: bytes) -> None:
+        if self._sent_close is not None:
+            return  # what comes after our Close frame is not wanted
+        if opcode == websocket.DISCARDED:
+            owner.frame_discarded()
+        else:
+            owner.frame_received(opcode, payload)
+
+    def _control(self, opcode: int, payload: bytes) -> None:
+        if opcode == websocket.PING:
+            self.write(websocket.serialize([(websocket.PONG, payload)]))
+        elif opcode == websocket.CLOSE:
+            code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else 1005
+            if self._sent_close is None:
+                self._enqueue(websocket.serialize([(websocket.CLOSE, payload[:2])]))
+                self._sent_close = code, payload[2:].decode("utf-8", "replace")
+            self._close_when_drained = True
+            if not self._queue:
+                self.abort()
+
+    def _enqueue(self, chunks: Sequence[Payload]) -> None:
+        waiting = bool(self._queue)
+        self._queue.extend(chunks)
+        self.queued_bytes += sum(map(_size, chunks))
+        if waiting:
+            self._own_queue(len(chunks))
+        else:
+            self._flush()
+
+    def _own_queue(self, newest: int) -> None:
+        """Copy those of the newest chunks that are views: their arrays may change before they are sent."""
+        for index in range(len(self._queue) - newest, len(self._queue)):
+            chunk = self._queue[index]
+            if isinstance(chunk, memoryview):
+                self._queue[index] = chunk.tobytes()
+
+    def _flush(self) -> None:
+        try:
+            while self._queue:
+                self._sent(self._send())
+        except _WOULD_BLOCK:
+            self._own_queue(len(self._queue))
+        except OSError as error:
+            self.abort(1006, os.strerror(error.errno) if error.errno else str(error))
+            return
+        if self._close_when_drained and not self._queue:
+            self.abort()
+        else:
+            self._watch()
+
+    def _send(self) -> int:
+        if self._vectored and len(self._queue) > 1:
+            return self._socket.sendmsg(list(self._queue)[:64])
+        return self._socket.send(self._queue[0])
+
+    def _sent(self, size: int) -> None:
+        self.queued_bytes -= size
+        while size > 0 or (self._queue and _size(self._queue[0]) == 0):
+            first = _size(self._queue[0])
+            if size < first:
+                self._queue[0] = memoryview(self._queue[0])[size:]
+                return
+            size -= first
+            self._queue.popleft()
+
+
+def _size(chunk: Payload) -> int:
+    return chunk.nbytes if isinstance(chunk, memoryview) else len(chunk)
