@@ -1,0 +1,50 @@
+# make demo   serve the examples              make test    everything: lint, types, layers, all tests
+# make lint   ruff, mypy, import-linter       make bench   measure against the stock server
+# make docs   derive docs/settings.md         make lock    pin the dependencies anew
+# make clean  remove what these have made
+
+# Any Python 3.11 or newer; all else is installed into .venv.
+PYTHON ?= python3
+# Further arguments for pytest: make test ARGS="-k sliders"
+ARGS ?=
+VENV := .venv/bin
+UV ?= uv
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+        --custom-compile-command "make lock"
+
+.PHONY: demo test lint bench docs lock clean run-venv test-venv
+.DEFAULT_GOAL := test
+
+demo: run-venv
+	@$(VENV)/python tools/demo.py
+
+# The tests come last, so that pytest's summary is what one sees at the end.
+test: lint
+	$(VENV)/python tools/run_tests.py $(ARGS)
+
+lint: test-venv
+	$(VENV)/ruff check
+	$(VENV)/mypy
+	$(VENV)/lint-imports --quiet
+
+bench: test-venv
+	$(VENV)/python -m bench.run $(ARGS)
+
+docs: run-venv
+	$(VENV)/python tools/settings_docs.py
+
+# Upgrades within what pyproject.toml allows; run.txt first, so that tests run on what users get.
+lock:
+	$(LOCK) --upgrade pyproject.toml requirements/build.in -o requirements/run.txt
+	$(LOCK) --upgrade --all-extras -c requirements/run.txt pyproject.toml requirements/build.in -o requirements/test.txt
+
+clean:
+	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# These do nothing while the lock and pyproject.toml are those that .venv was made from.
+run-venv:
+	@$(PYTHON) tools/bootstrap.py run
+
+test-venv:
+	@$(PYTHON) tools/bootstrap.py test

@@ -1,0 +1,81 @@
+"""Run pytest over all tests, after seeing to what they need from the machine.
+
+As root on Debian the missing packages are installed. Elsewhere it is said which are missing and which tests that
+skips; where CI is set to true, a missing one is a failure instead. Further arguments go to pytest.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@dataclass(frozen=True)
+class Need:
+    """A program that tests start: how it is found, the Debian package, and the tests that cannot do without."""
+
+    name: str
+    find: Callable[[], str | None]
+    debian_package: str
+    tests: str
+    variable: str
+
+
+def find_chromium() -> str | None:
+    """The path of a Chromium, the system's or the one that `playwright install chromium` brought."""
+    for name in CHROMIUM_NAMES:
+        if found := shutil.which(name):
+            return found
+    folder = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH", Path.home() / ".cache" / "ms-playwright"))
+    for path in sorted(folder.glob("chromium-*/chrome-linux*/chrome"), reverse=True):
+        return str(path)
+    return None
+
+
+NEEDS = (Need("Chromium", find_chromium, "chromium", "tests/browser", "APP_SERVER_TEST_CHROMIUM"),)
+
+
+def main(argv: Sequence[str]) -> int:
+    """The exit status of pytest, or 1 where CI misses something."""
+    missing = [need for need in NEEDS if need.find() is None]
+    if missing and may_install():
+        install([need.debian_package for need in missing])
+        missing = [need for need in missing if need.find() is None]
+    for need in missing:
+        hint = f"Install it (on Debian: apt-get install {need.debian_package})."
+        print(f"{need.name} is missing, so {need.tests} cannot run. {hint}", file=sys.stderr)
+    if missing and os.environ.get("CI", "").lower() == "true":
+        print("With CI=true no test may be skipped.", file=sys.stderr)
+        return 1
+    for need in NEEDS:
+        if found := need.find():
+            os.environ.setdefault(need.variable, found)
+    skipped = [f"--ignore={need.tests}" for need in missing]
+    sys.stdout.flush()
+    # Its own process, so that the last lines are pytest's and its status is ours.
+    return subprocess.call([sys.executable, "-m", "pytest", *skipped, *argv], cwd=ROOT)
+
+
+def may_install() -> bool:
+    """Whether this is root on Debian or one of its kin."""
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def install(packages: Sequence[str]) -> None:
+    """Install Debian packages; that it failed is seen by their still being missing."""
+    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    print(f"Installing {', '.join(packages)} with apt-get ...", flush=True)
+    subprocess.call(["apt-get", "update", "-qq"], env=environ)
+    subprocess.call(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], env=environ)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
