@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app_server.apps.faults import Place, application_error
+from app_server.apps.helpers import make_importable
 from app_server.apps.hooks import Hooks
 from app_server.apps.running import process_state
 from app_server.document.current import current_document, install
@@ -29,6 +30,7 @@ class Application(ABC):
     path: Path | None = None
     static_path: Path | None = None
     imports: frozenset[str] = frozenset()
+    _helper_names: frozenset[str] = frozenset()
 
     def __init__(
         self, route: str, place: Place, *, folder: Path | None = None, argv: Sequence[str] | None = None
@@ -95,6 +97,8 @@ class Application(ABC):
     def _running(self) -> Iterator[None]:
         """What holds while any of the application's code runs."""
         install()
+        if self._folder is not None:
+            make_importable(self._helper_names, self._folder)
         with self._blamed(), process_state(self._folder, self._argv), muted(self._name):
             yield
 

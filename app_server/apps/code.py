@@ -33,9 +33,10 @@ class CodeApplication(Application):
         super().__init__(route_for(path), place, folder=main.parent, argv=(str(main), *argv))
         self.path = path
         self._main = read_program(main, place)
-        sources = read_sources(self._programs(), main.parent)
+        sources = read_sources({program.path: program.imported for program in self._programs()}, main.parent)
         self.imports = sources.imports
         self._files = sources.files
+        self._helper_names = sources.helper_names
 
     def watch_paths(self) -> Iterable[Path]:
         return sorted(self._files)

@@ -42,8 +42,7 @@ class Place:
         """Whether the file is the application's own, not one of a library that is installed inside its folder."""
         if filename == self.main:
             return True
-        parts = Path(filename).parts
-        return self._holds(filename) and not any(part in parts for part in _FOREIGN_FOLDERS)
+        return self._holds(filename) and not _is_installed(os.path.relpath(filename, self.folder))
 
     def _holds(self, filename: str) -> bool:
         return self.folder is not None and filename.startswith(os.path.join(str(self.folder), ""))
@@ -86,7 +85,7 @@ def _hint(error: BaseException) -> str:
         case FileNotFoundError(filename=str(filename)) if not os.path.isabs(filename):
             return "A relative path starts where the server was started; build it from Path(__file__).parent"
         case _:
-            return "Correct it there and load the page again"
+            return "Once it is mended, start the server again; with --dev it does so by itself"
 
 
 def _where(error: BaseException, place: Place) -> str:
@@ -103,9 +102,11 @@ def _where(error: BaseException, place: Place) -> str:
 
 
 def _is_nobodys_library(filename: str) -> bool:
-    if filename.startswith(_MACHINERY):
-        return False
-    return not any(part in Path(filename).parts for part in _FOREIGN_FOLDERS)
+    return not filename.startswith(_MACHINERY) and not _is_installed(filename)
+
+
+def _is_installed(filename: str) -> bool:
+    return any(part in Path(filename).parts for part in _FOREIGN_FOLDERS)
 
 
 def _forget_our_frames(error: BaseException) -> None:

@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from app_server.apps.faults import Place, application_error
 from app_server.apps.notebook import notebook_names, read_cells
+from app_server.apps.sources import ImportedName, imported_names
 from app_server.document.muted import APPLICATION_MODULE_PREFIX
 from app_server.errors import OperatorError
 
@@ -26,11 +27,11 @@ _FUTURE_FLAGS = functools.reduce(
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The code of a file: one piece for a script, one for each cell of a notebook, with their syntax trees."""
+    """The code of a file: one piece for a script, one for each cell of a notebook; and what it imports."""
 
     path: Path
     codes: tuple[CodeType, ...]
-    trees: tuple[ast.Module, ...] = field(repr=False)
+    imported: frozenset[ImportedName]
     names: dict[str, Any] = field(repr=False)
 
     def new_module(self, package: ModuleType | None = None) -> ModuleType:
@@ -63,8 +64,9 @@ def read_program(path: Path, place: Place) -> Program:
     except (SyntaxError, ValueError) as error:
         # A null byte is a ValueError before Python 3.12.
         raise application_error(error, place) from error
-    trees, codes = zip(*pieces, strict=True) if pieces else ((), ())
-    return Program(path, codes, trees, notebook_names() if is_notebook else {})
+    imported = frozenset(name for tree, _ in pieces for name in imported_names(tree))
+    codes = tuple(code for _, code in pieces)
+    return Program(path, codes, imported, notebook_names() if is_notebook else {})
 
 
 def read_source(path: Path, place: Place) -> bytes:

@@ -4,67 +4,76 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from app_server.apps.program import Program
 
 WATCHED_SUFFIXES = (".py", ".html", ".css", ".yaml", ".js", ".ipynb")
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
-    """`imports` are the top-level modules from elsewhere, `files` the application's own, helper modules included."""
+class ImportedName:
+    """A dotted name in parts, and how many dots stood before it: 0 for an absolute import.
 
-    imports: frozenset[str]
-    files: frozenset[Path]
+    `from a import b` names `a.b`, for `b` may be a module.
+    """
+
+    parts: tuple[str, ...]
+    level: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class _Import:
-    """A dotted name in parts and the folder in which a helper module of that name would lie."""
+class Sources:
+    """What an application is made of.
 
-    base: Path
-    parts: tuple[str, ...]
-    is_relative: bool = False
+    `imports` are the top-level modules from elsewhere, `helper_names` those that lie beside it, `files` its own files,
+    the helper modules included.
+    """
+
+    imports: frozenset[str]
+    helper_names: frozenset[str]
+    files: frozenset[Path]
 
 
-def read_sources(programs: Iterable[Program], folder: Path) -> Sources:
-    """Follow the imports of the programs through the helper modules that lie in their folder.
+def imported_names(tree: ast.AST) -> Iterator[ImportedName]:
+    """Every name that the code may import, at its top or deep inside a function."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (ImportedName(tuple(alias.name.split("."))) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parts = tuple(node.module.split(".")) if node.module else ()
+            yield from (ImportedName((*parts, alias.name), node.level) for alias in node.names)
+
+
+def read_sources(entries: Mapping[Path, Iterable[ImportedName]], folder: Path) -> Sources:
+    """Follow the imports of the entry files through the helper modules that lie in their folder.
 
     A helper that does not parse is one of the files and imports nothing; whoever imports it learns the rest.
     """
     imports: set[str] = set()
+    helper_names: set[str] = set()
     files: set[Path] = set()
-    waiting: list[tuple[Path, Iterable[ast.Module]]] = [(program.path, program.trees) for program in programs]
+    waiting = list(entries.items())
     while waiting:
-        path, trees = waiting.pop()
-        files.add(path)
-        for imported in _imports(trees, path.parent, folder):
-            helpers = list(_helpers(imported))
-            waiting += [(helper, _trees(helper)) for helper in helpers if helper not in files]
-            if not helpers and not imported.is_relative:
-                imports.add(imported.parts[0])
-    return Sources(frozenset(imports), frozenset(files))
+        file, names = waiting.pop()
+        files.add(file)
+        for name in names:
+            helpers = list(_helpers(_base(name, file, folder), name.parts))
+            waiting += [(helper, _names_in(helper)) for helper in helpers if helper not in files]
+            if name.level == 0:
+                (helper_names if helpers else imports).add(name.parts[0])
+    return Sources(frozenset(imports), frozenset(helper_names), frozenset(files))
 
 
-def _imports(trees: Iterable[ast.Module], own: Path, folder: Path) -> Iterator[_Import]:
-    for tree in trees:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                yield from (_Import(folder, tuple(alias.name.split("."))) for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                parts = tuple(node.module.split(".")) if node.module else ()
-                base = Path(os.path.normpath(own.joinpath(*[".."] * (node.level - 1)))) if node.level else folder
-                # The imported name may itself be a module.
-                yield from (_Import(base, (*parts, alias.name), node.level > 0) for alias in node.names)
+def _base(name: ImportedName, file: Path, folder: Path) -> Path:
+    """The folder in which a helper module of that name would lie."""
+    return file.parents[min(name.level, len(file.parents)) - 1] if name.level else folder
 
 
-def _helpers(imported: _Import) -> Iterator[Path]:
-    """The files that importing it runs, as far as they lie in its folder: packages on the way, then the module."""
-    place = imported.base
-    for part in imported.parts:
+def _helpers(base: Path, parts: tuple[str, ...]) -> Iterator[Path]:
+    """The files below `base` that importing the name runs: the packages on the way, then the module."""
+    place = base
+    for part in parts:
         place = place / part
         module, package = place.with_name(f"{part}.py"), place / "__init__.py"
         if package.is_file():
@@ -76,9 +85,9 @@ def _helpers(imported: _Import) -> Iterator[Path]:
             return
 
 
-def _trees(path: Path) -> list[ast.Module]:
+def _names_in(file: Path) -> list[ImportedName]:
     try:
-        return [ast.parse(path.read_bytes())]
+        return list(imported_names(ast.parse(file.read_bytes())))
     except (OSError, SyntaxError, ValueError):
         return []
 

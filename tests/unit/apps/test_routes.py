@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app_server.apps import route_for
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("myapp.py", "/myapp"),
+        ("/srv/apps/myapp.py", "/myapp"),
+        ("notes/myapp.ipynb", "/myapp"),
+        ("myapp", "/myapp"),
+        ("myapp/", "/myapp"),
+        ("./myapp//", "/myapp"),
+        ("apps/../myapp", "/myapp"),
+        ("v1.2.py", "/v1.2"),
+        ("/", "/"),
+    ],
+)
+def test_route_is_the_name_without_its_suffix(path: str, route: str) -> None:
+    assert route_for(path) == route
+
+
+def test_dot_means_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sales").mkdir()
+    monkeypatch.chdir(tmp_path / "sales")
+    assert route_for(".") == "/sales"
+    assert route_for("..") == route_for(tmp_path)
+
+
+def test_folder_keeps_the_dots_of_its_name(tmp_path: Path) -> None:
+    (tmp_path / "sales.py").mkdir()
+    (tmp_path / "v1.2").mkdir()
+    assert route_for(tmp_path / "sales.py") == "/sales.py"
+    assert route_for(tmp_path / "v1.2") == "/v1.2"
+
+
+def test_home_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/srv/ada")
+    assert route_for("~") == "/ada"
+    assert route_for("~/myapp.py") == "/myapp"
+
+
+def test_route_is_written_as_a_browser_sends_it() -> None:
+    assert route_for("my app.py") == "/my%20app"
+    assert route_for("größe?.py") == "/gr%C3%B6%C3%9Fe%3F"
+    assert route_for("a+b(1).py") == "/a+b(1)"
