@@ -15,6 +15,7 @@ from typing import Any
 
 import bokeh.io.doc as bokeh_io_doc
 from bokeh.document import Document
+from bokeh.document.locking import UnlockedDocumentProxy
 
 _Entry = Any  # a weak reference to a Document or to bokeh's UnlockedDocumentProxy
 
@@ -49,7 +50,7 @@ def install() -> bool:
 
 
 @contextmanager
-def current_document(document: Document) -> Iterator[None]:
+def current_document(document: Document | UnlockedDocumentProxy) -> Iterator[None]:
     """Let `curdoc()` return `document` inside the block, also when the block raises."""
     token = _stack.set((*_stack.get(), weakref.ref(document)))
     try:

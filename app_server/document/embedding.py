@@ -92,7 +92,7 @@ class Bundles:
 
 
 def _known_classes() -> object:
-    """A value that changes whenever the set of model classes does; a class that a script defines anew each run counts once."""
+    """A value that changes when a model class is added; one that a script defines anew on each run counts once."""
     return len(HasProps.model_class_reverse_map)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from app_server.document import current, ids
+from app_server.document import current, ids, speedups
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +17,7 @@ def install() -> None:
     for what, done in (
         ("curdoc() in concurrent callbacks", current.install()),
         ("the same model ids after a restart", ids.install()),
+        ("tables of models' defaults; applications start more slowly", speedups.install()),
     ):
         if not done:
             log.warning("This version of bokeh (%s) does not allow %s", bokeh.__version__, what)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import sys
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from types import ModuleType
 from typing import Any, Protocol, TypeAlias
 
+from bokeh.core.has_props import HasProps
 from bokeh.core.types import ID
 from bokeh.document import Document
 from bokeh.document.callbacks import DocumentCallbackManager
@@ -29,10 +30,11 @@ from bokeh.document.models import DocumentModelManager
 from bokeh.document.modules import DocumentModuleManager
 from bokeh.events import ConnectionLost
 from bokeh.model import Model
+from bokeh.util.dataclasses import entries, is_dataclass
+from bokeh.util.datatypes import MultiValuedDict
 
 from app_server.document.current import current_document
 from app_server.document.ids import ModelIds, current_ids
-
 
 DocumentEvent: TypeAlias = DocumentPatchedEvent
 """A change of a document that its clients are told of."""
@@ -123,6 +125,26 @@ class _Models(DocumentModelManager):
         if self._new_models:
             self.flush_synced(lambda model: not has_ref(model))
 
+    def recompute(self) -> None:
+        document = self._document()
+        if document is None:
+            return
+        old, new = self._models, reachable(document.roots)
+        self._models = new
+        self._models_by_name = MultiValuedDict()
+        for model in new.values():
+            if model.name is not None:
+                self._models_by_name.add_value(model.name, model)
+        for ident, model in old.items():
+            if new.get(ident) is not model:
+                self._seen_model_ids.add(ident)
+                self._new_models.discard(model)
+                model._detach_document()
+        for ident, model in new.items():
+            if old.get(ident) is not model:
+                model._attach_document(document)
+                self._new_models.add(model)
+
     def destroy(self) -> None:
         for model in self._models.values():
             model.destroy()
@@ -131,6 +153,55 @@ class _Models(DocumentModelManager):
         self._models = {}
         self._new_models.clear()
         super().destroy()
+
+
+_properties_with_refs: dict[type[HasProps], tuple[str, ...]] = {}
+
+
+def reachable(roots: Iterable[Model]) -> dict[ID, Model]:
+    """The models that these refer to, directly or not, and themselves, by id.
+
+    Only values that were set or made are looked at: a default that nobody asked for refers to no model.
+    """
+    found: dict[ID, Model] = {}
+    waiting: list[Any] = list(roots)
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, HasProps):
+            if isinstance(value, Model):
+                if value.id in found:
+                    continue
+                found[value.id] = value
+            waiting.extend(_values_with_refs(value))
+        elif isinstance(value, list | tuple):
+            waiting.extend(item for item in value if type(item) not in _NEVER_REFS)
+        elif isinstance(value, dict):
+            waiting.extend(item for item in value.keys() if type(item) not in _NEVER_REFS)
+            waiting.extend(item for item in value.values() if type(item) not in _NEVER_REFS)
+        elif is_dataclass(value):
+            waiting.extend(item for _, item in entries(value))
+    return found
+
+
+_NEVER_REFS = frozenset({str, int, float, bool, type(None)})
+
+
+def _values_with_refs(model: HasProps) -> Iterator[Any]:
+    kind = type(model)
+    names = _properties_with_refs.get(kind)
+    if names is None:
+        names = _properties_with_refs[kind] = tuple(kind.properties_with_refs())
+    values, made = model._property_values, model._unstable_default_values
+    themed = model.themed_values()
+    for name in names:
+        if name in values:
+            value = values[name]
+        elif themed is not None and name in themed:
+            value = getattr(model, name)
+        else:
+            value = made.get(name)
+        if type(value) not in _NEVER_REFS:
+            yield value
 
 
 class _Modules(DocumentModuleManager):
