@@ -144,7 +144,11 @@ def test_static_folder_is_named_where_it_exists(write: Write) -> None:
 def test_package_is_run_once_and_serves_relative_imports(write: Write) -> None:
     folder = write(
         {
-            "sales/__init__.py": "from pathlib import Path\nwith open(Path(__file__).parent / 'log', 'a') as f: f.write('x')\n",
+            "sales/__init__.py": """
+                from pathlib import Path
+                with open(Path(__file__).parent / "log", "a") as log:
+                    log.write("x")
+            """,
             "sales/main.py": """
                 from bokeh.io import curdoc
                 from . import deep_helper
