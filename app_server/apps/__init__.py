@@ -5,6 +5,7 @@ and runs nothing of it; `prepare()` runs the code that runs once, `build(documen
 """
 
 from app_server.apps.application import Application
+from app_server.apps.broken import broken_application
 from app_server.apps.function import application_from_function, empty_application
 from app_server.apps.hooks import Hooks
 from app_server.apps.load import as_application, load_application
@@ -15,6 +16,7 @@ __all__ = [
     "Hooks",
     "application_from_function",
     "as_application",
+    "broken_application",
     "empty_application",
     "load_application",
     "route_for",

@@ -23,13 +23,14 @@ class Application(ABC):
 
     `route` is its place below the server's prefix, `path` what it was loaded from (None for a function), `static_path`
     the folder of files to serve below `<route>/static/`, `imports` the top-level modules from elsewhere that its
-    sources name.
+    sources name, `metadata` what `<route>/metadata` tells: JSON, or a function that returns it.
     """
 
     route: str
     path: Path | None = None
     static_path: Path | None = None
     imports: frozenset[str] = frozenset()
+    metadata: Any = None
     _helper_names: frozenset[str] = frozenset()
 
     def __init__(
@@ -43,6 +44,11 @@ class Application(ABC):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.route}>"
+
+    @property
+    def description(self) -> str:
+        """One line that says what the application is, for the index page; empty where it does not say."""
+        return ""
 
     @property
     def hooks(self) -> Hooks:

@@ -38,6 +38,10 @@ class CodeApplication(Application):
         self._files = sources.files
         self._helper_names = sources.helper_names
 
+    @property
+    def description(self) -> str:
+        return self._main.docstring.partition("\n")[0].strip()
+
     def watch_paths(self) -> Iterable[Path]:
         return sorted(self._files)
 

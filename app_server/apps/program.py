@@ -33,6 +33,7 @@ class Program:
     codes: tuple[CodeType, ...]
     imported: frozenset[ImportedName]
     names: dict[str, Any] = field(repr=False)
+    docstring: str = ""
 
     def new_module(self, package: ModuleType | None = None) -> ModuleType:
         """An empty module of a unique name for one run; in `package`, relative imports find the folder's modules."""
@@ -66,7 +67,8 @@ def read_program(path: Path, place: Place) -> Program:
         raise application_error(error, place) from error
     imported = frozenset(name for tree, _ in pieces for name in imported_names(tree))
     codes = tuple(code for _, code in pieces)
-    return Program(path, codes, imported, notebook_names() if is_notebook else {})
+    docstring = ast.get_docstring(pieces[0][0]) if pieces and not is_notebook else None
+    return Program(path, codes, imported, notebook_names() if is_notebook else {}, docstring or "")
 
 
 def read_source(path: Path, place: Place) -> bytes:

@@ -102,7 +102,7 @@ class Session:
         return [Send([connection], codec.ack())]
 
     def realign(self, connection: Connection) -> list[Effect]:
-        """A client that came back does not ask for the document: its receiver was cut off in the middle of a message."""
+        """A client that came back asks for nothing: its receiver was cut off in the middle of a message."""
         stuck = connection.from_browser and not connection.spoken and self._pulls > 0 and connection in self.connections
         return [Send([connection], codec.realignment())] if stuck else []
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from tornado.web import HTTPError, RequestHandler
 
 from app_server.document import embedding
-from app_server.errors import AppServerError, ApplicationError, PeerError
+from app_server.errors import ApplicationError, AppServerError, PeerError
 from app_server.page import error_page
 from app_server.security import tokens
 from app_server.security.tokens import Token
@@ -193,7 +193,7 @@ class AutoloadHandler(ApplicationHandler):
         if origin is not None and self.server.origins.allows(origin):
             self.set_header("Access-Control-Allow-Origin", origin)
             self.set_header("Access-Control-Allow-Credentials", "true")
-            self.set_header("Access-Control-Allow-Headers", "Bokeh-Session-Id, Content-Type, Authorization, X-Requested-With")
+            self.set_header("Access-Control-Allow-Headers", "Bokeh-Session-Id, Content-Type, Authorization")
 
     async def options(self, *captured: str) -> None:
         """Answer a browser that asks whether it may ask."""
@@ -316,7 +316,7 @@ class ReadyHandler(Handler):
 class MissingHandler(Handler):
     """Whatever nobody answers."""
 
-    async def prepare(self) -> None:  # type: ignore[override]
+    async def prepare(self) -> None:
         """404, whatever the method."""
         raise HTTPError(404)
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 from tornado.iostream import StreamClosedError
 
-from app_server.apps import as_application, broken_application
-from app_server.errors import AppServerError, ApplicationError
+from app_server.apps import broken_application, load_application
+from app_server.errors import ApplicationError, AppServerError
 from app_server.page import live_reload_script
 from app_server.transport.handlers import Handler
 
@@ -94,11 +94,13 @@ class LiveReload:
             if path is None:
                 continue
             try:
-                runtime.application = as_application(path, argv=self._server.settings.args, dev=True)
+                application = load_application(path, self._server.settings.args, dev=True)
+                application.prepare()
+                runtime.application = application
             except AppServerError as error:
                 log.error("%s", error)
-                failure = error if isinstance(error, ApplicationError) else ApplicationError(error.what, where=error.where)
-                runtime.application = broken_application(runtime.application, failure)
+                old = runtime.application
+                runtime.application = broken_application(old.route, path, as_failure(error), old.watch_paths())
         waiting, self._waiting = self._waiting, asyncio.Event()
         waiting.set()
 
@@ -117,6 +119,11 @@ class LiveReload:
         yield from map(Path, self._server.settings.dev_watch)
         for _, path in own_modules():
             yield path
+
+
+def as_failure(error: AppServerError) -> ApplicationError:
+    """This error as one that a session's build can raise."""
+    return error if isinstance(error, ApplicationError) else ApplicationError(error.what, where=error.where)
 
 
 def own_modules() -> list[tuple[str, Path]]:

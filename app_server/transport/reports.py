@@ -50,7 +50,8 @@ class Reports:
             log.info("[pid %d] %s", os.getpid(), stats)
 
     def _memory(self) -> None:
-        log.info("[pid %d] %.0f MB in use, %d objects tracked", os.getpid(), resident_bytes() / 1e6, len(gc.get_objects()))
+        megabytes = resident_bytes() / 1e6
+        log.info("[pid %d] %.0f MB in use, %d objects tracked", os.getpid(), megabytes, len(gc.get_objects()))
 
 
 def resident_bytes() -> int:

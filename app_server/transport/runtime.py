@@ -12,10 +12,10 @@ import contextvars
 import inspect
 import logging
 import threading
-import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from app_server.apps import Application
@@ -341,8 +341,8 @@ class ApplicationRuntime:
         session.begin_end()
         await self._hook("on_session_destroyed", session.context)
         for callback in session.document.session_destroyed_callbacks:
-            await self._guarded(lambda callback=callback: callback(session.context), "on_session_destroyed")
-        self.deliver(session.end())
+            await self._guarded(partial(callback, session.context), "on_session_destroyed")
+        self.deliver([effect for effect in session.end() if not isinstance(effect, Await)])
 
     def connect(self, session: Session, connection: Connection, outlet: Outlet) -> None:
         """A client has come."""
@@ -432,9 +432,7 @@ class ApplicationRuntime:
                     await asyncio.sleep(0)
 
     async def _hook(self, name: str, context: object) -> None:
-        hook = getattr(self.application.hooks, name, None)
-        if hook is not None:
-            await self._guarded(lambda: hook(context), name)
+        await self._guarded(lambda: getattr(self.application.hooks, name)(context), name)
 
     async def _guarded(self, call: Callable[[], Any], name: str) -> None:
         """Call a hook and await what it returns; what it raises is logged, for it must not end anything else."""

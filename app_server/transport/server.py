@@ -25,7 +25,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.netutil import bind_sockets, bind_unix_socket
 from tornado.web import Application as TornadoApplication
 
-from app_server.apps import Application, as_application, empty_application
+from app_server.apps import Application, broken_application, empty_application, load_application, route_for
 from app_server.document import embedding, engine
 from app_server.errors import ApplicationError, OperatorError
 from app_server.page import IndexEntry, custom_index_page, error_page, favicon, index_page
@@ -90,7 +90,7 @@ class Server:
         self._refused_origins: set[str] = set()
         self._background: list[asyncio.Task[None]] = []
         self._http = HTTPServer(
-            TornadoApplication(self._routes(), **_tornado_settings(settings)),  # type: ignore[arg-type]
+            TornadoApplication(self._routes(), **_tornado_settings(settings)),
             xheaders=settings.use_xheaders,
             ssl_options=_tls_context(settings),
         )
@@ -199,7 +199,8 @@ class Server:
             return
         self._refused_origins.add(origin)
         host = origin.split("://", 1)[-1][:200]
-        log.error("Refused a page of origin %r. If it is yours, start with --allow-websocket-origin=%s", origin[:200], host)
+        hint = f"If it is yours, start with --allow-websocket-origin={host}"
+        log.error("Refused a page of origin %r. %s", origin[:200], hint)
 
     def failure_page(self, error: ApplicationError) -> str:
         """The page of an application that failed."""
@@ -286,7 +287,7 @@ def _signer(settings: Settings) -> Signer:
 def _favicon(settings: Settings) -> tuple[str, bytes] | None:
     if settings.ico_path == "none":
         return None
-    if settings.ico_path is None:
+    if settings.ico_path in (None, "default"):
         return favicon()
     try:
         return "image/x-icon", Path(settings.ico_path).read_bytes()
@@ -340,12 +341,12 @@ def _bind(settings: Settings) -> list[socket.socket]:
     except (OSError, ValueError) as error:
         number = getattr(error, "errno", None)
         if number == errno.EADDRINUSE:
-            raise OperatorError(
-                f"port {settings.port} is in use", where="--port", hint="Stop what listens there, or choose another --port."
-            ) from None
+            hint = "Stop what listens there, or choose another --port."
+            raise OperatorError(f"port {settings.port} is in use", where="--port", hint=hint) from None
         if number == errno.EACCES:
             where = "--unix-socket" if settings.unix_socket else "--port"
-            raise OperatorError("no permission to listen there", where=where, hint="Ports below 1024 are root's.") from None
+            hint = "Ports below 1024 are root's."
+            raise OperatorError("no permission to listen there", where=where, hint=hint) from None
         reason = getattr(error, "strerror", None) or str(error)
         where = "--unix-socket" if settings.unix_socket else "--address"
         raise OperatorError(f"cannot listen there: {reason}", where=where) from None
@@ -357,11 +358,24 @@ def load_applications(paths: Sequence[str], settings: Settings) -> dict[str, App
         return {"/": empty_application()}
     applications: dict[str, Application] = {}
     for path in paths:
-        application = as_application(path, argv=settings.args, dev=settings.dev)
+        application = _load_application(path, settings)
         if application.route in applications:
             raise OperatorError(f"two applications would be served at {application.route}", where=path)
         applications[application.route] = application
     return applications
+
+
+def _load_application(path: str, settings: Settings) -> Application:
+    """The application of this path; in development, one that does not load is served all the same, with the reason."""
+    try:
+        application = load_application(path, settings.args, dev=settings.dev)
+        application.prepare()
+        return application
+    except ApplicationError as error:
+        if not settings.dev:
+            raise
+        log.error("%s", error)
+        return broken_application(route_for(path), Path(path).absolute(), error, [Path(path).absolute()])
 
 
 def serve_until_stopped(settings: Settings, paths: Sequence[str]) -> int:
@@ -388,7 +402,8 @@ async def _serve(applications: Mapping[str, Application], settings: Settings) ->
     await server.start()
     _announce(server)
     await stopped.wait()
-    log.info("Stopping: %d sessions, %d connections", sum(len(r.registry) for r in server.runtimes), len(server.clients))
+    sessions = sum(len(runtime.registry) for runtime in server.runtimes)
+    log.info("Stopping: %d sessions, %d connections", sessions, len(server.clients))
     try:
         async with asyncio.timeout(settings.drain_deadline_s):
             await server.stop()

@@ -7,6 +7,7 @@ descriptor, so that a connection can be passed to another process.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _READ_BYTES = 256 * 1024
 _CLOSE_TIMEOUT_S = 5.0  # how long a peer has to answer our Close frame before the connection is cut
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux alone
 _WOULD_BLOCK = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -53,7 +55,8 @@ class WireOwner(Protocol):
 
 def take_over(stream: IOStream) -> tuple[socket.socket, bytes]:
     """The socket of a Tornado stream that is idle, and the bytes that had been read from it already."""
-    left_over = stream.read_bytes(_READ_BYTES, partial=True)
+    # A read is over at once exactly where bytes are there; an unfinished one is given up with the stream.
+    left_over = asyncio.ensure_future(stream.read_bytes(_READ_BYTES, partial=True))
     IOLoop.current().remove_handler(stream.fileno())
     taken: socket.socket = stream.socket
     return taken, left_over.result() if left_over.done() and not left_over.exception() else b""
@@ -82,6 +85,7 @@ class Wire:
         self.queued_bytes = 0
         self._watching = 0
         self._paused = False
+        self._answered = False
         self._sent_close: tuple[int, str] | None = None
         self._close_when_drained = False
         self._deadline: object | None = None
@@ -183,10 +187,18 @@ class Wire:
             if not data:
                 self.abort(1006, "the client went away")
                 return
+            self._answered = False
             self._received(data)
+            if not self._answered:
+                self._acknowledge()
             # A TLS record may hold more than was asked for, and nothing will announce it again.
             if not isinstance(self._socket, ssl.SSLSocket) or not self._socket.pending():
                 return
+
+    def _acknowledge(self) -> None:
+        """Acknowledge a part of a message at once: a client with Nagle's algorithm keeps the rest back until then."""
+        if _QUICKACK is not None and not self.closed and self._socket.family != socket.AF_UNIX:
+            self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     def _received(self, data: bytes) -> None:
         self.last_heard_s = self._clock()
@@ -224,6 +236,7 @@ class Wire:
 
     def _enqueue(self, chunks: Sequence[Payload]) -> None:
         waiting = bool(self._queue)
+        self._answered = True
         self._queue.extend(chunks)
         self.queued_bytes += sum(map(_size, chunks))
         if waiting:

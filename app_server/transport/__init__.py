@@ -1,0 +1,1 @@
+"""THE WIRING: all of Tornado."""
