@@ -36,6 +36,7 @@ BOKEH_OWN_KEYS = frozenset(
 LARGEST = 10**12
 # sockaddr_un.sun_path holds 108 bytes with its final zero on Linux, 104 elsewhere; we bind on the former.
 LONGEST_SOCKET_PATH_BYTES = 107
+LONGEST_QUOTE = 60
 
 
 class Arity(Enum):
@@ -156,9 +157,10 @@ def _route(word: str) -> str:
     return word
 
 
-def _icon(word: str) -> str:
+def _icon(word: str) -> str | None:
+    """None for the icon that the server brings, "none" for having none."""
     if word.lower() in ("default", "none"):
-        return word.lower()
+        return "none" if word.lower() == "none" else None
     if not word.endswith(".ico"):
         raise ValueError("the path of a .ico file, 'default' or 'none'")
     return word
@@ -399,9 +401,9 @@ class Settings:
         group="Logging", parse=_text, flag="--log-file", metavar="FILE", common=True,
     )
     stats_log_frequency_ms: int = _setting(
-        15000, "how often to log the number of sessions",
+        15000, "how often to log the number of sessions; 0 never does",
         reason="often enough to see a crowd coming",
-        group="Logging", parse=_integer(1), flag="--stats-log-frequency", metavar="MS", unit="ms",
+        group="Logging", parse=_integer(0), flag="--stats-log-frequency", metavar="MS", unit="ms",
         keys=("stats_log_frequency",),
     )
     mem_log_frequency_ms: int = _setting(
@@ -427,9 +429,9 @@ class Settings:
         reason="an index of one page is a needless click",
         group="Pages", parse=_switch, arity=Arity.SWITCH, flag="--disable-index-redirect",
     )
-    ico_path: str = _setting(
-        "default", "the site's icon, a .ico file; 'none' has none",
-        reason="browsers ask for one anyway",
+    ico_path: str | None = _setting(
+        None, "the site's icon, a .ico file; 'none' has none",
+        reason="the server brings an icon, since browsers ask for one anyway",
         group="Pages", parse=_icon, flag="--ico-path", metavar="FILE", environment=("BOKEH_ICO_PATH",),
     )
 
@@ -546,9 +548,14 @@ def _parse(setting: Setting, words: Sequence[str], where: str, source: str = "")
             values.append(read(word))
         except ValueError as error:
             # A secret's value stays out of the message, and so out of logs.
-            but = "" if setting.secret else f", not {word!r}"
+            but = "" if setting.secret else f", not {_shortened(word)}"
             raise OperatorError(f"expected {error}{but}", where=where) from None
     return tuple(values) if several else values[0]
+
+
+def _shortened(word: str) -> str:
+    """A word as an error quotes it, which stays one readable line."""
+    return repr(word) if len(word) <= LONGEST_QUOTE else f"{word[:LONGEST_QUOTE]!r}..."
 
 
 def _words(setting: Setting, text: str) -> list[str]:
@@ -648,7 +655,7 @@ def _contradictions(chosen: Mapping[str, Given]) -> Iterator[OperatorError]:
 def _missing_files(chosen: Mapping[str, Given]) -> Iterator[OperatorError]:
     """The files that settings name but that cannot be read."""
     for name in ("ssl_certfile", "ssl_keyfile", "index", "ico_path"):
-        if name in chosen and not (name == "ico_path" and chosen[name].value in ("default", "none")):
+        if name in chosen and not (name == "ico_path" and chosen[name].value in (None, "none")):
             yield from _unreadable(chosen[name].value, chosen[name].where)
     if "dev_watch" in chosen:
         for path in chosen["dev_watch"].value:

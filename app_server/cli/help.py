@@ -88,7 +88,7 @@ def _value(setting: Setting) -> str:
     """The choices and the default as they stand behind the help, where they say something."""
     if setting.choices:
         return f": {', '.join(setting.choices)} ({setting.default})"
-    if setting.arity is not Arity.ONE or setting.default in (None, "", "default"):
+    if setting.arity is not Arity.ONE or setting.default in (None, ""):
         return ""
     shown = f"{setting.default:g}" if isinstance(setting.default, float) else setting.default
     return f" ({shown})"

@@ -1,0 +1,67 @@
+"""`secret`, `info` and `completion`."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from app_server.cli import EXIT_OK, main
+from app_server.cli.completion import SHELLS, script
+from app_server.cli.info import bokehjs
+from app_server.cli.secret import ALPHABET, new_secret
+
+
+def test_secret_is_44_letters_and_digits_and_never_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["secret"], {}) == EXIT_OK
+    printed = capsys.readouterr().out.removesuffix("\n")
+    assert len(printed) == 44 and set(printed) <= set(ALPHABET)
+    assert len({new_secret() for _ in range(100)}) == 100
+
+
+def test_info_names_versions_and_paths(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info"], {}) == EXIT_OK
+    rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert list(rows) == ["app-server", "Python", "bokeh", "tornado", "orjson", "brotli", "BokehJS", "system"]
+    assert rows["bokeh"].startswith("3.9.")
+    assert rows["BokehJS"].startswith("bokeh, bokeh-api, bokeh-gl, bokeh-mathjax, bokeh-tables, bokeh-widgets in ")
+
+
+def test_static_path_holds_bokehjs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--static"], {}) == EXIT_OK
+    assert (Path(capsys.readouterr().out.strip()) / "js" / "bokeh.min.js").is_file()
+
+
+def test_missing_bokehjs_is_said(tmp_path: Path) -> None:
+    assert bokehjs(tmp_path) == f"no files in {tmp_path}"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_completion_knows_commands_and_flags(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell], {}) == EXIT_OK
+    printed = capsys.readouterr().out
+    for word in ("serve", "completion", "session-ids", "external-signed", "websocket-compression-mem-level"):
+        assert word in printed
+
+
+def test_bash_completes_flags_their_choices_and_commands(tmp_path: Path) -> None:
+    bash = shutil.which("bash")
+    assert bash is not None
+    path = tmp_path / "completion.bash"
+    path.write_text(script("bash"), encoding="utf-8")
+
+    def complete(*words: str) -> list[str]:
+        line = " ".join(words)
+        program = (
+            f"source {path}; COMP_WORDS=({line} {'' if words[-1] else chr(39) * 2}); COMP_CWORD={len(words) - 1}; "
+            f"$(complete -p app-server | sed 's/.*-F \\([^ ]*\\).*/\\1/') app-server '{words[-1]}' '{words[-2]}'; "
+            'printf "%s\\n" "${COMPREPLY[@]}"'
+        )
+        done = subprocess.run([bash, "-c", program], capture_output=True, text=True, check=False, timeout=30)
+        return done.stdout.split()
+
+    assert complete("app-server", "inf") == ["info"]
+    assert complete("app-server", "serve", "--session-t") == ["--session-token-expiration"]
+    assert complete("app-server", "serve", "--session-ids", "ext") == ["external-signed"]

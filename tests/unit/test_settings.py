@@ -1,0 +1,422 @@
+"""Settings: which source counts, what each accepts, and what is refused with which words."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app_server.errors import OperatorError
+from app_server.settings import Arity, Settings, all_settings, bokeh_environment, from_config, resolve
+
+FIELDS = (
+    "port address unix_socket prefix show glob args dev dev_watch allow_websocket_origin use_xheaders ssl_certfile "
+    "ssl_keyfile ssl_password session_ids secret_key session_token_expiration_s keep_alive_ms "
+    "check_unused_sessions_ms unused_session_lifetime_ms stats_log_frequency_ms mem_log_frequency_ms "
+    "websocket_max_message_size_bytes websocket_compression_level websocket_compression_mem_level include_headers "
+    "exclude_headers include_cookies exclude_cookies cookie_secret enable_xsrf_cookies index disable_index "
+    "disable_index_redirect ico_path log_level log_format log_file use_config num_procs auth_module route "
+    "drain_deadline_s"
+).split()
+
+
+def fault(flags: dict[str, list[str]] | None = None, environ: dict[str, str] | None = None) -> str:
+    """The whole message of the error that these settings meet."""
+    with pytest.raises(OperatorError) as caught:
+        resolve(flags or {}, environ or {})
+    return str(caught.value)
+
+
+def config(folder: Path, text: str) -> str:
+    """The path of a configuration file."""
+    path = folder / "settings.yaml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_settings_have_the_names_that_other_rooms_use() -> None:
+    assert sorted(item.name for item in fields(Settings)) == sorted(FIELDS)
+
+
+def test_nothing_given_means_the_defaults() -> None:
+    assert resolve({}, {}) == Settings()
+
+
+def test_defaults_are_those_of_the_stock_command() -> None:
+    settings = Settings()
+    assert (settings.port, settings.session_token_expiration_s, settings.websocket_max_message_size_bytes) == (
+        5006,
+        300,
+        20 * 1024 * 1024,
+    )
+    assert (settings.keep_alive_ms, settings.check_unused_sessions_ms, settings.unused_session_lifetime_ms) == (
+        37000,
+        17000,
+        15000,
+    )
+    assert (settings.stats_log_frequency_ms, settings.mem_log_frequency_ms) == (15000, 0)
+
+
+def test_every_setting_says_why_its_default_is_that() -> None:
+    for setting in all_settings():
+        assert setting.help and setting.reason, setting.name
+        assert setting.flag is not None or setting.environment, f"{setting.name} cannot be set"
+
+
+def test_no_default_would_be_refused_by_its_own_parser() -> None:
+    for setting in all_settings():
+        if setting.arity is Arity.ONE and setting.default is not None:
+            assert setting.parse(str(setting.default)) == setting.default
+
+
+def test_secrets_have_no_place_in_a_repr() -> None:
+    shown = repr(Settings(secret_key="key-1", cookie_secret="key-2", ssl_password="key-3"))
+    assert "key-" not in shown
+
+
+def test_secret_key_and_password_have_no_flag() -> None:
+    assert {setting.name for setting in all_settings() if setting.flag is None} == {"secret_key", "ssl_password"}
+
+
+# Precedence
+
+
+def test_flag_counts_before_environment_before_file_before_default(tmp_path: Path) -> None:
+    path = config(tmp_path, "log_level: error\nport: 1\nprefix: /file\n")
+    flags = {"use_config": [path], "log_level": ["debug"]}
+    environ = {"BOKEH_PY_LOG_LEVEL": "warning", "BOKEH_DEFAULT_SERVER_PORT": "2"}
+    settings = resolve(flags, environ)
+    assert (settings.log_level, settings.port, settings.prefix, settings.route) == ("debug", 2, "/file", None)
+
+
+def test_empty_variable_counts_as_not_set() -> None:
+    environ = dict.fromkeys(["BOKEH_SECRET_KEY", "BOKEH_SIGN_SESSIONS", "BOKEH_ALLOW_WS_ORIGIN"], "")
+    environ["BOKEH_XSRF_COOKIES"] = " "
+    assert resolve({}, environ) == Settings()
+
+
+def test_stock_variables_are_read(tmp_path: Path) -> None:
+    certificate, key, icon = tmp_path / "site.pem", tmp_path / "site.key", tmp_path / "site.ico"
+    for path in (certificate, key, icon):
+        path.touch()
+    environ = {
+        "BOKEH_ALLOW_WS_ORIGIN": "example.org, *.example.org:443,",
+        "BOKEH_COOKIE_SECRET": "cookies",
+        "BOKEH_XSRF_COOKIES": "on",
+        "BOKEH_SECRET_KEY": "secret",
+        "BOKEH_SIGN_SESSIONS": "yes",
+        "BOKEH_SSL_CERTFILE": str(certificate),
+        "BOKEH_SSL_KEYFILE": str(key),
+        "BOKEH_SSL_PASSWORD": "password",
+        "BOKEH_ICO_PATH": str(icon),
+        "BOKEH_PY_LOG_LEVEL": "DEBUG",
+        "BOKEH_LOG_LEVEL": "fatal",
+        "APP_SERVER_ROUTE": "a-1",
+    }
+    assert resolve({}, environ) == Settings(
+        allow_websocket_origin=("example.org", "*.example.org:443"),
+        cookie_secret="cookies",
+        enable_xsrf_cookies=True,
+        secret_key="secret",
+        session_ids="signed",
+        ssl_certfile=str(certificate),
+        ssl_keyfile=str(key),
+        ssl_password="password",
+        ico_path=str(icon),
+        log_level="debug",
+        route="a-1",
+    )
+
+
+# Booleans mean what they say
+
+
+@pytest.mark.parametrize("word", ["no", "No", "false", "FALSE", "off", "0"])
+def test_no_means_no(word: str) -> None:
+    settings = resolve({}, {"BOKEH_SIGN_SESSIONS": word, "BOKEH_XSRF_COOKIES": word})
+    assert (settings.session_ids, settings.enable_xsrf_cookies) == ("unsigned", False)
+
+
+@pytest.mark.parametrize("word", ["yes", "Yes", "true", "TRUE", "on", "1"])
+def test_yes_means_yes(word: str) -> None:
+    environ = {"BOKEH_SIGN_SESSIONS": word, "BOKEH_XSRF_COOKIES": word, "BOKEH_SECRET_KEY": "k"}
+    settings = resolve({}, environ)
+    assert (settings.session_ids, settings.enable_xsrf_cookies) == ("signed", True)
+
+
+def test_unknown_boolean_is_refused_and_its_variable_named() -> None:
+    assert fault(environ={"BOKEH_XSRF_COOKIES": "nope"}) == "BOKEH_XSRF_COOKIES: expected yes or no, not 'nope'"
+    assert fault(environ={"BOKEH_SIGN_SESSIONS": "signed"}) == "BOKEH_SIGN_SESSIONS: expected yes or no, not 'signed'"
+
+
+def test_flag_for_session_ids_counts_before_the_variable_for_signing() -> None:
+    environ = {"BOKEH_SIGN_SESSIONS": "yes", "BOKEH_SECRET_KEY": "k"}
+    assert resolve({"session_ids": ["external-signed"]}, environ).session_ids == "external-signed"
+    assert resolve({"session_ids": ["unsigned"]}, environ).session_ids == "unsigned"
+
+
+# Values
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"port": ["70000"]}, "--port: expected a whole number from 0 to 65535, not '70000'"),
+        ({"port": ["-1"]}, "--port: expected a whole number from 0 to 65535, not '-1'"),
+        ({"port": ["http"]}, "--port: expected a whole number from 0 to 65535, not 'http'"),
+        ({"port": ["9" * 5000]}, f"--port: expected a whole number from 0 to 65535, not '{'9' * 60}'..."),
+        (
+            {"unused_session_lifetime_ms": ["-5"]},
+            "--unused-session-lifetime: expected a whole number, at least 1, not '-5'",
+        ),
+        ({"check_unused_sessions_ms": ["0"]}, "--check-unused-sessions: expected a whole number, at least 1, not '0'"),
+        ({"keep_alive_ms": ["1.5"]}, "--keep-alive: expected a whole number, at least 0, not '1.5'"),
+        (
+            {"websocket_compression_level": ["10"]},
+            "--websocket-compression-level: expected a whole number from 0 to 9, not '10'",
+        ),
+        (
+            {"websocket_compression_mem_level": ["0"]},
+            "--websocket-compression-mem-level: expected a whole number from 1 to 9, not '0'",
+        ),
+        ({"drain_deadline_s": ["nan"]}, "--drain-deadline: expected a number of seconds, at least 0, not 'nan'"),
+        ({"drain_deadline_s": ["inf"]}, "--drain-deadline: expected a number of seconds, at least 0, not 'inf'"),
+        ({"address": [""]}, "--address: expected some text, not ''"),
+        (
+            {"session_ids": ["Maybe"]},
+            "--session-ids: expected one of unsigned, signed, external-signed, not 'Maybe'",
+        ),
+        (
+            {"log_level": ["loud"]},
+            "--log-level: expected one of trace, debug, info, warning, error, critical, not 'loud'",
+        ),
+        (
+            {"log_format": ["%(nonsense)s"]},
+            "--log-format: expected a format of Python's logging, such as '%(asctime)s %(message)s', "
+            "not '%(nonsense)s'",
+        ),
+        ({"route": ["a/b"]}, "--route: expected 1 to 32 letters, digits, '_' or '-', not 'a/b'"),
+        ({"route": ["a\n"]}, r"--route: expected 1 to 32 letters, digits, '_' or '-', not 'a\n'"),
+        (
+            {"prefix": ["a/../b"]},
+            "--prefix: expected a path such as /tools, without spaces, '?', '#', '%' or '..', not 'a/../b'",
+        ),
+        (
+            {"allow_websocket_origin": ["ok.org", "https://example.org"]},
+            "--allow-websocket-origin: expected HOST or HOST:PORT, without http:// and without a path, "
+            "not 'https://example.org'",
+        ),
+        (
+            {"ico_path": ["icon.png"]},
+            "--ico-path: expected the path of a .ico file, 'default' or 'none', not 'icon.png'",
+        ),
+        ({"unix_socket": ["s" * 108]}, f"--unix-socket: expected a path of at most 107 bytes, not '{'s' * 60}'..."),
+    ],
+)
+def test_wrong_value_is_refused_and_its_flag_named(flags: dict[str, list[str]], message: str) -> None:
+    assert fault(flags) == message
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "value"),
+    [
+        ("port", ["0"], 0),
+        ("prefix", ["tools/"], "/tools"),
+        ("prefix", ["/"], ""),
+        ("prefix", [""], ""),
+        ("allow_websocket_origin", ["*", "[::1]:5006", "10.0.*.*:80"], ("*", "[::1]:5006", "10.0.*.*:80")),
+        ("include_headers", ["Accept", "Host"], ("Accept", "Host")),
+        ("args", ["--a", "", "-b"], ("--a", "", "-b")),
+        ("dev_watch", [], ()),
+        ("ico_path", ["None"], "none"),
+        ("ico_path", ["default"], None),
+        ("log_level", ["None"], "info"),
+        ("log_level", ["WARN"], "warning"),
+        ("drain_deadline_s", ["0.5"], 0.5),
+        ("num_procs", ["1"], 1),
+    ],
+)
+def test_right_value_is_taken(name: str, words: list[str], value: object) -> None:
+    assert getattr(resolve({name: words}, {}), name) == value
+
+
+@pytest.mark.parametrize(("words", "watched"), [([], ()), ([__file__], (__file__,))])
+def test_dev_flag_takes_files_to_watch_or_none(words: list[str], watched: tuple[str, ...]) -> None:
+    settings = resolve({"dev_watch": words}, {})
+    assert (settings.dev, settings.dev_watch) == (True, watched)
+
+
+def test_a_secret_is_not_repeated_in_an_error() -> None:
+    assert fault({"cookie_secret": ["a\0b"]}) == "--cookie-secret: expected some text"
+
+
+@given(st.sampled_from([setting for setting in all_settings() if setting.flag]), st.text(max_size=40))
+def test_any_word_is_taken_or_refused_with_its_flag(setting: object, word: str) -> None:
+    name, flag = setting.name, setting.flag  # type: ignore[attr-defined]
+    if name == "use_config":
+        return
+    try:
+        resolve({name: [word]}, {"BOKEH_SECRET_KEY": "k"})
+    except OperatorError as error:
+        assert error.where == flag
+
+
+# What cannot be meant together
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (
+            {"unix_socket": ["/tmp/s"], "port": ["5006"]},
+            "--unix-socket: a Unix socket has no port, but --port gives one. Leave one of them out.",
+        ),
+        (
+            {"unix_socket": ["/tmp/s"], "address": ["localhost"]},
+            "--unix-socket: a Unix socket has no address, but --address gives one. Leave one of them out.",
+        ),
+        (
+            {"unix_socket": ["/tmp/s"], "ssl_certfile": [__file__]},
+            "--unix-socket: a Unix socket has no ssl certfile, but --ssl-certfile gives one. Leave one of them out.",
+        ),
+        (
+            {"include_headers": ["a"], "exclude_headers": ["b"]},
+            "--exclude-headers: --include-headers already says which headers applications see. "
+            "Leave one of them out.",
+        ),
+        (
+            {"include_cookies": ["a"], "exclude_cookies": ["b"]},
+            "--exclude-cookies: --include-cookies already says which cookies applications see. "
+            "Leave one of them out.",
+        ),
+        (
+            {"session_ids": ["signed"]},
+            "--session-ids: signed sessions need a secret key. "
+            "Set BOKEH_SECRET_KEY to what `app-server secret` prints.",
+        ),
+        ({"ssl_keyfile": [__file__]}, "--ssl-keyfile: a key without a certificate. Give --ssl-certfile too."),
+        (
+            {"num_procs": ["4"]},
+            "--num-procs: more than one process comes with a later version. "
+            "Until then start several servers, each with a --route of its own.",
+        ),
+        (
+            {"auth_module": ["auth.py"]},
+            "--auth-module: logging in comes with a later version. "
+            "Until then let a proxy ask for passwords, and leave this out.",
+        ),
+    ],
+)
+def test_contradiction_is_refused_with_what_to_do(flags: dict[str, list[str]], message: str) -> None:
+    assert fault(flags) == message
+
+
+def test_signing_by_variable_needs_a_key_too() -> None:
+    assert fault(environ={"BOKEH_SIGN_SESSIONS": "yes"}) == (
+        "BOKEH_SIGN_SESSIONS: signed sessions need a secret key. "
+        "Set BOKEH_SECRET_KEY to what `app-server secret` prints."
+    )
+
+
+def test_auth_module_of_the_environment_is_refused_and_not_ignored() -> None:
+    assert fault(environ={"BOKEH_AUTH_MODULE": "auth.py"}).startswith("BOKEH_AUTH_MODULE: logging in comes with")
+
+
+def test_bokeh_default_port_is_no_contradiction_to_a_unix_socket() -> None:
+    assert resolve({"unix_socket": ["/tmp/s"]}, {"BOKEH_DEFAULT_SERVER_PORT": "80"}).unix_socket == "/tmp/s"
+
+
+@pytest.mark.parametrize("name", ["ssl_certfile", "index", "dev_watch"])
+def test_missing_file_is_refused(name: str, tmp_path: Path) -> None:
+    flag = next(setting.flag for setting in all_settings() if setting.name == name)
+    assert fault({name: [f"{tmp_path}/gone"]}) == f"{flag}: {tmp_path}/gone does not exist"
+    assert fault({name: [str(tmp_path)]}) == f"{flag}: {tmp_path} is not a file"
+
+
+def test_unreadable_certificate_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "site.pem"
+    path.touch()
+    # A file mode would not do: these tests may run as root, who can read every file.
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert fault({"ssl_certfile": [str(path)]}) == f"--ssl-certfile: {path} cannot be read by this user"
+
+
+# The configuration file
+
+
+def test_file_takes_own_and_stock_names(tmp_path: Path) -> None:
+    path = config(
+        tmp_path,
+        "keep_alive: 1000\n"
+        "allowed_ws_origin: [a.org, 'b.org:80']\n"
+        "include_headers: Host, Accept\n"
+        "sign_sessions: no\n"
+        "xsrf_cookies: true\n"
+        "py_log_level: warn\n"
+        "route: null\n"
+        "minified: no\n",
+    )
+    assert resolve({"use_config": [path]}, {}) == Settings(
+        use_config=path,
+        keep_alive_ms=1000,
+        allow_websocket_origin=("a.org", "b.org:80"),
+        include_headers=("Host", "Accept"),
+        enable_xsrf_cookies=True,
+        log_level="warning",
+    )
+
+
+def test_keys_of_bokeh_itself_become_its_variables(tmp_path: Path) -> None:
+    path = config(tmp_path, "minified: no\nversion: 3.9.1\nvalidate_doc: false\nport: 80\n")
+    assert bokeh_environment(path) == {
+        "BOKEH_MINIFIED": "no",
+        "BOKEH_CDN_VERSION": "3.9.1",
+        "BOKEH_VALIDATE_DOC": "false",
+    }
+
+
+def test_empty_file_sets_nothing(tmp_path: Path) -> None:
+    assert from_config(config(tmp_path, "# nothing yet\n")) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("port: 80\nkeep_alve: 3\n", "{path}:2: keep_alve: is not a setting. Did you mean keep_alive?"),
+        ("quux: 3\n", "{path}:1: quux: is not a setting. docs/settings.md lists them."),
+        ("use_config: x\n", "{path}:1: use_config: is not a setting. docs/settings.md lists them."),
+        ("\nport: ninety\n", "{path}:2: port: expected a whole number from 0 to 65535, not 'ninety'"),
+        ("port: [1, 2]\n", "{path}:1: port: expected one value, not 2"),
+        ("port: {a: 1}\n", "{path}:1: port: expected a value or a list of values"),
+        ("dev: perhaps\n", "{path}:1: dev: expected yes or no, not 'perhaps'"),
+        ("keep_alive: 1\nkeep_alive_ms: 2\n", "{path}:2: keep_alive_ms: is given twice. See {path}:1: keep_alive."),
+        ("- port\n", "{path}:1: expected lines of the form `key: value`"),
+        ("port: 'x\n", "{path}:2:1: not YAML: found unexpected end of stream"),
+        ("sign_sessions: 2\n", "{path}:1: sign_sessions: expected yes or no, not '2'"),
+    ],
+)
+def test_fault_in_a_file_names_its_line(text: str, message: str, tmp_path: Path) -> None:
+    path = config(tmp_path, text)
+    assert fault({"use_config": [path]}) == message.format(path=path)
+
+
+def test_missing_configuration_file_is_refused(tmp_path: Path) -> None:
+    path = str(tmp_path / "gone.yaml")
+    assert fault({"use_config": [path]}) == f"--use-config: {path} cannot be read: No such file or directory"
+
+
+def test_binary_configuration_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "settings.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    assert fault({"use_config": [str(path)]}) == f"--use-config: {path} is not UTF-8 text"
+
+
+def test_import_brings_neither_bokeh_nor_tornado() -> None:
+    program = "import sys, app_server.settings; sys.exit(bool({'bokeh', 'tornado', 'yaml'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -1,0 +1,90 @@
+"""The staircase of rooms: what pyproject.toml forbids is found where it happens."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+CONTRACTS = (
+    "A room imports only from rooms below it",
+    "The stock server is imported nowhere",
+    "Only document/ imports bokeh",
+    "Tornado, asyncio, sockets and subprocesses live at the rim",
+)
+
+
+def broken(folder: Path) -> set[str]:
+    """The contracts that the copy of the package in a folder breaks."""
+    done = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports", "--no-cache", "--config", folder / "pyproject.toml"],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(folder), "NO_COLOR": "1", "COLUMNS": "200"},
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    told = {line.strip() for line in done.stdout.splitlines()}
+    assert "Contracts" in told, done.stdout + done.stderr
+    found = {name for name in CONTRACTS if any(line.startswith(f"{name} BROKEN") for line in told)}
+    assert bool(found) == bool(done.returncode), done.stdout
+    return found
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A package with every room and no import in it, under the project's contracts."""
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    rooms = "cli transport deployment notebook fleet observe client session apps page guests document protocol security"
+    for room in (*rooms.split(), "store"):
+        (tmp_path / "app_server" / room).mkdir(parents=True)
+        (tmp_path / "app_server" / room / "__init__.py").touch()
+    for module in ("__init__", "__main__", "settings", "errors"):
+        (tmp_path / "app_server" / f"{module}.py").touch()
+    return tmp_path
+
+
+def write(package: Path, module: str, text: str) -> None:
+    """Put code into a module of the copy."""
+    (package / "app_server" / f"{module}.py").write_text(text, encoding="utf-8")
+
+
+def test_code_that_keeps_to_its_rooms_breaks_nothing(package: Path) -> None:
+    write(package, "document/plot", "import bokeh.plotting\nfrom bokeh.models import Slider\n")
+    write(package, "transport/handlers", "import asyncio\nimport tornado.web\nimport app_server.document.plot\n")
+    write(package, "cli/serve", "import subprocess\nimport app_server.transport.handlers\n")
+    assert broken(package) == set()
+
+
+def test_import_upwards_is_found(package: Path) -> None:
+    write(package, "session/engine", "import app_server.transport\n")
+    assert broken(package) == {"A room imports only from rooms below it"}
+
+
+def test_import_of_a_neighbour_is_found(package: Path) -> None:
+    write(package, "apps/script", "import app_server.page\n")
+    assert broken(package) == {"A room imports only from rooms below it"}
+
+
+def test_room_that_is_not_on_the_staircase_is_found(package: Path) -> None:
+    write(package, "attic", "")
+    assert broken(package) == {"A room imports only from rooms below it"}
+
+
+def test_bokeh_outside_its_door_is_found(package: Path) -> None:
+    write(package, "session/engine", "def later():\n    from bokeh.document import Document\n")
+    assert broken(package) == {"Only document/ imports bokeh"}
+
+
+@pytest.mark.parametrize("part", ["server.server", "application", "protocol", "client", "command", "embed.server"])
+def test_stock_server_is_found_behind_the_door_too(part: str, package: Path) -> None:
+    write(package, "document/plot", f"import bokeh.{part}\n")
+    assert broken(package) == {"The stock server is imported nowhere"}
+
+
+@pytest.mark.parametrize("module", ["tornado.web", "asyncio", "socket", "subprocess"])
+def test_io_below_the_rim_is_found(module: str, package: Path) -> None:
+    write(package, "protocol/codec", f"import {module}\n")
+    assert broken(package) == {"Tornado, asyncio, sockets and subprocesses live at the rim"}

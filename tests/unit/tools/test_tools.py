@@ -1,0 +1,184 @@
+"""The helpers behind make: the documentation of settings, the locks, the demo, and what tests need."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import socket
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from app_server import __version__
+from app_server.settings import all_settings
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def tool(name: str) -> ModuleType:
+    """A module of tools/, which is no package."""
+    spec = importlib.util.spec_from_file_location(f"tools_{name}", ROOT / "tools" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses look their own module up.
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_page_of_settings_is_up_to_date() -> None:
+    assert tool("settings_docs").main(["--check"]) == 0, "run: make docs"
+
+
+def test_page_of_settings_tells_each_flag_variable_and_key() -> None:
+    page = tool("settings_docs").render(all_settings())
+    for setting in all_settings():
+        section = page.partition(f"### `{setting.name}`\n")[2].partition("\n##")[0]
+        for word in (setting.flag or "", *setting.environment, *setting.keys, *setting.choices):
+            assert word in section, (setting.name, word)
+        assert setting.reason in section
+
+
+def test_locks_name_every_dependency_with_hashes_and_no_index() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = {"run": project["dependencies"], "test": sum(project["optional-dependencies"].values(), [])}
+    for name, requirements in wanted.items():
+        text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+        assert not re.search(r"://|--index|--find-links", text)
+        pins = re.split(r"\n(?=[a-z])", text)[1:]
+        assert all("--hash=sha256:" in pin for pin in pins)
+        names = {re.split(r"[=\[ ]", pin)[0] for pin in pins}
+        assert {re.split(r"[<>=\[ ]", requirement)[0].lower() for requirement in requirements} <= names
+
+
+def test_tests_run_on_the_versions_that_users_get() -> None:
+    def pins(name: str) -> set[str]:
+        text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+        return set(re.findall(r"^[a-z][^ ]*==[^ ]+", text, re.MULTILINE))
+
+    assert pins("run") <= pins("test")
+
+
+def test_changelog_tells_of_this_version() -> None:
+    assert f"\n## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_demo_serves_applications_at_the_top_of_examples(tmp_path: Path) -> None:
+    folder = tmp_path / "examples"
+    for path in "b.py a.ipynb README.md _helper.py .hidden.py dir/main.py nb/main.ipynb seed/x.py".split():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).touch()
+    assert tool("demo").examples(folder) == ["examples/a.ipynb", "examples/b.py", "examples/dir", "examples/nb"]
+
+
+def test_demo_takes_another_port_where_one_is_taken() -> None:
+    demo = tool("demo")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert demo.free_port(port) not in (0, port)
+    assert demo.free_port(port) == port
+
+
+def test_demo_does_not_wait_for_a_server_that_has_ended() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+        assert tool("demo").wait_until_ready("http://127.0.0.1:9/readyz", ended) is False
+
+
+@pytest.fixture
+def without_chromium(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    run_tests = tool("run_tests")
+    need = run_tests.Need("Chromium", lambda: None, "chromium", "tests/browser", "APP_SERVER_TEST_CHROMIUM")
+    monkeypatch.setattr(run_tests, "NEEDS", (need,))
+    monkeypatch.setattr(run_tests, "may_install", lambda: False)
+    return run_tests
+
+
+MISSING = "Chromium is missing, so tests/browser cannot run. Install it (on Debian: apt-get install chromium).\n"
+
+
+def test_ci_fails_where_a_test_would_be_skipped(
+    without_chromium: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    assert without_chromium.main([]) == 1
+    assert capsys.readouterr().err == MISSING + "With CI=true no test may be skipped.\n"
+
+
+def test_elsewhere_the_tests_that_cannot_run_are_named_and_left_out(
+    without_chromium: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    called: list[list[str]] = []
+
+    def call(command: list[str], cwd: Path) -> int:
+        called.append(command)
+        return 0
+
+    monkeypatch.setattr(without_chromium.subprocess, "call", call)
+    assert without_chromium.main(["-x"]) == 0
+    assert called == [[sys.executable, "-m", "pytest", "--ignore=tests/browser", "-x"]]
+    assert capsys.readouterr().err == MISSING
+
+
+def test_root_on_debian_installs_what_is_missing(
+    without_chromium: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed: list[list[str]] = []
+    monkeypatch.setattr(without_chromium, "may_install", lambda: True)
+    monkeypatch.setattr(without_chromium, "install", installed.append)
+    monkeypatch.setenv("CI", "true")
+    assert without_chromium.main([]) == 1
+    assert installed == [["chromium"]]
+
+
+def test_environment_is_made_once_for_each_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bootstrap = tool("bootstrap")
+    for path in ("requirements/run.txt", "requirements/test.txt", "pyproject.toml"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    installs: list[str] = []
+    (tmp_path / "venv").mkdir()
+    monkeypatch.setattr(bootstrap, "ROOT", str(tmp_path))
+    monkeypatch.setattr(bootstrap, "STAMP", str(tmp_path / "venv" / "stamp"))
+    monkeypatch.setattr(bootstrap, "venv_python", lambda: sys.executable)
+    monkeypatch.setattr(bootstrap, "install", lambda lock: installs.append(os.path.basename(lock)))
+
+    def make(lock: str) -> list[str]:
+        monkeypatch.setattr(sys, "argv", ["bootstrap.py", lock])
+        installs.clear()
+        assert bootstrap.main() == 0
+        return installs
+
+    assert make("run") == ["run.txt"]
+    assert make("run") == []
+    assert make("test") == ["test.txt"]
+    assert make("run") == [], "the tests' lock holds all that running needs"
+    (tmp_path / "pyproject.toml").write_text("# changed", encoding="utf-8")
+    assert make("run") == ["run.txt"]
+
+
+def test_old_python_is_told_what_it_needs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    bootstrap = tool("bootstrap")
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: None)
+    assert bootstrap.hand_over_to_a_newer_python() == 1
+    assert capsys.readouterr().err.startswith("bootstrap: app-server needs Python 3.11 or newer, and ")
+
+
+def test_python_without_venv_is_told_the_package(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bootstrap = tool("bootstrap")
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: "/usr/bin/apt-get")
+    assert bootstrap.install_venv_package("run") is False
+    assert capsys.readouterr().err == (
+        "bootstrap: this Python cannot make virtual environments. To mend it: "
+        f"apt-get install python3.{sys.version_info[1]}-venv\n"
+    )
