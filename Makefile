@@ -25,7 +25,7 @@ test: lint
 lint: test-venv
 	$(VENV)/ruff check
 	$(VENV)/mypy
-	$(VENV)/lint-imports --quiet
+	$(VENV)/lint-imports --no-logo
 
 bench: test-venv
 	$(VENV)/python -m bench.run $(ARGS)
