@@ -84,8 +84,11 @@ class Bundles:
             made = self._made[key] = known_classes, self._make(root_url, resources)
         return made[1]
 
+    def _versioned(self, path: str) -> str:
+        return f"{path}?v={self._version_of(path)}"
+
     def _make(self, root_url: str, resources: bool) -> PageBundle:
-        chosen = Resources(mode="server", root_url=root_url, path_versioner=self._version_of) if resources else None
+        chosen = Resources(mode="server", root_url=root_url, path_versioner=self._versioned) if resources else None
         bundle = bundle_for_objs_and_resources(None, chosen)
         js_html, css_html = bundle
         return PageBundle(js_html, css_html, bundle)

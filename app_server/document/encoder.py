@@ -85,7 +85,8 @@ class Encoder(Serializer):
     """Encodes values as bokeh's Serializer does; one instance for all that goes into one message.
 
     `clients_have(model)` says which models need only be named. With `inline` arrays are put into the JSON, else they
-    become `buffers`. With `copy` the arrays may change afterwards without changing what was encoded.
+    become `buffers`. With `copy` the arrays may change afterwards without changing what was encoded. `left_out` names
+    values that the browser is to work out for itself, as (model id, property).
     """
 
     def __init__(
@@ -94,11 +95,13 @@ class Encoder(Serializer):
         clients_have: Callable[[Model], bool] = lambda model: False,
         inline: bool = False,
         copy: bool = True,
+        left_out: frozenset[tuple[str, str]] = frozenset(),
     ) -> None:
         super().__init__(deferred=not inline)
         self._clients_have = clients_have
         self._inline = inline
         self._copy = copy
+        self._left_out = left_out
         self._model_refs: dict[str, dict[str, str]] = {}
         self._all_values = bool(settings.serialize_include_defaults())
         self.binary: list[Buffer] = []
@@ -137,6 +140,10 @@ class Encoder(Serializer):
         ident = model.id
         self._model_refs[ident] = {"id": ident}
         attributes = self._attributes(model, plan)
+        if self._left_out:
+            for name in ("start", "end"):
+                if (ident, name) in self._left_out:
+                    attributes.pop(name, None)
         if attributes:
             return {"type": "object", "name": plan.name, "id": ident, "attributes": attributes}
         return {"type": "object", "name": plan.name, "id": ident}
@@ -250,7 +257,7 @@ def encode_document(document: ServedDocument, *, inline: bool = False) -> tuple[
 
     The buffers are views of the document's arrays: send or copy them before its code runs again.
     """
-    encoder = Encoder(inline=inline, copy=False)
+    encoder = Encoder(inline=inline, copy=False, left_out=frozenset(document.callbacks.browser_ranges))
     data_models = _known_data_models()
     definitions = encoder.encode(data_models)
     content: dict[str, Any] = {

@@ -12,8 +12,9 @@ from typing import Any
 
 from bokeh.core.serialization import Buffer, DeserializationError, Deserializer, Serialized, UnknownReferenceError
 from bokeh.core.types import ID
-from bokeh.document.events import DocumentPatchedEvent
+from bokeh.document.events import DocumentPatchedEvent, ModelChangedEvent
 from bokeh.model import Model
+from bokeh.models import DataRange1d
 
 from app_server.document.served import ServedDocument
 from app_server.errors import PeerError
@@ -129,7 +130,16 @@ def _announces_known_root(document: ServedDocument, event: Mapping[str, Any]) ->
 
 def apply(document: ServedDocument, event: DocumentPatchedEvent) -> None:
     """Carry out one event; callbacks of the application run, and what they raise comes through."""
+    if isinstance(event, ModelChangedEvent) and isinstance(event.model, DataRange1d):
+        _note_browser_range(document, event)
     event._handle_event(document, event)
+
+
+def _note_browser_range(document: ServedDocument, event: ModelChangedEvent) -> None:
+    """Remember a bound that the application has left to the browser: the browser must work it out again, not keep it,
+    when it pulls the document anew; else the range would no longer follow the data."""
+    if event.attr in ("start", "end") and event.attr not in event.model._property_values:
+        document.callbacks.browser_ranges.add((event.model.id, event.attr))
 
 
 def replace_document(

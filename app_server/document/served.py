@@ -22,6 +22,7 @@ from bokeh.document.callbacks import DocumentCallbackManager
 from bokeh.document.events import (
     DocumentChangedEvent,
     DocumentPatchedEvent,
+    ModelChangedEvent,
     SessionCallbackAdded,
     SessionCallbackRemoved,
 )
@@ -79,13 +80,22 @@ class _Callbacks(DocumentCallbackManager):
     at_work = False
     ended = False
 
+    def __init__(self, document: ServedDocument) -> None:
+        super().__init__(document)
+        self.browser_ranges: set[tuple[str, str]] = set()
+        """The bounds of automatic ranges that a browser worked out, as (model id, property)."""
+
     def trigger_on_change(self, event: DocumentChangedEvent) -> None:
         if isinstance(event, SessionCallbackAdded):
             self._added(event.callback)
-        elif isinstance(event, SessionCallbackRemoved):
+            return
+        if isinstance(event, SessionCallbackRemoved):
             if self.listener is not None:
                 self.listener.callback_removed(event.callback.id)
-        elif self.hold_value is not None or not self.at_work:
+            return
+        if self.browser_ranges and isinstance(event, ModelChangedEvent) and event.setter is None:
+            self.browser_ranges.discard((event.model.id, event.attr))
+        if self.hold_value is not None or not self.at_work:
             super().trigger_on_change(event)
         else:
             # The document at work is the current one already: bokeh's bookkeeping around each call is not needed.
