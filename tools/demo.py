@@ -6,6 +6,7 @@ The port is 5006, or any free one where that is taken; Ctrl-C stops the server.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -30,6 +31,8 @@ def main() -> int:
     port = free_port(int(os.environ.get("PORT") or USUAL_PORT))
     address = f"http://localhost:{port}/"
     command = [sys.executable, "-m", "app_server", "serve", *paths, "--address", "localhost", "--port", str(port)]
+    # So that the server ends with this program, however that ends.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     server = subprocess.Popen(command, cwd=ROOT)
     try:
         if wait_until_ready(f"{address}readyz", server):
