@@ -10,6 +10,7 @@ from tornado.iostream import IOStream, StreamClosedError
 
 from app_server.errors import PeerError
 from app_server.protocol import websocket
+from app_server.protocol.messages import Message
 from app_server.protocol.receiver import Receiver
 from app_server.protocol.websocket import Deflate
 from app_server.session.connection import Connection
@@ -137,13 +138,20 @@ class Client:
         """A frame has come; PeerError where it does not fit."""
         message = self._receiver.feed(opcode, payload)
         if message is not None:
+            self._pass_on(message)
+
+    def _pass_on(self, message: Message) -> None:
+        try:
             self.runtime.receive(self.session, self.connection, message)
+        except Exception:
+            log.exception("%s: a message could not be handled; this is a fault of the server", self.session.name)
+            self.wire.close(1011, "a fault of the server; see its log")
 
     def frame_discarded(self) -> None:
         """A frame that was too large, and that nobody needs, has gone by."""
         message = self._receiver.discard()
         if message is not None:
-            self.runtime.receive(self.session, self.connection, message)
+            self._pass_on(message)
 
     def may_discard(self, opcode: int, prefix: bytes) -> bool:
         """Whether a frame that is too large may go by rather than end the connection."""

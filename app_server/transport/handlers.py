@@ -38,6 +38,10 @@ class Handler(RequestHandler):
         self.set_header("Server", "app-server")
         self.set_header("X-Content-Type-Options", "nosniff")
 
+    def compute_etag(self) -> None:
+        """No ETag: what is computed for each request is not to be kept."""
+        return
+
     def refuse(self, status: int, headline: str, hint: str | None = None, *, detail: str = "") -> None:
         """Answer with an error page."""
         self.set_status(status)

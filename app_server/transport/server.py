@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import ssl
-import sys
+import threading
 import time
 import webbrowser
 from collections.abc import Mapping, Sequence
@@ -56,6 +56,9 @@ log = logging.getLogger(__name__)
 
 _ROUTE = r"(?:/_i/[A-Za-z0-9_-]{1,32})?"
 """Every server accepts every instance's route: after a failover a foreign one arrives."""
+
+_LAST_THREADS_S = 2.0
+"""How long the applications' threads have to end when everything else has."""
 
 _QUEUE_BYTES = 64 * 1024 * 1024
 """How much may wait for one client. A page that is asleep wakes within seconds; more than this is never taken."""
@@ -409,10 +412,11 @@ async def _serve(applications: Mapping[str, Application], settings: Settings) ->
             await server.stop()
     except TimeoutError:
         log.error("Not everything ended within %g s; stopping all the same", settings.drain_deadline_s)
-    # Threads of applications may run for ever; they must not keep the process.
-    sys.stdout.flush()
-    logging.shutdown()
-    os._exit(0)
+    # The interpreter waits for the threads of applications, and some run for ever: they must not keep the process.
+    watchdog = threading.Timer(_LAST_THREADS_S, os._exit, (0,))
+    watchdog.daemon = True
+    watchdog.start()
+    return 0
 
 
 def _announce(server: Server) -> None:
