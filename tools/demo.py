@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 USUAL_PORT = 5006
 # Importing bokeh from a cold disk can take a while.
 START_DEADLINE_S = 60.0
+# A little more than the server gives its sessions.
+STOP_DEADLINE_S = 15.0
 
 
 def main() -> int:
@@ -40,8 +42,8 @@ def main() -> int:
             open_browser(address)
         return server.wait()
     except KeyboardInterrupt:
-        # The terminal has sent it to the server too.
-        return server.wait()
+        # A terminal has sent it to the server too, which closes its sessions now; a second signal would cut that short.
+        return server.wait(STOP_DEADLINE_S)
     finally:
         if server.poll() is None:
             server.terminate()
