@@ -5,6 +5,7 @@ The port is 5006, or any free one where that is taken; Ctrl-C stops the server.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -43,7 +44,9 @@ def main() -> int:
         return server.wait()
     except KeyboardInterrupt:
         # A terminal has sent it to the server too, which closes its sessions now; a second signal would cut that short.
-        return server.wait(STOP_DEADLINE_S)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(STOP_DEADLINE_S)
+        return 0
     finally:
         if server.poll() is None:
             server.terminate()
