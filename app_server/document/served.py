@@ -270,6 +270,10 @@ class ServedDocument(Document):
         self.models._models = {}
         self.modules.destroy()
 
+    def ending_callbacks(self) -> list[Callable[[Any], Any]]:
+        """What the application wants to run at the session's end, each with the session's context."""
+        return list(self.session_destroyed_callbacks)
+
     def notify_connection_lost(self) -> None:
         """Run the application's callbacks for a client that has gone."""
         self.callbacks.trigger_event(ConnectionLost())

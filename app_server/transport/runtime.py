@@ -340,7 +340,7 @@ class ApplicationRuntime:
         desk.stop()
         session.begin_end()
         await self._hook("on_session_destroyed", session.context)
-        for callback in session.document.session_destroyed_callbacks:
+        for callback in session.document.ending_callbacks():
             await self._guarded(partial(callback, session.context), "on_session_destroyed")
         self.deliver([effect for effect in session.end() if not isinstance(effect, Await)])
 
