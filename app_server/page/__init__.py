@@ -1,0 +1,23 @@
+"""THE FACE: the pages that people see, as pure functions; their templates lie beside them."""
+
+from app_server.page.icon import favicon
+from app_server.page.pages import (
+    IndexEntry,
+    busy_page,
+    content_security_policy,
+    custom_index_page,
+    error_page,
+    index_page,
+)
+from app_server.page.reload import live_reload_script
+
+__all__ = [
+    "IndexEntry",
+    "busy_page",
+    "content_security_policy",
+    "custom_index_page",
+    "error_page",
+    "favicon",
+    "index_page",
+    "live_reload_script",
+]

@@ -1,0 +1,140 @@
+"""The index, error and waiting pages: whole HTML documents that need nothing but themselves.
+
+They carry no script, load nothing from anywhere, follow the reader's light or dark, and escape whatever they are told.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, PackageLoader, TemplateError, TemplateSyntaxError
+from markupsafe import Markup
+
+from app_server.errors import OperatorError
+from app_server.page.art import picture
+from app_server.page.icon import mark
+
+
+@dataclass(frozen=True)
+class IndexEntry:
+    """One application on the index: its name, where it is, and a line about it if its author wrote one."""
+
+    name: str
+    url: str
+    description: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The name for readers: `sea_surface` is written "Sea surface"."""
+        words = self.name.strip("/").replace("_", " ").replace("-", " ").strip()
+        return words[:1].upper() + words[1:] if words else "Home"
+
+
+def index_page(entries: Iterable[IndexEntry], *, title: str, prefix: str = "", head: str = "") -> str:
+    """The list of applications. `prefix` is the path that all of the server is under, `head` is HTML for the head."""
+    shown = list(entries)
+    return _render("index.html", title=title, entries=shown, icon=f"{prefix}/favicon.ico", head=Markup(head))
+
+
+def error_page(
+    status: int,
+    headline: str,
+    detail: str = "",
+    *,
+    hint: str | None = None,
+    traceback: str | None = None,
+    head: str = "",
+    home: str | None = None,
+) -> str:
+    """What went wrong, for whoever asked for the page.
+
+    The traceback is for developers: leave it out where strangers read. `home` is the address to go back to, `head`
+    is HTML for the head.
+    """
+    return _render(
+        "error.html",
+        title=f"{status} {headline}",
+        status=status,
+        headline=headline,
+        detail=detail.strip(),
+        hint=hint,
+        traceback=None if traceback is None else _frames(traceback),
+        home=home,
+        head=Markup(head),
+    )
+
+
+def busy_page(retry_after_s: int, *, headline: str = "One moment, please", detail: str = "") -> str:
+    """The page for a server that will answer soon; it asks again by itself after `retry_after_s`."""
+    return _render(
+        "error.html",
+        title=headline,
+        headline=headline,
+        detail=detail or "The server is busy or starting again. This page tries once more by itself.",
+        retry_after_s=max(1, retry_after_s),
+    )
+
+
+def custom_index_page(template: str | Path, items: Iterable[str], prefix: str = "") -> str:
+    """The operator's own index: a Jinja2 template that gets `items`, the sorted addresses, and `prefix`.
+
+    It may include and extend templates beside it. Raises OperatorError for a template that cannot be read or filled.
+    """
+    path = Path(template)
+    try:
+        text = path.read_text(encoding="utf-8")
+        environment = Environment(loader=FileSystemLoader(path.parent), autoescape=True)
+        return environment.from_string(text).render(items=sorted(items), prefix=prefix)
+    except OSError as error:
+        raise OperatorError(f"the index template cannot be read: {error.strerror}", where=str(path)) from None
+    except TemplateSyntaxError as error:
+        closes = "end" in (error.message or "") and "{% end %}" in text
+        hint = "It is a Jinja2 template: close blocks with {% endfor %}, {% endif %} and so on." if closes else None
+        where = f"{error.filename or path}:{error.lineno}"
+        raise OperatorError(f"the index template is not valid: {error.message}", where=where, hint=hint) from None
+    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise OperatorError(f"the index template failed: {error}", where=str(path)) from error
+
+
+def content_security_policy() -> str:
+    """The strictest Content-Security-Policy that these pages work under, when nothing is added to their head."""
+    digest = b64encode(hashlib.sha256(_style().encode("utf-8")).digest()).decode("ascii")
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src 'self' data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    )
+
+
+def _render(template: str, **context: Any) -> str:
+    return _environment().get_template(template).render(style=Markup(_style()), mark=Markup(mark()), **context)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("app_server.page"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals["picture"] = lambda name: Markup(picture(name))
+    return environment
+
+
+@cache
+def _style() -> str:
+    return Path(__file__).with_name("style.css").read_text(encoding="utf-8").strip()
+
+
+def _frames(traceback: str) -> Sequence[tuple[str, str]]:
+    """The traceback's lines, each with what it is: "frame", "code" or, for the last ones, "error"."""
+    lines = traceback.rstrip().splitlines()
+    kinds = ["frame" if line.lstrip().startswith('File "') else "code" for line in lines]
+    for index in range(len(lines) - 1, -1, -1):
+        if lines[index].startswith(" "):
+            break
+        kinds[index] = "error"
+    return list(zip(kinds, lines, strict=True))

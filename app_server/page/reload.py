@@ -1,0 +1,23 @@
+"""The script by which a page of `--dev` notices that what it shows has changed."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+
+def live_reload_script(events_url: str) -> str:
+    """The HTML of a script that loads the page again when the stream of server-sent events at `events_url` says so.
+
+    The stream opens with an event `start` whose data is an id of the server's start; an event `reload` loads the page
+    again, and so does another id after the connection was lost.
+    """
+    # In a script "</" would end the element, and JSON's U+2028 was a line end for old browsers; both have escapes.
+    url = json.dumps(events_url).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    return f"<script>{_source().replace('EVENTS_URL', url)}</script>"
+
+
+@cache
+def _source() -> str:
+    return Path(__file__).with_name("reload.js").read_text(encoding="utf-8").strip()
