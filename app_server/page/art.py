@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 
 _WIDTH = 320
 _HEIGHT = 120
 _HUES = 6
 
 
-def picture(name: str) -> str:
-    """An SVG drawing for this name. Colours come from the style sheet, by the classes `art`, `hue-0`…`hue-5`, `a`, `b`."""
-    numbers = _numbers(name)
-    hue = int(next(numbers) * _HUES)
-    motif = _MOTIFS[int(next(numbers) * len(_MOTIFS))]
-    return (
-        f'<svg class="art hue-{hue}" viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="xMidYMid slice" '
-        f'aria-hidden="true">{motif(numbers)}</svg>'
-    )
+def pictures(names: Iterable[str]) -> list[str]:
+    """An SVG drawing for each name, alike as seldom as possible; the name decides, neighbours permitting.
+
+    The style sheet colours them, by the classes `art`, `hue-0` to `hue-5`, `a` and `b`.
+    """
+    hues, motifs = Counter[int](), Counter[int]()
+    drawn = []
+    for name in names:
+        numbers = _numbers(name)
+        hue = _rarest(hues, _HUES, int(next(numbers) * _HUES))
+        motif = _rarest(motifs, len(_MOTIFS), int(next(numbers) * len(_MOTIFS)))
+        drawn.append(
+            f'<svg class="art hue-{hue}" viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="xMidYMid slice" '
+            f'aria-hidden="true">{_MOTIFS[motif](numbers)}</svg>'
+        )
+    return drawn
+
+
+def _rarest(used: Counter[int], choices: int, wish: int) -> int:
+    """The choice that was used least so far, the wish or else what follows it; counted as used."""
+    choice = min(((wish + step) % choices for step in range(choices)), key=lambda one: used[one])
+    used[choice] += 1
+    return choice
 
 
 def _numbers(name: str) -> Iterator[float]:
@@ -32,12 +47,13 @@ def _numbers(name: str) -> Iterator[float]:
 
 def _wave(numbers: Iterator[float], middle: float, height: float) -> list[tuple[float, float]]:
     """Points of a smooth line across the drawing: a few sines of random phase."""
-    parts = [(next(numbers) * math.tau, (index + 1) * (0.6 + 0.5 * next(numbers)), 1 / (index + 1)) for index in range(4)]
-    points = []
-    for x in range(-8, _WIDTH + 9, 8):
+    parts = [(next(numbers) * math.tau, order * (0.6 + 0.5 * next(numbers)), 1 / order) for order in range(1, 5)]
+
+    def level(x: int) -> float:
         angle = x / _WIDTH * math.tau
-        points.append((x, middle + height * sum(weight * math.sin(rate * angle + phase) for phase, rate, weight in parts)))
-    return points
+        return middle + height * sum(weight * math.sin(rate * angle + phase) for phase, rate, weight in parts)
+
+    return [(x, level(x)) for x in range(-8, _WIDTH + 9, 8)]
 
 
 def _path(points: list[tuple[float, float]]) -> str:
@@ -59,10 +75,11 @@ def _lines(numbers: Iterator[float]) -> str:
 
 def _bars(numbers: Iterator[float]) -> str:
     drawn = []
-    for index, (_, level) in enumerate(_wave(numbers, 62, 20)[1:-1:2]):
+    for index, (_, level) in enumerate(_wave(numbers, 62, 20)[1:-2:2]):
         x, height = 10 + index * 15.2, min(max(_HEIGHT - level + 6 * next(numbers), 12), 106)
         kind = "a" if index % 5 == 3 else "b"
-        drawn.append(f'<rect class="{kind}" x="{x:.1f}" y="{_HEIGHT - height:.1f}" width="10" height="{height + 4:.1f}" rx="3"/>')
+        place = f'x="{x:.1f}" y="{_HEIGHT - height:.1f}" width="10" height="{height + 4:.1f}"'
+        drawn.append(f'<rect class="{kind}" {place} rx="3"/>')
     return "".join(drawn)
 
 
@@ -71,8 +88,8 @@ def _scatter(numbers: Iterator[float]) -> str:
     for kind, x, y in (("b", 110, 72), ("a", 210, 48)):
         for _ in range(34):
             dx, dy = (sum(next(numbers) for _ in range(3)) - 1.5 for _ in range(2))
-            radius = 2 + 5 * next(numbers) ** 3
-            drawn.append(f'<circle class="{kind} point" cx="{x + 95 * dx:.1f}" cy="{y + 48 * dy:.1f}" r="{radius:.1f}"/>')
+            place = f'cx="{x + 95 * dx:.1f}" cy="{y + 48 * dy:.1f}" r="{2 + 5 * next(numbers) ** 3:.1f}"'
+            drawn.append(f'<circle class="{kind} point" {place}/>')
     return "".join(drawn)
 
 
@@ -94,12 +111,12 @@ def _rings(numbers: Iterator[float]) -> str:
     for index in range(5):
         radius = 16 + 19 * index
         length = math.tau * radius
-        share = 0.25 + 0.6 * next(numbers)
+        dash = f"{(0.25 + 0.6 * next(numbers)) * length:.0f} {length:.0f}"
+        turn = f"rotate({360 * next(numbers):.0f} 160 60)"
         kind = "a" if index % 2 else "b"
-        drawn.append(
-            f'<circle class="ring" cx="160" cy="60" r="{radius}"/><circle class="{kind} ring" cx="160" cy="60" r="{radius}" '
-            f'stroke-dasharray="{share * length:.0f} {length:.0f}" transform="rotate({360 * next(numbers):.0f} 160 60)"/>'
-        )
+        place = f'cx="160" cy="60" r="{radius}"'
+        drawn.append(f'<circle class="ring" {place}/>')
+        drawn.append(f'<circle class="{kind} ring" {place} stroke-dasharray="{dash}" transform="{turn}"/>')
     return "".join(drawn)
 
 

@@ -67,7 +67,8 @@ def _pixel(column: int, row: int, size: int) -> bytes:
     white = _cover(min(line, dot) / scale)
     position = (x + y) / (2 * _SIDE)
     colour = (start + (end - start) * position for start, end in zip(_FROM, _TO, strict=True))
-    return bytes(round(part + (255 - part) * white) for part in colour) + bytes([round(255 * _cover(_edge(x, y) / scale))])
+    alpha = _cover(_edge(x, y) / scale)
+    return bytes([*(round(part + (255 - part) * white) for part in colour), round(255 * alpha)])
 
 
 def _cover(distance: float) -> float:

@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, PackageLoader, TemplateError, 
 from markupsafe import Markup
 
 from app_server.errors import OperatorError
-from app_server.page.art import picture
+from app_server.page.art import pictures
 from app_server.page.icon import mark
 
 
@@ -39,7 +39,9 @@ class IndexEntry:
 def index_page(entries: Iterable[IndexEntry], *, title: str, prefix: str = "", head: str = "") -> str:
     """The list of applications. `prefix` is the path that all of the server is under, `head` is HTML for the head."""
     shown = list(entries)
-    return _render("index.html", title=title, entries=shown, icon=f"{prefix}/favicon.ico", head=Markup(head))
+    drawn = map(Markup, pictures(entry.name for entry in shown))
+    cards = list(zip(shown, drawn, strict=True))
+    return _render("index.html", title=title, cards=cards, icon=f"{prefix}/favicon.ico", head=Markup(head))
 
 
 def error_page(
@@ -117,11 +119,7 @@ def _render(template: str, **context: Any) -> str:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("app_server.page"), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals["picture"] = lambda name: Markup(picture(name))
-    return environment
+    return Environment(loader=PackageLoader("app_server.page"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
 @cache
