@@ -1,22 +1,20 @@
 """What the server does for this application besides building its pages."""
 
-import logging
 from pathlib import Path
 
 from sunlight import load_cities
-
-log = logging.getLogger("daylight")
 
 
 def on_server_loaded(server_context):
     """Read the cities once, before the first visitor waits for them."""
     cities = load_cities(Path(__file__).parent / "data" / "cities.csv")
-    log.info("%d cities are loaded", len(cities))
+    print(f"daylight: {len(cities)} cities are loaded", flush=True)
 
 
 def on_session_created(session_context):
     """Say which city a visitor asked for, if any."""
-    log.info("a visitor came for %s", session_context.token_payload.get("city") or "any city")
+    city = session_context.token_payload.get("city") or "any city"
+    print(f"daylight: a visitor came for {city}", flush=True)
 
 
 def process_request(request):

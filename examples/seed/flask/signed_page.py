@@ -1,8 +1,8 @@
 """A Flask page that alone can open sessions, because it alone shares the server's secret.
 
-    export BOKEH_SECRET_KEY=$(app-server secret)
-    BOKEH_SIGN_SESSIONS=yes app-server serve examples/seed/sliders.py --allow-websocket-origin localhost:8080
-    BOKEH_SIGN_SESSIONS=yes python examples/seed/flask/signed_page.py
+export BOKEH_SECRET_KEY=$(app-server secret)
+BOKEH_SIGN_SESSIONS=yes app-server serve examples/seed/sliders.py --allow-websocket-origin localhost:8080
+BOKEH_SIGN_SESSIONS=yes python examples/seed/flask/signed_page.py
 """
 
 import os

@@ -1,0 +1,102 @@
+"""An unmodified BokehJS whose connection is lost comes back to its living session."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.support.browser import Complaints, drag_slider, model_value, open_app, wait_for_model, wait_idle
+from tests.support.line import Line, cuttable_line
+from tests.support.server import RunningServer, running_server
+
+pytestmark = pytest.mark.browser
+
+APPS = Path(__file__).with_name("apps")
+
+
+@pytest.fixture
+def served(processes: ExitStack) -> Iterator[tuple[RunningServer, Line]]:
+    """The application behind a line that can be cut, with a token of one second and a small message limit."""
+    server = processes.enter_context(
+        running_server(
+            APPS / "arrays.py",
+            "--allow-websocket-origin=*",
+            "--session-token-expiration=1",
+            "--websocket-max-message-size=60000",
+        )
+    )
+    yield server, processes.enter_context(cuttable_line(server.port))
+
+
+def _open(page: Page, line: Line) -> None:
+    open_app(page, f"http://127.0.0.1:{line.port}/arrays")
+
+
+def _wait_until_back(page: Page) -> None:
+    """BokehJS tells its document when it has pulled it again."""
+    page.wait_for_function("() => window.back > 0", timeout=20_000)
+    page.evaluate("() => { window.back = 0 }")
+    wait_idle(page)
+
+
+def _count_returns(page: Page) -> None:
+    page.evaluate("() => { window.back = 0; Bokeh.documents[0].on_event('client_reconnected', () => window.back++) }")
+
+
+def test_a_page_comes_back_to_its_arrays_and_its_session(
+    page: Page, served: tuple[RunningServer, Line], complaints: Complaints
+) -> None:
+    server, line = served
+    _open(page, line)
+    drag_slider(page, 0, 40)
+    wait_for_model(page, "plot", "model.title.text != 'untouched'")
+    title = model_value(page, "plot", "model.title.text")
+    for _ in range(2):
+        _count_returns(page)
+        line.cut()
+        _wait_until_back(page)
+        assert model_value(page, "plot", "model.title.text") == title
+        assert model_value(page, "source", "model.get_array('y').length") == 20_000
+        drag_slider(page, 0, 25)
+        wait_for_model(page, "plot", f"model.title.text != {title!r}")
+        title = model_value(page, "plot", "model.title.text")
+        # The automatic range follows the data again.
+        height = model_value(page, "source", "model.get_array('y')[0]")
+        wait_for_model(page, "plot", f"model.y_range.start < {height} && {height} < model.y_range.end")
+    assert "Traceback" not in server.log_text()
+    complaints.clear()
+
+
+def test_a_page_comes_back_after_its_token_has_expired(
+    page: Page, served: tuple[RunningServer, Line], complaints: Complaints
+) -> None:
+    _, line = served
+    _open(page, line)
+    opened_s = time.time()
+    page.wait_for_function("([opened]) => Date.now() / 1000 > opened + 2.5", arg=[opened_s])
+    _count_returns(page)
+    line.cut()
+    _wait_until_back(page)
+    drag_slider(page, 0, 40)
+    wait_for_model(page, "plot", "model.title.text != 'untouched'")
+    complaints.clear()
+
+
+def test_a_page_that_was_cut_off_in_the_middle_of_a_message_comes_back(
+    page: Page, served: tuple[RunningServer, Line], complaints: Complaints
+) -> None:
+    _, line = served
+    _open(page, line)
+    _count_returns(page)
+    line.cut_after(1_000_000)
+    page.get_by_role("button", name="large").click()
+    _wait_until_back(page)
+    assert model_value(page, "source", "model.get_array('y').length") == 300_000
+    drag_slider(page, 0, 40)
+    wait_for_model(page, "plot", "model.title.text != 'untouched'")
+    complaints.clear()
