@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, PackageLoader, TemplateError, TemplateSyntaxError
+from jinja2 import Environment, FileSystemLoader, PackageLoader, TemplateSyntaxError
 from markupsafe import Markup
 
 from app_server.errors import OperatorError
@@ -91,16 +91,20 @@ def custom_index_page(template: str | Path, items: Iterable[str], prefix: str = 
     path = Path(template)
     try:
         text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise OperatorError(f"the index template cannot be read: {reason}", where=str(path)) from None
+    try:
         environment = Environment(loader=FileSystemLoader(path.parent), autoescape=True)
         return environment.from_string(text).render(items=sorted(items), prefix=prefix)
-    except OSError as error:
-        raise OperatorError(f"the index template cannot be read: {error.strerror}", where=str(path)) from None
     except TemplateSyntaxError as error:
-        closes = "end" in (error.message or "") and "{% end %}" in text
-        hint = "It is a Jinja2 template: close blocks with {% endfor %}, {% endif %} and so on." if closes else None
+        hint = None
+        if "{% end %}" in text:  # as the stock server's templates had it
+            hint = "It is a Jinja2 template: close blocks with {% endfor %}, {% endif %} and so on."
+        reason = (error.message or "").rstrip(".")
         where = f"{error.filename or path}:{error.lineno}"
-        raise OperatorError(f"the index template is not valid: {error.message}", where=where, hint=hint) from None
-    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise OperatorError(f"the index template is not valid: {reason}", where=where, hint=hint) from None
+    except Exception as error:  # a template can do nearly anything
         raise OperatorError(f"the index template failed: {error}", where=str(path)) from error
 
 
