@@ -1,0 +1,80 @@
+"""What the client must know of HTTP and of an application's page, sans I/O."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+TOKEN = re.compile(r'"token"\s*:\s*"([^"]+)"')
+APP_PATH = re.compile(r'embed_items\(\s*[^,()]+,\s*[^,()]+,\s*("(?:[^"\\]|\\.)*")')
+ASSET = re.compile(r"""<(?:script|link)\b[^>]*?\b(?:src|href)\s*=\s*["']([^"']+)["']""")
+
+
+@dataclass(frozen=True)
+class Response:
+    """An HTTP response: the body is decoded of chunks but not of compression; `wire_bytes` counts all that came."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    wire_bytes: int
+
+    @property
+    def immutable(self) -> bool:
+        """Whether a browser may keep this for good and never ask again."""
+        return "immutable" in self.headers.get("cache-control", "")
+
+    @property
+    def fresh(self) -> bool:
+        """Whether a browser may use its copy without asking."""
+        return bool(re.search(r"max-age=0*[1-9]", self.headers.get("cache-control", "")))
+
+    @property
+    def validators(self) -> dict[str, str]:
+        """The request headers that ask whether the copy is still good."""
+        pairs = (("etag", "If-None-Match"), ("last-modified", "If-Modified-Since"))
+        return {ask: self.headers[name] for name, ask in pairs if name in self.headers}
+
+
+def parse_response(raw: bytes) -> Response:
+    """The response in all the bytes of a connection that was closed after it."""
+    head, _, body = raw.partition(b"\r\n\r\n")
+    status, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    if headers.get("transfer-encoding", "").lower() == "chunked":
+        body = join_chunks(body)
+    return Response(int(status.split()[1]), headers, body, len(raw))
+
+
+def join_chunks(body: bytes) -> bytes:
+    """The body without its chunks' sizes (RFC 9112, section 7.1)."""
+    parts = []
+    while body:
+        size, _, rest = body.partition(b"\r\n")
+        length = int(size.split(b";")[0], 16)
+        if length == 0:
+            break
+        parts.append(rest[:length])
+        body = rest[length + 2 :]
+    return b"".join(parts)
+
+
+def token_of(page: str) -> str:
+    """The session's token in an application's page."""
+    found = TOKEN.search(page)
+    if found is None:
+        raise ValueError(f"the page carries no token; it begins: {page[:200]!r}")
+    return found[1]
+
+
+def socket_path(page: str, page_path: str) -> str:
+    """Where the page's script opens its WebSocket: at the page's app path, or else below the page's own address."""
+    found = APP_PATH.search(page)
+    app_path = json.loads(found[1]) if found else page_path
+    return app_path.rstrip("/") + "/ws"
+
+
+def assets_of(page: str) -> list[str]:
+    """The addresses on the page's own server of its scripts and style sheets, in order, each once."""
+    return [path for path in dict.fromkeys(ASSET.findall(page)) if path.startswith("/") and not path.startswith("//")]

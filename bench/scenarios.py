@@ -1,0 +1,29 @@
+"""All scenarios, in the order in which they are run and shown."""
+
+from __future__ import annotations
+
+from bench import holding, speed
+from bench.load import Scenario
+from bench.servers import Launch
+
+SHORT_MS = 1000
+SLIDERS = Launch("sliders")
+CHURNING = Launch("sliders", unused_session_lifetime_ms=SHORT_MS, check_unused_sessions_ms=SHORT_MS)
+
+SCENARIOS = (
+    Scenario("page", "a page", SLIDERS, speed.page, 3),
+    Scenario("open-sliders", "open a session, 38 models", SLIDERS, speed.open_sliders, 3),
+    Scenario("open-dashboard", "open a session, about 610 models", Launch("dashboard"), speed.open_dashboard, 3),
+    Scenario("round-trip", "a slider moves, 1 session", SLIDERS, speed.round_trip, 3),
+    Scenario("closed-50", "sliders move, 50 sessions, closed loop", SLIDERS, speed.closed_loop(50)),
+    Scenario("closed-200", "sliders move, 200 sessions, closed loop", SLIDERS, speed.closed_loop(200), in_quick=False),
+    Scenario("offered-300", "sliders move, 300 /s over 50 sessions", SLIDERS, speed.offered),
+    Scenario("push", "push at 20 Hz, 1000 x 5 doubles, 30 sessions", Launch("push"), speed.push, 2),
+    Scenario("properties", "100 properties in one callback", Launch("props"), speed.properties, 3),
+    Scenario("fan-out", "one change, 20 tabs of a session", SLIDERS, speed.fan_out, 3),
+    Scenario("closing", "200 sessions end at once", CHURNING, holding.closing, on_canned=False),
+    Scenario("session-memory", "a sliders session is held", SLIDERS, holding.session_memory, on_canned=False),
+    Scenario("idle-sockets", "2000 idle sockets", SLIDERS, holding.idle_sockets),
+    Scenario("first-page", "a first page with its scripts", SLIDERS, holding.first_page, on_canned=False),
+    Scenario("leftover", "1000 sessions came and went", CHURNING, holding.leftover, on_canned=False, in_quick=False),
+)

@@ -1,0 +1,132 @@
+"""The servers under test: how each is started, what it has used, how it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.client import HOST, get
+
+BENCH = Path(__file__).parent
+APPS = BENCH / "apps"
+STOCK, OURS, CANNED = "stock", "ours", "canned"
+MODULES = {STOCK: "bokeh", OURS: "app_server"}
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 10.0
+FOREVER_MS = 3_600_000
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What a scenario asks of a server: one application, and how soon a session without a connection ends."""
+
+    app: str
+    unused_session_lifetime_ms: int = FOREVER_MS
+    check_unused_sessions_ms: int = FOREVER_MS // 2
+
+
+def command(kind: str, launch: Launch, port: int, recordings: Path) -> list[str]:
+    """The command line of one server; the two that are compared get the same flags."""
+    if kind == CANNED:
+        return [sys.executable, "-m", "bench.canned", str(recordings / f"{launch.app}.json"), str(port)]
+    return [
+        *(sys.executable, "-m", MODULES[kind], "serve", str(APPS / f"{launch.app}.py")),
+        *("--port", str(port), "--address", HOST, "--log-level", "warning"),
+        *("--unused-session-lifetime", str(launch.unused_session_lifetime_ms)),
+        *("--check-unused-sessions", str(launch.check_unused_sessions_ms)),
+    ]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that is running."""
+
+    kind: str
+    app: str
+    port: int
+    pid: int
+
+    @property
+    def path(self) -> str:
+        """The address of its application's page."""
+        return f"/{self.app}"
+
+    def cpu_s(self) -> float:
+        """Seconds of processor time, user and system, that all its threads have used so far."""
+        return time.clock_gettime(cpu_clock(self.pid))
+
+    def memory_bytes(self) -> int:
+        """Its proportional set size: what it holds for itself and its share of what it shares."""
+        lines = Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+def cpu_clock(pid: int) -> int:
+    """The clock of another process's processor time, in nanoseconds where /proc counts in ticks of 10 ms."""
+    return (~pid << 3) | 2  # what clock_getcpuclockid(3) answers on Linux
+
+
+def pin_client() -> None:
+    """Keep this process on the first core, so that the server has another for itself."""
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def pin_server(pid: int) -> None:
+    """Keep the server on the last core."""
+    os.sched_setaffinity(pid, {(os.cpu_count() or 1) - 1})
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(kind: str, launch: Launch, recordings: Path) -> Iterator[Served]:
+    """A server of this kind on a port of its own, answering; it is stopped by its pid at the end."""
+    port = free_port()
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            command(kind, launch, port, recordings), cwd=BENCH.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+        try:
+            pin_server(process.pid)
+            if not wait_until_ready(process, port):
+                log.seek(0)
+                raise RuntimeError(f"{kind} did not start: {log.read().decode(errors='replace')[-800:].strip()}")
+            yield Served(kind, launch.app, port, process.pid)
+        finally:
+            stop(process)
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], port: int) -> bool:
+    """Whether the server answers some HTTP request in time; it is not asked for anything that makes a session."""
+    deadline_s = time.monotonic() + START_TIMEOUT_S
+    while process.poll() is None and time.monotonic() < deadline_s:
+        try:
+            asyncio.run(get(port, "/static/no-such-file"))
+            return True
+        except (OSError, ValueError, IndexError):
+            time.sleep(0.05)
+    return False
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End the server politely, and otherwise at once."""
+    process.terminate()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,193 @@
+"""How fast: pages, opened sessions, round trips, pushes."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from bench.client import Tab, join, open_page, open_tab
+from bench.load import Figures, Meter, close_tabs, next_value, open_tabs, quantile, spread_ms, warm_up
+from bench.servers import Served
+from bench.wire import Message, set_value
+
+PUSH_HZ = 20
+PUSH_COLUMNS = 5
+STAMP = struct.Struct("<d")
+OFFERED_HZ = 300
+ANSWER_TIMEOUT_S = 15.0
+FAN_OUT = 20
+
+
+async def page(served: Served, quick: bool) -> Figures:
+    """GET of the page: a session is made, no socket follows."""
+    return await repeat(served, 8 if quick else 20, lambda: open_page(served.port, served.path))
+
+
+async def open_sliders(served: Served, quick: bool) -> Figures:
+    """Page, socket, ACK, document pulled; the small application."""
+    return await repeat(served, 8 if quick else 20, lambda: open_tab(served.port, served.path))
+
+
+async def open_dashboard(served: Served, quick: bool) -> Figures:
+    """Page, socket, ACK, document pulled; the large application."""
+    return await repeat(served, 2 if quick else 4, lambda: open_tab(served.port, served.path))
+
+
+async def repeat(served: Served, count: int, act: Callable[[], Awaitable[object]]) -> Figures:
+    """Do it so often, one after the other, and keep what it gives until the end."""
+    await warm_up(served)
+    meter = Meter(served)
+    kept, walls_s = [], []
+    for _ in range(count):
+        began_s = time.monotonic()
+        kept.append(await act())
+        walls_s.append(time.monotonic() - began_s)
+    figures = {"cpu_ms": meter.cpu_ms_each(count), "wall_ms": quantile(walls_s, 0.5) * 1000}
+    close_tabs(each for each in kept if isinstance(each, Tab))
+    return figures
+
+
+async def round_trip(served: Served, quick: bool) -> Figures:
+    """One slider of one session, moved again as soon as the answer is there."""
+    tab = await open_tab(served.port, served.path)
+    await move(tab, until_s=time.monotonic() + 1.5)
+    meter = Meter(served)
+    latencies_s = await move(tab, until_s=time.monotonic() + (1.5 if quick else 4.0))
+    return {**spread_ms(latencies_s), "cpu_ms": meter.cpu_ms_each(len(latencies_s))}
+
+
+async def move(tab: Tab, until_s: float) -> list[float]:
+    """Move the tab's first slider until then, and give the round trips in seconds."""
+    slider, latencies_s = tab.models("Slider")[0], []
+    while time.monotonic() < until_s:
+        latencies_s.append(await tab.round_trip(slider, next_value()))
+    return latencies_s
+
+
+def closed_loop(sessions: int) -> Callable[[Served, bool], Awaitable[Figures]]:
+    """The scenario in which so many sessions each move a slider again as soon as they are answered."""
+
+    async def run(served: Served, quick: bool) -> Figures:
+        tabs = await open_tabs(served, sessions)
+        await move_all(tabs, 1.0)
+        meter = Meter(served)
+        latencies_s = await move_all(tabs, 2.0 if quick else 6.0)
+        return {
+            "trips_per_s": len(latencies_s) / meter.wall_s(),
+            "cpu_ms": meter.cpu_ms_each(len(latencies_s)),
+            "client_busy_percent": meter.client_busy_percent(),
+            **spread_ms(latencies_s),
+        }
+
+    return run
+
+
+async def move_all(tabs: list[Tab], duration_s: float) -> list[float]:
+    """Move a slider of every tab for so long; all round trips in seconds."""
+    until_s = time.monotonic() + duration_s
+    return sum(await asyncio.gather(*(move(tab, until_s) for tab in tabs)), [])
+
+
+async def offered(served: Served, quick: bool) -> Figures:
+    """Changes at a fixed rate over 50 sessions, whether the server keeps up or not."""
+    tabs = await open_tabs(served, 50)
+    await move_all(tabs, 1.0)
+    sliders = [tab.models("Slider")[0] for tab in tabs]
+    latencies_s: list[float] = []
+    waiting: list[deque[float]] = [deque() for _ in tabs]
+
+    def answered_by(index: int) -> Callable[[Message], None]:
+        def take(message: Message) -> None:
+            if message.kind == "PATCH-DOC" and waiting[index]:
+                latencies_s.append(message.arrived_s - waiting[index].popleft())
+
+        return take
+
+    for index, tab in enumerate(tabs):
+        tab.connection.on_message = answered_by(index)
+    count = OFFERED_HZ * (3 if quick else 10)
+    meter, began_s = Meter(served), time.monotonic()
+    for number in range(count):
+        await asyncio.sleep(began_s + number / OFFERED_HZ - time.monotonic())
+        index = number % len(tabs)
+        waiting[index].append(time.monotonic())
+        tabs[index].connection.send("PATCH-DOC", set_value(sliders[index], next_value()))
+    await settle(lambda: not any(waiting))
+    unanswered_s = [float("inf")] * (count - len(latencies_s))
+    return {**spread_ms(latencies_s + unanswered_s), "cpu_ms": meter.cpu_ms_each(count)}
+
+
+async def settle(done: Callable[[], bool]) -> None:
+    """Wait until this is so, but not for ever."""
+    deadline_s = time.monotonic() + ANSWER_TIMEOUT_S
+    while not done() and time.monotonic() < deadline_s:
+        await asyncio.sleep(0.05)
+
+
+async def push(served: Served, quick: bool) -> Figures:
+    """Every session pushes 1000 x 5 doubles each 50 ms; the application puts the time into each column."""
+    tabs = await open_tabs(served, 10 if quick else 30)
+    latencies_s: list[float] = []
+    ticks = 0
+
+    def take(message: Message) -> None:
+        nonlocal ticks
+        for first in range(0, len(message.buffers), PUSH_COLUMNS):
+            ticks += 1
+            latencies_s.append(message.arrived_s - STAMP.unpack_from(message.buffers[first])[0])
+
+    for tab in tabs:
+        tab.connection.on_message = take
+    await asyncio.sleep(1.0)
+    latencies_s.clear()
+    ticks, meter = 0, Meter(served)
+    await asyncio.sleep(3.0 if quick else 8.0)
+    due = PUSH_HZ * len(tabs) * meter.wall_s()
+    return {
+        "delivered_percent": min(100.0, ticks / due * 100),
+        "cpu_ms": meter.cpu_ms_each(ticks),
+        "client_busy_percent": meter.client_busy_percent(),
+        **spread_ms(latencies_s),
+    }
+
+
+async def properties(served: Served, quick: bool) -> Figures:
+    """One callback changes 100 properties; until the OK that follows all of them."""
+    tab = await open_tab(served.port, served.path)
+    slider = tab.models("Slider")[0]
+    meter = Meter(served)
+    frames: list[float] = []
+    walls_s: list[float] = []
+    for _ in range(8 if quick else 25):
+        sent_s, count = time.monotonic(), 0
+        tab.connection.send("PATCH-DOC", set_value(slider, next_value()))
+        while (got := await tab.connection.receive()).kind == "PATCH-DOC":
+            count += got.frames
+        frames.append(count + got.frames)
+        walls_s.append(got.arrived_s - sent_s)
+    return {"frames": quantile(frames, 0.5), "cpu_ms": meter.cpu_ms_each(len(frames)), **spread_ms(walls_s)}
+
+
+async def fan_out(served: Served, quick: bool) -> Figures:
+    """Twenty tabs of one session: from the change in one of them until the last has its consequence."""
+    token, socket_at = await open_page(served.port, served.path)
+    tabs = [await join(served.port, socket_at, token) for _ in range(FAN_OUT)]
+    slider = tabs[0].models("Slider")[0]
+    source = f'"{tabs[0].models("ColumnDataSource")[0]}"'.encode()
+    arrivals: asyncio.Queue[float] = asyncio.Queue()
+
+    def take(message: Message) -> None:
+        if message.kind == "PATCH-DOC" and source in message.content:
+            arrivals.put_nowait(message.arrived_s)
+
+    for tab in tabs:
+        tab.connection.on_message = take
+    walls_s, meter = [], Meter(served)
+    for _ in range(10 if quick else 40):
+        sent_s = time.monotonic()
+        tabs[0].connection.send("PATCH-DOC", set_value(slider, next_value()))
+        walls_s.append(max([await arrivals.get() for _ in tabs]) - sent_s)
+    return {**spread_ms(walls_s), "cpu_ms": meter.cpu_ms_each(len(walls_s))}
