@@ -187,9 +187,9 @@ def is_unchanged(file: StaticFile, headers: Mapping[str, str]) -> bool:
 
 
 def requested_range(file: StaticFile, headers: Mapping[str, str]) -> tuple[int, int] | None:
-    """Start and end (exclusive) of the one range that is asked for; None when all of it is to be sent.
+    """Start and end (exclusive) of the one range that is asked for; None when all of the file is to be sent.
 
-    Raises HTTPError 416 for a range outside of the file.
+    A range outside of the file has no bytes: its start is not before its end.
     """
     found = _RANGE.fullmatch(headers.get("Range", "").strip())
     if found is None or found[1] == found[2] == "":
@@ -203,8 +203,6 @@ def requested_range(file: StaticFile, headers: Mapping[str, str]) -> tuple[int, 
             return None
     else:
         start, end = max(file.size_bytes - int(found[2]), 0), file.size_bytes
-    if start >= end:
-        raise HTTPError(416)
     return start, end
 
 
@@ -315,13 +313,14 @@ class StaticFiles(RequestHandler):
 
     async def _send_part(self, file: StaticFile) -> None:
         self.set_header("Accept-Ranges", "bytes")
-        try:
-            wanted = requested_range(file, self.request.headers)
-        except HTTPError:
-            self.set_header("Content-Range", f"bytes */{file.size_bytes}")
-            raise
+        wanted = requested_range(file, self.request.headers)
         start, end = wanted or (0, file.size_bytes)
         if wanted is not None:
+            if start >= end:
+                self.set_status(416)
+                self.set_header("Content-Range", f"bytes */{file.size_bytes}")
+                self.write_error(416)
+                return
             self.set_status(206)
             self.set_header("Content-Range", f"bytes {start}-{end - 1}/{file.size_bytes}")
         self.set_header("Content-Length", str(end - start))

@@ -200,7 +200,7 @@ def test_a_template_may_extend_another_beside_it(tmp_path: Path) -> None:
             "following tags: 'endfor' or 'else'. The innermost block that needs to be closed is 'for'. "
             "It is a Jinja2 template: close blocks with {{% endfor %}}, {{% endif %}} and so on.",
         ),
-        ("{{ items", "{path}:1: the index template is not valid: unexpected end of template, expected 'end of print st"),
+        ("{{ items", "{path}:1: the index template is not valid: unexpected end of template, expected 'end of print"),
         ("{{ 1 / 0 }}", "{path}: the index template failed: division by zero"),
         ("{{ nothing.at.all }}", "{path}: the index template failed: 'nothing' is undefined"),
         ('{% include "missing.html" %}', "{path}: the index template failed: 'missing.html' not found in search path"),
