@@ -29,6 +29,7 @@ Payload: TypeAlias = bytes | memoryview
 _DATA = frozenset({CONTINUATION, TEXT, BINARY})
 _CONTROL = frozenset({CLOSE, PING, PONG})
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
+_UNSENDABLE_CODES = frozenset({1004, 1005, 1006, 1015})  # RFC 6455, section 7.4.1
 _JOIN_BELOW_BYTES = 16 * 1024
 _INFLATE_TAIL = b"\x00\x00\xff\xff"  # RFC 7692, section 7.2.2
 
@@ -131,6 +132,13 @@ class Deflate:
             raise PeerError(f"a message is larger than {max_bytes} bytes", close_code=1009)
         return data
 
+    def first_bytes(self, payload: bytes, count: int) -> bytes:
+        """The first bytes, at most `count`, of the message behind a compressed payload that may be cut off."""
+        try:
+            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(payload, count)
+        except zlib.error:
+            raise PeerError("a compressed frame cannot be decompressed", close_code=1007) from None
+
 
 Incoming: TypeAlias = tuple[int, bytes]
 DiscardTest: TypeAlias = Callable[[int, bytes], bool]
@@ -143,7 +151,8 @@ class FrameReader:
     """Bytes of one client to its messages and control frames.
 
     `max_bytes` bounds a message. A larger one is refused, unless `may_discard(opcode, first bytes)` says that it can be
-    dropped unread: its bytes are then skipped as they come, and it is reported as `(DISCARDED, b"")`.
+    dropped unread: its bytes are then skipped as they come, in however many fragments (Chromium sends a large message
+    in many), and it is reported as `(DISCARDED, b"")`.
     """
 
     _PREFIX_BYTES = 4096
@@ -159,29 +168,33 @@ class FrameReader:
         self._deflate = deflate
         self._may_discard = may_discard
         self._pending = bytearray()
-        self._fragments: list[bytes] = []
-        self._fragments_bytes = 0
+        self._fragments = bytearray()  # a list of them would take forty times the memory of one-byte fragments
         self._opcode = CONTINUATION
         self._compressed = False
-        self._skip_bytes = 0
+        self._discarding = False
+        self._skip_bytes: int | None = None
+        self._skip_final = False
 
     @property
     def buffered_bytes(self) -> int:
         """What is kept of frames that have not arrived whole."""
-        return len(self._pending) + self._fragments_bytes
+        return len(self._pending) + len(self._fragments)
 
     def feed(self, data: bytes) -> Iterator[Incoming]:
         """Each message and control frame that these bytes complete, in order; PeerError where they break the RFC."""
         pending = self._pending
         pending += data
         while True:
-            if self._skip_bytes:
+            if self._skip_bytes is not None:
                 skipped = min(self._skip_bytes, len(pending))
                 del pending[:skipped]
                 self._skip_bytes -= skipped
                 if self._skip_bytes:
                     return
-                yield DISCARDED, b""
+                self._skip_bytes = None
+                if self._skip_final:
+                    self._begin_anew()
+                    yield DISCARDED, b""
             size = len(pending)
             if size < 2:
                 return
@@ -198,18 +211,22 @@ class FrameReader:
             opcode = first & 0x0F
             self._check(first, second, opcode, length)
             start, end = head + 4, head + 4 + length
-            if opcode < CLOSE and length + self._fragments_bytes > self._max_bytes:
-                if size < min(end, start + self._PREFIX_BYTES):
-                    return
-                self._discard(first, opcode, bytes(pending[head:start]), bytes(pending[start : start + self._PREFIX_BYTES]))
+            if opcode < CLOSE and (self._discarding or length + len(self._fragments) > self._max_bytes):
+                if not self._discarding:
+                    seen = min(end, start + self._PREFIX_BYTES)
+                    if size < seen:
+                        return
+                    self._discard(first, opcode, unmask(pending[head:start], pending[start:seen]))
                 del pending[:start]
-                self._skip_bytes = length
+                self._skip_bytes, self._skip_final = length, bool(first & 0x80)
                 continue
             if size < end:
                 return
             payload = unmask(pending[head:start], pending[start:end])
             del pending[:end]
             if opcode >= CLOSE:
+                if opcode == CLOSE:
+                    _check_close(payload)
                 yield opcode, payload
             else:
                 message = self._data(first, opcode, payload)
@@ -230,10 +247,17 @@ class FrameReader:
         if opcode in (TEXT, BINARY) and self._opcode != CONTINUATION:
             raise PeerError("a new message inside an unfinished one")
 
-    def _discard(self, first: int, opcode: int, mask: bytes, prefix: bytes) -> None:
-        whole = first & 0x80 and opcode != CONTINUATION and not first & 0x40
-        if not whole or not self._may_discard(opcode, unmask(mask, prefix)):
+    def _discard(self, first: int, opcode: int, beginning: bytes) -> None:
+        """Skip the message of which a frame, beginning so, is too large; PeerError where it has to be refused."""
+        if opcode != CONTINUATION:
+            self._opcode, self._compressed = opcode, bool(first & 0x40)
+        prefix = (bytes(self._fragments[: self._PREFIX_BYTES]) + beginning)[: self._PREFIX_BYTES]
+        if self._compressed and self._deflate is not None:
+            prefix = self._deflate.first_bytes(prefix, self._PREFIX_BYTES)
+        if not self._may_discard(self._opcode, prefix):
             raise PeerError(f"a message is larger than {self._max_bytes} bytes", close_code=1009)
+        self._fragments = bytearray()
+        self._discarding = True
 
     def _data(self, first: int, opcode: int, payload: bytes) -> Incoming | None:
         final = first & 0x80
@@ -241,14 +265,36 @@ class FrameReader:
             if final and not first & 0x40:
                 return opcode, payload
             self._opcode, self._compressed = opcode, bool(first & 0x40)
-        if payload:  # empty fragments are legal, and must not add up
-            self._fragments.append(payload)
-            self._fragments_bytes += len(payload)
+        self._fragments += payload
         if not final:
             return None
-        whole = b"".join(self._fragments)
-        if self._compressed and self._deflate is not None:
-            whole = self._deflate.decompress(whole, self._max_bytes)
-        message = self._opcode, whole
-        self._fragments, self._fragments_bytes, self._opcode, self._compressed = [], 0, CONTINUATION, False
+        whole = bytes(self._fragments)
+        message = self._inflated(whole) if self._compressed else (self._opcode, whole)
+        self._begin_anew()
         return message
+
+    def _inflated(self, packed: bytes) -> Incoming:
+        assert self._deflate is not None  # or the compression bit would have been refused
+        try:
+            return self._opcode, self._deflate.decompress(packed, self._max_bytes)
+        except PeerError as error:
+            too_large = error.close_code == 1009
+            if too_large and self._may_discard(self._opcode, self._deflate.first_bytes(packed, self._PREFIX_BYTES)):
+                return DISCARDED, b""
+            raise
+
+    def _begin_anew(self) -> None:
+        self._fragments, self._opcode, self._compressed, self._discarding = bytearray(), CONTINUATION, False, False
+
+
+def _check_close(payload: bytes) -> None:
+    """Refuse a Close frame that the RFC does not allow (RFC 6455, sections 5.5.1, 7.4.1 and 7.4.2)."""
+    if not payload:
+        return
+    code = int.from_bytes(payload[:2], "big")
+    if len(payload) < 2 or code in _UNSENDABLE_CODES or not 1000 <= code < 5000:
+        raise PeerError("a Close frame has no valid code")
+    try:
+        payload[2:].decode("utf-8")
+    except UnicodeDecodeError:
+        raise PeerError("the reason of a Close frame is not UTF-8", close_code=1007) from None
