@@ -1,0 +1,410 @@
+from __future__ import annotations
+
+import os
+import struct
+import tracemalloc
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from websockets.extensions.permessage_deflate import PerMessageDeflate
+from websockets.frames import Frame, Opcode
+from websockets.streams import StreamReader
+
+from app_server.errors import PeerError
+from app_server.protocol.websocket import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    DISCARDED,
+    PING,
+    PONG,
+    TEXT,
+    Deflate,
+    FrameReader,
+    accept_key,
+    close_payload,
+    frame_header,
+    negotiate_deflate,
+    serialize,
+    unmask,
+)
+
+MASK = b"\x01\x02\x03\x04"
+
+
+def client_frame(
+    opcode: int, payload: bytes = b"", *, fin: bool = True, rsv: int = 0, masked: bool = True, length: int | None = None
+) -> bytes:
+    """One frame as a client sends it; `length` is what the header claims, if not the truth."""
+    size = len(payload) if length is None else length
+    first = bytes([(0x80 if fin else 0) | rsv | opcode])
+    bit = 0x80 if masked else 0
+    if size < 126:
+        head = first + bytes([bit | size])
+    elif size < 65536:
+        head = first + bytes([bit | 126]) + struct.pack("!H", size)
+    else:
+        head = first + bytes([bit | 127]) + struct.pack("!Q", size)
+    return head + (MASK + unmask(MASK, payload) if masked else payload)
+
+
+def read(data: bytes, reader: FrameReader | None = None, step: int | None = None) -> list[tuple[int, bytes]]:
+    """What a reader makes of these bytes, given to it `step` at a time."""
+    reader = reader or FrameReader(1_000_000)
+    step = step or max(1, len(data))
+    return [item for start in range(0, len(data), step) for item in reader.feed(data[start : start + step])]
+
+
+def from_websockets(frames: Iterable[Frame], extensions: list[PerMessageDeflate] | None = None) -> bytes:
+    """The bytes that the websockets library, as a client, sends for these frames."""
+    return b"".join(frame.serialize(mask=True, extensions=extensions) for frame in frames)
+
+
+def to_websockets(data: bytes, extensions: list[PerMessageDeflate] | None = None) -> list[Frame]:
+    """The frames that the websockets library, as a client, reads from these bytes."""
+    stream = StreamReader()
+    stream.feed_data(data)
+    stream.feed_eof()
+    frames = []
+    while stream.buffer:
+        parser = Frame.parse(stream.read_exact, mask=False, max_size=2**24, extensions=extensions)
+        try:
+            while True:
+                next(parser)
+        except StopIteration as end:
+            frames.append(end.value)
+    return frames
+
+
+def test_accept_key_is_that_of_the_rfc() -> None:
+    assert accept_key("dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+
+@given(st.binary(min_size=4, max_size=4), st.binary(max_size=300))
+def test_unmasking_is_exclusive_or_with_the_repeated_mask(mask: bytes, payload: bytes) -> None:
+    expected = bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
+    assert unmask(mask, payload) == expected
+    assert unmask(bytearray(mask), bytearray(expected)) == payload
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 100_000])
+@pytest.mark.parametrize("opcode", [TEXT, BINARY])
+def test_websockets_reads_our_frames_of_every_length(opcode: int, size: int) -> None:
+    payload = b"a" * size
+    data = b"".join(bytes(chunk) for chunk in serialize([(opcode, payload)]))
+    assert to_websockets(data) == [Frame(Opcode(opcode), payload)]
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 100_000])
+@pytest.mark.parametrize("step", [1 << 20, 1000, 7])
+def test_we_read_the_frames_of_websockets_however_they_are_cut(size: int, step: int) -> None:
+    payload = os.urandom(size)
+    data = from_websockets([Frame(Opcode.BINARY, payload), Frame(Opcode.TEXT, b"next")])
+    assert read(data, step=step) == [(BINARY, payload), (TEXT, b"next")]
+
+
+frames = st.lists(st.tuples(st.sampled_from([TEXT, BINARY]), st.binary(max_size=200)), max_size=6)
+
+
+@given(frames, st.booleans())
+def test_round_trip_from_us_to_websockets(sent: list[tuple[int, bytes]], compressed: bool) -> None:
+    deflate = Deflate(6, 8) if compressed else None
+    extensions = [PerMessageDeflate(True, True, 15, 15)] if compressed else None
+    data = b"".join(bytes(chunk) for chunk in serialize(sent, deflate))
+    assert [(frame.opcode, bytes(frame.data)) for frame in to_websockets(data, extensions)] == sent
+
+
+@given(frames, st.booleans(), st.integers(1, 50))
+def test_round_trip_from_websockets_to_us(sent: list[tuple[int, bytes]], compressed: bool, step: int) -> None:
+    extensions = [PerMessageDeflate(True, True, 15, 15)] if compressed else None
+    reader = FrameReader(10_000, deflate=Deflate() if compressed else None)
+    data = from_websockets((Frame(Opcode(opcode), payload) for opcode, payload in sent), extensions)
+    assert read(data, reader, step) == sent
+    assert reader.buffered_bytes == 0
+
+
+@given(st.lists(st.binary(max_size=40), min_size=1, max_size=6), st.sampled_from([TEXT, BINARY]), st.integers(1, 30))
+def test_fragments_become_one_message_with_control_frames_in_between(
+    parts: list[bytes], opcode: int, step: int
+) -> None:
+    data = b""
+    for index, part in enumerate(parts):
+        data += client_frame(opcode if index == 0 else CONTINUATION, part, fin=index == len(parts) - 1)
+        if index < len(parts) - 1:
+            data += client_frame(PING, b"p")
+    assert read(data, step=step) == [(PING, b"p")] * (len(parts) - 1) + [(opcode, b"".join(parts))]
+
+
+def test_compressed_message_may_come_in_fragments() -> None:
+    packed = Deflate().compress(b"text " * 100)
+    data = client_frame(TEXT, packed[:3], fin=False, rsv=0x40) + client_frame(CONTINUATION, packed[3:])
+    assert read(data, FrameReader(1000, deflate=Deflate())) == [(TEXT, b"text " * 100)]
+
+
+def test_uncompressed_message_is_taken_where_compression_was_agreed() -> None:
+    assert read(client_frame(TEXT, b"plain"), FrameReader(1000, deflate=Deflate())) == [(TEXT, b"plain")]
+
+
+def test_control_frames_are_yielded_with_their_payloads() -> None:
+    data = client_frame(PING, b"a") + client_frame(PONG, b"b" * 125) + client_frame(CLOSE, close_payload(1000, "bye"))
+    assert read(data) == [(PING, b"a"), (PONG, b"b" * 125), (CLOSE, b"\x03\xe8bye")]
+
+
+BROKEN = {
+    "a client's frame is not masked": client_frame(TEXT, b"a", masked=False),
+    "unknown opcode 3": client_frame(3, b"a"),
+    "unknown opcode 7": client_frame(7),
+    "unknown opcode 11": client_frame(11),
+    "unknown opcode 15": client_frame(15),
+    "a continuation frame without a beginning": client_frame(CONTINUATION, b"a"),
+    "a new message inside an unfinished one": client_frame(TEXT, b"a", fin=False) + client_frame(BINARY, b"b"),
+}
+
+
+@pytest.mark.parametrize(("reason", "data"), BROKEN.items(), ids=list(BROKEN))
+def test_frames_that_break_the_rfc_are_refused_with_the_reason(reason: str, data: bytes) -> None:
+    with pytest.raises(PeerError) as refused:
+        read(data)
+    assert (str(refused.value), refused.value.close_code) == (reason, 1002)
+
+
+@pytest.mark.parametrize("rsv", [0x10, 0x20, 0x40, 0x70])
+@pytest.mark.parametrize("opcode", [TEXT, BINARY, PING, CLOSE])
+def test_reserved_bits_without_an_extension_are_refused(rsv: int, opcode: int) -> None:
+    with pytest.raises(PeerError, match="^reserved bits are set without an extension$"):
+        read(client_frame(opcode, b"", rsv=rsv))
+
+
+@pytest.mark.parametrize("opcode", [PING, PONG, CLOSE])
+def test_compressed_control_frame_is_refused(opcode: int) -> None:
+    with pytest.raises(PeerError, match="^reserved bits are set without an extension$"):
+        read(client_frame(opcode, b"", rsv=0x40), FrameReader(1000, deflate=Deflate()))
+
+
+def test_compression_bit_on_a_continuation_is_refused() -> None:
+    data = client_frame(TEXT, b"", fin=False) + client_frame(CONTINUATION, b"", rsv=0x40)
+    with pytest.raises(PeerError, match="^reserved bits are set without an extension$"):
+        read(data, FrameReader(1000, deflate=Deflate()))
+
+
+@pytest.mark.parametrize("opcode", [PING, PONG, CLOSE])
+@pytest.mark.parametrize("fault", [{"fin": False}, {"payload": b"x" * 126}, {"length": 70_000}])
+def test_control_frames_are_whole_and_short(opcode: int, fault: dict[str, object]) -> None:
+    with pytest.raises(PeerError, match="^a control frame is fragmented or longer than 125 bytes$"):
+        read(client_frame(opcode, **fault))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("payload", [b"\x03", *(struct.pack("!H", code) for code in (0, 999, 1004, 1005, 1006, 1015))])
+def test_malformed_close_frame_is_refused(payload: bytes) -> None:
+    with pytest.raises(PeerError) as refused:
+        read(client_frame(CLOSE, payload))
+    assert refused.value.close_code == 1002
+
+
+def test_close_frame_whose_reason_is_not_utf_8_is_refused() -> None:
+    with pytest.raises(PeerError) as refused:
+        read(client_frame(CLOSE, b"\x03\xe8\xff\xfe"))
+    assert refused.value.close_code in (1002, 1007)
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x03\xe8", b"\x03\xe9going", b"\x0b\xb8", b"\x13\x87"])
+def test_legal_close_frames_are_yielded(payload: bytes) -> None:
+    assert read(client_frame(CLOSE, payload)) == [(CLOSE, payload)]
+
+
+@pytest.mark.parametrize("length", [1001, 65_536, 2**62])
+def test_frame_larger_than_the_limit_is_refused_before_it_has_come(length: int) -> None:
+    data = client_frame(BINARY, b"x" * 4096, length=length)
+    with pytest.raises(PeerError) as refused:
+        read(data, FrameReader(1000))
+    assert (str(refused.value), refused.value.close_code) == ("a message is larger than 1000 bytes", 1009)
+
+
+def test_message_of_exactly_the_limit_is_taken() -> None:
+    assert read(client_frame(BINARY, b"x" * 1000), FrameReader(1000)) == [(BINARY, b"x" * 1000)]
+
+
+def test_fragments_count_together_against_the_limit() -> None:
+    data = client_frame(TEXT, b"x" * 600, fin=False) + client_frame(CONTINUATION, b"x" * 600)
+    with pytest.raises(PeerError) as refused:
+        read(data, FrameReader(1000))
+    assert refused.value.close_code == 1009
+
+
+def test_small_message_that_unpacks_beyond_the_limit_is_refused() -> None:
+    reader = FrameReader(10_000, deflate=Deflate())
+    bomb = Deflate(9).compress(bytes(9_000_000))
+    assert len(bomb) < 10_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(PeerError) as refused:
+            read(client_frame(BINARY, bomb, rsv=0x40), reader)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert refused.value.close_code == 1009
+
+
+def test_compressed_message_that_is_damaged_is_refused_as_inconsistent_data() -> None:
+    with pytest.raises(PeerError) as refused:
+        read(client_frame(TEXT, b"\xff\xff\xff\xff", rsv=0x40), FrameReader(1000, deflate=Deflate()))
+    assert refused.value.close_code == 1007
+
+
+@pytest.mark.parametrize("step", [1 << 20, 999, 1])
+def test_oversized_frame_that_may_be_discarded_is_skipped(step: int) -> None:
+    asked: list[tuple[int, bytes]] = []
+
+    def may_discard(opcode: int, prefix: bytes) -> bool:
+        asked.append((opcode, prefix))
+        return True
+
+    big = b"root" + bytes(9_000)
+    data = client_frame(TEXT, big) + client_frame(TEXT, b"after")
+    assert read(data, FrameReader(1000, may_discard=may_discard), step) == [(DISCARDED, b""), (TEXT, b"after")]
+    assert asked == [(TEXT, big[:4096])]
+
+
+def test_memory_for_a_skipped_frame_is_bounded() -> None:
+    reader = FrameReader(1000, may_discard=lambda opcode, prefix: True)
+    list(reader.feed(client_frame(TEXT, b"x" * 4096, length=10**9)))
+    for _ in range(1000):
+        assert list(reader.feed(bytes(65_536))) == []
+        assert reader.buffered_bytes < 70_000
+
+
+@pytest.mark.parametrize("step", [1 << 20, 999])
+def test_oversized_message_in_fragments_that_may_be_discarded_is_skipped(step: int) -> None:
+    # Chromium cuts a large message into fragments.
+    part = b"root" + bytes(600)
+    data = client_frame(TEXT, part, fin=False) + client_frame(CONTINUATION, part, fin=False)
+    data += client_frame(PING, b"p") + client_frame(CONTINUATION, part) + client_frame(TEXT, b"after")
+    reader = FrameReader(1000, may_discard=lambda opcode, prefix: opcode == TEXT and prefix.startswith(b"root"))
+    assert read(data, reader, step) == [(PING, b"p"), (DISCARDED, b""), (TEXT, b"after")]
+
+
+def test_oversized_compressed_message_that_may_be_discarded_is_skipped() -> None:
+    big = b"root" + bytes(9_000)
+    reader = FrameReader(
+        1000, deflate=Deflate(), may_discard=lambda opcode, prefix: opcode == TEXT and prefix.startswith(b"root")
+    )
+    data = client_frame(TEXT, Deflate().compress(big), rsv=0x40) + client_frame(TEXT, b"after")
+    assert read(data, reader) == [(DISCARDED, b""), (TEXT, b"after")]
+
+
+def test_fragments_of_a_byte_take_no_more_memory_than_a_whole_message() -> None:
+    reader = FrameReader(100_000)
+    tracemalloc.start()
+    try:
+        list(reader.feed(client_frame(TEXT, b"a", fin=False)))
+        for _ in range(50_000):
+            list(reader.feed(client_frame(CONTINUATION, b"a", fin=False)))
+        assert tracemalloc.get_traced_memory()[0] < 200_000
+    finally:
+        tracemalloc.stop()
+
+
+@given(st.binary(max_size=200), st.integers(1, 50), st.booleans())
+def test_arbitrary_bytes_yield_frames_or_a_peer_error_and_nothing_else(data: bytes, step: int, packed: bool) -> None:
+    reader = FrameReader(100, deflate=Deflate() if packed else None)
+    try:
+        for opcode, payload in read(data, reader, step):
+            assert opcode in (TEXT, BINARY, CLOSE, PING, PONG)
+            assert len(payload) <= 125
+    except PeerError as error:
+        assert error.close_code in (1002, 1007, 1009)
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(
+        st.builds(
+            client_frame,
+            st.sampled_from([TEXT, BINARY, CONTINUATION, CONTINUATION, PING, CLOSE]),
+            st.binary(max_size=130),
+            fin=st.booleans(),
+            rsv=st.sampled_from([0, 0, 0, 0x40]),
+        ),
+        max_size=8,
+    ),
+    st.booleans(),
+)
+def test_masked_frames_in_any_order_yield_frames_or_a_peer_error(sent: list[bytes], packed: bool) -> None:
+    reader = FrameReader(300, deflate=Deflate() if packed else None)
+    try:
+        for opcode, payload in read(b"".join(sent), reader):
+            assert opcode in (TEXT, BINARY, CLOSE, PING)
+            assert len(payload) <= 300
+            assert reader.buffered_bytes < 2_000
+    except PeerError as error:
+        assert error.close_code in (1002, 1007, 1009)
+
+
+def test_small_frames_leave_in_one_chunk_and_large_payloads_untouched() -> None:
+    large = memoryview(bytes(100_000))
+    chunks = serialize([(TEXT, b"{}"), (TEXT, b"[]"), (BINARY, large), (TEXT, b"x")])
+    assert chunks == [b"\x81\x02{}\x81\x02[]" + frame_header(BINARY, 100_000), large, b"\x81\x01x"]
+    assert chunks[1] is large
+
+
+def test_size_of_a_view_is_counted_in_bytes() -> None:
+    view = memoryview(b"\x00" * 80).cast("d")
+    assert bytes(serialize([(BINARY, view)])[0]) == b"\x82\x50" + bytes(80)
+
+
+def test_nothing_to_send_is_no_chunk() -> None:
+    assert serialize([]) == []
+
+
+def test_control_frames_are_never_compressed() -> None:
+    [data] = serialize([(PING, b"abc"), (CLOSE, close_payload(1001))], Deflate())
+    assert bytes(data) == b"\x89\x03abc\x88\x02\x03\xe9"
+
+
+def test_each_message_is_compressed_for_itself() -> None:
+    deflate = Deflate()
+    packed = [deflate.compress(b"same text") for _ in range(2)]
+    assert packed[0] == packed[1]
+    assert deflate.decompress(packed[1], 100) == b"same text"
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        "permessage-deflate",
+        "permessage-deflate; client_max_window_bits",
+        "permessage-deflate; client_max_window_bits=15; server_no_context_takeover; client_no_context_takeover",
+        "Permessage-Deflate ; client_max_window_bits",
+        "x-webkit-deflate-frame, permessage-deflate",
+        "permessage-deflate; server_max_window_bits=10, permessage-deflate",
+    ],
+)
+def test_offers_of_compression_that_we_can_meet_are_accepted(offer: str) -> None:
+    agreed = negotiate_deflate(offer)
+    assert agreed is not None
+    assert agreed.answer == "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        "",
+        "x-webkit-deflate-frame",
+        "permessage-deflate; server_max_window_bits=10",
+        "permessage-deflate; unknown",
+        "permessage-deflate; client_max_window_bits; client_max_window_bits",
+        ";;,,",
+    ],
+)
+def test_offers_of_compression_that_we_cannot_meet_are_declined(offer: str) -> None:
+    assert negotiate_deflate(offer) is None
+
+
+@given(st.text(max_size=300))
+def test_close_payload_fits_a_control_frame_and_is_utf_8(reason: str) -> None:
+    payload = close_payload(1008, reason.encode("utf-8", "ignore").decode())
+    assert len(payload) <= 125
+    assert payload[:2] == b"\x03\xf0"
+    payload[2:].decode("utf-8")
