@@ -86,6 +86,7 @@ class Wire:
         self._watching = 0
         self._paused = False
         self._answered = False
+        self._broken = False
         self._sent_close: tuple[int, str] | None = None
         self._close_when_drained = False
         self._deadline: object | None = None
@@ -202,6 +203,8 @@ class Wire:
 
     def _received(self, data: bytes) -> None:
         self.last_heard_s = self._clock()
+        if self._broken:
+            return  # what follows a violation cannot be understood
         try:
             for opcode, payload in self._reader.feed(data):
                 if self._owner is None or self.closed:
@@ -211,6 +214,7 @@ class Wire:
                 else:
                     self._control(opcode, payload)
         except PeerError as error:
+            self._broken = True
             log.warning("A client broke the protocol: %s", error)
             self.close(error.close_code, error.what)
 
