@@ -11,7 +11,7 @@ from tornado.web import HTTPError, RequestHandler
 
 from app_server.document import embedding
 from app_server.errors import ApplicationError, AppServerError, PeerError
-from app_server.page import error_page
+from app_server.page import busy_page, error_page
 from app_server.security import tokens
 from app_server.security.tokens import Token
 from app_server.security.visible_request import VisibleRequest
@@ -147,8 +147,10 @@ class PageHandler(ApplicationHandler):
     async def get(self, *captured: str) -> None:
         """The page of a new session, or of the one that is asked for."""
         if self.server.draining:
+            self.set_status(503)
             self.set_header("Retry-After", "2")
-            self.refuse(503, "The server is restarting", "Load the page again in a moment.")
+            self._page_headers()
+            self.finish(busy_page(2))
             return
         try:
             session, token = await self.open_session()

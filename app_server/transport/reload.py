@@ -101,6 +101,7 @@ class LiveReload:
                 log.error("%s", error)
                 old = runtime.application
                 runtime.application = broken_application(old.route, path, as_failure(error), old.watch_paths())
+        self.start_id = secrets.token_hex(8)  # for a page that was loaded, but does not listen yet
         waiting, self._waiting = self._waiting, asyncio.Event()
         waiting.set()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from tests.support.browser import Complaints, drag_slider, model_value, open_app, wait_for_model, wait_idle
+from tests.support.browser import Complaints, drag_slider, model_value, open_app, wait_for_model
 from tests.support.line import Line, cuttable_line
 from tests.support.server import RunningServer, running_server
 
@@ -41,7 +41,6 @@ def _wait_until_back(page: Page) -> None:
     """BokehJS tells its document when it has pulled it again."""
     page.wait_for_function("() => window.back > 0", timeout=20_000)
     page.evaluate("() => { window.back = 0 }")
-    wait_idle(page)
 
 
 def _count_returns(page: Page) -> None:
