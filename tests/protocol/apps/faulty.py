@@ -1,0 +1,16 @@
+"""Fails as its argument `fail` says."""
+
+import sys
+
+from bokeh.io import curdoc
+from bokeh.models import Div, GlyphRenderer
+
+arguments = curdoc().session_context.request.arguments
+kind = arguments.get("fail", [b""])[0].decode()
+if kind == "raise":
+    raise ValueError("a secret of the application")
+if kind == "exit":
+    sys.exit(3)
+if kind == "recurse":
+    exec("def f(): f()\nf()")
+curdoc().add_root(GlyphRenderer() if kind == "incomplete" else Div(name="fine", text="built"))
