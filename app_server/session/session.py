@@ -30,6 +30,9 @@ from app_server.session.effects import Await, Close, Effect, Send
 
 log = logging.getLogger(__name__)
 
+FAULTS = (Exception, SystemExit)
+"""What an application's code may raise without ending more than itself: sys.exit() must not end the server."""
+
 
 class State(Enum):
     """A session is built before it is made, lives, and ends once."""
@@ -129,6 +132,10 @@ class Session:
         except PeerError as error:
             log.warning("%s: refused a message from %s: %s", self.name, connection.remote or "a client", error)
             return [*self.flush(), Send([connection], codec.error(message.msgid, str(error)))]
+        except FAULTS as error:
+            # Most likely a value of the application's that cannot be written as JSON: the client must not wait for it.
+            self.log_failure(f"answering a {message.msgtype}")
+            return [*self.flush(), Send([connection], codec.error(message.msgid, self._describe(error)))]
 
     @property
     def name(self) -> str:
@@ -150,7 +157,7 @@ class Session:
                 result = function()
             if inspect.isawaitable(result):
                 pending.append(Await(result, locked, name))
-        except Exception:
+        except FAULTS:
             self.log_failure(name)
         finally:
             self._in_turn = False
@@ -236,7 +243,7 @@ class Session:
         for event in events:
             try:
                 patch.apply(self.document, event)
-            except Exception as error:
+            except FAULTS as error:
                 self.log_failure("a change from the browser")
                 failure = failure or self._describe(error)
         return failure
@@ -251,10 +258,10 @@ class Session:
         finally:
             self._in_turn = False
 
-    def _describe(self, error: Exception) -> str:
+    def _describe(self, error: BaseException) -> str:
         if self._limits.show_tracebacks:
             return "".join(traceback.format_exception(error))
-        return "the application's callback raised an exception; see the server's log"
+        return "the application raised an exception; see the server's log"
 
     def _answer(self, message: Message, failure: str | None) -> list[codec.Frame]:
         return codec.ok(message.msgid) if failure is None else codec.error(message.msgid, failure)

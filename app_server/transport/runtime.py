@@ -31,7 +31,7 @@ from app_server.session.connection import Connection
 from app_server.session.context import ApplicationContext, SessionContext
 from app_server.session.effects import Await, Close, Effect, Send
 from app_server.session.registry import Registry
-from app_server.session.session import Limits, Session
+from app_server.session.session import FAULTS, Limits, Session
 
 log = logging.getLogger(__name__)
 
@@ -123,8 +123,10 @@ class Desk:
         try:
             await effect.awaitable
         except asyncio.CancelledError:
-            raise
-        except Exception:
+            if self.session.destroyed:
+                raise
+            self.session.log_failure(effect.name)  # something that it awaited was cancelled, not the session
+        except FAULTS:
             self.session.log_failure(effect.name)
         finally:
             if effect.locked:
@@ -152,7 +154,7 @@ class Desk:
             try:
                 result = function(self.session.document)
                 answer.set_result(await result if inspect.isawaitable(result) else result)
-            except Exception as error:
+            except FAULTS as error:
                 answer.set_exception(error)
 
         self.submit(lambda: self.session.turn(call, "with_locked_document"))
@@ -440,7 +442,7 @@ class ApplicationRuntime:
             result = call()
             if inspect.isawaitable(result):
                 await result
-        except Exception:
+        except FAULTS:
             log.exception("%s: the hook %s raised an exception", self.name, name)
 
 
