@@ -290,6 +290,10 @@ class FaviconHandler(Handler):
         self.set_header("Cache-Control", "public, max-age=86400")
         self.finish(icon[1])
 
+    async def head(self, *captured: str) -> None:
+        """As for GET, without the body."""
+        await self.get(*captured)
+
 
 class HealthHandler(Handler):
     """Whether the process lives."""
