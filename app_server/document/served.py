@@ -73,6 +73,22 @@ class DocumentListener(Protocol):
     def callback_removed(self, ident: str) -> None: ...
 
 
+class _InOrder(set[Any]):
+    """A set whose items come in the order in which they were added; bokeh keeps hooks in a set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._order: list[Any] = []
+
+    def add(self, item: Any) -> None:
+        if item not in self:
+            self._order.append(item)
+        super().add(item)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([item for item in self._order if item in self])
+
+
 class _Callbacks(DocumentCallbackManager):
     """Tells the listener of patches and callbacks; neither needs a lock, nor waits for a hold to end."""
 
@@ -82,6 +98,7 @@ class _Callbacks(DocumentCallbackManager):
 
     def __init__(self, document: ServedDocument) -> None:
         super().__init__(document)
+        self._session_destroyed_callbacks = _InOrder()
         self.browser_ranges: set[tuple[str, str]] = set()
         """The bounds of automatic ranges that a browser worked out, as (model id, property)."""
 
