@@ -28,5 +28,8 @@ async def after_the_end(session_context):
 curdoc().on_session_destroyed(at_the_end)
 curdoc().on_session_destroyed(after_the_end)
 curdoc().add_root(
-    Div(name="seen", text=f"{context.greeting}, {context.token_payload['user']['name']}, {context.token_payload['from_hook']}")
+    Div(
+        name="seen",
+        text=f"{context.greeting}, {context.token_payload['user']['name']}, {context.token_payload['from_hook']}",
+    )
 )
