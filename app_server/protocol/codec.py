@@ -69,10 +69,15 @@ def error(reqid: str, text: str, traceback: str | None = None) -> list[Frame]:
     return encode(messages.ERROR, dumps({"text": text, "traceback": traceback}), reqid=reqid)
 
 
-def realignment() -> list[Frame]:
-    """What brings a BokehJS receiver that was cut off in the middle of a message back to its first state.
+def realignment(round_number: int) -> list[Frame]:
+    """One round of what brings a BokehJS receiver that was cut off in the middle of a message back to its first state.
 
-    BokehJS 3.9 does not reset its receiver when it reconnects. A text frame where it waits for a binary one, or a
-    binary one where it waits for text, makes it drop what it had and connect anew.
+    BokehJS 3.9 does not reset its receiver when it reconnects, and goes on where it was: it takes what comes for the
+    rest of the message, and drops what does not fit. A text and a binary frame complete one buffer, and the ACK after
+    them is either understood or begins the next: one round for each buffer that is missing, two for a header. Buffers
+    are counted by their ids, so each frame that may be taken for a buffer's header has an id of its own.
     """
-    return [(TEXT, EMPTY_OBJECT), (BINARY, b""), *ack()]
+    first, *rest = ack()
+    header = {**orjson.loads(first[1]), "id": f"ack{round_number}"}
+    filler = orjson.dumps({"id": f"filler{round_number}"})
+    return [(TEXT, filler), (BINARY, b""), (TEXT, orjson.dumps(header)), *rest]

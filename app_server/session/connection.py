@@ -15,3 +15,5 @@ class Connection:
     subscribed: bool = field(default=False)
     spoken: bool = field(default=False)
     """Whether any message has come since the ACK."""
+    maybe_cut_off: bool = field(default=False)
+    """Whether it was lost so soon after something was sent that this may have come in part."""

@@ -78,6 +78,7 @@ class Session:
         self._limits = limits
         self._state = State.LIVING
         self._pulls = 0
+        self._cut_off = False
         self._patch: encoder.PatchEncoder | None = None
         self._in_turn = False
 
@@ -104,10 +105,10 @@ class Session:
         self.connections.append(connection)
         return [Send([connection], codec.ack())]
 
-    def realign(self, connection: Connection) -> list[Effect]:
-        """A client that came back asks for nothing: its receiver was cut off in the middle of a message."""
-        stuck = connection.from_browser and not connection.spoken and self._pulls > 0 and connection in self.connections
-        return [Send([connection], codec.realignment())] if stuck else []
+    def realign(self, connection: Connection, round_number: int) -> list[Effect]:
+        """A client that came back asks for nothing: maybe its receiver was cut off in the middle of a message."""
+        stuck = self._cut_off and connection.from_browser and not connection.spoken and connection in self.connections
+        return [Send([connection], codec.realignment(round_number))] if stuck else []
 
     def leave(self, connection: Connection, now_s: float) -> list[Effect]:
         """A client has gone; the application's ConnectionLost callbacks run."""
@@ -115,6 +116,7 @@ class Session:
             return []
         self.connections.remove(connection)
         self.unused_since_s = now_s
+        self._cut_off = connection.maybe_cut_off
         if self.destroyed:
             return []
         return self.turn(lambda: self.document.notify_connection_lost(), "ConnectionLost")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 
 from tornado.ioloop import IOLoop
@@ -23,7 +24,13 @@ log = logging.getLogger(__name__)
 
 _REALIGN_AFTER_S = 5.0
 """When a returning client that has not asked for its document counts as stuck. BokehJS asks at once, so this is far
-beyond any round trip; a client that is only slow loses nothing but connects once more."""
+beyond any round trip; only a page that is busy for longer could be taken for one that is stuck."""
+
+_REALIGN_EVERY_S = 1.0
+_REALIGN_ROUNDS = 100
+
+_CUT_OFF_WITHIN_S = 60.0
+"""What was sent longer ago than this had come whole, or the connection would have been given up before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +139,14 @@ class Client:
         self.runtime.connect(session, self.connection, self.wire)
         self.wire.start(left_over)
         if self.connection.from_browser:
-            IOLoop.current().call_later(_REALIGN_AFTER_S, self.runtime.realign, session, self.connection)
+            IOLoop.current().call_later(_REALIGN_AFTER_S, self._realign, 1)
+
+    def _realign(self, round_number: int) -> None:
+        """Help a receiver that is stuck, one round after the other, until the client speaks."""
+        if self.connection.spoken or self.wire.closed or round_number > _REALIGN_ROUNDS:
+            return
+        self.runtime.realign(self.session, self.connection, round_number)
+        IOLoop.current().call_later(_REALIGN_EVERY_S, self._realign, round_number + 1)
 
     def frame_received(self, opcode: int, payload: bytes) -> None:
         """A frame has come; PeerError where it does not fit."""
@@ -160,5 +174,6 @@ class Client:
     def wire_closed(self, code: int, reason: str) -> None:
         """The connection is over."""
         self._clients.discard(self)
+        self.connection.maybe_cut_off = time.monotonic() - self.wire.last_sent_s < _CUT_OFF_WITHIN_S
         log.debug("%s: a connection closed: %d %s", self.session.name, code, reason)
         self.runtime.disconnect(self.session, self.connection)

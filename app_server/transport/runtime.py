@@ -362,11 +362,11 @@ class ApplicationRuntime:
         if desk is not None:
             desk.submit(lambda: session.receive(connection, message))
 
-    def realign(self, session: Session, connection: Connection) -> None:
+    def realign(self, session: Session, connection: Connection, round_number: int) -> None:
         """A client has said nothing since it was greeted."""
         desk = self._desks.get(session.id)
         if desk is not None and not connection.spoken:
-            desk.submit(lambda: session.realign(connection))
+            desk.submit(lambda: session.realign(connection, round_number))
 
     def disconnect(self, session: Session, connection: Connection) -> None:
         """A client has gone."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import socket
 import ssl
@@ -92,6 +93,7 @@ class Wire:
         self._deadline: object | None = None
         self._vectored = not isinstance(sock, ssl.SSLSocket) and hasattr(sock, "sendmsg")
         self.last_heard_s = clock()
+        self.last_sent_s = -math.inf
         self.closed = False
         sock.setblocking(False)
         if sock.family in (socket.AF_INET, socket.AF_INET6):
@@ -123,11 +125,13 @@ class Wire:
             log.warning("A client takes nothing any more: %d bytes wait for it; its connection ends", self.queued_bytes)
             self.abort(1008, "the client does not read")
             return
+        self.last_sent_s = self._clock()
         self._enqueue(chunks)
 
     def ping(self) -> None:
         """Ask the peer for a sign of life."""
-        self.write([websocket.frame_header(websocket.PING, 0)])
+        if not self.closed and self._sent_close is None:
+            self._enqueue([websocket.frame_header(websocket.PING, 0)])
 
     def close(self, code: int, reason: str = "") -> None:
         """Say goodbye, and cut the connection when the peer has answered or its time is up."""

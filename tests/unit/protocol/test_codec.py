@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,9 +53,19 @@ def test_message_ids_differ() -> None:
 
 
 def test_realignment_ends_with_an_ack() -> None:
-    frames = codec.realignment()
-    assert frames[:2] == [(TEXT, b"{}"), (BINARY, b"")]
+    frames = codec.realignment(1)
+    assert frames[:2] == [(TEXT, b'{"id":"filler1"}'), (BINARY, b"")]
     assert parsed(frames[2:])[0]["msgtype"] == "ACK"
+
+
+def test_every_frame_of_a_realignment_that_may_be_a_buffer_header_has_an_id_of_its_own() -> None:
+    idents = [
+        orjson.loads(payload)["id"]
+        for round_number in (1, 2)
+        for opcode, payload in codec.realignment(round_number)
+        if opcode == TEXT and payload != b"{}"
+    ]
+    assert len(set(idents)) == len(idents) == 4
 
 
 json_values = st.recursive(
