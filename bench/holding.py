@@ -109,9 +109,9 @@ async def first_page(served: Served, quick: bool) -> Figures:
 
 
 async def load(served: Served) -> tuple[Response, dict[str, Response]]:
-    """The page and its assets by address; the page is asked for without compression, so that it can be read."""
-    page = await get(served.port, served.path, {"Accept-Encoding": "identity"})
-    paths = assets_of(page.body.decode())
+    """The page and its assets by address; the page comes with gzip at most, which can be read here."""
+    page = await get(served.port, served.path, {"Accept-Encoding": "gzip"})
+    paths = assets_of(page.text)
     return page, {path: await get(served.port, path, BROWSER) for path in paths}
 
 

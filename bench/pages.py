@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from dataclasses import dataclass
@@ -19,6 +20,12 @@ class Response:
     headers: dict[str, str]
     body: bytes
     wire_bytes: int
+
+    @property
+    def text(self) -> str:
+        """The body as text, whether it came as gzip or plain."""
+        plain = gzip.decompress(self.body) if self.headers.get("content-encoding") == "gzip" else self.body
+        return plain.decode()
 
     @property
     def immutable(self) -> bool:

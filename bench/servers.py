@@ -65,9 +65,9 @@ class Served:
         return time.clock_gettime(cpu_clock(self.pid))
 
     def memory_bytes(self) -> int:
-        """Its proportional set size: what it holds for itself and its share of what it shares."""
+        """Its anonymous memory: what it holds itself, whoever else maps the same libraries at the moment."""
         lines = Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Anonymous:"))
 
 
 def cpu_clock(pid: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import struct
 import time
 from collections import deque
@@ -17,6 +18,7 @@ PUSH_HZ = 20
 PUSH_COLUMNS = 5
 STAMP = struct.Struct("<d")
 OFFERED_HZ = 300
+SEED = 7
 ANSWER_TIMEOUT_S = 15.0
 FAN_OUT = 20
 
@@ -92,7 +94,10 @@ async def move_all(tabs: list[Tab], duration_s: float) -> list[float]:
 
 
 async def offered(served: Served, quick: bool) -> Figures:
-    """Changes at a fixed rate over 50 sessions, whether the server keeps up or not."""
+    """Changes at a given rate over 50 sessions, whether the server keeps up or not.
+
+    Users know nothing of each other: who moves next and when is random (a Poisson process), the same in every run.
+    """
     tabs = await open_tabs(served, 50)
     await move_all(tabs, 1.0)
     sliders = [tab.models("Slider")[0] for tab in tabs]
@@ -109,15 +114,18 @@ async def offered(served: Served, quick: bool) -> Figures:
     for index, tab in enumerate(tabs):
         tab.connection.on_message = answered_by(index)
     count = OFFERED_HZ * (3 if quick else 10)
-    meter, began_s = Meter(served), time.monotonic()
-    for number in range(count):
-        await asyncio.sleep(began_s + number / OFFERED_HZ - time.monotonic())
-        index = number % len(tabs)
+    users, meter, due_s, latest_s = random.Random(SEED), Meter(served), time.monotonic(), 0.0
+    for _ in range(count):
+        due_s += users.expovariate(OFFERED_HZ)
+        await asyncio.sleep(due_s - time.monotonic())
+        latest_s = max(latest_s, time.monotonic() - due_s)
+        index = users.randrange(len(tabs))
         waiting[index].append(time.monotonic())
         tabs[index].connection.send("PATCH-DOC", set_value(sliders[index], next_value()))
     await settle(lambda: not any(waiting))
     unanswered_s = [float("inf")] * (count - len(latencies_s))
-    return {**spread_ms(latencies_s + unanswered_s), "cpu_ms": meter.cpu_ms_each(count)}
+    figures = {"cpu_ms": meter.cpu_ms_each(count), "sent_late_ms": latest_s * 1000}
+    return {**spread_ms(latencies_s + unanswered_s), **figures}
 
 
 async def settle(done: Callable[[], bool]) -> None:
@@ -130,28 +138,36 @@ async def settle(done: Callable[[], bool]) -> None:
 async def push(served: Served, quick: bool) -> Figures:
     """Every session pushes 1000 x 5 doubles each 50 ms; the application puts the time into each column."""
     tabs = await open_tabs(served, 10 if quick else 30)
-    latencies_s: list[float] = []
-    ticks = 0
+    arrivals_s: list[list[float]] = [[] for _ in tabs]
+    ages_s: list[float] = []
 
-    def take(message: Message) -> None:
-        nonlocal ticks
-        for first in range(0, len(message.buffers), PUSH_COLUMNS):
-            ticks += 1
-            latencies_s.append(message.arrived_s - STAMP.unpack_from(message.buffers[first])[0])
+    def taker(mine: list[float]) -> Callable[[Message], None]:
+        def take(message: Message) -> None:
+            for first in range(0, len(message.buffers), PUSH_COLUMNS):
+                mine.append(message.arrived_s)
+                ages_s.append(message.arrived_s - STAMP.unpack_from(message.buffers[first])[0])
 
-    for tab in tabs:
-        tab.connection.on_message = take
+        return take
+
     await asyncio.sleep(1.0)
-    latencies_s.clear()
-    ticks, meter = 0, Meter(served)
+    for tab, mine in zip(tabs, arrivals_s, strict=True):
+        tab.connection.on_message = taker(mine)
+    meter = Meter(served)
     await asyncio.sleep(3.0 if quick else 8.0)
-    due = PUSH_HZ * len(tabs) * meter.wall_s()
+    delivered = len(ages_s)
     return {
-        "delivered_percent": min(100.0, ticks / due * 100),
-        "cpu_ms": meter.cpu_ms_each(ticks),
+        "delivered_percent": min(100.0, delivered / (PUSH_HZ * len(tabs) * meter.wall_s()) * 100),
+        "cpu_ms": meter.cpu_ms_each(delivered),
         "client_busy_percent": meter.client_busy_percent(),
-        **spread_ms(latencies_s),
+        "late_p50_ms": quantile((late for mine in arrivals_s for late in behind_the_grid(mine)), 0.5) * 1000,
+        **spread_ms(ages_s),
     }
+
+
+def behind_the_grid(arrivals_s: list[float]) -> list[float]:
+    """How late each arrival is against ticks exactly one period apart, of which the earliest arrival meets its own."""
+    offsets_s = [arrived_s - number / PUSH_HZ for number, arrived_s in enumerate(arrivals_s)]
+    return [offset_s - min(offsets_s) for offset_s in offsets_s]
 
 
 async def properties(served: Served, quick: bool) -> Figures:

@@ -1,0 +1,102 @@
+"""What is to be reached: each goal once, and whether a run reached it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from bench.servers import OURS, STOCK
+
+Results = dict[str, dict[str, dict[str, float]]]
+"""Figures by scenario, then by server, then by name."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A figure to compare. `at_least_times` is a ratio to stock; `at_most` and `at_least` are absolute."""
+
+    scenario: str
+    figure: str
+    says: str
+    unit: str
+    more_is_better: bool = False
+    at_least_times: float | None = None
+    at_most: float | None = None
+    at_least: float | None = None
+
+    @property
+    def wish(self) -> str:
+        """The goal in words; empty where the figure is only shown."""
+        if self.at_least_times is not None:
+            return f"{self.at_least_times:g}x {'more' if self.more_is_better else 'less'}"
+        if self.at_most is not None:
+            return f"at most {self.at_most:g} {self.unit}".rstrip()
+        return "" if self.at_least is None else f"at least {self.at_least:g} {self.unit}".rstrip()
+
+
+@dataclass(frozen=True)
+class Row:
+    """A goal beside what was measured; a server that was not measured, or failed, has None."""
+
+    goal: Goal
+    figures: dict[str, float | None]
+
+    @property
+    def times_better(self) -> float | None:
+        """How many times better than stock ours is, whichever direction is better; None if either is missing."""
+        stock, ours = self.figures.get(STOCK), self.figures.get(OURS)
+        if stock is None or ours is None or stock <= 0 or ours <= 0 or math.inf in (stock, ours):
+            return None
+        return ours / stock if self.goal.more_is_better else stock / ours
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the goal is reached; None where there is none, or ours was not run."""
+        goal, ours = self.goal, self.figures.get(OURS)
+        if not goal.wish or OURS not in self.figures:
+            return None
+        if ours is None:
+            return False
+        if goal.at_least_times is not None:
+            return None if self.times_better is None else self.times_better >= goal.at_least_times
+        return ours <= goal.at_most if goal.at_most is not None else ours >= (goal.at_least or 0.0)
+
+
+GOALS = (
+    Goal("page", "cpu_ms", "a page that makes a session, CPU", "ms"),
+    Goal("open-sliders", "cpu_ms", "open a session of 38 models, CPU", "ms", at_least_times=3),
+    Goal("open-sliders", "wall_ms", "open a session of 38 models, time", "ms"),
+    Goal("open-dashboard", "cpu_ms", "open a session of 618 models, CPU", "ms", at_least_times=3),
+    Goal("round-trip", "p50_ms", "a slider's round trip, 1 session, p50", "ms", at_least_times=25),
+    Goal("round-trip", "cpu_ms", "a slider's round trip, 1 session, CPU", "ms"),
+    Goal("closed-50", "trips_per_s", "round trips, 50 sessions", "/s", more_is_better=True, at_least_times=2.5),
+    Goal("closed-50", "cpu_ms", "a round trip, 50 sessions, CPU", "ms"),
+    Goal("closed-200", "trips_per_s", "round trips, 200 sessions", "/s", more_is_better=True, at_least_times=2.5),
+    Goal("closed-200", "cpu_ms", "a round trip, 200 sessions, CPU", "ms"),
+    Goal("offered-300", "p99_ms", "300 /s over 50 sessions, p99", "ms", at_least_times=30),
+    Goal("offered-300", "p50_ms", "300 /s over 50 sessions, p50", "ms"),
+    Goal("push", "delivered_percent", "push at 20 Hz, delivered", "%", more_is_better=True, at_least=99),
+    Goal("push", "p50_ms", "push at 20 Hz, age on arrival, p50", "ms", at_least_times=30),
+    Goal("push", "late_p50_ms", "push at 20 Hz, behind the grid, p50", "ms"),
+    Goal("push", "cpu_ms", "push at 20 Hz, CPU for each", "ms", at_least_times=3),
+    Goal("properties", "frames", "100 properties changed, frames", "", at_most=6),
+    Goal("properties", "p50_ms", "100 properties changed, p50", "ms", at_least_times=9),
+    Goal("fan-out", "p50_ms", "one change to 20 tabs, p50", "ms", at_least_times=25),
+    Goal("fan-out", "cpu_ms", "one change to 20 tabs, CPU", "ms", at_least_times=15),
+    Goal("closing", "stall_ms", "200 sessions end, longest stall", "ms", at_most=100),
+    Goal("session-memory", "memory_kb", "memory of a session of 38 models", "kB", at_most=270),
+    Goal("idle-sockets", "memory_kb", "memory of an idle socket", "kB", at_most=50),
+    Goal("first-page", "wire_kb", "a first page, bytes on the wire", "kB", at_most=950),
+    Goal("first-page", "immutable_percent", "a first page, scripts immutable", "%", more_is_better=True, at_least=100),
+    Goal("first-page", "wall_ms", "a first page, time on loopback", "ms"),
+    Goal("leftover", "memory_kb", "left of each of 1000 sessions", "kB", at_most=5),
+)
+
+
+def rows(results: Results) -> list[Row]:
+    """The goals whose scenario was run, with their figures."""
+    return [
+        Row(goal, {server: figures.get(goal.figure) for server, figures in results[goal.scenario].items()})
+        for goal in GOALS
+        if goal.scenario in results
+    ]

@@ -1,0 +1,103 @@
+"""The table of a run: for a terminal, and as a page of the manual."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from string import Template
+
+from bench.goals import Row
+from bench.servers import CANNED, OURS, STOCK
+
+HEADINGS = ("scenario", "stock", "ours", "canned", "ratio", "goal", "reached")
+VERDICTS = {True: "yes", False: "SHORTFALL", None: ""}
+NOT_MEASURED = "-"
+PAGE = Template("""# Benchmarks
+
+app-server beside `bokeh serve`, both in one run on one machine. Ratios count; absolute times are those of the machine.
+
+![How many times better than bokeh serve]($picture)
+
+$table
+
+**ratio** says how many times better than stock ours is, whichever direction is better. **canned** is a Tornado server
+that keeps no document and answers with recorded bytes in one write: the limit of Tornado in Python. A dash: not
+measured there.
+
+Measured on $machine; $versions.
+
+## How it is measured
+
+- The load generator is one process on one core, the server under test another on the other core. It speaks HTTP/1.1 and
+  WebSocket over raw asyncio protocols with `TCP_NODELAY`, and imports nothing of bokeh. All traffic stays on loopback.
+- Each figure comes from a server started for it alone. Scenarios are repeated up to three times, the servers taking
+  turns, and the medians are shown. Both servers get the same flags: log level `warning`, and a session lifetime of an
+  hour, or of a second where sessions come and go.
+- CPU is the server process's own clock, memory its anonymous memory. Neither includes the load generator.
+- A round trip ends with the last frame of the server's PATCH-DOC; in a closed loop the next begins after its OK.
+- At a given rate, users who know nothing of each other move their sliders at random (a Poisson process, the same in each
+  run), whether or not the server keeps up. What is never answered counts as infinitely late.
+- A push carries the time at which the application made it: its age on arrival is the clock minus that. Behind the grid
+  is how late it arrives against ticks exactly 50 ms apart, counted from the session's best one: a timer that drifts
+  falls behind.
+- The stall is the longest round trip of one live session while 200 others have closed and are ended.
+- A first page is the page and all its scripts, as a browser asks that accepts gzip and brotli; bytes include headers.
+- What is left of ended sessions is the growth of memory over the second half of them. After $leftover_s s the rest of
+  them is left out: the stock server needs longer than that.
+
+## How to repeat it
+
+```
+python -m bench.run --markdown docs/benchmarks.md --picture docs/images/bench.svg --json bench.json
+python -m bench.run --quick --only round-trip
+```
+
+The first takes about ten minutes on two cores that have nothing else to do. `bench/scenarios.py` names the loads,
+`bench/goals.py` what is to be reached.
+""")
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """Where a run was made."""
+
+    machine: str
+    versions: str
+
+
+def amount(value: float | None, unit: str) -> str:
+    """A figure with three significant digits and its unit."""
+    if value is None:
+        return NOT_MEASURED
+    if value != value or value == float("inf"):
+        return "lost"
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    text = f"{value:.{digits}f}" if unit else f"{value:g}"
+    return f"{text} {unit}".rstrip()
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """One line of the table, in the order of `HEADINGS`."""
+    ratio = row.times_better
+    figures = (amount(row.figures.get(server), row.goal.unit) for server in (STOCK, OURS, CANNED))
+    shown = NOT_MEASURED if ratio is None else f"{ratio:.3g}x"
+    return (row.goal.says, *figures, shown, row.goal.wish, VERDICTS[row.reached])
+
+
+def for_terminal(table: Iterable[Row]) -> str:
+    """The table in columns of equal width."""
+    lines = [HEADINGS, *map(cells, table)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+def for_manual(table: list[Row], circumstances: Circumstances, picture: str, leftover_s: float) -> str:
+    """The page of the manual."""
+    lines = [HEADINGS, ("---",) * len(HEADINGS), *map(cells, table)]
+    return PAGE.substitute(
+        table="\n".join(f"| {' | '.join(line)} |" for line in lines),
+        picture=picture,
+        machine=circumstances.machine,
+        versions=circumstances.versions,
+        leftover_s=f"{leftover_s:g}",
+    )
