@@ -1,11 +1,13 @@
 """Shows what it knows of its request."""
 
 import json
+import logging
 
 from bokeh.io import curdoc
 from bokeh.models import Div
 
 context = curdoc().session_context
+curdoc().on_session_destroyed(lambda ended: logging.getLogger("asking").info("asking %s ended", ended.id))
 request = context.request
 seen = {
     "id": context.id,
