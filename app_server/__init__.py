@@ -1,3 +1,20 @@
 """A server that keeps the objects of a Bokeh application in Python and in the browser in sync."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from app_server.transport.library import Server as Server
+
 __version__ = "0.1.0"
+__all__ = ["Server", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """`Server` is imported when it is asked for: it brings bokeh and Tornado along, and `--help` needs neither."""
+    if name == "Server":
+        from app_server.transport.library import Server
+
+        return Server
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

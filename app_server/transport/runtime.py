@@ -241,11 +241,18 @@ class Timers:
 class ApplicationRuntime:
     """One application with its sessions, their clients, and the loop that moves them."""
 
-    def __init__(self, application: Application, url: str, limits: Limits, lifetimes: Lifetimes) -> None:
+    def __init__(
+        self,
+        application: Application,
+        url: str,
+        limits: Limits,
+        lifetimes: Lifetimes,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         self.application = application
         self.url = url
         self.limits = limits
-        self.loop = asyncio.get_running_loop()
+        self.loop = loop
         self.base_context = contextvars.copy_context()
         self.registry = Registry()
         self.context = ApplicationContext(url, lambda: self.registry)
@@ -262,7 +269,8 @@ class ApplicationRuntime:
         return self.url
 
     async def start(self) -> None:
-        """Run the application's on_server_loaded, and begin to look for unused sessions."""
+        """Run the application's on_server_loaded, and begin to look for unused sessions; in the loop's thread."""
+        self._thread = threading.get_ident()
         await self._hook("on_server_loaded", self.context.server_context)
         self._sweeper = self.loop.create_task(self._sweep())
 

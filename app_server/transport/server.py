@@ -65,9 +65,15 @@ _QUEUE_BYTES = 64 * 1024 * 1024
 
 
 class Server:
-    """Serves applications by the settings; to be made and used inside a running asyncio loop."""
+    """Serves applications by the settings, on one asyncio loop; all but `bind` belongs into that loop's thread."""
 
-    def __init__(self, applications: Mapping[str, Application], settings: Settings) -> None:
+    def __init__(
+        self,
+        applications: Mapping[str, Application],
+        settings: Settings,
+        loop: asyncio.AbstractEventLoop,
+        extra_patterns: Sequence[tuple[Any, ...]] = (),
+    ) -> None:
         engine.install()
         self.settings = settings
         self.draining = False
@@ -86,14 +92,15 @@ class Server:
         limits = Limits(settings.websocket_max_message_size_bytes, show_tracebacks=settings.dev)
         lifetimes = Lifetimes(settings.unused_session_lifetime_ms / 1000, settings.check_unused_sessions_ms / 1000)
         self.runtimes = [
-            ApplicationRuntime(application, route, limits, lifetimes) for route, application in applications.items()
+            ApplicationRuntime(application, route, limits, lifetimes, loop)
+            for route, application in applications.items()
         ]
         self.live_reload = LiveReload(self) if settings.dev else None
         self.page_head = "" if self.live_reload is None else self.live_reload.script(settings.prefix)
         self._refused_origins: set[str] = set()
         self._background: list[asyncio.Task[None]] = []
         self._http = HTTPServer(
-            TornadoApplication(self._routes(), **_tornado_settings(settings)),
+            TornadoApplication([*extra_patterns, *self.routes()], **_tornado_settings(settings)),
             xheaders=settings.use_xheaders,
             ssl_options=_tls_context(settings),
         )
@@ -122,12 +129,12 @@ class Server:
         if not self.settings.unix_socket:
             self._port = self._sockets[0].getsockname()[1]
         self.origins = self._origin_policy()
-        self._http.add_sockets(self._sockets)
 
     async def start(self) -> None:
-        """Run the applications' load hooks and begin the background work; `bind` comes before."""
+        """Run the applications' load hooks, take connections, begin the background work; `bind` comes before."""
         for runtime in self.runtimes:
             await runtime.start()
+        self._http.add_sockets(self._sockets)
         precompress(embedding.page_scripts())
         self.bundles.get(self.root_url)
         reports = Reports(self)
@@ -153,6 +160,10 @@ class Server:
         await self._http.close_all_connections()
         if self.settings.unix_socket:
             Path(self.settings.unix_socket).unlink(missing_ok=True)
+
+    def unlisten(self) -> None:
+        """Take no more connections; those that are there go on."""
+        self._http.stop()
 
     async def _clients_gone(self) -> None:
         """Wait until the Close frames are answered; a wire cuts the connection itself when that takes too long."""
@@ -231,7 +242,8 @@ class Server:
             allowed = ("*",) if self.settings.unix_socket else own_hosts(self.settings.address, self._port)
         return OriginPolicy.from_hosts(allowed)
 
-    def _routes(self) -> list[tuple[Any, ...]]:
+    def routes(self) -> list[tuple[Any, ...]]:
+        """The handlers of the server and its applications, for Tornado."""
         prefix = self.settings.prefix
         base = f"{_ROUTE}{prefix}{_ROUTE}"
         server = {"server": self}
@@ -389,7 +401,7 @@ def serve_until_stopped(settings: Settings, paths: Sequence[str]) -> int:
 
 
 async def _serve(applications: Mapping[str, Application], settings: Settings) -> int:
-    server = Server(applications, settings)
+    server = Server(applications, settings, asyncio.get_running_loop())
     server.bind()
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
