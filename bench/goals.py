@@ -55,7 +55,7 @@ class Row:
         goal, ours = self.goal, self.figures.get(OURS)
         if not goal.wish or OURS not in self.figures:
             return None
-        if ours is None:
+        if ours is None or not math.isfinite(ours):
             return False
         if goal.at_least_times is not None:
             return None if self.times_better is None else self.times_better >= goal.at_least_times

@@ -35,8 +35,8 @@ Measured on $machine; $versions.
   hour, or of a second where sessions come and go.
 - CPU is the server process's own clock, memory its anonymous memory. Neither includes the load generator.
 - A round trip ends with the last frame of the server's PATCH-DOC; in a closed loop the next begins after its OK.
-- At a given rate, users who know nothing of each other move their sliders at random (a Poisson process, the same in each
-  run), whether or not the server keeps up. What is never answered counts as infinitely late.
+- At a given rate, users who know nothing of each other move their sliders at random (a Poisson process, the same in
+  each run), whether or not the server keeps up. What is never answered counts as infinitely late.
 - A push carries the time at which the application made it: its age on arrival is the clock minus that. Behind the grid
   is how late it arrives against ticks exactly 50 ms apart, counted from the session's best one: a timer that drifts
   falls behind.

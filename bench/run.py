@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import resource
+import signal
 import statistics
 import sys
 import tempfile
@@ -30,6 +31,7 @@ OPEN_FILES = 8192
 def main(argv: Sequence[str] | None = None) -> int:
     """Run what the command line asks for; 0 unless a scenario could not be run."""
     options = parse(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # by way of every `finally`, which stops the servers
     pin_client()
     raise_open_files()
     chosen = [each for each in SCENARIOS if each.name in (options.only or (each.name,)) and wanted(each, options)]
@@ -80,11 +82,13 @@ def measure(scenarios: list[Scenario], servers: list[str], quick: bool, recordin
         for _ in range(1 if quick else scenario.repetitions):
             for server in taking_part:
                 try:
-                    runs[server].append(run_once(scenario, server, quick, recordings))
+                    figures = run_once(scenario, server, quick, recordings)
                 except Exception as fault:  # one server's failure is a finding, not the end of the run
                     failures.append(f"{scenario.name} on {server}: {fault!r}")
+                    print(f"{scenario.name:16}{server:8}FAILED {fault!r}", flush=True)
                 else:
-                    print(f"{scenario.name:16}{server:8}{brief(runs[server][-1])}", flush=True)
+                    runs[server].append(figures)
+                    print(f"{scenario.name:16}{server:8}{brief(figures)}", flush=True)
         results[scenario.name] = {server: medians(figures) for server, figures in runs.items()}
     return results, failures
 
