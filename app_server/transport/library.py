@@ -18,7 +18,7 @@ from app_server.document.engine import install
 from app_server.document.themes import Document
 from app_server.errors import OperatorError
 from app_server.session.session import Session
-from app_server.settings import Arity, Settings, all_settings, from_flags, resolve
+from app_server.settings import Arity, Settings, all_settings, resolve
 from app_server.transport import server as site
 
 Source: TypeAlias = "str | os.PathLike[str] | Callable[[Document], Any] | Application"
@@ -185,7 +185,7 @@ def settings_from_keywords(keywords: Mapping[str, Any], environ: Mapping[str, st
     by_name = {setting.name: setting for setting in all_settings()}
     values = {STOCK_NAMES.get(name, name): value for name, value in keywords.items() if value is not None}
     words: dict[str, list[str]] = {}
-    off: dict[str, bool] = {}
+    switches: dict[str, Any] = {}
     for name, value in values.items():
         if name not in by_name:
             likely = difflib.get_close_matches(name, [*by_name, *STOCK_NAMES], n=1)
@@ -193,14 +193,14 @@ def settings_from_keywords(keywords: Mapping[str, Any], environ: Mapping[str, st
                 f"Server has no setting {name!r}", hint=f"Did you mean {likely[0]!r}?" if likely else None
             )
         if by_name[name].arity is Arity.SWITCH:
-            off[name] = bool(value)
+            switches[name] = bool(value)
         else:
             several = isinstance(value, list | tuple | set | frozenset)
             words[name] = [os.fspath(item) if isinstance(item, os.PathLike) else str(item)
                            for item in (value if several else [value])]  # fmt: skip
-    words.update({name: [] for name, on in off.items() if on})
-    from_flags(words)
-    return replace(resolve(words, environ), **{name: False for name, on in off.items() if not on})
+    words.update({name: [] for name, on in switches.items() if on})
+    # A switch has no word for "no", which a keyword has, and which overrides the environment.
+    return replace(resolve(words, environ), **switches)
 
 
 def by_route(
