@@ -8,6 +8,7 @@ descriptor, so that a connection can be passed to another process.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import os
@@ -218,17 +219,31 @@ class Wire:
                 else:
                     self._control(opcode, payload)
         except PeerError as error:
+            # The bytes themselves are at fault: not even the answer to our Close frame could be told from the rest.
             self._broken = True
-            log.warning("A client broke the protocol: %s", error)
-            self.close(error.close_code, error.what)
+            self._refuse(error)
+            self._say_no_more()
+
+    def _refuse(self, error: PeerError) -> None:
+        log.warning("A client broke the protocol: %s", error)
+        self.close(error.close_code, error.what)
+
+    def _say_no_more(self) -> None:
+        """End our direction of the connection, so that the peer ends its own without waiting for anything."""
+        if not self.closed and not self._queue and not isinstance(self._socket, ssl.SSLSocket):
+            with contextlib.suppress(OSError):  # the peer was faster
+                self._socket.shutdown(socket.SHUT_WR)
 
     def _frame(self, owner: WireOwner, opcode: int, payload: bytes) -> None:
         if self._sent_close is not None:
             return  # what comes after our Close frame is not wanted
-        if opcode == websocket.DISCARDED:
-            owner.frame_discarded()
-        else:
-            owner.frame_received(opcode, payload)
+        try:
+            if opcode == websocket.DISCARDED:
+                owner.frame_discarded()
+            else:
+                owner.frame_received(opcode, payload)
+        except PeerError as error:
+            self._refuse(error)
 
     def _control(self, opcode: int, payload: bytes) -> None:
         if opcode == websocket.PING:
@@ -253,10 +268,12 @@ class Wire:
             self._flush()
 
     def _own_queue(self, newest: int) -> None:
-        """Copy those of the newest chunks that are views: their arrays may change before they are sent."""
+        """Copy those of the newest chunks that are views of arrays, which may change before they are sent."""
         for index in range(len(self._queue) - newest, len(self._queue)):
             chunk = self._queue[index]
-            if isinstance(chunk, memoryview):
+            # The rest of a chunk that was sent in part is a view of bytes, and stays one: copying it again after every
+            # write would make large messages to slow clients quadratic.
+            if isinstance(chunk, memoryview) and not isinstance(chunk.obj, bytes):
                 self._queue[index] = chunk.tobytes()
 
     def _flush(self) -> None:
