@@ -93,7 +93,7 @@ def read_events(
     decoder = _Decoder(document, setter, max_bytes)
     stored = [Buffer(ID(ident), payload) for ident, payload in buffers]
     for event in events:
-        if not isinstance(event, dict) or event.get("kind") not in _KINDS:
+        if not isinstance(event, dict) or not isinstance(event.get("kind"), str) or event["kind"] not in _KINDS:
             raise PeerError("a PATCH-DOC has an event of an unknown kind")
         if event["kind"] == "RootAdded" and _announces_known_root(document, event):
             continue
