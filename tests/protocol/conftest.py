@@ -58,9 +58,12 @@ def plain() -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def brief() -> Iterator[Served]:
-    """A server of little patience: sessions, clients that do not answer and large messages end soon."""
+    """A server of little patience: sessions, clients that do not answer and large messages end soon.
+
+    Its tokens carry their request, so that an ended session can be built anew as it was.
+    """
     flags = "--unused-session-lifetime 400 --check-unused-sessions 50 --keep-alive 100 --session-token-expiration 1"
-    flags += " --websocket-max-message-size 100000 --websocket-compression-level 6"
+    flags += " --websocket-max-message-size 100000 --websocket-compression-level 6 --token-payload always"
     with serving(*apps("board.py", "asking.py", "beats.py", "hooked"), *flags.split()) as served:
         yield served
 
