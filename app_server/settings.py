@@ -7,6 +7,7 @@ text, the same parser reads it, and an error names the flag, the variable or the
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import math
 import os
@@ -17,14 +18,16 @@ from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from app_server.errors import OperatorError
 
 SessionIds = Literal["unsigned", "signed", "external-signed"]
+TokenPayload = Literal["auto", "always", "never"]
 LogLevel = Literal["trace", "debug", "info", "warning", "error", "critical"]
 
-GROUPS = ("Applications", "Network", "Sessions and signing", "TLS", "What applications see", "Limits", "Logging",
-          "Pages", "Processes")  # fmt: skip
+GROUPS = ("Applications", "Network", "Sessions and signing", "Logging in", "TLS", "What applications see", "Limits",
+          "Logging", "Pages", "Processes")  # fmt: skip
 
 # Settings that bokeh itself reads from its environment; a file for `--use-config` may carry them too.
 BOKEH_OWN_KEYS = frozenset(
@@ -32,6 +35,8 @@ BOKEH_OWN_KEYS = frozenset(
     "perform_error_diagnostics pretty resources rootdir serialize_include_defaults simple_ids validate_doc "
     "validation_level version".split()
 )
+# A variable of this name and ending holds the path of a file with the secret, as container runtimes mount them.
+FILE_ENDING = "_FILE"
 # The largest number of milliseconds, seconds or bytes that a setting takes; far beyond use, short of any overflow.
 LARGEST = 10**12
 # sockaddr_un.sun_path holds 108 bytes with its final zero on Linux, 104 elsewhere; we bind on the former.
@@ -55,7 +60,8 @@ class Setting:
     """What is known of one field of `Settings` besides its type.
 
     `flag` is None for what has no place on a command line (secrets), `environment` holds the variables by
-    precedence, `keys` the further names that the configuration file accepts besides the field's own.
+    precedence, `keys` the further names that the configuration file accepts besides the field's own. With `commas` a
+    word after the flag may hold several values, as a variable's may anyway.
     `parse` turns one word into a value and raises ValueError with a phrase that completes "expected …"; `readers`
     holds another parser for a variable or key that says the same in other words.
     """
@@ -75,6 +81,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     common: bool = False
     secret: bool = False
+    commas: bool = False
     readers: Mapping[str, Callable[[str], Any]] = field(default_factory=dict)
 
 
@@ -155,6 +162,50 @@ def _route(word: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", word):
         raise ValueError("1 to 32 letters, digits, '_' or '-'")
     return word
+
+
+def _network(word: str) -> str:
+    """An address, a network, or "unix" for the peer of a Unix socket; written the one way that ipaddress writes it."""
+    if word.strip().lower() == "unix":
+        return "unix"
+    try:
+        return str(ipaddress.ip_network(word.strip(), strict=True))
+    except ValueError:
+        raise ValueError("an address or a network such as 127.0.0.1 or 10.0.0.0/8, or 'unix'") from None
+
+
+def _header_name(word: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,100}", word):
+        raise ValueError("the name of a header, such as X-Forwarded-User")
+    return word
+
+
+def _https_url(word: str) -> str:
+    """An address without query and fragment, over TLS unless it never leaves this machine."""
+    expected = "an https:// address without '?' and '#' (http:// for this machine alone)"
+    try:
+        parts = urlsplit(word)
+        plain = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+        fits = (parts.scheme == "https" or plain) and parts.hostname and parts.username is None and parts.port != 0
+    except ValueError:
+        fits = None
+    if not fits or not word.isprintable() or set(word) & set("?# \\"):
+        raise ValueError(expected)
+    return word
+
+
+def _claim_pattern(word: str) -> str:
+    if not re.fullmatch(r"[^=\s]{1,100}=.{1,300}", word):
+        raise ValueError("CLAIM=VALUE, such as email=*@example.org")
+    return word
+
+
+def _scope(word: str) -> str:
+    """Scopes with one space between them; without "openid" a provider would answer plain OAuth."""
+    scopes = word.split()
+    if "openid" not in scopes or not word.isascii() or not word.isprintable() or set(word) & set('"\\'):
+        raise ValueError("scopes with spaces between them, 'openid' among them")
+    return " ".join(scopes)
 
 
 def _icon(word: str) -> str | None:
@@ -296,11 +347,77 @@ class Settings:
         group="Sessions and signing", parse=_switch, arity=Arity.SWITCH, flag="--enable-xsrf-cookies",
         environment=("BOKEH_XSRF_COOKIES",), keys=("xsrf_cookies",),
     )
+    token_payload: TokenPayload = _setting(
+        "auto", "whether a page's token carries its request",
+        reason="with --route another instance may have to build the session, so it does; a single server keeps the "
+        "request, and its tokens stay below 400 bytes",
+        group="Sessions and signing", parse=_choice("auto", "always", "never"), flag="--token-payload",
+        metavar="WHEN", environment=("APP_SERVER_TOKEN_PAYLOAD",), choices=("auto", "always", "never"),
+    )
+
+    # Logging in
     auth_module: str | None = _setting(
-        None, "hooks for logging in (in a later version)",
+        None, "a Python file with hooks for logging in",
         reason="pages are open to whoever reaches them unless told otherwise",
-        group="Sessions and signing", parse=_text, flag="--auth-module", metavar="FILE",
-        environment=("BOKEH_AUTH_MODULE",),
+        group="Logging in", parse=_text, flag="--auth-module", metavar="FILE", environment=("BOKEH_AUTH_MODULE",),
+    )
+    basic_auth: str | None = _setting(
+        None, "let in the users of this file, which `app-server passwd` writes",
+        reason="pages are open to whoever reaches them unless told otherwise",
+        group="Logging in", parse=_text, flag="--basic-auth", metavar="FILE", environment=("APP_SERVER_BASIC_AUTH",),
+    )
+    auth_header: str | None = _setting(
+        None, "let in the user whom a proxy names in this header",
+        reason="pages are open to whoever reaches them unless told otherwise",
+        group="Logging in", parse=_header_name, flag="--auth-header", metavar="NAME",
+        environment=("APP_SERVER_AUTH_HEADER",),
+    )
+    auth_header_from: tuple[str, ...] = _setting(
+        (), "the proxies that may name a user: addresses, networks or 'unix', with commas between them",
+        reason="whoever else reaches the port could claim to be anybody",
+        group="Logging in", parse=_network, arity=Arity.REPEATED, flag="--auth-header-from", metavar="NETWORK",
+        environment=("APP_SERVER_AUTH_HEADER_FROM",), commas=True,
+    )
+    oidc_issuer: str | None = _setting(
+        None, "let in the users of this OpenID Connect provider",
+        reason="pages are open to whoever reaches them unless told otherwise",
+        group="Logging in", parse=_https_url, flag="--oidc-issuer", metavar="URL",
+        environment=("APP_SERVER_OIDC_ISSUER",),
+    )
+    oidc_client_id: str | None = _setting(
+        None, "the name under which the provider knows this server",
+        reason="the provider chooses it",
+        group="Logging in", parse=_text, flag="--oidc-client-id", metavar="ID",
+        environment=("APP_SERVER_OIDC_CLIENT_ID",),
+    )
+    oidc_client_secret: str | None = _setting(
+        None, "the secret that the provider gave to this server",
+        reason="the provider chooses it",
+        group="Logging in", parse=_text, environment=("APP_SERVER_OIDC_CLIENT_SECRET",), secret=True,
+    )
+    oidc_scope: str = _setting(
+        "openid profile email", "what the provider is asked to tell of a user",
+        reason="a name to greet people with, and what --oidc-allow mostly looks at",
+        group="Logging in", parse=_scope, flag="--oidc-scope", metavar="SCOPES",
+        environment=("APP_SERVER_OIDC_SCOPE",),
+    )
+    oidc_allow: tuple[str, ...] = _setting(
+        (), "let in only whom the provider says this of, such as email=*@example.org (repeatable, one is enough)",
+        reason="all users of the provider; give this where anybody can open an account there",
+        group="Logging in", parse=_claim_pattern, arity=Arity.REPEATED, flag="--oidc-allow", metavar="CLAIM=VALUE",
+        environment=("APP_SERVER_OIDC_ALLOW",),
+    )
+    oidc_redirect_url: str | None = _setting(
+        None, "the public address of <prefix>/login/callback, as the provider knows it",
+        reason="it follows from the request; a proxy that rewrites the host makes this necessary",
+        group="Logging in", parse=_https_url, flag="--oidc-redirect-url", metavar="URL",
+        environment=("APP_SERVER_OIDC_REDIRECT_URL",),
+    )
+    login_lifetime_s: int = _setting(
+        43200, "how long a login lasts",
+        reason="a working day and a bit, so that nobody logs in twice in one",
+        group="Logging in", parse=_integer(60, 31536000), flag="--login-lifetime", metavar="SECONDS", unit="s",
+        environment=("APP_SERVER_LOGIN_LIFETIME",), keys=("login_lifetime",),
     )
 
     # TLS
@@ -468,6 +585,8 @@ def from_flags(flags: Mapping[str, Sequence[str]]) -> dict[str, Given]:
     for name, words in flags.items():
         setting = by_name[name]
         where = setting.flag or name
+        if setting.commas:
+            words = [part for word in words for part in _words(setting, word)]
         chosen[name] = Given(True if setting.arity is Arity.SWITCH else _parse(setting, words, where), where)
         if name == "dev_watch":
             # One flag, two settings: --dev [FILE ...]
@@ -476,14 +595,36 @@ def from_flags(flags: Mapping[str, Sequence[str]]) -> dict[str, Given]:
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, Given]:
-    """The settings that the environment gives; an empty variable counts as not set."""
+    """The settings that the environment gives; an empty variable counts as not set.
+
+    A secret's variable has a twin ending in _FILE, which names a file that holds the secret.
+    """
     chosen: dict[str, Given] = {}
     for setting in all_settings():
         for variable in setting.environment:
             text = environ.get(variable, "")
             if text.strip() and setting.name not in chosen:
                 chosen[setting.name] = Given(_parse(setting, _words(setting, text), variable, variable), variable)
+            twin = variable + FILE_ENDING
+            if setting.secret and environ.get(twin, "").strip():
+                if setting.name in chosen:
+                    raise OperatorError(f"{variable} gives the secret too", where=twin, hint="Leave one of them out.")
+                chosen[setting.name] = Given(_parse(setting, [_secret_of(environ[twin], twin)], twin), twin)
     return chosen
+
+
+def _secret_of(path: str, where: str) -> str:
+    """The one line of a file that holds a secret."""
+    for fault in _unreadable(path, where):
+        raise fault
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise OperatorError(f"{path} is not a readable text", where=where) from None
+    if not text or len(text.splitlines()) > 1:
+        # What is there is not told: it may be a secret all the same.
+        raise OperatorError(f"{path} does not hold one line with the secret", where=where)
+    return text
 
 
 def from_config(path: str) -> dict[str, Given]:
@@ -643,18 +784,57 @@ def _contradictions(chosen: Mapping[str, Given]) -> Iterator[OperatorError]:
             where=chosen["num_procs"].where,
             hint="Until then start several servers, each with a --route of its own.",
         )
-    if "auth_module" in chosen:
-        # Refused and not ignored: without its module the server would let everybody in.
+    yield from _login_contradictions(chosen)
+
+
+# How people can be asked who they are; any of these may be chosen, but one alone.
+WAYS_TO_LOG_IN = ("auth_module", "basic_auth", "auth_header", "oidc_issuer")
+
+
+def _login_contradictions(chosen: Mapping[str, Given]) -> Iterator[OperatorError]:
+    """What is wrong or missing about logging in. Nothing of it is ignored, for then everybody would be let in."""
+    ways = [chosen[name] for name in WAYS_TO_LOG_IN if name in chosen]
+    for other in ways[1:]:
+        hint = "Leave one of them out."
+        yield OperatorError(f"{ways[0].where} already says how people log in", where=other.where, hint=hint)
+    if "auth_header" in chosen and not ("auth_header_from" in chosen and chosen["auth_header_from"].value):
         yield OperatorError(
-            "logging in comes with a later version",
-            where=chosen["auth_module"].where,
-            hint="Until then let a proxy ask for passwords, and leave this out.",
+            "without a list of trusted proxies anybody could claim to be anybody",
+            where=chosen["auth_header"].where,
+            hint="Give their addresses with --auth-header-from, such as 127.0.0.1.",
         )
+    for name, needed in (("auth_header_from", "auth_header"), *((name, "oidc_issuer") for name in _OIDC_ONLY)):
+        # A secret alone does no harm: the same environment may be that of several servers.
+        if name in chosen and needed not in chosen:
+            flag = f"--{needed.replace('_', '-')}"
+            yield OperatorError(f"has no meaning without {flag}", where=chosen[name].where, hint=f"Give {flag} too.")
+    if "oidc_issuer" in chosen:
+        where = chosen["oidc_issuer"].where
+        if "oidc_client_id" not in chosen:
+            hint = "Give the one that the provider chose with --oidc-client-id."
+            yield OperatorError("OpenID Connect needs a client id", where=where, hint=hint)
+        if "oidc_client_secret" not in chosen:
+            yield OperatorError(
+                "OpenID Connect needs the client's secret",
+                where=where,
+                hint="Set APP_SERVER_OIDC_CLIENT_SECRET, or APP_SERVER_OIDC_CLIENT_SECRET_FILE to a file with it.",
+            )
+    for name in ("basic_auth", "oidc_issuer"):
+        if name in chosen and "cookie_secret" not in chosen:
+            yield OperatorError(
+                "logins are kept in signed cookies, which need a key",
+                where=chosen[name].where,
+                hint="Set BOKEH_COOKIE_SECRET to what `app-server secret` prints,"
+                " or BOKEH_COOKIE_SECRET_FILE to a file with it.",
+            )
+
+
+_OIDC_ONLY = ("oidc_client_id", "oidc_scope", "oidc_allow", "oidc_redirect_url")
 
 
 def _missing_files(chosen: Mapping[str, Given]) -> Iterator[OperatorError]:
     """The files that settings name but that cannot be read."""
-    for name in ("ssl_certfile", "ssl_keyfile", "index", "ico_path"):
+    for name in ("ssl_certfile", "ssl_keyfile", "auth_module", "basic_auth", "index", "ico_path"):
         if name in chosen and not (name == "ico_path" and chosen[name].value in (None, "none")):
             yield from _unreadable(chosen[name].value, chosen[name].where)
     if "dev_watch" in chosen:

@@ -25,7 +25,7 @@ Each setting of `app-server serve` is looked for in this order; the first that h
 Variables that start with `BOKEH_` are those of the stock server, and so are the second names of keys in the file.
 Booleans are `yes`, `true`, `on`, `1` or `no`, `false`, `off`, `0`; any other word is refused. A list is separated by
 commas in a variable, and may be a YAML list in the file. Secrets have variables and keys, so that no list of
-processes shows them.
+processes shows them; each of their variables has a twin that ends in `_FILE` and names a file with the secret.
 
 What bokeh itself reads (`BOKEH_RESOURCES`, `BOKEH_MINIFIED`, `BOKEH_LOG_LEVEL` for the browser's log, and so on)
 works as ever, and may stand in the same file by its stock name (`minified: no`).

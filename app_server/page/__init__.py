@@ -1,6 +1,7 @@
 """THE FACE: the pages that people see, as pure functions; their templates lie beside them."""
 
 from app_server.page.icon import favicon
+from app_server.page.login import logged_out_page, login_page, login_security_policy
 from app_server.page.pages import (
     IndexEntry,
     busy_page,
@@ -20,4 +21,7 @@ __all__ = [
     "favicon",
     "index_page",
     "live_reload_script",
+    "logged_out_page",
+    "login_page",
+    "login_security_policy",
 ]

@@ -27,6 +27,8 @@ MAX_PAYLOAD_BYTES: Final = 1024 * 1024
 MAX_SESSION_ID_LENGTH: Final = 512
 
 _PAYLOAD_KEY = "__bk__zlib_"
+_OWNER_KEY = "owner"
+_OWNER_LENGTH = 16
 _ALPHABET = string.ascii_letters + string.digits
 _RANDOM_LENGTH = 44  # 62 ** 44 is more than 2 ** 261
 _LAST_EXPIRY = 2**53
@@ -82,6 +84,17 @@ class Token:
         """Whether `now`, in seconds since the epoch, is too late to create a session with this token."""
         return now >= self.expires_at
 
+    @property
+    def owner(self) -> str | None:
+        """The mark of the user for whom the token was minted, see `owner_mark`; None where it is anybody's."""
+        owner = self._clear.get(_OWNER_KEY)
+        return owner if isinstance(owner, str) else None
+
+    @property
+    def carries_request(self) -> bool:
+        """Whether the request of the page travels in the token."""
+        return self._packed is not None
+
     @cached_property
     def payload(self) -> dict[str, Any]:
         """Everything the token carries besides the session id; unpacked at the first look.
@@ -93,6 +106,7 @@ class Token:
             text = _inflate(_b64decode(self._packed, "the payload"), self._max_payload_bytes)
             payload.update(_read_object(text, "the payload", hook=_revive_bytes))
         payload.pop("session_id", None)
+        payload.pop(_OWNER_KEY, None)
         return payload
 
 
@@ -112,15 +126,28 @@ def verify_session_id(signer: Signer, session_id: str) -> bool:
     return bool(dot) and signer.matches(base, signature)
 
 
+def owner_mark(signer: Signer, identity: str) -> str:
+    """What stands in a token for the user whose it is; without the secret nobody reads the user from it."""
+    return signer.signature(f"owner {identity}")[:_OWNER_LENGTH]
+
+
 def mint_token(
-    signer: Signer, session_id: str, *, expires_at: int, payload: Mapping[str, Any] | None = None
+    signer: Signer,
+    session_id: str,
+    *,
+    expires_at: int,
+    payload: Mapping[str, Any] | None = None,
+    owner: str | None = None,
 ) -> str:
     """A token for the session, with the payload packed into it; `read_token` accepts every token minted here.
 
-    Bytes may stand anywhere in the payload. Raises ApplicationError for a payload that JSON cannot hold, that names
+    Without a payload it is a small one, of some 250 bytes. `owner` is the mark of the only user who may use it. Bytes
+    may stand anywhere in the payload. Raises ApplicationError for a payload that JSON cannot hold, that names
     `session_id` itself, or that would make the token too long to travel in a header.
     """
     head: dict[str, Any] = {"session_id": session_id, "session_expiry": expires_at}
+    if owner is not None:
+        head[_OWNER_KEY] = owner
     if payload:
         head[_PAYLOAD_KEY] = _b64encode(_deflate(payload))
     part = _b64encode(_compact_json(head))

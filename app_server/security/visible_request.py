@@ -121,28 +121,34 @@ class VisibleRequest:
 class RequestFilter:
     """Which headers and cookies pass: those included where a list of them is given, otherwise all but the excluded.
 
-    Header names are compared without case, cookie names as they are.
+    Header names are compared without case, cookie names as they are. What is hidden never passes: it proves to the
+    server who somebody is. Hidden header names are given in lower case; a hidden cookie also hides those whose names
+    begin with its own.
     """
 
     include_headers: Collection[str] | None = None
     exclude_headers: Collection[str] | None = None
     include_cookies: Collection[str] | None = None
     exclude_cookies: Collection[str] | None = None
+    hidden_headers: Collection[str] = ()
+    hidden_cookies: Collection[str] = ()
 
     def passes_header(self, name: str) -> bool:
         """Whether an application may see this header."""
         lower = name.lower()
-        if lower in _OUR_HEADERS:
+        if lower in _OUR_HEADERS or lower in self.hidden_headers:
             return False
         if lower == "cookie":
             # The raw header would show excluded cookies. It is written anew from those that pass, unless asked for.
-            return lower in _lowered(self.include_headers)
+            return lower in _lowered(self.include_headers) and not self.hidden_cookies
         if self.include_headers is None:
             return lower not in _lowered(self.exclude_headers)
         return lower in _lowered(self.include_headers)
 
     def passes_cookie(self, name: str) -> bool:
         """Whether an application may see this cookie."""
+        if any(name.startswith(hidden) for hidden in self.hidden_cookies):
+            return False
         if self.include_cookies is None:
             return name not in (self.exclude_cookies or ())
         return name in self.include_cookies

@@ -60,6 +60,7 @@ class SessionContext:
         request: VisibleRequest | None,
         token_payload: Mapping[str, Any],
         logout_url: str | None = None,
+        user: Any = None,
     ) -> None:
         self._id = session_id
         self._server_context = server_context
@@ -67,6 +68,7 @@ class SessionContext:
         self._request = request
         self._token_payload = token_payload
         self._logout_url = logout_url
+        self._user = user
         self._session: Any = None
         self._locked_call: LockedCall | None = None
 
@@ -104,6 +106,11 @@ class SessionContext:
     def token_payload(self) -> Mapping[str, Any]:
         """What travelled in the session's token: headers, cookies, arguments, and what process_request returned."""
         return self._token_payload
+
+    @property
+    def user(self) -> Any:
+        """Whoever opened the session, as the server or its authentication module knows them; None without either."""
+        return self._user
 
     @property
     def logout_url(self) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, StreamClosedError
+from tornado.web import HTTPError
 
 from app_server.errors import PeerError
 from app_server.protocol import websocket
@@ -72,9 +73,23 @@ class SocketHandler(ApplicationHandler):
             self.refuse(503, "The server is going away")
         elif len(offered) != 2 or offered[0] != "bokeh":
             self.refuse(403, "The subprotocols must be bokeh and a token")
+        elif not self._may_join(offered[1]):
+            self.tell_log("%s: refused %s the session of another user", self.runtime.name, self.request.remote_ip)
+            self.refuse(403, "This session belongs to somebody else")
         else:
             return Handshake(key, offered[1])
         return None
+
+    def _may_join(self, text: str) -> bool:
+        """Whether the token's session is that of whoever asks, or yet to be built."""
+        if self.server.gate.open:
+            return True
+        try:
+            token = self.server.read_token(text)
+        except PeerError:
+            return True  # which is answered in the protocol's own terms
+        living = self.runtime.registry.get(token.session_id)
+        return self.may_use(token) and (living is None or self.owns(living))
 
     def _session_id_hint(self, offered: list[str]) -> str:
         try:
@@ -109,6 +124,8 @@ class SocketHandler(ApplicationHandler):
         except PeerError as error:
             log.warning("%s: refused a token from %s: %s", self.runtime.name, client.connection.remote, error)
             refusal = error.close_code, error.what
+        except HTTPError as error:
+            refusal = 1008, error.reason or ""
         except Exception:
             log.exception("%s: the session could not be built", self.runtime.name)
             refusal = 1011, "the application failed to start; see the server's log"

@@ -29,9 +29,37 @@ class Handler(RequestHandler):
 
     server: Server
 
+    guarded = False
+    """Whether the gate has to know who asks."""
+    shows_pages = False
+    """Whether somebody whom it does not know is sent to log in, rather than refused."""
+    told = False
+    """Whether the log says already what came of this request."""
+
     def initialize(self, server: Server) -> None:
         """Called by Tornado with what the route carries."""
         self.server = server
+
+    async def prepare(self) -> None:
+        """Find out who asks, before anything else, where that matters."""
+        if not self.guarded or self.request.method == "OPTIONS":
+            return
+        user = await self.server.gate.user(self)
+        if self._finished:
+            return
+        if user:
+            self.current_user = user
+        else:
+            self.server.gate.turn_away(self)
+
+    def tell_log(self, message: str, *about: object) -> None:
+        """Say in the log why this request is refused; this line is the only one about it."""
+        log.warning(message, *about)
+        self.told = True
+
+    def get_login_url(self) -> str:
+        """Where whoever asks can log in."""
+        return self.server.gate.login_url(self) or ""
 
     def set_default_headers(self) -> None:
         """Say who answers, and keep browsers from guessing content types."""
@@ -59,6 +87,8 @@ class Handler(RequestHandler):
             self.refuse(status_code, _HEADLINES.get(status_code, self._reason))
 
 
+_NOT_YOURS = "This session belongs to somebody else"
+
 _HEADLINES = {
     404: "There is no such page",
     405: "This address does not take that method",
@@ -70,11 +100,33 @@ class ApplicationHandler(Handler):
     """A request to one application."""
 
     runtime: ApplicationRuntime
+    guarded = True
 
     def initialize(self, server: Server, runtime: ApplicationRuntime) -> None:  # type: ignore[override]
         """Called by Tornado with what the route carries."""
         super().initialize(server)
         self.runtime = runtime
+
+    @property
+    def user(self) -> Any:
+        """Whoever asks, for the application; None where nobody logs in."""
+        return None if self.server.gate.open else self.current_user
+
+    def owns(self, session: Session) -> bool:
+        """Whether the session is that of whoever asks, or anybody's."""
+        gate = self.server.gate
+        return gate.open or gate.owner(session.context.user) == gate.owner(self.current_user)
+
+    def may_use(self, token: Token) -> bool:
+        """Whether the token is that of whoever asks, or anybody's."""
+        return self.server.gate.open or token.owner in (None, self.server.owner_mark(self.current_user))
+
+    def own(self, session: Session) -> Session:
+        """The session, if it is that of whoever asks; HTTPError 403 otherwise."""
+        if not self.owns(session):
+            self.tell_log("%s: refused %s the session of another user", session.name, self.request.remote_ip)
+            raise HTTPError(403, reason=_NOT_YOURS)
+        return session
 
     def visible_request(self) -> VisibleRequest:
         """What of this request the application may see."""
@@ -104,9 +156,14 @@ class ApplicationHandler(Handler):
             log.warning("%s: refused %s: %s", self.runtime.name, self.request.remote_ip, error)
             raise HTTPError(403, reason="Invalid token or session ID") from None
         request = self.visible_request()
-        payload = {**request.payload(), **self.runtime.application.process_request(self.request)}
-        session = await self.runtime.session(session_id, request, payload)
-        return session, self.server.mint_token(session_id, payload)
+        expires_at = self.server.token_expiry_s()
+        payload = {**self._payload(request), "session_expiry": expires_at}
+        session = self.own(await self.runtime.session(session_id, request, payload, self.user))
+        return session, self.server.mint_token(session_id, expires_at, payload, self.current_user)
+
+    def _payload(self, request: VisibleRequest) -> dict[str, Any]:
+        """What an application finds in its session's token_payload: the request, and what its hook makes of it."""
+        return {**request.payload(), **self.runtime.application.process_request(self.request)}
 
     def _session_id(self, given: str | None) -> str:
         server = self.server
@@ -119,13 +176,24 @@ class ApplicationHandler(Handler):
         return given
 
     async def session_for(self, token: Token) -> Session:
-        """The session that a verified token names, built from what travels in the token if it is not there."""
+        """The session that a verified token names, built if it is not there.
+
+        It is built from the request that travels in the token. A small token has none: then this request counts, for a
+        browser's handshake repeats the headers, cookies and arguments of its page. Raises HTTPError 403 where token or
+        session are another user's.
+        """
+        if not self.may_use(token):
+            self.tell_log("%s: refused %s the token of another user", self.runtime.name, self.request.remote_ip)
+            raise HTTPError(403, reason=_NOT_YOURS)
         living = self.runtime.registry.get(token.session_id)
         if living is not None:
-            return living
-        payload = token.payload
-        request = VisibleRequest.from_payload(payload, self.visible_request())
-        return await self.runtime.session(token.session_id, request, payload)
+            return self.own(living)
+        request, payload = self.visible_request(), token.payload
+        if token.carries_request:
+            request = VisibleRequest.from_payload(payload, request)
+        else:
+            payload = {**self._payload(request), **payload}
+        return self.own(await self.runtime.session(token.session_id, request, payload, self.user))
 
     def refuse_application(self, error: ApplicationError) -> None:
         """Answer that the application failed; with the traceback in development alone."""
@@ -138,6 +206,8 @@ class ApplicationHandler(Handler):
 
 class PageHandler(ApplicationHandler):
     """An application's page: a session of its own for whoever opens it."""
+
+    shows_pages = True
 
     async def head(self, *captured: str) -> None:
         """Say that the page is there, without a session."""
@@ -192,7 +262,7 @@ _ABSOLUTE_URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]{1,260}(/[A-Za-z0-9_.~%/
 class AutoloadHandler(ApplicationHandler):
     """The script that puts an application into somebody else's page."""
 
-    def prepare(self) -> None:
+    async def prepare(self) -> None:
         """Let pages of allowed origins read the answer; others are told nothing."""
         origin = self.request.headers.get("Origin")
         self.set_header("Vary", "Origin")
@@ -200,6 +270,7 @@ class AutoloadHandler(ApplicationHandler):
             self.set_header("Access-Control-Allow-Origin", origin)
             self.set_header("Access-Control-Allow-Credentials", "true")
             self.set_header("Access-Control-Allow-Headers", "Bokeh-Session-Id, Content-Type, Authorization")
+        await super().prepare()
 
     async def options(self, *captured: str) -> None:
         """Answer a browser that asks whether it may ask."""
@@ -260,6 +331,9 @@ class MetadataHandler(ApplicationHandler):
 
 class IndexHandler(Handler):
     """The server's root: the only application, or a list of them."""
+
+    guarded = True
+    shows_pages = True
 
     async def get(self, *captured: str) -> None:
         """A redirect where there is one application, else the index."""

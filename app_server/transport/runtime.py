@@ -254,6 +254,7 @@ class ApplicationRuntime:
         self.limits = limits
         self.loop = loop
         self.base_context = contextvars.copy_context()
+        self.logout_url: str | None = None
         self.registry = Registry()
         self.context = ApplicationContext(url, lambda: self.registry)
         self._lifetimes = lifetimes
@@ -296,11 +297,12 @@ class ApplicationRuntime:
             log.debug("%s: the loop is closed; a callback is dropped", self.name)
 
     async def session(
-        self, session_id: str, request: VisibleRequest | None, token_payload: Mapping[str, Any]
+        self, session_id: str, request: VisibleRequest | None, token_payload: Mapping[str, Any], user: Any = None
     ) -> Session:
         """The session of this id, built if need be, once, however many ask for it at the same time.
 
-        Raises ApplicationError where the application's code fails.
+        One that is there already may be another user's: the caller looks at its context. Raises ApplicationError
+        where the application's code fails.
         """
         living = self.registry.get(session_id)
         if living is not None:
@@ -312,7 +314,7 @@ class ApplicationRuntime:
             return await awaited
         build = self.registry.begin(session_id)
         try:
-            session = await self._build(session_id, request, token_payload)
+            session = await self._build(session_id, request, token_payload, user)
         except BaseException as error:
             self.registry.fail(build, error)
             raise
@@ -320,10 +322,12 @@ class ApplicationRuntime:
         return session
 
     async def _build(
-        self, session_id: str, request: VisibleRequest | None, token_payload: Mapping[str, Any]
+        self, session_id: str, request: VisibleRequest | None, token_payload: Mapping[str, Any], user: Any
     ) -> Session:
         document = new_document(session_id)
-        context = SessionContext(session_id, self.context.server_context, document, request, token_payload)
+        context = SessionContext(
+            session_id, self.context.server_context, document, request, token_payload, self.logout_url, user
+        )
         document.attach_context(context)
         try:
             await self._hook("on_session_created", context)

@@ -35,6 +35,7 @@ from app_server.security.tokens import Signer, Token
 from app_server.security.visible_request import RequestFilter, VisibleRequest
 from app_server.session.session import Limits
 from app_server.settings import Settings
+from app_server.transport.auth import gate_for
 from app_server.transport.connection import Client, SocketHandler
 from app_server.transport.handlers import (
     AutoloadHandler,
@@ -83,11 +84,17 @@ class Server:
         self.bundles = embedding.Bundles(lambda path: version_of(embedding.static_root() / path))
         self.root_url = f"{settings.prefix}/"
         self.favicon = _favicon(settings)
+        self.gate = gate_for(settings)
+        self._small_tokens = settings.token_payload == "never" or (
+            settings.token_payload == "auto" and settings.route is None
+        )
         self._filter = RequestFilter(
             include_headers=settings.include_headers,
             exclude_headers=settings.exclude_headers,
             include_cookies=settings.include_cookies,
             exclude_cookies=settings.exclude_cookies,
+            hidden_headers=self.gate.hidden_headers,
+            hidden_cookies=self.gate.hidden_cookies,
         )
         limits = Limits(settings.websocket_max_message_size_bytes, show_tracebacks=settings.dev)
         lifetimes = Lifetimes(settings.unused_session_lifetime_ms / 1000, settings.check_unused_sessions_ms / 1000)
@@ -95,6 +102,11 @@ class Server:
             ApplicationRuntime(application, route, limits, lifetimes, loop)
             for route, application in applications.items()
         ]
+        for runtime in self.runtimes:
+            runtime.logout_url = self.gate.logout_url
+            if runtime.url in self.gate.taken_paths():
+                hint = "Give the application another name."
+                raise OperatorError("the server's own page is at that address", where=runtime.url, hint=hint)
         self.live_reload = LiveReload(self) if settings.dev else None
         self.page_head = "" if self.live_reload is None else self.live_reload.script(settings.prefix)
         self._refused_origins: set[str] = set()
@@ -158,6 +170,7 @@ class Server:
             await runtime.stop(close_code)
         await self._clients_gone()
         await self._http.close_all_connections()
+        self.gate.stop()
         if self.settings.unix_socket:
             Path(self.settings.unix_socket).unlink(missing_ok=True)
 
@@ -186,10 +199,27 @@ class Server:
         """Seconds since the epoch, for the expiry of tokens."""
         return int(time.time())
 
-    def mint_token(self, session_id: str, payload: Mapping[str, Any]) -> str:
-        """A token for the socket of this session, good for building it until it expires."""
-        expires_at = self.now_s() + self.settings.session_token_expiration_s
-        return tokens.mint_token(self.signer, session_id, expires_at=expires_at, payload=payload)
+    def token_expiry_s(self) -> int:
+        """Until when a token that is minted now can build its session, in seconds since the epoch."""
+        return self.now_s() + self.settings.session_token_expiration_s
+
+    def mint_token(self, session_id: str, expires_at: int, payload: Mapping[str, Any], user: Any) -> str:
+        """A token for the socket of this user's session, good for building it until it expires.
+
+        The payload travels in it where another instance may have to build the session.
+        """
+        carried = {name: value for name, value in payload.items() if name != "session_expiry"}
+        return tokens.mint_token(
+            self.signer,
+            session_id,
+            expires_at=expires_at,
+            payload=None if self._small_tokens else carried,
+            owner=None if self.gate.open else self.owner_mark(user),
+        )
+
+    def owner_mark(self, user: Any) -> str:
+        """What stands for this user in a token."""
+        return tokens.owner_mark(self.signer, self.gate.owner(user) or "")
 
     def read_token(self, text: str) -> Token:
         """What a token says; PeerError where it is malformed or forged."""
@@ -256,6 +286,7 @@ class Server:
             routes += [(rf"{prefix}/healthz", HealthHandler, server), (rf"{prefix}/readyz", ReadyHandler, server)]
         if self.live_reload is not None:
             routes.append((rf"{base}/_dev/reload", self.live_reload.handler, server))
+        routes += self.gate.routes(base, self)
         for runtime in self.runtimes:
             path = base + runtime.url.rstrip("/")
             context = {"server": self, "runtime": runtime}
@@ -322,7 +353,8 @@ def _log_request(handler: Any) -> None:
     """One line for each answer; neither query strings nor subprotocols, which carry tokens."""
     request = handler.request
     status = handler.get_status()
-    level = logging.DEBUG if status < 400 else logging.WARNING if status < 500 else logging.ERROR
+    told = getattr(handler, "told", False)
+    level = logging.DEBUG if status < 400 or told else logging.WARNING if status < 500 else logging.ERROR
     log.log(
         level, "%d %s %s (%s) %.1f ms", status, request.method, request.path, request.remote_ip,
         1000 * request.request_time(),

@@ -22,7 +22,8 @@ FIELDS = (
     "websocket_max_message_size_bytes websocket_compression_level websocket_compression_mem_level include_headers "
     "exclude_headers include_cookies exclude_cookies cookie_secret enable_xsrf_cookies index disable_index "
     "disable_index_redirect ico_path log_level log_format log_file use_config num_procs auth_module route "
-    "drain_deadline_s"
+    "drain_deadline_s token_payload basic_auth auth_header auth_header_from oidc_issuer oidc_client_id "
+    "oidc_client_secret oidc_scope oidc_allow oidc_redirect_url login_lifetime_s"
 ).split()
 
 
@@ -81,7 +82,8 @@ def test_secrets_have_no_place_in_a_repr() -> None:
 
 
 def test_secret_key_and_password_have_no_flag() -> None:
-    assert {setting.name for setting in all_settings() if setting.flag is None} == {"secret_key", "ssl_password"}
+    without = {setting.name for setting in all_settings() if setting.flag is None}
+    assert without == {"secret_key", "ssl_password", "oidc_client_secret"}
 
 
 # Precedence
@@ -307,9 +309,36 @@ def test_any_word_is_taken_or_refused_with_its_flag(setting: object, word: str) 
             "Until then start several servers, each with a --route of its own.",
         ),
         (
-            {"auth_module": ["auth.py"]},
-            "--auth-module: logging in comes with a later version. "
-            "Until then let a proxy ask for passwords, and leave this out.",
+            {"auth_module": ["auth.py"], "basic_auth": ["users"]},
+            "--basic-auth: --auth-module already says how people log in. Leave one of them out.",
+        ),
+        (
+            {"auth_header": ["X-User"]},
+            "--auth-header: without a list of trusted proxies anybody could claim to be anybody. "
+            "Give their addresses with --auth-header-from, such as 127.0.0.1.",
+        ),
+        (
+            {"auth_header_from": ["127.0.0.1"]},
+            "--auth-header-from: has no meaning without --auth-header. Give --auth-header too.",
+        ),
+        (
+            {"oidc_allow": ["groups=staff"]},
+            "--oidc-allow: has no meaning without --oidc-issuer. Give --oidc-issuer too.",
+        ),
+        (
+            {"oidc_issuer": ["https://id.example.org"]},
+            "--oidc-issuer: OpenID Connect needs a client id. Give the one that the provider chose with "
+            "--oidc-client-id.",
+        ),
+        (
+            {"oidc_issuer": ["https://id.example.org"], "oidc_client_id": ["plots"]},
+            "--oidc-issuer: OpenID Connect needs the client's secret. Set APP_SERVER_OIDC_CLIENT_SECRET, or "
+            "APP_SERVER_OIDC_CLIENT_SECRET_FILE to a file with it.",
+        ),
+        (
+            {"basic_auth": ["users"]},
+            "--basic-auth: logins are kept in signed cookies, which need a key. Set BOKEH_COOKIE_SECRET to what "
+            "`app-server secret` prints, or BOKEH_COOKIE_SECRET_FILE to a file with it.",
         ),
     ],
 )
@@ -324,8 +353,45 @@ def test_signing_by_variable_needs_a_key_too() -> None:
     )
 
 
-def test_auth_module_of_the_environment_is_refused_and_not_ignored() -> None:
-    assert fault(environ={"BOKEH_AUTH_MODULE": "auth.py"}).startswith("BOKEH_AUTH_MODULE: logging in comes with")
+def test_auth_module_that_is_missing_is_refused_and_not_ignored() -> None:
+    assert fault(environ={"BOKEH_AUTH_MODULE": "/nowhere.py"}) == "BOKEH_AUTH_MODULE: /nowhere.py does not exist"
+
+
+def test_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("a long key\n", encoding="utf-8")
+    assert resolve({}, {"BOKEH_COOKIE_SECRET_FILE": str(path)}).cookie_secret == "a long key"
+
+
+def test_file_of_a_secret_that_cannot_be_used_is_refused_without_its_content(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("hush\nhush\n", encoding="utf-8")
+    where = {"BOKEH_COOKIE_SECRET_FILE": str(path)}
+    assert fault(environ=where) == f"BOKEH_COOKIE_SECRET_FILE: {path} does not hold one line with the secret"
+    assert "hush" not in fault(environ={**where, "BOKEH_COOKIE_SECRET": "x"})
+    assert fault(environ={"BOKEH_SECRET_KEY_FILE": "/nowhere"}) == "BOKEH_SECRET_KEY_FILE: /nowhere does not exist"
+
+
+def test_trusted_proxies_may_stand_in_one_word_or_in_several() -> None:
+    words = ["127.0.0.1,10.0.0.0/8", "unix"]
+    settings = resolve({"auth_header": ["X-User"], "auth_header_from": words}, {})
+    assert settings.auth_header_from == ("127.0.0.1/32", "10.0.0.0/8", "unix")
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "expected"),
+    [
+        ("auth_header_from", "10.0.0.1/8", "an address or a network such as 127.0.0.1 or 10.0.0.0/8, or 'unix'"),
+        ("auth_header", "X User", "the name of a header, such as X-Forwarded-User"),
+        ("oidc_issuer", "http://id.example.org", "an https:// address without '?' and '#' (http:// for this machine "
+         "alone)"),
+        ("oidc_scope", "profile", "scopes with spaces between them, 'openid' among them"),
+        ("oidc_allow", "staff", "CLAIM=VALUE, such as email=*@example.org"),
+    ],
+)  # fmt: skip
+def test_setting_for_logging_in_says_what_it_expects(name: str, word: str, expected: str) -> None:
+    flag = f"--{name.replace('_', '-')}"
+    assert fault({name: [word]}) == f"{flag}: expected {expected}, not {word!r}"
 
 
 def test_bokeh_default_port_is_no_contradiction_to_a_unix_socket() -> None:

@@ -100,7 +100,11 @@ def test_every_flag_of_the_stock_command_is_known() -> None:
     ).split()
     ours = {setting.flag for setting in all_settings()}
     assert set(stock) <= ours
-    assert ours - set(stock) == {"--route", "--drain-deadline", None}
+    assert ours - set(stock) == {
+        "--route", "--drain-deadline", "--token-payload", "--basic-auth", "--auth-header", "--auth-header-from",
+        "--oidc-issuer", "--oidc-client-id", "--oidc-scope", "--oidc-allow", "--oidc-redirect-url", "--login-lifetime",
+        None,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,40 @@
+"""The pages of logging in and out, in the dress of the others: no script, nothing loaded, light and dark."""
+
+from __future__ import annotations
+
+from app_server.page.pages import _render, content_security_policy
+
+
+def login_page(
+    *,
+    action: str,
+    next_page: str,
+    form_token: str,
+    icon: str,
+    user: str = "",
+    fault: str | None = None,
+) -> str:
+    """The form that asks who somebody is; it sends `user`, `password`, `next` and `form_token` to `action`.
+
+    `fault` says what was wrong with the last attempt, whose `user` is written in already.
+    """
+    return _render(
+        "login.html",
+        title="Log in",
+        action=action,
+        next_page=next_page,
+        form_token=form_token,
+        icon=icon,
+        user=user,
+        fault=fault,
+    )
+
+
+def logged_out_page(*, login_url: str | None, icon: str) -> str:
+    """What is seen after logging out; with a way back in where there is one."""
+    return _render("logged_out.html", title="You are logged out", login_url=login_url, icon=icon)
+
+
+def login_security_policy() -> str:
+    """The Content-Security-Policy of these pages: that of the others, but the form may be sent here."""
+    return content_security_policy().replace("form-action 'none'", "form-action 'self'")

@@ -1,0 +1,58 @@
+"""A user's name in a header: believed from the proxies that were named, and from nobody else."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from app_server.security.auth.users import is_name
+
+UNIX = "unix"
+"""Stands for whoever is at the other end of a Unix socket; the socket's file decides who that may be."""
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True)
+class TrustedPeers:
+    """The networks whose header is believed."""
+
+    networks: tuple[Network, ...]
+    unix: bool = False
+
+    @classmethod
+    def from_words(cls, words: Iterable[str]) -> TrustedPeers:
+        """The peers that these words name; the settings have checked them."""
+        known = list(words)
+        return cls(tuple(ipaddress.ip_network(word) for word in known if word != UNIX), UNIX in known)
+
+    def trusts(self, peer: str) -> bool:
+        """Whether a header from this address, or from "unix", is believed.
+
+        `peer` is the other end of the connection. What X-Forwarded-For says is a claim like any other.
+        """
+        if peer == UNIX:
+            return self.unix
+        try:
+            address = ipaddress.ip_address(peer.partition("%")[0])
+        except ValueError:
+            return False
+        # A socket that listens on IPv6 reports IPv4 peers as ::ffff:a.b.c.d.
+        mapped = getattr(address, "ipv4_mapped", None)
+        return any((mapped or address) in network for network in self.networks)
+
+
+def user_named(values: Sequence[str]) -> str | None:
+    """The user whom the header's values name; None where it is missing, empty or no name.
+
+    A header that stands there twice names nobody: the first may be the visitor's, and the second the proxy's.
+    """
+    if len(values) != 1:
+        return None
+    try:
+        # HTTP headers come as Latin-1; proxies send UTF-8.
+        name = values[0].encode("latin-1").decode("utf-8").strip()
+    except UnicodeError:
+        name = values[0].strip()
+    return name if is_name(name) else None

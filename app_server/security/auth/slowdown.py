@@ -1,0 +1,115 @@
+"""Failed logins slow down: by user, by address, and with bounded memory.
+
+An attempt counts as failed from its begin until it has succeeded, so that many at once gain nothing. After a few
+failures for free, each doubles the time until the next attempt. A user's own delay stays short, for it is strangers
+who cause it; an address waits longer. Whoever fails no more is forgotten after an hour.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Final
+
+_FORGOTTEN_AFTER_S: Final = 3600.0
+_MOST_ENTRIES: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many failures cost nothing, and the longest wait that further ones can cause."""
+
+    free: int
+    longest_s: float
+
+    def wait_s(self, failures: int) -> float:
+        """How long after its last failure somebody with so many of them has to wait."""
+        over = failures - self.free
+        return 0.0 if over < 0 else float(min(2 ** min(over, 30), self.longest_s))
+
+
+USER: Final = Patience(free=5, longest_s=30)
+# An address may be that of a whole office.
+ADDRESS: Final = Patience(free=20, longest_s=300)
+
+
+@dataclass(slots=True)
+class _Record:
+    failures: int = 0
+    last_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Ledger:
+    patience: Patience
+    most: int
+    records: OrderedDict[str, _Record] = field(default_factory=OrderedDict)
+
+    def wait_s(self, key: str, now_s: float) -> float:
+        record = self.records.get(key)
+        if record is None:
+            return 0.0
+        if now_s - record.last_s > _FORGOTTEN_AFTER_S:
+            del self.records[key]
+            return 0.0
+        return max(0.0, record.last_s + self.patience.wait_s(record.failures) - now_s)
+
+    def note(self, key: str, now_s: float) -> None:
+        record = self.records.setdefault(key, _Record())
+        record.failures += 1
+        record.last_s = now_s
+        self.records.move_to_end(key)
+        while len(self.records) > self.most:
+            self.records.popitem(last=False)
+
+    def take_back(self, key: str) -> None:
+        record = self.records.get(key)
+        if record is not None:
+            record.failures -= 1
+            if record.failures <= 0:
+                del self.records[key]
+
+
+class Slowdown:
+    """The failed logins of the last hour."""
+
+    def __init__(self, *, most: int = _MOST_ENTRIES) -> None:
+        self._users = _Ledger(USER, most)
+        self._addresses = _Ledger(ADDRESS, most)
+
+    def __len__(self) -> int:
+        return len(self._users.records) + len(self._addresses.records)
+
+    def begin(self, user: str, address: str | None, now_s: float) -> float:
+        """0.0 where the attempt may be made, which counts as failed until `succeeded`; else the seconds to wait."""
+        where = _network(address)
+        wait_s = self._users.wait_s(user, now_s)
+        if where is not None:
+            wait_s = max(wait_s, self._addresses.wait_s(where, now_s))
+        if wait_s > 0:
+            return wait_s
+        self._users.note(user, now_s)
+        if where is not None:
+            self._addresses.note(where, now_s)
+        return 0.0
+
+    def succeeded(self, user: str, address: str | None) -> None:
+        """The attempt was a good one. The address keeps its other failures: they may be those of somebody else."""
+        self._users.records.pop(user, None)
+        where = _network(address)
+        if where is not None:
+            self._addresses.take_back(where)
+
+
+def _network(address: str | None) -> str | None:
+    """An IPv4 address, or the /64 of an IPv6 one, since a single customer has that many; None where it tells nobody."""
+    try:
+        parsed = ipaddress.ip_address((address or "").partition("%")[0])
+    except ValueError:
+        return None
+    if parsed.is_unspecified:  # what Tornado says of a Unix socket
+        return None
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is None:
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)

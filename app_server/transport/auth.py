@@ -1,0 +1,150 @@
+"""The gates by name: which one the settings ask for, and the two that keep nothing in the browser."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import re
+import sys
+import traceback
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from tornado.web import Finish, HTTPError, RequestHandler
+
+from app_server.errors import OperatorError
+from app_server.security.auth.hooks import Hooks, below, hooks_from
+from app_server.security.auth.peers import TrustedPeers, user_named
+from app_server.security.auth.users import User
+from app_server.settings import Settings
+from app_server.transport.gate import Gate, Routes, peer_of
+from app_server.transport.handlers import Handler
+
+if TYPE_CHECKING:
+    from app_server.transport.server import Server
+
+log = logging.getLogger(__name__)
+
+_MOST_REPORTED = 1000
+
+
+def gate_for(settings: Settings) -> Gate:
+    """The gate that the settings describe. Raises OperatorError where a file that it needs is not as it should be."""
+    if settings.auth_module:
+        return HookGate(load_hooks(settings.auth_module), settings.prefix)
+    if settings.basic_auth:
+        from app_server.transport.login import PasswordGate
+
+        return PasswordGate(settings)
+    if settings.auth_header:
+        return HeaderGate(settings.auth_header, TrustedPeers.from_words(settings.auth_header_from))
+    if settings.oidc_issuer:
+        from app_server.transport.oidc import OidcGate
+
+        return OidcGate(settings)
+    return Gate()
+
+
+def load_hooks(path: str) -> Hooks:
+    """The hooks of this file, which is run. OperatorError names the line where it fails or does not fit."""
+    try:
+        source = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise OperatorError(f"{path} cannot be read: {error}", where="--auth-module") from None
+    full = str(Path(path).resolve())
+    name = f"app_server_auth_{Path(path).stem}"
+    spec = spec_from_loader(name, loader=None, origin=full)
+    assert spec is not None
+    module = module_from_spec(spec)
+    module.__file__ = full
+    sys.modules[name] = module  # where dataclasses and pickle look for it
+    try:
+        exec(compile(source, full, "exec"), module.__dict__)
+    except SyntaxError as error:
+        raise OperatorError(f"not Python: {error.msg}", where=f"{path}:{error.lineno}") from error
+    except (Exception, SystemExit) as error:
+        lines = [number for frame, number in traceback.walk_tb(error.__traceback__)
+                 if frame.f_code.co_filename == full]  # fmt: skip
+        what = f"the authentication module failed: {type(error).__name__}: {error}".rstrip(": ")
+        raise OperatorError(what, where=f"{path}:{lines[-1]}" if lines else path) from error
+    return hooks_from(module.__dict__, path=path, source=source, handler_class=RequestHandler)
+
+
+class HookGate(Gate):
+    """Asks the hooks of `--auth-module`."""
+
+    open = False
+
+    def __init__(self, hooks: Hooks, prefix: str) -> None:
+        self._hooks = hooks
+        self._prefix = prefix
+        self.logout_url = below(prefix, hooks.logout_url) if hooks.logout_url else None
+
+    async def user(self, handler: Handler) -> Any:
+        """What get_user or get_user_async returns."""
+        try:
+            user = self._hooks.get_user(handler)
+            return await user if inspect.isawaitable(user) else user
+        except (HTTPError, Finish):
+            raise
+        except Exception:
+            # Not left to Tornado, whose report shows the query, and with it tokens.
+            log.exception("--auth-module: get_user raised an exception")
+            handler.refuse(500, "Something went wrong on the server", "Its operator finds the reason in the log.")
+            return None
+
+    def login_url(self, handler: Handler) -> str | None:
+        """The module's login_url below the prefix, or what its get_login_url says."""
+        if self._hooks.get_login_url is not None:
+            return self._hooks.get_login_url(handler)
+        return below(self._prefix, self._hooks.login_url or "")
+
+    def routes(self, base: str, server: Server) -> Routes:
+        """Where the module's own handlers answer."""
+        served = (
+            (self._hooks.login_url, self._hooks.login_handler),
+            (self._hooks.logout_url, self._hooks.logout_handler),
+        )
+        return [
+            (base + re.escape(below("", urlsplit(url).path)), handler) for url, handler in served if url and handler
+        ]
+
+
+class HeaderGate(Gate):
+    """Believes a trusted proxy who somebody is."""
+
+    open = False
+
+    def __init__(self, header: str, trusted: TrustedPeers) -> None:
+        self._header = header
+        self._trusted = trusted
+        self._reported: set[str] = set()
+
+    async def user(self, handler: Handler) -> Any:
+        """The user whom the header names, if it comes from a trusted peer."""
+        values = handler.request.headers.get_list(self._header)
+        peer = peer_of(handler)
+        if not self._trusted.trusts(peer):
+            if values:
+                self._report(peer, "is not in --auth-header-from, so it was ignored")
+            return None
+        name = user_named(values)
+        if name is None:
+            if values:
+                self._report(peer, "did not hold one name, so it was ignored")
+            return None
+        return User(name, "header")
+
+    def advice(self, handler: Handler) -> str | None:
+        """What to do depends on whether the request came by the proxy."""
+        if self._trusted.trusts(peer_of(handler)):
+            return "The proxy in front of this server has named no user. Log in there, and load the page again."
+        return "This address is not meant for browsers. Open the page at its public address, and log in there."
+
+    def _report(self, peer: str, what: str) -> None:
+        """Say this once for each peer."""
+        if (peer + what) not in self._reported and len(self._reported) < _MOST_REPORTED:
+            self._reported.add(peer + what)
+            log.warning("The header %s from %s %s", self._header, peer, what)
