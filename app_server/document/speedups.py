@@ -27,12 +27,14 @@ log = logging.getLogger(__name__)
 PROVEN = frozenset({"3.9.0", "3.9.1", "3.9.2"})
 
 _CONSTANT = (str, int, float, bool, type(None))
+_CONSTANT_TYPES = frozenset(_CONSTANT)
 
 _stock_init = HasProps.__init__
 _stock_overridden_defaults: Any = vars(HasProps)["_overridden_defaults"]
 _stock_themed_values = HasProps.themed_values
 _stock_has_unstable_default = PropertyDescriptor.has_unstable_default
 _stock_get_default = PropertyDescriptor._get_default
+_stock_trigger = Model.trigger
 
 _overridden: dict[type, dict[str, Any]] = {}
 _unstable: dict[tuple[PropertyDescriptor[Any], type], bool] = {}
@@ -113,6 +115,25 @@ def _init(self: HasProps, **properties: Any) -> None:
     self._initialized = True
 
 
+def _trigger(
+    self: Model, attr: str, old: Any, new: Any, hint: Any = None, setter: Any = None
+) -> None:
+    # A number or a text refers to no model, so that the document's set of models stays as it is.
+    if type(old) not in _CONSTANT_TYPES or type(new) not in _CONSTANT_TYPES:
+        _stock_trigger(self, attr, old, new, hint=hint, setter=setter)
+        return
+
+    def invoke() -> None:
+        for callback in self._callbacks.get(attr, ()):
+            callback(attr, old, new)
+
+    document = self.document
+    if document is None:
+        invoke()
+    else:
+        document.callbacks.notify_change(self, attr, old, new, hint, setter, invoke)
+
+
 def _put(fast: bool) -> None:
     HasProps.__init__ = _init if fast else _stock_init  # type: ignore[method-assign, assignment]
     HasProps._overridden_defaults = (  # type: ignore[method-assign]
@@ -122,6 +143,7 @@ def _put(fast: bool) -> None:
     PropertyDescriptor.has_unstable_default = (  # type: ignore[method-assign]
         _has_unstable_default if fast else _stock_has_unstable_default
     )
+    Model.trigger = _trigger if fast else _stock_trigger  # type: ignore[method-assign]
     PropertyDescriptor._get_default = _get_default if fast else _stock_get_default  # type: ignore[method-assign]
 
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 
 @dataclass(eq=False, slots=True)
 class Connection:
-    """A client of a session; `subscribed` from its first pull or push on, when it has a document to patch."""
+    """A client of a session."""
 
     ident: int
     remote: str = ""
     from_browser: bool = False
-    subscribed: bool = field(default=False)
     spoken: bool = field(default=False)
     """Whether any message has come since the ACK."""
     maybe_cut_off: bool = field(default=False)

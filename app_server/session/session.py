@@ -77,6 +77,7 @@ class Session:
         self.wake: Callable[[], None] = _nothing
         self._limits = limits
         self._state = State.LIVING
+        self._subscribed: list[Connection] = []
         self._pulls = 0
         self._cut_off = False
         self._patch: encoder.PatchEncoder | None = None
@@ -115,6 +116,7 @@ class Session:
         if connection not in self.connections:
             return []
         self.connections.remove(connection)
+        self._unsubscribe(connection)
         self.unused_since_s = now_s
         self._cut_off = connection.maybe_cut_off
         if self.destroyed:
@@ -175,7 +177,7 @@ class Session:
         if noted is None:
             return []
         effects: list[Effect] = []
-        subscribed = [connection for connection in self.connections if connection.subscribed]
+        subscribed = self._subscribed
         setters = noted.setters()
         others = [connection for connection in subscribed if id(connection) not in setters]
         for receivers, without in [(others, None), *(([c], c) for c in subscribed if id(c) in setters)]:
@@ -194,13 +196,14 @@ class Session:
         self._state = State.ENDED
         effects: list[Effect] = [Close(connection, 1001, "the session has ended") for connection in self.connections]
         self.connections = []
+        self._subscribed = []
         self._patch = None
         self.document.destroy()
         return effects
 
     def patched(self, event: DocumentEvent) -> None:
         """The document has changed (called by the document)."""
-        if not any(connection.subscribed for connection in self.connections):
+        if not self._subscribed:
             return
         if self._patch is None:
             self._patch = encoder.PatchEncoder(self.document)
@@ -208,22 +211,31 @@ class Session:
                 self.wake()
         self._patch.add(event)
 
+    def _subscribe(self, connection: Connection) -> None:
+        """Send this client every change from now on: it has a document to patch."""
+        if connection in self.connections and connection not in self._subscribed:
+            self._subscribed.append(connection)
+
+    def _unsubscribe(self, connection: Connection) -> None:
+        if connection in self._subscribed:
+            self._subscribed.remove(connection)
+
     def _pull(self, connection: Connection, message: Message) -> list[Effect]:
         effects = self.flush()
         # BokehJS 3.9 ignores the buffers of a document that it pulls again, so a returning client gets arrays inline.
         content, buffers = encoder.encode_document(self.document, inline=self._pulls > 0)
         self._pulls += 1
-        connection.subscribed = True
+        self._subscribe(connection)
         reply = codec.encode(messages.PULL_DOC_REPLY, content, buffers=buffers, reqid=message.msgid)
         return [*effects, Send([connection], reply)]
 
     def _push(self, connection: Connection, message: Message) -> list[Effect]:
         effects = self.flush()
-        connection.subscribed = False  # it is not told of what it has pushed
+        self._unsubscribe(connection)  # it is not told of what it has pushed
         try:
             changes = self._guarded(lambda: patch.replace_document(self.document, message.content, message.buffers))
         finally:
-            connection.subscribed = True
+            self._subscribe(connection)
         return [*effects, *self.flush(), Send([connection], self._answer(message, changes))]
 
     def _patch_document(self, connection: Connection, message: Message) -> list[Effect]:
