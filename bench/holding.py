@@ -12,7 +12,7 @@ from bench.servers import Served
 
 BROWSER = {"Accept-Encoding": "gzip, deflate, br"}
 SETTLE_S = 1.0
-LEFTOVER_BUDGET_S = 80.0
+LEFTOVER_BUDGET_S = 70.0
 STALL_BUDGET_S = 100.0
 QUIET_S = 3.0
 

@@ -22,6 +22,7 @@ STOCK, OURS, CANNED = "stock", "ours", "canned"
 MODULES = {STOCK: "bokeh", OURS: "app_server"}
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
+LOG_TAIL = 1500
 FOREVER_MS = 3_600_000
 
 
@@ -94,7 +95,10 @@ def free_port() -> int:
 
 @contextmanager
 def serving(kind: str, launch: Launch, recordings: Path) -> Iterator[Served]:
-    """A server of this kind on a port of its own, answering; it is stopped by its pid at the end."""
+    """A server of this kind on a port of its own, answering; it is stopped by its pid at the end.
+
+    What is raised meanwhile carries the end of the server's log as a note.
+    """
     port = free_port()
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
@@ -103,9 +107,12 @@ def serving(kind: str, launch: Launch, recordings: Path) -> Iterator[Served]:
         try:
             pin_server(process.pid)
             if not wait_until_ready(process, port):
-                log.seek(0)
-                raise RuntimeError(f"{kind} did not start: {log.read().decode(errors='replace')[-800:].strip()}")
+                raise RuntimeError("the server did not start")
             yield Served(kind, launch.app, port, process.pid)
+        except Exception as fault:
+            log.seek(0)
+            fault.add_note(log.read().decode(errors="replace")[-LOG_TAIL:].strip())
+            raise
         finally:
             stop(process)
 

@@ -76,7 +76,7 @@ def closed_loop(sessions: int) -> Callable[[Served, bool], Awaitable[Figures]]:
         tabs = await open_tabs(served, sessions)
         await move_all(tabs, 1.0)
         meter = Meter(served)
-        latencies_s = await move_all(tabs, 2.0 if quick else 6.0)
+        latencies_s = await move_all(tabs, 2.0 if quick else 5.0)
         return {
             "trips_per_s": len(latencies_s) / meter.wall_s(),
             "cpu_ms": meter.cpu_ms_each(len(latencies_s)),
@@ -113,7 +113,7 @@ async def offered(served: Served, quick: bool) -> Figures:
 
     for index, tab in enumerate(tabs):
         tab.connection.on_message = answered_by(index)
-    count = OFFERED_HZ * (3 if quick else 10)
+    count = OFFERED_HZ * (3 if quick else 8)
     users, meter, due_s, latest_s = random.Random(SEED), Meter(served), time.monotonic(), 0.0
     for _ in range(count):
         due_s += users.expovariate(OFFERED_HZ)
