@@ -11,11 +11,15 @@ from app_server.settings import GROUPS, Arity, Setting, all_settings
 COMMANDS = {
     "serve": "serve applications, and keep them in sync with browsers",
     "secret": "print a new key for BOKEH_SECRET_KEY",
+    "passwd": "give a user of --basic-auth a password",
     "info": "print versions and paths",
     "completion": "print a script that completes commands and flags in a shell",
 }
 USAGES = {
     "secret": "app-server secret",
+    "passwd": "app-server passwd FILE USER [--delete]\n\n"
+    "  --delete   take the user out of the file\n\n"
+    "  The password is asked for twice at a terminal, and read from stdin elsewhere.",
     "info": "app-server info [--static]\n\n  --static   print the path of BokehJS alone",
     "completion": "app-server completion bash|zsh|fish|tcsh\n\n"
     '  eval "$(app-server completion bash)"              for this shell\n'

@@ -99,6 +99,9 @@ def build() -> tuple[Parser, Parser]:
         if setting.arity is not Arity.SWITCH:
             spelling = {**spelling, "metavar": setting.metavar}
         serve.add_argument(flag, dest=setting.name, help=setting.help, **spelling)
+    parsers["passwd"].add_argument("file", nargs="?", default="", metavar="FILE", help="the file of --basic-auth")
+    parsers["passwd"].add_argument("user", nargs="?", default="", metavar="USER", help="the user's name")
+    parsers["passwd"].add_argument("--delete", action="store_const", const=True, help="take the user out of the file")
     parsers["info"].add_argument("--static", action="store_const", const=True, help="print the path of BokehJS alone")
     parsers["completion"].add_argument("shell", nargs="?", default="", metavar="SHELL", help="bash, zsh, fish or tcsh")
     return parser, serve

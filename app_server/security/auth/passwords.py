@@ -106,10 +106,10 @@ class PasswordFile:
         for number, line in enumerate(text.splitlines(), 1):
             if not line.strip() or line.startswith("#"):
                 continue
-            name, _, rest = line.partition(":")
+            name, colon, rest = line.partition(":")
             here = f"{where}:{number}"
             found = PasswordHash.read(rest.strip())
-            if not is_name(name):
+            if not colon or not is_name(name):
                 raise OperatorError("the line does not begin with a user's name and a colon", where=here, hint=_HINT)
             if found is None:
                 raise OperatorError(f"what stands behind {name}: is no hash of ours", where=here, hint=_HINT)

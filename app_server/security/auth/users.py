@@ -35,8 +35,9 @@ class User:
 
 
 def is_name(text: str) -> bool:
-    """Whether this may be a user's name: visible characters, no colon (RFC 7617), no space at an end."""
-    return 0 < len(text) <= LONGEST_NAME and text.isprintable() and text.strip() == text and ":" not in text
+    """Whether this may be a user's name: visible characters, no colon (RFC 7617), no # first, no space at an end."""
+    fits = 0 < len(text) <= LONGEST_NAME and text.isprintable() and text.strip() == text
+    return fits and ":" not in text and not text.startswith("#")
 
 
 def identity(user: Any) -> str:

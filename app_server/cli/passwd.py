@@ -1,0 +1,122 @@
+"""`app-server passwd FILE USER`: give a user of --basic-auth a password, or take the user out of the file."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import getpass
+import os
+import sys
+import tempfile
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from app_server.cli.terminal import say
+from app_server.errors import OperatorError
+from app_server.security.auth.passwords import PasswordFile, hash_password, password_fault
+from app_server.security.auth.users import is_name
+
+
+def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
+    """What changes the file, after file and user have been found to make sense."""
+    if not namespace.file or not namespace.user:
+        raise OperatorError("no file or no user is named", hint="Such as: app-server passwd users.txt ann")
+    user = unicodedata.normalize("NFC", namespace.user)
+    if not is_name(user):
+        expected = "visible characters without a colon, without a space at its ends, without a # at its beginning"
+        raise OperatorError(f"expected {expected}", where="USER")
+    # The file a link leads to is the one that is to be replaced, not the link.
+    return partial(run, Path(os.path.realpath(namespace.file)), user, delete="delete" in namespace)
+
+
+def run(path: Path, user: str, *, delete: bool) -> int:
+    """Ask for the password and write the file; 0."""
+    if delete:
+        with alone(path):
+            users = read(path)
+            if user not in users.users:
+                raise OperatorError(f"there is no user {user}", where=str(path))
+            write_whole(path, users.without_user(user))
+        say(f"{user} can no longer log in.")
+        return 0
+    read(path)  # what is wrong with it is better told before somebody has typed a password
+    hashed = hash_password(ask_password(user))
+    with alone(path):
+        users = read(path)
+        known = user in users.users
+        write_whole(path, users.with_user(user, hashed))
+    say(f"{user} has a new password; whoever was logged in with the old one is logged out." if known
+        else f"{user} can log in.")  # fmt: skip
+    return 0
+
+
+def ask_password(user: str) -> str:
+    """The new password: typed twice at a terminal, else the first line of stdin. OperatorError if it will not do."""
+    if sys.stdin.isatty():
+        try:
+            password = getpass.getpass(f"New password for {user}: ")
+            again = getpass.getpass("The same again: ")
+        except EOFError:
+            raise OperatorError("no password was typed", where="stdin") from None
+        if password != again:
+            raise OperatorError("the two passwords differ; nothing was changed", where="stdin")
+    else:
+        try:
+            password = sys.stdin.readline().rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise OperatorError("the password is not UTF-8 text; nothing was changed", where="stdin") from None
+    fault = password_fault(password)
+    if fault is not None:
+        raise OperatorError(f"{fault}; nothing was changed", where="stdin")
+    return password
+
+
+def read(path: Path) -> PasswordFile:
+    """The users of the file, none where it is not there yet; OperatorError where it holds something else."""
+    try:
+        return PasswordFile.read(path.read_text(encoding="utf-8"), str(path))
+    except FileNotFoundError:
+        return PasswordFile({})
+    except UnicodeDecodeError:
+        raise OperatorError("is not UTF-8 text", where=str(path)) from None
+    except OSError as error:
+        raise OperatorError(f"cannot be read: {error.strerror}", where=str(path)) from None
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep other runs of this command from changing files of the same folder meanwhile."""
+    try:
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise OperatorError(f"cannot be written there: {error.strerror}", where=str(path)) from None
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Put the text in the file's place in one step, for its owner's eyes alone; a crash leaves the old file."""
+    draft = None
+    try:
+        owner = path.stat() if path.exists() else None
+        number, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # which has mode 0600
+        with open(number, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(number)
+            if owner is not None and os.geteuid() == 0:
+                os.fchown(number, owner.st_uid, owner.st_gid)
+        os.replace(draft, path)
+        draft = None
+    except OSError as error:
+        raise OperatorError(f"cannot be written: {error.strerror}", where=str(path)) from None
+    finally:
+        if draft is not None:
+            with suppress(OSError):
+                os.unlink(draft)

@@ -1,0 +1,39 @@
+"""After logging in one stays on the server."""
+
+from __future__ import annotations
+
+import pytest
+
+from app_server.security.auth.next_page import login_address, safe_next
+
+
+@pytest.mark.parametrize("text", ["/", "/app", "/app?a=1&b=//x", "/app/x.y", "/_i/west-1/app", "/a%20b?u=http://x"])
+def test_own_page_is_gone_on_to(text: str) -> None:
+    assert safe_next(text, "") == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["//evil.example", "///evil.example", "/\\evil.example", "\\\\evil.example", "/\t/evil.example", "/\n/evil.example",
+     "https://evil.example", "http:evil.example", "javascript:alert(1)", "evil.example", "", None, "/app\r\nX: y",
+     " //evil.example", "/_i/a//evil.example", "/..//evil.example", "/a/%2e%2e/b", "/a b", "/ä", "/" + "a" * 3000,
+     "/\x00/evil.example", "/a\\..\\b"],
+)  # fmt: skip
+def test_other_places_are_not(text: str | None) -> None:
+    assert safe_next(text, "") == "/"
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("/tools/app", "/tools/app"), ("/tools", "/tools"), ("/_i/a/tools/app", "/_i/a/tools/app"), ("/app", "/tools/"),
+    ("/toolshed", "/tools/"), ("/tools/../app", "/tools/"),
+])  # fmt: skip
+def test_own_pages_are_those_below_the_prefix(text: str, expected: str) -> None:
+    assert safe_next(text, "/tools") == expected
+
+
+def test_login_address_says_where_to_go_on_to() -> None:
+    here, full = "/app?a=1&b=2", "https://plots.example.org/app?a=1&b=2"
+    assert login_address("/login", here, full) == "/login?next=%2Fapp%3Fa%3D1%26b%3D2"
+    elsewhere = login_address("https://id.example.org/in", here, full)
+    assert elsewhere == "https://id.example.org/in?next=https%3A%2F%2Fplots.example.org%2Fapp%3Fa%3D1%26b%3D2"
+    assert login_address("https://id.example.org/in?x=1", here, full) == "https://id.example.org/in?x=1"
