@@ -233,10 +233,14 @@ class Session:
         effects = self.flush()
         self._unsubscribe(connection)  # it is not told of what it has pushed
         try:
-            changes = self._guarded(lambda: patch.replace_document(self.document, message.content, message.buffers))
+            changes = self._guarded(lambda: self._replace(message))
         finally:
             self._subscribe(connection)
         return [*effects, *self.flush(), Send([connection], self._answer(message, changes))]
+
+    def _replace(self, message: Message) -> None:
+        limit = self._limits.max_message_bytes
+        patch.replace_document(self.document, message.content, message.buffers, max_bytes=limit)
 
     def _patch_document(self, connection: Connection, message: Message) -> list[Effect]:
         if message.discarded:
