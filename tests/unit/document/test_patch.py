@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import gzip
+import json
+from base64 import b64encode
+from typing import Any
+
+import numpy as np
+import pytest
+from bokeh.models import ColumnDataSource, Div, Range1d, Slider
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app_server.document import engine, patch
+from app_server.document.encoder import encode_document
+from app_server.document.served import ServedDocument, new_document
+from app_server.errors import PeerError
+
+engine.install()
+
+LIMIT = 1_000_000
+
+
+def document() -> ServedDocument:
+    """A document of three roots, all of which the clients have."""
+    made = new_document("session")
+    with made.at_work():
+        made.add_root(Slider(name="slider", start=0, end=10, value=1))
+        made.add_root(Div(name="div", tags=[Range1d(name="part")]))
+        made.add_root(ColumnDataSource({"x": np.arange(3.0)}, name="source"))
+    encode_document(made)
+    return made
+
+
+def apply(made: ServedDocument, content: Any, buffers: list[tuple[str, bytes]] | None = None) -> int:
+    """Apply a PATCH-DOC; how many events it had."""
+    count = 0
+    with made.at_work():
+        for event in patch.read_events(made, content, buffers or [], setter=object(), max_bytes=LIMIT):
+            patch.apply(made, event)
+            count += 1
+    return count
+
+
+def named(made: ServedDocument, name: str) -> Any:
+    return made.get_model_by_name(name)
+
+
+def change(made: ServedDocument, name: str, attr: str, new: object) -> dict[str, Any]:
+    return {"kind": "ModelChanged", "model": {"id": named(made, name).id}, "attr": attr, "new": new}
+
+
+def test_each_kind_of_event_is_applied() -> None:
+    made = document()
+    source = {"id": named(made, "source").id}
+    new = {"type": "object", "name": "Div", "id": "n", "attributes": {"text": "new"}}
+    events = [
+        change(made, "slider", "value", 5),
+        {"kind": "ColumnsStreamed", "model": source, "attr": "data", "data": {"x": [9]}, "rollover": 3},
+        {"kind": "ColumnsPatched", "model": source, "attr": "data", "patches": {"x": [[0, 7]]}},
+        {"kind": "TitleChanged", "title": "named"},
+        {"kind": "RootAdded", "model": new},
+        {"kind": "RootRemoved", "model": {"id": named(made, "div").id}},
+        {"kind": "MessageSent", "msg_type": "word", "msg_data": [1]},
+    ]
+    heard: list[object] = []
+    made.on_message("word", heard.append)
+    as_maps = json.loads(json.dumps(events), object_hook=lambda rep: as_map(rep))
+    assert apply(made, {"events": as_maps}) == 7
+    assert named(made, "slider").value == 5
+    assert list(named(made, "source").data["x"]) == [7, 2, 9]
+    assert (made.title, heard) == ("named", [[1]])
+    assert [root.name for root in made.roots] == ["slider", "source", None]
+
+
+def as_map(rep: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "map", "entries": [["x", rep["x"]]]} if list(rep) == ["x"] else rep
+
+
+def test_new_models_may_be_named_by_later_events() -> None:
+    made = document()
+    model = {"type": "object", "name": "Range1d", "id": "r", "attributes": {"start": 1}}
+    apply(made, {"events": [change(made, "div", "tags", [model]), change(made, "slider", "tags", [{"id": "r"}])]})
+    assert named(made, "slider").tags == named(made, "div").tags
+    assert made.get_model_by_id("r").start == 1  # type: ignore[arg-type,union-attr]
+
+
+def test_buffers_become_arrays() -> None:
+    made = document()
+    rep = {"type": "ndarray", "array": {"type": "bytes", "data": {"id": "b"}}, "shape": [2], "dtype": "int32"}
+    data = {"type": "map", "entries": [["x", {**rep, "order": "little"}]]}
+    apply(made, {"events": [change(made, "source", "data", data)]}, [("b", np.array([4, 5], "i4").tobytes())])
+    assert list(named(made, "source").data["x"]) == [4, 5]
+
+
+def inline_bytes(raw: bytes) -> dict[str, Any]:
+    packed = b64encode(gzip.compress(raw, 9)).decode()
+    return {"kind": "MessageSent", "msg_type": "m", "msg_data": {"type": "bytes", "data": packed}}
+
+
+def test_inline_array_that_unpacks_beyond_the_limit_is_refused() -> None:
+    made = document()
+    assert apply(made, {"events": [inline_bytes(bytes(LIMIT))]}) == 1
+    with pytest.raises(PeerError, match="larger than 1000000 bytes"):
+        apply(made, {"events": [inline_bytes(bytes(LIMIT + 1))]})
+
+
+def test_known_root_that_is_added_again_is_left_out_unread() -> None:
+    made = document()
+    again = {"kind": "RootAdded", "model": {"type": "object", "name": "Nonsense", "id": named(made, "div").id}}
+    assert apply(made, {"events": [again, change(made, "slider", "value", 6)]}) == 1
+    assert named(made, "slider").value == 6
+
+
+def test_event_about_a_model_that_has_gone_is_left_out() -> None:
+    made = document()
+    event = change(made, "part", "start", 5)
+    with made.at_work():
+        named(made, "div").tags = []
+    assert apply(made, {"events": [event]}) == 0
+
+
+def test_event_about_a_model_that_never_was_is_refused() -> None:
+    made = document()
+    event = {"kind": "ModelChanged", "model": {"id": "never"}, "attr": "text", "new": "x"}
+    with pytest.raises(PeerError) as refused:
+        apply(made, {"events": [event]})
+    assert str(refused.value) == "a PATCH-DOC names a model 'never' that the document never had"
+
+
+def test_events_before_a_malformed_one_are_applied() -> None:
+    made = document()
+    with pytest.raises(PeerError):
+        apply(made, {"events": [change(made, "slider", "value", 7), {"kind": "Nonsense"}]})
+    assert named(made, "slider").value == 7
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "type", "name", "data", "entries", "x"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+hostile_values = json_values | st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(
+            ["object", "map", "set", "slice", "number", "bytes", "ndarray", "typed_array", "value", "field", "expr"]
+            + ["model", "symbol", "date", "Nonsense", "ref"]
+        )
+    },
+    optional={
+        "name": st.sampled_from(["Div", "Range1d", "Figure", "Nope", "Model", "GlyphRenderer"]) | json_values,
+        "id": st.sampled_from(["new", "b0"]) | json_values,
+        "attributes": st.dictionaries(st.sampled_from(["text", "start", "nope", "id"]), json_values, max_size=2)
+        | json_values,
+        "entries": st.lists(st.lists(json_values, max_size=3), max_size=2) | json_values,
+        "array": st.sampled_from([{"type": "bytes", "data": "AAAA"}, {"type": "bytes", "data": {"id": "b0"}}])
+        | json_values,
+        "data": st.sampled_from(["AAAA", "!", {"id": "b0"}, {"id": "gone"}, "H4sIAAAAAAAA"]) | json_values,
+        "shape": st.sampled_from([[2], [-1], [1 << 40], [1 << 80], [], [0], 3]) | json_values,
+        "dtype": st.sampled_from(["float64", "int8", "object", "nope", "bool"]) | json_values,
+        "order": st.sampled_from(["little", "big", "mixed"]) | json_values,
+        "value": json_values,
+        "start": json_values,
+        "extends": json_values,
+        "properties": json_values,
+    },
+)
+
+
+@st.composite
+def hostile_events(draw: st.DrawFn) -> list[Any]:
+    """Events of the right kinds with hostile fields; IDS stand for the document's models."""
+    references = st.sampled_from([{"id": name} for name in ("<slider>", "<div>", "<source>")])
+    event = st.fixed_dictionaries(
+        {"kind": st.sampled_from(sorted(patch._KINDS)) | json_values},
+        optional={
+            "model": references | hostile_values,
+            "attr": st.sampled_from(["value", "text", "data", "tags", "children", "id", "nope", "__class__"])
+            | json_values,
+            "new": hostile_values,
+            "hint": json_values,
+            "data": hostile_values | st.just({"type": "map", "entries": [["x", [1]]]}),
+            "cols": json_values,
+            "rollover": st.integers(-3, 3) | json_values,
+            "patches": hostile_values | st.just({"type": "map", "entries": [["x", [[9, 1]]]]}),
+            "title": json_values,
+            "msg_type": st.sampled_from(["bokeh_event", "word"]) | json_values,
+            "msg_data": hostile_values
+            | st.just({"type": "event", "name": "button_click", "values": {"type": "map", "entries": []}}),
+            "setter": json_values,
+            "document": json_values,
+            "callback_invoker": json_values,
+        },
+    )
+    return draw(st.lists(event | hostile_values, min_size=1, max_size=3))
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(hostile_events())
+def test_reading_hostile_events_yields_events_or_a_peer_error(events: list[Any]) -> None:
+    made = document()
+    text = json.dumps(events)
+    for name in ("slider", "div", "source"):
+        text = text.replace(f"<{name}>", named(made, name).id)
+    with made.at_work():
+        try:
+            for event in patch.read_events(
+                made, {"events": json.loads(text)}, [("b0", bytes(8))], setter=object(), max_bytes=LIMIT
+            ):
+                assert event.kind in patch._KINDS
+        except PeerError:
+            pass
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "doc": json_values
+            | st.fixed_dictionaries(
+                {"roots": st.lists(hostile_values, max_size=2) | json_values, "title": json_values},
+                optional={
+                    "version": json_values,
+                    "defs": st.lists(hostile_values, max_size=2) | json_values,
+                    "callbacks": json_values,
+                    "config": hostile_values,
+                },
+            )
+        },
+    )
+)
+def test_hostile_document_is_taken_or_refused_with_a_peer_error(content: dict[str, Any]) -> None:
+    made = document()
+    with made.at_work():
+        try:
+            patch.replace_document(made, content, [("b0", bytes(8))], max_bytes=LIMIT)
+        except PeerError:
+            pass
