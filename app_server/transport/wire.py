@@ -260,12 +260,25 @@ class Wire:
     def _enqueue(self, chunks: Sequence[Payload]) -> None:
         waiting = bool(self._queue)
         self._answered = True
+        if len(chunks) == 1 and not waiting:
+            chunks = self._send_at_once(chunks[0])
+            if not chunks:
+                return
         self._queue.extend(chunks)
         self.queued_bytes += sum(map(_size, chunks))
         if waiting:
             self._own_queue(len(chunks))
         else:
             self._flush()
+
+    def _send_at_once(self, chunk: Payload) -> Sequence[Payload]:
+        """What is left of a chunk after one attempt to send it: nothing, as a rule."""
+        try:
+            sent = self._socket.send(chunk)
+        except OSError:  # also where it would block: the queue knows what to do
+            return (chunk,)
+        size = _size(chunk)
+        return () if sent == size else (memoryview(chunk)[sent:],)
 
     def _own_queue(self, newest: int) -> None:
         """Copy those of the newest chunks that are views of arrays, which may change before they are sent."""
