@@ -8,12 +8,14 @@ are read. Whatever the plan does not cover goes the stock way, so that the resul
 from __future__ import annotations
 
 import gzip
+import sys
 from base64 import b64encode
 from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
 import bokeh
+import numpy as np
 from bokeh.core.has_props import HasProps, is_DataModel
 from bokeh.core.property.descriptors import PropertyDescriptor
 from bokeh.core.property.wrappers import (
@@ -182,6 +184,13 @@ class Encoder(Serializer):
         self.binary.append((ident, payload))
         return {"type": "bytes", "data": {"id": ident}}
 
+    def _fast_array(self, obj: np.ndarray[Any, Any]) -> Any:
+        dtype = _SENT_AS_THEY_ARE.get(obj.dtype)
+        if dtype is None or obj.ndim == 0 or not obj.flags.c_contiguous:
+            return self._encode(obj)
+        data = self._encode_bytes(obj.data)
+        return {"type": "ndarray", "array": data, "shape": list(obj.shape), "dtype": dtype, "order": sys.byteorder}
+
     def _fast_list(self, obj: list[Any]) -> list[Any]:
         if len(obj) > 16:
             kinds = set(map(type, obj))
@@ -203,6 +212,11 @@ def _as_octets(view: memoryview) -> memoryview:
     return view.cast("B") if view.nbytes else memoryview(b"")
 
 
+_SENT_AS_THEY_ARE = {
+    np.dtype(name): name for name in ("float64", "float32", "int32", "uint32", "int16", "uint16", "int8", "uint8")
+}
+"""Arrays that BokehJS takes in their own bytes; others, and those of a foreign byte order, bokeh converts."""
+
 _AS_IS = {str, bool, type(None)}
 
 _encoders: dict[type, Callable[[Encoder, Any], Any]] = {}
@@ -223,6 +237,8 @@ def _encoder_for(kind: type) -> Callable[[Encoder, Any], Any]:
         encoder = Encoder._fast_list
     elif kind in (dict, PropertyValueDict, PropertyValueColumnData):
         encoder = Encoder._fast_dict
+    elif kind is np.ndarray:
+        encoder = Encoder._fast_array
     elif issubclass(kind, Model):
         encoder = Encoder._encode_model
     else:
