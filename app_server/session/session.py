@@ -234,9 +234,10 @@ class Session:
         self._unsubscribe(connection)  # it is not told of what it has pushed
         try:
             changes = self._guarded(lambda: self._replace(message))
+            effects += self.flush()
         finally:
             self._subscribe(connection)
-        return [*effects, *self.flush(), Send([connection], self._answer(message, changes))]
+        return [*effects, Send([connection], self._answer(message, changes))]
 
     def _replace(self, message: Message) -> None:
         limit = self._limits.max_message_bytes
