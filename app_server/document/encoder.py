@@ -108,6 +108,17 @@ class Encoder(Serializer):
         self._all_values = bool(settings.serialize_include_defaults())
         self.binary: list[Buffer] = []
 
+    def mark(self) -> tuple[int, int]:
+        """How far the encoder is, for `rewind`."""
+        return len(self._model_refs), len(self.binary)
+
+    def rewind(self, mark: tuple[int, int]) -> None:
+        """Forget what was encoded since the mark: it is not sent, so that later values must not just refer to it."""
+        models, buffers = mark
+        for ident in list(self._model_refs)[models:]:
+            del self._model_refs[ident]
+        del self.binary[buffers:]
+
     # References are kept by model id: an object's address may be taken by another model before the message is done.
     def has_ref(self, obj: Any) -> bool:
         return obj.id in self._model_refs if isinstance(obj, Model) else super().has_ref(obj)
@@ -305,18 +316,21 @@ class PatchEncoder:
         return bool(self._events)
 
     def add(self, event: DocumentPatchedEvent) -> None:
-        """Encode this event now."""
-        if type(event) is ModelChangedEvent:
-            # By far the most frequent event, and the one whose encoding is all plain.
-            rep = {
-                "kind": "ModelChanged",
-                "model": {"id": event.model.id},
-                "attr": event.attr,
-                "new": self._encoder.encode(event.new),
-            }
-        else:
-            rep = self._encoder.encode(event)
+        """Encode this event now; what cannot be encoded raises, and leaves no trace in what is sent."""
+        mark = self._encoder.mark()
+        try:
+            rep = self._encode(event)
+        except BaseException:
+            self._encoder.rewind(mark)
+            raise
         self._events.append((event.setter, rep))
+
+    def _encode(self, event: DocumentPatchedEvent) -> Any:
+        if type(event) is not ModelChangedEvent:
+            return self._encoder.encode(event)
+        # By far the most frequent event, and the one whose encoding is all plain.
+        new = self._encoder.encode(event.new)
+        return {"kind": "ModelChanged", "model": {"id": event.model.id}, "attr": event.attr, "new": new}
 
     def setters(self) -> set[int]:
         """Whose changes are among the events, by identity; these connections must not get their own back."""
