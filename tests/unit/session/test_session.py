@@ -1,0 +1,395 @@
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from bokeh.events import ConnectionLost
+from bokeh.models import ColumnDataSource, Div, GlyphRenderer
+
+from app_server.document.served import ServedDocument, SessionCallback, Timing
+from app_server.session.connection import Connection
+from app_server.session.effects import Await
+from app_server.session.session import Session
+from tests.unit.session.making import change, fill, make_session, message, subscriber, told
+
+
+def ok(reqid: str = "m1") -> dict[str, Any]:
+    return {"msgtype": "OK", "reqid": reqid, "content": {}}
+
+
+def error(text: str, reqid: str = "m1") -> dict[str, Any]:
+    return {"msgtype": "ERROR", "reqid": reqid, "content": {"text": text, "traceback": None}}
+
+
+def changed(session: Session, name: str, attr: str, new: object) -> dict[str, Any]:
+    return {"kind": "ModelChanged", "model": {"id": model(session, name).id}, "attr": attr, "new": new}
+
+
+def patch(*events: dict[str, Any]) -> dict[str, Any]:
+    return {"msgtype": "PATCH-DOC", "content": {"events": list(events)}}
+
+
+def model(session: Session, name: str) -> Any:
+    found = session.document.get_model_by_name(name)
+    assert found is not None
+    return found
+
+
+def test_client_that_joins_gets_an_ack() -> None:
+    session = make_session()
+    assert told(session.join(Connection(1))) == [([1], {"msgtype": "ACK", "content": {}})]
+    assert session.connection_count == 1
+
+
+def test_pull_is_answered_with_the_document() -> None:
+    session = make_session()
+    client = Connection(1)
+    session.join(client)
+    [(receivers, reply)] = told(session.receive(client, message("PULL-DOC-REQ")))
+    doc = reply["content"]["doc"]
+    assert (receivers, reply["msgtype"], reply["reqid"]) == ([1], "PULL-DOC-REPLY", "m1")
+    assert (doc["title"], len(doc["roots"])) == ("Bokeh Application", 3)
+
+
+def test_arrays_of_the_second_pull_are_inline() -> None:
+    session = make_session(build=lambda document: document.add_root(ColumnDataSource({"x": np.zeros(2)})))
+    client = Connection(1)
+    session.join(client)
+    first, second = (told(session.receive(client, message("PULL-DOC-REQ")))[0][1] for _ in range(2))
+    assert first["buffers"] == [bytes(16)]
+    assert "buffers" not in second
+
+
+def test_change_goes_to_the_others_and_is_confirmed() -> None:
+    session = make_session()
+    one, _ = subscriber(session, 1), subscriber(session, 2)
+    assert told(session.receive(one, change(session, "slider", "value", 5))) == [
+        ([2], patch(changed(session, "slider", "value", 5))),
+        ([1], ok()),
+    ]
+
+
+def test_derived_changes_go_to_all_in_one_message_before_the_ok() -> None:
+    session = make_session()
+    one, _ = subscriber(session, 1), subscriber(session, 2)
+
+    def derive(attr: str, old: object, new: object) -> None:
+        model(session, "div").text = f"value {new}"
+        session.document.title = "changed"
+
+    model(session, "slider").on_change("value", derive)
+    text = changed(session, "div", "text", "value 5")
+    title = {"kind": "TitleChanged", "title": "changed"}
+    assert told(session.receive(one, change(session, "slider", "value", 5))) == [
+        ([2], patch(changed(session, "slider", "value", 5), text, title)),
+        ([1], patch(text, title)),
+        ([1], ok()),
+    ]
+
+
+def test_client_that_has_not_pulled_is_told_nothing() -> None:
+    session = make_session()
+    one = subscriber(session, 1)
+    session.join(Connection(2))
+    assert told(session.receive(one, change(session, "slider", "value", 5))) == [([1], ok())]
+
+
+def test_hundred_changes_of_a_turn_are_one_message_for_all() -> None:
+    session = make_session()
+    for ident in range(1, 21):
+        subscriber(session, ident)
+
+    def change_much() -> None:
+        for number in range(100):
+            model(session, "div").text = str(number)
+
+    [(receivers, sent)] = told(session.turn(change_much, "a callback"))
+    assert receivers == list(range(1, 21))
+    assert [event["new"] for event in sent["content"]["events"]] == [str(number) for number in range(100)]
+
+
+def test_turn_that_raises_sends_what_it_changed_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    session = make_session()
+    subscriber(session)
+
+    def fail() -> None:
+        model(session, "div").text = "half"
+        raise ValueError("no further")
+
+    assert told(session.turn(fail, "a timeout callback")) == [([1], patch(changed(session, "div", "text", "half")))]
+    [record] = caplog.records
+    assert record.getMessage() == "/app session session-…: a timeout callback raised an exception; the session goes on"
+
+
+def test_turn_that_exits_ends_nothing() -> None:
+    session = make_session()
+    client = subscriber(session)
+    assert session.turn(lambda: sys.exit(1), "a callback") == []
+    assert told(session.receive(client, change(session, "slider", "value", 2))) == [([1], ok())]
+
+
+@pytest.mark.parametrize("failure", [ValueError, SystemExit])
+def test_callback_of_a_change_that_raises_is_answered_without_its_traceback(failure: type[BaseException]) -> None:
+    session = make_session()
+    client = subscriber(session)
+
+    def fail(attr: str, old: object, new: object) -> None:
+        raise failure("secret")
+
+    model(session, "slider").on_change("value", fail)
+    assert told(session.receive(client, change(session, "slider", "value", 5))) == [
+        ([1], error("the application raised an exception; see the server's log"))
+    ]
+    assert model(session, "slider").value == 5
+
+
+def test_in_development_the_answer_has_the_traceback() -> None:
+    session = make_session(show_tracebacks=True)
+    client = subscriber(session)
+    model(session, "slider").on_change("value", lambda attr, old, new: 1 / 0)
+    [(_, reply)] = told(session.receive(client, change(session, "slider", "value", 5)))
+    assert reply["msgtype"] == "ERROR" and "ZeroDivisionError" in str(reply["content"])
+
+
+def test_failing_change_does_not_keep_the_next_from_being_applied() -> None:
+    session = make_session()
+    client = subscriber(session)
+    model(session, "slider").on_change("value", lambda attr, old, new: 1 / 0)
+    events = [
+        *change(session, "slider", "value", 5).content["events"],
+        *change(session, "div", "text", "next").content["events"],
+    ]
+    session.receive(client, message("PATCH-DOC", {"events": events}))
+    assert model(session, "div").text == "next"
+
+
+def test_malformed_patch_is_answered_with_what_is_wrong() -> None:
+    session = make_session()
+    client = subscriber(session)
+    assert told(session.receive(client, message("PATCH-DOC", {}))) == [([1], error("a PATCH-DOC lacks its events"))]
+
+
+def test_document_that_cannot_be_written_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    session = make_session(build=lambda document: document.add_root(GlyphRenderer()))
+    client = Connection(1)
+    session.join(client)
+    [(_, reply)] = told(session.receive(client, message("PULL-DOC-REQ")))
+    assert reply == error("the application raised an exception; see the server's log")
+    assert "answering a PULL-DOC-REQ" in caplog.text
+
+
+def test_discarded_message_is_confirmed() -> None:
+    session = make_session()
+    client = subscriber(session)
+    sent = message("PATCH-DOC", {"events": []}, discarded=True)
+    assert told(session.receive(client, sent)) == [([1], ok())]
+
+
+@pytest.mark.parametrize("msgtype", ["ACK", "PULL-DOC-REPLY", "SERVER-INFO-REPLY"])
+def test_message_that_only_servers_send_ends_the_connection(msgtype: str) -> None:
+    session = make_session()
+    client = subscriber(session)
+    assert told(session.receive(client, message(msgtype))) == [("close", 1, 1002, f"a client may not send {msgtype}")]
+
+
+@pytest.mark.parametrize("msgtype", ["OK", "ERROR"])
+def test_answers_of_clients_are_taken_silently(msgtype: str) -> None:
+    session = make_session()
+    assert session.receive(subscriber(session), message(msgtype)) == []
+
+
+def test_server_info_names_the_versions() -> None:
+    session = make_session()
+    [(_, reply)] = told(session.receive(subscriber(session), message("SERVER-INFO-REQ")))
+    assert reply["msgtype"] == "SERVER-INFO-REPLY"
+    assert reply["content"]["version_info"].keys() == {"bokeh", "server"}
+
+
+def test_client_that_leaves_runs_the_callbacks_for_it_and_the_others_hear() -> None:
+    session = make_session()
+    leaving, _ = subscriber(session, 1), subscriber(session, 2)
+    session.document.on_event(ConnectionLost, lambda event: model(session, "div").update(text="lost"))
+    assert told(session.leave(leaving, 5.0)) == [([2], patch(changed(session, "div", "text", "lost")))]
+    assert (session.connection_count, session.unused_since_s) == (1, 5.0)
+    assert session.leave(leaving, 6.0) == []
+    assert session.unused_since_s == 5.0
+
+
+def test_asynchronous_callback_is_to_be_awaited_after_its_first_changes() -> None:
+    session = make_session()
+    subscriber(session)
+
+    async def later() -> None:
+        """Changes nothing."""
+
+    def callback() -> Any:
+        model(session, "div").text = "now"
+        return later()
+
+    for locked in (True, False):
+        effects = session.run(SessionCallback("c", callback, Timing.TIMEOUT, 10, locked))
+        assert told(effects)[-1] == ("await", locked, "a timeout callback")
+        for effect in effects:
+            if isinstance(effect, Await):
+                effect.awaitable.close()  # type: ignore[attr-defined]
+
+
+def test_change_outside_of_a_turn_wakes_the_runtime_once() -> None:
+    session = make_session()
+    subscriber(session)
+    woken: list[int] = []
+    session.wake = lambda: woken.append(1)
+    model(session, "div").text = "one"
+    model(session, "div").text = "two"
+    assert woken == [1]
+    assert told(session.flush()) == [
+        ([1], patch(changed(session, "div", "text", "one"), changed(session, "div", "text", "two")))
+    ]
+    assert session.flush() == []
+
+
+def test_change_without_clients_is_not_noted() -> None:
+    session = make_session()
+    session.wake = lambda: pytest.fail("woken for nobody")
+    model(session, "div").text = "unheard"
+    assert session.flush() == []
+
+
+def test_new_model_is_whole_for_every_client_and_named_from_then_on() -> None:
+    session = make_session()
+    subscriber(session, 1), subscriber(session, 2)
+
+    def add() -> None:
+        session.document.add_root(Div(name="new", text="x"))
+
+    [(receivers, sent)] = told(session.turn(add, "a callback"))
+    assert receivers == [1, 2]
+    assert sent["content"]["events"][0]["model"]["attributes"] == {"name": "new", "text": "x"}
+    [(_, sent)] = told(session.turn(lambda: model(session, "div").update(tags=[model(session, "new")]), "a callback"))
+    assert sent["content"]["events"][0]["new"] == [{"id": model(session, "new").id}]
+
+
+def test_model_that_a_client_made_is_whole_for_the_other_and_not_sent_back() -> None:
+    session = make_session()
+    one, _ = subscriber(session, 1), subscriber(session, 2)
+    event = {"kind": "RootAdded", "model": {"type": "object", "name": "Div", "id": "q", "attributes": {"text": "t"}}}
+    [(receivers, sent), confirmed] = told(session.receive(one, message("PATCH-DOC", {"events": [event]})))
+    assert (receivers, sent["content"]["events"][0]["model"]) == ([2], event["model"])
+    assert confirmed == ([1], ok())
+
+
+def test_value_that_cannot_be_written_does_not_spoil_later_ones() -> None:
+    session = make_session()
+    subscriber(session)
+
+    def unwritable() -> None:
+        model(session, "div").tags = [Div(name="inner"), object()]
+
+    session.turn(unwritable, "a callback")
+
+    def writable() -> None:
+        model(session, "div").tags = [model(session, "inner")]
+
+    [(_, sent)] = told(session.turn(writable, "a callback"))
+    [event] = sent["content"]["events"]
+    assert event["new"][0]["type"] == "object"
+
+
+def test_pushed_document_is_not_sent_back_to_its_sender() -> None:
+    session = make_session()
+    one, _ = subscriber(session, 1), subscriber(session, 2)
+    doc = {"title": "pushed", "roots": [{"type": "object", "name": "Div", "id": "p", "attributes": {"text": "t"}}]}
+    effects = told(session.receive(one, message("PUSH-DOC", {"doc": doc})))
+    assert [receivers for receivers, _ in effects] == [[2], [1]]
+    assert effects[-1] == ([1], ok())
+    kinds = [event["kind"] for event in effects[0][1]["content"]["events"]]
+    assert kinds == ["RootRemoved"] * 3 + ["RootAdded", "TitleChanged"]
+
+
+def test_malformed_push_changes_nothing() -> None:
+    session = make_session()
+    client = subscriber(session)
+    [(_, reply)] = told(session.receive(client, message("PUSH-DOC", {"doc": {"title": "t", "roots": [1]}})))
+    assert reply["msgtype"] == "ERROR"
+    assert len(session.document.roots) == 3
+
+
+def test_ended_session_says_goodbye_and_takes_nothing_more() -> None:
+    session = make_session()
+    client = subscriber(session)
+    callback = SessionCallback("c", lambda: pytest.fail("ran"), Timing.PERIODIC, 1, True)
+    session.begin_end()
+    assert session.destroyed
+    assert model(session, "div").text == "first"  # hooks may still read the document
+    assert session.run(callback) == []
+    assert told(session.end()) == [("close", 1, 1001, "the session has ended")]
+    assert told(session.receive(client, message("PULL-DOC-REQ"))) == [("close", 1, 1001, "the session has ended")]
+    assert session.leave(client, 1.0) == []
+
+
+def test_roots_are_known_by_their_ids() -> None:
+    session = make_session()
+    assert session.is_root(model(session, "div").id)
+    assert not session.is_root("other")
+    session.begin_end()
+    assert not session.is_root(model(session, "div").id)
+
+
+def test_returning_browser_that_says_nothing_is_realigned() -> None:
+    session = make_session()
+    lost = subscriber(session, 1, maybe_cut_off=True)
+    session.leave(lost, 1.0)
+    back = Connection(2, from_browser=True)
+    session.join(back)
+    [effect] = session.realign(back, 1)
+    assert [connection.ident for connection in effect.connections] == [2]  # type: ignore[union-attr]
+    session.receive(back, message("PULL-DOC-REQ"))
+    assert session.realign(back, 2) == []
+
+
+@pytest.mark.parametrize("browser", [False, True])
+def test_first_client_is_not_realigned(browser: bool) -> None:
+    session = make_session()
+    client = Connection(1, from_browser=browser)
+    session.join(client)
+    assert session.realign(client, 1) == []
+
+
+def test_two_sessions_do_not_hear_of_each_other() -> None:
+    one, two = make_session("one"), make_session("two")
+    subscriber(one, 1), subscriber(two, 2)
+
+    def change_both() -> None:
+        model(one, "div").text = "mine"
+        model(two, "div").text = "theirs"
+
+    assert told(one.turn(change_both, "a callback")) == [([1], patch(changed(one, "div", "text", "mine")))]
+    assert told(two.flush()) == [([2], patch(changed(two, "div", "text", "theirs")))]
+
+
+def test_document_of_a_session_has_its_context() -> None:
+    seen: list[Any] = []
+
+    def build(document: ServedDocument) -> None:
+        fill(document)
+        seen.append(document.session_context.id)
+
+    session = make_session("with-context", build)
+    assert seen == ["with-context"]
+    assert session.document.session_context is session.context
+
+
+def test_change_that_a_callback_corrects_ends_with_the_correction_for_all() -> None:
+    session = make_session()
+    one, _ = subscriber(session, 1), subscriber(session, 2)
+
+    def correct(attr: str, old: float, new: float) -> None:
+        model(session, "slider").value = min(new, 4)
+
+    model(session, "slider").on_change("value", correct)
+    effects = told(session.receive(one, change(session, "slider", "value", 9)))
+    last = {receivers[0]: sent["content"]["events"][-1]["new"] for receivers, sent in effects[:2]}
+    assert model(session, "slider").value == 4
+    assert last == {1: 4, 2: 4}
