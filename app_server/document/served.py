@@ -112,7 +112,14 @@ class _Callbacks(DocumentCallbackManager):
             return
         if self.browser_ranges and isinstance(event, ModelChangedEvent) and event.setter is None:
             self.browser_ranges.discard((event.model.id, event.attr))
-        if self.hold_value is not None or not self.at_work:
+        if self.hold_value is not None:
+            super().trigger_on_change(event)
+            return
+        # Told before the application's callbacks run: what they change in turn comes after it, as it did in Python, and
+        # may name the models that came with it.
+        if self.listener is not None and isinstance(event, DocumentPatchedEvent):
+            self.listener.patched(event)
+        if not self.at_work:
             super().trigger_on_change(event)
         else:
             # The document at work is the current one already: bokeh's bookkeeping around each call is not needed.
@@ -262,12 +269,6 @@ class ServedDocument(Document):
     def listen(self, listener: DocumentListener) -> None:
         """Tell `listener` of everything from now on, and at once of the callbacks that were added before."""
         self.callbacks.listener = listener
-
-        def patched(event: DocumentChangedEvent) -> None:
-            if isinstance(event, DocumentPatchedEvent):
-                listener.patched(event)
-
-        self.callbacks.on_change(patched)
         for callback in self.session_callbacks:
             listener.callback_added(as_session_callback(callback))
 
