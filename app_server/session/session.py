@@ -74,7 +74,9 @@ class Session:
         self.connections: list[Connection] = []
         self.unused_since_s = now_s
         self.expiration_requested = False
+        self._expiration_blocks = 0
         self.wake: Callable[[], None] = _nothing
+        self.send_now: Callable[[], None] = _nothing
         self._limits = limits
         self._state = State.LIVING
         self._subscribed: list[Connection] = []
@@ -96,6 +98,19 @@ class Session:
     def request_expiration(self) -> None:
         """Let the session end at the next check, whether or not its lifetime without clients is over."""
         self.expiration_requested = True
+
+    def block_expiration(self) -> None:
+        """Keep the session alive without clients, until as many `unblock_expiration` have come."""
+        self._expiration_blocks += 1
+
+    def unblock_expiration(self) -> None:
+        """Take one `block_expiration` back."""
+        self._expiration_blocks = max(0, self._expiration_blocks - 1)
+
+    @property
+    def expiration_blocked(self) -> bool:
+        """Whether the application wants the session to live on without clients."""
+        return self._expiration_blocks > 0
 
     def is_root(self, ident: str) -> bool:
         """Whether this is the id of one of the document's roots."""
