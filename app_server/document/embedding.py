@@ -13,7 +13,7 @@ from typing import Any
 import bokeh
 import bokeh.embed.bundle as bokeh_bundle
 from bokeh.core.has_props import HasProps
-from bokeh.core.templates import AUTOLOAD_JS, FILE, MACROS, get_env
+from bokeh.core.templates import AUTOLOAD_JS, FILE, MACROS
 from bokeh.core.types import ID
 from bokeh.document import Document
 from bokeh.embed.bundle import Bundle, Script, bundle_for_objs_and_resources
@@ -84,11 +84,12 @@ class Bundles:
             made = self._made[key] = known_classes, self._make(root_url, resources)
         return made[1]
 
-    def _versioned(self, path: str) -> str:
+    def versioned(self, path: str) -> str:
+        """A path below `static/` with the version of its content."""
         return f"{path}?v={self._version_of(path)}"
 
     def _make(self, root_url: str, resources: bool) -> PageBundle:
-        chosen = Resources(mode="server", root_url=root_url, path_versioner=self._versioned) if resources else None
+        chosen = Resources(mode="server", root_url=root_url, path_versioner=self.versioned) if resources else None
         bundle = bundle_for_objs_and_resources(None, chosen)
         js_html, css_html = bundle
         return PageBundle(js_html, css_html, bundle)
@@ -100,11 +101,18 @@ def _known_classes() -> object:
 
 
 def render_page(
-    document: Document, token: str, bundle: PageBundle, *, app_path: str | None = None, head: str = ""
+    document: Document,
+    token: str,
+    bundle: PageBundle,
+    *,
+    app_path: str | None = None,
+    head: str = "",
+    base: Template = FILE,
 ) -> str:
     """The HTML page of a session's document, by the document's own template where it has one.
 
-    `app_path` is where BokehJS opens its socket, if not where the page is; `head` is HTML to add to the head.
+    `app_path` is where BokehJS opens its socket, if not where the page is; `head` is HTML to add to the head; `base` is
+    the template of documents that have none of their own, and what theirs extend.
     """
     item = RenderItem(token=token, roots=document.roots, use_for_title=True)
     json_id = make_globally_unique_css_safe_id()
@@ -119,17 +127,17 @@ def render_page(
         "docs": [item],
         "doc": item,
         "roots": item.roots,
-        "base": FILE,
+        "base": base,
         "macros": MACROS,
         "plot_div": div_for_render_item(item),
     }
-    return _template(document.template).render(context)
+    return _template(document.template, base).render(context)
 
 
-def _template(template: Template | str | None) -> Template:
+def _template(template: Template | str | None, base: Template) -> Template:
     if isinstance(template, str):
-        return get_env().from_string("{% extends base %}\n" + template)
-    return FILE if template is None else template
+        return base.environment.from_string("{% extends base %}\n" + template)
+    return base if template is None or template is FILE else template
 
 
 def render_autoload(

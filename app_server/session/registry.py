@@ -72,6 +72,7 @@ class Registry:
             session
             for session in self._living.values()
             if not session.connections
+            and not session.expiration_blocked
             and (session.expiration_requested or now_s - session.unused_since_s > lifetime_s)
         ]
 

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from tornado.web import HTTPError, RequestHandler
 
-from app_server.document import embedding
 from app_server.errors import ApplicationError, AppServerError, PeerError
 from app_server.page import busy_page, error_page
 from app_server.security import tokens
@@ -235,10 +234,11 @@ class PageHandler(ApplicationHandler):
         server = self.server
         try:
             with session.document.at_work():
-                return embedding.render_page(
+                return self.runtime.guest.render_page(
                     session.document,
                     token,
-                    server.bundles.get(server.root_url),
+                    server.bundles,
+                    server.root_url,
                     app_path=server.socket_path(self.runtime.url),
                     head=server.page_head,
                 )
@@ -308,10 +308,13 @@ class AutoloadHandler(ApplicationHandler):
         parts = urlsplit(absolute_url or "")
         host = f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") and parts.netloc else ""
         resources = self.get_argument("resources", "default") != "none"
-        script = embedding.render_autoload(
+        script = self.runtime.guest.render_autoload(
+            session.document,
             token,
             element_id,
-            server.bundles.get(host + server.root_url, resources=resources),
+            server.bundles,
+            host + server.root_url,
+            resources=resources,
             app_path=server.routed(app_path),
             absolute_url=absolute_url,
         )

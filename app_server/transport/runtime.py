@@ -22,6 +22,7 @@ from app_server.apps import Application
 from app_server.document.current import current_document
 from app_server.document.served import ServedDocument, SessionCallback, Timing, new_document
 from app_server.errors import ApplicationError
+from app_server.guests import Guest, greet
 from app_server.protocol import websocket
 from app_server.protocol.codec import Frame
 from app_server.protocol.messages import Message
@@ -76,6 +77,7 @@ class Desk:
         self.timers = Timers(runtime, self)
         self.tasks: set[asyncio.Task[None]] = set()
         session.wake = self._wake
+        session.send_now = self._flush
 
     def submit(self, turn: Turn) -> None:
         """Take this turn now, or as soon as the turns before it are over."""
@@ -250,6 +252,7 @@ class ApplicationRuntime:
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.application = application
+        greet(application.imports)  # now, for importing what it brings along can take seconds
         self.url = url
         self.limits = limits
         self.loop = loop
@@ -268,6 +271,11 @@ class ApplicationRuntime:
     def name(self) -> str:
         """The application for the log."""
         return self.url
+
+    @property
+    def guest(self) -> Guest:
+        """The library that the application brings along, where it needs something of its server."""
+        return greet(self.application.imports)
 
     async def start(self) -> None:
         """Run the application's on_server_loaded, and begin to look for unused sessions; in the loop's thread."""
@@ -324,6 +332,7 @@ class ApplicationRuntime:
     async def _build(
         self, session_id: str, request: VisibleRequest | None, token_payload: Mapping[str, Any], user: Any
     ) -> Session:
+        guest = self.guest
         document = new_document(session_id)
         context = SessionContext(
             session_id, self.context.server_context, document, request, token_payload, self.logout_url, user
@@ -331,7 +340,7 @@ class ApplicationRuntime:
         document.attach_context(context)
         try:
             await self._hook("on_session_created", context)
-            with document.at_work():
+            with document.at_work(), guest.building(document):
                 self.application.build(document)
                 if self.limits.show_tracebacks:
                     document.validate()
@@ -343,6 +352,7 @@ class ApplicationRuntime:
         )
         desk = self._desks[session_id] = Desk(self, session)
         context.attach(session, desk.locked_call)
+        guest.opened(session)
         document.listen(desk.timers)
         return session
 
@@ -356,6 +366,7 @@ class ApplicationRuntime:
         await self._hook("on_session_destroyed", session.context)
         for callback in session.document.ending_callbacks():
             await self._guarded(partial(callback, session.context), "on_session_destroyed")
+        self.guest.ended(session.document)
         self.deliver([effect for effect in session.end() if not isinstance(effect, Await)])
 
     def connect(self, session: Session, connection: Connection, outlet: Outlet) -> None:

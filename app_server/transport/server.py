@@ -50,7 +50,7 @@ from app_server.transport.handlers import (
 from app_server.transport.reload import LiveReload
 from app_server.transport.reports import Reports
 from app_server.transport.runtime import ApplicationRuntime, Lifetimes
-from app_server.transport.static import StaticFiles, precompress, version_of
+from app_server.transport.static import FoundFiles, StaticFiles, precompress, version_of
 from app_server.transport.wire import WireLimits
 
 log = logging.getLogger(__name__)
@@ -300,6 +300,10 @@ class Server:
                 (rf"{path}/static/(.*)", StaticFiles, {"roots": roots}),
                 (rf"{path}/?", PageHandler, context),
             ]
+            find = runtime.guest.find_component
+            if find is not None:
+                # Beside the page, where the address of the page ends with a slash, or else at the root.
+                routes += [(rf"{place}/components/(.+)", FoundFiles, {"find": find}) for place in {path, base}]
         routes += [
             (rf"{base}/static/extensions/(.*)", StaticFiles, {"packages": embedding.extension_roots()}),
             (rf"{base}/static/(.*)", StaticFiles, bokehjs),

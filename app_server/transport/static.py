@@ -11,7 +11,7 @@ import mimetypes
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
 from functools import cache, lru_cache
@@ -347,3 +347,17 @@ class StaticFiles(RequestHandler):
             if left > 0:
                 await self.flush()  # waits until the browser has taken it
         await self.finish()
+
+
+class FoundFiles(StaticFiles):
+    """Serves what `find` makes of the path that the route captured: a file, or None."""
+
+    def initialize(self, find: Callable[[str], Path | None]) -> None:  # type: ignore[override]
+        """Called by Tornado with what the route carries."""
+        super().initialize()
+        self._find_path = find
+
+    def _candidates(self, path: str) -> Iterable[tuple[Path, str]]:
+        found = self._find_path(path)
+        if found is not None:
+            yield found.parent, found.name

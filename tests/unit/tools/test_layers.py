@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parents[3]
 CONTRACTS = (
     "A room imports only from rooms below it",
     "The stock server is imported nowhere",
-    "Only document/ imports bokeh",
+    "Only document/ and guests/ import bokeh",
+    "Only guests/ imports Panel and its kin",
     "Tornado, asyncio, sockets and subprocesses live at the rim",
 )
 
@@ -73,9 +74,20 @@ def test_room_that_is_not_on_the_staircase_is_found(package: Path) -> None:
     assert broken(package) == {"A room imports only from rooms below it"}
 
 
+def test_guest_may_bring_panel_and_what_it_needs_of_bokeh(package: Path) -> None:
+    write(package, "guests/panel", "import panel.io.state\nfrom bokeh.resources import Resources\n")
+    assert broken(package) == set()
+
+
+@pytest.mark.parametrize("module", ["panel", "param", "holoviews", "hvplot.pandas"])
+def test_panel_outside_its_room_is_found(module: str, package: Path) -> None:
+    write(package, "transport/handlers", f"import {module}\n")
+    assert broken(package) == {"Only guests/ imports Panel and its kin"}
+
+
 def test_bokeh_outside_its_door_is_found(package: Path) -> None:
     write(package, "session/engine", "def later():\n    from bokeh.document import Document\n")
-    assert broken(package) == {"Only document/ imports bokeh"}
+    assert broken(package) == {"Only document/ and guests/ import bokeh"}
 
 
 @pytest.mark.parametrize("part", ["server.server", "application", "protocol", "client", "command", "embed.server"])

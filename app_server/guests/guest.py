@@ -1,0 +1,73 @@
+"""What a server asks of a guest, answered for an application that brings none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Protocol
+
+from app_server.document import embedding
+from app_server.document.served import DocumentEvent, ServedDocument
+
+FindFile = Callable[[str], "Path | None"]
+
+
+class LivingSession(Protocol):
+    """What a guest may do with a session."""
+
+    @property
+    def document(self) -> ServedDocument: ...
+
+    @property
+    def send_now(self) -> Callable[[], None]: ...
+
+    def patched(self, event: DocumentEvent) -> None: ...
+
+
+class Guest:
+    """Plain Bokeh: nothing is done beside what the server does anyway.
+
+    `find_component` finds the files below `components/`, where the guest's pages ask for any.
+    """
+
+    find_component: FindFile | None = None
+
+    def building(self, document: ServedDocument) -> AbstractContextManager[None]:
+        """A block in which the application's code fills the document; its session context is attached already."""
+        return nullcontext()
+
+    def opened(self, session: LivingSession) -> None:
+        """The document that was built has its session."""
+
+    def ended(self, document: ServedDocument) -> None:
+        """The session's hooks have run; the document is about to be taken apart. Also after a build that failed."""
+
+    def render_page(
+        self,
+        document: ServedDocument,
+        token: str,
+        bundles: embedding.Bundles,
+        root_url: str,
+        *,
+        app_path: str | None,
+        head: str,
+    ) -> str:
+        """The HTML page of a session's document; see `embedding.render_page`."""
+        return embedding.render_page(document, token, bundles.get(root_url), app_path=app_path, head=head)
+
+    def render_autoload(
+        self,
+        document: ServedDocument,
+        token: str,
+        element_id: str,
+        bundles: embedding.Bundles,
+        root_url: str,
+        *,
+        resources: bool,
+        app_path: str,
+        absolute_url: str | None,
+    ) -> str:
+        """The script that puts the document into somebody else's page; see `embedding.render_autoload`."""
+        bundle = bundles.get(root_url, resources=resources)
+        return embedding.render_autoload(token, element_id, bundle, app_path=app_path, absolute_url=absolute_url)
