@@ -17,10 +17,15 @@ from bench.wire import CLOSE, PING, PONG, FrameReader, Message, MessageReader, f
 
 HOST = "127.0.0.1"
 REPLY_TIMEOUT_S = 60.0
+ERROR_SHOWN = 500
 
 
 class Closed(ConnectionError):
     """The server closed the WebSocket, or refused to open it."""
+
+
+class Refused(RuntimeError):
+    """The server answered, but not with what was asked for."""
 
 
 async def get(port: int, path: str, headers: dict[str, str] | None = None) -> Response:
@@ -90,6 +95,8 @@ class Connection(asyncio.Protocol):
                 self._waiter = asyncio.get_running_loop().create_future()
                 await self._waiter
             got = self._inbox.popleft()
+            if got.kind == "ERROR":
+                raise Refused(got.content.decode(errors="replace")[:ERROR_SHOWN])
             if kind is None or got.kind == kind:
                 return got
 
@@ -137,17 +144,21 @@ class Tab:
     async def round_trip(self, model_id: str, value: float) -> float:
         """Seconds from sending a value to the whole of the server's PATCH-DOC; returns after its OK."""
         sent_s = time.monotonic()
+        patched_s = None
         self.connection.send("PATCH-DOC", set_value(model_id, value))
-        patch = await self.connection.receive("PATCH-DOC")
-        await self.connection.receive("OK")
-        return patch.arrived_s - sent_s
+        while (got := await self.connection.receive()).kind != "OK":
+            if got.kind == "PATCH-DOC":
+                patched_s = got.arrived_s
+        if patched_s is None:
+            raise Refused("the server answered OK without a change of its own")
+        return patched_s - sent_s
 
 
 async def open_page(port: int, path: str) -> tuple[str, str]:
     """The token and the WebSocket's path of a new session."""
     response = await get(port, path)
     if response.status != 200:
-        raise Closed(f"GET {path} answered {response.status}")
+        raise Refused(f"GET {path} answered {response.status}")
     page = response.body.decode()
     return token_of(page), socket_path(page, path)
 
