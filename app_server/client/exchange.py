@@ -1,0 +1,129 @@
+"""What a session makes of messages: which answer belongs to which request, and what becomes of the document.
+
+It knows no socket, no thread and no clock: both kinds of session are shells around it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from app_server.client.errors import ClientError, ProtocolViolation, RequestFailed
+from app_server.document.remote import Mirror
+from app_server.errors import PeerError
+from app_server.protocol import codec, messages
+from app_server.protocol.codec import Buffer, Frame
+from app_server.protocol.messages import Message
+
+log = logging.getLogger(__name__)
+
+Answer = Message | ClientError
+
+
+class Exchange:
+    """The messages of one connection; `where` is the application's address for errors."""
+
+    def __init__(self, where: str, send: Callable[[list[Frame]], None]) -> None:
+        self._where = where
+        self._send = send
+        self._mirror: Mirror | None = None
+        self._asked: dict[str, str] = {}
+        self._answers: dict[str, Answer] = {}
+        self._changes: set[str] = set()
+        self._failures: list[RequestFailed] = []
+
+    def use(self, mirror: Mirror) -> None:
+        """From now on a PULL-DOC-REPLY fills this mirror, and a PATCH-DOC changes it."""
+        self._mirror = mirror
+
+    def ask(self, msgtype: str, content: bytes = codec.EMPTY_OBJECT, buffers: Sequence[Buffer] = ()) -> str:
+        """Send a request; the id by which `answer` finds its answer."""
+        ident = self._sent(msgtype, content, buffers)
+        self._asked[ident] = msgtype
+        return ident
+
+    def change(self, content: bytes, buffers: Sequence[Buffer]) -> None:
+        """Send a PATCH-DOC. Nobody waits for its answer; an ERROR is kept for `check`."""
+        self._changes.add(self._sent(messages.PATCH_DOC, content, buffers))
+
+    def _sent(self, msgtype: str, content: bytes, buffers: Sequence[Buffer]) -> str:
+        frames = codec.encode(msgtype, content, buffers=buffers)
+        ident: str = codec.loads(frames[0][1])["msgid"]
+        self._send(frames)
+        return ident
+
+    def answered(self, ident: str) -> bool:
+        """Whether the answer to this request has come."""
+        return ident in self._answers
+
+    def answer(self, ident: str) -> Message:
+        """The answer to this request, once; RequestFailed where it was an ERROR."""
+        answer = self._answers.pop(ident)
+        if isinstance(answer, ClientError):
+            raise answer
+        return answer
+
+    def abandon(self, ident: str) -> None:
+        """Nobody waits for the answer to this request any more."""
+        self._asked.pop(ident, None)
+        self._answers.pop(ident, None)
+
+    def check(self) -> None:
+        """Raise the first RequestFailed of a change that was sent before; the others are in the log."""
+        failures, self._failures = self._failures, []
+        if failures:
+            raise failures[0]
+
+    def receive(self, message: Message) -> None:
+        """Take note of a message. What callbacks of the program's raise comes through; so does ProtocolViolation."""
+        if message.msgtype == messages.PATCH_DOC:
+            self._patch(message)
+        elif message.reqid in self._changes:
+            self._changes.discard(message.reqid)
+            if message.msgtype == messages.ERROR:
+                self._note_failure(message)
+        elif message.reqid in self._asked:
+            self._answers[message.reqid] = self._read(self._asked.pop(message.reqid), message)
+        else:
+            log.debug("%s: nobody waits for a message %s", self._where, message.msgtype)
+
+    def finish(self, message: Message) -> None:
+        """Take note of a message that came while the session was closed: only a failure still matters, for the log."""
+        if message.reqid in self._changes and message.msgtype == messages.ERROR:
+            self._note_failure(message)
+
+    def _patch(self, message: Message) -> None:
+        # Before the document is pulled, its patches belong to nothing: it will come with them.
+        if self._mirror is None or not self._mirror.loaded:
+            return
+        try:
+            self._mirror.apply(message.content, message.buffers)
+        except PeerError as error:
+            raise self._violation(error) from error
+
+    def _note_failure(self, message: Message) -> None:
+        failure = self._failed("a change of the document was not carried out", message.content)
+        log.error("%s", failure)
+        self._failures.append(failure)
+
+    def _read(self, asked: str, message: Message) -> Answer:
+        if message.msgtype == messages.ERROR:
+            return self._failed(f"{asked} was not carried out", message.content)
+        if message.msgtype == messages.PULL_DOC_REPLY and self._mirror is not None:
+            # At once, and not when somebody looks at the answer: the next message may be a patch of this document.
+            try:
+                self._mirror.replace(message.content, message.buffers)
+            except PeerError as error:
+                return self._violation(error)
+            self._mirror.listen()
+        return message
+
+    def _failed(self, what: str, content: Mapping[str, Any]) -> RequestFailed:
+        text, traceback = content.get("text"), content.get("traceback")
+        return RequestFailed(
+            f"{what}: {text}", traceback=traceback if isinstance(traceback, str) else None, where=self._where
+        )
+
+    def _violation(self, error: PeerError) -> ProtocolViolation:
+        return ProtocolViolation(error.what, where=self._where, hint=error.hint)

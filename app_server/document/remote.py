@@ -1,0 +1,234 @@
+"""A Python program's copy of a document that lives in a session on a server.
+
+What the program changes becomes a PATCH-DOC at once; what the server sends is applied event by event. The document may
+be any document of bokeh's: the program has made it, so it has none of what `served.ServedDocument` adds.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+import bokeh
+import bokeh.util.serialization as bokeh_ids
+from bokeh.core.has_props import is_DataModel
+from bokeh.core.serialization import Buffer as BokehBuffer
+from bokeh.core.serialization import DeserializationError, Deserializer, Serialized, UnknownReferenceError
+from bokeh.core.types import ID
+from bokeh.document import Document
+from bokeh.document.events import (
+    DocumentChangedEvent,
+    DocumentPatchedEvent,
+    MessageSentEvent,
+    SessionCallbackAdded,
+    SessionCallbackRemoved,
+)
+from bokeh.model import Model
+from bokeh.resources import DEFAULT_SERVER_HTTP_URL
+from bokeh.util.browser import view
+
+from app_server.document.encoder import Encoder
+from app_server.document.served import SessionCallback, as_session_callback
+from app_server.errors import PeerError
+from app_server.protocol.codec import Buffer, dumps
+
+log = logging.getLogger(__name__)
+
+_MALFORMED = (ValueError, TypeError, KeyError, LookupError, AttributeError, zlib.error, RecursionError, AssertionError)
+_UNKNOWN_MODELS = "Import the modules that define the application's own models before you pull its document."
+_FIRST_OWN_NUMBER = 10**9  # beyond what any process counts to
+_LAST_OWN_NUMBER = 10**15
+
+
+MirroredDocument: TypeAlias = Document
+"""Any document of bokeh's."""
+
+
+class MirrorListener(Protocol):
+    """Who is told what the program does to its copy. The two callback methods are called from any thread."""
+
+    def changed(self, content: bytes, buffers: Sequence[Buffer]) -> None: ...
+
+    def callback_added(self, callback: SessionCallback) -> None: ...
+
+    def callback_removed(self, ident: str) -> None: ...
+
+
+class _Decoder(Deserializer):
+    """Decodes values that name models of one document."""
+
+    def __init__(self, document: Document, setter: object) -> None:
+        super().__init__(setter=setter)  # type: ignore[arg-type]
+        self._document = document
+
+    def _decode_ref(self, obj: Any) -> Model:
+        ident = obj["id"]
+        model = self._references.get(ident) or self._document.get_model_by_id(ident)
+        if model is None:
+            raise UnknownReferenceError(ident)
+        return model
+
+    def _decode_object_ref(self, obj: Any) -> Model:
+        known = self._document.get_model_by_id(obj["id"])
+        return super()._decode_object_ref(obj) if known is None else known
+
+
+class Mirror:
+    """A document, and what keeps it equal to the one on the server; for one thread at a time."""
+
+    def __init__(self, document: Document, listener: MirrorListener) -> None:
+        self.document = document
+        self.loaded = False
+        """Whether both ends have had the same document, so that changes make sense to either."""
+        self._listener = listener
+        self._listening = False
+        self._replacing = False
+
+    def listen(self) -> None:
+        """Tell the listener of changes from now on, and at once of the callbacks that were added before."""
+        self.loaded = True
+        if self._listening:
+            return
+        self._listening = True
+        self.document.on_change(self._noticed)
+        for callback in self.document.session_callbacks:
+            self._listener.callback_added(as_session_callback(callback))
+
+    def stop_listening(self) -> None:
+        """Leave the document to itself; it stays as it is."""
+        if self._listening:
+            self._listening = False
+            self.document.remove_on_change(self._noticed)
+
+    def _noticed(self, event: DocumentChangedEvent) -> None:
+        if isinstance(event, SessionCallbackAdded):
+            self._listener.callback_added(as_session_callback(event.callback))
+        elif isinstance(event, SessionCallbackRemoved):
+            self._listener.callback_removed(event.callback.id)
+        elif isinstance(event, DocumentPatchedEvent) and not self._is_known(event.setter):
+            self._listener.changed(*self._encode(event))
+
+    def _is_known(self, setter: object) -> bool:
+        """Whether it is the server that has made a change."""
+        return setter is self or self._replacing
+
+    def _encode(self, event: DocumentPatchedEvent) -> tuple[bytes, list[Buffer]]:
+        models = self.document.models
+        encoder = Encoder(clients_have=self._server_has)
+        content = dumps({"events": [encoder.encode(event)]})
+        if models._new_models:
+            models.flush_synced(lambda model: not encoder.has_ref(model))
+        return content, encoder.binary
+
+    def _server_has(self, model: Model) -> bool:
+        models = self.document.models
+        return model not in models._new_models and models.get_by_id(model.id) is model
+
+    def message(self, msg_type: str, msg_data: Any) -> tuple[bytes, list[Buffer]]:
+        """The PATCH-DOC content and buffers of a message of the program's own, for the document's `on_message`."""
+        return self._encode(MessageSentEvent(self.document, msg_type, msg_data))
+
+    def whole(self) -> tuple[bytes, list[Buffer]]:
+        """The whole document as the JSON of `{"doc": …}` and its buffers; the server then has all its models."""
+        encoder = Encoder()
+        definitions = [kind for kind in Model.model_class_reverse_map.values() if is_DataModel(kind)]
+        content: dict[str, Any] = {
+            "version": bokeh.__version__,
+            "title": self.document.title,
+            "config": encoder.encode(self.document.config),
+            "roots": encoder.encode(self.document.roots),
+        }
+        if definitions:
+            content["defs"] = encoder.encode(definitions)
+        if self.document.callbacks.js_event_callbacks:
+            content["callbacks"] = encoder.encode(self.document.callbacks.js_event_callbacks)
+        self.document.models.flush_synced()
+        return dumps({"doc": content}), encoder.binary
+
+    def replace(self, content: Mapping[str, Any], buffers: Sequence[Buffer]) -> None:
+        """Take over the document of a PULL-DOC-REPLY; PeerError where it is malformed or has unknown models."""
+        self._replacing = True
+        try:
+            self.document.replace_with_json(Serialized(content["doc"], _stored(buffers)))
+        except _MALFORMED as error:
+            raise _undecodable("the document", error) from error
+        finally:
+            self._replacing = False
+        self.document.models.flush_synced()
+
+    def apply(self, content: Mapping[str, Any], buffers: Sequence[Buffer]) -> None:
+        """Carry out the events of a PATCH-DOC in order.
+
+        What a callback of the program's raises comes through when all events are carried out; of several exceptions
+        the first, the others are logged. PeerError where the content is malformed.
+        """
+        events = content.get("events")
+        if not isinstance(events, list):
+            raise PeerError("a PATCH-DOC lacks its events")
+        decoder, stored = _Decoder(self.document, self), _stored(buffers)
+        failure: Exception | None = None
+        for rep in events:
+            # Each event is decoded against what the one before has left, as it was encoded.
+            event = self._decode(decoder, rep, stored)
+            if event is None:
+                continue
+            try:
+                event._handle_event(self.document, event)
+            except Exception as error:
+                if failure is not None:
+                    log.exception("a callback raised an exception")
+                failure = failure or error
+        if self.document.models._new_models:
+            self.document.models.flush_synced(lambda model: not decoder.has_ref(model))
+        if failure is not None:
+            raise failure
+
+    def _decode(self, decoder: _Decoder, rep: Any, stored: list[BokehBuffer]) -> DocumentPatchedEvent | None:
+        try:
+            fields = decoder.decode(rep, stored)
+            kind = DocumentPatchedEvent._handlers[fields.pop("kind")]
+            return kind(document=self.document, setter=self, **fields)  # type: ignore[arg-type]
+        except UnknownReferenceError as error:
+            if self.document.models.seen(error.id):
+                return None  # the program has removed the model while the server changed it
+            raise PeerError(f"a PATCH-DOC names a model {str(error.id)[:40]!r} that the document never had") from error
+        except _MALFORMED as error:
+            raise _undecodable("a PATCH-DOC", error) from error
+
+
+def _stored(buffers: Sequence[Buffer]) -> list[BokehBuffer]:
+    return [BokehBuffer(ID(ident), payload) for ident, payload in buffers]
+
+
+def _undecodable(what: str, error: BaseException) -> PeerError:
+    unknown = isinstance(error, DeserializationError) and "resolve type" in str(error)
+    return PeerError(f"{what} cannot be decoded: {str(error)[:200]}", hint=_UNKNOWN_MODELS if unknown else None)
+
+
+def empty_document() -> Document:
+    """A document to pull into."""
+    return Document()
+
+
+def number_models_apart() -> None:
+    """Let the models that this process makes from now on have ids that no other process gives. Idempotent.
+
+    Bokeh counts from p1000 in every process. A model that a program adds to a document which it has pulled would
+    so get the id of one of the stock server's.
+    """
+    with bokeh_ids._simple_id_lock:
+        if bokeh_ids._simple_id < _FIRST_OWN_NUMBER:
+            bokeh_ids._simple_id = _FIRST_OWN_NUMBER + secrets.randbelow(_LAST_OWN_NUMBER)
+
+
+def default_server_url() -> str:
+    """Where bokeh looks for a server when nobody says where one is."""
+    return DEFAULT_SERVER_HTTP_URL
+
+
+def open_in_browser(url: str, browser: str | None, new: str) -> None:
+    """Show this address in a browser; `new` is "tab", "window" or "same". BOKEH_BROWSER may name the browser."""
+    view(url, browser=browser, new=new)  # type: ignore[arg-type]
