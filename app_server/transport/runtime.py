@@ -76,6 +76,7 @@ class Desk:
         self._flush_asked = False
         self.timers = Timers(runtime, self)
         self.tasks: set[asyncio.Task[None]] = set()
+        self._answers: set[asyncio.Future[Any]] = set()
         session.wake = self._wake
         session.send_now = self._flush
 
@@ -135,7 +136,7 @@ class Desk:
                 self.held = False
         if not self.session.destroyed:
             self.perform(self.session.flush())
-            self._take_turns()
+        self._take_turns()
 
     def _wake(self) -> None:
         """The document has changed outside of a turn (maybe in a thread): flush soon."""
@@ -149,25 +150,38 @@ class Desk:
             self.perform(self.session.flush())
 
     async def locked_call(self, function: Callable[[ServedDocument], Any]) -> Any:
-        """Run `function(document)`, and await what it returns, as a turn of its own; its result or exception."""
+        """Run `function(document)`, and await what it returns, as a turn of its own; its result or exception.
+
+        None, and nothing was run, where the session ends before its turn comes.
+        """
         answer: asyncio.Future[Any] = self._runtime.loop.create_future()
+        self._answers.add(answer)
+        answer.add_done_callback(self._answers.discard)
 
         async def call() -> None:
             try:
                 result = function(self.session.document)
-                answer.set_result(await result if inspect.isawaitable(result) else result)
+                value = await result if inspect.isawaitable(result) else result
             except FAULTS as error:
-                answer.set_exception(error)
+                if not answer.done():
+                    answer.set_exception(error)
+            else:
+                if not answer.done():
+                    answer.set_result(value)
 
         self.submit(lambda: self.session.turn(call, "with_locked_document"))
         return await answer
 
     def stop(self) -> None:
-        """Take no more turns."""
+        """End what is under way and what waits; the hooks of the session's end may still take turns."""
         self.timers.stop()
         self._waiting.clear()
         for task in self.tasks:
             task.cancel()
+        self.held = False
+        for answer in list(self._answers):
+            if not answer.done():
+                answer.set_result(None)
 
 
 class Timers:
