@@ -64,7 +64,7 @@ def brief() -> Iterator[Served]:
     """
     flags = "--unused-session-lifetime 400 --check-unused-sessions 50 --keep-alive 100 --session-token-expiration 1"
     flags += " --websocket-max-message-size 100000 --websocket-compression-level 6 --token-payload always"
-    with serving(*apps("board.py", "asking.py", "beats.py", "hooked"), *flags.split()) as served:
+    with serving(*apps("board.py", "asking.py", "beats.py", "hooked", "grasping"), *flags.split()) as served:
         yield served
 
 

@@ -172,3 +172,13 @@ def test_rebuilt_session_has_the_same_model_ids(brief: Served) -> None:
         while "board rebuilt ended" not in brief.log_since(start):
             time.sleep(0.02)
     assert seen[0] == seen[1]
+
+
+def test_session_ends_although_a_callback_holds_its_document_for_ever(brief: Served) -> None:
+    start = brief.log_size()
+    assert brief.site.get("/grasping", **{"bokeh-session-id": "grasped"}).status == 200
+    brief.process.wait_for_log("let go of grasped", timeout_s=5)
+    log = brief.log_since(start)
+    assert "last look: 1 roots" in log
+    brief.process.wait_for_log("waited grasped", timeout_s=2)
+    assert "never reached" not in log
