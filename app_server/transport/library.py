@@ -1,69 +1,94 @@
-"""`from app_server import Server`: the server as a part of somebody else's program."""
+"""`from app_server import Server`: the server as a part of somebody else's program.
+
+    taken (its address) -> started -> stopped
+
+Each step is made once; `start` and `stop` may be called from any thread, all that they do is done in the loop's.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import difflib
+import glob
+import logging
 import os
 import signal
+import threading
 import webbrowser
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from tornado.ioloop import IOLoop
 
-from app_server.apps import Application, application_from_function, as_application, load_application
+from app_server.apps import Application, application_from_function, load_application
+from app_server.apps.builder import DocumentBuilder, application_from_builder, is_builder
 from app_server.document.engine import install
 from app_server.document.themes import Document
 from app_server.errors import OperatorError
 from app_server.session.session import Session
-from app_server.settings import Arity, Settings, all_settings, resolve
+from app_server.settings import Settings
 from app_server.transport import server as site
+from app_server.transport.handlers import FaviconHandler, HealthHandler, IndexHandler, MissingHandler, ReadyHandler
+from app_server.transport.keywords import in_keywords, settings_from_keywords
 
-Source: TypeAlias = "str | os.PathLike[str] | Callable[[Document], Any] | Application"
+log = logging.getLogger(__name__)
 
-STOCK_NAMES = {
-    "keep_alive_milliseconds": "keep_alive_ms",
-    "check_unused_sessions_milliseconds": "check_unused_sessions_ms",
-    "unused_session_lifetime_milliseconds": "unused_session_lifetime_ms",
-    "stats_log_frequency_milliseconds": "stats_log_frequency_ms",
-    "mem_log_frequency_milliseconds": "mem_log_frequency_ms",
-    "session_token_expiration": "session_token_expiration_s",
-    "extra_websocket_origins": "allow_websocket_origin",
-    "websocket_max_message_size": "websocket_max_message_size_bytes",
-    "xsrf_cookies": "enable_xsrf_cookies",
-}
-"""The names that `bokeh.server.server.Server` has for settings of ours."""
+Source: TypeAlias = "str | os.PathLike[str] | Callable[[Document], Any] | DocumentBuilder | Application"
+Sources: TypeAlias = "Source | list[Source] | tuple[Source, ...] | Mapping[str, Source]"
+
+_LEVELS = {"trace": 9}
+"""The number that bokeh uses for what is finer than debug."""
+
+_GRACE_S = 5.0
+"""How much longer than the drain deadline a thread waits for the loop of another to stop."""
+
+_SITE_HANDLERS = (FaviconHandler, HealthHandler, IndexHandler, MissingHandler, ReadyHandler)
+"""What answers for a whole site; inside somebody else's, only what lies below the prefix is ours."""
 
 
 class Server:
     """Serves applications from within a program: in its event loop, in a thread of its own, or as all that it does.
 
     `applications` is one source, a list of them, or a dictionary from routes to sources; a source is the path of a
-    script, notebook or folder, a function that takes a document and fills it, or an `Application`. Further keywords are
-    settings by the names of `app_server.settings.Settings` (or by those of the stock server); what is not given comes
-    from the environment and the defaults. `port=0` takes a free one. `extra_patterns` are handlers of Tornado that
-    are asked first. The address is taken at once: OperatorError where it cannot be had.
+    script, notebook or folder, a function that takes a document and fills it, an object with `initialize_document`
+    such as a `bokeh.application.Application`, or an `Application` of ours. `io_loop` is Tornado's, by default the
+    current one. `extra_patterns` are handlers of Tornado that are asked first. Further keywords are settings by the
+    names of `app_server.settings.Settings`, or by those of the stock server; what is not given comes from the
+    environment and the defaults. `port=0` takes a free one. The address is taken at once, and with `listen=False` not
+    at all: then `handlers()` serve in somebody else's Tornado application, and `port` says where that one listens.
+
+    OperatorError for what cannot be as it was said, ApplicationError for an application that does not load.
     """
 
     def __init__(
         self,
-        applications: Source | list[Source] | tuple[Source, ...] | Mapping[str, Source],
+        applications: Sources,
         io_loop: IOLoop | None = None,
         *,
+        listen: bool = True,
         extra_patterns: Sequence[tuple[Any, ...]] = (),
         **settings: Any,
     ) -> None:
         install()
         self.settings = settings_from_keywords(settings, os.environ)
+        if settings.get("log_level") is not None:
+            level = self.settings.log_level
+            logging.getLogger("app_server").setLevel(_LEVELS.get(level) or level.upper())
+        if not listen:
+            _check_foreign_address(settings)
         self._io_loop = io_loop or IOLoop.current()
         self._loop: asyncio.AbstractEventLoop = self._io_loop.asyncio_loop  # type: ignore[attr-defined]
-        self._site = site.Server(by_route(applications, self.settings), self.settings, self._loop, extra_patterns)
-        self._site.bind()
+        self._listens = listen
+        with in_keywords():
+            self._site = _Site(by_route(applications, self.settings), self.settings, self._loop, extra_patterns)
+            self._site.open(listen)
+        self._lock = threading.Lock()
+        self._asked_to_start = self._asked_to_stop = False
         self._starting: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
-        self._asked_to_start = False
+
+    def __repr__(self) -> str:
+        return f"<Server {', '.join(runtime.url for runtime in self._site.runtimes)} at {self.url}>"
 
     @property
     def io_loop(self) -> IOLoop:
@@ -81,70 +106,152 @@ class Server:
         return self.settings.address
 
     @property
+    def unix_socket(self) -> str | None:
+        """The Unix socket that is listened on; None on a port."""
+        return self.settings.unix_socket
+
+    @property
     def prefix(self) -> str:
         """The path that everything is served under, without a slash at its end."""
         return self.settings.prefix
 
     @property
+    def index(self) -> str | None:
+        """The template of the index page; None for the one that the server brings."""
+        return self.settings.index
+
+    @property
     def url(self) -> str:
-        """Where a browser on this machine finds the server."""
-        return self._site.url
+        """Where a browser on this machine finds the server; the path where it listens on a Unix socket."""
+        return f"unix:{self.settings.unix_socket}" if self.settings.unix_socket else self._site.url
 
     def handlers(self) -> list[tuple[Any, ...]]:
-        """What is served, as handlers for a Tornado application of one's own: `application.add_handlers(".*", …)`."""
-        return self._site.routes()
+        """What is served, for a Tornado application of one's own: `application.add_handlers(".*", server.handlers())`.
+
+        All that lies below the prefix is among them; without one, the applications and `/static/`. The other
+        application's settings count for them: `cookie_secret`, `xsrf_cookies`, its log.
+        """
+        routes = self._site.routes()
+        if self.prefix:
+            above = (r"/healthz", r"/readyz", r"/favicon\.ico")
+            return [route for route in routes if route[1] is not MissingHandler and route[0] not in above]
+        return [route for route in routes if route[1] not in _SITE_HANDLERS]
 
     def start(self) -> None:
-        """Run the applications' load hooks, then take connections; at once, or as soon as the loop runs."""
-        if not self._asked_to_start:
+        """Run the applications' load hooks, then take connections; at once, or as soon as the loop runs.
+
+        A second call does nothing; RuntimeError after `stop`.
+        """
+        with self._lock:
+            if self._asked_to_stop:
+                raise RuntimeError("this server was stopped; make another one")
+            if self._asked_to_start:
+                return
             self._asked_to_start = True
-            self._in_loop(self._begin)
+        self._in_loop(self._begin)
 
     def _begin(self) -> None:
         self._starting = self._loop.create_task(self._site.start())
+        self._starting.add_done_callback(self._has_begun)
+
+    def _has_begun(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("The server could not start: %s", error, exc_info=error)
+        elif self.settings.show and not task.cancelled():
+            runtimes = self._site.runtimes
+            self.show(runtimes[0].url if len(runtimes) == 1 else "/")
+
+    async def started(self) -> None:
+        """Wait until connections are taken, having called `start` where nobody has; in the loop."""
+        self.start()
+        while self._starting is None:  # asked for in another thread a moment ago
+            await asyncio.sleep(0)
+        await asyncio.shield(self._starting)
 
     def unlisten(self) -> None:
         """Take no more connections; those that are there go on."""
         self._in_loop(self._site.unlisten)
 
     def stop(self, wait: bool = True) -> None:
-        """End every session with its hooks and every connection.
+        """End every session with its hooks and every connection, and free the address.
 
-        In the thread of a running loop this is only begun; anywhere else, `wait` returns when it is done.
+        In the thread of the running loop this is only begun: `await server.stopped()` there. Anywhere else, `wait`
+        returns when it is done, or at the latest when `drain_deadline_s` is over. A second call does nothing more.
         """
-        if self._loop.is_running():
-            if self._is_own_thread():
-                self._end()
-            else:
-                done = asyncio.run_coroutine_threadsafe(self._site.stop(), self._loop)
-                if wait:
-                    done.result()
+        with self._lock:
+            self._asked_to_stop = True
+        if self._is_own_thread():
+            self._end()
+        elif self._loop.is_running():
+            done = asyncio.run_coroutine_threadsafe(self.stopped(), self._loop)
+            if wait:
+                try:
+                    done.result(self.settings.drain_deadline_s + _GRACE_S)
+                except TimeoutError:
+                    log.error("The server's loop did not stop it in time")
         elif not self._loop.is_closed():
-            self._loop.run_until_complete(self._site.stop())
+            self._loop.run_until_complete(self.stopped())
+        else:
+            self._site.close()
 
-    def _end(self) -> None:
+    async def stopped(self) -> None:
+        """Wait until everything has ended, having called `stop` where nobody has; in the loop."""
+        with self._lock:
+            self._asked_to_stop = True
+        await asyncio.shield(self._end())
+
+    def _end(self) -> asyncio.Task[None]:
         if self._stopping is None:
-            self._stopping = self._loop.create_task(self._site.stop())
+            self._stopping = self._loop.create_task(self._wind_up())
+        return self._stopping
+
+    async def _wind_up(self) -> None:
+        try:
+            if self._starting is not None:
+                async with asyncio.timeout(self.settings.drain_deadline_s):
+                    await asyncio.wait([self._starting])
+                    await self._site.stop()
+        except TimeoutError:
+            log.error("Not everything ended within %g s; stopping all the same", self.settings.drain_deadline_s)
+        finally:
+            self._site.close()
+
+    async def __aenter__(self) -> Server:
+        """Serve inside the block: `async with Server(applications, port=0) as server:`"""
+        await self.started()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.stopped()
 
     def run_until_shutdown(self) -> None:
-        """Serve until the process gets SIGINT or SIGTERM, then stop; in the main thread."""
-        self.start()
-        stopped = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._loop.add_signal_handler(number, stopped.set)
+        """Serve until the process gets SIGINT or SIGTERM, then stop; in the main thread, while no loop runs in it.
 
-        async def until_stopped() -> None:
-            await stopped.wait()
-            await self._site.stop()
+        A second signal does what it would have done without this.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            hint = "In another one use start() and io_loop.start()."
+            raise RuntimeError(f"signals come to the main thread alone, where run_until_shutdown belongs. {hint}")
+        if self._loop.is_running():
+            raise RuntimeError("the loop runs already; use start(), and stop() at the end")
+        self._loop.run_until_complete(self._until_shutdown())
 
-        self._loop.run_until_complete(until_stopped())
+    async def _until_shutdown(self) -> None:
+        asked = asyncio.Event()
+        with _signals(self._loop, asked.set):
+            await self.started()
+            await asked.wait()
+        await self.stopped()
 
     def show(self, app_path: str = "/", browser: str | None = None, new: str = "tab") -> None:
-        """Open an application in a browser; `new` is "tab" or "window"."""
+        """Open an application in a browser, by default the system's; `new` is "tab" or "window"."""
         if not app_path.startswith("/"):
             raise ValueError(f"app_path must begin with a slash, and {app_path!r} does not")
-        controller = webbrowser.get(browser)
-        controller.open(self.url.rstrip("/") + app_path, new={"tab": 2, "window": 1}[new])
+        if new not in ("tab", "window"):
+            raise ValueError(f"new must be 'tab' or 'window', not {new!r}")
+        if self.settings.unix_socket:
+            raise OperatorError("no browser opens a Unix socket", where=self.settings.unix_socket)
+        webbrowser.get(browser).open(self.url.rstrip("/") + app_path, new={"tab": 2, "window": 1}[new])
 
     def get_session(self, app_path: str, session_id: str) -> Session:
         """The living session of this id; ValueError where there is none."""
@@ -154,15 +261,18 @@ class Server:
         raise ValueError(f"{app_path} has no session of this id")
 
     def get_sessions(self, app_path: str | None = None) -> list[Session]:
-        """The living sessions of one application, or of the only one; ValueError where it is not served."""
+        """The living sessions of one application, or of the only one; ValueError where it is not served.
+
+        Their documents belong to the loop's thread: from another one, `session.document.add_next_tick_callback`.
+        """
         runtimes = {runtime.url: runtime for runtime in self._site.runtimes}
         if app_path is None:
             if len(runtimes) != 1:
-                raise ValueError("several applications are served: say which one is meant")
+                raise ValueError(f"there is not one application: say which of {', '.join(runtimes) or 'none'} is meant")
             app_path = next(iter(runtimes))
-        if app_path not in runtimes:
-            raise ValueError(f"no application is served at {app_path}; there are {', '.join(runtimes)}")
-        return list(runtimes[app_path].registry)
+        if _route(app_path) not in runtimes:
+            raise ValueError(f"no application is served at {app_path}; there are {', '.join(runtimes) or 'none'}")
+        return list(runtimes[_route(app_path)].registry)
 
     def _is_own_thread(self) -> bool:
         try:
@@ -170,72 +280,106 @@ class Server:
         except RuntimeError:
             return False
 
-    def _in_loop(self, function: Callable[[], None]) -> None:
+    def _in_loop(self, function: Callable[[], Any]) -> None:
         if self._is_own_thread():
             function()
         else:
             self._loop.call_soon_threadsafe(function)
 
 
-def settings_from_keywords(keywords: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
-    """The settings of these keywords, checked as on the command line, on top of the environment.
+class _Site(site.Server):
+    """The server's own class, with what a program needs that makes more than one of them, or listens itself."""
 
-    OperatorError for a keyword that is none, with the one that is likely meant, and for a value that does not fit.
-    """
-    by_name = {setting.name: setting for setting in all_settings()}
-    values = {STOCK_NAMES.get(name, name): value for name, value in keywords.items() if value is not None}
-    words: dict[str, list[str]] = {}
-    switches: dict[str, Any] = {}
-    for name, value in values.items():
-        if name not in by_name:
-            likely = difflib.get_close_matches(name, [*by_name, *STOCK_NAMES], n=1)
-            raise OperatorError(
-                f"Server has no setting {name!r}", hint=f"Did you mean {likely[0]!r}?" if likely else None
-            )
-        if by_name[name].arity is Arity.SWITCH:
-            switches[name] = bool(value)
+    def open(self, listen: bool) -> None:
+        """Take the address, or only learn from it which pages are our own."""
+        if listen:
+            self.bind()
         else:
-            several = isinstance(value, list | tuple | set | frozenset)
-            words[name] = [os.fspath(item) if isinstance(item, os.PathLike) else str(item)
-                           for item in (value if several else [value])]  # fmt: skip
-    words.update({name: [] for name, on in switches.items() if on})
-    # A switch has no word for "no", which a keyword has, and which overrides the environment.
-    return replace(resolve(words, environ), **switches)
+            self.origins = self._origin_policy()
+
+    def close(self) -> None:
+        """Free the address, also if nothing was ever served there. Idempotent."""
+        self.unlisten()
+        for sock in self._sockets:
+            sock.close()
+        self._sockets = []
+
+    def unlisten(self) -> None:
+        super().unlisten()
+        if not self._background:  # not started: the sockets are still ours alone, and must not be listened on later
+            for sock in self._sockets:
+                sock.close()
+            self._sockets = []
 
 
-def by_route(
-    sources: Source | list[Source] | tuple[Source, ...] | Mapping[str, Source], settings: Settings
-) -> dict[str, Application]:
+@contextmanager
+def _signals(loop: asyncio.AbstractEventLoop, first: Callable[[], None]) -> Iterator[None]:
+    """Call `first` in the loop at SIGINT or SIGTERM; what was done about them before is done again afterwards."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        loop.add_signal_handler(number, first)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+            signal.signal(number, before[number] if before[number] is not None else signal.SIG_DFL)
+
+
+def _check_foreign_address(keywords: Mapping[str, Any]) -> None:
+    """Refuse a server that would not know which pages are its own."""
+    if keywords.get("unix_socket") is not None:
+        raise OperatorError("has no meaning with listen=False", where="unix_socket", hint="Leave it out.")
+    if not keywords.get("port") and not keywords.get("allow_websocket_origin"):
+        hint = "Give port, or allow_websocket_origin with the public name."
+        raise OperatorError("nothing says where the application listens that these handlers serve in", where="port", hint=hint)
+
+
+def by_route(sources: Sources, settings: Settings) -> dict[str, Application]:
     """The applications of these sources by their routes; OperatorError where two have the same."""
     if isinstance(sources, Mapping):
-        named = {_route(route): _application(source, settings) for route, source in sources.items()}
-        if len(named) < len(sources):
-            raise OperatorError("two applications have the same route")
-        return named
-    listed = list(sources) if isinstance(sources, list | tuple) else [sources]
-    applications = [_application(source, settings) for source in listed]
-    found = {application.route: application for application in applications}
-    if len(found) < len(applications):
-        raise OperatorError(
-            "two applications have the same route", hint="Give a dictionary from routes to applications."
-        )
+        pairs = [(_route(route), _application(source, settings)) for route, source in sources.items()]
+    else:
+        listed = _expanded(list(sources) if isinstance(sources, list | tuple) else [sources], settings)
+        pairs = [(application.route, application) for application in (_application(item, settings) for item in listed)]
+    found: dict[str, Application] = {}
+    for route, application in pairs:
+        if route in found:
+            hint = "Give a dictionary from routes to applications."
+            raise OperatorError("two applications would be served there", where=route, hint=hint)
+        found[route] = application
+    return found
+
+
+def _expanded(sources: list[Source], settings: Settings) -> list[Source]:
+    """The sources with the patterns among them replaced by what matches, where the setting `glob` asks for it."""
+    if not settings.glob:
+        return sources
+    found: list[Source] = []
+    for source in sources:
+        found += sorted(glob.glob(source, recursive=True)) if isinstance(source, str) else [source]
     return found
 
 
 def _application(source: Source, settings: Settings) -> Application:
-    if isinstance(source, str | os.PathLike):
-        application = load_application(source, settings.args, dev=settings.dev)
-    elif isinstance(source, Application):
-        application = source
-    elif callable(source):
-        application = application_from_function(source)
-    else:
-        application = as_application(source)
+    application = _made_of(source, settings)
     application.prepare()
     return application
 
 
+def _made_of(source: Any, settings: Settings) -> Application:
+    if isinstance(source, Application):
+        return source
+    if isinstance(source, str | os.PathLike):
+        return load_application(source, settings.args, dev=settings.dev)
+    if is_builder(source):
+        return application_from_builder(source)
+    if isinstance(source, Document):
+        hint = "Give a function that takes a document and fills it: each visitor has one of their own."
+        raise OperatorError("a Document cannot be served to several people", where="applications", hint=hint)
+    return application_from_function(source)
+
+
 def _route(given: str) -> str:
-    if given in ("", "/"):
-        return "/"
     return f"/{given.strip('/')}"
