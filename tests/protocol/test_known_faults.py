@@ -138,17 +138,18 @@ def stopped() -> dict[str, object]:
     """What a server with two clients did on SIGTERM."""
     with serving(*apps("hooked", "board.py")) as served:
         site = served.site
-        keeping = site.token("/hooked", slow="yes")
+        keeping = site.token("/hooked", slow="1.5")
         with site.client("/hooked", keeping) as client, site.client("/board") as other:
             parts = urlsplit(site.url)
             connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
             ready_before = ask(connection, "/readyz").status
             served.process.process.send_signal(signal.SIGTERM)
-            codes = [client.close_code(), other.close_code()]
+            served.process.wait_for_log("Stopping")
             ready_while = ask(connection, "/readyz").status
             page_while = ask(connection, "/board").status
             alive_while = ask(connection, "/healthz").status
             connection.close()
+            codes = [client.close_code(), other.close_code()]
         exit_status = served.process.process.wait(PATIENCE_S)
         return {
             "codes": codes,
@@ -183,11 +184,11 @@ def test_while_draining_the_server_is_alive_but_not_ready(stopped: dict[str, obj
 
 def test_second_sigterm_ends_the_process_at_once() -> None:
     with serving(*apps("hooked")) as served:
-        served.site.token("/hooked", slow="yes")
+        served.site.token("/hooked", slow="5")
         served.process.process.send_signal(signal.SIGTERM)
         served.process.wait_for_log("Stopping")
         served.process.process.send_signal(signal.SIGTERM)
-        assert served.process.process.wait(0.9) != 0
+        assert served.process.process.wait(4) != 0
 
 
 @pytest.mark.parametrize(

@@ -25,8 +25,8 @@ async def on_session_created(session_context):
 
 
 async def on_session_destroyed(session_context):
-    if "slow" in session_context.request.arguments:
-        await asyncio.sleep(1)
+    for seconds in session_context.request.arguments.get("slow", []):
+        await asyncio.sleep(float(seconds))
     await asyncio.sleep(0)
     log.info("destroyed %s, %s", session_context.id[:12], session_context.destroyed)
 
