@@ -1,0 +1,3 @@
+"""What grows in the garden."""
+
+PLANT = "fern"
