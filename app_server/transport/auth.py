@@ -7,9 +7,10 @@ import logging
 import re
 import sys
 import traceback
+from collections.abc import Mapping
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from tornado.web import Finish, HTTPError, RequestHandler
@@ -19,11 +20,8 @@ from app_server.security.auth.hooks import Hooks, below, hooks_from
 from app_server.security.auth.peers import TrustedPeers, user_named
 from app_server.security.auth.users import User
 from app_server.settings import Settings
+from app_server.transport.answers import Answering
 from app_server.transport.gate import Gate, Routes, peer_of
-from app_server.transport.handlers import Handler
-
-if TYPE_CHECKING:
-    from app_server.transport.server import Server
 
 log = logging.getLogger(__name__)
 
@@ -82,26 +80,40 @@ class HookGate(Gate):
         self._prefix = prefix
         self.logout_url = below(prefix, hooks.logout_url) if hooks.logout_url else None
 
-    async def user(self, handler: Handler) -> Any:
-        """What get_user or get_user_async returns."""
+    async def user(self, handler: Answering) -> Any:
+        """What get_user or get_user_async returns, once it is known that it can be told from other users."""
         try:
             user = self._hooks.get_user(handler)
-            return await user if inspect.isawaitable(user) else user
+            if inspect.isawaitable(user):
+                user = await user
+            if user:
+                self.owner(user)
+            return user
         except (HTTPError, Finish):
             raise
-        except Exception:
+        except Exception as error:
             # Not left to Tornado, whose report shows the query, and with it tokens.
-            log.exception("--auth-module: get_user raised an exception")
+            if isinstance(error, OperatorError):
+                log.error("%s", error)
+            else:
+                log.exception("--auth-module: get_user raised an exception")
+            handler.told = True
             handler.refuse(500, "Something went wrong on the server", "Its operator finds the reason in the log.")
             return None
 
-    def login_url(self, handler: Handler) -> str | None:
+    def login_url(self, handler: Answering) -> str | None:
         """The module's login_url below the prefix, or what its get_login_url says."""
         if self._hooks.get_login_url is not None:
-            return self._hooks.get_login_url(handler)
+            try:
+                return self._hooks.get_login_url(handler)
+            except (HTTPError, Finish):
+                raise
+            except Exception:
+                log.exception("--auth-module: get_login_url raised an exception")
+                raise HTTPError(500) from None
         return below(self._prefix, self._hooks.login_url or "")
 
-    def routes(self, base: str, server: Server) -> Routes:
+    def routes(self, base: str, context: Mapping[str, Any]) -> Routes:
         """Where the module's own handlers answer."""
         served = (
             (self._hooks.login_url, self._hooks.login_handler),
@@ -122,7 +134,7 @@ class HeaderGate(Gate):
         self._trusted = trusted
         self._reported: set[str] = set()
 
-    async def user(self, handler: Handler) -> Any:
+    async def user(self, handler: Answering) -> Any:
         """The user whom the header names, if it comes from a trusted peer."""
         values = handler.request.headers.get_list(self._header)
         peer = peer_of(handler)
@@ -137,7 +149,7 @@ class HeaderGate(Gate):
             return None
         return User(name, "header")
 
-    def advice(self, handler: Handler) -> str | None:
+    def advice(self, handler: Answering) -> str | None:
         """What to do depends on whether the request came by the proxy."""
         if self._trusted.trusts(peer_of(handler)):
             return "The proxy in front of this server has named no user. Log in there, and load the page again."

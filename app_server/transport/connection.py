@@ -66,10 +66,10 @@ class SocketHandler(ApplicationHandler):
         elif headers.get("Sec-WebSocket-Version") != "13":
             self.set_header("Sec-WebSocket-Version", "13")
             self.refuse(426, "Only version 13 of the WebSocket protocol is spoken here")
-        elif not self.server.origins.allows(headers.get("Origin")):
-            self.server.report_refused_origin(headers.get("Origin"))
+        elif not self.site.origins.allows(headers.get("Origin")):
+            self.site.report_refused_origin(headers.get("Origin"))
             self.refuse(403, "This page's origin may not open a session here")
-        elif self.server.draining and self.runtime.registry.get(self._session_id_hint(offered)) is None:
+        elif self.site.draining and self.runtime.registry.get(self._session_id_hint(offered)) is None:
             self.refuse(503, "The server is going away")
         elif len(offered) != 2 or offered[0] != "bokeh":
             self.refuse(403, "The subprotocols must be bokeh and a token")
@@ -82,10 +82,10 @@ class SocketHandler(ApplicationHandler):
 
     def _may_join(self, text: str) -> bool:
         """Whether the token's session is that of whoever asks, or yet to be built."""
-        if self.server.gate.open:
+        if self.site.gate.open:
             return True
         try:
-            token = self.server.read_token(text)
+            token = self.site.read_token(text)
         except PeerError:
             return True  # which is answered in the protocol's own terms
         living = self.runtime.registry.get(token.session_id)
@@ -93,12 +93,12 @@ class SocketHandler(ApplicationHandler):
 
     def _session_id_hint(self, offered: list[str]) -> str:
         try:
-            return self.server.read_token(offered[1]).session_id if len(offered) == 2 else ""
+            return self.site.read_token(offered[1]).session_id if len(offered) == 2 else ""
         except PeerError:
             return ""
 
     def _upgrade(self, handshake: Handshake) -> Deflate | None:
-        settings = self.server.settings
+        settings = self.site.settings
         deflate = None
         if settings.websocket_compression_level is not None:
             offer = websocket.negotiate_deflate(self.request.headers.get("Sec-WebSocket-Extensions", ""))
@@ -117,8 +117,8 @@ class SocketHandler(ApplicationHandler):
     async def _serve(self, stream: IOStream, handshake: Handshake, deflate: Deflate | None) -> None:
         client = Client(self.runtime, self.request.remote_ip or "", "Origin" in self.request.headers)
         try:
-            token = self.server.read_token(handshake.token)
-            if self.runtime.registry.get(token.session_id) is None and token.expired(self.server.now_s()):
+            token = self.site.read_token(handshake.token)
+            if self.runtime.registry.get(token.session_id) is None and token.expired(self.site.now_s()):
                 raise PeerError("the token has expired; load the page again", close_code=1008)
             session = await self.session_for(token)
         except PeerError as error:
@@ -146,13 +146,13 @@ class Client:
 
     def open(self, stream: IOStream, session: Session, deflate: Deflate | None, handler: ApplicationHandler) -> None:
         """Take the socket over from Tornado, greet the client and begin to read."""
-        limits = handler.server.wire_limits
+        limits = handler.site.wire_limits
         self.session = session
         self._receiver = Receiver(limits.max_message_bytes, session.is_root)
         sock, left_over = take_over(stream)
         self.wire = Wire(sock, self, limits, deflate=deflate)
-        self._clients = handler.server.clients
-        self._clients.add(self)
+        self._wires = handler.site.wires
+        self._wires.add(self.wire)
         self.runtime.connect(session, self.connection, self.wire)
         self.wire.start(left_over)
         if self.connection.from_browser:
@@ -190,7 +190,7 @@ class Client:
 
     def wire_closed(self, code: int, reason: str) -> None:
         """The connection is over."""
-        self._clients.discard(self)
+        self._wires.discard(self.wire)
         self.connection.maybe_cut_off = time.monotonic() - self.wire.last_sent_s < _CUT_OFF_WITHIN_S
         log.debug("%s: a connection closed: %d %s", self.session.name, code, reason)
         self.runtime.disconnect(self.session, self.connection)

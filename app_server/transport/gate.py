@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from app_server.security.auth.next_page import login_address
 from app_server.security.auth.users import identity
-
-if TYPE_CHECKING:
-    from app_server.transport.handlers import Handler
-    from app_server.transport.server import Server
+from app_server.transport.answers import Answering
 
 Routes = list[tuple[Any, ...]]
 
@@ -26,15 +24,15 @@ class Gate:
     hidden_headers: frozenset[str] = frozenset()
     hidden_cookies: frozenset[str] = frozenset()
 
-    async def user(self, handler: Handler) -> Any:
+    async def user(self, handler: Answering) -> Any:
         """Whoever sends this request; what is false means nobody. May answer the request itself."""
         return "default_user"
 
-    def login_url(self, handler: Handler) -> str | None:
+    def login_url(self, handler: Answering) -> str | None:
         """Where whoever sends this request can log in; None where no page of ours leads there."""
         return None
 
-    def turn_away(self, handler: Handler) -> None:
+    def turn_away(self, handler: Answering) -> None:
         """Answer somebody who is not logged in: with the way to log in where a person looks at it, else with 403."""
         login_url = self.login_url(handler) if handler.shows_pages else None
         request = handler.request
@@ -44,7 +42,7 @@ class Gate:
         handler.set_header("Cache-Control", "no-store")
         handler.redirect(login_address(login_url, request.uri or "/", request.full_url()))
 
-    def advice(self, handler: Handler) -> str | None:
+    def advice(self, handler: Answering) -> str | None:
         """What somebody who is not logged in can do about it."""
         return "Open the application's page and log in there."
 
@@ -52,8 +50,11 @@ class Gate:
         """What tells this user's sessions from those of others; None where everybody may have them."""
         return None if self.open else identity(user)
 
-    def routes(self, base: str, server: Server) -> Routes:
-        """Tornado's routes for logging in and out; `base` is the pattern of what stands before every path."""
+    def routes(self, base: str, context: Mapping[str, Any]) -> Routes:
+        """Tornado's routes for logging in and out.
+
+        `base` is the pattern of what stands before every path, `context` what the site's handlers are made with.
+        """
         return []
 
     def taken_paths(self) -> frozenset[str]:
@@ -64,7 +65,7 @@ class Gate:
         """Let go of threads and connections."""
 
 
-def peer_of(handler: Handler) -> str:
+def peer_of(handler: Answering) -> str:
     """The address of the connection's other end, or "unix"; never what a header claims."""
     context: Any = getattr(handler.request.connection, "context", None)
     family = getattr(context, "address_family", None)

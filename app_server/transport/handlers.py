@@ -4,95 +4,54 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import HTTPError
 
 from app_server.errors import ApplicationError, AppServerError, PeerError
-from app_server.page import busy_page, error_page
+from app_server.page import busy_page
 from app_server.security import tokens
 from app_server.security.tokens import Token
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.session import Session
+from app_server.transport.answers import Answering
 from app_server.transport.runtime import ApplicationRuntime
-
-if TYPE_CHECKING:
-    from app_server.transport.server import Server
+from app_server.transport.site import Site
 
 log = logging.getLogger(__name__)
 
 
-class Handler(RequestHandler):
-    """What all requests share: the server, and answers that a person can read."""
+class Handler(Answering):
+    """A request to the site; the gate is asked first where it matters who asks."""
 
-    server: Server
+    site: Site
 
     guarded = False
     """Whether the gate has to know who asks."""
-    shows_pages = False
-    """Whether somebody whom it does not know is sent to log in, rather than refused."""
-    told = False
-    """Whether the log says already what came of this request."""
 
-    def initialize(self, server: Server) -> None:
+    def initialize(self, site: Site) -> None:
         """Called by Tornado with what the route carries."""
-        self.server = server
+        self.site = site
 
     async def prepare(self) -> None:
         """Find out who asks, before anything else, where that matters."""
         if not self.guarded or self.request.method == "OPTIONS":
             return
-        user = await self.server.gate.user(self)
+        user = await self.site.gate.user(self)
         if self._finished:
             return
         if user:
             self.current_user = user
         else:
-            self.server.gate.turn_away(self)
-
-    def tell_log(self, message: str, *about: object) -> None:
-        """Say in the log why this request is refused; this line is the only one about it."""
-        log.warning(message, *about)
-        self.told = True
+            self.site.gate.turn_away(self)
 
     def get_login_url(self) -> str:
         """Where whoever asks can log in."""
-        return self.server.gate.login_url(self) or ""
-
-    def set_default_headers(self) -> None:
-        """Say who answers, and keep browsers from guessing content types."""
-        self.set_header("Server", "app-server")
-        self.set_header("X-Content-Type-Options", "nosniff")
-
-    def compute_etag(self) -> None:
-        """No ETag: what is computed for each request is not to be kept."""
-        return
-
-    def refuse(self, status: int, headline: str, hint: str | None = None, *, detail: str = "") -> None:
-        """Answer with an error page."""
-        self.set_status(status)
-        self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.set_header("Cache-Control", "no-store")
-        self.finish(error_page(status, headline, detail, hint=hint))
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Answer what went wrong without telling how the server is made."""
-        info = kwargs.get("exc_info")
-        error = info[1] if info else None
-        if isinstance(error, HTTPError) and error.reason:
-            self.refuse(status_code, error.reason)
-        else:
-            self.refuse(status_code, _HEADLINES.get(status_code, self._reason))
+        return self.site.gate.login_url(self) or ""
 
 
 _NOT_YOURS = "This session belongs to somebody else"
-
-_HEADLINES = {
-    404: "There is no such page",
-    405: "This address does not take that method",
-    500: "Something went wrong on the server",
-}
 
 
 class ApplicationHandler(Handler):
@@ -101,24 +60,24 @@ class ApplicationHandler(Handler):
     runtime: ApplicationRuntime
     guarded = True
 
-    def initialize(self, server: Server, runtime: ApplicationRuntime) -> None:  # type: ignore[override]
+    def initialize(self, site: Site, runtime: ApplicationRuntime) -> None:  # type: ignore[override]
         """Called by Tornado with what the route carries."""
-        super().initialize(server)
+        super().initialize(site)
         self.runtime = runtime
 
     @property
     def user(self) -> Any:
         """Whoever asks, for the application; None where nobody logs in."""
-        return None if self.server.gate.open else self.current_user
+        return None if self.site.gate.open else self.current_user
 
     def owns(self, session: Session) -> bool:
         """Whether the session is that of whoever asks, or anybody's."""
-        gate = self.server.gate
+        gate = self.site.gate
         return gate.open or gate.owner(session.context.user) == gate.owner(self.current_user)
 
     def may_use(self, token: Token) -> bool:
         """Whether the token is that of whoever asks, or anybody's."""
-        return self.server.gate.open or token.owner in (None, self.server.owner_mark(self.current_user))
+        return self.site.gate.open or token.owner in (None, self.site.owner_mark(self.current_user))
 
     def own(self, session: Session) -> Session:
         """The session, if it is that of whoever asks; HTTPError 403 otherwise."""
@@ -129,7 +88,7 @@ class ApplicationHandler(Handler):
 
     def visible_request(self) -> VisibleRequest:
         """What of this request the application may see."""
-        return self.server.visible_request(self.request)
+        return self.site.visible_request(self.request)
 
     async def open_session(self) -> tuple[Session, str]:
         """The session that this request asks for, built if need be, and the token for its socket.
@@ -146,8 +105,8 @@ class ApplicationHandler(Handler):
             raise HTTPError(403, reason="More than one session id or token was given")
         try:
             if text is not None:
-                token = self.server.read_token(text)
-                if self.runtime.registry.get(token.session_id) is None and token.expired(self.server.now_s()):
+                token = self.site.read_token(text)
+                if self.runtime.registry.get(token.session_id) is None and token.expired(self.site.now_s()):
                     raise PeerError("the token has expired")
                 return await self.session_for(token), text
             session_id = self._session_id(named[0] if named else None)
@@ -155,22 +114,22 @@ class ApplicationHandler(Handler):
             log.warning("%s: refused %s: %s", self.runtime.name, self.request.remote_ip, error)
             raise HTTPError(403, reason="Invalid token or session ID") from None
         request = self.visible_request()
-        expires_at = self.server.token_expiry_s()
+        expires_at = self.site.token_expiry_s()
         payload = {**self._payload(request), "session_expiry": expires_at}
         session = self.own(await self.runtime.session(session_id, request, payload, self.user))
-        return session, self.server.mint_token(session_id, expires_at, payload, self.current_user)
+        return session, self.site.mint_token(session_id, expires_at, payload, self.current_user)
 
     def _payload(self, request: VisibleRequest) -> dict[str, Any]:
         """What an application finds in its session's token_payload: the request, and what its hook makes of it."""
         return {**request.payload(), **self.runtime.application.process_request(self.request)}
 
     def _session_id(self, given: str | None) -> str:
-        server = self.server
+        site = self.site
         if given is None:
-            if server.settings.session_ids == "external-signed":
+            if site.settings.session_ids == "external-signed":
                 raise HTTPError(403, reason="No bokeh-session-id provided")
-            return tokens.mint_session_id(server.signer)
-        if not given or len(given) > 256 or not tokens.verify_session_id(server.signer, given):
+            return tokens.mint_session_id(site.signer)
+        if not given or len(given) > 256 or not tokens.verify_session_id(site.signer, given):
             raise PeerError("the signature of a session id is wrong")
         return given
 
@@ -200,7 +159,7 @@ class ApplicationHandler(Handler):
         self.set_status(500)
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
-        self.finish(self.server.failure_page(error))
+        self.finish(self.site.failure_page(error))
 
 
 class PageHandler(ApplicationHandler):
@@ -215,7 +174,7 @@ class PageHandler(ApplicationHandler):
 
     async def get(self, *captured: str) -> None:
         """The page of a new session, or of the one that is asked for."""
-        if self.server.draining:
+        if self.site.draining:
             self.set_status(503)
             self.set_header("Retry-After", "2")
             self._page_headers()
@@ -231,16 +190,16 @@ class PageHandler(ApplicationHandler):
         self.finish(html)
 
     def _render(self, session: Session, token: str) -> str:
-        server = self.server
+        site = self.site
         try:
             with session.document.at_work():
                 return self.runtime.guest.render_page(
                     session.document,
                     token,
-                    server.bundles,
-                    server.root_url,
-                    app_path=server.socket_path(self.runtime.url),
-                    head=server.page_head,
+                    site.bundles,
+                    site.root_url,
+                    app_path=site.socket_path(self.runtime.url),
+                    head=site.page_head,
                 )
         except AppServerError:
             raise
@@ -266,7 +225,7 @@ class AutoloadHandler(ApplicationHandler):
         """Let pages of allowed origins read the answer; others are told nothing."""
         origin = self.request.headers.get("Origin")
         self.set_header("Vary", "Origin")
-        if origin is not None and self.server.origins.allows(origin):
+        if origin is not None and self.site.origins.allows(origin):
             self.set_header("Access-Control-Allow-Origin", origin)
             self.set_header("Access-Control-Allow-Credentials", "true")
             self.set_header("Access-Control-Allow-Headers", "Bokeh-Session-Id, Content-Type, Authorization")
@@ -294,17 +253,17 @@ class AutoloadHandler(ApplicationHandler):
         if absolute_url is not None and not _ABSOLUTE_URL.fullmatch(absolute_url):
             raise HTTPError(400, reason="Malformed bokeh-absolute-url")
         origin = self.request.headers.get("Origin")
-        if not self.server.origins.allows(origin):
-            self.server.report_refused_origin(origin)
+        if not self.site.origins.allows(origin):
+            self.site.report_refused_origin(origin)
             raise HTTPError(403, reason="Pages of this origin may not embed the application")
-        if self.server.draining:
+        if self.site.draining:
             raise HTTPError(503, reason="The server is restarting")
         try:
             session, token = await self.open_session()
         except ApplicationError as error:
             self.refuse_application(error)
             return
-        server = self.server
+        site = self.site
         parts = urlsplit(absolute_url or "")
         host = f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") and parts.netloc else ""
         resources = self.get_argument("resources", "default") != "none"
@@ -312,10 +271,10 @@ class AutoloadHandler(ApplicationHandler):
             session.document,
             token,
             element_id,
-            server.bundles,
-            host + server.root_url,
+            site.bundles,
+            host + site.root_url,
             resources=resources,
-            app_path=server.routed(app_path),
+            app_path=site.routed(app_path),
             absolute_url=absolute_url,
         )
         self.set_header("Content-Type", "application/javascript; charset=utf-8")
@@ -340,15 +299,15 @@ class IndexHandler(Handler):
 
     async def get(self, *captured: str) -> None:
         """A redirect where there is one application, else the index."""
-        server = self.server
-        if server.settings.disable_index:
+        site = self.site
+        if site.settings.disable_index:
             raise HTTPError(404)
-        if len(server.runtimes) == 1 and not server.settings.disable_index_redirect:
+        if len(site.runtimes) == 1 and not site.settings.disable_index_redirect:
             query = f"?{self.request.query}" if self.request.query else ""
-            self.redirect(server.settings.prefix + server.runtimes[0].url + query)
+            self.redirect(site.settings.prefix + site.runtimes[0].url + query)
             return
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.finish(server.index_html())
+        self.finish(site.index_html())
 
     async def head(self, *captured: str) -> None:
         """As for GET, without the body."""
@@ -360,7 +319,7 @@ class FaviconHandler(Handler):
 
     async def get(self, *captured: str) -> None:
         """The icon, or 404 where it is switched off."""
-        icon = self.server.favicon
+        icon = self.site.favicon
         if icon is None:
             raise HTTPError(404)
         self.set_header("Content-Type", icon[0])
@@ -391,9 +350,9 @@ class ReadyHandler(Handler):
     async def get(self, *captured: str) -> None:
         """200, or 503 while draining."""
         self.set_header("Cache-Control", "no-store")
-        if self.server.draining:
+        if self.site.draining:
             self.set_status(503)
-        self.finish({"status": "draining" if self.server.draining else "ready"})
+        self.finish({"status": "draining" if self.site.draining else "ready"})
 
     async def head(self, *captured: str) -> None:
         """As for GET, without the body."""

@@ -88,7 +88,7 @@ class Server:
         self._stopping: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
-        return f"<Server {', '.join(runtime.url for runtime in self._site.runtimes)} at {self.url}>"
+        return f"<Server {', '.join(runtime.url for runtime in self._site.site.runtimes)} at {self.url}>"
 
     @property
     def io_loop(self) -> IOLoop:
@@ -158,7 +158,7 @@ class Server:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("The server could not start: %s", error, exc_info=error)
         elif self.settings.show and not task.cancelled():
-            runtimes = self._site.runtimes
+            runtimes = self._site.site.runtimes
             self.show(runtimes[0].url if len(runtimes) == 1 else "/")
 
     async def started(self) -> None:
@@ -265,7 +265,7 @@ class Server:
 
         Their documents belong to the loop's thread: from another one, `session.document.add_next_tick_callback`.
         """
-        runtimes = {runtime.url: runtime for runtime in self._site.runtimes}
+        runtimes = {runtime.url: runtime for runtime in self._site.site.runtimes}
         if app_path is None:
             if len(runtimes) != 1:
                 raise ValueError(f"there is not one application: say which of {', '.join(runtimes) or 'none'} is meant")
@@ -295,7 +295,7 @@ class _Site(site.Server):
         if listen:
             self.bind()
         else:
-            self.origins = self._origin_policy()
+            self.site.know_address(self.settings.port)
 
     def close(self) -> None:
         """Free the address, also if nothing was ever served there. Idempotent."""
@@ -333,7 +333,8 @@ def _check_foreign_address(keywords: Mapping[str, Any]) -> None:
         raise OperatorError("has no meaning with listen=False", where="unix_socket", hint="Leave it out.")
     if not keywords.get("port") and not keywords.get("allow_websocket_origin"):
         hint = "Give port, or allow_websocket_origin with the public name."
-        raise OperatorError("nothing says where the application listens that these handlers serve in", where="port", hint=hint)
+        what = "nothing says where the application listens that these handlers serve in"
+        raise OperatorError(what, where="port", hint=hint)
 
 
 def by_route(sources: Sources, settings: Settings) -> dict[str, Application]:

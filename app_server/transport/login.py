@@ -15,10 +15,11 @@ import stat
 import time
 import unicodedata
 from collections import OrderedDict
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app_server.errors import OperatorError
 from app_server.page import logged_out_page, login_page, login_security_policy
@@ -28,11 +29,10 @@ from app_server.security.auth.seals import Seal
 from app_server.security.auth.slowdown import Slowdown
 from app_server.security.auth.users import LONGEST_NAME, User
 from app_server.settings import Settings
+from app_server.transport.answers import Answering
 from app_server.transport.gate import Gate, Routes
 from app_server.transport.handlers import Handler
-
-if TYPE_CHECKING:
-    from app_server.transport.server import Server
+from app_server.transport.site import Site
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class CookieGate(Gate):
         self.seal = Seal("login", secret)
         self.form_seal = Seal("form", secret)
 
-    def login_url(self, handler: Handler) -> str | None:
+    def login_url(self, handler: Answering) -> str | None:
         """Our own page."""
         return f"{self.prefix}/login"
 
@@ -73,20 +73,20 @@ class CookieGate(Gate):
         """Where our pages are."""
         return frozenset({"/login", "/logout"})
 
-    def remember(self, handler: Handler, value: dict[str, Any]) -> None:
+    def remember(self, handler: Answering, value: dict[str, Any]) -> None:
         """Let the browser keep who its user is."""
         sealed = self.seal.seal(value, expires_at=int(time.time()) + self.lifetime_s)
         self.set_cookie(handler, self.cookie_name, sealed, self.lifetime_s)
 
-    def remembered(self, handler: Handler) -> dict[str, Any] | None:
+    def remembered(self, handler: Answering) -> dict[str, Any] | None:
         """What the browser has kept, if it is ours and not too old."""
         return self.seal.open(handler.get_cookie(self.cookie_name), time.time())
 
-    def forget(self, handler: Handler) -> None:
+    def forget(self, handler: Answering) -> None:
         """Let the browser forget its user."""
         handler.clear_cookie(self.cookie_name, path=self.cookie_path)
 
-    def set_cookie(self, handler: Handler, name: str, value: str, lifetime_s: int, *, samesite: str = "Lax") -> None:
+    def set_cookie(self, handler: Answering, name: str, value: str, lifetime_s: int, *, samesite: str = "Lax") -> None:
         """Set a cookie that scripts do not see, that other sites cannot use, and that leaves over TLS if it came so."""
         handler.set_cookie(
             name,
@@ -104,9 +104,9 @@ class LoginPages(Handler):
 
     gate: CookieGate
 
-    def initialize(self, server: Server, gate: CookieGate) -> None:  # type: ignore[override]
+    def initialize(self, site: Site, gate: CookieGate) -> None:  # type: ignore[override]
         """Called by Tornado with what the route carries."""
-        super().initialize(server)
+        super().initialize(site)
         self.gate = gate
 
     def check_xsrf_cookie(self) -> None:
@@ -223,7 +223,7 @@ class PasswordGate(CookieGate):
         self._known: OrderedDict[bytes, float] = OrderedDict()
         self._known_key = secrets.token_bytes(32)
 
-    async def user(self, handler: Handler) -> Any:
+    async def user(self, handler: Answering) -> Any:
         """The user of the Authorization header, where there is one, else of the cookie."""
         header = handler.request.headers.get("Authorization", "")
         if header[:6].lower() == "basic ":
@@ -236,7 +236,7 @@ class PasswordGate(CookieGate):
         mark = self._users.now().fingerprint(name, self.seal.tag)
         return User(name) if mark is not None and mark == kept.get("mark") else None
 
-    async def _by_header(self, handler: Handler, credentials: str) -> User | None:
+    async def _by_header(self, handler: Answering, credentials: str) -> User | None:
         name, password = _read_basic(credentials)
         verdict = await self.attempt(name, password, handler.request.remote_ip)
         if verdict.user is None:
@@ -244,7 +244,7 @@ class PasswordGate(CookieGate):
             self.tell(handler, verdict)
         return verdict.user
 
-    def tell(self, handler: Handler, verdict: Verdict) -> None:
+    def tell(self, handler: Answering, verdict: Verdict) -> None:
         """Answer a program whose attempt has failed."""
         if verdict.busy or verdict.wait_s:
             handler.set_header("Retry-After", str(_whole_s(verdict.wait_s)))
@@ -290,14 +290,14 @@ class PasswordGate(CookieGate):
         text = f"{len(name)}:{name}{mark}\n{password}".encode("utf-8", "surrogatepass")
         return hmac.digest(self._known_key, text, "sha256")
 
-    def let_in(self, handler: Handler, user: User) -> None:
+    def let_in(self, handler: Answering, user: User) -> None:
         """Let the browser keep that it is this user's."""
         mark = self._users.now().fingerprint(user.name, self.seal.tag)
         self.remember(handler, {"user": user.name, "mark": mark})
 
-    def routes(self, base: str, server: Server) -> Routes:
+    def routes(self, base: str, context: Mapping[str, Any]) -> Routes:
         """The form, and the way out."""
-        context = {"server": server, "gate": self}
+        context = {**context, "gate": self}
         return [(rf"{base}/login", PasswordHandler, context), (rf"{base}/logout", LogoutHandler, context)]
 
     def stop(self) -> None:

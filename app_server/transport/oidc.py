@@ -7,7 +7,8 @@ import json
 import logging
 import secrets
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from tornado.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest
@@ -20,12 +21,9 @@ from app_server.security.auth.oidc import Attempt, LoginRefused, Provider, Provi
 from app_server.security.auth.seals import LONGEST_SEALED, Seal
 from app_server.security.auth.users import User
 from app_server.settings import Settings
+from app_server.transport.answers import Answering
 from app_server.transport.gate import Routes
 from app_server.transport.login import CookieGate, LoginPages, LogoutHandler
-
-if TYPE_CHECKING:
-    from app_server.transport.handlers import Handler
-    from app_server.transport.server import Server
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +32,7 @@ _LARGEST_ANSWER_BYTES = 1024 * 1024
 _FRESH_S = 3600.0  # for the provider's description and keys
 _RETRY_KEYS_S = 60.0  # how often an unknown key may make us look again
 _LOGIN_WITHIN_S = 900
+_MOST_ATTEMPTS = 8  # each is a cookie, and proxies take only so many bytes of them
 
 
 class OidcGate(CookieGate):
@@ -58,7 +57,7 @@ class OidcGate(CookieGate):
         """One cookie for each login under way, so that two tabs do not disturb each other."""
         return f"{self.form_cookie_name}_{state[:8]}"
 
-    async def user(self, handler: Handler) -> Any:
+    async def user(self, handler: Answering) -> Any:
         """The user of the cookie."""
         kept = self.remembered(handler)
         claims = kept.get("claims") if kept is not None and kept.get("client") == self.client_id else None
@@ -67,25 +66,25 @@ class OidcGate(CookieGate):
             return None
         return oidc.user_from(claims)
 
-    def let_in(self, handler: Handler, claims: dict[str, Any]) -> User:
+    def let_in(self, handler: Answering, claims: dict[str, Any]) -> User:
         """Let the browser keep what the provider said of its user, as much of it as a cookie holds."""
         value = {"client": self.client_id, "rules": list(self.rules), "claims": oidc.kept_claims(claims)}
         if len(self.seal.seal(value, expires_at=2**33)) > LONGEST_SEALED:
-            log.warning("The provider says too much of %s for a cookie; groups and such are left out", claims["sub"])
+            log.warning("The provider says too much of %r for a cookie; groups and such are left out", claims["sub"])
             value["claims"] = oidc.sure_claims(claims)
         self.remember(handler, value)
         return oidc.user_from(value["claims"])  # type: ignore[arg-type]
 
-    def routes(self, base: str, server: Server) -> Routes:
+    def routes(self, base: str, context: Mapping[str, Any]) -> Routes:
         """The way there, the way back, and the way out."""
-        context = {"server": server, "gate": self}
+        context = {**context, "gate": self}
         return [
             (rf"{base}/login", OidcLoginHandler, context),
             (rf"{base}/login/callback", OidcCallbackHandler, context),
             (rf"{base}/logout", OidcLogoutHandler, context),
         ]
 
-    def redirect_url(self, handler: Handler) -> str:
+    def redirect_url(self, handler: Answering) -> str:
         """The public address of our callback."""
         return self._redirect_url or f"{handler.request.protocol}://{handler.request.host}{self.prefix}/login/callback"
 
@@ -202,12 +201,20 @@ class OidcLoginHandler(OidcPages):
         except ProviderError as error:
             self.refuse_login(error)
             return
+        self._forget_attempts()
         attempt = Attempt.of(secrets.token_urlsafe(24), gate.state_seal.tag)
         redirect_url = gate.redirect_url(self)
         value = {"state": attempt.state, "next": self.next_page(), "redirect_url": redirect_url}
         sealed = gate.state_seal.seal(value, expires_at=int(time.time()) + _LOGIN_WITHIN_S)
         gate.set_cookie(self, gate.state_cookie_name(attempt.state), sealed, _LOGIN_WITHIN_S)
         self.redirect(oidc.authorization_url(provider, gate.client_id, redirect_url, gate.scope, attempt))
+
+
+    def _forget_attempts(self) -> None:
+        """Drop the logins that were begun and not finished, where a page that loads itself has begun many."""
+        begun = [name for name in self.request.cookies if name.startswith(self.gate.state_cookie_name(""))]
+        for name in begun if len(begun) >= _MOST_ATTEMPTS else []:
+            self.clear_cookie(name, path=self.gate.cookie_path)
 
 
 class OidcCallbackHandler(OidcPages):

@@ -14,7 +14,6 @@ import sys
 import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tornado.iostream import StreamClosedError
 
@@ -22,9 +21,7 @@ from app_server.apps import broken_application, load_application
 from app_server.errors import ApplicationError, AppServerError
 from app_server.page import live_reload_script
 from app_server.transport.handlers import Handler
-
-if TYPE_CHECKING:
-    from app_server.transport.server import Server
+from app_server.transport.site import Site
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +31,14 @@ _LOOK_EVERY_S = 0.3
 class ReloadHandler(Handler):
     """The stream of events that a page listens to."""
 
+    def initialize(self, site: Site, live_reload: LiveReload) -> None:  # type: ignore[override]
+        """Called by Tornado with what the route carries."""
+        super().initialize(site)
+        self._live_reload = live_reload
+
     async def get(self, *captured: str) -> None:
         """Send the id of this start, then "reload" when something has changed."""
-        live_reload = self.server.live_reload
-        assert live_reload is not None
+        live_reload = self._live_reload
         self.set_header("Content-Type", "text/event-stream")
         self.set_header("Cache-Control", "no-store")
         try:
@@ -53,10 +54,8 @@ class ReloadHandler(Handler):
 class LiveReload:
     """Watches the files of the applications and what they import."""
 
-    handler = ReloadHandler
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    def __init__(self, site: Site) -> None:
+        self._site = site
         self.start_id = secrets.token_hex(8)
         self._waiting: asyncio.Event = asyncio.Event()
         self._seen = self._times()
@@ -85,16 +84,16 @@ class LiveReload:
                 self._seen = self._times()
 
     async def _reload(self) -> None:
-        for runtime in self._server.runtimes:
+        for runtime in self._site.runtimes:
             for session in runtime.registry:
                 await runtime.end(session)
         forget_modules()
-        for runtime in self._server.runtimes:
+        for runtime in self._site.runtimes:
             path = runtime.application.path
             if path is None:
                 continue
             try:
-                application = load_application(path, self._server.settings.args, dev=True)
+                application = load_application(path, self._site.settings.args, dev=True)
                 application.prepare()
                 runtime.application = application
             except AppServerError as error:
@@ -115,9 +114,9 @@ class LiveReload:
         return times
 
     def _watched(self) -> Iterable[Path]:
-        for runtime in self._server.runtimes:
+        for runtime in self._site.runtimes:
             yield from runtime.application.watch_paths()
-        yield from map(Path, self._server.settings.dev_watch)
+        yield from map(Path, self._site.settings.dev_watch)
         for _, path in own_modules():
             yield path
 

@@ -9,10 +9,9 @@ import os
 import sys
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from app_server.transport.server import Server
+from app_server.transport.site import Site
 
 log = logging.getLogger(__name__)
 
@@ -20,13 +19,13 @@ log = logging.getLogger(__name__)
 class Reports:
     """The periodic log lines of one server."""
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    def __init__(self, site: Site) -> None:
+        self._site = site
         self._last_stats = ""
 
     def work(self) -> Iterator[Coroutine[Any, Any, None]]:
         """The loops to run; none for a rhythm of 0."""
-        settings = self._server.settings
+        settings = self._site.settings
         if settings.stats_log_frequency_ms > 0:
             yield self._every(settings.stats_log_frequency_ms / 1000, self._stats)
         if settings.mem_log_frequency_ms > 0:
@@ -43,7 +42,7 @@ class Reports:
             f"{runtime.url}: {len(runtime.registry)} sessions with "
             f"{sum(session.connection_count for session in runtime.registry)} connections, "
             f"{sum(not session.connections for session in runtime.registry)} unused"
-            for runtime in self._server.runtimes
+            for runtime in self._site.runtimes
         )
         if stats != self._last_stats:
             self._last_stats = stats

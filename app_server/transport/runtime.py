@@ -109,7 +109,12 @@ class Desk:
             self.held = True
         task = self._in_document_context(effect)
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(partial(self._over, effect.awaitable))
+
+    def _over(self, awaitable: Any, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if task.cancelled() and inspect.iscoroutine(awaitable):
+            awaitable.close()  # it may not have begun, of which Python would complain
 
     def _in_document_context(self, effect: Await) -> asyncio.Task[None]:
         """A task in whose every step, and in whose children, `curdoc()` is this document."""

@@ -21,48 +21,24 @@ from pathlib import Path
 from typing import Any
 
 from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPServerRequest
 from tornado.netutil import bind_sockets, bind_unix_socket
 from tornado.web import Application as TornadoApplication
 
 from app_server.apps import Application, broken_application, empty_application, load_application, route_for
 from app_server.document import embedding, engine
 from app_server.errors import ApplicationError, OperatorError
-from app_server.page import IndexEntry, custom_index_page, error_page, favicon, index_page
-from app_server.security import tokens
-from app_server.security.origins import OriginPolicy
-from app_server.security.tokens import Signer, Token
-from app_server.security.visible_request import RequestFilter, VisibleRequest
-from app_server.session.session import Limits
 from app_server.settings import Settings
 from app_server.transport.auth import gate_for
-from app_server.transport.connection import Client, SocketHandler
-from app_server.transport.handlers import (
-    AutoloadHandler,
-    FaviconHandler,
-    HealthHandler,
-    IndexHandler,
-    MetadataHandler,
-    MissingHandler,
-    PageHandler,
-    ReadyHandler,
-)
 from app_server.transport.reload import LiveReload
 from app_server.transport.reports import Reports
-from app_server.transport.runtime import ApplicationRuntime, Lifetimes
-from app_server.transport.static import FoundFiles, StaticFiles, precompress, version_of
-from app_server.transport.wire import WireLimits
+from app_server.transport.routes import routes_of
+from app_server.transport.site import Site
+from app_server.transport.static import precompress
 
 log = logging.getLogger(__name__)
 
-_ROUTE = r"(?:/_i/[A-Za-z0-9_-]{1,32})?"
-"""Every server accepts every instance's route: after a failover a foreign one arrives."""
-
 _LAST_THREADS_S = 2.0
 """How long the applications' threads have to end when everything else has."""
-
-_QUEUE_BYTES = 64 * 1024 * 1024
-"""How much may wait for one client. A page that is asleep wakes within seconds; more than this is never taken."""
 
 
 class Server:
@@ -77,39 +53,10 @@ class Server:
     ) -> None:
         engine.install()
         self.settings = settings
-        self.draining = False
-        self.clients: set[Client] = set()
-        self.signer = _signer(settings)
-        self.wire_limits = WireLimits(settings.websocket_max_message_size_bytes, _QUEUE_BYTES)
-        self.bundles = embedding.Bundles(lambda path: version_of(embedding.static_root() / path))
-        self.root_url = f"{settings.prefix}/"
-        self.favicon = _favicon(settings)
-        self.gate = gate_for(settings)
-        self._small_tokens = settings.token_payload == "never" or (
-            settings.token_payload == "auto" and settings.route is None
-        )
-        self._filter = RequestFilter(
-            include_headers=settings.include_headers,
-            exclude_headers=settings.exclude_headers,
-            include_cookies=settings.include_cookies,
-            exclude_cookies=settings.exclude_cookies,
-            hidden_headers=self.gate.hidden_headers,
-            hidden_cookies=self.gate.hidden_cookies,
-        )
-        limits = Limits(settings.websocket_max_message_size_bytes, show_tracebacks=settings.dev)
-        lifetimes = Lifetimes(settings.unused_session_lifetime_ms / 1000, settings.check_unused_sessions_ms / 1000)
-        self.runtimes = [
-            ApplicationRuntime(application, route, limits, lifetimes, loop)
-            for route, application in applications.items()
-        ]
-        for runtime in self.runtimes:
-            runtime.logout_url = self.gate.logout_url
-            if runtime.url in self.gate.taken_paths():
-                hint = "Give the application another name."
-                raise OperatorError("the server's own page is at that address", where=runtime.url, hint=hint)
-        self.live_reload = LiveReload(self) if settings.dev else None
-        self.page_head = "" if self.live_reload is None else self.live_reload.script(settings.prefix)
-        self._refused_origins: set[str] = set()
+        self.site = Site(applications, settings, gate_for(settings), loop)
+        self._live_reload = LiveReload(self.site) if settings.dev else None
+        if self._live_reload is not None:
+            self.site.page_head = self._live_reload.script(settings.prefix)
         self._background: list[asyncio.Task[None]] = []
         self._http = HTTPServer(
             TornadoApplication([*extra_patterns, *self.routes()], **_tornado_settings(settings)),
@@ -118,7 +65,6 @@ class Server:
         )
         self._sockets: list[socket.socket] = []
         self._port = settings.port
-        self.origins = OriginPolicy.from_hosts(("*",))
 
     @property
     def port(self) -> int | None:
@@ -140,39 +86,43 @@ class Server:
         self._sockets = _bind(self.settings)
         if not self.settings.unix_socket:
             self._port = self._sockets[0].getsockname()[1]
-        self.origins = self._origin_policy()
+        self.site.know_address(self._port)
 
     async def start(self) -> None:
         """Run the applications' load hooks, take connections, begin the background work; `bind` comes before."""
-        for runtime in self.runtimes:
+        for runtime in self.site.runtimes:
             await runtime.start()
         self._http.add_sockets(self._sockets)
         precompress(embedding.page_scripts())
-        self.bundles.get(self.root_url)
-        reports = Reports(self)
+        self.site.bundles.get(self.site.root_url)
+        reports = Reports(self.site)
         self._background = [asyncio.create_task(work) for work in reports.work()]
         self._background.append(asyncio.create_task(self._keep_alive()))
-        if self.live_reload is not None:
-            self._background.append(asyncio.create_task(self.live_reload.watch()))
+        if self._live_reload is not None:
+            self._background.append(asyncio.create_task(self._live_reload.watch()))
         # What is there now stays: the collector need not look at it for every generation that sessions leave behind.
         gc.collect()
         gc.freeze()
 
     async def stop(self, close_code: int = 1001) -> None:
         """Take no more requests, say goodbye to every client, run every hook."""
-        self.draining = True
+        self.site.draining = True
         self._http.stop()
         for task in self._background:
             task.cancel()
-        if self.live_reload is not None:
-            self.live_reload.stop()
-        for runtime in self.runtimes:
+        if self._live_reload is not None:
+            self._live_reload.stop()
+        for runtime in self.site.runtimes:
             await runtime.stop(close_code)
         await self._clients_gone()
         await self._http.close_all_connections()
-        self.gate.stop()
+        self.site.gate.stop()
         if self.settings.unix_socket:
             Path(self.settings.unix_socket).unlink(missing_ok=True)
+
+    def routes(self) -> list[tuple[Any, ...]]:
+        """The handlers of the server and its applications, for Tornado."""
+        return routes_of(self.site, self._live_reload)
 
     def unlisten(self) -> None:
         """Take no more connections; those that are there go on."""
@@ -180,7 +130,7 @@ class Server:
 
     async def _clients_gone(self) -> None:
         """Wait until the Close frames are answered; a wire cuts the connection itself when that takes too long."""
-        while self.clients:
+        while self.site.wires:
             await asyncio.sleep(0.01)
 
     async def _keep_alive(self) -> None:
@@ -189,161 +139,11 @@ class Server:
         while interval_s > 0:
             await asyncio.sleep(interval_s)
             now_s = time.monotonic()
-            for client in list(self.clients):
-                if now_s - client.wire.last_heard_s > 2 * interval_s + 1:
-                    client.wire.abort(1006, "no sign of life")
+            for wire in list(self.site.wires):
+                if now_s - wire.last_heard_s > 2 * interval_s + 1:
+                    wire.abort(1006, "no sign of life")
                 else:
-                    client.wire.ping()
-
-    def now_s(self) -> int:
-        """Seconds since the epoch, for the expiry of tokens."""
-        return int(time.time())
-
-    def token_expiry_s(self) -> int:
-        """Until when a token that is minted now can build its session, in seconds since the epoch."""
-        return self.now_s() + self.settings.session_token_expiration_s
-
-    def mint_token(self, session_id: str, expires_at: int, payload: Mapping[str, Any], user: Any) -> str:
-        """A token for the socket of this user's session, good for building it until it expires.
-
-        The payload travels in it where another instance may have to build the session.
-        """
-        carried = {name: value for name, value in payload.items() if name != "session_expiry"}
-        return tokens.mint_token(
-            self.signer,
-            session_id,
-            expires_at=expires_at,
-            payload=None if self._small_tokens else carried,
-            owner=None if self.gate.open else self.owner_mark(user),
-        )
-
-    def owner_mark(self, user: Any) -> str:
-        """What stands for this user in a token."""
-        return tokens.owner_mark(self.signer, self.gate.owner(user) or "")
-
-    def read_token(self, text: str) -> Token:
-        """What a token says; PeerError where it is malformed or forged."""
-        return tokens.read_token(self.signer, text)
-
-    def visible_request(self, request: HTTPServerRequest) -> VisibleRequest:
-        """What of a request the applications may see."""
-        return VisibleRequest.from_request(request, self._filter)
-
-    def routed(self, path: str) -> str:
-        """This path with the instance's route in front, if it has one, so that sockets come back to this instance."""
-        return f"/_i/{self.settings.route}{path}" if self.settings.route else path
-
-    def socket_path(self, route: str) -> str | None:
-        """Where the page's socket is to be opened, if not beside the page."""
-        return self.routed(self.settings.prefix + route.rstrip("/")) if self.settings.route else None
-
-    def report_refused_origin(self, origin: str | None) -> None:
-        """Say once for each origin which setting would let it in."""
-        if origin is None or origin in self._refused_origins or len(self._refused_origins) > 1000:
-            return
-        self._refused_origins.add(origin)
-        host = origin.split("://", 1)[-1][:200]
-        hint = f"If it is yours, start with --allow-websocket-origin={host}"
-        log.error("Refused a page of origin %r. %s", origin[:200], hint)
-
-    def failure_page(self, error: ApplicationError) -> str:
-        """The page of an application that failed."""
-        if self.settings.dev:
-            cause = error.__cause__
-            trace = "".join(_traceback_lines(cause)) if cause is not None else None
-            return error_page(500, "The application failed", str(error), traceback=trace, head=self.page_head)
-        return error_page(500, "The application failed to start", "", hint="Its operator finds the reason in the log.")
-
-    def index_html(self) -> str:
-        """The list of applications."""
-        prefix = self.settings.prefix
-        if self.settings.index:
-            return custom_index_page(self.settings.index, [runtime.url for runtime in self.runtimes], prefix)
-        entries = [
-            IndexEntry(runtime.url.strip("/") or "/", prefix + runtime.url, runtime.application.description)
-            for runtime in self.runtimes
-        ]
-        return index_page(entries, title="Applications", prefix=prefix)
-
-    def _origin_policy(self) -> OriginPolicy:
-        allowed = self.settings.allow_websocket_origin
-        if not allowed:
-            # A proxy in front of a Unix socket is the one that knows the public name.
-            allowed = ("*",) if self.settings.unix_socket else own_hosts(self.settings.address, self._port)
-        return OriginPolicy.from_hosts(allowed)
-
-    def routes(self) -> list[tuple[Any, ...]]:
-        """The handlers of the server and its applications, for Tornado."""
-        prefix = self.settings.prefix
-        base = f"{_ROUTE}{prefix}{_ROUTE}"
-        server = {"server": self}
-        bokehjs = {"roots": (embedding.static_root(),)}
-        routes: list[tuple[Any, ...]] = [
-            (r"/healthz", HealthHandler, server),
-            (r"/readyz", ReadyHandler, server),
-        ]
-        if prefix:
-            routes += [(rf"{prefix}/healthz", HealthHandler, server), (rf"{prefix}/readyz", ReadyHandler, server)]
-        if self.live_reload is not None:
-            routes.append((rf"{base}/_dev/reload", self.live_reload.handler, server))
-        routes += self.gate.routes(base, self)
-        for runtime in self.runtimes:
-            path = base + runtime.url.rstrip("/")
-            context = {"server": self, "runtime": runtime}
-            own = runtime.application.static_path
-            roots = (own, embedding.static_root()) if own is not None else (embedding.static_root(),)
-            routes += [
-                (rf"{path}/ws", SocketHandler, context),
-                (rf"{path}/metadata", MetadataHandler, context),
-                (rf"{path}/autoload\.js", AutoloadHandler, context),
-                (rf"{path}/static/extensions/(.*)", StaticFiles, {"packages": embedding.extension_roots()}),
-                (rf"{path}/static/(.*)", StaticFiles, {"roots": roots}),
-                (rf"{path}/?", PageHandler, context),
-            ]
-            find = runtime.guest.find_component
-            if find is not None:
-                # Beside the page, where the address of the page ends with a slash, or else at the root.
-                routes += [(rf"{place}/components/(.+)", FoundFiles, {"find": find}) for place in {path, base}]
-        routes += [
-            (rf"{base}/static/extensions/(.*)", StaticFiles, {"packages": embedding.extension_roots()}),
-            (rf"{base}/static/(.*)", StaticFiles, bokehjs),
-            (rf"{base}/favicon\.ico", FaviconHandler, server),
-            (rf"{base}/?", IndexHandler, server),
-            (r"/favicon\.ico", FaviconHandler, server),
-            (r".*", MissingHandler, server),
-        ]
-        return routes
-
-
-def own_hosts(address: str | None, port: int) -> tuple[str, ...]:
-    """The origins under which a browser on this machine reaches the server itself."""
-    names = ["localhost", "127.0.0.1", "[::1]"]
-    if address and address not in ("0.0.0.0", "::", "localhost", "127.0.0.1", "::1"):
-        names.append(f"[{address}]" if ":" in address else address)
-    return tuple(f"{name}:{port}" for name in names)
-
-
-def _traceback_lines(error: BaseException) -> list[str]:
-    import traceback
-
-    return traceback.format_exception(error)
-
-
-def _signer(settings: Settings) -> Signer:
-    secret = settings.secret_key.encode("utf-8") if settings.secret_key else None
-    return Signer(secret, signed=settings.session_ids != "unsigned")
-
-
-def _favicon(settings: Settings) -> tuple[str, bytes] | None:
-    if settings.ico_path == "none":
-        return None
-    if settings.ico_path in (None, "default"):
-        return favicon()
-    try:
-        return "image/x-icon", Path(settings.ico_path).read_bytes()
-    except OSError as error:
-        raise OperatorError(f"{settings.ico_path} cannot be read: {error.strerror}", where="--ico-path") from None
-
+                    wire.ping()
 
 def _tornado_settings(settings: Settings) -> dict[str, Any]:
     return {
@@ -453,8 +253,8 @@ async def _serve(applications: Mapping[str, Application], settings: Settings) ->
     await server.start()
     _announce(server)
     await stopped.wait()
-    sessions = sum(len(runtime.registry) for runtime in server.runtimes)
-    log.info("Stopping: %d sessions, %d connections", sessions, len(server.clients))
+    sessions = sum(len(runtime.registry) for runtime in server.site.runtimes)
+    log.info("Stopping: %d sessions, %d connections", sessions, len(server.site.wires))
     try:
         async with asyncio.timeout(settings.drain_deadline_s):
             await server.stop()
@@ -472,12 +272,12 @@ def _announce(server: Server) -> None:
     if settings.unix_socket:
         log.info("Serving on the Unix socket %s", settings.unix_socket)
         return
-    for runtime in server.runtimes:
+    for runtime in server.site.runtimes:
         log.info("Serving %s", server.url.rstrip("/") + runtime.url)
     if settings.show:
-        for runtime in server.runtimes if len(server.runtimes) == 1 else server.runtimes[:0]:
+        for runtime in server.site.runtimes if len(server.site.runtimes) == 1 else server.site.runtimes[:0]:
             webbrowser.open(server.url.rstrip("/") + runtime.url, new=2)
-        if len(server.runtimes) > 1:
+        if len(server.site.runtimes) > 1:
             webbrowser.open(server.url, new=2)
 
 

@@ -1,0 +1,57 @@
+"""Answers that a person can read, whatever goes wrong: what all our handlers share."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from tornado.web import HTTPError, RequestHandler
+
+from app_server.page import error_page
+
+log = logging.getLogger(__name__)
+
+_HEADLINES = {
+    404: "There is no such page",
+    405: "This address does not take that method",
+    500: "Something went wrong on the server",
+}
+
+
+class Answering(RequestHandler):
+    """A request that is answered with pages of ours; it knows neither the site nor who asks."""
+
+    shows_pages = False
+    """Whether somebody whom the gate does not know is sent to log in, rather than refused."""
+    told = False
+    """Whether the log says already what came of this request."""
+
+    def tell_log(self, message: str, *about: object) -> None:
+        """Say in the log why this request is refused; this line is the only one about it."""
+        log.warning(message, *about)
+        self.told = True
+
+    def set_default_headers(self) -> None:
+        """Say who answers, and keep browsers from guessing content types."""
+        self.set_header("Server", "app-server")
+        self.set_header("X-Content-Type-Options", "nosniff")
+
+    def compute_etag(self) -> None:
+        """No ETag: what is computed for each request is not to be kept."""
+        return
+
+    def refuse(self, status: int, headline: str, hint: str | None = None, *, detail: str = "") -> None:
+        """Answer with an error page."""
+        self.set_status(status)
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(error_page(status, headline, detail, hint=hint))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer what went wrong without telling how the server is made."""
+        info = kwargs.get("exc_info")
+        error = info[1] if info else None
+        if isinstance(error, HTTPError) and error.reason:
+            self.refuse(status_code, error.reason)
+        else:
+            self.refuse(status_code, _HEADLINES.get(status_code, self._reason))

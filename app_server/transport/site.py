@@ -1,0 +1,181 @@
+"""What the handlers know of the site that they answer for: its settings, keys, rules, applications and pages."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tornado.httputil import HTTPServerRequest
+
+from app_server.apps import Application
+from app_server.document import embedding
+from app_server.errors import ApplicationError, OperatorError
+from app_server.page import IndexEntry, custom_index_page, error_page, favicon, index_page
+from app_server.security import tokens
+from app_server.security.origins import OriginPolicy
+from app_server.security.tokens import Signer, Token
+from app_server.security.visible_request import RequestFilter, VisibleRequest
+from app_server.session.session import Limits
+from app_server.settings import Settings
+from app_server.transport.gate import Gate
+from app_server.transport.runtime import ApplicationRuntime, Lifetimes
+from app_server.transport.static import version_of
+from app_server.transport.wire import Wire, WireLimits
+
+log = logging.getLogger(__name__)
+
+_QUEUE_BYTES = 64 * 1024 * 1024
+"""How much may wait for one client. A page that is asleep wakes within seconds; more than this is never taken."""
+
+
+class Site:
+    """The applications of one server, and the rules by which their pages and sockets are given out."""
+
+    def __init__(
+        self,
+        applications: Mapping[str, Application],
+        settings: Settings,
+        gate: Gate,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.settings = settings
+        self.gate = gate
+        self.draining = False
+        self.wires: set[Wire] = set()
+        self.signer = _signer(settings)
+        self.wire_limits = WireLimits(settings.websocket_max_message_size_bytes, _QUEUE_BYTES)
+        self.bundles = embedding.Bundles(lambda path: version_of(embedding.static_root() / path))
+        self.root_url = f"{settings.prefix}/"
+        self.page_head = ""
+        self.favicon = _favicon(settings)
+        self.origins = OriginPolicy.from_hosts(("*",))
+        self._refused_origins: set[str] = set()
+        self._small_tokens = settings.token_payload == "never" or (
+            settings.token_payload == "auto" and settings.route is None
+        )
+        self._filter = RequestFilter(
+            include_headers=settings.include_headers,
+            exclude_headers=settings.exclude_headers,
+            include_cookies=settings.include_cookies,
+            exclude_cookies=settings.exclude_cookies,
+            hidden_headers=gate.hidden_headers,
+            hidden_cookies=gate.hidden_cookies,
+        )
+        limits = Limits(settings.websocket_max_message_size_bytes, show_tracebacks=settings.dev)
+        lifetimes = Lifetimes(settings.unused_session_lifetime_ms / 1000, settings.check_unused_sessions_ms / 1000)
+        self.runtimes = [
+            ApplicationRuntime(application, route, limits, lifetimes, loop)
+            for route, application in applications.items()
+        ]
+        for runtime in self.runtimes:
+            runtime.logout_url = gate.logout_url
+            if runtime.url in gate.taken_paths():
+                hint = "Give the application another name."
+                raise OperatorError("the server's own page is at that address", where=runtime.url, hint=hint)
+
+    def know_address(self, port: int) -> None:
+        """Let in the pages that the settings name, or our own where they name none."""
+        allowed = self.settings.allow_websocket_origin
+        if not allowed:
+            # A proxy in front of a Unix socket is the one that knows the public name.
+            allowed = ("*",) if self.settings.unix_socket else own_hosts(self.settings.address, port)
+        self.origins = OriginPolicy.from_hosts(allowed)
+
+    def now_s(self) -> int:
+        """Seconds since the epoch, for the expiry of tokens."""
+        return int(time.time())
+
+    def token_expiry_s(self) -> int:
+        """Until when a token that is minted now can build its session, in seconds since the epoch."""
+        return self.now_s() + self.settings.session_token_expiration_s
+
+    def mint_token(self, session_id: str, expires_at: int, payload: Mapping[str, Any], user: Any) -> str:
+        """A token for the socket of this user's session, good for building it until it expires.
+
+        The payload travels in it where another instance may have to build the session.
+        """
+        carried = {name: value for name, value in payload.items() if name != "session_expiry"}
+        return tokens.mint_token(
+            self.signer,
+            session_id,
+            expires_at=expires_at,
+            payload=None if self._small_tokens else carried,
+            owner=None if self.gate.open else self.owner_mark(user),
+        )
+
+    def owner_mark(self, user: Any) -> str:
+        """What stands for this user in a token."""
+        return tokens.owner_mark(self.signer, self.gate.owner(user) or "")
+
+    def read_token(self, text: str) -> Token:
+        """What a token says; PeerError where it is malformed or forged."""
+        return tokens.read_token(self.signer, text)
+
+    def visible_request(self, request: HTTPServerRequest) -> VisibleRequest:
+        """What of a request the applications may see."""
+        return VisibleRequest.from_request(request, self._filter)
+
+    def routed(self, path: str) -> str:
+        """This path with the instance's route in front, if it has one, so that sockets come back to this instance."""
+        return f"/_i/{self.settings.route}{path}" if self.settings.route else path
+
+    def socket_path(self, route: str) -> str | None:
+        """Where the page's socket is to be opened, if not beside the page."""
+        return self.routed(self.settings.prefix + route.rstrip("/")) if self.settings.route else None
+
+    def report_refused_origin(self, origin: str | None) -> None:
+        """Say once for each origin which setting would let it in."""
+        if origin is None or origin in self._refused_origins or len(self._refused_origins) > 1000:
+            return
+        self._refused_origins.add(origin)
+        host = origin.split("://", 1)[-1][:200]
+        hint = f"If it is yours, start with --allow-websocket-origin={host}"
+        log.error("Refused a page of origin %r. %s", origin[:200], hint)
+
+    def failure_page(self, error: ApplicationError) -> str:
+        """The page of an application that failed."""
+        if self.settings.dev:
+            cause = error.__cause__
+            trace = "".join(traceback.format_exception(cause)) if cause is not None else None
+            return error_page(500, "The application failed", str(error), traceback=trace, head=self.page_head)
+        return error_page(500, "The application failed to start", "", hint="Its operator finds the reason in the log.")
+
+    def index_html(self) -> str:
+        """The list of applications."""
+        prefix = self.settings.prefix
+        if self.settings.index:
+            return custom_index_page(self.settings.index, [runtime.url for runtime in self.runtimes], prefix)
+        entries = [
+            IndexEntry(runtime.url.strip("/") or "/", prefix + runtime.url, runtime.application.description)
+            for runtime in self.runtimes
+        ]
+        return index_page(entries, title="Applications", prefix=prefix)
+
+
+def own_hosts(address: str | None, port: int) -> tuple[str, ...]:
+    """The origins under which a browser on this machine reaches the server itself."""
+    names = ["localhost", "127.0.0.1", "[::1]"]
+    if address and address not in ("0.0.0.0", "::", "localhost", "127.0.0.1", "::1"):
+        names.append(f"[{address}]" if ":" in address else address)
+    return tuple(f"{name}:{port}" for name in names)
+
+
+def _signer(settings: Settings) -> Signer:
+    secret = settings.secret_key.encode("utf-8") if settings.secret_key else None
+    return Signer(secret, signed=settings.session_ids != "unsigned")
+
+
+def _favicon(settings: Settings) -> tuple[str, bytes] | None:
+    if settings.ico_path == "none":
+        return None
+    if settings.ico_path in (None, "default"):
+        return favicon()
+    try:
+        return "image/x-icon", Path(settings.ico_path).read_bytes()
+    except OSError as error:
+        raise OperatorError(f"{settings.ico_path} cannot be read: {error.strerror}", where="--ico-path") from None
