@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from app_server.version import __version__
+
 if TYPE_CHECKING:
     from app_server.transport.library import Server as Server
 
-__version__ = "0.1.0"
 __all__ = ["Server", "__version__"]
 
 

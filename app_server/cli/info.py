@@ -11,9 +11,9 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from app_server import __version__
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
+from app_server.version import __version__
 
 PACKAGES = ("bokeh", "tornado", "orjson", "brotli")
 

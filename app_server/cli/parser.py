@@ -12,11 +12,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
-from app_server import __version__
 from app_server.cli.help import COMMANDS, overview, serve_help, short_help
 from app_server.cli.terminal import columns, paint_for
 from app_server.errors import OperatorError
 from app_server.settings import Arity, all_settings
+from app_server.version import __version__
 
 # How argparse spells each arity. A flag that takes one word is a list of one, so that all flags give lists.
 SPELLING: dict[Arity, dict[str, Any]] = {

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from app_server import __version__
 from app_server.document import embedding, encoder, patch
 from app_server.document.served import DocumentEvent, ServedDocument, SessionCallback
 from app_server.errors import PeerError
@@ -27,6 +26,7 @@ from app_server.protocol.messages import Message
 from app_server.session.connection import Connection
 from app_server.session.context import SessionContext
 from app_server.session.effects import Await, Close, Effect, Send
+from app_server.version import __version__
 
 log = logging.getLogger(__name__)
 
