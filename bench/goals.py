@@ -13,7 +13,10 @@ Results = dict[str, dict[str, dict[str, float]]]
 
 @dataclass(frozen=True)
 class Goal:
-    """A figure to compare. `at_least_times` is a ratio to stock; `at_most` and `at_least` are absolute."""
+    """A figure to compare. `at_least_times` is a ratio to stock; `at_most` and `at_least` are absolute.
+
+    A figure around zero has no ratio that means anything.
+    """
 
     scenario: str
     figure: str
@@ -23,6 +26,7 @@ class Goal:
     at_least_times: float | None = None
     at_most: float | None = None
     at_least: float | None = None
+    has_ratio: bool = True
 
     @property
     def wish(self) -> str:
@@ -45,7 +49,14 @@ class Row:
     def times_better(self) -> float | None:
         """How many times better than stock ours is, whichever direction is better; None if either is missing."""
         stock, ours = self.figures.get(STOCK), self.figures.get(OURS)
-        if stock is None or ours is None or stock <= 0 or ours <= 0 or math.inf in (stock, ours):
+        if (
+            not self.goal.has_ratio
+            or stock is None
+            or ours is None
+            or stock <= 0
+            or ours <= 0
+            or math.inf in (stock, ours)
+        ):
             return None
         return ours / stock if self.goal.more_is_better else stock / ours
 
@@ -89,7 +100,7 @@ GOALS = (
     Goal("first-page", "wire_kb", "a first page, bytes on the wire", "kB", at_most=950),
     Goal("first-page", "immutable_percent", "a first page, scripts immutable", "%", more_is_better=True, at_least=100),
     Goal("first-page", "wall_ms", "a first page, time on loopback", "ms"),
-    Goal("leftover", "memory_kb", "left of each of 1000 sessions", "kB", at_most=5),
+    Goal("leftover", "memory_kb", "left of each of 1000 sessions", "kB", at_most=5, has_ratio=False),
 )
 
 

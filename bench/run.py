@@ -26,12 +26,15 @@ from bench.servers import CANNED, OURS, STOCK, pin_client, serving
 
 SCENARIO_TIMEOUT_S = 200.0
 OPEN_FILES = 8192
+BUSY_LOAD = 0.5
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run what the command line asks for; 0 unless a scenario could not be run."""
     options = parse(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # by way of every `finally`, which stops the servers
+    if os.getloadavg()[0] > BUSY_LOAD:
+        print(f"The machine is busy (load {os.getloadavg()[0]:.1f}): expect noise above all in times, less in CPU.")
     pin_client()
     raise_open_files()
     chosen = [each for each in SCENARIOS if each.name in (options.only or (each.name,)) and wanted(each, options)]
@@ -85,7 +88,13 @@ def measure(scenarios: list[Scenario], servers: list[str], quick: bool, recordin
                     figures = run_once(scenario, server, quick, recordings)
                 except Exception as fault:  # one server's failure is a finding, not the end of the run
                     failures.append(f"{scenario.name} on {server}: {fault!r}")
-                    print(f"{scenario.name:16}{server:8}FAILED", repr(fault), *fault.__notes__, sep="\n", flush=True)
+                    print(
+                        f"{scenario.name:16}{server:8}FAILED",
+                        repr(fault),
+                        *getattr(fault, "__notes__", ()),
+                        sep="\n",
+                        flush=True,
+                    )
                 else:
                     runs[server].append(figures)
                     print(f"{scenario.name:16}{server:8}{brief(figures)}", flush=True)

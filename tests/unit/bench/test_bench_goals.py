@@ -42,6 +42,11 @@ def test_verdict_follows_from_the_figures(
     assert (row.times_better, row.reached) == (times, reached)
 
 
+def test_figure_around_zero_has_a_verdict_but_no_ratio() -> None:
+    row = Row(replace(FEWER, has_ratio=False), {"stock": 0.5, "ours": 0.1})
+    assert (row.times_better, row.reached) == (None, True)
+
+
 def test_figure_that_was_not_measured_is_no_shortfall() -> None:
     assert Row(FASTER, {"stock": 44.0}).reached is None
 
