@@ -38,7 +38,7 @@ _KINDS = frozenset(
 class _Decoder(Deserializer):
     """Decodes values that name models of one document; `max_bytes` bounds what an inline array may unpack to."""
 
-    def __init__(self, document: ServedDocument, setter: object, max_bytes: int) -> None:
+    def __init__(self, document: Document, setter: object, max_bytes: int) -> None:
         super().__init__(setter=setter)  # type: ignore[arg-type]
         self._document = document
         self._max_bytes = max_bytes
@@ -163,7 +163,7 @@ def _read_document(fields: Mapping[str, Any], buffers: Sequence[tuple[str, bytes
     made = Document()
     decoder = _Decoder(made, None, max_bytes)
     read = decoder.decode(
-        {name: fields[name] for name in ("roots", "title", "config") if name in fields},  # type: ignore[arg-type]
+        {name: fields[name] for name in ("roots", "title", "config") if name in fields},
         [Buffer(ID(ident), payload) for ident, payload in buffers],
     )
     if isinstance(read.get("config"), DocumentConfig):

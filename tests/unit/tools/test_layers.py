@@ -42,7 +42,7 @@ def package(tmp_path: Path) -> Path:
     for room in (*rooms.split(), "store"):
         (tmp_path / "app_server" / room).mkdir(parents=True)
         (tmp_path / "app_server" / room / "__init__.py").touch()
-    for module in ("__init__", "__main__", "settings", "errors"):
+    for module in ("__init__", "__main__", "settings", "errors", "version"):
         (tmp_path / "app_server" / f"{module}.py").touch()
     return tmp_path
 
