@@ -204,7 +204,8 @@ class PageHandler(ApplicationHandler):
         except AppServerError:
             raise
         except Exception as error:
-            raise ApplicationError(f"the page's template failed: {error}", where=self.runtime.name) from error
+            # Most likely the application's template: its line is in the traceback.
+            raise self.runtime.application.error_from(error) from error
 
     def _page_headers(self) -> None:
         self.set_header("Content-Type", "text/html; charset=utf-8")
