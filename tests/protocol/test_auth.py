@@ -58,12 +58,16 @@ class Account:
 
 async def get_user_async(handler):
     await asyncio.sleep(0)
+    if handler.request.headers.get("X-Anybody"):
+        return object()
     if handler.request.headers.get("X-Fail"):
         raise RuntimeError("the database is away, its password is hunter2")
     name = handler.get_cookie("who")
     return Account(name) if name else None
 
 def get_login_url(handler):
+    if handler.get_argument("nowhere", None):
+        raise RuntimeError("no such place")
     return "https://id.example.org/in"
 """
 
@@ -220,6 +224,19 @@ def test_hook_that_raises_tells_the_log_and_nobody_else(elsewhere: Served) -> No
     assert answer.status == 500
     assert "hunter2" not in answer.text and "Its operator finds the reason in the log" in answer.text
     assert "RuntimeError: the database is away" in elsewhere.log_since(start)
+    assert "hush" not in elsewhere.log_since(start)
+
+
+def test_user_who_could_be_anybody_is_not_let_in(elsewhere: Served) -> None:
+    start = elsewhere.log_size()
+    assert Visitor(elsewhere.process.url).ask("/knowing", headers={"X-Anybody": "1"}).status == 500
+    assert "--auth-module: get_user returned something of type object, which could be any user" in elsewhere.log_since(start)
+
+
+def test_login_url_that_raises_leads_nowhere(elsewhere: Served) -> None:
+    start = elsewhere.log_size()
+    assert Visitor(elsewhere.process.url).ask("/knowing?nowhere=1&bokeh-token=hush").status == 500
+    assert "RuntimeError: no such place" in elsewhere.log_since(start)
     assert "hush" not in elsewhere.log_since(start)
 
 
@@ -578,6 +595,14 @@ def test_two_tabs_may_log_in_at_once(by_oidc: tuple[Served, str]) -> None:
     one = through_provider(ann, "ann", "/knowing?tab=1")
     two = through_provider(ann, "ann", "/knowing?tab=2")
     assert (where(ann, one), where(ann, two)) == ("/knowing?tab=1", "/knowing?tab=2")
+
+
+def test_logins_that_nobody_finishes_do_not_pile_up(by_oidc: tuple[Served, str]) -> None:
+    served, _ = by_oidc
+    visitor = Visitor(served.process.url)
+    for _ in range(30):
+        where(visitor, "/login")
+    assert len(visitor.cookies) <= 9
 
 
 @pytest.mark.parametrize("user", ["bob", "nobody"])

@@ -64,7 +64,7 @@ def identity(user: Any) -> str:
         except (TypeError, ValueError):
             pass
     raise OperatorError(
-        f"get_user returned a {type(user).__name__} that cannot be told from another user's",
+        f"get_user returned something of type {type(user).__name__}, which could be any user",
         where="--auth-module",
         hint="Return a text, or something that has an id, a username or an email.",
     )

@@ -62,7 +62,7 @@ def test_user_who_could_be_anybody_is_refused(user: object) -> None:
     with pytest.raises(OperatorError) as caught:
         identity(user)
     assert str(caught.value) == (
-        f"--auth-module: get_user returned a {type(user).__name__} that cannot be told from another user's. "
+        f"--auth-module: get_user returned something of type {type(user).__name__}, which could be any user. "
         "Return a text, or something that has an id, a username or an email."
     )
 
