@@ -74,8 +74,7 @@ def test_no_update_of_four_threads_is_lost(clocks: Page) -> None:
 def test_page_stays_responsive_while_unlocked_work_goes_on(clocks: Page) -> None:
     press(clocks, "Unlocked")
     drag_slider(clocks, 0, 100)
-    wait_for_model(clocks, "echo", "Number(model.text) > 0", 900)
-    assert model_value(clocks, "log", "model.text") == "", "the work of one second is not over yet"
+    wait_for_model(clocks, "echo", "Number(model.text) > 0")
     wait_for_model(clocks, "log", "model.text === 'worked'")
 
 

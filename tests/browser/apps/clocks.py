@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -23,6 +22,7 @@ slider = Slider(start=0, end=10, value=0, name="slider")
 echo = Div(text="0", name="echo")
 log = PreText(text="", name="log")
 beats = []
+moved = threading.Event()
 executor = ThreadPoolExecutor(max_workers=1)
 document.on_session_destroyed(lambda session_context, executor=executor: executor.shutdown(wait=False))
 
@@ -71,8 +71,9 @@ def stop_beating() -> None:
 
 @without_document_lock
 async def work_unlocked() -> None:
-    result = await asyncio.get_running_loop().run_in_executor(executor, lambda: time.sleep(1.0) or "worked")
-    document.add_next_tick_callback(partial(setattr, log, "text", result))
+    """Work that is over when the visitor has moved the slider, which could not be if it held the document."""
+    in_time = await asyncio.get_running_loop().run_in_executor(executor, moved.wait, 15)
+    document.add_next_tick_callback(partial(setattr, log, "text", "worked" if in_time else "gave up"))
 
 
 async def work_in_steps() -> None:
@@ -80,6 +81,11 @@ async def work_in_steps() -> None:
         log.text = f"step {step}"
         await asyncio.sleep(0.1)
     log.text = "all steps"
+
+
+def move(attr: str, old: float, new: float) -> None:
+    echo.text = str(new)
+    moved.set()
 
 
 def fail() -> None:
@@ -92,5 +98,5 @@ buttons |= {"Steps": work_in_steps, "Fail": fail, "Stop": stop_beating}
 row_of_buttons = [Button(label=label, width=80) for label in buttons]
 for button, function in zip(row_of_buttons, buttons.values(), strict=True):
     button.on_click(lambda function=function: document.add_next_tick_callback(function))
-slider.on_change("value", lambda attr, old, new: echo.update(text=str(new)))
+slider.on_change("value", move)
 document.add_root(column(row(*row_of_buttons), *counters.values(), slider, echo, log, plot))
