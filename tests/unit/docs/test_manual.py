@@ -112,7 +112,8 @@ def test_relative_links_resolve(page: Path) -> None:
 def test_every_page_is_reached_from_the_index(page: Path) -> None:
     index = ROOT / "docs" / "index.md"
     if page != index:
-        assert re.search(rf"\]\({re.escape(page.name)}(#[\w-]+)?\)", index.read_text(encoding="utf-8"))
+        linked = re.search(rf"\]\({re.escape(page.name)}(#[\w-]+)?\)", index.read_text(encoding="utf-8"))
+        assert linked, f"docs/index.md has no line that leads to {page.name}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
