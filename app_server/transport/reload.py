@@ -59,6 +59,8 @@ class LiveReload:
         self.start_id = secrets.token_hex(8)
         self._waiting: asyncio.Event = asyncio.Event()
         self._seen = self._times()
+        # Python tells a changed module by whole seconds and size: an edit within a second could be overlooked.
+        sys.dont_write_bytecode = True
 
     def script(self, prefix: str) -> str:
         """The HTML that lets a page listen."""

@@ -10,7 +10,7 @@ from pathlib import Path
 # Writes files, given as a mapping of paths to texts, below the test's folder, and returns that.
 Write = Callable[[dict[str, str]], Path]
 
-MENDED = "Once it is mended, start the server again; with --dev it does so by itself"
+MENDED = "A server started with --dev takes up a mended file by itself; any other must be started again"
 
 
 def notebook(*cells: str, **metadata: object) -> str:
