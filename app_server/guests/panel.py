@@ -72,8 +72,9 @@ class PanelGuest(Guest):
         if module not in sys.modules:
             return None
         try:
-            # Panel's own list of what a component may have served; the method looks at nothing but the path.
-            found = panel.io.server.ComponentResourceHandler.parse_url_path(None, path)
+            # Panel's own rule for what a component may have served; it needs the class's list, and no request.
+            handler = panel.io.server.ComponentResourceHandler
+            found = handler.parse_url_path(handler, path)
         except Exception as error:
             log.debug("components/%s is not served: %s", path[:200], error)
             return None

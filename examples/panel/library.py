@@ -19,8 +19,8 @@ def catalogue(letters: int) -> list[str]:
 pn.state.cache["visits"] = pn.state.cache.get("visits", 0) + 1
 
 length = pn.widgets.RadioButtonGroup(options=[3, 4, 5, 6], value=4, button_type="success", disabled=True, name="length")
-found = pn.pane.Markdown("The catalogue is being read …", name="found")
-log = pn.pane.Markdown(f"Visit number {pn.state.cache['visits']} since the server was started.", name="log")
+found = pn.pane.Markdown("The catalogue is being read …", css_classes=["found"])
+log = pn.pane.Markdown(f"Visit number {pn.state.cache['visits']} since the server was started.", css_classes=["log"])
 
 
 def look_up(letters: int) -> str:

@@ -20,7 +20,7 @@ class Postcard(param.Parameterized):
         return pn.pane.HTML(
             f"<p style='font-size: {self.size}px; margin: 0'>{text}</p><p>from {self.place}</p>",
             styles={"background": "#f4ead5", "padding": "30px 40px", "border": "1px solid #cdbb8f"},
-            width=520, min_height=220, name="card",
+            width=520, min_height=220, css_classes=["card"],
         )  # fmt: skip
 
 
@@ -30,7 +30,7 @@ if pn.state.location:
 
 language = pn.state.headers.get("Accept-Language", "no language").split(",")[0]
 about = f"Your browser asks for {language}; your name is {pn.state.user or 'unknown'}."
-shown = pn.pane.Markdown(about, name="visitor")
+shown = pn.pane.Markdown(about, css_classes=["visitor"])
 send = pn.widgets.Button(name="Send", button_type="success")
 send.on_click(lambda event: pn.state.notifications.success(f"Sent from {postcard.place}", duration=4000))
 

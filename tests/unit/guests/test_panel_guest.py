@@ -1,0 +1,238 @@
+"""The guest Panel: where it thinks it is, what it may be asked for, and that it forgets."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app_server.document import current, ids
+from app_server.document.ids import ModelIds
+from app_server.document.served import DocumentEvent, ServedDocument
+from app_server.errors import ApplicationError
+from app_server.guests import greet
+from app_server.security.visible_request import VisibleRequest
+from app_server.session.context import ApplicationContext, SessionContext
+
+pn = pytest.importorskip("panel")
+panel = pytest.importorskip("app_server.guests.panel")
+
+
+@pytest.fixture(autouse=True)
+def _installed() -> None:
+    current.install()
+    ids.install()
+
+
+def request(uri: str = "/app", host: str = "localhost:5006") -> VisibleRequest:
+    """The request of a page."""
+    path, _, query = uri.partition("?")
+    return VisibleRequest(uri=uri, path=path, query=query, host=host)
+
+
+def context_of(document: ServedDocument, asked: VisibleRequest | None, route: str = "/app", user: Any = None) -> Any:
+    """A session's context, which the caller has to keep."""
+    application = ApplicationContext(route, list)
+    context = SessionContext("a session", application.server_context, document, asked, {}, user=user)
+    context.kept = application  # type: ignore[attr-defined]
+    document.attach_context(context)
+    return context
+
+
+@contextmanager
+def built(document: ServedDocument, user: Any = None) -> Iterator[Any]:
+    """A block in which the application's code runs."""
+    context = context_of(document, request("/app?x=1"), user=user)
+    with document.at_work(), greet({"panel"}).building(document):
+        yield context
+
+
+@pytest.fixture
+def document() -> ServedDocument:
+    return ServedDocument(ModelIds("a session"))
+
+
+@pytest.mark.parametrize(
+    ("uri", "route", "expected"),
+    [
+        ("/app", "/app", ("/", "")),
+        ("/app/", "/app", ("/", "..")),
+        ("/", "/", ("/", "")),
+        ("/prefix/app?x=1", "/app", ("/prefix/", "")),
+        ("/prefix/", "/", ("/prefix/", "")),
+        ("/deep/down/app/ws", "/app", ("/deep/down/", "")),
+        ("/_i/one/prefix/a/b", "/a/b", ("/_i/one/prefix/", "..")),
+        (
+            "/app/autoload.js?bokeh-absolute-url=https://host/base/app&bokeh-autoload-element=x",
+            "/app",
+            ("/", "https://host/base"),
+        ),
+    ],
+)
+def test_place_is_that_of_the_page(
+    uri: str, route: str, expected: tuple[str, str], document: ServedDocument
+) -> None:
+    assert panel.place_of(context_of(document, request(uri), route)) == expected
+
+
+def test_place_without_a_request_is_the_root(document: ServedDocument) -> None:
+    assert panel.place_of(context_of(document, None)) == ("/", "")
+
+
+def test_location_is_the_pages_although_the_socket_asked() -> None:
+    assert panel.location_of(request("/app/ws?a=1&b=%20")) == {
+        "protocol": "http:",
+        "hostname": "localhost",
+        "port": "5006",
+        "pathname": "/app",
+        "search": "?a=1&b=%20",
+        "href": "http://localhost:5006/app?a=1&b=%20",
+    }
+
+
+def test_location_of_an_ipv6_address_is_found() -> None:
+    location = panel.location_of(request(host="[::1]:5006"))
+    assert (location["hostname"], location["port"]) == ("::1", "5006")
+
+
+def test_location_survives_a_host_that_is_none() -> None:
+    assert panel.location_of(request(host="localhost:many"))["port"] == ""
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "antigravity/fly/_css/x.css",
+        "os/path/_css/passwd",
+        "panel.template/FastListTemplate/__doc__/x",
+        "panel.template.fast.list/FastListTemplate/_css/../../../../config.py",
+        "panel",
+        "",
+    ],
+)
+def test_only_what_a_loaded_component_names_is_served(path: str) -> None:
+    assert panel.PanelGuest.find_component(path) is None
+
+
+def test_what_a_component_names_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own.css").write_text("h1 { color: teal }")
+    (tmp_path / "other.css").write_text("")
+    (tmp_path / "styled_template.py").write_text(
+        "from pathlib import Path\n"
+        "from panel.template import BootstrapTemplate\n"
+        "class Styled(BootstrapTemplate):\n"
+        "    _css = Path(__file__).parent / 'own.css'\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    styled = importlib.import_module("styled_template").Styled
+    address = panel.panel.io.resources.component_resource_path(styled, "_css", styled._css)
+    path = address.removeprefix("components/")
+    assert panel.PanelGuest.find_component(path) == tmp_path / "own.css"
+    assert panel.PanelGuest.find_component(path.replace("own", "other")) is None
+
+
+def test_servable_fills_the_document_and_finds_its_request(document: ServedDocument) -> None:
+    with built(document):
+        pn.extension()
+        shown = pn.state.location.search, pn.state.user, pn.state.curdoc is document
+        pn.Column("hello").servable(title="Title")
+    assert shown == ("?x=1", None, True)
+    assert document.title == "Title"
+    assert "location" in {root.name for root in document.roots}
+    assert document.config.reconnect_session is False
+
+
+def test_template_of_the_extension_is_made_at_the_end(document: ServedDocument) -> None:
+    with built(document):
+        pn.extension(template="fast")
+        pn.state.template.title = "Templated"
+        pn.Column("hello").servable(target="main")
+    assert document.title == "Templated"
+    assert "template_resources" in document.template_variables
+
+
+def test_user_who_logged_in_is_known(document: ServedDocument) -> None:
+    with built(document, user="ada"):
+        assert pn.state.user == "ada"
+
+
+def test_onload_waits_until_the_page_is_there(document: ServedDocument) -> None:
+    from bokeh.events import DocumentReady
+
+    called: list[str] = []
+    with built(document) as context:
+        pn.state.onload(lambda: called.append("loaded"))
+    assert called == []
+    with document.at_work():
+        document.callbacks.trigger_event(DocumentReady())
+    assert called == ["loaded"]
+    assert context is document.session_context
+
+
+def test_failed_build_is_forgotten_with_its_callbacks_run(document: ServedDocument) -> None:
+    ended: list[object] = []
+    with pytest.raises(ApplicationError, match="broken"), built(document):
+        pn.Column("hello").servable()
+        pn.state.on_session_destroyed(ended.append)
+        raise ApplicationError("broken")
+    assert len(ended) == 1
+    assert all(view[2] is not document for view in pn.state._views.values())
+
+
+class _Session:
+    """A session that notes what it is asked to send."""
+
+    def __init__(self, document: ServedDocument) -> None:
+        self.document = document
+        self.sent: list[Any] = []
+        self._noted: list[Any] = []
+        self.destroyed = False
+
+    def patched(self, event: DocumentEvent) -> None:
+        self._noted.append((event.attr, event.new) if hasattr(event, "attr") else event)
+
+    def send_now(self) -> None:
+        self.sent.append(self._noted)
+        self._noted = []
+
+
+def test_changes_in_a_callback_are_sent_at_once_and_together_under_a_hold(document: ServedDocument) -> None:
+    from bokeh.events import DocumentReady
+
+    with built(document) as context:
+        slider = pn.widgets.IntSlider(value=1, end=9)
+        slider.servable()
+    session = _Session(document)
+    context.attach(session, None)
+    greet({"panel"}).opened(session)
+    with document.at_work():
+        document.callbacks.trigger_event(DocumentReady())
+        slider.value = 2
+        slider.value = 3
+        with pn.io.hold():
+            slider.value = 4
+            slider.name = "named"
+    assert session.sent == [[("value", 2)], [("value", 3)], [("value", 4), ("title", "named")]]
+
+
+def test_nothing_of_a_document_that_ended_is_kept() -> None:
+    document = ServedDocument(ModelIds("a session"))
+    with built(document) as context:
+        pn.extension(template="fast")
+        pn.Column(pn.widgets.IntSlider()).servable(target="main")
+        pn.state.cache["a"] = 1
+        pn.state.location.sync(pn.widgets.IntSlider(), {"value": "v"})
+    for callback in document.ending_callbacks():
+        callback(context)
+    greet({"panel"}).ended(document)
+    document.destroy()
+    gone = weakref.ref(document)
+    del document, context, callback
+    gc.collect()
+    assert gone() is None
