@@ -58,6 +58,7 @@ class LiveReload:
         self._site = site
         self.start_id = secrets.token_hex(8)
         self._waiting: asyncio.Event = asyncio.Event()
+        self._endings: set[asyncio.Task[None]] = set()
         self._seen = self._times()
         # Python tells a changed module by whole seconds and size: an edit within a second could be overlooked.
         sys.dont_write_bytecode = True
@@ -88,7 +89,11 @@ class LiveReload:
     async def _reload(self) -> None:
         for runtime in self._site.runtimes:
             for session in runtime.registry:
-                await runtime.end(session)
+                # Not awaited: a slow on_session_destroyed must not keep the developer waiting.
+                ending = asyncio.create_task(runtime.end(session))
+                self._endings.add(ending)
+                ending.add_done_callback(self._endings.discard)
+        await asyncio.sleep(0)
         forget_modules()
         for runtime in self._site.runtimes:
             path = runtime.application.path
@@ -97,11 +102,11 @@ class LiveReload:
             try:
                 application = load_application(path, self._site.settings.args, dev=True)
                 application.prepare()
-                runtime.application = application
+                await runtime.replace(application)
             except AppServerError as error:
                 log.error("%s", error)
                 old = runtime.application
-                runtime.application = broken_application(old.route, path, as_failure(error), old.watch_paths())
+                await runtime.replace(broken_application(old.route, path, as_failure(error), old.watch_paths()))
         self.start_id = secrets.token_hex(8)  # for a page that was loaded, but does not listen yet
         waiting, self._waiting = self._waiting, asyncio.Event()
         waiting.set()

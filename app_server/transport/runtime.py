@@ -302,6 +302,12 @@ class ApplicationRuntime:
         await self._hook("on_server_loaded", self.context.server_context)
         self._sweeper = self.loop.create_task(self._sweep())
 
+    async def replace(self, application: Application) -> None:
+        """Serve this application from now on: the old one is unloaded, the new one loaded, with their hooks."""
+        await self._hook("on_server_unloaded", self.context.server_context)
+        self.application = application
+        await self._hook("on_server_loaded", self.context.server_context)
+
     async def stop(self, close_code: int = 1001) -> None:
         """End every session with its hooks, then run on_server_unloaded."""
         if self._sweeper is not None:

@@ -64,6 +64,7 @@ class Server:
             ssl_options=_tls_context(settings),
         )
         self._sockets: list[socket.socket] = []
+        self._socket_inode: int | None = None
         self._port = settings.port
 
     @property
@@ -84,7 +85,9 @@ class Server:
     def bind(self) -> None:
         """Listen. Raises OperatorError where the address cannot be had."""
         self._sockets = _bind(self.settings)
-        if not self.settings.unix_socket:
+        if self.settings.unix_socket:
+            self._socket_inode = os.stat(self.settings.unix_socket).st_ino
+        else:
             self._port = self._sockets[0].getsockname()[1]
         self.site.know_address(self._port)
 
@@ -117,8 +120,8 @@ class Server:
         await self._clients_gone()
         await self._http.close_all_connections()
         self.site.gate.stop()
-        if self.settings.unix_socket:
-            Path(self.settings.unix_socket).unlink(missing_ok=True)
+        if self._socket_inode is not None:
+            _unlink(self.settings.unix_socket, self._socket_inode)
 
     def routes(self) -> list[tuple[Any, ...]]:
         """The handlers of the server and its applications, for Tornado."""
@@ -184,9 +187,30 @@ def _tls_context(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
+def _refuse_taken(path: str) -> None:
+    """Raise OperatorError where another server listens on this Unix socket; a file that was left over is none."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return
+    hint = "Stop what listens there, or choose another --unix-socket."
+    raise OperatorError(f"{path} is in use", where="--unix-socket", hint=hint)
+
+
+def _unlink(path: str | None, inode: int) -> None:
+    """Remove the Unix socket that was ours, unless somebody else has put another one in its place."""
+    try:
+        if path is not None and os.stat(path).st_ino == inode:
+            os.unlink(path)
+    except FileNotFoundError:
+        return
+
+
 def _bind(settings: Settings) -> list[socket.socket]:
     try:
         if settings.unix_socket:
+            _refuse_taken(settings.unix_socket)
             return [bind_unix_socket(settings.unix_socket, mode=0o666)]
         return bind_sockets(settings.port, settings.address or None, backlog=1024)
     except (OSError, ValueError) as error:

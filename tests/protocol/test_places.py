@@ -115,6 +115,15 @@ def test_unix_socket_is_served_and_removed_at_the_end(tmp_path: Path) -> None:
         stop(process)
 
 
+def test_unix_socket_that_somebody_listens_on_is_not_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(path))
+        other.listen()
+        assert f"--unix-socket: {path} is in use" in refusal(*apps("board.py"), "--unix-socket", path)
+        assert path.exists()
+
+
 def refusal(*words: str | Path, **more: str) -> str:
     """The one line with which a server refuses to start."""
     ended = subprocess.run(command(*words), env=environment(**more), capture_output=True, text=True, timeout=20)
