@@ -11,7 +11,7 @@ import inspect
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
 from typing import Any, Unpack
 
@@ -20,8 +20,8 @@ from app_server.client.errors import ClientError, ConnectionLost, NoAnswer, Prot
 from app_server.client.link import Link, open_link
 from app_server.document.remote import MirroredDocument
 from app_server.document.served import SessionCallback
-from app_server.protocol import codec, messages
-from app_server.protocol.codec import Buffer, Frame
+from app_server.protocol import messages
+from app_server.protocol.codec import Frame
 from app_server.protocol.messages import Message
 
 log = logging.getLogger(__name__)
@@ -58,25 +58,22 @@ class AsyncClientSession(SessionBase):
         """Fill `document` with what the session on the server has; what was in it before goes."""
         await self.connect()
         mirror = self._mirror_for(None)
-        self._exchange.use(mirror)
-        await self._request(messages.PULL_DOC_REQ)
+        await self._answer(messages.PULL_DOC_REQ, self._exchange.pull(mirror))
         self._mirror = mirror
 
     async def push(self, document: MirroredDocument | None = None) -> None:
         """Put `document`, else the one that the session has, else an empty one, in the place of the server's."""
         mirror = self._mirror_for(document)
         await self.connect()
-        content, buffers = mirror.whole()
-        pushed = self._request(messages.PUSH_DOC, content, buffers)
-        # Before the answer has come, since the program's other tasks may change the document while we wait for it.
+        # Before the answer has come, since the program's other tasks may change the document meanwhile.
         self._mirror = mirror
-        self._exchange.use(mirror)
-        mirror.listen()
-        await pushed
+        await self._answer(messages.PUSH_DOC, self._exchange.push(mirror))
 
     async def request_server_info(self) -> dict[str, Any]:
         """The versions of bokeh and of the server, as `{"version_info": {"bokeh": …, "server": …}}`."""
-        return dict((await self._request(messages.SERVER_INFO_REQ)).content)
+        self._check_living()
+        answer = await self._answer(messages.SERVER_INFO_REQ, self._exchange.ask(messages.SERVER_INFO_REQ))
+        return dict(answer.content)
 
     async def force_roundtrip(self) -> None:
         """Wait until the server has all that was changed here, and all that it sent before its answer is applied.
@@ -114,15 +111,11 @@ class AsyncClientSession(SessionBase):
         await link.close(1000, why)
         await asyncio.gather(self._reader, return_exceptions=True)
 
-    def _request(
-        self, msgtype: str, content: bytes = codec.EMPTY_OBJECT, buffers: Sequence[Buffer] = ()
-    ) -> Awaitable[Message]:
-        """Send a request, now; what is returned waits for the answer."""
+    def _check_living(self) -> None:
         if self._lost is not None:
             raise self._lost.with_traceback(None)
         if self._link is None:
             raise ClientError("the session is not connected", where=self.url, hint="Call pull() or push() first.")
-        return self._answer(msgtype, self._exchange.ask(msgtype, content, buffers))
 
     async def _answer(self, msgtype: str, ident: str) -> Message:
         try:

@@ -108,7 +108,7 @@ class SessionBase:
     @property
     def document(self) -> MirroredDocument:
         """The copy of the session's document; ClientError before the first pull or push."""
-        return self._loaded_mirror().document
+        return self._own_mirror().document
 
     @property
     def id(self) -> str:
@@ -141,10 +141,10 @@ class SessionBase:
 
         The type "bokeh_event" and an event such as `ButtonClick(button)` act as a visitor would.
         """
-        self._exchange.change(*self._loaded_mirror().message(msg_type, msg_data))
+        self._exchange.change(*self._own_mirror().message(msg_type, msg_data))
 
-    def _loaded_mirror(self) -> Mirror:
-        if self._mirror is None or not self._mirror.loaded:
+    def _own_mirror(self) -> Mirror:
+        if self._mirror is None:
             raise ClientError("the session has no document yet", where=self.url, hint="Call pull() or push() first.")
         return self._mirror
 

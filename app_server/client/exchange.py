@@ -28,14 +28,25 @@ class Exchange:
         self._where = where
         self._send = send
         self._mirror: Mirror | None = None
+        self._loaded_before = False
         self._asked: dict[str, str] = {}
         self._answers: dict[str, Answer] = {}
         self._changes: set[str] = set()
         self._failures: list[RequestFailed] = []
 
-    def use(self, mirror: Mirror) -> None:
-        """From now on a PULL-DOC-REPLY fills this mirror, and a PATCH-DOC changes it."""
+    def pull(self, mirror: Mirror) -> str:
+        """Ask for the document, for this mirror; the request's id."""
         self._mirror = mirror
+        return self.ask(messages.PULL_DOC_REQ)
+
+    def push(self, mirror: Mirror) -> str:
+        """Send the document of this mirror; the request's id. What is changed from now on is sent after it."""
+        self._mirror = mirror
+        content, buffers = mirror.whole()
+        mirror.listen()
+        # What comes before the answer is about the document that this one takes the place of.
+        self._loaded_before, mirror.loaded = mirror.loaded, False
+        return self.ask(messages.PUSH_DOC, content, buffers)
 
     def ask(self, msgtype: str, content: bytes = codec.EMPTY_OBJECT, buffers: Sequence[Buffer] = ()) -> str:
         """Send a request; the id by which `answer` finds its answer."""
@@ -108,15 +119,20 @@ class Exchange:
         self._failures.append(failure)
 
     def _read(self, asked: str, message: Message) -> Answer:
-        if message.msgtype == messages.ERROR:
+        failed = message.msgtype == messages.ERROR
+        mirror = self._mirror
+        # At once, and not when somebody looks at the answer: the next message may be a patch of this document.
+        if mirror is not None and asked == messages.PUSH_DOC:
+            mirror.loaded = self._loaded_before or not failed
+        if failed:
             return self._failed(f"{asked} was not carried out", message.content)
-        if message.msgtype == messages.PULL_DOC_REPLY and self._mirror is not None:
-            # At once, and not when somebody looks at the answer: the next message may be a patch of this document.
+        if mirror is not None and message.msgtype == messages.PULL_DOC_REPLY:
             try:
-                self._mirror.replace(message.content, message.buffers)
+                mirror.replace(message.content, message.buffers)
             except PeerError as error:
                 return self._violation(error)
-            self._mirror.listen()
+            mirror.loaded = True
+            mirror.listen()
         return message
 
     def _failed(self, what: str, content: Mapping[str, Any]) -> RequestFailed:

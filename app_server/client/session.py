@@ -22,8 +22,8 @@ from app_server.client.errors import ClientError, ConnectionLost, NoAnswer, Prot
 from app_server.client.opening import MAX_MESSAGE_BYTES, TIMEOUT_S, Verify
 from app_server.document.remote import MirroredDocument
 from app_server.document.served import SessionCallback
-from app_server.protocol import codec, messages
-from app_server.protocol.codec import Buffer, Frame
+from app_server.protocol import messages
+from app_server.protocol.codec import Frame
 from app_server.protocol.messages import Message
 
 
@@ -64,8 +64,7 @@ class ClientSession(SessionBase):
         self._not_in_callback("pull")
         self.connect()
         mirror = self._mirror_for(None)
-        self._exchange.use(mirror)
-        self._request(messages.PULL_DOC_REQ)
+        self._wait(messages.PULL_DOC_REQ, self._exchange.pull(mirror))
         self._mirror = mirror
 
     def push(self, document: MirroredDocument | None = None) -> None:
@@ -73,14 +72,13 @@ class ClientSession(SessionBase):
         self._not_in_callback("push")
         mirror = self._mirror_for(document)
         self.connect()
-        self._request(messages.PUSH_DOC, *mirror.whole())
+        self._wait(messages.PUSH_DOC, self._exchange.push(mirror))
         self._mirror = mirror
-        self._exchange.use(mirror)
-        mirror.listen()
 
     def request_server_info(self) -> dict[str, Any]:
         """The versions of bokeh and of the server, as `{"version_info": {"bokeh": …, "server": …}}`."""
-        return dict(self._request(messages.SERVER_INFO_REQ).content)
+        self._living()
+        return dict(self._wait(messages.SERVER_INFO_REQ, self._exchange.ask(messages.SERVER_INFO_REQ)).content)
 
     def force_roundtrip(self) -> None:
         """Wait until the server has all that was changed here, and apply all that it has sent before its answer.
@@ -149,12 +147,8 @@ class ClientSession(SessionBase):
     ) -> None:
         self.close()
 
-    def _request(
-        self, msgtype: str, content: bytes = codec.EMPTY_OBJECT, buffers: list[Buffer] | None = None
-    ) -> Message:
-        """Send a request and wait for its answer; what comes before it is applied."""
-        self._living()
-        ident = self._exchange.ask(msgtype, content, buffers or ())
+    def _wait(self, msgtype: str, ident: str) -> Message:
+        """The answer to the request of this id; what comes before it is applied."""
         end_s = None if self._timeout_s is None else time.monotonic() + self._timeout_s
         try:
             while not self._exchange.answered(ident):

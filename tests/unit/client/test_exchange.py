@@ -66,7 +66,7 @@ def slider() -> Slider:
 
 @pytest.fixture
 def mirror(notes: Notes, slider: Slider) -> Mirror:
-    """The mirror of a document with a slider, which was pushed."""
+    """The mirror of a document with a slider, which the server has."""
     document = Document()
     document.add_root(slider)
     made = Mirror(document, notes)
@@ -78,7 +78,7 @@ def mirror(notes: Notes, slider: Slider) -> Mirror:
 @pytest.fixture
 def exchange(mirror: Mirror) -> Exchange:
     made = Exchange(WHERE, lambda frames: None)
-    made.use(mirror)
+    made.receive(reply("OK", made.push(mirror)))
     return made
 
 
@@ -190,10 +190,6 @@ def test_event_about_a_model_that_was_removed_here_is_left_out(
         ({}, "a PATCH-DOC lacks its events"),
         ({"events": [7]}, "a PATCH-DOC cannot be decoded: 'int' object has no attribute 'pop'"),
         ({"events": [{"kind": "Odd"}]}, "a PATCH-DOC cannot be decoded: 'Odd'"),
-        (
-            {"events": [{"kind": "RootRemoved", "model": {"id": "z"}}]},
-            "a PATCH-DOC names a model 'z' that the document never had",
-        ),
     ],
 )
 def test_malformed_patch_is_a_violation(exchange: Exchange, content: dict[str, Any], what: str) -> None:
@@ -216,9 +212,24 @@ def test_patch_before_the_document_is_there_belongs_to_nothing(notes: Notes) -> 
     exchange = Exchange(WHERE, lambda frames: None)
     exchange.receive(patch({"kind": "TitleChanged", "title": "early"}))
     mirror = Mirror(Document(), notes)
-    exchange.use(mirror)
-    exchange.receive(patch({"kind": "TitleChanged", "title": "early"}))
+    early = patch({"kind": "TitleChanged", "title": "early"})
+    exchange.pull(mirror)
+    exchange.receive(early)
+    refused = exchange.push(mirror)
+    exchange.receive(early)
+    exchange.receive(reply("ERROR", refused))
+    exchange.receive(early)
     assert mirror.document.title != "early"
+
+
+def test_change_of_a_model_that_was_never_sent_is_left_out(
+    exchange: Exchange, mirror: Mirror, caplog: pytest.LogCaptureFixture
+) -> None:
+    exchange.receive(patch({"kind": "RootAdded", "model": {"id": "x9"}}, {"kind": "TitleChanged", "title": "New"}))
+    assert (len(mirror.document.roots), mirror.document.title) == (1, "New")
+    assert caplog.messages == [
+        "left out a change that names the model 'x9', which the server has not sent; pull() brings it"
+    ]
 
 
 # The document
