@@ -62,7 +62,7 @@ def brief() -> Iterator[Served]:
 
     Its tokens carry their request, so that an ended session can be built anew as it was.
     """
-    flags = "--unused-session-lifetime 400 --check-unused-sessions 50 --keep-alive 100 --session-token-expiration 1"
+    flags = "--unused-session-lifetime 1000 --check-unused-sessions 50 --keep-alive 300 --session-token-expiration 2"
     flags += " --websocket-max-message-size 100000 --websocket-compression-level 6 --token-payload always"
     with serving(*apps("board.py", "asking.py", "beats.py", "hooked", "grasping"), *flags.split()) as served:
         yield served

@@ -157,7 +157,7 @@ def test_expired_token_opens_a_living_session_and_no_dead_one(brief: Served) -> 
     token = brief.site.token("/board")
     with brief.site.client("/board", token) as client:
         client.set("slider", "value", 77)
-        expires_s = 2.1  # the token says whole seconds
+        expires_s = 2.1  # as the server was told, and more
         with pytest.raises(TimeoutError):
             client.receive(timeout_s=expires_s)
         with brief.site.client("/board", token) as returned:

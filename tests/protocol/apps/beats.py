@@ -1,6 +1,7 @@
 """Callbacks of every kind, started by its text input `command`: `name:argument`."""
 
 import asyncio
+import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -168,4 +169,9 @@ def obey(attr, old, new):
         commands[name](argument)
 
 
+def note_end(session_context):
+    logging.getLogger("beats").info("beats %s ended", session_context.id)
+
+
+document.on_session_destroyed(note_end)
 command.on_change("value", obey)
