@@ -8,6 +8,7 @@ from functools import partial
 
 import shtab
 
+from app_server.cli.html import RESOURCES
 from app_server.cli.parser import build
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
@@ -33,12 +34,14 @@ def run(shell: str) -> int:
 
 def script(shell: str) -> str:
     """A shell's script, with the words that settings can choose from, and files where files belong."""
-    parser, serve = build()
+    parser, _ = build()
     choices = {setting.name: setting.choices for setting in all_settings() if setting.choices}
-    for action in serve._actions:
+    choices["resources"] = RESOURCES
+    commands = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    for action in [action for command in commands[0].choices.values() for action in command._actions]:
         # Not in build(), where argparse would refuse words that our own parser takes, such as INFO.
         if action.dest in choices:
             action.choices = choices[action.dest]
         elif isinstance(action.metavar, str) and action.metavar in ("FILE", "PATH", "FILE_OR_DIR"):
-            action.complete = shtab.FILE  # type: ignore[attr-defined]
+            action.complete = shtab.FILE
     return str(shtab.complete(parser, shell))

@@ -5,17 +5,33 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from app_server.cli.static import own_settings
 from app_server.cli.terminal import Paint
 from app_server.settings import GROUPS, Arity, Setting, all_settings
 
 COMMANDS = {
     "serve": "serve applications, and keep them in sync with browsers",
+    "html": "write applications as pages that need no server",
+    "json": "write applications' documents as JSON",
+    "static": "serve BokehJS alone, as a CDN of your own",
     "secret": "print a new key for BOKEH_SECRET_KEY",
     "passwd": "give a user of --basic-auth a password",
     "info": "print versions and paths",
     "completion": "print a script that completes commands and flags in a shell",
 }
+_OUTPUT = (
+    "  -o, --output FILE   the file to write, once for each application; - for stdout\n"
+    "                      (the application's name, in the current folder)\n"
+    "  --force             overwrite a file that this command has not written\n"
+    "  --args ARG ...      hand what follows to the applications' sys.argv"
+)
 USAGES = {
+    "html": "app-server html FILE_OR_DIR ... [flags]\n\n"
+    "  --resources FROM    where BokehJS comes from: inline, cdn, server (inline)\n"
+    "  --server-url URL    with --resources server: where static/ is (http://localhost:5006/)\n" + _OUTPUT,
+    "json": "app-server json FILE_OR_DIR ... [flags]\n\n"
+    "  --indent N          put each value on a line of its own, N spaces for a level\n" + _OUTPUT,
+    "static": "app-server static [flags]",
     "secret": "app-server secret",
     "passwd": "app-server passwd FILE USER [--delete]\n\n"
     "  --delete   take the user out of the file\n\n"
@@ -47,10 +63,13 @@ def overview(paint: Paint) -> str:
     return "\n".join(lines)
 
 
-def short_help(command: str, paint: Paint) -> str:
-    """What `--help` prints for a command without settings."""
+def short_help(command: str, paint: Paint, width: int = 80) -> str:
+    """What `--help` prints for a command other than `serve`."""
     about = COMMANDS[command]
-    return f"{paint('heading', 'usage:')} {USAGES[command]}\n\n{about[0].upper()}{about[1:]}."
+    settings = own_settings() if command == "static" else ()
+    flags = [line for setting in settings for line in _entry(setting, width, paint, every=True)]
+    listed = "\n\n" + "\n".join(flags) if flags else ""
+    return f"{paint('heading', 'usage:')} {USAGES[command]}{listed}\n\n{about[0].upper()}{about[1:]}."
 
 
 def serve_help(width: int, paint: Paint, *, every: bool) -> str:

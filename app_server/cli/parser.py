@@ -9,13 +9,14 @@ import argparse
 import difflib
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from app_server.cli.help import COMMANDS, overview, serve_help, short_help
+from app_server.cli.static import own_settings
 from app_server.cli.terminal import columns, paint_for
 from app_server.errors import OperatorError
-from app_server.settings import Arity, all_settings
+from app_server.settings import Arity, Setting, all_settings
 from app_server.version import __version__
 
 # How argparse spells each arity. A flag that takes one word is a list of one, so that all flags give lists.
@@ -65,12 +66,14 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> argparse.Namespace
     if "help_wanted" in namespace:
         if namespace.command == "serve":
             raise Answered(serve_help(columns(), paint, every=namespace.help_wanted == "all"))
-        raise Answered(overview(paint) if namespace.command is None else short_help(namespace.command, paint))
+        if namespace.command is None:
+            raise Answered(overview(paint))
+        raise Answered(short_help(namespace.command, paint, columns()))
     if namespace.command is None:
         raise OperatorError("no command", hint="`app-server --help` lists them.")
     for word in extra:
         # argparse takes file names in one run only; those after a flag come here: serve a.py --port 80 b.py
-        if namespace.command != "serve" or word.startswith("-"):
+        if "files" not in namespace or word.startswith("-"):
             hint = serve.suggest(word) if namespace.command == "serve" else f"See `app-server {namespace.command} -h`."
             raise OperatorError("unknown argument", where=word, hint=hint)
         namespace.files.append(word)
@@ -93,18 +96,37 @@ def build() -> tuple[Parser, Parser]:
     serve = parsers["serve"]
     serve.add_argument("files", nargs="*", default=[], metavar="FILE_OR_DIR", help="a script, notebook or directory")
     serve.add_argument("--help-all", dest="help_wanted", action="store_const", const="all", help="help on every flag")
-    flags = {setting.flag: setting for setting in all_settings() if setting.flag is not None}
-    for flag, setting in flags.items():
-        spelling = SPELLING[setting.arity]
-        if setting.arity is not Arity.SWITCH:
-            spelling = {**spelling, "metavar": setting.metavar}
-        serve.add_argument(flag, dest=setting.name, help=setting.help, **spelling)
+    _add_settings(serve, all_settings())
+    _add_settings(parsers["static"], own_settings())
+    for name in ("json", "html"):
+        _add_standalone(parsers[name])
+    parsers["json"].add_argument("--indent", nargs=1, metavar="N", help="put each value on a line of its own")
+    parsers["html"].add_argument("--resources", nargs=1, metavar="FROM", help="where BokehJS comes from")
+    parsers["html"].add_argument("--server-url", nargs=1, metavar="URL", help="where static/ is")
     parsers["passwd"].add_argument("file", nargs="?", default="", metavar="FILE", help="the file of --basic-auth")
     parsers["passwd"].add_argument("user", nargs="?", default="", metavar="USER", help="the user's name")
     parsers["passwd"].add_argument("--delete", action="store_const", const=True, help="take the user out of the file")
     parsers["info"].add_argument("--static", action="store_const", const=True, help="print the path of BokehJS alone")
     parsers["completion"].add_argument("shell", nargs="?", default="", metavar="SHELL", help="bash, zsh, fish or tcsh")
     return parser, serve
+
+
+def _add_settings(parser: Parser, settings: Iterable[Setting]) -> None:
+    # By flag: of two settings that share one, the last says how many words it takes.
+    flags = {setting.flag: setting for setting in settings if setting.flag is not None}
+    for flag, setting in flags.items():
+        spelling = SPELLING[setting.arity]
+        if setting.arity is not Arity.SWITCH:
+            spelling = {**spelling, "metavar": setting.metavar}
+        parser.add_argument(flag, dest=setting.name, help=setting.help, **spelling)
+
+
+def _add_standalone(parser: Parser) -> None:
+    """What json and html have in common."""
+    parser.add_argument("files", nargs="*", default=[], metavar="FILE_OR_DIR", help="a script, notebook or directory")
+    parser.add_argument("-o", "--output", action="append", metavar="FILE", help="the file to write, - for stdout")
+    parser.add_argument("--force", action="store_const", const=True, help="overwrite what this command has not written")
+    parser.add_argument("--args", nargs=argparse.REMAINDER, metavar="ARG", help="hand what follows to sys.argv")
 
 
 def _add_help(parser: Parser) -> None:

@@ -1,0 +1,65 @@
+"""Serves BokehJS's files and nothing else: a content delivery network of one's own."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from typing import Any
+
+from app_server.document import embedding
+from app_server.settings import Settings
+from app_server.transport.handlers import FaviconHandler, HealthHandler, MissingHandler, ReadyHandler
+from app_server.transport.server import Server
+from app_server.transport.static import StaticFiles
+
+log = logging.getLogger(__name__)
+
+
+class SharedFiles(StaticFiles):
+    """Files that pages of every origin may use, also as fonts, modules and with an integrity to check."""
+
+    def set_default_headers(self) -> None:
+        """Let everybody in: there is nothing here that is not public."""
+        super().set_default_headers()
+        self.set_header("Access-Control-Allow-Origin", "*")
+        self.set_header("Cross-Origin-Resource-Policy", "cross-origin")
+        self.set_header("Timing-Allow-Origin", "*")
+
+
+class StaticServer(Server):
+    """The server without applications, index and sessions."""
+
+    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__({}, settings, loop)
+
+    def routes(self) -> list[tuple[Any, ...]]:
+        """BokehJS below static/, the health of the process, and the icon that browsers ask for."""
+        server, prefix = {"server": self}, self.settings.prefix
+        return [
+            (r"/healthz", HealthHandler, server),
+            (r"/readyz", ReadyHandler, server),
+            (rf"{prefix}/static/(.*)", SharedFiles, {"roots": (embedding.static_root(),)}),
+            (rf"(?:{prefix})?/favicon\.ico", FaviconHandler, server),
+            (r".*", MissingHandler, server),
+        ]
+
+
+def serve_static_until_stopped(settings: Settings) -> int:
+    """Serve BokehJS until SIGINT or SIGTERM; the process's exit status."""
+    return asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
+    loop = asyncio.get_running_loop()
+    server = StaticServer(settings, loop)
+    server.bind()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    await server.start()
+    where = f"on the Unix socket {settings.unix_socket}" if settings.unix_socket else f"at {server.url}static/"
+    log.info("Serving BokehJS %s %s", embedding.versions()["bokeh"], where)
+    await stopped.wait()
+    await server.stop()
+    return 0
