@@ -228,7 +228,7 @@ def test_what_the_stock_server_leaves_out_does_not_end_a_session(stock: RunningS
 def test_new_models_never_take_the_ids_of_the_servers(board: str) -> None:
     with pull_session(url=board) as session:
         ids = {each.id for each in session.document.models}
-        added = [Div(name=f"added {number}") for number in range(300)]
+        added = [Div(name=f"added {number}") for number in range(30)]
         assert not ids & {each.id for each in added}
         for each in added:
             session.document.add_root(each)
