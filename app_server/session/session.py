@@ -133,7 +133,7 @@ class Session:
         self.connections.remove(connection)
         self._unsubscribe(connection)
         self.unused_since_s = now_s
-        self._cut_off = connection.maybe_cut_off
+        self._cut_off = self._cut_off or connection.maybe_cut_off
         if self.destroyed:
             return []
         return self.turn(lambda: self.document.notify_connection_lost(), "ConnectionLost")

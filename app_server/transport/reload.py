@@ -58,7 +58,6 @@ class LiveReload:
         self._site = site
         self.start_id = secrets.token_hex(8)
         self._waiting: asyncio.Event = asyncio.Event()
-        self._endings: set[asyncio.Task[None]] = set()
         self._seen = self._times()
         # Python tells a changed module by whole seconds and size: an edit within a second could be overlooked.
         sys.dont_write_bytecode = True
@@ -89,10 +88,7 @@ class LiveReload:
     async def _reload(self) -> None:
         for runtime in self._site.runtimes:
             for session in runtime.registry:
-                # Not awaited: a slow on_session_destroyed must not keep the developer waiting.
-                ending = asyncio.create_task(runtime.end(session))
-                self._endings.add(ending)
-                ending.add_done_callback(self._endings.discard)
+                runtime.begin_end(session)
         await asyncio.sleep(0)
         forget_modules()
         for runtime in self._site.runtimes:

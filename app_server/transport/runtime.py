@@ -284,6 +284,7 @@ class ApplicationRuntime:
         self._desks: dict[str, Desk] = {}
         self._outlets: dict[Connection, Outlet] = {}
         self._sweeper: asyncio.Task[None] | None = None
+        self._endings: set[asyncio.Task[None]] = set()
         self._connections = 0
 
     @property
@@ -316,7 +317,9 @@ class ApplicationRuntime:
             outlet.close(close_code, "the server is going away")
             self._outlets.pop(connection, None)
         for session in self.registry:
-            await self.end(session)
+            self.begin_end(session)
+        while self._endings:
+            await asyncio.wait(self._endings)
         await self._hook("on_server_unloaded", self.context.server_context)
 
     def soon(self, function: Callable[[], None]) -> None:
@@ -380,6 +383,12 @@ class ApplicationRuntime:
         guest.opened(session)
         document.listen(desk.timers)
         return session
+
+    def begin_end(self, session: Session) -> None:
+        """End a session in a task of its own: a hook that takes its time, or never returns, holds up nobody else."""
+        ending = self.loop.create_task(self.end(session))
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
 
     async def end(self, session: Session) -> None:
         """End a session: its hooks run, its clients are told, its memory is free."""
@@ -477,8 +486,8 @@ class ApplicationRuntime:
             await asyncio.sleep(self._lifetimes.check_s)
             for session in self.registry.unused(self.loop.time(), self._lifetimes.unused_s):
                 if not session.connections:
-                    await self.end(session)
-                    # One session at a time, so that the living ones do not notice.
+                    self.begin_end(session)
+                    # One session in each round of the loop, so that the living ones do not notice.
                     await asyncio.sleep(0)
 
     async def _hook(self, name: str, context: object) -> None:

@@ -108,9 +108,8 @@ class Server:
         gc.freeze()
 
     async def stop(self, close_code: int = 1001) -> None:
-        """Take no more requests, say goodbye to every client, run every hook."""
+        """Make no more sessions, say goodbye to every client, run every hook; others are told to come back."""
         self.site.draining = True
-        self._http.stop()
         for task in self._background:
             task.cancel()
         if self._live_reload is not None:
@@ -118,6 +117,7 @@ class Server:
         for runtime in self.site.runtimes:
             await runtime.stop(close_code)
         await self._clients_gone()
+        self._http.stop()
         await self._http.close_all_connections()
         self.site.gate.stop()
         if self._socket_inode is not None:

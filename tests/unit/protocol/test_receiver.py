@@ -171,7 +171,7 @@ def test_endless_empty_buffers_end_at_the_limit() -> None:
     assert refused.value.close_code == 1009
 
 
-def test_known_root_that_is_uploaded_again_is_discarded_unread() -> None:
+def test_known_root_that_is_uploaded_again_is_discarded() -> None:
     receiver = Receiver(10_000, lambda ident: ident == "p1")
     frames = [(TEXT, header(num_buffers=1)), EMPTY, (TEXT, KNOWN_ROOT), BUFFER_ID, BUFFER]
     assert feed_all(receiver, frames) == [Message("1", "PATCH-DOC", {"events": []}, [], None, discarded=True)]
@@ -295,3 +295,9 @@ def test_memory_of_a_receiver_is_bounded_by_its_limit() -> None:
         assert tracemalloc.get_traced_memory()[0] < 2 * limit
     finally:
         tracemalloc.stop()
+
+
+def test_known_root_beside_another_event_is_kept() -> None:
+    content = KNOWN_ROOT.replace(b"}]}", b'},{"kind":"TitleChanged","title":"new"}]}')
+    [message] = feed_all(Receiver(10_000, lambda ident: True), [(TEXT, header()), EMPTY, (TEXT, content)])
+    assert (message.discarded, len(message.content["events"])) == (False, 2)
