@@ -7,7 +7,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any
 
 from app_server.apps.application import Application
@@ -26,6 +26,7 @@ class FunctionApplication(Application):
     def __init__(self, route: str, function: BuildFunction) -> None:
         super().__init__(route, _place(function))
         self._function = function
+        self.imports = _modules_in_sight(function)
 
     def watch_paths(self) -> Iterable[Path]:
         return [Path(self._place.main)] if os.path.isfile(self._place.main) else []
@@ -80,6 +81,16 @@ def _code(function: Any) -> CodeType | None:
         if isinstance(code, CodeType):
             return code
     return None
+
+
+def _modules_in_sight(function: Any) -> frozenset[str]:
+    """The top-level modules that the function's own module holds, or holds something of; nothing is run for it."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    names = getattr(inspect.unwrap(function), "__globals__", {})
+    held = (value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")
+            for value in list(names.values()))  # fmt: skip
+    return frozenset(name.partition(".")[0] for name in held if isinstance(name, str) and name)
 
 
 def _place(function: Any) -> Place:

@@ -174,6 +174,9 @@ class PanelGuest(Guest):
     ) -> str:
         """The script for somebody else's page, with the addresses of Panel's files in full."""
         with set_curdoc(document):
+            for root in document.roots:
+                # Else they would come from Panel's own host, whoever has embedded the application.
+                patch_model_css(root, dist_url=f"{root_url}{LOCAL_DIST}")
             bundle = (
                 _bundle(document, bundles, root_url, absolute=True)
                 if resources

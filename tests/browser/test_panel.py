@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from bokeh.embed import server_document
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.support.browser import Complaints, count_colours, drag_slider, model_value, open_app, pixels, wait_idle
 from tests.support.line import cuttable_line
-from tests.support.server import EXAMPLES, RunningServer, running_server, server_under_test
+from tests.support.ports import free_port
+from tests.support.server import EXAMPLES, RunningServer, running_process, running_server, server_under_test
 
 pytestmark = [pytest.mark.browser]
 
@@ -26,7 +29,7 @@ SERVER = "panel" if server_under_test() == "stock" else None
 def server() -> Iterator[RunningServer]:
     """The examples and the applications of these tests."""
     shown = [EXAMPLES / "panel" / f"{name}.py" for name in SHOWN]
-    brief = ("--unused-session-lifetime", "8000", "--check-unused-sessions", "500")
+    brief = ("--unused-session-lifetime", "8000", "--check-unused-sessions", "500", "--allow-websocket-origin", "*")
     with running_server(*shown, *sorted(APPS.glob("*.py")), *brief, server=SERVER) as started:
         yield started
 
@@ -232,6 +235,25 @@ def test_threads_of_panel_run_callbacks_side_by_side(server: RunningServer, page
     expect(told(page, "slow-1")).to_have_text("begun")
     for number in range(2):
         expect(told(page, f"slow-{number}")).to_have_text("done elsewhere=True document=True")
+
+
+def test_application_in_another_sites_page_finds_its_files(
+    server: RunningServer, page: Page, processes: ExitStack, tmp_path: Path
+) -> None:
+    script = server_document(f"{server.url}/postcard", arguments={"place": "Turin"})
+    (tmp_path / "index.html").write_text(f'<html><link rel="icon" href="data:,"><body>{script}</body></html>')
+    port = free_port()
+    command = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(tmp_path)]
+    host = processes.enter_context(running_process(command, f"http://localhost:{port}"))
+    sheets: list[str] = []
+    page.on("request", lambda request: sheets.append(request.url) if ".css" in request.url else None)
+    open_app(page, host.url)
+    expect(page.get_by_text("from Turin")).to_be_visible()
+    page.locator("select").select_option("Oslo")
+    expect(page.get_by_text("from Oslo")).to_be_visible()
+    assert sheets
+    if SERVER != "panel":  # which has them loaded from a host on the internet
+        assert all(url.startswith(f"{server.url}/static/extensions/panel/") for url in sheets)
 
 
 def test_end_of_a_session_leaves_no_exception(server: RunningServer, page: Page) -> None:
