@@ -59,6 +59,13 @@ def test_code_that_keeps_to_its_rooms_breaks_nothing(package: Path) -> None:
     assert broken(package) == set()
 
 
+def test_notebook_may_hold_a_server_and_no_server_a_notebook(package: Path) -> None:
+    write(package, "notebook/live", "import app_server.transport.library\n")
+    assert broken(package) == set()
+    write(package, "transport/library", "import app_server.notebook.live\n")
+    assert broken(package) == {"A room imports only from rooms below it"}
+
+
 def test_import_upwards_is_found(package: Path) -> None:
     write(package, "session/engine", "import app_server.transport\n")
     assert broken(package) == {"A room imports only from rooms below it"}
