@@ -34,15 +34,14 @@ class StaticServer(Server):
         super().__init__({}, settings, loop)
 
     def routes(self) -> list[tuple[Any, ...]]:
-        """BokehJS below static/, the health of the process, and the icon that browsers ask for."""
-        server, prefix = {"server": self}, self.settings.prefix
-        return [
-            (r"/healthz", HealthHandler, server),
-            (r"/readyz", ReadyHandler, server),
-            (rf"{prefix}/static/(.*)", SharedFiles, {"roots": (embedding.static_root(),)}),
-            (rf"(?:{prefix})?/favicon\.ico", FaviconHandler, server),
-            (r".*", MissingHandler, server),
-        ]
+        """BokehJS below static/, the health of the process, the icon that browsers ask for, and 404."""
+        shared: list[tuple[Any, ...]] = []
+        for pattern, handler, context in super().routes():
+            if handler is StaticFiles and "roots" in context:
+                shared.append((pattern, SharedFiles, context))
+            elif handler in (HealthHandler, ReadyHandler, FaviconHandler, MissingHandler):
+                shared.append((pattern, handler, context))
+        return shared
 
 
 def serve_static_until_stopped(settings: Settings) -> int:

@@ -15,7 +15,7 @@ import signal
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeAlias
 
 from tornado.ioloop import IOLoop
@@ -27,7 +27,7 @@ from app_server.document.themes import Document
 from app_server.errors import OperatorError
 from app_server.session.session import Session
 from app_server.settings import Settings
-from app_server.transport import server as site
+from app_server.transport import server
 from app_server.transport.handlers import FaviconHandler, HealthHandler, IndexHandler, MissingHandler, ReadyHandler
 from app_server.transport.keywords import in_keywords, settings_from_keywords
 
@@ -80,15 +80,15 @@ class Server:
         self._loop: asyncio.AbstractEventLoop = self._io_loop.asyncio_loop  # type: ignore[attr-defined]
         self._listens = listen
         with in_keywords():
-            self._site = _Site(by_route(applications, self.settings), self.settings, self._loop, extra_patterns)
-            self._site.open(listen)
+            self._core = _Core(by_route(applications, self.settings), self.settings, self._loop, extra_patterns)
+            self._core.open(listen)
         self._lock = threading.Lock()
         self._asked_to_start = self._asked_to_stop = False
         self._starting: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
-        return f"<Server {', '.join(runtime.url for runtime in self._site.site.runtimes)} at {self.url}>"
+        return f"<Server {', '.join(runtime.url for runtime in self._core.site.runtimes)} at {self.url}>"
 
     @property
     def io_loop(self) -> IOLoop:
@@ -98,7 +98,7 @@ class Server:
     @property
     def port(self) -> int | None:
         """The port that is listened on; None on a Unix socket."""
-        return self._site.port
+        return self._core.port
 
     @property
     def address(self) -> str | None:
@@ -123,7 +123,7 @@ class Server:
     @property
     def url(self) -> str:
         """Where a browser on this machine finds the server; the path where it listens on a Unix socket."""
-        return f"unix:{self.settings.unix_socket}" if self.settings.unix_socket else self._site.url
+        return f"unix:{self.settings.unix_socket}" if self.settings.unix_socket else self._core.url
 
     def handlers(self) -> list[tuple[Any, ...]]:
         """What is served, for a Tornado application of one's own: `application.add_handlers(".*", server.handlers())`.
@@ -131,7 +131,7 @@ class Server:
         All that lies below the prefix is among them; without one, the applications and `/static/`. The other
         application's settings count for them: `cookie_secret`, `xsrf_cookies`, its log.
         """
-        routes = self._site.routes()
+        routes = self._core.routes()
         if self.prefix:
             above = (r"/healthz", r"/readyz", r"/favicon\.ico")
             return [route for route in routes if route[1] is not MissingHandler and route[0] not in above]
@@ -151,14 +151,14 @@ class Server:
         self._in_loop(self._begin)
 
     def _begin(self) -> None:
-        self._starting = self._loop.create_task(self._site.start())
+        self._starting = self._loop.create_task(self._core.start())
         self._starting.add_done_callback(self._has_begun)
 
     def _has_begun(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("The server could not start: %s", error, exc_info=error)
         elif self.settings.show and not task.cancelled():
-            runtimes = self._site.site.runtimes
+            runtimes = self._core.site.runtimes
             self.show(runtimes[0].url if len(runtimes) == 1 else "/")
 
     async def started(self) -> None:
@@ -170,7 +170,7 @@ class Server:
 
     def unlisten(self) -> None:
         """Take no more connections; those that are there go on."""
-        self._in_loop(self._site.unlisten)
+        self._in_loop(self._core.unlisten)
 
     def stop(self, wait: bool = True) -> None:
         """End every session with its hooks and every connection, and free the address.
@@ -192,7 +192,7 @@ class Server:
         elif not self._loop.is_closed():
             self._loop.run_until_complete(self.stopped())
         else:
-            self._site.close()
+            self._core.close()
 
     async def stopped(self) -> None:
         """Wait until everything has ended, having called `stop` where nobody has; in the loop."""
@@ -210,11 +210,11 @@ class Server:
             if self._starting is not None:
                 async with asyncio.timeout(self.settings.drain_deadline_s):
                     await asyncio.wait([self._starting])
-                    await self._site.stop()
+                    await self._core.stop()
         except TimeoutError:
             log.error("Not everything ended within %g s; stopping all the same", self.settings.drain_deadline_s)
         finally:
-            self._site.close()
+            self._core.close()
 
     async def __aenter__(self) -> Server:
         """Serve inside the block: `async with Server(applications, port=0) as server:`"""
@@ -265,7 +265,7 @@ class Server:
 
         Their documents belong to the loop's thread: from another one, `session.document.add_next_tick_callback`.
         """
-        runtimes = {runtime.url: runtime for runtime in self._site.site.runtimes}
+        runtimes = {runtime.url: runtime for runtime in self._core.site.runtimes}
         if app_path is None:
             if len(runtimes) != 1:
                 raise ValueError(f"there is not one application: say which of {', '.join(runtimes) or 'none'} is meant")
@@ -287,7 +287,7 @@ class Server:
             self._loop.call_soon_threadsafe(function)
 
 
-class _Site(site.Server):
+class _Core(server.Server):
     """The server's own class, with what a program needs that makes more than one of them, or listens itself."""
 
     def open(self, listen: bool) -> None:
@@ -300,16 +300,22 @@ class _Site(site.Server):
     def close(self) -> None:
         """Free the address, also if nothing was ever served there. Idempotent."""
         self.unlisten()
-        for sock in self._sockets:
-            sock.close()
-        self._sockets = []
+        self._close_sockets()
+        path = self.settings.unix_socket
+        if self._socket_inode is not None and path is not None:
+            with suppress(FileNotFoundError):
+                if os.stat(path).st_ino == self._socket_inode:  # and not one that somebody else has put there
+                    os.unlink(path)
 
     def unlisten(self) -> None:
         super().unlisten()
         if not self._background:  # not started: the sockets are still ours alone, and must not be listened on later
-            for sock in self._sockets:
-                sock.close()
-            self._sockets = []
+            self._close_sockets()
+
+    def _close_sockets(self) -> None:
+        for sock in self._sockets:
+            sock.close()
+        self._sockets = []
 
 
 @contextmanager
