@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +26,7 @@ from tests.support.browser import (
     wait_idle,
 )
 from tests.support.client import Site
+from tests.support.files import serving_files
 from tests.support.ports import free_port
 from tests.support.server import EXAMPLES, RunningServer, running_process, running_server
 
@@ -38,13 +36,6 @@ FRAMEWORKS = EXAMPLES / "frameworks"
 LIBRARY = EXAMPLES / "library"
 KEY = "a key of forty-four letters, as secret prints"
 ASKING = Path(__file__).parents[1] / "protocol" / "apps" / "asking.py"
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """Hands out files without a word."""
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +63,9 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
     """One server and one process for each framework; the files come from a thread of the test run."""
     folder = tmp_path_factory.mktemp("site")
     with ExitStack() as stack:
-        files = stack.enter_context(ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=folder)))
-        stack.callback(files.shutdown)
-        threading.Thread(target=files.serve_forever, args=(0.05,), daemon=True).start()
+        files = stack.enter_context(serving_files(folder))
         ports = {name: free_port() for name in ("flask", "django", "fastapi")}
-        origins = [f"localhost:{port}" for port in (*ports.values(), files.server_port)]
+        origins = [f"localhost:{port}" for port in (*ports.values(), files)]
         flags = [word for origin in origins for word in ("--allow-websocket-origin", origin)]
         server_port = free_port()
         environ = {"BOKEH_SECRET_KEY": KEY, "BOKEH_SIGN_SESSIONS": "yes"}
@@ -93,7 +82,7 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
             )  # fmt: skip
         )
         addresses = {name: f"http://localhost:{port}" for name, port in ports.items()}
-        yield Sites(server, **addresses, files=f"http://localhost:{files.server_port}", folder=folder)
+        yield Sites(server, **addresses, files=f"http://localhost:{files}", folder=folder)
 
 
 def documents(page: Page, number: int) -> None:

@@ -7,13 +7,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Page
 
 from app_server.cli import main
 from tests.support.browser import count_colours, drag_slider, model_value, wait_for_model, wait_idle
+from tests.support.files import serving_files
 from tests.support.ports import free_port
 from tests.support.server import REPOSITORY, RunningServer, running_process
 
@@ -97,15 +97,8 @@ def test_json_is_shown_by_a_page_of_ones_own(folder: Path, page: Page, cdn: Runn
     scripts = "".join(
         f'<script src="{cdn.url}/static/js/{part}.min.js" crossorigin="anonymous"></script>' for part in parts
     )
-    content = {"/": OWN_PAGE.format(scripts=scripts), "/app.json": (folder / "app.json").read_text("utf-8")}
-
-    def answer(route: Route) -> None:
-        path = urlsplit(route.request.url).path
-        kind = "application/json" if path.endswith("json") else "text/html"
-        route.fulfill(body=content[path], content_type=kind)
-
-    # Nobody listens there; another port is another origin, for which the files have to be shared.
-    own = f"http://localhost:{free_port()}"
-    page.route(f"{own}/**", answer)
-    page.goto(f"{own}/")
-    assert_alive(page)
+    (folder / "index.html").write_text(OWN_PAGE.format(scripts=scripts), encoding="utf-8")
+    # Another port is another origin, for which the files have to be shared.
+    with serving_files(folder) as port:
+        page.goto(f"http://localhost:{port}/")
+        assert_alive(page)
