@@ -89,5 +89,7 @@ def _host_and_port(parts: SplitResult) -> tuple[str, str]:
 
 def _origins(parts: SplitResult) -> tuple[str, ...]:
     host, port = _host_and_port(parts)
+    if (parts.scheme, parts.port) in (("http", 80), ("https", 443)):
+        port = ""  # as in the address bar
     others = tuple(name for name in LOOPBACK if name != host) if host in LOOPBACK else ()
     return tuple(f"{name}{port}" for name in (host, *others))

@@ -28,11 +28,11 @@
     return files.get(file)
   }
 
-  const no_answer = base => {
-    if (!app.origins.includes("*") && !app.origins.includes(location.host)) {
-      return `The application does not know this notebook's address. Run show(…, notebook_url="${location.origin}").`
-    }
-    return `Nothing answers at ${base}. Run the cell again to start the application.`
+  // Asked before the server is: what it refuses, the browser keeps from scripts.
+  const foreign = () => {
+    if (app.origins.some(host => host == location.host || host.includes("*"))) return null
+    const address = app.url.startsWith("/") ? `proxied("${location.origin}")` : `"${location.origin}"`
+    return `The application does not know this notebook's address. Run show(…, notebook_url=${address}).`
   }
 
   const request = (base, place) => new Promise((resolve, reject) => {
@@ -50,12 +50,14 @@
         reject(new Error("The application failed; its traceback stands among this cell's output, or in the log."))
       else reject(new Error(`${base} answers ${xhr.status} ${xhr.statusText}. Run the cell again to start the application.`))
     }
-    xhr.onerror = () => reject(new Error(no_answer(base)))
+    xhr.onerror = () => reject(new Error(`Nothing answers at ${base}. Run the cell again to start the application.`))
     xhr.send()
   })
 
   const embed = async place => {
     place.id = `${app.id}-${Math.random().toString(36).slice(2)}`
+    const refusal = foreign()
+    if (refusal != null) return say(place, refusal)
     const address = new URL(app.url, location.href)
     const base = address.origin + address.pathname.replace(/\/+$/, "")
     try {

@@ -11,6 +11,7 @@ import gc
 import importlib
 import os
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ class Shown:
         """End the application's sessions and its server; what is in the cell stays as it is. Idempotent."""
         if self in _shown:
             _shown.remove(self)
+        self.server.unlisten()  # at once, for whoever takes the same port in the next line
         self.server.stop(wait=False)
 
     def gives_way_to(self, application: Hashable, run: Run | None) -> bool:
@@ -85,7 +87,8 @@ def show(app: Source, notebook_url: NotebookUrl | None = None, **settings: Any) 
         raise OperatorError("no event loop runs here that could serve the application", where="show", hint=hint)
     shown = Shown(server, application, run)
     _shown.append(shown)
-    server.io_loop.add_callback(_serve, server)
+    server.start()
+    server.io_loop.add_callback(_let_go_of_garbage, shown)
     scheme = "https" if server.settings.ssl_certfile else "http"
     url = place.application_url(server.port or 0, scheme, server.prefix)
     files = page_files() if place.url_of is not None else ()
@@ -96,10 +99,12 @@ def show(app: Source, notebook_url: NotebookUrl | None = None, **settings: Any) 
     return shown
 
 
-async def _serve(server: Server) -> None:
-    await server.started()
-    # A server keeps what is there at its start from the collector. Here that is all the user's, and not for good.
-    gc.unfreeze()
+async def _let_go_of_garbage(shown: Shown) -> None:
+    """Undo, when it has begun, that a server keeps what is there from the collector: here that is the user's."""
+    if shown in _shown:
+        with suppress(Exception):  # the log says why a server does not start
+            await shown.server.started()
+        gc.unfreeze()
 
 
 def identity(app: Source) -> Hashable:

@@ -135,9 +135,12 @@ def assert_it_lives(page: Page) -> None:
 def test_application_in_a_cell_follows_its_slider_and_the_cell_starts_it_anew(jupyter: Jupyter, page: Page) -> None:
     url = jupyter.server.url
     cells = example(f'show(waves, notebook_url="{url}")\nprint("port", handle.server.port)')
+    head = "    def changed(attr, old, new):\n"
+    cells[0] = cells[0].replace(head, f"{head}        print('moved')\n")
     run_all(page, jupyter.notebook("direct.ipynb", *cells))
     assert_it_lives(page)
     picture(page, "direct")
+    expect(page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea-output", has_text="moved")).to_be_visible()
 
     said = page.locator(".jp-OutputArea-output", has_text="port ")
     former = said.inner_text()
@@ -176,12 +179,16 @@ def test_cell_tells_what_went_wrong(jupyter: Jupyter, page: Page) -> None:
     )
     foreign = "def other(document): pass\n\nshow(other, notebook_url='http://localhost:1')"
     missing = "show('no_such_app.py')"
-    run_all(page, jupyter.notebook("broken.ipynb", broken, foreign, missing))
+    stopped = f"def late(document): pass\n\nshow(late, notebook_url='{jupyter.server.url}').stop()"
+    run_all(page, jupyter.notebook("broken.ipynb", broken, foreign, stopped, missing))
     alerts = page.get_by_role("alert")
     expect(alerts.first).to_contain_text("The application failed", timeout=CELL_TIMEOUT_MS)
     outputs = page.locator(".jp-CodeCell")
     expect(outputs.nth(0)).to_contain_text("no data today")
     expect(outputs.nth(0)).to_contain_text("ValueError")
     expect(outputs.nth(1)).to_contain_text(f'notebook_url="{jupyter.server.url}"')
-    expect(outputs.nth(2)).to_contain_text("no_such_app.py")
+    expect(outputs.nth(2)).to_contain_text("Nothing answers at http://localhost:")
+    expect(outputs.nth(2)).not_to_contain_text("Traceback")
+    expect(outputs.nth(3)).to_contain_text("no_such_app.py")
+    assert page.locator(".jp-RenderedText[data-mime-type='text/plain']").count() == 0
     picture(page, "errors")
