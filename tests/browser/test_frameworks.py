@@ -28,7 +28,7 @@ from tests.support.browser import (
 from tests.support.client import Site
 from tests.support.files import serving_files
 from tests.support.ports import free_port
-from tests.support.server import EXAMPLES, RunningServer, running_process, running_server
+from tests.support.server import EXAMPLES, REPOSITORY, RunningServer, running_process, running_server
 
 pytestmark = pytest.mark.browser
 
@@ -228,6 +228,19 @@ def test_plain_script_of_a_foreign_origin_gets_no_socket(sites: Sites, page: Pag
         page.goto(sites.write("sneaking.html", script).replace("localhost", "127.0.0.1"))
     assert page.evaluate("Bokeh.documents.length") == 0
     complaints.clear()
+
+
+def test_policy_of_the_manual_lets_an_application_in_and_nothing_more(sites: Sites, page: Page) -> None:
+    manual = (REPOSITORY / "docs" / "frameworks.md").read_text(encoding="utf-8")
+    policy = manual.split("## Content Security Policy")[1].split("```")[1].replace("\n", " ")
+    server = sites.server.url
+    policy = policy.replace("https://plots.example.com", server).replace("wss://plots.example.com", f"ws{server[4:]}")
+    # Chromium fetches images from nowhere then, too: the page needs none.
+    policy = f"default-src 'none'; {policy}; img-src data:"
+    head = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    open_app(page, sites.write("policy.html", server_document(f"{server}/embedding"), head=head))
+    drag_slider(page, 0, 200)
+    wait_for_model(page, "terms", "model.value > 5")
 
 
 @pytest.fixture(scope="module")
