@@ -16,7 +16,7 @@
       files.set(file, new Promise((resolve, reject) => {
         const script = document.createElement("script")
         script.async = false // in their order: the parts of BokehJS need the first
-        script.src = base + file
+        script.src = file.startsWith("/") ? base + file : file
         script.onload = resolve
         script.onerror = () => {
           files.delete(file)

@@ -120,7 +120,9 @@ def identity(app: Source) -> Hashable:
 def page_files() -> Sequence[str]:
     """The scripts that a page needs for what is imported by now, as paths below the server's address."""
     bundles = embedding.Bundles(lambda path: version_of(embedding.static_root() / path))
-    return [str(script.url) for script in bundles.get("/").bundle.js_urls]
+    # Panel names its files without the slash; what lies on another host keeps its full address.
+    urls = [str(script.url) for script in bundles.get("/").bundle.js_urls]
+    return [url if "://" in url else f"/{url.lstrip('/')}" for url in urls]
 
 
 def _listed(value: Any) -> list[str]:
