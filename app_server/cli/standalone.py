@@ -26,7 +26,7 @@ STDOUT = "-"
 # How many callbacks a warning names.
 MOST_NAMED = 5
 # How long an application's threads have to end when everything is written; some run for ever.
-LAST_THREADS_S = 2.0
+LAST_THREADS_S = 0.5
 
 
 @dataclass(frozen=True)
