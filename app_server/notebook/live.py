@@ -7,11 +7,9 @@ The kernel has one event loop, which runs cells and serves applications in turn:
 
 from __future__ import annotations
 
-import gc
 import importlib
 import os
 from collections.abc import Hashable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,7 +86,6 @@ def show(app: Source, notebook_url: NotebookUrl | None = None, **settings: Any) 
     shown = Shown(server, application, run)
     _shown.append(shown)
     server.start()
-    server.io_loop.add_callback(_let_go_of_garbage, shown)
     scheme = "https" if server.settings.ssl_certfile else "http"
     url = place.application_url(server.port or 0, scheme, server.prefix)
     files = page_files() if place.url_of is not None else ()
@@ -97,14 +94,6 @@ def show(app: Source, notebook_url: NotebookUrl | None = None, **settings: Any) 
         output.HTML(embedding_html(f"app-{uuid4().hex}", url, origins, files=files, bokeh_version=version))
     )
     return shown
-
-
-async def _let_go_of_garbage(shown: Shown) -> None:
-    """Undo, when it has begun, that a server keeps what is there from the collector: here that is the user's."""
-    if shown in _shown:
-        with suppress(Exception):  # the log says why a server does not start
-            await shown.server.started()
-        gc.unfreeze()
 
 
 def identity(app: Source) -> Hashable:

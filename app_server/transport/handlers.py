@@ -223,6 +223,11 @@ class AutoloadHandler(ApplicationHandler):
     """The script that puts an application into somebody else's page."""
 
     async def prepare(self) -> None:
+        """Let pages of allowed origins read the answer, then find out who asks."""
+        self._let_read()
+        await super().prepare()
+
+    def _let_read(self) -> None:
         """Let pages of allowed origins read the answer; others are told nothing."""
         origin = self.request.headers.get("Origin")
         self.set_header("Vary", "Origin")
@@ -230,7 +235,6 @@ class AutoloadHandler(ApplicationHandler):
             self.set_header("Access-Control-Allow-Origin", origin)
             self.set_header("Access-Control-Allow-Credentials", "true")
             self.set_header("Access-Control-Allow-Headers", "Bokeh-Session-Id, Content-Type, Authorization")
-        await super().prepare()
 
     async def options(self, *captured: str) -> None:
         """Answer a browser that asks whether it may ask."""
@@ -265,15 +269,13 @@ class AutoloadHandler(ApplicationHandler):
             self.refuse_application(error)
             return
         site = self.site
-        parts = urlsplit(absolute_url or "")
-        host = f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") and parts.netloc else ""
         resources = self.get_argument("resources", "default") != "none"
         script = self.runtime.guest.render_autoload(
             session.document,
             token,
             element_id,
             site.bundles,
-            host + site.root_url,
+            self._root_of(absolute_url),
             resources=resources,
             app_path=site.routed(app_path),
             absolute_url=absolute_url,
@@ -281,6 +283,23 @@ class AutoloadHandler(ApplicationHandler):
         self.set_header("Content-Type", "application/javascript; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
         self.finish(script)
+
+
+    def _root_of(self, absolute_url: str | None) -> str:
+        """Where the server's files are for a page that knows the application by this address."""
+        if absolute_url is None:
+            return self.site.root_url
+        parts = urlsplit(absolute_url)
+        # A proxy may serve us below a path that it takes away: what stands before the application's own is its.
+        own = self.site.settings.prefix + self.runtime.url.rstrip("/")
+        path = parts.path.rstrip("/")
+        above = path.removesuffix(own) if path.endswith(own) else ""
+        return f"{parts.scheme}://{parts.netloc}{above}{self.site.root_url}"
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """As for every request, and readable for pages of allowed origins: Tornado has cleared the headers."""
+        self._let_read()
+        super().write_error(status_code, **kwargs)
 
 
 class MetadataHandler(ApplicationHandler):

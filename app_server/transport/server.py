@@ -103,9 +103,6 @@ class Server:
         self._background.append(asyncio.create_task(self._keep_alive()))
         if self._live_reload is not None:
             self._background.append(asyncio.create_task(self._live_reload.watch()))
-        # What is there now stays: the collector need not look at it for every generation that sessions leave behind.
-        gc.collect()
-        gc.freeze()
 
     async def stop(self, close_code: int = 1001) -> None:
         """Make no more sessions, say goodbye to every client, run every hook; others are told to come back."""
@@ -275,6 +272,9 @@ async def _serve(applications: Mapping[str, Application], settings: Settings) ->
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
     await server.start()
+    # What is there now stays: the collector need not look at it for every generation that sessions leave behind.
+    gc.collect()
+    gc.freeze()
     _announce(server)
     await stopped.wait()
     sessions = sum(len(runtime.registry) for runtime in server.site.runtimes)

@@ -402,3 +402,16 @@ def test_socket_of_an_application_that_fails_closes_with_1011(plain: Served) -> 
 def test_post_is_refused_and_needs_a_cross_site_token_where_asked_for(plain: Served, guarded: Served) -> None:
     assert plain.site.get("/board", method="POST").status == 405
     assert guarded.site.get("/board", method="POST", **{"bokeh-session-id": signed_id()}).status == 403
+
+
+def test_files_of_an_embedded_application_are_below_the_path_that_a_proxy_takes_away(plain: Served) -> None:
+    below = "http://notebook:8888/proxy/7"
+    query = f"bokeh-autoload-element=here&bokeh-app-path=/proxy/7/board&bokeh-absolute-url={below}/board"
+    answer = plain.site.get(f"/board/autoload.js?{query}")
+    assert answer.status == 200
+    assert f'"{below}/static/js/bokeh.min.js?v=' in answer.text
+
+
+def test_an_allowed_page_can_read_why_it_gets_no_script(plain: Served) -> None:
+    answer = plain.site.get("/board/autoload.js", headers={"Origin": plain.process.url})
+    assert (answer.status, answer.headers["access-control-allow-origin"]) == (400, plain.process.url)
