@@ -35,6 +35,14 @@ def server() -> Iterator[RunningServer]:
 
 
 @pytest.fixture(autouse=True)
+def _patience() -> Iterator[None]:
+    """A busy machine takes longer than the five seconds that Playwright gives an expectation."""
+    expect.set_options(timeout=15_000)
+    yield
+    expect.set_options(timeout=5_000)
+
+
+@pytest.fixture(autouse=True)
 def _no_other_hosts(page: Page) -> None:
     """Some of Panel's templates ask for fonts of another host; tests ask nobody."""
 

@@ -14,7 +14,7 @@ told = [pn.pane.Str("-", css_classes=[f"slow-{number}"]) for number in range(2)]
 def make(number: int):
     def run(event: object) -> None:
         told[number].object = "begun"
-        time.sleep(0.5)
+        time.sleep(1)
         elsewhere = threading.current_thread() is not threading.main_thread()
         told[number].object = f"done elsewhere={elsewhere} document={pn.state.curdoc is not None}"
 

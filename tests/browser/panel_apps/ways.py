@@ -27,7 +27,7 @@ worked = said("worked")
 def long_work(event: object) -> None:
     worked.object = "begun"
     for step in range(1, 4):
-        time.sleep(0.3)
+        time.sleep(0.8)
         progress.value = step
     worked.object = "done"
 
