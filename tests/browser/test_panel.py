@@ -29,7 +29,7 @@ SERVER = "panel" if server_under_test() == "stock" else None
 def server() -> Iterator[RunningServer]:
     """The examples and the applications of these tests."""
     shown = [EXAMPLES / "panel" / f"{name}.py" for name in SHOWN]
-    brief = ("--unused-session-lifetime", "8000", "--check-unused-sessions", "500", "--allow-websocket-origin", "*")
+    brief = ("--unused-session-lifetime", "15000", "--check-unused-sessions", "500", "--allow-websocket-origin", "*")
     with running_server(*shown, *sorted(APPS.glob("*.py")), *brief, server=SERVER) as started:
         yield started
 
@@ -119,7 +119,7 @@ def test_page_is_there_before_onload_and_the_cache_outlives_it(server: RunningSe
     expect(page.locator(".log")).to_be_visible()
     press(page, "5")
     expect(page.get_by_text("words of 5 letters")).to_be_visible()
-    server.wait_for_log("library: a visitor has gone")
+    server.wait_for_log("library: a visitor has gone", timeout_s=30)
 
 
 def _arguments(page: Page) -> dict[str, Any]:
@@ -266,7 +266,7 @@ def test_application_in_another_sites_page_finds_its_files(
 def test_end_of_a_session_leaves_no_exception(server: RunningServer, page: Page) -> None:
     open_app(page, f"{server.url}/ways")
     page.goto("about:blank")
-    server.wait_for_log("ways: destroyed")
+    server.wait_for_log("ways: destroyed", timeout_s=30)
     assert "KeyError" not in server.log_text()
     assert "never awaited" not in server.log_text()
 
