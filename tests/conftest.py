@@ -8,6 +8,11 @@ from contextlib import ExitStack
 import pytest
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the guests for the end: a library such as Panel, once imported, adds to every page of the process."""
+    items.sort(key=lambda item: "/unit/guests/" in item.path.as_posix())
+
+
 @pytest.fixture
 def processes() -> Iterator[ExitStack]:
     """A stack for `running_server` and `running_process`: what is entered here ends after the test, pages first."""

@@ -23,7 +23,10 @@ _stack: ContextVar[tuple[_Entry, ...]] = ContextVar("app_server_current_document
 
 
 class _ContextStack:
-    """What `bokeh.io.doc` uses of a list (append, pop, len, [-1]), kept for each context."""
+    """What `bokeh.io.doc` uses of a list (append, pop, len, [-1]), kept for each context.
+
+    Bokeh leaves its entry behind where a callback raises; an entry at the end whose document is gone is not seen.
+    """
 
     def append(self, entry: _Entry) -> None:
         _stack.set((*_stack.get(), entry))
@@ -32,10 +35,16 @@ class _ContextStack:
         _stack.set(_stack.get()[:-1])
 
     def __len__(self) -> int:
-        return len(_stack.get())
+        return len(self._living())
 
     def __getitem__(self, index: int) -> _Entry:
-        return _stack.get()[index]
+        return self._living()[index]
+
+    def _living(self) -> tuple[_Entry, ...]:
+        entries = _stack.get()
+        while entries and entries[-1]() is None:
+            entries = entries[:-1]
+        return entries
 
 
 def install() -> bool:

@@ -13,7 +13,16 @@ import pytest
 from bokeh.embed import server_document
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.support.browser import Complaints, count_colours, drag_slider, model_value, open_app, pixels, wait_idle
+from tests.support.browser import (
+    Complaints,
+    count_colours,
+    drag_slider,
+    model_value,
+    open_app,
+    pixels,
+    wait_idle,
+    wait_until_drawn_anew,
+)
 from tests.support.line import cuttable_line
 from tests.support.ports import free_port
 from tests.support.server import EXAMPLES, RunningServer, running_process, running_server, server_under_test
@@ -79,8 +88,7 @@ def test_dashboard_computes_anew_what_the_sidebar_asks_for(server: RunningServer
     page.get_by_text("Barley").click()
     expect(page.get_by_text("4,017 t")).to_have_count(0)
     expect(page.locator(".tabulator-col-title", has_text="Barley")).to_be_visible()
-    wait_idle(page)
-    assert pixels(page) != before
+    wait_until_drawn_anew(page, before)
     with page.expect_download() as saved:
         page.get_by_text("Save the table").click()
     assert saved.value.suggested_filename == "harvests.csv"
@@ -150,9 +158,8 @@ def test_dynamic_map_is_drawn_anew_by_slider_and_by_tap(server: RunningServer, p
     titled = """text => [...Bokeh.documents[0]._all_models.values()]
         .some(m => m.type === "Title" && m.text.includes(text))"""
     page.wait_for_function(titled, arg="6 waves, y = 0.0")
-    wait_idle(page)
-    assert pixels(page, 0) != before[0]
-    assert pixels(page, 1) != before[1]
+    wait_until_drawn_anew(page, before[0], 0)
+    wait_until_drawn_anew(page, before[1], 1)
     page.locator(".bk-Canvas").first.click(position={"x": 200, "y": 120})
     page.wait_for_function(titled, arg="6 waves, y = 1")
 

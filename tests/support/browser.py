@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -105,6 +106,13 @@ def drag_over_plot(page: Page, index: int, start: tuple[float, float], end: tupl
 def pixels(page: Page, index: int = 0) -> bytes:
     """Return the pixels that plot number `index` shows now, as a PNG file."""
     return page.locator(".bk-Canvas").nth(index).screenshot()
+
+
+def wait_until_drawn_anew(page: Page, before: bytes, index: int = 0, timeout_s: float = IDLE_TIMEOUT_MS / 1000) -> None:
+    """Return when plot number `index` shows something else than these pixels; AssertionError where it does not."""
+    deadline_s = time.monotonic() + timeout_s
+    while pixels(page, index) == before:
+        assert time.monotonic() < deadline_s, f"plot {index} still shows what it showed before"
 
 
 def count_colours(png: bytes) -> int:

@@ -20,8 +20,16 @@ from app_server.guests import greet
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.context import ApplicationContext, SessionContext
 
-pn = pytest.importorskip("panel")
-panel = pytest.importorskip("app_server.guests.panel")
+pn: Any
+panel: Any
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _imported() -> None:
+    """Panel, now and not before: once it is there, it adds to every page of the process."""
+    global pn, panel
+    pn = importlib.import_module("panel")
+    panel = importlib.import_module("app_server.guests.panel")
 
 
 @pytest.fixture(autouse=True)
