@@ -46,7 +46,7 @@
     xhr.open("GET", `${base}/autoload.js?${query}`)
     xhr.onload = () => {
       if (xhr.status == 200) resolve(xhr.responseText)
-      else if (xhr.status == 500 && xhr.getResponseHeader("Content-Type")?.startsWith("text/html"))
+      else if (xhr.status == 500 && xhr.getResponseHeader("Content-Type")?.startsWith("application/javascript"))
         reject(new Error("The application failed; its traceback stands among this cell's output, or in the log."))
       else reject(new Error(`${base} answers ${xhr.status} ${xhr.statusText}. Run the cell again to start the application.`))
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from typing import Any
@@ -295,6 +296,20 @@ class AutoloadHandler(ApplicationHandler):
         path = parts.path.rstrip("/")
         above = path.removesuffix(own) if path.endswith(own) else ""
         return f"{parts.scheme}://{parts.netloc}{above}{self.site.root_url}"
+
+    def refuse(self, status: int, headline: str, hint: str | None = None, *, detail: str = "") -> None:
+        """Answer with a script, for it is run as one whatever its status: it tells the page's console the reason."""
+        self.set_status(status)
+        self.set_header("Content-Type", "application/javascript; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        reason = ". ".join(part for part in (f"app-server: {headline}", detail, hint) if part)
+        self.finish(f"console.error({json.dumps(reason)})\n")
+
+    def refuse_application(self, error: ApplicationError) -> None:
+        """Answer that the application failed; with the reason in development alone."""
+        log.error("%s: %s", self.runtime.name, error, exc_info=error.__cause__ or error)
+        hint = None if self.site.settings.dev else "Its operator finds the reason in the log."
+        self.refuse(500, "The application failed to start", hint, detail=str(error) if hint is None else "")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """As for every request, and readable for pages of allowed origins: Tornado has cleared the headers."""
