@@ -258,10 +258,12 @@ def test_head_tells_the_same_without_the_body(site: Site) -> None:
     for path in ("app.js", "picture.png"):
         got = site.ask(f"/app/static/{path}", Accept_Encoding="br")
         head = site.ask(f"/app/static/{path}", "HEAD", Accept_Encoding="br")
+        # The smaller variant may have become ready meanwhile.
+        later = site.ask(f"/app/static/{path}", Accept_Encoding="br")
         assert head.status == 200
         assert head.body == b""
         for name in ("Content-Type", "Content-Length", "Etag", "Cache-Control", "Content-Encoding"):
-            assert head.headers[name] == got.headers[name]
+            assert head.headers[name] in (got.headers[name], later.headers[name])
 
 
 def test_the_current_version_may_be_kept_for_ever(site: Site) -> None:
