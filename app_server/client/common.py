@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
@@ -65,7 +66,7 @@ class Options(TypedDict, total=False):
     timeout_s: float | None
 
 
-class SessionBase:
+class SessionBase(ABC):
     """The parts that both kinds of session share: names, and what is sent when the document changes."""
 
     def __init__(
@@ -126,9 +127,9 @@ class SessionBase:
         return self._opening.address.page_url
 
     @property
+    @abstractmethod
     def connected(self) -> bool:
         """Whether the session can be used now: opened, not closed, and not lost."""
-        raise NotImplementedError
 
     def show(self, obj: Any = None, browser: str | None = None, new: str = "tab") -> None:
         """Open the session's page in a browser, with `obj` added to the document if it is not there yet."""
@@ -170,11 +171,13 @@ class SessionBase:
         """The program wants to be called no more (called by the document, from any thread)."""
         self._agenda.remove(ident)
 
+    @abstractmethod
     def _agenda_changed(self) -> None:
-        raise NotImplementedError
+        """Callbacks were added or removed: look at when the next is due."""
 
+    @abstractmethod
     def _send(self, frames: list[Frame]) -> None:
-        raise NotImplementedError
+        """Send one message."""
 
     def _closed_error(self) -> ConnectionLost:
         return ConnectionLost("the session is closed", where=self.url, hint="Open another one.")
