@@ -10,7 +10,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +41,18 @@ def find_chromium() -> str | None:
     return None
 
 
-NEEDS = (Need("Chromium", find_chromium, "chromium", "tests/browser", "APP_SERVER_TEST_CHROMIUM"),)
+def find_in_system(*names: str) -> Callable[[], str | None]:
+    """What finds the first of these programs, also where only root has its folder in PATH."""
+    path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
+    return lambda: next(filter(None, (shutil.which(name, path=path) for name in names)), None)
+
+
+NEEDS = (
+    Need("Chromium", find_chromium, "chromium", "tests/browser", "APP_SERVER_TEST_CHROMIUM"),
+    Need("nginx", find_in_system("nginx"), "nginx", "tests/proxy", "APP_SERVER_TEST_NGINX"),
+    Need("Apache", find_in_system("apache2", "httpd"), "apache2", "tests/proxy", "APP_SERVER_TEST_APACHE"),
+)
+POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -58,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
     for need in NEEDS:
         if found := need.find():
             os.environ.setdefault(need.variable, found)
-    skipped = [f"--ignore={need.tests}" for need in missing]
+    skipped = sorted({f"--ignore={need.tests}" for need in missing})
     sys.stdout.flush()
     # Its own process, so that the last lines are pytest's and its status is ours.
     return subprocess.call([sys.executable, "-m", "pytest", *skipped, *argv], cwd=ROOT)
@@ -74,7 +86,25 @@ def install(packages: Sequence[str]) -> None:
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     print(f"Installing {', '.join(packages)} with apt-get ...", flush=True)
     subprocess.call(["apt-get", "update", "-qq"], env=environ)
-    subprocess.call(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], env=environ)
+    with services_left_alone():
+        subprocess.call(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages], env=environ)
+
+
+@contextmanager
+def services_left_alone() -> Iterator[None]:
+    """Keep Debian from starting what it installs: the tests start programs of their own, on ports of their own.
+
+    101 is "action forbidden by policy" (invoke-rc.d). Where the machine has a policy already, that one counts.
+    """
+    ours = not POLICY.exists()
+    if ours:
+        POLICY.write_text("#!/bin/sh\nexit 101\n", encoding="utf-8")
+        POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        if ours:
+            POLICY.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -182,3 +182,17 @@ def test_python_without_venv_is_told_the_package(
         "bootstrap: this Python cannot make virtual environments. To mend it: "
         f"apt-get install python3.{sys.version_info[1]}-venv\n"
     )
+
+
+def test_installed_services_are_not_started(
+    without_chromium: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = tmp_path / "policy-rc.d"
+    monkeypatch.setattr(without_chromium, "POLICY", policy)
+    with without_chromium.services_left_alone():
+        assert subprocess.call([policy, "nginx", "start"]) == 101
+    assert not policy.exists()
+    policy.write_text("the machine's own", encoding="utf-8")
+    with without_chromium.services_left_alone():
+        pass
+    assert policy.read_text(encoding="utf-8") == "the machine's own"
