@@ -18,3 +18,14 @@ def processes() -> Iterator[ExitStack]:
     """A stack for `running_server` and `running_process`: what is entered here ends after the test, pages first."""
     with ExitStack() as stack:
         yield stack
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[None]:
+    """A container engine, brought up where there is none; its base image is `debian:trixie-slim`."""
+    from tests.support.engine import running_engine
+    from tools.engine import base_image
+
+    with running_engine():
+        base_image()
+        yield
