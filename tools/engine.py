@@ -3,6 +3,8 @@
     python tools/engine.py up             install and start an engine, unless one answers already
     python tools/engine.py base [SUITE]   debian:SUITE-slim, pulled, or made from Debian's packages where no registry is
     python tools/engine.py down           stop the engine that `up` has started, and no other
+    python tools/engine.py find           print the path of a usable engine's client, if there is one
+    python tools/engine.py install        install an engine, and start nothing
 
 Needs root on Debian for what it installs. Its files, and with them the build cache, stay in /var/tmp, so that the next
 run is quick.
@@ -67,6 +69,10 @@ def main(argv: Sequence[str]) -> int:
                 print(base_image(argv[1] if len(argv) > 1 else SUITE))
             case ["down"]:
                 print("stopped" if down() else "there is no engine that this program has started")
+            case ["find"]:
+                print(find())
+            case ["install"]:
+                install()
             case _:
                 print(__doc__, file=sys.stderr)
                 return 2
@@ -74,6 +80,16 @@ def main(argv: Sequence[str]) -> int:
         print(f"engine: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def find() -> str:
+    """The path of `docker`, where an engine answers or has only to be started; EngineMissing where not."""
+    if (version := engine_version()) is not None:
+        _refuse_old(version)
+        _require_plugins()
+    elif not (_installed() and os.geteuid() == 0):
+        raise EngineMissing("no container engine answers; install and start Docker, then try again")
+    return shutil.which("docker") or "docker"
 
 
 def up() -> bool:
@@ -87,7 +103,7 @@ def up() -> bool:
         if not _installed():
             if os.geteuid() != 0 or shutil.which("apt-get") is None:
                 raise EngineMissing("no container engine answers; install and start Docker, then try again")
-            _install()
+            install()
         return _start()
 
 
@@ -150,6 +166,7 @@ def _make_base_image(name: str, suite: str, folder: Path) -> None:
 
 def _own_authorities() -> str:
     """The certificates that this machine trusts and its distribution does not bring, such as a company's."""
+
     def read(path: Path) -> list[str]:
         return _CERTIFICATE.findall(path.read_text(encoding="utf-8", errors="replace"))
 
@@ -189,7 +206,7 @@ def _installed() -> bool:
     return plugins and found is not None and int(found[1]) >= OLDEST_ENGINE
 
 
-def _install() -> None:
+def install() -> None:
     """Take the engine's packages from a newer release, which is asked for nothing else."""
     print("Installing a container engine with apt-get ...", flush=True)
     keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"

@@ -28,6 +28,8 @@ class Need:
     debian_package: str
     tests: str
     variable: str
+    # Installs what no package of that name brings; None: the package does.
+    install: Callable[[], None] | None = None
 
 
 def find_chromium() -> str | None:
@@ -47,10 +49,23 @@ def find_in_system(*names: str) -> Callable[[], str | None]:
     return lambda: next(filter(None, (shutil.which(name, path=path) for name in names)), None)
 
 
+def find_engine() -> str | None:
+    """The client of a container engine that is new enough, and answers or has only to be started."""
+    found = subprocess.run([*ENGINE, "find"], capture_output=True, text=True, check=False)
+    return found.stdout.strip() or None
+
+
+def install_engine() -> None:
+    """Install an engine from where there is one that is new enough."""
+    subprocess.call([*ENGINE, "install"])
+
+
+ENGINE = (sys.executable, str(ROOT / "tools" / "engine.py"))
 NEEDS = (
     Need("Chromium", find_chromium, "chromium", "tests/browser", "APP_SERVER_TEST_CHROMIUM"),
     Need("nginx", find_in_system("nginx"), "nginx", "tests/proxy", "APP_SERVER_TEST_NGINX"),
     Need("Apache", find_in_system("apache2", "httpd"), "apache2", "tests/proxy", "APP_SERVER_TEST_APACHE"),
+    Need("A container engine", find_engine, "docker.io", "tests/container", "APP_SERVER_TEST_DOCKER", install_engine),
 )
 POLICY = Path("/usr/sbin/policy-rc.d")
 
@@ -59,7 +74,10 @@ def main(argv: Sequence[str]) -> int:
     """The exit status of pytest, or 1 where CI misses something."""
     missing = [need for need in NEEDS if need.find() is None]
     if missing and may_install():
-        install([need.debian_package for need in missing])
+        install([need.debian_package for need in missing if need.install is None])
+        for need in missing:
+            if need.install is not None:
+                need.install()
         missing = [need for need in missing if need.find() is None]
     for need in missing:
         hint = f"Install it (on Debian: apt-get install {need.debian_package})."
@@ -83,6 +101,8 @@ def may_install() -> bool:
 
 def install(packages: Sequence[str]) -> None:
     """Install Debian packages; that it failed is seen by their still being missing."""
+    if not packages:
+        return
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     print(f"Installing {', '.join(packages)} with apt-get ...", flush=True)
     subprocess.call(["apt-get", "update", "-qq"], env=environ)
