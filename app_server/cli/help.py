@@ -16,6 +16,7 @@ COMMANDS = {
     "static": "serve BokehJS alone, as a CDN of your own",
     "secret": "print a new key for BOKEH_SECRET_KEY",
     "passwd": "give a user of --basic-auth a password",
+    "certificate": "make a certificate for development, or check one",
     "info": "print versions and paths",
     "completion": "print a script that completes commands and flags in a shell",
 }
@@ -36,6 +37,14 @@ USAGES = {
     "passwd": "app-server passwd FILE USER [--delete]\n\n"
     "  --delete   take the user out of the file\n\n"
     "  The password is asked for twice at a terminal, and read from stdin elsewhere.",
+    "certificate": "app-server certificate [NAME ...] [--folder DIR]\n"
+    "       app-server certificate NAME ... --check FILE [--key FILE] [flags]\n\n"
+    "  --folder DIR     where the development authority and its certificates are kept\n"
+    "                   (~/.local/state/app-server/certificates)\n"
+    "  --check FILE     say what is wrong with this certificate for these names\n"
+    "  --key FILE       and with its key\n"
+    "  --roots FILE     the authorities that browsers trust (those of this machine)\n"
+    "  --profile NAME   of Mozilla's guideline: intermediate or modern (intermediate)",
     "info": "app-server info [--static]\n\n  --static   print the path of BokehJS alone",
     "completion": "app-server completion bash|zsh|fish|tcsh\n\n"
     '  eval "$(app-server completion bash)"              for this shell\n'

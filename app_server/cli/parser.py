@@ -106,6 +106,13 @@ def build() -> tuple[Parser, Parser]:
     parsers["passwd"].add_argument("file", nargs="?", default="", metavar="FILE", help="the file of --basic-auth")
     parsers["passwd"].add_argument("user", nargs="?", default="", metavar="USER", help="the user's name")
     parsers["passwd"].add_argument("--delete", action="store_const", const=True, help="take the user out of the file")
+    certificate = parsers["certificate"]
+    certificate.add_argument("files", nargs="*", default=[], metavar="NAME", help="a host's name or address")
+    certificate.add_argument("--folder", nargs=1, metavar="DIR", help="where the development authority is kept")
+    certificate.add_argument("--check", nargs=1, metavar="FILE", help="say what is wrong with this certificate")
+    certificate.add_argument("--key", nargs=1, metavar="FILE", help="the key that belongs to it")
+    certificate.add_argument("--roots", nargs=1, metavar="FILE", help="the authorities that browsers trust")
+    certificate.add_argument("--profile", nargs=1, metavar="NAME", help="intermediate or modern")
     parsers["info"].add_argument("--static", action="store_const", const=True, help="print the path of BokehJS alone")
     parsers["completion"].add_argument("shell", nargs="?", default="", metavar="SHELL", help="bash, zsh, fish or tcsh")
     return parser, serve

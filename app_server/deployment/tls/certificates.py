@@ -6,6 +6,7 @@ The files are read elsewhere: these functions take bytes, names and the time, an
 from __future__ import annotations
 
 import ipaddress
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -105,7 +106,10 @@ def _unreadable(pem: bytes) -> Finding:
 
 
 def _loaded(pem: bytes) -> list[x509.Certificate]:
-    return x509.load_pem_x509_certificates(pem) if pem.strip() else []
+    with warnings.catch_warnings():
+        # Some old authorities break a rule or two, which is not for whoever checks a site to mend.
+        warnings.simplefilter("ignore")
+        return x509.load_pem_x509_certificates(pem) if pem.strip() else []
 
 
 def _wrong_names(leaf: x509.Certificate, hosts: Iterable[str]) -> Iterator[Finding]:
@@ -194,7 +198,7 @@ def _is_authority(certificate: x509.Certificate) -> bool:
 
 
 def _called(name: x509.Name) -> str:
-    for kind in (x509.NameOID.COMMON_NAME, x509.NameOID.ORGANIZATIONAL_UNIT_NAME, x509.NameOID.ORGANIZATION_NAME):
+    for kind in (x509.NameOID.COMMON_NAME, x509.NameOID.ORGANIZATION_NAME):
         if found := name.get_attributes_for_oid(kind):
             return str(found[0].value)
     return name.rfc4514_string()

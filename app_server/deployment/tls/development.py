@@ -54,7 +54,9 @@ def development_certificate(names: Sequence[str], folder: Path, now: datetime | 
     certificate, key = folder / f"{stem}.pem", folder / f"{stem}.key"
     if certificate.exists() and _still_good(certificate, key, authority.file, names, now):
         return Pair(certificate, key, authority.file, made=False)
-    issued = authority.ca.issue_cert(*names, common_name=names[0], not_after=now + LIFETIME)
+    issued = authority.ca.issue_cert(
+        *names, common_name=names[0], not_before=now - timedelta(days=1), not_after=now + LIFETIME - timedelta(days=1)
+    )
     chain = b"".join(each.bytes() for each in issued.cert_chain_pems)
     # The key first: between the two a proxy that starts sees a mismatch, never a key that others can read.
     _replace(key, issued.private_key_pem.bytes(), 0o600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import re
 import shlex
 from collections.abc import Iterator
@@ -32,10 +33,17 @@ _FOREIGN_FLAGS = frozenset({"--help", "--help-all", "--version"})
 _FLAGS_OF_PANEL = frozenset(
     "--admin --autoreload --liveness --oauth- --rest-session-info --reuse-sessions --setup --static-dirs --warm".split()
 )
-# The commands beside `serve` have their own.
-_FLAGS_OF_OTHER_COMMANDS = frozenset(
-    "--static --delete --force --indent --output --resources --server-url".split()
-)
+
+
+def _flags_of_other_commands() -> frozenset[str]:
+    """The commands beside `serve` have their own."""
+    [commands] = [action for action in build()[0]._actions if isinstance(action, argparse._SubParsersAction)]
+    return frozenset(
+        flag for command in commands.choices.values() for action in command._actions for flag in action.option_strings
+    )
+
+
+_FLAGS_OF_OTHER_COMMANDS = _flags_of_other_commands()
 
 
 @dataclass(frozen=True)
