@@ -7,6 +7,7 @@ output, on whatever machine.
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -275,10 +276,12 @@ def _tls(spec: Spec) -> TlsFiles | None:
         return None
     etc = spec.paths.etc or f"/etc/{spec.name}"
     live = f"/etc/letsencrypt/live/{tls.acme.name or spec.name}"
+    stem = re.sub(r"[^A-Za-z0-9.-]", "_", spec.public.hosts[0])
     certificate, key = {
         "files": (tls.certificate or "", tls.key or tls.certificate or ""),
         "acme": (f"{live}/fullchain.pem", f"{live}/privkey.pem"),
-        "development": (tls.certificate or f"{etc}/tls/development.pem", tls.key or f"{etc}/tls/development.key"),
+        # The names that `app-server certificate --folder` gives them.
+        "development": (tls.certificate or f"{etc}/tls/{stem}.pem", tls.key or f"{etc}/tls/{stem}.key"),
     }[mode]
     return TlsFiles(
         mode=mode,

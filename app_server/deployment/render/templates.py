@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from app_server.deployment.plan import Plan
 from app_server.errors import InternalError, OperatorError
@@ -38,7 +39,7 @@ def environment(target: str, filters: Filters) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,
+        autoescape=True,
         auto_reload=False,
     )
     jinja.filters.update(filters)
@@ -46,14 +47,18 @@ def environment(target: str, filters: Filters) -> Environment:
     return jinja
 
 
-class Quoted(str):
-    """Text that a target's filter has checked or quoted, or that we wrote ourselves."""
+class Quoted(Markup):
+    """Text that a target's filter has checked or quoted, or that we wrote ourselves.
+
+    Jinja's escaping is on only because it then knows apart, as Markup, what a macro has made; nothing is ever escaped,
+    for what is not Markup is refused.
+    """
 
     __slots__ = ()
 
 
 def _finalize(value: object) -> object:
-    if isinstance(value, Quoted | int | float):
+    if isinstance(value, Markup | int | float):
         return value
     raise InternalError(f"a template prints {value!r} without a filter that quotes it")
 

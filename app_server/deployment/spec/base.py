@@ -287,4 +287,11 @@ Host = Annotated[str, Reader("a host's name or address", _host)]
 Origin = Annotated[str, Reader("an origin such as https://www.example.org, without a path", _origin)]
 Network = Annotated[str, Reader("an address or a network such as 10.0.0.0/8", _network)]
 Url = Annotated[str, Reader("an address that begins with http:// or https://", _url)]
+UrlOrPath = Annotated[
+    str,
+    Reader(
+        "an address that begins with http:// or https://, or a path",
+        lambda word: word if re.fullmatch(r"/[A-Za-z0-9._~/-]{0,200}", word) else _url(word),
+    ),
+]
 Mode = Annotated[str, text("permissions such as 0640", r"0?[0-7]{3}")]

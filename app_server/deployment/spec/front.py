@@ -22,6 +22,7 @@ from app_server.deployment.spec.base import (
     Port,
     ProxyVersion,
     Url,
+    UrlOrPath,
     UrlPath,
     Version,
     Word,
@@ -193,8 +194,10 @@ class ExternalAccess(Model):
 
     url: Url
     """where the proxy asks: 2xx lets in, 401 leads to `sign_in`"""
-    sign_in: Url | None = None
-    """where people log in; the page they wanted is appended as ?rd="""
+    sign_in: UrlOrPath | None = None
+    """where people log in, an address or a path of this site; the page they wanted is appended as ?rd="""
+    pass_path: UrlPath | None = None
+    """a path of the service that browsers have to reach without being let in, such as /oauth2"""
     user_header: HeaderName = "X-Auth-Request-User"
     """the header of the answer that names the user"""
 
