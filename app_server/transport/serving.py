@@ -36,7 +36,7 @@ _BEAT_S = 0.5
 
 
 def load_applications(paths: Sequence[str], settings: Settings) -> dict[str, Application]:
-    """The applications of these paths by their routes. Raises OperatorError or ApplicationError."""
+    """The applications of these paths by their routes; none of their code has run. OperatorError, ApplicationError."""
     if not paths:
         return {"/": empty_application()}
     applications: dict[str, Application] = {}
@@ -52,7 +52,8 @@ def _load_application(path: str, settings: Settings) -> Application:
     """The application of this path; in development, one that does not load is served all the same, with the reason."""
     try:
         application = load_application(path, settings.args, dev=settings.dev)
-        application.prepare()
+        if settings.dev:
+            application.prepare()
         return application
     except ApplicationError as error:
         if not settings.dev:
@@ -76,10 +77,17 @@ def serve_until_stopped(settings: Settings, paths: Sequence[str]) -> int:
 
 
 async def _serve_alone(applications: Mapping[str, Application], settings: Settings, place: Place) -> int:
+    _prepare(applications)
     server = Server(applications, settings, asyncio.get_running_loop())
     server.bind()
     server.join(place, 0, 1)
     return await _serve(server)
+
+
+def _prepare(applications: Mapping[str, Application]) -> None:
+    """Run what the applications run once in a process; after a fork, for it may start threads and open connections."""
+    for application in applications.values():
+        application.prepare()
 
 
 class _Several:
@@ -118,6 +126,7 @@ class _Several:
 
     async def _serve(self, task: Task) -> int:
         faulthandler.register(signal.SIGUSR1, all_threads=True)
+        _prepare(self._applications)
         server = Server(self._applications, self._settings, asyncio.get_running_loop())
         server.share(self._sockets)
         server.join(self._place, task.slot, self._count)
