@@ -49,6 +49,13 @@ def find_in_system(*names: str) -> Callable[[], str | None]:
     return lambda: next(filter(None, (shutil.which(name, path=path) for name in names)), None)
 
 
+def find_sshd() -> str | None:
+    """sshd, where we may make networks for it: that takes root, and more than a container's root has by default."""
+    may = os.geteuid() == 0 and shutil.which("unshare") is not None
+    may = may and subprocess.call(["unshare", "--net", "--mount", "true"], stderr=subprocess.DEVNULL) == 0
+    return find_in_system("sshd")() if may else None
+
+
 def find_engine() -> str | None:
     """The client of a container engine that is new enough, and answers or has only to be started."""
     found = subprocess.run([*ENGINE, "find"], capture_output=True, text=True, check=False)
@@ -65,6 +72,9 @@ NEEDS = (
     Need("Chromium", find_chromium, "chromium", "tests/browser", "APP_SERVER_TEST_CHROMIUM"),
     Need("nginx", find_in_system("nginx"), "nginx", "tests/proxy", "APP_SERVER_TEST_NGINX"),
     Need("Apache", find_in_system("apache2", "httpd"), "apache2", "tests/proxy", "APP_SERVER_TEST_APACHE"),
+    Need("sshd (as root)", find_sshd, "openssh-server", "tests/tunnel", "APP_SERVER_TEST_SSHD"),
+    Need("ssh", find_in_system("ssh"), "openssh-client", "tests/tunnel", "APP_SERVER_TEST_SSH"),
+    Need("ip", find_in_system("ip"), "iproute2", "tests/tunnel", "APP_SERVER_TEST_IP"),
     Need("A container engine", find_engine, "docker.io", "tests/container", "APP_SERVER_TEST_DOCKER", install_engine),
 )
 POLICY = Path("/usr/sbin/policy-rc.d")

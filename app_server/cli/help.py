@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from app_server.cli.config import USAGE as CONFIG_USAGE
 from app_server.cli.static import own_settings
 from app_server.cli.terminal import Paint
 from app_server.settings import GROUPS, Arity, Setting, all_settings
@@ -15,10 +14,10 @@ COMMANDS = {
     "html": "write applications as pages that need no server",
     "json": "write applications' documents as JSON",
     "static": "serve BokehJS alone, as a CDN of your own",
+    "tunnel": "reach a server through SSH: print the commands, or keep the tunnel open",
     "secret": "print a new key for BOKEH_SECRET_KEY",
     "passwd": "give a user of --basic-auth a password",
     "certificate": "make a certificate for development, or check one",
-    "config": "write what nginx and others need to run a deployment",
     "info": "print versions and paths",
     "completion": "print a script that completes commands and flags in a shell",
 }
@@ -35,6 +34,17 @@ USAGES = {
     "json": "app-server json FILE_OR_DIR ... [flags]\n\n"
     "  --indent N          put each value on a line of its own, N spaces for a level\n" + _OUTPUT,
     "static": "app-server static [flags]",
+    "tunnel": "app-server tunnel USER@HOST [flags]\n\n"
+    "  --run               open the tunnel, and again whenever it breaks, until Ctrl-C\n"
+    "  --show WHAT         what to print: commands, config, gateway (commands)\n"
+    "  --reverse           HOST is a gateway, which is to offer the server of this host\n"
+    "  --port N            the server's port (5006)\n"
+    "  --listen N          the port of localhost that leads to it, here or on the gateway (that of --port)\n"
+    "  --via USER@HOST     a jump host on the way; give it again for further ones\n"
+    "  --identity FILE     the private key (what ssh finds)\n"
+    "  --known-hosts FILE  the keys of hosts that are believed (what ssh finds)\n"
+    "  --alive-interval SECONDS, --alive-count N\n"
+    "                      a connection that leaves N probes in a row unanswered, one in SECONDS, is dead (15, 3)",
     "secret": "app-server secret",
     "passwd": "app-server passwd FILE USER [--delete]\n\n"
     "  --delete   take the user out of the file\n\n"
@@ -47,7 +57,6 @@ USAGES = {
     "  --key FILE       and with its key\n"
     "  --roots FILE     the authorities that browsers trust (those of this machine)\n"
     "  --profile NAME   of Mozilla's guideline: intermediate or modern (intermediate)",
-    "config": CONFIG_USAGE,
     "info": "app-server info [--static]\n\n  --static   print the path of BokehJS alone",
     "completion": "app-server completion bash|zsh|fish|tcsh\n\n"
     '  eval "$(app-server completion bash)"              for this shell\n'

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from app_server.cli.config import add_arguments as add_config_arguments
 from app_server.cli.help import COMMANDS, overview, serve_help, short_help
 from app_server.cli.static import own_settings
 from app_server.cli.terminal import columns, paint_for
@@ -114,7 +113,7 @@ def build() -> tuple[Parser, Parser]:
     certificate.add_argument("--key", nargs=1, metavar="FILE", help="the key that belongs to it")
     certificate.add_argument("--roots", nargs=1, metavar="FILE", help="the authorities that browsers trust")
     certificate.add_argument("--profile", nargs=1, metavar="NAME", help="intermediate or modern")
-    add_config_arguments(parsers["config"])
+    _add_tunnel(parsers["tunnel"])
     parsers["info"].add_argument("--static", action="store_const", const=True, help="print the path of BokehJS alone")
     parsers["completion"].add_argument("shell", nargs="?", default="", metavar="SHELL", help="bash, zsh, fish or tcsh")
     return parser, serve
@@ -136,6 +135,20 @@ def _add_standalone(parser: Parser) -> None:
     parser.add_argument("-o", "--output", action="append", metavar="FILE", help="the file to write, - for stdout")
     parser.add_argument("--force", action="store_const", const=True, help="overwrite what this command has not written")
     parser.add_argument("--args", nargs=argparse.REMAINDER, metavar="ARG", help="hand what follows to sys.argv")
+
+
+def _add_tunnel(parser: Parser) -> None:
+    parser.add_argument("server", nargs="?", default="", metavar="USER@HOST", help="the host that ssh goes to")
+    parser.add_argument("--reverse", action="store_const", const=True, help="offer this host's server on a gateway")
+    parser.add_argument("--port", nargs=1, metavar="N", help="the server's port")
+    parser.add_argument("--listen", nargs=1, metavar="N", help="the port that leads to it")
+    parser.add_argument("--via", action="append", metavar="USER@HOST", help="a jump host on the way")
+    parser.add_argument("--identity", nargs=1, metavar="FILE", help="the private key")
+    parser.add_argument("--known-hosts", nargs=1, metavar="FILE", help="the keys of hosts that are believed")
+    parser.add_argument("--alive-interval", nargs=1, metavar="SECONDS", help="how often the connection is probed")
+    parser.add_argument("--alive-count", nargs=1, metavar="N", help="how many probes may go unanswered")
+    parser.add_argument("--run", action="store_const", const=True, help="open the tunnel, and keep it open")
+    parser.add_argument("--show", nargs=1, metavar="WHAT", help="what to print")
 
 
 def _add_help(parser: Parser) -> None:

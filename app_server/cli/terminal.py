@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import TextIO
 
-from app_server.errors import AppServerError, OperatorErrors
+from app_server.errors import AppServerError
 
 # ANSI: bold for headings, cyan for what can be typed, red for faults.
 STYLES = {"heading": "1", "word": "36", "fault": "1;31"}
@@ -46,8 +46,7 @@ def say(text: str) -> None:
 
 
 def complain(error: AppServerError, environ: Mapping[str, str]) -> None:
-    """Write one line about an error to stderr, or one about each of several."""
+    """Write one line about an error to stderr."""
     paint = paint_for(sys.stderr, environ)
-    for fault in error.faults if isinstance(error, OperatorErrors) else (error,):
-        line = " ".join(str(fault).split())
-        print(f"{paint('fault', 'app-server:')} {line}", file=sys.stderr, flush=True)
+    line = " ".join(str(error).split())
+    print(f"{paint('fault', 'app-server:')} {line}", file=sys.stderr, flush=True)

@@ -1,1 +1,0 @@
-"""THE CREW: the processes of one server, how they share its sessions, and who looks after them."""
