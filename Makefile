@@ -37,6 +37,8 @@ docs: run-venv
 lock:
 	$(LOCK) --upgrade pyproject.toml requirements/build.in -o requirements/run.txt
 	$(LOCK) --upgrade --all-extras -c requirements/run.txt pyproject.toml requirements/build.in -o requirements/test.txt
+	$(LOCK) --upgrade --extra gunicorn -c requirements/test.txt pyproject.toml requirements/image.in -o requirements/image.txt
+	$(LOCK) --upgrade -c requirements/test.txt requirements/build.in -o requirements/build.txt
 
 clean:
 	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
