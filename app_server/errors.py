@@ -6,6 +6,8 @@ line, the log and the error page only format it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class AppServerError(Exception):
     """An error that says what happened, where, and what to do next.
@@ -46,3 +48,11 @@ class PeerError(AppServerError):
 
 class InternalError(AppServerError):
     """Our own fault: something that cannot happen did. Please report it."""
+
+
+class OperatorErrors(OperatorError):
+    """Several faults that were found at once, as in a file that is checked as a whole; `faults` holds each."""
+
+    def __init__(self, faults: Sequence[OperatorError]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(str(fault) for fault in self.faults))

@@ -309,8 +309,14 @@ class Settings:
         reason="a single instance needs no affinity",
         group="Network", parse=_route, flag="--route", metavar="ID", environment=("APP_SERVER_ROUTE",),
     )
+    drain_s: float = _setting(
+        0.0, "let sessions go on for so long after SIGTERM, while new pages are sent elsewhere",
+        reason="a server that somebody stops by hand stops at once; behind a balancer 30 are good",
+        group="Network", parse=_seconds, flag="--drain", metavar="SECONDS", unit="s",
+        environment=("APP_SERVER_DRAIN",), keys=("drain",),
+    )
     drain_deadline_s: float = _setting(
-        10.0, "how long sessions may take to end after SIGTERM",
+        10.0, "how long sessions may take to end when the server stops, after --drain",
         reason="what container runtimes and supervisors wait before they kill",
         group="Network", parse=_seconds, flag="--drain-deadline", metavar="SECONDS", unit="s",
     )
@@ -554,9 +560,15 @@ class Settings:
 
     # Processes
     num_procs: int = _setting(
-        1, "the number of worker processes (in a later version)",
-        reason="one process keeps each session in one place",
-        group="Processes", parse=_integer(0, 1024), flag="--num-procs", metavar="N",
+        1, "the number of worker processes; 0 is one for each core",
+        reason="one process needs the least memory, and is enough until its core is busy",
+        group="Processes", parse=_integer(0, 1024), flag="--num-procs", metavar="N", common=True,
+        environment=("APP_SERVER_NUM_PROCS",),
+    )
+    hang_timeout_s: float = _setting(
+        0.0, "end a worker process that has not moved for so long, and start another; 0 never does",
+        reason="a callback may be meant to take its time, and ending the process ends its other sessions too",
+        group="Processes", parse=_seconds, flag="--hang-timeout", metavar="SECONDS", unit="s",
     )
 
 
@@ -778,11 +790,11 @@ def _contradictions(chosen: Mapping[str, Given]) -> Iterator[OperatorError]:
             where=chosen["session_ids"].where,
             hint="Set BOKEH_SECRET_KEY to what `app-server secret` prints.",
         )
-    if "num_procs" in chosen and chosen["num_procs"].value != 1:
+    if "num_procs" in chosen and chosen["num_procs"].value != 1 and "dev" in chosen and chosen["dev"].value:
         yield OperatorError(
-            "more than one process comes with a later version",
-            where=chosen["num_procs"].where,
-            hint="Until then start several servers, each with a --route of its own.",
+            "reloading pages works with one process alone",
+            where=chosen["dev"].where,
+            hint=f"Leave it out, or {chosen['num_procs'].where}.",
         )
     yield from _login_contradictions(chosen)
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
+from app_server.cli.config import add_arguments as add_config_arguments
 from app_server.cli.help import COMMANDS, overview, serve_help, short_help
 from app_server.cli.static import own_settings
 from app_server.cli.terminal import columns, paint_for
@@ -113,6 +114,7 @@ def build() -> tuple[Parser, Parser]:
     certificate.add_argument("--key", nargs=1, metavar="FILE", help="the key that belongs to it")
     certificate.add_argument("--roots", nargs=1, metavar="FILE", help="the authorities that browsers trust")
     certificate.add_argument("--profile", nargs=1, metavar="NAME", help="intermediate or modern")
+    add_config_arguments(parsers["config"])
     _add_tunnel(parsers["tunnel"])
     parsers["info"].add_argument("--static", action="store_const", const=True, help="print the path of BokehJS alone")
     parsers["completion"].add_argument("shell", nargs="?", default="", metavar="SHELL", help="bash, zsh, fish or tcsh")

@@ -39,7 +39,7 @@ def run(settings: Settings, paths: Sequence[str], bokeh_variables: Mapping[str, 
     if settings.secret_key is not None and len(settings.secret_key.encode()) < SHORTEST_GOOD_KEY_BYTES:
         log.warning("BOKEH_SECRET_KEY is short enough to be guessed; `app-server secret` prints a better one")
     # Here and not above: it brings bokeh and Tornado along, which take a second.
-    from app_server.transport.server import serve_until_stopped
+    from app_server.transport.serving import serve_until_stopped
 
     return serve_until_stopped(settings, paths)
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import TextIO
 
-from app_server.errors import AppServerError
+from app_server.errors import AppServerError, OperatorErrors
 
 # ANSI: bold for headings, cyan for what can be typed, red for faults.
 STYLES = {"heading": "1", "word": "36", "fault": "1;31"}
@@ -46,7 +46,8 @@ def say(text: str) -> None:
 
 
 def complain(error: AppServerError, environ: Mapping[str, str]) -> None:
-    """Write one line about an error to stderr."""
+    """Write one line about an error to stderr, or one about each of several."""
     paint = paint_for(sys.stderr, environ)
-    line = " ".join(str(error).split())
-    print(f"{paint('fault', 'app-server:')} {line}", file=sys.stderr, flush=True)
+    for fault in error.faults if isinstance(error, OperatorErrors) else (error,):
+        line = " ".join(str(fault).split())
+        print(f"{paint('fault', 'app-server:')} {line}", file=sys.stderr, flush=True)

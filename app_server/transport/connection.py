@@ -45,6 +45,16 @@ class Handshake:
 class SocketHandler(ApplicationHandler):
     """Opens a connection to a session, which is built if it is not there."""
 
+    opens_sessions = True
+
+    def named_session(self) -> str | None:
+        """The session of the token among the subprotocols."""
+        return self._session_id_hint(self._offered())
+
+    def _offered(self) -> list[str]:
+        offered = self.request.headers.get("Sec-WebSocket-Protocol", "").split(",")
+        return [part.strip() for part in offered if part.strip()]
+
     async def get(self, *captured: str) -> None:
         """Answer the opening handshake and hand the socket to its session."""
         handshake = self._check_handshake()
@@ -59,7 +69,7 @@ class SocketHandler(ApplicationHandler):
 
     def _check_handshake(self) -> Handshake | None:
         headers = self.request.headers
-        offered = [part.strip() for part in headers.get("Sec-WebSocket-Protocol", "").split(",") if part.strip()]
+        offered = self._offered()
         key = headers.get("Sec-WebSocket-Key", "")
         if headers.get("Upgrade", "").lower() != "websocket" or not key:
             self.refuse(400, "This address answers WebSockets only", "Open the application's page instead.")
@@ -69,7 +79,7 @@ class SocketHandler(ApplicationHandler):
         elif not self.site.origins.allows(headers.get("Origin")):
             self.site.report_refused_origin(headers.get("Origin"))
             self.refuse(403, "This page's origin may not open a session here")
-        elif self.site.draining and self.runtime.registry.get(self._session_id_hint(offered)) is None:
+        elif self.site.draining and self.runtime.registry.get(self._session_id_hint(offered) or "") is None:
             self.refuse(503, "The server is going away")
         elif len(offered) != 2 or offered[0] != "bokeh":
             self.refuse(403, "The subprotocols must be bokeh and a token")
@@ -91,11 +101,8 @@ class SocketHandler(ApplicationHandler):
         living = self.runtime.registry.get(token.session_id)
         return self.may_use(token) and (living is None or self.owns(living))
 
-    def _session_id_hint(self, offered: list[str]) -> str:
-        try:
-            return self.site.read_token(offered[1]).session_id if len(offered) == 2 else ""
-        except PeerError:
-            return ""
+    def _session_id_hint(self, offered: list[str]) -> str | None:
+        return self.session_of(offered[1]) if len(offered) == 2 else None
 
     def _upgrade(self, handshake: Handshake) -> Deflate | None:
         settings = self.site.settings
@@ -118,7 +125,7 @@ class SocketHandler(ApplicationHandler):
         client = Client(self.runtime, self.request.remote_ip or "", "Origin" in self.request.headers)
         try:
             token = self.site.read_token(handshake.token)
-            if self.runtime.registry.get(token.session_id) is None and token.expired(self.site.now_s()):
+            if self.runtime.registry.get(token.session_id) is None and not self.site.may_build(token):
                 raise PeerError("the token has expired; load the page again", close_code=1008)
             session = await self.session_for(token)
         except PeerError as error:

@@ -11,12 +11,15 @@ from urllib.parse import urlsplit
 from tornado.web import HTTPError
 
 from app_server.errors import ApplicationError, AppServerError, PeerError
+from app_server.fleet.crew import Crew
+from app_server.fleet.letters import Unreachable
 from app_server.page import busy_page
 from app_server.security import tokens
 from app_server.security.tokens import Token
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.session import Session
 from app_server.transport.answers import Answering
+from app_server.transport.handover import pass_on
 from app_server.transport.runtime import ApplicationRuntime
 from app_server.transport.site import Site
 
@@ -60,11 +63,45 @@ class ApplicationHandler(Handler):
 
     runtime: ApplicationRuntime
     guarded = True
+    opens_sessions = False
+    """Whether a request belongs to the process that has, or makes, its session."""
 
     def initialize(self, site: Site, runtime: ApplicationRuntime) -> None:  # type: ignore[override]
         """Called by Tornado with what the route carries."""
         super().initialize(site)
         self.runtime = runtime
+
+    async def prepare(self) -> None:
+        """Leave the request to the process that it belongs to; if that is this one, find out who asks."""
+        if self.opens_sessions and self.site.crew is not None and self.request.method == "GET":
+            await self._hand_over(self.site.crew)
+        if not self._finished:
+            await super().prepare()
+
+    async def _hand_over(self, crew: Crew) -> None:
+        box = await crew.owner(self.named_session())
+        if box is None:
+            return
+        try:
+            await pass_on(self.request, crew, box, 0 if self.site.draining else None)
+            self._finished = True  # elsewhere
+        except Unreachable:
+            self.set_header("Retry-After", "2")
+            self.refuse(503, "The process that has this session is about to start again", "Try again in a moment.")
+
+    def named_session(self) -> str | None:
+        """The id of the session that the request names, well or badly signed; None where it names none."""
+        text = self.get_argument("bokeh-token", None)
+        if text is not None:
+            return self.session_of(text)
+        return self.get_argument("bokeh-session-id", None) or self.request.headers.get("Bokeh-Session-Id")
+
+    def session_of(self, text: str) -> str | None:
+        """The id of the session that a token names; None where it is no token of ours."""
+        try:
+            return self.site.read_token(text).session_id
+        except PeerError:
+            return None
 
     @property
     def user(self) -> Any:
@@ -107,7 +144,7 @@ class ApplicationHandler(Handler):
         try:
             if text is not None:
                 token = self.site.read_token(text)
-                if self.runtime.registry.get(token.session_id) is None and token.expired(self.site.now_s()):
+                if self.runtime.registry.get(token.session_id) is None and not self.site.may_build(token):
                     raise PeerError("the token has expired")
                 return await self.session_for(token), text
             session_id = self._session_id(named[0] if named else None)
@@ -129,7 +166,7 @@ class ApplicationHandler(Handler):
         if given is None:
             if site.settings.session_ids == "external-signed":
                 raise HTTPError(403, reason="No bokeh-session-id provided")
-            return tokens.mint_session_id(site.signer)
+            return site.mint_session_id()
         if not given or len(given) > 256 or not tokens.verify_session_id(site.signer, given):
             raise PeerError("the signature of a session id is wrong")
         return given
@@ -167,6 +204,7 @@ class PageHandler(ApplicationHandler):
     """An application's page: a session of its own for whoever opens it."""
 
     shows_pages = True
+    opens_sessions = True
 
     async def head(self, *captured: str) -> None:
         """Say that the page is there, without a session."""
@@ -222,6 +260,8 @@ _ABSOLUTE_URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]{1,260}(/[A-Za-z0-9_.~%/
 
 class AutoloadHandler(ApplicationHandler):
     """The script that puts an application into somebody else's page."""
+
+    opens_sessions = True
 
     async def prepare(self) -> None:
         """Let pages of allowed origins read the answer, then find out who asks."""

@@ -7,6 +7,7 @@ import logging
 import time
 import traceback
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tornado.httputil import HTTPServerRequest
 from app_server.apps import Application
 from app_server.document import embedding
 from app_server.errors import ApplicationError, OperatorError
+from app_server.fleet.crew import Crew
 from app_server.page import IndexEntry, custom_index_page, error_page, favicon, index_page
 from app_server.security import tokens
 from app_server.security.origins import OriginPolicy
@@ -46,6 +48,8 @@ class Site:
         self.settings = settings
         self.gate = gate
         self.draining = False
+        self.crew: Crew | None = None
+        self.inherited: set[str] = set()
         self.wires: set[Wire] = set()
         self.signer = _signer(settings)
         self.wire_limits = WireLimits(settings.websocket_max_message_size_bytes, _QUEUE_BYTES)
@@ -77,6 +81,27 @@ class Site:
             if runtime.url in gate.taken_paths():
                 hint = "Give the application another name."
                 raise OperatorError("the server's own page is at that address", where=runtime.url, hint=hint)
+
+    @property
+    def session_count(self) -> int:
+        """How many sessions live here."""
+        return sum(len(runtime.registry) for runtime in self.runtimes)
+
+    def knows(self, session_id: str) -> bool:
+        """Whether this session lives here, or is about to."""
+        return any(
+            runtime.registry.get(session_id) is not None or runtime.registry.building(session_id) is not None
+            for runtime in self.runtimes
+        )
+
+    def mint_session_id(self) -> str:
+        """A new session id, one that belongs to this process where there are several."""
+        mint = partial(tokens.mint_session_id, self.signer)
+        return mint() if self.crew is None else self.crew.mint(mint)
+
+    def may_build(self, token: Token) -> bool:
+        """Whether this token may build its session: a fresh one, or that of a session which moves here."""
+        return not token.expired(self.now_s()) or token.session_id in self.inherited
 
     def know_address(self, port: int) -> None:
         """Let in the pages that the settings name, or our own where they name none."""

@@ -23,7 +23,7 @@ FIELDS = (
     "exclude_headers include_cookies exclude_cookies cookie_secret enable_xsrf_cookies index disable_index "
     "disable_index_redirect ico_path log_level log_format log_file use_config num_procs auth_module route "
     "drain_deadline_s token_payload basic_auth auth_header auth_header_from oidc_issuer oidc_client_id "
-    "oidc_client_secret oidc_scope oidc_allow oidc_redirect_url login_lifetime_s"
+    "oidc_client_secret oidc_scope oidc_allow oidc_redirect_url login_lifetime_s drain_s hang_timeout_s"
 ).split()
 
 
@@ -304,9 +304,8 @@ def test_any_word_is_taken_or_refused_with_its_flag(setting: object, word: str) 
         ),
         ({"ssl_keyfile": [__file__]}, "--ssl-keyfile: a key without a certificate. Give --ssl-certfile too."),
         (
-            {"num_procs": ["4"]},
-            "--num-procs: more than one process comes with a later version. "
-            "Until then start several servers, each with a --route of its own.",
+            {"num_procs": ["4"], "dev": []},
+            "--dev: reloading pages works with one process alone. Leave it out, or --num-procs.",
         ),
         (
             {"auth_module": ["auth.py"], "basic_auth": ["users"]},

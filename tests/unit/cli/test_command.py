@@ -35,11 +35,11 @@ class StandIn:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     stand_in = StandIn()
-    module = types.ModuleType("app_server.transport.server")
+    module = types.ModuleType("app_server.transport.serving")
     module.serve_until_stopped = stand_in.serve_until_stopped  # type: ignore[attr-defined]
     # The package too, or importing it would bring Tornado.
     monkeypatch.setitem(sys.modules, "app_server.transport", types.ModuleType("app_server.transport"))
-    monkeypatch.setitem(sys.modules, "app_server.transport.server", module)
+    monkeypatch.setitem(sys.modules, "app_server.transport.serving", module)
     monkeypatch.setattr("app_server.cli.serve.configure_logging", lambda settings: None)
     return stand_in
 
@@ -103,6 +103,7 @@ def test_every_flag_of_the_stock_command_is_known() -> None:
     assert ours - set(stock) == {
         "--route", "--drain-deadline", "--token-payload", "--basic-auth", "--auth-header", "--auth-header-from",
         "--oidc-issuer", "--oidc-client-id", "--oidc-scope", "--oidc-allow", "--oidc-redirect-url", "--login-lifetime",
+        "--drain", "--hang-timeout",
         None,
     }  # fmt: skip
 

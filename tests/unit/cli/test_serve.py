@@ -17,10 +17,10 @@ from app_server.settings import Settings
 
 @pytest.fixture
 def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = types.ModuleType("app_server.transport.server")
+    module = types.ModuleType("app_server.transport.serving")
     module.serve_until_stopped = lambda settings, paths: 0  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "app_server.transport", types.ModuleType("app_server.transport"))
-    monkeypatch.setitem(sys.modules, "app_server.transport.server", module)
+    monkeypatch.setitem(sys.modules, "app_server.transport.serving", module)
     monkeypatch.setattr("app_server.cli.serve.configure_logging", lambda settings: None)
 
 

@@ -1,0 +1,165 @@
+"""The flags of start commands: what the proxy, the public address and the settings ask of each instance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING
+
+from app_server.deployment.load import Loaded, suggestion
+from app_server.deployment.spec import Application, Spec
+from app_server.errors import OperatorError, OperatorErrors
+from app_server.settings import Arity, Setting, all_settings, from_flags
+
+if TYPE_CHECKING:
+    from app_server.deployment.plan import Site, TlsFiles
+
+# What the rest of the file says already, and what makes no sense on a host.
+_SAID_BY = {
+    "port": "instances.port", "address": "instances.address", "unix_socket": "instances.socket_dir",
+    "prefix": "public.prefix", "route": "instances.count",
+    "allow_websocket_origin": "public.hosts and embedding.origins",
+    "use_xheaders": "proxy", "args": "apps.*.args", "session_ids": "sessions.ids",
+    "session_token_expiration_s": "sessions.token_expiry_s", "max_sessions": "sessions.max_sessions",
+    "max_sessions_per_address": "sessions.max_sessions_per_address",
+    "unused_session_lifetime_ms": "sessions.unused_lifetime_s", "keep_alive_ms": "sessions.ping_interval_s",
+    "isolation": "sessions.isolation", "session_memory_mb": "sessions.limits.session_memory_mb",
+    "session_cpu_s": "sessions.limits.session_cpu_s", "callback_limit_s": "sessions.limits.callback_s",
+    "num_procs": "instances.processes", "drain_s": "service.drain_s", "log_level": "logs.level",
+    "log_json": "logs.server", "ssl_certfile": "tls.certificate", "ssl_keyfile": "tls.key",
+}  # fmt: skip
+_NOT_HERE = {"show", "dev", "dev_watch", "glob", "use_config", "log_file"}
+
+
+@cache
+def _by_name() -> dict[str, Setting]:
+    return {setting.name: setting for setting in all_settings()}
+
+
+@cache
+def known_flags() -> frozenset[str]:
+    """The flags that this version's `serve` takes."""
+    return frozenset(setting.flag for setting in all_settings() if setting.flag)
+
+
+def seconds(value: float) -> str:
+    """30 for 30.0, 0.5 for 0.5."""
+    return f"{value:g}" if value < 100_000 else str(round(value))
+
+
+def milliseconds(value_s: float) -> str:
+    """The same duration as flags in milliseconds take it."""
+    return str(max(1, round(value_s * 1000)))
+
+
+def common_flags(loaded: Loaded, site: Site, tls: TlsFiles | None) -> tuple[str, ...]:
+    """The flags that every instance gets, in an order that never changes."""
+    return (*_proxy_flags(loaded.spec, site, tls), *_session_flags(loaded.spec), *_server_flags(loaded))
+
+
+def _proxy_flags(spec: Spec, site: Site, tls: TlsFiles | None) -> Iterator[str]:
+    if site.prefix:
+        yield from ("--prefix", site.prefix)
+    direct = spec.proxy.kind == "none"
+    # A server that is reached directly allows its own names by itself.
+    if not (direct and site.hosts == ("localhost",) and len(site.origins) == 1):
+        for origin in site.origins:
+            yield from ("--allow-websocket-origin", origin)
+    if not direct or spec.public.scheme == "https" and tls is None:
+        yield "--use-xheaders"
+    if direct and tls is not None:
+        yield from ("--ssl-certfile", tls.certificate)
+        if tls.key != tls.certificate:
+            yield from ("--ssl-keyfile", tls.key)
+    if spec.access.external is not None:
+        # Whoever the proxy names; it takes away what browsers send under this name.
+        trusted = "unix" if spec.instances.socket_dir else "127.0.0.1/32"
+        yield from ("--auth-header", spec.access.external.user_header)
+        if not spec.instances.hosts or spec.instances.socket_dir:
+            yield from ("--auth-header-from", trusted)
+        else:
+            for address in [host.address for host in spec.proxy.hosts] or [spec.instances.hosts[0].address]:
+                yield from ("--auth-header-from", address)
+
+
+def _session_flags(spec: Spec) -> Iterator[str]:
+    sessions = spec.sessions
+    if sessions.ids != "unsigned":
+        yield from ("--session-ids", sessions.ids)
+    if sessions.token_expiry_s is not None:
+        yield from ("--session-token-expiration", str(sessions.token_expiry_s))
+    if sessions.unused_lifetime_s is not None:
+        yield from ("--unused-session-lifetime", milliseconds(sessions.unused_lifetime_s))
+    if sessions.ping_interval_s is not None:
+        yield from ("--keep-alive", milliseconds(sessions.ping_interval_s))
+    if sessions.max_sessions is not None:
+        yield from ("--max-sessions", str(sessions.max_sessions))
+    if sessions.max_sessions_per_address is not None:
+        yield from ("--max-sessions-per-address", str(sessions.max_sessions_per_address))
+    if spec.instances.processes is not None:
+        yield from ("--num-procs", str(spec.instances.processes))
+    if "--drain" in known_flags():
+        yield from ("--drain", seconds(spec.service.drain_s))
+    if spec.logs.level != "info":
+        yield from ("--log-level", spec.logs.level)
+    if spec.logs.server == "json":
+        yield "--log-json"
+
+
+def own_flags(spec: Spec, own: str | None, apps: dict[str, Application]) -> tuple[str, ...]:
+    """The flags about what sessions of these applications may do; `own` is the one that stands alone."""
+    app = apps[own] if own is not None else None
+    isolation = (app.isolation if app is not None else None) or spec.sessions.isolation
+    limits = (app.limits if app is not None else None) or spec.sessions.limits
+    words: list[str] = []
+    if isolation is not None:
+        words += ["--isolation", isolation]
+    if limits.session_memory_mb is not None:
+        words += ["--session-memory", str(limits.session_memory_mb)]
+    if limits.session_cpu_s is not None:
+        words += ["--session-cpu", seconds(limits.session_cpu_s)]
+    if limits.callback_s is not None:
+        words += ["--callback-limit", seconds(limits.callback_s)]
+    return tuple(words)
+
+
+def _server_flags(loaded: Loaded) -> list[str]:
+    """The flags of the block `server`; OperatorErrors for what is no setting, or is said elsewhere."""
+    words: list[str] = []
+    faults: list[OperatorError] = []
+    for name, values in loaded.spec.server.items():
+        path = ("server", name)
+        setting = _by_name().get(name)
+        if setting is None:
+            hint = suggestion(name, _by_name()) or "docs/settings.md lists them."
+            faults.append(loaded.fault(path, "is not a setting of the server", hint))
+        elif name in _SAID_BY:
+            faults.append(loaded.fault(path, f"is told by {_SAID_BY[name]}", "Say it there."))
+        elif setting.secret:
+            hint = f"Name where it comes from below secrets.{name}."
+            faults.append(loaded.fault(path, "is a secret, and has no place in a file", hint))
+        elif name in _NOT_HERE or setting.flag is None:
+            faults.append(loaded.fault(path, "has no place in a deployment", "Leave it out."))
+        else:
+            try:
+                words += _flag_words(setting, values)
+            except OperatorError as error:
+                faults.append(loaded.fault(path, error.what, error.hint))
+    if faults:
+        raise OperatorErrors(faults)
+    return words
+
+
+def _flag_words(setting: Setting, values: tuple[str, ...]) -> list[str]:
+    """A setting as flags, once its own parser has taken it."""
+    assert setting.flag is not None
+    if setting.arity is Arity.SWITCH:
+        try:
+            meant = len(values) == 1 and setting.parse(values[0])
+        except ValueError as error:
+            raise OperatorError(f"expected {error}, not {values[0]!r}") from None
+        return [setting.flag] if meant else []
+    from_flags({setting.name: list(values)})
+    if setting.arity is Arity.REPEATED:
+        return [word for value in values for word in (setting.flag, value)]
+    return [setting.flag, *values]

@@ -1,0 +1,460 @@
+"""A deployment worked out: every instance with its address and start command, every name, path and origin.
+
+A `Plan` is what renderers read. It is a pure function of the spec, so that the same file always gives the same
+output, on whatever machine.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from app_server.deployment.flags import common_flags, own_flags
+from app_server.deployment.load import Loaded
+from app_server.deployment.routes import route_for, segment_route
+from app_server.deployment.spec import Application, Secret, Spec, Tunnel
+
+DEFAULT_NAME = "app-server"
+FIRST_PORT = 5100
+# Where Bokeh's users look for a server that nothing stands in front of.
+DIRECT_PORT = 5006
+# The port of each instance in a container of its own.
+CONTAINER_PORT = 5006
+# What a stop may take beyond the drain: hooks of sessions, threads of applications.
+AFTER_DRAIN_S = 15
+VARIABLES = {
+    "secret_key": "BOKEH_SECRET_KEY",
+    "cookie_secret": "BOKEH_COOKIE_SECRET",
+    "oidc_client_secret": "APP_SERVER_OIDC_CLIENT_SECRET",
+    "ssl_password": "BOKEH_SSL_PASSWORD",
+}
+"""The variables of the server's secrets; with _FILE at the end they name a file."""
+
+Layout = Literal["host", "containers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where things are on a host, all absolute."""
+
+    command: tuple[str, ...]
+    apps: str
+    etc: str
+    run: str
+    log: str
+    state: str
+    static: str
+    nginx: str = "/etc/nginx/conf.d"
+    apache: str = "/etc/apache2/sites-available"
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An application, and where browsers find it."""
+
+    name: str
+    path: str
+    url: str
+    """its path with the prefix, such as /tools/dash; "/" is never its end unless it is all"""
+    pool: str
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One process, or one group of processes behind one address.
+
+    `name` is unique in the deployment and names units and containers. `route` is the same where a balancer has to
+    find the instance again, None where there is no choice. `address` and `port` are where the proxy reaches it, or
+    `unix_socket` is.
+    """
+
+    name: str
+    route: str | None
+    pool: str
+    host: str
+    index: int
+    """its place within the whole deployment, from 0"""
+    address: str
+    port: int
+    unix_socket: str | None
+    apps: tuple[str, ...]
+    """the applications as its command names them, relative to `Paths.apps`"""
+    flags: tuple[str, ...]
+    """what follows them, such as --port 5100; `--args` and what belongs to it come last"""
+    command: tuple[str, ...]
+    """all the words that start it, in the folder `Paths.apps`"""
+
+    @property
+    def server(self) -> str:
+        """HOST:PORT, or unix: and a path."""
+        return f"unix:{self.unix_socket}" if self.unix_socket else f"{bracketed(self.address)}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Instances that serve the same applications. `upstream` is its name in a proxy."""
+
+    name: str
+    upstream: str
+    apps: tuple[App, ...]
+    instances: tuple[Instance, ...]
+    is_main: bool
+    """whether it has the index page, and all that belongs to no application in particular"""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The public address. `hosts[0]` is where redirects lead to; `origins` as `--allow-websocket-origin` takes them."""
+
+    hosts: tuple[str, ...]
+    scheme: Literal["http", "https"]
+    port: int
+    prefix: str
+    origins: tuple[str, ...]
+
+    @property
+    def authority(self) -> str:
+        """HOST, or HOST:PORT where the port is not the scheme's own."""
+        return authority(self.hosts[0], self.scheme, self.port)
+
+    @property
+    def url(self) -> str:
+        """The address to open, with a slash at its end."""
+        return f"{self.scheme}://{self.authority}{self.prefix}/"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """The proxy's encryption: where certificate and key are. `profile` is Mozilla's."""
+
+    mode: Literal["files", "acme", "development"]
+    certificate: str
+    key: str
+    profile: Literal["intermediate", "modern"]
+    openssl: tuple[int, ...] | None
+    hsts: bool
+    hsts_subdomains: bool
+    redirect: bool
+    webroot: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSecret:
+    """A secret's variable, and the one of the three that says where it comes from."""
+
+    name: str
+    variable: str
+    file: str | None
+    environment: str | None
+    credential: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine: what it is called, where the others reach it, how Ansible does, and what it runs."""
+
+    name: str
+    address: str
+    ssh: str
+    instances: tuple[Instance, ...]
+    is_proxy: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that renderers need to know. `spec` has what needs no working out."""
+
+    spec: Spec
+    name: str
+    layout: Layout
+    site: Site
+    pools: tuple[Pool, ...]
+    machines: tuple[Machine, ...]
+    tls: TlsFiles | None
+    paths: Paths
+    secrets: tuple[PlannedSecret, ...]
+    user: str
+    group: str
+    drain_s: float
+    stop_timeout_s: float
+    listen_http: int
+    listen_https: int
+    proxy_version: tuple[int, ...] | None
+    """None: any version may come to read it"""
+    regenerate: tuple[str, ...]
+    """the words of the command line that made this, without the target"""
+    source: str
+    tunnels: tuple[tuple[str, Tunnel], ...] = ()
+
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        """Every instance."""
+        return tuple(instance for pool in self.pools for instance in pool.instances)
+
+    @property
+    def apps(self) -> tuple[App, ...]:
+        """Every application."""
+        return tuple(app for pool in self.pools for app in pool.apps)
+
+    @property
+    def main_pool(self) -> Pool:
+        """The pool with the index page."""
+        return next(pool for pool in self.pools if pool.is_main)
+
+    @property
+    def has_proxy(self) -> bool:
+        """Whether anything stands in front of the instances."""
+        return self.spec.proxy.kind != "none"
+
+
+def bracketed(host: str) -> str:
+    """A host as addresses spell it: an IPv6 address has brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def authority(host: str, scheme: str, port: int) -> str:
+    """HOST or HOST:PORT, as browsers spell it."""
+    return bracketed(host) + ("" if port == (443 if scheme == "https" else 80) else f":{port}")
+
+
+def version_of(text: str | None) -> tuple[int, ...] | None:
+    """(1, 26, 3) for "1.26.3", None where none is stated."""
+    return None if text in (None, "detect") else tuple(int(part) for part in str(text).split("."))
+
+
+def resolve(
+    loaded: Loaded,
+    *,
+    layout: Layout = "host",
+    regenerate: tuple[str, ...] = (),
+    proxy_version: tuple[int, ...] | None = None,
+) -> Plan:
+    """The plan of a deployment: on hosts, or each instance in a container.
+
+    `proxy_version` is what was found on this machine; one that the spec states counts before it. OperatorErrors
+    holds what the spec asks for and the server has not.
+    """
+    spec = loaded.spec
+    tls = _tls(spec)
+    site = _site(spec, tls)
+    paths = _paths(spec)
+    pools = _pools(loaded, site, tls, paths, layout)
+    user = spec.service.user or spec.name
+    drain_s = spec.service.drain_s
+    http = spec.proxy.http_port or (80 if tls or site.scheme == "https" else site.port)
+    https = spec.proxy.https_port or (site.port if site.scheme == "https" else 443)
+    return Plan(
+        spec=spec,
+        name=spec.name,
+        layout=layout,
+        site=site,
+        pools=pools,
+        machines=tuple(_machines(spec, pools)),
+        tls=tls,
+        paths=paths,
+        secrets=tuple(_secrets(spec)),
+        user=user,
+        group=spec.service.group or user,
+        drain_s=drain_s,
+        stop_timeout_s=spec.service.stop_timeout_s or drain_s + AFTER_DRAIN_S,
+        listen_http=http,
+        listen_https=https,
+        proxy_version=version_of(spec.proxy.version) or proxy_version,
+        regenerate=regenerate,
+        source=loaded.file,
+        tunnels=tuple(spec.tunnels.items()),
+    )
+
+
+def _tls(spec: Spec) -> TlsFiles | None:
+    tls = spec.tls
+    mode = tls.mode or ("files" if tls.certificate else "off")
+    if mode == "off":
+        return None
+    etc = spec.paths.etc or f"/etc/{spec.name}"
+    live = f"/etc/letsencrypt/live/{tls.acme.name or spec.name}"
+    stem = re.sub(r"[^A-Za-z0-9.-]", "_", spec.public.hosts[0])
+    certificate, key = {
+        "files": (tls.certificate or "", tls.key or tls.certificate or ""),
+        "acme": (f"{live}/fullchain.pem", f"{live}/privkey.pem"),
+        # The names that `app-server certificate --folder` gives them.
+        "development": (tls.certificate or f"{etc}/tls/{stem}.pem", tls.key or f"{etc}/tls/{stem}.key"),
+    }[mode]
+    return TlsFiles(
+        mode=mode,
+        certificate=certificate,
+        key=key,
+        profile=tls.profile,
+        openssl=version_of(tls.openssl),
+        # A browser that was told to trust a name for two years by a throw-away certificate is hard to win back.
+        hsts=tls.hsts and mode != "development",
+        hsts_subdomains=tls.hsts_subdomains,
+        redirect=tls.redirect,
+        webroot=tls.acme.webroot if mode == "acme" else None,
+    )
+
+
+def _site(spec: Spec, tls: TlsFiles | None) -> Site:
+    public = spec.public
+    scheme: Literal["http", "https"] = public.scheme or ("https" if tls else "http")
+    if spec.proxy.kind == "none":
+        port = public.port or spec.instances.port or DIRECT_PORT
+    else:
+        port = public.port or (443 if scheme == "https" else 80)
+    origins = [authority(host, scheme, port) for host in public.hosts]
+    # Whoever comes through a tunnel types localhost and the tunnel's port.
+    origins += [f"localhost:{tunnel.listen}" for tunnel in spec.tunnels.values()]
+    origins += [origin.partition("://")[2] for origin in spec.embedding.origins]
+    prefix = "" if public.prefix in ("", "/") else public.prefix.rstrip("/")
+    return Site(public.hosts, scheme, port, prefix, tuple(dict.fromkeys(origins)))
+
+
+def _paths(spec: Spec) -> Paths:
+    given, name = spec.paths, spec.name
+    return Paths(
+        command=given.command or (f"/opt/{name}/bin/app-server",),
+        apps=given.apps or f"/srv/{name}",
+        etc=given.etc or f"/etc/{name}",
+        run=given.run or f"/run/{name}",
+        log=spec.logs.dir or f"/var/log/{name}",
+        state=given.state or f"/var/lib/{name}",
+        static=given.static or f"/usr/share/{name}/static",
+    )
+
+
+def _secrets(spec: Spec) -> Iterator[PlannedSecret]:
+    for name, variable in VARIABLES.items():
+        secret: Secret | None = getattr(spec.secrets, name)
+        if secret is not None:
+            yield PlannedSecret(name, variable, secret.file, secret.environment, secret.credential)
+
+
+def letter(number: int) -> str:
+    """a, b ... z, aa, ab ... for 0, 1 ...: the hosts in instances' names."""
+    text = ""
+    number += 1
+    while number:
+        number, rest = divmod(number - 1, 26)
+        text = chr(ord("a") + rest) + text
+    return text
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """A place for an instance of a pool, before it has a command."""
+
+    name: str
+    host: str
+    host_address: str
+    number: int
+    """its number on the host within the pool, from 0"""
+
+
+def _slots(spec: Spec, own: str | None, count: int | None) -> Iterator[_Slot]:
+    """The places of a pool's instances; `own` is the application that has them for itself."""
+    begin = "" if own is None else f"{own.lower().replace('_', '-')}-"
+    hosts = spec.instances.hosts
+    if not hosts:
+        for number in range(count or spec.instances.count):
+            yield _Slot(f"{begin}a{number + 1}", "", "", number)
+    for index, host in enumerate(hosts):
+        for number in range(count or host.count or spec.instances.count):
+            yield _Slot(f"{begin}{letter(index)}{number + 1}", host.name, host.address, number)
+
+
+def _groups(spec: Spec) -> Iterator[tuple[str | None, dict[str, Application]]]:
+    """The applications that share instances, and then each that has its own, with its name."""
+    shared = {name: app for name, app in spec.apps.items() if not app.stands_alone}
+    if shared:
+        yield None, shared
+    for name, app in spec.apps.items():
+        if app.stands_alone:
+            yield name, {name: app}
+
+
+def _pools(loaded: Loaded, site: Site, tls: TlsFiles | None, paths: Paths, layout: Layout) -> tuple[Pool, ...]:
+    spec = loaded.spec
+    pools: list[Pool] = []
+    first_port = spec.instances.port or (DIRECT_PORT if spec.proxy.kind == "none" else FIRST_PORT)
+    taken: dict[str, int] = {}
+    common = common_flags(loaded, site, tls)
+    for own, apps in _groups(spec):
+        wanted = apps[own].instances if own is not None else None
+        slots = list(_slots(spec, own, wanted.count if wanted else None))
+        name = own or (next(iter(apps)) if len(spec.apps) == 1 or len(apps) == 1 else spec.name)
+        if own is None and name in spec.apps and spec.apps[name].stands_alone:
+            name = f"{spec.name}-shared"
+        stated = wanted.port if wanted else None
+        base = {slot.host: stated or taken.get(slot.host, first_port) for slot in slots}
+        planned = tuple(App(key, app.path, site.prefix + _route(app) or "/", name) for key, app in apps.items())
+        instances: list[Instance] = []
+        for slot in slots:
+            port = base[slot.host] + slot.number
+            if not stated:
+                taken[slot.host] = port + 1
+            route = slot.name if spec.proxy.kind != "none" and len(slots) > 1 else None
+            index = sum(len(pool.instances) for pool in pools) + len(instances)
+            flags = own_flags(spec, own, apps)
+            instances.append(_instance(spec, paths, layout, slot, name, port, route, index, apps, (*common, *flags)))
+        upstream = name if spec.name == DEFAULT_NAME else f"{spec.name}-{name}"
+        pools.append(Pool(name, upstream, planned, tuple(instances), is_main=not pools))
+    return tuple(pools)
+
+
+def _route(app: Application) -> str:
+    """The path of an application below the prefix, "" for one that is all of it."""
+    return segment_route(app.route).rstrip("/") if app.route is not None else route_for(app.path).rstrip("/")
+
+
+def _word(app: Application) -> str:
+    """The application as the command line names it."""
+    path = posixpath.normpath(app.path)
+    return path if app.route is None or app.route == route_for(path) else f"{_route(app) or '/'}={path}"
+
+
+def _instance(
+    spec: Spec, paths: Paths, layout: Layout, slot: _Slot, pool: str, port: int, route: str | None, index: int,
+    apps: dict[str, Application], flags: tuple[str, ...],
+) -> Instance:  # fmt: skip
+    socket = None
+    address = spec.instances.address or slot.host_address or "127.0.0.1"
+    listen: tuple[str, ...]
+    if layout == "containers":
+        address, port = f"app-{slot.name}", CONTAINER_PORT
+        listen = ("--port", str(port))
+    elif spec.instances.socket_dir is not None:
+        socket = f"{spec.instances.socket_dir.rstrip('/')}/{slot.name}.sock"
+        listen = ("--unix-socket", socket)
+    elif spec.proxy.kind == "none":
+        bind = spec.instances.address
+        listen = (*(("--address", bind) if bind else ()), "--port", str(port))
+    else:
+        listen = ("--address", address, "--port", str(port))
+    names = tuple(_word(app) for app in apps.values())
+    mine = (*listen, *(("--route", route) if route else ()), *flags)
+    arguments = next((app.args for app in apps.values() if app.args), ())
+    mine = (*mine, *(("--args", *arguments) if arguments else ()))
+    command = (*paths.command, "serve", *names, *mine)
+    return Instance(slot.name, route, pool, slot.host, index, address, port, socket, names, mine, command)
+
+
+def _machines(spec: Spec, pools: tuple[Pool, ...]) -> Iterator[Machine]:
+    instances = [instance for pool in pools for instance in pool.instances]
+    proxies = {host.name: host for host in spec.proxy.hosts}
+    hosts = spec.instances.hosts
+    for number, host in enumerate(hosts):
+        mine = tuple(instance for instance in instances if instance.host == host.name)
+        is_proxy = host.name in proxies if proxies else number == 0
+        yield Machine(host.name, host.address, host.ssh or host.address, mine, is_proxy and spec.proxy.kind != "none")
+    if not hosts and not proxies:
+        yield Machine(
+            spec.name, spec.public.hosts[0], spec.public.hosts[0], tuple(instances), spec.proxy.kind != "none"
+        )
+    elif not hosts:
+        yield Machine(spec.name, "127.0.0.1", spec.public.hosts[0], tuple(instances), False)
+    for proxy in spec.proxy.hosts:
+        if proxy.name not in {host.name for host in hosts}:
+            yield Machine(proxy.name, proxy.address, proxy.ssh or proxy.address, (), True)

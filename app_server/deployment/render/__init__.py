@@ -1,0 +1,63 @@
+"""From a plan to the files of one target. Each target is a module with a pure function; this is their list.
+
+To add one: write `render/NAME.py` with `render(plan) -> Files`, put its templates into `deploy/NAME/`, and name it in
+`TARGETS`. The module is imported when its target is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from app_server.deployment.plan import Layout, Plan
+from app_server.errors import OperatorError
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A generated file: its text, its permissions, the user that should own it, and where on a host it belongs.
+
+    `owner` is a hint: `root`, or `service` for the user that runs the instances. `install` is an absolute path, None
+    for what is only read where it was written.
+    """
+
+    text: str
+    mode: int = 0o644
+    owner: str = "root"
+    install: str | None = None
+
+
+Files: TypeAlias = Mapping[str, File]
+"""Files by their paths in the output's folder, such as `nginx/app-server.conf`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One target: the module that renders it, when `all` has it, and what it is."""
+
+    module: str
+    about: str
+    layout: Layout = "host"
+
+
+TARGETS: dict[str, Target] = {
+    "nginx": Target("nginx", "nginx's site: one file for the http context"),
+}
+
+
+def render(target: str, plan: Plan) -> Files:
+    """The files of a target, by their paths. OperatorError for a value that the target's format cannot carry."""
+    if target not in TARGETS:
+        raise OperatorError(f"expected one of {', '.join(TARGETS)}, not {target!r}", where="TARGET")
+    module = importlib.import_module(f"app_server.deployment.render.{TARGETS[target].module}")
+    files: Files = module.render(plan)
+    return files
+
+
+def is_wanted(target: str, plan: Plan) -> bool:
+    """Whether `all` renders the target for this plan; a module says so with `wanted(plan)`, without it: always."""
+    module = importlib.import_module(f"app_server.deployment.render.{TARGETS[target].module}")
+    wanted = getattr(module, "wanted", None)
+    return wanted is None or bool(wanted(plan))

@@ -1,0 +1,17 @@
+"""Small pages that a proxy shows by itself: maintenance, and nobody there. They need nothing but themselves."""
+
+from __future__ import annotations
+
+import html
+
+_PAGE = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    '{refresh}<title>{title}</title><body style="font:1.1rem/1.5 system-ui,sans-serif;max-width:34em;margin:18vh auto;'
+    'padding:0 1em;color-scheme:light dark"><h1 style="font-size:1.5rem">{title}</h1><p>{text}</p></body></html>'
+)
+
+
+def small_page(title: str, text: str, refresh_s: int | None = None) -> str:
+    """A page with a title and a sentence, which loads itself again after a while if told so; one line of HTML."""
+    refresh = f'<meta http-equiv="refresh" content="{refresh_s}">' if refresh_s is not None else ""
+    return _PAGE.format(refresh=refresh, title=html.escape(title), text=html.escape(text))

@@ -1,0 +1,82 @@
+"""Jinja templates that live once, under `deploy/` of the repository, and travel inside the wheel."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from app_server.deployment.plan import Plan
+from app_server.errors import InternalError, OperatorError
+
+Filters = Mapping[str, Callable[..., str]]
+
+
+@cache
+def template_root() -> Path:
+    """The folder `deploy/`: in the wheel beside this package, else in the repository."""
+    here = Path(__file__).resolve()
+    for root in (here.parents[1] / "drawings", here.parents[3] / "deploy"):
+        if root.is_dir():
+            return root
+    raise InternalError("the templates of deployments are not installed", where=str(here.parents[1]))
+
+
+def environment(target: str, filters: Filters) -> Environment:
+    """The templates of one target. A value that is printed without one of its filters raises, as does a missing one.
+
+    Whatever is printed with `{{ }}` has to be a number or what a filter has marked as quoted.
+    """
+    jinja = Environment(
+        loader=FileSystemLoader([template_root() / target, template_root() / "common"]),
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=True,
+        auto_reload=False,
+    )
+    jinja.filters.update(filters)
+    jinja.filters["trusted"] = Quoted
+    return jinja
+
+
+class Quoted(Markup):
+    """Text that a target's filter has checked or quoted, or that we wrote ourselves.
+
+    Jinja's escaping is on only because it then knows apart, as Markup, what a macro has made; nothing is ever escaped,
+    for what is not Markup is refused.
+    """
+
+    __slots__ = ()
+
+
+def _finalize(value: object) -> object:
+    if isinstance(value, Markup | int | float):
+        return value
+    raise InternalError(f"a template prints {value!r} without a filter that quotes it")
+
+
+def refused(value: object, what: str) -> OperatorError:
+    """An error about a value that a format cannot carry."""
+    return OperatorError(f"{str(value)[:80]!r} cannot be written into {what}", hint="Choose a plainer value.")
+
+
+def header(plan: Plan, target: str) -> list[Quoted]:
+    """The first lines of each generated file, without the comment's sign: what it is, and how to make it anew."""
+    line = shlex.join([*plan.regenerate[:2], target, *plan.regenerate[2:]]) if plan.regenerate else ""
+    if not line or not line.isprintable():
+        line = f"app-server config {target}"
+    first = f"Written by app-server for {plan.name}; changes here are lost with the next run of"
+    return [Quoted(first), Quoted(f"  {line}")]
+
+
+def settings(plan: Plan) -> Mapping[str, Any]:
+    """What every template gets."""
+    return {"plan": plan, "spec": plan.spec, "site": plan.site, "paths": plan.paths, "tls": plan.tls}

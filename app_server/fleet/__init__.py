@@ -1,0 +1,1 @@
+"""THE CREW: the processes of one server, how they share its sessions, and who looks after them."""

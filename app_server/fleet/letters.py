@@ -1,0 +1,140 @@
+"""What the processes of one server send each other over Unix sockets: a few words, bytes, and perhaps a connection.
+
+    letter = lengths (two 32-bit numbers, big-endian) + words (JSON) + bytes, and at most one descriptor beside them
+
+A connection is passed as a descriptor (SCM_RIGHTS, unix(7)), which costs one system call, or, where its bytes go
+through the sender (TLS), as the Unix socket that brought the letter.
+"""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import json
+import os
+import socket
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_LENGTHS = struct.Struct("!II")
+_LONGEST_WORDS_BYTES = 64 * 1024 * 1024  # the state of a process with very many sessions
+_LONGEST_BYTES = 16 * 1024 * 1024
+_READ_BYTES = 256 * 1024
+
+
+class Unreachable(Exception):
+    """Nobody is at the other end: the process has ended, is about to start, or is not known at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """`words` say what is meant; `blob` is what was read from a connection; `descriptor` is that connection, if any."""
+
+    words: Mapping[str, Any]
+    blob: bytes = b""
+    descriptor: int | None = None
+
+    def packed(self) -> bytes:
+        """The letter as bytes, all but the descriptor."""
+        words = json.dumps(self.words, separators=(",", ":")).encode()
+        return _LENGTHS.pack(len(words), len(self.blob)) + words + self.blob
+
+
+async def reach(box: Path) -> socket.socket:
+    """A connection to the process that listens there; Unreachable where none does."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    try:
+        await _connect(sock, str(box))
+    except (FileNotFoundError, ConnectionError) as error:
+        sock.close()
+        raise Unreachable(f"{box.name}: {error.strerror}") from error
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def _connect(sock: socket.socket, path: str) -> None:
+    while True:
+        try:
+            sock.connect(path)
+            return
+        except BlockingIOError:
+            # The other's backlog is full, which a Unix socket answers at once and never announces the end of.
+            await asyncio.sleep(0.01)
+
+
+async def send(sock: socket.socket, letter: Letter) -> None:
+    """Send a letter, whose descriptor stays open here. Unreachable where the other end goes away meanwhile."""
+    data = letter.packed()
+    try:
+        if letter.descriptor is not None:
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [letter.descriptor]))]
+            # The socket is new and its buffer empty, so that this takes the beginning and the descriptor at least.
+            data = data[sock.sendmsg([data], rights) :]
+        if data:
+            await asyncio.get_running_loop().sock_sendall(sock, data)
+    except ConnectionError as error:
+        raise Unreachable(str(error)) from error
+
+
+async def receive(sock: socket.socket) -> Letter:
+    """The next letter; Unreachable where the other end goes away before it is complete."""
+    data = bytearray()
+    descriptors: list[int] = []
+    try:
+        while (need := _missing(data)) > 0:
+            await _readable(sock)
+            try:
+                part, found, _, _ = socket.recv_fds(sock, min(need, _READ_BYTES), 1)
+            except BlockingIOError:
+                continue
+            descriptors += found
+            if not part:
+                raise Unreachable("the sender went away")
+            data += part
+        words_end = _LENGTHS.size + _LENGTHS.unpack_from(data)[0]
+        words = json.loads(bytes(data[_LENGTHS.size : words_end]))
+        if not isinstance(words, dict):
+            raise Unreachable("the sender sent no words")
+    except ConnectionError as error:
+        _close(descriptors)
+        raise Unreachable(str(error)) from error
+    except BaseException:
+        _close(descriptors)
+        raise
+    return Letter(words, bytes(data[words_end:]), descriptors[0] if descriptors else None)
+
+
+def _missing(data: bytearray) -> int:
+    """How many bytes of the letter are missing, as far as one can say; exactly those are read, nothing behind them."""
+    if len(data) < _LENGTHS.size:
+        return _LENGTHS.size - len(data)
+    words, blob = _LENGTHS.unpack_from(data)
+    if words > _LONGEST_WORDS_BYTES or blob > _LONGEST_BYTES:
+        raise Unreachable("the sender sent nonsense")
+    return _LENGTHS.size + int(words) + int(blob) - len(data)
+
+
+async def _readable(sock: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+
+    def note() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_reader(sock, note)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(sock)
+
+
+def _close(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)

@@ -1,0 +1,332 @@
+"""The main process of a server with several: it starts the workers, starts them again, replaces and ends them.
+
+    STARTING -> READY -> LEAVING -> gone          (a worker that is replaced, or all of them at the end)
+        |         |
+        +---------+-> gone, and started again after a pause that grows while it keeps happening
+
+It serves nothing itself and runs no code of the applications, so that nothing that they do can take it along. It has
+no threads and no event loop, because it forks.
+"""
+
+from __future__ import annotations
+
+import logging
+import mmap
+import os
+import selectors
+import signal
+import struct
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from types import FrameType
+
+from app_server.errors import AppServerError
+from app_server.fleet.forks import fork, own_signals
+
+log = logging.getLogger(__name__)
+
+CANNOT_START = 3
+"""The status of a worker that has found what starting it again would not mend."""
+
+_BEAT = struct.Struct("d")
+_TICK_S = 0.5
+_SHORTEST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 30.0
+_HEALTHY_AFTER_S = 60.0
+"""A worker that has lived for so long has started well: when it ends now, the next pause is the shortest again."""
+
+_GRACE_S = 5.0
+"""How much longer than it is allowed to a worker may take to end before it is killed."""
+
+
+class State(Enum):
+    """Where a worker is in its life."""
+
+    STARTING = "starting"
+    READY = "ready"
+    LEAVING = "leaving"
+
+
+class Pulse:
+    """A number in shared memory that a worker's loop keeps fresh, so that others see when it no longer turns."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, mmap.PAGESIZE)
+        self.beat()
+
+    def beat(self) -> None:
+        """Note that the loop turns."""
+        _BEAT.pack_into(self._memory, 0, time.monotonic())
+
+    def age_s(self) -> float:
+        """How long ago the loop last turned, in seconds."""
+        beaten_s: float = _BEAT.unpack_from(self._memory, 0)[0]
+        return time.monotonic() - beaten_s
+
+
+@dataclass(eq=False, slots=True)
+class Worker:
+    """One forked process."""
+
+    slot: int
+    pid: int
+    ready_pipe: int
+    pulse: Pulse
+    started_s: float
+    state: State = State.STARTING
+    kill_at_s: float | None = None
+    reported_hung: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a worker gets to know: its slot, how it reports, and a descriptor that ends when its parent does."""
+
+    slot: int
+    first: bool
+    pulse: Pulse
+    parent_pipe: int
+    _ready_pipe: int
+
+    def report_ready(self) -> None:
+        """Tell the parent that connections are taken now."""
+        os.write(self._ready_pipe, b"+")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a worker may take to leave, and for how long its loop may stand still; 0 is for ever. In seconds."""
+
+    leave_s: float
+    hang_s: float
+
+
+@dataclass(slots=True)
+class _Slot:
+    failures: int = 0
+    start_at_s: float | None = None
+    workers: list[Worker] = field(default_factory=list)
+
+    @property
+    def newest(self) -> Worker | None:
+        return self.workers[-1] if self.workers else None
+
+
+class Master:
+    """Keeps one worker in each slot.
+
+    `work(task)` is what a worker runs, in its own process; `reload()` is called, in this one, before all workers are
+    replaced on SIGHUP, and may raise AppServerError to keep those that are there. `tick()` is called twice a second
+    and whenever something has happened, with the number of workers that are ready.
+    """
+
+    def __init__(
+        self,
+        slots: int,
+        work: Callable[[Task], int],
+        limits: Limits,
+        *,
+        reload: Callable[[], None] = lambda: None,
+        tick: Callable[[int], None] = lambda ready: None,
+    ) -> None:
+        self._work = work
+        self._limits = limits
+        self._reload = reload
+        self._tick = tick
+        self._slots = [_Slot() for _ in range(slots)]
+        self._replacing: list[int] = []
+        self._signals: list[int] = []
+        self._stopping: int | None = None
+        self._status = 0
+        self._was_ready = False
+        self._selector = selectors.DefaultSelector()
+        self._parent_pipe, self._life = os.pipe()
+        self._wakeup, self._wakeup_end = os.pipe()
+        for descriptor in (self._wakeup, self._wakeup_end):
+            os.set_blocking(descriptor, False)
+        self._selector.register(self._wakeup, selectors.EVENT_READ)
+
+    def run(self) -> int:
+        """Work until a signal ends it; the exit status of the server."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, self._note_signal)
+        signal.set_wakeup_fd(self._wakeup_end, warn_on_full_buffer=False)
+        for slot in range(len(self._slots)):
+            self._start(slot)
+        while self._stopping is None or any(True for _ in self._workers()):
+            for key, _ in self._selector.select(_TICK_S):
+                self._drain_pipe(key.fd)
+            self._handle_signals()
+            self._reap()
+            self._start_what_is_due()
+            self._replace_next()
+            self._look_after()
+            self._tick(sum(worker.state is State.READY for worker in self._workers()))
+        return self._status
+
+    def _note_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signals.append(number)
+
+    def _workers(self) -> Iterator[Worker]:
+        for slot in self._slots:
+            yield from list(slot.workers)
+
+    def _start(self, number: int) -> None:
+        slot = self._slots[number]
+        slot.start_at_s = None
+        reading, writing = os.pipe()
+        pulse = Pulse()
+        task = Task(number, not self._was_ready, pulse, self._parent_pipe, writing)
+        pid = fork(lambda: self._in_worker(task))
+        os.close(writing)
+        slot.workers.append(Worker(number, pid, reading, pulse, time.monotonic()))
+        self._selector.register(reading, selectors.EVENT_READ)
+
+    def _in_worker(self, task: Task) -> int:
+        own_signals()
+        os.close(self._life)
+        self._selector.close()
+        for descriptor in (self._wakeup, self._wakeup_end, *(worker.ready_pipe for worker in self._workers())):
+            os.close(descriptor)
+        return self._work(task)
+
+    def _drain_pipe(self, descriptor: int) -> None:
+        data = os.read(descriptor, 4096)
+        if descriptor == self._wakeup:
+            return
+        worker = next(worker for worker in self._workers() if worker.ready_pipe == descriptor)
+        self._selector.unregister(descriptor)
+        if data and worker.state is State.STARTING:
+            self._ready(worker)
+
+    def _ready(self, worker: Worker) -> None:
+        worker.state = State.READY
+        worker.pulse.beat()
+        self._was_ready = True
+        for elder in self._slots[worker.slot].workers[:-1]:
+            self._let_leave(elder, signal.SIGTERM)
+
+    def _handle_signals(self) -> None:
+        while self._signals:
+            number = self._signals.pop(0)
+            if number == signal.SIGHUP and self._stopping is None:
+                self._replace_all()
+            elif number in (signal.SIGTERM, signal.SIGINT):
+                self._stop(number)
+
+    def _stop(self, number: int) -> None:
+        if self._stopping is not None:
+            log.warning("A second signal: stopping at once")
+            for worker in self._workers():
+                _signal(worker.pid, signal.SIGKILL)
+            return
+        self._stopping = number
+        self._replacing.clear()
+        for worker in self._workers():
+            self._let_leave(worker, number)
+
+    def _let_leave(self, worker: Worker, number: int) -> None:
+        if worker.state is not State.LEAVING or number == signal.SIGINT:
+            worker.state = State.LEAVING
+            worker.kill_at_s = time.monotonic() + self._limits.leave_s + _GRACE_S
+            _signal(worker.pid, number)
+
+    def _replace_all(self) -> None:
+        log.info("Replacing the workers one after another")
+        try:
+            self._reload()
+        except AppServerError as error:
+            log.error("The workers stay as they are: %s", error)
+            return
+        self._replacing = list(range(len(self._slots)))
+
+    def _replace_next(self) -> None:
+        """Start the next replacement, once the one before takes connections."""
+        if not self._replacing or any(worker.state is State.STARTING for worker in self._workers()):
+            return
+        if self._slots[self._replacing[0]].start_at_s is None:
+            self._start(self._replacing.pop(0))
+
+    def _reap(self) -> None:
+        for worker in self._workers():
+            pid, status = os.waitpid(worker.pid, os.WNOHANG)
+            if pid:
+                self._ended(worker, os.waitstatus_to_exitcode(status))
+
+    def _ended(self, worker: Worker, status: int) -> None:
+        slot = self._slots[worker.slot]
+        newest = slot.newest is worker
+        slot.workers.remove(worker)
+        if worker.ready_pipe in self._selector.get_map():
+            self._selector.unregister(worker.ready_pipe)
+        os.close(worker.ready_pipe)
+        if self._stopping is not None:
+            if status not in (0, -signal.SIGTERM, -signal.SIGINT):
+                log.error("Worker %d (process %d) ended with %s", worker.slot, worker.pid, _told(status))
+            return
+        if worker.state is State.LEAVING:
+            log.info("Worker %d (process %d) has left", worker.slot, worker.pid)
+        elif status == CANNOT_START and not self._was_ready:
+            self._status = 1
+            self._stop(signal.SIGINT)
+        elif newest and not slot.workers:
+            self._start_again(worker, status)
+        elif newest:
+            log.error("The new worker %d ended with %s; the old one goes on", worker.slot, _told(status))
+            self._replacing.clear()
+
+    def _start_again(self, worker: Worker, status: int) -> None:
+        slot = self._slots[worker.slot]
+        lived_s = time.monotonic() - worker.started_s
+        slot.failures = 1 if lived_s > _HEALTHY_AFTER_S else slot.failures + 1
+        pause_s = min(_SHORTEST_PAUSE_S * 2 ** (slot.failures - 1), _LONGEST_PAUSE_S)
+        log.error(
+            "Worker %d (process %d) ended with %s after %.0f s; another one starts in %g s",
+            worker.slot, worker.pid, _told(status), lived_s, pause_s,
+        )  # fmt: skip
+        slot.start_at_s = time.monotonic() + pause_s
+
+    def _start_what_is_due(self) -> None:
+        now_s = time.monotonic()
+        for number, slot in enumerate(self._slots):
+            if self._stopping is None and slot.start_at_s is not None and now_s >= slot.start_at_s:
+                self._start(number)
+
+    def _look_after(self) -> None:
+        """Kill what does not leave, and what does not move any more, where that is wished for."""
+        now_s = time.monotonic()
+        for worker in self._workers():
+            if worker.kill_at_s is not None and now_s > worker.kill_at_s:
+                log.error("Worker %d (process %d) did not leave in time; killing it", worker.slot, worker.pid)
+                _signal(worker.pid, signal.SIGKILL)
+                worker.kill_at_s = None
+            elif worker.state is State.READY and 0 < self._limits.hang_s < worker.pulse.age_s():
+                self._end_hung(worker)
+
+    def _end_hung(self, worker: Worker) -> None:
+        if worker.reported_hung:
+            _signal(worker.pid, signal.SIGKILL)
+            return
+        log.error("Worker %d (process %d) has not moved for %.0f s; ending it. It was here:",
+                  worker.slot, worker.pid, worker.pulse.age_s())  # fmt: skip
+        worker.reported_hung = True
+        _signal(worker.pid, signal.SIGUSR1)  # it tells where it is (faulthandler), and is killed at the next look
+
+
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _told(status: int) -> str:
+    """An exit code as a person reads it."""
+    if status >= 0:
+        return f"status {status}"
+    try:
+        return signal.Signals(-status).name
+    except ValueError:
+        return f"signal {-status}"

@@ -1,0 +1,126 @@
+"""Where the processes of this user's servers meet: a private directory, one folder in it for each running server.
+
+    <base>/<process id>/           the folder of the server whose main process has this id
+        box-<number>-<process id>  the Unix socket of one of its processes
+        slot-<number>              a link to the socket of the process that holds this slot now
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from app_server.errors import OperatorError
+
+VARIABLE = "APP_SERVER_RUNTIME_DIR"
+
+_LONGEST_BASE = 70
+"""Characters of the base that leave room for the name of a socket: its whole path ends at 107 bytes (unix(7))."""
+
+
+def base_directory(environ: Mapping[str, str]) -> Path:
+    """The directory of this user's servers; it need not be there yet.
+
+    Under systemd it is the unit's own (RUNTIME_DIRECTORY), for a person the session's, else one in the directory for
+    temporary files.
+    """
+    if chosen := environ.get(VARIABLE):
+        return Path(chosen).absolute()
+    for variable in ("RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"):
+        folder = environ.get(variable, "").split(":")[0]
+        if folder and os.access(folder, os.W_OK | os.X_OK) and len(folder) < _LONGEST_BASE:
+            return Path(folder) / "app-server"
+    return Path(tempfile.gettempdir()) / f"app-server-{os.geteuid()}"
+
+
+class Place:
+    """The folder of one running server."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def make(cls, environ: Mapping[str, str]) -> Place:
+        """A folder for the server whose main process is this one. OperatorError where there can be none."""
+        base = base_directory(environ)
+        try:
+            base.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _refuse_foreign(base)
+            for dead in _dead(base):
+                shutil.rmtree(dead, ignore_errors=True)
+            folder = base / str(os.getpid())
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(mode=0o700)
+        except OSError as error:
+            hint = f"Name a directory that this user can write to with {VARIABLE}."
+            raise OperatorError(
+                f"{base} cannot hold the server's sockets: {error.strerror}", where=VARIABLE, hint=hint
+            ) from None
+        if len(os.fsencode(folder)) > _LONGEST_BASE + 10:
+            hint = f"Name a directory with a short path with {VARIABLE}."
+            raise OperatorError(f"{base} is too long a path for Unix sockets", where=VARIABLE, hint=hint)
+        return cls(folder)
+
+    def box(self, slot: int, pid: int) -> Path:
+        """The socket of the process that was started with this slot."""
+        return self.folder / f"box-{slot}-{pid}"
+
+    def slot(self, number: int) -> Path:
+        """The link to the socket of the process that holds this slot."""
+        return self.folder / f"slot-{number}"
+
+    def holder(self, number: int) -> Path | None:
+        """The socket of the process that holds this slot; None where nobody has held it yet."""
+        try:
+            return self.folder / os.readlink(self.slot(number))
+        except OSError:
+            return None
+
+    def give(self, number: int, box: Path) -> None:
+        """Make this socket's process the holder of the slot, in one step."""
+        fresh = self.folder / f".slot-{number}-{os.getpid()}"
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(box.name)
+        fresh.replace(self.slot(number))
+
+    def boxes(self) -> list[Path]:
+        """The sockets of all processes that are there, those that are about to end too."""
+        return sorted(path for path in self.folder.glob("box-*") if path.is_socket())
+
+    def remove(self) -> None:
+        """Take the folder away, when the last process has ended."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def running(environ: Mapping[str, str]) -> Iterator[tuple[int, Place]]:
+    """The process ids of this user's running servers and their folders."""
+    base = base_directory(environ)
+    dead = set(_dead(base))
+    for folder in sorted(base.glob("[0-9]*")):
+        if folder.is_dir() and folder not in dead:
+            yield int(folder.name), Place(folder)
+
+
+def _dead(base: Path) -> Iterator[Path]:
+    """The folders of servers that did not come to an orderly end."""
+    for folder in base.glob("[0-9]*"):
+        try:
+            os.kill(int(folder.name), 0)
+        except ProcessLookupError:
+            yield folder
+        except (PermissionError, ValueError, OverflowError):
+            continue
+
+
+def _refuse_foreign(base: Path) -> None:
+    """Raise OperatorError where somebody else could listen in: whoever owns the directory owns the connections."""
+    found = base.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        hint = f"Name a directory of this user's own with {VARIABLE}."
+        raise OperatorError(f"{base} belongs to somebody else", where=VARIABLE, hint=hint)
+    if found.st_mode & 0o077:
+        base.chmod(0o700)

@@ -1,0 +1,74 @@
+"""The address that a server listens on: bound, refused with the reason, and left behind in order; and its TLS."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+
+from tornado.netutil import bind_sockets, bind_unix_socket
+
+from app_server.errors import OperatorError
+from app_server.settings import Settings
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """What TLS is spoken with; None where it is not. OperatorError where the certificate is of no use."""
+    if not settings.ssl_certfile:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # Mozilla's guideline 6.0, "intermediate"
+    try:
+        # Without a password OpenSSL would ask for one on the terminal, and wait there.
+        context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile, password=settings.ssl_password or "")
+    except ssl.SSLError as error:
+        raise OperatorError(
+            f"the certificate or its key cannot be used: {error.reason or error}",
+            where=settings.ssl_keyfile or settings.ssl_certfile,
+            hint="Check that they belong together, and BOKEH_SSL_PASSWORD if the key has a password.",
+        ) from None
+    except OSError as error:
+        raise OperatorError(f"cannot be read: {error.strerror}", where=settings.ssl_certfile) from None
+    return context
+
+
+def _refuse_taken(path: str) -> None:
+    """Raise OperatorError where another server listens on this Unix socket; a file that was left over is none."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return
+    hint = "Stop what listens there, or choose another --unix-socket."
+    raise OperatorError(f"{path} is in use", where="--unix-socket", hint=hint)
+
+
+def unlink(path: str | None, inode: int) -> None:
+    """Remove the Unix socket that was ours, unless somebody else has put another one in its place."""
+    try:
+        if path is not None and os.stat(path).st_ino == inode:
+            os.unlink(path)
+    except FileNotFoundError:
+        return
+
+
+def bind(settings: Settings) -> list[socket.socket]:
+    """Listening sockets. OperatorError where the address cannot be had."""
+    try:
+        if settings.unix_socket:
+            _refuse_taken(settings.unix_socket)
+            return [bind_unix_socket(settings.unix_socket, mode=0o666)]
+        return bind_sockets(settings.port, settings.address or None, backlog=1024)
+    except (OSError, ValueError) as error:
+        number = getattr(error, "errno", None)
+        if number == errno.EADDRINUSE:
+            hint = "Stop what listens there, or choose another --port."
+            raise OperatorError(f"port {settings.port} is in use", where="--port", hint=hint) from None
+        if number == errno.EACCES:
+            where = "--unix-socket" if settings.unix_socket else "--port"
+            hint = "Ports below 1024 are root's."
+            raise OperatorError("no permission to listen there", where=where, hint=hint) from None
+        reason = getattr(error, "strerror", None) or str(error)
+        where = "--unix-socket" if settings.unix_socket else "--address"
+        raise OperatorError(f"cannot listen there: {reason}", where=where) from None

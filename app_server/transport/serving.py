@@ -1,0 +1,209 @@
+"""`app-server serve`: the applications of some paths, served by this process or by several until a signal.
+
+    SIGTERM  no more sessions; those that are there go on for a while (--drain), then they are told to come back
+    SIGINT   the end, at once; also the second signal of any kind
+    SIGHUP   with several processes: the applications are loaded anew, and the processes replaced one after another
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import logging
+import os
+import signal
+import threading
+import webbrowser
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from app_server.apps import Application, broken_application, empty_application, load_application, route_for
+from app_server.document import engine
+from app_server.errors import ApplicationError, AppServerError, OperatorError
+from app_server.fleet import forks
+from app_server.fleet.master import CANNOT_START, Limits, Master, Pulse, Task
+from app_server.fleet.place import Place
+from app_server.settings import Settings
+from app_server.transport import address
+from app_server.transport.server import Server
+
+log = logging.getLogger(__name__)
+
+_LAST_THREADS_S = 2.0
+"""How long the applications' threads have to end when everything else has."""
+
+_BEAT_S = 0.5
+
+
+def load_applications(paths: Sequence[str], settings: Settings) -> dict[str, Application]:
+    """The applications of these paths by their routes; none of their code has run. OperatorError, ApplicationError."""
+    if not paths:
+        return {"/": empty_application()}
+    applications: dict[str, Application] = {}
+    for path in paths:
+        application = _load_application(path, settings)
+        if application.route in applications:
+            raise OperatorError(f"two applications would be served at {application.route}", where=path)
+        applications[application.route] = application
+    return applications
+
+
+def _load_application(path: str, settings: Settings) -> Application:
+    """The application of this path; in development, one that does not load is served all the same, with the reason."""
+    try:
+        application = load_application(path, settings.args, dev=settings.dev)
+        if settings.dev:
+            application.prepare()
+        return application
+    except ApplicationError as error:
+        if not settings.dev:
+            raise
+        log.error("%s", error)
+        return broken_application(route_for(path), Path(path).absolute(), error, [Path(path).absolute()])
+
+
+def serve_until_stopped(settings: Settings, paths: Sequence[str]) -> int:
+    """Serve these applications until a signal; the process's exit status."""
+    engine.install()
+    applications = load_applications(paths, settings)
+    place = Place.make(os.environ)
+    try:
+        count = settings.num_procs or os.cpu_count() or 1
+        if count == 1:
+            return asyncio.run(_serve_alone(applications, settings, place))
+        return _Several(settings, paths, applications, place, count).run()
+    finally:
+        place.remove()
+
+
+async def _serve_alone(applications: Mapping[str, Application], settings: Settings, place: Place) -> int:
+    _prepare(applications)
+    server = Server(applications, settings, asyncio.get_running_loop())
+    server.bind()
+    server.join(place, 0, 1)
+    return await _serve(server)
+
+
+def _prepare(applications: Mapping[str, Application]) -> None:
+    """Run what the applications run once in a process; after a fork, for it may start threads and open connections."""
+    for application in applications.values():
+        application.prepare()
+
+
+class _Several:
+    """The main process of several that serve the same applications."""
+
+    def __init__(
+        self, settings: Settings, paths: Sequence[str], applications: dict[str, Application], place: Place, count: int
+    ) -> None:
+        self._settings = settings
+        self._paths = paths
+        self._applications = applications
+        self._place = place
+        self._count = count
+        self._sockets = address.bind(settings)
+
+    def run(self) -> int:
+        settings = self._settings
+        inode = os.stat(settings.unix_socket).st_ino if settings.unix_socket else None
+        forks.freeze()
+        limits = Limits(settings.drain_s + settings.drain_deadline_s, settings.hang_timeout_s)
+        try:
+            return Master(self._count, self._work, limits, reload=self._reload).run()
+        finally:
+            if inode is not None:
+                address.unlink(settings.unix_socket, inode)
+
+    def _reload(self) -> None:
+        self._applications = load_applications(self._paths, self._settings)
+
+    def _work(self, task: Task) -> int:
+        try:
+            return asyncio.run(self._serve(task))
+        except AppServerError as error:
+            log.error("%s", error)
+            return CANNOT_START
+
+    async def _serve(self, task: Task) -> int:
+        faulthandler.register(signal.SIGUSR1, all_threads=True)
+        _prepare(self._applications)
+        server = Server(self._applications, self._settings, asyncio.get_running_loop())
+        server.share(self._sockets)
+        server.join(self._place, task.slot, self._count)
+        return await _serve(server, task)
+
+
+async def _serve(server: Server, task: Task | None = None) -> int:
+    settings = server.settings
+    loop = asyncio.get_running_loop()
+    asked: asyncio.Future[int] = loop.create_future()
+
+    def on_signal(number: int) -> None:
+        if asked.done():
+            log.warning("A second signal: stopping at once")
+            os._exit(1)
+        asked.set_result(number)
+
+    for handled in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(handled, on_signal, handled)
+    if task is not None:
+        loop.add_reader(task.parent_pipe, _on_orphaned, loop, task.parent_pipe, asked)
+    await server.start()
+    # What is there now stays: the collector need not look at it for every generation that sessions leave behind.
+    forks.freeze()
+    beating = None if task is None else loop.create_task(_beat(task.pulse))
+    if task is None or task.first and task.slot == 0:
+        _announce(server)
+    if task is not None:
+        task.report_ready()
+    number = await asked
+    await _stop(server, drain_s=settings.drain_s if number == signal.SIGTERM else 0)
+    if beating is not None:
+        beating.cancel()
+    # The interpreter waits for the threads of applications, and some run for ever: they must not keep the process.
+    watchdog = threading.Timer(_LAST_THREADS_S, os._exit, (0,))
+    watchdog.daemon = True
+    watchdog.start()
+    return 0
+
+
+async def _stop(server: Server, drain_s: float) -> None:
+    settings = server.settings
+    log.info("Stopping: %d sessions, %d connections", server.site.session_count, len(server.site.wires))
+    drains = drain_s > 0 or (server.site.crew is not None and server.site.crew.superseded)
+    if drains:
+        await server.drain(drain_s)
+    try:
+        async with asyncio.timeout(settings.drain_deadline_s):
+            # 1012 is a restart: the page comes back, to whatever answers then.
+            await server.stop(1012 if drains else 1001)
+    except TimeoutError:
+        log.error("Not everything ended within %g s; stopping all the same", settings.drain_deadline_s)
+
+
+def _on_orphaned(loop: asyncio.AbstractEventLoop, pipe: int, asked: asyncio.Future[int]) -> None:
+    """The main process is gone, and nobody would ever end this one."""
+    loop.remove_reader(pipe)
+    if not asked.done():
+        log.error("The main process has ended; stopping too")
+        asked.set_result(signal.SIGTERM)
+
+
+async def _beat(pulse: Pulse) -> None:
+    while True:
+        pulse.beat()
+        await asyncio.sleep(_BEAT_S)
+
+
+def _announce(server: Server) -> None:
+    settings = server.settings
+    if settings.unix_socket:
+        log.info("Serving on the Unix socket %s", settings.unix_socket)
+        return
+    for runtime in server.site.runtimes:
+        log.info("Serving %s", server.url.rstrip("/") + runtime.url)
+    if settings.show:
+        for runtime in server.site.runtimes if len(server.site.runtimes) == 1 else server.site.runtimes[:0]:
+            webbrowser.open(server.url.rstrip("/") + runtime.url, new=2)
+        if len(server.site.runtimes) > 1:
+            webbrowser.open(server.url, new=2)
