@@ -27,7 +27,7 @@ TokenPayload = Literal["auto", "always", "never"]
 LogLevel = Literal["trace", "debug", "info", "warning", "error", "critical"]
 
 GROUPS = ("Applications", "Network", "Sessions and signing", "Logging in", "TLS", "What applications see", "Limits",
-          "Logging", "Pages", "Processes")  # fmt: skip
+          "Logging", "Monitoring", "Pages", "Processes")  # fmt: skip
 
 # Settings that bokeh itself reads from its environment; a file for `--use-config` may carry them too.
 BOKEH_OWN_KEYS = frozenset(
@@ -224,9 +224,10 @@ def _socket_path(word: str) -> str:
 
 
 def _log_format(word: str) -> str:
+    record = {"msg": "", "levelname": "INFO", "name": "x", "application": "", "session": "", "request_id": ""}
     try:
         # The second step finds what the first does not, such as %(levelname)d.
-        logging.Formatter(word).format(logging.makeLogRecord({"msg": "", "levelname": "INFO", "name": "x"}))
+        logging.Formatter(word).format(logging.makeLogRecord(record))
     except (ValueError, TypeError, KeyError):
         raise ValueError("a format of Python's logging, such as '%(asctime)s %(message)s'") from None
     return word
@@ -486,6 +487,17 @@ class Settings:
         group="Limits", parse=_integer(1), flag="--unused-session-lifetime", metavar="MS", unit="ms",
         keys=("unused_session_lifetime",),
     )
+    max_sessions: int = _setting(
+        0, "how many sessions the process may have; 0 sets no limit",
+        reason="what a session costs is known to the application's author alone",
+        group="Limits", parse=_integer(0), flag="--max-sessions", metavar="N", environment=("APP_SERVER_MAX_SESSIONS",),
+    )
+    max_sessions_per_address: int = _setting(
+        0, "how many of them one address may have; 0 sets no limit",
+        reason="a whole office or university may stand behind one address",
+        group="Limits", parse=_integer(0), flag="--max-sessions-per-address", metavar="N",
+        environment=("APP_SERVER_MAX_SESSIONS_PER_ADDRESS",),
+    )
     websocket_max_message_size_bytes: int = _setting(
         20 * 1024 * 1024, "the largest message taken from a browser",
         reason="20 MiB hold a large upload and no attack on memory",
@@ -514,7 +526,8 @@ class Settings:
                       none="info", warn="warning", fatal="critical"),
     )
     log_format: str = _setting(
-        "%(asctime)s %(levelname)s %(message)s", "the format of a line, in the terms of Python's logging",
+        "%(asctime)s %(levelname)s %(message)s",
+        "the format of a line, in the terms of Python's logging; application, session, request_id are known too",
         reason="the time and how bad it is, then what happened",
         group="Logging", parse=_log_format, flag="--log-format", metavar="FORMAT",
     )
@@ -522,6 +535,11 @@ class Settings:
         None, "append the log to a file instead of stderr",
         reason="whatever runs the server collects stderr",
         group="Logging", parse=_text, flag="--log-file", metavar="FILE", common=True,
+    )
+    log_json: bool = _setting(
+        False, "write each line of the log as a JSON object",
+        reason="a person reads it first; where a program collects it, say so",
+        group="Logging", parse=_switch, arity=Arity.SWITCH, flag="--log-json", environment=("APP_SERVER_LOG_JSON",),
     )
     stats_log_frequency_ms: int = _setting(
         15000, "how often to log the number of sessions; 0 never does",
@@ -534,6 +552,19 @@ class Settings:
         reason="it is of interest only when one looks for a leak",
         group="Logging", parse=_integer(0), flag="--mem-log-frequency", metavar="MS", unit="ms",
         keys=("mem_log_frequency",),
+    )
+
+    # Monitoring
+    metrics: bool = _setting(
+        False, "answer /metrics for Prometheus, to requests that no proxy has passed on",
+        reason="strangers need not know how many people use which application",
+        group="Monitoring", parse=_switch, arity=Arity.SWITCH, flag="--metrics", environment=("APP_SERVER_METRICS",),
+    )
+    block_limit_s: float = _setting(
+        5.0, "log what keeps the loop from coming round for so long; 0 never does",
+        reason="everybody waits meanwhile; nobody waits longer without thinking that it is broken",
+        group="Monitoring", parse=_seconds, flag="--block-limit", metavar="SECONDS", unit="s",
+        environment=("APP_SERVER_BLOCK_LIMIT",), keys=("block_limit",),
     )
 
     # Pages
@@ -796,6 +827,9 @@ def _contradictions(chosen: Mapping[str, Given]) -> Iterator[OperatorError]:
             where=chosen["dev"].where,
             hint=f"Leave it out, or {chosen['num_procs'].where}.",
         )
+    if "log_json" in chosen and chosen["log_json"].value and "log_format" in chosen:
+        where, hint = chosen["log_format"].where, "Leave one of them out."
+        yield OperatorError(f"{chosen['log_json'].where} already says what a line is", where=where, hint=hint)
     yield from _login_contradictions(chosen)
 
 

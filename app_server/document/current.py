@@ -58,6 +58,20 @@ def install() -> bool:
     return True
 
 
+def session_at_work() -> tuple[str, str]:
+    """The application's path and the session's id of the document that `curdoc()` means here; "" for none."""
+    living = _ContextStack()._living()
+    document = living[-1]() if living else None
+    # An unlocked callback sees a proxy, which lets nobody ask about the session.
+    context: Any = getattr(getattr(document, "_doc", document), "session_context", None)
+    if context is None:
+        return "", ""
+    if context.session is not None:
+        return context.session.application, context.id
+    application = context.server_context.application_context  # the session is being built
+    return ("" if application is None else application.url), context.id
+
+
 @contextmanager
 def current_document(document: Document | UnlockedDocumentProxy) -> Iterator[None]:
     """Let `curdoc()` return `document` inside the block, also when the block raises."""

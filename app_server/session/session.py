@@ -26,6 +26,7 @@ from app_server.protocol.messages import Message
 from app_server.session.connection import Connection
 from app_server.session.context import SessionContext
 from app_server.session.effects import Await, Close, Effect, Send
+from app_server.session.naming import LogName
 from app_server.version import __version__
 
 log = logging.getLogger(__name__)
@@ -157,9 +158,10 @@ class Session:
             return [*self.flush(), Send([connection], codec.error(message.msgid, self._describe(error)))]
 
     @property
-    def name(self) -> str:
+    def name(self) -> LogName:
         """The session for the log: its application and the first characters of its id."""
-        return f"{self.application} session {self.id[:8]}…"
+        words = f"{self.application} session {self.id[:8]}…"
+        return LogName(words, application=self.application, session=self.id)
 
     def run(self, callback: SessionCallback) -> list[Effect]:
         """A session callback is due."""

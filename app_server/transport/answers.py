@@ -7,6 +7,7 @@ from typing import Any
 
 from tornado.web import HTTPError, RequestHandler
 
+from app_server.observe import logs
 from app_server.page import error_page
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,8 @@ class Answering(RequestHandler):
 
     shows_pages = False
     """Whether somebody whom the gate does not know is sent to log in, rather than refused."""
+    request_id = ""
+    """By what name the log knows the request."""
     told = False
     """Whether the log says already what came of this request."""
 
@@ -31,10 +34,18 @@ class Answering(RequestHandler):
         log.warning(message, *about)
         self.told = True
 
+    def name_request(self) -> None:
+        """Let the log, and whoever asks, know the request by the id that a proxy gave it, or else by a new one."""
+        self.request_id = logs.request_id_from(self.request.headers.get("X-Request-ID"))
+        logs.request_id.set(self.request_id)
+        self.set_header("X-Request-ID", self.request_id)
+
     def set_default_headers(self) -> None:
         """Say who answers, and keep browsers from guessing content types."""
         self.set_header("Server", "app-server")
         self.set_header("X-Content-Type-Options", "nosniff")
+        if self.request_id:
+            self.set_header("X-Request-ID", self.request_id)
 
     def compute_etag(self) -> None:
         """No ETag: what is computed for each request is not to be kept."""

@@ -11,10 +11,12 @@ from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import HTTPError
 
 from app_server.errors import PeerError
+from app_server.observe import logs
 from app_server.protocol import websocket
 from app_server.protocol.messages import Message
 from app_server.protocol.receiver import Receiver
 from app_server.protocol.websocket import Deflate
+from app_server.security.admission import RETRY_AFTER_S, Full
 from app_server.session.connection import Connection
 from app_server.session.session import Session
 from app_server.transport.handlers import ApplicationHandler
@@ -78,16 +80,31 @@ class SocketHandler(ApplicationHandler):
             self.refuse(426, "Only version 13 of the WebSocket protocol is spoken here")
         elif not self.site.origins.allows(headers.get("Origin")):
             self.site.report_refused_origin(headers.get("Origin"))
+            self.refusal = "origin"
             self.refuse(403, "This page's origin may not open a session here")
         elif self.site.draining and self.runtime.registry.get(self._session_id_hint(offered) or "") is None:
             self.refuse(503, "The server is going away")
         elif len(offered) != 2 or offered[0] != "bokeh":
+            self.refusal = "malformed"
             self.refuse(403, "The subprotocols must be bokeh and a token")
         elif not self._may_join(offered[1]):
             self.tell_log("%s: refused %s the session of another user", self.runtime.name, self.request.remote_ip)
+            self.refusal = "owner"
             self.refuse(403, "This session belongs to somebody else")
+        elif (full := self._fullness(self._session_id_hint(offered))) is not None:
+            self.tell_full(full)
+            self.set_header("Retry-After", str(RETRY_AFTER_S))
+            self.refuse(503, full.sentence)
         else:
             return Handshake(key, offered[1])
+        return None
+
+    def _fullness(self, session_id: str | None) -> Full | None:
+        """Why this session, which is not there, cannot be built now."""
+        try:
+            self.runtime.check_admission(session_id or "", self.address)
+        except Full as full:
+            return full
         return None
 
     def _may_join(self, text: str) -> bool:
@@ -130,14 +147,22 @@ class SocketHandler(ApplicationHandler):
             session = await self.session_for(token)
         except PeerError as error:
             log.warning("%s: refused a token from %s: %s", self.runtime.name, client.connection.remote, error)
+            self.runtime.gauges.refused["token"] += 1
             refusal = error.close_code, error.what
         except HTTPError as error:
+            self.runtime.gauges.refused["owner"] += 1
             refusal = 1008, error.reason or ""
+        except Full as full:  # others came between the handshake and now
+            self.tell_full(full)
+            self.runtime.gauges.refused[full.reason] += 1
+            refusal = 1013, full.what
         except Exception:
             log.exception("%s: the session could not be built", self.runtime.name)
+            self.runtime.gauges.refused["failed"] += 1
             refusal = 1011, "the application failed to start; see the server's log"
         else:
             if not stream.closed():
+                logs.request_id.set("")  # what comes from now on is not that request's any more
                 client.open(stream, session, deflate, self)
             return
         await stream.write(b"".join(websocket.serialize([(websocket.CLOSE, websocket.close_payload(*refusal))])))
@@ -157,7 +182,7 @@ class Client:
         self.session = session
         self._receiver = Receiver(limits.max_message_bytes, session.is_root)
         sock, left_over = take_over(stream)
-        self.wire = Wire(sock, self, limits, deflate=deflate)
+        self.wire = Wire(sock, self, limits, deflate=deflate, traffic=self.runtime.gauges)
         self._wires = handler.site.wires
         self._wires.add(self.wire)
         self.runtime.connect(session, self.connection, self.wire)
@@ -180,7 +205,7 @@ class Client:
 
     def _pass_on(self, message: Message) -> None:
         try:
-            self.runtime.receive(self.session, self.connection, message)
+            self.runtime.receive(self.session, self.connection, message, self.wire.last_heard_s)
         except Exception:
             log.exception("%s: a message could not be handled; this is a fault of the server", self.session.name)
             self.wire.close(1011, "a fault of the server; see its log")

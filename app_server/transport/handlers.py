@@ -15,6 +15,7 @@ from app_server.fleet.crew import Crew
 from app_server.fleet.letters import Unreachable
 from app_server.page import busy_page
 from app_server.security import tokens
+from app_server.security.admission import RETRY_AFTER_S, Full
 from app_server.security.tokens import Token
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.session import Session
@@ -40,6 +41,7 @@ class Handler(Answering):
 
     async def prepare(self) -> None:
         """Find out who asks, before anything else, where that matters."""
+        self.name_request()
         if not self.guarded or self.request.method == "OPTIONS":
             return
         user = await self.site.gate.user(self)
@@ -57,6 +59,10 @@ class Handler(Answering):
 
 _NOT_YOURS = "This session belongs to somebody else"
 
+_TOO_MANY = "Too many visitors at the moment"
+
+_REFUSALS = {401: "login", 403: "login", 500: "failed", 503: "draining"}
+
 
 class ApplicationHandler(Handler):
     """A request to one application."""
@@ -65,6 +71,15 @@ class ApplicationHandler(Handler):
     guarded = True
     opens_sessions = False
     """Whether a request belongs to the process that has, or makes, its session."""
+
+    refusal = ""
+    """What it is counted as when it is refused, where the status does not say it well enough."""
+
+    def on_finish(self) -> None:
+        """Count what was refused."""
+        if self.opens_sessions and self.get_status() >= 400:
+            reason = self.refusal or _REFUSALS.get(self.get_status(), "malformed")
+            self.runtime.gauges.refused[reason] += 1
 
     def initialize(self, site: Site, runtime: ApplicationRuntime) -> None:  # type: ignore[override]
         """Called by Tornado with what the route carries."""
@@ -121,8 +136,14 @@ class ApplicationHandler(Handler):
         """The session, if it is that of whoever asks; HTTPError 403 otherwise."""
         if not self.owns(session):
             self.tell_log("%s: refused %s the session of another user", session.name, self.request.remote_ip)
+            self.refusal = "owner"
             raise HTTPError(403, reason=_NOT_YOURS)
         return session
+
+    @property
+    def address(self) -> str:
+        """Where the request comes from, as far as the proxies that are trusted say."""
+        return self.request.remote_ip or ""
 
     def visible_request(self) -> VisibleRequest:
         """What of this request the application may see."""
@@ -140,6 +161,7 @@ class ApplicationHandler(Handler):
             if value is not None
         ]
         if len(named) + (text is not None) > 1:
+            self.refusal = "token"
             raise HTTPError(403, reason="More than one session id or token was given")
         try:
             if text is not None:
@@ -150,11 +172,12 @@ class ApplicationHandler(Handler):
             session_id = self._session_id(named[0] if named else None)
         except PeerError as error:
             log.warning("%s: refused %s: %s", self.runtime.name, self.request.remote_ip, error)
+            self.refusal = "token"
             raise HTTPError(403, reason="Invalid token or session ID") from None
         request = self.visible_request()
         expires_at = self.site.token_expiry_s()
         payload = {**self._payload(request), "session_expiry": expires_at}
-        session = self.own(await self.runtime.session(session_id, request, payload, self.user))
+        session = self.own(await self.runtime.session(session_id, request, payload, self.user, self.address))
         return session, self.site.mint_token(session_id, expires_at, payload, self.current_user)
 
     def _payload(self, request: VisibleRequest) -> dict[str, Any]:
@@ -165,6 +188,7 @@ class ApplicationHandler(Handler):
         site = self.site
         if given is None:
             if site.settings.session_ids == "external-signed":
+                self.refusal = "token"
                 raise HTTPError(403, reason="No bokeh-session-id provided")
             return site.mint_session_id()
         if not given or len(given) > 256 or not tokens.verify_session_id(site.signer, given):
@@ -180,6 +204,7 @@ class ApplicationHandler(Handler):
         """
         if not self.may_use(token):
             self.tell_log("%s: refused %s the token of another user", self.runtime.name, self.request.remote_ip)
+            self.refusal = "owner"
             raise HTTPError(403, reason=_NOT_YOURS)
         living = self.runtime.registry.get(token.session_id)
         if living is not None:
@@ -189,7 +214,12 @@ class ApplicationHandler(Handler):
             request = VisibleRequest.from_payload(payload, request)
         else:
             payload = {**self._payload(request), **payload}
-        return self.own(await self.runtime.session(token.session_id, request, payload, self.user))
+        return self.own(await self.runtime.session(token.session_id, request, payload, self.user, self.address))
+
+    def tell_full(self, full: Full) -> None:
+        """Say in the log that this address gets no session now."""
+        self.refusal = full.reason
+        self.tell_log("%s: no session for %s: %s", self.runtime.name, self.address, full)
 
     def refuse_application(self, error: ApplicationError) -> None:
         """Answer that the application failed; with the traceback in development alone."""
@@ -214,10 +244,7 @@ class PageHandler(ApplicationHandler):
     async def get(self, *captured: str) -> None:
         """The page of a new session, or of the one that is asked for."""
         if self.site.draining:
-            self.set_status(503)
-            self.set_header("Retry-After", "2")
-            self._page_headers()
-            self.finish(busy_page(2))
+            self._refuse_for_now(2)
             return
         try:
             session, token = await self.open_session()
@@ -225,8 +252,21 @@ class PageHandler(ApplicationHandler):
         except ApplicationError as error:
             self.refuse_application(error)
             return
+        except Full as full:
+            self.tell_full(full)
+            detail = f"{full.sentence}. This page tries again by itself."
+            self._refuse_for_now(RETRY_AFTER_S, _TOO_MANY, detail)
+            return
         self._page_headers()
         self.finish(html)
+
+    def _refuse_for_now(self, retry_after_s: int, *words: str) -> None:
+        """Answer with a page that asks again by itself; a balancer may try another instance at once."""
+        self.set_status(503)
+        self.set_header("Retry-After", str(retry_after_s))
+        self._page_headers()
+        headline, detail = words or ("One moment, please", "")
+        self.finish(busy_page(retry_after_s, headline=headline, detail=detail))
 
     def _render(self, session: Session, token: str) -> str:
         site = self.site
@@ -301,6 +341,7 @@ class AutoloadHandler(ApplicationHandler):
         origin = self.request.headers.get("Origin")
         if not self.site.origins.allows(origin):
             self.site.report_refused_origin(origin)
+            self.refusal = "origin"
             raise HTTPError(403, reason="Pages of this origin may not embed the application")
         if self.site.draining:
             raise HTTPError(503, reason="The server is restarting")
@@ -308,6 +349,11 @@ class AutoloadHandler(ApplicationHandler):
             session, token = await self.open_session()
         except ApplicationError as error:
             self.refuse_application(error)
+            return
+        except Full as full:
+            self.tell_full(full)
+            self.set_header("Retry-After", str(RETRY_AFTER_S))
+            self.refuse(503, _TOO_MANY, "Load the page again in a while.", detail=full.sentence)
             return
         site = self.site
         resources = self.get_argument("resources", "default") != "none"

@@ -35,6 +35,7 @@ INSTEAD = {
     "http_server_kwargs": "Use ssl_certfile, ssl_keyfile, use_xheaders or websocket_max_message_size_bytes.",
     "log_file": "The log is your program's; configure Python's logging.",
     "log_format": "The log is your program's; configure Python's logging.",
+    "log_json": "The log is your program's; give its handler app_server.observe.logs.JsonFormatter().",
 }
 """What to do in place of keywords that the command or the stock class has, and this server has not."""
 

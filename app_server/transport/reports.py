@@ -6,11 +6,10 @@ import asyncio
 import gc
 import logging
 import os
-import sys
 from collections.abc import Coroutine, Iterator
-from pathlib import Path
 from typing import Any
 
+from app_server.observe.memory import resident_bytes
 from app_server.transport.site import Site
 
 log = logging.getLogger(__name__)
@@ -51,15 +50,3 @@ class Reports:
     def _memory(self) -> None:
         megabytes = resident_bytes() / 1e6
         log.info("[pid %d] %.0f MB in use, %d objects tracked", os.getpid(), megabytes, len(gc.get_objects()))
-
-
-def resident_bytes() -> int:
-    """The memory of this process that is in RAM, in bytes; its peak where the system tells no more."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        import resource
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app_server.document import embedding
+from app_server.observe import exposition
 from app_server.transport.connection import SocketHandler
 from app_server.transport.handlers import (
     AutoloadHandler,
@@ -16,6 +17,7 @@ from app_server.transport.handlers import (
     PageHandler,
     ReadyHandler,
 )
+from app_server.transport.metrics import MetricsHandler
 from app_server.transport.reload import LiveReload, ReloadHandler
 from app_server.transport.site import Site
 from app_server.transport.static import FoundFiles, StaticFiles
@@ -36,6 +38,9 @@ def routes_of(site: Site, live_reload: LiveReload | None) -> list[tuple[Any, ...
     ]
     if prefix:
         routes += [(rf"{prefix}/healthz", HealthHandler, context), (rf"{prefix}/readyz", ReadyHandler, context)]
+    if site.settings.metrics:
+        exposition.check()
+        routes.append((r"/metrics", MetricsHandler, context))
     if live_reload is not None:
         routes.append((rf"{base}/_dev/reload", ReloadHandler, {**context, "live_reload": live_reload}))
     routes += site.gate.routes(base, context)

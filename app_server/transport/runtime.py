@@ -12,6 +12,7 @@ import contextvars
 import inspect
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,20 +24,27 @@ from app_server.document.current import current_document
 from app_server.document.served import ServedDocument, SessionCallback, Timing, new_document
 from app_server.errors import ApplicationError
 from app_server.guests import Guest, greet
-from app_server.protocol import websocket
+from app_server.observe.gauges import ApplicationGauges
+from app_server.protocol import messages, websocket
 from app_server.protocol.codec import Frame
 from app_server.protocol.messages import Message
 from app_server.protocol.websocket import Deflate, Payload
+from app_server.security.admission import Admission
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.connection import Connection
 from app_server.session.context import ApplicationContext, SessionContext
 from app_server.session.effects import Await, Close, Effect, Send
+from app_server.session.naming import LogName
 from app_server.session.registry import Registry
 from app_server.session.session import FAULTS, Limits, Session
 
 log = logging.getLogger(__name__)
 
 Turn = Callable[[], list[Effect]]
+
+_clock = time.monotonic  # the one by which a wire says when its client was heard
+_KINDS = {timing: timing.name.lower() for timing in Timing}
+"""What the callbacks of each timing are called where they are counted."""
 
 _BUSY_TURNS = 256
 """How many turns may wait for an asynchronous callback before the session's clients are not read from any more."""
@@ -47,6 +55,9 @@ class Outlet(Protocol):
 
     @property
     def deflate(self) -> Deflate | None: ...
+
+    @property
+    def queued_bytes(self) -> int: ...
 
     def write(self, chunks: Sequence[Payload]) -> None: ...
 
@@ -71,7 +82,7 @@ class Desk:
     def __init__(self, runtime: ApplicationRuntime, session: Session) -> None:
         self._runtime = runtime
         self.session = session
-        self._waiting: deque[Turn] = deque()
+        self._waiting: deque[tuple[Turn, str, float | None]] = deque()
         self.held = False
         self._flush_asked = False
         self.timers = Timers(runtime, self)
@@ -80,9 +91,13 @@ class Desk:
         session.wake = self._wake
         session.send_now = self._flush
 
-    def submit(self, turn: Turn) -> None:
-        """Take this turn now, or as soon as the turns before it are over."""
-        self._waiting.append(turn)
+    def submit(self, turn: Turn, kind: str = "", heard_s: float | None = None) -> None:
+        """Take this turn now, or as soon as the turns before it are over.
+
+        `kind` says what it is counted as, if the application's code runs in it; `heard_s` when the message came whose
+        answer it holds.
+        """
+        self._waiting.append((turn, kind, heard_s))
         if not self.held:
             self._take_turns()
         elif len(self._waiting) == _BUSY_TURNS:
@@ -90,9 +105,20 @@ class Desk:
 
     def _take_turns(self) -> None:
         while self._waiting and not self.held:
-            self.perform(self._waiting.popleft()())
+            self.take(*self._waiting.popleft())
         if not self._waiting:
             self._runtime.resume(self.session)
+
+    def take(self, turn: Turn, kind: str, heard_s: float | None = None) -> None:
+        """Take this turn now, and note how long it was."""
+        gauges = self._runtime.gauges
+        began_s = _clock()
+        effects = turn()
+        if kind:
+            gauges.called_back(kind, _clock() - began_s)
+        self.perform(effects)
+        if heard_s is not None:
+            gauges.round_trip.note(_clock() - heard_s)
 
     def perform(self, effects: list[Effect]) -> None:
         """Do what a turn decided."""
@@ -128,6 +154,7 @@ class Desk:
 
     async def _finish(self, effect: Await, seen_as_current: object = None) -> None:
         """Await what a callback returned; `seen_as_current` is what `curdoc()` refers to, weakly, meanwhile."""
+        began_s = _clock()
         try:
             await effect.awaitable
         except asyncio.CancelledError:
@@ -139,6 +166,7 @@ class Desk:
         finally:
             if effect.locked:
                 self.held = False
+            self._runtime.gauges.called_back("awaited", _clock() - began_s)
         if not self.session.destroyed:
             self.perform(self.session.flush())
         self._take_turns()
@@ -238,11 +266,11 @@ class Timers:
 
     def _run(self, callback: SessionCallback) -> None:
         if not callback.locked:
-            self._desk.perform(self._run_if_wanted(callback))
+            self._desk.take(lambda: self._run_if_wanted(callback), _KINDS[callback.timing])
         elif callback.timing is Timing.PERIODIC and self._desk.held:
             return  # the document is held: this beat is left out rather than made up for
         else:
-            self._desk.submit(lambda: self._run_if_wanted(callback))
+            self._desk.submit(lambda: self._run_if_wanted(callback), _KINDS[callback.timing])
 
     def _run_if_wanted(self, callback: SessionCallback) -> list[Effect]:
         return self._desk.session.run(callback) if callback.ident in self._wanted else []
@@ -269,11 +297,15 @@ class ApplicationRuntime:
         limits: Limits,
         lifetimes: Lifetimes,
         loop: asyncio.AbstractEventLoop,
+        gauges: ApplicationGauges | None = None,
+        admission: Admission | None = None,
     ) -> None:
         self.application = application
         greet(application.imports)  # now, for importing what it brings along can take seconds
         self.url = url
         self.limits = limits
+        self.gauges = gauges or ApplicationGauges()
+        self.admission = admission if admission is not None else Admission()
         self.loop = loop
         self.base_context = contextvars.copy_context()
         self.logout_url: str | None = None
@@ -288,9 +320,9 @@ class ApplicationRuntime:
         self._connections = 0
 
     @property
-    def name(self) -> str:
+    def name(self) -> LogName:
         """The application for the log."""
-        return self.url
+        return LogName(self.url, application=self.url)
 
     @property
     def guest(self) -> Guest:
@@ -333,12 +365,17 @@ class ApplicationRuntime:
             log.debug("%s: the loop is closed; a callback is dropped", self.name)
 
     async def session(
-        self, session_id: str, request: VisibleRequest | None, token_payload: Mapping[str, Any], user: Any = None
+        self,
+        session_id: str,
+        request: VisibleRequest | None,
+        token_payload: Mapping[str, Any],
+        user: Any = None,
+        address: str = "",
     ) -> Session:
         """The session of this id, built if need be, once, however many ask for it at the same time.
 
         One that is there already may be another user's: the caller looks at its context. Raises ApplicationError
-        where the application's code fails.
+        where the application's code fails, and Full where it cannot be built for one more session of this address.
         """
         living = self.registry.get(session_id)
         if living is not None:
@@ -348,14 +385,24 @@ class ApplicationRuntime:
             awaited: asyncio.Future[Session] = self.loop.create_future()
             under_way.waiters.append(lambda session, error: _settle(awaited, session, error))
             return await awaited
+        self.admission.enter((self.url, session_id), address)
         build = self.registry.begin(session_id)
+        began_s = _clock()
         try:
             session = await self._build(session_id, request, token_payload, user)
         except BaseException as error:
+            self.admission.leave((self.url, session_id))
             self.registry.fail(build, error)
             raise
         self.registry.succeed(build, session)
+        self.gauges.built += 1
+        self.gauges.build.note(_clock() - began_s)
         return session
+
+    def check_admission(self, session_id: str, address: str) -> None:
+        """Raise Full where this session is not there and cannot be built for this address."""
+        if self.registry.get(session_id) is None and self.registry.building(session_id) is None:
+            self.admission.check(address)
 
     async def _build(
         self, session_id: str, request: VisibleRequest | None, token_payload: Mapping[str, Any], user: Any
@@ -394,6 +441,8 @@ class ApplicationRuntime:
         """End a session: its hooks run, its clients are told, its memory is free."""
         if not self.registry.remove(session):
             return
+        self.admission.leave((self.url, session.id))
+        self.gauges.ended += 1
         desk = self._desks.pop(session.id)
         desk.stop()
         session.begin_end()
@@ -406,6 +455,7 @@ class ApplicationRuntime:
     def connect(self, session: Session, connection: Connection, outlet: Outlet) -> None:
         """A client has come."""
         self._outlets[connection] = outlet
+        self.gauges.connected += 1
         self._desks[session.id].submit(lambda: session.join(connection))
 
     def next_connection_number(self) -> int:
@@ -413,10 +463,15 @@ class ApplicationRuntime:
         self._connections += 1
         return self._connections
 
-    def receive(self, session: Session, connection: Connection, message: Message) -> None:
-        """A message has come from a client."""
+    def receive(self, session: Session, connection: Connection, message: Message, heard_s: float | None = None) -> None:
+        """A message has come from a client; `heard_s` is when, by the monotonic clock."""
+        self.gauges.messages_in += 1
         desk = self._desks.get(session.id)
-        if desk is not None:
+        if desk is None:
+            return
+        if message.msgtype == messages.PATCH_DOC:
+            desk.submit(lambda: session.receive(connection, message), "change", heard_s)
+        else:
             desk.submit(lambda: session.receive(connection, message))
 
     def realign(self, session: Session, connection: Connection, round_number: int) -> None:
@@ -454,6 +509,7 @@ class ApplicationRuntime:
         for effect in effects:
             if isinstance(effect, Close):
                 continue
+            self.gauges.messages_out += len(effect.connections)
             for connection in effect.connections:
                 outlet = self._outlets.get(connection)
                 if outlet is None:
@@ -480,6 +536,11 @@ class ApplicationRuntime:
                 outlet = self._outlets.pop(effect.connection, None)
                 if outlet is not None:
                     outlet.close(effect.code, effect.reason)
+
+    @property
+    def queued_bytes(self) -> int:
+        """What waits for clients that do not take it."""
+        return sum(outlet.queued_bytes for outlet in self._outlets.values())
 
     async def _sweep(self) -> None:
         while True:

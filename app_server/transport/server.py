@@ -11,6 +11,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from tornado.web import Application as TornadoApplication
@@ -20,10 +21,12 @@ from app_server.document import embedding, engine
 from app_server.fleet.crew import Crew
 from app_server.fleet.letters import Unreachable
 from app_server.fleet.place import Place
+from app_server.observe.gauges import Gauges
 from app_server.settings import Settings
 from app_server.transport.address import bind, tls_context, unlink
 from app_server.transport.auth import gate_for
 from app_server.transport.handover import SharedHTTPServer
+from app_server.transport.pulse import Pulse
 from app_server.transport.reload import LiveReload
 from app_server.transport.reports import Reports
 from app_server.transport.routes import routes_of
@@ -54,7 +57,7 @@ class Server:
             self.site.page_head = self._live_reload.script(settings.prefix)
         self._background: list[asyncio.Task[None]] = []
         self._http = SharedHTTPServer(
-            TornadoApplication([*extra_patterns, *self.routes()], **_tornado_settings(settings)),
+            TornadoApplication([*extra_patterns, *self.routes()], **_tornado_settings(settings, self.site.gauges)),
             xheaders=settings.use_xheaders,
             ssl_options=tls_context(settings),
         )
@@ -117,6 +120,7 @@ class Server:
         reports = Reports(self.site)
         self._background = [asyncio.create_task(work) for work in reports.work()]
         self._background.append(asyncio.create_task(self._keep_alive()))
+        self._background.append(asyncio.create_task(Pulse(self.site.gauges.loop, self.settings.block_limit_s).run()))
         if self._live_reload is not None:
             self._background.append(asyncio.create_task(self._live_reload.watch()))
 
@@ -178,18 +182,19 @@ class Server:
                 else:
                     wire.ping()
 
-def _tornado_settings(settings: Settings) -> dict[str, Any]:
+def _tornado_settings(settings: Settings, gauges: Gauges) -> dict[str, Any]:
     return {
         "cookie_secret": settings.cookie_secret,
         "xsrf_cookies": settings.enable_xsrf_cookies,
-        "log_function": _log_request,
+        "log_function": partial(_log_request, gauges),
     }
 
 
-def _log_request(handler: Any) -> None:
+def _log_request(gauges: Gauges, handler: Any) -> None:
     """One line for each answer; neither query strings nor subprotocols, which carry tokens."""
     request = handler.request
     status = handler.get_status()
+    gauges.answered(status)
     told = getattr(handler, "told", False)
     level = logging.DEBUG if status < 400 or told else logging.WARNING if status < 500 else logging.ERROR
     log.log(

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,11 @@ from app_server.apps import Application
 from app_server.document import embedding
 from app_server.errors import ApplicationError, OperatorError
 from app_server.fleet.crew import Crew
+from app_server.observe.gauges import Gauges
+from app_server.observe.snapshots import Snapshot
 from app_server.page import IndexEntry, custom_index_page, error_page, favicon, index_page
 from app_server.security import tokens
+from app_server.security.admission import Admission
 from app_server.security.origins import OriginPolicy
 from app_server.security.tokens import Signer, Token
 from app_server.security.visible_request import RequestFilter, VisibleRequest
@@ -50,6 +53,11 @@ class Site:
         self.draining = False
         self.crew: Crew | None = None
         self.inherited: set[str] = set()
+        self.gauges = Gauges()
+        self.gather: Callable[[], Awaitable[Snapshot]] | None = None
+        """What asks all processes for their snapshots, where there are several."""
+        self.started_s = time.time()
+        self.admission = Admission(settings.max_sessions, settings.max_sessions_per_address)
         self.wires: set[Wire] = set()
         self.signer = _signer(settings)
         self.wire_limits = WireLimits(settings.websocket_max_message_size_bytes, _QUEUE_BYTES)
@@ -73,7 +81,9 @@ class Site:
         limits = Limits(settings.websocket_max_message_size_bytes, show_tracebacks=settings.dev)
         lifetimes = Lifetimes(settings.unused_session_lifetime_ms / 1000, settings.check_unused_sessions_ms / 1000)
         self.runtimes = [
-            ApplicationRuntime(application, route, limits, lifetimes, loop)
+            ApplicationRuntime(
+                application, route, limits, lifetimes, loop, self.gauges.application(route), self.admission
+            )
             for route, application in applications.items()
         ]
         for runtime in self.runtimes:

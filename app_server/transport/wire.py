@@ -24,6 +24,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
 
 from app_server.errors import PeerError
+from app_server.observe.gauges import ApplicationGauges
 from app_server.protocol import websocket
 from app_server.protocol.websocket import Deflate, FrameReader, Payload
 
@@ -41,6 +42,13 @@ class WireLimits:
 
     max_message_bytes: int
     max_queue_bytes: int
+
+
+class Traffic(Protocol):
+    """Where a wire counts its bytes."""
+
+    bytes_in: int
+    bytes_out: int
 
 
 class WireOwner(Protocol):
@@ -74,12 +82,14 @@ class Wire:
         limits: WireLimits,
         *,
         deflate: Deflate | None = None,
+        traffic: Traffic | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._socket = sock
         self._owner: WireOwner | None = owner
         self._limits = limits
         self.deflate = deflate
+        self._traffic: Traffic = traffic if traffic is not None else ApplicationGauges()
         self._clock = clock
         self._loop = IOLoop.current()
         self._reader = FrameReader(limits.max_message_bytes, deflate=deflate, may_discard=owner.may_discard)
@@ -104,6 +114,7 @@ class Wire:
     def start(self, left_over: bytes = b"") -> None:
         """Begin to read; `left_over` came before."""
         if left_over:
+            self._traffic.bytes_in += len(left_over)
             self._received(left_over)
         self._watch()
 
@@ -193,6 +204,7 @@ class Wire:
             if not data:
                 self.abort(1006, "the client went away")
                 return
+            self._traffic.bytes_in += len(data)
             self._answered = False
             self._received(data)
             if not self._answered:
@@ -277,6 +289,7 @@ class Wire:
             sent = self._socket.send(chunk)
         except OSError:  # also where it would block: the queue knows what to do
             return (chunk,)
+        self._traffic.bytes_out += sent
         size = _size(chunk)
         return () if sent == size else (memoryview(chunk)[sent:],)
 
@@ -309,6 +322,7 @@ class Wire:
         return self._socket.send(self._queue[0])
 
     def _sent(self, size: int) -> None:
+        self._traffic.bytes_out += size
         self.queued_bytes -= size
         while size > 0 or (self._queue and _size(self._queue[0]) == 0):
             first = _size(self._queue[0])

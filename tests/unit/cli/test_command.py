@@ -104,6 +104,7 @@ def test_every_flag_of_the_stock_command_is_known() -> None:
         "--route", "--drain-deadline", "--token-payload", "--basic-auth", "--auth-header", "--auth-header-from",
         "--oidc-issuer", "--oidc-client-id", "--oidc-scope", "--oidc-allow", "--oidc-redirect-url", "--login-lifetime",
         "--drain", "--hang-timeout",
+        "--max-sessions", "--max-sessions-per-address", "--log-json", "--metrics", "--block-limit",
         None,
     }  # fmt: skip
 

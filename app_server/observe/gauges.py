@@ -1,0 +1,143 @@
+"""What one process counts while it serves: plain numbers and histograms, cheap enough for every message.
+
+    note (many times a second) -> snapshot (a plain dictionary, when somebody asks) -> snapshots.merge
+
+A snapshot is made of numbers, lists and dictionaries alone, so that it travels as JSON. What is under "now" is true at
+that moment; what is under "ever" only grows, and is worth keeping when its process has gone.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from typing import Any
+
+FAST_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Bounds for what a person waits for at a slider: half a millisecond is a good round trip, 100 ms is noticed."""
+
+SLOW_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Bounds for what takes its time: an application's start, a loop that does not come round."""
+
+BOUNDS_S = {"round_trip": FAST_S, "callback": FAST_S, "build": SLOW_S, "lag": SLOW_S}
+"""The bounds of each histogram in a snapshot, by its name there."""
+
+
+class Histogram:
+    """How often something took how long, in buckets; the last one holds what is beyond every bound."""
+
+    __slots__ = ("bounds_s", "counts", "sum_s")
+
+    def __init__(self, bounds_s: tuple[float, ...]) -> None:
+        self.bounds_s = bounds_s
+        self.counts = [0] * (len(bounds_s) + 1)
+        self.sum_s = 0.0
+
+    def note(self, duration_s: float) -> None:
+        """Something took so long."""
+        self.counts[bisect_left(self.bounds_s, duration_s)] += 1
+        self.sum_s += duration_s
+
+    def snapshot(self) -> dict[str, Any]:
+        """`{"counts": how many in each bucket, "sum_s": seconds in all}`."""
+        return {"counts": list(self.counts), "sum_s": self.sum_s}
+
+
+class ApplicationGauges:
+    """What is counted for one application."""
+
+    __slots__ = (
+        "build", "built", "bytes_in", "bytes_out", "callbacks", "connected", "ended", "messages_in", "messages_out",
+        "refused", "round_trip",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.built = 0
+        """Sessions that were built."""
+        self.ended = 0
+        self.connected = 0
+        """Connections that were opened."""
+        self.refused: Counter[str] = Counter()
+        """Pages, scripts and sockets that were refused, by the reason."""
+        self.messages_in = 0
+        self.messages_out = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.build = Histogram(SLOW_S)
+        self.round_trip = Histogram(FAST_S)
+        self.callbacks: dict[str, Histogram] = {}
+
+    def called_back(self, kind: str, duration_s: float) -> None:
+        """The application's code, called for this kind of reason, held its session for so long."""
+        histogram = self.callbacks.get(kind)
+        if histogram is None:
+            histogram = self.callbacks[kind] = Histogram(FAST_S)
+        histogram.note(duration_s)
+
+    def snapshot(self) -> dict[str, Any]:
+        """What was counted so far."""
+        return {
+            "built": self.built,
+            "ended": self.ended,
+            "connected": self.connected,
+            "refused": dict(self.refused),
+            "messages_in": self.messages_in,
+            "messages_out": self.messages_out,
+            "bytes_in": self.bytes_in,
+            "bytes_out": self.bytes_out,
+            "build": self.build.snapshot(),
+            "round_trip": self.round_trip.snapshot(),
+            "callbacks": {kind: histogram.snapshot() for kind, histogram in self.callbacks.items()},
+        }
+
+
+class LoopGauges:
+    """How punctual the loop is, as its own heartbeat sees it; times are those of one monotonic clock."""
+
+    __slots__ = ("blocked_s", "blocks", "lag", "last_s", "longest_s", "_recent")
+
+    RECENT_S = 60.0
+    """How long a lag counts as recent; at most twice as long."""
+
+    def __init__(self) -> None:
+        self.lag = Histogram(SLOW_S)
+        self.last_s = 0.0
+        self.longest_s = 0.0
+        self.blocks = 0
+        """How often the loop was blocked for longer than the limit."""
+        self.blocked_s = 0.0
+        self._recent = (0.0, 0.0, 0.0)  # when the younger window began, its longest lag, that of the older window
+
+    def beat(self, lag_s: float, now_s: float) -> None:
+        """The loop has come round, so much later than it should have."""
+        self.lag.note(lag_s)
+        self.last_s = lag_s
+        self.longest_s = max(self.longest_s, lag_s)
+        began_s, younger_s, older_s = self._recent
+        if now_s - began_s > self.RECENT_S:
+            began_s, younger_s, older_s = now_s, 0.0, younger_s
+        self._recent = began_s, max(younger_s, lag_s), older_s
+
+    def snapshot(self) -> dict[str, Any]:
+        """`{"now": …, "ever": …}` about the loop."""
+        return {
+            "now": {"lag_s": self.last_s, "longest_lag_s": self.longest_s, "recent_lag_s": max(self._recent[1:])},
+            "ever": {"lag": self.lag.snapshot(), "blocks": self.blocks, "blocked_s": self.blocked_s},
+        }
+
+
+class Gauges:
+    """What one process counts: for each of its applications, for its loop, and the answers to requests."""
+
+    def __init__(self) -> None:
+        self.loop = LoopGauges()
+        self.answers: Counter[str] = Counter()
+        """HTTP answers by the class of their status: "2xx"."""
+        self._applications: dict[str, ApplicationGauges] = {}
+
+    def application(self, url: str) -> ApplicationGauges:
+        """The gauges of the application that is served at this path."""
+        return self._applications.setdefault(url, ApplicationGauges())
+
+    def answered(self, status: int) -> None:
+        """A request was answered with this status."""
+        self.answers[f"{status // 100}xx"] += 1

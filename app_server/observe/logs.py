@@ -1,0 +1,83 @@
+"""Lines of the log that a program can read, and what each line is about: application, session, request.
+
+A line is about the session that its first argument names (`LogName`), or else the one whose code logs it. Sessions are
+told by the first characters of their ids, for the whole id is a key to them; tokens and queries are told nowhere.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
+from app_server.session.naming import LogName
+
+request_id: ContextVar[str] = ContextVar("app_server_request_id", default="")
+"""The id of the request that is being answered in this context."""
+
+SHORT = 8
+"""So many characters of a session's id tell it from others, and open it to nobody."""
+
+_WELL_FORMED = re.compile(r"[A-Za-z0-9._~+/=:@-]{1,128}")
+_USUAL = frozenset(vars(logging.makeLogRecord({}))) | {
+    "message", "asctime", "taskName", "application", "session", "request_id",
+}  # fmt: skip
+
+
+def request_id_from(header: str | None) -> str:
+    """The id that a proxy gave to the request, where it is harmless; otherwise a new one."""
+    return header if header and _WELL_FORMED.fullmatch(header) else secrets.token_hex(8)
+
+
+class Stamp(logging.Filter):
+    """Gives every record `application`, `session` and `request_id`, "" where there is none."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let everything pass."""
+        if not hasattr(record, "session"):
+            record.application, record.session = _about(record)
+        record.request_id = request_id.get()
+        return True
+
+
+def _about(record: logging.LogRecord) -> tuple[str, str]:
+    arguments = record.args if isinstance(record.args, tuple) else ()
+    for argument in arguments:
+        if isinstance(argument, LogName):
+            return argument.application, argument.session[:SHORT]
+    # Not imported: a line of the log must not bring bokeh along, of which this is a part.
+    look = getattr(sys.modules.get("app_server.document.current"), "session_at_work", None)
+    application, session = look() if look is not None else ("", "")
+    return application, session[:SHORT]
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line; what an application gives as `extra` comes along."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one line of ASCII-safe UTF-8, without an end."""
+        if not hasattr(record, "request_id"):
+            Stamp().filter(record)
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            "pid": record.process,
+        }
+        for name in ("application", "session", "request_id"):
+            if getattr(record, name):
+                line[name] = getattr(record, name)
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            line["stack"] = self.formatStack(record.stack_info)
+        extra = {name: value for name, value in vars(record).items() if name not in _USUAL}
+        if extra:
+            line["extra"] = extra
+        text = json.dumps(line, ensure_ascii=False, default=repr)
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")

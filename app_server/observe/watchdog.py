@@ -1,0 +1,94 @@
+"""Sees from outside that a loop does not come round any more, and what keeps it.
+
+The loop says when it is due next, and says so again each time that it has come. A thread looks whether it has; where it
+is overdue by the limit, the stack of the loop's thread is taken, once for each block. The end of a block is told by the
+loop itself, which knows how late it came.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+
+_DEEPEST = 24
+"""How many of the innermost calls are told: the outer ones are those of the loop, the same every time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The loop is overdue by `overdue_s`; `stack` is what its thread does, the innermost call last."""
+
+    overdue_s: float
+    frame: FrameType
+    stack: str
+
+
+class Watchdog:
+    """Calls `report` in a thread of its own when the loop is overdue by the limit, once for each block."""
+
+    def __init__(
+        self,
+        limit_s: float,
+        report: Callable[[Block], None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._limit_s = limit_s
+        self._report = report
+        self._clock = clock
+        self._due_s = clock()
+        self._reported_s: float | None = None
+        self._watched = threading.get_ident()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Watch the loop of the calling thread."""
+        self._watched = threading.get_ident()
+        self._due_s = self._clock()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Watch no more."""
+        self._stopped.set()
+
+    def expect(self, due_s: float) -> None:
+        """The loop has come, and is to come again at this time."""
+        self._due_s = due_s
+
+    @property
+    def reported(self) -> bool:
+        """Whether a block was reported since the loop was due."""
+        return self._reported_s == self._due_s
+
+    def _watch(self) -> None:
+        while True:
+            slept_until_s = self._clock() + self._patience_s()
+            if self._stopped.wait(slept_until_s - self._clock()):
+                return
+            if self._clock() - slept_until_s > self._limit_s / 2:
+                continue  # this thread stood still too: not the loop's work was in the way, but the whole process
+            self.look()
+
+    def _patience_s(self) -> float:
+        """How long nothing can be to report."""
+        if self.reported:
+            return min(self._limit_s, 1.0)
+        return max(self._due_s + self._limit_s - self._clock(), 0.01)
+
+    def look(self) -> None:
+        """Report where the loop is overdue by the limit, unless this block was reported before."""
+        due_s = self._due_s
+        overdue_s = self._clock() - due_s
+        if overdue_s < self._limit_s or self.reported:
+            return
+        frame = sys._current_frames().get(self._watched)
+        if frame is None:
+            return  # the thread has ended
+        self._reported_s = due_s
+        self._report(Block(overdue_s, frame, "".join(traceback.format_stack(frame)[-_DEEPEST:])))

@@ -1,0 +1,75 @@
+"""Whether one more session is let in: so many for the process, so many for one address.
+
+Sessions count from the moment they begin to be built until they end. Whoever joins a living session is not asked.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+
+from app_server.errors import AppServerError
+
+RETRY_AFTER_S = 5
+"""When it is worth asking again: a session without a browser ends within seconds, and a person will wait as long."""
+
+
+class Full(AppServerError):
+    """No more sessions are taken at the moment; `reason` is "full" for the process and "address" for one address."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(what)
+        self.reason = reason
+
+    @property
+    def sentence(self) -> str:
+        """What happened, as the beginning of a text."""
+        return self.what[0].upper() + self.what[1:]
+
+
+class Admission:
+    """Counts the sessions of a process; 0 means no limit."""
+
+    def __init__(self, max_sessions: int = 0, max_sessions_per_address: int = 0) -> None:
+        self.max_sessions = max_sessions
+        self._max_per_address = max_sessions_per_address
+        self._by_address: Counter[str] = Counter()
+        self._places: dict[object, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def check(self, address: str) -> None:
+        """Raise Full where no session is to be built for this address."""
+        if self.max_sessions and len(self._places) >= self.max_sessions:
+            raise Full("the server has as many sessions as it may have", "full")
+        if self._max_per_address and self._by_address[counted_as(address)] >= self._max_per_address:
+            raise Full("your address has as many sessions as one may have", "address")
+
+    def enter(self, key: object, address: str) -> None:
+        """Give a place to what `key` stands for, for good or until `leave`; Full where there is none."""
+        self.check(address)
+        self._places[key] = counted_as(address) if self._max_per_address else ""
+        if self._max_per_address:
+            self._by_address[self._places[key]] += 1
+
+    def leave(self, key: object) -> None:
+        """The place is free again."""
+        address = self._places.pop(key, "")
+        if address:
+            self._by_address[address] -= 1
+            if not self._by_address[address]:
+                del self._by_address[address]
+
+
+def counted_as(address: str) -> str:
+    """What counts as one address: an IPv4 address, or the /64 network of an IPv6 one, which is one customer's."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address or "unknown"
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is None:
+            return str(ipaddress.ip_network((found, 64), strict=False))
+        found = found.ipv4_mapped
+    return str(found)

@@ -1,0 +1,77 @@
+"""What Prometheus reads, read back by its own parser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from app_server.observe.exposition import expose
+from app_server.observe.gauges import FAST_S, ApplicationGauges, LoopGauges
+
+
+def snapshot() -> dict[str, Any]:
+    gauges, loop = ApplicationGauges(), LoopGauges()
+    gauges.built = 3
+    gauges.refused["full"] = 2
+    gauges.round_trip.note(0.00025)
+    gauges.round_trip.note(0.75)
+    gauges.called_back("next_tick", 0.002)
+    loop.beat(0.5, 1.0)
+    facts = {
+        "pid": 7, "started_s": 1000.0, "taken_s": 1010.0, "draining": True, "rss_bytes": 5, "pss_bytes": None,
+        "max_sessions": 0, "answers": {"2xx": 4}, "loop": loop.snapshot(),
+    }  # fmt: skip
+    now = {"sessions": 2, "connections": 1, "unused": 1, "queued_bytes": 17}
+    return {
+        "processes": {"1": facts, "2": facts},
+        "applications": {'/a"\\\n': {"now": now, "ever": gauges.snapshot()}},
+        "silent": ["3"],
+    }
+
+
+def samples() -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    families = text_string_to_metric_families(expose(snapshot()).decode("utf-8"))
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def of(name: str, **labels: str) -> float | None:
+    return samples().get((f"app_server_{name}", frozenset(labels.items())))
+
+
+AT = {"application": '/a"\\\n'}
+
+
+def test_whatever_an_application_is_called_is_read_back() -> None:
+    assert of("sessions", **AT) == 2
+    assert of("queue_bytes", **AT) == 17
+    assert of("sessions_opened_total", **AT) == 3
+    assert of("opens_refused_total", reason="full", **AT) == 2
+
+
+def test_buckets_hold_all_that_was_shorter() -> None:
+    found = [of("round_trip_seconds_bucket", le=str(bound), **AT) for bound in FAST_S]
+    assert found == [1.0] * FAST_S.index(1.0) + [2.0] * (len(FAST_S) - FAST_S.index(1.0))
+    assert of("round_trip_seconds_bucket", le="+Inf", **AT) == of("round_trip_seconds_count", **AT) == 2
+    assert of("round_trip_seconds_sum", **AT) == 0.75025
+
+
+def test_callbacks_carry_their_kind() -> None:
+    assert of("callback_seconds_count", kind="next_tick", **AT) == 1
+
+
+def test_what_belongs_to_a_process_carries_its_name() -> None:
+    for process in ("1", "2"):
+        assert of("draining", process=process) == 1
+        assert of("loop_longest_lag_seconds", process=process) == 0.5
+        assert of("http_answers_total", process=process, status="2xx") == 4
+    assert of("silent_processes") == 1
+
+
+def test_memory_that_the_system_does_not_tell_is_left_out() -> None:
+    assert of("resident_memory_bytes", process="1") == 5
+    assert of("proportional_memory_bytes", process="1") is None

@@ -1,0 +1,89 @@
+"""Snapshots of several processes, added up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app_server.observe.gauges import ApplicationGauges
+from app_server.observe.snapshots import Ledger, Snapshot, add, merge, quantile
+
+
+def snapshot(process: str, sessions: int, built: int, **refused: int) -> Snapshot:
+    gauges = ApplicationGauges()
+    gauges.built = built
+    gauges.refused.update(refused)
+    for _ in range(built):
+        gauges.build.note(0.02)
+    return {
+        "processes": {process: {"pid": 1}},
+        "applications": {"/app": {"now": {"sessions": sessions}, "ever": gauges.snapshot()}},
+        "silent": [],
+    }
+
+
+def test_numbers_are_added_and_processes_stand_side_by_side() -> None:
+    merged = merge([snapshot("1", 2, 5, full=1), snapshot("2", 3, 7, full=1, token=4)], silent=["3"])
+    application = merged["applications"]["/app"]
+    assert list(merged["processes"]) == ["1", "2"]
+    assert merged["silent"] == ["3"]
+    assert application["now"] == {"sessions": 5}
+    assert application["ever"]["built"] == sum(application["ever"]["build"]["counts"]) == 12
+    assert application["ever"]["refused"] == {"full": 2, "token": 4}
+
+
+def test_merging_changes_none_of_its_parts() -> None:
+    one, other = snapshot("1", 1, 1, full=1), snapshot("2", 1, 1, token=1)
+    merge([one, other])
+    assert one == snapshot("1", 1, 1, full=1)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "total"),
+    [
+        (1, 2.5, 3.5),
+        ({"a": 1}, {"b": 2}, {"a": 1, "b": 2}),
+        ([1, 2], [10, 20], [11, 22]),
+        ([1], [10, 20], [11, 20]),
+        ({"a": {"b": [1]}}, {"a": {"b": [2], "c": 3}}, {"a": {"b": [3], "c": 3}}),
+    ],
+)
+def test_trees_are_added_place_by_place(one: Any, other: Any, total: Any) -> None:
+    assert add(one, other) == add(other, one) == total
+
+
+def test_counters_of_a_process_outlive_it_and_its_sessions_do_not() -> None:
+    ledger = Ledger()
+    ledger.note("1-100", snapshot("1", 4, 9))
+    ledger.note("2-101", snapshot("2", 1, 3))
+    ledger.close("1-100")
+    merged = merge([ledger.balance(), snapshot("2", 1, 4)])
+    assert merged["applications"]["/app"]["now"] == {"sessions": 1}
+    assert merged["applications"]["/app"]["ever"]["built"] == 13
+
+
+def test_process_counts_once_however_often_it_is_noted_or_closed() -> None:
+    ledger = Ledger()
+    for built in (1, 2, 3):
+        ledger.note("1-100", snapshot("1", 0, built))
+    ledger.close("1-100")
+    ledger.close("1-100")
+    assert ledger.balance()["applications"]["/app"]["ever"]["built"] == 3
+
+
+BOUNDS_S = (0.1, 0.2, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("counts", "share", "expected"),
+    [
+        ([0, 0, 0, 0], 0.5, None),
+        ([10, 0, 0, 0], 0.5, 0.05),
+        ([0, 10, 0, 0], 0.5, 0.15),
+        ([5, 0, 5, 0], 0.75, 0.6),
+        ([0, 0, 0, 3], 0.5, 1.0),
+    ],
+)
+def test_quantiles_are_read_off_the_buckets(counts: list[int], share: float, expected: float | None) -> None:
+    assert quantile({"counts": counts}, BOUNDS_S, share) == (None if expected is None else pytest.approx(expected))

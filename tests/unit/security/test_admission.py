@@ -1,0 +1,73 @@
+"""Who gets a session when there are many."""
+
+from __future__ import annotations
+
+import pytest
+
+from app_server.security.admission import Admission, Full, counted_as
+
+
+def test_without_limits_everybody_enters() -> None:
+    admission = Admission()
+    for number in range(1000):
+        admission.enter(number, "192.0.2.1")
+    assert len(admission) == 1000
+
+
+def test_full_process_takes_nobody_until_a_place_is_free() -> None:
+    admission = Admission(max_sessions=2)
+    admission.enter("a", "192.0.2.1")
+    admission.enter("b", "192.0.2.2")
+    with pytest.raises(Full) as caught:
+        admission.enter("c", "192.0.2.3")
+    assert (str(caught.value), caught.value.reason) == ("the server has as many sessions as it may have", "full")
+    admission.leave("a")
+    admission.enter("c", "192.0.2.3")
+
+
+def test_one_address_does_not_take_the_places_of_others() -> None:
+    admission = Admission(max_sessions_per_address=1)
+    admission.enter("a", "192.0.2.1")
+    with pytest.raises(Full) as caught:
+        admission.check("192.0.2.1")
+    assert caught.value.reason == "address"
+    admission.enter("b", "192.0.2.2")
+    admission.leave("a")
+    admission.enter("c", "192.0.2.1")
+
+
+def test_leaving_twice_or_without_a_place_frees_nothing() -> None:
+    admission = Admission(max_sessions=1, max_sessions_per_address=1)
+    admission.enter("a", "192.0.2.1")
+    admission.leave("b")
+    with pytest.raises(Full):
+        admission.check("192.0.2.2")
+    admission.leave("a")
+    admission.leave("a")
+    admission.enter("c", "192.0.2.1")
+    with pytest.raises(Full):
+        admission.check("192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", "unknown"),
+        ("unix", "unix"),
+    ],
+)
+def test_neighbours_in_an_ipv6_network_count_as_one(address: str, counted: str) -> None:
+    assert counted_as(address) == counted
+
+
+def test_addresses_are_forgotten_with_their_last_session() -> None:
+    admission = Admission(max_sessions_per_address=5)
+    for number in range(100):
+        admission.enter(number, f"192.0.2.{number}")
+    for number in range(100):
+        admission.leave(number)
+    assert not admission._by_address
