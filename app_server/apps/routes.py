@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import quote
 
@@ -27,3 +28,11 @@ def route_for(path: str | os.PathLike[str]) -> str:
 def segment_route(name: str) -> str:
     """The route of an application of that name; the slashes at its ends do not matter."""
     return "/" + "/".join(quote(part, safe=_SEGMENT_CHARACTERS) for part in name.strip("/").split("/"))
+
+
+def split_route(word: str) -> tuple[str | None, str]:
+    """The route and the path of `/reports/sales=apps/sales.py`; of a plain path, None and itself."""
+    found = re.fullmatch(r"(/[A-Za-z0-9._~/-]*)=(.+)", word)
+    if found is None or os.path.exists(word):
+        return None, word
+    return segment_route(found[1]), found[2]

@@ -1,48 +1,141 @@
-"""`app-server config TARGET`: the files of a deployment, worked out of deploy.yaml."""
+"""`app-server config TARGET`: the files of a deployment, worked out of deploy.yaml, written, compared and checked."""
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
-from collections.abc import Callable, Mapping
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from app_server.cli.terminal import say
+from app_server.cli.terminal import Paint, paint_for, say
+from app_server.deployment.targets import TARGETS
 from app_server.errors import OperatorError
 
 if TYPE_CHECKING:
+    from app_server.deployment.differences import Difference
     from app_server.deployment.load import Loaded
     from app_server.deployment.plan import Plan
+    from app_server.deployment.render import File
 
 DEFAULT_FILE = "deploy.yaml"
 ALL = "all"
+SCHEMA = "schema"
+EXIT_DIFFERENT = 1
+EXIT_FAULTY = 1
 
-USAGE = (
-    "app-server config TARGET [-f FILE] [-e NAME]\n\n"
-    "  -f, --file FILE         what describes the deployment (deploy.yaml)\n"
-    "  -e, --environment NAME  one of its environments, such as staging"
-)
+# Flags that stand in for a file, and the key that each of them is.
+INSTEAD = {
+    "app": ("apps",),
+    "server_name": ("public", "hosts"),
+    "public_port": ("public", "port"),
+    "prefix": ("public", "prefix"),
+    "port": ("instances", "port"),
+    "instances": ("instances", "count"),
+    "proxy": ("proxy", "kind"),
+    "proxy_version": ("proxy", "version"),
+    "static_dir": ("paths", "static"),
+    "tls_cert": ("tls", "certificate"),
+    "tls_key": ("tls", "key"),
+    "embed_origin": ("embedding", "origins"),
+    "session_ids": ("sessions", "ids"),
+}
+
+USAGE = """\
+app-server config TARGET [-f FILE] [-e NAME] [flags]
+       app-server config TARGET --app FILE_OR_DIR ... [flags]
+
+  all prints every target that the deployment has, schema the file's JSON Schema.
+{targets}
+
+  -f, --file FILE         what describes the deployment (deploy.yaml)
+  -e, --environment NAME  one of its environments, such as staging
+  -o, --output DIR        write the files into this folder, in one step
+  --force                 overwrite files that this command has not written
+  --diff                  say what would change, in the folder or in what is installed
+  --check                 let the programs that will read the files try them
+
+  Without a file:
+  --app FILE_OR_DIR       an application (repeatable)
+  --server-name NAME      a public name (repeatable)
+  --public-port PORT      the port that browsers use
+  --prefix PATH           have everything below this path
+  --port PORT             the first instance's port (5100)
+  --instances N           how many instances (1)
+  --proxy KIND            nginx, apache or none (nginx)
+  --proxy-version V       its version, or detect
+  --static-dir DIR        let the proxy serve BokehJS from this copy of it
+  --tls-cert FILE         the certificate, with its chain
+  --tls-key FILE          its key
+  --embed-origin ORIGIN   a site that shows the applications (repeatable)
+  --session-ids MODE      unsigned, signed or external-signed; the key is in the
+                          variable BOKEH_SECRET_KEY"""
+
+
+def usage() -> str:
+    """The usage, with the targets that there are."""
+    return USAGE.replace("{targets}", "\n".join(f"  {name:<12}{target.about}" for name, target in TARGETS.items()))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The words and flags of the command."""
-    parser.add_argument("target", nargs="?", default="", metavar="TARGET", help="what to print, such as nginx")
+    add = parser.add_argument
+    add("target", nargs="?", default="", metavar="TARGET", help="what to print, such as nginx")
+    add_file_arguments(parser)
+    add("-o", "--output", nargs=1, metavar="DIR", help="write the files into this folder")
+    add("--force", action="store_const", const=True, help="overwrite files that this command has not written")
+    add("--diff", action="store_const", const=True, help="say what would change")
+    add("--check", action="store_const", const=True, help="let the programs that read the files try them")
+    add("--app", action="append", metavar="FILE_OR_DIR", help="an application")
+    add("--server-name", action="append", metavar="NAME", help="a public name")
+    add("--public-port", nargs=1, metavar="PORT", help="the port that browsers use")
+    add("--prefix", nargs=1, metavar="PATH", help="have everything below this path")
+    add("--port", nargs=1, metavar="PORT", help="the first instance's port")
+    add("--instances", nargs=1, metavar="N", help="how many instances")
+    add("--proxy", nargs=1, metavar="KIND", help="nginx, apache or none")
+    add("--proxy-version", nargs=1, metavar="V", help="the proxy's version")
+    add("--static-dir", nargs=1, metavar="DIR", help="let the proxy serve BokehJS from there")
+    add("--tls-cert", nargs=1, metavar="FILE", help="the certificate")
+    add("--tls-key", nargs=1, metavar="FILE", help="its key")
+    add("--embed-origin", action="append", metavar="ORIGIN", help="a site that shows the applications")
+    add("--session-ids", nargs=1, metavar="MODE", help="unsigned, signed or external-signed")
+
+
+def add_file_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags that say which deployment is meant, for every command that reads one."""
     parser.add_argument("-f", "--file", nargs=1, metavar="FILE", help="what describes the deployment")
     parser.add_argument("-e", "--environment", nargs=1, metavar="NAME", help="one of its environments")
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
-    """What prints the target, after the deployment has been found to make sense."""
+    """What prints, writes, compares or checks, after the deployment has been found to make sense."""
     need_packages()
-    from app_server.deployment.render import TARGETS
-
-    known = [*TARGETS, ALL]
+    known = [*TARGETS, ALL, SCHEMA]
     if namespace.target not in known:
         what = f"expected one of {', '.join(known)}" + (f", not {namespace.target!r}" if namespace.target else "")
         raise OperatorError(what, where="TARGET", hint="Such as: app-server config nginx")
+    if namespace.target == SCHEMA:
+        return print_schema
+    doings = [name for name in ("diff", "check") if name in namespace]
+    if len(doings) > 1:
+        raise OperatorError("is not possible together with --diff", where="--check", hint="Leave one of them out.")
+    if "force" in namespace and "output" not in namespace:
+        raise OperatorError("has no meaning without --output", where="--force", hint="Name a folder with --output.")
+    paint = paint_for(sys.stderr, environ)
     loaded = read(namespace)
-    return partial(run, namespace.target, loaded, command_line(namespace))
+    job = Job(namespace.target, loaded, command_line(namespace), paint)
+    if "check" in namespace:
+        return job.check
+    folder = Path(namespace.output[0]) if "output" in namespace else None
+    if "diff" in namespace:
+        return partial(job.diff, folder)
+    if folder is not None:
+        return partial(job.write, folder, force="force" in namespace)
+    return job.print
 
 
 def need_packages() -> None:
@@ -54,42 +147,168 @@ def need_packages() -> None:
 
 
 def read(namespace: argparse.Namespace) -> Loaded:
-    """The deployment that the command line names."""
-    from app_server.deployment.load import load
+    """The deployment that the command line names, by a file or by its own flags."""
+    from app_server.deployment.load import from_values, load
 
-    file = namespace.file[0] if "file" in namespace else DEFAULT_FILE
-    return load(file, namespace.environment[0] if "environment" in namespace else None)
+    given = [name for name in INSTEAD if name in namespace]
+    if "app" not in namespace:
+        if given:
+            flag = f"--{given[0].replace('_', '-')}"
+            raise OperatorError(
+                "has no meaning without --app", where=flag, hint="Write it into the file, or give --app."
+            )
+        file = namespace.file[0] if "file" in namespace else DEFAULT_FILE
+        return load(file, namespace.environment[0] if "environment" in namespace else None)
+    for name in ("file", "environment"):
+        if name in namespace:
+            raise OperatorError("has no meaning with --app", where=f"--{name}", hint="Leave one of them out.")
+    return from_values(values_of(namespace), "command line")
+
+
+def values_of(namespace: argparse.Namespace) -> dict[str, Any]:
+    """The deployment that flags describe, as a file would say it."""
+    # The command is the one that was typed, in the folder where it was.
+    values: dict[str, Any] = {"paths": {"command": "app-server", "apps": os.getcwd()}}
+    apps: dict[str, str] = {}
+    for path in namespace.app:
+        stem = Path(path).stem or "app"
+        name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in stem)[:20] or "app"
+        name = name if name[0].isalpha() else f"a{name}"
+        while name in apps:
+            name += "x"
+        apps[name] = path
+    for name, (block, *rest) in INSTEAD.items():
+        if name in namespace and name != "app":
+            words = getattr(namespace, name)
+            several = name in ("server_name", "embed_origin")
+            if name in ("tls_cert", "tls_key", "static_dir"):
+                words = [os.path.abspath(words[0])]
+            values.setdefault(block, {})[rest[0]] = list(words) if several else words[0]
+    if "static_dir" in namespace:
+        values.setdefault("proxy", {})["static"] = True
+    if "session_ids" in namespace and namespace.session_ids[0] != "unsigned":
+        values["secrets"] = {"secret_key": {"environment": "BOKEH_SECRET_KEY"}}
+    return {"apps": apps, **values}
 
 
 def command_line(namespace: argparse.Namespace) -> tuple[str, ...]:
     """The words that make the same again, without the target, for the head of each file."""
     words = ["app-server", "config"]
-    if "file" in namespace:
-        words += ["-f", namespace.file[0]]
-    if "environment" in namespace:
-        words += ["-e", namespace.environment[0]]
+    for name, flag in (
+        ("file", "-f"),
+        ("environment", "-e"),
+        *((name, f"--{name.replace('_', '-')}") for name in INSTEAD),
+    ):
+        for word in getattr(namespace, name, ()):
+            words += [flag, word]
     return tuple(words)
 
 
-def run(target: str, loaded: Loaded, words: tuple[str, ...]) -> int:
-    """Print the files of a target; 0."""
-    from app_server.deployment.render import TARGETS, is_wanted, render
+def print_schema() -> int:
+    """Print the JSON Schema; 0."""
+    from app_server.deployment.schema import json_schema
 
-    plans = {layout: plan_of(loaded, layout, words) for layout in {target.layout for target in TARGETS.values()}}
-    if target == ALL:
-        targets = [name for name in TARGETS if is_wanted(name, plans[TARGETS[name].layout])]
-    else:
-        targets = [target]
-    files = {path: file for name in targets for path, file in render(name, plans[TARGETS[name].layout]).items()}
-    for number, (path, file) in enumerate(files.items()):
-        if len(files) > 1:
-            say(("\n" if number else "") + f"# ==> {path}" + (f" ({file.install})" if file.install else ""))
-        say(file.text.removesuffix("\n"))
+    say(json.dumps(json_schema(), indent=2, ensure_ascii=False))
     return 0
 
 
-def plan_of(loaded: Loaded, layout: str, words: tuple[str, ...]) -> Plan:
-    """The plan for a layout, host or containers."""
+class Job:
+    """One target, or all of them, of one deployment."""
+
+    def __init__(self, target: str, loaded: Loaded, words: tuple[str, ...], paint: Paint) -> None:
+        from app_server.deployment.render import is_wanted, render
+        from app_server.deployment.rules import enforce
+
+        self.paint = paint
+        self.plan = plan_of(loaded, "host", words)
+        for warning in enforce(loaded, self.plan):
+            self.warn(str(warning))
+        self.files: dict[str, File] = {}
+        self.plans: dict[str, Plan] = {}
+        layouts: dict[str, Plan] = {"host": self.plan}
+        for name in TARGETS if target == ALL else [target]:
+            layout = TARGETS[name].layout
+            if layout not in layouts:
+                layouts[layout] = plan_of(loaded, layout, words)
+            if target != ALL or is_wanted(name, layouts[layout]):
+                self.plans[name] = layouts[layout]
+                self.files.update(render(name, layouts[layout]))
+
+    def warn(self, text: str, word: str = "warning") -> None:
+        """Say something on stderr, so that what is printed stays usable."""
+        print(f"{self.paint('fault', 'app-server:')} {word}: {' '.join(text.split())}", file=sys.stderr, flush=True)
+
+    def print(self) -> int:
+        """Print the files; 0."""
+        for number, (path, file) in enumerate(self.files.items()):
+            if len(self.files) > 1:
+                say(("\n" if number else "") + f"# ==> {path}" + (f" ({file.install})" if file.install else ""))
+            say(file.text.removesuffix("\n"))
+        return 0
+
+    def write(self, folder: Path, *, force: bool) -> int:
+        """Write the files into a folder; 0."""
+        from app_server.deployment.tree import write_tree
+
+        write_tree(folder, self.plan, self.files, force=force)
+        say(f"{len(self.files)} files in {folder}")
+        return 0
+
+    def diff(self, folder: Path | None) -> int:
+        """Say what would change, and what becomes of sessions; 0 where nothing does, 1 where something does."""
+        from app_server.deployment.differences import differences, effects
+        from app_server.deployment.tree import read_manifest, text_of
+
+        place = folder if folder is not None else Path(self.plan.paths.etc)
+        manifest = read_manifest(place)
+
+        def old(path: str, file: File | None) -> str | None:
+            if folder is not None or file is None:
+                return text_of(place / path)
+            return text_of(Path(file.install)) if file.install is not None else file.text
+
+        # Of one target alone, the others' files are no business of ours.
+        gone = manifest.hashes if len(self.plans) > 1 else ()
+        found = list(differences(self.files, old, gone))
+        for each in found:
+            say_difference(each)
+        say("\n".join(effects(found, self.plan, manifest)))
+        return EXIT_DIFFERENT if found else 0
+
+    def check(self) -> int:
+        """Say what the checks find; 1 where that keeps the deployment from working."""
+        from app_server.deployment.checks import check
+
+        faulty = False
+        for name, plan in self.plans.items():
+            for finding in check(name, plan, self.files):
+                faulty = faulty or finding.level == "fault"
+                say(f"{finding.level:<8}{finding}")
+        return EXIT_FAULTY if faulty else 0
+
+
+def say_difference(each: Difference) -> None:
+    """Print one file's difference."""
+    about = {"new": "is new", "changed": "changes", "gone": "is no more needed"}[each.kind]
+    say("\n".join([f"{each.path} {about}", *each.lines]))
+
+
+def plan_of(loaded: Loaded, layout: str, words: Sequence[str]) -> Plan:
+    """The plan for a layout, host or containers, with the proxy's version found here where the file says so."""
     from app_server.deployment.plan import resolve
 
-    return resolve(loaded, layout="containers" if layout == "containers" else "host", regenerate=words)
+    version = None
+    if loaded.spec.proxy.version == "detect":
+        from app_server.deployment.tls import installed_apache, installed_nginx
+
+        found = installed_apache() if loaded.spec.proxy.kind == "apache" else installed_nginx()
+        if found is None:
+            what = f"there is no {loaded.spec.proxy.kind} on this machine"
+            raise loaded.fault(("proxy", "version"), what, "State its version, or leave it out.")
+        version = found.version
+    return resolve(
+        loaded,
+        layout="containers" if layout == "containers" else "host",
+        regenerate=tuple(words),
+        proxy_version=version,
+    )

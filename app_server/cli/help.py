@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from app_server.cli.config import USAGE as CONFIG_USAGE
+from app_server.cli.config import usage as config_usage
 from app_server.cli.static import own_settings
 from app_server.cli.terminal import Paint
 from app_server.settings import GROUPS, Arity, Setting, all_settings
@@ -59,7 +59,7 @@ USAGES = {
     "  --key FILE       and with its key\n"
     "  --roots FILE     the authorities that browsers trust (those of this machine)\n"
     "  --profile NAME   of Mozilla's guideline: intermediate or modern (intermediate)",
-    "config": CONFIG_USAGE,
+    "config": config_usage(),
     "info": "app-server info [--static]\n\n  --static   print the path of BokehJS alone",
     "completion": "app-server completion bash|zsh|fish|tcsh\n\n"
     '  eval "$(app-server completion bash)"              for this shell\n'

@@ -9,13 +9,14 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from app_server.deployment.flags import common_flags, own_flags
 from app_server.deployment.load import Loaded
 from app_server.deployment.routes import route_for, segment_route
 from app_server.deployment.spec import Application, Secret, Spec, Tunnel
+from app_server.deployment.targets import Layout
 
 DEFAULT_NAME = "app-server"
 FIRST_PORT = 5100
@@ -32,8 +33,6 @@ VARIABLES = {
     "ssl_password": "BOKEH_SSL_PASSWORD",
 }
 """The variables of the server's secrets; with _FILE at the end they name a file."""
-
-Layout = Literal["host", "containers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,8 +399,10 @@ def _pools(loaded: Loaded, site: Site, tls: TlsFiles | None, paths: Paths, layou
             flags = own_flags(spec, own, apps)
             instances.append(_instance(spec, paths, layout, slot, name, port, route, index, apps, (*common, *flags)))
         upstream = name if spec.name == DEFAULT_NAME else f"{spec.name}-{name}"
-        pools.append(Pool(name, upstream, planned, tuple(instances), is_main=not pools))
-    return tuple(pools)
+        pools.append(Pool(name, upstream, planned, tuple(instances), is_main=False))
+    root = site.prefix or "/"
+    main = next((pool for pool in pools if any(app.url == root for app in pool.apps)), pools[0])
+    return tuple(replace(pool, is_main=pool is main) for pool in pools)
 
 
 def _route(app: Application) -> str:

@@ -17,7 +17,7 @@ import webbrowser
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from app_server.apps import Application, broken_application, empty_application, load_application, route_for
+from app_server.apps import Application, broken_application, empty_application, load_application, route_for, split_route
 from app_server.document import engine
 from app_server.errors import ApplicationError, AppServerError, OperatorError
 from app_server.fleet import forks
@@ -36,14 +36,19 @@ _BEAT_S = 0.5
 
 
 def load_applications(paths: Sequence[str], settings: Settings) -> dict[str, Application]:
-    """The applications of these paths by their routes; none of their code has run. OperatorError, ApplicationError."""
+    """The applications of these words, PATH or ROUTE=PATH, by their routes; none of their code has run.
+
+    Raises OperatorError or ApplicationError.
+    """
     if not paths:
         return {"/": empty_application()}
     applications: dict[str, Application] = {}
-    for path in paths:
+    for word in paths:
+        route, path = split_route(word)
         application = _load_application(path, settings)
+        application.route = route or application.route
         if application.route in applications:
-            raise OperatorError(f"two applications would be served at {application.route}", where=path)
+            raise OperatorError(f"two applications would be served at {application.route}", where=word)
         applications[application.route] = application
     return applications
 

@@ -1,7 +1,7 @@
 """From a plan to the files of one target. Each target is a module with a pure function; this is their list.
 
 To add one: write `render/NAME.py` with `render(plan) -> Files`, put its templates into `deploy/NAME/`, and name it in
-`TARGETS`. The module is imported when its target is asked for.
+`targets.TARGETS`. The module is imported when its target is asked for.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from app_server.deployment.plan import Layout, Plan
+from app_server.deployment.plan import Plan
+from app_server.deployment.targets import TARGETS
 from app_server.errors import OperatorError
 
 
@@ -31,20 +32,6 @@ class File:
 
 Files: TypeAlias = Mapping[str, File]
 """Files by their paths in the output's folder, such as `nginx/app-server.conf`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One target: the module that renders it, when `all` has it, and what it is."""
-
-    module: str
-    about: str
-    layout: Layout = "host"
-
-
-TARGETS: dict[str, Target] = {
-    "nginx": Target("nginx", "nginx's site: one file for the http context"),
-}
 
 
 def render(target: str, plan: Plan) -> Files:

@@ -1,0 +1,90 @@
+"""What a new tree changes in an old one, and whether the people who use it will notice."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from app_server.deployment.plan import Plan
+from app_server.deployment.render import File, Files
+from app_server.deployment.targets import TARGETS
+from app_server.deployment.tree import Manifest
+
+Kind = Literal["new", "changed", "gone"]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One file that is new, changed, or no more needed; `lines` is what `diff -u` would print."""
+
+    path: str
+    kind: Kind
+    lines: tuple[str, ...]
+
+
+def differences(
+    files: Files, old: Callable[[str, File | None], str | None], gone: Iterable[str]
+) -> Iterator[Difference]:
+    """The files that differ from what `old` gives for a path, and those that are there but no more needed."""
+    for path, file in files.items():
+        before = old(path, file)
+        if before is None:
+            yield Difference(path, "new", ())
+        elif before != file.text:
+            yield Difference(path, "changed", tuple(_unified(path, before, file.text)))
+    for path in gone:
+        if path not in files and old(path, None) is not None:
+            yield Difference(path, "gone", ())
+
+
+def _unified(path: str, before: str, after: str) -> Iterator[str]:
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), f"{path} (now)", path, lineterm="", n=2)
+    # Whoever wrote the old file may have put anything into it.
+    return ("".join(c if c.isprintable() or c == "\t" else "?" for c in line) for line in lines)
+
+
+def effects(found: Sequence[Difference], plan: Plan, before: Manifest) -> Iterator[str]:
+    """What putting the files into place does to what runs, a sentence each."""
+    if not found:
+        yield "Nothing changes."
+        return
+    touched = {name for name in TARGETS if any(_belongs(each.path, name) for each in found)}
+    for name in sorted(touched):
+        effect = TARGETS[name].effect
+        if effect is not None:
+            yield f"{name}: {effect}"
+    yield from _instances(plan, before)
+
+
+def _belongs(path: str, target: str) -> bool:
+    return path.split("/")[0] == target or path.split(".")[0] == target
+
+
+def _instances(plan: Plan, before: Manifest) -> Iterator[str]:
+    """Which instances are started anew, as far as their commands tell."""
+    now: Mapping[str, Sequence[str]] = {instance.name: list(instance.command) for instance in plan.instances}
+    if not before.commands:
+        return
+    changed = [name for name in now if name in before.commands and list(before.commands[name]) != list(now[name])]
+    added = [name for name in now if name not in before.commands]
+    removed = [name for name in before.commands if name not in now]
+    drain = f"their sessions have {plan.drain_s:g} s to end or to move"
+    if changed:
+        yield f"sessions: {_names(changed)} {_have(changed)} a new command and must be started anew; {drain}."
+    if removed:
+        yield f"sessions: {_names(removed)} {'stop' if len(removed) > 1 else 'stops'}; {drain}."
+    if added:
+        yield f"sessions: {_names(added)} {'are' if len(added) > 1 else 'is'} new, which touches nobody."
+    if not (changed or removed or added):
+        yield "sessions: no instance has a new command, so none is touched."
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:6])
+    return shown if len(names) <= 6 else f"{shown} and {len(names) - 6} more"
+
+
+def _have(names: Sequence[str]) -> str:
+    return "have" if len(names) > 1 else "has"

@@ -1,0 +1,193 @@
+"""A folder of generated files with a manifest: written whole or not at all, and compared with what comes next."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import json
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app_server.deployment.plan import Plan
+from app_server.deployment.render import File, Files
+from app_server.errors import OperatorError, OperatorErrors
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+# Above this a folder is somebody's, and none that was made for a deployment's files.
+MOST_CARRIED = 10_000
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What was written before: hashes by path, and the start command of each instance."""
+
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    commands: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+def digest(text: str) -> str:
+    """The hash of a file's text, as the manifest has it."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def manifest_text(plan: Plan, files: Files) -> str:
+    """The manifest of these files: the same for the same deployment, so that it changes with it."""
+    listed = {
+        path: {"sha256": digest(file.text), "mode": f"{file.mode:04o}", "owner": file.owner, "install": file.install}
+        for path, file in sorted(files.items())
+    }
+    whole = {
+        "format": FORMAT,
+        "written by": "app-server",
+        "name": plan.name,
+        "regenerate": list(plan.regenerate),
+        "files": listed,
+        "instances": {instance.name: list(instance.command) for instance in plan.instances},
+    }
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a folder, an empty one where there is none. OperatorError for one that cannot be understood."""
+    path = folder / MANIFEST
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if found["format"] != FORMAT or found["written by"] != "app-server":
+            raise ValueError
+        hashes = {str(name): str(about["sha256"]) for name, about in found["files"].items()}
+        return Manifest(hashes, {str(name): list(words) for name, words in found["instances"].items()})
+    except FileNotFoundError:
+        return Manifest()
+    except OSError as error:
+        raise OperatorError(f"cannot be read: {error.strerror}", where=str(path)) from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        hint = "Choose another --output, or move it away."
+        raise OperatorError("is not a manifest of ours", where=str(path), hint=hint) from None
+
+
+def text_of(path: Path) -> str | None:
+    """What a file holds, None where it is not there."""
+    try:
+        return path.read_bytes().decode("utf-8", errors="surrogateescape")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise OperatorError(f"cannot be read: {error.strerror}", where=str(path)) from None
+
+
+def write_tree(folder: Path, plan: Plan, files: Files, *, force: bool) -> None:
+    """Put the files and their manifest into the folder, in one step: after a crash it is as before, or as it shall be.
+
+    What is not ours, or was changed since we wrote it, is an OperatorError, unless `force` is given: then our files
+    take the place of those of their names, and all others stay.
+    """
+    place = Path(os.path.realpath(folder))
+    carried = list(_foreign(place, files, force=force))
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+    except OSError as error:
+        raise OperatorError(f"cannot be written there: {error.strerror}", where=str(folder)) from None
+    try:
+        _fill(draft, place, plan, files, carried)
+        _swap(draft, place)
+    except OSError as error:
+        raise OperatorError(f"cannot be written: {error.strerror}; nothing was changed", where=str(folder)) from None
+    finally:
+        # What was there before, or what did not get there.
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _foreign(place: Path, files: Files, *, force: bool) -> Iterator[Path]:
+    """The files of the folder that are not ours, relative to it; OperatorErrors where they stand in the way."""
+    if place.exists() and not place.is_dir():
+        raise OperatorError("is not a folder", where=str(place), hint="Choose another --output.")
+    known = read_manifest(place).hashes
+    faults: list[OperatorError] = []
+    hint = "Choose another --output, or give --force."
+    count = 0
+    for path in sorted(_walk(place)):
+        name = path.as_posix()
+        if name == MANIFEST:
+            continue
+        count += 1
+        if count > MOST_CARRIED:
+            raise OperatorError("holds too much that is not ours", where=str(place), hint="Choose an empty folder.")
+        full = place / path
+        ours = name in known and not full.is_symlink() and digest(text_of(full) or "") == known[name]
+        if ours:
+            continue
+        if not force:
+            what = "was changed since it was written" if name in known else "is there already, and is not ours"
+            faults.append(OperatorError(what, where=str(full), hint=hint))
+        elif name not in known and name not in files:
+            yield path
+    if faults:
+        raise OperatorErrors(faults[:10])
+
+
+def _walk(place: Path) -> Iterator[Path]:
+    for root, folders, names in os.walk(place):
+        here = Path(root).relative_to(place)
+        yield from (here / name for name in names)
+        yield from (here / name for name in folders if (Path(root) / name).is_symlink())
+
+
+def _fill(draft: Path, place: Path, plan: Plan, files: Files, carried: Sequence[Path]) -> None:
+    mode = stat.S_IMODE(place.stat().st_mode) if place.is_dir() else 0o755
+    for path in carried:
+        (draft / path).parent.mkdir(parents=True, exist_ok=True)
+        os.link(place / path, draft / path, follow_symlinks=False)
+    for name, file in {**files, MANIFEST: File(manifest_text(plan, files))}.items():
+        target = draft / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("w", encoding="utf-8", newline="") as output:
+            output.write(file.text)
+            output.flush()
+            os.fsync(output.fileno())
+        target.chmod(file.mode)
+    draft.chmod(mode)
+
+
+def _swap(draft: Path, place: Path) -> None:
+    """Let the two folders change their names; afterwards `draft` is what was there before."""
+    try:
+        os.rmdir(place)  # an empty folder can simply be replaced
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        if not _exchange(draft, place):
+            # Where the file system cannot do it in one step there is a moment without the folder.
+            before = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+            os.rename(place, before)
+            try:
+                os.rename(draft, place)
+            except OSError:
+                os.rename(before, place)
+                raise
+            os.rename(before, draft)
+        return
+    os.rename(draft, place)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """renameat2(2) with RENAME_EXCHANGE; whether it was there and worked."""
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None, use_errno=True)
+        return bool(
+            libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) == 0
+        )  # fmt: skip
+    return False
