@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app_server.apps import route_for
+from app_server.apps import route_for, split_route
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,23 @@ def test_route_is_written_as_a_browser_sends_it() -> None:
     assert route_for("my app.py") == "/my%20app"
     assert route_for("größe?.py") == "/gr%C3%B6%C3%9Fe%3F"
     assert route_for("a+b(1).py") == "/a+b(1)"
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("/reports/sales=apps/sales.py", ("/reports/sales", "apps/sales.py")),
+        ("/=sales.py", ("/", "sales.py")),
+        ("sales.py", (None, "sales.py")),
+        ("/srv/a b=c/sales.py", (None, "/srv/a b=c/sales.py")),
+        ("a=b.py", (None, "a=b.py")),
+    ],
+)
+def test_word_may_name_the_route(word: str, expected: tuple[str | None, str]) -> None:
+    assert split_route(word) == expected
+
+
+def test_file_that_is_there_is_no_route_and_a_path(tmp_path: Path) -> None:
+    path = tmp_path / "a=b.py"
+    path.touch()
+    assert split_route(str(path)) == (None, str(path))
