@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app_server.cli.terminal import Paint, paint_for, say
-from app_server.deployment.targets import TARGETS
+from app_server.deployment.targets import TARGETS, Layout
 from app_server.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ class Job:
             self.warn(str(warning))
         self.files: dict[str, File] = {}
         self.plans: dict[str, Plan] = {}
-        layouts: dict[str, Plan] = {"host": self.plan}
+        layouts: dict[Layout, Plan] = {"host": self.plan}
         for name in TARGETS if target == ALL else [target]:
             layout = TARGETS[name].layout
             if layout not in layouts:
@@ -293,8 +293,8 @@ def say_difference(each: Difference) -> None:
     say("\n".join([f"{each.path} {about}", *each.lines]))
 
 
-def plan_of(loaded: Loaded, layout: str, words: Sequence[str]) -> Plan:
-    """The plan for a layout, host or containers, with the proxy's version found here where the file says so."""
+def plan_of(loaded: Loaded, layout: Layout, words: Sequence[str]) -> Plan:
+    """The plan for a layout, with the proxy's version found here where the file says so."""
     from app_server.deployment.plan import resolve
 
     version = None
@@ -308,7 +308,7 @@ def plan_of(loaded: Loaded, layout: str, words: Sequence[str]) -> Plan:
         version = found.version
     return resolve(
         loaded,
-        layout="containers" if layout == "containers" else "host",
+        layout=layout,
         regenerate=tuple(words),
         proxy_version=version,
     )

@@ -12,7 +12,7 @@ from app_server.errors import OperatorError, OperatorErrors
 from app_server.settings import Arity, Setting, all_settings, from_flags
 
 if TYPE_CHECKING:
-    from app_server.deployment.plan import Site, TlsFiles
+    from app_server.deployment.plan import Layout, Site, TlsFiles
 
 # What the rest of the file says already, and what makes no sense on a host.
 _SAID_BY = {
@@ -52,12 +52,12 @@ def milliseconds(value_s: float) -> str:
     return str(max(1, round(value_s * 1000)))
 
 
-def common_flags(loaded: Loaded, site: Site, tls: TlsFiles | None) -> tuple[str, ...]:
+def common_flags(loaded: Loaded, site: Site, tls: TlsFiles | None, layout: Layout) -> tuple[str, ...]:
     """The flags that every instance gets, in an order that never changes."""
-    return (*_proxy_flags(loaded.spec, site, tls), *_session_flags(loaded.spec), *_server_flags(loaded))
+    return (*_proxy_flags(loaded.spec, site, tls, layout), *_session_flags(loaded.spec), *_server_flags(loaded))
 
 
-def _proxy_flags(spec: Spec, site: Site, tls: TlsFiles | None) -> Iterator[str]:
+def _proxy_flags(spec: Spec, site: Site, tls: TlsFiles | None, layout: Layout) -> Iterator[str]:
     if site.prefix:
         yield from ("--prefix", site.prefix)
     direct = spec.proxy.kind == "none"
@@ -75,7 +75,14 @@ def _proxy_flags(spec: Spec, site: Site, tls: TlsFiles | None) -> Iterator[str]:
         # Whoever the proxy names; it takes away what browsers send under this name.
         trusted = "unix" if spec.instances.socket_dir else "127.0.0.1/32"
         yield from ("--auth-header", spec.access.external.user_header)
-        if not spec.instances.hosts or spec.instances.socket_dir:
+        if layout == "compose":
+            yield from ("--auth-header-from", "unix")
+        elif layout == "containers":
+            if spec.containers.subnet is None:
+                hint = "Name the network between proxy and instances: containers.subnet."
+                raise OperatorError("a header is believed of one network alone", where="access.external", hint=hint)
+            yield from ("--auth-header-from", str(spec.containers.subnet))
+        elif not spec.instances.hosts or spec.instances.socket_dir:
             yield from ("--auth-header-from", trusted)
         else:
             for address in [host.address for host in spec.proxy.hosts] or [spec.instances.hosts[0].address]:

@@ -22,8 +22,13 @@ DEFAULT_NAME = "app-server"
 FIRST_PORT = 5100
 # Where Bokeh's users look for a server that nothing stands in front of.
 DIRECT_PORT = 5006
-# The port of each instance in a container of its own.
+# Inside containers: each instance's port, and the proxy's, which listens where it needs no privilege.
 CONTAINER_PORT = 5006
+CONTAINER_HTTP_PORT = 8080
+CONTAINER_HTTPS_PORT = 8443
+# What Debian 13 has, which our images are made of.
+CONTAINER_PROXIES = {"nginx": (1, 26, 3), "apache": (2, 4, 65)}
+CONTAINER_SOCKETS = "/run/app-server"
 # What a stop may take beyond the drain: hooks of sessions, threads of applications.
 AFTER_DRAIN_S = 15
 VARIABLES = {
@@ -231,20 +236,27 @@ def resolve(
     regenerate: tuple[str, ...] = (),
     proxy_version: tuple[int, ...] | None = None,
 ) -> Plan:
-    """The plan of a deployment: on hosts, or each instance in a container.
+    """The plan of a deployment in one of the layouts.
 
     `proxy_version` is what was found on this machine; one that the spec states counts before it. OperatorErrors
     holds what the spec asks for and the server has not.
     """
     spec = loaded.spec
-    tls = _tls(spec)
-    site = _site(spec, tls)
-    paths = _paths(spec)
+    contained = layout != "host"
+    if contained and spec.proxy.static:
+        # The proxy's image holds no BokehJS.
+        spec = spec.model_copy(update={"proxy": spec.proxy.model_copy(update={"static": False})})
+    tls = _tls(spec, contained)
+    site = _site(spec, tls, contained)
+    paths = _container_paths() if contained else _paths(spec)
     pools = _pools(loaded, site, tls, paths, layout)
     user = spec.service.user or spec.name
     drain_s = spec.service.drain_s
     http = spec.proxy.http_port or (80 if tls or site.scheme == "https" else site.port)
     https = spec.proxy.https_port or (site.port if site.scheme == "https" else 443)
+    if contained:
+        http, https = spec.proxy.http_port or CONTAINER_HTTP_PORT, spec.proxy.https_port or CONTAINER_HTTPS_PORT
+        proxy_version = CONTAINER_PROXIES.get(spec.proxy.kind)
     return Plan(
         spec=spec,
         name=spec.name,
@@ -268,7 +280,7 @@ def resolve(
     )
 
 
-def _tls(spec: Spec) -> TlsFiles | None:
+def _tls(spec: Spec, contained: bool) -> TlsFiles | None:
     tls = spec.tls
     mode = tls.mode or ("files" if tls.certificate else "off")
     if mode == "off":
@@ -282,6 +294,8 @@ def _tls(spec: Spec) -> TlsFiles | None:
         # The names that `app-server certificate --folder` gives them.
         "development": (tls.certificate or f"{etc}/tls/{stem}.pem", tls.key or f"{etc}/tls/{stem}.key"),
     }[mode]
+    if contained:
+        certificate, key = "/run/secrets/certificate", "/run/secrets/certificate_key"
     return TlsFiles(
         mode=mode,
         certificate=certificate,
@@ -296,10 +310,13 @@ def _tls(spec: Spec) -> TlsFiles | None:
     )
 
 
-def _site(spec: Spec, tls: TlsFiles | None) -> Site:
+def _site(spec: Spec, tls: TlsFiles | None, contained: bool) -> Site:
     public = spec.public
     scheme: Literal["http", "https"] = public.scheme or ("https" if tls else "http")
-    if spec.proxy.kind == "none":
+    if contained and public.port is None and public.scheme is None:
+        # What people type is the port that the host publishes, unless the file says that something is in front.
+        port = published_port(spec, scheme)
+    elif spec.proxy.kind == "none":
         port = public.port or spec.instances.port or DIRECT_PORT
     else:
         port = public.port or (443 if scheme == "https" else 80)
@@ -309,6 +326,26 @@ def _site(spec: Spec, tls: TlsFiles | None) -> Site:
     origins += [origin.partition("://")[2] for origin in spec.embedding.origins]
     prefix = "" if public.prefix in ("", "/") else public.prefix.rstrip("/")
     return Site(public.hosts, scheme, port, prefix, tuple(dict.fromkeys(origins)))
+
+
+def published_port(spec: Spec, scheme: str) -> int:
+    """The host's port that leads to the proxy's container."""
+    published = spec.containers.publish
+    return (published.https or CONTAINER_HTTPS_PORT) if scheme == "https" else (published.http or CONTAINER_HTTP_PORT)
+
+
+def _container_paths() -> Paths:
+    """Where things are in our images, whatever the hosts have."""
+    return Paths(
+        command=("app-server",),
+        apps="/apps",
+        etc="/etc/app-server",
+        run=CONTAINER_SOCKETS,
+        log="/var/log/app-server",
+        state="/tmp",
+        static="/usr/share/app-server/static",
+        apache="/etc/apache2/sites-enabled",
+    )
 
 
 def _paths(spec: Spec) -> Paths:
@@ -379,7 +416,7 @@ def _pools(loaded: Loaded, site: Site, tls: TlsFiles | None, paths: Paths, layou
     pools: list[Pool] = []
     first_port = spec.instances.port or (DIRECT_PORT if spec.proxy.kind == "none" else FIRST_PORT)
     taken: dict[str, int] = {}
-    common = common_flags(loaded, site, tls)
+    common = common_flags(loaded, site, tls, layout)
     for own, apps in _groups(spec):
         wanted = apps[own].instances if own is not None else None
         slots = list(_slots(spec, own, wanted.count if wanted else None))
@@ -423,7 +460,12 @@ def _instance(
     socket = None
     address = spec.instances.address or slot.host_address or "127.0.0.1"
     listen: tuple[str, ...]
-    if layout == "containers":
+    if layout == "compose" and spec.proxy.kind != "none":
+        # A socket keeps its name when a container is replaced, and a dead one refuses at once: nginx before 1.27.3 asks
+        # for a name's address only when it starts.
+        socket = f"{CONTAINER_SOCKETS}/{slot.name}.sock"
+        listen = ("--unix-socket", socket)
+    elif layout != "host":
         address, port = f"app-{slot.name}", CONTAINER_PORT
         listen = ("--port", str(port))
     elif spec.instances.socket_dir is not None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Layout = Literal["host", "containers"]
-"""What a plan is worked out for: services of hosts, or each instance in a container."""
+Layout = Literal["host", "containers", "compose"]
+"""What a plan is worked out for: services of hosts; each instance in a container, reached by its name; containers on
+one machine, where the proxy reaches them by sockets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +27,6 @@ TARGETS: dict[str, Target] = {
     "commands": Target("commands", "the commands that start the instances, for a shell"),
     "nginx": Target("nginx", "nginx's site: one file for the http context",
                     "a reload; open sockets stay where they are until they end."),
+    "compose": Target("compose", "compose.yaml for Docker on one machine, and what the proxy's image is built with",
+                      "new containers, by `app-server deploy compose` one after another.", "compose"),
 }  # fmt: skip

@@ -81,7 +81,7 @@ def render(plan: Plan) -> Files:
     site = jinja.get_template("site.conf").render(values)
     name = f"nginx/{plan.name}.conf"
     files = {name: File(site, install=f"{plan.paths.nginx}/{plan.name}.conf")}
-    if plan.layout == "containers":
+    if plan.layout != "host":
         files["nginx/nginx.conf"] = File(
             jinja.get_template("nginx.conf").render(values), install="/etc/nginx/nginx.conf"
         )
@@ -136,7 +136,7 @@ def _listens(plan: Plan, port: int) -> tuple[Quoted, ...]:
     if address is not None:
         return (quote(f"[{address}]:{port}" if ":" in address else f"{address}:{port}"),)
     # Containers mostly have no IPv6, and nginx would not start.
-    return (Quoted(port),) if plan.layout == "containers" else (Quoted(port), Quoted(f"[::]:{port}"))
+    return (Quoted(port),) if plan.layout != "host" else (Quoted(port), Quoted(f"[::]:{port}"))
 
 
 def _host_header(plan: Plan) -> Quoted:

@@ -173,7 +173,9 @@ class Containers(Model):
     subnet: Network | None = None
     """the network between proxy and instances; else what the engine chooses"""
     build_context: Line | None = None
-    """where the engine finds the Dockerfile; else the images must be there"""
+    """where the engine finds our Dockerfiles, such as `.` in a checkout; else the images must be there"""
+    source: Line | None = None
+    """the folder in it whose applications the image holds; else `paths.apps` is mounted"""
     namespace: Name | None = None
     """Kubernetes' namespace; else the deployment's name"""
 

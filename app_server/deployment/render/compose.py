@@ -1,0 +1,130 @@
+"""compose.yaml: the proxy in front of named instances, on one machine, and what the proxy's image is built with.
+
+Proxy and instances meet at sockets in a volume: these keep their names when a container is replaced, and nothing but
+the proxy reaches an instance.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from app_server.deployment.plan import Instance, Plan, published_port
+from app_server.deployment.render import File, Files
+from app_server.deployment.render import render as render_target
+from app_server.deployment.render.templates import Quoted, environment, header, refused, settings
+from app_server.errors import OperatorError
+
+# The proxy's configuration, in the context of its image.
+CONFIGURATION = "docker/{kind}/site"
+TMP_MB = 64
+# A plain scalar of YAML that no reader takes for anything but a string.
+_PLAIN = re.compile(r"(?!(?i:y|yes|n|no|true|false|on|off|null|nan|inf)$)(--)?[A-Za-z_/][A-Za-z0-9_./-]*")
+
+
+def wanted(plan: Plan) -> bool:
+    """`all` is for hosts; whoever wants containers asks for them."""
+    return False
+
+
+def quote(value: object) -> Quoted:
+    """A string of YAML, in which compose finds no variable. OperatorError for control characters."""
+    text = str(value)
+    if not text.isprintable():
+        raise refused(value, "compose.yaml")
+    return Quoted(text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False).replace("$", "$$"))
+
+
+def seconds(value: object) -> Quoted:
+    """A duration as compose writes it."""
+    return Quoted(f"{float(str(value)):g}s")
+
+
+def render(plan: Plan) -> Files:
+    """compose.yaml, and the proxy's configuration where its Dockerfile takes it from."""
+    _refuse(plan)
+    jinja = environment("compose", {"y": quote, "seconds": seconds})
+    text = jinja.get_template("compose.yaml").render({**settings(plan), **_values(plan)})
+    files = {"compose.yaml": File(text)}
+    if plan.has_proxy:
+        files.update(proxy_files(plan))
+    return files
+
+
+def proxy_files(plan: Plan) -> dict[str, File]:
+    """What the proxy's image is built with, by paths in the build's context."""
+    kind = plan.spec.proxy.kind
+    folder = CONFIGURATION.format(kind=kind)
+    return {f"{folder}/{path.removeprefix(f'{kind}/')}": file for path, file in render_target(kind, plan).items()}
+
+
+def _refuse(plan: Plan) -> None:
+    """Raise OperatorError for what containers on one machine cannot have."""
+    if plan.tls is not None and plan.tls.mode == "acme":
+        hint = "Use tls.mode: files with what certbot has written on the host."
+        raise OperatorError("containers get no certificates by ACME", where="tls.mode", hint=hint)
+    for secret in plan.secrets:
+        if secret.credential is not None:
+            hint = "Name a file or a variable."
+            raise OperatorError("containers have no systemd credentials", where=f"secrets.{secret.name}", hint=hint)
+    if not plan.has_proxy and len(plan.instances) > 1:
+        hint = "Have a proxy, or instances: 1."
+        raise OperatorError("several instances cannot share one port", where="proxy", hint=hint)
+
+
+def _values(plan: Plan) -> Mapping[str, Any]:
+    containers = plan.spec.containers
+    tls = plan.spec.tls
+    return {
+        "header": header(plan, "compose"),
+        "build_context": containers.build_context,
+        "source": containers.source if containers.build_context else None,
+        "apps": plan.spec.paths.apps or "./apps",
+        "proxy_image": containers.images.proxy or f"app-server-{plan.spec.proxy.kind}:latest",
+        "grace_s": containers.grace_s or plan.stop_timeout_s,
+        "tmp_mb": TMP_MB,
+        "ports": tuple(_ports(plan)),
+        "secrets": plan.secrets,
+        "certificate": tls.certificate or "./certificates/certificate.pem",
+        "certificate_key": tls.key or tls.certificate or "./certificates/certificate.key",
+        "lines": _lines,
+        "listen": _listen,
+        "environment": lambda instance: tuple(_environment(plan)),
+    }
+
+
+def _ports(plan: Plan) -> Iterator[tuple[str, int]]:
+    """What the host publishes, and the container's port."""
+    published = plan.spec.containers.publish
+    begin = f"{published.address}:" if published.address else ""
+    if not plan.has_proxy:
+        yield f"{begin}{published_port(plan.spec, plan.site.scheme)}", plan.instances[0].port
+        return
+    yield f"{begin}{published_port(plan.spec, 'http')}", plan.listen_http
+    if plan.tls is not None:
+        yield f"{begin}{published_port(plan.spec, 'https')}", plan.listen_https
+
+
+def _lines(instance: Instance) -> tuple[tuple[str, ...], ...]:
+    """The words after the image's own: the applications, and each flag with what belongs to it."""
+    lines: list[tuple[str, ...]] = [instance.apps]
+    for word in instance.flags:
+        if word.startswith("--"):
+            lines.append((word,))
+        else:
+            lines[-1] += (word,)
+    return tuple(lines)
+
+
+def _listen(instance: Instance) -> str:
+    """Where the health check of an instance looks for it."""
+    return f"unix:{instance.unix_socket}" if instance.unix_socket else str(instance.port)
+
+
+def _environment(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Variables of the instances: of secrets only where their files are."""
+    for secret in plan.secrets:
+        yield f"{secret.variable}_FILE", f"/run/secrets/{secret.name}"
+    yield from plan.spec.service.environment.items()
