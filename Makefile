@@ -1,6 +1,6 @@
 # make demo   serve the examples              make test    everything: lint, types, layers, all tests
 # make lint   ruff, mypy, import-linter       make bench   measure against the stock server
-# make docs   derive docs/settings.md         make lock    pin the dependencies anew
+# make docs   derive what is derived          make lock    pin the dependencies anew
 # make clean  remove what these have made
 
 # Any Python 3.11 or newer; all else is installed into .venv.
@@ -30,8 +30,9 @@ lint: test-venv
 bench: test-venv
 	$(VENV)/python -m bench.run $(ARGS)
 
-docs: run-venv
+docs: test-venv
 	$(VENV)/python tools/settings_docs.py
+	$(VENV)/python tools/compose_files.py
 
 # Upgrades within what pyproject.toml allows; run.txt first, so that tests run on what users get.
 lock:

@@ -12,7 +12,8 @@ from app_server.errors import OperatorError, OperatorErrors
 from app_server.settings import Arity, Setting, all_settings, from_flags
 
 if TYPE_CHECKING:
-    from app_server.deployment.plan import Layout, Site, TlsFiles
+    from app_server.deployment.plan import Site, TlsFiles
+    from app_server.deployment.targets import Layout
 
 # What the rest of the file says already, and what makes no sense on a host.
 _SAID_BY = {
