@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from app_server.cli.config import usage as config_usage
+from app_server.cli.doctor_flags import DOCTOR_USAGE
 from app_server.cli.static import own_settings
 from app_server.cli.terminal import Paint
 from app_server.settings import GROUPS, Arity, Setting, all_settings
@@ -20,6 +21,7 @@ COMMANDS = {
     "passwd": "give a user of --basic-auth a password",
     "certificate": "make a certificate for development, or check one",
     "config": "write what nginx and others need to run a deployment",
+    "doctor": "look at a running deployment from outside, and say what is wrong",
     "info": "print versions and paths",
     "completion": "print a script that completes commands and flags in a shell",
 }
@@ -60,6 +62,7 @@ USAGES = {
     "  --roots FILE     the authorities that browsers trust (those of this machine)\n"
     "  --profile NAME   of Mozilla's guideline: intermediate or modern (intermediate)",
     "config": config_usage(),
+    "doctor": DOCTOR_USAGE,
     "info": "app-server info [--static]\n\n  --static   print the path of BokehJS alone",
     "completion": "app-server completion bash|zsh|fish|tcsh\n\n"
     '  eval "$(app-server completion bash)"              for this shell\n'

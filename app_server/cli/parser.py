@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from app_server.cli.config import add_arguments as add_config_arguments
+from app_server.cli.doctor_flags import add_doctor_arguments
 from app_server.cli.help import COMMANDS, overview, serve_help, short_help
 from app_server.cli.static import own_settings
 from app_server.cli.terminal import columns, paint_for
@@ -116,6 +117,7 @@ def build() -> tuple[Parser, Parser]:
     certificate.add_argument("--profile", nargs=1, metavar="NAME", help="intermediate or modern")
     add_config_arguments(parsers["config"])
     _add_tunnel(parsers["tunnel"])
+    add_doctor_arguments(parsers["doctor"])
     parsers["info"].add_argument("--static", action="store_const", const=True, help="print the path of BokehJS alone")
     parsers["completion"].add_argument("shell", nargs="?", default="", metavar="SHELL", help="bash, zsh, fish or tcsh")
     return parser, serve

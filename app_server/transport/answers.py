@@ -9,6 +9,7 @@ from tornado.web import HTTPError, RequestHandler
 
 from app_server.observe import logs
 from app_server.page import error_page
+from app_server.transport.echo import answer_doctor
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class Answering(RequestHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
         if self.request_id:
             self.set_header("X-Request-ID", self.request_id)
+        answer_doctor(self)
 
     def compute_etag(self) -> None:
         """No ETag: what is computed for each request is not to be kept."""

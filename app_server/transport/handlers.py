@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +16,8 @@ from app_server.errors import ApplicationError, AppServerError, PeerError
 from app_server.fleet.crew import Crew
 from app_server.fleet.letters import Unreachable
 from app_server.page import busy_page
+from app_server.protocol import doctor
+from app_server.protocol.doctor import Seen
 from app_server.security import tokens
 from app_server.security.admission import RETRY_AFTER_S, Full
 from app_server.security.tokens import Token
@@ -458,7 +462,17 @@ class HealthHandler(Handler):
     async def get(self, *captured: str) -> None:
         """200 as long as the loop answers."""
         self.set_header("Cache-Control", "no-store")
+        if self.get_query_argument(doctor.TRICKLE, None) is not None and doctor.HEADER in self.request.headers:
+            await self._trickle()
         self.finish({"status": "alive"})
+
+    async def _trickle(self) -> None:
+        """Begin the answer slowly, with what JSON may begin with, so that the doctor sees who collects it."""
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        for _ in range(doctor.TRICKLE_PARTS):
+            self.write(b" " * 64)
+            await self.flush()
+            await asyncio.sleep(doctor.TRICKLE_PAUSE_S)
 
     async def head(self, *captured: str) -> None:
         """As for GET, without the body."""
@@ -482,6 +496,19 @@ class ReadyHandler(Handler):
 
 class MissingHandler(Handler):
     """Whatever nobody answers."""
+
+    def set_default_headers(self) -> None:
+        """As for every answer; the doctor is told, too, whether it would be an application below another prefix."""
+        super().set_default_headers()
+        seen = Seen.read(self._headers.get(doctor.HEADER, ""))
+        if seen is not None and hasattr(self, "site") and self._is_elsewhere():
+            self.set_header(doctor.HEADER, replace(seen, place="elsewhere").answer())
+
+    def _is_elsewhere(self) -> bool:
+        path, prefix = self.request.path, self.site.settings.prefix
+        below = path == prefix or path.startswith(f"{prefix}/")
+        known = any(path.rstrip("/").endswith(runtime.url.rstrip("/")) for runtime in self.site.runtimes)
+        return known or not below
 
     async def prepare(self) -> None:
         """404, whatever the method."""

@@ -33,6 +33,7 @@ from app_server.transport.compression import (
     in_thread,
     precompress,
 )
+from app_server.transport.echo import answer_doctor
 
 __all__ = ["StaticFiles", "precompress", "version_of"]
 
@@ -226,6 +227,7 @@ class StaticFiles(RequestHandler):
         """Say who answers, and keep browsers from guessing content types."""
         self.set_header("Server", "app-server")
         self.set_header("X-Content-Type-Options", "nosniff")
+        answer_doctor(self)
 
     async def head(self, path: str) -> None:
         """As for GET, without the body."""

@@ -26,7 +26,7 @@ from tests.support.server import POLL_INTERVAL_S, START_DEADLINE_S, stop
 
 APACHE_MODULES = (
     "mpm_event authz_core headers rewrite alias dir mime deflate filter setenvif proxy proxy_http proxy_wstunnel "
-    "proxy_balancer lbmethod_bybusyness lbmethod_byrequests slotmem_shm socache_shmcb ssl http2"
+    "proxy_balancer lbmethod_bybusyness lbmethod_byrequests slotmem_shm socache_shmcb ssl http2 substitute"
 ).split()
 _MODULE_FOLDERS = ("/usr/lib/apache2/modules", "/usr/lib64/httpd/modules")
 _MIME_TYPES = "/etc/mime.types"

@@ -1,0 +1,202 @@
+"""One good configuration for nginx and one for Apache, and twelve ways to break each by changing a few words.
+
+Behind them stand three instances named a, b and c; a fault of the application server's own is planted by an instance
+that was started wrongly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+HOST = "app.test"
+ROUTES = ("a", "b", "c")
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the proxy listens, with and without TLS, and where the instances do."""
+
+    https: int
+    http: int
+    instances: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A planted fault: what the doctor calls it, what is changed in each proxy's text, and what stands behind.
+
+    `behind` is the kind of server behind the proxy: well, one that was started wrongly, or one that is missing.
+    """
+
+    finding: str
+    nginx: Mapping[str, str] = field(default_factory=dict)
+    apache: Mapping[str, str] = field(default_factory=dict)
+    behind: str = "well"
+
+
+def nginx_site(ports: Ports) -> str:
+    """What stands in nginx's http block."""
+    servers = {route: f"server 127.0.0.1:{port}" for route, port in ports.instances.items()}
+    pools = "".join(
+        f"upstream board_{route} {{ {servers[route]}; "
+        + " ".join(f"{other} backup;" for name, other in servers.items() if name != route)
+        + " }\n"
+        for route in servers
+    )
+    routes = "".join(f"    location ^~ /_i/{route}/ {{ proxy_pass http://board_{route}; }}\n" for route in servers)
+    return f"""
+types {{ text/javascript js; text/css css; }}
+map $http_upgrade $connection_upgrade {{ default upgrade; '' ''; }}
+upstream board {{ least_conn; {" ".join(f"{server};" for server in servers.values())} }}
+{pools}
+server {{
+    listen 127.0.0.1:{ports.http};
+    return 308 https://{HOST}:{ports.https}$request_uri;
+}}
+server {{
+    listen 127.0.0.1:{ports.https} ssl;
+    server_name {HOST};
+    ssl_certificate fullchain.pem;
+    ssl_certificate_key key.pem;
+    ssl_protocols TLSv1.2 TLSv1.3;
+    large_client_header_buffers 4 32k;
+    add_header Strict-Transport-Security "max-age=63072000" always;
+
+    proxy_http_version 1.1;
+    proxy_set_header Host {HOST}:{ports.https};
+    proxy_set_header X-Forwarded-Host {HOST}:{ports.https};
+    proxy_set_header X-Forwarded-Proto $scheme;
+    proxy_set_header X-Forwarded-For $remote_addr;
+    proxy_set_header X-Real-IP $remote_addr;
+    proxy_set_header X-Scheme "";
+    proxy_set_header Forwarded "";
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection $connection_upgrade;
+    proxy_buffering off;
+    proxy_connect_timeout 2s;
+    proxy_read_timeout 1h;
+    proxy_send_timeout 1h;
+    proxy_next_upstream error timeout http_503;
+
+    location ^~ /tools/static/extensions/ {{ proxy_pass http://board; }}
+    location ^~ /tools/static/ {{
+        alias static/;
+        gzip on;
+        gzip_types text/javascript text/css;
+        expires 1y;
+    }}
+{routes}
+    location /tools/ {{ proxy_pass http://board; }}
+}}
+"""
+
+
+def apache_site(ports: Ports) -> str:
+    """What stands in Apache's configuration."""
+    members = "".join(
+        f"        BalancerMember http://127.0.0.1:{port} route={route} upgrade=websocket timeout=3600 retry=5\n"
+        for route, port in ports.instances.items()
+    )
+    return f"""
+Listen 127.0.0.1:{ports.http}
+Listen 127.0.0.1:{ports.https}
+<VirtualHost 127.0.0.1:{ports.http}>
+    ServerName {HOST}
+    Redirect 308 / https://{HOST}:{ports.https}/
+</VirtualHost>
+<VirtualHost 127.0.0.1:{ports.https}>
+    ServerName {HOST}
+    SSLEngine on
+    SSLCertificateFile fullchain.pem
+    SSLCertificateKeyFile key.pem
+    SSLProtocol -all +TLSv1.2 +TLSv1.3
+    LimitRequestFieldSize 32768
+    Header always set Strict-Transport-Security "max-age=63072000"
+    RequestHeader unset X-Forwarded-For early
+    RequestHeader unset X-Real-IP early
+    RequestHeader unset X-Scheme early
+    RequestHeader unset Forwarded early
+    RequestHeader set X-Forwarded-Proto "https"
+    ProxyRequests Off
+    ProxyPreserveHost On
+    ProxyTimeout 3600
+    <Proxy balancer://board>
+{members}        ProxySet lbmethod=bybusyness stickysession=_i
+    </Proxy>
+    RewriteEngine On
+    RewriteRule ^/_i/([A-Za-z0-9_-]{{1,32}})/(.*)$ balancer://board/_i/$1/$2?_i=.$1 [P,QSA]
+    ProxyPass /tools/static/extensions/ balancer://board/tools/static/extensions/
+    ProxyPass /tools/static/ !
+    ProxyPass /tools/ balancer://board/tools/
+    Alias /tools/static/ ${{FOLDER}}/static/
+    <Directory ${{FOLDER}}/static>
+        Require all granted
+        AddOutputFilterByType DEFLATE text/javascript application/javascript text/css
+        Header set Cache-Control "public, max-age=31536000, immutable"
+    </Directory>
+</VirtualHost>
+"""
+
+
+FAULTS = {
+    "healthy": Fault(""),
+    "no upgrade header": Fault(
+        "upgrade-lost",
+        {"    proxy_set_header Upgrade $http_upgrade;\n    proxy_set_header Connection $connection_upgrade;\n": ""},
+        {" upgrade=websocket": ""},
+    ),
+    "wrong origin": Fault("origin-refused", behind="wrong origin"),
+    "missing prefix": Fault("prefix-missing", behind="missing prefix"),
+    "Host lost": Fault(
+        "host-lost",
+        {f"    proxy_set_header Host {HOST}:HTTPS;\n": ""},
+        {"ProxyPreserveHost On": "ProxyPreserveHost Off"},
+    ),
+    "buffering on": Fault(
+        "buffering-on",
+        {"proxy_buffering off;": "proxy_buffering on;"},
+        # Apache flushes what it has when the server pauses; a filter that waits for whole lines does not.
+        {"ProxyRequests Off": "ProxyRequests Off\n    SetOutputFilter SUBSTITUTE\n    Substitute s|intern|public|"},
+    ),
+    "read timeout of 5 s": Fault(
+        "read-timeout",
+        {"proxy_read_timeout 1h;": "proxy_read_timeout 5s;"},
+        # Of the two ends' time limits the longer one counts.
+        {"timeout=3600": "timeout=5", "ProxyTimeout 3600": "ProxyTimeout 5\n    Timeout 5"},
+    ),
+    "static captured": Fault(
+        "static-captured",
+        {"location ^~ /tools/static/ {\n        alias static/;": "location ^~ /tools/static {\n        alias static;"},
+        {
+            "ProxyPass /tools/static/ !": "ProxyPassMatch ^/tools/static !",
+            "Alias /tools/static/ ${FOLDER}/static/": "AliasMatch ^/tools/static/?(.*)$ ${FOLDER}/static/$1",
+        },
+    ),
+    "TLS chain incomplete": Fault(
+        "tls-chain-incomplete", {"fullchain.pem": "certificate.pem"}, {"fullchain.pem": "certificate.pem"}
+    ),
+    "header buffers small": Fault(
+        "header-buffers-small",
+        {"    large_client_header_buffers 4 32k;\n": ""},
+        {"    LimitRequestFieldSize 32768\n": ""},
+    ),
+    "no affinity": Fault(
+        "affinity-missing",
+        {f"    location ^~ /_i/{route}/ {{ proxy_pass http://board_{route}; }}\n": "" for route in ROUTES[1:]}
+        | {"location ^~ /_i/a/ { proxy_pass http://board_a; }": "location ^~ /_i/ { proxy_pass http://board; }"},
+        {"RewriteRule ^/_i/([A-Za-z0-9_-]{1,32})/(.*)$ balancer://board/_i/$1/$2?_i=.$1 [P,QSA]":
+         "ProxyPass /_i/ balancer://board/_i/"},
+    ),
+    "xheaders off behind TLS": Fault("xheaders-off", behind="xheaders off"),
+    "an instance down": Fault("instance-down", behind="one missing"),
+}  # fmt: skip
+
+
+def planted(text: str, changes: Mapping[str, str], ports: Ports) -> str:
+    """The text with these changes; AssertionError where one of them would change nothing."""
+    for old, new in changes.items():
+        old = old.replace("HTTPS", str(ports.https)) if ":HTTPS" in old else old
+        assert old in text, f"there is no {old!r} to be changed"
+        text = text.replace(old, new)
+    return text

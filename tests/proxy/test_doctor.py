@@ -1,0 +1,143 @@
+"""The doctor behind real proxies, in front of the real server: twelve planted faults, each behind nginx and Apache."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import trustme
+
+from app_server.cli.info import static_path
+from app_server.deployment.doctor.address import read_target
+from app_server.deployment.doctor.evidence import Evidence
+from app_server.deployment.doctor.finding import Finding, Severity
+from app_server.deployment.doctor.probes import Options, examine
+from app_server.deployment.doctor.report import remedies_for
+from app_server.deployment.doctor.rules import judge
+from app_server.deployment.doctor.tls import trusted_context
+from app_server.deployment.doctor.visit import Route
+from tests.proxy.sites import FAULTS, HOST, ROUTES, Fault, Ports, apache_site, nginx_site, planted
+from tests.support.ports import free_port
+from tests.support.proxies import apache_configuration, proxy_folder, running_apache_file, running_nginx
+from tests.support.server import running_server
+
+APP = Path(__file__).parent / "apps" / "board.py"
+PROXIES = ("nginx", "apache")
+AT_ONCE = 9
+PATIENCE_S = 40.0
+
+ORIGIN = ("--allow-websocket-origin", f"{HOST}:*")
+PREFIX = ("--prefix", "/tools")
+STARTED = {
+    **{route: (*PREFIX, *ORIGIN, "--use-xheaders", "--route", route) for route in ROUTES},
+    "wrong origin": (*PREFIX, "--allow-websocket-origin", "other.test", "--use-xheaders"),
+    "missing prefix": (*ORIGIN, "--use-xheaders"),
+    "xheaders off": (*PREFIX, *ORIGIN),
+}
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """A certificate of an intermediate authority, as the files that a proxy reads; `root` is what a browser knows."""
+
+    root: Path
+    files: Mapping[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    authority = trustme.CA()
+    issued = authority.create_child_ca().issue_cert(HOST)
+    leaf, *others = (pem.bytes() for pem in issued.cert_chain_pems)
+    root = tmp_path_factory.mktemp("authority") / "root.pem"
+    authority.cert_pem.write_to_path(str(root))
+    key = issued.private_key_pem.bytes()
+    return Certificates(
+        root, {"fullchain.pem": b"".join((leaf, *others)), "certificate.pem": leaf, "key.pem": key}
+    )
+
+
+@pytest.fixture(scope="module")
+def instances() -> Iterator[dict[str, int]]:
+    """The ports of the servers behind the proxies, started side by side."""
+    with ExitStack() as stack, ThreadPoolExecutor() as threads:
+
+        def start(flags: tuple[str, ...]) -> int:
+            return stack.enter_context(running_server(APP, *flags, server="ours")).port
+
+        ports = threads.map(start, STARTED.values())
+        yield dict(zip(STARTED, ports, strict=True))
+
+
+def behind(fault: Fault, instances: Mapping[str, int]) -> dict[str, int]:
+    """The ports of the instances that this fault has the proxy believe in."""
+    well = {route: instances[route] for route in ROUTES}
+    if fault.behind == "well":
+        return well
+    return {**well, "c": free_port()} if fault.behind == "one missing" else {"a": instances[fault.behind]}
+
+
+def start(stack: ExitStack, proxy: str, fault: Fault, ports: Ports, certificates: Certificates) -> None:
+    """Start the proxy with this fault in it."""
+    folder = stack.enter_context(proxy_folder())
+    for name, content in certificates.files.items():
+        (folder / name).write_bytes(content)
+    shutil.copytree(static_path() / "js", folder / "static" / "js", ignore=shutil.ignore_patterns("*[!n].js", "*.map"))
+    if proxy == "nginx":
+        site = planted(nginx_site(ports), fault.nginx, ports)
+        stack.enter_context(running_nginx(folder, site, ports.http, ports.https))
+        return
+    site = f"Define FOLDER {folder}\n{planted(apache_site(ports), fault.apache, ports)}"
+    (folder / "apache.conf").write_text(apache_configuration(site), encoding="utf-8")
+    stack.enter_context(running_apache_file(folder, folder / "apache.conf", ports.http, ports.https))
+
+
+Reports = dict[tuple[str, str], tuple[Evidence, list[Finding]]]
+
+
+@pytest.fixture(scope="module")
+def reports(instances: dict[str, int], certificates: Certificates) -> Iterator[Reports]:
+    """What the doctor finds for each fault behind each proxy; it is sent to several at a time."""
+    with ExitStack() as stack:
+        sites: dict[tuple[str, str], Ports] = {}
+        for proxy in PROXIES:
+            for name, fault in FAULTS.items():
+                # The routes' names are the proxy's; a single wrong server may well go by the first.
+                ports = Ports(free_port(), free_port(), behind(fault, instances))
+                start(stack, proxy, fault, ports, certificates)
+                sites[proxy, name] = ports
+        yield asyncio.run(look_at_all(sites, certificates.root))
+
+
+async def look_at_all(sites: Mapping[tuple[str, str], Ports], root: Path) -> Reports:
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def look(ports: Ports) -> Evidence:
+        options = Options(
+            trusted_context(str(root)),
+            Route("127.0.0.1", timeout_s=PATIENCE_S),
+            instances=len(ports.instances),
+            http_port=ports.http,
+        )
+        async with room:
+            return await examine(read_target(f"https://{HOST}:{ports.https}/tools/board"), options)
+
+    evidence = await asyncio.gather(*(look(ports) for ports in sites.values()))
+    return {case: (seen, judge(seen)) for case, seen in zip(sites, evidence, strict=True)}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_planted_fault_is_found_and_no_other(proxy: str, name: str, reports: Reports) -> None:
+    evidence, findings = reports[proxy, name]
+    assert [finding.id for finding in findings] == ([FAULTS[name].finding] if FAULTS[name].finding else [])
+    assert evidence.proxy == proxy
+    for finding in findings:
+        assert remedies_for(finding, proxy), "it says what to change"
+        assert finding.severity is not Severity.NOTE
