@@ -24,8 +24,14 @@ from app_server.deployment.doctor.tls import trusted_context
 from app_server.deployment.doctor.visit import Route
 from tests.proxy.sites import FAULTS, HOST, ROUTES, Fault, Ports, apache_site, nginx_site, planted
 from tests.support.ports import free_port
-from tests.support.proxies import apache_configuration, proxy_folder, running_apache_file, running_nginx
-from tests.support.server import running_server
+from tests.support.proxies import (
+    RunningProxy,
+    apache_configuration,
+    proxy_folder,
+    running_apache_file,
+    running_nginx,
+)
+from tests.support.server import RunningServer, running_server
 
 APP = Path(__file__).parent / "apps" / "board.py"
 PROXIES = ("nginx", "apache")
@@ -68,11 +74,13 @@ def instances() -> Iterator[dict[str, int]]:
     """The ports of the servers behind the proxies, started side by side."""
     with ExitStack() as stack, ThreadPoolExecutor() as threads:
 
-        def start(flags: tuple[str, ...]) -> int:
-            return stack.enter_context(running_server(APP, *flags, server="ours")).port
+        def start(flags: tuple[str, ...]) -> RunningServer:
+            return stack.enter_context(running_server(APP, *flags, server="ours"))
 
-        ports = threads.map(start, STARTED.values())
-        yield dict(zip(STARTED, ports, strict=True))
+        servers = dict(zip(STARTED, threads.map(start, STARTED.values()), strict=True))
+        yield {name: running.port for name, running in servers.items()}
+        for running in servers.values():
+            running.process.terminate()  # all at once: each says goodbye to its sessions
 
 
 def behind(fault: Fault, instances: Mapping[str, int]) -> dict[str, int]:
@@ -83,36 +91,49 @@ def behind(fault: Fault, instances: Mapping[str, int]) -> dict[str, int]:
     return {**well, "c": free_port()} if fault.behind == "one missing" else {"a": instances[fault.behind]}
 
 
-def start(stack: ExitStack, proxy: str, fault: Fault, ports: Ports, certificates: Certificates) -> None:
-    """Start the proxy with this fault in it."""
+def start(
+    stack: ExitStack, proxy: str, fault: Fault, ports: Ports, certificates: Certificates, bokehjs: Path
+) -> RunningProxy:
+    """The proxy with this fault in it."""
     folder = stack.enter_context(proxy_folder())
     for name, content in certificates.files.items():
         (folder / name).write_bytes(content)
-    shutil.copytree(static_path() / "js", folder / "static" / "js", ignore=shutil.ignore_patterns("*[!n].js", "*.map"))
+    (folder / "static").symlink_to(bokehjs)
     if proxy == "nginx":
         site = planted(nginx_site(ports), fault.nginx, ports)
-        stack.enter_context(running_nginx(folder, site, ports.http, ports.https))
-        return
+        return stack.enter_context(running_nginx(folder, site, ports.http, ports.https))
     site = f"Define FOLDER {folder}\n{planted(apache_site(ports), fault.apache, ports)}"
     (folder / "apache.conf").write_text(apache_configuration(site), encoding="utf-8")
-    stack.enter_context(running_apache_file(folder, folder / "apache.conf", ports.http, ports.https))
+    return stack.enter_context(running_apache_file(folder, folder / "apache.conf", ports.http, ports.https))
+
+
+@pytest.fixture(scope="module")
+def bokehjs() -> Iterator[Path]:
+    """BokehJS where the proxies can read it."""
+    with proxy_folder() as folder:
+        folder.chmod(0o755)
+        shutil.copytree(static_path() / "js", folder / "js", ignore=shutil.ignore_patterns("*[!n].js", "*.map"))
+        yield folder
 
 
 Reports = dict[tuple[str, str], tuple[Evidence, list[Finding]]]
 
 
 @pytest.fixture(scope="module")
-def reports(instances: dict[str, int], certificates: Certificates) -> Iterator[Reports]:
+def reports(instances: dict[str, int], certificates: Certificates, bokehjs: Path) -> Iterator[Reports]:
     """What the doctor finds for each fault behind each proxy; it is sent to several at a time."""
     with ExitStack() as stack:
         sites: dict[tuple[str, str], Ports] = {}
+        proxies: list[RunningProxy] = []
         for proxy in PROXIES:
             for name, fault in FAULTS.items():
                 # The routes' names are the proxy's; a single wrong server may well go by the first.
                 ports = Ports(free_port(), free_port(), behind(fault, instances))
-                start(stack, proxy, fault, ports, certificates)
+                proxies.append(start(stack, proxy, fault, ports, certificates, bokehjs))
                 sites[proxy, name] = ports
         yield asyncio.run(look_at_all(sites, certificates.root))
+        for running in proxies:
+            running.process.terminate()  # all at once: Apache takes a second to end
 
 
 async def look_at_all(sites: Mapping[tuple[str, str], Ports], root: Path) -> Reports:

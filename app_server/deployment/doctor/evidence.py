@@ -67,6 +67,11 @@ class Answer:
         return Seen.read(self.header(HEADER.lower()) or "")
 
     @property
+    def spread_s(self) -> float:
+        """How long it took from the body's first part to its end."""
+        return self.whole_s - self.arrivals[0] if self.arrivals else 0.0
+
+    @property
     def text(self) -> str:
         """The body as text, whatever it is."""
         return self.body.decode("utf-8", "replace")

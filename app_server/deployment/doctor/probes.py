@@ -33,7 +33,7 @@ from app_server.deployment.doctor.evidence import (
 from app_server.deployment.doctor.frames import BadFrame
 from app_server.deployment.doctor.tls import look_at_tls
 from app_server.deployment.doctor.visit import FALSE_ADDRESS, Route, Socket, Visitor, connection, failure_of
-from app_server.protocol.doctor import TRICKLE, TRICKLE_PARTS, TRICKLE_PAUSE_S
+from app_server.protocol.doctor import TRICKLE, TRICKLE_S
 
 T = TypeVar("T")
 
@@ -194,11 +194,20 @@ class _Walk:
                 "beside_static": self._visitor.ask(target.at(f"{root}static-of-the-doctor")),
                 "extensions": self._visitor.ask(target.at(f"{root}static/extensions/doctor/none.js")),
                 "missing": self._visitor.ask(target.at(f"{root}nothing-of-the-doctor")),
-                "trickle": self._visitor.ask(
-                    target.at(f"{root}healthz", TRICKLE), extra_s=TRICKLE_PARTS * TRICKLE_PAUSE_S
-                ),
+                "trickle": self._trickle(target.at(f"{root}healthz", TRICKLE)),
             }
         return steps
+
+    async def _trickle(self, target: Target) -> Answer:
+        """An answer that the server sends bit by bit. Of three the slowest counts: a busy machine may collect one."""
+        best = Answer(target)
+        for _ in range(3):
+            answer = await self._visitor.ask(target, extra_s=TRICKLE_S)
+            if answer.spread_s >= best.spread_s:
+                best = answer
+            if best.seen is None or best.spread_s > TRICKLE_S / 2:
+                break
+        return best
 
     async def _ask_packed(self, script: Target) -> Answer:
         """A script as a browser asks for it; its content does not matter."""

@@ -7,9 +7,7 @@ from typing import Final
 
 from app_server.deployment.doctor.evidence import Evidence
 from app_server.deployment.doctor.finding import Finding, Hop, Rule, Severity, apache, nginx, server
-from app_server.protocol.doctor import TRICKLE_PARTS, TRICKLE_PAUSE_S, Seen
-
-_TRICKLE_S = TRICKLE_PARTS * TRICKLE_PAUSE_S
+from app_server.protocol.doctor import TRICKLE_S, Seen
 
 
 def _seen(evidence: Evidence) -> list[tuple[str, Seen]]:
@@ -144,11 +142,10 @@ def answers_are_passed_on_at_once(evidence: Evidence) -> Iterator[Finding]:
     answer = evidence.trickle
     if answer is None or answer.seen is None or answer.status != 200 or not answer.arrivals:
         return
-    spread_s = answer.whole_s - answer.arrivals[0]
-    if spread_s < _TRICKLE_S / 3:
+    if answer.spread_s < TRICKLE_S / 3:
         yield Finding(
             "buffering-on", Severity.WARNING, Hop.PROXY,
-            f"an answer that the server sent over {_TRICKLE_S:g} s came within {spread_s:.2f} s",
+            f"an answer that the server sent over {TRICKLE_S:g} s came within {answer.spread_s:.2f} s",
             "What an application sends bit by bit comes late, and large answers wait in the proxy's memory or on its"
             " disk.",
             (

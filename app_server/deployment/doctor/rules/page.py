@@ -81,14 +81,17 @@ def _leads_away(page: Page) -> bool:
 
 def _missing(evidence: Evidence, page: Page) -> Finding:
     target, seen = page.answer.target, page.answer.seen
-    prefix = target.path.rstrip("/").rpartition("/")[0] or target.path
+    above = target.path.rstrip("/").rpartition("/")[0]
+    prefix = above or target.path.rstrip("/")
     if seen is not None and seen.place == "elsewhere":
         return Finding(
             "prefix-missing", Severity.ERROR, Hop.SERVER,
             f"the application server has no page at {target.path}, and would have one below another prefix",
             "Neither page nor files are found.",
             (
-                server("tell it the path that the proxy gives it", f"--prefix {prefix}"),
+                server("tell it the path that the proxy gives it", f"--prefix {prefix}")
+                if above
+                else server("ask for the application below the server's --prefix, or start it without one"),
                 nginx("keep the path: no URI behind the address", f"location {prefix}/ {{ proxy_pass http://…; }}"),
                 apache("keep the path: the same on both sides", f"ProxyPass {prefix}/ http://…{prefix}/"),
             ),
