@@ -24,6 +24,8 @@ class Target:
 
 
 TARGETS: dict[str, Target] = {
+    "apache": Target("apache", "Apache: a site, and what it needs of the server",
+                     "a graceful reload; open sockets stay where they are until they end."),
     "commands": Target("commands", "the commands that start the instances, for a shell"),
     "nginx": Target("nginx", "nginx's site: one file for the http context",
                     "a reload; open sockets stay where they are until they end."),

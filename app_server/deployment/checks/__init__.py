@@ -37,6 +37,7 @@ class Finding:
 
 
 CHECKS: dict[str, tuple[str, ...]] = {
+    "apache": ("apache",),
     "nginx": ("nginx",),
 }
 """The check modules of each target."""

@@ -1,0 +1,127 @@
+"""A deployment of one host that runs: its instances by the commands that were generated, behind its generated proxy.
+
+    with running_deployment("apps: {sliders: sliders.py}", proxy="apache") as site:
+        site.url ...
+
+The proxy's ports are free ones, its logs lie in its folder, and the instances are those of the source tree.
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from app_server.deployment.checks.apache import write_scratch
+from app_server.deployment.load import from_values
+from app_server.deployment.plan import Plan, resolve
+from tests.support.ports import free_port
+from tests.support.proxies import RunningProxy, proxy_folder, running_apache_file
+from tests.support.server import REPOSITORY, RunningServer, running_process
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deployment that answers."""
+
+    plan: Plan
+    proxy: RunningProxy
+    servers: Sequence[RunningServer]
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        """The address of the proxy, without a slash at its end."""
+        return self.plan.site.url.rstrip("/")
+
+    @property
+    def origin(self) -> str:
+        """What browsers send as the Origin."""
+        return f"{self.plan.site.scheme}://{self.plan.site.authority}"
+
+    def log_lines(self) -> list[str]:
+        """The lines of the proxy's access log."""
+        return (self.folder / "access.log").read_text(encoding="utf-8").splitlines()
+
+
+def consecutive_ports(count: int) -> int:
+    """The first of so many free ports in a row."""
+    while True:
+        first = free_port()
+        probes = [socket.socket() for _ in range(count)]
+        try:
+            for offset, probe in enumerate(probes):
+                probe.bind(("127.0.0.1", first + offset))
+        except (OSError, OverflowError):
+            continue
+        else:
+            return first
+        finally:
+            for probe in probes:
+                probe.close()
+
+
+def plan_of(text: str, folder: Path, apps: Path) -> Plan:
+    """What a deploy.yaml of this text becomes on ports of this machine, with its logs in the folder."""
+    values: dict[str, Any] = yaml.safe_load(text)
+    tls = values.get("tls", "off") not in ("off", False)
+    proxy = values.get("proxy", "nginx")
+    proxy = {"kind": proxy} if isinstance(proxy, str) else dict(proxy)
+    proxy |= {"address": "127.0.0.1", "http_port": free_port(), "https_port": free_port()}
+    public = values.get("public", "localhost")
+    public = {"hosts": public} if isinstance(public, str | list) else dict(public)
+    public |= {"port": proxy["https_port"] if tls else proxy["http_port"]}
+    instances = values.get("instances", 1)
+    instances = {"count": instances} if isinstance(instances, int) else dict(instances)
+    instances.setdefault("port", consecutive_ports(3 * instances.get("count", 1)))
+    values |= {
+        "proxy": proxy,
+        "public": public,
+        "instances": instances,
+        "logs": {**values.get("logs", {}), "dir": str(folder)},
+        "paths": {
+            **values.get("paths", {}),
+            "command": [sys.executable, "-m", "app_server"],
+            "apps": str(apps),
+            "etc": str(folder),
+        },
+    }
+    return resolve(from_values(values, "deploy.yaml"), regenerate=("app-server", "config"))
+
+
+@contextmanager
+def running_instances(plan: Plan, env: dict[str, str] | None = None) -> Iterator[list[RunningServer]]:
+    """The instances of a plan, by its commands."""
+    starting = [
+        running_process(list(each.command), f"http://localhost:{each.port}", cwd=Path(plan.paths.apps), env=env)
+        for each in plan.instances
+    ]
+    with ExitStack() as stack, ThreadPoolExecutor(len(starting)) as pool:
+        yield list(pool.map(stack.enter_context, starting))
+
+
+@contextmanager
+def running_apache_of(plan: Plan, folder: Path) -> Iterator[RunningProxy]:
+    """The plan's Apache: the files that were rendered, and what stands around them on a host."""
+    with running_apache_file(folder, write_scratch(plan, folder), plan.listen_http) as proxy:
+        yield proxy
+
+
+@contextmanager
+def running_deployment(
+    text: str, apps: Path = REPOSITORY / "bench" / "apps", env: dict[str, str] | None = None
+) -> Iterator[Deployment]:
+    """The deployment that this deploy.yaml describes, behind Apache."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(proxy_folder())
+        plan = plan_of(text, folder, apps)
+        servers = stack.enter_context(running_instances(plan, env))
+        proxy = stack.enter_context(running_apache_of(plan, folder))
+        yield Deployment(plan, proxy, servers, folder)
