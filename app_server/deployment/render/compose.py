@@ -80,6 +80,7 @@ def _values(plan: Plan) -> Mapping[str, Any]:
     return {
         "header": header(plan, "compose"),
         "build_context": containers.build_context,
+        "site_folder": f"./{CONFIGURATION.format(kind=plan.spec.proxy.kind)}",
         "source": containers.source if containers.build_context else None,
         "apps": plan.spec.paths.apps or "./apps",
         "proxy_image": containers.images.proxy or f"app-server-{plan.spec.proxy.kind}:latest",

@@ -175,7 +175,7 @@ class Containers(Model):
     build_context: Line | None = None
     """where the engine finds our Dockerfiles, such as `.` in a checkout; else the images must be there"""
     source: Line | None = None
-    """the folder in it whose applications the image holds; else `paths.apps` is mounted"""
+    """the folder of applications that the image holds, seen from compose.yaml; else `paths.apps` is mounted"""
     namespace: Name | None = None
     """Kubernetes' namespace; else the deployment's name"""
 

@@ -15,7 +15,7 @@ from tests.unit.deployment.making import loaded
 from tests.unit.tools.test_tools import tool
 
 ROOT = Path(__file__).resolve().parents[3]
-THREE = "apps: {a: a.py}\ninstances: 3\ncontainers: {build_context: ., source: examples}\n"
+THREE = "apps: {a: a.py}\ninstances: 3\ncontainers: {build_context: ., source: ./examples}\n"
 
 
 def planned(folder: Path, text: str) -> Plan:
@@ -91,7 +91,7 @@ def test_applications_are_mounted_where_the_image_has_none(tmp_path: Path) -> No
 
 def test_one_service_builds_the_image_that_all_share(tmp_path: Path) -> None:
     services = composed(tmp_path, THREE)["services"]
-    assert services["app-a1"]["build"]["args"] == {"APPS": "examples"}
+    assert services["app-a1"]["build"]["additional_contexts"] == {"apps": "./examples"}
     assert "build" not in services["app-a2"] and services["app-a2"]["pull_policy"] == "never"
     assert "build" not in composed(tmp_path, "apps: {a: a.py}\n")["services"]["app-a1"]
 
