@@ -33,6 +33,7 @@ bench: test-venv
 docs: test-venv
 	$(VENV)/python tools/settings_docs.py
 	$(VENV)/python tools/compose_files.py
+	$(VENV)/python tools/deploy_example.py
 
 # Upgrades within what pyproject.toml allows; run.txt first, so that tests run on what users get.
 lock:

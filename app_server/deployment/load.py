@@ -81,7 +81,8 @@ def validated(entry: Entry) -> tuple[Spec | None, list[OperatorError]]:
 def fault_at(entry: Entry, path: tuple[str | int, ...], what: str, hint: str | None = None) -> OperatorError:
     """An error about what the path leads to."""
     place, done = entry.find(path)
-    name = dotted(done)
+    # Of what nobody wrote, not even in short, the whole name is what tells most.
+    name = dotted(done or path)
     return OperatorError(what, where=f"{place}: {name}" if name else str(place), hint=hint)
 
 

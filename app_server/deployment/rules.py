@@ -91,9 +91,7 @@ def stops_leave_time_to_drain(plan: Plan) -> Iterator[Verdict]:
         (("containers", "grace_s"), plan.spec.containers.grace_s),
     ):
         if limit_s is not None and limit_s <= plan.drain_s:
-            what = (
-                f"an instance is killed after {limit_s:g} s, but its sessions have {plan.drain_s:g} s (service.drain_s)"
-            )
+            what = f"instances are killed after {limit_s:g} s, but sessions have {plan.drain_s:g} s (service.drain_s)"
             yield _fault(path, what, f"Make it at least {plan.drain_s + 5:g}, or the drain shorter.")
 
 
@@ -160,10 +158,8 @@ def apache_has_a_thread_for_each_session(plan: Plan) -> Iterator[Verdict]:
     if most is None:
         what = "each open page holds one of Apache's threads, and nothing limits how many there are"
         yield _warning(("proxy",), what, "Set sessions.max_sessions; Apache is sized from it.")
-    elif most * len(plan.instances) > APACHE_THREADS:
-        what = (
-            f"{most * len(plan.instances)} sessions need as many of Apache's threads; {APACHE_THREADS} is much already"
-        )
+    elif (threads := most * len(plan.instances)) > APACHE_THREADS:
+        what = f"{threads} sessions need as many of Apache's threads, and {APACHE_THREADS} are much already"
         yield _fault(("sessions", "max_sessions"), what, "Allow fewer, or take nginx.")
 
 

@@ -103,9 +103,13 @@ def matching(pattern: str, also: Callable[[str], bool]) -> Callable[[str], str |
     return lambda word: word if compiled.fullmatch(word) and also(word) else None
 
 
+# What an editor takes for a number or a yes is text all the same where text is wanted.
+_ANY_SCALAR = ["string", "number", "boolean"]
+
+
 def text(expected: str, pattern: str, *, also: Callable[[str], bool] = lambda word: True) -> Reader[str]:
     """Text of which all matches the pattern."""
-    return Reader(expected, matching(pattern, also), {"type": "string", "pattern": f"^(?:{pattern})$"})
+    return Reader(expected, matching(pattern, also), {"type": _ANY_SCALAR, "pattern": f"^(?:{pattern})$"})
 
 
 _TRUE = {"yes", "true", "on"}
