@@ -174,6 +174,7 @@ VALUES: dict[str, Any] = {
         "grace_s": 45,
         "subnet": "172.30.0.0/24",
         "build_context": ".",
+        "source": "examples",
         "namespace": "tools",
     },
     "tunnels": {
@@ -240,6 +241,8 @@ def _value(start: str, value: Any, block: type[BaseModel] | None, depth: int, co
     if isinstance(value, Mapping) and block is not None and set(value) <= set(block.model_fields):
         yield start
         for key in block.model_fields:
+            if key not in value and depth == 0:
+                raise SystemExit(f"deploy_example.py: VALUES has no {start.strip()} {key}")
             if key in value:
                 yield from _entry(block, key, value[key], depth + 1, commented=commented)
     elif isinstance(value, Mapping) and value:
