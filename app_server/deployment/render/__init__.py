@@ -21,13 +21,15 @@ class File:
     """A generated file: its text, its permissions, the user that should own it, and where on a host it belongs.
 
     `owner` is a hint: `root`, or `service` for the user that runs the instances. `install` is an absolute path, None
-    for what is only read where it was written.
+    for what is only read where it was written. `host` is the machine that it is for, None where every machine with a
+    use for it has the same.
     """
 
     text: str
     mode: int = 0o644
     owner: str = "root"
     install: str | None = None
+    host: str | None = None
 
 
 Files: TypeAlias = Mapping[str, File]

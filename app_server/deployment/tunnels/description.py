@@ -56,9 +56,9 @@ class Tunnel:
     """One tunnel. `name` is its Host in ssh_config and the name of its unit.
 
     Who connects to `listen_port` of the loopback at one end reaches `target_host:target_port` as the other end sees
-    it; `form` says which end listens. `via` are the jump hosts on the way, nearest first. `identity` and `known_hosts`
-    are files; without them ssh looks where it always does. A connection that leaves `alive_count` probes in a row
-    unanswered, one every `alive_interval_s`, is dead.
+    it, or the Unix socket `target_socket` there; `form` says which end listens. `via` are the jump hosts on the way,
+    nearest first. `identity` and `known_hosts` are files; without them ssh looks where it always does. A connection
+    that leaves `alive_count` probes in a row unanswered, one every `alive_interval_s`, is dead.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Tunnel:
     listen_port: int = PORT
     target_port: int = PORT
     target_host: str = "localhost"
+    target_socket: str | None = None
     via: tuple[Place, ...] = ()
     identity: str | None = None
     known_hosts: str | None = None
@@ -77,7 +78,7 @@ class Tunnel:
     def forward(self) -> tuple[str, str]:
         """Where is listened, and where that leads; each as ssh_config takes it."""
         target = f"[{self.target_host}]" if ":" in self.target_host else self.target_host
-        return f"localhost:{self.listen_port}", f"{target}:{self.target_port}"
+        return f"localhost:{self.listen_port}", self.target_socket or f"{target}:{self.target_port}"
 
     @property
     def url(self) -> str:

@@ -1,0 +1,204 @@
+"""An inventory for Ansible: the hosts, what each runs, and which of the other targets' files belong to it.
+
+Roles install what was rendered: `app_server_files` of a host names each file in the tree that `app-server config all`
+writes, and where it goes.
+"""
+
+from __future__ import annotations
+
+import math
+import posixpath
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from app_server.deployment.plan import Instance, Machine, Plan
+from app_server.deployment.render import File, Files
+from app_server.deployment.render import render as render_target
+from app_server.deployment.render.ssh import tunnels_of
+from app_server.deployment.render.ssh import unit_of as tunnel_unit_of
+from app_server.deployment.render.supervisor import program_of
+from app_server.deployment.render.systemd import unit_of
+from app_server.deployment.render.templates import header
+from app_server.deployment.targets import TARGETS
+from app_server.deployment.tunnels.description import read_place
+from app_server.deployment.tunnels.ssh import authorized_key
+
+LOCAL = ("localhost", "127.0.0.1", "::1")
+MANAGERS = {"systemd": ("systemd",), "supervisor": ("supervisor",), "gunicorn": ("gunicorn", "systemd"), "none": ()}
+
+
+def render(plan: Plan) -> Files:
+    """One file, for `ansible-playbook -i`."""
+    head = "".join(f"# {line}\n" for line in header(plan, "inventory"))
+    return {"inventory.yml": File(head + dump(inventory(plan)))}
+
+
+def inventory(plan: Plan) -> Mapping[str, Any]:
+    """The groups `app_servers`, `proxies` and `tunnels`, with variables of hosts and of all."""
+    groups: dict[str, dict[str, Any]] = {"app_servers": {}, "proxies": {}, "tunnels": {}}
+    for machine in plan.machines:
+        if machine.instances:
+            groups["app_servers"][machine.name] = {}
+        if machine.is_proxy:
+            groups["proxies"][machine.name] = {}
+    tunnelled = _tunnel_machine(plan)
+    if tunnelled is not None:
+        groups["tunnels"][tunnelled.name] = {}
+    return {
+        "all": {
+            "vars": _variables(plan),
+            "hosts": {machine.name: _host(plan, machine, machine is tunnelled) for machine in plan.machines},
+            "children": {name: {"hosts": hosts} for name, hosts in groups.items()},
+        }
+    }
+
+
+def _variables(plan: Plan) -> Mapping[str, Any]:
+    """What is the same for all hosts."""
+    paths, spec, tls = plan.paths, plan.spec, plan.tls
+    return {
+        "app_server_name": plan.name,
+        "app_server_user": plan.user,
+        "app_server_group": plan.group,
+        "app_server_manager": spec.service.manager,
+        "app_server_command": list(paths.command),
+        "app_server_venv": posixpath.dirname(posixpath.dirname(paths.command[0])),
+        "app_server_paths": {
+            "apps": paths.apps, "etc": paths.etc, "run": paths.run, "log": paths.log, "state": paths.state,
+            "static": paths.static,
+        },
+        "app_server_apps": [{"name": app.name, "path": app.path, "url": app.url} for app in plan.apps],
+        "app_server_secrets": [
+            {"name": secret.name, "variable": secret.variable, "file": secret.file, "credential": secret.credential}
+            for secret in plan.secrets
+        ],
+        "app_server_drain_s": math.ceil(plan.drain_s),
+        "app_server_stop_timeout_s": math.ceil(plan.stop_timeout_s),
+        "app_server_url": plan.site.url,
+        "app_server_hosts": list(plan.site.hosts),
+        "app_server_proxy": spec.proxy.kind,
+        "app_server_ports": [plan.listen_http, *([plan.listen_https] if tls is not None else [])],
+        "app_server_static": spec.proxy.static,
+        "app_server_tls": {
+            "mode": "off" if tls is None else tls.mode,
+            "certificate": tls.certificate if tls is not None else None,
+            "key": tls.key if tls is not None else None,
+            "webroot": tls.webroot if tls is not None else None,
+            "email": spec.tls.acme.email,
+            "directory": spec.tls.acme.directory,
+        },
+    }  # fmt: skip
+
+
+def _host(plan: Plan, machine: Machine, has_tunnels: bool) -> Mapping[str, Any]:
+    return {
+        **_connection(machine),
+        "app_server_instances": [_instance(plan, instance) for instance in machine.instances],
+        "app_server_tunnels": _tunnels(plan) if has_tunnels else [],
+        "app_server_files": list(_files(plan, machine, has_tunnels)),
+    }
+
+
+def _connection(machine: Machine) -> Mapping[str, Any]:
+    """How Ansible reaches a host."""
+    place = read_place(machine.ssh, f"instances.hosts.{machine.name}.ssh")
+    if place.host in LOCAL and place.user is None and place.port is None:
+        return {"ansible_connection": "local"}
+    found: dict[str, Any] = {"ansible_host": place.host}
+    if place.user is not None:
+        found["ansible_user"] = place.user
+    if place.port is not None:
+        found["ansible_port"] = place.port
+    return found
+
+
+def _instance(plan: Plan, instance: Instance) -> Mapping[str, Any]:
+    """An instance; `service` is what the manager calls it, `ready` is asked when it has been started."""
+    supervisor = plan.spec.service.manager == "supervisor"
+    return {
+        "name": instance.name,
+        "service": f"{plan.name}:{program_of(plan, instance)}" if supervisor else unit_of(plan, instance),
+        "address": instance.address,
+        "port": instance.port,
+        "unix_socket": instance.unix_socket,
+        "ready": f"{plan.site.prefix}/readyz",
+        "command": list(instance.command),
+    }
+
+
+def _tunnel_machine(plan: Plan) -> Machine | None:
+    """The host that the tunnels run on: the one with the first instance, which they lead to by default."""
+    with_instances = [machine for machine in plan.machines if machine.instances]
+    return with_instances[0] if plan.tunnels and with_instances else None
+
+
+def _tunnels(plan: Plan) -> list[Mapping[str, Any]]:
+    """The tunnels; `key_options` is what stands before the key in authorized_keys on the other side."""
+    return [
+        {
+            "name": tunnel.name,
+            "service": tunnel_unit_of(plan, tunnel.name),
+            "user": spec.user or plan.user,
+            "server": tunnel.destination.host,
+            "server_user": tunnel.destination.user,
+            "server_port": tunnel.destination.port,
+            "identity": tunnel.identity,
+            "known_hosts": tunnel.known_hosts,
+            "key_options": authorized_key(tunnel, "").strip(),
+        }
+        for tunnel, (_, spec) in zip(tunnels_of(plan), plan.tunnels, strict=True)
+    ]
+
+
+def _files(plan: Plan, machine: Machine, has_tunnels: bool) -> Iterator[Mapping[str, Any]]:
+    """What of the rendered tree is installed on a host."""
+    names: list[str] = []
+    if machine.instances:
+        names += MANAGERS[plan.spec.service.manager]
+    if machine.is_proxy:
+        names += [plan.spec.proxy.kind, "logrotate"]
+    if has_tunnels:
+        names.append("ssh")
+    for target in names:
+        if target not in TARGETS:
+            continue
+        for path, file in render_target(target, plan).items():
+            if file.install is not None and file.host in (None, machine.name):
+                yield {"src": path, "dest": file.install, "mode": f"{file.mode:04o}", "owner": file.owner}
+
+
+class _Unsafe(str):
+    """Text that Ansible must not take for a template of its own."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Lists are indented below their keys, as people write them."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _unsafe(dumper: yaml.SafeDumper, data: _Unsafe) -> yaml.ScalarNode:
+    return dumper.represent_scalar("!unsafe", str(data))
+
+
+_Dumper.add_representer(_Unsafe, _unsafe)
+
+
+def dump(value: object) -> str:
+    """YAML as Ansible reads it; text with a brace in it is marked as no template."""
+    text: str = yaml.dump(_marked(value), Dumper=_Dumper, sort_keys=False, width=10_000, allow_unicode=False)
+    return text
+
+
+def _marked(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _marked(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_marked(item) for item in value]
+    return _Unsafe(value) if isinstance(value, str) and "{" in value else value

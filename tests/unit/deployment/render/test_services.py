@@ -1,0 +1,244 @@
+"""What starts instances: systemd, supervisor, gunicorn, and what hangs on them."""
+
+from __future__ import annotations
+
+import ast
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from app_server.deployment.render import render
+from app_server.deployment.render.gunicorn import literal
+from app_server.deployment.render.inventory import dump
+from app_server.deployment.render.supervisor import assignment, command
+from app_server.deployment.render.systemd import word
+from app_server.errors import OperatorError
+from tests.unit.deployment.making import planned
+
+THREE = """\
+apps:
+  myapp: myapp.py
+public: tools.example.org
+instances: 3
+"""
+HOSTS = """\
+apps:
+  myapp: myapp.py
+public: tools.example.org
+instances:
+  count: 2
+  hosts:
+    - {name: one, address: 10.0.0.1, ssh: "me@one:2222"}
+    - {name: two, address: 10.0.0.2}
+"""
+
+
+def text(folder: Path, target: str, spec: str, name: str) -> str:
+    """One file of a target."""
+    return render(target, planned(folder, spec))[name].text
+
+
+def line(text: str, start: str) -> str:
+    """The only line that begins so, without that."""
+    (found,) = [line for line in text.splitlines() if line.startswith(start)]
+    return found.removeprefix(start)
+
+
+def test_unit_of_several_instances_takes_from_each_what_is_its_own(tmp_path: Path) -> None:
+    unit = text(tmp_path, "systemd", THREE, "systemd/app-server@.service")
+    assert line(unit, "ExecStart=").startswith(
+        "/opt/app-server/bin/app-server serve myapp.py --address ${INSTANCE_ADDRESS} --port ${INSTANCE_PORT} --route %i"
+    )
+    assert line(unit, "EnvironmentFile=") == "/etc/app-server/instances/%i.env"
+    own = text(tmp_path, "systemd", THREE, "systemd/instances/a2.env")
+    assert own.splitlines()[-2:] == ["INSTANCE_ADDRESS=127.0.0.1", "INSTANCE_PORT=5101"]
+
+
+def test_unit_with_sockets_names_them_after_the_instance(tmp_path: Path) -> None:
+    spec = THREE.replace("instances: 3", "instances: {count: 3, socket_dir: /run/app-server}")
+    unit = text(tmp_path, "systemd", spec, "systemd/app-server@.service")
+    assert " --unix-socket /run/app-server/%i.sock --route %i " in line(unit, "ExecStart=")
+    assert line(unit, "RuntimeDirectory=") == "app-server"
+    assert line(unit, "RuntimeDirectoryPreserve=") == "yes"
+
+
+def test_application_of_its_own_has_a_unit_of_its_own(tmp_path: Path) -> None:
+    spec = THREE.replace("  myapp: myapp.py", "  myapp: myapp.py\n  dash: {path: dash, args: [a b, $HOME, 50%]}")
+    unit = text(tmp_path, "systemd", spec, "systemd/app-server-dash@.service")
+    assert line(unit, "ExecStart=").endswith(' --args "a b" $$HOME 50%%')
+
+
+def test_unit_waits_for_the_drain(tmp_path: Path) -> None:
+    spec = THREE + "service: {drain_s: 100, watchdog_s: 7, restart_s: 1.5, open_files: 4096}\n"
+    unit = text(tmp_path, "systemd", spec, "systemd/app-server@.service")
+    values = [line(unit, key) for key in ("TimeoutStopSec=", "WatchdogSec=", "RestartSec=", "LimitNOFILE=")]
+    assert values == ["115", "7", "1.5", "4096"]
+
+
+def test_secret_is_a_credential_of_the_unit(tmp_path: Path) -> None:
+    spec = THREE + "secrets: {secret_key: {file: /etc/key}, cookie_secret: {credential: cookies}}\n"
+    unit = text(tmp_path, "systemd", spec, "systemd/app-server@.service")
+    assert line(unit, "LoadCredential=") == "secret_key:/etc/key"
+    assert line(unit, "LoadCredentialEncrypted=") == "cookies"
+    assert "Environment=BOKEH_SECRET_KEY_FILE=%d/secret_key\n" in unit
+    assert "Environment=BOKEH_COOKIE_SECRET_FILE=%d/cookies\n" in unit
+
+
+def test_systemd_cannot_rename_a_variable(tmp_path: Path) -> None:
+    spec = THREE + "secrets: {secret_key: {environment: MY_KEY}}\n"
+    with pytest.raises(OperatorError) as caught:
+        render("systemd", planned(tmp_path, spec))
+    assert str(caught.value) == (
+        "secrets.secret_key.environment: systemd cannot hand on MY_KEY under the name BOKEH_SECRET_KEY. "
+        "Call it BOKEH_SECRET_KEY, or name a file or a credential."
+    )
+
+
+def test_port_below_1024_needs_a_capability(tmp_path: Path) -> None:
+    spec = "apps: {myapp: myapp.py}\nproxy: none\ninstances: {port: 80}\n"
+    unit = text(tmp_path, "systemd", spec, "systemd/app-server@.service")
+    assert line(unit, "AmbientCapabilities=") == "CAP_NET_BIND_SERVICE"
+    # Within a namespace of users of its own the capability would be worth nothing.
+    assert "PrivateUsers" not in unit
+
+
+def test_target_says_how_to_restart_without_loss(tmp_path: Path) -> None:
+    target = text(tmp_path, "systemd", THREE, "systemd/app-server.target")
+    assert [line[4:] for line in target.splitlines() if "systemctl restart" in line] == [
+        f"systemctl restart app-server@a{number}" for number in (1, 2, 3)
+    ]
+
+
+def test_supervisor_has_a_program_for_each_instance(tmp_path: Path) -> None:
+    conf = text(tmp_path, "supervisor", THREE, "supervisor/app-server.conf")
+    programs = [f"app-server-a{number}" for number in (1, 2, 3)]
+    assert line(conf, "programs=") == ",".join(programs)
+    assert [found[9:-1] for found in conf.splitlines() if found.startswith("[program:")] == programs
+    assert line(conf, "minfds=") == "65536"
+    assert conf.count("stopwaitsecs=45\n") == conf.count("killasgroup=true\n") == 3
+
+
+def test_supervisor_of_each_machine_has_its_own_instances(tmp_path: Path) -> None:
+    files = render("supervisor", planned(tmp_path, HOSTS))
+    assert line(files["supervisor/two/app-server.conf"].text, "programs=") == "app-server-b1,app-server-b2"
+    assert files["supervisor/two/app-server.conf"].host == "two"
+
+
+def test_supervisor_knows_no_credentials(tmp_path: Path) -> None:
+    spec = THREE + "secrets: {secret_key: {credential: key}}\n"
+    with pytest.raises(OperatorError, match="it knows no credentials"):
+        render("supervisor", planned(tmp_path, spec))
+
+
+def test_gunicorn_gets_settings_as_keywords(tmp_path: Path) -> None:
+    spec = THREE + "service: {manager: gunicorn, workers: 4}\nsessions: {unused_lifetime_s: 60}\n"
+    conf = text(tmp_path, "gunicorn", spec, "gunicorn/a2.conf.py")
+    settings = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in ast.parse(conf).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    assert settings["wsgi_app"] == (
+        "app_server.gunicorn:app('myapp.py', route='a2', allow_websocket_origin=['tools.example.org'], "
+        "use_xheaders=True, unused_session_lifetime_ms='60000')"
+    )
+    assert (settings["bind"], settings["workers"], settings["graceful_timeout"]) == ("127.0.0.1:5101", 4, 45)
+    unit = text(tmp_path, "systemd", spec, "systemd/app-server@.service")
+    assert line(unit, "ExecStart=") == "/opt/app-server/bin/gunicorn -c /etc/app-server/gunicorn/%i.conf.py"
+    assert "WatchdogSec" not in unit
+
+
+def test_logs_are_put_away_as_the_file_says(tmp_path: Path) -> None:
+    spec = THREE + "logs: {dir: /var/log/my site, rotation: {every: weekly, keep: 3, size_mb: 20, compress: no}}\n"
+    rule = text(tmp_path, "logrotate", spec, "logrotate/app-server")
+    assert '"/var/log/my site"/access.log "/var/log/my site"/error.log {\n' in rule
+    assert {"weekly", "rotate 3", "maxsize 20M"} <= {line.strip() for line in rule.splitlines()}
+    assert "compress\n" not in rule
+
+
+def test_inventory_names_what_each_host_runs(tmp_path: Path) -> None:
+    found = yaml.safe_load(text(tmp_path, "inventory", HOSTS, "inventory.yml"))["all"]
+    assert {name: sorted(group["hosts"]) for name, group in found["children"].items()} == {
+        "app_servers": ["one", "two"], "proxies": ["one"], "tunnels": [],
+    }  # fmt: skip
+    one, two = found["hosts"]["one"], found["hosts"]["two"]
+    assert (one["ansible_host"], one["ansible_user"], one["ansible_port"]) == ("one", "me", 2222)
+    assert [instance["service"] for instance in two["app_server_instances"]] == [
+        "app-server@b1.service", "app-server@b2.service",
+    ]  # fmt: skip
+    assert [file["dest"] for file in two["app_server_files"]] == [
+        "/etc/systemd/system/app-server@.service",
+        "/etc/systemd/system/app-server.target",
+        "/etc/app-server/instances/b1.env",
+        "/etc/app-server/instances/b2.env",
+    ]
+    assert "/etc/nginx/conf.d/app-server.conf" in [file["dest"] for file in one["app_server_files"]]
+
+
+def test_braces_are_no_template_of_ansibles() -> None:
+    assert dump({"a": ["{{ lookup('pipe', 'id') }}"]}) == "a:\n  - !unsafe '{{ lookup(''pipe'', ''id'') }}'\n"
+
+
+PRINTABLE = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=40)
+
+
+@given(PRINTABLE)
+def test_no_word_leaves_its_place_in_a_unit(value: str) -> None:
+    try:
+        shown = str(word(value))
+    except OperatorError:
+        return
+    # As systemd takes it apart: quotes and backslashes as in a shell, then %% and $$.
+    assert "\n" not in shown
+    (found,) = shlex.split(shown.replace("\\\\", "\\\\")) if shown[0] == '"' else [shown.replace("\\\\", "\\")]
+    assert found.replace("%%", "%").replace("$$", "$") == value
+
+
+@given(st.lists(PRINTABLE, min_size=1, max_size=4))
+def test_no_word_leaves_its_place_in_supervisors_command(values: list[str]) -> None:
+    try:
+        shown = str(command(tuple(values)))
+    except OperatorError:
+        return
+    assert shlex.split(shown.replace("%%", "%")) == values
+
+
+@given(PRINTABLE)
+def test_no_value_leaves_its_place_in_supervisors_environment(value: str) -> None:
+    from supervisor.datatypes import dict_of_key_value_pairs
+
+    try:
+        shown = f"{assignment('A', value)},{assignment('B', 'b')}"
+    except OperatorError:
+        return
+    assert dict_of_key_value_pairs(shown.replace("%%", "%")) == {"A": value, "B": "b"}
+
+
+@given(PRINTABLE)
+def test_no_value_leaves_its_place_in_python(value: str) -> None:
+    try:
+        assert ast.literal_eval(str(literal(value))) == value
+    except OperatorError:
+        assert not value.isprintable()
+
+
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15, deadline=None)
+@given(value=PRINTABLE.filter(lambda text: text == text.strip()))
+@pytest.mark.parametrize("target", ["systemd", "supervisor", "gunicorn", "inventory"])
+def test_no_value_of_the_file_makes_a_line_of_its_own(tmp_path: Path, target: str, value: str) -> None:
+    quoted = yaml.safe_dump(value, default_style='"', width=1000).strip()
+    manager = target if target != "inventory" else "systemd"
+    spec = THREE + f"service: {{manager: {manager}, environment: {{MINE: {quoted}}}}}\n"
+    plain = THREE + f"service: {{manager: {manager}, environment: {{MINE: x}}}}\n"
+    try:
+        files = render(target, planned(tmp_path, spec))
+    except OperatorError:
+        return
+    expected = render(target, planned(tmp_path, plain))
+    for name, file in files.items():
+        assert len(file.text.splitlines()) == len(expected[name].text.splitlines())
