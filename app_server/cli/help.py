@@ -13,6 +13,7 @@ from app_server.settings import GROUPS, Arity, Setting, all_settings
 
 COMMANDS = {
     "serve": "serve applications, and keep them in sync with browsers",
+    "status": "show a running server in the terminal",
     "html": "write applications as pages that need no server",
     "json": "write applications' documents as JSON",
     "static": "serve BokehJS alone, as a CDN of your own",
@@ -38,6 +39,10 @@ USAGES = {
     "json": "app-server json FILE_OR_DIR ... [flags]\n\n"
     "  --indent N          put each value on a line of its own, N spaces for a level\n" + _OUTPUT,
     "static": "app-server static [flags]",
+    "status": "app-server status [PID|URL] [--once] [--json]\n\n"
+    "  --once   print it once; at a terminal it is shown until Ctrl-C\n"
+    "  --json   print all figures as JSON, once\n\n"
+    "  Without a PID: the only server of this user. A URL is that of a server with --metrics.",
     "tunnel": "app-server tunnel USER@HOST [flags]\n\n"
     "  --run               open the tunnel, and again whenever it breaks, until Ctrl-C\n"
     "  --show WHAT         what to print: commands, config, gateway (commands)\n"

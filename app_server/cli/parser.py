@@ -118,6 +118,10 @@ def build() -> tuple[Parser, Parser]:
     add_config_arguments(parsers["config"])
     _add_tunnel(parsers["tunnel"])
     add_doctor_arguments(parsers["doctor"])
+    status = parsers["status"]
+    status.add_argument("target", nargs="?", default="", metavar="PID|URL", help="the server, if not the only one")
+    status.add_argument("--once", action="store_const", const=True, help="print it once")
+    status.add_argument("--json", action="store_const", const=True, help="print all figures as JSON")
     parsers["info"].add_argument("--static", action="store_const", const=True, help="print the path of BokehJS alone")
     parsers["completion"].add_argument("shell", nargs="?", default="", metavar="SHELL", help="bash, zsh, fish or tcsh")
     return parser, serve

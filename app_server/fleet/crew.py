@@ -120,25 +120,13 @@ class Crew:
 
     async def ask(self, box: Path, words: Mapping[str, Any], patience_s: float = _ANSWER_S) -> Mapping[str, Any]:
         """What the process answers; Unreachable where it is gone, TimeoutError where it is busy for too long."""
-        async with asyncio.timeout(patience_s):
-            sock = await letters.reach(box)
-            try:
-                await letters.send(sock, Letter(words))
-                return (await letters.receive(sock)).words
-            finally:
-                sock.close()
+        return await letters.ask(box, words, patience_s)
 
     async def ask_all(self, words: Mapping[str, Any]) -> dict[str, Mapping[str, Any] | None]:
         """What every process of the server answers, by the names of their boxes; None where one did not in time."""
-
-        async def one(box: Path) -> Mapping[str, Any] | None:
-            try:
-                return await self.ask(box, words)
-            except (Unreachable, TimeoutError):
-                return None
-
         boxes = self.place.boxes()
-        return dict(zip([box.name for box in boxes], await asyncio.gather(*map(one, boxes)), strict=True))
+        answers = await letters.ask_all(boxes, words, _ANSWER_S)
+        return dict(zip([box.name for box in boxes], answers, strict=True))
 
     async def reach(self, box: Path, patience_s: float | None = None) -> socket.socket:
         """A connection to a fellow, waiting for one that is being started again; Unreachable where it stays away."""

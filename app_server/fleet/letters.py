@@ -14,7 +14,7 @@ import json
 import os
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,29 @@ async def send(sock: socket.socket, letter: Letter) -> None:
             await asyncio.get_running_loop().sock_sendall(sock, data)
     except ConnectionError as error:
         raise Unreachable(str(error)) from error
+
+
+async def ask(box: Path, words: Mapping[str, Any], patience_s: float) -> Mapping[str, Any]:
+    """What the process answers; Unreachable where it is gone, TimeoutError where it is busy for too long."""
+    async with asyncio.timeout(patience_s):
+        sock = await reach(box)
+        try:
+            await send(sock, Letter(words))
+            return (await receive(sock)).words
+        finally:
+            sock.close()
+
+
+async def ask_all(boxes: Sequence[Path], words: Mapping[str, Any], patience_s: float) -> list[Mapping[str, Any] | None]:
+    """What each of these processes answers; None where one did not in time."""
+
+    async def one(box: Path) -> Mapping[str, Any] | None:
+        try:
+            return await ask(box, words, patience_s)
+        except (Unreachable, TimeoutError):
+            return None
+
+    return await asyncio.gather(*map(one, boxes))
 
 
 async def receive(sock: socket.socket) -> Letter:

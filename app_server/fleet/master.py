@@ -148,6 +148,11 @@ class Master:
             os.set_blocking(descriptor, False)
         self._selector.register(self._wakeup, selectors.EVENT_READ)
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the end has been asked for."""
+        return self._stopping is not None
+
     def run(self) -> int:
         """Work until a signal ends it; the exit status of the server."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):

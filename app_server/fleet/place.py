@@ -91,6 +91,12 @@ class Place:
         """The sockets of all processes that are there, those that are about to end too."""
         return sorted(path for path in self.folder.glob("box-*") if path.is_socket())
 
+    @staticmethod
+    def process_of(box: str) -> tuple[int, int]:
+        """The slot and the process id that the name of a socket tells."""
+        slot, pid = box.split("-")[1:]
+        return int(slot), int(pid)
+
     def remove(self) -> None:
         """Take the folder away, when the last process has ended."""
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,10 +1,13 @@
-"""Snapshots of several processes become one: numbers are added up, what belongs to a process stays beside its name.
+"""Snapshots of the processes of one server, side by side and added up.
 
-    {"processes": {name: {"pid", "started_s", "taken_s", "draining", "rss_bytes", "max_sessions", "answers", "loop"}},
-     "applications": {url: {"now": {"sessions", "connections", "unused", "queued_bytes"}, "ever": {...}}},
+    {"processes": {name: {"pid", "started_s", "taken_s", "draining", "rss_bytes", "pss_bytes", "max_sessions",
+                          "answers": {"2xx": number}, "loop": {"now", "ever"},
+                          "applications": {url: {"now": {"sessions", "connections", "unused", "queued_bytes"},
+                                                 "ever": {...}}}}},
      "silent": [names of processes that did not answer in time]}
 
-`ever` is what `gauges.ApplicationGauges.snapshot` gives. Times are seconds since the epoch.
+`ever` is what `gauges.ApplicationGauges.snapshot` gives, `loop` what `LoopGauges.snapshot` does. Times are seconds
+since the epoch.
 """
 
 from __future__ import annotations
@@ -16,13 +19,20 @@ Snapshot = dict[str, Any]
 
 
 def merge(snapshots: Iterable[Mapping[str, Any]], silent: Iterable[str] = ()) -> Snapshot:
-    """One snapshot of several; `silent` names the processes that did not answer."""
-    merged: Snapshot = {"processes": {}, "applications": {}, "silent": list(silent)}
+    """The processes of all these snapshots in one; `silent` names those that did not answer."""
+    merged: Snapshot = {"processes": {}, "silent": list(silent)}
     for snapshot in snapshots:
         merged["processes"].update(snapshot["processes"])
-        merged["applications"] = add(merged["applications"], snapshot["applications"])
-        merged["silent"] += snapshot.get("silent", [])
+        merged["silent"] += snapshot["silent"]
     return merged
+
+
+def totals(snapshot: Mapping[str, Any]) -> dict[str, Any]:
+    """What was counted for each application, added up over the processes."""
+    added: dict[str, Any] = {}
+    for facts in snapshot["processes"].values():
+        added = add(added, facts["applications"])
+    return added
 
 
 def add(one: Any, other: Any) -> Any:
@@ -37,27 +47,30 @@ def add(one: Any, other: Any) -> Any:
 
 
 class Ledger:
-    """Adds snapshots up over time, so that no counter goes back when a process ends.
+    """Adds up what the children of a process count, so that no counter goes back when one of them ends.
 
-    What a process had counted when it was last heard of is kept, and what is true at a moment only goes with it.
+    What a child had counted when it was last heard of is kept, and what is true at a moment only goes with it.
     """
 
     def __init__(self) -> None:
-        self._last: dict[str, Mapping[str, Any]] = {}
+        self._last: dict[object, Mapping[str, Any]] = {}
         self._gone: dict[str, Any] = {}
 
-    def note(self, process: str, snapshot: Mapping[str, Any]) -> None:
-        """This process has counted so much, all in all. `process` is never given to another one: a pid and a start."""
-        self._last[process] = snapshot["applications"]
+    def note(self, child: object, applications: Mapping[str, Any]) -> None:
+        """This child has counted so much for its applications, all in all."""
+        self._last[child] = applications
 
-    def close(self, process: str) -> None:
-        """This process has ended."""
-        for url, gauges in self._last.pop(process, {}).items():
+    def close(self, child: object) -> None:
+        """This child has ended."""
+        for url, gauges in self._last.pop(child, {}).items():
             self._gone = add(self._gone, {url: {"ever": gauges["ever"]}})
 
-    def balance(self) -> Snapshot:
-        """What the processes that have ended had counted, as a snapshot to merge with those of the living."""
-        return {"processes": {}, "applications": self._gone, "silent": []}
+    def balance(self) -> dict[str, Any]:
+        """What all children have counted, those that have ended too, by application."""
+        added: dict[str, Any] = self._gone
+        for applications in self._last.values():
+            added = add(added, applications)
+        return added
 
 
 def quantile(histogram: Mapping[str, Any], bounds_s: tuple[float, ...], share: float) -> float | None:

@@ -4,39 +4,58 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from tornado.web import HTTPError
 
+from app_server.fleet.place import Place
 from app_server.observe import exposition
 from app_server.observe.memory import proportional_bytes, resident_bytes
-from app_server.observe.snapshots import Snapshot
+from app_server.observe.snapshots import Snapshot, merge
 from app_server.transport.answers import Answering
 from app_server.transport.site import Site
+
+QUESTION = "observe"
+"""What processes ask each other for their snapshots with."""
 
 _FORWARDED = ("X-Forwarded-For", "X-Real-Ip", "X-Forwarded-Proto", "Forwarded", "Via")
 """Any of these says that a proxy has passed the request on."""
 
 
 async def snapshot_of_all(site: Site) -> Snapshot:
-    """What all processes of this server have counted, and what is true of them now."""
-    return await site.gather() if site.gather is not None else snapshot_of(site)
+    """What all processes of this server have counted; one that does not answer soon is only named."""
+    crew = site.crew
+    if crew is None or crew.slots == 1:
+        return snapshot_of(site)
+    return merged(await crew.ask_all({"question": QUESTION}))
 
 
-def snapshot_of(site: Site, process: str = "1", *, shared: bool = False) -> Snapshot:
-    """What this process has counted, and what is true of it now; `shared` says that it has siblings."""
+def merged(answers: Mapping[str, Mapping[str, Any] | None]) -> Snapshot:
+    """The answers of processes, by the names of their sockets, as one snapshot."""
+    silent = [Place.process_of(box) for box, answer in answers.items() if answer is None]
+    living = [f"{slot}-{pid}" for slot, pid in silent if os.path.exists(f"/proc/{pid}") or not os.path.exists("/proc")]
+    return merge([answer for answer in answers.values() if answer is not None], living)
+
+
+def snapshot_of(site: Site) -> Snapshot:
+    """What this process has counted, and what is true of it now."""
+    crew = site.crew
+    slot, shared = (0, False) if crew is None else (crew.slot, crew.slots > 1)
+    # One that was replaced goes on beside its successor until its sessions have ended.
+    name = f"{slot}-{os.getpid()}" if crew is not None and crew.superseded else str(slot)
     facts: dict[str, Any] = {
         "pid": os.getpid(),
         "started_s": site.started_s,
         "taken_s": time.time(),
-        "draining": site.draining,
+        "draining": site.draining or (crew is not None and crew.superseded),
         "rss_bytes": resident_bytes(),
-        "pss_bytes": proportional_bytes() if shared else None,  # takes milliseconds
+        "pss_bytes": proportional_bytes() if shared else None,  # which takes the system milliseconds to find out
         "max_sessions": site.admission.max_sessions,
         "answers": dict(site.gauges.answers),
         "loop": site.gauges.loop.snapshot(),
+        "applications": {},
     }
-    applications = {}
     for runtime in site.runtimes:
         counts = [session.connection_count for session in runtime.registry]
         now = {
@@ -45,8 +64,8 @@ def snapshot_of(site: Site, process: str = "1", *, shared: bool = False) -> Snap
             "unused": counts.count(0),
             "queued_bytes": runtime.queued_bytes,
         }
-        applications[runtime.url] = {"now": now, "ever": runtime.gauges.snapshot()}
-    return {"processes": {process: facts}, "applications": applications, "silent": []}
+        facts["applications"][runtime.url] = {"now": now, "ever": runtime.gauges.snapshot()}
+    return {"processes": {name: facts}, "silent": []}
 
 
 class MetricsHandler(Answering):
@@ -57,7 +76,7 @@ class MetricsHandler(Answering):
         self._site = site
 
     async def get(self) -> None:
-        """Prometheus's text, added up over all processes."""
+        """Prometheus's text, from all processes."""
         if any(name in self.request.headers for name in _FORWARDED):
             raise HTTPError(404)
         self.set_header("Content-Type", exposition.CONTENT_TYPE)

@@ -23,6 +23,7 @@ from app_server.fleet.letters import Unreachable
 from app_server.fleet.place import Place
 from app_server.observe.gauges import Gauges
 from app_server.settings import Settings
+from app_server.transport import metrics
 from app_server.transport.address import bind, tls_context, unlink
 from app_server.transport.auth import gate_for
 from app_server.transport.handover import SharedHTTPServer
@@ -101,11 +102,16 @@ class Server:
         crew = self.site.crew = Crew(place, slot, slots, self.site.knows, self._http.arrive)
         crew.on_superseded = self._http.stop
         crew.answer("inherit", self._inherit)
+        crew.answer(metrics.QUESTION, self._observe)
         return crew
 
     async def _inherit(self, words: Mapping[str, Any]) -> Mapping[str, Any]:
         self.site.inherited.update(map(str, words["sessions"]))
         return {}
+
+    async def _observe(self, words: Mapping[str, Any]) -> Mapping[str, Any]:
+        path = self.settings.unix_socket
+        return {**metrics.snapshot_of(self.site), "url": f"unix:{path}" if path else self.url}
 
     async def start(self) -> None:
         """Run the applications' load hooks, take connections, begin the background work; `bind` comes before."""

@@ -23,6 +23,7 @@ from app_server.errors import ApplicationError, AppServerError, OperatorError
 from app_server.fleet import forks
 from app_server.fleet.master import CANNOT_START, Limits, Master, Pulse, Task
 from app_server.fleet.place import Place
+from app_server.fleet.systemd import Notifier
 from app_server.settings import Settings
 from app_server.transport import address
 from app_server.transport.server import Server
@@ -70,23 +71,26 @@ def _load_application(path: str, settings: Settings) -> Application:
 def serve_until_stopped(settings: Settings, paths: Sequence[str]) -> int:
     """Serve these applications until a signal; the process's exit status."""
     engine.install()
+    notifier = Notifier(os.environ)
     applications = load_applications(paths, settings)
     place = Place.make(os.environ)
     try:
         count = settings.num_procs or os.cpu_count() or 1
         if count == 1:
-            return asyncio.run(_serve_alone(applications, settings, place))
-        return _Several(settings, paths, applications, place, count).run()
+            return asyncio.run(_serve_alone(applications, settings, place, notifier))
+        return _Several(settings, paths, applications, place, count).run(notifier)
     finally:
         place.remove()
 
 
-async def _serve_alone(applications: Mapping[str, Application], settings: Settings, place: Place) -> int:
+async def _serve_alone(
+    applications: Mapping[str, Application], settings: Settings, place: Place, notifier: Notifier
+) -> int:
     _prepare(applications)
     server = Server(applications, settings, asyncio.get_running_loop())
     server.bind()
     server.join(place, 0, 1)
-    return await _serve(server)
+    return await _serve(server, notifier=notifier)
 
 
 def _prepare(applications: Mapping[str, Application]) -> None:
@@ -108,13 +112,17 @@ class _Several:
         self._count = count
         self._sockets = address.bind(settings)
 
-    def run(self) -> int:
+    def run(self, notifier: Notifier) -> int:
         settings = self._settings
         inode = os.stat(settings.unix_socket).st_ino if settings.unix_socket else None
         forks.freeze()
         limits = Limits(settings.drain_s + settings.drain_deadline_s, settings.hang_timeout_s)
         try:
-            return Master(self._count, self._work, limits, reload=self._reload).run()
+            master: Master = Master(
+                self._count, self._work, limits, reload=self._reload,
+                tick=lambda ready: notifier.tick(ready, self._count, stopping=master.stopping),
+            )  # fmt: skip
+            return master.run()
         finally:
             if inode is not None:
                 address.unlink(settings.unix_socket, inode)
@@ -138,7 +146,7 @@ class _Several:
         return await _serve(server, task)
 
 
-async def _serve(server: Server, task: Task | None = None) -> int:
+async def _serve(server: Server, task: Task | None = None, notifier: Notifier | None = None) -> int:
     settings = server.settings
     loop = asyncio.get_running_loop()
     asked: asyncio.Future[int] = loop.create_future()
@@ -157,14 +165,18 @@ async def _serve(server: Server, task: Task | None = None) -> int:
     # What is there now stays: the collector need not look at it for every generation that sessions leave behind.
     forks.freeze()
     beating = None if task is None else loop.create_task(_beat(task.pulse))
+    telling = None if notifier is None else loop.create_task(_tell(notifier, server))
     if task is None or task.first and task.slot == 0:
         _announce(server)
     if task is not None:
         task.report_ready()
     number = await asked
+    if notifier is not None:
+        notifier.stopping()
     await _stop(server, drain_s=settings.drain_s if number == signal.SIGTERM else 0)
-    if beating is not None:
-        beating.cancel()
+    for work in (beating, telling):
+        if work is not None:
+            work.cancel()
     # The interpreter waits for the threads of applications, and some run for ever: they must not keep the process.
     watchdog = threading.Timer(_LAST_THREADS_S, os._exit, (0,))
     watchdog.daemon = True
@@ -198,6 +210,14 @@ async def _beat(pulse: Pulse) -> None:
     while True:
         pulse.beat()
         await asyncio.sleep(_BEAT_S)
+
+
+async def _tell(notifier: Notifier, server: Server) -> None:
+    """Tell systemd that the service is ready, and then that it moves: from the loop, which is what has to."""
+    notifier.ready()
+    while notifier.watchdog_s:
+        notifier.alive(f"{server.site.session_count} sessions, {len(server.site.wires)} connections")
+        await asyncio.sleep(notifier.watchdog_s / 2)
 
 
 def _announce(server: Server) -> None:

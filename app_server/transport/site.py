@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from app_server.document import embedding
 from app_server.errors import ApplicationError, OperatorError
 from app_server.fleet.crew import Crew
 from app_server.observe.gauges import Gauges
-from app_server.observe.snapshots import Snapshot
 from app_server.page import IndexEntry, custom_index_page, error_page, favicon, index_page
 from app_server.security import tokens
 from app_server.security.admission import Admission
@@ -54,8 +53,6 @@ class Site:
         self.crew: Crew | None = None
         self.inherited: set[str] = set()
         self.gauges = Gauges()
-        self.gather: Callable[[], Awaitable[Snapshot]] | None = None
-        """What asks all processes for their snapshots, where there are several."""
         self.started_s = time.time()
         self.admission = Admission(settings.max_sessions, settings.max_sessions_per_address)
         self.wires: set[Wire] = set()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app_server.errors import OperatorError
 from app_server.observe.exposition import expose
 from app_server.observe.gauges import FAST_S, ApplicationGauges, LoopGauges
+from app_server.observe.reading import snapshot_from
 
 
 def snapshot() -> dict[str, Any]:
@@ -18,16 +21,13 @@ def snapshot() -> dict[str, Any]:
     gauges.round_trip.note(0.75)
     gauges.called_back("next_tick", 0.002)
     loop.beat(0.5, 1.0)
+    now = {"sessions": 2, "connections": 1, "unused": 1, "queued_bytes": 17}
     facts = {
         "pid": 7, "started_s": 1000.0, "taken_s": 1010.0, "draining": True, "rss_bytes": 5, "pss_bytes": None,
         "max_sessions": 0, "answers": {"2xx": 4}, "loop": loop.snapshot(),
-    }  # fmt: skip
-    now = {"sessions": 2, "connections": 1, "unused": 1, "queued_bytes": 17}
-    return {
-        "processes": {"1": facts, "2": facts},
         "applications": {'/a"\\\n': {"now": now, "ever": gauges.snapshot()}},
-        "silent": ["3"],
-    }
+    }  # fmt: skip
+    return {"processes": {"1": facts, "2": facts}, "silent": ["?"]}
 
 
 def samples() -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -43,7 +43,7 @@ def of(name: str, **labels: str) -> float | None:
     return samples().get((f"app_server_{name}", frozenset(labels.items())))
 
 
-AT = {"application": '/a"\\\n'}
+AT = {"application": '/a"\\\n', "process": "1"}
 
 
 def test_whatever_an_application_is_called_is_read_back() -> None:
@@ -70,6 +70,23 @@ def test_what_belongs_to_a_process_carries_its_name() -> None:
         assert of("loop_longest_lag_seconds", process=process) == 0.5
         assert of("http_answers_total", process=process, status="2xx") == 4
     assert of("silent_processes") == 1
+
+
+def test_application_that_nobody_has_used_has_no_histograms() -> None:
+    assert of("session_build_seconds_count", **AT) is None
+    assert of("sessions_ended_total", **AT) == 0
+
+
+def test_what_prometheus_reads_can_be_read_back() -> None:
+    text = expose(snapshot()).decode("utf-8")
+    assert snapshot_from(text, taken_s=1010.0, where="here") == snapshot()
+
+
+def test_other_texts_are_refused() -> None:
+    for text in ("<html>", "# TYPE process_cpu_seconds counter\nprocess_cpu_seconds_total 1.0\n"):
+        with pytest.raises(OperatorError) as caught:
+            snapshot_from(text, taken_s=0.0, where="http://there/metrics")
+        assert str(caught.value) == "http://there/metrics: that is not the /metrics of an app-server"
 
 
 def test_memory_that_the_system_does_not_tell_is_left_out() -> None:

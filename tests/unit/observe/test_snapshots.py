@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app_server.observe.gauges import ApplicationGauges
-from app_server.observe.snapshots import Ledger, Snapshot, add, merge, quantile
+from app_server.observe.snapshots import Ledger, Snapshot, add, merge, quantile, totals
 
 
 def snapshot(process: str, sessions: int, built: int, **refused: int) -> Snapshot:
@@ -16,27 +16,30 @@ def snapshot(process: str, sessions: int, built: int, **refused: int) -> Snapsho
     gauges.refused.update(refused)
     for _ in range(built):
         gauges.build.note(0.02)
-    return {
-        "processes": {process: {"pid": 1}},
-        "applications": {"/app": {"now": {"sessions": sessions}, "ever": gauges.snapshot()}},
-        "silent": [],
-    }
+    applications = {"/app": {"now": {"sessions": sessions}, "ever": gauges.snapshot()}}
+    return {"processes": {process: {"pid": 1, "applications": applications}}, "silent": []}
 
 
-def test_numbers_are_added_and_processes_stand_side_by_side() -> None:
+def test_processes_stand_side_by_side_and_their_numbers_are_added() -> None:
     merged = merge([snapshot("1", 2, 5, full=1), snapshot("2", 3, 7, full=1, token=4)], silent=["3"])
-    application = merged["applications"]["/app"]
     assert list(merged["processes"]) == ["1", "2"]
     assert merged["silent"] == ["3"]
+    application = totals(merged)["/app"]
     assert application["now"] == {"sessions": 5}
     assert application["ever"]["built"] == sum(application["ever"]["build"]["counts"]) == 12
     assert application["ever"]["refused"] == {"full": 2, "token": 4}
 
 
-def test_merging_changes_none_of_its_parts() -> None:
+def test_adding_changes_none_of_its_parts() -> None:
     one, other = snapshot("1", 1, 1, full=1), snapshot("2", 1, 1, token=1)
-    merge([one, other])
+    totals(merge([one, other]))
     assert one == snapshot("1", 1, 1, full=1)
+
+
+def counted(sessions: int, built: int) -> dict[str, Any]:
+    """What a process counted for its applications."""
+    applications: dict[str, Any] = snapshot("1", sessions, built)["processes"]["1"]["applications"]
+    return applications
 
 
 @pytest.mark.parametrize(
@@ -53,23 +56,23 @@ def test_trees_are_added_place_by_place(one: Any, other: Any, total: Any) -> Non
     assert add(one, other) == add(other, one) == total
 
 
-def test_counters_of_a_process_outlive_it_and_its_sessions_do_not() -> None:
+def test_counters_of_a_child_outlive_it_and_its_sessions_do_not() -> None:
     ledger = Ledger()
-    ledger.note("1-100", snapshot("1", 4, 9))
-    ledger.note("2-101", snapshot("2", 1, 3))
-    ledger.close("1-100")
-    merged = merge([ledger.balance(), snapshot("2", 1, 4)])
-    assert merged["applications"]["/app"]["now"] == {"sessions": 1}
-    assert merged["applications"]["/app"]["ever"]["built"] == 13
+    ledger.note(100, counted(sessions=4, built=9))
+    ledger.note(101, counted(sessions=1, built=3))
+    ledger.close(100)
+    ledger.note(101, counted(sessions=1, built=4))
+    balance = ledger.balance()["/app"]
+    assert (balance["now"], balance["ever"]["built"]) == ({"sessions": 1}, 13)
 
 
-def test_process_counts_once_however_often_it_is_noted_or_closed() -> None:
+def test_child_counts_once_however_often_it_is_noted_or_closed() -> None:
     ledger = Ledger()
     for built in (1, 2, 3):
-        ledger.note("1-100", snapshot("1", 0, built))
-    ledger.close("1-100")
-    ledger.close("1-100")
-    assert ledger.balance()["applications"]["/app"]["ever"]["built"] == 3
+        ledger.note(100, counted(sessions=0, built=built))
+    ledger.close(100)
+    ledger.close(100)
+    assert ledger.balance()["/app"]["ever"]["built"] == 3
 
 
 BOUNDS_S = (0.1, 0.2, 1.0)
