@@ -72,6 +72,7 @@ NEEDS = (
     Need("Chromium", find_chromium, "chromium", "tests/browser", "APP_SERVER_TEST_CHROMIUM"),
     Need("nginx", find_in_system("nginx"), "nginx", "tests/proxy", "APP_SERVER_TEST_NGINX"),
     Need("Apache", find_in_system("apache2", "httpd"), "apache2", "tests/proxy", "APP_SERVER_TEST_APACHE"),
+    Need("Pebble", find_in_system("pebble"), "pebble", "tests/proxy/test_acme.py", "APP_SERVER_TEST_PEBBLE"),
     Need("sshd (as root)", find_sshd, "openssh-server", "tests/tunnel", "APP_SERVER_TEST_SSHD"),
     Need("ssh", find_in_system("ssh"), "openssh-client", "tests/tunnel", "APP_SERVER_TEST_SSH"),
     Need("ip", find_in_system("ip"), "iproute2", "tests/tunnel", "APP_SERVER_TEST_IP"),

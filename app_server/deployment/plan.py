@@ -286,11 +286,11 @@ def _tls(spec: Spec, contained: bool) -> TlsFiles | None:
     if mode == "off":
         return None
     etc = spec.paths.etc or f"/etc/{spec.name}"
-    live = f"/etc/letsencrypt/live/{tls.acme.name or spec.name}"
     stem = re.sub(r"[^A-Za-z0-9.-]", "_", spec.public.hosts[0])
     certificate, key = {
         "files": (tls.certificate or "", tls.key or tls.certificate or ""),
-        "acme": (f"{live}/fullchain.pem", f"{live}/privkey.pem"),
+        # Not certbot's own: the proxy needs files before there is a certificate, and only what it takes gets there.
+        "acme": (f"{etc}/tls/certificate.pem", f"{etc}/tls/certificate.key"),
         # The names that `app-server certificate --folder` gives them.
         "development": (tls.certificate or f"{etc}/tls/{stem}.pem", tls.key or f"{etc}/tls/{stem}.key"),
     }[mode]

@@ -24,6 +24,7 @@ class Target:
 
 
 TARGETS: dict[str, Target] = {
+    "acme": Target("acme", "scripts and a timer for a certificate by ACME (tls: acme)"),
     "apache": Target("apache", "Apache: a site, and what it needs of the server",
                      "a graceful reload; open sockets stay where they are until they end."),
     "commands": Target("commands", "the commands that start the instances, for a shell"),

@@ -102,9 +102,7 @@ def _wait(authority: Authority, log: Path) -> None:
 
 def _get(url: str, root: Path) -> bytes:
     context = ssl.create_default_context(cafile=str(root))
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-    )
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
     with opener.open(url, timeout=5) as answer:
         content: bytes = answer.read()
     return content

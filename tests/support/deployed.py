@@ -19,11 +19,11 @@ from typing import Any
 
 import yaml
 
-from app_server.deployment.checks.apache import write_scratch
+from app_server.deployment.checks import apache, nginx
 from app_server.deployment.load import from_values
 from app_server.deployment.plan import Plan, resolve
 from tests.support.ports import free_port
-from tests.support.proxies import RunningProxy, proxy_folder, running_apache_file
+from tests.support.proxies import RunningProxy, proxy_folder, running_apache_file, running_nginx_file
 from tests.support.server import REPOSITORY, RunningServer, running_process
 
 
@@ -108,20 +108,25 @@ def running_instances(plan: Plan, env: dict[str, str] | None = None) -> Iterator
 
 
 @contextmanager
-def running_apache_of(plan: Plan, folder: Path) -> Iterator[RunningProxy]:
-    """The plan's Apache: the files that were rendered, and what stands around them on a host."""
-    with running_apache_file(folder, write_scratch(plan, folder), plan.listen_http) as proxy:
-        yield proxy
+def running_proxy_of(plan: Plan, folder: Path) -> Iterator[RunningProxy]:
+    """The plan's proxy: the files that were rendered, and what stands around them on a host."""
+    ports = (plan.listen_http, plan.listen_https) if plan.tls else (plan.listen_http,)
+    if plan.spec.proxy.kind == "apache":
+        with running_apache_file(folder, apache.write_scratch(plan, folder), *ports) as proxy:
+            yield proxy
+    else:
+        with running_nginx_file(folder, nginx.write_scratch(plan, folder), *ports) as proxy:
+            yield proxy
 
 
 @contextmanager
 def running_deployment(
     text: str, apps: Path = REPOSITORY / "bench" / "apps", env: dict[str, str] | None = None
 ) -> Iterator[Deployment]:
-    """The deployment that this deploy.yaml describes, behind Apache."""
+    """The deployment that this deploy.yaml describes, behind its proxy."""
     with ExitStack() as stack:
         folder = stack.enter_context(proxy_folder())
         plan = plan_of(text, folder, apps)
         servers = stack.enter_context(running_instances(plan, env))
-        proxy = stack.enter_context(running_apache_of(plan, folder))
+        proxy = stack.enter_context(running_proxy_of(plan, folder))
         yield Deployment(plan, proxy, servers, folder)

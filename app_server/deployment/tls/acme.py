@@ -22,7 +22,8 @@ class AcmeSite:
 
     `certificate` and `key` are what the proxy reads, `hook` is where the script lies that puts new ones there, `owner`
     (USER or USER:GROUP) is who reads the key where that is not root. `test`, `reload` and `start` are commands: would
-    the proxy take its configuration, read it again, start or read it again. `certbot` may carry options.
+    the proxy take its configuration, read it again, start or read it again. `certbot` may carry options, such as a
+    `--config-dir`, which is `config`.
     """
 
     name: str
@@ -38,6 +39,7 @@ class AcmeSite:
     start: Words
     owner: str | None = None
     certbot: Words = ("certbot",)
+    config: str = "/etc/letsencrypt"
 
     @property
     def first(self) -> Words:
@@ -57,6 +59,11 @@ class AcmeSite:
         The timer spreads the load already, so that certbot need not wait by itself.
         """
         return (*self.certbot, "renew", "--cert-name", self.name, "--no-random-sleep-on-renew", "--quiet")
+
+    @property
+    def live(self) -> str:
+        """Where certbot keeps the newest certificate."""
+        return f"{self.config}/live/{self.name}"
 
     @property
     def challenges(self) -> str:

@@ -1,5 +1,6 @@
 #!/bin/sh
-# {{ provenance }}
+# {{ header[0] }}
+# {{ header[1] }}
 #
 # certbot calls this with a new certificate, as root: it is put in place and the proxy reads it. Where the proxy would
 # not take it, the one before comes back, and certbot reports the failure.
@@ -7,10 +8,10 @@ set -eu
 umask 077
 
 : "${RENEWED_LINEAGE:?certbot sets it to the folder of the new certificate}"
-certificate={{ certificate | sh }}
-key={{ key | sh }}
+certificate={{ site.certificate | q }}
+key={{ site.key | q }}
 
-mkdir -p "$(dirname "$certificate")" "$(dirname "$key")"
+mkdir -p "$(dirname "$certificate")"
 for file in "$certificate" "$key"; do
     if [ -e "$file" ]; then cp -p "$file" "$file.before"; else rm -f "$file.before"; fi
 done
@@ -18,13 +19,13 @@ cp "$RENEWED_LINEAGE/fullchain.pem" "$certificate.new"
 cp "$RENEWED_LINEAGE/privkey.pem" "$key.new"
 chmod 644 "$certificate.new"
 chmod 600 "$key.new"
-{% if owner %}
-chown {{ owner | sh }} "$certificate.new" "$key.new"
+{% if site.owner %}
+chown {{ site.owner | q }} "$certificate.new" "$key.new"
 {% endif %}
 mv -f "$key.new" "$key"
 mv -f "$certificate.new" "$certificate"
 
-if ! {{ test | words }}; then
+if ! {{ site.test | words }}; then
     for file in "$certificate" "$key"; do
         if [ -e "$file.before" ]; then mv -f "$file.before" "$file"; fi
     done
@@ -32,4 +33,4 @@ if ! {{ test | words }}; then
     exit 1
 fi
 rm -f "$certificate.before" "$key.before"
-{{ reload | words }}
+{{ site.reload | words }}

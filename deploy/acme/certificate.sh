@@ -1,0 +1,33 @@
+#!/bin/sh
+# {{ header[0] }}
+# {{ header[1] }}
+#
+# The first certificate, by certbot's webroot, as root. It can be run again at any time: what is there stays.
+# A proxy does not start without a certificate, and the authority finds no challenge without the proxy: until the
+# real certificate is there, one that has signed itself stands in its place.
+set -eu
+umask 077
+
+certificate={{ site.certificate | q }}
+key={{ site.key | q }}
+
+if [ ! -s "$certificate" ] || [ ! -s "$key" ]; then
+    mkdir -p "$(dirname "$certificate")"
+    chmod 755 "$(dirname "$certificate")"
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 \
+        -keyout "$key" -out "$certificate" -subj {{ ("/CN=" ~ site.names[0]) | q }} \
+        -addext {{ alternative_names | q }} 2>/dev/null
+{% if site.owner %}
+    chown {{ site.owner | q }} "$certificate" "$key"
+{% endif %}
+    chmod 644 "$certificate"
+fi
+mkdir -p {{ site.challenges | q }}
+chmod 755 {{ site.webroot | q }} {{ (site.webroot ~ "/.well-known") | q }} {{ site.challenges | q }}
+{{ site.start | words }}
+
+{{ site.first | words }}
+
+# certbot calls the hook for new certificates alone: one from before may be still to be put in place.
+live={{ site.live | q }}
+cmp -s "$live/fullchain.pem" "$certificate" || RENEWED_LINEAGE="$live" {{ site.hook | q }}
