@@ -74,7 +74,7 @@ def plan_of(text: str, folder: Path, apps: Path) -> Plan:
     tls = values.get("tls", "off") not in ("off", False)
     proxy = values.get("proxy", "nginx")
     proxy = {"kind": proxy} if isinstance(proxy, str) else dict(proxy)
-    proxy |= {"address": "127.0.0.1", "http_port": free_port(), "https_port": free_port()}
+    proxy = {"address": "127.0.0.1", "http_port": free_port(), "https_port": free_port(), **proxy}
     public = values.get("public", "localhost")
     public = {"hosts": public} if isinstance(public, str | list) else dict(public)
     public |= {"port": proxy["https_port"] if tls else proxy["http_port"]}
@@ -104,7 +104,11 @@ def running_instances(plan: Plan, env: dict[str, str] | None = None) -> Iterator
         for each in plan.instances
     ]
     with ExitStack() as stack, ThreadPoolExecutor(len(starting)) as pool:
-        yield list(pool.map(stack.enter_context, starting))
+        servers = list(pool.map(stack.enter_context, starting))
+        yield servers
+        # Whatever sessions are left need no farewell.
+        for server in servers:
+            server.process.kill()
 
 
 @contextmanager
