@@ -38,7 +38,13 @@ class Finding:
 
 CHECKS: dict[str, tuple[str, ...]] = {
     "apache": ("apache",),
+    "gunicorn": ("gunicorn",),
+    "inventory": ("inventory",),
+    "logrotate": ("logrotate",),
     "nginx": ("nginx",),
+    "ssh": ("ssh",),
+    "supervisor": ("supervisor",),
+    "systemd": ("systemd",),
 }
 """The check modules of each target."""
 

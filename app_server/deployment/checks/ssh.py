@@ -1,0 +1,128 @@
+"""Tunnels: what `ssh -G` makes of the configuration, what sshd makes of the other side's, and the files they need."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from app_server.deployment.checks import Finding
+from app_server.deployment.checks.programs import Answer, find, of_target, run, write
+from app_server.deployment.checks.systemd import check_units
+from app_server.deployment.plan import Plan
+from app_server.deployment.render import Files
+from app_server.deployment.render.ssh import tunnels_of
+from app_server.deployment.tunnels.description import Form, Tunnel
+from app_server.deployment.tunnels.ssh import GATEWAY_USER
+
+# What a tunnel is not safe without, as ssh -G spells it.
+EXPECTED = {
+    "exitonforwardfailure": "yes",
+    "batchmode": "yes",
+    "stricthostkeychecking": "true",
+    "sessiontype": "none",
+    "controlmaster": "false",
+}
+# The same for the other side, as sshd -T spells it.
+EXPECTED_THERE = {
+    "maxsessions": "0",
+    "gatewayports": "no",
+    "permittty": "no",
+    "x11forwarding": "no",
+    "allowagentforwarding": "no",
+    "allowstreamlocalforwarding": "no",
+    "forcecommand": "/bin/false",
+}
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def check(plan: Plan, files: Files) -> Iterator[Finding]:
+    """What is wrong with the tunnels, here and on the other side."""
+    tunnels = tunnels_of(plan)
+    if not tunnels:
+        return
+    with tempfile.TemporaryDirectory(prefix="app-server-check-") as name:
+        folder = Path(name)
+        yield from _ssh(files, tunnels, folder)
+        yield from _sshd(files, tunnels, folder)
+    for tunnel in tunnels:
+        yield from _needed(tunnel)
+    yield from check_units(files, "ssh")
+
+
+def _ssh(files: Files, tunnels: tuple[Tunnel, ...], folder: Path) -> Iterator[Finding]:
+    program = find("ssh")
+    if program is None:
+        yield Finding("note", "there is no ssh here, so nobody has read the configuration", where="ssh/config")
+        return
+    (config,) = write(folder, of_target(files, "ssh", "config"))
+    for tunnel in tunnels:
+        answer = run([program, "-G", "-F", config, tunnel.name])
+        if answer.status != 0:
+            yield Finding("fault", f"ssh refuses it: {_said(answer, folder)}", where="ssh/config")
+            continue
+        found = _settings(answer)
+        wrong = [f"{key} {found.get(key)}" for key, value in EXPECTED.items() if found.get(key, value) != value]
+        keyword = "localforward" if tunnel.form is Form.LOCAL else "remoteforward"
+        if keyword not in found:
+            wrong.append(f"no {keyword}")
+        if wrong:
+            yield Finding("fault", f"ssh takes it for {', '.join(wrong)}", where=f"tunnels.{tunnel.name}")
+        else:
+            yield Finding("good", "ssh reads the configuration as it is meant", where=f"tunnels.{tunnel.name}")
+
+
+def _sshd(files: Files, tunnels: tuple[Tunnel, ...], folder: Path) -> Iterator[Finding]:
+    """Whether sshd would narrow the user of the tunnels to them."""
+    program, keygen = find("sshd"), find("ssh-keygen")
+    snippets = [(path, file) for path, file in of_target(files, "ssh", ".conf") if "/other-side/" in path]
+    if program is None or keygen is None:
+        yield Finding("note", "there is no sshd here, so nobody has read what the other side gets", where="ssh")
+        return
+    key = folder / "host_key"
+    run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", key])
+    for (path, _), written in zip(snippets, write(folder, snippets), strict=True):
+        for user in _users(tunnels, Path(path).stem):
+            answer = run([program, "-T", "-f", written, "-h", key, "-C", f"user={user},host=h,addr=192.0.2.1"])
+            if "privilege separation directory" in answer.text:
+                yield Finding("note", "sshd is not set up here, so nobody has read what the other side gets", where=path)
+            elif answer.status != 0:
+                yield Finding("fault", f"sshd refuses it: {_said(answer, folder)}", where=path)
+            else:
+                found = _settings(answer)
+                wrong = [f"{key} {found.get(key)}" for key, value in EXPECTED_THERE.items() if found.get(key) != value]
+                if wrong:
+                    yield Finding("fault", f"sshd takes it for {', '.join(wrong)}", where=path)
+                else:
+                    yield Finding("good", f"sshd lets {user} have the tunnels and nothing else", where=path)
+
+
+def _users(tunnels: tuple[Tunnel, ...], host: str) -> list[str]:
+    mine = [tunnel for tunnel in tunnels if tunnel.destination.host.replace(":", "_") == host]
+    return sorted({tunnel.destination.user or GATEWAY_USER for tunnel in mine})
+
+
+def _needed(tunnel: Tunnel) -> Iterator[Finding]:
+    """The key and the known hosts, where this is the machine that has them."""
+    where = f"tunnels.{tunnel.name}"
+    for path, hint in (
+        (tunnel.identity, "ssh-keygen -t ed25519 makes one; its .pub goes to the other side."),
+        (tunnel.known_hosts, "ssh-keyscan prints what belongs there, to be compared with what its owner says."),
+    ):
+        if path is not None and not os.path.exists(path):
+            yield Finding("note", f"{path} is not on this machine", where=where, hint=hint)
+    if tunnel.identity is not None and os.path.exists(tunnel.identity):
+        if os.stat(tunnel.identity).st_mode & OTHERS:
+            hint = f"chmod 600 {tunnel.identity}"
+            yield Finding("fault", "others may read the private key, so that ssh refuses it", where=where, hint=hint)
+
+
+def _settings(answer: Answer) -> dict[str, str]:
+    """Keywords in lower case with their values, as -G and -T print them."""
+    return {key: value for key, _, value in (line.partition(" ") for line in answer.lines)}
+
+
+def _said(answer: Answer, folder: Path) -> str:
+    return " ".join(answer.lines).replace(f"{folder}/", "")[-300:]

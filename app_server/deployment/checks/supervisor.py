@@ -1,0 +1,86 @@
+"""supervisor's programs, read by supervisord itself, which is started with them and starts none of them."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from app_server.deployment.checks import Finding
+from app_server.deployment.checks.programs import find, run
+from app_server.deployment.checks.scratch import running
+from app_server.deployment.plan import Plan
+from app_server.deployment.render import Files
+from app_server.deployment.render.supervisor import program_of, render
+
+MAIN = """\
+[supervisord]
+nodaemon=true
+logfile={folder}/supervisord.log
+pidfile={folder}/supervisord.pid
+childlogdir={folder}
+
+[unix_http_server]
+file={folder}/socket
+chmod=0700
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+
+[supervisorctl]
+serverurl=unix://{folder}/socket
+
+[include]
+files={folder}/programs/*.conf
+"""
+
+
+def check(plan: Plan, files: Files) -> Iterator[Finding]:
+    """What supervisord says of each machine's programs, started with its logs and user moved aside."""
+    supervisord, supervisorctl = find("supervisord"), find("supervisorctl")
+    if supervisord is None or supervisorctl is None:
+        hint = "Install supervisor, or check on a host that runs it."
+        yield Finding("note", "there is no supervisor here, so its programs were not read", hint=hint)
+        return
+    for machine in [machine for machine in plan.machines if machine.instances]:
+        with tempfile.TemporaryDirectory(prefix="app-server-check-") as name:
+            alone = replace(plan, machines=(machine,), paths=replace(plan.paths, log=name))
+            expected = {f"{plan.name}:{program_of(plan, instance)}" for instance in machine.instances}
+            yield from _started(supervisord, supervisorctl, alone, Path(name), expected)
+
+
+def _started(program: str, control: str, plan: Plan, folder: Path, expected: set[str]) -> Iterator[Finding]:
+    where = "supervisor"
+    main = write_scratch(plan, folder)
+    variables = {secret.environment: "x" for secret in plan.secrets if secret.environment is not None}
+    words = [program, "-c", str(main)]
+    # env and not our own environment: what is missing there has to stand in for what supervisord will have.
+    words = ["env", *(f"{name}={value}" for name, value in variables.items()), *words] if variables else words
+    with running(words, folder / "output", (folder / "socket").exists) as complaint:
+        if complaint is not None:
+            said = " ".join(complaint.replace(f"{folder}/", "").split())
+            yield Finding("fault", f"supervisord does not start: {said[-300:]}", where=where)
+            return
+        answer = run([control, "-c", str(main), "avail"])
+        # Each line: the name, whether it is in use, whether it starts by itself, its priorities.
+        found = {line.split()[0] for line in answer.lines}
+        if found != expected:
+            shown = " ".join(answer.lines)[-300:]
+            yield Finding("fault", f"supervisord has read other programs than were meant: {shown}", where=where)
+        else:
+            yield Finding("good", f"supervisord has started with the {len(found)} programs", where=where)
+
+
+def write_scratch(plan: Plan, folder: Path) -> Path:
+    """A main file with the programs, none of which starts by itself or needs a user that is not here."""
+    (folder / "programs").mkdir()
+    (text,) = (file.text for path, file in render(plan).items() if not path.endswith("supervisord.conf"))
+    text = re.sub(r"^user=.*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^(minfds)=.*\n", r"\1=64\n", text, flags=re.MULTILINE)
+    text = text.replace("autorestart=true\n", "autostart=false\n")
+    (folder / "programs" / "programs.conf").write_text(text, encoding="utf-8")
+    main = folder / "supervisord.conf"
+    main.write_text(MAIN.format(folder=folder), encoding="utf-8")
+    return main
