@@ -76,6 +76,9 @@ NEEDS = (
     Need("sshd (as root)", find_sshd, "openssh-server", "tests/tunnel", "APP_SERVER_TEST_SSHD"),
     Need("ssh", find_in_system("ssh"), "openssh-client", "tests/tunnel", "APP_SERVER_TEST_SSH"),
     Need("ip", find_in_system("ip"), "iproute2", "tests/tunnel", "APP_SERVER_TEST_IP"),
+    Need("sshd", find_in_system("sshd"), "openssh-server", "tests/services", "APP_SERVER_TEST_SSHD"),
+    Need("systemd-analyze", find_in_system("systemd-analyze"), "systemd", "tests/services", "APP_SERVER_TEST_SYSTEMD"),
+    Need("logrotate", find_in_system("logrotate"), "logrotate", "tests/services", "APP_SERVER_TEST_LOGROTATE"),
     Need("A container engine", find_engine, "docker.io", "tests/container", "APP_SERVER_TEST_DOCKER", install_engine),
 )
 POLICY = Path("/usr/sbin/policy-rc.d")
