@@ -87,7 +87,8 @@ def _sshd(files: Files, tunnels: tuple[Tunnel, ...], folder: Path) -> Iterator[F
         for user in _users(tunnels, Path(path).stem):
             answer = run([program, "-T", "-f", written, "-h", key, "-C", f"user={user},host=h,addr=192.0.2.1"])
             if "privilege separation directory" in answer.text:
-                yield Finding("note", "sshd is not set up here, so nobody has read what the other side gets", where=path)
+                what = "sshd is not set up here, so nobody has read what the other side gets"
+                yield Finding("note", what, where=path)
             elif answer.status != 0:
                 yield Finding("fault", f"sshd refuses it: {_said(answer, folder)}", where=path)
             else:

@@ -1,4 +1,4 @@
-"""systemd's units, read by `systemd-analyze verify`, and how much they leave open, told by `systemd-analyze security`."""
+"""systemd's units, read by `systemd-analyze verify`, and what they leave open, told by `systemd-analyze security`."""
 
 from __future__ import annotations
 
