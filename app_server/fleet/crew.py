@@ -128,6 +128,13 @@ class Crew:
         answers = await letters.ask_all(boxes, words, _ANSWER_S)
         return dict(zip([box.name for box in boxes], answers, strict=True))
 
+    async def with_room(self) -> Path | None:
+        """A process that says that it takes new sessions; None where none does."""
+        for name, answer in (await self.ask_all({"question": "room"})).items():
+            if answer is not None and answer.get("room"):
+                return self.place.folder / name
+        return None
+
     async def reach(self, box: Path, patience_s: float | None = None) -> socket.socket:
         """A connection to a fellow, waiting for one that is being started again; Unreachable where it stays away."""
         wait_s = _PATIENCE_S if patience_s is None else patience_s

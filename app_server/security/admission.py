@@ -39,9 +39,14 @@ class Admission:
     def __len__(self) -> int:
         return len(self._places)
 
+    @property
+    def full(self) -> bool:
+        """Whether the process takes nobody any more, wherever they come from."""
+        return 0 < self.max_sessions <= len(self._places)
+
     def check(self, address: str) -> None:
         """Raise Full where no session is to be built for this address."""
-        if self.max_sessions and len(self._places) >= self.max_sessions:
+        if self.full:
             raise Full("the server has as many sessions as it may have", "full")
         if self._max_per_address and self._by_address[counted_as(address)] >= self._max_per_address:
             raise Full("your address has as many sessions as one may have", "address")

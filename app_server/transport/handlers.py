@@ -98,7 +98,10 @@ class ApplicationHandler(Handler):
             await super().prepare()
 
     async def _hand_over(self, crew: Crew) -> None:
-        box = await crew.owner(self.named_session())
+        named = self.named_session()
+        box = await crew.owner(named)
+        if box is None and named is None and crew.slots > 1 and self.site.admission.full:
+            box = await crew.with_room()
         if box is None:
             return
         try:

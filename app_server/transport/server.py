@@ -103,6 +103,7 @@ class Server:
         crew.on_superseded = self._http.stop
         crew.answer("inherit", self._inherit)
         crew.answer(metrics.QUESTION, self._observe)
+        crew.answer("room", self._room)
         return crew
 
     async def _inherit(self, words: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -112,6 +113,9 @@ class Server:
     async def _observe(self, words: Mapping[str, Any]) -> Mapping[str, Any]:
         path = self.settings.unix_socket
         return {**metrics.snapshot_of(self.site), "url": f"unix:{path}" if path else self.url}
+
+    async def _room(self, words: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"room": self.site.has_room}
 
     async def start(self) -> None:
         """Run the applications' load hooks, take connections, begin the background work; `bind` comes before."""

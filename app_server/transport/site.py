@@ -110,6 +110,12 @@ class Site:
         """Whether this token may build its session: a fresh one, or that of a session which moves here."""
         return not token.expired(self.now_s()) or token.session_id in self.inherited
 
+    @property
+    def has_room(self) -> bool:
+        """Whether new sessions are taken in this process."""
+        superseded = self.crew is not None and self.crew.superseded
+        return not (self.draining or superseded or self.admission.full)
+
     def know_address(self, port: int) -> None:
         """Let in the pages that the settings name, or our own where they name none."""
         allowed = self.settings.allow_websocket_origin

@@ -138,6 +138,14 @@ def test_process_that_is_replaced_is_shown_beside_its_successor(several: Served,
     until(lambda: not before & {facts["pid"] for facts in figures(folder=meeting_place)["processes"].values()})
 
 
+def test_full_process_hands_new_pages_to_one_that_has_room(tmp_path: Path) -> None:
+    flags = "--num-procs 3 --max-sessions 2 --unused-session-lifetime 60000"
+    with meeting(tmp_path, *flags.split()) as served:
+        assert [served.site.get("/board").status for _ in range(7)] == [200] * 6 + [503]
+        shown = figures(folder=tmp_path)["processes"].values()
+        assert [facts["applications"]["/board"]["now"]["sessions"] for facts in shown] == [2, 2, 2]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
