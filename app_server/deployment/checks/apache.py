@@ -6,7 +6,10 @@ The start is what counts: a group of TLS that OpenSSL does not know, or a balanc
 
 from __future__ import annotations
 
+import os
+import pwd
 import re
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +18,7 @@ from pathlib import Path
 
 from app_server.deployment.checks import Finding
 from app_server.deployment.checks.nginx import scratch_plan
-from app_server.deployment.checks.scratch import is_listening, running
+from app_server.deployment.checks.scratch import running
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import Files
 from app_server.deployment.render.apache import OLDEST, global_path, render, shown, site_path
@@ -32,7 +35,7 @@ PidFile apache.pid
 DefaultRuntimeDir .
 Mutex file:. default
 ErrorLog error.log
-<IfModule !mpm_event_module>
+{user}<IfModule !mpm_event_module>
     LoadModule mpm_event_module {modules}/mod_mpm_event.so
 </IfModule>
 <IfModule !unixd_module>
@@ -77,8 +80,17 @@ def write_scratch(plan: Plan, folder: Path) -> Path:
     (folder / "global.conf").write_text(files[global_path(plan)].text, encoding="utf-8")
     modules = next((each for each in MODULE_FOLDERS if Path(each).is_dir()), MODULE_FOLDERS[0])
     main = folder / "apache.conf"
-    main.write_text(MAIN.format(folder=folder, modules=modules), encoding="utf-8")
+    main.write_text(MAIN.format(folder=folder, modules=modules, user=_user(folder)), encoding="utf-8")
     return main
+
+
+def _user(folder: Path) -> str:
+    """Who serves where root starts it; somebody who has no rights, and who can reach the folder."""
+    if os.geteuid() != 0:
+        return ""
+    folder.chmod(0o711)
+    nobody = pwd.getpwnam("nobody")
+    return f"User {nobody.pw_name}\nGroup #{nobody.pw_gid}\n"
 
 
 def command(program: Path | str, folder: Path, main: Path) -> list[str]:
@@ -92,7 +104,7 @@ def _tried(installed: Installed, scratch: Plan, folder: Path, main: Path) -> Ite
     if tested.returncode != 0:
         yield Finding("fault", f"{name} refuses it: {_gist(tested.stdout + tested.stderr, folder)}", where="apache")
         return
-    with running(words, folder / "output", lambda: is_listening(scratch.listen_http)) as complaint:
+    with running(words, folder / "output", lambda: _answers(scratch.listen_http)) as complaint:
         log = folder / "error.log"
         said = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
         if complaint is not None:
@@ -102,6 +114,16 @@ def _tried(installed: Installed, scratch: Plan, folder: Path, main: Path) -> Ite
             if _is_alarming(line):
                 yield Finding("warning", f"{name}: {_gist(line, folder)}", where="apache")
         yield Finding("good", f"{name} takes the site, and started with it", where="apache")
+
+
+def _answers(port: int) -> bool:
+    """Whether something comes back from the port: Apache listens before it knows whether it can start."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as probe:
+            probe.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            return bool(probe.recv(1))
+    except OSError:
+        return False
 
 
 def _gist(said: str, folder: Path) -> str:

@@ -24,7 +24,7 @@ MODULES = (
     "authz_core", "headers", "setenvif", "unique_id", "rewrite", "alias", "slotmem_shm", "proxy", "proxy_http",
     "proxy_balancer", "lbmethod_byrequests", "lbmethod_bybusyness",
 )  # fmt: skip
-"""For every site; without lbmethod_byrequests Apache passes configtest and does not start."""
+"""For every site; a balancer of one instance passes configtest without lbmethod_byrequests, and does not start."""
 
 OLDEST = (2, 4, 47)
 """The first whose mod_proxy_http hands WebSockets on by itself, and whose ProxyErrorOverride takes statuses."""
