@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from app_server.deployment.doctor.probes import SHORT_IDLE_S
+
 HOST = "app.test"
 ROUTES = ("a", "b", "c")
 
@@ -26,13 +28,16 @@ class Ports:
 class Fault:
     """A planted fault: what the doctor calls it, what is changed in each proxy's text, and what stands behind.
 
-    `behind` is the kind of server behind the proxy: well, one that was started wrongly, or one that is missing.
+    `behind` is the kind of server behind the proxy: well, one that was started wrongly, or one that is missing. The
+    doctor leaves a socket idle for `idle_s`, and asks for the pages of `embedder` where there is one.
     """
 
     finding: str
     nginx: Mapping[str, str] = field(default_factory=dict)
     apache: Mapping[str, str] = field(default_factory=dict)
     behind: str = "well"
+    idle_s: float = SHORT_IDLE_S
+    embedder: str | None = None
 
 
 def nginx_site(ports: Ports) -> str:
@@ -191,6 +196,58 @@ FAULTS = {
     "xheaders off behind TLS": Fault("xheaders-off", behind="xheaders off"),
     "an instance down": Fault("instance-down", behind="one missing"),
 }  # fmt: skip
+
+
+# Further ways, behind nginx alone.
+MORE = {
+    "prefix taken away": Fault(
+        "prefix-stripped",
+        {"location /tools/ { proxy_pass http://board; }": "location /tools/ { proxy_pass http://board/; }"},
+        behind="missing prefix",
+    ),
+    "Host without its port": Fault(
+        "host-port-lost", {f"proxy_set_header Host {HOST}:HTTPS;": "proxy_set_header Host $host;"}
+    ),
+    "forged address": Fault("forgery-believed", {"    proxy_set_header X-Real-IP $remote_addr;\n": ""}),
+    "forged scheme": Fault("forgery-believed", {'    proxy_set_header X-Scheme "";\n': ""}),
+    "scheme lost": Fault("scheme-lost", {"    proxy_set_header X-Forwarded-Proto $scheme;\n": ""}),
+    "address lost": Fault(
+        "client-lost",
+        {"X-Forwarded-For $remote_addr": 'X-Forwarded-For ""', "X-Real-IP $remote_addr": 'X-Real-IP ""'},
+    ),
+    "any origin": Fault("foreign-origin-accepted", behind="any origin"),
+    "application's files captured": Fault(
+        "static-captured", {"    location /tools/ {": "    location ~ /static/ { return 404; }\n    location /tools/ {"}
+    ),
+    "extensions captured": Fault(
+        "extensions-captured", {"    location ^~ /tools/static/extensions/ { proxy_pass http://board; }\n": ""}
+    ),
+    "files uncompressed": Fault("static-uncompressed", {"gzip on;": "gzip off;"}),
+    "files not kept": Fault("static-uncached", {"        expires 1y;\n": ""}),
+    "page kept": Fault(
+        "page-cached",
+        {"location /tools/ {": "location /tools/ { proxy_hide_header Cache-Control; expires 10m;"},
+    ),
+    "outdated TLS": Fault(
+        "tls-old",
+        {"TLSv1.2 TLSv1.3;": "TLSv1 TLSv1.1 TLSv1.2 TLSv1.3;\n    ssl_ciphers ALL:@SECLEVEL=0;"},
+    ),
+    "HSTS missing": Fault(
+        "hsts-missing", {'    add_header Strict-Transport-Security "max-age=63072000" always;\n': ""}
+    ),
+    "redirect missing": Fault(
+        "redirect-missing", {f"return 308 https://{HOST}:HTTPS$request_uri;": "return 200 hello;"}
+    ),
+    "nobody behind": Fault("server-down", behind="nobody"),
+    "no other instance asked": Fault(
+        "instance-down", {"proxy_next_upstream error timeout http_503;": "proxy_next_upstream off;"},
+        behind="one missing",
+    ),
+    "read timeout of 9 s": Fault("read-timeout", {"proxy_read_timeout 1h;": "proxy_read_timeout 9s;"}, idle_s=12.0),
+    "read timeout of 20 s, short look": Fault("", {"proxy_read_timeout 1h;": "proxy_read_timeout 20s;"}),
+    "embedded by a page that may": Fault("", embedder=f"https://{HOST}:4711"),
+    "embedded by a page that may not": Fault("embedding-refused", embedder="https://site.test"),
+}
 
 
 def planted(text: str, changes: Mapping[str, str], ports: Ports) -> str:

@@ -1,4 +1,4 @@
-"""The doctor behind real proxies, in front of the real server: twelve planted faults, each behind nginx and Apache."""
+"""The doctor before real proxies with the real server behind: twelve planted faults, each in nginx and in Apache."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ import trustme
 from app_server.cli.info import static_path
 from app_server.deployment.doctor.address import read_target
 from app_server.deployment.doctor.evidence import Evidence
-from app_server.deployment.doctor.finding import Finding, Severity
+from app_server.deployment.doctor.finding import Finding
 from app_server.deployment.doctor.probes import Options, examine
 from app_server.deployment.doctor.report import remedies_for
 from app_server.deployment.doctor.rules import judge
 from app_server.deployment.doctor.tls import trusted_context
 from app_server.deployment.doctor.visit import Route
-from tests.proxy.sites import FAULTS, HOST, ROUTES, Fault, Ports, apache_site, nginx_site, planted
+from tests.proxy.sites import FAULTS, HOST, MORE, ROUTES, Fault, Ports, apache_site, nginx_site, planted
 from tests.support.ports import free_port
 from tests.support.proxies import (
     RunningProxy,
@@ -34,8 +34,9 @@ from tests.support.proxies import (
 from tests.support.server import RunningServer, running_server
 
 APP = Path(__file__).parent / "apps" / "board.py"
-PROXIES = ("nginx", "apache")
-AT_ONCE = 9
+ALL = {**FAULTS, **MORE}
+CASES = [*((proxy, name) for proxy in ("nginx", "apache") for name in FAULTS), *(("nginx", name) for name in MORE)]
+AT_ONCE = 14
 PATIENCE_S = 40.0
 
 ORIGIN = ("--allow-websocket-origin", f"{HOST}:*")
@@ -45,6 +46,7 @@ STARTED = {
     "wrong origin": (*PREFIX, "--allow-websocket-origin", "other.test", "--use-xheaders"),
     "missing prefix": (*ORIGIN, "--use-xheaders"),
     "xheaders off": (*PREFIX, *ORIGIN),
+    "any origin": (*PREFIX, "--allow-websocket-origin", "*", "--use-xheaders"),
 }
 
 
@@ -71,8 +73,8 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 @pytest.fixture(scope="module")
 def instances() -> Iterator[dict[str, int]]:
-    """The ports of the servers behind the proxies, started side by side."""
-    with ExitStack() as stack, ThreadPoolExecutor() as threads:
+    """The ports of the servers behind the proxies; two are started at a time, since each takes a core."""
+    with ExitStack() as stack, ThreadPoolExecutor(2) as threads:
 
         def start(flags: tuple[str, ...]) -> RunningServer:
             return stack.enter_context(running_server(APP, *flags, server="ours"))
@@ -88,7 +90,10 @@ def behind(fault: Fault, instances: Mapping[str, int]) -> dict[str, int]:
     well = {route: instances[route] for route in ROUTES}
     if fault.behind == "well":
         return well
-    return {**well, "c": free_port()} if fault.behind == "one missing" else {"a": instances[fault.behind]}
+    if fault.behind in ("one missing", "nobody"):
+        missing = ("c",) if fault.behind == "one missing" else ROUTES
+        return {**well, **{route: free_port() for route in missing}}
+    return {"a": instances[fault.behind]}  # the routes' names are the proxy's
 
 
 def start(
@@ -125,12 +130,11 @@ def reports(instances: dict[str, int], certificates: Certificates, bokehjs: Path
     with ExitStack() as stack:
         sites: dict[tuple[str, str], Ports] = {}
         proxies: list[RunningProxy] = []
-        for proxy in PROXIES:
-            for name, fault in FAULTS.items():
-                # The routes' names are the proxy's; a single wrong server may well go by the first.
-                ports = Ports(free_port(), free_port(), behind(fault, instances))
-                proxies.append(start(stack, proxy, fault, ports, certificates, bokehjs))
-                sites[proxy, name] = ports
+        for proxy, name in CASES:
+            fault = ALL[name]
+            ports = Ports(free_port(), free_port(), behind(fault, instances))
+            proxies.append(start(stack, proxy, fault, ports, certificates, bokehjs))
+            sites[proxy, name] = ports
         yield asyncio.run(look_at_all(sites, certificates.root))
         for running in proxies:
             running.process.terminate()  # all at once: Apache takes a second to end
@@ -139,26 +143,26 @@ def reports(instances: dict[str, int], certificates: Certificates, bokehjs: Path
 async def look_at_all(sites: Mapping[tuple[str, str], Ports], root: Path) -> Reports:
     room = asyncio.Semaphore(AT_ONCE)
 
-    async def look(ports: Ports) -> Evidence:
+    async def look(fault: Fault, ports: Ports) -> Evidence:
         options = Options(
             trusted_context(str(root)),
             Route("127.0.0.1", timeout_s=PATIENCE_S),
+            idle_s=fault.idle_s,
             instances=len(ports.instances),
+            embed_origins=() if fault.embedder is None else (fault.embedder,),
             http_port=ports.http,
         )
         async with room:
             return await examine(read_target(f"https://{HOST}:{ports.https}/tools/board"), options)
 
-    evidence = await asyncio.gather(*(look(ports) for ports in sites.values()))
+    evidence = await asyncio.gather(*(look(ALL[name], ports) for (_, name), ports in sites.items()))
     return {case: (seen, judge(seen)) for case, seen in zip(sites, evidence, strict=True)}
 
 
-@pytest.mark.parametrize("name", FAULTS)
-@pytest.mark.parametrize("proxy", PROXIES)
+@pytest.mark.parametrize(("proxy", "name"), CASES)
 def test_planted_fault_is_found_and_no_other(proxy: str, name: str, reports: Reports) -> None:
     evidence, findings = reports[proxy, name]
-    assert [finding.id for finding in findings] == ([FAULTS[name].finding] if FAULTS[name].finding else [])
+    assert [finding.id for finding in findings] == ([ALL[name].finding] if ALL[name].finding else [])
     assert evidence.proxy == proxy
     for finding in findings:
         assert remedies_for(finding, proxy), "it says what to change"
-        assert finding.severity is not Severity.NOTE

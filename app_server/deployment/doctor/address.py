@@ -11,6 +11,8 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from app_server.errors import OperatorError
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_IN_PATH = "/%:@!$&'()*+,;=-._~"  # RFC 3986, section 3.3
+_IN_QUERY = _IN_PATH + "?"
 _EXAMPLE = "Give the address that people open, such as https://example.com/sliders."
 
 
@@ -62,8 +64,8 @@ class Target:
         return True
 
     def at(self, path: str, query: str = "") -> Target:
-        """Another path of the same host."""
-        return replace(self, path=path, query=query)
+        """Another path of the same host; what cannot travel as it is is escaped."""
+        return replace(self, path=quote(path, safe=_IN_PATH), query=quote(query, safe=_IN_QUERY))
 
     def follow(self, link: str) -> Target | None:
         """Where a link of this page leads; None where that is no address of the web."""
@@ -99,8 +101,7 @@ def read_target(url: str) -> Target:
     host = _ascii_host(parts.hostname)
     if host is None:
         raise OperatorError("this is not the name of a host", where=shown, hint=_EXAMPLE)
-    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=-._~")
-    query = quote(parts.query, safe="/%:@!$&'()*+,;=-._~?")
+    path, query = quote(parts.path or "/", safe=_IN_PATH), quote(parts.query, safe=_IN_QUERY)
     return Target(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme], path, query)
 
 

@@ -15,6 +15,7 @@ MAX_HEADERS: Final = 200
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: ([^\r\n]*))?")
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what might end a line, or play with a terminal
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?")
 _LONGEST_CHUNK_LINE = 1024
 
@@ -166,7 +167,7 @@ def _header(line: bytes) -> tuple[str, str]:
     name, colon, value = line.partition(b":")
     if not colon or not _NAME.fullmatch(name):
         raise Malformed(f"a header line is {line[:60]!r}")
-    return name.decode("ascii").lower(), value.strip(b" \t").decode("latin-1")
+    return name.decode("ascii").lower(), _CONTROL.sub("?", value.strip(b" \t").decode("latin-1"))
 
 
 def decoded(body: bytes, coding: str, max_bytes: int) -> bytes:

@@ -40,7 +40,7 @@ T = TypeVar("T")
 LARGE_TOKEN_BYTES: Final = 12 * 1024
 """What a page's token may grow to with cookies and headers in it; nginx and Apache take 8 kB unless told otherwise."""
 
-SHORT_IDLE_S: Final = 6.5
+SHORT_IDLE_S: Final = 8.0
 """Finds time-outs of a few seconds, which are mostly mistakes, without keeping anybody waiting."""
 
 LONG_IDLE_S: Final = 70.0

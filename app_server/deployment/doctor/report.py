@@ -75,7 +75,7 @@ def _paragraph(finding: Finding, proxy: str | None, paint: Paint, width: int) ->
     yield f"{paint(_STYLES[finding.severity], label)}{' ' * (_LABEL_COLUMNS - len(label))}{finding.id} " \
         f"({finding.hop.value})"  # fmt: skip
     indent = " " * _LABEL_COLUMNS
-    seen = f"{finding.seen[:1].upper()}{finding.seen[1:]}. {finding.why}"
+    seen = _plain(f"{finding.seen[:1].upper()}{finding.seen[1:]}. {finding.why}")
     yield from textwrap.wrap(
         seen, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
@@ -86,7 +86,12 @@ def _paragraph(finding: Finding, proxy: str | None, paint: Paint, width: int) ->
             subsequent_indent=indent + "  ", break_on_hyphens=False,
         )  # fmt: skip
         for line in remedy.lines:
-            yield f"{indent}    {paint('word', line)}"
+            yield f"{indent}    {paint('word', _plain(line))}"
+
+
+def _plain(text: str) -> str:
+    """The text without what a hostile server may have hidden in it to play with a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _summary(findings: Sequence[Finding]) -> str:

@@ -41,10 +41,10 @@ def page_is_there(evidence: Evidence) -> Iterator[Finding]:
                 apache("or correct the address", "BalancerMember http://127.0.0.1:5006"),
             ),
         )  # fmt: skip
-    elif answer.status in (401, 403) or _leads_away(page):
+    elif answer.status in (401, 403) or _leads_away(page) or _asks_for_password(page):
         yield Finding(
             "login-required", Severity.NOTE, Hop.SERVER,
-            f"the page answers {answer.status} to strangers, so that the session was not looked at",
+            f"{evidence.target.url} is not shown to strangers, so that no session was looked at",
             "What needs a session was not checked.", (_LOGIN,),
         )  # fmt: skip
     elif answer.status == 404:
@@ -77,6 +77,10 @@ def _leads_away(page: Page) -> bool:
     location = page.answer.header("location") or ""
     target = page.answer.target.follow(location) if location and 300 <= page.answer.status < 400 else None
     return target is not None and target.host != page.answer.target.host
+
+
+def _asks_for_password(page: Page) -> bool:
+    return page.answer.status == 200 and re.search(r"""type\s*=\s*["']?password""", page.answer.text) is not None
 
 
 def _missing(evidence: Evidence, page: Page) -> Finding:

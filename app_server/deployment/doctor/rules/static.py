@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, TypeGuard
 
-from app_server.deployment.doctor.evidence import Answer, Evidence
+from app_server.deployment.doctor.evidence import FAILED_BEHIND, Answer, Evidence
 from app_server.deployment.doctor.finding import Finding, Hop, Rule, Severity, apache, nginx, server
 from app_server.deployment.doctor.rules.page import path_is_kept
 
@@ -137,14 +137,14 @@ def static_is_no_wider(evidence: Evidence) -> Iterator[Finding]:
         apache("with a slash at both ends, and no pattern that takes more", f"Alias {root}static/ …/",
                f"ProxyPass {root}static/ !"),
     )  # fmt: skip
-    if evidence.beside_static is not None and not _is_ours(evidence.beside_static):
+    if _is_the_proxys(evidence.beside_static):
         yield Finding(
             "static-captured", Severity.ERROR, Hop.PROXY,
             f"{evidence.beside_static.target.path} is taken for a file: the proxy answers {evidence.beside_static.told}"
             " without asking the server",
             "Applications whose names begin with static cannot be opened.", remedies,
         )  # fmt: skip
-    if evidence.extensions is not None and not _is_ours(evidence.extensions):
+    if _is_the_proxys(evidence.extensions):
         yield Finding(
             "extensions-captured", Severity.WARNING, Hop.PROXY,
             f"{root}static/extensions/ is taken for a folder of the proxy's, which answers {evidence.extensions.told}",
@@ -156,7 +156,7 @@ def static_is_no_wider(evidence: Evidence) -> Iterator[Finding]:
             ),
         )  # fmt: skip
     own = evidence.own_static
-    if own is not None and not _is_ours(own) and own.status != 200:
+    if _is_the_proxys(own) and own.status != 200:
         yield Finding(
             "static-captured", Severity.ERROR, Hop.PROXY,
             f"{own.target.path} is taken for a file of the proxy's, which answers {own.told}",
@@ -166,6 +166,11 @@ def static_is_no_wider(evidence: Evidence) -> Iterator[Finding]:
 
 def _is_ours(answer: Answer | None) -> bool:
     return answer is not None and answer.seen is not None
+
+
+def _is_the_proxys(answer: Answer | None) -> TypeGuard[Answer]:
+    """Whether the proxy answered of its own accord, rather than for want of a server."""
+    return answer is not None and answer.seen is None and 0 != answer.status not in FAILED_BEHIND
 
 
 RULES: Final[tuple[Rule, ...]] = (
