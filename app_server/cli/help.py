@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from app_server.cli.config import usage as config_usage
 from app_server.cli.doctor_flags import DOCTOR_USAGE
+from app_server.cli.init import USAGE as INIT_USAGE
 from app_server.cli.static import own_settings
 from app_server.cli.terminal import Paint
 from app_server.settings import GROUPS, Arity, Setting, all_settings
@@ -21,6 +22,7 @@ COMMANDS = {
     "secret": "print a new key for BOKEH_SECRET_KEY",
     "passwd": "give a user of --basic-auth a password",
     "certificate": "make a certificate for development, or check one",
+    "init": "write a first deploy.yaml for applications",
     "config": "write what nginx and others need to run a deployment",
     "doctor": "look at a running deployment from outside, and say what is wrong",
     "info": "print versions and paths",
@@ -66,6 +68,7 @@ USAGES = {
     "  --key FILE       and with its key\n"
     "  --roots FILE     the authorities that browsers trust (those of this machine)\n"
     "  --profile NAME   of Mozilla's guideline: intermediate or modern (intermediate)",
+    "init": INIT_USAGE,
     "config": config_usage(),
     "doctor": DOCTOR_USAGE,
     "info": "app-server info [--static]\n\n  --static   print the path of BokehJS alone",

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from app_server.cli.config import add_arguments as add_config_arguments
 from app_server.cli.doctor_flags import add_doctor_arguments
 from app_server.cli.help import COMMANDS, overview, serve_help, short_help
+from app_server.cli.init import add_arguments as add_init_arguments
 from app_server.cli.static import own_settings
 from app_server.cli.terminal import columns, paint_for
 from app_server.errors import OperatorError
@@ -116,6 +117,7 @@ def build() -> tuple[Parser, Parser]:
     certificate.add_argument("--roots", nargs=1, metavar="FILE", help="the authorities that browsers trust")
     certificate.add_argument("--profile", nargs=1, metavar="NAME", help="intermediate or modern")
     add_config_arguments(parsers["config"])
+    add_init_arguments(parsers["init"])
     _add_tunnel(parsers["tunnel"])
     add_doctor_arguments(parsers["doctor"])
     status = parsers["status"]

@@ -333,5 +333,3 @@ def _autoload_of(target: Target) -> Target:
 
 async def _done(value: T) -> T:
     return value
-
-

@@ -105,5 +105,3 @@ def _chain_length(sslobj: Any) -> int:
 def _common_name(names: Any) -> str:
     pairs = dict(pair for part in names for pair in part)
     return str(pairs.get("commonName") or pairs.get("organizationName") or "")
-
-

@@ -32,6 +32,18 @@ def environment(target: str, filters: Filters) -> Environment:
 
     Whatever is printed with `{{ }}` has to be a number or what a filter has marked as quoted.
     """
+    return _environment(target, tuple(sorted(filters.items())))
+
+
+@cache
+def _environment(target: str, filters: tuple[tuple[str, Callable[..., str]], ...]) -> Environment:
+    # Kept, so that a template is compiled once however many sites are rendered.
+    return _environment(target, tuple(sorted(filters.items())))
+
+
+@cache
+def _environment(target: str, filters: tuple[tuple[str, Callable[..., str]], ...]) -> Environment:
+    # Kept, so that a template is compiled once however many sites are rendered.
     jinja = Environment(
         loader=FileSystemLoader([template_root() / target, template_root() / "common"]),
         undefined=StrictUndefined,

@@ -160,8 +160,6 @@ def hsts_is_set(evidence: Evidence) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-
-
 RULES: Final[tuple[Rule, ...]] = (
     tls_works,
     certificate_is_trusted,
