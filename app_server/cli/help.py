@@ -45,9 +45,10 @@ USAGES = {
     "  --once   print it once; at a terminal it is shown until Ctrl-C\n"
     "  --json   print all figures as JSON, once\n\n"
     "  Without a PID: the only server of this user. A URL is that of a server with --metrics.",
-    "tunnel": "app-server tunnel USER@HOST [flags]\n\n"
+    "tunnel": "app-server tunnel USER@HOST [flags]\n"
+    "       app-server tunnel -f deploy.yaml [NAME] [--run | --show WHAT]\n\n"
     "  --run               open the tunnel, and again whenever it breaks, until Ctrl-C\n"
-    "  --show WHAT         what to print: commands, config, gateway (commands)\n"
+    "  --show WHAT         what to print: commands, config, unit, gateway (commands)\n"
     "  --reverse           HOST is a gateway, which is to offer the server of this host\n"
     "  --port N            the server's port (5006)\n"
     "  --listen N          the port of localhost that leads to it, here or on the gateway (that of --port)\n"
@@ -55,7 +56,10 @@ USAGES = {
     "  --identity FILE     the private key (what ssh finds)\n"
     "  --known-hosts FILE  the keys of hosts that are believed (what ssh finds)\n"
     "  --alive-interval SECONDS, --alive-count N\n"
-    "                      a connection that leaves N probes in a row unanswered, one in SECONDS, is dead (15, 3)",
+    "                      a connection that leaves N probes in a row unanswered, one in SECONDS, is dead (15, 3)\n"
+    "  -f, --file FILE     the deployment that has the tunnel NAME\n"
+    "  -e, --environment NAME\n"
+    "                      one of its environments",
     "secret": "app-server secret",
     "passwd": "app-server passwd FILE USER [--delete]\n\n"
     "  --delete   take the user out of the file\n\n"

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from app_server.cli.config import add_arguments as add_config_arguments
+from app_server.cli.config import add_file_arguments
 from app_server.cli.doctor_flags import add_doctor_arguments
 from app_server.cli.help import COMMANDS, overview, serve_help, short_help
 from app_server.cli.init import add_arguments as add_init_arguments
@@ -149,6 +150,7 @@ def _add_standalone(parser: Parser) -> None:
 
 def _add_tunnel(parser: Parser) -> None:
     parser.add_argument("server", nargs="?", default="", metavar="USER@HOST", help="the host that ssh goes to")
+    add_file_arguments(parser)
     parser.add_argument("--reverse", action="store_const", const=True, help="offer this host's server on a gateway")
     parser.add_argument("--port", nargs=1, metavar="N", help="the server's port")
     parser.add_argument("--listen", nargs=1, metavar="N", help="the port that leads to it")

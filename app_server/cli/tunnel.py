@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from app_server.cli.config import need_packages, plan_of, read
 from app_server.cli.terminal import say
 from app_server.deployment.tunnels.description import (
     ALIVE_COUNT,
@@ -23,16 +24,45 @@ from app_server.deployment.tunnels.description import (
 from app_server.deployment.tunnels.guide import SHOWN, show
 from app_server.errors import OperatorError
 
+FLAGS = ("reverse", "port", "listen", "via", "identity", "known_hosts", "alive_interval", "alive_count")
+"""What describes a tunnel without a file."""
+
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What prints the tunnel, or runs it."""
-    tunnel = described(namespace)
+    tunnels = from_file(namespace) if "file" in namespace or "environment" in namespace else [described(namespace)]
     if "run" in namespace:
-        return partial(keep, tunnel)
+        if len(tunnels) > 1:
+            names = ", ".join(tunnel.name for tunnel in tunnels)
+            raise OperatorError("runs one tunnel", where="--run", hint=f"Say which of {names}.")
+        return partial(keep, tunnels[0])
     shown = getattr(namespace, "show", ["commands"])[0]
     if shown not in SHOWN:
         raise OperatorError(f"{shown[:40]!r} is none of {', '.join(SHOWN)}", where="--show")
-    return partial(tell, show(tunnel, shown))
+    if shown == "unit":
+        need_packages()
+    return partial(tell, "\n\n".join(show(tunnel, shown) for tunnel in tunnels))
+
+
+def from_file(namespace: argparse.Namespace) -> list[Tunnel]:
+    """The tunnels of a deployment, or the one that is named."""
+    need_packages()
+    from app_server.deployment.render.ssh import tunnels_of
+
+    for name in FLAGS:
+        if name in namespace:
+            raise OperatorError("is told by the file", where=_flag(name), hint="Leave it out, or leave out -f.")
+    loaded = read(namespace)
+    tunnels = list(tunnels_of(plan_of(loaded, "host", ())))
+    names = [tunnel.name for tunnel in tunnels]
+    if not tunnels:
+        raise OperatorError("has no tunnels", where=loaded.file, hint="They stand below the key tunnels.")
+    if not namespace.server:
+        return tunnels
+    if namespace.server not in names:
+        hint = f"There are {', '.join(names)}." if len(names) > 1 else f"There is {names[0]}."
+        raise OperatorError(f"has no tunnel {namespace.server[:40]!r}", where=loaded.file, hint=hint)
+    return [tunnels[names.index(namespace.server)]]
 
 
 def described(namespace: argparse.Namespace) -> Tunnel:

@@ -62,22 +62,30 @@ def render(plan: Plan) -> Files:
         return {"ssh/config": File(f"{head}# The deployment has no tunnels.\n")}
     path = f"{plan.paths.etc}/ssh_config"
     files = {"ssh/config": File(f"{head}\n{config(tunnels)}", install=path)}
-    template = environment("ssh", FILTERS).get_template("tunnel.service")
     for tunnel, (name, spec) in zip(tunnels, plan.tunnels, strict=True):
         unit = unit_of(plan, name)
-        text = template.render(
-            header=header(plan, "ssh"),
-            what=_what(plan, tunnel),
-            user=spec.user or plan.user,
+        text = unit_text(tunnel, header(plan, "ssh"), plan.name, spec.user or plan.user, path)
+        files[f"ssh/{unit}"] = File(text, install=f"{UNITS}/{unit}")
+    for host, mine in _by_host(tunnels).items():
+        files[f"ssh/other-side/{host}.conf"] = File(head + _other_side(mine))
+    return files
+
+
+def unit_text(tunnel: Tunnel, head: list[Quoted], deployment: str, user: str, path: str) -> str:
+    """The unit that keeps a tunnel open, as this user, with the ssh_config at this path."""
+    return (
+        environment("ssh", FILTERS)
+        .get_template("tunnel.service")
+        .render(
+            header=head,
+            what=_what(deployment, tunnel),
+            user=user,
             command=_command(tunnel, path),
             jumps=bool(tunnel.via),
             privileged_port=tunnel.form is Form.LOCAL and tunnel.listen_port < FIRST_UNPRIVILEGED_PORT,
             protect_home=_protect_home(tunnel),
         )
-        files[f"ssh/{unit}"] = File(text, install=f"{UNITS}/{unit}")
-    for host, mine in _by_host(tunnels).items():
-        files[f"ssh/other-side/{host}.conf"] = File(head + _other_side(mine))
-    return files
+    )
 
 
 def _by_host(tunnels: tuple[Tunnel, ...]) -> dict[str, list[Tunnel]]:
@@ -112,14 +120,15 @@ def _by_user(tunnels: list[Tunnel]) -> dict[str, list[Tunnel]]:
 def _halves(tunnel: Tunnel) -> Iterator[tuple[Tunnel, str]]:
     yield tunnel, tunnel.name
     if tunnel.form is Form.REVERSE:
-        yield local_half(tunnel), f"{tunnel.name}-visitor"
+        half = local_half(tunnel)
+        yield half, half.name
 
 
-def _what(plan: Plan, tunnel: Tunnel) -> str:
+def _what(deployment: str, tunnel: Tunnel) -> str:
     listen = f"port {tunnel.listen_port} {'here' if tunnel.form is Form.LOCAL else f'of {tunnel.destination.host}'}"
     there = f" on {tunnel.destination.host}" if tunnel.form is Form.LOCAL else ""
     target = tunnel.target_socket or f"port {tunnel.target_port} of {tunnel.target_host}{there}"
-    return f"{plan.name}, SSH tunnel from {listen} to {target}".replace(":", " ")
+    return f"{deployment}, SSH tunnel from {listen} to {target}".replace(":", " ")
 
 
 def _command(tunnel: Tunnel, path: str) -> Quoted:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import replace
 
 from app_server.deployment.tunnels.description import PORT, Form, Place, Tunnel
 from app_server.deployment.tunnels.ssh import (
@@ -15,7 +14,10 @@ from app_server.deployment.tunnels.ssh import (
     gateway_snippet,
 )
 
-SHOWN = ("commands", "config", "gateway")
+SHOWN = ("commands", "config", "unit", "gateway")
+SERVICE_USER = "app-server"
+CONFIG = "/etc/app-server/ssh_config"
+UNIT_FOLDER = "/etc/systemd/system"
 KEY = "ssh-ed25519 AAAA..."
 """Stands for a public key that we have not got."""
 
@@ -37,8 +39,18 @@ def server_command(tunnel: Tunnel, application: str, browser_port: int) -> str:
 
 
 def local_half(tunnel: Tunnel) -> Tunnel:
-    """What reaches, from somebody's machine, the port that a reverse tunnel offers on its gateway."""
-    return replace(tunnel, form=Form.LOCAL, target_port=tunnel.listen_port, target_host="localhost")
+    """What reaches, from somebody's machine, the port that a reverse tunnel offers on its gateway.
+
+    The key, the known hosts and the way there are those of that machine, which nobody has told us.
+    """
+    return Tunnel(
+        name=f"{tunnel.name}-visitor",
+        destination=tunnel.destination,
+        listen_port=tunnel.listen_port,
+        target_port=tunnel.listen_port,
+        alive_interval_s=tunnel.alive_interval_s,
+        alive_count=tunnel.alive_count,
+    )
 
 
 def _local(tunnel: Tunnel, application: str) -> Iterator[str]:
@@ -50,7 +62,7 @@ def _local(tunnel: Tunnel, application: str) -> Iterator[str]:
     yield command_line(tunnel)
     yield ""
     yield f"# Then open {tunnel.url} there. With --run this command opens the tunnel itself, and opens it"
-    yield "# again whenever it breaks. --show config prints an ssh_config for a service."
+    yield "# again whenever it breaks. --show config and --show unit print what keeps it open for good."
 
 
 def _reverse(tunnel: Tunnel, application: str) -> Iterator[str]:
@@ -68,7 +80,7 @@ def _reverse(tunnel: Tunnel, application: str) -> Iterator[str]:
     yield f"# {authorized_key(half, f'{KEY} your machine')}"
     yield ""
     yield "# --show gateway prints what sshd there should know. With --run, on the server's host, this command keeps"
-    yield "# the tunnel to the gateway open; --show config prints an ssh_config for a service."
+    yield "# the tunnel to the gateway open; --show config and --show unit print what keeps it open for good."
 
 
 def _keys_of(place: Place) -> str:
@@ -77,11 +89,21 @@ def _keys_of(place: Place) -> str:
 
 def show(tunnel: Tunnel, what: str) -> str:
     """The commands, or one of the files for a tunnel that is to stay, headed by where it belongs."""
-    return {"commands": guide, "config": _config, "gateway": _gateway}[what](tunnel)
+    return {"commands": guide, "config": _config, "unit": _unit, "gateway": _gateway}[what](tunnel)
 
 
 def _config(tunnel: Tunnel) -> str:
     return f"# For ssh -NT -F FILE {tunnel.name}\n\n{config_block(tunnel)}".rstrip()
+
+
+def _unit(tunnel: Tunnel) -> str:
+    # Here and not above: it brings along all that deployments need.
+    from app_server.deployment.render.ssh import unit_text
+    from app_server.deployment.render.templates import Quoted
+
+    head = [f"For {UNIT_FOLDER}/{tunnel.name}.service. It runs as {SERVICE_USER}, with {CONFIG}, which",
+            "--show config prints."]  # fmt: skip
+    return unit_text(tunnel, [Quoted(line) for line in head], "app-server", SERVICE_USER, CONFIG).rstrip()
 
 
 def _gateway(tunnel: Tunnel) -> str:

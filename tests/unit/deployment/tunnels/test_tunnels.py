@@ -148,7 +148,7 @@ def test_unknown_words_of_ssh_have_no_hint() -> None:
         (["a@b", "--identity", "/no/such"], "--identity: /no/such is not a file. Look at the path."),
         (["a@b", "--alive-count", "0"], "--alive-count: expected a whole number from 1 to 9999, not '0'"),
         (["a@b", "--via", "b,-c"], "--via: '-c' is not the name of a host. Write USER@HOST."),
-        (["a@b", "--show", "x"], "--show: 'x' is none of commands, config, gateway"),
+        (["a@b", "--show", "x"], "--show: 'x' is none of commands, config, unit, gateway"),
     ],
 )
 def test_wrong_words_are_one_line(words: list[str], error: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,6 @@
+#!/bin/sh
+# Written by app-server for app-server; changes here are lost with the next run of
+#   app-server config commands -f deploy/scenes/ssh-gateway/deploy.yaml
+set -eu
+cd /srv/app-server
+exec /opt/app-server/bin/app-server serve myapp.py --address localhost --port 5006 --drain 30

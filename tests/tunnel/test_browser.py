@@ -1,0 +1,39 @@
+"""An unmodified BokehJS behind a tunnel that breaks: the page comes back by itself, where it was."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.support.browser import CHROMIUM, CHROMIUM_ARGS, drag_slider, model_value, open_app, wait_for_model
+from tests.tunnel.conftest import Net, tunnel
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"{CHROMIUM} is not installed")
+def test_page_comes_back_when_the_tunnel_does(net: Net, tmp_path: Path) -> None:
+    # A Chromium of the laptop.
+    program = tmp_path / "chromium"
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(net.laptop.words(CHROMIUM, user="root"))} "$@"\n')
+    program.chmod(0o755)
+    with tunnel(net.laptop, "remote-user@remote") as running, sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_ARGS))
+        page = chromium.new_page()
+        open_app(page, "http://localhost:5006/board")
+        drag_slider(page, 0, 40)
+        wait_for_model(page, "double", "model.value > 2")
+        value = model_value(page, "double", "model.value")
+        page.evaluate(
+            "() => { window.back = 0; Bokeh.documents[0].on_event('client_reconnected', () => window.back++) }"
+        )
+        net.remote.cut()
+        running.wait_for("open: ", 2)
+        page.wait_for_function("() => window.back > 0", timeout=20_000)
+        assert model_value(page, "double", "model.value") == value
+        drag_slider(page, 0, 40)
+        wait_for_model(page, "double", f"model.value > {value}")
+        chromium.close()
