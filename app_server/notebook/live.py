@@ -78,7 +78,9 @@ def show(app: Source, notebook_url: NotebookUrl | None = None, **settings: Any) 
     for former in [shown for shown in _shown if shown.gives_way_to(application, run)]:
         former.stop()
     origins = [*place.origins, *_listed(settings.pop("allow_websocket_origin", ()))]
-    server = Server({"/": app}, **{"port": 0, "address": place.address, "allow_websocket_origin": origins, **settings})
+    # A cell that computes holds the loop on purpose, and need not be told so.
+    own = {"port": 0, "address": place.address, "allow_websocket_origin": origins, "block_limit_s": 0}
+    server = Server({"/": app}, **{**own, **settings})
     if not server.io_loop.asyncio_loop.is_running():  # type: ignore[attr-defined]
         server.stop()
         hint = "Run it in a notebook's cell, or serve the application with `app-server serve`."

@@ -88,6 +88,7 @@ def test_server_listens_on_loopback_and_knows_the_notebook(cell: Cell) -> None:
         "port": 0,
         "address": "localhost",
         "allow_websocket_origin": ["localhost:8888", "127.0.0.1:8888", "[::1]:8888", "lab.example"],
+        "block_limit_s": 0,
         "keep_alive_ms": 5000,
     }
     assert FakeServer.made[0].told == ["start"]
