@@ -85,7 +85,8 @@ class Site:
         ]
         for runtime in self.runtimes:
             runtime.logout_url = gate.logout_url
-            if runtime.url in gate.taken_paths():
+            measured = settings.metrics and settings.prefix + runtime.url == "/metrics"
+            if measured or runtime.url in gate.taken_paths():
                 hint = "Give the application another name."
                 raise OperatorError("the server's own page is at that address", where=runtime.url, hint=hint)
 

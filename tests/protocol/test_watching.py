@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -13,6 +16,7 @@ from websockets.exceptions import InvalidStatus
 from app_server.security.tokens import Signer, mint_token, read_token
 from tests.protocol.conftest import Served, apps, serving
 from tests.support.client import PATIENCE_S
+from tests.support.server import REPOSITORY
 
 
 @pytest.fixture(scope="module")
@@ -187,3 +191,11 @@ def test_json_log_tells_application_session_and_request() -> None:
 def session_id_of(token: str) -> str:
     """The session that an unsigned token opens."""
     return read_token(Signer(), token).session_id
+
+
+def test_application_called_metrics_gives_way_to_the_figures(tmp_path: Path) -> None:
+    (tmp_path / "metrics.py").write_text("")
+    command = [sys.executable, "-m", "app_server", "serve", str(tmp_path / "metrics.py"), "--metrics", "--port", "0"]
+    answer = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+    fault = "app-server: /metrics: the server's own page is at that address. Give the application another name."
+    assert (answer.returncode, answer.stderr.splitlines()[-1]) == (1, fault)
