@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import ssl
 import subprocess
@@ -144,6 +145,7 @@ def _answers(url: str) -> bool:
         opener.open(f"{url}/healthz", timeout=5).close()
     except urllib.error.HTTPError as refusal:
         refusal.close()
-    except OSError:
+    except (OSError, http.client.HTTPException):
+        # The latter where a port that nobody listens on yet was connected to itself, which TCP allows.
         return False
     return True
