@@ -6,7 +6,9 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.support.browser import CHROMIUM, CHROMIUM_ARGS, Complaints
 from tests.support.engine import docker
 from tests.support.images import build
 
@@ -23,3 +25,29 @@ def name(engine: None) -> Iterator[str]:
     name = f"app-server-test-{uuid.uuid4().hex[:12]}"
     yield name
     docker("rm", "--force", "--volumes", name, check=False)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; `make test` sees to its being there."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def complaints() -> Complaints:
+    """What the test's page complains about; a test that expects complaints clears them before it ends."""
+    return Complaints()
+
+
+@pytest.fixture
+def page(browser: Browser, complaints: Complaints) -> Iterator[Page]:
+    """A page in a context of its own; the test fails if the page complained."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, ignore_https_errors=True)
+    fresh = context.new_page()
+    complaints.listen(fresh)
+    yield fresh
+    context.close()
+    complaints.assert_none()

@@ -1,0 +1,267 @@
+"""A proxy in front of three instances, as compose.yaml has it: what people do with it, and what befalls it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import testinfra
+from playwright.sync_api import Page
+
+from tests.support.browser import Complaints, drag_slider, model_value, open_app, wait_for_model
+from tests.support.client import Client
+from tests.support.engine import container_state, docker, wait_until
+from tests.support.stack import Stack, running_stack
+
+DEPLOY = """
+name: {name}
+apps: {who: who.py, greedy: greedy.py}
+public: {hosts: [localhost, 127.0.0.1]}
+instances: 3
+service: {drain_s: 20}
+sessions: {ids: signed, unused_lifetime_s: 2}
+secrets: {secret_key: {file: SECRET}}
+paths: {apps: "{root}/tests/container/apps"}
+containers:
+  build_context: "{root}"
+  images: {app: "app-server:test", proxy: "app-server-nginx-stack:test"}
+  publish: {http: {port}, address: 127.0.0.1}
+  memory_mb: 256
+"""
+INSTANCES = ("a1", "a2", "a3")
+SERVICES = ("proxy", *(f"app-{name}" for name in INSTANCES))
+SECRET = "do-not-tell-anybody-0123456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack that the tests of this file share; each leaves it healthy."""
+    folder = tmp_path_factory.mktemp("stack")
+    secret = folder / "secret"
+    secret.write_text(SECRET, encoding="ascii")
+    # Compose mounts the file as it is.
+    secret.chmod(0o444)
+    folder.chmod(0o755)
+    with running_stack(folder, DEPLOY.replace("SECRET", str(secret))) as stack:
+        yield stack
+
+
+@pytest.fixture
+def healthy(stack: Stack) -> Iterator[Stack]:
+    """The same; what a test has stopped is started again, and waited for."""
+    yield stack
+    stack.compose("start")
+    stack.wait_healthy(*SERVICES)
+
+
+@contextmanager
+def visitors(stack: Stack, count: int = 2) -> Iterator[Counter[int]]:
+    """People who open pages all the time: how many answers of each status they got; 0 stands for no answer."""
+    seen: Counter[int] = Counter()
+    over = threading.Event()
+
+    def visit() -> None:
+        while not over.is_set():
+            try:
+                seen[stack.site.get("/who").status] += 1
+            except OSError:
+                seen[0] += 1
+
+    threads = [threading.Thread(target=visit) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+@contextmanager
+def client_of(stack: Stack, instance: str, app: str = "/who") -> Iterator[Client]:
+    """A client of a session that this instance has, by the address that its page has told."""
+    token = stack.page_of(instance, app).token
+    with stack.site.client(f"/_i/{instance}{app}", token) as client:
+        yield client
+
+
+def test_slider_moves_in_chromium(stack: Stack, page: Page) -> None:
+    open_app(page, f"{stack.url}/who")
+    drag_slider(page, 0, 120)
+    moved = model_value(page, "slider", "model.value")
+    assert moved > 1
+    wait_for_model(page, "text", f"model.text === '{moved}'")
+
+
+def test_page_and_socket_meet_the_same_instance_always(stack: Stack) -> None:
+    met: Counter[str] = Counter()
+    for _ in range(60):
+        route, answer = stack.page()
+        with stack.site.client(f"/_i/{route}/who", answer.token) as client:
+            # The page's title was written by the instance that built the session.
+            assert f"<title>{client.value('where', 'text')}</title>" in answer.text
+        met[route] += 1
+    assert set(met) == set(INSTANCES)
+    built = sum(int(stack.run(f"app-{name}", "cat", "/tmp/built")) for name in INSTANCES)
+    with stack.site.client("/who", stack.page()[1].token):
+        pass
+    again = sum(int(stack.run(f"app-{name}", "cat", "/tmp/built")) for name in INSTANCES)
+    # Even a client that ignores the route finds a session; the page and its socket never build two.
+    assert again - built in (1, 2)
+
+
+def test_every_session_is_built_once(stack: Stack) -> None:
+    before = sum(int(stack.run(f"app-{name}", "cat", "/tmp/built")) for name in INSTANCES)
+    for _ in range(30):
+        route, answer = stack.page()
+        with stack.site.client(f"/_i/{route}/who", answer.token):
+            pass
+    after = sum(int(stack.run(f"app-{name}", "cat", "/tmp/built")) for name in INSTANCES)
+    assert after - before == 30
+
+
+@pytest.mark.parametrize("service", ["proxy", "app-a1"])
+def test_containers_are_hardened_in_fact(stack: Stack, service: str) -> None:
+    host = testinfra.get_host(f"docker://{stack.container(service)}")
+    status = host.file("/proc/1/status").content_string
+    assert "CapEff:\t0000000000000000" in status and "NoNewPrivs:\t1" in status
+    uids = set(host.run("cat /proc/[0-9]*/status | grep ^Uid").stdout.split()) - {"Uid:"}
+    assert uids == {"10002" if service == "proxy" else "10001"}
+    for path in ("/", "/etc", "/var/log", "/opt"):
+        assert host.run(f"touch {path}/x").rc != 0, path
+    known = stack.inspect(service)["HostConfig"]
+    assert known["Memory"] == known["MemorySwap"] > 0 and known["PidsLimit"] > 0
+    assert (
+        known["ReadonlyRootfs"] and known["CapDrop"] == ["ALL"] and known["RestartPolicy"]["Name"] == "unless-stopped"
+    )
+    assert known["LogConfig"]["Config"] == {"max-file": "3", "max-size": "10m"}
+
+
+def test_stop_may_take_longer_than_the_drain(stack: Stack) -> None:
+    assert stack.inspect("app-a1")["Config"]["StopTimeout"] == 20 + 15
+
+
+def test_secret_is_in_no_image_and_in_no_description(stack: Stack, tmp_path: Path) -> None:
+    assert stack.run("app-a1", "cat", "/run/secrets/secret_key") == SECRET
+    for service in SERVICES:
+        assert SECRET not in json.dumps(stack.inspect(service))
+    assert SECRET not in stack.compose("config")
+    for image in ("app-server:test", "app-server-nginx-stack:test"):
+        assert SECRET not in docker("history", "--no-trunc", image) + docker("image", "inspect", image)
+
+
+def test_log_of_the_proxy_is_json_without_queries(stack: Stack) -> None:
+    assert stack.site.get("/who", secret="4711").status == 200
+    lines = stack.logs("proxy").splitlines()
+    told = [json.loads(line) for line in lines if line.startswith("{")]
+    assert any(line["uri"] == "/who" and line["status"] == 200 for line in told)
+    assert not any("4711" in line for line in lines)
+
+
+def opened(page: Page, stack: Stack) -> str:
+    """Open the application in a browser; the instance that has its session."""
+    open_app(page, f"{stack.url}/who")
+    page.evaluate("() => { window.back = 0; Bokeh.documents[0].on_event('client_reconnected', () => window.back++) }")
+    route: str = page.evaluate("() => document.documentElement.outerHTML.match('/_i/([a-z0-9]+)/')[1]")
+    return route
+
+
+def wait_until_back(page: Page) -> None:
+    """Return when BokehJS has its document again."""
+    page.wait_for_function("() => window.back > 0", timeout=60_000)
+
+
+def test_killed_process_costs_no_page_and_starts_again(healthy: Stack, page: Page, complaints: Complaints) -> None:
+    route = opened(page, healthy)
+    begun = restarts(healthy, route)
+    with visitors(healthy) as seen:
+        os.kill(healthy.server_process(f"app-{route}"), signal.SIGKILL)
+        wait_until(lambda: restarts(healthy, route) > begun, "the engine has started it again")
+        healthy.wait_healthy(f"app-{route}")
+    assert set(seen) == {200}, seen
+    # The page has come back, on whichever instance, and works.
+    wait_until_back(page)
+    drag_slider(page, 0, 60)
+    wait_for_model(page, "text", "parseInt(model.text) > 1")
+    complaints.clear()
+
+
+def test_killed_container_costs_no_page(healthy: Stack, page: Page, complaints: Complaints) -> None:
+    route = opened(page, healthy)
+    with visitors(healthy) as seen:
+        docker("kill", healthy.container(f"app-{route}"))
+        # Its page goes on with another instance.
+        wait_until_back(page)
+        drag_slider(page, 0, 60)
+        wait_for_model(page, "text", "parseInt(model.text) > 1")
+    assert set(seen) == {200}, seen
+    complaints.clear()
+
+
+def test_stopped_instance_lets_sessions_go_on_and_pages_elsewhere(healthy: Stack) -> None:
+    with client_of(healthy, "a2") as client, ExitStack() as cleanup:
+        stopping = threading.Thread(target=docker, args=("stop", healthy.container("app-a2")))
+        begun_s = time.monotonic()
+        stopping.start()
+        cleanup.callback(stopping.join)
+        routes: Counter[str] = Counter()
+        value = 1
+        while time.monotonic() - begun_s < 4:
+            value = 2 + value % 8
+            client.set("slider", "value", value)
+            client.wait_value("text", "text", str(value))
+            route, _ = healthy.page()
+            if time.monotonic() - begun_s > 1:
+                routes[route] += 1
+        assert "a2" not in routes and len(routes) == 2, routes
+    stopping.join()
+    assert healthy.inspect("app-a2")["State"]["ExitCode"] == 0
+
+
+def test_full_tmp_hurts_one_session_and_no_page(healthy: Stack) -> None:
+    with client_of(healthy, "a1") as bystander:
+        with client_of(healthy, "a1", "/greedy") as greedy:
+            assert greedy.set("order", "value", "disk").msgtype == "ERROR"
+        assert "No space left" in healthy.logs("app-a1")
+        bystander.set("slider", "value", 7)
+        bystander.wait_value("text", "text", "7")
+        assert healthy.site.get("/greedy").status == 200
+    healthy.run("app-a1", "rm", "/tmp/hoard")
+
+
+def test_session_that_takes_all_memory_costs_its_instance_and_no_page(healthy: Stack) -> None:
+    begun = restarts(healthy, "a3")
+    with visitors(healthy) as seen:
+        with client_of(healthy, "a3", "/greedy") as greedy:
+            greedy.send(
+                "PATCH-DOC",
+                {
+                    "events": [
+                        {
+                            "kind": "ModelChanged",
+                            "model": {"id": greedy.ident("order")},
+                            "attr": "value",
+                            "new": "memory",
+                        }
+                    ]
+                },
+            )
+            wait_until(lambda: restarts(healthy, "a3") > begun, "the instance was ended and started again")
+    assert set(seen) == {200}, seen
+    assert container_state(healthy.container("app-a1")) == "healthy"
+
+
+def restarts(stack: Stack, instance: str) -> int:
+    """How often the engine has started an instance's container again."""
+    count: Any = stack.inspect(f"app-{instance}")["RestartCount"]
+    return int(count)
