@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import socket
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable
@@ -28,11 +29,13 @@ class Refused(RuntimeError):
     """The server answered, but not with what was asked for."""
 
 
-async def get(port: int, path: str, headers: dict[str, str] | None = None) -> Response:
+async def get(
+    port: int, path: str, headers: dict[str, str] | None = None, tls: ssl.SSLContext | None = None
+) -> Response:
     """The response to one GET on a connection of its own."""
     lines = [f"GET {path} HTTP/1.1", f"Host: {HOST}:{port}", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-    reader, writer = await asyncio.open_connection(HOST, port)
+    reader, writer = await asyncio.open_connection(HOST, port, ssl=tls)
     try:
         writer.write("\r\n".join([*lines, "", ""]).encode())
         raw = await asyncio.wait_for(reader.read(-1), REPLY_TIMEOUT_S)
@@ -154,16 +157,16 @@ class Tab:
         return patched_s - sent_s
 
 
-async def open_page(port: int, path: str) -> tuple[str, str]:
+async def open_page(port: int, path: str, tls: ssl.SSLContext | None = None) -> tuple[str, str]:
     """The token and the WebSocket's path of a new session."""
-    response = await get(port, path)
+    response = await get(port, path, tls=tls)
     if response.status != 200:
         raise Refused(f"GET {path} answered {response.status}")
     page = response.body.decode()
     return token_of(page), socket_path(page, path)
 
 
-async def connect(port: int, path: str, token: str) -> Connection:
+async def connect(port: int, path: str, token: str, tls: ssl.SSLContext | None = None) -> Connection:
     """A WebSocket for this token whose ACK has come."""
     key = base64.b64encode(os.urandom(16)).decode()
     request = (
@@ -171,20 +174,20 @@ async def connect(port: int, path: str, token: str) -> Connection:
         f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Protocol: bokeh, {token}\r\n\r\n"
     ).encode()
     loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(lambda: Connection(request), HOST, port)
+    _, connection = await loop.create_connection(lambda: Connection(request), HOST, port, ssl=tls)
     await asyncio.wait_for(connection.receive("ACK"), REPLY_TIMEOUT_S)
     return connection
 
 
-async def join(port: int, path: str, token: str) -> Tab:
+async def join(port: int, path: str, token: str, tls: ssl.SSLContext | None = None) -> Tab:
     """One more tab of a session that exists: socket, ACK, document pulled."""
-    connection = await connect(port, path, token)
+    connection = await connect(port, path, token, tls)
     connection.send("PULL-DOC-REQ")
     reply = await asyncio.wait_for(connection.receive("PULL-DOC-REPLY"), REPLY_TIMEOUT_S)
     return Tab(connection, token, reply)
 
 
-async def open_tab(port: int, path: str) -> Tab:
+async def open_tab(port: int, path: str, tls: ssl.SSLContext | None = None) -> Tab:
     """A new session, as a browser opens it: page, socket, ACK, document pulled."""
-    token, socket_at = await open_page(port, path)
-    return await join(port, socket_at, token)
+    token, socket_at = await open_page(port, path, tls)
+    return await join(port, socket_at, token, tls)

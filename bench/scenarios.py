@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import holding, speed
+from bench import holding, proxied, speed
 from bench.load import Scenario
 from bench.servers import Launch
 
@@ -15,6 +15,7 @@ SCENARIOS = (
     Scenario("open-sliders", "open a session, 38 models", SLIDERS, speed.open_sliders, 3),
     Scenario("open-dashboard", "open a session, about 610 models", Launch("dashboard"), speed.open_dashboard, 3),
     Scenario("round-trip", "a slider moves, 1 session", SLIDERS, speed.round_trip, 3),
+    Scenario("proxied", "a slider moves, through nginx with TLS", SLIDERS, proxied.proxied, 3, on_canned=False),
     Scenario("closed-50", "sliders move, 50 sessions, closed loop", SLIDERS, speed.closed_loop(50), 2),
     Scenario("closed-200", "sliders move, 200 sessions, closed loop", SLIDERS, speed.closed_loop(200), in_quick=False),
     Scenario("offered-300", "sliders move, 300 /s over 50 sessions", SLIDERS, speed.offered, 3),

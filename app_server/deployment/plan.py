@@ -6,6 +6,7 @@ output, on whatever machine.
 
 from __future__ import annotations
 
+import ipaddress
 import posixpath
 import re
 from collections.abc import Iterator
@@ -217,6 +218,15 @@ class Plan:
 def bracketed(host: str) -> str:
     """A host as addresses spell it: an IPv6 address has brackets."""
     return f"[{host}]" if ":" in host else host
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is named by its address, of which no certificate server is told (RFC 6066, section 3)."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def authority(host: str, scheme: str, port: int) -> str:

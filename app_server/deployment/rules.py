@@ -5,13 +5,12 @@ A fault keeps a deployment from working, so that nothing is written; a warning l
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from app_server.deployment.load import Loaded
-from app_server.deployment.plan import VARIABLES, Plan, authority
+from app_server.deployment.plan import VARIABLES, Plan, authority, is_address
 from app_server.errors import OperatorError, OperatorErrors
 
 PING_INTERVAL_S = 37
@@ -239,18 +238,10 @@ def authorities_sign_public_names_alone(plan: Plan) -> Iterator[Verdict]:
     if plan.tls is None or plan.tls.mode != "acme" or "acme-v0" not in plan.spec.tls.acme.directory:
         return
     for number, host in enumerate(plan.site.hosts):
-        if "." not in host or _is_address(host) or host.endswith((".local", ".internal", ".test", ".localhost")):
+        if "." not in host or is_address(host) or host.endswith((".local", ".internal", ".test", ".localhost")):
             what = f"no public authority gives a certificate for {host}"
             hint = "Use a public name, tls: development, or tls.acme.directory for an authority of your own."
             yield _fault(("public", "hosts", number), what, hint)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 @rule

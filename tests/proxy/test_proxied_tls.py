@@ -185,6 +185,12 @@ def test_pages_come_over_http_2_and_sockets_over_http_1(served: Served) -> None:
     assert (seen["protocol"], seen["remote_ip"]) == ("https", "127.0.0.1")
 
 
+def test_site_is_found_by_its_address_too(served: Served) -> None:
+    # A browser names no host within TLS then.
+    assert fetch(served.url.replace("localhost", "127.0.0.1") + "/asking").status == 200
+    assert fetch(served.url + "/asking", headers={"Host": "evil.example"}).status in (421, 444)
+
+
 def test_http_leads_to_https_at_the_public_name(served: Served) -> None:
     plain = f"http://127.0.0.1:{served.plan.listen_http}"
     answer = fetch(plain + "/tools/asking?a=%2Fb%20c")

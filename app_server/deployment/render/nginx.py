@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from app_server.deployment.plan import Instance, Plan, Pool
+from app_server.deployment.plan import Instance, Plan, Pool, is_address
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.headers import security_headers
 from app_server.deployment.render.pages import small_page
@@ -117,6 +117,7 @@ def _values(plan: Plan) -> Mapping[str, Any]:
             UNAVAILABLE_RETRY_S,
         ),
         "external_origin": _origin(plan),
+        "named_by_address": any(map(is_address, plan.site.hosts)),
         "metrics_are_hidden": all(app.url != f"{plan.site.prefix}/metrics" for app in plan.apps),
     }  # fmt: skip
 
