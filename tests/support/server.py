@@ -21,7 +21,7 @@ from tests.support.ports import free_port
 REPOSITORY = Path(__file__).resolve().parents[2]
 EXAMPLES = REPOSITORY / "examples"
 
-START_DEADLINE_S = 30.0
+START_DEADLINE_S = 90.0
 STOP_DEADLINE_S = 10.0
 POLL_INTERVAL_S = 0.02
 
