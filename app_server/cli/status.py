@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,14 @@ Look = Callable[[], dict[str, Any]]
 ANSWER_S = 1.0
 TIMEOUT_S = 5.0
 REFRESH_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A server on this machine: its main process, and where its processes meet."""
+
+    main: int
+    place: Place
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
@@ -83,7 +92,7 @@ def look_at(target: str, environ: Mapping[str, str]) -> Look:
         hint = "Give the number of its process, or the http:// address of a server with --metrics."
         raise OperatorError("is neither a process nor an address", where=target, hint=hint)
     if target:
-        return partial(ask, place_of(int(target), environ))
+        return partial(ask, meeting_of(int(target), environ))
     found = list(running(environ))
     if not found:
         hint = "Name its process, or the http:// address of a server with --metrics."
@@ -92,46 +101,64 @@ def look_at(target: str, environ: Mapping[str, str]) -> Look:
         pids = ", ".join(str(pid) for pid, _ in found)
         hint = "Name one of them: app-server status PID"
         raise OperatorError(f"several servers run here: {pids}", where="app-server status", hint=hint)
-    return partial(ask, found[0][1])
+    return partial(ask, Meeting(*found[0]))
 
 
-def place_of(pid: int, environ: Mapping[str, str]) -> Place:
+def meeting_of(pid: int, environ: Mapping[str, str]) -> Meeting:
     """Where the server meets to which this process belongs. OperatorError where it belongs to none."""
-    for variables in (environ, environment_of(pid)):
-        for main, place in running(variables):
-            if pid == main or pid in (Place.process_of(box.name)[1] for box in place.boxes()):
-                return place
+    for main, place in running(environ):
+        if pid == main or pid in (Place.process_of(box.name)[1] for box in place.boxes()):
+            return Meeting(main, place)
+    for process in (pid, *children_of(pid)):
+        for folder in meeting_folders(process):
+            # A service may have a /tmp of its own; and through a descriptor no path is too long for a socket.
+            inside = os.open(f"/proc/{process}/root{folder}", os.O_PATH | os.O_DIRECTORY)
+            return Meeting(int(folder.name), Place(Path(f"/proc/self/fd/{inside}")))
     hint = "It may be another user's, or no app-server: use its user's account."
     raise OperatorError("no server of this user has this process", where=str(pid), hint=hint)
 
 
-def environment_of(pid: int) -> dict[str, str]:
-    """The environment in which a process was started, which may name another directory; {} where it may not be seen."""
+def children_of(pid: int) -> list[int]:
+    """The processes that this one has started; none where the system does not tell."""
     try:
-        entries = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
     except OSError:
-        return {}
-    return {os.fsdecode(name): os.fsdecode(value) for name, _, value in (entry.partition(b"=") for entry in entries)}
+        return []
 
 
-def ask(place: Place) -> dict[str, Any]:
+def meeting_folders(pid: int) -> list[Path]:
+    """The folders of the sockets on which this process listens to its fellows, as it sees them."""
+    try:
+        mine = {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()}
+        lines = Path(f"/proc/{pid}/net/unix").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    except OSError:
+        return []
+    # Num RefCount Protocol Flags Type St Inode Path (proc_pid_net(5))
+    sockets = [words for words in (line.split(None, 7) for line in lines[1:]) if len(words) == 8]
+    paths = [Path(words[7]) for words in sockets if f"socket:[{words[6]}]" in mine]
+    return [path.parent for path in paths if path.name.startswith("box-") and path.parent.name.isdigit()]
+
+
+def ask(meeting: Meeting) -> dict[str, Any]:
     """What the processes of this server say. OperatorError where it has ended."""
-    boxes = place.boxes()
+    boxes = meeting.place.boxes()
     answers = asyncio.run(letters.ask_all(boxes, {"question": "observe"}, ANSWER_S))
     silent = [box.name.removeprefix("box-") for box, answer in zip(boxes, answers, strict=True) if answer is None]
     living = [answer for answer in answers if answer is not None]
-    if not boxes or not living and not alive(place):
-        raise OperatorError("the server has ended", where=f"process {place.folder.name}")
+    if not boxes or not living and not alive(meeting.main):
+        raise OperatorError("the server has ended", where=f"process {meeting.main}")
     url = next((str(answer["url"]) for answer in living), "a server that does not answer")
-    return {"url": f"{url} (process {place.folder.name})", **merge(living, silent)}
+    return {"url": f"{url} (process {meeting.main})", **merge(living, silent)}
 
 
-def alive(place: Place) -> bool:
-    """Whether the server's main process is there."""
+def alive(pid: int) -> bool:
+    """Whether this process is there."""
     try:
-        os.kill(int(place.folder.name), 0)
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
+    except PermissionError:
+        return True
     return True
 
 

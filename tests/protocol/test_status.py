@@ -95,8 +95,13 @@ def test_status_finds_the_only_server_and_the_one_of_a_process(several: Served, 
         assert shown["url"].startswith("http://") and shown["url"].endswith(f"(process {main})")
 
 
-def test_status_finds_a_server_by_its_own_environment(several: Served, tmp_path: Path) -> None:
-    assert sorted(figures(several.process.process.pid, folder=tmp_path)["processes"]) == ["0", "1"]
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_status_finds_a_server_that_meets_elsewhere(several: Served, tmp_path: Path) -> None:
+    main = several.process.process.pid
+    for pid in (main, psutil.Process(main).children()[0].pid):
+        shown = figures(pid, folder=tmp_path)
+        assert sorted(shown["processes"]) == ["0", "1"]
+        assert shown["url"].endswith(f"(process {main})")
 
 
 def test_status_reads_metrics_of_a_server_elsewhere(several: Served) -> None:
