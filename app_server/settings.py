@@ -24,6 +24,8 @@ from app_server.errors import OperatorError
 
 SessionIds = Literal["unsigned", "signed", "external-signed"]
 TokenPayload = Literal["auto", "always", "never"]
+Isolation = Literal["none", "process", "snapshot"]
+ISOLATIONS: tuple[Isolation, ...] = ("none", "process", "snapshot")
 LogLevel = Literal["trace", "debug", "info", "warning", "error", "critical"]
 
 GROUPS = ("Applications", "Network", "Sessions and signing", "Logging in", "TLS", "What applications see", "Limits",
@@ -601,6 +603,28 @@ class Settings:
         reason="a callback may be meant to take its time, and ending the process ends its other sessions too",
         group="Processes", parse=_seconds, flag="--hang-timeout", metavar="SECONDS", unit="s",
     )
+    isolation: Isolation = _setting(
+        "none", "what sessions share: none keeps them together, process gives each a process of its own, snapshot makes"
+        " that process a copy of one in which the application has started already",
+        reason="sessions in one process need the least memory and may share Python objects",
+        group="Processes", parse=_choice(*ISOLATIONS), choices=ISOLATIONS,
+        flag="--isolation", metavar="HOW", environment=("APP_SERVER_ISOLATION",), common=True,
+    )
+    session_memory_mb: int = _setting(
+        0, "the memory that a session with a process of its own may take; more ends it, 0 is no limit",
+        reason="what an application needs is known to its author alone",
+        group="Processes", parse=_integer(0, 10**7), flag="--session-memory", metavar="MEGABYTES", unit="MB",
+    )
+    session_cpu_s: float = _setting(
+        0.0, "the processor time that a session with a process of its own may use; more ends it, 0 is no limit",
+        reason="a page that is open all day computes all day",
+        group="Processes", parse=_seconds, flag="--session-cpu", metavar="SECONDS", unit="s",
+    )
+    callback_limit_s: float = _setting(
+        0.0, "how long a callback may take in a session with a process of its own; more ends it, 0 is no limit",
+        reason="a callback may be meant to take its time",
+        group="Processes", parse=_seconds, flag="--callback-limit", metavar="SECONDS", unit="s",
+    )
 
 
 @cache
@@ -826,6 +850,12 @@ def _contradictions(chosen: Mapping[str, Given]) -> Iterator[OperatorError]:
             "reloading pages works with one process alone",
             where=chosen["dev"].where,
             hint=f"Leave it out, or {chosen['num_procs'].where}.",
+        )
+    if "isolation" in chosen and chosen["isolation"].value != "none" and "dev" in chosen and chosen["dev"].value:
+        yield OperatorError(
+            "reloading pages works without isolation alone",
+            where=chosen["dev"].where,
+            hint=f"Leave it out, or {chosen['isolation'].where}.",
         )
     if "log_json" in chosen and chosen["log_json"].value and "log_format" in chosen:
         where, hint = chosen["log_format"].where, "Leave one of them out."

@@ -35,6 +35,8 @@ class CodeApplication(Application):
         self._main = read_program(main, place)
         sources = read_sources({program.path: program.imported for program in self._programs()}, main.parent)
         self.imports = sources.imports
+        self.modules = sources.modules
+        self.isolation = self._main.isolation
         self._files = sources.files
         self._helper_names = sources.helper_names
 

@@ -18,7 +18,8 @@ from app_server.apps.faults import Place, application_error
 from app_server.apps.notebook import notebook_names, read_cells
 from app_server.apps.sources import ImportedName, imported_names
 from app_server.document.muted import APPLICATION_MODULE_PREFIX
-from app_server.errors import OperatorError
+from app_server.errors import ApplicationError, OperatorError
+from app_server.settings import ISOLATIONS
 
 _FUTURE_FLAGS = functools.reduce(
     operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
@@ -34,6 +35,7 @@ class Program:
     imported: frozenset[ImportedName]
     names: dict[str, Any] = field(repr=False)
     docstring: str = ""
+    isolation: str | None = None
 
     def new_module(self, package: ModuleType | None = None) -> ModuleType:
         """An empty module of a unique name for one run; in `package`, relative imports find the folder's modules."""
@@ -68,7 +70,21 @@ def read_program(path: Path, place: Place) -> Program:
     imported = frozenset(name for tree, _ in pieces for name in imported_names(tree))
     codes = tuple(code for _, code in pieces)
     docstring = ast.get_docstring(pieces[0][0]) if pieces and not is_notebook else None
-    return Program(path, codes, imported, notebook_names() if is_notebook else {}, docstring or "")
+    isolation = next(filter(None, (_isolation(tree, path, place) for tree, _ in pieces)), None)
+    return Program(path, codes, imported, notebook_names() if is_notebook else {}, docstring or "", isolation)
+
+
+def _isolation(tree: ast.Module, path: Path, place: Place) -> str | None:
+    """What a line `__isolation__ = "process"` says, which is read and not run: it counts before anything runs."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["__isolation__"]:
+            value = node.value.value if isinstance(node.value, ast.Constant) else None
+            if isinstance(value, str) and value in ISOLATIONS:
+                return value
+            what = f"__isolation__ is {ast.unparse(node.value)}"
+            hint = f"Write one of {', '.join(map(repr, ISOLATIONS))}"
+            raise ApplicationError(what, where=place.line(str(path), node.lineno), hint=hint)
+    return None
 
 
 def read_source(path: Path, place: Place) -> bytes:

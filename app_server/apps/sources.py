@@ -26,11 +26,12 @@ class ImportedName:
 class Sources:
     """What an application is made of.
 
-    `imports` are the top-level modules from elsewhere, `helper_names` those that lie beside it, `files` its own files,
-    the helper modules included.
+    `imports` are the top-level modules from elsewhere, `modules` the same by all that the sources say of their names,
+    `helper_names` those that lie beside it, `files` its own files, the helper modules included.
     """
 
     imports: frozenset[str]
+    modules: frozenset[str]
     helper_names: frozenset[str]
     files: frozenset[Path]
 
@@ -51,6 +52,7 @@ def read_sources(entries: Mapping[Path, Iterable[ImportedName]], folder: Path) -
     A helper that does not parse is one of the files and imports nothing; whoever imports it learns the rest.
     """
     imports: set[str] = set()
+    modules: set[str] = set()
     helper_names: set[str] = set()
     files: set[Path] = set()
     waiting = list(entries.items())
@@ -62,7 +64,9 @@ def read_sources(entries: Mapping[Path, Iterable[ImportedName]], folder: Path) -
             waiting += [(helper, _names_in(helper)) for helper in helpers if helper not in files]
             if name.level == 0:
                 (helper_names if helpers else imports).add(name.parts[0])
-    return Sources(frozenset(imports), frozenset(helper_names), frozenset(files))
+                if not helpers:
+                    modules.add(".".join(name.parts))
+    return Sources(frozenset(imports), frozenset(modules), frozenset(helper_names), frozenset(files))
 
 
 def _base(name: ImportedName, file: Path, folder: Path) -> Path:

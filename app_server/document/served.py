@@ -23,6 +23,8 @@ from bokeh.document.events import (
     DocumentChangedEvent,
     DocumentPatchedEvent,
     ModelChangedEvent,
+    RootAddedEvent,
+    RootRemovedEvent,
     SessionCallbackAdded,
     SessionCallbackRemoved,
 )
@@ -87,6 +89,21 @@ class _InOrder(set[Any]):
 
     def __iter__(self) -> Iterator[Any]:
         return iter([item for item in self._order if item in self])
+
+
+class _RootsListener:
+    """Tells somebody that roots have come or gone, and somebody else everything."""
+
+    def __init__(self, listener: DocumentListener, changed: Callable[[], None]) -> None:
+        self.callback_added = listener.callback_added
+        self.callback_removed = listener.callback_removed
+        self._patched = listener.patched
+        self._changed = changed
+
+    def patched(self, event: DocumentPatchedEvent) -> None:
+        self._patched(event)
+        if isinstance(event, RootAddedEvent | RootRemovedEvent):
+            self._changed()
 
 
 class _Callbacks(DocumentCallbackManager):
@@ -272,6 +289,11 @@ class ServedDocument(Document):
         for callback in self.session_callbacks:
             listener.callback_added(as_session_callback(callback))
 
+    def listen_to_roots(self, changed: Callable[[], None]) -> None:
+        """Call `changed` whenever a root was added or removed; the document has its listener already."""
+        assert self.callbacks.listener is not None
+        self.callbacks.listener = _RootsListener(self.callbacks.listener, changed)
+
     def destroy(self, session: Any = None) -> None:
         """Break the cycles among the document's objects, so that their memory is free at once."""
         self.callbacks.ended = True
@@ -330,6 +352,11 @@ class _AtWork:
 def new_document(session_id: str) -> ServedDocument:
     """An empty document whose models are numbered after the session's id."""
     return ServedDocument(ModelIds(session_id))
+
+
+def root_ids(document: Document) -> list[str]:
+    """The ids of the document's roots, in order."""
+    return [str(root.id) for root in document.roots]
 
 
 def find_model(document: Document, ident: str) -> Model | None:

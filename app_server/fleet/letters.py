@@ -105,6 +105,27 @@ async def ask_all(boxes: Sequence[Path], words: Mapping[str, Any], patience_s: f
     return await asyncio.gather(*map(one, boxes))
 
 
+def receive_now(sock: socket.socket, patience_s: float) -> Letter:
+    """The next letter, for a process without a loop; Unreachable where it does not come whole within that time."""
+    sock.settimeout(patience_s)
+    data = bytearray()
+    descriptors: list[int] = []
+    try:
+        while (need := _missing(data)) > 0:
+            part, found, _, _ = socket.recv_fds(sock, min(need, _READ_BYTES), 1)
+            descriptors += found
+            if not part:
+                raise Unreachable("the sender went away")
+            data += part
+        return _letter(data, descriptors)
+    except (OSError, ValueError) as error:
+        _close(descriptors)
+        raise Unreachable(str(error)) from error
+    except BaseException:
+        _close(descriptors)
+        raise
+
+
 async def receive(sock: socket.socket) -> Letter:
     """The next letter; Unreachable where the other end goes away before it is complete."""
     data = bytearray()
@@ -120,16 +141,20 @@ async def receive(sock: socket.socket) -> Letter:
             if not part:
                 raise Unreachable("the sender went away")
             data += part
-        words_end = _LENGTHS.size + _LENGTHS.unpack_from(data)[0]
-        words = json.loads(bytes(data[_LENGTHS.size : words_end]))
-        if not isinstance(words, dict):
-            raise Unreachable("the sender sent no words")
+        return _letter(data, descriptors)
     except ConnectionError as error:
         _close(descriptors)
         raise Unreachable(str(error)) from error
     except BaseException:
         _close(descriptors)
         raise
+
+
+def _letter(data: bytearray, descriptors: list[int]) -> Letter:
+    words_end = _LENGTHS.size + _LENGTHS.unpack_from(data)[0]
+    words = json.loads(bytes(data[_LENGTHS.size : words_end]))
+    if not isinstance(words, dict):
+        raise Unreachable("the sender sent no words")
     return Letter(words, bytes(data[words_end:]), descriptors[0] if descriptors else None)
 
 

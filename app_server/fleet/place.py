@@ -3,10 +3,14 @@
     <base>/<process id>/           the folder of the server whose main process has this id
         box-<number>-<process id>  the Unix socket of one of its processes
         slot-<number>              a link to the socket of the process that holds this slot now
+        s-<digest>                 the socket of a session that has a process of its own
+        s-<digest>.page, .end      what its page shows, and why it ended
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import shutil
 import stat
@@ -96,6 +100,20 @@ class Place:
         """The slot and the process id that the name of a socket tells."""
         slot, pid = box.split("-")[1:]
         return int(slot), int(pid)
+
+    def zygote_box(self, slot: int, pid: int) -> Path:
+        """The socket of the process with this slot that sessions' processes are forked from."""
+        return self.folder / f"zygote-{slot}-{pid}"
+
+    def session_box(self, route: str, session_id: str) -> Path:
+        """The socket of the process that this session of the application at `route` has for itself."""
+        name = f"{route}\0{session_id}".encode("utf-8", "surrogatepass")
+        # Its name is short, as a socket's must be, and says nothing of the id, which is as good as a password.
+        return self.folder / f"s-{base64.b32encode(hashlib.blake2b(name, digest_size=10).digest()).decode().lower()}"
+
+    def session_boxes(self) -> list[Path]:
+        """The sockets of all sessions that have processes of their own."""
+        return [path for path in self.folder.glob("s-*") if not path.suffix]
 
     def remove(self) -> None:
         """Take the folder away, when the last process has ended."""

@@ -2,6 +2,7 @@
 
 from app_server.page.icon import favicon
 from app_server.page.login import logged_out_page, login_page, login_security_policy
+from app_server.page.notice import notice
 from app_server.page.pages import (
     IndexEntry,
     busy_page,
@@ -24,4 +25,5 @@ __all__ = [
     "logged_out_page",
     "login_page",
     "login_security_policy",
+    "notice",
 ]

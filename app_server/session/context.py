@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from app_server.document.served import ServedDocument
+from app_server.errors import ApplicationError
 from app_server.security.visible_request import VisibleRequest
 
 LockedCall = Callable[[Callable[[ServedDocument], Any]], Awaitable[Any]]
@@ -18,6 +19,7 @@ class ApplicationContext:
     def __init__(self, url: str, sessions: Callable[[], Iterable[Any]]) -> None:
         self._url = url
         self._sessions = sessions
+        self._apart = False
         self.server_context = ServerContext(self)
 
     @property
@@ -25,9 +27,19 @@ class ApplicationContext:
         """The path at which the application is served."""
         return self._url
 
+    def keep_apart(self) -> None:
+        """Each session has a process of its own: there are others, but not here."""
+        self._apart = True
+
     @property
     def sessions(self) -> list[Any]:
-        """The application's living sessions."""
+        """The application's living sessions. ApplicationError where each has a process of its own."""
+        if self._apart:
+            raise ApplicationError(
+                "server_context.sessions has no other sessions: each has a process of its own",
+                where=self._url,
+                hint="Keep what sessions share in a file, a database or Redis, or serve with --isolation none",
+            )
         return list(self._sessions())
 
 

@@ -78,6 +78,8 @@ class Session:
         self._expiration_blocks = 0
         self.wake: Callable[[], None] = _nothing
         self.send_now: Callable[[], None] = _nothing
+        self.failed: Callable[[], None] = _nothing
+        """Called while an exception of the application's code is at hand."""
         self._limits = limits
         self._state = State.LIVING
         self._subscribed: list[Connection] = []
@@ -187,6 +189,7 @@ class Session:
     def log_failure(self, name: str) -> None:
         """Log the exception at hand, which the application's code raised in `name`."""
         log.exception("%s: %s raised an exception; the session goes on", self.name, name)
+        self.failed()
 
     def flush(self) -> list[Effect]:
         """The changes since the last turn, for whoever did not set them."""

@@ -16,10 +16,10 @@ from app_server.protocol import websocket
 from app_server.protocol.messages import Message
 from app_server.protocol.receiver import Receiver
 from app_server.protocol.websocket import Deflate
-from app_server.security.admission import RETRY_AFTER_S, Full
+from app_server.security.admission import Full
 from app_server.session.connection import Connection
 from app_server.session.session import Session
-from app_server.transport.handlers import ApplicationHandler
+from app_server.transport.handlers import ApplicationHandler, Wanted
 from app_server.transport.runtime import ApplicationRuntime
 from app_server.transport.wire import Wire, take_over
 
@@ -53,6 +53,16 @@ class SocketHandler(ApplicationHandler):
         """The session of the token among the subprotocols."""
         return self._session_id_hint(self._offered())
 
+    def wanted_session(self) -> Wanted | None:
+        """The session of the token; None where the handshake is refused."""
+        handshake = self._check_handshake()
+        if handshake is None:
+            return None
+        try:
+            return self._wanted_by(handshake.token)
+        except PeerError:
+            return None
+
     def _offered(self) -> list[str]:
         offered = self.request.headers.get("Sec-WebSocket-Protocol", "").split(",")
         return [part.strip() for part in offered if part.strip()]
@@ -82,7 +92,7 @@ class SocketHandler(ApplicationHandler):
             self.site.report_refused_origin(headers.get("Origin"))
             self.refusal = "origin"
             self.refuse(403, "This page's origin may not open a session here")
-        elif self.site.draining and self.runtime.registry.get(self._session_id_hint(offered) or "") is None:
+        elif self.site.draining and not self._lives(self._session_id_hint(offered) or ""):
             self.refuse(503, "The server is going away")
         elif len(offered) != 2 or offered[0] != "bokeh":
             self.refusal = "malformed"
@@ -92,12 +102,16 @@ class SocketHandler(ApplicationHandler):
             self.refusal = "owner"
             self.refuse(403, "This session belongs to somebody else")
         elif (full := self._fullness(self._session_id_hint(offered))) is not None:
-            self.tell_full(full)
-            self.set_header("Retry-After", str(RETRY_AFTER_S))
-            self.refuse(503, full.sentence)
+            self.refuse_full(full)
         else:
             return Handshake(key, offered[1])
         return None
+
+    def _lives(self, session_id: str) -> bool:
+        wards = self.site.wards
+        if wards is not None and self.runtime.elsewhere and wards.box(self.runtime.url, session_id).exists():
+            return True
+        return self.runtime.registry.get(session_id) is not None
 
     def _fullness(self, session_id: str | None) -> Full | None:
         """Why this session, which is not there, cannot be built now."""

@@ -6,7 +6,9 @@ import asyncio
 import json
 import logging
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +17,7 @@ from tornado.web import HTTPError
 from app_server.errors import ApplicationError, AppServerError, PeerError
 from app_server.fleet.crew import Crew
 from app_server.fleet.letters import Unreachable
+from app_server.fleet.wards import Wards
 from app_server.page import busy_page
 from app_server.protocol import doctor
 from app_server.protocol.doctor import Seen
@@ -24,7 +27,8 @@ from app_server.security.tokens import Token
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.session import Session
 from app_server.transport.answers import Answering
-from app_server.transport.handover import pass_on
+from app_server.transport.handover import pass_on, portable
+from app_server.transport.notices import show_remains
 from app_server.transport.runtime import ApplicationRuntime
 from app_server.transport.site import Site
 
@@ -48,7 +52,9 @@ class Handler(Answering):
         self.name_request()
         if not self.guarded or self.request.method == "OPTIONS":
             return
-        user = await self.site.gate.user(self)
+        context = getattr(self.request.connection, "context", None)
+        # Another process of ours has asked the gate already, which may remember there what nobody knows here.
+        user = getattr(context, "user", None) or await self.site.gate.user(self)
         if self._finished:
             return
         if user:
@@ -66,6 +72,14 @@ _NOT_YOURS = "This session belongs to somebody else"
 _TOO_MANY = "Too many visitors at the moment"
 
 _REFUSALS = {401: "login", 403: "login", 500: "failed", 503: "draining"}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The session that a request may have; `may_build` says whether it may also be the first to have it."""
+
+    session_id: str
+    may_build: bool
 
 
 class ApplicationHandler(Handler):
@@ -92,10 +106,16 @@ class ApplicationHandler(Handler):
 
     async def prepare(self) -> None:
         """Leave the request to the process that it belongs to; if that is this one, find out who asks."""
-        if self.opens_sessions and self.site.crew is not None and self.request.method == "GET":
-            await self._hand_over(self.site.crew)
-        if not self._finished:
-            await super().prepare()
+        crew, wards = self.site.crew, self.site.wards
+        apart = wards is not None and self.runtime.elsewhere
+        if self.opens_sessions and crew is not None and self.request.method == "GET" and not apart:
+            await self._hand_over(crew)
+        if self._finished:
+            return
+        await super().prepare()
+        if apart and self.opens_sessions and self.request.method == "GET" and not self._finished:
+            assert crew is not None and wards is not None
+            await self._hand_to_session(crew, wards)
 
     async def _hand_over(self, crew: Crew) -> None:
         named = self.named_session()
@@ -108,8 +128,90 @@ class ApplicationHandler(Handler):
             await pass_on(self.request, crew, box, 0 if self.site.draining else None)
             self._finished = True  # elsewhere
         except Unreachable:
-            self.set_header("Retry-After", "2")
-            self.refuse(503, "The process that has this session is about to start again", "Try again in a moment.")
+            self._refuse_for_a_moment()
+
+    async def _hand_to_session(self, crew: Crew, wards: Wards) -> None:
+        """Hand the request to the process of its session, which is started if need be; what is refused stays here."""
+        wanted = self.wanted_session()
+        if wanted is None or self.runtime.registry.get(wanted.session_id) is not None:
+            return
+        box = wards.box(self.runtime.url, wanted.session_id)
+        if await self._passed(crew, box):
+            return
+        other = await crew.owner(wanted.session_id)
+        if other is not None:
+            try:
+                await pass_on(self.request, crew, other, 0 if self.site.draining else None)
+                self._finished = True
+            except Unreachable:
+                self._refuse_for_a_moment()
+            return
+        remains = wards.remains(box)
+        if remains is not None:
+            self.runtime.stand_in(wanted.session_id, partial(show_remains, remains), self.user)
+            return
+        if not wanted.may_build or self.site.draining:
+            return
+        await self._start_session(crew, wards, wanted.session_id, box)
+
+    async def _start_session(self, crew: Crew, wards: Wards, session_id: str, box: Path) -> None:
+        key = self.runtime.url, session_id
+        try:
+            self.runtime.admission.enter(key, self.address)
+        except Full as full:
+            self.refuse_full(full)
+            return
+        wards.clear(box)
+        try:
+            await wards.begin(*key, partial(self.runtime.admission.leave, key))
+        except Unreachable as error:
+            log.error("%s: no process for a session: %s", self.runtime.name, error)
+            self._refuse_for_a_moment()
+            return
+        if not await self._passed(crew, box):
+            self._refuse_for_a_moment()
+
+    async def _passed(self, crew: Crew, box: Path) -> bool:
+        """Whether a process answers behind this socket, and the request is its now."""
+        if not box.exists():
+            return False
+        try:
+            await pass_on(self.request, crew, box, 0, None if self.site.gate.open else portable(self.current_user))
+        except Unreachable:
+            return False
+        self._finished = True
+        return True
+
+    def _refuse_for_a_moment(self) -> None:
+        self.set_header("Retry-After", "2")
+        self.refuse(503, "The process that has this session is about to start again", "Try again in a moment.")
+
+    def refuse_full(self, full: Full) -> None:
+        """Answer that no more sessions are taken."""
+        self.tell_full(full)
+        self.set_header("Retry-After", str(RETRY_AFTER_S))
+        self.refuse(503, full.sentence)
+
+    def wanted_session(self) -> Wanted | None:
+        """The session that this request may have; None where it is to be refused as if it were built here."""
+        text = self.get_argument("bokeh-token", None)
+        named = [
+            value
+            for value in (self.get_argument("bokeh-session-id", None), self.request.headers.get("Bokeh-Session-Id"))
+            if value is not None
+        ]
+        if len(named) + (text is not None) > 1:
+            return None
+        try:
+            if text is None:
+                return Wanted(self._session_id(named[0] if named else None), may_build=True)
+            return self._wanted_by(text)
+        except (PeerError, HTTPError):
+            return None
+
+    def _wanted_by(self, text: str) -> Wanted | None:
+        token = self.site.read_token(text)
+        return Wanted(token.session_id, self.site.may_build(token)) if self.may_use(token) else None
 
     def named_session(self) -> str | None:
         """The id of the session that the request names, well or badly signed; None where it names none."""
@@ -189,6 +291,8 @@ class ApplicationHandler(Handler):
 
     def _payload(self, request: VisibleRequest) -> dict[str, Any]:
         """What an application finds in its session's token_payload: the request, and what its hook makes of it."""
+        if self.runtime.elsewhere:
+            return request.payload()
         return {**request.payload(), **self.runtime.application.process_request(self.request)}
 
     def _session_id(self, given: str | None) -> str:
@@ -260,12 +364,16 @@ class PageHandler(ApplicationHandler):
             self.refuse_application(error)
             return
         except Full as full:
-            self.tell_full(full)
-            detail = f"{full.sentence}. This page tries again by itself."
-            self._refuse_for_now(RETRY_AFTER_S, _TOO_MANY, detail)
+            self.refuse_full(full)
             return
         self._page_headers()
         self.finish(html)
+
+    def refuse_full(self, full: Full) -> None:
+        """Answer with a page that asks again by itself."""
+        self.tell_full(full)
+        detail = f"{full.sentence}. This page tries again by itself."
+        self._refuse_for_now(RETRY_AFTER_S, _TOO_MANY, detail)
 
     def _refuse_for_now(self, retry_after_s: int, *words: str) -> None:
         """Answer with a page that asks again by itself; a balancer may try another instance at once."""

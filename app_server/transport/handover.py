@@ -8,6 +8,7 @@ handed over, which is all that name a session.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import socket
 from collections.abc import Mapping
@@ -45,10 +46,13 @@ def head_of(request: HTTPServerRequest) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
-async def pass_on(request: HTTPServerRequest, crew: Crew, box: Path, patience_s: float | None = None) -> None:
+async def pass_on(
+    request: HTTPServerRequest, crew: Crew, box: Path, patience_s: float | None = None, user: Any = None
+) -> None:
     """Hand this request and its connection to the process behind `box`; Unreachable before anything was given away.
 
-    A process that is not there is waited for, as long as the crew does by itself or for `patience_s`.
+    A process that is not there is waited for, as long as the crew does by itself or for `patience_s`. `user` is who
+    asks, where that is known and the other process is to believe it.
     """
     connection: Any = request.connection
     context = connection.context
@@ -57,11 +61,13 @@ async def pass_on(request: HTTPServerRequest, crew: Crew, box: Path, patience_s:
     if stream.closed():
         sock.close()
         return
-    words = {
+    words: dict[str, Any] = {
         "family": socket.AddressFamily(context.address_family).name,
         "address": list(context.address) if isinstance(context.address, tuple) else None,
         "scheme": "https" if isinstance(stream, SSLIOStream) else _original_scheme(context),
     }
+    if user is not None:
+        words["user"] = user
     if isinstance(stream, SSLIOStream):
         await letters.send(sock, Letter(words, head_of(request)))
         await _relay(stream, sock)
@@ -72,6 +78,14 @@ async def pass_on(request: HTTPServerRequest, crew: Crew, box: Path, patience_s:
     finally:
         taken.close()
         sock.close()
+
+
+def portable(user: Any) -> Any:
+    """This user as a letter can carry it; None where it would arrive as somebody else."""
+    try:
+        return user if json.loads(json.dumps(user)) == user else None
+    except (TypeError, ValueError):
+        return None
 
 
 def _original_scheme(context: Any) -> str:
@@ -137,6 +151,7 @@ def _context(stream: IOStream, words: Mapping[str, Any], server: HTTPServer) -> 
     address = words["address"]
     context = _HTTPRequestContext(stream, tuple(address or ()), str(words["scheme"]), server.trusted_downstream)
     context.address_family = _FAMILIES[words["family"]]
+    context.user = words.get("user")  # type: ignore[attr-defined]
     if address and context.address_family != socket.AF_UNIX:
         context.remote_ip = context._orig_remote_ip = str(address[0])
     return context

@@ -29,13 +29,19 @@ STOCK_NAMES = {
 STOCK_OPPOSITES = {"use_index": "disable_index", "redirect_root": "disable_index_redirect"}
 """Its names for what a setting of ours switches off."""
 
+_BY_COMMAND = "Processes for sessions are forked by `app-server serve` alone."
+
 INSTEAD = {
     "absolute_url": "Pages find their way by relative addresses; use_xheaders tells the server what a proxy is called.",
     "auth_provider": "Give auth_module the path of a module with get_user or get_user_async and login_url.",
+    "callback_limit_s": _BY_COMMAND,
     "http_server_kwargs": "Use ssl_certfile, ssl_keyfile, use_xheaders or websocket_max_message_size_bytes.",
+    "isolation": _BY_COMMAND,
     "log_file": "The log is your program's; configure Python's logging.",
     "log_format": "The log is your program's; configure Python's logging.",
     "log_json": "The log is your program's; give its handler app_server.observe.logs.JsonFormatter().",
+    "session_cpu_s": _BY_COMMAND,
+    "session_memory_mb": _BY_COMMAND,
 }
 """What to do in place of keywords that the command or the stock class has, and this server has not."""
 

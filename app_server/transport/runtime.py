@@ -22,7 +22,7 @@ from typing import Any, Protocol
 from app_server.apps import Application
 from app_server.document.current import current_document
 from app_server.document.served import ServedDocument, SessionCallback, Timing, new_document
-from app_server.errors import ApplicationError
+from app_server.errors import ApplicationError, InternalError
 from app_server.guests import Guest, greet
 from app_server.observe.gauges import ApplicationGauges
 from app_server.protocol import messages, websocket
@@ -309,6 +309,10 @@ class ApplicationRuntime:
         self.loop = loop
         self.base_context = contextvars.copy_context()
         self.logout_url: str | None = None
+        self.elsewhere = False
+        """Whether each session has a process of its own, which this one is not."""
+        self.on_begin: Callable[[Session], None] = _nothing
+        self.on_end: Callable[[Session], None] = _nothing
         self.registry = Registry()
         self.context = ApplicationContext(url, lambda: self.registry)
         self._lifetimes = lifetimes
@@ -385,6 +389,8 @@ class ApplicationRuntime:
             awaited: asyncio.Future[Session] = self.loop.create_future()
             under_way.waiters.append(lambda session, error: _settle(awaited, session, error))
             return await awaited
+        if self.elsewhere:
+            raise InternalError("a session that has a process of its own was to be built in another one")
         self.admission.enter((self.url, session_id), address)
         build = self.registry.begin(session_id)
         began_s = _clock()
@@ -395,13 +401,14 @@ class ApplicationRuntime:
             self.registry.fail(build, error)
             raise
         self.registry.succeed(build, session)
+        self.on_begin(session)
         self.gauges.built += 1
         self.gauges.build.note(_clock() - began_s)
         return session
 
     def check_admission(self, session_id: str, address: str) -> None:
         """Raise Full where this session is not there and cannot be built for this address."""
-        if self.registry.get(session_id) is None and self.registry.building(session_id) is None:
+        if not self.elsewhere and self.registry.get(session_id) is None and self.registry.building(session_id) is None:
             self.admission.check(address)
 
     async def _build(
@@ -422,14 +429,28 @@ class ApplicationRuntime:
         except BaseException:
             document.destroy()
             raise
-        session = Session(
-            session_id, document, context, self.limits, application=self.url, now_s=self.loop.time()
-        )
-        desk = self._desks[session_id] = Desk(self, session)
-        context.attach(session, desk.locked_call)
+        session = self._open(document, context)
         guest.opened(session)
-        document.listen(desk.timers)
+        document.listen(self._desks[session_id].timers)
         return session
+
+    def _open(self, document: ServedDocument, context: SessionContext) -> Session:
+        session = Session(
+            context.id, document, context, self.limits, application=self.url, now_s=self.loop.time()
+        )
+        desk = self._desks[session.id] = Desk(self, session)
+        context.attach(session, desk.locked_call)
+        return session
+
+    def stand_in(self, session_id: str, fill: Callable[[ServedDocument], None], user: Any = None) -> None:
+        """Have a session of this id whose document is filled by the server itself, and not by the application."""
+        document = new_document(session_id)
+        context = SessionContext(session_id, self.context.server_context, document, None, {}, None, user)
+        document.attach_context(context)
+        with document.at_work():
+            fill(document)
+        build = self.registry.begin(session_id)
+        self.registry.succeed(build, self._open(document, context))
 
     def begin_end(self, session: Session) -> None:
         """End a session in a task of its own: a hook that takes its time, or never returns, holds up nobody else."""
@@ -449,8 +470,10 @@ class ApplicationRuntime:
         await self._hook("on_session_destroyed", session.context)
         for callback in session.document.ending_callbacks():
             await self._guarded(partial(callback, session.context), "on_session_destroyed")
-        self.guest.ended(session.document)
+        if not self.elsewhere:
+            self.guest.ended(session.document)
         self.deliver([effect for effect in session.end() if not isinstance(effect, Await)])
+        self.on_end(session)
 
     def connect(self, session: Session, connection: Connection, outlet: Outlet) -> None:
         """A client has come."""
@@ -552,6 +575,8 @@ class ApplicationRuntime:
                     await asyncio.sleep(0)
 
     async def _hook(self, name: str, context: object) -> None:
+        if self.elsewhere:
+            return
         await self._guarded(lambda: getattr(self.application.hooks, name)(context), name)
 
     async def _guarded(self, call: Callable[[], Any], name: str) -> None:
@@ -562,6 +587,10 @@ class ApplicationRuntime:
                 await result
         except FAULTS:
             log.exception("%s: the hook %s raised an exception", self.name, name)
+
+
+def _nothing(session: Session) -> None:
+    """What is done when a session begins or ends, where nobody waits for it."""
 
 
 def _settle(future: asyncio.Future[Session], session: Session | None, error: BaseException | None) -> None:

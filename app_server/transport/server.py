@@ -19,8 +19,9 @@ from tornado.web import Application as TornadoApplication
 from app_server.apps import Application
 from app_server.document import embedding, engine
 from app_server.fleet.crew import Crew
-from app_server.fleet.letters import Unreachable
+from app_server.fleet.letters import Letter, Unreachable
 from app_server.fleet.place import Place
+from app_server.fleet.wards import Wards
 from app_server.observe.gauges import Gauges
 from app_server.settings import Settings
 from app_server.transport import metrics
@@ -106,6 +107,14 @@ class Server:
         crew.answer("room", self._room)
         return crew
 
+    def keep_apart(self, zygotes: Mapping[str, int]) -> None:
+        """Leave these routes' sessions to processes that are forked by whoever has these slots; comes after `join`."""
+        assert self.site.crew is not None
+        if zygotes:
+            self.site.wards = Wards(self.site.crew, dict(zygotes))
+        for runtime in self.site.runtimes:
+            runtime.elsewhere = runtime.url in zygotes
+
     async def _inherit(self, words: Mapping[str, Any]) -> Mapping[str, Any]:
         self.site.inherited.update(map(str, words["sessions"]))
         return {}
@@ -133,6 +142,18 @@ class Server:
         self._background.append(asyncio.create_task(Pulse(self.site.gauges.loop, self.settings.block_limit_s).run()))
         if self._live_reload is not None:
             self._background.append(asyncio.create_task(self._live_reload.watch()))
+
+    async def start_alone(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to serve one session in this process, on this loop: its connections come with `arrive`."""
+        for runtime in self.site.runtimes:
+            runtime.loop = loop
+            runtime.context.keep_apart()
+            await runtime.start()
+        self._background = [asyncio.create_task(self._keep_alive())]
+
+    def arrive(self, letter: Letter, sock: socket.socket) -> None:
+        """Answer on the connection that this letter brings, which `sock` has delivered."""
+        self._http.arrive(letter, sock)
 
     async def drain(self, patience_s: float) -> None:
         """Begin no more sessions; return when those that are there have ended, or when the time is up."""
@@ -162,6 +183,8 @@ class Server:
         self._http.stop()
         await self._http.close_all_connections()
         self.site.gate.stop()
+        if self.site.wards is not None:
+            self.site.wards.close()
         if self.site.crew is not None:
             self.site.crew.close()
         if self._socket_inode is not None:

@@ -14,7 +14,7 @@ import os
 import signal
 import threading
 import webbrowser
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from app_server.apps import Application, broken_application, empty_application, load_application, route_for, split_route
@@ -26,6 +26,7 @@ from app_server.fleet.place import Place
 from app_server.fleet.systemd import Notifier
 from app_server.settings import Settings
 from app_server.transport import address
+from app_server.transport.apart import Nursery, fork_sessions, nurseries
 from app_server.transport.server import Server
 
 log = logging.getLogger(__name__)
@@ -76,9 +77,10 @@ def serve_until_stopped(settings: Settings, paths: Sequence[str]) -> int:
     place = Place.make(os.environ)
     try:
         count = settings.num_procs or os.cpu_count() or 1
-        if count == 1:
+        apart = nurseries(applications, settings, count)
+        if count == 1 and not apart:
             return asyncio.run(_serve_alone(applications, settings, place, notifier))
-        return _Several(settings, paths, applications, place, count).run(notifier)
+        return _Several(settings, paths, applications, place, count, apart).run(notifier)
     finally:
         place.remove()
 
@@ -93,23 +95,32 @@ async def _serve_alone(
     return await _serve(server, notifier=notifier)
 
 
-def _prepare(applications: Mapping[str, Application]) -> None:
+def _prepare(applications: Mapping[str, Application], elsewhere: Collection[str] = ()) -> None:
     """Run what the applications run once in a process; after a fork, for it may start threads and open connections."""
-    for application in applications.values():
-        application.prepare()
+    for route, application in applications.items():
+        if route not in elsewhere:
+            application.prepare()
 
 
 class _Several:
     """The main process of several that serve the same applications."""
 
     def __init__(
-        self, settings: Settings, paths: Sequence[str], applications: dict[str, Application], place: Place, count: int
+        self,
+        settings: Settings,
+        paths: Sequence[str],
+        applications: dict[str, Application],
+        place: Place,
+        count: int,
+        apart: Sequence[Nursery],
     ) -> None:
         self._settings = settings
         self._paths = paths
         self._applications = applications
         self._place = place
         self._count = count
+        self._apart = {nursery.slot: nursery for nursery in apart}
+        self._elsewhere = {route: nursery.slot for nursery in apart for route in nursery.routes}
         self._sockets = address.bind(settings)
 
     def run(self, notifier: Notifier) -> int:
@@ -118,9 +129,10 @@ class _Several:
         forks.freeze()
         limits = Limits(settings.drain_s + settings.drain_deadline_s, settings.hang_timeout_s)
         try:
+            count = self._count + len(self._apart)
             master: Master = Master(
-                self._count, self._work, limits, reload=self._reload,
-                tick=lambda ready: notifier.tick(ready, self._count, stopping=master.stopping),
+                count, self._work, limits, reload=self._reload,
+                tick=lambda ready: notifier.tick(ready, count, stopping=master.stopping),
             )  # fmt: skip
             return master.run()
         finally:
@@ -132,6 +144,10 @@ class _Several:
 
     def _work(self, task: Task) -> int:
         try:
+            nursery = self._apart.get(task.slot)
+            if nursery is not None:
+                own = {route: self._applications[route] for route in nursery.routes}
+                return fork_sessions(own, self._settings, self._place, task, self._sockets)
             return asyncio.run(self._serve(task))
         except AppServerError as error:
             log.error("%s", error)
@@ -139,10 +155,11 @@ class _Several:
 
     async def _serve(self, task: Task) -> int:
         faulthandler.register(signal.SIGUSR1, all_threads=True)
-        _prepare(self._applications)
+        _prepare(self._applications, self._elsewhere)
         server = Server(self._applications, self._settings, asyncio.get_running_loop())
         server.share(self._sockets)
         server.join(self._place, task.slot, self._count)
+        server.keep_apart(self._elsewhere)
         return await _serve(server, task)
 
 

@@ -17,6 +17,7 @@ from app_server.apps import Application
 from app_server.document import embedding
 from app_server.errors import ApplicationError, OperatorError
 from app_server.fleet.crew import Crew
+from app_server.fleet.wards import Wards
 from app_server.observe.gauges import Gauges
 from app_server.page import IndexEntry, custom_index_page, error_page, favicon, index_page
 from app_server.security import tokens
@@ -51,6 +52,9 @@ class Site:
         self.gate = gate
         self.draining = False
         self.crew: Crew | None = None
+        self.wards: Wards | None = None
+        self.only_session: str | None = None
+        """The session that this process is there for, where it is there for one alone."""
         self.inherited: set[str] = set()
         self.gauges = Gauges()
         self.started_s = time.time()
@@ -92,8 +96,9 @@ class Site:
 
     @property
     def session_count(self) -> int:
-        """How many sessions live here."""
-        return sum(len(runtime.registry) for runtime in self.runtimes)
+        """How many sessions live here, or in processes of their own that this one hands connections to."""
+        apart = 0 if self.wards is None or self.crew is None or self.crew.superseded else len(self.wards)
+        return apart + sum(len(runtime.registry) for runtime in self.runtimes)
 
     def knows(self, session_id: str) -> bool:
         """Whether this session lives here, or is about to."""
@@ -104,6 +109,8 @@ class Site:
 
     def mint_session_id(self) -> str:
         """A new session id, one that belongs to this process where there are several."""
+        if self.only_session is not None:
+            return self.only_session
         mint = partial(tokens.mint_session_id, self.signer)
         return mint() if self.crew is None else self.crew.mint(mint)
 

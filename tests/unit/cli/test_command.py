@@ -105,6 +105,7 @@ def test_every_flag_of_the_stock_command_is_known() -> None:
         "--oidc-issuer", "--oidc-client-id", "--oidc-scope", "--oidc-allow", "--oidc-redirect-url", "--login-lifetime",
         "--drain", "--hang-timeout",
         "--max-sessions", "--max-sessions-per-address", "--log-json", "--metrics", "--block-limit",
+        "--isolation", "--session-memory", "--session-cpu", "--callback-limit",
         None,
     }  # fmt: skip
 

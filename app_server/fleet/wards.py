@@ -1,0 +1,127 @@
+"""The sessions that have processes of their own, as the process sees them that takes the connections.
+
+It finds such a session by its socket, whoever had it started; and where there is none, it makes the socket first and
+has a process forked for it then. Binding a socket succeeds once, so that a session gets one process; and whoever
+connects to it meanwhile waits in its queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from app_server.fleet import letters, remains
+from app_server.fleet.crew import Crew
+from app_server.fleet.letters import Letter, Unreachable
+from app_server.fleet.remains import Remains
+
+log = logging.getLogger(__name__)
+
+_BACKLOG = 128
+_ATTEMPTS = 3
+
+
+class Wards:
+    """Sessions with processes of their own; `zygotes` says which slot forks those of each application, by its route."""
+
+    def __init__(self, crew: Crew, zygotes: dict[str, int]) -> None:
+        self._crew = crew
+        self._zygotes = zygotes
+        self._leashes: set[socket.socket] = set()
+
+    def __len__(self) -> int:
+        """How many sessions have processes now, whoever has them."""
+        return len(self._crew.place.session_boxes())
+
+    def box(self, route: str, session_id: str) -> Path:
+        """Where the session's process listens, if there is one."""
+        return self._crew.place.session_box(route, session_id)
+
+    def remains(self, box: Path) -> Remains | None:
+        """What is left of the session that had this socket, where it was ended or has crashed."""
+        return remains.find(box)
+
+    async def begin(self, route: str, session_id: str, over: Callable[[], None]) -> Path:
+        """The socket of a process that is started for this session; `over` is called when that is gone.
+
+        Unreachable where none can be started now.
+        """
+        box = self.box(route, session_id)
+        listener = _listen(box)
+        if listener is None:
+            over()
+            return box
+        try:
+            words = {"route": route, "session": session_id, "slot": self._crew.slot, "box": str(box)}
+            leash = await self._ask(self._zygotes[route], Letter(words, descriptor=listener.fileno()))
+        except BaseException:
+            box.unlink(missing_ok=True)
+            over()
+            raise
+        finally:
+            listener.close()
+        self._hold(leash, over)
+        return box
+
+    async def _ask(self, slot: int, letter: Letter) -> socket.socket:
+        """The connection on which a process was asked for, once there is one."""
+        for _ in range(_ATTEMPTS):
+            sock = await self._crew.reach(self._crew.place.slot(slot))
+            try:
+                await letters.send(sock, letter)
+                if await asyncio.get_running_loop().sock_recv(sock, 1):
+                    return sock
+            except (Unreachable, ConnectionError):
+                pass
+            except BaseException:
+                sock.close()
+                raise
+            sock.close()  # who was asked has come to an end, and somebody else takes the place within moments
+        raise Unreachable("nobody starts processes for sessions")
+
+    def _hold(self, leash: socket.socket, over: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+
+        def ended() -> None:
+            loop.remove_reader(leash)
+            leash.close()
+            self._leashes.discard(leash)
+            over()
+
+        self._leashes.add(leash)
+        loop.add_reader(leash, ended)
+
+    def clear(self, box: Path) -> None:
+        """Nobody answers behind this socket any more."""
+        box.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Hear no more of the processes; they go on."""
+        for leash in self._leashes:
+            asyncio.get_running_loop().remove_reader(leash)
+            leash.close()
+        self._leashes.clear()
+
+
+def _listen(box: Path) -> socket.socket | None:
+    """A socket that listens there; None where another one does."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # It gets its name when it listens: whoever sees the name can connect.
+    fresh = box.with_name(f".{box.name[2:]}{os.getpid()}")
+    try:
+        listener.bind(str(fresh))
+        listener.listen(_BACKLOG)
+        os.link(fresh, box)
+    except FileExistsError:
+        listener.close()
+        return None
+    except BaseException:
+        listener.close()
+        raise
+    finally:
+        fresh.unlink(missing_ok=True)
+    return listener
