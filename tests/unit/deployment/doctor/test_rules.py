@@ -260,6 +260,12 @@ def test_every_finding_has_a_case() -> None:
     assert named == {case[0] for case in TRIPPED}
 
 
+def test_manual_names_every_finding() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "doctor.md").read_text(encoding="utf-8")
+    table = page.partition("## What it looks at")[2].partition("\n## ")[0]
+    assert set(re.findall(r"`([a-z0-9-]+)`", table)) == {case[0] for case in TRIPPED}
+
+
 def test_proxy_at_fault_is_told_the_line_for_nginx_and_for_apache() -> None:
     for wanted, _, hop, changed in TRIPPED:
         [finding] = judge(changed(healthy()))
