@@ -20,7 +20,12 @@ FILES = {
     "ssh-gateway": ("commands", "ssh", "systemd"),
     "server-tls": ("commands", "systemd"),
     "several-processes": ("commands", "systemd", "supervisor"),
-    "embedding": ("commands", "systemd", "gunicorn", "logrotate", "inventory"),
+    "nginx": ("commands", "nginx"),
+    "nginx-static": ("commands", "nginx"),
+    "nginx-tls": ("commands", "nginx"),
+    "nginx-load-balancing": ("commands", "nginx"),
+    "nginx-sticky-route": ("nginx",),
+    "embedding": ("commands", "nginx", "systemd", "gunicorn", "logrotate", "inventory"),
 }
 
 
