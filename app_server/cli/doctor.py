@@ -35,7 +35,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     if authorization is not None:
         headers.append(("Authorization", authorization))
     options = Options(
-        trusted=_trusted(_word(namespace, "ca_file")),
+        ca_file=_checked_file(_word(namespace, "ca_file")),
         route=Route(
             _word(namespace, "connect_to"), tuple(headers), _number(namespace, "timeout", 10.0, low=0.1, high=3600)
         ),
@@ -50,7 +50,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
 
 
 def run(target: Target, options: Options, environ: Mapping[str, str], *, as_json: bool) -> int:
-    """Print the report; 0 where nothing is broken, else 1."""
+    """Print the report; 0 where an application was seen and nothing is broken, else 1."""
     started = time.monotonic()
     if not as_json and sys.stderr.isatty():
         print(f"Looking at {target.url} for about {options.idle_s + 1:.0f} s ...", file=sys.stderr, flush=True)
@@ -61,7 +61,7 @@ def run(target: Target, options: Options, environ: Mapping[str, str], *, as_json
         say(json.dumps(as_data(evidence, findings, took_s), indent=2))
     else:
         say(as_text(evidence, findings, took_s, paint_for(sys.stdout, environ), columns()))
-    return exit_status(findings)
+    return exit_status(evidence, findings)
 
 
 def _word(namespace: argparse.Namespace, name: str) -> str | None:
@@ -114,9 +114,10 @@ def _proxy(word: str | None) -> str | None:
     return word
 
 
-def _trusted(ca_file: str | None) -> ssl.SSLContext:
+def _checked_file(ca_file: str | None) -> str | None:
     try:
-        return trusted_context(ca_file)
+        trusted_context(ca_file)
+        return ca_file
     except (OSError, ssl.SSLError) as error:
         reason = error.reason if isinstance(error, ssl.SSLError) else error.strerror
         raise OperatorError(

@@ -18,7 +18,7 @@ DOCTOR_USAGE = """app-server doctor URL [flags]
   --timeout SECONDS       how long to wait for each answer (10)
   --json                  print the report for programs
 
-  The status is 0 where nothing is broken, else 1."""
+  The status is 0 where the application was seen and nothing is broken, else 1."""
 
 
 def add_doctor_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,7 +15,6 @@ from app_server.deployment.doctor.address import parse_target
 from app_server.deployment.doctor.evidence import Evidence
 from app_server.deployment.doctor.probes import Options, examine
 from app_server.deployment.doctor.rules import judge
-from app_server.deployment.doctor.tls import trusted_context
 from app_server.deployment.doctor.visit import Route
 from app_server.protocol.doctor import HEADER, TRICKLE, TRICKLE_S, Seen, Sent
 from tests.protocol.conftest import Served, apps, serving
@@ -26,7 +25,7 @@ def look(url: str, **options: object) -> Evidence:
     """What the doctor sees there, without waiting long for silence."""
     target, authorization = parse_target(url)
     headers = (("Authorization", authorization),) if authorization else ()
-    given = Options(trusted_context(None), Route(headers=headers, timeout_s=30), idle_s=0.5, **options)  # type: ignore[arg-type]
+    given = Options(None, Route(headers=headers, timeout_s=30), idle_s=0.5, **options)  # type: ignore[arg-type]
     return asyncio.run(examine(target, given))
 
 

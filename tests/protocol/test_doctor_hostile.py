@@ -16,7 +16,6 @@ from app_server.deployment.doctor.finding import Finding
 from app_server.deployment.doctor.probes import MAX_REDIRECTS, Options, examine
 from app_server.deployment.doctor.report import as_data, as_text
 from app_server.deployment.doctor.rules import judge
-from app_server.deployment.doctor.tls import trusted_context
 from app_server.deployment.doctor.visit import Route
 from app_server.protocol.websocket import accept_key
 
@@ -180,7 +179,7 @@ class Visit:
 
 
 async def visit(answering: Answering, scheme: str = "http") -> Visit:
-    options = Options(trusted_context(None), Route(timeout_s=TIMEOUT_S), idle_s=0.3, openings=2)
+    options = Options(None, Route(timeout_s=TIMEOUT_S), idle_s=0.3, openings=2)
     async with hostile_server(answering) as port:
         started = time.monotonic()
         evidence = await examine(read_target(f"{scheme}://127.0.0.1:{port}/board"), options)

@@ -20,7 +20,6 @@ from app_server.deployment.doctor.finding import Finding
 from app_server.deployment.doctor.probes import Options, examine
 from app_server.deployment.doctor.report import remedies_for
 from app_server.deployment.doctor.rules import judge
-from app_server.deployment.doctor.tls import trusted_context
 from app_server.deployment.doctor.visit import Route
 from tests.proxy.sites import FAULTS, HOST, MORE, ROUTES, Fault, Ports, apache_site, nginx_site, planted
 from tests.support.ports import free_port
@@ -145,7 +144,7 @@ async def look_at_all(sites: Mapping[tuple[str, str], Ports], root: Path) -> Rep
 
     async def look(fault: Fault, ports: Ports) -> Evidence:
         options = Options(
-            trusted_context(str(root)),
+            str(root),
             Route("127.0.0.1", timeout_s=PATIENCE_S),
             idle_s=fault.idle_s,
             instances=len(ports.instances),

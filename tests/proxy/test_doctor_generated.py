@@ -15,7 +15,6 @@ from app_server.deployment.doctor.address import read_target
 from app_server.deployment.doctor.evidence import Evidence
 from app_server.deployment.doctor.probes import Options, examine
 from app_server.deployment.doctor.rules import judge
-from app_server.deployment.doctor.tls import trusted_context
 from app_server.deployment.doctor.visit import Route
 from app_server.deployment.plan import Plan
 from tests.support.deployed import consecutive_ports, plan_of, running_instances, running_proxy_of
@@ -48,7 +47,7 @@ def plan_for(kind: str, folder: Path, port: int) -> Plan:
 def look(plan: Plan, folder: Path) -> Evidence:
     site = plan.site
     options = Options(
-        trusted_context(str(folder / "authority.pem")), Route("127.0.0.1", timeout_s=40), instances=3,
+        str(folder / "authority.pem"), Route("127.0.0.1", timeout_s=40), instances=3,
         http_port=plan.spec.proxy.http_port,
     )  # fmt: skip
     return asyncio.run(examine(read_target(f"{site.url.rstrip('/')}/board"), options))

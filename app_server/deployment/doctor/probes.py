@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
@@ -54,9 +53,9 @@ MAX_SCRIPTS: Final = 12
 
 @dataclass(frozen=True)
 class Options:
-    """How thoroughly to look, and how to get there. Times are seconds; `trusted` judges certificates."""
+    """How thoroughly to look, and how to get there. Times are seconds; `ca_file` replaces the machine's authorities."""
 
-    trusted: ssl.SSLContext
+    ca_file: str | None = None
     route: Route = Route()
     idle_s: float = SHORT_IDLE_S
     openings: int = 6
@@ -148,7 +147,7 @@ class _Walk:
     async def _tls(self, target: Target) -> Any:
         if target.scheme != "https":
             return None
-        return await look_at_tls(self._options.route, target, self._options.trusted)
+        return await look_at_tls(self._options.route, target, self._options.ca_file)
 
     async def _ask_plainly(self) -> None:
         """What http:// answers where the address is one of https://."""

@@ -46,9 +46,10 @@ def checked(evidence: Evidence) -> dict[str, bool]:
     }
 
 
-def exit_status(findings: Sequence[Finding]) -> int:
-    """0 where nothing is broken; warnings and notes break nothing."""
-    return int(any(finding.severity is Severity.ERROR for finding in findings))
+def exit_status(evidence: Evidence, findings: Sequence[Finding]) -> int:
+    """0 where an application was seen and nothing is broken; warnings and notes break nothing."""
+    seen = evidence.page is not None and evidence.page.token is not None
+    return int(not seen or any(finding.severity is Severity.ERROR for finding in findings))
 
 
 def as_text(evidence: Evidence, findings: Sequence[Finding], took_s: float, paint: Paint, width: int = 80) -> str:
@@ -108,7 +109,7 @@ def as_data(evidence: Evidence, findings: Sequence[Finding], took_s: float) -> d
     found = checked(evidence)
     return {
         "url": target.url,
-        "ok": exit_status(findings) == 0,
+        "ok": exit_status(evidence, findings) == 0,
         "proxy": evidence.proxy,
         "server_names": list(evidence.server_names),
         "instances": len(evidence.instances),

@@ -15,8 +15,8 @@ from app_server.deployment.doctor.visit import Route, connection, failure_of, le
 _OLD: Final = {"TLSv1": ssl.TLSVersion.TLSv1, "TLSv1.1": ssl.TLSVersion.TLSv1_1}
 
 
-async def look_at_tls(route: Route, target: Target, trusted: ssl.SSLContext) -> Tls:
-    """The certificate as `trusted` judges it, and the versions that are spoken."""
+async def look_at_tls(route: Route, target: Target, ca_file: str | None) -> Tls:
+    """The certificate as the authorities of this file, or the machine's, judge it, and the versions that are spoken."""
     try:
         async with connection(route, target) as (_, outgoing):
             sslobj = outgoing.get_extra_info("ssl_object")
@@ -25,17 +25,16 @@ async def look_at_tls(route: Route, target: Target, trusted: ssl.SSLContext) -> 
         return Tls(failure=failure_of(error, route.timeout_s))
     versions = (ssl.TLSVersion.TLSv1_3, *_OLD.values())
     judged, named, (tls13, *old) = await asyncio.gather(
-        _judge(route, target, trusted, found),
-        _name_fault(route, target, trusted),
+        _judge(route, target, trusted_context(ca_file, names=False), found),
+        _name_fault(route, target, trusted_context(ca_file)),
         asyncio.gather(*(_accepts(route, target, version) for version in versions)),
     )
     spoken = tuple(name for name, accepted in zip(_OLD, old, strict=True) if accepted)
     return replace(judged, name_reason=named, has_tls13=tls13, old_versions=spoken)
 
 
-async def _judge(route: Route, target: Target, trusted: ssl.SSLContext, found: Tls) -> Tls:
+async def _judge(route: Route, target: Target, context: ssl.SSLContext, found: Tls) -> Tls:
     """Whether the certificate is trusted, whatever name it is for."""
-    context = _nameless(trusted)
     try:
         async with connection(route, target, context) as (_, outgoing):
             certificate: dict[str, Any] = outgoing.get_extra_info("peercert") or {}
@@ -79,19 +78,13 @@ async def _accepts(route: Route, target: Target, version: ssl.TLSVersion) -> boo
         return False
 
 
-def trusted_context(ca_file: str | None) -> ssl.SSLContext:
-    """What judges certificates: the system's authorities, or those of this file. Raises OSError."""
-    return ssl.create_default_context(cafile=ca_file)
+def trusted_context(ca_file: str | None, *, names: bool = True) -> ssl.SSLContext:
+    """What judges certificates, and with `names` their names: this file's authorities, or else the machine's.
 
-
-def _nameless(trusted: ssl.SSLContext) -> ssl.SSLContext:
-    """A context with the same authorities that does not look at the name."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_default_certs()
-    for certificate in trusted.get_ca_certs(binary_form=True):
-        context.load_verify_locations(cadata=certificate)
+    Raises OSError where the file cannot be read as certificates.
+    """
+    context = ssl.create_default_context(cafile=ca_file)
+    context.check_hostname = names
     return context
 
 

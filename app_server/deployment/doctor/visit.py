@@ -35,6 +35,7 @@ FALSE_ADDRESS: Final = "192.0.2.66"
 
 _READ_BYTES = 64 * 1024
 _CLOSE_PATIENCE_S = 1.0
+_NEXT_ADDRESS_AFTER_S = 0.25  # as browsers do it (RFC 8305, section 5)
 
 
 @dataclass(frozen=True)
@@ -260,7 +261,9 @@ async def connection(
     if target.scheme == "https":
         tls = {"ssl": context or lenient_context(), "server_hostname": target.host}
     async with asyncio.timeout(route.timeout_s):
-        incoming, outgoing = await asyncio.open_connection(route.address or target.host, target.port, **tls)
+        incoming, outgoing = await asyncio.open_connection(
+            route.address or target.host, target.port, happy_eyeballs_delay=_NEXT_ADDRESS_AFTER_S, **tls
+        )
     try:
         yield incoming, outgoing
     finally:

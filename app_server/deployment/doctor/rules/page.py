@@ -41,9 +41,16 @@ def page_is_there(evidence: Evidence) -> Iterator[Finding]:
                 apache("or correct the address", "BalancerMember http://127.0.0.1:5006"),
             ),
         )  # fmt: skip
-    elif answer.status in (401, 403) or _leads_away(page) or _asks_for_password(page):
+    elif (away := _leads_away(page)) is not None:
         yield Finding(
-            "login-required", Severity.NOTE, Hop.SERVER,
+            "page-elsewhere", Severity.WARNING, Hop.SERVER,
+            f"{answer.target.url} leads to another host, {away}, where the doctor does not follow",
+            "What needs a session was not checked.",
+            (elsewhere("app-server doctor", "give the new address; or, if a login is there,"), _LOGIN),
+        )  # fmt: skip
+    elif answer.status in (401, 403) or _asks_for_password(page):
+        yield Finding(
+            "login-required", Severity.WARNING, Hop.SERVER,
             f"{evidence.target.url} is not shown to strangers, so that no session was looked at",
             "What needs a session was not checked.", (_LOGIN,),
         )  # fmt: skip
@@ -73,10 +80,11 @@ def page_is_there(evidence: Evidence) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def _leads_away(page: Page) -> bool:
+def _leads_away(page: Page) -> str | None:
+    """The other host that the page leads to."""
     location = page.answer.header("location") or ""
     target = page.answer.target.follow(location) if location and 300 <= page.answer.status < 400 else None
-    return target is not None and target.host != page.answer.target.host
+    return target.host if target is not None and target.host != page.answer.target.host else None
 
 
 def _asks_for_password(page: Page) -> bool:
