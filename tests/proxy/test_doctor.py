@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -156,6 +157,22 @@ async def look_at_all(sites: Mapping[tuple[str, str], Ports], root: Path) -> Rep
 
     evidence = await asyncio.gather(*(look(ALL[name], ports) for (_, name), ports in sites.items()))
     return {case: (seen, judge(seen)) for case, seen in zip(sites, evidence, strict=True)}
+
+
+def test_hung_instance_is_told(instances: dict[str, int], certificates: Certificates, bokehjs: Path) -> None:
+    with ExitStack() as stack:
+        hung = stack.enter_context(running_server(APP, *STARTED["c"], server="ours"))
+        ports = Ports(free_port(), free_port(), {**{route: instances[route] for route in ROUTES}, "c": hung.port})
+        start(stack, "nginx", Fault(""), ports, certificates, bokehjs)
+        hung.process.send_signal(signal.SIGSTOP)
+        try:
+            options = Options(str(certificates.root), Route("127.0.0.1", timeout_s=8), http_port=ports.http)
+            evidence = asyncio.run(examine(read_target(f"https://{HOST}:{ports.https}/tools/board"), options))
+        finally:
+            hung.process.send_signal(signal.SIGCONT)
+    found = judge(evidence)
+    assert [finding.id for finding in found] == ["instance-down"]
+    assert "(no answer within 8 s), the others had" in found[0].seen
 
 
 @pytest.mark.parametrize(("proxy", "name"), CASES)

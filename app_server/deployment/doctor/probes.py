@@ -164,8 +164,8 @@ class _Walk:
         failed: list[Answer] = []
         while True:
             answer = await self._visitor.ask(target)
-            if answer.status in FAILED_BEHIND and len(failed) < MAX_FAILED_PAGES:
-                failed.append(answer)  # of several instances, another one may be well
+            if len(failed) < _tries_after(answer):
+                failed.append(answer)
                 continue
             location = answer.header("location")
             following = target.follow(location) if location and 300 <= answer.status < 400 else None
@@ -296,6 +296,13 @@ class _Walk:
 
     async def _all(self, steps: Any) -> tuple[Any, ...]:
         return tuple(await asyncio.gather(*steps))
+
+
+def _tries_after(answer: Answer) -> int:
+    """How often to ask for a page again that came to this: of several instances, another one may be well."""
+    if answer.status in FAILED_BEHIND:
+        return MAX_FAILED_PAGES
+    return int(answer.failure is not None and answer.failure.kind in ("timeout", "closed"))
 
 
 def _spoofs(target: Target) -> dict[str, str]:
