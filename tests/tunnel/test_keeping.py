@@ -91,6 +91,19 @@ def test_signal_ends_the_tunnel_and_its_ssh(net: Net, number: int) -> None:
     assert not net.laptop.listens(PORT)
 
 
+def test_signal_ends_the_wait_for_the_next_try(net: Net) -> None:
+    with tunnel(net.laptop, "remote-user@remote") as running:
+        net.remote.stop_sshd()
+        try:
+            net.remote.cut()
+            running.wait_for("Connection refused); next try in ")
+            running.process.send_signal(signal.SIGTERM)
+            assert running.process.wait(2) == 0
+        finally:
+            net.remote.start_sshd()
+        assert running.said()[-1] == "tunnel: stopped"
+
+
 def test_server_that_is_not_there_is_said(net: Net) -> None:
     with tunnel(net.laptop, "remote-user@remote", "--port", "5999") as running:
         running.wait_for("the other end cannot reach localhost:5999: Connection refused")

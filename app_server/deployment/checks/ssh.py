@@ -13,7 +13,7 @@ from app_server.deployment.checks.programs import Answer, find, of_target, run, 
 from app_server.deployment.checks.systemd import check_units
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import Files
-from app_server.deployment.render.ssh import tunnels_of
+from app_server.deployment.render.ssh import other_side_of, tunnels_of
 from app_server.deployment.tunnels.description import Form, Tunnel
 from app_server.deployment.tunnels.ssh import GATEWAY_USER
 
@@ -84,7 +84,7 @@ def _sshd(files: Files, tunnels: tuple[Tunnel, ...], folder: Path) -> Iterator[F
     key = folder / "host_key"
     run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", key])
     for (path, _), written in zip(snippets, write(folder, snippets), strict=True):
-        for user in _users(tunnels, Path(path).stem):
+        for user in _users(tunnels, path):
             answer = run([program, "-T", "-f", written, "-h", key, "-C", f"user={user},host=h,addr=192.0.2.1"])
             if "privilege separation directory" in answer.text:
                 what = "sshd is not set up here, so nobody has read what the other side gets"
@@ -100,8 +100,8 @@ def _sshd(files: Files, tunnels: tuple[Tunnel, ...], folder: Path) -> Iterator[F
                     yield Finding("good", f"sshd lets {user} have the tunnels and nothing else", where=path)
 
 
-def _users(tunnels: tuple[Tunnel, ...], host: str) -> list[str]:
-    mine = [tunnel for tunnel in tunnels if tunnel.destination.host.replace(":", "_") == host]
+def _users(tunnels: tuple[Tunnel, ...], path: str) -> list[str]:
+    mine = [tunnel for tunnel in tunnels if other_side_of(tunnel) == path]
     return sorted({tunnel.destination.user or GATEWAY_USER for tunnel in mine})
 
 

@@ -14,7 +14,10 @@ from app_server.settings import Arity, all_settings
 
 FACTORY = "app_server.gunicorn:app"
 # gunicorn listens itself, and has processes of its own.
-_GUNICORNS = {"--port", "--address", "--unix-socket", "--num-procs", "--drain"}
+_GUNICORNS = {
+    "--port", "--address", "--unix-socket", "--num-procs", "--drain", "--drain-deadline", "--hang-timeout",
+    "--ssl-certfile", "--ssl-keyfile",
+}  # fmt: skip
 
 
 def wanted(plan: Plan) -> bool:
@@ -60,6 +63,7 @@ def render(plan: Plan) -> Files:
             application=application(instance),
             bind=bind(instance),
             environment=tuple(_environment(plan)),
+            direct_tls=plan.tls is not None and not plan.has_proxy,
         )
         name = f"{instance.name}.conf.py"
         files[f"gunicorn/{name}"] = File(text, install=f"{plan.paths.etc}/gunicorn/{name}", host=instance.host or None)

@@ -16,7 +16,7 @@ import yaml
 from app_server.deployment.plan import Instance, Machine, Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.render import render as render_target
-from app_server.deployment.render.ssh import tunnels_of
+from app_server.deployment.render.ssh import other_side_of, tunnels_of
 from app_server.deployment.render.ssh import unit_of as tunnel_unit_of
 from app_server.deployment.render.supervisor import program_of
 from app_server.deployment.render.systemd import unit_of
@@ -135,7 +135,11 @@ def _tunnel_machine(plan: Plan) -> Machine | None:
 
 
 def _tunnels(plan: Plan) -> list[Mapping[str, Any]]:
-    """The tunnels; `key_options` is what stands before the key in authorized_keys on the other side."""
+    """The tunnels.
+
+    `key_options` is what stands before the key in authorized_keys on the other side, `server_config` the rendered file
+    for sshd_config.d there.
+    """
     return [
         {
             "name": tunnel.name,
@@ -147,6 +151,7 @@ def _tunnels(plan: Plan) -> list[Mapping[str, Any]]:
             "identity": tunnel.identity,
             "known_hosts": tunnel.known_hosts,
             "key_options": authorized_key(tunnel, "").strip(),
+            "server_config": other_side_of(tunnel),
         }
         for tunnel, (_, spec) in zip(tunnels_of(plan), plan.tunnels, strict=True)
     ]

@@ -66,9 +66,15 @@ def render(plan: Plan) -> Files:
         unit = unit_of(plan, name)
         text = unit_text(tunnel, header(plan, "ssh"), plan.name, spec.user or plan.user, path)
         files[f"ssh/{unit}"] = File(text, install=f"{UNITS}/{unit}")
-    for host, mine in _by_host(tunnels).items():
-        files[f"ssh/other-side/{host}.conf"] = File(head + _other_side(mine))
+    for path, mine in _by_other_side(tunnels).items():
+        files[path] = File(head + _other_side(mine))
     return files
+
+
+def other_side_of(tunnel: Tunnel) -> str:
+    """The path of the file for the sshd that a tunnel goes to."""
+    host = re.sub(r"[^A-Za-z0-9.-]", "_", tunnel.destination.host)
+    return f"ssh/other-side/{host}.conf"
 
 
 def unit_text(tunnel: Tunnel, head: list[Quoted], deployment: str, user: str, path: str) -> str:
@@ -88,10 +94,10 @@ def unit_text(tunnel: Tunnel, head: list[Quoted], deployment: str, user: str, pa
     )
 
 
-def _by_host(tunnels: tuple[Tunnel, ...]) -> dict[str, list[Tunnel]]:
+def _by_other_side(tunnels: tuple[Tunnel, ...]) -> dict[str, list[Tunnel]]:
     found: dict[str, list[Tunnel]] = {}
     for tunnel in tunnels:
-        found.setdefault(re.sub(r"[^A-Za-z0-9.-]", "_", tunnel.destination.host), []).append(tunnel)
+        found.setdefault(other_side_of(tunnel), []).append(tunnel)
     return found
 
 

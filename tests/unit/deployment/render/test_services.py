@@ -153,6 +153,12 @@ def test_gunicorn_gets_settings_as_keywords(tmp_path: Path) -> None:
     assert "WatchdogSec" not in unit
 
 
+def test_gunicorn_itself_speaks_tls_where_nothing_stands_in_front(tmp_path: Path) -> None:
+    spec = "apps: {a: a.py}\nproxy: none\nservice: gunicorn\ntls: {certificate: /c.pem, key: /k.pem}\n"
+    conf = text(tmp_path, "gunicorn", spec, "gunicorn/a1.conf.py")
+    assert 'certfile = "/c.pem"\nkeyfile = "/k.pem"\n' in conf and "ssl_certfile" not in conf
+
+
 def test_logs_are_put_away_as_the_file_says(tmp_path: Path) -> None:
     spec = THREE + "logs: {dir: /var/log/my site, rotation: {every: weekly, keep: 3, size_mb: 20, compress: no}}\n"
     rule = text(tmp_path, "logrotate", spec, "logrotate/app-server")

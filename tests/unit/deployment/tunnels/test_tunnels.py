@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from hypothesis import given
+import yaml
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from app_server.cli import EXIT_USAGE, main
+from app_server.deployment.render import render
 from app_server.deployment.tunnels.description import Form, Place, Tunnel, read_place, read_places
 from app_server.deployment.tunnels.guide import server_command
 from app_server.deployment.tunnels.keeper import LONGEST_WAIT_S, Pace, hint_for
 from app_server.deployment.tunnels.ssh import authorized_key, command, command_line, config, gateway_snippet
 from app_server.errors import OperatorError
+from tests.unit.deployment.making import planned
 
 REMOTE = Tunnel(name="remote", destination=Place("remote.host", "user"))
 GATEWAY = Tunnel(name="gateway", destination=Place("gateway.host", "tunnel"), form=Form.REVERSE)
@@ -138,6 +144,76 @@ def test_waits_double_up_to_a_limit() -> None:
 
 def test_unknown_words_of_ssh_have_no_hint() -> None:
     assert hint_for("something new") is None
+
+
+FILE = """\
+apps: {myapp: myapp.py}
+proxy: none
+instances: {port: 5100, address: localhost}
+tunnels:
+  office: {kind: reverse, server: "tunnel@gateway.host:2222", listen: 8000, identity: /keys/office}
+  far: {kind: local, server: me@far.host, jump: [me@one, two], alive_interval_s: 5}
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    """A deployment with two tunnels."""
+    path = tmp_path / "deploy.yaml"
+    path.write_text(FILE, encoding="utf-8")
+    return str(path)
+
+
+def test_tunnels_of_a_file_are_printed(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tunnel", "-f", file], {}) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("ssh ")]
+    assert [line.partition(" -o ConnectTimeout=10 ")[2] for line in lines] == [
+        "-o IdentitiesOnly=yes -i /keys/office -o UserKnownHostsFile=/etc/app-server/known_hosts -p 2222 "
+        "-R localhost:8000:localhost:5100 tunnel@gateway.host",
+        # The other half is somebody else's, with a key of theirs.
+        "-p 2222 -L localhost:8000:localhost:8000 tunnel@gateway.host",
+        "-o IdentitiesOnly=yes -i /etc/app-server/tunnel_key -o UserKnownHostsFile=/etc/app-server/known_hosts "
+        "-J me@one,two -L localhost:5006:localhost:5100 me@far.host",
+    ]
+    assert "ServerAliveInterval=5" in lines[2]
+
+
+def test_one_tunnel_of_a_file_can_be_named(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tunnel", "-f", file, "far", "--show", "unit"], {}) == 0
+    printed = capsys.readouterr().out
+    assert "ExecStart=/usr/bin/ssh -NT -F /etc/app-server/ssh_config far\n" in printed
+    # A service's user may have no shell, and ssh starts its jump host's ssh with one.
+    assert "Environment=SHELL=/bin/sh\n" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["near"], "FILE: has no tunnel 'near'. There are office, far."),
+        (["--run"], "--run: runs one tunnel. Say which of office, far."),
+        (["far", "--port", "1"], "--port: is told by the file. Leave it out, or leave out -f."),
+    ],
+)
+def test_wrong_words_about_a_file_are_one_line(
+    file: str, words: list[str], error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tunnel", "-f", file, *words], {}) == EXIT_USAGE
+    assert capsys.readouterr().err == f"app-server: {error.replace('FILE', file)}\n"
+
+
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@given(st.text(st.characters(categories=("L", "N", "P", "S", "Zs", "Cc")), min_size=1, max_size=30))
+def test_no_file_of_a_tunnel_makes_a_line_of_its_own(tmp_path: Path, name: str) -> None:
+    quoted = yaml.safe_dump(f"/k{name}", default_style='"', width=1000).strip()
+    spec = FILE.replace("/keys/office", quoted)
+    try:
+        files = render("ssh", planned(tmp_path, spec))
+    except OperatorError:
+        return
+    expected = render("ssh", planned(tmp_path, FILE))
+    assert {path: file.text.count("\n") for path, file in files.items()} == {
+        path: file.text.count("\n") for path, file in expected.items()
+    }
 
 
 @pytest.mark.parametrize(
