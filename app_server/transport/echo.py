@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from functools import cache
+from pathlib import Path
+from typing import Final
 
 from tornado.web import RequestHandler
 
 from app_server.protocol.doctor import HEADER, Arrived, Sent, compare, instance_id
+
+_BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 def answer_doctor(handler: RequestHandler) -> None:
@@ -25,11 +30,22 @@ def _instance(handler: RequestHandler) -> str:
     """What all processes that listen on one address have in common, and no other server has."""
     stream = getattr(handler.request.connection, "stream", None)
     sock: socket.socket | None = getattr(stream, "socket", None)
-    if sock is None:
-        return instance_id(socket.gethostname())
-    name = sock.getsockname()
+    try:
+        name = sock.getsockname() if sock is not None else ""
+    except OSError:
+        name = ""  # the doctor has gone
     if not isinstance(name, tuple):
-        return instance_id(socket.gethostname(), str(name))
+        return instance_id(*_machine(), str(name))
     # A proxy that reaches us as localhost comes by both of its addresses.
     address = "" if ipaddress.ip_address(name[0].partition("%")[0]).is_loopback else name[0]
-    return instance_id(socket.gethostname(), address, str(name[1]))
+    return instance_id(*_machine(), address, str(name[1]))
+
+
+@cache
+def _machine() -> tuple[str, str]:
+    """What tells this machine, or container, from others; the first half keeps the id from being guessed back."""
+    try:
+        secret = _BOOT_ID.read_text(encoding="ascii")  # random, the same for all processes, and nobody else's business
+    except OSError:
+        secret = ""
+    return secret, socket.gethostname()
