@@ -62,7 +62,7 @@ def run(look: Look, *, as_json: bool, once: bool) -> int:
     if once:
         before = snapshot
         time.sleep(REFRESH_S)  # without a moment before there are no rates
-        console.print(screen.screen(look(), before, where))
+        console.print(screen.screen(look(), before, where, console.width))
         return 0
     return watch(look, snapshot, console)
 
@@ -76,7 +76,7 @@ def watch(look: Look, snapshot: dict[str, Any], console: Any) -> int:
     with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
         try:
             while True:
-                live.update(screen.screen(snapshot, before, where), refresh=True)
+                live.update(screen.screen(snapshot, before, where, console.width), refresh=True)
                 time.sleep(REFRESH_S)
                 before, snapshot = snapshot, look()
         except KeyboardInterrupt:

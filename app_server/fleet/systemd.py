@@ -41,13 +41,14 @@ class Notifier:
 
     def tick(self, ready: int, wanted: int, *, stopping: bool = False) -> None:
         """What a main process says again and again, while so many of its workers are ready; too often does no harm."""
+        status = f"{ready} of {wanted} processes are ready"
         if stopping:
             self.stopping()
-        elif ready == wanted:
-            self.ready()
+        elif ready >= wanted:
+            self.ready(status)
         if self.watchdog_s and (ready or not self._ready) and self._clock() >= self._due_s:
             self._due_s = self._clock() + self.watchdog_s / 2
-            self.alive(f"{ready} of {wanted} processes are ready")
+            self.alive(status)
 
     def stopping(self) -> None:
         """The service is about to end; said once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from app_server.errors import OperatorError
@@ -12,6 +12,8 @@ from app_server.observe.snapshots import quantile, totals
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
+
+_WIDE = 120
 
 _LATE_S = 0.25
 """A loop that comes round so late is felt by people at a slider."""
@@ -29,15 +31,20 @@ def check() -> None:
         raise OperatorError("rich is not installed", where="app-server status", hint=hint) from None
 
 
-def screen(snapshot: Mapping[str, Any], before: Mapping[str, Any] | None, where: str) -> RenderableType:
-    """The tables about a server; with the snapshot of a moment before they say how much happens in a second."""
+def screen(
+    snapshot: Mapping[str, Any], before: Mapping[str, Any] | None, where: str, columns: int = _WIDE
+) -> RenderableType:
+    """The tables about a server; with the snapshot of a moment before they say how much happens in a second.
+
+    Where there are few columns, what matters least is left out.
+    """
     from rich.console import Group
     from rich.text import Text
 
-    lines: list[RenderableType] = [Text(_headline(snapshot, where), style="bold"), _processes(snapshot)]
+    lines: list[RenderableType] = [Text(_headline(snapshot, where), style="bold"), _processes(snapshot, columns)]
     if snapshot["silent"]:
         lines.append(Text(f"no answer from: {', '.join(snapshot['silent'])}", style="bold red"))
-    lines.append(_applications(snapshot, before))
+    lines.append(_applications(snapshot, before, columns))
     return Group(*lines)
 
 
@@ -48,14 +55,15 @@ def _headline(snapshot: Mapping[str, Any], where: str) -> str:
     return f"{where}  up {duration(up_s)}, {count} process{'es' if count != 1 else ''}"
 
 
-def _processes(snapshot: Mapping[str, Any]) -> Table:
-    table = _table("process", "pid", "up", "sessions", "connections", "memory", "lag", "longest", "blocked")
+def _processes(snapshot: Mapping[str, Any], columns: int) -> Table:
+    headings = ("process", "pid", "up", "sessions", "connections", "memory", "lag", "longest", "blocked")
+    table = _Table(headings, () if columns >= _WIDE else ("connections", "longest"))
     for name, facts in sorted(snapshot["processes"].items()):
         now = [gauges["now"] for gauges in facts["applications"].values() if "now" in gauges]
         sessions = sum(each["sessions"] for each in now)
         limit, loop = facts["max_sessions"], facts["loop"]
         memory = facts["pss_bytes"] if facts["pss_bytes"] is not None else facts["rss_bytes"]
-        table.add_row(
+        table.add(
             f"{name} (draining)" if facts["draining"] else name,
             str(facts["pid"]),
             duration(facts["taken_s"] - facts["started_s"]),
@@ -66,16 +74,17 @@ def _processes(snapshot: Mapping[str, Any]) -> Table:
             seconds(loop["now"]["longest_lag_s"]),
             _warned(f"{loop['ever']['blocks']:.0f} x", loop["ever"]["blocks"] > 0),
         )
-    return table
+    return table.drawn
 
 
-def _applications(snapshot: Mapping[str, Any], before: Mapping[str, Any] | None) -> Table:
+def _applications(snapshot: Mapping[str, Any], before: Mapping[str, Any] | None, columns: int) -> Table:
     from rich.markup import escape
 
-    table = _table(
+    headings = (
         "application", "sessions", "connections", "opened", "refused", "changes/s", "p50", "p99", "callbacks p99",
         "sent/s", "queued",
     )  # fmt: skip
+    table = _Table(headings, () if columns >= _WIDE else ("connections", "opened", "callbacks p99", "sent/s", "queued"))
     earlier = {} if before is None else totals(before)
     passed_s = 0.0 if before is None else _taken_s(snapshot) - _taken_s(before)
     for url, gauges in sorted(totals(snapshot).items()):
@@ -83,7 +92,7 @@ def _applications(snapshot: Mapping[str, Any], before: Mapping[str, Any] | None)
         past = earlier.get(url, {}).get("ever")
         slowest = quantile(ever["round_trip"], BOUNDS_S["round_trip"], 0.99)
         called = [quantile(each, BOUNDS_S["callback"], 0.99) for each in ever["callbacks"].values()]
-        table.add_row(
+        table.add(
             escape(url),
             str(now["sessions"]),
             str(now["connections"]),
@@ -96,20 +105,25 @@ def _applications(snapshot: Mapping[str, Any], before: Mapping[str, Any] | None)
             _rate(ever["bytes_out"], past and past["bytes_out"], passed_s, of_bytes=True),
             size(now["queued_bytes"]),
         )
-    return table
+    return table.drawn
 
 
-def _table(*headings: str) -> Table:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+class _Table:
+    """A table of rich, some of whose columns are left out."""
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for number, heading in enumerate(headings):
-        if number:
-            table.add_column(heading, justify="right")
-        else:
-            table.add_column(heading, no_wrap=True, style="cyan")
-    return table
+    def __init__(self, headings: Sequence[str], left_out: Sequence[str]) -> None:
+        from rich.box import SIMPLE_HEAD
+        from rich.table import Table
+
+        self.drawn = Table(box=SIMPLE_HEAD, pad_edge=False)
+        self._shown = [heading not in left_out for heading in headings]
+        for number, heading in enumerate(headings):
+            if heading not in left_out:
+                self.drawn.add_column(heading, no_wrap=True, justify="right" if number else "left")
+
+    def add(self, *cells: str) -> None:
+        """A row, with a cell for each heading."""
+        self.drawn.add_row(*(cell for cell, shown in zip(cells, self._shown, strict=True) if shown))
 
 
 def _warned(text: str, so: bool) -> str:

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
-_DEEPEST = 24
-"""How many of the innermost calls are told: the outer ones are those of the loop, the same every time."""
+_DEEPEST = 60
+"""How many of the innermost calls are told: enough for a library that is called from a callback, and no endless log."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def test_main_process_is_ready_when_all_workers_are(manager: socket.socket) -> N
     assert heard(manager) == ["WATCHDOG=1", "STATUS=1 of 2 processes are ready"]
     told.tick(2, 2)
     told.tick(2, 2)
-    assert heard(manager) == ["READY=1"]
+    assert heard(manager) == ["READY=1", "STATUS=2 of 2 processes are ready"]
 
 
 def test_main_process_without_workers_lets_the_watchdog_bite(manager: socket.socket) -> None:

@@ -45,6 +45,19 @@ def test_processes_are_shown_one_by_one_and_applications_added_up() -> None:
     assert ["no", "answer", "from:", "?"] in lines
 
 
+def test_few_columns_hold_what_matters_most() -> None:
+    console = Console(width=80, no_color=True)
+    with console.capture() as capture:
+        console.print(screen(two_applications(), None, "http://localhost:5006/", console.width))
+    text = capture.get()
+    assert "…" not in text and max(map(len, text.splitlines())) <= 80
+    headings = [line.split() for line in text.splitlines() if "sessions" in line]
+    assert headings == [
+        ["process", "pid", "up", "sessions", "memory", "lag", "blocked"],
+        ["application", "sessions", "refused", "changes/s", "p50", "p99"],
+    ]
+
+
 def test_rates_need_a_moment_before() -> None:
     before = two_applications()
     now = copy.deepcopy(before)
