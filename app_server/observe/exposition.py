@@ -24,6 +24,10 @@ NOW = {
     "connections": ("app_server_connections", "Connections to sessions."),
     "unused": ("app_server_sessions_unused", "Sessions that live without a connection."),
     "queued_bytes": ("app_server_queue_bytes", "Bytes that wait for browsers that do not take them."),
+    "apart_bytes": (
+        "app_server_sessions_apart_memory_bytes",
+        "Memory of the processes that sessions have for themselves, what is shared divided among those who share it.",
+    ),
 }
 EVER = {
     "built": ("app_server_sessions_opened", "Sessions that were built."),

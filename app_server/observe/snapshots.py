@@ -37,13 +37,22 @@ def totals(snapshot: Mapping[str, Any]) -> dict[str, Any]:
 
 def add(one: Any, other: Any) -> Any:
     """The sum of two trees of numbers: dictionaries by key, lists by place."""
-    if isinstance(one, Mapping):
+    if isinstance(one, dict):  # not Mapping, which takes much longer to find out
         rest = {key: value for key, value in other.items() if key not in one}
         return {**{key: add(value, other[key]) if key in other else value for key, value in one.items()}, **rest}
     if isinstance(one, list):
         longer, shorter = (one, other) if len(one) >= len(other) else (other, one)
         return [add(value, shorter[place]) if place < len(shorter) else value for place, value in enumerate(longer)]
     return one + other
+
+
+def growth(new: Any, old: Any) -> Any:
+    """By how much each number of a tree has grown; one that has not is 0, for nothing that is counted shrinks."""
+    if isinstance(new, dict):
+        return {key: growth(value, old[key]) if key in old else value for key, value in new.items()}
+    if isinstance(new, list):
+        return [growth(value, before) for value, before in zip(new, old, strict=True)]
+    return max(new - old, 0)
 
 
 class Ledger:
@@ -54,23 +63,28 @@ class Ledger:
 
     def __init__(self) -> None:
         self._last: dict[object, Mapping[str, Any]] = {}
-        self._gone: dict[str, Any] = {}
+        self._ever: dict[str, Any] = {}
 
     def note(self, child: object, applications: Mapping[str, Any]) -> None:
         """This child has counted so much for its applications, all in all."""
+        before = self._last.get(child, {})
+        for url, gauges in applications.items():
+            grown = growth(gauges["ever"], before[url]["ever"]) if url in before else gauges["ever"]
+            # What grew is added to what there was, rather than all that there is anew: with a thousand children that
+            # is a thousand times less, and rounding never makes a sum smaller, which Prometheus would misunderstand.
+            self._ever[url] = add(self._ever[url], grown) if url in self._ever else grown
         self._last[child] = applications
 
     def close(self, child: object) -> None:
         """This child has ended."""
-        for url, gauges in self._last.pop(child, {}).items():
-            self._gone = add(self._gone, {url: {"ever": gauges["ever"]}})
+        self._last.pop(child, None)
 
     def balance(self) -> dict[str, Any]:
         """What all children have counted, those that have ended too, by application."""
-        added: dict[str, Any] = self._gone
+        now: dict[str, Any] = {}
         for applications in self._last.values():
-            added = add(added, applications)
-        return added
+            now = add(now, {url: gauges["now"] for url, gauges in applications.items()})
+        return {url: {"now": now.get(url, {}), "ever": ever} for url, ever in self._ever.items()}
 
 
 def quantile(histogram: Mapping[str, Any], bounds_s: tuple[float, ...], share: float) -> float | None:

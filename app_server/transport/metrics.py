@@ -12,7 +12,7 @@ from tornado.web import HTTPError
 from app_server.fleet.place import Place
 from app_server.observe import exposition
 from app_server.observe.memory import proportional_bytes, resident_bytes
-from app_server.observe.snapshots import Snapshot, merge
+from app_server.observe.snapshots import Snapshot, add, merge
 from app_server.transport.answers import Answering
 from app_server.transport.site import Site
 
@@ -44,6 +44,10 @@ def snapshot_of(site: Site) -> Snapshot:
     slot, shared = (0, False) if crew is None else (crew.slot, crew.slots > 1)
     # One that was replaced goes on beside its successor until its sessions have ended.
     name = f"{slot}-{os.getpid()}" if crew is not None and crew.superseded else str(slot)
+    own = {
+        runtime.url: {"now": {**runtime.now(), "apart_bytes": 0}, "ever": runtime.gauges.snapshot()}
+        for runtime in site.runtimes
+    }
     facts: dict[str, Any] = {
         "pid": os.getpid(),
         "started_s": site.started_s,
@@ -54,17 +58,8 @@ def snapshot_of(site: Site) -> Snapshot:
         "max_sessions": site.admission.max_sessions,
         "answers": dict(site.gauges.answers),
         "loop": site.gauges.loop.snapshot(),
-        "applications": {},
+        "applications": add(site.tallies.balance(), own),
     }
-    for runtime in site.runtimes:
-        counts = [session.connection_count for session in runtime.registry]
-        now = {
-            "sessions": len(counts),
-            "connections": sum(counts),
-            "unused": counts.count(0),
-            "queued_bytes": runtime.queued_bytes,
-        }
-        facts["applications"][runtime.url] = {"now": now, "ever": runtime.gauges.snapshot()}
     return {"processes": {name: facts}, "silent": []}
 
 

@@ -560,10 +560,15 @@ class ApplicationRuntime:
                 if outlet is not None:
                     outlet.close(effect.code, effect.reason)
 
-    @property
-    def queued_bytes(self) -> int:
-        """What waits for clients that do not take it."""
-        return sum(outlet.queued_bytes for outlet in self._outlets.values())
+    def now(self) -> dict[str, int]:
+        """What is true of the application's sessions at this moment, for whoever counts."""
+        connections = [session.connection_count for session in self.registry]
+        return {
+            "sessions": len(connections),
+            "connections": sum(connections),
+            "unused": connections.count(0),
+            "queued_bytes": sum(outlet.queued_bytes for outlet in self._outlets.values()),
+        }
 
     async def _sweep(self) -> None:
         while True:

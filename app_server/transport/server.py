@@ -24,7 +24,7 @@ from app_server.fleet.place import Place
 from app_server.fleet.wards import Wards
 from app_server.observe.gauges import Gauges
 from app_server.settings import Settings
-from app_server.transport import metrics
+from app_server.transport import metrics, tallies
 from app_server.transport.address import bind, tls_context, unlink
 from app_server.transport.auth import gate_for
 from app_server.transport.handover import SharedHTTPServer
@@ -105,6 +105,7 @@ class Server:
         crew.answer("inherit", self._inherit)
         crew.answer(metrics.QUESTION, self._observe)
         crew.answer("room", self._room)
+        crew.answer(tallies.QUESTION, self._take_tally)
         return crew
 
     def keep_apart(self, zygotes: Mapping[str, int]) -> None:
@@ -122,6 +123,10 @@ class Server:
     async def _observe(self, words: Mapping[str, Any]) -> Mapping[str, Any]:
         path = self.settings.unix_socket
         return {**metrics.snapshot_of(self.site), "url": f"unix:{path}" if path else self.url}
+
+    async def _take_tally(self, words: Mapping[str, Any]) -> Mapping[str, Any]:
+        self.site.tallies.take(words)
+        return {}
 
     async def _room(self, words: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"room": self.site.has_room}

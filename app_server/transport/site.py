@@ -19,6 +19,7 @@ from app_server.errors import ApplicationError, OperatorError
 from app_server.fleet.crew import Crew
 from app_server.fleet.wards import Wards
 from app_server.observe.gauges import Gauges
+from app_server.observe.tallies import Tallies
 from app_server.page import IndexEntry, custom_index_page, error_page, favicon, index_page
 from app_server.security import tokens
 from app_server.security.admission import Admission
@@ -57,6 +58,7 @@ class Site:
         """The session that this process is there for, where it is there for one alone."""
         self.inherited: set[str] = set()
         self.gauges = Gauges()
+        self.tallies = Tallies()
         self.started_s = time.time()
         self.admission = Admission(settings.max_sessions, settings.max_sessions_per_address)
         self.wires: set[Wire] = set()

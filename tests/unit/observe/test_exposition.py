@@ -21,7 +21,7 @@ def snapshot() -> dict[str, Any]:
     gauges.round_trip.note(0.75)
     gauges.called_back("next_tick", 0.002)
     loop.beat(0.5, 1.0)
-    now = {"sessions": 2, "connections": 1, "unused": 1, "queued_bytes": 17}
+    now = {"sessions": 2, "connections": 1, "unused": 1, "queued_bytes": 17, "apart_bytes": 0}
     facts = {
         "pid": 7, "started_s": 1000.0, "taken_s": 1010.0, "draining": True, "rss_bytes": 5, "pss_bytes": None,
         "max_sessions": 0, "answers": {"2xx": 4}, "loop": loop.snapshot(),

@@ -75,6 +75,17 @@ def test_child_counts_once_however_often_it_is_noted_or_closed() -> None:
     assert ledger.balance()["/app"]["ever"]["built"] == 3
 
 
+def test_sum_never_becomes_smaller_by_rounding() -> None:
+    ledger, sums = Ledger(), []
+    for number in range(1, 200):
+        for child in (1, 2, 3):
+            found = counted(sessions=1, built=0)
+            found["/app"]["ever"]["build"]["sum_s"] = 0.1 * number * child
+            ledger.note(child, found)
+            sums.append(ledger.balance()["/app"]["ever"]["build"]["sum_s"])
+    assert sums == sorted(sums)
+
+
 BOUNDS_S = (0.1, 0.2, 1.0)
 
 

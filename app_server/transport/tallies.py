@@ -1,0 +1,71 @@
+"""What the process of one session counts is told to the process that hands it its connections, which adds it up.
+
+It is told when something has happened, so that a thousand idle sessions cost nothing, and a last time at the end. What
+one counted that crashed is known up to a few seconds before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from app_server.fleet import letters
+from app_server.fleet.letters import Unreachable
+from app_server.fleet.place import Place
+from app_server.observe.memory import proportional_bytes
+from app_server.observe.tallies import STILL_THERE_S
+from app_server.transport.site import Site
+
+log = logging.getLogger(__name__)
+
+QUESTION = "tally"
+
+_TELL_S = 5.0
+"""The rhythm in which a session tells what has happened."""
+
+_ANSWER_S = 1.0
+
+
+class Teller:
+    """Tells what a process counted for its only session; `child` is what the session is called there."""
+
+    def __init__(self, site: Site, place: Place, slot: int, child: str) -> None:
+        self._site = site
+        self._place = place
+        self._slot = slot
+        self._child = child
+        self._told: Mapping[str, Any] = {}
+        self._told_s = 0.0
+
+    async def run(self) -> None:
+        """Tell until cancelled."""
+        while True:
+            applications = self._applications()
+            if applications != self._told or time.monotonic() - self._told_s > STILL_THERE_S:
+                await self._tell(applications)
+            await asyncio.sleep(_TELL_S)
+
+    async def finish(self) -> None:
+        """Tell the last of it."""
+        await self._tell(self._applications(), over=True)
+
+    def _applications(self) -> dict[str, Any]:
+        return {
+            runtime.url: {"now": runtime.now(), "ever": runtime.gauges.snapshot()}
+            for runtime in self._site.runtimes
+        }
+
+    async def _tell(self, applications: Mapping[str, Any], *, over: bool = False) -> None:
+        self._told, self._told_s = applications, time.monotonic()
+        memory = 0 if over else proportional_bytes() or 0
+        words = {
+            "question": QUESTION, "child": self._child, "over": over, "applications": applications,
+            "memory_bytes": memory,
+        }  # fmt: skip
+        try:
+            await letters.ask(self._place.slot(self._slot), words, _ANSWER_S)
+        except (Unreachable, TimeoutError) as error:
+            log.debug("What a session counted could not be told: %s", error)
