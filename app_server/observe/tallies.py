@@ -18,6 +18,7 @@ class Tallies:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._ledger = Ledger()
+        self._answers = Ledger()
         self._heard_s: dict[str, float] = {}
 
     def take(self, words: Mapping[str, Any]) -> None:
@@ -26,6 +27,7 @@ class Tallies:
         for gauges in applications.values():
             gauges["now"]["apart_bytes"] = int(words["memory_bytes"])
         self._ledger.note(child, applications)
+        self._answers.note(child, {"": {"now": {}, "ever": words["answers"]}})
         self._heard_s[child] = self._clock()
         if words["over"]:
             self.close(child)
@@ -33,7 +35,13 @@ class Tallies:
     def close(self, child: str) -> None:
         """This session's process is gone."""
         self._ledger.close(child)
+        self._answers.close(child)
         self._heard_s.pop(child, None)
+
+    def answers(self) -> dict[str, int]:
+        """How many requests all of them have answered, by the class of the status."""
+        found: dict[str, int] = self._answers.balance().get("", {"ever": {}})["ever"]
+        return found
 
     def balance(self) -> dict[str, Any]:
         """What all of them have counted, by application."""

@@ -163,13 +163,17 @@ class ApplicationHandler(Handler):
             return
         wards.clear(box)
         try:
-            await wards.begin(*key, partial(self.runtime.admission.leave, key))
+            await wards.begin(*key, partial(self._session_over, key, box.name))
         except Unreachable as error:
             log.error("%s: no process for a session: %s", self.runtime.name, error)
             self._refuse_for_a_moment()
             return
         if not await self._passed(crew, box):
             self._refuse_for_a_moment()
+
+    def _session_over(self, key: tuple[str, str], child: str) -> None:
+        self.runtime.admission.leave(key)
+        self.site.tallies.close(child)
 
     async def _passed(self, crew: Crew, box: Path) -> bool:
         """Whether a process answers behind this socket, and the request is its now."""

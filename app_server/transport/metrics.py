@@ -41,7 +41,7 @@ def merged(answers: Mapping[str, Mapping[str, Any] | None]) -> Snapshot:
 def snapshot_of(site: Site) -> Snapshot:
     """What this process has counted, and what is true of it now."""
     crew = site.crew
-    slot, shared = (0, False) if crew is None else (crew.slot, crew.slots > 1)
+    slot, shared = (0, False) if crew is None else (crew.slot, crew.slots > 1 or site.wards is not None)
     # One that was replaced goes on beside its successor until its sessions have ended.
     name = f"{slot}-{os.getpid()}" if crew is not None and crew.superseded else str(slot)
     own = {
@@ -56,7 +56,7 @@ def snapshot_of(site: Site) -> Snapshot:
         "rss_bytes": resident_bytes(),
         "pss_bytes": proportional_bytes() if shared else None,  # which takes the system milliseconds to find out
         "max_sessions": site.admission.max_sessions,
-        "answers": dict(site.gauges.answers),
+        "answers": add(dict(site.gauges.answers), site.tallies.answers()),
         "loop": site.gauges.loop.snapshot(),
         "applications": add(site.tallies.balance(), own),
     }

@@ -25,6 +25,7 @@ from app_server.fleet.zygote import OUT_OF_MEMORY, Birth
 from app_server.session.session import Session
 from app_server.transport.runtime import ApplicationRuntime
 from app_server.transport.server import Server
+from app_server.transport.tallies import Teller
 
 log = logging.getLogger(__name__)
 
@@ -77,8 +78,12 @@ class Solo:
         self._birth.listener.setblocking(False)
         self._listening = loop.create_task(self._listen())
         self._linger()
+        teller = Teller(self._server.site, self._place, self._birth.slot, self._birth.box.name)
+        telling = loop.create_task(teller.run())
         number = await self._over
         await self._leave(number)
+        telling.cancel()
+        await teller.finish()
         return self._status
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:

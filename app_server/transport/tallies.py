@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 QUESTION = "tally"
 
+_FIRST_S = 2.0
+"""A session that has just begun has other things to do."""
+
 _TELL_S = 5.0
 """The rhythm in which a session tells what has happened."""
 
@@ -42,6 +45,7 @@ class Teller:
 
     async def run(self) -> None:
         """Tell until cancelled."""
+        await asyncio.sleep(_FIRST_S)
         while True:
             applications = self._applications()
             if applications != self._told or time.monotonic() - self._told_s > STILL_THERE_S:
@@ -63,7 +67,7 @@ class Teller:
         memory = 0 if over else proportional_bytes() or 0
         words = {
             "question": QUESTION, "child": self._child, "over": over, "applications": applications,
-            "memory_bytes": memory,
+            "memory_bytes": memory, "answers": dict(self._site.gauges.answers),
         }  # fmt: skip
         try:
             await letters.ask(self._place.slot(self._slot), words, _ANSWER_S)

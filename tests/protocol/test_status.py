@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +149,29 @@ def test_full_process_hands_new_pages_to_one_that_has_room(tmp_path: Path) -> No
         assert [served.site.get("/board").status for _ in range(7)] == [200] * 6 + [503]
         shown = figures(folder=tmp_path)["processes"].values()
         assert [facts["applications"]["/board"]["now"]["sessions"] for facts in shown] == [2, 2, 2]
+
+
+def test_sessions_with_processes_of_their_own_are_added_up(tmp_path: Path) -> None:
+    flags = "--num-procs 2 --isolation process --metrics --unused-session-lifetime 200 --check-unused-sessions 50"
+    app = {"application": "/board"}
+    with meeting(tmp_path, *flags.split()) as served, ExitStack() as clients:
+        opened = [clients.enter_context(served.site.client("/board")) for _ in range(3)]
+        for client in opened:
+            client.set("slider", "value", 3)
+        until(lambda: total(served, "sessions", **app) == total(served, "round_trip_seconds_count", **app) == 3)
+        assert total(served, "sessions_opened_total", **app) == total(served, "connections", **app) == 3
+        assert total(served, "sessions_apart_memory_bytes", **app) > 1e6
+        assert total(served, "http_answers_total", status="2xx") >= 3
+        assert figures(folder=tmp_path)["silent"] == []
+        main = psutil.Process(served.process.process.pid)
+        sessions = [child for child in main.children(recursive=True) if child.ppid() != main.pid]
+        sessions[0].kill()
+        until(lambda: total(served, "sessions", **app) == 2)
+        opened[1].set("slider", "value", 5)
+        clients.close()
+        until(lambda: total(served, "sessions", **app) == 0)
+        assert total(served, "round_trip_seconds_count", **app) == 4
+        assert total(served, "sessions_ended_total", **app) == 2
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ def words(child: str, *, messages: int, over: bool = False) -> dict[str, Any]:
     gauges.messages_in = messages
     now = {"sessions": 0 if over else 1}
     applications = {"/app": {"now": now, "ever": gauges.snapshot()}}
-    return {"child": child, "applications": applications, "memory_bytes": 0 if over else 100, "over": over}
+    memory = {"memory_bytes": 0 if over else 100, "answers": {"2xx": messages}}
+    return {"child": child, "applications": applications, **memory, "over": over}
 
 
 def test_sessions_are_added_up_while_they_live_and_what_they_counted_afterwards_too() -> None:
@@ -26,6 +27,7 @@ def test_sessions_are_added_up_while_they_live_and_what_they_counted_afterwards_
     tallies.take(words("a", messages=5, over=True))
     balance = tallies.balance()["/app"]
     assert (balance["now"], balance["ever"]["messages_in"]) == ({"sessions": 1, "apart_bytes": 100}, 15)
+    assert tallies.answers() == {"2xx": 15}
 
 
 def test_session_that_crashed_is_gone_when_its_process_is() -> None:
