@@ -7,6 +7,7 @@ output, on whatever machine.
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import posixpath
 import re
 from collections.abc import Iterator
@@ -426,6 +427,7 @@ def _pools(loaded: Loaded, site: Site, tls: TlsFiles | None, paths: Paths, layou
     pools: list[Pool] = []
     first_port = spec.instances.port or (DIRECT_PORT if spec.proxy.kind == "none" else FIRST_PORT)
     taken: dict[str, int] = {}
+    indices = itertools.count()
     common = common_flags(loaded, site, tls, layout)
     for own, apps in _groups(spec):
         wanted = apps[own].instances if own is not None else None
@@ -436,15 +438,14 @@ def _pools(loaded: Loaded, site: Site, tls: TlsFiles | None, paths: Paths, layou
         stated = wanted.port if wanted else None
         base = {slot.host: stated or taken.get(slot.host, first_port) for slot in slots}
         planned = tuple(App(key, app.path, site.prefix + _route(app) or "/", name) for key, app in apps.items())
+        flags = (*common, *own_flags(spec, own, apps))
         instances: list[Instance] = []
         for slot in slots:
             port = base[slot.host] + slot.number
             if not stated:
                 taken[slot.host] = port + 1
             route = slot.name if spec.proxy.kind != "none" and len(slots) > 1 else None
-            index = sum(len(pool.instances) for pool in pools) + len(instances)
-            flags = own_flags(spec, own, apps)
-            instances.append(_instance(spec, paths, layout, slot, name, port, route, index, apps, (*common, *flags)))
+            instances.append(_instance(spec, paths, layout, slot, name, port, route, next(indices), apps, flags))
         upstream = name if spec.name == DEFAULT_NAME else f"{spec.name}-{name}"
         pools.append(Pool(name, upstream, planned, tuple(instances), is_main=False))
     root = site.prefix or "/"

@@ -24,6 +24,7 @@ MANIFEST = "manifest.json"
 FORMAT = 1
 # Above this a folder is somebody's, and none that was made for a deployment's files.
 MOST_CARRIED = 10_000
+MOST_SYNCED = 64
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -149,15 +150,20 @@ def _fill(draft: Path, place: Path, plan: Plan, files: Files, carried: Sequence[
     for path in carried:
         (draft / path).parent.mkdir(parents=True, exist_ok=True)
         os.link(place / path, draft / path, follow_symlinks=False)
+    # One by one, thousands of files would take minutes to reach the disk.
+    together = len(files) > MOST_SYNCED
     for name, file in {**files, MANIFEST: File(manifest_text(plan, files))}.items():
         target = draft / name
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("w", encoding="utf-8", newline="") as output:
             output.write(file.text)
-            output.flush()
-            os.fsync(output.fileno())
+            if not together:
+                output.flush()
+                os.fsync(output.fileno())
         target.chmod(file.mode)
     draft.chmod(mode)
+    if together:
+        os.sync()
 
 
 def _swap(draft: Path, place: Path) -> None:

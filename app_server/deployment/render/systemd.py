@@ -90,7 +90,7 @@ FILTERS = {"seconds": seconds, "word": _assignment, "path": path, "specified": s
 
 def unit_of(plan: Plan, instance: Instance) -> str:
     """The name of an instance's service, such as app-server@a1.service."""
-    pool = next(pool for pool in plan.pools if instance in pool.instances)
+    pool = next(pool for pool in plan.pools if pool.name == instance.pool)
     return f"{_stem(plan, pool)}@{instance.name}.service"
 
 

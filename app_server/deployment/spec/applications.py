@@ -1,7 +1,5 @@
 """What is served, and by how many processes: the blocks `apps` and `instances`."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field

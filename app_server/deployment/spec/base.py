@@ -4,8 +4,6 @@ A value comes from YAML as it was written there, as text, and each type reads th
 where a switch is wanted and a name where a name is wanted, and `022` is never nine times two.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """What browsers meet: the public address, the proxy, TLS, and who is let in."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """What runs it: services, containers, sessions, secrets, logs, tunnels, and where things are on a host."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
