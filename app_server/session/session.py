@@ -83,7 +83,7 @@ class Session:
         self._limits = limits
         self._state = State.LIVING
         self._subscribed: list[Connection] = []
-        self._pulls = 0
+        self._first_pull_is_over = False
         self._cut_off = False
         self._patch: encoder.PatchEncoder | None = None
         self._in_turn = False
@@ -240,11 +240,15 @@ class Session:
         if connection in self._subscribed:
             self._subscribed.remove(connection)
 
+    def expect_returning_page(self) -> None:
+        """Take the next client for one that has pulled before, at an instance or a process that is no more."""
+        self._first_pull_is_over = True
+
     def _pull(self, connection: Connection, message: Message) -> list[Effect]:
         effects = self.flush()
         # BokehJS 3.9 ignores the buffers of a document that it pulls again, so a returning client gets arrays inline.
-        content, buffers = encoder.encode_document(self.document, inline=self._pulls > 0)
-        self._pulls += 1
+        content, buffers = encoder.encode_document(self.document, inline=self._first_pull_is_over)
+        self._first_pull_is_over = True
         self._subscribe(connection)
         reply = codec.encode(messages.PULL_DOC_REPLY, content, buffers=buffers, reqid=message.msgid)
         return [*effects, Send([connection], reply)]

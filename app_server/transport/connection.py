@@ -158,7 +158,11 @@ class SocketHandler(ApplicationHandler):
             token = self.site.read_token(handshake.token)
             if self.runtime.registry.get(token.session_id) is None and not self.site.may_build(token):
                 raise PeerError("the token has expired; load the page again", close_code=1008)
+            was_there = self.runtime.registry.get(token.session_id) is not None
             session = await self.session_for(token)
+            if not was_there:
+                # Its page was not made here: it has come from an instance that died, or from before a restart.
+                session.expect_returning_page()
         except PeerError as error:
             log.warning("%s: refused a token from %s: %s", self.runtime.name, client.connection.remote, error)
             self.runtime.gauges.refused["token"] += 1

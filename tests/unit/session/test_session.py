@@ -62,6 +62,14 @@ def test_arrays_of_the_second_pull_are_inline() -> None:
     assert "buffers" not in second
 
 
+def test_arrays_are_inline_at_once_for_a_page_of_an_instance_that_is_no_more() -> None:
+    session = make_session(build=lambda document: document.add_root(ColumnDataSource({"x": np.zeros(2)})))
+    session.expect_returning_page()
+    client = Connection(1)
+    session.join(client)
+    assert "buffers" not in told(session.receive(client, message("PULL-DOC-REQ")))[0][1]
+
+
 def test_change_goes_to_the_others_and_is_confirmed() -> None:
     session = make_session()
     one, _ = subscriber(session, 1), subscriber(session, 2)
