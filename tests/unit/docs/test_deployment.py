@@ -1,0 +1,57 @@
+"""The commands of docs/deployment.md run, one after another, as a reader would type them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from app_server.cli import main
+from app_server.deployment.load import load
+from tests.unit.docs.test_manual import ROOT, blocks, commands
+
+PAGE = ROOT / "docs" / "deployment.md"
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a reader is: an application, and our repository's deployments."""
+    shutil.copy(ROOT / "examples" / "seed" / "myapp.py", tmp_path)
+    (tmp_path / "deploy").symlink_to(ROOT / "deploy")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_yaml_blocks_are_deployments(tmp_path: Path) -> None:
+    texts = [block.text for block in blocks(PAGE) if block.language == "yaml"]
+    assert len(texts) == 2
+    for text in texts:
+        (tmp_path / "deploy.yaml").write_text(text, encoding="utf-8")
+        assert load(tmp_path / "deploy.yaml").spec.apps["myapp"].path == "myapp.py"
+    assert load(tmp_path / "deploy.yaml", "staging").spec.instances.count == 1
+
+
+def test_every_command_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    staged = [block.text for block in blocks(PAGE) if block.language == "yaml"][1]
+    done = 0
+    for where, words in commands(PAGE):
+        if words[0] not in ("config", "init") or "--check" in words:
+            continue
+        if "staging" in words:
+            (place / "deploy.yaml").write_text(staged, encoding="utf-8")
+        status = main(words, {})
+        printed = capsys.readouterr()
+        assert status == 0, f"{where}: {printed.err}"
+        assert printed.out.strip(), where
+        done += 1
+    assert done >= 25
+    assert (place / "out" / "manifest.json").is_file()
+
+
+def test_what_init_writes_is_the_three_lines(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", "myapp.py", "--server-name", "tools.example.org", "--yes", "--port", "5100"], {}) == 0
+    lines = (place / "deploy.yaml").read_text(encoding="utf-8").splitlines()
+    kept = [line.partition("  #")[0] for line in lines if not line.startswith("#")]
+    assert kept[:3] == ["apps:", "  myapp: myapp.py", "public: tools.example.org"]
+    assert "deploy.yaml is written" in capsys.readouterr().out
