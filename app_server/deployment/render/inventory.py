@@ -6,12 +6,12 @@ writes, and where it goes.
 
 from __future__ import annotations
 
+import json
 import math
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-import yaml
 
 from app_server.deployment.plan import Instance, Machine, Plan
 from app_server.deployment.render import File, Files
@@ -44,12 +44,15 @@ def inventory(plan: Plan) -> Mapping[str, Any]:
         if machine.is_proxy:
             groups["proxies"][machine.name] = {}
     tunnelled = _tunnel_machine(plan)
+    rendered = _rendered(plan)
     if tunnelled is not None:
         groups["tunnels"][tunnelled.name] = {}
     return {
         "all": {
             "vars": _variables(plan),
-            "hosts": {machine.name: _host(plan, machine, machine is tunnelled) for machine in plan.machines},
+            "hosts": {
+                machine.name: _host(plan, machine, machine is tunnelled, rendered) for machine in plan.machines
+            },
             "children": {name: {"hosts": hosts} for name, hosts in groups.items()},
         }
     }
@@ -92,12 +95,12 @@ def _variables(plan: Plan) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
-def _host(plan: Plan, machine: Machine, has_tunnels: bool) -> Mapping[str, Any]:
+def _host(plan: Plan, machine: Machine, has_tunnels: bool, rendered: Mapping[str, Files]) -> Mapping[str, Any]:
     return {
         **_connection(machine),
         "app_server_instances": [_instance(plan, instance) for instance in machine.instances],
         "app_server_tunnels": _tunnels(plan) if has_tunnels else [],
-        "app_server_files": list(_files(plan, machine, has_tunnels)),
+        "app_server_files": list(_files(plan, machine, has_tunnels, rendered)),
     }
 
 
@@ -157,7 +160,16 @@ def _tunnels(plan: Plan) -> list[Mapping[str, Any]]:
     ]
 
 
-def _files(plan: Plan, machine: Machine, has_tunnels: bool) -> Iterator[Mapping[str, Any]]:
+def _rendered(plan: Plan) -> Mapping[str, Files]:
+    """The targets whose files are installed on hosts."""
+    names = [*MANAGERS[plan.spec.service.manager], *([plan.spec.proxy.kind, "logrotate"] if plan.has_proxy else [])]
+    names += ["ssh"] if plan.tunnels else []
+    return {name: render_target(name, plan) for name in names if name in TARGETS}
+
+
+def _files(
+    plan: Plan, machine: Machine, has_tunnels: bool, rendered: Mapping[str, Files]
+) -> Iterator[Mapping[str, Any]]:
     """What of the rendered tree is installed on a host."""
     names: list[str] = []
     if machine.instances:
@@ -166,44 +178,51 @@ def _files(plan: Plan, machine: Machine, has_tunnels: bool) -> Iterator[Mapping[
         names += [plan.spec.proxy.kind, "logrotate"]
     if has_tunnels:
         names.append("ssh")
-    for target in names:
-        if target not in TARGETS:
-            continue
-        for path, file in render_target(target, plan).items():
+    for name in names:
+        for path, file in rendered.get(name, {}).items():
             if file.install is not None and file.host in (None, machine.name):
                 yield {"src": path, "dest": file.install, "mode": f"{file.mode:04o}", "owner": file.owner}
 
 
-class _Unsafe(str):
-    """Text that Ansible must not take for a template of its own."""
+# What YAML 1.1 takes for something else than text, among words of this form.
+_PLAIN = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null)$)[A-Za-z/_][A-Za-z0-9/_.@+-]*", re.IGNORECASE)
 
-
-class _Dumper(yaml.SafeDumper):
-    """Lists are indented below their keys, as people write them."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, False)
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _unsafe(dumper: yaml.SafeDumper, data: _Unsafe) -> yaml.ScalarNode:
-    return dumper.represent_scalar("!unsafe", str(data))
-
-
-_Dumper.add_representer(_Unsafe, _unsafe)
+_PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 
 
 def dump(value: object) -> str:
-    """YAML as Ansible reads it; text with a brace in it is marked as no template."""
-    text: str = yaml.dump(_marked(value), Dumper=_Dumper, sort_keys=False, width=10_000, allow_unicode=False)
-    return text
+    """Mappings, lists and scalars as YAML, the way people write it; PyYAML takes ten times as long.
+
+    Text with a brace in it is marked, so that Ansible does not take it for a template of its own.
+    """
+    return "\n".join(_lines(value, "")) + "\n"
 
 
-def _marked(value: object) -> object:
+def _lines(value: object, indent: str) -> Iterator[str]:
     if isinstance(value, Mapping):
-        return {key: _marked(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_marked(item) for item in value]
-    return _Unsafe(value) if isinstance(value, str) and "{" in value else value
+        for key, item in value.items():
+            if isinstance(item, Mapping | list | tuple) and item:
+                yield f"{indent}{_scalar(key)}:"
+                yield from _lines(item, indent + "  ")
+            else:
+                yield f"{indent}{_scalar(key)}: {_scalar(item)}"
+    elif isinstance(value, list | tuple):
+        for item in value:
+            if isinstance(item, Mapping) and item:
+                first, *others = _lines(item, indent + "  ")
+                yield f"{indent}- {first.lstrip()}"
+                yield from others
+            else:
+                yield f"{indent}- {_scalar(item)}"
+
+
+def _scalar(value: object) -> str:
+    if isinstance(value, str):
+        if _PLAIN.fullmatch(value):
+            return value
+        # JSON's text is YAML's, too, but for characters that JSON writes as two.
+        quoted = _PAIR.sub(lambda pair: f"\\U{ord(json.loads(f'{chr(34)}{pair[0]}{chr(34)}')):08x}", json.dumps(value))
+        return f"{'!unsafe ' if '{' in value else ''}{quoted}"
+    if isinstance(value, Mapping | list | tuple):
+        return "{}" if isinstance(value, Mapping) else "[]"
+    return json.dumps(value)

@@ -90,8 +90,8 @@ FILTERS = {"seconds": seconds, "word": _assignment, "path": path, "specified": s
 
 def unit_of(plan: Plan, instance: Instance) -> str:
     """The name of an instance's service, such as app-server@a1.service."""
-    pool = next(pool for pool in plan.pools if pool.name == instance.pool)
-    return f"{_stem(plan, pool)}@{instance.name}.service"
+    stem = plan.name if instance.pool == plan.main_pool.name else f"{plan.name}-{instance.pool}"
+    return f"{stem}@{instance.name}.service"
 
 
 def render(plan: Plan) -> Files:

@@ -187,7 +187,21 @@ def test_inventory_names_what_each_host_runs(tmp_path: Path) -> None:
 
 
 def test_braces_are_no_template_of_ansibles() -> None:
-    assert dump({"a": ["{{ lookup('pipe', 'id') }}"]}) == "a:\n  - !unsafe '{{ lookup(''pipe'', ''id'') }}'\n"
+    assert dump({"a": ["{{ lookup('pipe', 'id') }}"]}) == """a:\n  - !unsafe "{{ lookup('pipe', 'id') }}"\n"""
+
+
+TEXT = st.text(st.characters(exclude_characters="{", exclude_categories=["Cs"]))
+SCALARS = st.none() | st.booleans() | st.integers() | TEXT
+BLOCKS = st.recursive(
+    SCALARS,
+    lambda inner: st.dictionaries(st.text("abc", min_size=1), inner) | st.lists(st.dictionaries(st.just("k"), inner)),
+    max_leaves=8,
+)
+
+
+@given(BLOCKS)
+def test_inventory_is_read_as_it_was_meant(value: object) -> None:
+    assert yaml.safe_load(dump({"value": value})) == {"value": value}
 
 
 PRINTABLE = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=40)
