@@ -211,7 +211,6 @@ class Tls:
     trust_reason: str = ""
     name_reason: str = ""
     chain_length: int = 0
-    issuer: str = ""
     not_before: float | None = None
     not_after: float | None = None
     old_versions: tuple[str, ...] = ()

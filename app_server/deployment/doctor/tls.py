@@ -46,7 +46,6 @@ async def _judge(route: Route, target: Target, context: ssl.SSLContext, found: T
         found,
         not_before=ssl.cert_time_to_seconds(certificate["notBefore"]) if "notBefore" in certificate else None,
         not_after=ssl.cert_time_to_seconds(certificate["notAfter"]) if "notAfter" in certificate else None,
-        issuer=_common_name(certificate.get("issuer", ())),
     )
 
 
@@ -93,8 +92,3 @@ def _chain_length(sslobj: Any) -> int:
     get = getattr(sslobj, "get_unverified_chain", None) or getattr(sslobj._sslobj, "get_unverified_chain", None)
     chain = get() if get is not None else None
     return len(chain or ())
-
-
-def _common_name(names: Any) -> str:
-    pairs = dict(pair for part in names for pair in part)
-    return str(pairs.get("commonName") or pairs.get("organizationName") or "")

@@ -11,7 +11,7 @@ import socket
 import ssl
 import time
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -314,9 +314,3 @@ def _reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
         return str(error.reason or error).replace("_", " ").lower()
     return error.strerror or str(error) or type(error).__name__
-
-
-def pairs(headers: Iterable[str]) -> tuple[tuple[str, str], ...]:
-    """`NAME: VALUE` texts as pairs."""
-    split = (header.partition(":") for header in headers)
-    return tuple((name.strip(), value.strip()) for name, _, value in split)

@@ -16,14 +16,9 @@ _UPGRADE: Final = (
 )  # fmt: skip
 
 
-def _of_pages(evidence: Evidence) -> list[Handshake]:
-    """The sockets of the application's own pages."""
-    return list(evidence.sockets)
-
-
 def upgrade_is_passed_on(evidence: Evidence) -> Iterator[Finding]:
     """The server sees that a WebSocket is asked for."""
-    lost = [socket for socket in _of_pages(evidence) if _has_lost_upgrade(socket)]
+    lost = [socket for socket in evidence.sockets if _has_lost_upgrade(socket)]
     if lost:
         answer = lost[0].answer
         yield Finding(
@@ -45,7 +40,7 @@ def _has_lost_upgrade(socket: Handshake) -> bool:
 
 def own_origin_is_let_in(evidence: Evidence) -> Iterator[Finding]:
     """The application's own page may connect."""
-    refused = [socket for socket in _of_pages(evidence) if _is_refused(socket)]
+    refused = [socket for socket in evidence.sockets if _is_refused(socket)]
     if not refused or evidence.page is None:
         return
     target, seen = evidence.page.answer.target, refused[0].answer.seen
@@ -77,7 +72,7 @@ def socket_greets(evidence: Evidence) -> Iterator[Finding]:
     told = {"upgrade-lost", "origin-refused", "origin-changed"}
     if any(finding.id in told for rule in (upgrade_is_passed_on, own_origin_is_let_in) for finding in rule(evidence)):
         return
-    sockets = _of_pages(evidence)
+    sockets = evidence.sockets
     failed = [socket for socket in sockets if not socket.greeted and socket.answer.status not in FAILED_BEHIND]
     if not failed:
         return
@@ -104,7 +99,7 @@ def socket_greets(evidence: Evidence) -> Iterator[Finding]:
 
 def document_comes_whole(evidence: Evidence) -> Iterator[Finding]:
     """A document, however large, comes through."""
-    failed = [socket for socket in _of_pages(evidence) if socket.greeted and socket.pulled_bytes is None]
+    failed = [socket for socket in evidence.sockets if socket.greeted and socket.pulled_bytes is None]
     if failed:
         yield Finding(
             "document-lost", Severity.ERROR, Hop.PROXY,
@@ -162,7 +157,7 @@ def large_tokens_fit(evidence: Evidence) -> Iterator[Finding]:
     large = evidence.large_token
     if large is None or large.accepted or large.answer.seen is not None:
         return
-    if not any(socket.accepted or socket.answer.seen is not None for socket in _of_pages(evidence)):
+    if not any(socket.accepted or socket.answer.seen is not None for socket in evidence.sockets):
         return  # small ones do not come through either, which is another matter
     if large.answer.status in FAILED_BEHIND:
         return
