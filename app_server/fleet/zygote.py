@@ -53,6 +53,8 @@ class SessionLimits:
     memory_bytes: int = 0
     cpu_s: float = 0.0
     callback_s: float = 0.0
+    block_s: float = 0.0
+    """After so long the log tells what holds a session, which goes on all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class _Child:
     leash: socket.socket
     mark: Mark | None
     warned_s: float | None = None
+    blocked_since_s: float | None = None
     end: End | None = None
 
 
@@ -114,7 +117,7 @@ class Zygote:
         for descriptor in (self._wakeup, self._wakeup_end):
             os.set_blocking(descriptor, False)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._tick_s = min(_TICK_S, limits.callback_s / 4) if limits.callback_s else _TICK_S
+        self._tick_s = min([_TICK_S, *(limit_s / 4 for limit_s in (limits.callback_s, limits.block_s) if limit_s)])
 
     def run(self) -> int:
         """Work until a signal ends it, and all that it has forked is gone; the exit status."""
@@ -196,7 +199,7 @@ class Zygote:
 
     def _fork(self, letter: Letter, listener: socket.socket, leash: socket.socket) -> None:
         words = letter.words
-        mark = self._marks.take() if self._limits.callback_s else None
+        mark = self._marks.take() if self._limits.callback_s or self._limits.block_s else None
         box = Path(words["box"])
         birth = Birth(
             words["route"], words["session"], int(words["slot"]), box, listener, mark, self._task.parent_pipe
@@ -256,10 +259,12 @@ class Zygote:
         if now_s > self._kill_at_s:
             for child in self._children.values():
                 _signal(child.pid, signal.SIGKILL)
-        if not self._limits.callback_s:
-            return
         for child in self._children.values():
             since_s = child.mark.since_s if child.mark is not None else None
+            if self._limits.block_s:
+                self._tell_block(child, since_s, now_s)
+            if not self._limits.callback_s:
+                continue
             if since_s is None or now_s - since_s < self._limits.callback_s or child.end is not None:
                 child.warned_s = None
             elif child.warned_s is None:
@@ -269,6 +274,18 @@ class Zygote:
             elif now_s - child.warned_s > _STACK_S:
                 child.end = End.CALLBACK
                 _signal(child.pid, signal.SIGKILL)
+
+    def _tell_block(self, child: _Child, since_s: float | None, now_s: float) -> None:
+        """Have the log tell where a session is that has not come round for too long, and when it does again."""
+        if child.blocked_since_s is not None and since_s != child.blocked_since_s:
+            log.warning("%s: goes on; it was blocked for %.1f s", child.name, now_s - child.blocked_since_s)
+            child.blocked_since_s = None
+        if since_s is None or now_s - since_s < self._limits.block_s or child.end is not None:
+            return
+        if child.blocked_since_s is None:
+            child.blocked_since_s = since_s
+            log.error("%s: has been blocked for %.1f s. It is here:", child.name, now_s - since_s)
+            _signal(child.pid, signal.SIGUSR1)
 
 
 def _limit(limits: SessionLimits) -> None:

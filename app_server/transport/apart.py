@@ -45,7 +45,8 @@ def nurseries(applications: Mapping[str, Application], settings: Settings, first
 
 def limits_of(settings: Settings) -> SessionLimits:
     """What the settings allow one session's process."""
-    return SessionLimits(settings.session_memory_mb * 1024 * 1024, settings.session_cpu_s, settings.callback_limit_s)
+    memory_bytes = settings.session_memory_mb * 1024 * 1024
+    return SessionLimits(memory_bytes, settings.session_cpu_s, settings.callback_limit_s, settings.block_limit_s)
 
 
 def fork_sessions(

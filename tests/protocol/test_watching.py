@@ -199,3 +199,14 @@ def test_application_called_metrics_gives_way_to_the_figures(tmp_path: Path) -> 
     answer = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
     fault = "app-server: /metrics: the server's own page is at that address. Give the application another name."
     assert (answer.returncode, answer.stderr.splitlines()[-1]) == (1, fault)
+
+
+def test_session_apart_that_blocks_is_told_and_goes_on() -> None:
+    with serving(*apps("sleepy.py"), "--isolation", "process", "--block-limit", "0.4") as served:
+        with served.site.client("/sleepy") as client:
+            assert client.set("command", "value", "1.5").msgtype == "OK"
+            served.process.wait_for_log("goes on; it was blocked for")
+            assert client.set("command", "value", "0").msgtype == "OK"
+        log = served.process.log_text()
+    assert log.count("s. It is here:") == 1
+    assert "in obey" in log[log.index("It is here:") :]
