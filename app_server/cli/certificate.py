@@ -13,8 +13,6 @@ from app_server.cli.terminal import say
 from app_server.errors import OperatorError
 
 PROFILES = ("intermediate", "modern")
-# The certificates that this machine's programs trust, where Debian and Red Hat keep them.
-SYSTEM_ROOTS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
@@ -73,7 +71,9 @@ def check(names: Sequence[str], certificate: Path, key: Path | None, roots: Path
 def _roots(namespace: argparse.Namespace) -> Path | None:
     if "roots" in namespace:
         return Path(namespace.roots[0])
-    return next((Path(path) for path in SYSTEM_ROOTS if Path(path).is_file()), None)
+    from app_server.deployment.tls.installed import system_roots
+
+    return system_roots()
 
 
 def _read(path: Path) -> bytes:

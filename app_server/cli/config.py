@@ -299,7 +299,7 @@ def plan_of(loaded: Loaded, layout: Layout, words: Sequence[str]) -> Plan:
     """The plan for a layout, with the proxy's version found here where the file says so."""
     from app_server.deployment.plan import resolve
 
-    version = None
+    version = openssl = None
     if loaded.spec.proxy.version == "detect":
         from app_server.deployment.tls import installed_apache, installed_nginx
 
@@ -308,9 +308,11 @@ def plan_of(loaded: Loaded, layout: Layout, words: Sequence[str]) -> Plan:
             what = f"there is no {loaded.spec.proxy.kind} on this machine"
             raise loaded.fault(("proxy", "version"), what, "State its version, or leave it out.")
         version = found.version
+        openssl = found.library.version if found.library.name == "OpenSSL" else None
     return resolve(
         loaded,
         layout=layout,
         regenerate=tuple(words),
         proxy_version=version,
+        openssl=openssl,
     )

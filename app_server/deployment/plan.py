@@ -246,11 +246,12 @@ def resolve(
     layout: Layout = "host",
     regenerate: tuple[str, ...] = (),
     proxy_version: tuple[int, ...] | None = None,
+    openssl: tuple[int, ...] | None = None,
 ) -> Plan:
     """The plan of a deployment in one of the layouts.
 
-    `proxy_version` is what was found on this machine; one that the spec states counts before it. OperatorErrors
-    holds what the spec asks for and the server has not.
+    `proxy_version` and `openssl` are what was found on this machine; what the spec states counts before it.
+    OperatorErrors holds what the spec asks for and the server has not.
     """
     spec = loaded.spec
     contained = layout != "host"
@@ -258,6 +259,8 @@ def resolve(
         # The proxy's image holds no BokehJS.
         spec = spec.model_copy(update={"proxy": spec.proxy.model_copy(update={"static": False})})
     tls = _tls(spec, contained)
+    if tls is not None and tls.openssl is None and not contained:
+        tls = replace(tls, openssl=openssl)
     site = _site(spec, tls, contained)
     paths = _container_paths() if contained else _paths(spec)
     pools = _pools(loaded, site, tls, paths, layout)

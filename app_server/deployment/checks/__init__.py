@@ -37,11 +37,11 @@ class Finding:
 
 
 CHECKS: dict[str, tuple[str, ...]] = {
-    "apache": ("apache",),
+    "apache": ("apache", "certificate"),
     "gunicorn": ("gunicorn",),
     "inventory": ("inventory",),
     "logrotate": ("logrotate",),
-    "nginx": ("nginx",),
+    "nginx": ("nginx", "certificate"),
     "ssh": ("ssh",),
     "supervisor": ("supervisor",),
     "systemd": ("systemd",),

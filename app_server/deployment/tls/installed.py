@@ -15,6 +15,8 @@ from app_server.deployment.tls.policy import Library, Version, parse_version
 # Where distributions put servers; an ordinary user's PATH often leaves these out.
 SERVER_FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/local/nginx/sbin", "/sbin")
 APACHE_NAMES = ("apache2", "httpd")
+# The certificates that this machine's programs trust, where Debian and Red Hat keep them.
+SYSTEM_ROOTS = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 ANSWER_S = 10.0
 
 
@@ -45,6 +47,11 @@ def installed_apache() -> Installed | None:
     openssl = find("openssl")
     library = Library() if openssl is None else openssl_library(_say([str(openssl), "version"]))
     return Installed(path, parse_version(_say([str(path), "-v"])), library)
+
+
+def system_roots() -> Path | None:
+    """The file with the authorities that this machine trusts, None where it is not found."""
+    return next((Path(path) for path in SYSTEM_ROOTS if Path(path).is_file()), None)
 
 
 def find(*names: str) -> Path | None:

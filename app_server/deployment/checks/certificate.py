@@ -1,0 +1,46 @@
+"""The proxy's certificate and key, where they can be read here: names, dates, chain, mode, and that they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app_server.deployment.checks import Finding, Level
+from app_server.deployment.plan import Plan
+from app_server.deployment.render import Files
+from app_server.deployment.tls.installed import system_roots
+
+
+def check(plan: Plan, files: Files) -> Iterator[Finding]:
+    """What is wrong with the files; nothing where there are none, or where ACME or a later step makes them."""
+    if plan.tls is None or plan.layout != "host":
+        return
+    certificate, key = Path(plan.tls.certificate), Path(plan.tls.key)
+    try:
+        chain_pem = certificate.read_bytes()
+    except OSError:
+        return  # which the check of the proxy tells
+    from app_server.deployment.tls.certificates import Material, inspect
+
+    try:
+        key_pem, key_mode = key.read_bytes(), key.stat().st_mode
+    except OSError as error:
+        yield Finding("note", f"cannot be read here: {error.strerror}", where=str(key))
+        key_pem, key_mode = None, None
+    material = Material(chain_pem, key_pem, key_mode, _roots(plan))
+    found = inspect(material, plan.site.hosts, datetime.now(UTC), plan.tls.profile)
+    for each in found:
+        level: Level = "fault" if each.level == "error" else "warning"
+        yield Finding(level, each.what, where=str(certificate), hint=each.hint.rstrip("."))
+    if not found:
+        yield Finding("good", "the certificate is for every public name, and in order", where=str(certificate))
+
+
+def _roots(plan: Plan) -> bytes:
+    """What browsers trust; a development certificate has its authority beside it."""
+    own = Path(plan.tls.certificate).with_name("authority.pem") if plan.tls is not None else None
+    if own is not None and own.is_file():
+        return own.read_bytes()
+    roots = system_roots()
+    return b"" if roots is None else roots.read_bytes()

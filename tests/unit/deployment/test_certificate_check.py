@@ -1,0 +1,52 @@
+"""The certificate of a deployment, looked at with the rest of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app_server.deployment.checks.certificate import check
+from app_server.deployment.plan import resolve
+from app_server.deployment.tls.development import development_certificate
+from tests.unit.deployment.making import loaded, planned
+
+DEPLOYMENT = """\
+apps: {{myapp: myapp.py}}
+public: {host}
+tls: {{certificate: {folder}/tools.example.org.pem, key: {folder}/tools.example.org.key}}
+"""
+
+
+def found(folder: Path, host: str) -> list[str]:
+    """What is told about the certificate, without the folder."""
+    plan = planned(folder, DEPLOYMENT.format(host=host, folder=folder))
+    return [f"{each.level}: {each}".replace(f"{folder}/", "") for each in check(plan, {})]
+
+
+def test_certificate_is_held_against_the_public_names(tmp_path: Path) -> None:
+    development_certificate(["tools.example.org"], tmp_path)
+    assert found(tmp_path, "tools.example.org") == [
+        "good: tools.example.org.pem: the certificate is for every public name, and in order"
+    ]
+    assert found(tmp_path, "[tools.example.org, www.example.org]") == [
+        "fault: tools.example.org.pem: the certificate is for tools.example.org, not for www.example.org."
+        " Get one that names www.example.org too"
+    ]
+
+
+def test_key_that_others_can_read_is_a_fault(tmp_path: Path) -> None:
+    development_certificate(["tools.example.org"], tmp_path).key.chmod(0o644)
+    [line] = found(tmp_path, "tools.example.org")
+    assert line.startswith("fault: ") and "mode 644" in line
+
+
+def test_certificate_that_is_not_here_is_not_told_twice(tmp_path: Path) -> None:
+    assert found(tmp_path, "tools.example.org") == []
+
+
+def test_openssl_that_was_found_counts_unless_the_file_states_one(tmp_path: Path) -> None:
+    text = "apps: {myapp: myapp.py}\npublic: tools.example.org\ntls: development\n"
+    plan = resolve(loaded(tmp_path, text), openssl=(3, 5, 1))
+    assert plan.tls is not None and plan.tls.openssl == (3, 5, 1)
+    stated = text.replace("tls: development", "tls: {mode: development, openssl: 3.0.2}")
+    plan = resolve(loaded(tmp_path, stated), openssl=(3, 5, 1))
+    assert plan.tls is not None and plan.tls.openssl == (3, 0, 2)
