@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from app_server.cli.config import usage as config_usage
+from app_server.cli.deploy import USAGE as DEPLOY_USAGE
 from app_server.cli.doctor_flags import DOCTOR_USAGE
 from app_server.cli.init import USAGE as INIT_USAGE
 from app_server.cli.static import own_settings
@@ -24,6 +25,7 @@ COMMANDS = {
     "certificate": "make a certificate for development, or check one",
     "init": "write a first deploy.yaml for applications",
     "config": "write what nginx and others need to run a deployment",
+    "deploy": "roll out a deployment, one instance after another",
     "doctor": "look at a running deployment from outside, and say what is wrong",
     "info": "print versions and paths",
     "completion": "print a script that completes commands and flags in a shell",
@@ -74,6 +76,7 @@ USAGES = {
     "  --profile NAME   of Mozilla's guideline: intermediate or modern (intermediate)",
     "init": INIT_USAGE,
     "config": config_usage(),
+    "deploy": DEPLOY_USAGE,
     "doctor": DOCTOR_USAGE,
     "info": "app-server info [--static]\n\n  --static   print the path of BokehJS alone",
     "completion": "app-server completion bash|zsh|fish|tcsh\n\n"

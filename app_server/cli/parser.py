@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from app_server.cli.config import add_arguments as add_config_arguments
 from app_server.cli.config import add_file_arguments
+from app_server.cli.deploy import add_arguments as add_deploy_arguments
 from app_server.cli.doctor_flags import add_doctor_arguments
 from app_server.cli.help import COMMANDS, overview, serve_help, short_help
 from app_server.cli.init import add_arguments as add_init_arguments
@@ -118,6 +119,7 @@ def build() -> tuple[Parser, Parser]:
     certificate.add_argument("--roots", nargs=1, metavar="FILE", help="the authorities that browsers trust")
     certificate.add_argument("--profile", nargs=1, metavar="NAME", help="intermediate or modern")
     add_config_arguments(parsers["config"])
+    add_deploy_arguments(parsers["deploy"])
     add_init_arguments(parsers["init"])
     _add_tunnel(parsers["tunnel"])
     add_doctor_arguments(parsers["doctor"])

@@ -1,0 +1,1 @@
+"""Roll-outs: what is running is replaced by what deploy.yaml says, so that nobody notices, or not at all."""

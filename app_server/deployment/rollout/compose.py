@@ -1,0 +1,312 @@
+"""Roll-outs with compose, on one machine: `app-server deploy compose`.
+
+A release is a folder with compose.yaml, what the proxy's image is built with, and the images by their contents. The new
+release is built and tried beside the old one: its proxy reads its configuration, one instance of each pool starts. Only
+then one instance after another is drained, stopped and replaced, and has to be healthy before the next one's turn
+comes. When one is not, the old release takes its place again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import json
+import os
+import re
+import shutil
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from app_server.deployment.plan import Plan, published_port
+from app_server.deployment.render import render
+from app_server.deployment.render.compose import CONFIGURATION
+from app_server.deployment.rollout import docker
+from app_server.deployment.rollout.docker import Project
+from app_server.deployment.rollout.steps import PROXY, Step, ago, content_name, steps
+from app_server.errors import OperatorError
+
+KEPT_RELEASES = 5
+CHECKS = {"nginx": ("nginx", "-t", "-q"), "apache": ("apache2ctl", "-t")}
+"""What tries a proxy's configuration, in its own container."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Store:
+    """The folder of a deployment's releases: releases/N, `current` which leads to one, and the log of who did what."""
+
+    folder: Path
+
+    def releases(self) -> list[int]:
+        """The numbers of all releases that are kept."""
+        return sorted(int(path.name) for path in self.folder.glob("releases/*") if path.name.isdigit())
+
+    def current(self) -> int | None:
+        """The release that runs, None before the first."""
+        try:
+            return int((self.folder / "current").readlink().name)
+        except (OSError, ValueError):
+            return None
+
+    def path(self, number: int) -> Path:
+        """The folder of a release."""
+        return self.folder / "releases" / str(number)
+
+    def make_current(self, number: int) -> None:
+        """Lead `current` to a release, in one step."""
+        draft = self.folder / ".current"
+        draft.unlink(missing_ok=True)
+        draft.symlink_to(Path("releases") / str(number))
+        draft.replace(self.folder / "current")
+
+    def note(self, text: str) -> None:
+        """Write down who did what, and when."""
+        when = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        with (self.folder / "log").open("a", encoding="utf-8") as log:
+            log.write(f"{when} {getpass.getuser()}: {text}\n")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """One roll-out at a time."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.folder / "lock").open("a+", encoding="ascii")
+        except OSError as error:
+            raise OperatorError(f"cannot be written: {error.strerror}", where=str(self.folder)) from None
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                holder = lock.read().strip() or "somebody"
+                hint = "Wait until it is done."
+                raise OperatorError(f"{holder} is rolling out just now", where=str(self.folder), hint=hint) from None
+            lock.truncate(0)
+            lock.write(f"{getpass.getuser()}, process {os.getpid()},")
+            lock.flush()
+            yield
+
+
+def deploy(plan: Plan, store: Store, folder: Path, say: Say, *, everything: bool = False) -> int:
+    """Roll out what the plan says; 0. Relative paths of the plan begin in `folder`."""
+    docker.require()
+    look_before(plan, folder)
+    with store.locked():
+        number = max([*store.releases(), 0]) + 1
+        place = store.path(number)
+        try:
+            say(f"release {number} of {plan.name}")
+            write_release(plan, place)
+            build(plan, place, folder, say)
+            refuse_taken_port(plan)
+            try_out(plan, place, folder, say)
+            roll(plan.name, store, number, folder, say, everything=everything)
+        except BaseException:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
+        store.note(f"release {number}")
+        forget_old(store)
+    say(f"release {number} is served at {plan.site.url}")
+    return 0
+
+
+def roll_back(name: str, store: Store, folder: Path, say: Say) -> int:
+    """Put the release before the current one in its place; 0."""
+    docker.require()
+    with store.locked():
+        current = store.current()
+        before = ago(store.releases(), current)
+        if current is None or before is None:
+            hint = "`app-server deploy compose` makes one."
+            raise OperatorError("there is no release before", where=str(store.folder), hint=hint)
+        say(f"from release {current} back to {before}")
+        roll(name, store, before, folder, say)
+        store.note(f"back from release {current} to {before}")
+        # What was taken back is not what the next --rollback should lead to.
+        shutil.rmtree(store.path(current), ignore_errors=True)
+    return 0
+
+
+def look_before(plan: Plan, folder: Path) -> None:
+    """OperatorError for an application or a secret that is not there: nothing is built or started then."""
+    containers = plan.spec.containers
+    source = containers.source if containers.build_context else None
+    apps = folder / (source or plan.spec.paths.apps or "apps")
+    if not apps.is_dir():
+        hint = "Name it with paths.apps, or build an image with containers.source."
+        raise OperatorError("there is no such folder", where=str(apps), hint=hint)
+    for app in plan.apps:
+        if not (apps / app.path).exists():
+            raise OperatorError("there is no such file or folder", where=str(apps / app.path))
+    for secret in plan.secrets:
+        if secret.file is not None and not Path(secret.file).is_file():
+            hint = "`app-server secret` makes one."
+            raise OperatorError("there is no such file", where=secret.file, hint=hint)
+        if secret.environment is not None and not os.environ.get(secret.environment):
+            raise OperatorError(f"the variable {secret.environment} is not set", where=f"secrets.{secret.name}")
+
+
+def write_release(plan: Plan, place: Path) -> None:
+    """The files of a release; those of a release that was broken off are in nobody's way."""
+    shutil.rmtree(place, ignore_errors=True)
+    for path, file in render("compose", plan).items():
+        target = place / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(file.text, encoding="utf-8")
+        target.chmod(file.mode)
+
+
+def project(name: str, place: Path, folder: Path) -> Project:
+    """The project of a release, with its images named by their contents."""
+    return Project(name, [place / "compose.yaml", place / "images.yaml"], folder)
+
+
+def build(plan: Plan, place: Path, folder: Path, say: Say) -> None:
+    """Build the images, or find them, and write down by their contents what they are."""
+    site = place / CONFIGURATION.format(kind=plan.spec.proxy.kind)
+    services = Project(plan.name, [place / "compose.yaml"], folder)
+    if plan.spec.containers.build_context is not None:
+        begun_s = time.monotonic()
+        # The release's own configuration, wherever compose is told that paths begin. JSON is YAML too.
+        contexts = {"site": str(site.resolve())}
+        override = {PROXY: {"build": {"additional_contexts": contexts}}} if plan.has_proxy else {}
+        (place / "images.yaml").write_text(json.dumps({"services": override}), encoding="utf-8")
+        project(plan.name, place, folder).compose("build", "--quiet", where="docker compose build")
+        say(f"  built the images in {time.monotonic() - begun_s:.0f} s")
+    wanted: dict[str, str] = {}
+    for service, about in json.loads(services.compose("config", "--format", "json"))["services"].items():
+        name = str(about["image"])
+        found = docker.image_id(name)
+        if found is None:
+            docker.run("pull", "--quiet", name, where=name, hint="Load it with `docker load`, or build it.")
+            found = docker.image_id(name)
+        assert found is not None
+        wanted[service] = content_name(name, found)
+        docker.run("tag", found, wanted[service])
+    (place / "images.yaml").write_text("".join(_overrides(wanted)), encoding="utf-8")
+
+
+def _overrides(images: Mapping[str, str]) -> Iterator[str]:
+    """The images by their contents, and no dependencies: those are a roll-out's own business."""
+    yield "services:\n"
+    for service, image in images.items():
+        yield f"  {service}: {{image: {json.dumps(image)}, depends_on: !reset []}}\n"
+
+
+def refuse_taken_port(plan: Plan) -> None:
+    """OperatorError where another program has a port that the proxy shall have."""
+    if PROXY in Project(plan.name, [], Path()).running():
+        return
+    address = plan.spec.containers.publish.address or ""
+    for scheme in ("http", "https") if plan.tls is not None else ("http",):
+        port = published_port(plan.spec, scheme)
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except OSError as error:
+                hint = f"Stop what listens there, or choose another containers.publish.{scheme}."
+                where = f"containers.publish.{scheme}"
+                raise OperatorError(f"port {port}: {error.strerror}", where=where, hint=hint) from None
+
+
+def try_out(plan: Plan, place: Path, folder: Path, say: Say) -> None:
+    """Start what is new beside what runs: the proxy's check of its configuration, one instance of each pool."""
+    candidate = project(f"{plan.name}-trial", place, folder)
+    try:
+        if plan.has_proxy:
+            check = CHECKS[plan.spec.proxy.kind]
+            words = ("run", "--rm", "--no-deps", "--no-TTY", PROXY, *check)
+            candidate.compose(*words, where=f"{plan.spec.proxy.kind}'s configuration")
+        for pool in plan.pools:
+            service = f"app-{pool.instances[0].name}"
+            _up(candidate, service, "does not start")
+            # A session of each application is built, as a visitor's would be.
+            paths = [app.url for app in pool.apps]
+            try:
+                candidate.compose("exec", "--no-TTY", service, "healthcheck", *paths)
+            except OperatorError as error:
+                what = f"{error.what}: {candidate.log_of(service)}"
+                raise OperatorError(what, where=service, hint="Nothing was replaced.") from None
+    finally:
+        with suppress(OperatorError):
+            candidate.compose("down", "--volumes", "--timeout", "1")
+    say("  tried them: the configuration is read, the applications answer")
+
+
+def _up(containers: Project, service: str, what: str, *options: str) -> None:
+    """Start or replace one service and wait until it is healthy. OperatorError with its last words where it is not."""
+    words = ("up", "--detach", "--no-deps", "--no-build", "--wait", "--quiet-pull", *options, service)
+    try:
+        containers.compose(*words)
+    except OperatorError as error:
+        raise OperatorError(f"{what}: {containers.log_of(service) or error.what}", where=service) from None
+
+
+def roll(name: str, store: Store, number: int, folder: Path, say: Say, *, everything: bool = False) -> None:
+    """Bring what runs to the state of a release. Where a service does not get healthy, what ran before comes back."""
+    new = project(name, store.path(number), folder)
+    done: list[Step] = []
+    try:
+        for step in steps(new.hashes(), new.running(), everything=everything):
+            begun_s = time.monotonic()
+            _take(step, new, force=everything)
+            done.append(step)
+            spent = "" if step.kind == "keep" else f" in {time.monotonic() - begun_s:.1f} s"
+            say(f"  {step.service:<12} {_SAID[step.kind]}{spent}")
+    except OperatorError as error:
+        current = store.current()
+        if current is not None and current != number:
+            say(f"  {error}")
+            say(f"  going back to release {current}")
+            old = project(name, store.path(current), folder)
+            for step in steps(old.hashes(), old.running()):
+                _take(step, old)
+        elif current is None:
+            new.compose("down", "--timeout", "1")
+        raise
+    store.make_current(number)
+
+
+_SAID = {"keep": "is as it was", "start": "started", "replace": "replaced", "remove": "removed"}
+
+
+def _take(step: Step, containers: Project, *, force: bool = False) -> None:
+    if step.kind in ("start", "replace"):
+        _up(containers, step.service, "did not get healthy", *(("--force-recreate",) if force else ()))
+    elif step.kind == "remove":
+        listed = docker.run(
+            "ps", "--all", "--quiet",
+            "--filter", f"label=com.docker.compose.project={containers.name}",
+            "--filter", f"label=com.docker.compose.service={step.service}",
+        ).split()  # fmt: skip
+        for container in listed:
+            # `stop` gives it the time that its own compose.yaml has stated.
+            docker.run("stop", container)
+            docker.run("rm", container)
+
+
+def forget_old(store: Store) -> None:
+    """Remove the releases of long ago, and the names of images that no release has any more."""
+    kept = store.releases()[-KEPT_RELEASES:]
+    names = {number: _images(store.path(number)) for number in store.releases()}
+    still = {image for number in kept for image in names[number]}
+    for number in store.releases():
+        if number in kept:
+            continue
+        for image in names[number] - still:
+            with suppress(OperatorError):
+                docker.run("rmi", image)
+        shutil.rmtree(store.path(number), ignore_errors=True)
+
+
+def _images(place: Path) -> set[str]:
+    try:
+        return set(re.findall(r'image: "([^"]+)"', (place / "images.yaml").read_text(encoding="utf-8")))
+    except OSError:
+        return set()

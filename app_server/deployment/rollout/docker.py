@@ -1,0 +1,113 @@
+"""What roll-outs ask of a container engine. Every failure is one line that says what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app_server.errors import OperatorError
+
+# 25 knows start_interval of health checks; compose 2.20 additional contexts of builds.
+OLDEST_ENGINE = (25, 0)
+OLDEST_COMPOSE = (2, 20)
+# What compose and builds tell of their progress.
+_NOISE = re.compile(r"^\s*(#\d+ |Container |Network |Volume |\S+ (Pulling|Warning)|time=|-{3,}|\d* *\||>>>)")
+_HASH = "com.docker.compose.config-hash"
+_SERVICE = "com.docker.compose.service"
+
+
+def run(*words: str, hint: str | None = None, where: str | None = None) -> str:
+    """What `docker WORDS` prints. OperatorError with its last words where it fails."""
+    try:
+        done = subprocess.run(["docker", *words], capture_output=True, text=True, errors="replace", check=False)
+    except FileNotFoundError:
+        raise OperatorError("there is no `docker` here", hint="Install Docker Engine and its compose plugin.") from None
+    if done.returncode != 0:
+        raise OperatorError(last_words(done.stderr or done.stdout), where=where or f"docker {words[0]}", hint=hint)
+    return done.stdout
+
+
+def last_words(text: str) -> str:
+    """The line that says why, out of all that a command has said."""
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not _NOISE.match(line)]
+    line = lines[-1] if lines else "failed, and did not say why"
+    return re.sub(r"^(Error response from daemon|ERROR|error):\s*", "", line).rstrip(".")
+
+
+def require() -> None:
+    """OperatorError where no engine answers, or it or compose is too old."""
+    try:
+        engine = run("version", "--format", "{{.Server.Version}}").strip()
+    except OperatorError as error:
+        if error.where is None:
+            raise
+        raise OperatorError("no container engine answers", hint="Start Docker: systemctl start docker.") from None
+    if _version(engine) < OLDEST_ENGINE:
+        need = ".".join(map(str, OLDEST_ENGINE))
+        raise OperatorError(f"the container engine is {engine}, and {need} is needed", hint="Install a newer one.")
+    try:
+        compose = run("compose", "version", "--short").strip()
+    except OperatorError:
+        raise OperatorError("docker has no compose plugin", hint="Install docker-compose-plugin.") from None
+    if _version(compose) < OLDEST_COMPOSE:
+        need = ".".join(map(str, OLDEST_COMPOSE))
+        raise OperatorError(f"docker compose is {compose}, and {need} is needed", hint="Install a newer one.")
+
+
+def _version(text: str) -> tuple[int, ...]:
+    found = re.search(r"(\d+)\.(\d+)", text)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def image_id(image: str) -> str | None:
+    """The id of an image that is here, or None."""
+    done = subprocess.run(
+        ["docker", "image", "inspect", "--format", "{{.Id}}", image], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project of compose: its name, and the files that describe it, relative paths of which begin in `folder`."""
+
+    name: str
+    files: Sequence[Path]
+    folder: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    def compose(self, *words: str, where: str | None = None, hint: str | None = None) -> str:
+        """What `docker compose WORDS` prints."""
+        files = [word for file in self.files for word in ("--file", str(file))]
+        head = ("compose", "--project-name", self.name, "--project-directory", str(self.folder), *files)
+        return run(*head, *words, where=where or "docker compose", hint=hint)
+
+    def hashes(self) -> dict[str, str]:
+        """The fingerprint of each service's configuration, in the order of the file."""
+        known = dict(line.split() for line in self.compose("config", "--hash", "*").splitlines() if line.strip())
+        return {name: known[name] for name in self.services()}
+
+    def services(self) -> list[str]:
+        """The services in the order of the file."""
+        found: dict[str, object] = json.loads(self.compose("config", "--format", "json"))["services"]
+        return sorted(found)
+
+    def running(self) -> dict[str, str]:
+        """The fingerprints that the project's containers were made of, by service; of those that run."""
+        listed = run(
+            "ps", "--filter", f"label=com.docker.compose.project={self.name}",
+            "--filter", "label=com.docker.compose.oneoff=False",
+            "--format", f'{{{{.Label "{_SERVICE}"}}}} {{{{.Label "{_HASH}"}}}}',
+        )  # fmt: skip
+        return dict(line.split() for line in listed.splitlines() if line.strip())
+
+    def log_of(self, service: str) -> str:
+        """The last line that a service has written."""
+        try:
+            return last_words(self.compose("logs", "--no-color", "--no-log-prefix", "--tail", "5", service))
+        except OperatorError:
+            return ""

@@ -1,0 +1,56 @@
+"""What a roll-out has to do, decided from what is wanted and what is running. Nothing is done here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+PROXY = "proxy"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One service of compose.yaml, and what becomes of it."""
+
+    kind: Literal["start", "replace", "keep", "remove"]
+    service: str
+
+
+def steps(wanted: Mapping[str, str], running: Mapping[str, str], *, everything: bool = False) -> Sequence[Step]:
+    """What to do with each service, in this order; both mappings give the fingerprint of each service's configuration.
+
+    New instances come first, so that there are never fewer than before; then one after another is replaced; then the
+    proxy, which is told of those that are gone only when they are; instances that nobody wants go last.
+    """
+    return [
+        *(Step("start", name) for name in wanted if name != PROXY and name not in running),
+        *_changes([name for name in wanted if name != PROXY and name in running], wanted, running, everything),
+        *_changes([name for name in wanted if name == PROXY], wanted, running, everything),
+        *(Step("remove", name) for name in running if name not in wanted),
+    ]
+
+
+def _changes(
+    names: Sequence[str], wanted: Mapping[str, str], running: Mapping[str, str], everything: bool
+) -> Iterator[Step]:
+    for name in names:
+        if name not in running:
+            yield Step("start", name)
+        elif everything or wanted[name] != running[name]:
+            yield Step("replace", name)
+        else:
+            yield Step("keep", name)
+
+
+def content_name(image: str, image_id: str) -> str:
+    """A name for an image that says what is in it: `site:latest` and sha256:4f2a... give `site:4f2a...`."""
+    name, _, digest = image.partition("@")
+    folder, slash, last = name.rpartition("/")
+    return f"{folder}{slash}{last.partition(':')[0]}:{image_id.removeprefix('sha256:')[:12]}"
+
+
+def ago(releases: Sequence[int], current: int | None, back: int = 1) -> int | None:
+    """The number of the release `back` before the current one, None where there is none."""
+    before = [number for number in sorted(releases) if current is not None and number < current]
+    return before[-back] if len(before) >= back else None

@@ -1,0 +1,196 @@
+"""`app-server deploy compose`: nobody notices a new release, and a bad one replaces nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import socket
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.container.test_stack import opened, visitors, wait_until_back
+from tests.support.browser import Complaints, drag_slider, wait_for_model
+from tests.support.engine import docker
+from tests.support.images import ROOT
+from tests.support.ports import free_port
+from tests.support.stack import Stack, app_server
+
+DEPLOY = """
+name: NAME
+apps: {who: who.py}
+public: [localhost, 127.0.0.1]
+instances: 2
+service: {drain_s: 3}
+sessions: {unused_lifetime_s: 2}
+containers:
+  build_context: "ROOT"
+  source: "FOLDER/apps"
+  images: {app: "NAME:latest", proxy: "NAME-nginx:latest"}
+  publish: {http: PORT, address: 127.0.0.1}
+"""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A deploy.yaml and what belongs to it; `stack` is what runs."""
+
+    folder: Path
+    stack: Stack
+
+    def deploy(self, *flags: str, text: str = "", env: dict[str, str] | None = None) -> tuple[int, str, str]:
+        """Status, stdout and stderr of a roll-out; `text` is added to deploy.yaml for it."""
+        path = self.folder / ("other.yaml" if text else "deploy.yaml")
+        if text:
+            path.write_text((self.folder / "deploy.yaml").read_text(encoding="utf-8") + text, encoding="utf-8")
+        done = app_server("deploy", "compose", "-f", path.name, *flags, cwd=self.folder, env=env)
+        return done.returncode, done.stdout, done.stderr
+
+    def containers(self) -> list[str]:
+        """The ids of the project's containers, stopped ones and those of trials included."""
+        name = self.stack.name
+        return sorted(
+            line.split()[0]
+            for line in docker("ps", "--all", "--format", "{{.ID}} {{.Names}}").splitlines()
+            if name in line
+        )
+
+
+@pytest.fixture(scope="module")
+def deployment(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A deployment that was rolled out once."""
+    folder = tmp_path_factory.mktemp("deployment")
+    shutil.copytree(ROOT / "tests/container/apps", folder / "apps")
+    name, port = f"app-server-test-{uuid.uuid4().hex[:8]}", free_port()
+    text = DEPLOY.replace("NAME", name).replace("PORT", str(port)).replace("ROOT", str(ROOT))
+    (folder / "deploy.yaml").write_text(text.replace("FOLDER", str(folder)), encoding="utf-8")
+    made = Deployment(folder, Stack(name, port, folder / "deployed" / name / "current"))
+    try:
+        status, said, complained = made.deploy()
+        assert (status, complained) == (0, ""), said + complained
+        yield made
+    finally:
+        for container in made.containers():
+            docker("rm", "--force", "--volumes", container)
+        for what in ("network", "volume"):
+            for listed in docker(what, "ls", "--quiet", "--filter", f"label=com.docker.compose.project={name}").split():
+                docker(what, "rm", listed)
+        for image in docker("images", "--format", "{{.Repository}}:{{.Tag}}").split():
+            if name in image:
+                docker("rmi", "--force", image)
+
+
+def test_same_again_touches_nothing(deployment: Deployment) -> None:
+    before = deployment.containers()
+    status, said, _ = deployment.deploy()
+    assert status == 0 and said.count("is as it was") == 3, said
+    assert deployment.containers() == before
+
+
+def test_new_release_and_the_way_back_cost_no_page(deployment: Deployment, page: Page, complaints: Complaints) -> None:
+    opened(page, deployment.stack)
+    app = deployment.folder / "apps/who.py"
+    before = app.read_text(encoding="utf-8")
+    app.write_text(before.replace('title="power"', 'title="new power"'), encoding="utf-8")
+    try:
+        with visitors(deployment.stack) as seen:
+            status, said, complained = deployment.deploy()
+            assert status == 0 and said.count("replaced") == 2, said + complained
+        assert set(seen) == {200} and seen[200] > 20, seen
+        # The page that was open has moved with its session's application, and works.
+        wait_until_back(page)
+        wait_for_model(page, "slider", "model.title === 'new power'")
+        drag_slider(page, 0, 60)
+        wait_for_model(page, "text", "parseInt(model.text) > 1")
+        with visitors(deployment.stack) as seen:
+            status, said, complained = deployment.deploy("--rollback")
+            assert status == 0 and said.count("replaced") == 2, said + complained
+        assert set(seen) == {200}, seen
+        log = deployment.folder / "deployed" / deployment.stack.name / "log"
+        assert log.read_text(encoding="utf-8").splitlines()[-1].endswith(": back from release 3 to 2")
+        with deployment.stack.site.client("/who") as client:
+            assert client.value("slider", "title") == "power"
+    finally:
+        app.write_text(before, encoding="utf-8")
+        complaints.clear()
+
+
+@pytest.mark.parametrize(
+    ("text", "bad", "complaint"),
+    [
+        ("apps: {bad: bad.py}\n", "def (:\n", "app-a1: does not start: "),
+        ("apps: {bad: bad.py}\n", "1 / 0\n", "app-a1: /bad is answered with status 500"),
+        ("proxy: {include: /etc/nothing.conf}\n", "", "nginx's configuration: "),
+    ],
+)
+def test_bad_release_is_refused_before_anything_is_replaced(
+    deployment: Deployment, text: str, bad: str, complaint: str
+) -> None:
+    (deployment.folder / "apps/bad.py").write_text(bad, encoding="utf-8")
+    before = deployment.containers()
+    head = (deployment.folder / "deploy.yaml").read_text(encoding="utf-8")
+    if text.startswith("apps"):
+        head = head.replace("apps: {who: who.py}", "apps: {who: who.py, bad: bad.py}")
+        text = ""
+    (deployment.folder / "bad.yaml").write_text(head + text, encoding="utf-8")
+    done = app_server("deploy", "compose", "-f", "bad.yaml", cwd=deployment.folder)
+    assert done.returncode == 1, done.stdout
+    assert done.stderr.count("\n") == 1 and complaint in done.stderr, done.stderr
+    assert deployment.containers() == before
+    assert deployment.stack.site.get("/who").status == 200
+
+
+def test_missing_application_is_said_before_anything_is_built(deployment: Deployment) -> None:
+    text = (deployment.folder / "deploy.yaml").read_text(encoding="utf-8").replace("who.py", "nobody.py")
+    (deployment.folder / "bad.yaml").write_text(text, encoding="utf-8")
+    done = app_server("deploy", "compose", "-f", "bad.yaml", cwd=deployment.folder)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"app-server: {deployment.folder}/apps/nobody.py: there is no such file or folder\n"
+
+
+def test_port_in_use_is_said_before_anything_is_started(deployment: Deployment) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        text = (deployment.folder / "deploy.yaml").read_text(encoding="utf-8")
+        text = text.replace(f"name: {deployment.stack.name}", f"name: {deployment.stack.name}-other")
+        text = text.replace(f"http: {deployment.stack.port}", f"http: {port}")
+        (deployment.folder / "other.yaml").write_text(text, encoding="utf-8")
+        before = deployment.containers()
+        done = app_server("deploy", "compose", "-f", "other.yaml", cwd=deployment.folder)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"app-server: containers.publish.http: port {port}: Address already in use. "
+        "Stop what listens there, or choose another containers.publish.http.\n"
+    )
+    assert deployment.containers() == before
+
+
+def test_wrong_deploy_yaml_is_one_line_with_its_place(deployment: Deployment) -> None:
+    status, said, complained = deployment.deploy(text="containers: {memory: 5}\n")
+    assert (status, said) == (2, "") or status == 1
+    assert complained.startswith("app-server: other.yaml:") and complained.count("\n") >= 1
+
+
+def test_engine_that_does_not_answer_is_one_line(deployment: Deployment) -> None:
+    status, said, complained = deployment.deploy(env={"DOCKER_HOST": "unix:///nowhere/docker.sock"})
+    assert (status, said) == (1, "")
+    assert complained == "app-server: no container engine answers. Start Docker: systemctl start docker.\n"
+
+
+def test_second_roll_out_at_the_same_time_is_refused(deployment: Deployment) -> None:
+    with (deployment.folder / "deployed" / deployment.stack.name / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        status, said, complained = deployment.deploy()
+    assert (status, said) == (1, "")
+    assert "is rolling out just now. Wait until it is done." in complained
+
+
+def test_log_tells_who_did_what(deployment: Deployment) -> None:
+    lines = (deployment.folder / "deployed" / deployment.stack.name / "log").read_text(encoding="utf-8").splitlines()
+    assert lines[0].endswith(": release 1")

@@ -1,0 +1,59 @@
+"""What is told of an engine that cannot be used, and of commands that fail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app_server.deployment.rollout.docker import last_words, require
+from app_server.errors import OperatorError
+
+
+def docker_that_says(folder: Path, engine: str, compose: str) -> str:
+    """A PATH whose `docker` prints these versions: old engines cannot be had for a test."""
+    program = folder / "docker"
+    program.write_text(f'#!/bin/sh\n[ "$1" = compose ] && {compose}\n{engine}\n', encoding="ascii")
+    program.chmod(0o755)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("engine", "compose", "message"),
+    [
+        ("exit 1", "exit 1", "no container engine answers. Start Docker: systemctl start docker."),
+        (
+            "echo 20.10.24; exit",
+            "exit 1",
+            "the container engine is 20.10.24, and 25.0 is needed. Install a newer one.",
+        ),
+        ("echo 26.1.5; exit", "exit 1", "docker has no compose plugin. Install docker-compose-plugin."),
+        (
+            "echo 26.1.5; exit",
+            "{ echo 2.5.0; exit; }",
+            "docker compose is 2.5.0, and 2.20 is needed. Install a newer one.",
+        ),
+    ],
+)
+def test_engine_that_cannot_be_used_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, compose: str, message: str
+) -> None:
+    monkeypatch.setenv("PATH", docker_that_says(tmp_path, engine, compose))
+    with pytest.raises(OperatorError) as caught:
+        require()
+    assert str(caught.value) == message
+
+
+def test_missing_docker_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(OperatorError) as caught:
+        require()
+    assert str(caught.value) == "there is no `docker` here. Install Docker Engine and its compose plugin."
+
+
+def test_progress_is_no_reason() -> None:
+    said = (
+        "#8 [proxy 2/5] RUN x\n Container a-1  Created\nError response from daemon: No such image: a:b.\n Network x\n"
+    )
+    assert last_words(said) == "No such image: a:b"
+    assert last_words("") == "failed, and did not say why"
