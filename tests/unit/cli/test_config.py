@@ -1,0 +1,175 @@
+"""`app-server config` and `app-server init`: what they print, write, refuse, and never overwrite."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
+
+APP = "from bokeh.plotting import curdoc\nimport sys, nowhere_to_be_found\ncurdoc()\n"
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with an application and a deployment."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "myapp.py").write_text(APP, encoding="utf-8")
+    (tmp_path / "deploy.yaml").write_text("apps:\n  myapp: myapp.py\npublic: foo.com\n", encoding="utf-8")
+    return tmp_path
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    """Status, output and complaints of a command line."""
+    status = main(argv, {})
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_command_line_needs_neither_bokeh_nor_pydantic() -> None:
+    program = (
+        "import sys; from app_server.cli import main; main(['config', '-h'], {}); "
+        "print([n for n in ('bokeh', 'tornado', 'pydantic', 'jinja2') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_rendering_needs_neither_bokeh_nor_tornado(place: Path) -> None:
+    program = (
+        "import sys; from app_server.cli import main; main(['config', 'all'], {}); "
+        "print([n for n in ('bokeh', 'tornado', 'cryptography') if n in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60, cwd=place
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_target_is_printed_and_nothing_else(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "config", "nginx")
+    assert (status, err) == (EXIT_OK, "")
+    assert out.startswith("# Written by app-server") and "server_name foo.com;" in out
+
+
+def test_flags_stand_in_for_a_file(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(
+        capsys, "config", "nginx", "--app", "myapp.py", "--port", "5100", "--server-name", "foo.com", "--tls-cert",
+        "cert.pem", "--tls-key", "key.pem", "--instances", "6",
+    )  # fmt: skip
+    assert status == EXIT_OK
+    assert f"ssl_certificate {place}/cert.pem;" in out and "server 127.0.0.1:5105 max_fails=0;" in out
+    assert out.splitlines()[1].endswith("--port 5100 --instances 6 --tls-cert cert.pem --tls-key key.pem")
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["config"], "TARGET: expected one of "),
+        (["config", "ngnix"], "TARGET: expected one of "),
+        (["config", "nginx", "-f", "no.yaml"], "no.yaml: there is no such file. `app-server init` writes a first one."),
+        (["config", "nginx", "-e", "x"], "--environment: deploy.yaml has no environment x"),
+        (["config", "nginx", "--port", "80"], "--port: has no meaning without --app"),
+        (["config", "nginx", "--app", "a.py", "-f", "x"], "--file: has no meaning with --app"),
+        (
+            ["config", "nginx", "--app", "a.py", "--port", "x"],
+            "instances.port: expected a whole number from 1 to 65535",
+        ),
+        (["config", "nginx", "--force"], "--force: has no meaning without --output"),
+        (["config", "nginx", "--diff", "--check"], "--check: is not possible together with --diff"),
+        (["init", "no.py"], "deploy.yaml: is there already. Edit it, or choose another --output."),
+        (["init", "no.py", "-o", "new.yaml"], "no.py: there is no such file or folder"),
+        (["init", "-o", "no/new.yaml"], "no/new.yaml: there is no folder no"),
+    ],
+)
+def test_wrong_words_are_told(place: Path, capsys: pytest.CaptureFixture[str], argv: list[str], message: str) -> None:
+    status, out, err = run(capsys, *argv)
+    assert (status, out) == (EXIT_USAGE, "")
+    assert err.startswith(f"app-server: {message}")
+    assert len(err.splitlines()) == 1
+
+
+def test_each_fault_has_a_line(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "deploy.yaml").write_text("apps: {a: {path: a.py, workers: 2}}\npublic: 'a b'\n", encoding="utf-8")
+    status, _, err = run(capsys, "config", "nginx")
+    assert status == EXIT_USAGE
+    assert [line.partition(" ")[2][:20] for line in err.splitlines()] == [
+        "deploy.yaml:1:24: ap",
+        "deploy.yaml:2:1: pub",
+    ]
+
+
+def test_broken_rule_writes_nothing(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (place / "deploy.yaml").open("a", encoding="utf-8") as file:
+        file.write("sessions: {ids: signed}\n")
+    status, out, err = run(capsys, "config", "all", "--output", "out")
+    assert (status, out) == (EXIT_USAGE, "")
+    assert "sessions.ids: signed sessions need a secret key" in err
+    assert not (place / "out").exists()
+
+
+def test_output_is_written_compared_and_kept(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "config", "all", "--output", "out")[0] == EXIT_OK
+    status, out, _ = run(capsys, "config", "all", "--output", "out", "--diff")
+    assert (status, out.strip()) == (EXIT_OK, "Nothing changes.")
+    with (place / "deploy.yaml").open("a", encoding="utf-8") as file:
+        file.write("instances: 3\n")
+    status, out, _ = run(capsys, "config", "all", "--output", "out", "--diff")
+    assert status == EXIT_FAILED
+    assert "nginx: a reload; open sockets stay where they are until they end." in out
+    assert "sessions: a1 has a new command and must be started anew" in out
+    (place / "out" / "nginx" / "app-server.conf").write_text("mine", encoding="utf-8")
+    status, _, err = run(capsys, "config", "all", "--output", "out")
+    assert status == EXIT_FAILED and "was changed since it was written" in err
+    assert (place / "out" / "nginx" / "app-server.conf").read_text(encoding="utf-8") == "mine"
+    assert run(capsys, "config", "all", "--output", "out", "--force")[0] == EXIT_OK
+    assert "127.0.0.1:5102" in (place / "out" / "nginx" / "app-server.conf").read_text(encoding="utf-8")
+
+
+def test_schema_is_json(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "config", "schema")
+    assert status == EXIT_OK and json.loads(out)["required"] == ["apps"]
+
+
+def test_init_looks_at_the_application(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(
+        capsys, "init", "-o", "new.yaml", "--server-name", "a.example.org", "--server-name", "b.example.org",
+        "--instances", "3", "--port", "5200", "--tls", "acme", "--email", "me@example.org", "--name", "tools",
+    )  # fmt: skip
+    assert status == EXIT_OK
+    assert (place / "new.yaml").read_text(encoding="utf-8").splitlines()[2:] == [
+        "name: tools",
+        "apps:",
+        "  myapp: myapp.py  # a script; imports bokeh, nowhere_to_be_found",
+        "public: [a.example.org, b.example.org]",
+        "instances: {count: 3, port: 5200}",
+        "tls:",
+        "  mode: acme",
+        "  acme: me@example.org",
+    ]
+    assert "myapp.py imports nowhere_to_be_found, which is not installed here" in err
+    assert out.endswith("new.yaml is written. Next: app-server config all -f new.yaml --check\n")
+
+
+def test_init_leaves_nothing_where_a_rule_is_broken(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = run(capsys, "init", "myapp.py", "-o", "new.yaml", "--tls", "acme")
+    assert status == EXIT_FAILED
+    assert err.startswith("app-server: public.hosts[0]: no public authority gives a certificate for localhost.")
+    assert sorted(path.name for path in place.iterdir()) == ["deploy.yaml", "myapp.py"]
+
+
+def test_init_finds_what_looks_like_an_application(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "helper.py").write_text("x = 1\n", encoding="utf-8")
+    (place / "folder").mkdir()
+    (place / "folder" / "main.py").write_text("import bokeh\n", encoding="utf-8")
+    notebook = {"cells": [{"cell_type": "code", "source": ["%time 1\n", "import bokeh\n", "curdoc()\n"]}]}
+    (place / "note.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    assert run(capsys, "init", "-o", "new.yaml")[0] == EXIT_OK
+    text = (place / "new.yaml").read_text(encoding="utf-8")
+    assert "  folder: folder  # a folder with main.py; imports bokeh" in text
+    assert "  note: note.ipynb  # a notebook; imports bokeh" in text
+    assert "helper" not in text
