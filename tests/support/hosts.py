@@ -204,6 +204,17 @@ class Host:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def why_not() -> str | None:
+    """Why there can be no hosts here; None where there can."""
+    if os.geteuid() != 0:
+        return "networks of a test's own take root"
+    for program, package in (("ip", "iproute2"), ("ssh", "openssh-client"), (SSHD, "openssh-server")):
+        if shutil.which(program) is None:
+            return f"{program} is not installed (Debian: apt install {package})"
+    done = subprocess.run(["unshare", "--net", "--mount", "true"], check=False, capture_output=True, text=True)
+    return None if done.returncode == 0 else f"this root may not make networks: {done.stderr.strip()}"
+
+
 @contextmanager
 def hosts(*names: str) -> Iterator[tuple[Host, ...]]:
     """Hosts of these names, each joined to each other; the ordinary user of a host is called like it, with `-user`.
