@@ -158,7 +158,7 @@ def test_init_looks_at_the_application(place: Path, capsys: pytest.CaptureFixtur
 def test_init_leaves_nothing_where_a_rule_is_broken(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, _, err = run(capsys, "init", "myapp.py", "-o", "new.yaml", "--tls", "acme")
     assert status == EXIT_FAILED
-    assert err.startswith("app-server: public.hosts[0]: no public authority gives a certificate for localhost.")
+    assert err.startswith("app-server: public: no public authority gives a certificate for localhost.")
     assert sorted(path.name for path in place.iterdir()) == ["deploy.yaml", "myapp.py"]
 
 
