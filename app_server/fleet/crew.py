@@ -1,8 +1,9 @@
 """One process of a server among its fellows: which sessions are its own, and how it reaches the others.
 
-A process holds a slot. When a new process takes the slot over (a rolling restart), the old one goes on with the
-sessions that it has and passes everything else on; the new one asks such elders before it builds a session that
-somebody names. So a session is built once, whichever process its page and its socket reach.
+Every session belongs to a slot, and the link of a slot (see `place`) alone says which process holds it: whoever
+moves the link moves the slot, in one step that all see. When a new process takes a slot over (a rolling restart), the
+old one goes on with the sessions that it has and passes everything else on; the new one asks such elders before it
+builds a session that somebody names. So a session is built once, whichever process its page and its socket reach.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,15 @@ class Crew:
         self.place = place
         self.slot = slot
         self.slots = slots
+        self.held: set[int] = set()
+        """The slots whose ids this process makes: at most those whose links lead here."""
         self.superseded = False
+        self.asked = False
+        """Whether anybody has ever asked for a session here."""
         self._knows = knows
         self._arrived = arrived
         self._answers: dict[str, Answerer] = {"knows": self._answer_knows, "supersede": self._answer_supersede}
-        self._elders: list[Path] = []
+        self._elders: set[Path] = set()
         self._box = place.box(slot, os.getpid())
         self._listener: socket.socket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -59,26 +64,43 @@ class Crew:
 
     async def open(self) -> None:
         """Take the slot: listen, tell whoever held it before, and be found by the others from now on."""
-        self._box.unlink(missing_ok=True)
+        self._open_box()
+        for elder in self.place.boxes():
+            if elder.name.startswith(f"box-{self.slot}-") and elder != self._box:
+                await self._supersede(elder)
+        self._take({self.slot})
+
+    def _open_box(self) -> None:
+        """Be reachable for the others."""
+        # Under its name only once it answers: what does not answer is taken for the remains of a crash.
+        unborn = self._box.with_name(f".{self._box.name}")
+        unborn.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(str(self._box))
+        self._listener.bind(str(unborn))
         self._listener.listen(1024)
         self._listener.setblocking(False)
+        unborn.replace(self._box)
         self._begin(self._listen(self._listener))
-        elders = [path for path in self.place.boxes() if path.name.startswith(f"box-{self.slot}-")]
-        for elder in elders:
-            if elder != self._box:
-                await self._supersede(elder)
-        self.place.give(self.slot, self._box)
+
+    def _take(self, slots: Iterable[int]) -> None:
+        """Hold these slots, whoever held them before."""
+        for slot in slots:
+            self.place.give(slot, self._box)
+            self.held.add(slot)
 
     async def _supersede(self, elder: Path) -> None:
+        # From before the link moves until the elder is gone, it is asked before a session of the slot is built here.
+        self._elders.add(elder)
         try:
-            await self.ask(elder, {"question": "supersede"}, _PATIENCE_S)
-            self._elders.append(elder)
+            await self.ask(elder, {"question": "supersede", "box": self._box.name}, _PATIENCE_S)
         except Unreachable:
+            self._forget(elder)
             elder.unlink(missing_ok=True)  # it crashed
         except TimeoutError:
-            self._elders.append(elder)  # it is busy, and learns of it when it has read its letters
+            return  # it is busy, and finds that the slot has moved when it looks
+
+    def _forget(self, elder: Path) -> None:
+        self._elders.discard(elder)
 
     def close(self) -> None:
         """Be reachable no more."""
@@ -91,32 +113,55 @@ class Crew:
 
     def mint(self, mint: Callable[[], str]) -> str:
         """A session id, made by `mint`, that belongs to this process."""
-        return mint_for(self.slot, self.slots, mint)
+        return mint_for(self.held or {self.slot % self.slots}, self.slots, mint)
 
     async def owner(self, session_id: str | None) -> Path | None:
-        """The process that is to answer for this session, or for a new one without an id; None where it is this one."""
-        if session_id is not None and self._knows(session_id):
-            return None
-        slot = self.slot if session_id is None else slot_of(session_id, self.slots)
-        if slot != self.slot:
-            return self.place.slot(slot)
-        if self.superseded:
-            return await self._successor()
+        """The process that is to answer for this session, or for a new one without an id; None where it is this one.
+
+        Unreachable where that cannot be found out, because a process that may have the session does not answer.
+        """
+        self.asked = True
         if session_id is None:
+            return self._successor() if self.superseded else None
+        if self._knows(session_id):
             return None
-        for elder in list(self._elders):
-            try:
-                if (await self.ask(elder, {"question": "knows", "session": session_id}))["knows"]:
-                    return elder
-            except (Unreachable, TimeoutError):
-                self._elders.remove(elder)
+        slot = slot_of(session_id, self.slots)
+        if self.place.holder(slot) != self._box:
+            return self.place.slot(slot)
+        return await self._elder_with(session_id)
+
+    def _successor(self) -> Path | None:
+        """A process that takes new sessions in place of this one; None where there is none."""
+        slot = self.slot % self.slots
+        return None if self.place.holder(slot) in (None, self._box) else self.place.slot(slot)
+
+    async def _elder_with(self, session_id: str) -> Path | None:
+        """The process that had a slot before this one, and has this session of it still; None where none has."""
+        elders = list(self._elders)
+        for elder, has in zip(elders, await asyncio.gather(*(self._has(elder, session_id) for elder in elders)),
+                              strict=True):  # fmt: skip
+            if has:
+                return elder
         return None
 
-    async def _successor(self) -> Path:
-        """The process that has taken the slot over: it has said so, and holds the slot within moments."""
-        while (holder := self.place.holder(self.slot)) == self._box:
-            await asyncio.sleep(_RETRY_S)
-        return holder or self.place.slot(self.slot)
+    async def _has(self, elder: Path, session_id: str) -> bool:
+        try:
+            return bool((await self.ask(elder, {"question": "knows", "session": session_id}, _PATIENCE_S))["knows"])
+        except Unreachable:
+            self._forget(elder)
+            return False
+        except TimeoutError:
+            raise Unreachable(f"{elder.name} does not say whether it has a session") from None
+
+    def heirs(self, session_ids: Iterable[str]) -> dict[Path, list[str]]:
+        """The processes to which these sessions' pages come back when this one has ended; none where it still holds
+        their slots."""
+        found: dict[Path, list[str]] = {}
+        for session_id in session_ids:
+            holder = self.place.holder(slot_of(session_id, self.slots))
+            if holder is not None and holder != self._box:
+                found.setdefault(holder, []).append(session_id)
+        return found
 
     async def ask(self, box: Path, words: Mapping[str, Any], patience_s: float = _ANSWER_S) -> Mapping[str, Any]:
         """What the process answers; Unreachable where it is gone, TimeoutError where it is busy for too long."""
@@ -179,6 +224,18 @@ class Crew:
         return {"knows": self._knows(str(words.get("session")))}
 
     async def _answer_supersede(self, words: Mapping[str, Any]) -> Mapping[str, Any]:
-        self.superseded = True
-        self.on_superseded()
+        self._hand_on(set(self.held), self.place.folder / str(words["box"]))
+        self._retire()
         return {"superseded": True}
+
+    def _hand_on(self, slots: set[int], box: Path) -> None:
+        """Let another process hold these slots from now on; it has to know this one as an elder before."""
+        self.held -= slots
+        for slot in slots:
+            self.place.give(slot, box)
+
+    def _retire(self) -> None:
+        """Take no more new sessions."""
+        if not self.superseded:
+            self.superseded = True
+            self.on_superseded()

@@ -15,6 +15,7 @@ import os
 import socket
 import struct
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,24 @@ def receive_now(sock: socket.socket, patience_s: float) -> Letter:
     except BaseException:
         _close(descriptors)
         raise
+
+
+async def read_by_peer(sock: socket.socket, patience_s: float) -> None:
+    """Return when the other end has read all that was sent and closed the socket, or when the time is up.
+
+    Unreachable where it goes away without having read it, which Linux tells by a reset.
+    """
+    try:
+        async with asyncio.timeout(patience_s):
+            while True:
+                await _readable(sock)
+                with suppress(BlockingIOError):
+                    sock.recv(1)
+                    return
+    except TimeoutError:
+        return
+    except ConnectionError as error:
+        raise Unreachable(str(error)) from error
 
 
 async def receive(sock: socket.socket) -> Letter:

@@ -10,12 +10,14 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import os
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from app_server.errors import OperatorError
@@ -51,23 +53,39 @@ class Place:
     def make(cls, environ: Mapping[str, str]) -> Place:
         """A folder for the server whose main process is this one. OperatorError where there can be none."""
         base = base_directory(environ)
-        try:
+        folder = base / str(os.getpid())
+        with _placing(base):
             base.mkdir(mode=0o700, parents=True, exist_ok=True)
             _refuse_foreign(base)
             for dead in _dead(base):
                 shutil.rmtree(dead, ignore_errors=True)
-            folder = base / str(os.getpid())
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
-        except OSError as error:
-            hint = f"Name a directory that this user can write to with {VARIABLE}."
-            raise OperatorError(
-                f"{base} cannot hold the server's sockets: {error.strerror}", where=VARIABLE, hint=hint
-            ) from None
-        if len(os.fsencode(folder)) > _LONGEST_BASE + 10:
-            hint = f"Name a directory with a short path with {VARIABLE}."
-            raise OperatorError(f"{base} is too long a path for Unix sockets", where=VARIABLE, hint=hint)
-        return cls(folder)
+        return cls(_short(folder))
+
+    @classmethod
+    def join(cls, base: Path, pid: int) -> Place:
+        """The folder of the server whose main process has this id, made if need be; it is not this process.
+
+        OperatorError where there can be none.
+        """
+        folder = base / str(pid)
+        with _placing(base):
+            base.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _refuse_foreign(base)
+            folder.mkdir(mode=0o700, exist_ok=True)
+        return cls(_short(folder))
+
+    @contextmanager
+    def lock(self) -> Iterator[bool]:
+        """Whether this process is the only one for now that moves slots; what holds it is never waited for."""
+        with (self.folder / "lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
 
     def box(self, slot: int, pid: int) -> Path:
         """The socket of the process that was started with this slot."""
@@ -118,6 +136,24 @@ class Place:
     def remove(self) -> None:
         """Take the folder away, when the last process has ended."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def _placing(base: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        hint = f"Name a directory that this user can write to with {VARIABLE}."
+        raise OperatorError(
+            f"{base} cannot hold the server's sockets: {error.strerror}", where=VARIABLE, hint=hint
+        ) from None
+
+
+def _short(folder: Path) -> Path:
+    if len(os.fsencode(folder)) > _LONGEST_BASE + 10:
+        hint = f"Name a directory with a short path with {VARIABLE}."
+        raise OperatorError(f"{folder.parent} is too long a path for Unix sockets", where=VARIABLE, hint=hint)
+    return folder
 
 
 def running(environ: Mapping[str, str]) -> Iterator[tuple[int, Place]]:

@@ -46,6 +46,12 @@ class Handler(Answering):
     def initialize(self, site: Site) -> None:
         """Called by Tornado with what the route carries."""
         self.site = site
+        site.under_way.add(self)
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for an answer that will come."""
+        return not self._finished
 
     async def prepare(self) -> None:
         """Find out who asks, before anything else, where that matters."""
@@ -119,12 +125,12 @@ class ApplicationHandler(Handler):
 
     async def _hand_over(self, crew: Crew) -> None:
         named = self.named_session()
-        box = await crew.owner(named)
-        if box is None and named is None and crew.slots > 1 and self.site.admission.full:
-            box = await crew.with_room()
-        if box is None:
-            return
         try:
+            box = await crew.owner(named)
+            if box is None and named is None and crew.slots > 1 and self.site.admission.full:
+                box = await crew.with_room()
+            if box is None:
+                return
             await pass_on(self.request, crew, box, 0 if self.site.draining else None)
             self._finished = True  # elsewhere
         except Unreachable:
@@ -138,13 +144,14 @@ class ApplicationHandler(Handler):
         box = wards.box(self.runtime.url, wanted.session_id)
         if await self._passed(crew, box):
             return
-        other = await crew.owner(wanted.session_id)
-        if other is not None:
-            try:
+        try:
+            other = await crew.owner(wanted.session_id)
+            if other is not None:
                 await pass_on(self.request, crew, other, 0 if self.site.draining else None)
                 self._finished = True
-            except Unreachable:
-                self._refuse_for_a_moment()
+                return
+        except Unreachable:
+            self._refuse_for_a_moment()
             return
         remains = wards.remains(box)
         if remains is not None:

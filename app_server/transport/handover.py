@@ -22,12 +22,15 @@ from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 
 from app_server.fleet import letters
 from app_server.fleet.crew import Crew
-from app_server.fleet.letters import Letter
+from app_server.fleet.letters import Letter, Unreachable
 from app_server.transport.wire import take_over
 
 log = logging.getLogger(__name__)
 
 _RELAY_BYTES = 256 * 1024
+_READ_WITHIN_S = 5.0
+"""How long it is watched whether a letter is read; what is busy for longer reads it some time."""
+
 _FAMILIES: Final = {family.name: family for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)}
 
 
@@ -69,15 +72,40 @@ async def pass_on(
     if user is not None:
         words["user"] = user
     if isinstance(stream, SSLIOStream):
-        await letters.send(sock, Letter(words, head_of(request)))
-        await _relay(stream, sock)
+        await _pass_bytes(stream, sock, Letter(words, head_of(request)))
         return
     taken, left_over = take_over(stream)
+    with taken:
+        await _pass_descriptor(sock, Letter(words, head_of(request) + left_over, taken.fileno()), crew, box, patience_s)
+
+
+async def _pass_descriptor(
+    sock: socket.socket, letter: Letter, crew: Crew, box: Path, patience_s: float | None
+) -> None:
+    """Send a connection, and again to whoever takes the place of a process that ends before it has read the letter."""
+    while True:
+        try:
+            with sock:
+                await letters.send(sock, letter)
+                await letters.read_by_peer(sock, _READ_WITHIN_S)
+            return
+        except Unreachable:
+            try:
+                sock = await crew.reach(box, patience_s)
+            except Unreachable as error:
+                log.warning("A connection could not be handed over, and is closed: %s", error)
+                return
+
+
+async def _pass_bytes(stream: IOStream, sock: socket.socket, letter: Letter) -> None:
     try:
-        await letters.send(sock, Letter(words, head_of(request) + left_over, taken.fileno()))
-    finally:
-        taken.close()
+        await letters.send(sock, letter)
+    except Unreachable as error:
+        log.warning("A connection could not be handed over, and is closed: %s", error)
         sock.close()
+        stream.close()
+        return
+    await _relay(stream, sock)
 
 
 def portable(user: Any) -> Any:

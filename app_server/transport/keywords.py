@@ -46,7 +46,9 @@ INSTEAD = {
 """What to do in place of keywords that the command or the stock class has, and this server has not."""
 
 
-def settings_from_keywords(keywords: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+def settings_from_keywords(
+    keywords: Mapping[str, Any], environ: Mapping[str, str], instead: Mapping[str, str] = INSTEAD
+) -> Settings:
     """The settings of these keywords, checked as on the command line, on top of the environment.
 
     None means "not given". OperatorError for a keyword that is none, with the one that is likely meant, and for a
@@ -57,8 +59,8 @@ def settings_from_keywords(keywords: Mapping[str, Any], environ: Mapping[str, st
     words: dict[str, list[str]] = {}
     switches: dict[str, Any] = {}
     for name, value in given.items():
-        if name not in by_name or name in INSTEAD:
-            raise OperatorError("Server has no such keyword", where=name, hint=_hint(name, by_name))
+        if name not in by_name or name in instead:
+            raise OperatorError("Server has no such keyword", where=name, hint=_hint(name, by_name, instead))
         if by_name[name].arity is Arity.SWITCH:
             if not isinstance(value, bool):
                 raise OperatorError(f"expected True or False, not {value!r}", where=name)
@@ -88,9 +90,9 @@ def _without_flags(text: str) -> str:
     return re.sub(r"--[a-z][a-z-]+", lambda found: names.get(found[0], found[0]), text)
 
 
-def _hint(name: str, known: Mapping[str, object]) -> str:
+def _hint(name: str, known: Mapping[str, object], instead: Mapping[str, str]) -> str:
     likely = difflib.get_close_matches(name, [*known, *STOCK_NAMES, *STOCK_OPPOSITES], n=1)
-    return INSTEAD.get(name) or (f"Did you mean {likely[0]}?" if likely else "docs/settings.md lists them.")
+    return instead.get(name) or (f"Did you mean {likely[0]}?" if likely else "docs/settings.md lists them.")
 
 
 def _own_names(keywords: Mapping[str, Any]) -> dict[str, Any]:

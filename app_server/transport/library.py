@@ -343,13 +343,23 @@ def _check_foreign_address(keywords: Mapping[str, Any]) -> None:
         raise OperatorError(what, where="port", hint=hint)
 
 
-def by_route(sources: Sources, settings: Settings) -> dict[str, Application]:
-    """The applications of these sources by their routes; OperatorError where two have the same."""
+def by_route(sources: Sources, settings: Settings, *, prepare: bool = True) -> dict[str, Application]:
+    """The applications of these sources by their routes; OperatorError where two have the same.
+
+    Without `prepare` none of their code has run.
+    """
+    found = _by_route(sources, settings)
+    for application in found.values() if prepare else ():
+        application.prepare()
+    return found
+
+
+def _by_route(sources: Sources, settings: Settings) -> dict[str, Application]:
     if isinstance(sources, Mapping):
-        pairs = [(_route(route), _application(source, settings)) for route, source in sources.items()]
+        pairs = [(_route(route), _made_of(source, settings)) for route, source in sources.items()]
     else:
         listed = _expanded(list(sources) if isinstance(sources, list | tuple) else [sources], settings)
-        pairs = [(application.route, application) for application in (_application(item, settings) for item in listed)]
+        pairs = [(application.route, application) for application in (_made_of(item, settings) for item in listed)]
     found: dict[str, Application] = {}
     for route, application in pairs:
         if route in found:
@@ -367,12 +377,6 @@ def _expanded(sources: list[Source], settings: Settings) -> list[Source]:
     for source in sources:
         found += sorted(glob.glob(source, recursive=True)) if isinstance(source, str) else [source]
     return found
-
-
-def _application(source: Source, settings: Settings) -> Application:
-    application = _made_of(source, settings)
-    application.prepare()
-    return application
 
 
 def _made_of(source: Any, settings: Settings) -> Application:

@@ -10,9 +10,9 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from tornado.web import Application as TornadoApplication
 
@@ -37,8 +37,14 @@ from app_server.transport.static import precompress
 
 log = logging.getLogger(__name__)
 
+SomeCrew = TypeVar("SomeCrew", bound=Crew)
+
 _LOOK_S = 0.05
 """How often a server that drains looks whether its sessions have ended."""
+
+
+_ANSWER_WITHIN_S = 2.0
+"""How long a server that stops waits for the answers to requests that have come."""
 
 
 class Server:
@@ -58,8 +64,11 @@ class Server:
         if self._live_reload is not None:
             self.site.page_head = self._live_reload.script(settings.prefix)
         self._background: list[asyncio.Task[None]] = []
+        self._application = TornadoApplication(
+            [*extra_patterns, *self.routes()], **_tornado_settings(settings, self.site.gauges)
+        )
         self._http = SharedHTTPServer(
-            TornadoApplication([*extra_patterns, *self.routes()], **_tornado_settings(settings, self.site.gauges)),
+            self._application,
             xheaders=settings.use_xheaders,
             ssl_options=tls_context(settings),
         )
@@ -98,9 +107,9 @@ class Server:
             self._port = self._sockets[0].getsockname()[1]
         self.site.know_address(self._port)
 
-    def join(self, place: Place, slot: int, slots: int) -> Crew:
-        """Become one of the `slots` processes of a server; from `start` on, they reach each other."""
-        crew = self.site.crew = Crew(place, slot, slots, self.site.knows, self._http.arrive)
+    def join(self, place: Place, slot: int, slots: int, kind: type[SomeCrew] = Crew) -> SomeCrew:  # type: ignore[assignment]
+        """Become one of the processes of a server; from `start` on, they reach each other."""
+        crew = self.site.crew = kind(place, slot, slots, self.site.knows, self._http.arrive)
         crew.on_superseded = self._http.stop
         crew.answer("inherit", self._inherit)
         crew.answer(metrics.QUESTION, self._observe)
@@ -167,14 +176,17 @@ class Server:
         deadline_s = time.monotonic() + patience_s
         while self.site.session_count and time.monotonic() < deadline_s:
             await asyncio.sleep(_LOOK_S)
-        crew = self.site.crew
-        if crew is not None and crew.superseded:
-            sessions = [session.id for runtime in self.site.runtimes for session in runtime.registry]
+        if self.site.crew is not None:
+            await self._tell_heirs(self.site.crew)
+
+    async def _tell_heirs(self, crew: Crew) -> None:
+        """Name the sessions that are left to the processes where their pages come back: their tokens may be old."""
+        sessions = [session.id for runtime in self.site.runtimes for session in runtime.registry]
+        for box, inherited in crew.heirs(sessions).items():
             try:
-                # Their pages come back there with tokens that may have expired long ago.
-                await crew.ask(crew.place.slot(crew.slot), {"question": "inherit", "sessions": sessions})
+                await crew.ask(box, {"question": "inherit", "sessions": inherited})
             except (Unreachable, TimeoutError):
-                log.warning("The process that takes over could not be told of %d sessions", len(sessions))
+                log.warning("The process that takes over could not be told of %d sessions", len(inherited))
 
     async def stop(self, close_code: int = 1001) -> None:
         """Make no more sessions, say goodbye to every client, run every hook; others are told to come back."""
@@ -183,10 +195,11 @@ class Server:
             task.cancel()
         if self._live_reload is not None:
             self._live_reload.stop()
+        self._http.stop()
+        await self._answers_given()
         for runtime in self.site.runtimes:
             await runtime.stop(close_code)
         await self._clients_gone()
-        self._http.stop()
         await self._http.close_all_connections()
         self.site.gate.stop()
         if self.site.wards is not None:
@@ -196,6 +209,17 @@ class Server:
         if self._socket_inode is not None:
             unlink(self.settings.unix_socket, self._socket_inode)
 
+    def also_log(self, tell: Callable[[Any], None]) -> None:
+        """Have `tell` called with the handler of each request that was answered."""
+        settings = self._application.settings
+        own = settings["log_function"]
+
+        def both(handler: Any) -> None:
+            own(handler)
+            tell(handler)
+
+        settings["log_function"] = both
+
     def routes(self) -> list[tuple[Any, ...]]:
         """The handlers of the server and its applications, for Tornado."""
         return routes_of(self.site, self._live_reload)
@@ -203,6 +227,13 @@ class Server:
     def unlisten(self) -> None:
         """Take no more connections; those that are there go on."""
         self._http.stop()
+
+    async def _answers_given(self) -> None:
+        """Wait until the requests that have come are answered, those of connections that were just accepted too."""
+        deadline_s = time.monotonic() + _ANSWER_WITHIN_S
+        await asyncio.sleep(_LOOK_S)
+        while time.monotonic() < deadline_s and any(handler.awaited for handler in self.site.under_way):
+            await asyncio.sleep(_LOOK_S)
 
     async def _clients_gone(self) -> None:
         """Wait until the Close frames are answered; a wire cuts the connection itself when that takes too long."""

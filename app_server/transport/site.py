@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from tornado.httputil import HTTPServerRequest
 
@@ -57,6 +58,8 @@ class Site:
         self.only_session: str | None = None
         """The session that this process is there for, where it is there for one alone."""
         self.inherited: set[str] = set()
+        self.under_way: WeakSet[Any] = WeakSet()
+        """The handlers of requests; those that are not finished are under way."""
         self.gauges = Gauges()
         self.tallies = Tallies()
         self.started_s = time.time()

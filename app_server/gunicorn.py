@@ -1,0 +1,327 @@
+"""Under gunicorn: `gunicorn -k app_server.gunicorn.Worker 'app_server.gunicorn:app("myapp.py")'`.
+
+gunicorn listens, starts and ends the processes, and counts requests and seconds of silence; what the processes do is
+what they do under `app-server serve --num-procs`. Each holds a share of the sessions (see `fleet.shifts`):
+
+    HUP           the new workers take the shares over; the old ones leave
+    TTIN, TTOU    a new worker takes its share from the others; one that leaves gives its own to them
+    a crash       the worker that gunicorn starts next takes the share that nobody holds
+
+Who leaves goes on with the sessions that are there, passes everything else on, and ends with the last session or when
+gunicorn's graceful_timeout is nearly over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import faulthandler
+import logging
+import mmap
+import os
+import signal
+import socket
+import struct
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType, SimpleNamespace
+from typing import Any
+
+from gunicorn.arbiter import Arbiter
+from gunicorn.errors import AppImportError
+from gunicorn.workers import base
+
+from app_server.errors import AppServerError, OperatorError
+from app_server.fleet import forks
+from app_server.fleet.place import VARIABLE, Place
+from app_server.fleet.shifts import SLOTS, Shifts
+from app_server.observe.logs import JsonFormatter, Stamp
+from app_server.settings import Settings
+from app_server.transport.keywords import INSTEAD, in_keywords, settings_from_keywords
+from app_server.transport.library import Source, by_route
+from app_server.transport.server import Server
+
+log = logging.getLogger(__name__)
+
+GUNICORNS = {
+    "port": "--bind", "address": "--bind", "unix_socket": "--bind", "num_procs": "--workers",
+    "ssl_certfile": "--certfile", "ssl_keyfile": "--keyfile", "drain_s": "--graceful-timeout",
+    "drain_deadline_s": "--graceful-timeout", "hang_timeout_s": "--timeout", "show": "", "dev": "--reload",
+    "dev_watch": "--reload-extra-file",
+}  # fmt: skip
+"""Settings of `app-server serve` that are gunicorn's to make, and the flag that makes them."""
+
+_INSTEAD = {name: hint for name, hint in INSTEAD.items() if name not in ("log_format", "log_json")}
+_INSTEAD["log_file"] = "Give gunicorn --error-logfile."
+
+_NOTIFY_S = 1.0
+_LOOK_S = 0.1
+_NEWCOMER_S = 5.0
+"""How long who leaves waits for a new worker while others could take its share too."""
+
+_CLOSING_S = 10.0
+"""How long connections and hooks may take to end; a third of graceful_timeout where that is less."""
+
+_LAST_THREADS_S = 1.0
+_UNTOLD = ("sec-websocket-protocol", "cookie", "authorization", "bokeh-session-id")
+"""Headers that open a session or a login to whoever reads them in a log."""
+
+_AGE = struct.Struct("q")
+
+
+class Applications:
+    """What `app` returns: applications and their settings, for `Worker`."""
+
+    def __init__(self, sources: Iterable[Source], settings: Settings) -> None:
+        self.settings = settings
+        self.applications = by_route(list(sources), settings, prepare=False)
+
+    def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+        """Say in an answer what is wrong where another worker class has been chosen."""
+        log.error("gunicorn has been started without our worker class. Add: -k app_server.gunicorn.Worker")
+        start_response("500 Internal Server Error", [("Content-Type", "text/plain")])
+        return [b"The server is not set up well. Its operator finds the reason in the log.\n"]
+
+
+def app(*sources: Source, **settings: Any) -> Applications:
+    """The applications that gunicorn's workers serve; sources and keywords are those of `app_server.Server`.
+
+    What no keyword gives comes from the environment. OperatorError and ApplicationError as for `app_server.Server`.
+    """
+    for name in settings:
+        if name in GUNICORNS:
+            hint = f"Give gunicorn {GUNICORNS[name]}." if GUNICORNS[name] else "Leave it out."
+            raise OperatorError("is for gunicorn to say", where=name, hint=hint)
+    if not sources:
+        hint = "Name at least one, such as app(\"myapp.py\")."
+        raise OperatorError("no application", where="app_server.gunicorn:app", hint=hint)
+    with in_keywords():
+        return Applications(sources, settings_from_keywords(settings, os.environ, _INSTEAD))
+
+
+class Worker(base.Worker):  # type: ignore[misc]
+    """One of gunicorn's processes, serving sessions that are its own."""
+
+    _newest: mmap.mmap | None = None
+    """The number of the newest worker, which all processes see; gunicorn's main process alone writes it."""
+
+    _place: Place | None = None
+
+    def __init__(self, age: int, *args: Any) -> None:
+        super().__init__(age, *args)
+        if Worker._newest is None:
+            Worker._newest = mmap.mmap(-1, mmap.PAGESIZE)
+            Worker._place = _made_place(self.cfg)
+        _AGE.pack_into(Worker._newest, 0, age)
+        self._quick = False
+
+    def init_signals(self) -> None:
+        """As gunicorn's, and where the process stands is written to stderr when gunicorn ends it for its silence."""
+        super().init_signals()
+        faulthandler.enable()
+
+    def handle_abort(self, sig: int, frame: FrameType | None) -> None:
+        """End at once: SystemExit would be taken for one of the application."""
+        self.cfg.worker_abort(self)
+        os._exit(1)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Leave when there is time; gunicorn says so again and again."""
+        self.alive = False
+
+    def handle_quit(self, sig: int, frame: FrameType | None) -> None:
+        """End soon, with the hooks of the sessions."""
+        self.alive = False
+        self._quick = True
+
+    def load_wsgi(self) -> None:
+        """Load the applications; an error of theirs is told in one line, and gunicorn ends with it."""
+        try:
+            super().load_wsgi()
+        except AppServerError as error:
+            raise AppImportError(f"app-server: {error}") from error
+        if not isinstance(self.wsgi, Applications):
+            raise AppImportError(
+                "app-server: this worker serves what app_server.gunicorn.app returns, and nothing else. "
+                "Name app_server.gunicorn:app(\"myapp.py\")."
+            )
+
+    def run(self) -> None:
+        """Serve until told to leave."""
+        _log_as(self.wsgi.settings, self.cfg)
+        forks.reseed()
+        try:
+            asyncio.run(self._serve(self.wsgi))
+        except AppServerError as error:
+            log.error("%s", error)
+            sys.exit(Arbiter.APP_LOAD_ERROR)
+        # The interpreter waits for the threads of applications, and some run for ever.
+        watchdog = threading.Timer(_LAST_THREADS_S, os._exit, (0,))
+        watchdog.daemon = True
+        watchdog.start()
+
+    async def _serve(self, loaded: Applications) -> None:
+        loop = asyncio.get_running_loop()
+        self._woken = asyncio.Event()
+        for number, handler in ((signal.SIGTERM, self.handle_exit), (signal.SIGINT, self.handle_quit),
+                                (signal.SIGQUIT, self.handle_quit)):  # fmt: skip
+            loop.add_signal_handler(number, self._told, handler, number)
+        notifying = loop.create_task(self._notify())
+        for application in loaded.applications.values():
+            application.prepare()
+        server = Server(loaded.applications, _with_address(loaded.settings, self.cfg, self.sockets), loop)
+        if self.log.access_log_enabled:
+            server.also_log(self._log_access)
+        server.share([sock.sock for sock in self.sockets])
+        place = self._place or Place.join(_base(self.cfg), self.ppid)
+        crew = server.join(place, self.age, SLOTS, kind=Shifts)
+        await server.start()
+        forks.freeze()
+        self.log.info("Worker %d serves %d applications (pid: %s)", self.age, len(loaded.applications), self.pid)
+        await self._until_told(server, crew)
+        await self._end(server, crew)
+        notifying.cancel()
+
+    def _log_access(self, handler: Any) -> None:
+        """A line of gunicorn's access log, in its format; without the query, which may carry a token."""
+        request = handler.request
+        headers = request.headers.get_all()
+        environ = {
+            "REMOTE_ADDR": request.remote_ip or "-", "REQUEST_METHOD": request.method, "RAW_URI": request.path,
+            "PATH_INFO": request.path, "QUERY_STRING": "", "SERVER_PROTOCOL": request.version,
+            "HTTP_REFERER": request.headers.get("Referer", "-").partition("?")[0],
+            "HTTP_USER_AGENT": request.headers.get("User-Agent", "-"),
+        }  # fmt: skip
+        answer = SimpleNamespace(
+            status=str(handler.get_status()),
+            headers=handler._headers.get_all(),
+            sent=handler._headers.get("Content-Length"),
+        )
+        asked = [(name, value) for name, value in headers if name.lower() not in _UNTOLD]
+        self.log.access(answer, asked, environ, timedelta(seconds=request.request_time()))
+
+    def _told(self, handler: Callable[[int, None], None], number: int) -> None:
+        handler(number, None)
+        self._woken.set()
+
+    async def _notify(self) -> None:
+        """Tell gunicorn that the loop turns, and look whether gunicorn is there."""
+        while True:
+            self.notify()
+            if self.alive and self.ppid != os.getppid():
+                self.log.error("gunicorn's main process has ended; leaving too")
+                self._told(self.handle_exit, signal.SIGTERM)
+            await asyncio.sleep(_NOTIFY_S)
+
+    async def _until_told(self, server: Server, crew: Shifts) -> None:
+        """Return when the worker is to leave: because gunicorn says so, or after max_requests."""
+        while self.alive:
+            answered = sum(server.site.gauges.answers.values())
+            if answered >= self.max_requests and await self._may_go(server, crew):
+                self.log.info("Worker %d has answered %d requests, and makes way for a new one", self.age, answered)
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), _LOOK_S)
+
+    async def _may_go(self, server: Server, crew: Shifts) -> bool:
+        """Whether a worker may leave by itself: one at a time, and the only one not while it has sessions."""
+        others = await crew.may_leave()
+        if others == 0 and not server.site.session_count:
+            server.unlisten()  # who comes now waits in the listening socket's queue for the next worker
+            return True
+        return others > 0
+
+    async def _end(self, server: Server, crew: Shifts) -> None:
+        """Leave: give the share to others, let sessions go on for a while, tell the rest to come back."""
+        graceful_s = float(self.cfg.graceful_timeout)
+        closing_s = min(_CLOSING_S, graceful_s / 3)
+        if not self._quick:
+            leaving = asyncio.ensure_future(self._drain(server, crew, graceful_s - closing_s))
+            while not leaving.done() and not self._quick:
+                await asyncio.wait({leaving}, timeout=_LOOK_S)
+            leaving.cancel()
+        try:
+            async with asyncio.timeout(closing_s):
+                # 1012 is a restart: the page comes back, to whatever answers then.
+                await server.stop(1001 if self._quick else 1012)
+        except TimeoutError:
+            self.log.error("Not everything ended within %g s; stopping all the same", closing_s)
+
+    async def _drain(self, server: Server, crew: Shifts, patience_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        self.log.info("Worker %d leaves: %d sessions, %d connections", self.age, server.site.session_count,
+                      len(server.site.wires))  # fmt: skip
+        begun_s = loop.time()
+        crew.leaving = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                await self._be_relieved(crew, begun_s)
+        await server.drain(max(0.0, begun_s + patience_s - loop.time()))
+
+    async def _be_relieved(self, crew: Shifts, begun_s: float) -> None:
+        """Return when others have all that comes, or when everybody leaves, because gunicorn stops."""
+        loop = asyncio.get_running_loop()
+        while not crew.superseded:
+            await asyncio.sleep(_LOOK_S)  # all who are told to leave have heard it by then
+            comes = self._number_of_newest() > await crew.newest()
+            if not comes or loop.time() - begun_s > _NEWCOMER_S:
+                if await crew.relieve() or not comes:
+                    return
+
+    def _number_of_newest(self) -> int:
+        assert Worker._newest is not None
+        return int(_AGE.unpack_from(Worker._newest, 0)[0])
+
+
+def _made_place(cfg: Any) -> Place | None:
+    """The processes' meeting place, where gunicorn's main process can make it; None where another user has to."""
+    if cfg.uid != os.geteuid():
+        return None
+    place = Place.make(os.environ)
+    owner = os.getpid()
+    atexit.register(lambda: place.remove() if os.getpid() == owner else None)
+    return place
+
+
+def _base(cfg: Any) -> Path:
+    """The directory of the user that the workers run as, who is not the one that gunicorn was started by."""
+    chosen = os.environ.get(VARIABLE)
+    return Path(chosen).absolute() if chosen else Path(tempfile.gettempdir()) / f"app-server-{cfg.uid}"
+
+
+def _with_address(settings: Settings, cfg: Any, sockets: list[Any]) -> Settings:
+    """The settings with what gunicorn says of the address and of TLS."""
+    name = sockets[0].getsockname()
+    if sockets[0].family == socket.AF_UNIX:
+        settings = replace(settings, unix_socket=os.fsdecode(name))
+    else:
+        settings = replace(settings, address=name[0], port=name[1])
+    if cfg.is_ssl:
+        settings = replace(settings, ssl_certfile=cfg.certfile, ssl_keyfile=cfg.keyfile)
+    return settings
+
+
+def _log_as(settings: Settings, cfg: Any) -> None:
+    """Log where gunicorn logs its errors, in its format unless the settings have one of their own."""
+    handlers = logging.getLogger("gunicorn.error").handlers
+    root, defaults = logging.getLogger(), Settings()
+    if not root.handlers:
+        root.handlers = list(handlers)
+        root.setLevel(logging.getLogger("gunicorn.error").level)
+    if settings.log_level != defaults.log_level:
+        logging.getLogger("app_server").setLevel(9 if settings.log_level == "trace" else settings.log_level.upper())
+    formatter: logging.Formatter | None = None
+    if settings.log_json:
+        formatter = JsonFormatter()
+    elif settings.log_format != defaults.log_format:
+        formatter = logging.Formatter(settings.log_format)
+    for handler in handlers:
+        handler.addFilter(Stamp())
+        if formatter is not None:
+            handler.setFormatter(formatter)
