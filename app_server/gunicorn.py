@@ -180,7 +180,7 @@ class Worker(base.Worker):  # type: ignore[misc]
             server.also_log(self._log_access)
         server.share([sock.sock for sock in self.sockets])
         place = self._place or Place.join(_base(self.cfg), self.ppid)
-        crew = server.join(place, self.age, SLOTS, kind=Shifts)
+        crew = server.join(place, self.age - 1, SLOTS, kind=Shifts)
         await server.start()
         forks.freeze()
         self.log.info("Worker %d serves %d applications (pid: %s)", self.age, len(loaded.applications), self.pid)
@@ -276,7 +276,7 @@ class Worker(base.Worker):  # type: ignore[misc]
 
     def _number_of_newest(self) -> int:
         assert Worker._newest is not None
-        return int(_AGE.unpack_from(Worker._newest, 0)[0])
+        return int(_AGE.unpack_from(Worker._newest, 0)[0]) - 1
 
 
 def _made_place(cfg: Any) -> Place | None:

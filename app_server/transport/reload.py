@@ -36,6 +36,11 @@ class ReloadHandler(Handler):
         super().initialize(site)
         self._live_reload = live_reload
 
+    @property
+    def awaited(self) -> bool:
+        """The stream has no end of its own."""
+        return False
+
     async def get(self, *captured: str) -> None:
         """Send the id of this start, then "reload" when something has changed."""
         live_reload = self._live_reload
