@@ -80,7 +80,7 @@ class Crew:
         self._listener.listen(1024)
         self._listener.setblocking(False)
         unborn.replace(self._box)
-        self._begin(self._listen(self._listener))
+        self._listening = asyncio.get_running_loop().create_task(self._listen(self._listener))
 
     def _take(self, slots: Iterable[int]) -> None:
         """Hold these slots, whoever held them before."""
@@ -94,22 +94,36 @@ class Crew:
         try:
             await self.ask(elder, {"question": "supersede", "box": self._box.name}, _PATIENCE_S)
         except Unreachable:
-            self._forget(elder)
+            self.forget(elder)
             elder.unlink(missing_ok=True)  # it crashed
         except TimeoutError:
             return  # it is busy, and finds that the slot has moved when it looks
 
-    def _forget(self, elder: Path) -> None:
+    @property
+    def box(self) -> Path:
+        """Where this process is reached by the others."""
+        return self._box
+
+    def is_elder(self, box: Path) -> bool:
+        """Whether this is a process that had a slot of this one before."""
+        return box in self._elders
+
+    def forget(self, elder: Path) -> None:
+        """Ask this process no more: it has ended."""
         self._elders.discard(elder)
 
-    def close(self) -> None:
-        """Be reachable no more."""
+    async def close(self) -> None:
+        """Be reachable no more; letters that have been read are handled, and the others are sent to somebody else."""
+        self._box.unlink(missing_ok=True)
+        if self._listener is None:
+            return
+        self._listening.cancel()
+        self._listener.close()
+        self._listener = None
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_ANSWER_S)
         for task in self._tasks:
             task.cancel()
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
-        self._box.unlink(missing_ok=True)
 
     def mint(self, mint: Callable[[], str]) -> str:
         """A session id, made by `mint`, that belongs to this process."""
@@ -148,7 +162,7 @@ class Crew:
         try:
             return bool((await self.ask(elder, {"question": "knows", "session": session_id}, _PATIENCE_S))["knows"])
         except Unreachable:
-            self._forget(elder)
+            self.forget(elder)
             return False
         except TimeoutError:
             raise Unreachable(f"{elder.name} does not say whether it has a session") from None

@@ -95,6 +95,10 @@ class Place:
         """The link to the socket of the process that holds this slot."""
         return self.folder / f"slot-{number}"
 
+    def is_slot(self, path: Path) -> bool:
+        """Whether this is the link of a slot, which leads to whoever holds it."""
+        return path.name.startswith("slot-")
+
     def holder(self, number: int) -> Path | None:
         """The socket of the process that holds this slot; None where nobody has held it yet."""
         try:

@@ -107,7 +107,7 @@ class Shifts(Crew):
         except (Unreachable, TimeoutError):
             return  # whoever yields late moves links that lead here all the same; no new ids are made for them
         if answer["untouched"]:
-            self._forget(holder)
+            self.forget(holder)
         self._elders.update(self.place.folder / name for name in answer["elders"] if name != self._box.name)
 
     def _linked(self) -> set[int]:

@@ -129,10 +129,15 @@ class ApplicationHandler(Handler):
             box = await crew.owner(named)
             if box is None and named is None and crew.slots > 1 and self.site.admission.full:
                 box = await crew.with_room()
-            if box is None:
-                return
-            await pass_on(self.request, crew, box, 0 if self.site.draining else None)
-            self._finished = True  # elsewhere
+            while box is not None and not self._finished:
+                try:
+                    await pass_on(self.request, crew, box, 0 if self.site.draining or crew.is_elder(box) else None)
+                    self._finished = True  # elsewhere
+                except Unreachable:
+                    if not crew.is_elder(box):
+                        raise
+                    crew.forget(box)  # it has ended since it was asked
+                    box = await crew.owner(named)
         except Unreachable:
             self._refuse_for_a_moment()
 

@@ -28,6 +28,7 @@ from app_server.transport.wire import take_over
 log = logging.getLogger(__name__)
 
 _RELAY_BYTES = 256 * 1024
+_ATTEMPTS = 5
 _READ_WITHIN_S = 5.0
 """How long it is watched whether a letter is read; what is busy for longer reads it some time."""
 
@@ -82,8 +83,12 @@ async def pass_on(
 async def _pass_descriptor(
     sock: socket.socket, letter: Letter, crew: Crew, box: Path, patience_s: float | None
 ) -> None:
-    """Send a connection, and again to whoever takes the place of a process that ends before it has read the letter."""
-    while True:
+    """Send a connection, and once more where the receiver ends before it has read the letter.
+
+    A slot has a new holder then; whoever is no holder has a connection of a session that is to be looked for again,
+    which this process does when it reads its own letter.
+    """
+    for _ in range(_ATTEMPTS):
         try:
             with sock:
                 await letters.send(sock, letter)
@@ -91,10 +96,10 @@ async def _pass_descriptor(
             return
         except Unreachable:
             try:
-                sock = await crew.reach(box, patience_s)
-            except Unreachable as error:
-                log.warning("A connection could not be handed over, and is closed: %s", error)
-                return
+                sock = await crew.reach(box if crew.place.is_slot(box) else crew.box, patience_s)
+            except Unreachable:
+                break
+    log.warning("A connection could not be handed over to %s, and is closed", box.name)
 
 
 async def _pass_bytes(stream: IOStream, sock: socket.socket, letter: Letter) -> None:

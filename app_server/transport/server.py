@@ -200,12 +200,13 @@ class Server:
         for runtime in self.site.runtimes:
             await runtime.stop(close_code)
         await self._clients_gone()
+        if self.site.crew is not None:
+            await self.site.crew.close()
+            await self._answers_given()
         await self._http.close_all_connections()
         self.site.gate.stop()
         if self.site.wards is not None:
             self.site.wards.close()
-        if self.site.crew is not None:
-            self.site.crew.close()
         if self._socket_inode is not None:
             unlink(self.settings.unix_socket, self._socket_inode)
 
