@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from app_server.deployment.plan import Instance, Plan, bracketed
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.templates import Quoted, environment, header, refused, settings
+from app_server.deployment.routes import route_for
 from app_server.errors import OperatorError
 from app_server.settings import Arity, all_settings
 
+# As `app-server serve` takes an application with a route of its own.
+_ROUTED = re.compile(r"(/[A-Za-z0-9._~/-]*)=(.+)")
 FACTORY = "app_server.gunicorn:app"
 # gunicorn listens itself, and has processes of its own.
 _GUNICORNS = {
@@ -80,9 +84,18 @@ def bind(instance: Instance) -> str:
 
 def application(instance: Instance) -> str:
     """The call that makes the application, as gunicorn's command line takes it: literals alone."""
-    words = [repr(app) for app in instance.apps]
+    words = _sources(instance.apps)
     words += [f"{name}={value!r}" for name, value in keywords(instance).items()]
     return f"{FACTORY}({', '.join(words)})"
+
+
+def _sources(apps: tuple[str, ...]) -> list[str]:
+    """The applications as arguments; where one has a route of its own, a dictionary from routes to paths."""
+    split = [_ROUTED.fullmatch(app) for app in apps]
+    if not any(split):
+        return [repr(app) for app in apps]
+    pairs = [(found[1], found[2]) if found else (route_for(app), app) for found, app in zip(split, apps, strict=True)]
+    return [repr(dict(pairs))]
 
 
 def keywords(instance: Instance) -> Mapping[str, Any]:

@@ -153,6 +153,15 @@ def test_gunicorn_gets_settings_as_keywords(tmp_path: Path) -> None:
     assert "WatchdogSec" not in unit
 
 
+def test_gunicorn_gets_routes_as_a_dictionary(tmp_path: Path) -> None:
+    spec = "apps: {a: a.py, b: {path: 'it''s.py', route: /x/y}}\nservice: gunicorn\n"
+    conf = text(tmp_path, "gunicorn", spec, "gunicorn/a1.conf.py")
+    (call,) = [line for line in conf.splitlines() if line.startswith("wsgi_app = ")]
+    expression = ast.literal_eval(call.removeprefix("wsgi_app = ")).partition(":")[2]
+    (sources,) = ast.parse(expression, mode="eval").body.args  # type: ignore[attr-defined]
+    assert ast.literal_eval(sources) == {"/a": "a.py", "/x/y": "it's.py"}
+
+
 def test_gunicorn_itself_speaks_tls_where_nothing_stands_in_front(tmp_path: Path) -> None:
     spec = "apps: {a: a.py}\nproxy: none\nservice: gunicorn\ntls: {certificate: /c.pem, key: /k.pem}\n"
     conf = text(tmp_path, "gunicorn", spec, "gunicorn/a1.conf.py")
