@@ -43,6 +43,7 @@ class Watchdog:
         self._clock = clock
         self._due_s = clock()
         self._reported_s: float | None = None
+        self._not_before_s = self._due_s
         self._watched = threading.get_ident()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
@@ -72,14 +73,17 @@ class Watchdog:
             if self._stopped.wait(slept_until_s - self._clock()):
                 return
             if self._clock() - slept_until_s > self._limit_s / 2:
-                continue  # this thread stood still too: not the loop's work was in the way, but the whole process
-            self.look()
+                # This thread stood still too: not the loop's work was in the way, but the process was stopped. The
+                # loop is to have its chance to come round first.
+                self._not_before_s = self._clock() + self._limit_s / 2
+            else:
+                self.look()
 
     def _patience_s(self) -> float:
         """How long nothing can be to report."""
         if self.reported:
             return min(self._limit_s, 1.0)
-        return max(self._due_s + self._limit_s - self._clock(), 0.01)
+        return max(max(self._due_s + self._limit_s, self._not_before_s) - self._clock(), 0.01)
 
     def look(self) -> None:
         """Report where the loop is overdue by the limit, unless this block was reported before."""

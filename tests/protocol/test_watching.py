@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.exceptions import InvalidStatus
@@ -107,6 +108,16 @@ def test_blocked_loop_is_told_with_its_culprit(watched: Served, command: str, wh
     assert 0.2 < measured(watched, "loop_longest_lag_seconds") < 5
     blocked_s = measured(watched, "loop_blocked_seconds_total") - before["loop_blocked_seconds_total"]
     assert 0.2 < blocked_s < 5
+
+
+def test_process_that_was_stopped_is_not_taken_for_one_that_is_blocked(watched: Served) -> None:
+    start = watched.log_size()
+    process = psutil.Process(watched.process.process.pid)
+    process.suspend()
+    time.sleep(0.8)  # for so long it is stopped
+    process.resume()
+    watched.process.wait_for_log("no thread could look meanwhile")
+    assert "What it does:" not in watched.log_since(start)
 
 
 @pytest.fixture(scope="module")
