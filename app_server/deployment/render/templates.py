@@ -47,6 +47,8 @@ def _environment(target: str, filters: tuple[tuple[str, Callable[..., str]], ...
         keep_trailing_newline=True,
         autoescape=True,
         auto_reload=False,
+        # Each template is compiled once and rendered once: what the optimizer saves is less than what it costs.
+        optimized=False,
     )
     jinja.filters.update(filters)
     jinja.filters["trusted"] = Quoted
