@@ -57,7 +57,8 @@ class Instances(Model):
     port: Port | None = None
     """the first one's port, the next ones have the next ports; else 5100, or 5006 without a proxy"""
     address: Host | None = None
-    """where they listen; the loopback address where the proxy is on the same host, else all addresses"""
+    """where they listen and the proxy reaches them; else the loopback address, with `hosts` the host's own, and without
+    a proxy all addresses"""
     socket_dir: AbsolutePath | None = None
     """listen on Unix sockets in this folder instead of ports"""
     hosts: Annotated[tuple[ServerHost, ...], Field(max_length=256)] = ()
