@@ -271,6 +271,7 @@ class ServedDocument(Document):
 
     callbacks: _Callbacks
     models: _Models
+    _outlived = False
 
     def __init__(self, ids: ModelIds) -> None:
         super().__init__()
@@ -283,6 +284,15 @@ class ServedDocument(Document):
         """Let `session_context` return this object for as long as somebody else keeps it."""
         self._session_context = weakref.ref(context)  # type: ignore[arg-type]
 
+    def probe_context(self, context: object, asked: Callable[[], None]) -> None:
+        """Let `session_context` return this object, and call `asked` whenever somebody wants it."""
+
+        def look() -> object:
+            asked()
+            return context
+
+        self._session_context = look  # type: ignore[assignment]
+
     def listen(self, listener: DocumentListener) -> None:
         """Tell `listener` of everything from now on, and at once of the callbacks that were added before."""
         self.callbacks.listener = listener
@@ -294,8 +304,14 @@ class ServedDocument(Document):
         assert self.callbacks.listener is not None
         self.callbacks.listener = _RootsListener(self.callbacks.listener, changed)
 
+    def leave_to_the_system(self) -> None:
+        """Spare the work of `destroy`: the process ends with the document."""
+        self._outlived = True
+
     def destroy(self, session: Any = None) -> None:
         """Break the cycles among the document's objects, so that their memory is free at once."""
+        if self._outlived:
+            return
         self.callbacks.ended = True
         self.callbacks.listener = None
         self._roots = []

@@ -133,6 +133,10 @@ class Place:
         # Its name is short, as a socket's must be, and says nothing of the id, which is as good as a password.
         return self.folder / f"s-{base64.b32encode(hashlib.blake2b(name, digest_size=10).digest()).decode().lower()}"
 
+    def page(self, slot: int) -> Path:
+        """The page of the application whose sessions are copies of what the process with this slot has started."""
+        return self.folder / f"page-{slot}"
+
     def session_boxes(self) -> list[Path]:
         """The sockets of all sessions that have processes of their own."""
         return [path for path in self.folder.glob("s-*") if not path.suffix]

@@ -8,6 +8,7 @@ connects to it meanwhile waits in its queue.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import socket
@@ -32,6 +33,7 @@ class Wards:
         self._crew = crew
         self._zygotes = zygotes
         self._leashes: set[socket.socket] = set()
+        self._pages: dict[str, tuple[int, list[str]]] = {}
 
     def __len__(self) -> int:
         """How many sessions have processes now, whoever has them."""
@@ -40,6 +42,21 @@ class Wards:
     def box(self, route: str, session_id: str) -> Path:
         """Where the session's process listens, if there is one."""
         return self._crew.place.session_box(route, session_id)
+
+    def page(self, route: str) -> list[bytes] | None:
+        """The page of every new session of this application, in pieces between which its token belongs.
+
+        None where each session has a page of its own.
+        """
+        path = self._crew.place.page(self._zygotes[route])
+        try:
+            written_ns = path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+        known = self._pages.get(route)
+        if known is None or known[0] != written_ns:
+            known = self._pages[route] = written_ns, json.loads(path.read_bytes())
+        return [piece.encode() for piece in known[1]]
 
     def remains(self, box: Path) -> Remains | None:
         """What is left of the session that had this socket, where it was ended or has crashed."""

@@ -132,6 +132,9 @@ class Zygote:
             for key, _ in self._selector.select(self._tick_s):
                 if key.fd == self._wakeup:
                     os.read(self._wakeup, 4096)
+                elif key.fd == self._task.parent_pipe:
+                    self._selector.unregister(self._task.parent_pipe)
+                    self._stop(signal.SIGTERM)
                 else:
                     self._accept()
             self._task.pulse.beat()
@@ -148,7 +151,8 @@ class Zygote:
         self._listener.listen(1024)
         self._listener.setblocking(False)
         self._selector.register(self._listener, selectors.EVENT_READ)
-        self._selector.register(self._wakeup, selectors.EVENT_READ)
+        for descriptor in (self._wakeup, self._task.parent_pipe):
+            self._selector.register(descriptor, selectors.EVENT_READ)
         self._place.give(self._task.slot, self._box)
 
     def _note_signal(self, number: int, frame: FrameType | None) -> None:

@@ -51,6 +51,18 @@ class Limits:
     show_tracebacks: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a page and the first pull are answered with as long as the document has not changed.
+
+    `page` is the page in pieces, between which the token belongs; the document is encoded as by `encode_document`.
+    """
+
+    page: tuple[bytes, ...]
+    content: bytes
+    buffers: list[codec.Buffer]
+
+
 def _nothing() -> None:
     """Stands in for the runtime's wake-up call until there is a runtime."""
 
@@ -83,6 +95,7 @@ class Session:
         self._limits = limits
         self._state = State.LIVING
         self._subscribed: list[Connection] = []
+        self.prepared: Prepared | None = None
         self._first_pull_is_over = False
         self._cut_off = False
         self._patch: encoder.PatchEncoder | None = None
@@ -224,6 +237,7 @@ class Session:
     def patched(self, event: DocumentEvent) -> None:
         """The document has changed (called by the document)."""
         if not self._subscribed:
+            self.prepared = None
             return
         if self._patch is None:
             self._patch = encoder.PatchEncoder(self.document)
@@ -247,7 +261,11 @@ class Session:
     def _pull(self, connection: Connection, message: Message) -> list[Effect]:
         effects = self.flush()
         # BokehJS 3.9 ignores the buffers of a document that it pulls again, so a returning client gets arrays inline.
-        content, buffers = encoder.encode_document(self.document, inline=self._first_pull_is_over)
+        prepared, self.prepared = self.prepared, None
+        if prepared is None or self._first_pull_is_over:
+            content, buffers = encoder.encode_document(self.document, inline=self._first_pull_is_over)
+        else:
+            content, buffers = prepared.content, prepared.buffers
         self._first_pull_is_over = True
         self._subscribe(connection)
         reply = codec.encode(messages.PULL_DOC_REPLY, content, buffers=buffers, reqid=message.msgid)

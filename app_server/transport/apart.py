@@ -4,32 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import json
 import logging
+import os
 import signal
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from socket import socket
 
-from app_server.apps import Application
-from app_server.document.served import new_document
+from app_server.apps import Application, Hooks
+from app_server.fleet import forks
 from app_server.fleet.master import Task
 from app_server.fleet.place import Place
 from app_server.fleet.zygote import SessionLimits, Zygote
 from app_server.settings import Settings
+from app_server.transport.rehearsal import rehearse
+from app_server.transport.runtime import ApplicationRuntime
 from app_server.transport.server import Server
+from app_server.transport.snapshot import Unsound, take
 from app_server.transport.solo import live, prepare_to_live
 
 log = logging.getLogger(__name__)
 
+_SOUND = b"+"
+_LONGEST_REASON = 2000
+
 
 @dataclass(frozen=True)
 class Nursery:
-    """One process that sessions' processes are forked from: its slot and the routes of its applications."""
+    """One process that sessions' processes are forked from: its slot and the routes of its applications.
+
+    `copied` says that its only application is to start there, once for all.
+    """
 
     slot: int
     routes: tuple[str, ...]
+    copied: bool
 
 
 def nurseries(applications: Mapping[str, Application], settings: Settings, first_slot: int) -> list[Nursery]:
@@ -38,9 +51,9 @@ def nurseries(applications: Mapping[str, Application], settings: Settings, first
         return []
     chosen = {route: application.isolation or settings.isolation for route, application in applications.items()}
     plain = tuple(route for route, how in chosen.items() if how == "process")
-    copied = [(route,) for route, how in chosen.items() if how == "snapshot"]
-    groups = [*([plain] if plain else []), *copied]
-    return [Nursery(first_slot + number, routes) for number, routes in enumerate(groups)]
+    copied = [((route,), True) for route, how in chosen.items() if how == "snapshot"]
+    groups = [*([(plain, False)] if plain else []), *copied]
+    return [Nursery(first_slot + number, *group) for number, group in enumerate(groups)]
 
 
 def limits_of(settings: Settings) -> SessionLimits:
@@ -50,11 +63,18 @@ def limits_of(settings: Settings) -> SessionLimits:
 
 
 def fork_sessions(
-    applications: Mapping[str, Application], settings: Settings, place: Place, task: Task, sockets: Sequence[socket]
+    applications: Mapping[str, Application],
+    settings: Settings,
+    place: Place,
+    task: Task,
+    sockets: Sequence[socket],
+    *,
+    copied: bool,
 ) -> int:
     """Be the process that the sessions of these applications are forked from, until a signal; its exit status.
 
-    `sockets` are those that the server listens on, which nobody else gets from here.
+    With `copied` the only application starts first, and sessions are copies of that. `sockets` are those that the
+    server listens on, which nobody else gets from here.
     """
     # Whoever ends TLS has the key, and no session's process needs it.
     settings = replace(settings, ssl_certfile=None, ssl_keyfile=None, ssl_password=None)
@@ -65,9 +85,70 @@ def fork_sessions(
     for sock in sockets:
         sock.close()
     _import_ahead(applications.values())
-    _warm(server)
+    rehearse()
+    server.site.bundles.get(server.site.root_url)
     prepare_to_live()
-    return Zygote(place, task, limits_of(settings), partial(live, server), partial(_leave_s, settings)).run()
+
+    def run() -> int:
+        return Zygote(place, task, limits_of(settings), partial(live, server), partial(_leave_s, settings)).run()
+
+    page = place.page(task.slot)
+    page.unlink(missing_ok=True)
+    return _started_once(server, page, run) if copied else run()
+
+
+def _publish_page(path: Path, runtime: ApplicationRuntime) -> None:
+    """Let whoever takes connections answer with the page: its session begins with its socket then.
+
+    Not where a hook is to see the page's request.
+    """
+    prepared = None if runtime.snapshot is None else runtime.snapshot.prepared
+    if prepared is None or runtime.application.hooks.process_request is not Hooks().process_request:
+        return
+    fresh = path.with_name(f".{path.name}-{os.getpid()}")
+    fresh.write_text(json.dumps([piece.decode() for piece in prepared.page]), encoding="utf-8")
+    fresh.replace(path)
+
+
+def _started_once(server: Server, page: Path, run: Callable[[], int]) -> int:
+    """What `run` returns in a process in which the application has started, or, where that is unsound, in this one.
+
+    The other process is tried first, so that this one stays as it was.
+    """
+    (runtime,) = server.site.runtimes
+    verdict, told = os.pipe()
+
+    def attempt() -> int:
+        os.close(verdict)
+        try:
+            runtime.snapshot = take(server.site, runtime)
+        except Unsound as unsound:
+            os.write(told, str(unsound).encode()[:_LONGEST_REASON])
+            return 0
+        _publish_page(page, runtime)
+        os.write(told, _SOUND)
+        os.close(told)
+        return run()
+
+    pid = forks.fork(attempt)
+    os.close(told)
+    reason = os.read(verdict, _LONGEST_REASON)
+    os.close(verdict)
+    if reason == _SOUND:
+        return _guard(pid)
+    os.waitpid(pid, 0)
+    told_reason = reason.decode(errors="replace") or "ends the process in which it starts"
+    log.warning("%s: each session starts it anew (--isolation process), for it %s", runtime.name, told_reason)
+    return run()
+
+
+def _guard(pid: int) -> int:
+    """Pass signals on to this process until it ends; its exit status."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: os.kill(pid, number))
+    _, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
 
 
 def _leave_s(settings: Settings, number: int) -> float:
@@ -87,13 +168,3 @@ def _import_ahead(applications: Iterable[Application]) -> None:
             "What the applications import has started threads (%s), which their sessions' processes do not have",
             ", ".join(others),
         )
-
-
-def _warm(server: Server) -> None:
-    """Have done once what every session would do the first time: templates, tables and lists that are kept."""
-    for runtime in server.site.runtimes:
-        document = new_document("")
-        runtime.guest.render_page(
-            document, "", server.site.bundles, server.site.root_url, app_path=None, head=server.site.page_head
-        )
-        document.destroy()

@@ -143,6 +143,8 @@ class ApplicationHandler(Handler):
 
     async def _hand_to_session(self, crew: Crew, wards: Wards) -> None:
         """Hand the request to the process of its session, which is started if need be; what is refused stays here."""
+        if self.answer_for_all(wards):
+            return
         wanted = self.wanted_session()
         if wanted is None or self.runtime.registry.get(wanted.session_id) is not None:
             return
@@ -165,6 +167,10 @@ class ApplicationHandler(Handler):
         if not wanted.may_build or self.site.draining:
             return
         await self._start_session(crew, wards, wanted.session_id, box)
+
+    def answer_for_all(self, wards: Wards) -> bool:
+        """Whether the request was answered with what is the same for all new sessions, none of which is needed yet."""
+        return False
 
     async def _start_session(self, crew: Crew, wards: Wards, session_id: str, box: Path) -> None:
         key = self.runtime.url, session_id
@@ -228,6 +234,11 @@ class ApplicationHandler(Handler):
     def _wanted_by(self, text: str) -> Wanted | None:
         token = self.site.read_token(text)
         return Wanted(token.session_id, self.site.may_build(token)) if self.may_use(token) else None
+
+    def _names_a_session(self) -> bool:
+        """Whether the request says, well or badly, which session it is for."""
+        named = ("bokeh-token", "bokeh-session-id")
+        return any(name in self.request.arguments for name in named) or "Bokeh-Session-Id" in self.request.headers
 
     def named_session(self) -> str | None:
         """The id of the session that the request names, well or badly signed; None where it names none."""
@@ -363,6 +374,24 @@ class PageHandler(ApplicationHandler):
     shows_pages = True
     opens_sessions = True
 
+    def answer_for_all(self, wards: Wards) -> bool:
+        """Whether the request was answered with the page of every new session, which begins when its socket comes."""
+        page = wards.page(self.runtime.url)
+        site = self.site
+        if page is None or site.draining or site.settings.session_ids == "external-signed" or self._names_a_session():
+            return False
+        try:
+            self.runtime.admission.check(self.address)
+        except Full as full:
+            self.refuse_full(full)
+            return True
+        expires_at = site.token_expiry_s()
+        payload = self.visible_request().payload()
+        token = site.mint_token(site.mint_session_id(), expires_at, payload, self.current_user)
+        self._page_headers()
+        self.finish(token.encode("ascii").join(page))
+        return True
+
     async def head(self, *captured: str) -> None:
         """Say that the page is there, without a session."""
         self._page_headers()
@@ -399,8 +428,10 @@ class PageHandler(ApplicationHandler):
         headline, detail = words or ("One moment, please", "")
         self.finish(busy_page(retry_after_s, headline=headline, detail=detail))
 
-    def _render(self, session: Session, token: str) -> str:
+    def _render(self, session: Session, token: str) -> str | bytes:
         site = self.site
+        if session.prepared is not None:
+            return token.encode("ascii").join(session.prepared.page)
         try:
             with session.document.at_work():
                 return self.runtime.guest.render_page(

@@ -36,7 +36,7 @@ from app_server.session.context import ApplicationContext, SessionContext
 from app_server.session.effects import Await, Close, Effect, Send
 from app_server.session.naming import LogName
 from app_server.session.registry import Registry
-from app_server.session.session import FAULTS, Limits, Session
+from app_server.session.session import FAULTS, Limits, Prepared, Session
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,14 @@ class Outlet(Protocol):
     def pause(self) -> None: ...
 
     def resume(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A document that an application has filled for all its sessions, and what is made of it for clients."""
+
+    document: ServedDocument
+    prepared: Prepared | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +319,8 @@ class ApplicationRuntime:
         self.logout_url: str | None = None
         self.elsewhere = False
         """Whether each session has a process of its own, which this one is not."""
+        self.snapshot: Snapshot | None = None
+        """The first session's document, where the application has started for it already."""
         self.on_begin: Callable[[Session], None] = _nothing
         self.on_end: Callable[[Session], None] = _nothing
         self.registry = Registry()
@@ -415,7 +425,8 @@ class ApplicationRuntime:
         self, session_id: str, request: VisibleRequest | None, token_payload: Mapping[str, Any], user: Any
     ) -> Session:
         guest = self.guest
-        document = new_document(session_id)
+        snapshot, self.snapshot = self.snapshot, None
+        document = new_document(session_id) if snapshot is None else snapshot.document
         context = SessionContext(
             session_id, self.context.server_context, document, request, token_payload, self.logout_url, user
         )
@@ -423,13 +434,15 @@ class ApplicationRuntime:
         try:
             await self._hook("on_session_created", context)
             with document.at_work(), guest.building(document):
-                self.application.build(document)
+                if snapshot is None:
+                    self.application.build(document)
                 if self.limits.show_tracebacks:
                     document.validate()
         except BaseException:
             document.destroy()
             raise
         session = self._open(document, context)
+        session.prepared = None if snapshot is None else snapshot.prepared
         guest.opened(session)
         document.listen(self._desks[session_id].timers)
         return session

@@ -147,7 +147,9 @@ class _Several:
             nursery = self._apart.get(task.slot)
             if nursery is not None:
                 own = {route: self._applications[route] for route in nursery.routes}
-                return fork_sessions(own, self._settings, self._place, task, self._sockets)
+                return fork_sessions(
+                    own, self._settings, self._place, task, self._sockets, copied=nursery.copied
+                )
             return asyncio.run(self._serve(task))
         except AppServerError as error:
             log.error("%s", error)

@@ -136,6 +136,7 @@ class Solo:
         self._lingering.cancel()
         session.failed = self._look_at_failure
         document = session.document
+        document.leave_to_the_system()
         self._note_page(document)
         document.listen_to_roots(partial(self._note_page, document))
 
