@@ -89,13 +89,11 @@ def test_a_session_that_never_returns_is_ended_alone_and_its_page_says_so(apart:
     with apart.site.client("/apart", token) as stuck, apart.site.client("/apart") as other:
         root = stuck.roots[0]
         give(stuck, "loop")
-        began_s = time.monotonic()
-        slowest_s = 0.0
+        began_s, answers = time.monotonic(), 0
         while time.monotonic() < began_s + 0.8:
-            asked_s = time.monotonic()
-            do(other, f"at {asked_s}")
-            slowest_s = max(slowest_s, time.monotonic() - asked_s)
-        assert slowest_s < 0.5
+            do(other, f"at {time.monotonic()}")
+            answers += 1
+        assert answers > 3
         assert stuck.close_code() is None  # its process is killed
         assert do(other, "on")
     assert "It took longer to answer" in notice(apart, token)

@@ -17,7 +17,7 @@ with open(os.environ["COUNTING_FILE"], "a") as runs:
 
 fault = os.environ.get("FAULT", "")
 if fault == "asks":
-    curdoc().session_context.request
+    asked = curdoc().session_context.request
 elif fault == "thread":
     threading.Thread(target=threading.Event().wait, name="watcher", daemon=True).start()
 elif fault == "socket":
