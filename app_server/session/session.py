@@ -55,7 +55,8 @@ class Limits:
 class Prepared:
     """What a page and the first pull are answered with as long as the document has not changed.
 
-    `page` is the page in pieces, between which the token belongs; the document is encoded as by `encode_document`.
+    `page` is the page in pieces, between which the token belongs; the document is encoded as for a page that returns,
+    for nobody knows whether it is one: it may have come before to a process that is no more.
     """
 
     page: tuple[bytes, ...]
@@ -262,7 +263,7 @@ class Session:
         effects = self.flush()
         # BokehJS 3.9 ignores the buffers of a document that it pulls again, so a returning client gets arrays inline.
         prepared, self.prepared = self.prepared, None
-        if prepared is None or self._first_pull_is_over:
+        if prepared is None:
             content, buffers = encoder.encode_document(self.document, inline=self._first_pull_is_over)
         else:
             content, buffers = prepared.content, prepared.buffers

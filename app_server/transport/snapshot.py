@@ -64,7 +64,7 @@ def take(site: Site, runtime: ApplicationRuntime) -> Snapshot:
         raise Unsound(fault)
     if application.hooks.on_session_created is not Hooks().on_session_created:
         return Snapshot(document, None)  # the hook may change the document of each session
-    content, buffers = encoder.encode_document(document)
+    content, buffers = encoder.encode_document(document, inline=True)
     return Snapshot(document, Prepared(tuple(page.encode().split(_TOKEN.encode())), content, buffers))
 
 
