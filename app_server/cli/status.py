@@ -144,10 +144,7 @@ def ask(meeting: Meeting) -> dict[str, Any]:
     boxes = meeting.place.boxes()
     answers = asyncio.run(letters.ask_all(boxes, {"question": "observe"}, ANSWER_S))
     living = [answer for answer in answers if answer is not None]
-    slots = max((int(answer["slots"]) for answer in living), default=len(boxes))
-    quiet = [Place.process_of(box.name) for box, answer in zip(boxes, answers, strict=True) if answer is None]
-    # Beyond the slots there are processes that sessions' processes are forked from, which answer nobody.
-    silent = [f"{slot}-{pid}" for slot, pid in quiet if slot < slots]
+    silent = [box.name.removeprefix("box-") for box, answer in zip(boxes, answers, strict=True) if answer is None]
     if not boxes or not living and not alive(meeting.main):
         raise OperatorError("the server has ended", where=f"process {meeting.main}")
     url = next((str(answer["url"]) for answer in living), "a server that does not answer")

@@ -183,8 +183,7 @@ class Crew:
 
     async def ask_all(self, words: Mapping[str, Any]) -> dict[str, Mapping[str, Any] | None]:
         """What every process of the server answers, by the names of their boxes; None where one did not in time."""
-        # Beyond the slots there are processes that others are forked from, which answer nobody.
-        boxes = [box for box in self.place.boxes() if Place.process_of(box.name)[0] < self.slots]
+        boxes = self.place.boxes()
         answers = await letters.ask_all(boxes, words, _ANSWER_S)
         return dict(zip([box.name for box in boxes], answers, strict=True))
 

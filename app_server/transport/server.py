@@ -130,9 +130,8 @@ class Server:
         return {}
 
     async def _observe(self, words: Mapping[str, Any]) -> Mapping[str, Any]:
-        path, crew = self.settings.unix_socket, self.site.crew
-        about = {"url": f"unix:{path}" if path else self.url, "slots": 1 if crew is None else crew.slots}
-        return {**metrics.snapshot_of(self.site), **about}
+        path = self.settings.unix_socket
+        return {**metrics.snapshot_of(self.site), "url": f"unix:{path}" if path else self.url}
 
     async def _take_tally(self, words: Mapping[str, Any]) -> Mapping[str, Any]:
         self.site.tallies.take(words)

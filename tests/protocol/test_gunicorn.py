@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,7 +22,7 @@ from tests.protocol.conftest import APPS, SECRET, Served
 from tests.protocol.test_processes import Runs, until, use, workers
 from tests.support.client import PATIENCE_S, Site
 from tests.support.ports import free_port
-from tests.support.server import running_process
+from tests.support.server import REPOSITORY, running_process
 
 WORKERS = 4
 
@@ -83,6 +85,22 @@ def test_100_pages_with_their_sockets_are_100_runs(shared: Served, runs: Runs) -
     assert len(runs) == 100
     assert sorted(answered) == sorted(runs.processes)
     assert len(set(answered)) == WORKERS
+
+
+def test_any_worker_tells_what_all_have_counted(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, "--workers", "2", keywords=", metrics=True") as served:
+        until(lambda: serving_workers(served) == 2)
+        for _ in range(6):
+            served.site.token("/counting")
+        command = [sys.executable, "-m", "app_server", "status", "--json"]
+        environ = {**os.environ, "APP_SERVER_RUNTIME_DIR": str(tmp_path / "run")}
+        told = subprocess.run(command, env=environ, cwd=REPOSITORY, capture_output=True, timeout=60, check=True).stdout
+        processes = json.loads(told)["processes"].values()
+        assert {facts["pid"] for facts in processes} == {worker.pid for worker in workers(served)}
+        assert sum(facts["applications"]["/counting"]["now"]["sessions"] for facts in processes) == 6
+        text = served.site.get("/metrics").text
+        figures = re.findall(r"^app_server_sessions\{.*\} (.*)$", text, re.MULTILINE)
+        assert (len(figures), sum(map(float, figures))) == (2, 6)
 
 
 def test_a_client_with_a_token_of_its_own_and_the_page_of_its_session_meet(shared: Served, runs: Runs) -> None:
