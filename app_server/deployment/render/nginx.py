@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from app_server.deployment.plan import Instance, Plan, Pool, is_address
 from app_server.deployment.render import File, Files
@@ -43,6 +43,11 @@ def quote(value: object) -> Quoted:
     return Quoted(f'"{escaped}"')
 
 
+def path(url: object) -> Quoted:
+    """The path of an address as nginx compares it: decoded."""
+    return quote(unquote(str(url)))
+
+
 def literal(value: object) -> Quoted:
     """HTML as one word: what would be a variable is written as the character's number."""
     return quote(str(value).replace("$", "&#36;"))
@@ -67,6 +72,7 @@ def rate(value: object) -> Quoted:
 
 FILTERS = {
     "q": quote,
+    "path": path,
     "html": literal,
     "id": identifier,
     "seconds": duration,
@@ -163,7 +169,7 @@ def _group(pool: Pool, instance: Instance) -> str:
 
 def _unrouted_pattern(pool: Pool) -> Quoted:
     """A regular expression of the paths below an id that no instance has (any more)."""
-    urls = "|".join(re.escape(app.url) for app in pool.apps)
+    urls = "|".join(re.escape(unquote(app.url)) for app in pool.apps)
     return Quoted(f'"^/_i/[A-Za-z0-9_-]+({urls})(/|$)"')
 
 
