@@ -8,9 +8,12 @@ The proxy's ports are free ones, its logs lie in its folder, and the instances a
 
 from __future__ import annotations
 
+import os
 import random
 import socket
+import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -25,7 +28,7 @@ from app_server.deployment.load import from_values
 from app_server.deployment.plan import Plan, resolve
 from tests.support.ports import free_port
 from tests.support.proxies import RunningProxy, proxy_folder, running_apache_file, running_nginx_file
-from tests.support.server import REPOSITORY, RunningServer, running_process
+from tests.support.server import POLL_INTERVAL_S, REPOSITORY, START_DEADLINE_S, RunningServer, running_process
 
 
 @dataclass(frozen=True)
@@ -139,3 +142,27 @@ def running_deployment(
         servers = stack.enter_context(running_instances(plan, env))
         proxy = stack.enter_context(running_proxy_of(plan, folder))
         yield Deployment(plan, proxy, servers, folder)
+
+
+@contextmanager
+def running_on_sockets(plan: Plan) -> Iterator[None]:
+    """The instances of a plan that listen on Unix sockets, from when all of these take connections."""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    with ExitStack() as stack:
+        for instance in plan.instances:
+            process = subprocess.Popen(
+                list(instance.command), cwd=plan.paths.apps, env=environment, stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+        deadline = time.monotonic() + START_DEADLINE_S
+        while not all(_takes_connections(str(instance.unix_socket)) for instance in plan.instances):
+            assert time.monotonic() < deadline, "an instance has not started"
+            time.sleep(POLL_INTERVAL_S)
+        yield
+
+
+def _takes_connections(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
