@@ -112,7 +112,7 @@ def render(plan: Plan) -> Files:
     values = {**settings(plan), **_values(plan)}
     site = jinja.get_template("site.conf").render(values)
     files = {site_path(plan): File(site, install=f"{plan.paths.apache}/{plan.name}.conf")}
-    if plan.layout == "containers":
+    if plan.layout != "host":
         main = jinja.get_template("apache2.conf").render(values)
         return {**files, "apache/apache2.conf": File(main, install="/etc/apache2/apache2.conf")}
     whole = jinja.get_template("global.conf").render(values)

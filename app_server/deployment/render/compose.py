@@ -20,6 +20,8 @@ from app_server.errors import OperatorError
 # The proxy's configuration, in the context of its image.
 CONFIGURATION = "docker/{kind}/site"
 TMP_MB = 64
+# Memory in MB, and processes with threads: Apache holds a thread for each open page.
+PROXY_LIMITS = {"nginx": (256, 64), "apache": (1024, 10_000), "none": (0, 0)}
 # A plain scalar of YAML that no reader takes for anything but a string.
 _PLAIN = re.compile(r"(?!(?i:y|yes|n|no|true|false|on|off|null|nan|inf)$)(--)?[A-Za-z_/][A-Za-z0-9_./-]*")
 
@@ -84,6 +86,8 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "source": containers.source if containers.build_context else None,
         "apps": plan.spec.paths.apps or "./apps",
         "proxy_image": containers.images.proxy or f"app-server-{plan.spec.proxy.kind}:latest",
+        "proxy_memory_mb": PROXY_LIMITS[plan.spec.proxy.kind][0],
+        "proxy_pids": PROXY_LIMITS[plan.spec.proxy.kind][1],
         "grace_s": containers.grace_s or plan.stop_timeout_s,
         "tmp_mb": TMP_MB,
         "ports": tuple(_ports(plan)),

@@ -30,7 +30,7 @@ from app_server.deployment.rollout.steps import PROXY, Step, ago, content_name, 
 from app_server.errors import OperatorError
 
 KEPT_RELEASES = 5
-CHECKS = {"nginx": ("nginx", "-t", "-q"), "apache": ("apache2ctl", "-t")}
+CHECKS = {"nginx": ("nginx", "-t", "-q"), "apache": ("apache2", "-f", "/etc/apache2/apache2.conf", "-t")}
 """What tries a proxy's configuration, in its own container."""
 
 Say = Callable[[str], None]
