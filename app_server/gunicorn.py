@@ -26,7 +26,7 @@ import struct
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -44,7 +44,7 @@ from app_server.fleet.shifts import SLOTS, Shifts
 from app_server.observe.logs import JsonFormatter, Stamp
 from app_server.settings import Settings
 from app_server.transport.keywords import INSTEAD, in_keywords, settings_from_keywords
-from app_server.transport.library import Source, by_route
+from app_server.transport.library import Source, Sources, by_route
 from app_server.transport.server import Server
 
 log = logging.getLogger(__name__)
@@ -78,9 +78,9 @@ _AGE = struct.Struct("q")
 class Applications:
     """What `app` returns: applications and their settings, for `Worker`."""
 
-    def __init__(self, sources: Iterable[Source], settings: Settings) -> None:
+    def __init__(self, sources: Sources, settings: Settings) -> None:
         self.settings = settings
-        self.applications = by_route(list(sources), settings, prepare=False)
+        self.applications = by_route(sources, settings, prepare=False)
 
     def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
         """Say in an answer what is wrong where another worker class has been chosen."""
@@ -89,8 +89,10 @@ class Applications:
         return [b"The server is not set up well. Its operator finds the reason in the log.\n"]
 
 
-def app(*sources: Source, **settings: Any) -> Applications:
+def app(*sources: Source | Mapping[str, Source], **settings: Any) -> Applications:
     """The applications that gunicorn's workers serve; sources and keywords are those of `app_server.Server`.
+
+    A single source may be a dictionary from routes to applications.
 
     What no keyword gives comes from the environment. OperatorError and ApplicationError as for `app_server.Server`.
     """
@@ -102,7 +104,8 @@ def app(*sources: Source, **settings: Any) -> Applications:
         hint = "Name at least one, such as app(\"myapp.py\")."
         raise OperatorError("no application", where="app_server.gunicorn:app", hint=hint)
     with in_keywords():
-        return Applications(sources, settings_from_keywords(settings, os.environ, _INSTEAD))
+        given: Any = sources[0] if len(sources) == 1 else list(sources)
+        return Applications(given, settings_from_keywords(settings, os.environ, _INSTEAD))
 
 
 class Worker(base.Worker):  # type: ignore[misc]

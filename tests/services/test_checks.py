@@ -26,7 +26,7 @@ tunnels:
   office: {kind: reverse, server: "tunnel@gateway.example.org:2222", jump: [me@first, "second:24"]}
   far: {kind: local, server: me@far.example.org, listen: 8000}
 """
-TARGETS = ("systemd", "supervisor", "logrotate", "ssh", "inventory")
+TARGETS = ("systemd", "supervisor", "gunicorn", "logrotate", "ssh", "inventory")
 
 
 def found(plan: Plan, target: str, change: Callable[[str], str] = lambda text: text) -> list[Finding]:
@@ -49,7 +49,7 @@ def sshd_is_set_up() -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_what_is_rendered_is_taken_by_its_program(tmp_path: Path, target: str) -> None:
-    spec = SPEC.replace("MANAGER", target if target in ("systemd", "supervisor") else "systemd")
+    spec = SPEC.replace("MANAGER", target if target in ("supervisor", "gunicorn") else "systemd")
     findings = found(planned(tmp_path, spec), target)
     assert faults(findings) == []
     assert "good" in {finding.level for finding in findings}
@@ -82,6 +82,16 @@ def test_what_is_wrong_is_found(tmp_path: Path, target: str, old: str, new: str,
     assert any(old in file.text for file in render(target, plan).values())
     told = faults(found(plan, target, lambda text: text.replace(old, new)))
     assert any(complaint in line for line in told), told
+
+
+def test_gunicorn_tells_what_it_cannot_load(tmp_path: Path) -> None:
+    (tmp_path / "fine.py").write_text("")
+    spec = f"apps: {{a: fine.py}}\nservice: gunicorn\npaths: {{apps: {tmp_path}}}\n"
+    plan = planned(tmp_path, spec)
+    wrong = found(plan, "gunicorn", lambda text: text.replace("use_xheaders=True", "use_xheader=True"))
+    assert faults(wrong) == [
+        "gunicorn/a1.conf.py: gunicorn refuses it: use_xheader: Server has no such keyword. Did you mean use_xheaders?"
+    ]
 
 
 def test_key_that_others_may_read_is_found(tmp_path: Path) -> None:

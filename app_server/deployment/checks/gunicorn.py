@@ -1,48 +1,63 @@
-"""gunicorn's configuration, read by gunicorn, which loads the application that it names."""
+"""gunicorn's configuration, read by gunicorn, which loads the applications that it names."""
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import os
-import re
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from app_server.deployment.checks import Finding
-from app_server.deployment.checks.programs import find, of_target, run, write
-from app_server.deployment.plan import Plan
+from app_server.deployment.checks.programs import find, run
+from app_server.deployment.plan import Instance, Plan
 from app_server.deployment.render import Files
+from app_server.deployment.render.gunicorn import render_instance
 
 
 def check(plan: Plan, files: Files) -> Iterator[Finding]:
     """What gunicorn says of each pool's first instance; the others differ in address and route alone."""
     program = find("gunicorn")
-    if program is None or importlib.util.find_spec("app_server.gunicorn") is None:
+    if program is None or importlib.util.find_spec("gunicorn") is None:
         hint = "Install it with: pip install 'app-server[gunicorn]'"
         yield Finding("note", "there is no gunicorn here, so its configuration was not read", hint=hint)
         return
-    first = {f"gunicorn/{pool.instances[0].name}.conf.py" for pool in plan.pools}
-    for path, file in of_target(files, "gunicorn", ".conf.py"):
-        if path not in first:
-            ast.parse(file.text)
-            continue
+    for pool in plan.pools:
+        instance = pool.instances[0]
+        path = f"gunicorn/{instance.name}.conf.py"
         with tempfile.TemporaryDirectory(prefix="app-server-check-") as name:
-            (written,) = write(Path(name), [(path, file)])
-            yield from _read(program, written, path, plan)
+            folder = Path(name)
+            text = files[path].text
+            if not _are_here(plan, instance):
+                what = "the applications are not on this machine, so empty ones stand in for them"
+                yield Finding("note", what, where=plan.paths.apps)
+                text = render_instance(*_stand_ins(plan, instance, folder))
+            written = folder / "gunicorn.conf.py"
+            written.write_text(text, encoding="utf-8")
+            # What is to be kept secret stands in for itself.
+            answer = run([program, "--check-config", "-c", written], {each.variable: "x" * 44 for each in plan.secrets})
+            if answer.status == 0:
+                yield Finding("good", "gunicorn reads it, and loads the applications", where=path)
+            else:
+                said = answer.lines[-1] if answer.lines else f"status {answer.status}"
+                yield Finding("fault", f"gunicorn refuses it: {said.rpartition('Error: ')[2][-400:]}", where=path)
 
 
-def _read(program: str, written: Path, path: str, plan: Plan) -> Iterator[Finding]:
-    if not os.path.isdir(plan.paths.apps):
-        yield Finding("note", "is not on this machine, so the applications were not looked for", where=plan.paths.apps)
-        text = written.read_text(encoding="utf-8")
-        written.write_text(re.sub(r"^chdir = .*\n", "", text, flags=re.MULTILINE), encoding="utf-8")
-    # What is to be kept secret stands in for itself.
-    variables = {secret.variable: "x" * 44 for secret in plan.secrets}
-    answer = run([program, "--check-config", "-c", written], variables)
-    if answer.status != 0:
-        said = " ".join(answer.lines[-3:])
-        yield Finding("fault", f"gunicorn refuses it: {said[-400:]}", where=path)
-    else:
-        yield Finding("good", "gunicorn reads it, and loads the application", where=path)
+def _are_here(plan: Plan, instance: Instance) -> bool:
+    return all(os.path.exists(os.path.join(plan.paths.apps, _path(app))) for app in instance.apps)
+
+
+def _path(app: str) -> str:
+    """The path of an application, without the route that may stand before it."""
+    route, equals, path = app.partition("=")
+    return path if equals and route.startswith("/") else app
+
+
+def _stand_ins(plan: Plan, instance: Instance, folder: Path) -> tuple[Plan, Instance]:
+    """The same with empty applications, which are in this folder."""
+    names = []
+    for number, _ in enumerate(instance.apps):
+        (folder / f"app{number}.py").write_text("", encoding="utf-8")
+        names.append(f"app{number}.py")
+    return replace(plan, paths=replace(plan.paths, apps=str(folder))), replace(instance, apps=tuple(names))

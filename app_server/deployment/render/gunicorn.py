@@ -57,10 +57,20 @@ FILTERS = {"literal": literal, "literals": literals, "whole": whole}
 
 def render(plan: Plan) -> Files:
     """A configuration for each instance."""
-    template = environment("gunicorn", FILTERS).get_template("instance.conf")
     files = {}
     for instance in plan.instances:
-        text = template.render(
+        name = f"{instance.name}.conf.py"
+        install = f"{plan.paths.etc}/gunicorn/{name}"
+        files[f"gunicorn/{name}"] = File(render_instance(plan, instance), install=install, host=instance.host or None)
+    return files
+
+
+def render_instance(plan: Plan, instance: Instance) -> str:
+    """The configuration of one instance."""
+    return (
+        environment("gunicorn", FILTERS)
+        .get_template("instance.conf")
+        .render(
             **settings(plan),
             header=header(plan, "gunicorn"),
             instance=instance,
@@ -69,9 +79,7 @@ def render(plan: Plan) -> Files:
             environment=tuple(_environment(plan)),
             direct_tls=plan.tls is not None and not plan.has_proxy,
         )
-        name = f"{instance.name}.conf.py"
-        files[f"gunicorn/{name}"] = File(text, install=f"{plan.paths.etc}/gunicorn/{name}", host=instance.host or None)
-    return files
+    )
 
 
 def bind(instance: Instance) -> str:
