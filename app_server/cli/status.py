@@ -136,7 +136,8 @@ def meeting_folders(pid: int) -> list[Path]:
     # Num RefCount Protocol Flags Type St Inode Path (proc_pid_net(5))
     sockets = [words for words in (line.split(None, 7) for line in lines[1:]) if len(words) == 8]
     paths = [Path(words[7]) for words in sockets if f"socket:[{words[6]}]" in mine]
-    return [path.parent for path in paths if path.name.startswith("box-") and path.parent.name.isdigit()]
+    # A socket is bound under another name than it has in the end: .box-0-4711
+    return [path.parent for path in paths if path.name.startswith((".box-", "box-")) and path.parent.name.isdigit()]
 
 
 def ask(meeting: Meeting) -> dict[str, Any]:
