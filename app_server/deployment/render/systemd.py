@@ -126,8 +126,9 @@ def _stem(plan: Plan, pool: Pool) -> str:
 def _values(plan: Plan, pool: Pool) -> Mapping[str, Any]:
     service, first = plan.spec.service, pool.instances[0]
     sockets = plan.spec.instances.socket_dir
-    runtime_dir = sockets.removeprefix("/run/").strip("/") if sockets and sockets.startswith("/run/") else None
-    folders = [sockets] if sockets and runtime_dir is None else []
+    run = sockets if sockets and sockets.startswith("/run/") else plan.paths.run
+    runtime_dir = run.removeprefix("/run/").strip("/") if run.startswith("/run/") else plan.name
+    folders = [sockets] if sockets and sockets != run else []
     gunicorn = service.manager == "gunicorn"
     return {
         "example": f"{_stem(plan, pool)}@{first.name}",
