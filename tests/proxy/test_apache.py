@@ -14,8 +14,9 @@ from contextlib import AbstractContextManager, ExitStack
 import pytest
 
 from tests.support.client import Answer, Client, Site, fetch
-from tests.support.deployed import Deployment, running_deployment
-from tests.support.server import REPOSITORY, RunningServer
+from tests.support.deployed import Deployment, plan_of, running_deployment, running_proxy_of
+from tests.support.proxies import proxy_folder
+from tests.support.server import REPOSITORY, RunningServer, running_process
 
 THREE = """
 apps: {asking: asking.py, board: board.py}
@@ -227,3 +228,20 @@ def test_killed_instance_costs_no_page_and_its_sessions_come_back_elsewhere(thre
         assert again.roots
         assert took_s < 5
     assert statuses(three, 30) == {200: 30}
+
+
+def test_instance_whose_name_is_gone_costs_no_page() -> None:
+    # As that of a container which was stopped: Apache has no address for it, and calls that its own fault.
+    apps = REPOSITORY / "tests" / "protocol" / "apps"
+    text = (
+        "apps: {asking: asking.py}\nproxy: apache\ninstances: {count: 1, hosts: "
+        "[{name: gone, address: no-such-host.invalid}, {name: here, address: 127.0.0.1}]}\n"
+    )
+    with proxy_folder() as folder:
+        plan = plan_of(text, folder, apps)
+        here = plan.instances[1]
+        with (
+            running_process(list(here.command), f"http://localhost:{here.port}", cwd=apps),
+            running_proxy_of(plan, folder),
+        ):
+            assert Counter(fetch(plan.site.url + "asking").status for _ in range(10)) == {200: 10}
