@@ -103,6 +103,17 @@ GOALS = (
     Goal("first-page", "wire_kb", "a first page, bytes on the wire", "kB", at_most=950),
     Goal("first-page", "immutable_percent", "a first page, scripts immutable", "%", more_is_better=True, at_least=100),
     Goal("first-page", "wall_ms", "a first page, time on loopback", "ms"),
+    Goal("opens", "opens_per_s", "sessions opened, two processes", "/s", more_is_better=True, at_least_times=4),
+    Goal("opens-apart", "opens_per_s", "the same, a process for each", "/s", more_is_better=True),
+    Goal("opens-copied", "opens_per_s", "the same, each a copy", "/s", more_is_better=True, at_least_times=10),
+    Goal("drawn", "drawn_ms", "a page drawn in Chromium, p50", "ms", at_least_times=2),
+    Goal("stuck", "change_percent", "p99 of others, one is stuck, change", "%", at_most=20, has_ratio=False),
+    Goal("stuck", "during_p99_ms", "p99 of others, one is stuck", "ms"),
+    Goal("held", "lost", "1000 processes for sessions, lost", "", at_most=0, has_ratio=False),
+    Goal("held", "private_kb", "private memory of such a session", "kB"),
+    Goal("held-copied", "lost", "1000 copies, lost", "", at_most=0, has_ratio=False),
+    Goal("held-copied", "private_kb", "private memory of a copy", "kB"),
+    Goal("came-and-went", "growth_percent", "memory after 10,000 sessions, change", "%", at_most=5, has_ratio=False),
     Goal("leftover", "memory_kb", "left of each of 1000 sessions", "kB", at_most=5, has_ratio=False),
 )
 

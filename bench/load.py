@@ -22,7 +22,7 @@ AT_ONCE = 10
 
 @dataclass(frozen=True)
 class Scenario:
-    """One load: the server it wants, how it is run (the second argument: quickly), and how often."""
+    """One load: the server it wants, how it is run (the second argument: quickly), how often, and for how long."""
 
     name: str
     says: str
@@ -31,6 +31,8 @@ class Scenario:
     repetitions: int = 1
     on_canned: bool = True
     in_quick: bool = True
+    on_stock: bool = True
+    timeout_s: float = 200.0
 
 
 class Meter:

@@ -42,6 +42,12 @@ Measured on $machine; $versions.
   falls behind.
 - The stall is the longest round trip of one live session while 200 others have closed and are ended.
 - A first page is the page and all its scripts, as a browser asks that accepts gzip and brotli; bytes include headers.
+- Servers of several processes have all cores, one of which the load generator shares; sessions are opened by eight
+  clients that do not wait for each other. A session that is stuck is in a loop without end, while ten others move their
+  sliders ten times a second. A page counts as drawn when BokehJS says that its document is idle.
+- 1000 sessions are each moved once a minute for five minutes (`BENCH_MINUTES`, `BENCH_HELD`); their private memory is
+  that of all processes of the server, divided by their number. Memory after 10,000 sessions (`BENCH_CAME`) is compared
+  with that after the first 500.
 - What is left of ended sessions is the growth of memory over the second half of them. After $leftover_s s the rest of
   them is left out: the stock server needs longer than that.
 

@@ -24,7 +24,6 @@ from bench.load import Figures, Scenario
 from bench.scenarios import SCENARIOS
 from bench.servers import CANNED, OURS, STOCK, pin_client, serving
 
-SCENARIO_TIMEOUT_S = 200.0
 OPEN_FILES = 8192
 BUSY_LOAD = 0.5
 
@@ -80,7 +79,8 @@ def measure(scenarios: list[Scenario], servers: list[str], quick: bool, recordin
     results: Results = {}
     failures: list[str] = []
     for scenario in scenarios:
-        taking_part = [server for server in servers if server != CANNED or scenario.on_canned]
+        absent = {server for server, there in ((CANNED, scenario.on_canned), (STOCK, scenario.on_stock)) if not there}
+        taking_part = [server for server in servers if server not in absent]
         runs: dict[str, list[Figures]] = {server: [] for server in taking_part}
         for number in range(1 if quick else scenario.repetitions):
             for server in taking_part if number == 0 else without_canned(taking_part):
@@ -111,7 +111,7 @@ def run_once(scenario: Scenario, server: str, quick: bool, recordings: Path) -> 
     """The figures of one run on a fresh server."""
 
     async def bounded() -> Figures:
-        return await asyncio.wait_for(scenario.run(served, quick), SCENARIO_TIMEOUT_S)
+        return await asyncio.wait_for(scenario.run(served, quick), scenario.timeout_s)
 
     with serving(server, scenario.launch, recordings) as served:
         return asyncio.run(bounded())

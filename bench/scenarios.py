@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from bench import holding, proxied, speed
+from bench import fleet, holding, proxied, speed
 from bench.load import Scenario
-from bench.servers import Launch
+from bench.servers import FOREVER_MS, Launch
 
 SHORT_MS = 1000
 SLIDERS = Launch("sliders")
 CHURNING = Launch("sliders", unused_session_lifetime_ms=SHORT_MS, check_unused_sessions_ms=SHORT_MS)
+APART = ("--isolation", "process")
+COPIED = ("--isolation", "snapshot")
+LONG_S = 3600.0
+
+
+def _two(*ours: str) -> Launch:
+    """Two processes of either server on all cores, with sessions that end soon."""
+    return Launch("sliders", SHORT_MS, SHORT_MS, flags=("--num-procs", "2"), ours=ours, all_cores=True)
+
+
+def _apart(app: str, *ours: str, lifetime_ms: int = 60_000) -> Launch:
+    """A server whose sessions have processes of their own, on all cores."""
+    return Launch(app, lifetime_ms, min(lifetime_ms, 17_000), ours=ours, all_cores=True)
+
 
 SCENARIOS = (
     Scenario("page", "a page", SLIDERS, speed.page, 3),
@@ -26,5 +40,25 @@ SCENARIOS = (
     Scenario("session-memory", "a sliders session is held", SLIDERS, holding.session_memory, on_canned=False),
     Scenario("idle-sockets", "2000 idle sockets", SLIDERS, holding.idle_sockets),
     Scenario("first-page", "a first page with its scripts", SLIDERS, holding.first_page, on_canned=False),
+    Scenario("opens", "sessions are opened, two processes", _two(), fleet.opens, 2, on_canned=False),
+    Scenario("opens-apart", "the same, processes for sessions", _two(*APART), fleet.opens, 2, on_canned=False),
+    Scenario("opens-copied", "the same, copies of one start", _two(*COPIED), fleet.opens, 2, on_canned=False),
+    Scenario("drawn", "a page is drawn in Chromium", SLIDERS, fleet.drawn, on_canned=False),
+    Scenario(
+        "stuck", "one of 11 sessions never returns", _apart("stuck", *APART), fleet.stuck, 2,
+        on_canned=False, on_stock=False,
+    ),
+    Scenario(
+        "held", "1000 sessions with their own processes", _apart("sliders", *APART, lifetime_ms=FOREVER_MS), fleet.held,
+        on_canned=False, on_stock=False, in_quick=False, timeout_s=LONG_S,
+    ),
+    Scenario(
+        "held-copied", "1000 sessions that are copies", _apart("sliders", *COPIED, lifetime_ms=FOREVER_MS), fleet.held,
+        on_canned=False, on_stock=False, in_quick=False, timeout_s=LONG_S,
+    ),
+    Scenario(
+        "came-and-went", "10,000 sessions come and go", CHURNING, fleet.came_and_went,
+        on_canned=False, on_stock=False, in_quick=False, timeout_s=LONG_S,
+    ),
     Scenario("leftover", "1000 sessions came and went", CHURNING, holding.leftover, on_canned=False, in_quick=False),
 )

@@ -28,11 +28,18 @@ FOREVER_MS = 3_600_000
 
 @dataclass(frozen=True)
 class Launch:
-    """What a scenario asks of a server: one application, and how soon a session without a connection ends."""
+    """What a scenario asks of a server: one application, and how soon a session without a connection ends.
+
+    `flags` are for both servers, `ours` for this one alone. A server of several processes gets `all_cores`, one of
+    which it shares with the load generator.
+    """
 
     app: str
     unused_session_lifetime_ms: int = FOREVER_MS
     check_unused_sessions_ms: int = FOREVER_MS // 2
+    flags: tuple[str, ...] = ()
+    ours: tuple[str, ...] = ()
+    all_cores: bool = False
 
 
 def command(kind: str, launch: Launch, port: int, recordings: Path) -> list[str]:
@@ -44,6 +51,8 @@ def command(kind: str, launch: Launch, port: int, recordings: Path) -> list[str]
         *("--port", str(port), "--address", HOST, "--log-level", "warning"),
         *("--unused-session-lifetime", str(launch.unused_session_lifetime_ms)),
         *("--check-unused-sessions", str(launch.check_unused_sessions_ms)),
+        *launch.flags,
+        *(launch.ours if kind == OURS else ()),
     ]
 
 
@@ -81,9 +90,10 @@ def pin_client() -> None:
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
-def pin_server(pid: int) -> None:
-    """Keep the server on the last core."""
-    os.sched_setaffinity(pid, {(os.cpu_count() or 1) - 1})
+def pin_server(pid: int, *, all_cores: bool) -> None:
+    """Keep the server, and what it will start, on the last core, or let it have all of them."""
+    cores = os.cpu_count() or 1
+    os.sched_setaffinity(pid, set(range(cores)) if all_cores else {cores - 1})
 
 
 def free_port() -> int:
@@ -105,7 +115,7 @@ def serving(kind: str, launch: Launch, recordings: Path) -> Iterator[Served]:
             command(kind, launch, port, recordings), cwd=BENCH.parent, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
         try:
-            pin_server(process.pid)
+            pin_server(process.pid, all_cores=launch.all_cores)
             if not wait_until_ready(process, port):
                 raise RuntimeError("the server did not start")
             yield Served(kind, launch.app, port, process.pid)

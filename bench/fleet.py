@@ -1,0 +1,173 @@
+"""What several processes are for: sessions opened side by side, and one that must not be in another's way."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+from bench.client import Tab, open_tab
+from bench.load import Figures, close_tabs, next_value, open_tabs, quantile, spread_ms
+from bench.servers import Served
+from bench.wire import set_value
+
+OPENERS = 8
+EVERY_S = 60.0
+SETTLE_S = 3.0
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+
+
+def minutes() -> float:
+    """For how long sessions are held: five minutes, or what BENCH_MINUTES says."""
+    return float(os.environ.get("BENCH_MINUTES", "5"))
+
+
+def count(name: str, default: int) -> int:
+    """How many, or what this variable says."""
+    return int(os.environ.get(name, default))
+
+
+async def opens(served: Served, quick: bool) -> Figures:
+    """Sessions that are opened and closed for a while, by several who do not wait for each other."""
+    seconds = 4.0 if quick else 15.0
+    await _open_until(served, time.monotonic() + seconds / 3)
+    began_s = time.monotonic()
+    taken_s = await _open_until(served, began_s + seconds)
+    return {"opens_per_s": len(taken_s) / (time.monotonic() - began_s), **spread_ms(taken_s)}
+
+
+async def _open_until(served: Served, end_s: float) -> list[float]:
+    """How long each took."""
+    taken_s: list[float] = []
+
+    async def opener() -> None:
+        while time.monotonic() < end_s:
+            began_s = time.monotonic()
+            tab = await open_tab(served.port, served.path)
+            taken_s.append(time.monotonic() - began_s)
+            tab.connection.close()
+
+    await asyncio.gather(*(opener() for _ in range(OPENERS)))
+    return taken_s
+
+
+async def drawn(served: Served, quick: bool) -> Figures:
+    """The time from going to a page until its plot is drawn, in a Chromium that has its scripts already."""
+    from playwright.async_api import async_playwright
+
+    walls_s: list[float] = []
+    ours = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(range(os.cpu_count() or 1)))  # a browser has more to do than a load generator
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = await chromium.new_page()
+        for number in range(6 if quick else 16):
+            began_s = time.monotonic()
+            await page.goto(f"http://localhost:{served.port}{served.path}", wait_until="commit")
+            await page.wait_for_function("() => window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle")
+            if number:  # the first one fetches the scripts
+                walls_s.append(time.monotonic() - began_s)
+        await chromium.close()
+    os.sched_setaffinity(0, ours)
+    return {"drawn_ms": quantile(walls_s, 0.5) * 1000}
+
+
+async def stuck(served: Served, quick: bool) -> Figures:
+    """The round trips of sessions before and while another one is in a loop without end."""
+    tabs = await open_tabs(served, 10)
+    victim = await open_tab(served.port, served.path)
+    seconds = 4.0 if quick else 15.0
+    await _trips(tabs, seconds / 4)
+    before = await _trips(tabs, seconds)
+    victim.connection.send("PATCH-DOC", _loop_for_ever(victim))
+    await asyncio.sleep(0.5)
+    during = await _trips(tabs, seconds)
+    close_tabs([*tabs, victim])
+    before_ms, during_ms = (quantile(found, 0.99) * 1000 for found in (before, during))
+    return {
+        "before_p99_ms": before_ms, "during_p99_ms": during_ms, "change_percent": (during_ms / before_ms - 1) * 100,
+    }  # fmt: skip
+
+
+def _loop_for_ever(tab: Tab) -> bytes:
+    return set_value(tab.models("Slider")[0], -1)
+
+
+async def _trips(tabs: list[Tab], seconds: float) -> list[float]:
+    """The round trips of sliders that are moved ten times a second."""
+    end_s = time.monotonic() + seconds
+    taken_s: list[float] = []
+
+    async def mover(tab: Tab) -> None:
+        slider = tab.models("Slider")[0]
+        while time.monotonic() < end_s:
+            taken_s.append(await tab.round_trip(slider, next_value()))
+            await asyncio.sleep(0.1)
+
+    await asyncio.gather(*map(mover, tabs))
+    return taken_s
+
+
+async def held(served: Served, quick: bool) -> Figures:
+    """Many sessions with processes of their own, each moved once a minute."""
+    many = count("BENCH_HELD", 50 if quick else 1000)
+    began_s = time.monotonic()
+    tabs = await open_tabs(served, many)
+    opened_s = time.monotonic() - began_s
+    taken_s: list[float] = []
+    rounds = max(1, round(minutes())) if not quick else 1
+
+    async def user(number: int, tab: Tab) -> None:
+        slider = tab.models("Slider")[0]
+        pause_s = EVERY_S if not quick else 5.0
+        await asyncio.sleep(pause_s * number / many)
+        for _ in range(rounds):
+            taken_s.append(await tab.round_trip(slider, next_value()))
+            await asyncio.sleep(pause_s)
+
+    await asyncio.gather(*(user(number, tab) for number, tab in enumerate(tabs)), return_exceptions=True)
+    lost = sum(tab.connection.closed for tab in tabs) + max(0, many * rounds - len(taken_s))
+    private = private_bytes(served.pid)
+    close_tabs(tabs)
+    return {
+        "sessions": many, "lost": lost, "open_s": opened_s, "private_kb": private / many / 1000, **spread_ms(taken_s),
+    }  # fmt: skip
+
+
+async def came_and_went(served: Served, quick: bool) -> Figures:
+    """Memory after many sessions, compared with that after the first twentieth of them."""
+    many = count("BENCH_CAME", 400 if quick else 10_000)
+    done, early = 0, 0
+    while done < many:
+        close_tabs(await open_tabs(served, 10))
+        done += 10
+        if done == many // 20:
+            await asyncio.sleep(SETTLE_S)
+            early = private_bytes(served.pid)
+    await asyncio.sleep(SETTLE_S)
+    late = private_bytes(served.pid)
+    growth_percent = (late / early - 1) * 100
+    return {"sessions": done, "early_mb": early / 1e6, "late_mb": late / 1e6, "growth_percent": growth_percent}
+
+
+def family(pid: int) -> list[int]:
+    """This process and all that it has started, directly or not."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        return []
+    return [pid, *(found for child in children for found in family(int(child)))]
+
+
+def private_bytes(pid: int) -> int:
+    """The memory that these processes have each for itself, added up."""
+    total = 0
+    for each in family(pid):
+        try:
+            lines = Path(f"/proc/{each}/smaps_rollup").read_text().splitlines()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        private = [line for line in lines if line.startswith(("Private_Dirty:", "Private_Clean:"))]
+        total += sum(int(line.split()[1]) * 1024 for line in private)
+    return total
