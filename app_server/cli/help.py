@@ -16,6 +16,7 @@ from app_server.settings import GROUPS, Arity, Setting, all_settings
 COMMANDS = {
     "serve": "serve applications, and keep them in sync with browsers",
     "status": "show a running server in the terminal",
+    "drain": "have a running server end with the sessions that it has",
     "html": "write applications as pages that need no server",
     "json": "write applications' documents as JSON",
     "static": "serve BokehJS alone, as a CDN of your own",
@@ -43,6 +44,10 @@ USAGES = {
     "json": "app-server json FILE_OR_DIR ... [flags]\n\n"
     "  --indent N          put each value on a line of its own, N spaces for a level\n" + _OUTPUT,
     "static": "app-server static [flags]",
+    "drain": "app-server drain [PID] [--port N] [--wait]\n\n"
+    "  --port N   the server that listens on this port\n"
+    "  --wait     tell what is left until the server has ended\n\n"
+    "  Sessions go on for as long as the server's --drain says.",
     "status": "app-server status [PID|URL] [--once] [--json]\n\n"
     "  --once   print it once; at a terminal it is shown until Ctrl-C\n"
     "  --json   print all figures as JSON, once\n\n"

@@ -123,6 +123,10 @@ def build() -> tuple[Parser, Parser]:
     add_init_arguments(parsers["init"])
     _add_tunnel(parsers["tunnel"])
     add_doctor_arguments(parsers["doctor"])
+    drain = parsers["drain"]
+    drain.add_argument("target", nargs="?", default="", metavar="PID", help="the server, if not the only one")
+    drain.add_argument("--port", nargs=1, metavar="N", help="the server that listens on this port")
+    drain.add_argument("--wait", action="store_const", const=True, help="tell what is left until it has ended")
     status = parsers["status"]
     status.add_argument("target", nargs="?", default="", metavar="PID|URL", help="the server, if not the only one")
     status.add_argument("--once", action="store_const", const=True, help="print it once")

@@ -17,7 +17,7 @@ import selectors
 import signal
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from types import FrameType
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 CANNOT_START = 3
 """The status of a worker that has found what starting it again would not mend."""
+
+_HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 _BEAT = struct.Struct("d")
 _TICK_S = 0.5
@@ -153,9 +155,20 @@ class Master:
         """Whether the end has been asked for."""
         return self._stopping is not None
 
+    @property
+    def replacing(self) -> bool:
+        """Whether workers are being replaced."""
+        return bool(self._replacing) or any(
+            len(slot.workers) > 1 and slot.workers[-1].state is State.STARTING for slot in self._slots
+        )
+
+    def moves(self, within_s: float) -> bool:
+        """Whether the loop of any worker that is ready has turned within that time."""
+        return any(worker.state is State.READY and worker.pulse.age_s() < within_s for worker in self._workers())
+
     def run(self) -> int:
         """Work until a signal ends it; the exit status of the server."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+        for number in _HANDLED:
             signal.signal(number, self._note_signal)
         signal.set_wakeup_fd(self._wakeup_end, warn_on_full_buffer=False)
         for slot in range(len(self._slots)):
@@ -184,13 +197,19 @@ class Master:
         reading, writing = os.pipe()
         pulse = Pulse()
         task = Task(number, not self._was_ready, pulse, self._parent_pipe, writing)
-        pid = fork(lambda: self._in_worker(task))
+        # A signal for the new process must not be noted by what it has of this one's handlers, and be lost with them.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
+        try:
+            pid = fork(lambda: self._in_worker(task, before))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(writing)
         slot.workers.append(Worker(number, pid, reading, pulse, time.monotonic()))
         self._selector.register(reading, selectors.EVENT_READ)
 
-    def _in_worker(self, task: Task) -> int:
+    def _in_worker(self, task: Task, signals: Iterable[int]) -> int:
         own_signals()
+        signal.pthread_sigmask(signal.SIG_SETMASK, signals)
         os.close(self._life)
         self._selector.close()
         for descriptor in (self._wakeup, self._wakeup_end, *(worker.ready_pipe for worker in self._workers())):

@@ -57,6 +57,11 @@ def leave(box: Path, end: End) -> None:
     _write(_end_file(box), json.dumps({"end": end.value, "roots": roots}))
 
 
+def settled(box: Path) -> bool:
+    """Whether nothing is to be written about this session any more: it has no process, or none with a page."""
+    return not _page_file(box).exists()
+
+
 def find(box: Path) -> Remains | None:
     """What is left of the session behind this socket."""
     try:

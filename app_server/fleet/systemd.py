@@ -22,7 +22,7 @@ class Notifier:
         self._address = environ.pop("NOTIFY_SOCKET", "")
         self.watchdog_s = _watchdog_s(environ) if self._address else 0.0
         """How often systemd wants to hear that the service moves, in seconds; half of this is the rhythm. 0: never."""
-        self._ready = self._stopping = False
+        self._ready = self._stopping = self._replacing = False
         self._clock = clock
         self._due_s = 0.0
 
@@ -39,14 +39,26 @@ class Notifier:
         """The service moves; to be called from what must not stand still."""
         self.tell("WATCHDOG=1", *([f"STATUS={status}"] if status else []))
 
-    def tick(self, ready: int, wanted: int, *, stopping: bool = False) -> None:
-        """What a main process says again and again, while so many of its workers are ready; too often does no harm."""
+    def tick(
+        self, ready: int, wanted: int, *, stopping: bool = False, replacing: bool = False, moves: bool = True
+    ) -> None:
+        """What a main process says again and again, while so many of its workers are ready; too often does no harm.
+
+        Where no worker `moves` any more, systemd hears nothing, and starts the service anew.
+        """
         status = f"{ready} of {wanted} processes are ready"
         if stopping:
             self.stopping()
+        elif self._ready and replacing != self._replacing:
+            self._replacing = replacing
+            if replacing:
+                now_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+                self.tell("RELOADING=1", f"MONOTONIC_USEC={now_us}", "STATUS=processes are replaced one after another")
+            else:
+                self.tell("READY=1", f"STATUS={status}")
         elif ready >= wanted:
             self.ready(status)
-        if self.watchdog_s and (ready or not self._ready) and self._clock() >= self._due_s:
+        if self.watchdog_s and (moves and ready or not self._ready) and self._clock() >= self._due_s:
             self._due_s = self._clock() + self.watchdog_s / 2
             self.alive(status)
 

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 _BACKLOG = 128
 _ATTEMPTS = 3
+_LOOK_S = 0.02
+_SETTLED_WITHIN_S = 2.0
 
 
 class Wards:
@@ -58,8 +60,15 @@ class Wards:
             known = self._pages[route] = written_ns, json.loads(path.read_bytes())
         return [piece.encode() for piece in known[1]]
 
-    def remains(self, box: Path) -> Remains | None:
-        """What is left of the session that had this socket, where it was ended or has crashed."""
+    async def remains(self, box: Path) -> Remains | None:
+        """What is left of the session that had this socket, where it was ended or has crashed.
+
+        A process that has ended just now is about to be looked at, which is waited for.
+        """
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + _SETTLED_WITHIN_S
+        while not remains.settled(box) and loop.time() < deadline_s:
+            await asyncio.sleep(_LOOK_S)
         return remains.find(box)
 
     async def begin(self, route: str, session_id: str, over: Callable[[], None]) -> Path:

@@ -160,7 +160,7 @@ class ApplicationHandler(Handler):
         except Unreachable:
             self._refuse_for_a_moment()
             return
-        remains = wards.remains(box)
+        remains = await wards.remains(box)
         if remains is not None:
             self.runtime.stand_in(wanted.session_id, partial(show_remains, remains), self.user)
             return

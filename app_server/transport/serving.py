@@ -35,6 +35,8 @@ _LAST_THREADS_S = 2.0
 """How long the applications' threads have to end when everything else has."""
 
 _BEAT_S = 0.5
+_SHORTEST_WATCH_S = 2.0
+"""A loop that has turned within this time moves, however soon systemd wants to hear of it."""
 
 
 def load_applications(paths: Sequence[str], settings: Settings) -> dict[str, Application]:
@@ -132,7 +134,10 @@ class _Several:
             count = self._count + len(self._apart)
             master: Master = Master(
                 count, self._work, limits, reload=self._reload,
-                tick=lambda ready: notifier.tick(ready, count, stopping=master.stopping),
+                tick=lambda ready: notifier.tick(
+                    ready, count, stopping=master.stopping, replacing=master.replacing,
+                    moves=master.moves(max(notifier.watchdog_s, _SHORTEST_WATCH_S)),
+                ),
             )  # fmt: skip
             return master.run()
         finally:

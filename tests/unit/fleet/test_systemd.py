@@ -87,3 +87,23 @@ def test_main_process_without_workers_lets_the_watchdog_bite(manager: socket.soc
     assert lines.count("WATCHDOG=1") == 3
     told.tick(0, 2, stopping=True)
     assert heard(manager) == ["STOPPING=1"]
+
+
+def test_a_rolling_restart_is_told_from_its_begin_to_its_end(manager: socket.socket) -> None:
+    told = notifier(manager)
+    told.tick(2, 2)
+    for replacing in (True, True, False, False):
+        told.tick(2, 2, replacing=replacing)
+    lines = heard(manager)
+    assert [line for line in lines if line.startswith(("READY", "RELOADING"))] == ["READY=1", "RELOADING=1", "READY=1"]
+    assert any(line.startswith("MONOTONIC_USEC=") for line in lines)
+
+
+def test_workers_that_do_not_move_let_the_watchdog_bite(manager: socket.socket) -> None:
+    now_s = [100.0]
+    environ = {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "30000000"}
+    told = Notifier(environ, clock=lambda: now_s[0])
+    for moves in (True, False, False):
+        told.tick(2, 2, moves=moves)
+        now_s[0] += 15
+    assert heard(manager).count("WATCHDOG=1") == 1
