@@ -76,7 +76,8 @@ def run(meeting: Meeting, *, wait: bool) -> int:
         raise OperatorError("is another user's", where=f"process {meeting.main}", hint=hint) from None
     say(f"process {meeting.main} takes no new sessions; {before}")
     shown = before
-    while wait and alive(meeting.main):
+    # The folder goes with the server; its process may stay for a while longer, until its parent has heard of its end.
+    while wait and alive(meeting.main) and meeting.place.folder.exists():
         time.sleep(LOOK_S)
         now = left(meeting)
         if now and now != shown:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from pathlib import Path
 
 import psutil
@@ -17,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 
 from app_server.security.tokens import Signer, mint_session_id, mint_token
 from tests.protocol.conftest import Served, apps, serving
-from tests.support.client import PATIENCE_S
+from tests.support.client import PATIENCE_S, ask
 
 PROCESSES = 4
 UNSIGNED = Signer()
@@ -291,3 +294,51 @@ def test_a_process_that_hangs_is_ended_where_that_is_wished_for(tmp_path: Path) 
         served.process.wait_for_log("has not moved for")
         served.process.wait_for_log("in hang")  # where it stood
         use(served, token)
+
+
+def test_a_replaced_process_passes_on_what_comes_on_connections_that_it_kept(tmp_path: Path) -> None:
+    environ = {"COUNTING_FILE": str(tmp_path / "runs")}
+    flags = ["--num-procs", "2", "--drain", "20", "--prefix", "/p", "--route", "r1"]
+    with serving(*apps("counting.py"), *flags, prefix="/_i/r1/p", env=environ) as served:
+        before = {worker.pid for worker in workers(served)}
+        kept = HTTPConnection("localhost", served.process.port, timeout=PATIENCE_S)
+        token = ask(kept, "/p/counting").token
+        with served.site.client("/counting", token) as client:
+            client.set("slider", "value", 1)
+            assert int(client.value("seen", "text").split()[0]) in before
+            os.kill(served.process.process.pid, signal.SIGHUP)
+            served.process.wait_for_log("Stopping: 1 sessions")
+            assert ask(kept, "/p/counting", "HEAD").status == 200
+            assert ask(kept, "/p/counting/autoload.js", "OPTIONS").status == 204
+            fresh = ask(kept, "/p/counting")
+            assert fresh.status == 200
+            until(lambda: int(use(served, served.site.token("/counting"))) not in before)
+            use(served, fresh.token)
+            client.set("slider", "value", 2)
+            assert int(client.value("seen", "text").split()[0]) in before
+        kept.close()
+
+
+def test_the_command_drain_ends_a_server_with_its_last_session(tmp_path: Path) -> None:
+    environ = {"COUNTING_FILE": str(tmp_path / "runs"), "APP_SERVER_RUNTIME_DIR": str(tmp_path / "run")}
+    flags = "--num-procs 2 --drain 60 --unused-session-lifetime 1 --check-unused-sessions 50".split()
+
+    def drain(*words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "app_server", "drain", *words]
+        return subprocess.Popen(
+            command, env={**os.environ, **environ}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    said, _ = drain().communicate(timeout=3 * PATIENCE_S)
+    assert said.startswith("app-server: app-server drain: no server of this user runs here.")
+    with serving(*apps("counting.py"), *flags, env=environ) as served:
+        main = served.process.process.pid
+        with served.site.client("/counting"):
+            waiting = drain("--port", str(served.process.port), "--wait")
+            until(lambda: all(served.site.get("/readyz").status == 503 for _ in range(4)), 3 * PATIENCE_S)
+            assert waiting.poll() is None
+        said, _ = waiting.communicate(timeout=3 * PATIENCE_S)
+        lines = said.splitlines()
+        assert lines[0] == f"process {main} takes no new sessions; 1 sessions with 1 connections are left"
+        assert lines[-1] == f"process {main} has ended"
+        assert served.process.process.wait(PATIENCE_S) == 0
