@@ -41,6 +41,7 @@ def files() -> Mapping[str, str]:
         for path, text in rendered(environment).items():
             if path != "compose.yaml":
                 found[f"{folder}/{Path(path).name}"] = text
+    found.update(rendered(None, "all-in-one"))
     found["compose.tls.yaml"] = tls_override(rendered("tls")["compose.yaml"])
     return found
 
@@ -54,7 +55,7 @@ def tls_override(text: str) -> str:
     return TLS_HEAD + "".join(f"  {name}:\n    command: {json.dumps(words)}\n" for name, words in commands.items())
 
 
-def rendered(environment: str | None) -> dict[str, str]:
+def rendered(environment: str | None, target: str = "compose") -> dict[str, str]:
     """The texts of one environment."""
     from app_server.deployment.load import load
     from app_server.deployment.plan import resolve
@@ -62,7 +63,7 @@ def rendered(environment: str | None) -> dict[str, str]:
 
     words = ("app-server", "config", "-f", SOURCE, *(("-e", environment) if environment else ()))
     plan = resolve(load(ROOT / SOURCE, environment), layout="compose", regenerate=words)
-    return {path: file.text for path, file in render("compose", plan).items()}
+    return {path: file.text for path, file in render(target, plan).items()}
 
 
 if __name__ == "__main__":

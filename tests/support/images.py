@@ -15,6 +15,7 @@ BUILD_DEADLINE_S = 600.0
 DOCKERFILES = {
     "app-server": ("docker/app-server/Dockerfile", "app-server"),
     "app-server-pip": ("docker/app-server/Dockerfile", "pip"),
+    "app-server-all-in-one": ("docker/all-in-one/Dockerfile", ""),
 }
 
 
@@ -22,6 +23,6 @@ def build(image: str, *options: str) -> str:
     """Build one of our images and return its name with the tag."""
     dockerfile, target = DOCKERFILES[image]
     name = f"{image}:{TAG}"
-    where = ("--file", str(ROOT / dockerfile), "--target", target, "--tag", name)
+    where = ("--file", str(ROOT / dockerfile), *(("--target", target) if target else ()), "--tag", name)
     docker("build", "--quiet", *where, *options, str(ROOT), timeout_s=BUILD_DEADLINE_S)
     return name
