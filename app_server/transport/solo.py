@@ -7,6 +7,7 @@ connections come with letters. It ends with its session; what arrives meanwhile 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import faulthandler
 import logging
 import os
@@ -29,6 +30,7 @@ from app_server.transport.tallies import Teller
 
 log = logging.getLogger(__name__)
 
+_HAND_ON_S = 1.0
 _LINGER_S = 5.0
 """How long a process waits for a session when the first request for it has failed to build one."""
 
@@ -71,6 +73,8 @@ class Solo:
             loop.add_signal_handler(handled, self._on_signal, handled)
         loop.add_reader(self._birth.parent_pipe, self._on_orphaned)
         self._server.site.only_session = self._birth.session_id
+        # Whoever had this process started has looked whether the session may begin.
+        self._server.site.inherited.add(self._birth.session_id)
         self._server.site.runtimes = [self._runtime]
         self._runtime.on_begin = self._begun
         self._runtime.on_end = self._ended
@@ -177,13 +181,22 @@ class Solo:
         if self._status == OUT_OF_MEMORY:  # whoever comes from now on is to find this
             remains.leave(self._birth.box, remains.End.MEMORY)
         self._birth.box.unlink(missing_ok=True)
+        comes_back = number == signal.SIGTERM and settings.drain_s > 0
+        if comes_back:
+            await self._hand_on()
         try:
             async with asyncio.timeout(settings.drain_deadline_s):
-                await self._server.stop(1012 if number == signal.SIGTERM and settings.drain_s else 1001)
+                await self._server.stop(1012 if comes_back else 1001)
         except TimeoutError:
             log.error("Not everything ended within %g s; stopping all the same", settings.drain_deadline_s)
         self._listening.cancel()
         await self._empty_box()
+
+    async def _hand_on(self) -> None:
+        """Let the session's page come back to the processes that go on, also when its token has expired long ago."""
+        words = {"question": "inherit", "sessions": [self._birth.session_id]}
+        with contextlib.suppress(Unreachable, TimeoutError):  # nobody goes on
+            await letters.ask(self._place.slot(self._birth.slot), words, _HAND_ON_S)
 
     async def _empty_box(self) -> None:
         """Whoever had found the socket before its name was gone is still to be answered."""

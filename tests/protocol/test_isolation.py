@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import trustme
 
 from app_server.security.tokens import Signer, mint_session_id, mint_token
 from tests.protocol.conftest import Served, apps, serving
@@ -284,7 +286,7 @@ def test_new_sessions_run_what_was_loaded_anew_and_old_ones_stay_for_a_while(tmp
     text = "from bokeh.models import Div\nfrom bokeh.plotting import curdoc\n"
     text += "curdoc().add_root(Div(name='it', text='{}'))\n"
     script.write_text(text.format("old"))
-    flags = ["--isolation", "process", "--drain", "20", "--session-token-expiration", "1"]
+    flags = ["--isolation", "process", "--drain", "3", "--session-token-expiration", "1"]
     with serving(script, *flags) as served:
         token = served.site.token("/app")
         with served.site.client("/app", token) as client:
@@ -298,4 +300,22 @@ def test_new_sessions_run_what_was_loaded_anew_and_old_ones_stay_for_a_while(tmp
             until(is_new)
             with served.site.client("/app", token) as again:
                 assert again.value("it", "text") == "old"
-            assert client.pull().msgtype == "PULL-DOC-REPLY"
+            assert client.close_code() == 1012
+        # Its token has expired meanwhile, and its process has handed its name on.
+        with served.site.client("/app", token) as client:
+            assert client.value("it", "text") == "new"
+
+
+def test_where_tls_ends_here_connections_to_sessions_are_relayed(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "pem")
+    authority.cert_pem.write_to_path(tmp_path / "ca")
+    flags = ["--isolation", "process", "--ssl-certfile", tmp_path / "pem"]
+    with serving(*apps("apart.py"), *flags, env={"COUNTING_FILE": str(tmp_path / "runs")}) as served:
+        trusting = ssl.create_default_context(cafile=str(tmp_path / "ca"))
+        pids = set()
+        for number in range(3):
+            with served.site.client("/apart", ssl=trusting, origin=served.process.url) as client:
+                pids.add(do(client, str(number)))
+        assert len(pids) == 3
+    assert len((tmp_path / "runs").read_text().splitlines()) == 3
