@@ -104,8 +104,13 @@ def app(*sources: Source | Mapping[str, Source], **settings: Any) -> Application
         hint = "Name at least one, such as app(\"myapp.py\")."
         raise OperatorError("no application", where="app_server.gunicorn:app", hint=hint)
     with in_keywords():
+        resolved = settings_from_keywords(settings, os.environ, _INSTEAD)
+    if resolved.isolation != "none":
+        hint = "Use app-server serve --num-procs, or leave it out."
+        raise OperatorError("gunicorn's workers do not start processes for sessions", where="isolation", hint=hint)
+    with in_keywords():
         given: Any = sources[0] if len(sources) == 1 else list(sources)
-        return Applications(given, settings_from_keywords(settings, os.environ, _INSTEAD))
+        return Applications(given, resolved)
 
 
 class Worker(base.Worker):  # type: ignore[misc]

@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from app_server.errors import OperatorError
+from app_server.gunicorn import app
 from app_server.security.tokens import Signer, mint_session_id, mint_token
 from tests.protocol.conftest import APPS, SECRET, Served
 from tests.protocol.test_processes import Runs, until, use, workers
@@ -75,7 +77,7 @@ def serving_workers(served: Served) -> int:
 
 
 def test_100_pages_with_their_sockets_are_100_runs(shared: Served, runs: Runs) -> None:
-    until(lambda: serving_workers(shared) == WORKERS)
+    until(lambda: serving_workers(shared) == WORKERS, 3 * PATIENCE_S)
 
     def visit(number: int) -> str:
         return use(shared, shared.site.token("/counting"), number % 99 + 1)
@@ -89,7 +91,7 @@ def test_100_pages_with_their_sockets_are_100_runs(shared: Served, runs: Runs) -
 
 def test_any_worker_tells_what_all_have_counted(tmp_path: Path) -> None:
     with gunicorn(tmp_path, "--workers", "2", keywords=", metrics=True") as served:
-        until(lambda: serving_workers(served) == 2)
+        until(lambda: serving_workers(served) == 2, 3 * PATIENCE_S)
         for _ in range(6):
             served.site.token("/counting")
         command = [sys.executable, "-m", "app_server", "status", "--json"]
@@ -116,7 +118,7 @@ def test_a_client_with_a_token_of_its_own_and_the_page_of_its_session_meet(share
 def test_no_page_fails_while_all_workers_are_replaced_and_sessions_go_on_or_come_back(tmp_path: Path) -> None:
     flags = ["--workers", "3", "--graceful-timeout", "12"]
     with gunicorn(tmp_path, *flags, keywords=", session_token_expiration=1") as served:
-        until(lambda: serving_workers(served) == 3)
+        until(lambda: serving_workers(served) == 3, 3 * PATIENCE_S)
         before = {worker.pid for worker in workers(served)}
         over = False
 
@@ -159,7 +161,7 @@ def test_more_and_fewer_workers_share_the_sessions(tmp_path: Path) -> None:
             client.set("slider", "value", 1)
             first = client.value("seen", "text").split()[0]
             send(served, signal.SIGTTIN)
-            until(lambda: serving_workers(served) == 2)
+            until(lambda: serving_workers(served) == 2, 3 * PATIENCE_S)
             tokens = [served.site.token("/counting") for _ in range(10)]
             assert len({use(served, token) for token in tokens}) == 2
             send(served, signal.SIGTTOU)  # the first one leaves
@@ -173,7 +175,7 @@ def test_more_and_fewer_workers_share_the_sessions(tmp_path: Path) -> None:
 def test_a_worker_that_has_answered_enough_makes_way_when_another_one_is_there(tmp_path: Path) -> None:
     flags = ["--workers", "2", "--max-requests", "30", "--graceful-timeout", "6"]
     with gunicorn(tmp_path, *flags) as served:
-        until(lambda: serving_workers(served) == 2)
+        until(lambda: serving_workers(served) == 2, 3 * PATIENCE_S)
         with served.site.client("/counting") as client:
             client.set("slider", "value", 1)
             before = {worker.pid for worker in workers(served)}
@@ -189,7 +191,7 @@ def test_a_worker_that_has_answered_enough_makes_way_when_another_one_is_there(t
 
 def test_a_worker_that_crashes_or_hangs_is_replaced_and_its_share_taken(tmp_path: Path) -> None:
     with gunicorn(tmp_path, "--workers", "2", "--timeout", "3") as served:
-        until(lambda: serving_workers(served) == 2)
+        until(lambda: serving_workers(served) == 2, 3 * PATIENCE_S)
         token = served.site.token("/counting")
         killed = int(use(served, token))
         os.kill(killed, signal.SIGKILL)
@@ -205,7 +207,7 @@ def test_a_worker_that_crashes_or_hangs_is_replaced_and_its_share_taken(tmp_path
 
 def test_sigterm_lets_sessions_go_on_for_a_while(tmp_path: Path) -> None:
     with gunicorn(tmp_path, "--workers", "2", "--graceful-timeout", "8") as served:
-        until(lambda: serving_workers(served) == 2)
+        until(lambda: serving_workers(served) == 2, 3 * PATIENCE_S)
         token = served.site.token("/counting")
         left = workers(served)
         with served.site.client("/counting", token) as client:
@@ -232,7 +234,7 @@ def test_applications_loaded_beforehand_with_settings_of_their_own(tmp_path: Pat
     keywords = ", prefix='/some/where', use_xheaders=True, session_ids='signed', log_format='OURS %(message)s'"
     flags = ["--workers", "2", "--preload", "--access-logfile", "-"]
     with gunicorn(tmp_path, *flags, keywords=keywords, BOKEH_SECRET_KEY=SECRET) as served:
-        until(lambda: serving_workers(served) == 2)
+        until(lambda: serving_workers(served) == 2, 3 * PATIENCE_S)
         address = {"X-Real-Ip": "203.0.113.9"}
         page = served.site.get("/some/where/counting", headers=address)
         assert page.status == 200
@@ -241,6 +243,16 @@ def test_applications_loaded_beforehand_with_settings_of_their_own(tmp_path: Pat
         assert "OURS " in served.process.log_text()
         served.process.wait_for_log("203.0.113.9")
         served.process.wait_for_log('"GET /some/where/counting HTTP/1.1" 200')
+
+
+def test_sessions_with_processes_of_their_own_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_SERVER_ISOLATION", "process")
+    with pytest.raises(OperatorError) as refused:
+        app(str(APPS / "counting.py"))
+    assert str(refused.value) == (
+        "isolation: gunicorn's workers do not start processes for sessions. "
+        "Use app-server serve --num-procs, or leave it out."
+    )
 
 
 @pytest.mark.parametrize(
