@@ -64,6 +64,7 @@ class Setting:
     `flag` is None for what has no place on a command line (secrets), `environment` holds the variables by
     precedence, `keys` the further names that the configuration file accepts besides the field's own. With `commas` a
     word after the flag may hold several values, as a variable's may anyway.
+    `lines` is how many lines the file of a secret may have.
     `parse` turns one word into a value and raises ValueError with a phrase that completes "expected …"; `readers`
     holds another parser for a variable or key that says the same in other words.
     """
@@ -83,6 +84,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     common: bool = False
     secret: bool = False
+    lines: int = 1
     commas: bool = False
     readers: Mapping[str, Callable[[str], Any]] = field(default_factory=dict)
 
@@ -335,8 +337,9 @@ class Settings:
     )
     secret_key: str | None = _setting(
         None, "the key that signs session ids and tokens; `app-server secret` makes one",
-        reason="a key that everybody knows signs nothing",
-        group="Sessions and signing", parse=_text, environment=("BOKEH_SECRET_KEY",), secret=True,
+        reason="a key that everybody knows signs nothing; its file may have a second line with the key before it, "
+        "whose signatures are still accepted",
+        group="Sessions and signing", parse=_text, environment=("BOKEH_SECRET_KEY",), secret=True, lines=2,
     )
     session_token_expiration_s: int = _setting(
         300, "how long a page's token can open a new session",
@@ -676,21 +679,23 @@ def from_environment(environ: Mapping[str, str]) -> dict[str, Given]:
             if setting.secret and environ.get(twin, "").strip():
                 if setting.name in chosen:
                     raise OperatorError(f"{variable} gives the secret too", where=twin, hint="Leave one of them out.")
-                chosen[setting.name] = Given(_parse(setting, [_secret_of(environ[twin], twin)], twin), twin)
+                secret = _secret_of(environ[twin], twin, setting.lines)
+                chosen[setting.name] = Given(_parse(setting, [secret], twin), twin)
     return chosen
 
 
-def _secret_of(path: str, where: str) -> str:
-    """The one line of a file that holds a secret."""
+def _secret_of(path: str, where: str, most: int = 1) -> str:
+    """What a file holds that has a secret in one line, or in at most `most` lines."""
     for fault in _unreadable(path, where):
         raise fault
     try:
         text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         raise OperatorError(f"{path} is not a readable text", where=where) from None
-    if not text or len(text.splitlines()) > 1:
+    if not text or len(text.splitlines()) > most:
         # What is there is not told: it may be a secret all the same.
-        raise OperatorError(f"{path} does not hold one line with the secret", where=where)
+        lines = "one line" if most == 1 else f"one to {most} lines"
+        raise OperatorError(f"{path} does not hold {lines} with the secret", where=where)
     return text
 
 

@@ -43,10 +43,14 @@ class TokenError(PeerError):
 
 @dataclass(frozen=True)
 class Signer:
-    """The secret that session ids and tokens are signed with, and whether they are signed at all."""
+    """The secret that session ids and tokens are signed with, and whether they are signed at all.
+
+    Signatures of the `previous` secret are good too, so that a new one logs nobody out.
+    """
 
     secret: bytes | None = field(default=None, repr=False)
     signed: bool = False
+    previous: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.signed and not self.secret:
@@ -58,11 +62,19 @@ class Signer:
 
     def signature(self, text: str) -> str:
         """The signature of `text`: HMAC-SHA256 in unpadded base64url."""
-        return _b64encode(hmac.digest(self.secret or b"", text.encode("utf-8"), "sha256"))
+        return _signature(self.secret or b"", text)
 
     def matches(self, text: str, signature: str) -> bool:
-        """Whether this is the signature of `text`, found out in constant time."""
-        return hmac.compare_digest(self.signature(text).encode("ascii"), signature.encode("utf-8"))
+        """Whether this is the signature of `text`, found out in constant time for each secret."""
+        return any(
+            hmac.compare_digest(_signature(secret, text).encode("ascii"), signature.encode("utf-8"))
+            for secret in self.accepted
+        )
+
+    @property
+    def accepted(self) -> tuple[bytes, ...]:
+        """The secrets whose signatures are good."""
+        return (self.secret or b"",) if self.previous is None else (self.secret or b"", self.previous)
 
 
 @dataclass(frozen=True)
@@ -128,7 +140,17 @@ def verify_session_id(signer: Signer, session_id: str) -> bool:
 
 def owner_mark(signer: Signer, identity: str) -> str:
     """What stands in a token for the user whose it is; without the secret nobody reads the user from it."""
-    return signer.signature(f"owner {identity}")[:_OWNER_LENGTH]
+    return signer.signature(_owner_text(identity))[:_OWNER_LENGTH]
+
+
+def is_owner_mark(signer: Signer, identity: str, mark: str) -> bool:
+    """Whether this mark stands for the user, as we make it now or made it with the secret before."""
+    marks = (_signature(secret, _owner_text(identity))[:_OWNER_LENGTH] for secret in signer.accepted)
+    return any(hmac.compare_digest(own.encode("ascii"), mark.encode("utf-8")) for own in marks)
+
+
+def _owner_text(identity: str) -> str:
+    return f"owner {identity}"
 
 
 def mint_token(
@@ -192,6 +214,10 @@ def read_token(
     if packed is not None and not isinstance(packed, str):
         raise TokenError("the token's payload is not text")
     return Token(session_id, expires_at, text, head, packed, max_payload_bytes)
+
+
+def _signature(secret: bytes, text: str) -> str:
+    return _b64encode(hmac.digest(secret, text.encode("utf-8"), "sha256"))
 
 
 def _is_well_formed(session_id: str) -> bool:

@@ -266,7 +266,8 @@ class ApplicationHandler(Handler):
 
     def may_use(self, token: Token) -> bool:
         """Whether the token is that of whoever asks, or anybody's."""
-        return self.site.gate.open or token.owner in (None, self.site.owner_mark(self.current_user))
+        site = self.site
+        return site.gate.open or token.owner is None or site.is_owner_mark(self.current_user, token.owner)
 
     def own(self, session: Session) -> Session:
         """The session, if it is that of whoever asks; HTTPError 403 otherwise."""

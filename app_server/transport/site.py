@@ -163,6 +163,10 @@ class Site:
         """What stands for this user in a token."""
         return tokens.owner_mark(self.signer, self.gate.owner(user) or "")
 
+    def is_owner_mark(self, user: Any, mark: str) -> bool:
+        """Whether this, in a token, stands for this user."""
+        return tokens.is_owner_mark(self.signer, self.gate.owner(user) or "", mark)
+
     def read_token(self, text: str) -> Token:
         """What a token says; PeerError where it is malformed or forged."""
         return tokens.read_token(self.signer, text)
@@ -217,8 +221,8 @@ def own_hosts(address: str | None, port: int) -> tuple[str, ...]:
 
 
 def _signer(settings: Settings) -> Signer:
-    secret = settings.secret_key.encode("utf-8") if settings.secret_key else None
-    return Signer(secret, signed=settings.session_ids != "unsigned")
+    secret, previous = [*(settings.secret_key or "").encode("utf-8").splitlines(), None, None][:2]
+    return Signer(secret, signed=settings.session_ids != "unsigned", previous=previous)
 
 
 def _favicon(settings: Settings) -> tuple[str, bytes] | None:

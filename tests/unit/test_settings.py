@@ -364,6 +364,12 @@ def test_secret_may_come_from_a_file(tmp_path: Path) -> None:
     assert resolve({}, {"BOKEH_COOKIE_SECRET_FILE": str(path)}).cookie_secret == "a long key"
 
 
+def test_file_of_the_secret_key_may_hold_the_key_before_it_too(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("the new key\nthe old key\n", encoding="utf-8")
+    assert resolve({}, {"BOKEH_SECRET_KEY_FILE": str(path)}).secret_key == "the new key\nthe old key"
+
+
 def test_file_of_a_secret_that_cannot_be_used_is_refused_without_its_content(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_text("hush\nhush\n", encoding="utf-8")

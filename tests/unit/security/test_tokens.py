@@ -21,8 +21,10 @@ from app_server.security.tokens import (
     Signer,
     Token,
     TokenError,
+    is_owner_mark,
     mint_session_id,
     mint_token,
+    owner_mark,
     read_token,
     verify_session_id,
 )
@@ -336,3 +338,18 @@ def _read_all(signer: Signer, text: str) -> Token | None:
         assert isinstance(error, TokenError)
         return None
     return token
+
+
+def test_signatures_of_the_previous_secret_are_accepted_and_new_ones_are_made_with_the_current() -> None:
+    before = Signer(b"old secret", signed=True)
+    after = Signer(b"new secret", signed=True, previous=b"old secret")
+    session_id = mint_session_id(before)
+    token = mint_token(before, session_id, expires_at=2**40, owner=owner_mark(before, "ada"))
+    read = read_token(after, token)
+    assert read.session_id == session_id
+    assert read.owner is not None and is_owner_mark(after, "ada", read.owner)
+    assert not is_owner_mark(after, "eve", read.owner)
+    with pytest.raises(TokenError):
+        read_token(Signer(b"new secret", signed=True), token)
+    with pytest.raises(TokenError):
+        read_token(before, mint_token(after, mint_session_id(after), expires_at=2**40))
