@@ -9,6 +9,7 @@ from app_server.cli.config import usage as config_usage
 from app_server.cli.deploy import USAGE as DEPLOY_USAGE
 from app_server.cli.doctor_flags import DOCTOR_USAGE
 from app_server.cli.init import USAGE as INIT_USAGE
+from app_server.cli.release import USAGE as RELEASE_USAGE
 from app_server.cli.static import own_settings
 from app_server.cli.terminal import Paint
 from app_server.settings import GROUPS, Arity, Setting, all_settings
@@ -28,6 +29,7 @@ COMMANDS = {
     "config": "write what nginx and others need to run a deployment",
     "deploy": "roll out a deployment, one instance after another",
     "doctor": "look at a running deployment from outside, and say what is wrong",
+    "release": "pack a deployment for hosts, or try one there",
     "info": "print versions and paths",
     "completion": "print a script that completes commands and flags in a shell",
 }
@@ -82,6 +84,7 @@ USAGES = {
     "init": INIT_USAGE,
     "config": config_usage(),
     "deploy": DEPLOY_USAGE,
+    "release": RELEASE_USAGE,
     "doctor": DOCTOR_USAGE,
     "info": "app-server info [--static]\n\n  --static   print the path of BokehJS alone",
     "completion": "app-server completion bash|zsh|fish|tcsh\n\n"

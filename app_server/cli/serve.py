@@ -36,7 +36,7 @@ def run(settings: Settings, paths: Sequence[str], bokeh_variables: Mapping[str, 
     tell_bokeh(os.environ, settings, bokeh_variables)
     if settings.use_config is not None:
         log.info("settings are also read from %s", settings.use_config)
-    if settings.secret_key is not None and len(settings.secret_key.encode()) < SHORTEST_GOOD_KEY_BYTES:
+    if settings.secret_key is not None and len(settings.secret_key.split()[0].encode()) < SHORTEST_GOOD_KEY_BYTES:
         log.warning("BOKEH_SECRET_KEY is short enough to be guessed; `app-server secret` prints a better one")
     # Here and not above: it brings bokeh and Tornado along, which take a second.
     from app_server.transport.serving import serve_until_stopped
