@@ -1,7 +1,7 @@
 # make demo   serve the examples              make test    everything: lint, types, layers, all tests
 # make lint   ruff, mypy, import-linter       make bench   measure against the stock server
 # make docs   derive what is derived          make lock    pin the dependencies anew
-# make clean  remove what these have made
+# make clean  remove what these have made          make wheelhouse  gather what hosts install
 
 # Any Python 3.11 or newer; all else is installed into .venv.
 PYTHON ?= python3
@@ -12,7 +12,7 @@ UV ?= uv
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
         --custom-compile-command "make lock"
 
-.PHONY: demo test lint bench docs lock clean run-venv test-venv
+.PHONY: demo test lint bench docs lock clean wheelhouse run-venv test-venv
 .DEFAULT_GOAL := test
 
 demo: run-venv
@@ -41,6 +41,10 @@ lock:
 	$(LOCK) --upgrade --all-extras -c requirements/run.txt pyproject.toml requirements/build.in -o requirements/test.txt
 	$(LOCK) --upgrade --extra gunicorn -c requirements/test.txt pyproject.toml requirements/image.in -o requirements/image.txt
 	$(LOCK) --upgrade -c requirements/test.txt requirements/build.in -o requirements/build.txt
+
+# With a PYTHON of the version that the hosts have.
+wheelhouse:
+	$(PYTHON) tools/wheelhouse.py build/wheelhouse
 
 clean:
 	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -83,6 +83,8 @@ NEEDS = (
     Need("systemd-analyze", find_in_system("systemd-analyze"), "systemd", "tests/services", "APP_SERVER_TEST_SYSTEMD"),
     Need("logrotate", find_in_system("logrotate"), "logrotate", "tests/services", "APP_SERVER_TEST_LOGROTATE"),
     Need("A container engine", find_engine, "docker.io", "tests/container", "APP_SERVER_TEST_DOCKER", install_engine),
+    Need("A container engine", find_engine, "docker.io", "tests/ansible", "APP_SERVER_TEST_DOCKER", install_engine),
+    Need("ssh", find_in_system("ssh"), "openssh-client", "tests/ansible", "APP_SERVER_TEST_SSH"),
 )
 POLICY = Path("/usr/sbin/policy-rc.d")
 

@@ -1,0 +1,82 @@
+"""Releases: the same content gives the same bytes and the same id, and each command is tried once."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from app_server.deployment.load import from_values
+from app_server.deployment.plan import Plan, resolve
+from app_server.deployment.release import ARCHIVE, PACKAGES, gather, write
+from app_server.deployment.render import File, Files
+from app_server.deployment.trial import trials
+from app_server.errors import OperatorError
+
+FILES: Files = {"systemd/app-server.target": File("[Unit]\n", install="/etc/systemd/system/app-server.target")}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Applications, data and a folder of packages."""
+    (tmp_path / "board/__pycache__").mkdir(parents=True)
+    (tmp_path / "board/main.py").write_text("", encoding="utf-8")
+    (tmp_path / "board/__pycache__/main.pyc").write_bytes(b"x")
+    (tmp_path / "sales.csv").write_text("1", encoding="utf-8")
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages/requirements.txt").write_text("bokeh\n", encoding="utf-8")
+    return tmp_path
+
+
+def plan() -> Plan:
+    """Of two instances of one application."""
+    values = {"apps": {"board": "board"}, "public": "tools.example.org", "instances": 2}
+    return resolve(from_values(values, "deploy.yaml"), regenerate=("app-server", "config"))
+
+
+def test_same_content_is_the_same_release(folder: Path, tmp_path: Path) -> None:
+    one, two = tmp_path / "one", tmp_path / "two"
+    for output in (one, two):
+        assert write(output, gather(plan(), FILES, folder, include=["*.csv"], packages=[folder / "packages"]))
+    assert (one / ARCHIVE).read_bytes() == (two / ARCHIVE).read_bytes()
+    again = gather(plan(), FILES, folder, include=["*.csv"], packages=[folder / "packages"])
+    assert not write(one, again)
+    with tarfile.open(one / ARCHIVE) as archive:
+        assert sorted(archive.getnames()) == [
+            "apps/board/main.py", "apps/sales.csv", "files/manifest.json", "files/systemd/app-server.target",
+            "release.json",
+        ]  # fmt: skip
+    with tarfile.open(one / PACKAGES) as archive:
+        assert archive.getnames() == ["requirements.txt"]
+
+
+def test_change_of_an_application_makes_another_release_with_the_same_environment(folder: Path) -> None:
+    before = gather(plan(), FILES, folder, include=[], packages=[folder / "packages"]).about
+    (folder / "board/main.py").write_text("1\n", encoding="utf-8")
+    after = gather(plan(), FILES, folder, include=[], packages=[folder / "packages"]).about
+    assert before["id"] != after["id"]
+    assert before["environment"] == after["environment"]
+    assert json.dumps(after) == json.dumps({**before, "id": after["id"]})
+
+
+def test_missing_application_is_named(folder: Path) -> None:
+    (folder / "board/main.py").unlink()
+    (folder / "board/__pycache__/main.pyc").unlink()
+    (folder / "board/__pycache__").rmdir()
+    (folder / "board").rmdir()
+    with pytest.raises(OperatorError) as caught:
+        gather(plan(), FILES, folder, include=[], packages=[folder / "packages"])
+    hint = f"Applications are looked for in {folder}, where the deployment's file is."
+    assert str(caught.value) == f"apps.board.path: board does not exist. {hint}"
+
+
+def test_each_command_is_tried_once_wherever_it_listens() -> None:
+    commands = {
+        name: ["/opt/app-server/bin/app-server", "serve", "board", "--port", str(port), "--route", name, "--drain", "5"]
+        for name, port in {"a1": 5100, "a2": 5101}.items()
+    }
+    (only,) = trials(commands, Path("/opt/release"), "/opt/python/bin/app-server")
+    assert only.command == ("/opt/python/bin/app-server", "serve", "board", "--drain", "5")
+    assert (only.name, only.folder) == ("a1", Path("/opt/release/apps"))
