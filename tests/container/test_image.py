@@ -29,6 +29,20 @@ curdoc().title = "hello from {name}"
 """
 
 
+# The youngest process whose parent is gunicorn's main process, which is a child of the engine's init.
+KILL_A_WORKER = """
+import os, signal
+from pathlib import Path
+
+parents = {}
+for path in Path("/proc").glob("[0-9]*/stat"):
+    pid, rest = int(path.parent.name), path.read_text().rpartition(")")[2].split()
+    parents[pid] = int(rest[1])
+(main,) = [pid for pid, up in parents.items() if up == 1 and b"gunicorn" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+os.kill(max(pid for pid, parent in parents.items() if parent == main), signal.SIGKILL)
+"""
+
+
 @pytest.fixture(scope="module")
 def host(app_image: str) -> Iterator[Any]:
     """testinfra's look into a container that serves the examples as they are served in production."""
@@ -150,6 +164,26 @@ def test_requirement_that_contradicts_the_server_is_refused(app_image: str, apps
     )
     with pytest.raises(AssertionError, match="Cannot install tornado==5.0"):
         docker("build", "--progress=plain", apps)
+
+
+def test_gunicorn_starts_a_worker_again_that_was_killed(app_image: str, name: str, apps: Path) -> None:
+    (apps / "one.py").write_text(HELLO.format(name="one"), encoding="utf-8")
+    words = ("gunicorn", "one.py", "--prefix", "/tools", "--drain", "1")
+    url = started(name, app_image, f"--volume={apps}:/apps:ro", words=words)
+    assert "hello from one" in fetched(f"{url}/tools/one")
+    docker("exec", name, "python", "-c", KILL_A_WORKER)
+
+    def answers() -> bool:
+        try:
+            return "hello from one" in fetched(f"{url}/tools/one")
+        except OSError:
+            return False
+
+    wait_until(answers, "there is a worker again")
+    # The container itself was not started again.
+    assert docker("inspect", "--format", "{{.RestartCount}} {{.State.Running}}", name) == "0 true"
+    docker("stop", "--time=40", name)
+    assert docker("inspect", "--format", "{{.State.ExitCode}}", name) == "0"
 
 
 def test_flags_reach_the_server(app_image: str, name: str, apps: Path) -> None:

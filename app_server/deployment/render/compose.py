@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from app_server.deployment.plan import Instance, Plan, published_port
@@ -94,7 +95,7 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "secrets": plan.secrets,
         "certificate": tls.certificate or "./certificates/certificate.pem",
         "certificate_key": tls.key or tls.certificate or "./certificates/certificate.key",
-        "lines": _lines,
+        "lines": partial(_lines, _manager(plan)),
         "listen": _listen,
         "environment": lambda instance: tuple(_environment(plan)),
     }
@@ -112,15 +113,21 @@ def _ports(plan: Plan) -> Iterator[tuple[str, int]]:
         yield f"{begin}{published_port(plan.spec, 'https')}", plan.listen_https
 
 
-def _lines(instance: Instance) -> tuple[tuple[str, ...], ...]:
+def _lines(manager: tuple[str, ...], instance: Instance) -> tuple[tuple[str, ...], ...]:
     """The words after the image's own: the applications, and each flag with what belongs to it."""
-    lines: list[tuple[str, ...]] = [instance.apps]
+    lines: list[tuple[str, ...]] = [(*manager, *instance.apps)]
     for word in instance.flags:
         if word.startswith("--"):
             lines.append((word,))
         else:
             lines[-1] += (word,)
     return tuple(lines)
+
+
+def _manager(plan: Plan) -> tuple[str, ...]:
+    """The words that put an instance under gunicorn, where the deployment says so."""
+    service = plan.spec.service
+    return ("gunicorn", "--num-procs", str(service.workers)) if service.manager == "gunicorn" else ()
 
 
 def _listen(instance: Instance) -> str:

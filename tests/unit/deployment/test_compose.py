@@ -123,6 +123,11 @@ def test_value_with_a_dollar_stays_what_it_is(tmp_path: Path) -> None:
     assert (environment["PRICE"], environment["SWITCH"]) == ('5 $${HOME} "x"', "no")
 
 
+def test_instances_are_under_gunicorn_where_the_deployment_says_so(tmp_path: Path) -> None:
+    text = "apps: {a: a.py}\nservice: {manager: gunicorn, workers: 2}\n"
+    assert composed(tmp_path, text)["services"]["app-a1"]["command"][:4] == ["gunicorn", "--num-procs", "2", "a.py"]
+
+
 def test_without_a_proxy_the_instance_is_published(tmp_path: Path) -> None:
     services = composed(tmp_path, "apps: {a: a.py}\nproxy: none\n")["services"]
     assert list(services) == ["app-a1"]
