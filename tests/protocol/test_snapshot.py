@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -68,26 +69,33 @@ def test_an_embedded_session_and_one_with_an_id_of_its_own_are_copies_too(copied
     assert len(runs_file.read_text().splitlines()) == 1
 
 
-@pytest.mark.parametrize(
-    ("fault", "reason"),
-    [
-        ("asks", "looks at session_context when it starts at "),
-        ("thread", "starts the thread watcher, which a fork does not have"),
-        ("socket", "leaves a socket open, which its sessions would share"),
-        ("process", "starts a process, which is not its sessions'"),
-        ("raises", "fails: "),
-    ],
-)
-def test_an_application_that_cannot_start_for_all_starts_for_each(tmp_path: Path, fault: str, reason: str) -> None:
-    environ = {"COUNTING_FILE": str(tmp_path / "runs"), "FAULT": fault}
-    with serving(*apps("started.py"), "--isolation", "snapshot", env=environ) as served:
-        served.process.wait_for_log(f"/started: each session starts it anew (--isolation process), for it {reason}")
-        tried = len((tmp_path / "runs").read_text().splitlines())
-        if fault == "raises":
-            assert served.site.get("/started").status == 500
-        else:
-            assert visit(served, 1)
-        assert len((tmp_path / "runs").read_text().splitlines()) == tried + 1
+FAULTS = {
+    "asks": "looks at session_context when it starts at ",
+    "thread": "starts the thread watcher, which a fork does not have",
+    "socket": "leaves a socket open, which its sessions would share",
+    "process": "starts a process, which is not its sessions'",
+    "raises": "fails: ",
+}
+
+
+def test_applications_that_cannot_start_for_all_start_for_each(tmp_path: Path) -> None:
+    (source,) = apps("started.py")
+    for fault in FAULTS:
+        (tmp_path / f"started_{fault}.py").write_text(source.read_text())
+    runs = tmp_path / "runs"
+    scripts = sorted(tmp_path.glob("*.py"))
+    with serving(*scripts, "--isolation", "snapshot", env={"COUNTING_FILE": str(runs)}) as served:
+        for fault, reason in FAULTS.items():
+            path = f"/started_{fault}"
+            served.process.wait_for_log(f"{path}: each session starts it anew (--isolation process), for it {reason}")
+            if fault == "raises":
+                assert served.site.get(path).status == 500
+            else:
+                with served.site.client(path) as client:
+                    client.set("slider", "value", 1)
+                    assert client.value("seen", "text")
+        counted = Counter(runs.read_text().splitlines())
+        assert counted == {str(script): 2 for script in scripts}  # the attempt, and the session
 
 
 def test_an_application_says_itself_how_it_is_kept_apart(tmp_path: Path) -> None:

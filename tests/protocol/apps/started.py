@@ -1,4 +1,4 @@
-"""Starts in the same way for everybody, unless its environment says that it must not."""
+"""Starts in the same way for everybody, unless its own name says that it must not."""
 
 import os
 import random
@@ -13,9 +13,9 @@ from bokeh.models import ColumnDataSource, Div, Slider
 from bokeh.plotting import curdoc, figure
 
 with open(os.environ["COUNTING_FILE"], "a") as runs:
-    runs.write(f"{os.getpid()}\n")
+    runs.write(f"{__file__}\n")
 
-fault = os.environ.get("FAULT", "")
+fault = os.path.basename(__file__).removesuffix(".py").partition("_")[2]
 if fault == "asks":
     asked = curdoc().session_context.request
 elif fault == "thread":

@@ -314,3 +314,18 @@ def test_nothing_runs_when_loading(write: Write, tmp_path: Path) -> None:
     load_application(tmp_path / "app.py")
     as_application(str(tmp_path / "dir"))
     assert not list(tmp_path.rglob("*.ran"))
+
+
+def test_script_says_how_its_sessions_are_kept_apart_before_it_runs(write: Write) -> None:
+    folder = write({"app.py": "__isolation__ = 'process'\nraise RuntimeError\n", "plain.py": "pass\n"})
+    assert load_application(folder / "app.py").isolation == "process"
+    assert load_application(folder / "plain.py").isolation is None
+
+
+def test_unknown_isolation_is_an_error_with_its_line(write: Write) -> None:
+    folder = write({"app.py": "\n__isolation__ = 'room'\n"})
+    with pytest.raises(ApplicationError) as caught:
+        load_application(folder / "app.py")
+    assert str(caught.value) == (
+        f"{folder / 'app.py'}:2: __isolation__ is 'room'. Write one of 'none', 'process', 'snapshot'"
+    )

@@ -1,0 +1,52 @@
+"""Since when a process is busy, told in memory that it shares with others."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from app_server.fleet.marks import MarkedSelector, Marks
+
+
+def test_a_mark_tells_since_when_its_process_is_busy() -> None:
+    mark = Marks(2).take()
+    assert mark is not None
+    assert mark.since_s is None
+    before_s = time.monotonic()
+    mark.busy()
+    assert mark.since_s is not None
+    assert before_s <= mark.since_s <= time.monotonic()
+    mark.idle()
+    assert mark.since_s is None
+
+
+def test_a_mark_that_was_given_back_begins_idle() -> None:
+    marks = Marks(1)
+    mark = marks.take()
+    assert mark is not None
+    mark.busy()
+    assert marks.take() is None
+    marks.give_back(mark)
+    again = marks.take()
+    assert again is not None
+    assert again.since_s is None
+
+
+def test_another_process_sees_the_mark() -> None:
+    mark = Marks(1).take()
+    assert mark is not None
+    pid = os.fork()
+    if not pid:
+        mark.busy()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert mark.since_s is not None
+
+
+def test_a_loop_is_busy_when_it_does_not_wait() -> None:
+    mark = Marks(1).take()
+    assert mark is not None
+    selector = MarkedSelector(mark)
+    selector.select(0)
+    assert mark.since_s is not None
+    selector.close()
