@@ -42,6 +42,10 @@ _LETTER_S = 5.0
 _STACK_S = 0.1
 """How long a process that is to be ended has for writing where it stood."""
 
+_YIELD_AFTER_S = 1.0
+_YIELD_BY = 10
+"""A tenth of the processor time that the others get, where there is not enough for all (sched(7))."""
+
 _CPU_GRACE_S = 5
 """After SIGXCPU, which a process may ignore, and before the kernel ends it."""
 
@@ -83,6 +87,7 @@ class _Child:
     mark: Mark | None
     warned_s: float | None = None
     blocked_since_s: float | None = None
+    yields: bool = False
     end: End | None = None
 
 
@@ -111,6 +116,7 @@ class Zygote:
         self._kill_at_s = math.inf
         self._marks = Marks(_MOST_SESSIONS)
         self._parent = os.getppid()
+        self._nice = os.getpriority(os.PRIO_PROCESS, 0)
         self._box = place.zygote_box(task.slot, os.getpid())
         self._selector = selectors.DefaultSelector()
         self._wakeup, self._wakeup_end = os.pipe()
@@ -203,7 +209,7 @@ class Zygote:
 
     def _fork(self, letter: Letter, listener: socket.socket, leash: socket.socket) -> None:
         words = letter.words
-        mark = self._marks.take() if self._limits.callback_s or self._limits.block_s else None
+        mark = self._marks.take()
         box = Path(words["box"])
         birth = Birth(
             words["route"], words["session"], int(words["slot"]), box, listener, mark, self._task.parent_pipe
@@ -265,6 +271,7 @@ class Zygote:
                 _signal(child.pid, signal.SIGKILL)
         for child in self._children.values():
             since_s = child.mark.since_s if child.mark is not None else None
+            self._weigh(child, since_s, now_s)
             if self._limits.block_s:
                 self._tell_block(child, since_s, now_s)
             if not self._limits.callback_s:
@@ -278,6 +285,14 @@ class Zygote:
             elif now_s - child.warned_s > _STACK_S:
                 child.end = End.CALLBACK
                 _signal(child.pid, signal.SIGKILL)
+
+    def _weigh(self, child: _Child, since_s: float | None, now_s: float) -> None:
+        """Let a session that computes for long stand back behind the others, which answer people."""
+        yields = since_s is not None and now_s - since_s > _YIELD_AFTER_S
+        if yields != child.yields:
+            child.yields = yields
+            with contextlib.suppress(OSError):  # the way back is not open to every user
+                os.setpriority(os.PRIO_PROCESS, child.pid, min(self._nice + _YIELD_BY, 19) if yields else self._nice)
 
     def _tell_block(self, child: _Child, since_s: float | None, now_s: float) -> None:
         """Have the log tell where a session is that has not come round for too long, and when it does again."""
