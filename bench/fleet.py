@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.client import Tab, open_tab
 from bench.load import Figures, close_tabs, next_value, open_tabs, quantile, spread_ms
-from bench.servers import Served
+from bench.servers import Served, family
 from bench.wire import set_value
 
 OPENERS = 8
@@ -149,15 +149,6 @@ async def came_and_went(served: Served, quick: bool) -> Figures:
     late = private_bytes(served.pid)
     growth_percent = (late / early - 1) * 100
     return {"sessions": done, "early_mb": early / 1e6, "late_mb": late / 1e6, "growth_percent": growth_percent}
-
-
-def family(pid: int) -> list[int]:
-    """This process and all that it has started, directly or not."""
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except FileNotFoundError:
-        return []
-    return [pid, *(found for child in children for found in family(int(child)))]
 
 
 def private_bytes(pid: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -139,8 +140,35 @@ def wait_until_ready(process: subprocess.Popen[bytes], port: int) -> bool:
     return False
 
 
+def family(pid: int) -> list[int]:
+    """This process and all that it has started, directly or not."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:
+        return []
+    return [pid, *(found for child in children for found in family(int(child)))]
+
+
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End the server politely, and otherwise at once."""
+    """End the server politely, and otherwise at once; the stock server leaves its workers behind."""
+    workers = {pid: started(pid) for pid in family(process.pid)[1:]}
+    try:
+        _stop(process)
+    finally:
+        for pid, when in workers.items():
+            if when is not None and started(pid) == when:
+                os.kill(pid, signal.SIGKILL)
+
+
+def started(pid: int) -> str | None:
+    """When this process was started (proc_pid_stat(5)), which tells it from a later one of its number."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.wait(STOP_TIMEOUT_S)
