@@ -19,7 +19,7 @@ from app_server.protocol.websocket import Deflate
 from app_server.security.admission import Full
 from app_server.session.connection import Connection
 from app_server.session.session import Session
-from app_server.transport.handlers import ApplicationHandler, Wanted
+from app_server.transport.application import ApplicationHandler, Wanted
 from app_server.transport.runtime import ApplicationRuntime
 from app_server.transport.wire import Wire, take_over
 

@@ -30,8 +30,8 @@ from app_server.security.auth.slowdown import Slowdown
 from app_server.security.auth.users import LONGEST_NAME, User
 from app_server.settings import Settings
 from app_server.transport.answers import Answering
+from app_server.transport.application import Handler
 from app_server.transport.gate import Gate, Routes
-from app_server.transport.handlers import Handler
 from app_server.transport.site import Site
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from tornado.iostream import StreamClosedError
 from app_server.apps import broken_application, load_application
 from app_server.errors import ApplicationError, AppServerError
 from app_server.page import live_reload_script
-from app_server.transport.handlers import Handler
+from app_server.transport.application import Handler
 from app_server.transport.site import Site
 
 log = logging.getLogger(__name__)
