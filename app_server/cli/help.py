@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from app_server.cli.bundle import USAGE as BUNDLE_USAGE
 from app_server.cli.config import usage as config_usage
 from app_server.cli.deploy import USAGE as DEPLOY_USAGE
 from app_server.cli.doctor_flags import DOCTOR_USAGE
@@ -28,6 +29,7 @@ COMMANDS = {
     "init": "write a first deploy.yaml for applications",
     "config": "write what nginx and others need to run a deployment",
     "deploy": "roll out a deployment, one instance after another",
+    "bundle": "write a deployment as one archive, for a machine without a network",
     "doctor": "look at a running deployment from outside, and say what is wrong",
     "release": "pack a deployment for hosts, or try one there",
     "info": "print versions and paths",
@@ -85,6 +87,7 @@ USAGES = {
     "config": config_usage(),
     "deploy": DEPLOY_USAGE,
     "release": RELEASE_USAGE,
+    "bundle": BUNDLE_USAGE,
     "doctor": DOCTOR_USAGE,
     "info": "app-server info [--static]\n\n  --static   print the path of BokehJS alone",
     "completion": "app-server completion bash|zsh|fish|tcsh\n\n"

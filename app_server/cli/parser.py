@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
+from app_server.cli.bundle import add_arguments as add_bundle_arguments
 from app_server.cli.config import add_arguments as add_config_arguments
 from app_server.cli.config import add_file_arguments
 from app_server.cli.deploy import add_arguments as add_deploy_arguments
@@ -121,6 +122,7 @@ def build() -> tuple[Parser, Parser]:
     certificate.add_argument("--profile", nargs=1, metavar="NAME", help="intermediate or modern")
     add_config_arguments(parsers["config"])
     add_deploy_arguments(parsers["deploy"])
+    add_bundle_arguments(parsers["bundle"])
     add_init_arguments(parsers["init"])
     add_release_arguments(parsers["release"])
     _add_tunnel(parsers["tunnel"])

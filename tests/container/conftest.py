@@ -12,6 +12,16 @@ from tests.support.browser import CHROMIUM, CHROMIUM_ARGS, Complaints
 from tests.support.engine import docker
 from tests.support.images import build
 
+# The first run builds all images, and before them perhaps the engine's base image.
+TIMEOUT_S = 900
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests of this folder time to build."""
+    for item in items:
+        if "/tests/container/" in item.path.as_posix():
+            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
+
 
 @pytest.fixture(scope="session")
 def app_image(engine: None) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import shutil
 import socket
+import subprocess
+import tarfile
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -76,9 +78,11 @@ def deployment(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     finally:
         for container in made.containers():
             docker("rm", "--force", "--volumes", container)
-        for what in ("network", "volume"):
-            for listed in docker(what, "ls", "--quiet", "--filter", f"label=com.docker.compose.project={name}").split():
-                docker(what, "rm", listed)
+        for project in (name, f"{name}-trial", f"{name}-there"):
+            for what in ("network", "volume"):
+                label = f"label=com.docker.compose.project={project}"
+                for listed in docker(what, "ls", "--quiet", "--filter", label).split():
+                    docker(what, "rm", listed)
         for image in docker("images", "--format", "{{.Repository}}:{{.Tag}}").split():
             if name in image:
                 docker("rmi", "--force", image)
@@ -189,6 +193,26 @@ def test_second_roll_out_at_the_same_time_is_refused(deployment: Deployment) -> 
         status, said, complained = deployment.deploy()
     assert (status, said) == (1, "")
     assert "is rolling out just now. Wait until it is done." in complained
+
+
+def test_archive_installs_itself_without_building_or_pulling(deployment: Deployment, tmp_path: Path) -> None:
+    other, port = f"{deployment.stack.name}-there", free_port()
+    text = (deployment.folder / "deploy.yaml").read_text(encoding="utf-8")
+    text = text.replace(f"name: {deployment.stack.name}", f"name: {other}")
+    text = text.replace(f"http: {deployment.stack.port}", f"http: {port}")
+    (deployment.folder / "there.yaml").write_text(text, encoding="utf-8")
+    archive = tmp_path / "site.tar.gz"
+    done = app_server("bundle", "-f", "there.yaml", "--output", archive, cwd=deployment.folder)
+    assert done.returncode == 0, done.stderr
+    again = app_server("bundle", "-f", "there.yaml", "--output", archive, cwd=deployment.folder)
+    assert again.stderr == (f"app-server: {archive}: is there already. Choose another --output, or give --force.\n")
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path, filter="data")
+    listed = sorted(path.name for path in (tmp_path / other).iterdir())
+    assert listed == ["compose.yaml", "images.tar", "images.yaml", "install.sh"]
+    installed = subprocess.run([tmp_path / other / "install.sh"], capture_output=True, text=True, check=False)
+    assert installed.returncode == 0, installed.stderr
+    assert Stack(other, port, tmp_path).site.get("/who").status == 200
 
 
 def test_log_tells_who_did_what(deployment: Deployment) -> None:

@@ -294,7 +294,7 @@ def _take(step: Step, containers: Project, *, force: bool = False) -> None:
 def forget_old(store: Store) -> None:
     """Remove the releases of long ago, and the names of images that no release has any more."""
     kept = store.releases()[-KEPT_RELEASES:]
-    names = {number: _images(store.path(number)) for number in store.releases()}
+    names = {number: image_names(store.path(number)) for number in store.releases()}
     still = {image for number in kept for image in names[number]}
     for number in store.releases():
         if number in kept:
@@ -305,7 +305,8 @@ def forget_old(store: Store) -> None:
         shutil.rmtree(store.path(number), ignore_errors=True)
 
 
-def _images(place: Path) -> set[str]:
+def image_names(place: Path) -> set[str]:
+    """The images of a release, named by their contents."""
     try:
         return set(re.findall(r'image: "([^"]+)"', (place / "images.yaml").read_text(encoding="utf-8")))
     except OSError:

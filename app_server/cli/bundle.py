@@ -1,0 +1,45 @@
+"""`app-server bundle`: a deployment as one archive, for a machine without a network."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from app_server.cli.config import DEFAULT_FILE, add_file_arguments, need_packages, plan_of, read
+from app_server.cli.terminal import say
+
+USAGE = """\
+app-server bundle [-f FILE] [-e NAME] [flags]
+
+  Writes the images, compose.yaml and install.sh, for a machine with Docker and
+  without a network.
+
+  -f, --file FILE         what describes the deployment (deploy.yaml)
+  -e, --environment NAME  one of its environments, such as staging
+  -o, --output FILE       the archive (the deployment's name and .tar.gz)
+  --force                 overwrite it"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The flags of the command."""
+    add_file_arguments(parser)
+    parser.add_argument("-o", "--output", nargs=1, metavar="FILE", help="the archive")
+    parser.add_argument("--force", action="store_const", const=True, help="overwrite it")
+
+
+def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
+    """What writes the archive, after the deployment has been found to make sense."""
+    need_packages()
+    from app_server.deployment.rollout.bundle import bundle
+    from app_server.deployment.rules import enforce
+
+    loaded = read(namespace)
+    words = ["app-server", "config", "-f", namespace.file[0] if "file" in namespace else DEFAULT_FILE]
+    if "environment" in namespace:
+        words += ["-e", namespace.environment[0]]
+    plan = plan_of(loaded, "compose", words)
+    enforce(loaded, plan)
+    target = Path(namespace.output[0] if "output" in namespace else f"{plan.name}.tar.gz")
+    return partial(bundle, plan, target, Path.cwd(), say, force="force" in namespace)
