@@ -101,7 +101,7 @@ def app(*sources: Source | Mapping[str, Source], **settings: Any) -> Application
             hint = f"Give gunicorn {GUNICORNS[name]}." if GUNICORNS[name] else "Leave it out."
             raise OperatorError("is for gunicorn to say", where=name, hint=hint)
     if not sources:
-        hint = "Name at least one, such as app(\"myapp.py\")."
+        hint = 'Name at least one, such as app("myapp.py").'
         raise OperatorError("no application", where="app_server.gunicorn:app", hint=hint)
     with in_keywords():
         resolved = settings_from_keywords(settings, os.environ, _INSTEAD)
@@ -157,7 +157,7 @@ class Worker(base.Worker):  # type: ignore[misc]
         if not isinstance(self.wsgi, Applications):
             raise AppImportError(
                 "app-server: this worker serves what app_server.gunicorn.app returns, and nothing else. "
-                "Name app_server.gunicorn:app(\"myapp.py\")."
+                'Name app_server.gunicorn:app("myapp.py").'
             )
 
     def run(self) -> None:

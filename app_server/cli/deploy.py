@@ -3,36 +3,47 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from app_server.cli.config import DEFAULT_FILE, add_file_arguments, need_packages, plan_of, read
-from app_server.cli.terminal import say
+from app_server.cli.config import ALL, DEFAULT_FILE, Job, add_file_arguments, command_line, need_packages, plan_of, read
+from app_server.cli.terminal import paint_for, say
 from app_server.errors import OperatorError
 
-TARGETS = ("compose",)
+TARGETS = ("compose", "ansible")
 DEFAULT_STORE = "deployed"
 
 USAGE = """\
-app-server deploy compose [-f FILE] [-e NAME] [flags]
+app-server deploy compose|ansible [-f FILE] [-e NAME] [flags]
 
   Builds and tries what is new, then replaces one instance after another: drained,
   stopped, started, healthy, next. What does not get healthy is taken back.
+  compose does so on this machine, ansible on the hosts of the deployment.
 
   -f, --file FILE         what describes the deployment (deploy.yaml)
   -e, --environment NAME  one of its environments, such as staging
   --rollback              put the release before in place again
   --all                   replace what has not changed too, such as after a new secret
+                          (compose)
+  --packages PATH         what hosts install: requirements, wheels, or a folder of them
+                          (ansible, repeatable)
+  --include PATTERN       further files beside the applications (ansible, repeatable)
+  --no-doctor             do not look at the deployment from outside at the end (ansible)
   --store DIR             where releases are kept (deployed/ and the deployment's name)"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The words and flags of the command."""
-    parser.add_argument("target", nargs="?", default="", metavar="TARGET", help="compose")
+    parser.add_argument("target", nargs="?", default="", metavar="TARGET", help="compose or ansible")
     add_file_arguments(parser)
     parser.add_argument("--rollback", action="store_const", const=True, help="put the release before in place again")
     parser.add_argument("--all", action="store_const", const=True, help="replace what has not changed too")
+    parser.add_argument("--packages", action="append", metavar="PATH", help="what hosts install")
+    parser.add_argument("--include", action="append", metavar="PATTERN", help="further files beside the applications")
+    parser.add_argument("--no-doctor", action="store_const", const=True, help="do not look at it from outside")
     parser.add_argument("--store", nargs=1, metavar="DIR", help="where releases are kept")
 
 
@@ -42,8 +53,17 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     if namespace.target not in TARGETS:
         what = f"expected {' or '.join(TARGETS)}" + (f", not {namespace.target!r}" if namespace.target else "")
         raise OperatorError(what, where="TARGET", hint="Such as: app-server deploy compose")
-    if "rollback" in namespace and "all" in namespace:
-        raise OperatorError("has no meaning with --rollback", where="--all", hint="Leave it out.")
+    for name in ("all", "packages", "include"):
+        if "rollback" in namespace and name in namespace:
+            raise OperatorError("has no meaning with --rollback", where=f"--{name}", hint="Leave it out.")
+    for name, target in (("all", "compose"), ("packages", "ansible"), ("include", "ansible"), ("no_doctor", "ansible")):
+        if name in namespace and namespace.target != target:
+            flag = f"--{name.replace('_', '-')}"
+            raise OperatorError(f"has no meaning with {namespace.target}", where=flag, hint="Leave it out.")
+    return _ansible(namespace, environ) if namespace.target == "ansible" else _compose(namespace)
+
+
+def _compose(namespace: argparse.Namespace) -> Callable[[], int]:
     from app_server.deployment.rollout.compose import Store, deploy, roll_back
     from app_server.deployment.rules import enforce
 
@@ -57,3 +77,31 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     if "rollback" in namespace:
         return partial(roll_back, plan.name, store, Path.cwd(), say)
     return partial(deploy, plan, store, Path.cwd(), say, everything="all" in namespace)
+
+
+def _ansible(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
+    from app_server.deployment.rollout import ansible
+    from app_server.deployment.rollout.compose import Store
+
+    loaded = read(namespace)
+    job = Job(ALL, loaded, command_line(namespace), paint_for(sys.stderr, environ))
+    plan = job.plan
+    store = Store(Path(namespace.store[0]) if "store" in namespace else Path(DEFAULT_STORE) / plan.name)
+    if "rollback" in namespace:
+        roll_out = partial(ansible.roll_back, plan, store, say)
+    else:
+        roll_out = partial(
+            ansible.deploy, plan, job.files, Path(loaded.file).resolve().parent, store, say,
+            packages=[Path(path) for path in getattr(namespace, "packages", [])],
+            include=getattr(namespace, "include", []),
+        )  # fmt: skip
+    address = f"{plan.site.scheme}://{plan.site.authority}{plan.apps[0].url}"
+    return partial(_and_look, roll_out, None if "no_doctor" in namespace else address)
+
+
+def _and_look(roll_out: Callable[[], int], address: str | None) -> int:
+    """Roll out, then look at an application from outside; the first status that is not 0."""
+    status = roll_out()
+    if status != 0 or address is None:
+        return status
+    return subprocess.call([sys.executable, "-m", "app_server", "doctor", address])

@@ -54,9 +54,7 @@ class Release:
     packages: Sequence[Member]
 
 
-def gather(
-    plan: Plan, files: Files, folder: Path, *, include: Sequence[str], packages: Sequence[Path]
-) -> Release:
+def gather(plan: Plan, files: Files, folder: Path, *, include: Sequence[str], packages: Sequence[Path]) -> Release:
     """The release of a deployment whose applications are in `folder`.
 
     `include` are patterns of further files there, `packages` the requirements and wheels. OperatorError for what is

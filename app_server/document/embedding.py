@@ -140,9 +140,7 @@ def _template(template: Template | str | None, base: Template) -> Template:
     return base if template is None or template is FILE else template
 
 
-def render_autoload(
-    token: str, element_id: str, bundle: PageBundle, *, app_path: str, absolute_url: str | None
-) -> str:
+def render_autoload(token: str, element_id: str, bundle: PageBundle, *, app_path: str, absolute_url: str | None) -> str:
     """The script that puts a session's document in the place of the element in somebody else's page."""
     item = RenderItem(token=token, elementid=ID(element_id), use_for_title=False)
     # BokehJS's loader adds to the bundle, which is shared by all pages: work on a copy.
@@ -150,5 +148,3 @@ def render_autoload(
     copy = Bundle(bokeh_js.js_files, bokeh_js.js_raw, bokeh_js.css_files, bokeh_js.css_raw, bokeh_js.hashes)
     copy.add(Script(script_for_render_items({}, [item], app_path=app_path, absolute_url=absolute_url)))
     return AUTOLOAD_JS.render(bundle=copy, elementid=element_id)
-
-

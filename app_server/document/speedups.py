@@ -115,9 +115,7 @@ def _init(self: HasProps, **properties: Any) -> None:
     self._initialized = True
 
 
-def _trigger(
-    self: Model, attr: str, old: Any, new: Any, hint: Any = None, setter: Any = None
-) -> None:
+def _trigger(self: Model, attr: str, old: Any, new: Any, hint: Any = None, setter: Any = None) -> None:
     # A number or a text refers to no model, so that the document's set of models stays as it is.
     if type(old) not in _CONSTANT_TYPES or type(new) not in _CONSTANT_TYPES:
         _stock_trigger(self, attr, old, new, hint=hint, setter=setter)

@@ -1,10 +1,10 @@
 """Where the processes of this user's servers meet: a private directory, one folder in it for each running server.
 
-    <base>/<process id>/           the folder of the server whose main process has this id
-        box-<number>-<process id>  the Unix socket of one of its processes
-        slot-<number>              a link to the socket of the process that holds this slot now
-        s-<digest>                 the socket of a session that has a process of its own
-        s-<digest>.page, .end      what its page shows, and why it ended
+<base>/<process id>/           the folder of the server whose main process has this id
+    box-<number>-<process id>  the Unix socket of one of its processes
+    slot-<number>              a link to the socket of the process that holds this slot now
+    s-<digest>                 the socket of a session that has a process of its own
+    s-<digest>.page, .end      what its page shows, and why it ended
 """
 
 from __future__ import annotations

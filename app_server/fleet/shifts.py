@@ -33,9 +33,7 @@ _LOOK_S = 0.05
 class Shifts(Crew):
     """This process's place among processes that come and go; `slot` numbers them in the order of their coming."""
 
-    def __init__(
-        self, place: Place, slot: int, slots: int, knows: Callable[[str], bool], arrived: Receiver
-    ) -> None:
+    def __init__(self, place: Place, slot: int, slots: int, knows: Callable[[str], bool], arrived: Receiver) -> None:
         super().__init__(place, slot, slots, knows, arrived)
         self.leaving = False
         self.answer("standing", self._answer_standing)

@@ -211,9 +211,7 @@ class Zygote:
         words = letter.words
         mark = self._marks.take()
         box = Path(words["box"])
-        birth = Birth(
-            words["route"], words["session"], int(words["slot"]), box, listener, mark, self._task.parent_pipe
-        )
+        birth = Birth(words["route"], words["session"], int(words["slot"]), box, listener, mark, self._task.parent_pipe)
         try:
             pid = forks.fork(lambda: self._in_child(birth, leash))
         except OSError:

@@ -156,9 +156,7 @@ class PanelGuest(Guest):
             for root in document.roots:
                 patch_model_css(root, dist_url=dist_url)
             bundle = _bundle(document, bundles, root_url)
-            return embedding.render_page(
-                document, token, bundle, app_path=app_path, head=head, base=BASE_TEMPLATE
-            )
+            return embedding.render_page(document, token, bundle, app_path=app_path, head=head, base=BASE_TEMPLATE)
 
     def render_autoload(
         self,

@@ -92,9 +92,7 @@ def show(app: Source, notebook_url: NotebookUrl | None = None, **settings: Any) 
     url = place.application_url(server.port or 0, scheme, server.prefix)
     files = page_files() if place.url_of is not None else ()
     version = embedding.versions()["bokeh"]
-    output.display(
-        output.HTML(embedding_html(f"app-{uuid4().hex}", url, origins, files=files, bokeh_version=version))
-    )
+    output.display(output.HTML(embedding_html(f"app-{uuid4().hex}", url, origins, files=files, bokeh_version=version)))
     return shown
 
 

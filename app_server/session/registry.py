@@ -1,8 +1,8 @@
 """The sessions of one application by id: each is built once, whoever asks for it and however often.
 
-    absent -> BUILDING -> LIVING -> absent
-                 |
-                 +-> absent (the build failed; everybody who waited is told, and the id is free again)
+absent -> BUILDING -> LIVING -> absent
+             |
+             +-> absent (the build failed; everybody who waited is told, and the id is free again)
 """
 
 from __future__ import annotations

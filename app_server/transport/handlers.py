@@ -191,7 +191,6 @@ class AutoloadHandler(ApplicationHandler):
         self.set_header("Cache-Control", "no-store")
         self.finish(script)
 
-
     def _root_of(self, absolute_url: str | None) -> str:
         """Where the server's files are for a page that knows the application by this address."""
         if absolute_url is None:

@@ -209,7 +209,6 @@ class OidcLoginHandler(OidcPages):
         gate.set_cookie(self, gate.state_cookie_name(attempt.state), sealed, _LOGIN_WITHIN_S)
         self.redirect(oidc.authorization_url(provider, gate.client_id, redirect_url, gate.scope, attempt))
 
-
     def _forget_attempts(self) -> None:
         """Drop the logins that were begun and not finished, where a page that loads itself has begun many."""
         begun = [name for name in self.request.cookies if name.startswith(self.gate.state_cookie_name(""))]

@@ -448,9 +448,7 @@ class ApplicationRuntime:
         return session
 
     def _open(self, document: ServedDocument, context: SessionContext) -> Session:
-        session = Session(
-            context.id, document, context, self.limits, application=self.url, now_s=self.loop.time()
-        )
+        session = Session(context.id, document, context, self.limits, application=self.url, now_s=self.loop.time())
         desk = self._desks[session.id] = Desk(self, session)
         context.attach(session, desk.locked_call)
         return session

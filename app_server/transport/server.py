@@ -1,6 +1,6 @@
 """The server: its applications behind their routes, its address, and its life from start to stop.
 
-    bind -> load hooks -> serve -> drain -> close the connections -> hooks of every session -> unload hooks
+bind -> load hooks -> serve -> drain -> close the connections -> hooks of every session -> unload hooks
 """
 
 from __future__ import annotations
@@ -251,6 +251,7 @@ class Server:
                     wire.abort(1006, "no sign of life")
                 else:
                     wire.ping()
+
 
 def _tornado_settings(settings: Settings, gauges: Gauges) -> dict[str, Any]:
     return {

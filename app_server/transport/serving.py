@@ -1,8 +1,8 @@
 """`app-server serve`: the applications of some paths, served by this process or by several until a signal.
 
-    SIGTERM  no more sessions; those that are there go on for a while (--drain), then they are told to come back
-    SIGINT   the end, at once; also the second signal of any kind
-    SIGHUP   with several processes: the applications are loaded anew, and the processes replaced one after another
+SIGTERM  no more sessions; those that are there go on for a while (--drain), then they are told to come back
+SIGINT   the end, at once; also the second signal of any kind
+SIGHUP   with several processes: the applications are loaded anew, and the processes replaced one after another
 """
 
 from __future__ import annotations
@@ -152,9 +152,7 @@ class _Several:
             nursery = self._apart.get(task.slot)
             if nursery is not None:
                 own = {route: self._applications[route] for route in nursery.routes}
-                return fork_sessions(
-                    own, self._settings, self._place, task, self._sockets, copied=nursery.copied
-                )
+                return fork_sessions(own, self._settings, self._place, task, self._sockets, copied=nursery.copied)
             return asyncio.run(self._serve(task))
         except AppServerError as error:
             log.error("%s", error)

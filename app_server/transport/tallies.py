@@ -58,8 +58,7 @@ class Teller:
 
     def _applications(self) -> dict[str, Any]:
         return {
-            runtime.url: {"now": runtime.now(), "ever": runtime.gauges.snapshot()}
-            for runtime in self._site.runtimes
+            runtime.url: {"now": runtime.now(), "ever": runtime.gauges.snapshot()} for runtime in self._site.runtimes
         }
 
     async def _tell(self, applications: Mapping[str, Any], *, over: bool = False) -> None:

@@ -65,5 +65,3 @@ def _security(program: str, paths: list[Path]) -> Iterator[Finding]:
         elif float(level[1]) > MOST_EXPOSED:
             what = f"systemd-analyze security says {level[1]}; what was generated has {MOST_EXPOSED:g} at most"
             yield Finding("warning", what, where=path.name)
-
-

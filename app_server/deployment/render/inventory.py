@@ -50,9 +50,7 @@ def inventory(plan: Plan) -> Mapping[str, Any]:
     return {
         "all": {
             "vars": _variables(plan),
-            "hosts": {
-                machine.name: _host(plan, machine, machine is tunnelled, rendered) for machine in plan.machines
-            },
+            "hosts": {machine.name: _host(plan, machine, machine is tunnelled, rendered) for machine in plan.machines},
             "children": {name: {"hosts": hosts} for name, hosts in groups.items()},
         }
     }

@@ -30,12 +30,16 @@ def render(plan: Plan) -> Files:
     """One rule."""
     owner, reopen = REOPEN[plan.spec.proxy.kind] if plan.has_proxy else REOPEN["nginx"]
     names = " ".join(pattern(plan.paths.log, name) for name in ("access.log", "error.log"))
-    text = environment("logrotate", {}).get_template("site").render(
-        header=header(plan, "logrotate"),
-        pattern=Quoted(names),
-        every=plan.spec.logs.rotation.every,
-        rotation=plan.spec.logs.rotation,
-        owner=owner,
-        reopen=reopen,
+    text = (
+        environment("logrotate", {})
+        .get_template("site")
+        .render(
+            header=header(plan, "logrotate"),
+            pattern=Quoted(names),
+            every=plan.spec.logs.rotation.every,
+            rotation=plan.spec.logs.rotation,
+            owner=owner,
+            reopen=reopen,
+        )
     )
     return {f"logrotate/{plan.name}": File(text, install=f"/etc/logrotate.d/{plan.name}")}
