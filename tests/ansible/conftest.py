@@ -1,0 +1,59 @@
+"""Two bare hosts, and a deployment for them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.playbooks import ROOT, Host, Site, build_image, running_hosts, wheelhouse
+
+DEPLOY = """
+apps: {who: who.py}
+public: {hosts: ["ONE"]}
+instances:
+  count: 2
+  hosts:
+    - {name: one, address: ONE, ssh: admin@ONE}
+    - {name: two, address: TWO, ssh: admin@TWO}
+secrets: {secret_key: {file: /etc/app-server/secret_key}}
+sessions: {ids: signed, unused_lifetime_s: 2}
+service: {drain_s: 2}
+"""
+
+
+@pytest.fixture(scope="package")
+def hosts(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Host]]:
+    """Two hosts on which nothing of ours is."""
+    build_image()
+    with running_hosts(tmp_path_factory.getbasetemp(), ["one", "two"]) as hosts:
+        yield hosts
+
+
+@pytest.fixture(scope="package")
+def site(hosts: list[Host], tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A deployment of two instances on each host, packed and not yet installed."""
+    folder = tmp_path_factory.mktemp("site")
+    shutil.copyfile(ROOT / "tests/container/apps/who.py", folder / "who.py")
+    (folder / "deploy.yaml").write_text(
+        DEPLOY.replace("ONE", hosts[0].address).replace("TWO", hosts[1].address), encoding="utf-8"
+    )
+    shutil.copyfile(tmp_path_factory.getbasetemp() / "known_hosts", folder / "known_hosts")
+    wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
+    subprocess.run([*wheel, folder / "wheels", ROOT], check=True)
+    made = Site(folder, hosts, wheelhouse(), tmp_path_factory.getbasetemp() / "key")
+    made.pack()
+    return made
+
+
+@pytest.fixture
+def who(site: Site) -> Iterator[Path]:
+    """The application's file, as it is again after the test."""
+    path = site.folder / "who.py"
+    before = path.read_text(encoding="utf-8")
+    yield path
+    path.write_text(before, encoding="utf-8")

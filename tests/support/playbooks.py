@@ -1,0 +1,183 @@
+"""Hosts that are containers with systemd and sshd, and playbooks that are run against them."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from tests.support.engine import docker, wait_until
+from tools import engine
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGE = "app-server-host:test"
+PLAYBOOK_DEADLINE_S = 900.0
+BOOT_DEADLINE_S = 120.0
+_RECAP = re.compile(r"^(\S+)\s+: (.*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Host:
+    """A container that a playbook takes for a machine."""
+
+    name: str
+    container: str
+    address: str
+
+    def run(self, *words: str, check: bool = True) -> str:
+        """What a program prints there, run as root."""
+        return docker("exec", self.container, *words, check=check)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a playbook ended."""
+
+    status: int
+    said: str
+
+    def count(self, what: str) -> int:
+        """How many tasks of all hosts were `changed`, `failed`, `unreachable`."""
+        return sum(int(found) for _, line in _RECAP.findall(self.said) for found in re.findall(rf"{what}=(\d+)", line))
+
+
+@dataclass(frozen=True)
+class Site:
+    """A deployment for hosts: a folder with deploy.yaml, applications, and what is packed of them."""
+
+    folder: Path
+    hosts: Sequence[Host]
+    packages: Path
+    key: Path
+
+    def pack(self) -> str:
+        """Write inventory and release; what `app-server release` said."""
+        inventory = _command(self.folder, "config", "inventory")
+        (self.folder / "inventory.yml").write_text(inventory, encoding="utf-8")
+        wheels = [word for path in (self.packages, self.folder / "wheels") for word in ("--packages", str(path))]
+        return _command(self.folder, "release", "--output", "release", *wheels)
+
+    def play(self, playbook: str, *flags: str, variables: Mapping[str, object] | None = None) -> Outcome:
+        """Run a playbook against the hosts."""
+        given = {
+            "app_server_release_dir": str(self.folder / "release"),
+            "app_server_offline": True,
+            **(variables or {}),
+        }
+        (self.folder / "variables.yml").write_text(yaml.safe_dump(given), encoding="utf-8")
+        done = subprocess.run(
+            [
+                _program("ansible-playbook"), "--inventory", self.folder / "inventory.yml", "--private-key", self.key,
+                "--extra-vars", f"@{self.folder / 'variables.yml'}", *flags, ROOT / "ansible" / playbook,
+            ],
+            env={**os.environ, **self.environ}, cwd=self.folder, timeout=PLAYBOOK_DEADLINE_S,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        )  # fmt: skip
+        (self.folder / f"{playbook}.log").write_text(done.stdout, encoding="utf-8")
+        return Outcome(done.returncode, done.stdout)
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """What Ansible is told besides its own configuration: the hosts' keys."""
+        return {
+            "ANSIBLE_CONFIG": str(ROOT / "ansible" / "ansible.cfg"),
+            "ANSIBLE_SSH_COMMON_ARGS": f"-o UserKnownHostsFile={self.folder / 'known_hosts'} -o ConnectTimeout=10",
+            "ANSIBLE_NOCOLOR": "1",
+        }
+
+
+def _program(name: str) -> Path:
+    return Path(sys.executable).parent / name
+
+
+def _command(folder: Path, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "app_server", *words], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def build_image() -> None:
+    """The image of a bare host; the engine's cache makes that quick."""
+    docker("build", "--quiet", "--tag", IMAGE, "--file", ROOT / "tests/ansible/host.Dockerfile", ROOT / "tests/ansible")
+
+
+def wheelhouse() -> Path:
+    """The folder with the wheels that hosts install, gathered once by a host's Python and kept for the next run."""
+    requirements = (ROOT / "requirements" / "image.txt").read_bytes()
+    folder = engine.FOLDER / f"wheels-{hashlib.sha256(requirements).hexdigest()[:12]}"
+    with (engine.FOLDER / "wheels-lock").open("w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _gather(folder)
+    return folder
+
+
+def _gather(folder: Path) -> None:
+    if not (folder / "complete").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        pip = [word for name, value in _pip_variables() for word in ("--env", f"{name}={value}")]
+        gather = "python3 -m venv /tmp/python && /tmp/python/bin/python /source/tools/wheelhouse.py /wheels"
+        docker(
+            "run", "--rm", "--network", "host", *pip, "--volume", f"{ROOT}:/source:ro", "--volume", f"{folder}:/wheels",
+            IMAGE, "sh", "-c", gather,
+        )  # fmt: skip
+        for wheel in folder.glob("app_server-*.whl"):
+            wheel.unlink()
+        (folder / "complete").touch()
+
+
+def _pip_variables() -> Iterator[tuple[str, str]]:
+    """How this machine's pip reaches its index, for a pip elsewhere."""
+    for option in ("index-url", "trusted-host", "proxy", "cert"):
+        found = subprocess.run(
+            [sys.executable, "-m", "pip", "config", "get", f"global.{option}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if found.returncode == 0:
+            yield f"PIP_{option.upper().replace('-', '_')}", found.stdout.strip()
+    yield from ((name, value) for name, value in os.environ.items() if name.lower().endswith("_proxy"))
+
+
+@contextmanager
+def running_hosts(folder: Path, names: Sequence[str]) -> Iterator[list[Host]]:
+    """Bare hosts; `folder` gets the key that lets `admin` in, and the keys of the hosts."""
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key"], check=True)
+    with ExitStack() as stack:
+        hosts = [stack.enter_context(_running_host(name, folder)) for name in names]
+        yield hosts
+
+
+@contextmanager
+def _running_host(name: str, folder: Path) -> Iterator[Host]:
+    container = f"app-server-test-{uuid.uuid4().hex[:12]}"
+    docker(
+        "run", "--detach", "--name", container, "--hostname", name, "--privileged", "--cgroupns=private",
+        "--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp", IMAGE,
+    )  # fmt: skip
+    try:
+        where = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        host = Host(name, container, docker("inspect", "--format", where, container))
+        up = ("systemctl", "is-active", "ssh.service")
+        wait_until(lambda: host.run(*up, check=False) == "active", f"sshd of {name} runs", BOOT_DEADLINE_S)
+        docker("cp", folder / "key.pub", f"{container}:/home/admin/.ssh/authorized_keys")
+        host.run("chown", "admin:admin", "/home/admin/.ssh/authorized_keys")
+        with (folder / "known_hosts").open("a", encoding="ascii") as known:
+            known.write(f"{host.address} {host.run('cat', '/etc/ssh/ssh_host_ed25519_key.pub')}\n")
+        yield host
+    finally:
+        docker("rm", "--force", "--volumes", container, check=False)
