@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.playbooks import ROOT, Host, Site, build_image, running_hosts, wheelhouse
 
+# Each of the first tests waits for an image, wheels or a whole run over two bare hosts.
+TIMEOUT_S = 900
 DEPLOY = """
 apps: {who: who.py}
 public: {hosts: ["ONE"]}
@@ -24,6 +26,13 @@ secrets: {secret_key: {file: /etc/app-server/secret_key}}
 sessions: {ids: signed, unused_lifetime_s: 2}
 service: {drain_s: 2}
 """
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests of this folder time for whole runs."""
+    for item in items:
+        if "/tests/ansible/" in item.path.as_posix():
+            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
 
 
 @pytest.fixture(scope="package")

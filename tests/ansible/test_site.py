@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +231,33 @@ def test_release_that_does_not_run_is_refused_and_the_old_one_serves(installed: 
     assert installed.hosts[0].run("readlink", "/opt/app-server/current") == current
     assert set(seen) == {200}, seen
     assert title(installed) == "power"
+
+
+def test_new_release_and_the_way_back_cost_no_page(installed: Site, who: Path) -> None:
+    text = who.read_text(encoding="utf-8")
+    who.write_text(text.replace('title="power"', 'title="new power"'), encoding="utf-8")
+    installed.pack()
+    with ExitStack() as stack:
+        for _ in range(20):
+            route, answer = page(installed)
+            stack.enter_context(
+                Visited(f"http://{installed.hosts[0].address}").client(f"/_i/{route}/who", answer.token)
+            )
+        with visitors(installed) as seen:
+            outcome = installed.play("site.yml")
+        assert outcome.status == 0, outcome.said
+    assert set(seen) == {200} and seen[200] > 10, seen
+    assert title(installed) == "new power"
+    with visitors(installed) as seen:
+        outcome = installed.play("rollback.yml")
+    assert outcome.status == 0, outcome.said
+    assert set(seen) == {200}, seen
+    assert title(installed) == "power"
+
+
+def test_uninstall_leaves_nothing(installed: Site, before: list[set[str]]) -> None:
+    outcome = installed.play("uninstall.yml")
+    assert outcome.status == 0, outcome.said
+    for host, was in zip(installed.hosts, before, strict=True):
+        assert files_of(host) ^ was == set()
+        assert "app-server" not in host.run("getent", "passwd")
