@@ -43,7 +43,7 @@ def render(plan: Plan) -> Files:
     _refuse(plan)
     plan = with_pods_names(plan)
     text = "".join(f"# {line}\n" for line in header(plan, "kubernetes"))
-    text += yaml.safe_dump_all(list(objects(plan)), sort_keys=False, width=120, allow_unicode=True)
+    text += yaml.safe_dump_all(list(objects(plan)), sort_keys=False, width=10_000, allow_unicode=True)
     return {"kubernetes.yaml": File(text)}
 
 
