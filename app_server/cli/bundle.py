@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from app_server.cli.config import DEFAULT_FILE, add_file_arguments, need_packages, plan_of, read
+from app_server.cli.config import DEFAULT_FILE, add_build_context, add_file_arguments, need_packages, plan_of, read
 from app_server.cli.terminal import say
 
 USAGE = """\
@@ -18,6 +18,8 @@ app-server bundle [-f FILE] [-e NAME] [flags]
 
   -f, --file FILE         what describes the deployment (deploy.yaml)
   -e, --environment NAME  one of its environments, such as staging
+  --build-context DIR     a clone of app-server that the images are built of, whatever
+                          the file says
   -o, --output FILE       the archive (the deployment's name and .tar.gz)
   --force                 overwrite it"""
 
@@ -25,6 +27,7 @@ app-server bundle [-f FILE] [-e NAME] [flags]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The flags of the command."""
     add_file_arguments(parser)
+    add_build_context(parser)
     parser.add_argument("-o", "--output", nargs=1, metavar="FILE", help="the archive")
     parser.add_argument("--force", action="store_const", const=True, help="overwrite it")
 

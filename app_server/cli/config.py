@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib.util
 import json
 import os
@@ -58,6 +59,8 @@ app-server config TARGET [-f FILE] [-e NAME] [flags]
   --force                 overwrite files that this command has not written
   --diff                  say what would change, in the folder or in what is installed
   --check                 let the programs that will read the files try them
+  --build-context DIR     a clone of app-server that compose builds the images of,
+                          whatever the file says (compose)
 
   Without a file:
   --app FILE_OR_DIR       an application (repeatable)
@@ -90,6 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--force", action="store_const", const=True, help="overwrite files that this command has not written")
     add("--diff", action="store_const", const=True, help="say what would change")
     add("--check", action="store_const", const=True, help="let the programs that read the files try them")
+    add_build_context(parser)
     add("--app", action="append", metavar="FILE_OR_DIR", help="an application")
     add("--server-name", action="append", metavar="NAME", help="a public name")
     add("--public-port", nargs=1, metavar="PORT", help="the port that browsers use")
@@ -111,6 +115,11 @@ def add_file_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-e", "--environment", nargs=1, metavar="NAME", help="one of its environments")
 
 
+def add_build_context(parser: argparse.ArgumentParser) -> None:
+    """The flag that says what images are built of, whatever the file says."""
+    parser.add_argument("--build-context", nargs=1, metavar="DIR", help="a clone of app-server to build images of")
+
+
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What prints, writes, compares or checks, after the deployment has been found to make sense."""
     need_packages()
@@ -125,6 +134,9 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
         raise OperatorError("is not possible together with --diff", where="--check", hint="Leave one of them out.")
     if "force" in namespace and "output" not in namespace:
         raise OperatorError("has no meaning without --output", where="--force", hint="Name a folder with --output.")
+    if "build_context" in namespace and namespace.target != "compose":
+        hint = "Leave it out."
+        raise OperatorError(f"has no meaning with {namespace.target}", where="--build-context", hint=hint)
     paint = paint_for(sys.stderr, environ)
     loaded = read(namespace)
     job = Job(namespace.target, loaded, command_line(namespace), paint)
@@ -160,11 +172,31 @@ def read(namespace: argparse.Namespace) -> Loaded:
                 "has no meaning without --app", where=flag, hint="Write it into the file, or give --app."
             )
         file = namespace.file[0] if "file" in namespace else DEFAULT_FILE
-        return load(file, namespace.environment[0] if "environment" in namespace else None)
+        loaded = load(file, namespace.environment[0] if "environment" in namespace else None)
+        return built_of(loaded, clone(namespace))
     for name in ("file", "environment"):
         if name in namespace:
             raise OperatorError("has no meaning with --app", where=f"--{name}", hint="Leave one of them out.")
-    return from_values(values_of(namespace), "command line")
+    return built_of(from_values(values_of(namespace), "command line"), clone(namespace))
+
+
+def clone(namespace: argparse.Namespace) -> Path | None:
+    """The clone of app-server that --build-context names, None where it was not typed. OperatorError for another."""
+    if "build_context" not in namespace:
+        return None
+    folder = Path(os.path.abspath(namespace.build_context[0]))
+    if not (folder / "docker/app-server/Dockerfile").is_file():
+        hint = "Name the folder that has docker/app-server/Dockerfile in it."
+        raise OperatorError("is no clone of app-server", where=f"--build-context {folder}", hint=hint)
+    return folder
+
+
+def built_of(loaded: Loaded, folder: Path | None) -> Loaded:
+    """The same deployment, its images built of that folder where one is given."""
+    if folder is None:
+        return loaded
+    containers = loaded.spec.containers.model_copy(update={"build_context": str(folder)})
+    return dataclasses.replace(loaded, spec=loaded.spec.model_copy(update={"containers": containers}))
 
 
 def values_of(namespace: argparse.Namespace) -> dict[str, Any]:
@@ -199,6 +231,7 @@ def command_line(namespace: argparse.Namespace) -> tuple[str, ...]:
     for name, flag in (
         ("file", "-f"),
         ("environment", "-e"),
+        ("build_context", "--build-context"),
         *((name, f"--{name.replace('_', '-')}") for name in INSTEAD),
     ):
         for word in getattr(namespace, name, ()):

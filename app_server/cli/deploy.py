@@ -9,11 +9,29 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from app_server.cli.config import ALL, DEFAULT_FILE, Job, add_file_arguments, command_line, need_packages, plan_of, read
+from app_server.cli.config import (
+    ALL,
+    DEFAULT_FILE,
+    Job,
+    add_build_context,
+    add_file_arguments,
+    command_line,
+    need_packages,
+    plan_of,
+    read,
+)
 from app_server.cli.terminal import paint_for, say
 from app_server.errors import OperatorError
 
 TARGETS = ("compose", "ansible")
+# Flags that one target alone has.
+ONE_TARGETS = {
+    "all": "compose",
+    "build_context": "compose",
+    "packages": "ansible",
+    "include": "ansible",
+    "no_doctor": "ansible",
+}
 DEFAULT_STORE = "deployed"
 
 USAGE = """\
@@ -28,6 +46,8 @@ app-server deploy compose|ansible [-f FILE] [-e NAME] [flags]
   --rollback              put the release before in place again
   --all                   replace what has not changed too, such as after a new secret
                           (compose)
+  --build-context DIR     a clone of app-server that the images are built of, whatever
+                          the file says (compose)
   --packages PATH         what hosts install: requirements, wheels, or a folder of them
                           (ansible, repeatable)
   --include PATTERN       further files beside the applications (ansible, repeatable)
@@ -41,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_file_arguments(parser)
     parser.add_argument("--rollback", action="store_const", const=True, help="put the release before in place again")
     parser.add_argument("--all", action="store_const", const=True, help="replace what has not changed too")
+    add_build_context(parser)
     parser.add_argument("--packages", action="append", metavar="PATH", help="what hosts install")
     parser.add_argument("--include", action="append", metavar="PATTERN", help="further files beside the applications")
     parser.add_argument("--no-doctor", action="store_const", const=True, help="do not look at it from outside")
@@ -53,10 +74,11 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     if namespace.target not in TARGETS:
         what = f"expected {' or '.join(TARGETS)}" + (f", not {namespace.target!r}" if namespace.target else "")
         raise OperatorError(what, where="TARGET", hint="Such as: app-server deploy compose")
-    for name in ("all", "packages", "include"):
+    for name in ("all", "build_context", "packages", "include"):
         if "rollback" in namespace and name in namespace:
-            raise OperatorError("has no meaning with --rollback", where=f"--{name}", hint="Leave it out.")
-    for name, target in (("all", "compose"), ("packages", "ansible"), ("include", "ansible"), ("no_doctor", "ansible")):
+            flag = f"--{name.replace('_', '-')}"
+            raise OperatorError("has no meaning with --rollback", where=flag, hint="Leave it out.")
+    for name, target in ONE_TARGETS.items():
         if name in namespace and namespace.target != target:
             flag = f"--{name.replace('_', '-')}"
             raise OperatorError(f"has no meaning with {namespace.target}", where=flag, hint="Leave it out.")

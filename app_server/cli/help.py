@@ -9,6 +9,7 @@ from app_server.cli.bundle import USAGE as BUNDLE_USAGE
 from app_server.cli.config import usage as config_usage
 from app_server.cli.deploy import USAGE as DEPLOY_USAGE
 from app_server.cli.doctor_flags import DOCTOR_USAGE
+from app_server.cli.image import USAGE as IMAGE_USAGE
 from app_server.cli.init import USAGE as INIT_USAGE
 from app_server.cli.release import USAGE as RELEASE_USAGE
 from app_server.cli.static import own_settings
@@ -29,6 +30,7 @@ COMMANDS = {
     "init": "write a first deploy.yaml for applications",
     "config": "write what nginx and others need to run a deployment",
     "deploy": "roll out a deployment, one instance after another",
+    "image": "build an image of applications, for a container engine",
     "bundle": "write a deployment as one archive, for a machine without a network",
     "doctor": "look at a running deployment from outside, and say what is wrong",
     "release": "pack a deployment for hosts, or try one there",
@@ -87,6 +89,7 @@ USAGES = {
     "config": config_usage(),
     "deploy": DEPLOY_USAGE,
     "release": RELEASE_USAGE,
+    "image": IMAGE_USAGE,
     "bundle": BUNDLE_USAGE,
     "doctor": DOCTOR_USAGE,
     "info": "app-server info [--static]\n\n  --static   print the path of BokehJS alone",

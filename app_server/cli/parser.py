@@ -18,6 +18,7 @@ from app_server.cli.config import add_file_arguments
 from app_server.cli.deploy import add_arguments as add_deploy_arguments
 from app_server.cli.doctor_flags import add_doctor_arguments
 from app_server.cli.help import COMMANDS, overview, serve_help, short_help
+from app_server.cli.image import add_arguments as add_image_arguments
 from app_server.cli.init import add_arguments as add_init_arguments
 from app_server.cli.release import add_arguments as add_release_arguments
 from app_server.cli.static import own_settings
@@ -123,6 +124,7 @@ def build() -> tuple[Parser, Parser]:
     add_config_arguments(parsers["config"])
     add_deploy_arguments(parsers["deploy"])
     add_bundle_arguments(parsers["bundle"])
+    add_image_arguments(parsers["image"])
     add_init_arguments(parsers["init"])
     add_release_arguments(parsers["release"])
     _add_tunnel(parsers["tunnel"])

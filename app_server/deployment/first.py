@@ -59,12 +59,12 @@ def inspect(path: str) -> Found:
         if len(mains) != 1:
             what = "the folder has neither main.py nor main.ipynb" if not mains else "the folder has two mains"
             raise OperatorError(what, where=path, hint="Name a script, a notebook, or a folder with one of them.")
-        return Found(path, f"a folder with {mains[0]}", _imports(place / mains[0]))
+        return Found(path, f"a folder with {mains[0]}", imports_of(place / mains[0]))
     if not place.is_file():
         raise OperatorError("there is no such file or folder", where=path)
     if place.suffix not in (".py", ".ipynb"):
         raise OperatorError("is neither a script nor a notebook", where=path, hint="Name a .py or an .ipynb file.")
-    return Found(path, "a notebook" if place.suffix == ".ipynb" else "a script", _imports(place))
+    return Found(path, "a notebook" if place.suffix == ".ipynb" else "a script", imports_of(place))
 
 
 def candidates(folder: Path) -> list[Found]:
@@ -100,7 +100,8 @@ def _source(path: Path) -> str:
         raise OperatorError("is not a readable script or notebook", where=str(path)) from None
 
 
-def _imports(path: Path) -> tuple[str, ...]:
+def imports_of(path: Path) -> tuple[str, ...]:
+    """The top-level modules that a script or a notebook imports, without the standard library's."""
     try:
         tree = ast.parse(_source(path))
     except SyntaxError as error:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app_server.deployment.gathering import files_below, files_matching
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import Files
 from app_server.deployment.tree import manifest_text
@@ -33,7 +34,6 @@ PACKAGES = "packages.tar.gz"
 DESCRIPTION = "release.json"
 FORMAT = 1
 ID_LENGTH = 12
-_LEFT_OUT = frozenset({"__pycache__", ".git", ".venv", ".ipynb_checkpoints", "node_modules"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,26 +130,10 @@ def _application_files(plan: Plan, folder: Path, include: Sequence[str]) -> Iter
         if not place.exists():
             hint = f"Applications are looked for in {folder}, where the deployment's file is."
             raise OperatorError(f"{app.path} does not exist", where=f"apps.{app.name}.path", hint=hint)
-        found.update(_files_below(place, folder))
+        found.update(files_below(place, folder))
     for pattern in include:
-        matches = list(folder.glob(pattern))
-        if not matches:
-            raise OperatorError("no file matches", where=f"--include {pattern}", hint=f"Patterns start in {folder}.")
-        for match in matches:
-            found.update(_files_below(match, folder))
+        found.update(files_matching(pattern, folder))
     yield from sorted(found)
-
-
-def _files_below(place: Path, folder: Path) -> Iterator[Path]:
-    if place.is_file():
-        yield place.relative_to(folder)
-        return
-    for root, folders, names in os.walk(place):
-        folders[:] = sorted(name for name in folders if name not in _LEFT_OUT)
-        for name in names:
-            path = Path(root) / name
-            if path.is_file():
-                yield path.relative_to(folder)
 
 
 def _packages(given: Sequence[Path]) -> Iterator[Path]:

@@ -84,7 +84,7 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "header": header(plan, "compose"),
         "build_context": containers.build_context,
         "site_folder": f"./{CONFIGURATION.format(kind=plan.spec.proxy.kind)}",
-        "source": containers.source if containers.build_context else None,
+        "source": containers.source,
         "apps": plan.spec.paths.apps or "./apps",
         "proxy_image": containers.images.proxy or f"app-server-{plan.spec.proxy.kind}:latest",
         "proxy_memory_mb": PROXY_LIMITS[plan.spec.proxy.kind][0],

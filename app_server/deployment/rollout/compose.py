@@ -135,14 +135,15 @@ def roll_back(name: str, store: Store, folder: Path, say: Say) -> int:
 def look_before(plan: Plan, folder: Path) -> None:
     """OperatorError for an application or a secret that is not there: nothing is built or started then."""
     containers = plan.spec.containers
-    source = containers.source if containers.build_context else None
-    apps = folder / (source or plan.spec.paths.apps or "apps")
-    if not apps.is_dir():
-        hint = "Name it with paths.apps, or build an image with containers.source."
-        raise OperatorError("there is no such folder", where=str(apps), hint=hint)
-    for app in plan.apps:
-        if not (apps / app.path).exists():
-            raise OperatorError("there is no such file or folder", where=str(apps / app.path))
+    apps = folder / (containers.source or plan.spec.paths.apps or "apps")
+    # An image that was built before holds them; the folder that it was made of may be on another machine.
+    if containers.build_context or not containers.source:
+        if not apps.is_dir():
+            hint = "Name it with paths.apps, or build an image with containers.source."
+            raise OperatorError("there is no such folder", where=str(apps), hint=hint)
+        for app in plan.apps:
+            if not (apps / app.path).exists():
+                raise OperatorError("there is no such file or folder", where=str(apps / app.path))
     for secret in plan.secrets:
         if secret.file is not None and not Path(secret.file).is_file():
             hint = "`app-server secret` makes one."

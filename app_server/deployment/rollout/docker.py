@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from app_server.errors import OperatorError
 
@@ -16,6 +18,7 @@ OLDEST_ENGINE = (25, 0)
 OLDEST_COMPOSE = (2, 20)
 # What compose and builds tell of their progress.
 _NOISE = re.compile(r"^\s*(#\d+ |Container |Network |Volume |\S+ (Pulling|Warning)|time=|-{3,}|\d* *\||>>>)")
+_EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)\b.*$", re.MULTILINE)
 _HASH = "com.docker.compose.config-hash"
 _SERVICE = "com.docker.compose.service"
 
@@ -38,8 +41,8 @@ def last_words(text: str) -> str:
     return re.sub(r"^(Error response from daemon|ERROR|error):\s*", "", line).rstrip(".")
 
 
-def require() -> None:
-    """OperatorError where no engine answers, or it or compose is too old."""
+def require_engine() -> None:
+    """OperatorError where no engine answers, or it is too old."""
     try:
         engine = run("version", "--format", "{{.Server.Version}}").strip()
     except OperatorError as error:
@@ -49,6 +52,11 @@ def require() -> None:
     if _version(engine) < OLDEST_ENGINE:
         need = ".".join(map(str, OLDEST_ENGINE))
         raise OperatorError(f"the container engine is {engine}, and {need} is needed", hint="Install a newer one.")
+
+
+def require() -> None:
+    """OperatorError where no engine answers, or it or compose is too old."""
+    require_engine()
     try:
         compose = run("compose", "version", "--short").strip()
     except OperatorError:
@@ -58,9 +66,21 @@ def require() -> None:
         raise OperatorError(f"docker compose is {compose}, and {need} is needed", hint="Install a newer one.")
 
 
+def require_builder() -> None:
+    """OperatorError where there is no engine, or nothing that builds with it: what is built in needs BuildKit."""
+    require_engine()
+    if not succeeds("buildx", "version"):
+        raise OperatorError("docker has no buildx plugin", hint="Install docker-buildx-plugin.")
+
+
 def _version(text: str) -> tuple[int, ...]:
     found = re.search(r"(\d+)\.(\d+)", text)
     return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def succeeds(*words: str) -> bool:
+    """Whether `docker WORDS` ends well; what it says is nobody's concern."""
+    return subprocess.run(["docker", *words], capture_output=True, check=False).returncode == 0
 
 
 def image_id(image: str) -> str | None:
@@ -69,6 +89,41 @@ def image_id(image: str) -> str | None:
         ["docker", "image", "inspect", "--format", "{{.Id}}", image], capture_output=True, text=True, check=False
     )
     return done.stdout.strip() if done.returncode == 0 else None
+
+
+def about(image: str) -> dict[str, Any]:
+    """What the engine knows of an image that is here."""
+    known: list[dict[str, Any]] = json.loads(run("image", "inspect", image, where=image))
+    return known[0]
+
+
+def build(*words: str, where: str) -> str:
+    """The id of the image that `docker build WORDS` makes. OperatorError with the line that says why it does not."""
+    with tempfile.TemporaryDirectory(prefix="app-server-build-") as scratch:
+        file = Path(scratch) / "id"
+        done = subprocess.run(
+            ["docker", "build", "--progress", "plain", "--iidfile", str(file), *words],
+            capture_output=True, text=True, errors="replace", check=False,
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise OperatorError(reason_of_build(done.stderr), where=where)
+        return file.read_text(encoding="ascii").strip()
+
+
+def reason_of_build(text: str) -> str:
+    """The line of a failed build that says why: the first error of the program that was run, or else the engine's."""
+    found = re.search(r"^#\d+ [\d.]+ ERROR: (.+)$", text, re.MULTILINE)
+    return found[1].rstrip(". ") if found else last_words(text)
+
+
+def complaint_of(container: str) -> str:
+    """Of what a container has written last: the exception, or where there is none the last line."""
+    done = subprocess.run(
+        ["docker", "logs", "--tail", "50", container],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
+    )  # fmt: skip
+    found = _EXCEPTION.findall(done.stdout)
+    return found[-1].rstrip(".") if found else last_words(done.stdout)
 
 
 @dataclass(frozen=True)

@@ -173,3 +173,31 @@ def test_init_finds_what_looks_like_an_application(place: Path, capsys: pytest.C
     assert "  folder: folder  # a folder with main.py; imports bokeh" in text
     assert "  note: note.ipynb  # a notebook; imports bokeh" in text
     assert "helper" not in text
+
+
+def test_build_context_is_another_than_the_file_says(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "clone/docker/app-server").mkdir(parents=True)
+    (place / "clone/docker/app-server/Dockerfile").touch()
+    status, out, err = run(capsys, "config", "compose", "--build-context", "clone")
+    assert (status, err) == (EXIT_OK, "")
+    assert f"context: {place}/clone\n" in out
+    assert "#   app-server config compose --build-context clone\n" in out
+    status, out, _ = run(capsys, "config", "compose", "--app", "myapp.py", "--build-context", "clone")
+    assert status == EXIT_OK and f"context: {place}/clone\n" in out
+
+
+def test_build_context_that_is_no_clone_is_one_line(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hint = "Name the folder that has docker/app-server/Dockerfile in it."
+    for words in (("config", "compose"), ("deploy", "compose"), ("bundle",)):
+        status, _, err = run(capsys, *words, "--build-context", "nowhere")
+        assert status == EXIT_USAGE
+        assert err == f"app-server: --build-context {place}/nowhere: is no clone of app-server. {hint}\n"
+
+
+@pytest.mark.parametrize("words", [("config", "nginx"), ("config", "kubernetes"), ("deploy", "ansible")])
+def test_build_context_is_for_compose_alone(
+    place: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, str]
+) -> None:
+    status, _, err = run(capsys, *words, "--build-context", ".")
+    assert status == EXIT_USAGE
+    assert err == f"app-server: --build-context: has no meaning with {words[1]}. Leave it out.\n"

@@ -89,6 +89,11 @@ def test_applications_are_mounted_where_the_image_has_none(tmp_path: Path) -> No
     assert (mount["source"], mount["target"], mount["read_only"]) == ("/srv/x", "/apps", True)
 
 
+def test_image_that_holds_the_applications_has_none_mounted(tmp_path: Path) -> None:
+    service = composed(tmp_path, "apps: {a: a.py}\ncontainers: {source: ./apps}\n")["services"]["app-a1"]
+    assert service["volumes"] == ["sockets:/run/app-server"] and "build" not in service
+
+
 def test_one_service_builds_the_image_that_all_share(tmp_path: Path) -> None:
     services = composed(tmp_path, THREE)["services"]
     assert services["app-a1"]["build"]["additional_contexts"] == {"apps": "./examples"}
