@@ -93,8 +93,8 @@ def test_one_command_makes_an_image_that_serves(app_image: str, folder: Path, ta
 
 
 def test_deployment_gets_the_image_that_it_names(app_image: str, folder: Path, tag: str) -> None:
-    text = f"apps: {{two: {{path: two, route: /second}}}}\npublic: localhost\ncontainers: {{images: {{app: '{tag}:7'}}}}\n"
-    (folder / "deploy.yaml").write_text(text, encoding="utf-8")
+    text = "apps: {two: {path: two, route: /second}}\npublic: localhost\ncontainers: {images: {app: 'TAG:7'}}\n"
+    (folder / "deploy.yaml").write_text(text.replace("TAG", tag), encoding="utf-8")
     made = app_server("image", "--from", app_image, cwd=folder)
     assert made.returncode == 0, made.stderr
     assert "  tried it: /second answers\n" in made.stdout
@@ -104,8 +104,9 @@ def test_deployment_gets_the_image_that_it_names(app_image: str, folder: Path, t
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("--from", "TAG"), "TAG:latest: there is no such image. Name a clone of app-server with --build-context, "
-                            "or load the image with `docker load`."),
+        (("--from", "TAG/base"), "TAG/base:latest: there is no such image. "
+                                 "Name a clone of app-server with --build-context, "
+                                 "or load the image with `docker load`."),
         (("--from", "debian:trixie-slim"), "debian:trixie-slim: is no image of app-server. "
                                            "Name app-server, or an image FROM it."),
         (("--tag", "debian:trixie-slim"), "debian:trixie-slim: is there already, and was not made by this command. "
