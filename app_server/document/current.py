@@ -48,12 +48,17 @@ class _ContextStack:
 
 
 def install() -> bool:
-    """Make `curdoc()` local to its context; say whether this version of bokeh could be taught so. Idempotent."""
+    """Make `curdoc()` local to its context; say whether this version of bokeh could be taught so. Idempotent.
+
+    What is patched already stays so in the context that calls.
+    """
     existing = getattr(bokeh_io_doc, "_PATCHED_CURDOCS", None)
     if isinstance(existing, _ContextStack):
         return True
-    if not isinstance(existing, list) or existing:
+    if not isinstance(existing, list):
         return False
+    # Entries may be no more than what callbacks that raised have left behind, such as those of a notebook's client.
+    _stack.set((*_stack.get(), *existing))
     bokeh_io_doc._PATCHED_CURDOCS = _ContextStack()  # type: ignore[assignment]
     return True
 

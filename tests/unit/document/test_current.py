@@ -5,6 +5,7 @@ import gc
 import threading
 import weakref
 
+import bokeh.io.doc
 import pytest
 from bokeh.document import Document
 from bokeh.io import curdoc
@@ -88,6 +89,44 @@ def test_documents_are_not_kept_alive() -> None:
     del document
     gc.collect()
     assert alive() is None
+
+
+def test_what_callbacks_that_raised_have_left_behind_does_not_hinder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bokeh.io.doc, "_PATCHED_CURDOCS", [])
+    with pytest.raises(ValueError):
+        raise_as_a_callback()
+    gc.collect()
+    assert len(bokeh.io.doc._PATCHED_CURDOCS) == 1
+    before = curdoc_or_none()
+    assert before is None
+    assert install()
+    ours = Document()
+    with current_document(ours):
+        assert curdoc() is ours
+    assert curdoc() is not ours
+
+
+def test_what_is_patched_already_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bokeh.io.doc, "_PATCHED_CURDOCS", [])
+    theirs = Document()
+    with patch_curdoc(theirs):
+        assert install()
+        assert curdoc() is theirs
+    assert curdoc() is not theirs
+
+
+def raise_as_a_callback() -> None:
+    """What bokeh does with a callback that raises: its entry stays."""
+    document = Document()
+    with patch_curdoc(document):
+        raise ValueError
+
+
+def curdoc_or_none() -> Document | None:
+    try:
+        return curdoc()
+    except RuntimeError:
+        return None
 
 
 def test_installing_again_changes_nothing() -> None:
