@@ -17,16 +17,9 @@ import trustme
 from app_server.security.tokens import Signer, mint_session_id, mint_token
 from tests.protocol.conftest import Served, apps, serving
 from tests.support.client import PATIENCE_S, Client
+from tests.support.waiting import until
 
 UNSIGNED = Signer()
-
-
-def until(claim: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
-    """Wait until this holds."""
-    deadline = time.monotonic() + patience_s
-    while not claim():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.02)
 
 
 def family(served: Served) -> list[psutil.Process]:

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from pathlib import Path
@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from app_server.security.tokens import Signer, mint_session_id, mint_token
 from tests.protocol.conftest import Served, apps, serving
 from tests.support.client import PATIENCE_S, ask
+from tests.support.waiting import until
 
 PROCESSES = 4
 UNSIGNED = Signer()
@@ -72,14 +73,6 @@ def use(served: Served, token: str, value: int = 7) -> str:
         process, seen = client.value("seen", "text").split()
         assert seen == str(value)
         return str(process)
-
-
-def until(claim: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
-    """Wait until this holds."""
-    deadline = time.monotonic() + patience_s
-    while not claim():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.02)
 
 
 def test_200_pages_with_their_sockets_are_200_runs(several: Served, runs: Runs) -> None:

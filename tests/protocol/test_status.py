@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.protocol.conftest import Served, apps, serving
 from tests.support.client import PATIENCE_S
 from tests.support.server import REPOSITORY
+from tests.support.waiting import until
 
 
 @contextmanager
@@ -64,14 +65,6 @@ def total(served: Served, name: str, **labels: str) -> float:
     families = text_string_to_metric_families(served.site.get("/metrics").text)
     samples = [sample for family in families for sample in family.samples if sample.name == f"app_server_{name}"]
     return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
-
-
-def until(claim: Callable[[], bool]) -> None:
-    """Wait until this holds."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not claim():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.05)
 
 
 def test_any_process_answers_for_all(several: Served) -> None:

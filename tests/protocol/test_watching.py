@@ -18,6 +18,7 @@ from app_server.security.tokens import Signer, mint_token, read_token
 from tests.protocol.conftest import Served, apps, serving
 from tests.support.client import PATIENCE_S
 from tests.support.server import REPOSITORY
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +185,7 @@ def test_json_log_tells_application_session_and_request() -> None:
             served.process.wait_for_log("a beat fails")
         failed = served.site.get("/faulty", fail="raise")
         served.process.wait_for_log("a secret of the application")
+        until(lambda: served.process.log_text().endswith("\n"))
         lines = [json.loads(line) for line in served.process.log_text().splitlines()]
     assert page.headers["x-request-id"] == "proxy-17"
     answered = next(line for line in lines if "GET /sleepy" in line["message"])
