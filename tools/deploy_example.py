@@ -176,6 +176,12 @@ VALUES: dict[str, Any] = {
         "build_context": ".",
         "source": "examples",
         "namespace": "tools",
+        "swarm": {
+            "secrets_version": 1,
+            "instances_on": ["node.labels.apps == yes"],
+            "proxies_on": ["node.labels.edge == yes"],
+            "encrypt": False,
+        },
     },
     "tunnels": {
         "desk": {

@@ -32,6 +32,8 @@ TARGETS: dict[str, Target] = {
                     "a reload; open sockets stay where they are until they end."),
     "compose": Target("compose", "compose.yaml for Docker on one machine, and what the proxy's image is built with",
                       "new containers, by `app-server deploy compose` one after another.", "compose"),
+    "swarm": Target("swarm", "a stack for Docker Swarm: the proxy on every node, and instances that move",
+                    "new containers, each beside the old one first, which then drains.", "containers"),
     "kubernetes": Target("kubernetes", "manifests for a cluster: a StatefulSet, the proxy, and their policies",
                          "pods, replaced one after another; each drains.", "containers"),
     "all-in-one": Target("all_in_one", "nginx and all instances in one container, under supervisor",

@@ -29,6 +29,9 @@ MODULES = (
 OLDEST = (2, 4, 47)
 """The first whose mod_proxy_http hands WebSockets on by itself, and whose ProxyErrorOverride takes statuses."""
 
+ADDRESS_TTL_KNOWN = (2, 4, 65)
+"""What our image has, and was tried: it finds an instance by its name that has another address than before."""
+
 SESSIONS_AN_INSTANCE = 250
 """How many WebSockets an instance is expected to have where `sessions.max_sessions` does not say it."""
 
@@ -180,7 +183,8 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "forwarded_host": _host_header(plan),
         "default_port": plan.site.port == (443 if plan.site.scheme == "https" else 80),
         "time": Quoted("%{%Y-%m-%dT%H:%M:%S}t.%{msec_frac}t%{%z}t"),
-        "retry_s": 10 if plan.spec.instances.hosts else 1,
+        "address_ttl": plan.layout == "containers" and (plan.proxy_version or OLDEST) >= ADDRESS_TTL_KNOWN,
+        "retry_s": 10 if plan.spec.instances.hosts or plan.layout == "containers" else 1,
         # One limit for pages and sockets: it has to outlast the pause between two pings.
         "silence_s": timeouts.page_s if timeouts.page_s > 2 * ping_s else timeouts.websocket_s,
         "balanced": lambda pool: len(pool.instances) > 1,

@@ -95,9 +95,9 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "secrets": plan.secrets,
         "certificate": tls.certificate or "./certificates/certificate.pem",
         "certificate_key": tls.key or tls.certificate or "./certificates/certificate.key",
-        "lines": partial(_lines, _manager(plan)),
+        "lines": partial(instance_lines, plan),
         "listen": _listen,
-        "environment": lambda instance: tuple(_environment(plan)),
+        "environment": lambda instance: tuple(variables(plan)),
     }
 
 
@@ -113,9 +113,9 @@ def _ports(plan: Plan) -> Iterator[tuple[str, int]]:
         yield f"{begin}{published_port(plan.spec, 'https')}", plan.listen_https
 
 
-def _lines(manager: tuple[str, ...], instance: Instance) -> tuple[tuple[str, ...], ...]:
+def instance_lines(plan: Plan, instance: Instance) -> tuple[tuple[str, ...], ...]:
     """The words after the image's own: the applications, and each flag with what belongs to it."""
-    lines: list[tuple[str, ...]] = [(*manager, *instance.apps)]
+    lines: list[tuple[str, ...]] = [(*_manager(plan), *instance.apps)]
     for word in instance.flags:
         if word.startswith("--"):
             lines.append((word,))
@@ -135,7 +135,7 @@ def _listen(instance: Instance) -> str:
     return f"unix:{instance.unix_socket}" if instance.unix_socket else str(instance.port)
 
 
-def _environment(plan: Plan) -> Iterator[tuple[str, str]]:
+def variables(plan: Plan) -> Iterator[tuple[str, str]]:
     """Variables of the instances: of secrets only where their files are."""
     for secret in plan.secrets:
         yield f"{secret.variable}_FILE", f"/run/secrets/{secret.name}"

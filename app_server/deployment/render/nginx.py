@@ -110,7 +110,10 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "host_header": _host_header(plan),
         # A proxy in front that takes care of TLS speaks plain http to this one.
         "forwarded_proto": Quoted("$scheme" if plan.tls is not None else plan.site.scheme),
-        "max_fails": Quoted("max_fails=3 fail_timeout=10s" if plan.spec.instances.hosts else "max_fails=0"),
+        "relays": relays(plan),
+        "relay_timeout_s": max(plan.spec.proxy.timeouts.page_s, plan.spec.proxy.timeouts.websocket_s) + 60,
+        # Of several nodes one can vanish without a word.
+        "max_fails": Quoted("max_fails=3 fail_timeout=10s" if spread(plan) else "max_fails=0"),
         "zone_size": _zone_size,
         "balanced": lambda pool: len(pool.instances) > 1,
         "others": _others,
@@ -126,6 +129,16 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "named_by_address": any(map(is_address, plan.site.hosts)),
         "metrics_are_hidden": all(app.url != f"{plan.site.prefix}/metrics" for app in plan.apps),
     }  # fmt: skip
+
+
+def relays(plan: Plan) -> tuple[Instance, ...]:
+    """The instances that nginx reaches by a socket of its own, behind which it asks for their address each time."""
+    return tuple(each for each in plan.instances if plan.layout == "containers" and each.unix_socket)
+
+
+def spread(plan: Plan) -> bool:
+    """Whether the instances are on several machines."""
+    return bool(plan.spec.instances.hosts) or bool(relays(plan))
 
 
 def _tls_lines(plan: Plan) -> tuple[Quoted, ...]:

@@ -280,6 +280,8 @@ Version = Annotated[str, text("a version such as 1.26.3", r"[0-9]{1,4}(\.[0-9]{1
 Variable = Annotated[str, text("the name of an environment variable", r"[A-Za-z_][A-Za-z0-9_]{0,99}")]
 Image = Annotated[str, text("the name of an image, such as registry.example.org/app:1.2",
              r"[a-z0-9]([a-z0-9._:/-]{0,250}[A-Za-z0-9_.-])?(@sha256:[0-9a-f]{64})?")]  # fmt: skip
+Constraint = Annotated[str, text("a constraint of Swarm's, such as `node.labels.apps == yes`",
+                  r"(node|engine)\.[A-Za-z0-9._-]{1,100} ?(==|!=) ?[A-Za-z0-9._:/-]{1,100}")]  # fmt: skip
 Email = Annotated[str, text("an e-mail address", r"[A-Za-z0-9.!#&'*+/=?^_`|~-]{1,64}@[A-Za-z0-9.-]{1,253}")]
 SshServer = Annotated[str, text("USER@HOST or HOST, perhaps with :PORT",
                  r"([a-z_][a-z0-9_.-]{0,63}@)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9._-]{0,250}[A-Za-z0-9])?)"

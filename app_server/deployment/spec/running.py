@@ -8,6 +8,7 @@ from app_server.deployment.spec.applications import Isolation, Limits
 from app_server.deployment.spec.base import (
     LIST,
     AbsolutePath,
+    Constraint,
     Flag,
     Host,
     Image,
@@ -153,6 +154,19 @@ class Published(Model):
     """for https, with TLS; else 8443"""
 
 
+class Swarm(Model):
+    """For the target swarm."""
+
+    secrets_version: Annotated[int, whole(1, 1000000)] = 1
+    """the end of the names of secrets in the swarm; a new one after `docker secret create` of new ones rotates them"""
+    instances_on: Annotated[tuple[Constraint, ...], LIST] = ()
+    """the nodes that instances may be on, such as `node.labels.apps == yes`; else all of them"""
+    proxies_on: Annotated[tuple[Constraint, ...], LIST] = ()
+    """the nodes that have a proxy each; else all of them"""
+    encrypt: Flag = False
+    """encrypt what passes between the nodes (IPsec)"""
+
+
 class Containers(Model):
     """For the targets compose, swarm and kubernetes."""
 
@@ -176,6 +190,8 @@ class Containers(Model):
     """the folder of applications that the image holds, seen from compose.yaml; else `paths.apps` is mounted"""
     namespace: Name | None = None
     """Kubernetes' namespace; else the deployment's name"""
+    swarm: Swarm = Field(default_factory=Swarm)
+    """what Docker Swarm alone has"""
 
 
 class Tunnel(Model):
