@@ -17,7 +17,7 @@ from playwright.sync_api import Page
 
 from tests.container.test_stack import opened, visitors, wait_until_back
 from tests.support.browser import Complaints, drag_slider, wait_for_model
-from tests.support.engine import docker
+from tests.support.engine import docker, wait_until
 from tests.support.images import ROOT
 from tests.support.ports import free_port
 from tests.support.stack import Stack, app_server
@@ -88,6 +88,11 @@ def deployment(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
                 docker("rmi", "--force", image)
 
 
+def release_told(deployment: Deployment) -> str | None:
+    """What the proxy tells of itself in a header that its configuration may have."""
+    return deployment.stack.site.get("/who").headers.get("x-release")
+
+
 def test_same_again_touches_nothing(deployment: Deployment) -> None:
     before = deployment.containers()
     status, said, _ = deployment.deploy()
@@ -97,13 +102,17 @@ def test_same_again_touches_nothing(deployment: Deployment) -> None:
 
 def test_new_release_and_the_way_back_cost_no_page(deployment: Deployment, page: Page, complaints: Complaints) -> None:
     opened(page, deployment.stack)
+    proxy = docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", deployment.stack.container("proxy"))
     app = deployment.folder / "apps/who.py"
     before = app.read_text(encoding="utf-8")
     app.write_text(before.replace('title="power"', 'title="new power"'), encoding="utf-8")
     try:
         with visitors(deployment.stack) as seen:
-            status, said, complained = deployment.deploy()
+            # The proxy's configuration is another one, too.
+            status, said, complained = deployment.deploy(text="headers: {extra: {X-Release: new}}\n")
             assert status == 0 and said.count("replaced") == 2, said + complained
+            assert "proxy        has read its new configuration" in said
+            wait_until(lambda: release_told(deployment) == "new", "the proxy sends its new header")
         assert set(seen) == {200} and seen[200] > 20, seen
         # The page that was open has moved with its session's application, and works.
         wait_until_back(page)
@@ -113,11 +122,14 @@ def test_new_release_and_the_way_back_cost_no_page(deployment: Deployment, page:
         with visitors(deployment.stack) as seen:
             status, said, complained = deployment.deploy("--rollback")
             assert status == 0 and said.count("replaced") == 2, said + complained
+            wait_until(lambda: release_told(deployment) is None, "the proxy sends the header no more")
         assert set(seen) == {200}, seen
         log = deployment.folder / "deployed" / deployment.stack.name / "log"
         assert log.read_text(encoding="utf-8").splitlines()[-1].endswith(": back from release 3 to 2")
         with deployment.stack.site.client("/who") as client:
             assert client.value("slider", "title") == "power"
+        now = docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", deployment.stack.container("proxy"))
+        assert now == proxy
     finally:
         app.write_text(before, encoding="utf-8")
         complaints.clear()

@@ -16,7 +16,7 @@ import re
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,14 +24,13 @@ from pathlib import Path
 from app_server.deployment.plan import Plan, published_port
 from app_server.deployment.render import render
 from app_server.deployment.render.compose import CONFIGURATION
-from app_server.deployment.rollout import docker
+from app_server.deployment.rollout import docker, proxy
 from app_server.deployment.rollout.docker import Project
+from app_server.deployment.rollout.proxy import Configuration
 from app_server.deployment.rollout.steps import PROXY, Step, ago, content_name, steps
 from app_server.errors import OperatorError
 
 KEPT_RELEASES = 5
-CHECKS = {"nginx": ("nginx", "-t", "-q"), "apache": ("apache2", "-f", "/etc/apache2/apache2.conf", "-t")}
-"""What tries a proxy's configuration, in its own container."""
 
 Say = Callable[[str], None]
 
@@ -103,6 +102,7 @@ def deploy(plan: Plan, store: Store, folder: Path, say: Say, *, everything: bool
             say(f"release {number} of {plan.name}")
             write_release(plan, place)
             build(plan, place, folder, say)
+            configure(plan, place, folder)
             refuse_taken_port(plan)
             try_out(plan, place, folder, say)
             roll(plan.name, store, number, folder, say, everything=everything)
@@ -189,14 +189,20 @@ def build(plan: Plan, place: Path, folder: Path, say: Say) -> None:
         assert found is not None
         wanted[service] = content_name(name, found)
         docker.run("tag", found, wanted[service])
-    (place / "images.yaml").write_text("".join(_overrides(wanted)), encoding="utf-8")
+    (place / "images.yaml").write_text("".join(proxy.overrides(wanted, None)), encoding="utf-8")
 
 
-def _overrides(images: Mapping[str, str]) -> Iterator[str]:
-    """The images by their contents, and no dependencies: those are a roll-out's own business."""
-    yield "services:\n"
-    for service, image in images.items():
-        yield f"  {service}: {{image: {json.dumps(image)}, depends_on: !reset []}}\n"
+def configure(plan: Plan, place: Path, folder: Path) -> None:
+    """Have the proxy read its configuration in a volume, and keep its image where that differs in nothing else."""
+    configuration = proxy.configuration_of(place)
+    if configuration is None:
+        return
+    images = named_images(place)
+    stays = proxy.image_that_stays(project(plan.name, place, folder), images[PROXY])
+    if stays != images[PROXY]:
+        docker.run("rmi", images[PROXY])
+    text = "".join(proxy.overrides({**images, PROXY: stays}, configuration))
+    (place / "images.yaml").write_text(text, encoding="utf-8")
 
 
 def refuse_taken_port(plan: Plan) -> None:
@@ -220,9 +226,10 @@ def try_out(plan: Plan, place: Path, folder: Path, say: Say) -> None:
     """Start what is new beside what runs: the proxy's check of its configuration, one instance of each pool."""
     candidate = project(f"{plan.name}-trial", place, folder)
     try:
-        if plan.has_proxy:
-            check = CHECKS[plan.spec.proxy.kind]
-            words = ("run", "--rm", "--no-deps", "--no-TTY", PROXY, *check)
+        configuration = proxy.configuration_of(place)
+        if configuration is not None:
+            proxy.fill(candidate, configuration)
+            words = ("run", "--rm", "--no-deps", "--no-TTY", PROXY, *configuration.program.check)
             candidate.compose(*words, where=f"{plan.spec.proxy.kind}'s configuration")
         for pool in plan.pools:
             service = f"app-{pool.instances[0].name}"
@@ -251,13 +258,11 @@ def _up(containers: Project, service: str, what: str, *options: str) -> None:
 
 def roll(name: str, store: Store, number: int, folder: Path, say: Say, *, everything: bool = False) -> None:
     """Bring what runs to the state of a release. Where a service does not get healthy, what ran before comes back."""
-    new = project(name, store.path(number), folder)
-    done: list[Step] = []
+    new, configuration = project(name, store.path(number), folder), proxy.configuration_of(store.path(number))
     try:
-        for step in steps(new.hashes(), new.running(), everything=everything):
+        for step in _steps(new, configuration, everything=everything):
             begun_s = time.monotonic()
-            _take(step, new, force=everything)
-            done.append(step)
+            _take(step, new, configuration, force=everything)
             spent = "" if step.kind == "keep" else f" in {time.monotonic() - begun_s:.1f} s"
             say(f"  {step.service:<12} {_SAID[step.kind]}{spent}")
     except OperatorError as error:
@@ -265,19 +270,36 @@ def roll(name: str, store: Store, number: int, folder: Path, say: Say, *, everyt
         if current is not None and current != number:
             say(f"  {error}")
             say(f"  going back to release {current}")
-            old = project(name, store.path(current), folder)
-            for step in steps(old.hashes(), old.running()):
-                _take(step, old)
+            old, configuration = project(name, store.path(current), folder), proxy.configuration_of(store.path(current))
+            for step in _steps(old, configuration):
+                _take(step, old, configuration)
         elif current is None:
             new.compose("down", "--timeout", "1")
         raise
     store.make_current(number)
 
 
-_SAID = {"keep": "is as it was", "start": "started", "replace": "replaced", "remove": "removed"}
+_SAID = {
+    "keep": "is as it was",
+    "start": "started",
+    "replace": "replaced",
+    "reload": "has read its new configuration",
+    "remove": "removed",
+}
 
 
-def _take(step: Step, containers: Project, *, force: bool = False) -> None:
+def _steps(containers: Project, configuration: Configuration | None, *, everything: bool = False) -> Sequence[Step]:
+    running = containers.running()
+    reconfigured = PROXY in running and proxy.is_changed(containers, configuration)
+    return steps(containers.hashes(), running, everything=everything, reconfigured=reconfigured)
+
+
+def _take(step: Step, containers: Project, configuration: Configuration | None, *, force: bool = False) -> None:
+    if step.service == PROXY and configuration is not None:
+        if step.kind == "reload":
+            proxy.reload(containers, configuration)
+        elif step.kind in ("start", "replace"):
+            proxy.fill(containers, configuration)
     if step.kind in ("start", "replace"):
         _up(containers, step.service, "did not get healthy", *(("--force-recreate",) if force else ()))
     elif step.kind == "remove":
@@ -308,7 +330,13 @@ def forget_old(store: Store) -> None:
 
 def image_names(place: Path) -> set[str]:
     """The images of a release, named by their contents."""
+    return set(named_images(place).values())
+
+
+def named_images(place: Path) -> dict[str, str]:
+    """The same by their services, in the order of the file."""
     try:
-        return set(re.findall(r'image: "([^"]+)"', (place / "images.yaml").read_text(encoding="utf-8")))
+        text = (place / "images.yaml").read_text(encoding="utf-8")
     except OSError:
-        return set()
+        return {}
+    return dict(re.findall(r'^  (\S+): \{"image": "([^"]+)", depends_on', text, re.MULTILINE))

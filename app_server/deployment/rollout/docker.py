@@ -21,17 +21,19 @@ _NOISE = re.compile(r"^\s*(#\d+ |Container |Network |Volume |\S+ (Pulling|Warnin
 _EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)\b.*$", re.MULTILINE)
 _HASH = "com.docker.compose.config-hash"
 _SERVICE = "com.docker.compose.service"
+_IMAGE = "com.docker.compose.image"
 
 
-def run(*words: str, hint: str | None = None, where: str | None = None) -> str:
+def run(*words: str, hint: str | None = None, where: str | None = None, stdin: bytes | None = None) -> str:
     """What `docker WORDS` prints. OperatorError with its last words where it fails."""
     try:
-        done = subprocess.run(["docker", *words], capture_output=True, text=True, errors="replace", check=False)
+        done = subprocess.run(["docker", *words], input=stdin, capture_output=True, check=False)
     except FileNotFoundError:
         raise OperatorError("there is no `docker` here", hint="Install Docker Engine and its compose plugin.") from None
+    said, complained = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
     if done.returncode != 0:
-        raise OperatorError(last_words(done.stderr or done.stdout), where=where or f"docker {words[0]}", hint=hint)
-    return done.stdout
+        raise OperatorError(last_words(complained or said), where=where or f"docker {words[0]}", hint=hint)
+    return said
 
 
 def last_words(text: str) -> str:
@@ -135,11 +137,13 @@ class Project:
     folder: Path
     environ: Mapping[str, str] = field(default_factory=dict)
 
-    def compose(self, *words: str, where: str | None = None, hint: str | None = None) -> str:
+    def compose(
+        self, *words: str, where: str | None = None, hint: str | None = None, stdin: bytes | None = None
+    ) -> str:
         """What `docker compose WORDS` prints."""
         files = [word for file in self.files for word in ("--file", str(file))]
         head = ("compose", "--project-name", self.name, "--project-directory", str(self.folder), *files)
-        return run(*head, *words, where=where or "docker compose", hint=hint)
+        return run(*head, *words, where=where or "docker compose", hint=hint, stdin=stdin)
 
     def hashes(self) -> dict[str, str]:
         """The fingerprint of each service's configuration, in the order of the file."""
@@ -153,10 +157,18 @@ class Project:
 
     def running(self) -> dict[str, str]:
         """The fingerprints that the project's containers were made of, by service; of those that run."""
+        return self._containers(f'{{{{.Label "{_HASH}"}}}}')
+
+    def image_of(self, service: str) -> str | None:
+        """The id of the image that a service's running container was started with, None where none runs."""
+        return self._containers(f'{{{{.Label "{_IMAGE}"}}}}').get(service)
+
+    def _containers(self, wanted: str) -> dict[str, str]:
+        """Something of each container that runs, by its service."""
         listed = run(
             "ps", "--filter", f"label=com.docker.compose.project={self.name}",
             "--filter", "label=com.docker.compose.oneoff=False",
-            "--format", f'{{{{.Label "{_SERVICE}"}}}} {{{{.Label "{_HASH}"}}}}',
+            "--format", f'{{{{.Label "{_SERVICE}"}}}} {wanted}',
         )  # fmt: skip
         return dict(line.split() for line in listed.splitlines() if line.strip())
 

@@ -13,12 +13,16 @@ PROXY = "proxy"
 class Step:
     """One service of compose.yaml, and what becomes of it."""
 
-    kind: Literal["start", "replace", "keep", "remove"]
+    kind: Literal["start", "replace", "reload", "keep", "remove"]
     service: str
 
 
-def steps(wanted: Mapping[str, str], running: Mapping[str, str], *, everything: bool = False) -> Sequence[Step]:
+def steps(
+    wanted: Mapping[str, str], running: Mapping[str, str], *, everything: bool = False, reconfigured: bool = False
+) -> Sequence[Step]:
     """What to do with each service, in this order; both mappings give the fingerprint of each service's configuration.
+
+    `reconfigured` says that the proxy has read another configuration.
 
     New instances come first, so that there are never fewer than before; then one after another is replaced; then the
     proxy, which is told of those that are gone only when they are; instances that nobody wants go last.
@@ -26,7 +30,10 @@ def steps(wanted: Mapping[str, str], running: Mapping[str, str], *, everything: 
     return [
         *(Step("start", name) for name in wanted if name != PROXY and name not in running),
         *_changes([name for name in wanted if name != PROXY and name in running], wanted, running, everything),
-        *_changes([name for name in wanted if name == PROXY], wanted, running, everything),
+        *(
+            Step("reload", PROXY) if reconfigured and step.kind == "keep" else step
+            for step in _changes([name for name in wanted if name == PROXY], wanted, running, everything)
+        ),
         *(Step("remove", name) for name in running if name not in wanted),
     ]
 

@@ -24,6 +24,14 @@ def test_only_what_has_changed_is_replaced() -> None:
     assert steps(WANTED, running) == [Step("keep", "app-a1"), Step("replace", "app-a2"), Step("keep", "proxy")]
 
 
+def test_proxy_with_another_configuration_reads_it_and_stays() -> None:
+    running = {**WANTED, "app-a1": "old"}
+    kinds = [step.kind for step in steps(WANTED, running, reconfigured=True)]
+    assert kinds == ["replace", "keep", "reload"]
+    replaced = steps(WANTED, {**WANTED, "proxy": "old"}, reconfigured=True)
+    assert replaced[-1] == Step("replace", "proxy")
+
+
 def test_new_instances_come_before_others_are_replaced_and_old_ones_go_last() -> None:
     running = {"app-a1": "old", "app-a3": "x", "proxy": "old"}
     assert steps(WANTED, running) == [
