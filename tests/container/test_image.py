@@ -16,6 +16,7 @@ import pytest
 import testinfra
 
 from app_server import __version__
+from tests.support.client import Site
 from tests.support.engine import container_state, docker, wait_until
 from tests.support.images import ROOT, TAG, build
 from tests.support.ports import free_port
@@ -26,20 +27,6 @@ HELLO = """
 from bokeh.plotting import curdoc
 
 curdoc().title = "hello from {name}"
-"""
-
-
-# The youngest process whose parent is gunicorn's main process, which is a child of the engine's init.
-KILL_A_WORKER = """
-import os, signal
-from pathlib import Path
-
-parents = {}
-for path in Path("/proc").glob("[0-9]*/stat"):
-    pid, rest = int(path.parent.name), path.read_text().rpartition(")")[2].split()
-    parents[pid] = int(rest[1])
-(main,) = [pid for pid, up in parents.items() if up == 1 and b"gunicorn" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-os.kill(max(pid for pid, parent in parents.items() if parent == main), signal.SIGKILL)
 """
 
 
@@ -166,24 +153,19 @@ def test_requirement_that_contradicts_the_server_is_refused(app_image: str, apps
         docker("build", "--progress=plain", apps)
 
 
-def test_gunicorn_starts_a_worker_again_that_was_killed(app_image: str, name: str, apps: Path) -> None:
-    (apps / "one.py").write_text(HELLO.format(name="one"), encoding="utf-8")
-    words = ("gunicorn", "one.py", "--prefix", "/tools", "--drain", "1")
-    url = started(name, app_image, f"--volume={apps}:/apps:ro", words=words)
-    assert "hello from one" in fetched(f"{url}/tools/one")
-    docker("exec", name, "python", "-c", KILL_A_WORKER)
-
-    def answers() -> bool:
-        try:
-            return "hello from one" in fetched(f"{url}/tools/one")
-        except OSError:
-            return False
-
-    wait_until(answers, "there is a worker again")
-    # The container itself was not started again.
+def test_session_apart_that_takes_all_memory_ends_alone(app_image: str, name: str) -> None:
+    options = (f"--volume={ROOT}/tests/container/apps:/apps:ro", "--memory=256m", "--memory-swap=256m")
+    url = started(name, app_image, *options, words=("--isolation", "process", "who.py", "greedy.py"))
+    with Site(url).client("/who") as bystander, Site(url).client("/greedy") as greedy:
+        order = {"id": greedy.ident("order")}
+        event = {"kind": "ModelChanged", "model": order, "attr": "value", "new": "memory"}
+        greedy.send("PATCH-DOC", {"events": [event]})
+        # The process goes without a word.
+        assert greedy.close_code(120) is None
+        bystander.set("slider", "value", 7)
+        bystander.wait_value("text", "text", "7")
+        assert Site(url).get("/greedy").status == 200
     assert docker("inspect", "--format", "{{.RestartCount}} {{.State.Running}}", name) == "0 true"
-    docker("stop", "--time=40", name)
-    assert docker("inspect", "--format", "{{.State.ExitCode}}", name) == "0"
 
 
 def test_flags_reach_the_server(app_image: str, name: str, apps: Path) -> None:
@@ -230,7 +212,8 @@ def test_dockerfile_has_no_finding(dockerfile: str) -> None:
 def started(name: str, image: str, *options: str, words: tuple[str, ...] = ()) -> str:
     """Run a container until it is healthy, and return its address."""
     port = free_port()
-    docker("run", "--detach", "--name", name, *HARDENED, f"--publish=127.0.0.1:{port}:5006", *options, image, *words)
+    common = ("--detach", "--name", name, "--health-start-interval=200ms", f"--publish=127.0.0.1:{port}:5006")
+    docker("run", *common, *HARDENED, *options, image, *words)
     wait_until(lambda: container_state(name) in ("healthy", "exited"), "the container is healthy")
     assert container_state(name) == "healthy", docker("logs", name)
     return f"http://localhost:{port}"

@@ -37,6 +37,17 @@ containers:
   publish: {http: {port}, address: 127.0.0.1}
   memory_mb: 256
 """
+UNDER_GUNICORN = """
+name: {name}
+apps: {who: who.py}
+public: {hosts: [localhost, 127.0.0.1], prefix: /tools}
+service: {manager: gunicorn, drain_s: 1}
+paths: {apps: "{root}/tests/container/apps"}
+containers:
+  build_context: "{root}"
+  images: {app: "app-server:test", proxy: "app-server-nginx-gunicorn:test"}
+  publish: {http: {port}, address: 127.0.0.1}
+"""
 INSTANCES = ("a1", "a2", "a3")
 SERVICES = ("proxy", *(f"app-{name}" for name in INSTANCES))
 SECRET = "do-not-tell-anybody-0123456789abcdef"
@@ -259,6 +270,29 @@ def test_session_that_takes_all_memory_costs_its_instance_and_no_page(healthy: S
             wait_until(lambda: restarts(healthy, "a3") > begun, "the instance was ended and started again")
     assert set(seen) == {200}, seen
     assert container_state(healthy.container("app-a1")) == "healthy"
+
+
+def test_gunicorn_starts_a_worker_again_that_was_killed(engine: None, tmp_path: Path) -> None:
+    with running_stack(tmp_path, UNDER_GUNICORN) as stack:
+        with stack.site.client("/tools/who", stack.site.get("/tools/who").token) as client:
+            client.set("slider", "value", 3)
+            client.wait_value("text", "text", "3")
+        main = stack.server_process("app-a1")
+        assert b"gunicorn" in Path(f"/proc/{main}/cmdline").read_bytes()
+        (worker,) = children(main)
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: worker not in children(main), "the worker is gone")
+        wait_until(lambda: stack.site.get("/tools/who").status == 200, "there is a worker again")
+        # The container itself was not started again.
+        state = stack.inspect("app-a1")
+        assert (state["RestartCount"], stack.server_process("app-a1")) == (0, main)
+        stack.compose("stop", "app-a1")
+        assert stack.inspect("app-a1")["State"]["ExitCode"] == 0
+
+
+def children(process: int) -> list[int]:
+    """The ids of a process's children."""
+    return [int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split()]
 
 
 def restarts(stack: Stack, instance: str) -> int:
