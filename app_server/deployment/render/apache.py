@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from app_server.deployment.plan import Instance, Plan, Pool
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.headers import security_headers
-from app_server.deployment.render.pages import small_page
+from app_server.deployment.render.pages import UNAVAILABLE_RETRY_S, small_page, unavailable_page
 from app_server.deployment.render.templates import Quoted, environment, header, refused, settings
 from app_server.errors import OperatorError
 
@@ -200,9 +200,8 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "modules": modules(plan),
         "maintenance_file": plan.spec.maintenance.file or f"{plan.paths.etc}/maintenance",
         "maintenance_page": small_page("Back soon", plan.spec.maintenance.message, plan.spec.maintenance.retry_after_s),
-        "unavailable_page": small_page(
-            "One moment", "The application is not there right now. This page tries again by itself.", 5
-        ),
+        "unavailable_page": unavailable_page(),
+        "refresh_s": UNAVAILABLE_RETRY_S,
         "metrics_are_hidden": all(app.url != f"{plan.site.prefix}/metrics" for app in plan.apps),
         "own_listens": [port for port in _ports(plan) if port not in (80, 443)],
         "listens": _ports(plan),

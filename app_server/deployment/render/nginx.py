@@ -14,12 +14,11 @@ from urllib.parse import unquote, urlsplit
 from app_server.deployment.plan import Instance, Plan, Pool, is_address
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.headers import security_headers
-from app_server.deployment.render.pages import small_page
+from app_server.deployment.render.pages import small_page, unavailable_page
 from app_server.deployment.render.templates import Quoted, environment, header, refused, settings
 
 STICKY_ROUTE_SINCE = (1, 29, 6)
 HTTP2_DIRECTIVE_SINCE = (1, 25, 1)
-UNAVAILABLE_RETRY_S = 5
 # What nginx takes for itself in an unquoted word is left out, and the comma with it for regularity.
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+=~*\[\]-]+")
 
@@ -121,10 +120,7 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "unrouted": _unrouted_pattern,
         "maintenance_file": plan.spec.maintenance.file or f"{plan.paths.etc}/maintenance",
         "maintenance_page": small_page("Back soon", plan.spec.maintenance.message, plan.spec.maintenance.retry_after_s),
-        "unavailable_page": small_page(
-            "One moment", "The application is not there right now. This page tries again by itself.",
-            UNAVAILABLE_RETRY_S,
-        ),
+        "unavailable_page": unavailable_page(),
         "external_origin": _origin(plan),
         "named_by_address": any(map(is_address, plan.site.hosts)),
         "metrics_are_hidden": all(app.url != f"{plan.site.prefix}/metrics" for app in plan.apps),

@@ -15,3 +15,13 @@ def small_page(title: str, text: str, refresh_s: int | None = None) -> str:
     """A page with a title and a sentence, which loads itself again after a while if told so; one line of HTML."""
     refresh = f'<meta http-equiv="refresh" content="{refresh_s}">' if refresh_s is not None else ""
     return _PAGE.format(refresh=refresh, title=html.escape(title), text=html.escape(text))
+
+
+UNAVAILABLE_RETRY_S = 5
+"""After how long the page that stands in for an application tries again."""
+
+
+def unavailable_page() -> str:
+    """What people see where no instance answers."""
+    text = "The application is not there right now. This page tries again by itself."
+    return small_page("One moment", text, UNAVAILABLE_RETRY_S)

@@ -82,7 +82,7 @@ def test_query_strings_are_not_logged(tmp_path: Path) -> None:
     for form in ("json", "combined"):
         text = site(planned(tmp_path, THREE + f"logs: {{format: {form}}}\n"))
         logged = "".join(re.findall(r"log_format.*?;\n", text, re.DOTALL))
-        assert "$uri" in logged
+        assert "$app_server_path" in logged and '"~^([!-~]*?)(\\?|$)" $1;' in text
         assert not re.search(r"\$(request|request_uri|args|query_string|http_referer|http_sec_\w+)\b", logged)
 
 
