@@ -1,7 +1,4 @@
-"""What a client sends, applied to the document: patches, event by event, and whole documents.
-
-Models are resolved one at a time as they are named, where bokeh builds a dictionary of all models for each patch.
-"""
+"""What a client sends, applied to the document: patches, event by event, and whole documents."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bokeh.core.serialization import Buffer, DeserializationError, Deserializer, UnknownReferenceError
+from bokeh.core.serialization import Buffer, DeserializationError, UnknownReferenceError
 from bokeh.core.types import ID
 from bokeh.document import Document
 from bokeh.document.config import DocumentConfig
@@ -18,6 +15,7 @@ from bokeh.document.events import DocumentPatchedEvent, ModelChangedEvent
 from bokeh.model import Model
 from bokeh.models import DataRange1d
 
+from app_server.document.decoder import Decoder
 from app_server.document.served import ServedDocument
 from app_server.errors import PeerError
 
@@ -35,24 +33,12 @@ _KINDS = frozenset(
 )
 
 
-class _Decoder(Deserializer):
-    """Decodes values that name models of one document; `max_bytes` bounds what an inline array may unpack to."""
+class _Decoder(Decoder):
+    """Decodes what a client sends; `max_bytes` bounds what an inline array may unpack to."""
 
     def __init__(self, document: Document, setter: object, max_bytes: int) -> None:
-        super().__init__(setter=setter)  # type: ignore[arg-type]
-        self._document = document
+        super().__init__(document, setter)
         self._max_bytes = max_bytes
-
-    def _decode_ref(self, obj: Any) -> Model:
-        ident = obj["id"]
-        model = self._references.get(ident) or self._document.get_model_by_id(ident)
-        if model is None:
-            raise UnknownReferenceError(ident)
-        return model
-
-    def _decode_object_ref(self, obj: Any) -> Model:
-        known = self._document.get_model_by_id(obj["id"])
-        return super()._decode_object_ref(obj) if known is None else known
 
     def _decode_bytes(self, obj: Any) -> bytes | memoryview[int]:
         data = obj["data"]

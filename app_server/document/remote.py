@@ -30,6 +30,7 @@ from bokeh.model import Model
 from bokeh.resources import DEFAULT_SERVER_HTTP_URL
 from bokeh.util.browser import view
 
+from app_server.document.decoder import Decoder
 from app_server.document.encoder import Encoder
 from app_server.document.served import SessionCallback, as_session_callback
 from app_server.errors import PeerError
@@ -55,25 +56,6 @@ class MirrorListener(Protocol):
     def callback_added(self, callback: SessionCallback) -> None: ...
 
     def callback_removed(self, ident: str) -> None: ...
-
-
-class _Decoder(Deserializer):
-    """Decodes values that name models of one document."""
-
-    def __init__(self, document: Document, setter: object) -> None:
-        super().__init__(setter=setter)  # type: ignore[arg-type]
-        self._document = document
-
-    def _decode_ref(self, obj: Any) -> Model:
-        ident = obj["id"]
-        model = self._references.get(ident) or self._document.get_model_by_id(ident)
-        if model is None:
-            raise UnknownReferenceError(ident)
-        return model
-
-    def _decode_object_ref(self, obj: Any) -> Model:
-        known = self._document.get_model_by_id(obj["id"])
-        return super()._decode_object_ref(obj) if known is None else known
 
 
 class Mirror:
@@ -183,7 +165,7 @@ class Mirror:
         events = content.get("events")
         if not isinstance(events, list):
             raise PeerError("a PATCH-DOC lacks its events")
-        decoder, stored = _Decoder(self.document, self), _stored(buffers)
+        decoder, stored = Decoder(self.document, self), _stored(buffers)
         failure: Exception | None = None
         for rep in events:
             # Each event is decoded against what the one before has left, as it was encoded.
@@ -201,7 +183,7 @@ class Mirror:
         if failure is not None:
             raise failure
 
-    def _decode(self, decoder: _Decoder, rep: Any, stored: list[BokehBuffer]) -> DocumentPatchedEvent | None:
+    def _decode(self, decoder: Decoder, rep: Any, stored: list[BokehBuffer]) -> DocumentPatchedEvent | None:
         try:
             fields = decoder.decode(rep, stored)
             kind = DocumentPatchedEvent._handlers[fields.pop("kind")]

@@ -135,20 +135,21 @@ class ApplicationHandler(Handler):
 
     def wanted_session(self) -> Wanted | None:
         """The session that this request may have; None where it is to be refused as if it were built here."""
-        text = self.get_argument("bokeh-token", None)
-        named = [
-            value
-            for value in (self.get_argument("bokeh-session-id", None), self.request.headers.get("Bokeh-Session-Id"))
-            if value is not None
-        ]
-        if len(named) + (text is not None) > 1:
+        text, given = self._given()
+        if len(given) > 1:
             return None
         try:
             if text is None:
-                return Wanted(self._session_id(named[0] if named else None), may_build=True)
+                return Wanted(self._session_id(given[0] if given else None), may_build=True)
             return self._wanted_by(text)
         except (PeerError, HTTPError):
             return None
+
+    def _given(self) -> tuple[str | None, list[str]]:
+        """The token that the request brings, and all that it brings of tokens and session ids: one at most is right."""
+        text = self.get_argument("bokeh-token", None)
+        given = (text, self.get_argument("bokeh-session-id", None), self.request.headers.get("Bokeh-Session-Id"))
+        return text, [value for value in given if value is not None]
 
     def _wanted_by(self, text: str) -> Wanted | None:
         token = self.site.read_token(text)
@@ -210,13 +211,8 @@ class ApplicationHandler(Handler):
 
         Raises HTTPError 403 where the request may not have it, ApplicationError where the application fails.
         """
-        text = self.get_argument("bokeh-token", None)
-        named = [
-            value
-            for value in (self.get_argument("bokeh-session-id", None), self.request.headers.get("Bokeh-Session-Id"))
-            if value is not None
-        ]
-        if len(named) + (text is not None) > 1:
+        text, given = self._given()
+        if len(given) > 1:
             self.refusal = "token"
             raise HTTPError(403, reason="More than one session id or token was given")
         try:
@@ -225,7 +221,7 @@ class ApplicationHandler(Handler):
                 if self.runtime.registry.get(token.session_id) is None and not self.site.may_build(token):
                     raise PeerError("the token has expired")
                 return await self.session_for(token), text
-            session_id = self._session_id(named[0] if named else None)
+            session_id = self._session_id(given[0] if given else None)
         except PeerError as error:
             log.warning("%s: refused %s: %s", self.runtime.name, self.request.remote_ip, error)
             self.refusal = "token"
