@@ -180,6 +180,7 @@ VALUES: dict[str, Any] = {
             "secrets_version": 1,
             "instances_on": ["node.labels.apps == yes"],
             "proxies_on": ["node.labels.edge == yes"],
+            "monitor_s": 15,
             "encrypt": False,
         },
     },

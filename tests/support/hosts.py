@@ -110,17 +110,8 @@ class Host:
     @contextmanager
     def entered(self) -> Iterator[None]:
         """Sockets that this thread opens inside belong to this host."""
-        home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        here = os.open(NETNS_RUN / self.namespace, os.O_RDONLY)
-        try:
-            _enter(here)
-            try:
-                yield
-            finally:
-                _enter(home)
-        finally:
-            os.close(here)
-            os.close(home)
+        with entered(self.namespace):
+            yield
 
     def authorize(self, line: str, user: str | None = None) -> None:
         """Let the owner of a key in, on the terms of this line of an authorized_keys file."""
@@ -202,6 +193,22 @@ class Host:
         with self.entered(), socket.socket() as probe:
             probe.settimeout(1)
             return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def entered(namespace: str) -> Iterator[None]:
+    """Sockets that this thread opens inside belong to this network."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    here = os.open(NETNS_RUN / namespace, os.O_RDONLY)
+    try:
+        _enter(here)
+        try:
+            yield
+        finally:
+            _enter(home)
+    finally:
+        os.close(here)
+        os.close(home)
 
 
 def why_not() -> str | None:

@@ -28,8 +28,6 @@ FOLDER = "proxy"
 # A proxy leaves its node's port at once when it is to be replaced: as long as it stays, nobody is let in there.
 PROXY_DRAIN_S = 2.0
 PROXY_GRACE_S = 10.0
-# What has not failed by then is taken for good.
-MONITOR_S = 15.0
 # A connection whose other end has vanished is given up after 6 to 8 s, while `proxy_next_upstream_timeout` (10 s) lets
 # another instance be asked: four repetitions of what was sent, or three probes where nothing was.
 SYSCTLS = {
@@ -114,7 +112,7 @@ def _values(plan: Plan, files: Mapping[str, File]) -> Mapping[str, Any]:
         "proxy_pids": PROXY_LIMITS[kind][1],
         "proxy_grace_s": PROXY_GRACE_S,
         "grace_s": containers.grace_s or plan.stop_timeout_s,
-        "monitor_s": MONITOR_S,
+        "monitor_s": containers.swarm.monitor_s,
         "restart_s": plan.spec.service.restart_s,
         "tmp_bytes": TMP_MB * 1024 * 1024,
         # An authenticator may have a name of elsewhere.

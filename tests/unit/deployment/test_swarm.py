@@ -83,6 +83,8 @@ def test_instances_are_replaced_before_they_go_and_proxies_after_they_went(tmp_p
 def test_nginx_reaches_each_instance_by_a_socket_that_asks_for_its_address(tmp_path: Path) -> None:
     files = render("swarm", planned(tmp_path, THREE))
     assert "server unix:/tmp/app-a2.sock max_fails=3 fail_timeout=10s;" in files["proxy/app-server.conf"].text
+    # A connection that was kept would lead to a container that drains.
+    assert "keepalive 16;" not in files["proxy/app-server.conf"].text
     main = files["proxy/nginx.conf"].text
     assert "listen unix:/tmp/app-a2.sock;" in main and "set $instance app-a2:5006;" in main
     # The image has a site of its own, which must not be served too.
