@@ -181,7 +181,6 @@ VALUES: dict[str, Any] = {
             "instances_on": ["node.labels.apps == yes"],
             "proxies_on": ["node.labels.edge == yes"],
             "monitor_s": 15,
-            "encrypt": False,
         },
     },
     "tunnels": {

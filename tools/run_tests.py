@@ -56,6 +56,14 @@ def find_sshd() -> str | None:
     return find_in_system("sshd")() if may else None
 
 
+def find_dockerd() -> str | None:
+    """An engine to start several of, where root may make networks and the kernel can join containers across them."""
+    words = ["unshare", "--net", "ip", "link", "add", "name", "x", "type", "vxlan", "id", "1", "dstport", "4789"]
+    may = os.geteuid() == 0 and find_in_system("ip")() is not None and shutil.which("unshare") is not None
+    may = may and subprocess.call(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+    return find_in_system("dockerd")() if may else None
+
+
 def find_engine() -> str | None:
     """The client of a container engine that is new enough, and answers or has only to be started."""
     found = subprocess.run([*ENGINE, "find"], capture_output=True, text=True, check=False)
@@ -83,6 +91,9 @@ NEEDS = (
     Need("systemd-analyze", find_in_system("systemd-analyze"), "systemd", "tests/services", "APP_SERVER_TEST_SYSTEMD"),
     Need("logrotate", find_in_system("logrotate"), "logrotate", "tests/services", "APP_SERVER_TEST_LOGROTATE"),
     Need("A container engine", find_engine, "docker.io", "tests/container", "APP_SERVER_TEST_DOCKER", install_engine),
+    Need("ip", find_in_system("ip"), "iproute2", "tests/container/test_swarm.py", "APP_SERVER_TEST_IP"),
+    Need("dockerd (as root)", find_dockerd, "docker.io", "tests/container/test_swarm.py", "APP_SERVER_TEST_DOCKERD",
+         install_engine),
     Need("A container engine", find_engine, "docker.io", "tests/ansible", "APP_SERVER_TEST_DOCKER", install_engine),
     Need("ssh", find_in_system("ssh"), "openssh-client", "tests/ansible", "APP_SERVER_TEST_SSH"),
 )
@@ -94,9 +105,9 @@ def main(argv: Sequence[str]) -> int:
     missing = [need for need in NEEDS if need.find() is None]
     if missing and may_install():
         install([need.debian_package for need in missing if need.install is None])
-        for need in missing:
-            if need.install is not None:
-                need.install()
+        # Once, however many tests want the same.
+        for bring in dict.fromkeys(need.install for need in missing if need.install is not None):
+            bring()
         missing = [need for need in missing if need.find() is None]
     for need in missing:
         hint = f"Install it (on Debian: apt-get install {need.debian_package})."

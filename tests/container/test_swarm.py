@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.support.client import Answer, Site
 from tests.support.engine import docker, wait_until
@@ -26,6 +27,7 @@ DEPLOY = """
 name: site
 apps: {who: who.py}
 public: {hosts: [198.51.100.1, 198.51.100.2, 198.51.100.3]}
+proxy: KIND
 instances: 3
 service: {drain_s: 2, restart_s: 1}
 sessions: {ids: signed, unused_lifetime_s: 2}
@@ -36,13 +38,14 @@ containers:
   swarm: {monitor_s: 3}
 """
 PORT = 8080
+APACHE_PORT = 8081
 INSTANCES = ("a1", "a2", "a3")
-SERVICES = ("site_proxy", *(f"site_app-{name}" for name in INSTANCES))
+SERVICES = ("site_proxy", "site_app", "apache_proxy")
 SECRET = "do-not-tell-anybody-0123456789abcdef"
-# Two after another on each node: a person who clicks, not a machine that asks as fast as it can.
-PAUSE_S = 0.03
+# People who click, not machines that ask as fast as they can.
+PAUSE_S = 0.1
 _ROUTE = re.compile(r"/_i/([A-Za-z0-9_-]+)/")
-_TITLE = re.compile(r"<title>([0-9a-f]{12})</title>")
+_TITLE = re.compile(r"<title>app-([a-z0-9]+)</title>")
 
 
 @dataclass
@@ -55,49 +58,59 @@ class Stack:
 
     def deploy(self, app: str) -> None:
         """Deploy with this one of the images; what happens then is not waited for."""
-        text = DEPLOY.replace("APP", self.images[app]).replace("PROXY", self.images["proxy"])
+        self._deploy(self._written(app, "nginx"), "site")
+
+    def deploy_apaches(self) -> None:
+        """Deploy an Apache on each node too, in front of the same instances."""
+        file = self._written("first", "apache")
+        whole = yaml.safe_load(file.read_text(encoding="utf-8"))
+        whole["services"] = {"proxy": whole["services"]["proxy"]}
+        whole["services"]["proxy"]["ports"][0]["published"] = APACHE_PORT
+        whole["networks"] = {"instances": {"external": True, "name": "site_instances"}}
+        file.write_text(yaml.safe_dump(whole), encoding="utf-8")
+        self._deploy(file, "apache")
+
+    def _written(self, app: str, kind: str) -> Path:
+        text = DEPLOY.replace("APP", self.images[app]).replace("PROXY", self.images[kind]).replace("KIND", kind)
         (self.folder / "deploy.yaml").write_text(text, encoding="utf-8")
-        done = app_server("config", "swarm", "-f", self.folder / "deploy.yaml", "--output", self.folder / "site")
+        done = app_server("config", "swarm", "-f", self.folder / "deploy.yaml", "--output", self.folder / kind)
         assert done.returncode == 0, done.stderr
-        file = self.folder / "site" / "swarm.yaml"
-        self.swarm.docker("stack", "deploy", "--detach=true", "--resolve-image", "never", "-c", file, "site")
+        return self.folder / kind / "swarm.yaml"
 
-    def site(self, node: Node) -> Site:
-        """The way in by a node's proxy."""
-        return Site(f"http://{node.address}:{PORT}")
+    def _deploy(self, file: Path, name: str) -> None:
+        self.swarm.docker("stack", "deploy", "--detach=true", "--resolve-image", "never", "-c", file, name)
 
-    def page(self, node: Node) -> tuple[str, str, Answer]:
-        """A new session's page by a node's proxy, its instance, and the container that built it."""
-        answer = self.site(node).get("/who")
+    def site(self, node: Node, port: int = PORT) -> Site:
+        """The way in by a node's proxy: nginx, or Apache at its port."""
+        return Site(f"http://{node.address}:{port}")
+
+    def page(self, node: Node, port: int = PORT, path: str = "/who") -> tuple[str, Answer]:
+        """A new session's page by a node's proxy, and the instance that built it, which it leads back to."""
+        answer = self.site(node, port).get(path)
         assert answer.status == 200, (answer.status, answer.text[:500])
         route, title = _ROUTE.search(answer.text), _TITLE.search(answer.text)
         assert route is not None and title is not None, answer.text[:500]
-        return route[1], title[1], answer
+        assert route[1] == title[1]
+        return route[1], answer
 
-    def page_of(self, node: Node, instance: str) -> tuple[str, Answer]:
-        """A new session's page that this instance has: the container that built it, and the page."""
-        for _ in range(60):
-            route, container, answer = self.page(node)
-            if route == instance:
-                return container, answer
-        raise AssertionError(f"none of 60 pages came from {instance}")
+    def tasks(self, service: str) -> list[dict[str, Any]]:
+        """What runs or shall run of a service, as the swarm tells it."""
+        words = ("service", "ps", service, "--filter", "desired-state=running", "--format", "{{json .}}")
+        return [json.loads(line) for line in self.swarm.docker(*words).splitlines()]
 
-    def tasks(self, service: str = "") -> list[dict[str, Any]]:
-        """What runs or shall run of the stack or of one service, as the swarm tells it."""
-        words = ("service", "ps", service) if service else ("stack", "ps", "site")
-        told = self.swarm.docker(*words, "--filter", "desired-state=running", "--format", "{{json .}}")
-        return [json.loads(line) for line in told.splitlines()]
+    def images_of(self, service: str) -> set[str]:
+        """The images of what runs or shall run of a service."""
+        return {task["Image"] for task in self.tasks(service)}
 
     def is_up(self) -> bool:
         """Whether everything that shall run does, and is well."""
-        told = self.swarm.docker("stack", "services", "site", "--format", "{{.Name}} {{.Replicas}}").splitlines()
+        told = self.swarm.docker("service", "ls", "--format", "{{.Name}} {{.Replicas}}").splitlines()
         counts = dict(line.split() for line in told)
         return set(counts) == set(SERVICES) and all(len(set(each.split("/"))) == 1 for each in counts.values())
 
-    def updates(self) -> set[str]:
-        """How the updates of the instances stand."""
-        told = self.swarm.docker("service", "inspect", *SERVICES[1:], "--format", "{{json .UpdateStatus}}")
-        return {str((json.loads(line) or {}).get("State")) for line in told.splitlines()}
+    def update(self) -> str:
+        """How the update of the instances stands."""
+        return self.swarm.docker("service", "inspect", "site_app", "--format", "{{.UpdateStatus.State}}")
 
 
 @pytest.fixture(scope="module")
@@ -105,18 +118,20 @@ def stack(engine: None, app_image: str, tmp_path_factory: pytest.TempPathFactory
     """The stack that the tests of this file share, up on three nodes; the last test takes one of these away."""
     folder = tmp_path_factory.mktemp("swarm")
     name = f"app-server-test-{uuid.uuid4().hex[:8]}"
-    images = {"first": f"{name}:1", "next": f"{name}:2", "proxy": build("app-server-nginx")}
+    images = {"first": f"{name}:1", "next": f"{name}:2", "nginx": build("app-server-nginx")}
+    images["apache"] = build("app-server-apache")
     # It has nothing that the instances' command could start.
-    images["bad"] = images["proxy"]
+    images["bad"] = images["nginx"]
     apps = ROOT / "tests/container/apps"
     try:
         first = f"FROM {app_image}\nCOPY . /apps\n"
         docker("build", "--quiet", "--tag", images["first"], "--file", "-", apps, text=first)
         docker("build", "--quiet", "--tag", images["next"], "-", text=f"FROM {images['first']}\nENV RELEASE=2\n")
-        with running_swarm([images["first"], images["next"], images["proxy"]]) as swarm:
+        with running_swarm([*images.values()]) as swarm:
             swarm.docker("secret", "create", "site-secret_key-1", "-", text=SECRET)
             made = Stack(swarm, folder, images)
             made.deploy("first")
+            made.deploy_apaches()
             wait_until(made.is_up, "the stack is up", 120)
             yield made
     finally:
@@ -134,12 +149,12 @@ class Visits:
 
 @contextmanager
 def visitors(stack: Stack, *nodes: Node) -> Iterator[Visits]:
-    """People who open pages all the time, by the proxy of each of these nodes."""
+    """People who open pages all the time, by both proxies of each of these nodes."""
     visits = Visits()
     over = threading.Event()
 
-    def visit(node: Node) -> None:
-        site = stack.site(node)
+    def visit(node: Node, port: int) -> None:
+        site = stack.site(node, port)
         with stack.swarm.visiting():
             while not over.wait(PAUSE_S):
                 begun_s = monotonic()
@@ -147,11 +162,13 @@ def visitors(stack: Stack, *nodes: Node) -> Iterator[Visits]:
                     status = site.get("/who").status
                 except OSError as error:
                     status = 0
-                    visits.failures.append(f"{node.name}: {error!r}")
+                    visits.failures.append(f"{site.url}: {error!r}")
+                if status not in (0, 200):
+                    visits.failures.append(f"{site.url}: {status} after {monotonic() - begun_s:.1f} s")
                 visits.seen[status] += 1
                 visits.slowest_s = max(visits.slowest_s, monotonic() - begun_s)
 
-    threads = [threading.Thread(target=visit, args=(node,)) for node in nodes]
+    threads = [threading.Thread(target=visit, args=(node, port)) for node in nodes for port in (PORT, APACHE_PORT)]
     for thread in threads:
         thread.start()
     try:
@@ -163,22 +180,24 @@ def visitors(stack: Stack, *nodes: Node) -> Iterator[Visits]:
 
 
 def test_page_and_socket_meet_one_instance_by_any_nodes_proxy(stack: Stack) -> None:
-    proxies = {task["Node"] for task in stack.tasks("site_proxy")}
-    assert proxies == {"one", "two", "three"}
+    for service in SERVICES:
+        assert {task["Node"] for task in stack.tasks(service)} == {"one", "two", "three"}, service
     met: Counter[str] = Counter()
     with stack.swarm.visiting():
         for number in range(18):
+            # The page by one node, its socket by another one; Apache's routes are nginx's.
             by, other = (stack.swarm.nodes[(number + more) % 3] for more in (0, 1))
-            route, container, answer = stack.page(by)
-            # The page by one node, its socket by another one.
+            route, answer = stack.page(by, PORT if number % 2 else APACHE_PORT)
             with stack.site(other).client(f"/_i/{route}/who", answer.token) as client:
-                assert client.value("where", "text") == container
+                assert client.value("where", "text") == f"app-{route}"
             met[route] += 1
     assert set(met) == set(INSTANCES)
 
 
 def test_containers_are_hardened_in_fact(stack: Stack) -> None:
-    for container in stack.swarm.docker("ps", "--format", "{{.Names}}").split():
+    containers = stack.swarm.docker("ps", "--format", "{{.Names}}").split()
+    assert {name.partition(".")[0] for name in containers} == set(SERVICES)
+    for container in containers:
         status = stack.swarm.docker("exec", container, "cat", "/proc/1/status")
         assert "CapEff:\t0000000000000000" in status and "NoNewPrivs:\t1" in status
         assert "Uid:\t0" not in status
@@ -188,58 +207,54 @@ def test_containers_are_hardened_in_fact(stack: Stack) -> None:
 
 
 def test_secret_is_in_no_description(stack: Stack) -> None:
-    task = stack.tasks("site_app-a1")[0]
-    (node,) = [node for node in stack.swarm.nodes if node.name == task["Node"]]
-    container = node.docker("ps", "--quiet", "--filter", "name=site_app-a1")
-    assert node.docker("exec", container, "cat", "/run/secrets/secret_key") == SECRET
-    told = [("service", "inspect", *SERVICES), ("secret", "inspect", "site-secret_key-1"), ("inspect", task["ID"])]
-    assert SECRET not in "".join(stack.swarm.docker(*words) for words in told) + node.docker("inspect", container)
-    assert SECRET not in "".join(path.read_text() for path in (stack.folder / "site").rglob("*") if path.is_file())
+    container = stack.swarm.docker("ps", "--quiet", "--filter", "name=site_app")
+    assert stack.swarm.docker("exec", container, "cat", "/run/secrets/secret_key") == SECRET
+    told = [("service", "inspect", *SERVICES), ("secret", "inspect", "site-secret_key-1"), ("inspect", container)]
+    assert SECRET not in "".join(stack.swarm.docker(*words) for words in told)
+    assert SECRET not in "".join(path.read_text() for path in (stack.folder / "nginx").rglob("*") if path.is_file())
 
 
 def test_update_costs_no_page_and_sessions_move(stack: Stack) -> None:
     one = stack.swarm.manager
     with visitors(stack, *stack.swarm.nodes) as visits, stack.swarm.visiting():
-        before, page = stack.page_of(one, "a2")
-        with stack.site(one).client("/_i/a2/who", page.token) as client:
+        route, page = stack.page(one)
+        with stack.site(one).client(f"/_i/{route}/who", page.token) as client:
             stack.deploy("next")
             # Asked to go elsewhere when it had its time.
-            assert client.close_code(60) == 1012
-        with stack.site(one).client("/_i/a2/who", page.token) as client:
-            assert client.value("where", "text") != before
+            assert client.close_code(90) == 1012
+        with stack.site(one).client(f"/_i/{route}/who", page.token) as client:
             client.set("slider", "value", 7)
             client.wait_value("text", "text", "7")
-        wait_until(lambda: stack.updates() == {"completed"}, "the update is complete", 60)
+        wait_until(lambda: stack.update() == "completed", "the update is complete", 120)
     assert set(visits.seen) == {200}, visits
-    assert {task["Image"] for task in stack.tasks()} == {stack.images["next"], stack.images["proxy"]}
+    assert stack.images_of("site_app") == {stack.images["next"]}
 
 
 def test_bad_image_takes_itself_back_and_costs_no_page(stack: Stack) -> None:
     with visitors(stack, *stack.swarm.nodes) as visits:
         stack.deploy("bad")
-        wait_until(lambda: stack.updates() == {"rollback_completed"}, "the update was taken back", 60)
+        wait_until(lambda: stack.update() == "rollback_completed", "the update was taken back", 120)
         wait_until(stack.is_up, "the stack is up", 60)
     assert set(visits.seen) == {200}, visits
-    assert {task["Image"] for task in stack.tasks("site_app-a1")} == {stack.images["next"]}
+    assert stack.images_of("site_app") == {stack.images["next"]}
 
 
 def test_lost_node_costs_no_page_of_the_others_and_its_instance_comes_back_elsewhere(stack: Stack) -> None:
     one, two, three = stack.swarm.nodes
-    instance = next(name for name in INSTANCES if stack.tasks(f"site_app-{name}")[0]["Node"] == "three")
-    with visitors(stack, one, two) as visits, stack.swarm.visiting():
-        before, page = stack.page_of(one, instance)
-        with stack.site(one).client(f"/_i/{instance}/who", page.token) as client:
-            three.lose(stack.swarm.hub)
+    here = {task["Node"]: "a" + task["Name"].rpartition(".")[2] for task in stack.tasks("site_app")}
+    lost, other = (three, two) if "three" in here else (two, three)
+    path = f"/_i/{here[lost.name]}/who"
+    with visitors(stack, one, other) as visits, stack.swarm.visiting():
+        route, page = stack.page(one, path=path)
+        assert route == here[lost.name]
+        with stack.site(one).client(path, page.token) as client:
+            lost.lose(stack.swarm.hub)
             # The proxy has noticed; the page does so too, and comes again.
             assert client.close_code(30) is None
-        with stack.site(one).client(f"/_i/{instance}/who", page.token) as client:
-            assert client.value("where", "text") != before
-
-        def is_back() -> bool:
-            route, container, _ = stack.page(two)
-            return route == instance and container != before
-
-        wait_until(is_back, f"{instance} is reached again", 90)
+        with stack.site(one).client(path, page.token) as client:
+            assert client.value("where", "text") != f"app-{route}"
+        for port in (PORT, APACHE_PORT):
+            wait_until(lambda port=port: stack.page(other, port, path)[0] == route, f"{route} is back at {port}", 90)
     assert set(visits.seen) == {200}, visits
     # Less than what `proxy_next_upstream_timeout` leaves for another instance.
     assert visits.slowest_s < 10, visits

@@ -15,6 +15,7 @@ BUILD_DEADLINE_S = 600.0
 DOCKERFILES = {
     "app-server": ("docker/app-server/Dockerfile", "app-server"),
     "app-server-pip": ("docker/app-server/Dockerfile", "pip"),
+    "app-server-apache": ("docker/apache/Dockerfile", ""),
     "app-server-nginx": ("docker/nginx/Dockerfile", ""),
     "app-server-all-in-one": ("docker/all-in-one/Dockerfile", ""),
 }

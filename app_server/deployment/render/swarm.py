@@ -1,8 +1,10 @@
-"""swarm.yaml for `docker stack deploy`: the proxy on every node, and each instance as a service of its own name.
+"""swarm.yaml for `docker stack deploy`: the proxy on every node, and a service of as many instances as a pool has.
 
-An instance gets another address whenever it is started anew, perhaps on another node. Its name leads to the addresses
-of those containers alone that are well. nginx asks for a name only when it starts, so that it has a socket for each
-instance, behind which it asks again with each connection (relays in nginx.conf); Apache's `addressttl` does the same.
+An instance is a slot of its service: its number, and with it its name and route, stay whatever befalls it. The
+engines (from 25 on) lead the name of a container's host to its address as long as the container is well. That address
+is another one whenever it is started anew, perhaps on another node. nginx asks for a name only when it starts, so that
+it has a socket for each instance, behind which it asks again with each connection (relays in nginx.conf); Apache's
+`addressttl` does the same.
 
 Secrets and the certificate are made by somebody else; the proxy's configuration travels as configs.
 """
@@ -16,7 +18,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from app_server.deployment.plan import Plan, PlannedSecret, Pool, published_port
+from app_server.deployment.plan import Instance, Plan, PlannedSecret, Pool, published_port
 from app_server.deployment.render import File, Files
 from app_server.deployment.render import render as render_target
 from app_server.deployment.render.compose import PROXY_LIMITS, TMP_MB, instance_lines, quote, seconds, variables
@@ -25,6 +27,8 @@ from app_server.errors import OperatorError
 
 FOLDER = "proxy"
 """Where the proxy's configuration lies beside swarm.yaml."""
+SLOT = "{{.Task.Slot}}"
+"""What the swarm replaces by the number of an instance in its service, from 1."""
 # A proxy leaves its node's port at once when it is to be replaced: as long as it stays, nobody is let in there.
 PROXY_DRAIN_S = 2.0
 PROXY_GRACE_S = 10.0
@@ -65,10 +69,52 @@ def wanted(plan: Plan) -> bool:
 def render(plan: Plan) -> Files:
     """swarm.yaml, and the proxy's configuration beside it."""
     _refuse(plan)
+    plan = with_slots_names(plan)
     files = {f"{FOLDER}/{path.rpartition('/')[2]}": file for path, file in proxy_files(plan).items()}
     jinja = environment("swarm", {"y": quote, "seconds": seconds})
     text = jinja.get_template("swarm.yaml").render({**settings(plan), **_values(plan, files)})
     return {"swarm.yaml": File(text), **files}
+
+
+def with_slots_names(plan: Plan) -> Plan:
+    """The plan with instances that are called, reached and routed by their slots' numbers."""
+
+    def slotted(pool: Pool) -> Pool:
+        instances = (_slotted(pool, number, each) for number, each in enumerate(pool.instances, 1))
+        return replace(pool, instances=tuple(instances))
+
+    return replace(plan, pools=tuple(map(slotted, plan.pools)))
+
+
+def _slotted(pool: Pool, number: int, instance: Instance) -> Instance:
+    name = f"{_first_part(pool)}{number}"
+    flags = list(instance.flags)
+    if instance.route is None:
+        return replace(instance, name=name, address=f"app-{name}")
+    # All instances of a service have the same command: what differs is told by a variable.
+    place = flags.index("--route")
+    del flags[place : place + 2]
+    return replace(instance, name=name, route=name, address=f"app-{name}", flags=tuple(flags))
+
+
+def _first_part(pool: Pool) -> str:
+    """What the names of a pool's instances begin with, as `a` and `sales-a` do."""
+    return pool.instances[0].name.rstrip("0123456789")
+
+
+def _service(pool: Pool) -> str:
+    """The name of a pool's service: `app`, or `app-sales` for an application that has instances of its own."""
+    return f"app-{_first_part(pool)}".removesuffix("-a")
+
+
+def _slot(pool: Pool) -> str:
+    """The name of each of a pool's containers, as the swarm makes it."""
+    return f"app-{_first_part(pool)}{SLOT}"
+
+
+def _variables(plan: Plan, pool: Pool) -> tuple[tuple[str, str], ...]:
+    route = (("APP_SERVER_ROUTE", f"{_first_part(pool)}{SLOT}"),) if len(pool.instances) > 1 else ()
+    return (*route, *variables(plan))
 
 
 def proxy_files(plan: Plan) -> Files:
@@ -125,7 +171,9 @@ def _values(plan: Plan, files: Mapping[str, File]) -> Mapping[str, Any]:
         "secrets": plan.secrets,
         "outside": tuple(_outside(plan)),
         "lines": partial(instance_lines, plan),
-        "environment": tuple(variables(plan)),
+        "service": _service,
+        "slot": _slot,
+        "environment": partial(_variables, plan),
     }
 
 

@@ -165,8 +165,6 @@ class Swarm(Model):
     """the nodes that have a proxy each; else all of them"""
     monitor_s: Annotated[float, seconds(1, 3600)] = 15
     """what fails so soon after an update has the update taken back"""
-    encrypt: Flag = False
-    """encrypt what passes between the nodes (IPsec)"""
 
 
 class Containers(Model):

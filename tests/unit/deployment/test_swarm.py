@@ -30,8 +30,7 @@ containers:
   publish: {http: 80, https: 443}
   cpus: 1.5
   subnet: 10.20.0.0/24
-  swarm:
-    {secrets_version: 3, instances_on: ["node.labels.apps == yes"], proxies_on: ["node.role==worker"], encrypt: yes}
+  swarm: {secrets_version: 3, instances_on: ["node.labels.apps == yes"], proxies_on: ["node.role==worker"]}
 """
 
 
@@ -57,7 +56,7 @@ def test_files_are_as_they_were_looked_at(tmp_path: Path) -> None:
 
 def test_every_container_is_hardened(tmp_path: Path) -> None:
     services = stack(tmp_path, THREE)["services"]
-    assert list(services) == ["proxy", "app-a1", "app-a2", "app-a3"]
+    assert list(services) == ["proxy", "app"]
     for service in services.values():
         assert service["read_only"] is True and service["cap_drop"] == ["ALL"] and service["init"] is True
         assert service["user"] in ("10001:10001", "10002:10001")
@@ -69,7 +68,8 @@ def test_every_container_is_hardened(tmp_path: Path) -> None:
 
 def test_instances_are_replaced_before_they_go_and_proxies_after_they_went(tmp_path: Path) -> None:
     services = stack(tmp_path, THREE + "service: {drain_s: 100}\n")["services"]
-    instance, proxy = services["app-a1"], services["proxy"]
+    instance, proxy = services["app"], services["proxy"]
+    assert instance["deploy"]["replicas"] == 3 and instance["deploy"]["update_config"]["parallelism"] == 1
     assert instance["deploy"]["update_config"]["order"] == "start-first"
     assert instance["stop_grace_period"] == "115s"
     # Two cannot have the same port of a node, so that one that goes must not linger.
@@ -89,8 +89,27 @@ def test_nginx_reaches_each_instance_by_a_socket_that_asks_for_its_address(tmp_p
     assert "listen unix:/tmp/app-a2.sock;" in main and "set $instance app-a2:5006;" in main
     # The image has a site of its own, which must not be served too.
     assert "include /etc/nginx/conf.d/app-server.conf;" in main
-    command = stack(tmp_path, THREE)["services"]["app-a2"]["command"]
-    assert command[command.index("--port") + 1] == "5006" and command[command.index("--route") + 1] == "a2"
+    service = stack(tmp_path, THREE)["services"]["app"]
+    assert service["hostname"] == "app-a{{.Task.Slot}}"
+    assert service["environment"]["APP_SERVER_ROUTE"] == "a{{.Task.Slot}}"
+    command = service["command"]
+    assert command[command.index("--port") + 1] == "5006" and "--route" not in command
+
+
+def test_application_with_instances_of_its_own_is_a_service_of_its_own(tmp_path: Path) -> None:
+    files = render("swarm", planned(tmp_path, ALL))
+    service = yaml.safe_load(files["swarm.yaml"].text)["services"]["app-maps"]
+    assert service["deploy"]["replicas"] == 2 and service["hostname"] == "app-maps-a{{.Task.Slot}}"
+    assert service["environment"]["APP_SERVER_ROUTE"] == "maps-a{{.Task.Slot}}"
+    assert "location ^~ /_i/maps-a2/" in files["proxy/tools.conf"].text
+    assert "set $instance app-maps-a2:5006;" in files["proxy/nginx.conf"].text
+
+
+def test_instances_are_numbered_whatever_hosts_the_file_names(tmp_path: Path) -> None:
+    hosts = "{hosts: [{name: x, address: 10.0.0.1}, {name: y, address: 10.0.0.2}]}"
+    text = f"apps: {{a: a.py}}\npublic: a.org\ninstances: {hosts}\n"
+    site = render("swarm", planned(tmp_path, text))["proxy/app-server.conf"].text
+    assert "location ^~ /_i/a2/" in site and "/_i/b1/" not in site
 
 
 def test_apache_asks_for_addresses_anew(tmp_path: Path) -> None:
@@ -113,7 +132,7 @@ def test_secrets_are_named_with_their_version_and_not_there(tmp_path: Path) -> N
         key: {"external": True, "name": f"tools-{key}-3"}
         for key in ("certificate", "certificate_key", "secret_key", "cookie_secret")
     }
-    instance = document["services"]["app-a1"]
+    instance = document["services"]["app"]
     assert instance["environment"]["BOKEH_SECRET_KEY_FILE"] == "/run/secrets/secret_key"
     assert {each["source"] for each in instance["secrets"]} == {"secret_key", "cookie_secret"}
     assert {each["source"] for each in document["services"]["proxy"]["secrets"]} == {"certificate", "certificate_key"}
@@ -121,12 +140,12 @@ def test_secrets_are_named_with_their_version_and_not_there(tmp_path: Path) -> N
 
 
 def test_value_with_a_dollar_stays_what_it_is(tmp_path: Path) -> None:
-    assert stack(tmp_path, ALL)["services"]["app-a1"]["environment"]["PRICE"] == "5 $$"
+    assert stack(tmp_path, ALL)["services"]["app"]["environment"]["PRICE"] == "5 $$"
 
 
 def test_nodes_are_chosen_by_constraints(tmp_path: Path) -> None:
     services = stack(tmp_path, ALL)["services"]
-    assert services["app-maps-a1"]["deploy"]["placement"] == {"constraints": ["node.labels.apps == yes"]}
+    assert services["app-maps"]["deploy"]["placement"] == {"constraints": ["node.labels.apps == yes"]}
     assert services["proxy"]["deploy"]["placement"] == {"constraints": ["node.role==worker"]}
     assert "placement" not in stack(tmp_path, THREE)["services"]["proxy"]["deploy"]
 
