@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +49,12 @@ def test_files_are_as_they_were_looked_at(tmp_path: Path) -> None:
     assert set(files) == {"swarm.yaml", "proxy/tools.conf", "proxy/nginx.conf"}
     for name in ("swarm.yaml", "proxy/nginx.conf"):
         golden = GOLDEN / "swarm" / name
+        # What is in the proxy's files is the concern of tests of their own.
+        text = re.sub(r"(\.conf-)[0-9a-f]{12}", r"\1DIGEST", files[name].text)
         if os.environ.get(UPDATE):
             golden.parent.mkdir(parents=True, exist_ok=True)
-            golden.write_text(files[name].text, encoding="utf-8")
-        assert golden.read_text(encoding="utf-8") == files[name].text, f"{golden}; {UPDATE}=1 writes it anew"
+            golden.write_text(text, encoding="utf-8")
+        assert golden.read_text(encoding="utf-8") == text, f"{golden}; {UPDATE}=1 writes it anew"
 
 
 def test_every_container_is_hardened(tmp_path: Path) -> None:
