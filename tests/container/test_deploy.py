@@ -212,9 +212,12 @@ def test_archive_installs_itself_without_building_or_pulling(deployment: Deploym
     text = (deployment.folder / "deploy.yaml").read_text(encoding="utf-8")
     text = text.replace(f"name: {deployment.stack.name}", f"name: {other}")
     text = text.replace(f"http: {deployment.stack.port}", f"http: {port}")
+    # Where the clone is, is said by the command for once.
+    text = text.replace(f'  build_context: "{ROOT}"\n', "")
     (deployment.folder / "there.yaml").write_text(text, encoding="utf-8")
     archive = tmp_path / "site.tar.gz"
-    done = app_server("bundle", "-f", "there.yaml", "--output", archive, cwd=deployment.folder)
+    words = ("bundle", "-f", "there.yaml", "--build-context", ROOT)
+    done = app_server(*words, "--output", archive, cwd=deployment.folder)
     assert done.returncode == 0, done.stderr
     again = app_server("bundle", "-f", "there.yaml", "--output", archive, cwd=deployment.folder)
     assert again.stderr == (f"app-server: {archive}: is there already. Choose another --output, or give --force.\n")

@@ -78,7 +78,7 @@ def build(wish: Wish, say: Say) -> int:
         context = Path(scratch)
         write_context(wish, context)
         secret = _secret(wish)
-        image = docker.build("--network", "default", *secret, str(context), where=wish.name)
+        image = docker.build(*secret, str(context), where=wish.name)
     say(f"  built in {time.monotonic() - begun_s:.0f} s, {int(docker.about(image)['Size']) / 1e6:.0f} MB")
     try:
         if wish.tried:

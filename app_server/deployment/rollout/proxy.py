@@ -30,7 +30,7 @@ MAIN = "main"
 CONFIGURED_LAYERS = 2
 # Each file is there whole or not at all, and what the new configuration has not got goes.
 _TAKE = (
-    "cd /live && rm -rf .new && mkdir .new && tar --extract --directory .new && "
+    "cd /live && rm -rf .new && mkdir .new && tar -xf - -C .new && "
     'for each in *; do [ -e ".new/$each" ] || rm -rf "$each"; done && mv .new/* . && rmdir .new'
 )
 
