@@ -50,6 +50,8 @@ containers:
 """
 INSTANCES = ("a1", "a2", "a3")
 SERVICES = ("proxy", *(f"app-{name}" for name in INSTANCES))
+# Between two pages of a visitor: people leave the machine some time for what befalls it.
+PAUSE_S = 0.02
 SECRET = "do-not-tell-anybody-0123456789abcdef"
 
 
@@ -81,7 +83,7 @@ def visitors(stack: Stack, count: int = 2) -> Iterator[Counter[int]]:
     over = threading.Event()
 
     def visit() -> None:
-        while not over.is_set():
+        while not over.wait(PAUSE_S):
             try:
                 seen[stack.site.get("/who").status] += 1
             except OSError:
