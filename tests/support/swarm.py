@@ -114,6 +114,10 @@ def running_swarm(images: Sequence[str], names: Sequence[str] = ("one", "two", "
         for node in others:
             node.docker("swarm", "join", "--advertise-addr", node.address, "--token", token, f"{first.address}:2377")
         swarm = Swarm(nodes, hub)
+        # What is deployed before would be put on those that are there.
+        ready = ["Ready"] * len(nodes)
+        listed = ("node", "ls", "--format", "{{.Status}}")
+        wait_until(lambda: first.docker(*listed).split() == ready, "all nodes are ready")
         stack.callback(_leave, together, nodes)
         yield swarm
 
