@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from app_server.cli.config import DEFAULT_FILE, add_build_context, add_file_arguments, need_packages, plan_of, read
+from app_server.cli.config import add_build_context, add_file_arguments, containers_plan, need_packages
 from app_server.cli.terminal import say
 
 USAGE = """\
@@ -36,13 +36,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     """What writes the archive, after the deployment has been found to make sense."""
     need_packages()
     from app_server.deployment.rollout.bundle import bundle
-    from app_server.deployment.rules import enforce
 
-    loaded = read(namespace)
-    words = ["app-server", "config", "-f", namespace.file[0] if "file" in namespace else DEFAULT_FILE]
-    if "environment" in namespace:
-        words += ["-e", namespace.environment[0]]
-    plan = plan_of(loaded, "compose", words)
-    enforce(loaded, plan)
+    plan = containers_plan(namespace)
     target = Path(namespace.output[0] if "output" in namespace else f"{plan.name}.tar.gz")
     return partial(bundle, plan, target, Path.cwd(), say, force="force" in namespace)

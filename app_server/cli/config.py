@@ -328,6 +328,19 @@ def say_difference(each: Difference) -> None:
     say("\n".join([f"{each.path} {about}", *each.lines]))
 
 
+def containers_plan(namespace: argparse.Namespace) -> Plan:
+    """What compose.yaml is rendered from, after the deployment has been found to make sense. OperatorError."""
+    from app_server.deployment.rules import enforce
+
+    loaded = read(namespace)
+    words = ["app-server", "config", "-f", namespace.file[0] if "file" in namespace else DEFAULT_FILE]
+    if "environment" in namespace:
+        words += ["-e", namespace.environment[0]]
+    plan = plan_of(loaded, "compose", words)
+    enforce(loaded, plan)
+    return plan
+
+
 def plan_of(loaded: Loaded, layout: Layout, words: Sequence[str]) -> Plan:
     """The plan for a layout, with the proxy's version found here where the file says so."""
     from app_server.deployment.plan import resolve

@@ -11,13 +11,12 @@ from pathlib import Path
 
 from app_server.cli.config import (
     ALL,
-    DEFAULT_FILE,
     Job,
     add_build_context,
     add_file_arguments,
     command_line,
+    containers_plan,
     need_packages,
-    plan_of,
     read,
 )
 from app_server.cli.terminal import paint_for, say
@@ -87,14 +86,8 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
 
 def _compose(namespace: argparse.Namespace) -> Callable[[], int]:
     from app_server.deployment.rollout.compose import Store, deploy, roll_back
-    from app_server.deployment.rules import enforce
 
-    loaded = read(namespace)
-    words = ["app-server", "config", "-f", namespace.file[0] if "file" in namespace else DEFAULT_FILE]
-    if "environment" in namespace:
-        words += ["-e", namespace.environment[0]]
-    plan = plan_of(loaded, "compose", words)
-    enforce(loaded, plan)
+    plan = containers_plan(namespace)
     store = Store(Path(namespace.store[0]) if "store" in namespace else Path(DEFAULT_STORE) / plan.name)
     if "rollback" in namespace:
         return partial(roll_back, plan.name, store, Path.cwd(), say)

@@ -21,8 +21,9 @@ from app_server.errors import OperatorError
 # The proxy's configuration, in the context of its image.
 CONFIGURATION = "docker/{kind}/site"
 TMP_MB = 64
-# Memory in MB, and processes with threads: Apache holds a thread for each open page.
-PROXY_LIMITS = {"nginx": (256, 64), "apache": (1024, 10_000), "none": (0, 0)}
+# Memory in MB, and processes with threads: nginx has a process for each core of the machine, Apache holds a thread for
+# each open page.
+PROXY_LIMITS = {"nginx": (256, 512), "apache": (1024, 10_000), "none": (0, 0)}
 # A plain scalar of YAML that no reader takes for anything but a string.
 _PLAIN = re.compile(r"(?!(?i:y|yes|n|no|true|false|on|off|null|nan|inf)$)(--)?[A-Za-z_/][A-Za-z0-9_./-]*")
 
@@ -115,7 +116,7 @@ def _ports(plan: Plan) -> Iterator[tuple[str, int]]:
 
 def instance_lines(plan: Plan, instance: Instance) -> tuple[tuple[str, ...], ...]:
     """The words after the image's own: the applications, and each flag with what belongs to it."""
-    lines: list[tuple[str, ...]] = [(*_manager(plan), *instance.apps)]
+    lines: list[tuple[str, ...]] = [(*manager_words(plan), *instance.apps)]
     for word in instance.flags:
         if word.startswith("--"):
             lines.append((word,))
@@ -124,7 +125,7 @@ def instance_lines(plan: Plan, instance: Instance) -> tuple[tuple[str, ...], ...
     return tuple(lines)
 
 
-def _manager(plan: Plan) -> tuple[str, ...]:
+def manager_words(plan: Plan) -> tuple[str, ...]:
     """The words that put an instance under gunicorn, where the deployment says so."""
     service = plan.spec.service
     return ("gunicorn", "--num-procs", str(service.workers)) if service.manager == "gunicorn" else ()

@@ -16,6 +16,7 @@ import yaml
 from app_server.deployment.plan import CONTAINER_PORT, Instance, Plan, Pool
 from app_server.deployment.render import File, Files
 from app_server.deployment.render import render as render_target
+from app_server.deployment.render.compose import manager_words
 from app_server.deployment.render.templates import header
 from app_server.errors import OperatorError
 
@@ -133,14 +134,15 @@ def _instance(plan: Plan, pool: Pool) -> Object:
         *({"name": key, "value": _literal(value)} for key, value in plan.spec.service.environment.items()),
     ]
     # What is no variable of ours must not become one.
-    words = [word if word == "$(POD_NAME)" else _literal(word) for word in (*first.apps, *first.flags)]
+    words = (*manager_words(plan), *first.apps, *first.flags)
+    words = tuple(word if word == "$(POD_NAME)" else _literal(word) for word in words)
     mounts = [{"name": "tmp", "mountPath": "/tmp"}]
     if plan.secrets:
         mounts.append({"name": "secrets", "mountPath": "/run/secrets/app"})
     return {
         "name": "app",
         "image": spec.images.app,
-        "args": words,
+        "args": list(words),
         "env": environment,
         "ports": [{"name": "http", "containerPort": CONTAINER_PORT}],
         "startupProbe": _probe(plan, "/healthz", periodSeconds=1, failureThreshold=120),

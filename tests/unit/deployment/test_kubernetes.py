@@ -68,6 +68,13 @@ def test_every_instance_has_an_address_that_stays(tmp_path: Path) -> None:
     assert pods["spec"]["replicas"] == 3 and pods["spec"]["serviceName"] == "a"
 
 
+def test_instances_are_under_gunicorn_where_the_deployment_says_so(tmp_path: Path) -> None:
+    text = DEPLOYMENTS["three"] + "service: {manager: gunicorn, workers: 2}\n"
+    (pods,) = of_kind("StatefulSet", manifests(tmp_path, text))
+    arguments = pods["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert arguments[:3] == ["gunicorn", "--num-procs", "2"]
+
+
 def test_pod_has_longer_than_the_drain(tmp_path: Path) -> None:
     (pods,) = of_kind("StatefulSet", manifests(tmp_path, DEPLOYMENTS["three"] + "service: {drain_s: 100}\n"))
     assert pods["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 118
