@@ -186,7 +186,7 @@ VALUES: dict[str, Any] = {
     "tunnels": {
         "desk": {
             "kind": "local",
-            "server": "me@remote.example.org",
+            "server": "me@remote.example.org", "ssh": "admin@remote.example.org",
             "jump": ["me@gateway.example.org"],
             "listen": 5006,
             "target_host": "localhost",

@@ -22,6 +22,8 @@ if [ ! -s "$certificate" ] || [ ! -s "$key" ]; then
 {% endif %}
     chmod 644 "$certificate"
 fi
+# Enough for a proxy that is to be tried before it serves.
+[ "${1:-}" != --stand-in ] || exit 0
 mkdir -p {{ site.challenges | q }}
 chmod 755 {{ site.webroot | q }} {{ (site.webroot ~ "/.well-known") | q }} {{ site.challenges | q }}
 {{ site.start | words }}

@@ -55,7 +55,7 @@ class Supervised:
                     return
             except OSError:
                 pass
-            assert time.monotonic() < deadline, self.control("tail", f"app-server:app-server-a{number + 1}")
+            assert time.monotonic() < deadline, self.control("tail", f"app-server-a{number + 1}")
             time.sleep(0.05)
 
     def wait_until_running(self) -> list[int]:
@@ -144,7 +144,7 @@ def test_instances_have_their_environment_and_open_files(supervised: Supervised)
 def test_restart_of_one_instance_leaves_the_other_alone(supervised: Supervised) -> None:
     before = supervised.wait_until_running()
     with supervised.site(1).client("/board") as client:
-        assert "started" in supervised.control("restart", "app-server:app-server-a1")
+        assert "started" in supervised.control("restart", "app-server-a1")
         client.set("slider", "value", 3)
         client.wait_value("double", "value", 6)
     after = supervised.wait_until_running()

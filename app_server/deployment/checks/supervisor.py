@@ -47,7 +47,7 @@ def check(plan: Plan, files: Files) -> Iterator[Finding]:
     for machine in [machine for machine in plan.machines if machine.instances]:
         with tempfile.TemporaryDirectory(prefix="app-server-check-") as name:
             alone = replace(plan, machines=(machine,), paths=replace(plan.paths, log=name))
-            expected = {f"{plan.name}:{program_of(plan, instance)}" for instance in machine.instances}
+            expected = {program_of(plan, instance) for instance in machine.instances}
             yield from _started(supervisord, supervisorctl, alone, Path(name), expected)
 
 
@@ -76,7 +76,7 @@ def _started(program: str, control: str, plan: Plan, folder: Path, expected: set
 def write_scratch(plan: Plan, folder: Path) -> Path:
     """A main file with the programs, none of which starts by itself or needs a user that is not here."""
     (folder / "programs").mkdir()
-    (text,) = (file.text for path, file in render(plan).items() if not path.endswith("supervisord.conf"))
+    (text,) = (file.text for path, file in render(plan).items() if path == f"supervisor/{plan.name}.conf")
     text = re.sub(r"^user=.*\n", "", text, flags=re.MULTILINE)
     text = re.sub(r"^(minfds)=.*\n", r"\1=64\n", text, flags=re.MULTILINE)
     text = text.replace("autorestart=true\n", "autostart=false\n")

@@ -22,7 +22,8 @@ from app_server.deployment.render.supervisor import program_of
 from app_server.deployment.render.systemd import unit_of
 from app_server.deployment.render.templates import header
 from app_server.deployment.targets import TARGETS
-from app_server.deployment.tunnels.description import read_place
+from app_server.deployment.tunnels.description import Form, read_place
+from app_server.deployment.tunnels.guide import local_half
 from app_server.deployment.tunnels.ssh import authorized_key
 
 LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -36,8 +37,8 @@ def render(plan: Plan) -> Files:
 
 
 def inventory(plan: Plan) -> Mapping[str, Any]:
-    """The groups `app_servers`, `proxies` and `tunnels`, with variables of hosts and of all."""
-    groups: dict[str, dict[str, Any]] = {"app_servers": {}, "proxies": {}, "tunnels": {}}
+    """The groups `app_servers`, `proxies`, `tunnels` and `gateways`, with variables of hosts and of all."""
+    groups: dict[str, dict[str, Any]] = {"app_servers": {}, "proxies": {}, "tunnels": {}, "gateways": {}}
     for machine in plan.machines:
         if machine.instances:
             groups["app_servers"][machine.name] = {}
@@ -45,12 +46,16 @@ def inventory(plan: Plan) -> Mapping[str, Any]:
             groups["proxies"][machine.name] = {}
     tunnelled = _tunnel_machine(plan)
     rendered = _rendered(plan)
+    hosts = {machine.name: _host(plan, machine, machine is tunnelled, rendered) for machine in plan.machines}
     if tunnelled is not None:
         groups["tunnels"][tunnelled.name] = {}
+        gateways = dict(_gateways(plan))
+        hosts |= gateways
+        groups["gateways"] = {name: {} for name in gateways}
     return {
         "all": {
             "vars": _variables(plan),
-            "hosts": {machine.name: _host(plan, machine, machine is tunnelled, rendered) for machine in plan.machines},
+            "hosts": hosts,
             "children": {name: {"hosts": hosts} for name, hosts in groups.items()},
         }
     }
@@ -84,6 +89,7 @@ def _variables(plan: Plan) -> Mapping[str, Any]:
         "app_server_static": spec.proxy.static,
         "app_server_tls": {
             "mode": "off" if tls is None else tls.mode,
+            "name": spec.tls.acme.name or plan.name,
             "certificate": tls.certificate if tls is not None else None,
             "key": tls.key if tls is not None else None,
             "webroot": tls.webroot if tls is not None else None,
@@ -95,16 +101,27 @@ def _variables(plan: Plan) -> Mapping[str, Any]:
 
 def _host(plan: Plan, machine: Machine, has_tunnels: bool, rendered: Mapping[str, Files]) -> Mapping[str, Any]:
     return {
-        **_connection(machine),
+        **_connection(machine.ssh, f"instances.hosts.{machine.name}.ssh"),
         "app_server_instances": [_instance(plan, instance) for instance in machine.instances],
         "app_server_tunnels": _tunnels(plan) if has_tunnels else [],
         "app_server_files": list(_files(plan, machine, has_tunnels, rendered)),
     }
 
 
-def _connection(machine: Machine) -> Mapping[str, Any]:
+def _gateways(plan: Plan) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The hosts that tunnels go to, as far as somebody has said how to log in there; named as the tunnels name them.
+
+    `gateway_server` sets them apart from hosts of the deployment, one of which may be the same machine.
+    """
+    for name, spec in plan.tunnels:
+        if spec.ssh is not None:
+            server = read_place(spec.server, f"tunnels.{name}.server").host
+            yield f"gateway-{server}", {"gateway_server": server, **_connection(spec.ssh, f"tunnels.{name}.ssh")}
+
+
+def _connection(ssh: str, where: str) -> Mapping[str, Any]:
     """How Ansible reaches a host."""
-    place = read_place(machine.ssh, f"instances.hosts.{machine.name}.ssh")
+    place = read_place(ssh, where)
     if place.host in LOCAL and place.user is None and place.port is None:
         return {"ansible_connection": "local"}
     found: dict[str, Any] = {"ansible_host": place.host}
@@ -120,7 +137,7 @@ def _instance(plan: Plan, instance: Instance) -> Mapping[str, Any]:
     supervisor = plan.spec.service.manager == "supervisor"
     return {
         "name": instance.name,
-        "service": f"{plan.name}:{program_of(plan, instance)}" if supervisor else unit_of(plan, instance),
+        "service": program_of(plan, instance) if supervisor else unit_of(plan, instance),
         "address": instance.address,
         "port": instance.port,
         "unix_socket": instance.unix_socket,
@@ -138,30 +155,37 @@ def _tunnel_machine(plan: Plan) -> Machine | None:
 def _tunnels(plan: Plan) -> list[Mapping[str, Any]]:
     """The tunnels.
 
-    `key_options` is what stands before the key in authorized_keys on the other side, `server_config` the rendered file
-    for sshd_config.d there.
+    `key_options` is what stands before the key in authorized_keys on the other side, `visitor_options` before the keys
+    of people who come through a reverse tunnel, `server_config` the rendered file for sshd_config.d there.
     """
     return [
         {
             "name": tunnel.name,
             "service": tunnel_unit_of(plan, tunnel.name),
             "user": spec.user or plan.user,
+            "kind": spec.kind,
+            "listen": tunnel.listen_port,
             "server": tunnel.destination.host,
             "server_user": tunnel.destination.user,
             "server_port": tunnel.destination.port,
             "identity": tunnel.identity,
             "known_hosts": tunnel.known_hosts,
             "key_options": authorized_key(tunnel, "").strip(),
+            "visitor_options": authorized_key(local_half(tunnel), "").strip() if tunnel.form is Form.REVERSE else None,
             "server_config": other_side_of(tunnel),
         }
         for tunnel, (_, spec) in zip(tunnels_of(plan), plan.tunnels, strict=True)
     ]
 
 
+def _has_acme(plan: Plan) -> bool:
+    return plan.tls is not None and plan.tls.mode == "acme"
+
+
 def _rendered(plan: Plan) -> Mapping[str, Files]:
     """The targets whose files are installed on hosts."""
     names = [*MANAGERS[plan.spec.service.manager], *([plan.spec.proxy.kind, "logrotate"] if plan.has_proxy else [])]
-    names += ["ssh"] if plan.tunnels else []
+    names += [*(["acme"] if _has_acme(plan) else []), *(["ssh"] if plan.tunnels else [])]
     return {name: render_target(name, plan) for name in names if name in TARGETS}
 
 
@@ -173,7 +197,7 @@ def _files(
     if machine.instances:
         names += MANAGERS[plan.spec.service.manager]
     if machine.is_proxy:
-        names += [plan.spec.proxy.kind, "logrotate"]
+        names += [plan.spec.proxy.kind, "logrotate", *(["acme"] if _has_acme(plan) else [])]
     if has_tunnels:
         names.append("ssh")
     for name in names:

@@ -70,16 +70,24 @@ def least_start(number: object) -> Quoted:
     return Quoted(max(SHORTEST_START_S, math.ceil(float(str(number)))))
 
 
-FILTERS = {"value": value, "plain": plain, "whole": whole, "least_start": least_start}
+def word(text: object) -> Quoted:
+    """A path in a line of tmpfiles.d, whose % begins a specifier and whose spaces part the fields."""
+    path = str(text)
+    if not path.isprintable() or set(path) & set(" \"'\\"):
+        raise refused(text, "tmpfiles.d")
+    return Quoted(path.replace("%", "%%"))
+
+
+FILTERS = {"word": word, "value": value, "plain": plain, "whole": whole, "least_start": least_start}
 
 
 def program_of(plan: Plan, instance: Instance) -> str:
-    """The name of an instance's program; within its group it is plan.name:program."""
+    """The name of an instance's program."""
     return f"{plan.name}-{instance.name}"
 
 
 def render(plan: Plan) -> Files:
-    """The programs of each machine, and a main file."""
+    """The programs of each machine, where their sockets are, and a main file."""
     jinja = environment("supervisor", FILTERS)
     common = {**settings(plan), "header": header(plan, "supervisor"), "in_container": plan.layout == "containers"}
     machines = [machine for machine in plan.machines if machine.instances]
@@ -87,7 +95,6 @@ def render(plan: Plan) -> Files:
     for machine in machines:
         text = jinja.get_template("programs.conf").render(
             **common,
-            programs=",".join(plain(program_of(plan, instance)) for instance in machine.instances),
             instances=[
                 (program_of(plan, instance), command(instance.command), _environment(plan), _log(plan, instance))
                 for instance in machine.instances
@@ -98,6 +105,11 @@ def render(plan: Plan) -> Files:
         path = f"supervisor/{plan.name}.conf" if alone else f"supervisor/{machine.name}/{plan.name}.conf"
         install, host = f"{CONF_D}/{plan.name}.conf", None if alone else machine.name
         files[path] = File(text, install=install, host=host)
+    sockets = plan.spec.instances.socket_dir
+    if sockets is not None and sockets.startswith("/run/"):
+        text = jinja.get_template("tmpfiles.conf").render(**common, folder=sockets.rstrip("/"))
+        path = f"tmpfiles.d/{plan.name}.conf"
+        files[f"supervisor/{path}"] = File(text, install=f"/etc/{path}")
     files["supervisor/supervisord.conf"] = File(jinja.get_template("supervisord.conf").render(common))
     return files
 

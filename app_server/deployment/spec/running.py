@@ -201,6 +201,8 @@ class Tunnel(Model):
     """local: a port here leads to the other side; reverse: a port of the other side leads here"""
     server: SshServer
     """the other side: USER@HOST, perhaps with :PORT"""
+    ssh: Word | None = None
+    """how Ansible logs in to the other side to let the tunnel in, such as `admin@gateway`; else it does not"""
     jump: Annotated[tuple[SshServer, ...], LIST] = ()
     """the hosts on the way, the nearest first"""
     listen: Port = 5006

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shlex
 from pathlib import Path
 
@@ -117,15 +118,25 @@ def test_target_says_how_to_restart_without_loss(tmp_path: Path) -> None:
 def test_supervisor_has_a_program_for_each_instance(tmp_path: Path) -> None:
     conf = text(tmp_path, "supervisor", THREE, "supervisor/app-server.conf")
     programs = [f"app-server-a{number}" for number in (1, 2, 3)]
-    assert line(conf, "programs=") == ",".join(programs)
     assert [found[9:-1] for found in conf.splitlines() if found.startswith("[program:")] == programs
+    # A change of one would stop all of a group.
+    assert "[group:" not in conf
     assert line(conf, "minfds=") == "65536"
     assert conf.count("stopwaitsecs=45\n") == conf.count("killasgroup=true\n") == 3
 
 
+def test_folder_of_sockets_is_there_before_supervisor_starts(tmp_path: Path) -> None:
+    spec = THREE.replace("instances: 3", "instances: {count: 3, socket_dir: /run/app-server}")
+    made = render("supervisor", planned(tmp_path, spec))["supervisor/tmpfiles.d/app-server.conf"]
+    assert made.text.splitlines()[-1] == "d /run/app-server 0755 app-server app-server -"
+    assert made.install == "/etc/tmpfiles.d/app-server.conf"
+    assert "supervisor/tmpfiles.d/app-server.conf" not in render("supervisor", planned(tmp_path, THREE))
+
+
 def test_supervisor_of_each_machine_has_its_own_instances(tmp_path: Path) -> None:
     files = render("supervisor", planned(tmp_path, HOSTS))
-    assert line(files["supervisor/two/app-server.conf"].text, "programs=") == "app-server-b1,app-server-b2"
+    found = re.findall(r"^\[program:(.*)]$", files["supervisor/two/app-server.conf"].text, re.MULTILINE)
+    assert found == ["app-server-b1", "app-server-b2"]
     assert files["supervisor/two/app-server.conf"].host == "two"
 
 
@@ -179,7 +190,7 @@ def test_logs_are_put_away_as_the_file_says(tmp_path: Path) -> None:
 def test_inventory_names_what_each_host_runs(tmp_path: Path) -> None:
     found = yaml.safe_load(text(tmp_path, "inventory", HOSTS, "inventory.yml"))["all"]
     assert {name: sorted(group["hosts"]) for name, group in found["children"].items()} == {
-        "app_servers": ["one", "two"], "proxies": ["one"], "tunnels": [],
+        "app_servers": ["one", "two"], "proxies": ["one"], "tunnels": [], "gateways": [],
     }  # fmt: skip
     one, two = found["hosts"]["one"], found["hosts"]["two"]
     assert (one["ansible_host"], one["ansible_user"], one["ansible_port"]) == ("one", "me", 2222)
@@ -197,6 +208,32 @@ def test_inventory_names_what_each_host_runs(tmp_path: Path) -> None:
 
 def test_braces_are_no_template_of_ansibles() -> None:
     assert dump({"a": ["{{ lookup('pipe', 'id') }}"]}) == """a:\n  - !unsafe "{{ lookup('pipe', 'id') }}"\n"""
+
+
+def test_inventory_has_the_gateways_that_somebody_may_log_in_to(tmp_path: Path) -> None:
+    spec = HOSTS + (
+        "tunnels:\n"
+        "  office: {kind: reverse, server: 'tunnel@gateway:2200', ssh: admin@gateway}\n"
+        "  desk: {kind: local, server: me@elsewhere, target_port: 5006}\n"
+    )
+    found = yaml.safe_load(text(tmp_path, "inventory", spec, "inventory.yml"))["all"]
+    assert found["children"]["gateways"] == {"hosts": {"gateway-gateway": {}}}
+    gateway = {"gateway_server": "gateway", "ansible_host": "gateway", "ansible_user": "admin"}
+    assert found["hosts"]["gateway-gateway"] == gateway
+    office, desk = found["hosts"]["one"]["app_server_tunnels"]
+    assert (office["server_user"], office["server_port"], office["listen"]) == ("tunnel", 2200, 5006)
+    # People come in through what the tunnel offers, and nothing else.
+    assert 'permitopen="localhost:5006"' in office["visitor_options"] and desk["visitor_options"] is None
+
+
+def test_inventory_has_the_scripts_of_a_certificate_by_acme(tmp_path: Path) -> None:
+    found = yaml.safe_load(text(tmp_path, "inventory", HOSTS + "tls: acme\n", "inventory.yml"))["all"]
+    one, two = (
+        {file["src"]: file["dest"] for file in found["hosts"][name]["app_server_files"]} for name in ("one", "two")
+    )
+    assert one["acme/certificate.sh"] == "/etc/app-server/certificate.sh"
+    assert not [src for src in two if src.startswith("acme/")]
+    assert found["vars"]["app_server_tls"]["name"] == "app-server"
 
 
 TEXT = st.text(st.characters(exclude_characters="{", exclude_categories=["Cs"]))
