@@ -13,7 +13,7 @@ import pytest
 from tests.support.playbooks import ROOT, Host, Site, build_image, running_hosts, wheelhouse
 
 # Each of the first tests waits for an image, wheels or a whole run over two bare hosts.
-TIMEOUT_S = 900
+TIMEOUT_S = 2400
 DEPLOY = """
 apps: {who: who.py}
 public: {hosts: ["ONE"]}
@@ -44,7 +44,16 @@ def hosts(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[li
 
 
 @pytest.fixture(scope="package")
-def site(hosts: list[Host], tmp_path_factory: pytest.TempPathFactory) -> Site:
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with app-server's own wheel."""
+    folder = tmp_path_factory.mktemp("wheel")
+    words = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
+    subprocess.run([*words, folder, ROOT], check=True)
+    return folder
+
+
+@pytest.fixture(scope="package")
+def site(hosts: list[Host], wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A deployment of two instances on each host, packed and not yet installed."""
     folder = tmp_path_factory.mktemp("site")
     shutil.copyfile(ROOT / "tests/container/apps/who.py", folder / "who.py")
@@ -52,9 +61,7 @@ def site(hosts: list[Host], tmp_path_factory: pytest.TempPathFactory) -> Site:
         DEPLOY.replace("ONE", hosts[0].address).replace("TWO", hosts[1].address), encoding="utf-8"
     )
     shutil.copyfile(tmp_path_factory.getbasetemp() / "known_hosts", folder / "known_hosts")
-    wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
-    subprocess.run([*wheel, folder / "wheels", ROOT], check=True)
-    made = Site(folder, hosts, wheelhouse(), tmp_path_factory.getbasetemp() / "key")
+    made = Site(folder, hosts, (wheelhouse(), wheel), tmp_path_factory.getbasetemp() / "key")
     made.pack()
     return made
 

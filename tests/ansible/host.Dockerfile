@@ -1,6 +1,7 @@
 # A bare Debian host: systemd, a login with sudo, and a Python for Ansible. What takes apt long is here
 # already; everything else is brought by the roles.
-FROM debian:trixie-slim
+ARG SUITE=trixie
+FROM debian:${SUITE}-slim
 # hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends systemd systemd-sysv dbus openssh-server sudo python3 python3-venv python3-apt python3-packaging procps iproute2 \

@@ -6,11 +6,9 @@ The tests build on each other, in the order in which they stand here: setting up
 from __future__ import annotations
 
 import re
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +20,10 @@ from tests.support.browser import CHROMIUM, CHROMIUM_ARGS, drag_slider, model_va
 from tests.support.client import Answer, fetch
 from tests.support.client import Site as Visited
 from tests.support.engine import wait_until
-from tests.support.playbooks import Host, Site
+from tests.support.playbooks import Site, files_of, opened_pages
 
 INSTANCES = {"a1": "one", "a2": "one", "b1": "two", "b2": "two"}
 _ROUTE = re.compile(r"/_i/([a-z0-9]+)/")
-# What changes on a host by itself, and what apt and dpkg keep about what was there once.
-UNSTEADY = (
-    "/dev", "/proc", "/run", "/sys", "/tmp", "/var/tmp", "/home", "/root", "/var/log", "/var/cache", "/var/lib/apt",
-    "/var/lib/dpkg", "/var/lib/systemd", "/etc/.pwd.lock", "/etc/passwd-", "/etc/group-", "/etc/shadow-",
-    "/etc/gshadow-", "/etc/machine-id", "/etc/ld.so.cache",
-)  # fmt: skip
-
-
-def files_of(host: Host) -> set[str]:
-    """Every path on a host with its kind, mode and owner, but for what does not stay the same by itself."""
-    pruned = " -o ".join(f"-path {path}" for path in UNSTEADY)
-    return set(host.run("sh", "-c", rf"find / -xdev \( {pruned} \) -prune -o -printf '%y %m %u %p %l\n'").splitlines())
 
 
 @pytest.fixture(scope="module")
@@ -70,27 +56,9 @@ def title(site: Site) -> str:
         return str(client.value("slider", "title"))
 
 
-@contextmanager
-def visitors(site: Site) -> Iterator[Counter[int]]:
-    """Somebody who opens pages all the time; the statuses that came, 0 for no answer."""
-    seen: Counter[int] = Counter()
-    over = threading.Event()
-
-    def visit() -> None:
-        while not over.is_set():
-            try:
-                seen[fetch(f"http://{site.hosts[0].address}/who", timeout_s=30).status] += 1
-            except OSError:
-                seen[0] += 1
-            over.wait(0.1)
-
-    thread = threading.Thread(target=visit)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        thread.join()
+def visitors(site: Site) -> AbstractContextManager[Counter[int]]:
+    """Somebody who opens pages all the time."""
+    return opened_pages(f"http://{site.hosts[0].address}/who")
 
 
 def refused(site: Site, before: list[set[str]], reason: str, **variables: Any) -> None:

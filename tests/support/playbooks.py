@@ -9,7 +9,9 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -17,14 +19,21 @@ from pathlib import Path
 
 import yaml
 
+from tests.support.client import fetch
 from tests.support.engine import docker, wait_until
 from tools import engine
 
 ROOT = Path(__file__).resolve().parents[2]
-IMAGE = "app-server-host:test"
-PLAYBOOK_DEADLINE_S = 900.0
+SUITE = "trixie"
+PLAYBOOK_DEADLINE_S = 1800.0
 BOOT_DEADLINE_S = 120.0
 _RECAP = re.compile(r"^(\S+)\s+: (.*)$", re.MULTILINE)
+# What changes on a host by itself, and what apt and dpkg keep about what was there once.
+UNSTEADY = (
+    "/dev", "/proc", "/run", "/sys", "/tmp", "/var/tmp", "/home", "/root", "/var/log", "/var/cache", "/var/lib/apt",
+    "/var/lib/dpkg", "/var/lib/systemd", "/etc/.pwd.lock", "/etc/passwd-", "/etc/group-", "/etc/shadow-",
+    "/etc/gshadow-", "/etc/machine-id", "/etc/ld.so.cache",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,35 @@ class Host:
     def run(self, *words: str, check: bool = True) -> str:
         """What a program prints there, run as root."""
         return docker("exec", self.container, *words, check=check)
+
+
+def files_of(host: Host) -> set[str]:
+    """Every path on a host with its kind, mode and owner, but for what does not stay the same by itself."""
+    pruned = " -o ".join(f"-path {path}" for path in UNSTEADY)
+    return set(host.run("sh", "-c", rf"find / -xdev \( {pruned} \) -prune -o -printf '%y %m %u %p %l\n'").splitlines())
+
+
+@contextmanager
+def opened_pages(url: str) -> Iterator[Counter[int]]:
+    """Somebody who opens pages all the time; the statuses that came, 0 for no answer."""
+    seen: Counter[int] = Counter()
+    over = threading.Event()
+
+    def visit() -> None:
+        while not over.is_set():
+            try:
+                seen[fetch(url, timeout_s=30).status] += 1
+            except OSError:
+                seen[0] += 1
+            over.wait(0.1)
+
+    thread = threading.Thread(target=visit)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
 
 
 @dataclass(frozen=True)
@@ -58,14 +96,14 @@ class Site:
 
     folder: Path
     hosts: Sequence[Host]
-    packages: Path
+    packages: Sequence[Path]
     key: Path
 
     def pack(self) -> str:
         """Write inventory and release; what `app-server release` said."""
         inventory = _command(self.folder, "config", "inventory")
         (self.folder / "inventory.yml").write_text(inventory, encoding="utf-8")
-        wheels = [word for path in (self.packages, self.folder / "wheels") for word in ("--packages", str(path))]
+        wheels = [word for path in self.packages for word in ("--packages", str(path))]
         return _command(self.folder, "release", "--output", "release", *wheels)
 
     def play(self, playbook: str, *flags: str, variables: Mapping[str, object] | None = None) -> Outcome:
@@ -109,22 +147,31 @@ def _command(folder: Path, *words: str) -> str:
     return done.stdout
 
 
-def build_image() -> None:
+def image_of(suite: str) -> str:
+    """The name of the image of a bare host with this suite of Debian."""
+    return f"app-server-host-{suite}:test"
+
+
+def build_image(suite: str = SUITE) -> str:
     """The image of a bare host; the engine's cache makes that quick."""
-    docker("build", "--quiet", "--tag", IMAGE, "--file", ROOT / "tests/ansible/host.Dockerfile", ROOT / "tests/ansible")
+    engine.base_image(suite)
+    folder, name = ROOT / "tests/ansible", image_of(suite)
+    words = ("--build-arg", f"SUITE={suite}", "--file", folder / "host.Dockerfile", folder)
+    docker("build", "--quiet", "--tag", name, *words)
+    return name
 
 
-def wheelhouse() -> Path:
+def wheelhouse(suite: str = SUITE) -> Path:
     """The folder with the wheels that hosts install, gathered once by a host's Python and kept for the next run."""
     requirements = (ROOT / "requirements" / "image.txt").read_bytes()
-    folder = engine.FOLDER / f"wheels-{hashlib.sha256(requirements).hexdigest()[:12]}"
+    folder = engine.FOLDER / f"wheels-{suite}-{hashlib.sha256(requirements).hexdigest()[:12]}"
     with (engine.FOLDER / "wheels-lock").open("w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _gather(folder)
+        _gather(folder, suite)
     return folder
 
 
-def _gather(folder: Path) -> None:
+def _gather(folder: Path, suite: str) -> None:
     if not (folder / "complete").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -132,7 +179,7 @@ def _gather(folder: Path) -> None:
         gather = "python3 -m venv /tmp/python && /tmp/python/bin/python /source/tools/wheelhouse.py /wheels"
         docker(
             "run", "--rm", "--network", "host", *pip, "--volume", f"{ROOT}:/source:ro", "--volume", f"{folder}:/wheels",
-            IMAGE, "sh", "-c", gather,
+            image_of(suite), "sh", "-c", gather,
         )  # fmt: skip
         for wheel in folder.glob("app_server-*.whl"):
             wheel.unlink()
@@ -154,20 +201,20 @@ def _pip_variables() -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def running_hosts(folder: Path, names: Sequence[str]) -> Iterator[list[Host]]:
+def running_hosts(folder: Path, names: Sequence[str], suite: str = SUITE) -> Iterator[list[Host]]:
     """Bare hosts; `folder` gets the key that lets `admin` in, and the keys of the hosts."""
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key"], check=True)
     with ExitStack() as stack:
-        hosts = [stack.enter_context(_running_host(name, folder)) for name in names]
+        hosts = [stack.enter_context(_running_host(name, folder, suite)) for name in names]
         yield hosts
 
 
 @contextmanager
-def _running_host(name: str, folder: Path) -> Iterator[Host]:
+def _running_host(name: str, folder: Path, suite: str) -> Iterator[Host]:
     container = f"app-server-test-{uuid.uuid4().hex[:12]}"
     docker(
         "run", "--detach", "--name", container, "--hostname", name, "--privileged", "--cgroupns=private",
-        "--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp", IMAGE,
+        "--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp", image_of(suite),
     )  # fmt: skip
     try:
         where = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"

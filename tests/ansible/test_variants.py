@@ -1,0 +1,264 @@
+"""What else playbooks can install, on Debian 12: supervisor behind Apache with TLS and a firewall; gunicorn behind SSH.
+
+Two deployments, set up at the same time: `boards` on the host three, and on four one that nobody reaches but through a
+tunnel, whose gateway is three. The tests build on each other, in the order in which they stand here.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.support.browser import CHROMIUM, CHROMIUM_ARGS, drag_slider, model_value, open_app, wait_for_model
+from tests.support.client import Site as Visited
+from tests.support.client import fetch
+from tests.support.engine import wait_until
+from tests.support.playbooks import (
+    ROOT,
+    Host,
+    Outcome,
+    Site,
+    build_image,
+    files_of,
+    opened_pages,
+    running_hosts,
+    wheelhouse,
+)
+from tests.support.ports import free_port
+from tests.support.server import stop
+
+SUITE = "bookworm"
+BOARDS = """
+name: boards
+apps: {who: who.py}
+public: {hosts: ["THREE"]}
+instances: {count: 2, hosts: [{name: three, address: THREE, ssh: admin@THREE}]}
+proxy: {kind: apache, static: true}
+tls: {mode: development}
+# Where the tests run, nobody may have more open files.
+service: {manager: supervisor, drain_s: 2, open_files: 4096}
+secrets: {secret_key: {file: /etc/boards/secret_key}}
+sessions: {ids: signed, unused_lifetime_s: 2}
+"""
+BEHIND_A_TUNNEL = """
+apps: {who: who.py}
+public: {hosts: [localhost]}
+proxy: {kind: none}
+instances: {count: 1, address: 127.0.0.1, hosts: [{name: four, address: 127.0.0.1, ssh: admin@FOUR}]}
+service: {manager: gunicorn, workers: 2, drain_s: 2}
+secrets: {secret_key: {file: /etc/app-server/secret_key}}
+sessions: {ids: signed, unused_lifetime_s: 2}
+tunnels: {office: {kind: reverse, server: tunnel@THREE, ssh: admin@THREE, listen: VISITED}}
+"""
+_ROUTE = re.compile(r"/_i/([a-z0-9]+)/")
+
+
+@dataclass(frozen=True)
+class Both:
+    """The two deployments, and who may come through the tunnel."""
+
+    boards: Site
+    hidden: Site
+    visited_port: int
+    visitor: Path
+
+    def play(self, playbook: str) -> list[Outcome]:
+        """A playbook, run for both at the same time."""
+        key = self.visitor.with_suffix(".pub").read_text(encoding="ascii").strip()
+        with ThreadPoolExecutor() as pool:
+            boards = pool.submit(self.boards.play, playbook, variables={"app_server_firewall": True})
+            hidden = pool.submit(self.hidden.play, playbook, variables={"tunnel_visitors": {"office": [key]}})
+            outcomes = [boards.result(), hidden.result()]
+        for outcome in outcomes:
+            assert outcome.status == 0, outcome.said
+        return outcomes
+
+    @property
+    def three(self) -> Host:
+        """The host with the proxy, which is the other's gateway."""
+        return self.boards.hosts[0]
+
+    @property
+    def four(self) -> Host:
+        """The host behind the tunnel."""
+        return self.hidden.hosts[0]
+
+    @property
+    def url(self) -> str:
+        """Where the boards are."""
+        return f"https://{self.three.address}"
+
+    def ssh(self, *words: str) -> list[str]:
+        """An ssh of the visitor's to the gateway's user."""
+        known = self.hidden.folder / "known_hosts"
+        return ["ssh", "-F", "none", "-i", str(self.visitor), "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes",
+                "-o", f"UserKnownHostsFile={known}", *words]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def both(engine: None, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    """Both deployments, packed and not yet installed."""
+    build_image(SUITE)
+    packages, keys = (wheelhouse(SUITE), wheel), tmp_path_factory.mktemp("variants")
+    with running_hosts(keys, ["three", "four"], SUITE) as (three, four):
+        visited = free_port()
+        words = {"THREE": three.address, "FOUR": four.address, "VISITED": str(visited)}
+        boards = _site(tmp_path_factory.mktemp("boards"), BOARDS, words, [three], packages, keys)
+        hidden = _site(tmp_path_factory.mktemp("hidden"), BEHIND_A_TUNNEL, words, [four], packages, keys)
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / "visitor"], check=True)
+        yield Both(boards, hidden, visited, keys / "visitor")
+
+
+def _site(
+    folder: Path, deploy: str, words: Mapping[str, str], hosts: list[Host], packages: tuple[Path, ...], keys: Path
+) -> Site:
+    for word, value in words.items():
+        deploy = deploy.replace(word, value)
+    (folder / "deploy.yaml").write_text(deploy, encoding="utf-8")
+    shutil.copyfile(ROOT / "tests/container/apps/who.py", folder / "who.py")
+    shutil.copyfile(keys / "known_hosts", folder / "known_hosts")
+    site = Site(folder, hosts, packages, keys / "key")
+    site.pack()
+    return site
+
+
+@pytest.fixture(scope="module")
+def before(both: Both) -> list[set[str]]:
+    """What was on the hosts before anything was done."""
+    return [files_of(host) for host in (both.three, both.four)]
+
+
+@pytest.fixture(scope="module")
+def installed(both: Both, before: list[set[str]]) -> Both:
+    """Both deployments, installed."""
+    both.play("site.yml")
+    return both
+
+
+def test_second_run_changes_nothing(installed: Both) -> None:
+    for outcome in installed.play("site.yml"):
+        assert outcome.count("changed") == 0, outcome.said
+
+
+def test_supervisor_runs_the_instances(installed: Both) -> None:
+    status = installed.three.run("supervisorctl", "status")
+    assert re.findall(r"^(\S+) +(\S+)", status, re.MULTILINE) == [("boards-a1", "RUNNING"), ("boards-a2", "RUNNING")]
+    pid = re.search(r"pid (\d+)", status)
+    assert pid is not None
+    assert re.search(r"Max open files +4096 +4096 ", installed.three.run("cat", f"/proc/{pid[1]}/limits"))
+    # They read the key themselves, and nobody else does.
+    assert installed.three.run("stat", "--format=%a %U %G", "/etc/boards/secret_key") == "640 root boards"
+    assert installed.three.run("stat", "--format=%U", f"/proc/{pid[1]}") == "boards"
+
+
+def test_apache_serves_pages_and_sockets_with_the_certificate_for_development(installed: Both) -> None:
+    authority = (installed.boards.folder / "certificates" / "authority.pem").read_text(encoding="ascii")
+    trusting = ssl.create_default_context(cadata=authority)
+    with socket.create_connection((installed.three.address, 443), timeout=30) as plain:
+        trusting.wrap_socket(plain, server_hostname=installed.three.address).close()
+    assert fetch(f"http://{installed.three.address}/who").status == 301
+    met: Counter[str] = Counter()
+    built = []
+    for _ in range(8):
+        answer = fetch(f"{installed.url}/who", timeout_s=30)
+        route = _ROUTE.search(answer.text)
+        assert route is not None, answer.text
+        with Visited(installed.url).client(f"/_i/{route[1]}/who", answer.token) as client:
+            built.append(int(str(client.value("built", "text"))))
+        met[route[1]] += 1
+    assert set(met) == {"a1", "a2"}
+    # No session was built a second time for its socket.
+    assert built == list(range(built[0], built[0] + 8))
+
+
+def test_slider_moves_in_chromium(installed: Both) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGS))
+        visit = browser.new_page(ignore_https_errors=True)
+        open_app(visit, f"{installed.url}/who")
+        drag_slider(visit, 0, 120)
+        moved = model_value(visit, "slider", "model.value")
+        assert moved > 1
+        wait_for_model(visit, "text", f"model.text === '{moved}'")
+        browser.close()
+
+
+def test_firewall_leaves_ssh_and_the_proxy_alone(installed: Both) -> None:
+    address = installed.three.address
+    for port in (22, 80, 443):
+        socket.create_connection((address, port), timeout=30).close()
+    assert fetch(f"{installed.url}/who", timeout_s=30).status == 200
+    with pytest.raises(TimeoutError):
+        socket.create_connection((address, 5100), timeout=2)
+    # What was to take it back has not come to it.
+    assert installed.three.run("systemctl", "is-active", "boards-firewall-undo.timer", check=False) == "inactive"
+
+
+def test_page_and_socket_of_gunicorn_come_through_the_tunnel(installed: Both) -> None:
+    assert installed.four.run("systemctl", "is-active", "app-server@a1", "app-server-tunnel-office") == "active\nactive"
+    processes = installed.four.run("ps", "-u", "app-server", "-o", "args=")
+    assert processes.count("gunicorn -c /etc/app-server/gunicorn/a1.conf.py") == 3, processes
+    here, there = free_port(), f"localhost:{installed.visited_port}"
+    words = installed.ssh("-NT", "-o", "ExitOnForwardFailure=yes", "-L", f"{here}:{there}")
+    process = subprocess.Popen([*words, f"tunnel@{installed.three.address}"], stdin=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: _listens(here), "ssh listens")
+        # The server answers to the name that people type, with the port that the tunnel was made for.
+        origin = {"Origin": f"http://{there}"}
+        visited = Visited(f"http://localhost:{here}")
+        answer = visited.get("/who")
+        assert "<title>four</title>" in answer.text
+        with visited.client("/who", answer.token, additional_headers=origin) as client:
+            client.set("slider", "value", 4)
+            client.wait_value("text", "text", "4")
+    finally:
+        stop(process)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_gateway_allows_nothing_else(installed: Both) -> None:
+    to = f"tunnel@{installed.three.address}"
+    for words in ((to, "id"), ("-NT", "-o", "ExitOnForwardFailure=yes", "-R", "5999:localhost:22", to)):
+        done = subprocess.run(
+            installed.ssh(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode != 0, done.stdout) == (True, ""), words
+    assert installed.three.run("getent", "passwd", "tunnel").endswith(":/usr/sbin/nologin")
+    assert installed.four.run("stat", "--format=%a %U", "/etc/app-server/tunnel_key") == "600 app-server"
+
+
+def test_changed_programs_are_started_one_after_another_without_a_lost_page(installed: Both) -> None:
+    deploy = installed.boards.folder / "deploy.yaml"
+    text = deploy.read_text(encoding="utf-8")
+    deploy.write_text(text.replace("drain_s: 2,", "drain_s: 3, environment: {COLOUR: green},"), encoding="utf-8")
+    installed.boards.pack()
+    with opened_pages(f"{installed.url}/who") as seen:
+        outcome = installed.boards.play("site.yml", variables={"app_server_firewall": True})
+    assert outcome.status == 0, outcome.said
+    assert set(seen) == {200} and seen[200] > 10, seen
+    pids = re.findall(r"pid (\d+)", installed.three.run("supervisorctl", "status"))
+    assert all("COLOUR=green" in installed.three.run("cat", f"/proc/{pid}/environ").split("\0") for pid in pids)
+
+
+def test_uninstall_leaves_nothing(installed: Both, before: list[set[str]]) -> None:
+    installed.play("uninstall.yml")
+    for host, was in zip((installed.three, installed.four), before, strict=True):
+        assert files_of(host) ^ was == set()
+        users = host.run("getent", "passwd")
+        assert not {"boards", "app-server", "tunnel"} & {line.partition(":")[0] for line in users.splitlines()}
+    assert "boards" not in installed.three.run("sh", "-c", "nft list ruleset 2>&1 || true")
