@@ -140,6 +140,11 @@ def workers(plan: Plan) -> int:
     return -(-wanted_threads // THREADS_A_PROCESS) * THREADS_A_PROCESS
 
 
+def retry_s(plan: Plan) -> int:
+    """For how long nobody is sent to an instance that did not answer; another host may be long to say so."""
+    return 10 if plan.spec.instances.hosts or plan.layout == "containers" else 1
+
+
 def modules(plan: Plan) -> tuple[str, ...]:
     """The modules that this site needs, in an order in which they can be loaded."""
     spec, found = plan.spec, list(MODULES)
@@ -184,7 +189,7 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "default_port": plan.site.port == (443 if plan.site.scheme == "https" else 80),
         "time": Quoted("%{%Y-%m-%dT%H:%M:%S}t.%{msec_frac}t%{%z}t"),
         "address_ttl": plan.layout == "containers" and (plan.proxy_version or OLDEST) >= ADDRESS_TTL_KNOWN,
-        "retry_s": 10 if plan.spec.instances.hosts or plan.layout == "containers" else 1,
+        "retry_s": retry_s(plan),
         # One limit for pages and sockets: it has to outlast the pause between two pings.
         "silence_s": timeouts.page_s if timeouts.page_s > 2 * ping_s else timeouts.websocket_s,
         "balanced": lambda pool: len(pool.instances) > 1,

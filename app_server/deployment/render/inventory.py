@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from app_server.deployment.plan import Instance, Machine, Plan
-from app_server.deployment.render import File, Files
+from app_server.deployment.render import File, Files, apache, nginx
 from app_server.deployment.render import render as render_target
 from app_server.deployment.render.ssh import other_side_of, tunnels_of
 from app_server.deployment.render.ssh import unit_of as tunnel_unit_of
@@ -82,6 +82,7 @@ def _variables(plan: Plan) -> Mapping[str, Any]:
         ],
         "app_server_drain_s": math.ceil(plan.drain_s),
         "app_server_stop_timeout_s": math.ceil(plan.stop_timeout_s),
+        "app_server_settle_s": _settle_s(plan),
         "app_server_url": plan.site.url,
         "app_server_hosts": list(plan.site.hosts),
         "app_server_proxy": spec.proxy.kind,
@@ -97,6 +98,18 @@ def _variables(plan: Plan) -> Mapping[str, Any]:
             "directory": spec.tls.acme.directory,
         },
     }  # fmt: skip
+
+
+def _settle_s(plan: Plan) -> int:
+    """After how many seconds the proxy surely sends people to an instance again that was away.
+
+    Where the next one drains sooner, there may be nobody else. nginx, which gives an instance up after three failures
+    in 10 s, has only the two to choose from where it matters.
+    """
+    if plan.spec.proxy.kind == "apache":
+        return apache.retry_s(plan) + 1
+    few = any(len(pool.instances) == 2 for pool in plan.pools)
+    return 11 if plan.spec.proxy.kind == "nginx" and nginx.spread(plan) and few else 0
 
 
 def _host(plan: Plan, machine: Machine, has_tunnels: bool, rendered: Mapping[str, Files]) -> Mapping[str, Any]:
