@@ -8,9 +8,11 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app_server.cli.config import (
     ALL,
+    DEFAULT_FILE,
     Job,
     add_build_context,
     add_file_arguments,
@@ -21,6 +23,10 @@ from app_server.cli.config import (
 )
 from app_server.cli.terminal import paint_for, say
 from app_server.errors import OperatorError
+
+if TYPE_CHECKING:
+    from app_server.deployment.plan import Plan
+    from app_server.deployment.rollout.hooks import Hooks
 
 TARGETS = ("compose", "ansible")
 # Flags that one target alone has.
@@ -51,6 +57,7 @@ app-server deploy compose|ansible [-f FILE] [-e NAME] [flags]
                           (ansible, repeatable)
   --include PATTERN       further files beside the applications (ansible, repeatable)
   --no-doctor             do not look at the deployment from outside at the end (ansible)
+  --no-hooks              do not run the programs in hooks/, beside FILE
   --store DIR             where releases are kept (deployed/ and the deployment's name)"""
 
 
@@ -64,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--packages", action="append", metavar="PATH", help="what hosts install")
     parser.add_argument("--include", action="append", metavar="PATTERN", help="further files beside the applications")
     parser.add_argument("--no-doctor", action="store_const", const=True, help="do not look at it from outside")
+    parser.add_argument("--no-hooks", action="store_const", const=True, help="do not run the programs in hooks/")
     parser.add_argument("--store", nargs=1, metavar="DIR", help="where releases are kept")
 
 
@@ -90,8 +98,9 @@ def _compose(namespace: argparse.Namespace) -> Callable[[], int]:
     plan = containers_plan(namespace)
     store = Store(Path(namespace.store[0]) if "store" in namespace else Path(DEFAULT_STORE) / plan.name)
     if "rollback" in namespace:
-        return partial(roll_back, plan.name, store, Path.cwd(), say)
-    return partial(deploy, plan, store, Path.cwd(), say, everything="all" in namespace)
+        return partial(roll_back, plan.name, store, Path.cwd(), say, hooks=_hooks(namespace, plan))
+    everything = "all" in namespace
+    return partial(deploy, plan, store, Path.cwd(), say, everything=everything, hooks=_hooks(namespace, plan))
 
 
 def _ansible(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
@@ -103,20 +112,37 @@ def _ansible(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Calla
     plan = job.plan
     store = Store(Path(namespace.store[0]) if "store" in namespace else Path(DEFAULT_STORE) / plan.name)
     if "rollback" in namespace:
-        roll_out = partial(ansible.roll_back, plan, store, say)
+        roll_out = partial(ansible.roll_back, plan, store, say, hooks=_hooks(namespace, plan))
     else:
         roll_out = partial(
             ansible.deploy, plan, job.files, Path(loaded.file).resolve().parent, store, say,
             packages=[Path(path) for path in getattr(namespace, "packages", [])],
-            include=getattr(namespace, "include", []),
+            include=getattr(namespace, "include", []), hooks=_hooks(namespace, plan),
         )  # fmt: skip
     address = f"{plan.site.scheme}://{plan.site.authority}{plan.apps[0].url}"
     return partial(_and_look, roll_out, None if "no_doctor" in namespace else address)
 
 
+def _hooks(namespace: argparse.Namespace, plan: Plan) -> Hooks:
+    """The programs beside the deployment's file, and what they are told."""
+    from app_server.deployment.rollout.hooks import Hooks
+
+    about = {
+        "name": plan.name,
+        "target": namespace.target,
+        "action": "rollback" if "rollback" in namespace else "deploy",
+        "environment": namespace.environment[0] if "environment" in namespace else "",
+        "url": plan.site.url,
+        "hosts": " ".join(machine.name for machine in plan.machines),
+    }
+    file = Path(namespace.file[0] if "file" in namespace else DEFAULT_FILE)
+    return Hooks(None if "no_hooks" in namespace else file.resolve().parent, about)
+
+
 def _and_look(roll_out: Callable[[], int], address: str | None) -> int:
     """Roll out, then look at an application from outside; the first status that is not 0."""
     status = roll_out()
-    if status != 0 or address is None:
+    if address is None:
         return status
-    return subprocess.call([sys.executable, "-m", "app_server", "doctor", address])
+    looked = subprocess.call([sys.executable, "-m", "app_server", "doctor", address])
+    return status or looked

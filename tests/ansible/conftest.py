@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,14 +18,14 @@ DEPLOY = """
 apps: {who: who.py}
 public: {hosts: ["ONE"]}
 instances:
-  count: 2
+  count: 3
   hosts:
     - {name: one, address: ONE, ssh: admin@ONE}
-    - {name: two, address: TWO, ssh: admin@TWO}
 secrets: {secret_key: {file: /etc/app-server/secret_key}}
 sessions: {ids: signed, unused_lifetime_s: 2}
 service: {drain_s: 2}
 """
+SECOND = "    - {name: two, address: TWO, ssh: admin@TWO}\n"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -54,16 +54,23 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="package")
 def site(hosts: list[Host], wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """A deployment of two instances on each host, packed and not yet installed."""
+    """A deployment of three instances on each host, packed and not yet installed."""
     folder = tmp_path_factory.mktemp("site")
     shutil.copyfile(ROOT / "tests/container/apps/who.py", folder / "who.py")
-    (folder / "deploy.yaml").write_text(
-        DEPLOY.replace("ONE", hosts[0].address).replace("TWO", hosts[1].address), encoding="utf-8"
-    )
+    describe(folder, hosts)
     shutil.copyfile(tmp_path_factory.getbasetemp() / "known_hosts", folder / "known_hosts")
     made = Site(folder, hosts, (wheelhouse(), wheel), tmp_path_factory.getbasetemp() / "key")
     made.pack()
     return made
+
+
+def describe(folder: Path, hosts: Sequence[Host]) -> None:
+    """Write deploy.yaml for these hosts."""
+    text = DEPLOY.replace("ONE", hosts[0].address)
+    if len(hosts) > 1:
+        end = "secrets:"
+        text = text.replace(end, SECOND.replace("TWO", hosts[1].address) + end)
+    (folder / "deploy.yaml").write_text(text, encoding="utf-8")
 
 
 @pytest.fixture

@@ -89,6 +89,17 @@ class Outcome:
         """How many tasks of all hosts were `changed`, `failed`, `unreachable`."""
         return sum(int(found) for _, line in _RECAP.findall(self.said) for found in re.findall(rf"{what}=(\d+)", line))
 
+    @property
+    def changed(self) -> set[str]:
+        """The names of the tasks that have changed something, without their role's."""
+        found, name = set(), ""
+        for line in self.said.splitlines():
+            if line.startswith("TASK ["):
+                name = line[6:].partition("]")[0].rpartition(" : ")[2]
+            elif line.startswith("changed: "):
+                found.add(name)
+        return found
+
 
 @dataclass(frozen=True)
 class Site:
@@ -116,7 +127,7 @@ class Site:
         (self.folder / "variables.yml").write_text(yaml.safe_dump(given), encoding="utf-8")
         done = subprocess.run(
             [
-                _program("ansible-playbook"), "--inventory", self.folder / "inventory.yml", "--private-key", self.key,
+                _program("ansible-playbook"), "--inventory", self.folder / "inventory.yml",
                 "--extra-vars", f"@{self.folder / 'variables.yml'}", *flags, ROOT / "ansible" / playbook,
             ],
             env={**os.environ, **self.environ}, cwd=self.folder, timeout=PLAYBOOK_DEADLINE_S,
@@ -125,12 +136,22 @@ class Site:
         (self.folder / f"{playbook}.log").write_text(done.stdout, encoding="utf-8")
         return Outcome(done.returncode, done.stdout)
 
+    def command(self, *words: str) -> tuple[int, str]:
+        """The status and the words of an `app-server` command in the folder."""
+        done = subprocess.run(
+            [sys.executable, "-m", "app_server", *words], env={**os.environ, **self.environ}, cwd=self.folder,
+            timeout=PLAYBOOK_DEADLINE_S, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout
+
     @property
     def environ(self) -> Mapping[str, str]:
         """What Ansible is told besides its own configuration: the hosts' keys."""
         return {
             "ANSIBLE_CONFIG": str(ROOT / "ansible" / "ansible.cfg"),
             "ANSIBLE_SSH_COMMON_ARGS": f"-o UserKnownHostsFile={self.folder / 'known_hosts'} -o ConnectTimeout=10",
+            "ANSIBLE_PRIVATE_KEY_FILE": str(self.key),
             "ANSIBLE_NOCOLOR": "1",
         }
 

@@ -6,16 +6,24 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from app_server.deployment import release
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import Files, render
+from app_server.deployment.render.inventory import dump
 from app_server.deployment.rollout.compose import Store
+from app_server.deployment.rollout.hooks import Hooks
 from app_server.errors import OperatorError
 
 Say = Callable[[str], None]
+INVENTORY, REMOVED = "inventory.yml", "removed.yml"
+NO_HOOKS = Hooks(None)
 
 
 def playbooks() -> Path:
@@ -38,44 +46,112 @@ def program() -> str:
 
 
 def deploy(
-    plan: Plan, files: Files, folder: Path, store: Store, say: Say, *, packages: Sequence[Path], include: Sequence[str]
+    plan: Plan,
+    files: Files,
+    folder: Path,
+    store: Store,
+    say: Say,
+    *,
+    packages: Sequence[Path],
+    include: Sequence[str],
+    hooks: Hooks = NO_HOOKS,
 ) -> int:
-    """Pack what the deployment in `folder` is and install it on its hosts; 0. OperatorError where it does not work."""
+    """Pack what the deployment in `folder` is and install it on its hosts; 0, or 1 where the hook after it failed.
+
+    Hosts that were in it the last time and are no longer are left at the end. OperatorError where it does not work.
+    """
     command = program()
+    hooks.look()
     gathered = release.gather(plan, files, folder, include=include, packages=packages)
+    name = str(gathered.about["id"])
     with store.locked():
-        release.write(store.folder / "release", gathered)
-        write_inventory(plan, store)
-        say(f"release {gathered.about['id']} of {plan.name}")
-        offline = any(
-            member.path.endswith(".whl") and not member.path.startswith("app_server-") for member in gathered.packages
-        )
-        variables = [f"app_server_release_dir={(store.folder / 'release').resolve()}", f"app_server_offline={offline}"]
-        play(command, "site.yml", store, variables, failed=f"release {gathered.about['id']} failed")
-        store.note(f"release {gathered.about['id']}")
-    return 0
+        say(f"release {name} of {plan.name} for {', '.join(machine.name for machine in plan.machines)}")
+        with hooks.around(say, release=name):
+            release.write(store.folder / "release", gathered)
+            write_inventory(plan, store)
+            offline = any(
+                member.path.endswith(".whl") and not member.path.startswith("app_server-")
+                for member in gathered.packages
+            )
+            place = (store.folder / "release").resolve()
+            variables = [f"app_server_release_dir={place}", f"app_server_offline={offline}"]
+            spent_s = play(command, "site.yml", store, variables, what=f"release {name}")
+        say(f"release {name} is served, after {spent_s:.0f} s")
+        return 0 if hooks.after(say, release=name, seconds=f"{spent_s:.0f}") else 1
 
 
-def roll_back(plan: Plan, store: Store, say: Say) -> int:
-    """Put the release before in its place on all hosts; 0. OperatorError where it does not work."""
+def roll_back(plan: Plan, store: Store, say: Say, *, hooks: Hooks = NO_HOOKS) -> int:
+    """Put the release before in its place on all hosts; 0, or 1 where the hook after it failed. OperatorError."""
     command = program()
+    hooks.look()
     with store.locked():
-        write_inventory(plan, store)
         say(f"the release before the current one of {plan.name}")
-        play(command, "rollback.yml", store, [], failed="going back failed")
-        store.note("back to the release before")
-    return 0
+        with hooks.around(say):
+            write_inventory(plan, store)
+            spent_s = play(command, "rollback.yml", store, [], what="back to the release before")
+        say(f"the release before is served, after {spent_s:.0f} s")
+        return 0 if hooks.after(say, seconds=f"{spent_s:.0f}") else 1
 
 
 def write_inventory(plan: Plan, store: Store) -> None:
-    """Write what `app-server config inventory` prints."""
-    (store.folder / "inventory.yml").write_text(render("inventory", plan)["inventory.yml"].text, encoding="utf-8")
+    """Write what `app-server config inventory` prints, and an inventory of the hosts that are no longer in it.
+
+    That one stays until a run has left those hosts.
+    """
+    wanted = {machine.name for machine in plan.machines}
+    left = {}
+    for name in (REMOVED, INVENTORY):
+        left.update(hosts_of(_loaded(store.folder / name)))
+    left = {name: variables for name, variables in left.items() if name not in wanted}
+    proxies: dict[str, Any] = {name: {} for name, variables in left.items() if variables.get("app_server_was_proxy")}
+    groups = {"removed": {"hosts": left}, "removed_proxies": {"hosts": proxies}}
+    (store.folder / REMOVED).unlink(missing_ok=True)
+    if left:
+        text = dump({"all": {"children": groups}})
+        (store.folder / REMOVED).write_text(text, encoding="utf-8")
+    (store.folder / INVENTORY).write_text(render("inventory", plan)["inventory.yml"].text, encoding="utf-8")
 
 
-def play(command: str, playbook: str, store: Store, variables: Sequence[str], *, failed: str) -> None:
-    """Run a playbook at this terminal. Its failure is written down, and raised as OperatorError."""
+def hosts_of(inventory: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The hosts of an inventory of ours, each with all of its variables, and whether the proxy was there."""
+    top = inventory.get("all") or {}
+    groups = top.get("children") or {}
+    common = top.get("vars") or {}
+    proxies = (groups.get("proxies") or {}).get("hosts") or {}
+    hosts = {**(top.get("hosts") or {}), **((groups.get("removed") or {}).get("hosts") or {})}
+    return {
+        name: {"app_server_was_proxy": name in proxies, **common, **(variables or {})}
+        for name, variables in hosts.items()
+    }
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads what `dump` has written; it marks texts with `!unsafe`."""
+
+
+_Loader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))  # type: ignore[arg-type]
+
+
+def _loaded(path: Path) -> Mapping[str, Any]:
+    try:
+        found = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except FileNotFoundError:
+        return {}
+    except (OSError, yaml.YAMLError) as error:
+        raise OperatorError(f"cannot be read: {error}", where=str(path), hint="Delete it.") from None
+    return found if isinstance(found, dict) else {}
+
+
+def play(command: str, playbook: str, store: Store, variables: Sequence[str], *, what: str) -> float:
+    """Run a playbook at this terminal; how long it took, in seconds. What came of it is written down.
+
+    Its failure is raised as OperatorError.
+    """
+    begun_s = time.monotonic()
     folder = playbooks()
-    words = [command, "--inventory", str(store.folder / "inventory.yml")]
+    words = [command, "--inventory", str(store.folder / INVENTORY)]
+    if playbook == "site.yml" and (store.folder / REMOVED).exists():
+        words += ["--inventory", str(store.folder / REMOVED)]
     for variable in variables:
         words += ["--extra-vars", variable]
     # One's own configuration counts, where there is one.
@@ -83,6 +159,10 @@ def play(command: str, playbook: str, store: Store, variables: Sequence[str], *,
     sys.stdout.flush()
     status = subprocess.call([*words, str(folder / playbook)], env=environ)
     if status != 0:
-        store.note(f"{failed} (ansible-playbook ended with {status})")
+        store.note(f"{what} failed (ansible-playbook ended with {status})")
         hint = "Its last lines say why. Run it again when that is mended: what is done already is not done twice."
         raise OperatorError(f"ended with {status}", where=f"ansible-playbook {playbook}", hint=hint)
+    if playbook == "site.yml":
+        (store.folder / REMOVED).unlink(missing_ok=True)
+    store.note(what)
+    return time.monotonic() - begun_s

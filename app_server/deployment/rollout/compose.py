@@ -26,6 +26,7 @@ from app_server.deployment.render import render
 from app_server.deployment.render.compose import CONFIGURATION
 from app_server.deployment.rollout import docker, proxy
 from app_server.deployment.rollout.docker import Project
+from app_server.deployment.rollout.hooks import Hooks
 from app_server.deployment.rollout.proxy import Configuration
 from app_server.deployment.rollout.steps import PROXY, Step, ago, content_name, steps
 from app_server.errors import OperatorError
@@ -33,6 +34,7 @@ from app_server.errors import OperatorError
 KEPT_RELEASES = 5
 
 Say = Callable[[str], None]
+NO_HOOKS = Hooks(None)
 
 
 @dataclass(frozen=True)
@@ -91,33 +93,38 @@ class Store:
             yield
 
 
-def deploy(plan: Plan, store: Store, folder: Path, say: Say, *, everything: bool = False) -> int:
-    """Roll out what the plan says; 0. Relative paths of the plan begin in `folder`."""
+def deploy(
+    plan: Plan, store: Store, folder: Path, say: Say, *, everything: bool = False, hooks: Hooks = NO_HOOKS
+) -> int:
+    """Roll out what the plan says; 0, or 1 where the hook after it failed. Relative paths begin in `folder`."""
     docker.require()
     look_before(plan, folder)
+    hooks.look()
     with store.locked():
         number = max([*store.releases(), 0]) + 1
         place = store.path(number)
-        try:
-            say(f"release {number} of {plan.name}")
-            write_release(plan, place)
-            build(plan, place, folder, say)
-            configure(plan, place, folder)
-            refuse_taken_port(plan)
-            try_out(plan, place, folder, say)
-            roll(plan.name, store, number, folder, say, everything=everything)
-        except BaseException:
-            shutil.rmtree(place, ignore_errors=True)
-            raise
+        say(f"release {number} of {plan.name}")
+        with hooks.around(say, release=str(number)):
+            try:
+                write_release(plan, place)
+                build(plan, place, folder, say)
+                configure(plan, place, folder)
+                refuse_taken_port(plan)
+                try_out(plan, place, folder, say)
+                roll(plan.name, store, number, folder, say, everything=everything)
+            except BaseException:
+                shutil.rmtree(place, ignore_errors=True)
+                raise
         store.note(f"release {number}")
         forget_old(store)
     say(f"release {number} is served at {plan.site.url}")
-    return 0
+    return 0 if hooks.after(say, release=str(number)) else 1
 
 
-def roll_back(name: str, store: Store, folder: Path, say: Say) -> int:
-    """Put the release before the current one in its place; 0."""
+def roll_back(name: str, store: Store, folder: Path, say: Say, *, hooks: Hooks = NO_HOOKS) -> int:
+    """Put the release before the current one in its place; 0, or 1 where the hook after it failed."""
     docker.require()
+    hooks.look()
     with store.locked():
         current = store.current()
         before = ago(store.releases(), current)
@@ -125,11 +132,12 @@ def roll_back(name: str, store: Store, folder: Path, say: Say) -> int:
             hint = "`app-server deploy compose` makes one."
             raise OperatorError("there is no release before", where=str(store.folder), hint=hint)
         say(f"from release {current} back to {before}")
-        roll(name, store, before, folder, say)
+        with hooks.around(say, release=str(before)):
+            roll(name, store, before, folder, say)
         store.note(f"back from release {current} to {before}")
         # What was taken back is not what the next --rollback should lead to.
         shutil.rmtree(store.path(current), ignore_errors=True)
-    return 0
+    return 0 if hooks.after(say, release=str(before)) else 1
 
 
 def look_before(plan: Plan, folder: Path) -> None:

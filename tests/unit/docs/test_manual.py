@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import pytest
 
 from app_server.cli.parser import Answered, build, parse
+from app_server.deployment.rollout.hooks import VARIABLES
 from app_server.settings import all_settings
 
 ROOT = Path(__file__).parents[3]
@@ -159,7 +160,7 @@ def test_flags_are_those_of_the_settings(page: Path) -> None:
         known |= _FLAGS_OF_PANEL
     quoted = re.findall(r"`([^`\n]+)`", prose(page))
     # `python examples/embedding/host_page.py --help` and the like are another program's business.
-    ours = [text for text in quoted if not re.match(r"(python|pip|uv|git|docker|gunicorn)\b", text)]
+    ours = [text for text in quoted if not re.match(r"(python|pip|uv|git|docker|gunicorn|ansible-playbook)\b", text)]
     named = [flag for text in ours for flag in _FLAG.findall(text)]
     assert sorted(set(named) - known) == []
 
@@ -174,5 +175,7 @@ def test_variables_are_known(page: Path) -> None:
     known.add("APP_SERVER_RUNTIME_DIR")
     # Of the images: docker/app-server/start.
     known.add("APP_SERVER_APPS")
+    # What hooks are told.
+    known |= {f"APP_SERVER_DEPLOY_{name.upper()}" for name in VARIABLES}
     named = re.findall(r"\b(?:BOKEH|APP_SERVER)_[A-Z_]*[A-Z]\b", page.read_text(encoding="utf-8"))
     assert sorted(set(named) - known) == []

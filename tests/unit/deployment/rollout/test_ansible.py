@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from app_server.deployment.load import from_values
 from app_server.deployment.plan import Plan, resolve
@@ -13,9 +15,9 @@ from app_server.deployment.rollout.compose import Store
 from app_server.errors import OperatorError
 
 
-def plan() -> Plan:
-    """Of one application on this machine."""
-    values = {"apps": {"board": "board.py"}, "public": "tools.example.org"}
+def plan(**values: Any) -> Plan:
+    """Of one application on this machine, or as `values` say."""
+    values = {"apps": {"board": "board.py"}, "public": "tools.example.org", **values}
     return resolve(from_values(values, "deploy.yaml"), regenerate=("app-server", "config"))
 
 
@@ -27,7 +29,7 @@ def test_playbook_that_fails_is_an_error_and_is_written_down(tmp_path: Path) -> 
     store = Store(tmp_path)
     ansible.write_inventory(plan(), store)
     with pytest.raises(OperatorError) as caught:
-        ansible.play("false", "site.yml", store, [], failed="release 1 failed")
+        ansible.play("false", "site.yml", store, [], what="release 1")
     hint = "Its last lines say why. Run it again when that is mended: what is done already is not done twice."
     assert str(caught.value) == f"ansible-playbook site.yml: ended with 1. {hint}"
     assert (
@@ -36,6 +38,31 @@ def test_playbook_that_fails_is_an_error_and_is_written_down(tmp_path: Path) -> 
         .rstrip()
         .endswith(": release 1 failed (ansible-playbook ended with 1)")
     )
+
+
+HOSTS = {
+    "count": 1,
+    "hosts": [{"name": "one", "address": "10.0.0.1"}, {"name": "two", "address": "10.0.0.2"}],
+}
+
+
+def test_host_that_is_no_longer_there_is_kept_in_mind_until_it_is_left(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    ansible.write_inventory(plan(instances=HOSTS), store)
+    assert not (tmp_path / "removed.yml").exists()
+    fewer = {"count": 1, "hosts": HOSTS["hosts"][:1]}
+    for _ in range(2):  # a run that fails, and the next one
+        ansible.write_inventory(plan(instances=fewer), store)
+        children = yaml.safe_load((tmp_path / "removed.yml").read_text(encoding="utf-8"))["all"]["children"]
+        assert list(children["removed"]["hosts"]) == ["two"]
+        variables = children["removed"]["hosts"]["two"]
+        assert (variables["app_server_name"], variables["app_server_instances"][0]["name"]) == ("app-server", "b1")
+        assert children["removed_proxies"] == {"hosts": {}}
+    ansible.play("true", "site.yml", store, [], what="release 2")
+    assert not (tmp_path / "removed.yml").exists()
+    # One that comes back is not left.
+    ansible.write_inventory(plan(instances=HOSTS), store)
+    assert not (tmp_path / "removed.yml").exists()
 
 
 def test_roll_out_waits_for_nobody(tmp_path: Path) -> None:

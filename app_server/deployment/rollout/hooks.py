@@ -1,0 +1,90 @@
+"""What people want done around a roll-out: programs in hooks/, beside deploy.yaml.
+
+`before-deploy` runs when it is known what will be done and nothing is touched yet; where it fails, nothing is.
+`after-deploy` runs at the end, `deploy-failed` where a roll-out has not come to one.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app_server.errors import OperatorError
+
+FOLDER = "hooks"
+VARIABLES = ("name", "target", "action", "environment", "url", "hosts", "release", "by", "seconds", "error")
+"""What hooks may find in APP_SERVER_DEPLOY_..., in capitals."""
+BEFORE, AFTER, FAILED = "before-deploy", "after-deploy", "deploy-failed"
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """The hooks of one roll-out; `folder` is where deploy.yaml is, None where no hook shall run."""
+
+    folder: Path | None
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    def environ(self, **more: str) -> Mapping[str, str]:
+        """This process's variables, and APP_SERVER_DEPLOY_ with what is known of the roll-out."""
+        known = {"by": getpass.getuser(), **self.about, **more}
+        return {**os.environ, **{f"APP_SERVER_DEPLOY_{name.upper()}": value for name, value in known.items()}}
+
+    def find(self, name: str) -> Path | None:
+        """The program of a hook, None where there is none. OperatorError where it is not one."""
+        if self.folder is None or not (path := self.folder / FOLDER / name).is_file():
+            return None
+        if not os.access(path, os.X_OK):
+            raise OperatorError("is not executable", where=str(path), hint=f"chmod +x {path}")
+        return path
+
+    def look(self) -> None:
+        """OperatorError for any hook that cannot be run, before it is needed."""
+        for name in (BEFORE, AFTER, FAILED):
+            self.find(name)
+
+    def before(self, **about: str) -> None:
+        """Run what is to come first. OperatorError where it fails."""
+        status = self._run(BEFORE, **about)
+        if status:
+            where = f"{FOLDER}/{BEFORE}"
+            raise OperatorError(f"ended with {status}", where=where, hint="Nothing was touched.")
+
+    def after(self, say: Say, **about: str) -> bool:
+        """Run what is to come last; whether it was content. What was rolled out stays."""
+        return self._last(AFTER, say, **about)
+
+    @contextmanager
+    def around(self, say: Say, **about: str) -> Iterator[None]:
+        """Run what is to come first, and what is to be done where the roll-out raises OperatorError."""
+        self.before(**about)
+        try:
+            yield
+        except OperatorError as error:
+            self._last(FAILED, say, **about, error=str(error))
+            raise
+
+    def _last(self, name: str, say: Say, **about: str) -> bool:
+        status = self._run(name, **about)
+        if status:
+            say(f"{FOLDER}/{name}: ended with {status}")
+        return not status
+
+    def _run(self, name: str, **about: str) -> int:
+        path = self.find(name)
+        if path is None or self.folder is None:
+            return 0
+        sys.stdout.flush()
+        try:
+            return subprocess.call(
+                [path.resolve()], cwd=self.folder, env=self.environ(**about), stdin=subprocess.DEVNULL
+            )
+        except OSError as error:
+            raise OperatorError(f"cannot be run: {error.strerror}", where=str(path)) from None
