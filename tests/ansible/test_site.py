@@ -226,6 +226,9 @@ def test_host_is_as_it_should_be(installed: Site, index: int) -> None:
         pid = host.check_output(f"systemctl show app-server@{name} -p MainPID --value")
         assert secret not in host.file(f"/proc/{pid}/environ").content_string
         assert secret not in host.check_output(f"systemctl cat app-server@{name}")
+    # They start at boot, whichever releases are still there then.
+    assert host.file("/etc/systemd/system/multi-user.target.wants/app-server.target").is_symlink
+    assert host.check_output("find /etc/systemd -lname '*/releases/*'") == ""
     assert host.package("nginx").is_installed is (where.name == "one")
     if where.name == "one":
         assert host.service("nginx").is_running and host.service("nginx").is_enabled
