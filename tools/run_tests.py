@@ -96,6 +96,7 @@ NEEDS = (
          install_engine),
     Need("A container engine", find_engine, "docker.io", "tests/ansible", "APP_SERVER_TEST_DOCKER", install_engine),
     Need("ssh", find_in_system("ssh"), "openssh-client", "tests/ansible", "APP_SERVER_TEST_SSH"),
+    Need("ip", find_in_system("ip"), "iproute2", "tests/ansible", "APP_SERVER_TEST_IP"),
 )
 POLICY = Path("/usr/sbin/policy-rc.d")
 

@@ -101,15 +101,10 @@ def _variables(plan: Plan) -> Mapping[str, Any]:
 
 
 def _settle_s(plan: Plan) -> int:
-    """After how many seconds the proxy surely sends people to an instance again that was away.
-
-    Where the next one drains sooner, there may be nobody else. nginx, which gives an instance up after three failures
-    in 10 s, has only the two to choose from where it matters.
-    """
+    """After how many seconds the proxy surely sends people to an instance again that was away."""
     if plan.spec.proxy.kind == "apache":
         return apache.retry_s(plan) + 1
-    few = any(len(pool.instances) == 2 for pool in plan.pools)
-    return 11 if plan.spec.proxy.kind == "nginx" and nginx.spread(plan) and few else 0
+    return nginx.FAIL_TIMEOUT_S + 1 if plan.spec.proxy.kind == "nginx" and nginx.spread(plan) else 0
 
 
 def _host(plan: Plan, machine: Machine, has_tunnels: bool, rendered: Mapping[str, Files]) -> Mapping[str, Any]:
@@ -150,6 +145,7 @@ def _instance(plan: Plan, instance: Instance) -> Mapping[str, Any]:
     supervisor = plan.spec.service.manager == "supervisor"
     return {
         "name": instance.name,
+        "pool": instance.pool,
         "service": program_of(plan, instance) if supervisor else unit_of(plan, instance),
         "address": instance.address,
         "port": instance.port,

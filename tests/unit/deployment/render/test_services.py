@@ -210,6 +210,21 @@ def test_braces_are_no_template_of_ansibles() -> None:
     assert dump({"a": ["{{ lookup('pipe', 'id') }}"]}) == """a:\n  - !unsafe "{{ lookup('pipe', 'id') }}"\n"""
 
 
+@pytest.mark.parametrize(
+    ("hosts", "proxy", "settle_s"), [(1, "nginx", 0), (2, "nginx", 11), (1, "apache", 2), (2, "apache", 11)]
+)
+def test_proxy_is_given_time_to_come_back_to_an_instance(
+    tmp_path: Path, hosts: int, proxy: str, settle_s: int
+) -> None:
+    named = "".join(f"    - {{name: h{number}, address: 10.0.0.{number}}}\n" for number in range(1, hosts + 1))
+    spec = (
+        "apps: {myapp: myapp.py}\npublic: tools.example.org\n"
+        f"proxy: {{kind: {proxy}}}\ninstances:\n  count: 3\n  hosts:\n{named}"
+    )
+    found = yaml.safe_load(text(tmp_path, "inventory", spec, "inventory.yml"))["all"]
+    assert found["vars"]["app_server_settle_s"] == settle_s
+
+
 def test_inventory_has_the_gateways_that_somebody_may_log_in_to(tmp_path: Path) -> None:
     spec = HOSTS + (
         "tunnels:\n"
