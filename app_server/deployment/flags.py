@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from app_server.deployment.plan import Site, TlsFiles
     from app_server.deployment.targets import Layout
 
+# On a command line these are no values. Negative numbers are.
+_DASHED = re.compile(r"-(?![0-9.])")
 # What the rest of the file says already, and what makes no sense on a host.
 _SAID_BY = {
     "port": "instances.port", "address": "instances.address", "unix_socket": "instances.socket_dir",
@@ -168,6 +171,9 @@ def _flag_words(setting: Setting, values: tuple[str, ...]) -> list[str]:
             raise OperatorError(f"expected {error}, not {values[0]!r}") from None
         return [setting.flag] if meant else []
     from_flags({setting.name: list(values)})
+    for value in values:
+        if _DASHED.match(value):
+            raise OperatorError(f"begins with a dash, as a flag does: {value!r}", hint="Write a path as ./NAME.")
     if setting.arity is Arity.REPEATED:
         return [word for value in values for word in (setting.flag, value)]
     return [setting.flag, *values]

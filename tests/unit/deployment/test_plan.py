@@ -84,6 +84,7 @@ def test_server_settings_are_checked(tmp_path: Path) -> None:
       secret_key: abc
       dev: yes
       mem_log_frequency_ms: often
+      index: --
     """
     found = faults(tmp_path, text)
     assert (
@@ -93,6 +94,7 @@ def test_server_settings_are_checked(tmp_path: Path) -> None:
     assert found[2].startswith("deploy.yaml:5:3: server.secret_key: is a secret, and has no place in a file.")
     assert found[3] == "deploy.yaml:6:3: server.dev: has no place in a deployment. Leave it out."
     assert found[4] == "deploy.yaml:7:3: server.mem_log_frequency_ms: expected a whole number, at least 0, not 'often'"
+    assert found[5].startswith("deploy.yaml:8:3: server.index: begins with a dash, as a flag does: '--'.")
 
 
 @pytest.mark.parametrize("path", ["a.py", "x/b.ipynb", "c", "c.d/", "./e f.py", "/g/h.tar.py", "i.txt"])
