@@ -7,6 +7,7 @@ each instance has a group of its own, in which all others are backups.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -19,6 +20,8 @@ from app_server.deployment.render.templates import Quoted, environment, header, 
 
 STICKY_ROUTE_SINCE = (1, 29, 6)
 HTTP2_DIRECTIVE_SINCE = (1, 25, 1)
+FAIL_TIMEOUT_S = 10
+"""For how long nginx leaves an instance on another machine alone that has failed three times within as long."""
 # What nginx takes for itself in an unquoted word is left out, and the comma with it for regularity.
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+=~*\[\]-]+")
 
@@ -110,9 +113,13 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         # A proxy in front that takes care of TLS speaks plain http to this one.
         "forwarded_proto": Quoted("$scheme" if plan.tls is not None else plan.site.scheme),
         "relays": relays(plan),
+        "spread": spread(plan),
         "relay_timeout_s": max(plan.spec.proxy.timeouts.page_s, plan.spec.proxy.timeouts.websocket_s) + 60,
+        # Where a whole machine has vanished, one instance after another does not answer.
+        "tries": max(3, _most_at_once(plan) + 1),
+        "asking_s": max(10, plan.spec.proxy.timeouts.connect_s * _most_at_once(plan) + 1),
         # Of several nodes one can vanish without a word.
-        "max_fails": Quoted("max_fails=3 fail_timeout=10s" if spread(plan) else "max_fails=0"),
+        "max_fails": Quoted(f"max_fails=3 fail_timeout={FAIL_TIMEOUT_S}s" if spread(plan) else "max_fails=0"),
         "zone_size": _zone_size,
         "balanced": lambda pool: len(pool.instances) > 1,
         "others": _others,
@@ -127,6 +134,12 @@ def _values(plan: Plan) -> Mapping[str, Any]:
     }  # fmt: skip
 
 
+def _most_at_once(plan: Plan) -> int:
+    """How many instances of one pool are lost with one of several machines; 0 where there is but one machine."""
+    places = (Counter(instance.host for instance in pool.instances) for pool in plan.pools)
+    return max(count for place in places for count in place.values()) if len(plan.spec.instances.hosts) > 1 else 0
+
+
 def relays(plan: Plan) -> tuple[Instance, ...]:
     """The instances that nginx reaches by a socket of its own, behind which it asks for their address each time."""
     return tuple(each for each in plan.instances if plan.layout == "containers" and each.unix_socket)
@@ -134,7 +147,7 @@ def relays(plan: Plan) -> tuple[Instance, ...]:
 
 def spread(plan: Plan) -> bool:
     """Whether the instances are on several machines."""
-    return bool(plan.spec.instances.hosts) or bool(relays(plan))
+    return len(plan.spec.instances.hosts) > 1 or bool(relays(plan))
 
 
 def _tls_lines(plan: Plan) -> tuple[Quoted, ...]:

@@ -100,8 +100,15 @@ def test_static_files_end_with_a_slash(tmp_path: Path) -> None:
 
 
 def test_hosts_apart_may_fail(tmp_path: Path) -> None:
-    text = site(planned(tmp_path, "apps: {a: a.py}\ninstances: {hosts: [{name: one, address: 10.0.0.1}]}\n"))
-    assert "server 10.0.0.1:5100 max_fails=3 fail_timeout=10s;" in text
+    one = "apps: {a: a.py}\ninstances: {hosts: [{name: one, address: 10.0.0.1}%s]}\n"
+    assert "server 10.0.0.1:5100 max_fails=0;" in site(planned(tmp_path, one % ""))
+    text = site(planned(tmp_path, one % ", {name: two, address: 10.0.0.2}"))
+    assert "server 10.0.0.2:5100 max_fails=3 fail_timeout=10s;" in text
+    assert "keepalive" not in text
+    assert "next_upstream_tries 3;" in text and "next_upstream_timeout 10s;" in text
+    two = one.replace("{hosts", "{count: 5, hosts") % ", {name: two, address: 10.0.0.2}"
+    text = site(planned(tmp_path, two))
+    assert "next_upstream_tries 6;" in text and "next_upstream_timeout 16s;" in text
 
 
 def test_headers_follow_the_embedding_sites(tmp_path: Path) -> None:

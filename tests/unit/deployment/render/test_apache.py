@@ -78,7 +78,7 @@ def test_instances_on_unix_sockets_and_other_hosts(tmp_path: Path) -> None:
     hosts = site(
         tmp_path, "instances: {count: 1, hosts: [{name: x, address: 10.0.0.1}, {name: y, address: 'fd00::2'}]}\n"
     )
-    assert "BalancerMember http://10.0.0.1:5100 route=a1 upgrade=websocket retry=10 " in hosts
+    assert "BalancerMember http://10.0.0.1:5100 route=a1 upgrade=websocket disablereuse=on retry=10 " in hosts
     assert 'BalancerMember "http://[fd00::2]:5100" route=b1 ' in hosts
 
 
