@@ -15,8 +15,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 BESIDE = ("ansible",)
-# In this order: when the tunnels' one browser comes, the hosts for the playbooks are there, and stay for some minutes.
-TOGETHER = ("protocol", "tunnel", "proxy", "services", "unit")
+TOGETHER = ("protocol", "proxy", "services", "unit")
 PYTEST = ("-m", "pytest")
 # pytest's status where it has found no test, as when all of a part are ignored.
 NO_TESTS = 5
