@@ -1,8 +1,7 @@
 """Run pytest over all tests, after seeing to what they need from the machine.
 
 As root on Debian the missing packages are installed. Elsewhere it is said which are missing and which tests that
-skips; where CI is set to true, a missing one is a failure instead. Further arguments go to pytest; without
-any, all tests run in parts, some of them side by side (`parts.py`).
+skips; where CI is set to true, a missing one is a failure instead. Further arguments go to pytest.
 """
 
 from __future__ import annotations
@@ -123,8 +122,7 @@ def main(argv: Sequence[str]) -> int:
     skipped = sorted({f"--ignore={need.tests}" for need in missing})
     sys.stdout.flush()
     # Its own process, so that the last lines are pytest's and its status is ours.
-    words = ["-m", "pytest", *skipped, *argv] if argv else [str(ROOT / "tools" / "parts.py"), *skipped]
-    return subprocess.call([sys.executable, *words], cwd=ROOT)
+    return subprocess.call([sys.executable, "-m", "pytest", *skipped, *argv], cwd=ROOT)
 
 
 def may_install() -> bool:

@@ -128,20 +128,9 @@ def test_elsewhere_the_tests_that_cannot_run_are_named_and_left_out(
     assert capsys.readouterr().err == MISSING
 
 
-def test_every_folder_of_tests_runs_once_and_a_failure_in_any_counts(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+def test_root_on_debian_installs_what_is_missing(
+    without_chromium: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parts = tool("parts")
-    folders = (*parts.BESIDE, *parts.TOGETHER, *parts.rest())
-    assert sorted(folders) == sorted({path.relative_to(ROOT).parts[1] for path in ROOT.glob("tests/*/**/test_*.py")})
-    for failing, status in (("proxy", 1), ("ansible", 1), ("browser", 1), ("none", 0)):
-        script = f"import sys; bad = 'tests/{failing}' in sys.argv; print('FAILED it\\n' * bad + 'all'); sys.exit(bad)"
-        monkeypatch.setattr(parts, "PYTEST", ("-c", script))
-        assert parts.run(["-q"]) == status
-        assert capfd.readouterr().out.partition("all tests")[2].count("FAILED it\n") == status
-
-
-def test_root_on_debian_installs_what_is_missing(without_chromium: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     installed: list[list[str]] = []
     monkeypatch.setattr(without_chromium, "may_install", lambda: True)
     monkeypatch.setattr(without_chromium, "install", installed.append)
