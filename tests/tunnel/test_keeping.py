@@ -93,6 +93,7 @@ def test_signal_ends_the_tunnel_and_its_ssh(net: Net, number: int) -> None:
 
 def test_signal_ends_the_wait_for_the_next_try(net: Net) -> None:
     with tunnel(net.laptop, "remote-user@remote") as running:
+        running.wait_for("the server answers")
         net.remote.stop_sshd()
         try:
             net.remote.cut()
