@@ -17,6 +17,8 @@ from urllib.parse import urlencode, urlsplit
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect, unix_connect
 
+from tests.support.secure import unverified
+
 PATIENCE_S = 10.0
 """How long a test waits for what should come at once; long enough for a machine that does other work too."""
 
@@ -285,6 +287,6 @@ def open_socket(
     if unix_path is not None:
         return unix_connect(unix_path, f"ws://localhost{app}/ws", subprotocols=words, ping_interval=None, **options)
     if url.startswith("https"):
-        options.setdefault("ssl", ssl._create_unverified_context())
+        options.setdefault("ssl", unverified())
     address = f"ws{url.removeprefix('http')}{app}/ws{query}"
     return connect(address, subprotocols=words, ping_interval=None, proxy=None, **options)
