@@ -44,7 +44,7 @@ SLIM = (
     "path-exclude=/usr/share/locale/*",
     "path-exclude=/usr/share/info/*",
 )
-_SWEEP = "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin || true"
+_SWEEP = "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin"
 APT_CONFIGURATION = (
     f'DPkg::Post-Invoke {{ "{_SWEEP}"; }};\n'
     f'APT::Update::Post-Invoke {{ "{_SWEEP}"; }};\n'

@@ -211,6 +211,11 @@ class Plan:
         return next(pool for pool in self.pools if pool.is_main)
 
     @property
+    def is_spread(self) -> bool:
+        """Whether the instances are on several machines, of which one can vanish without a word."""
+        return len(self.spec.instances.hosts) > 1
+
+    @property
     def has_proxy(self) -> bool:
         """Whether anything stands in front of the instances."""
         return self.spec.proxy.kind != "none"

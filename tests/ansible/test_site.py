@@ -193,8 +193,9 @@ def test_host_is_added_without_a_failed_page(one: Site) -> None:
 
 
 def test_second_run_changes_nothing(installed: Site) -> None:
-    outcome = installed.play("site.yml", "--diff")
-    assert (outcome.status, outcome.count("changed")) == (0, 0), outcome.said
+    for flags in (("--diff",), ("--check", "--diff")):
+        outcome = installed.play("site.yml", *flags)
+        assert (outcome.status, outcome.count("changed")) == (0, 0), outcome.said
 
 
 @pytest.mark.parametrize("index", [0, 1])
@@ -293,7 +294,7 @@ def test_key_is_rotated_without_a_trace_and_without_losing_anybody(installed: Si
     for name in (route, "a1", "b3"):
         with visited.client(f"/_i/{name}/who", answer.token):
             pass
-    forgotten = installed.play("rotate-secret.yml", "--diff", variables={"rotate_forget": True})
+    forgotten = installed.play("rotate-secret.yml", "-vvv", "--diff", variables={"rotate_forget": True})
     assert forgotten.status == 0, forgotten.said
     assert {host.run("cat", "/etc/app-server/secret_key") for host in installed.hosts} == {new}
     with pytest.raises(ConnectionClosedError, match="not signed"), visited.client(f"/_i/{route}/who", answer.token):
@@ -331,9 +332,20 @@ def test_full_disk_leaves_the_old_release_serving(installed: Site, who: Path) ->
     assert title(installed) == "power"
 
 
+def test_secret_that_cannot_be_read_is_not_written_over(installed: Site) -> None:
+    key, other = "/etc/app-server/secret_key", installed.hosts[1]
+    other.run("sh", "-c", f"mv {key} {key}.away && mkdir {key}")
+    try:
+        outcome = installed.play("site.yml")
+    finally:
+        other.run("sh", "-c", f"rmdir {key} && mv {key}.away {key}")
+    assert outcome.status != 0 and f"two: {key} cannot be read, and is not written over." in outcome.said, outcome.said
+    assert title(installed) == "power"
+
+
 def test_instance_that_does_not_start_takes_all_hosts_back(installed: Site, who: Path) -> None:
     before = [host.run("readlink", "/opt/app-server/current") for host in installed.hosts]
-    unit = "/run/systemd/system/app-server@b1.service.d"
+    unit = "/run/systemd/system/app-server@b2.service.d"
     other = installed.hosts[1]
     refuse = "[Service]\nExecStartPre=/bin/sh -c '! grep -q unlucky /opt/app-server/current/apps/who.py'\n"
     other.run("sh", "-c", f"mkdir -p {unit} && printf '%s' \"$0\" >{unit}/refuse.conf", refuse)
@@ -366,9 +378,9 @@ def test_release_and_the_way_back_keep_every_session_and_page(installed: Site, w
     assert "two: would start b1, then b2, then b3" in " ".join(foreseen.said.split()), foreseen.said
     assert "would have the proxy read" not in foreseen.said
     running = installed.hosts[0].run("systemctl", "show", "nginx", "-p", "StateChangeTimestamp", "-p", "ReloadResult")
-    with staying_visitors(installed, 46) as guests, sync_playwright() as playwright:
+    with staying_visitors(installed, 42) as guests, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGS))
-        tabs = [browser.new_page() for _ in range(4)]
+        tabs = [browser.new_page() for _ in range(8)]
         for tab in tabs:
             open_app(tab, f"http://{installed.hosts[0].address}/who")
             drag_slider(tab, 0, 120)
@@ -406,6 +418,15 @@ def test_lost_host_costs_no_page_and_stops_a_run(installed: Site) -> None:
         assert outcome.count("changed") == 0, outcome.said
         wait_until(lambda: seen[200] > 5, "pages go on")
     assert set(seen) == {200}, seen
+    wait_until(lambda: page(installed)[0].startswith("b"), "the host is back behind the proxy")
+
+
+def test_frozen_host_stops_a_run_before_anything_is_touched(installed: Site) -> None:
+    # Its kernel goes on answering: who is connected waits for a word of sshd's.
+    with installed.hosts[1].frozen():
+        outcome = installed.play("site.yml")
+    assert outcome.status != 0 and outcome.count("unreachable") == 1, outcome.said
+    assert outcome.count("changed") == 0, outcome.said
     wait_until(lambda: page(installed)[0].startswith("b"), "the host is back behind the proxy")
 
 

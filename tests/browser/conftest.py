@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.support.browser import CHROMIUM, CHROMIUM_ARGS, Complaints
+from tests.support.missing import require_chromium
 
 
 # For the package rather than the session: Playwright's synchronous interface keeps an event loop running in this
@@ -18,11 +17,7 @@ from tests.support.browser import CHROMIUM, CHROMIUM_ARGS, Complaints
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """A headless Chromium; where it is not installed, tests skip, and fail when CI=true."""
-    if not Path(CHROMIUM).exists():
-        reason = f"{CHROMIUM} is not installed (Debian: apt install chromium)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+    require_chromium()
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGS))
         yield chromium

@@ -61,6 +61,15 @@ class Host:
         finally:
             subprocess.run(["ip", "link", "set", found[1], "up"], check=True)
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Nothing runs there."""
+        docker("pause", self.container)
+        try:
+            yield
+        finally:
+            docker("unpause", self.container)
+
 
 def files_of(host: Host) -> set[str]:
     """Every path on a host with its kind, mode and owner, but for what does not stay the same by itself."""
@@ -80,7 +89,7 @@ def opened_pages(url: str) -> Iterator[Counter[int]]:
                 seen[fetch(url, timeout_s=30).status] += 1
             except OSError:
                 seen[0] += 1
-            over.wait(0.2)
+            over.wait(0.1)
 
     thread = threading.Thread(target=visit)
     thread.start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import pytest
 
 from tests.support.client import PATIENCE_S, Client, Site
 from tests.support.hosts import Host, hosts, why_not
+from tests.support.missing import missing
 from tests.support.server import REPOSITORY, stop
 
 BOARD = REPOSITORY / "tests" / "protocol" / "apps" / "board.py"
@@ -56,9 +56,7 @@ class Running:
 def net() -> Iterator[Net]:
     """The hosts, each of whose users may go to the two others, and the running server."""
     if (reason := why_not()) is not None:
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+        missing(reason)
     with hosts("laptop", "gateway", "remote") as made, ExitStack() as stack:
         laptop, gateway, remote = made
         for host in (gateway, remote):

@@ -9,13 +9,14 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.support.browser import CHROMIUM, CHROMIUM_ARGS, drag_slider, model_value, open_app, wait_for_model
+from tests.support.missing import require_chromium
 from tests.tunnel.conftest import Net, tunnel
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"{CHROMIUM} is not installed")
 def test_page_comes_back_when_the_tunnel_does(net: Net, tmp_path: Path) -> None:
+    require_chromium()
     # A Chromium of the laptop.
     program = tmp_path / "chromium"
     program.write_text(f'#!/bin/sh\nexec {shlex.join(net.laptop.words(CHROMIUM, user="root"))} "$@"\n')

@@ -142,7 +142,7 @@ def workers(plan: Plan) -> int:
 
 def retry_s(plan: Plan) -> int:
     """For how long nobody is sent to an instance that did not answer; another host may be long to say so."""
-    return 10 if len(plan.spec.instances.hosts) > 1 or plan.layout == "containers" else 1
+    return 10 if plan.is_spread or plan.layout == "containers" else 1
 
 
 def modules(plan: Plan) -> tuple[str, ...]:
@@ -190,8 +190,6 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "time": Quoted("%{%Y-%m-%dT%H:%M:%S}t.%{msec_frac}t%{%z}t"),
         "address_ttl": plan.layout == "containers" and (plan.proxy_version or OLDEST) >= ADDRESS_TTL_KNOWN,
         "retry_s": retry_s(plan),
-        # A connection to a machine that was lost looks as before.
-        "spread": len(plan.spec.instances.hosts) > 1,
         # One limit for pages and sockets: it has to outlast the pause between two pings.
         "silence_s": timeouts.page_s if timeouts.page_s > 2 * ping_s else timeouts.websocket_s,
         "balanced": lambda pool: len(pool.instances) > 1,

@@ -137,7 +137,7 @@ def _values(plan: Plan) -> Mapping[str, Any]:
 def _most_at_once(plan: Plan) -> int:
     """How many instances of one pool are lost with one of several machines; 0 where there is but one machine."""
     places = (Counter(instance.host for instance in pool.instances) for pool in plan.pools)
-    return max(count for place in places for count in place.values()) if len(plan.spec.instances.hosts) > 1 else 0
+    return max(count for place in places for count in place.values()) if plan.is_spread else 0
 
 
 def relays(plan: Plan) -> tuple[Instance, ...]:
@@ -146,8 +146,8 @@ def relays(plan: Plan) -> tuple[Instance, ...]:
 
 
 def spread(plan: Plan) -> bool:
-    """Whether the instances are on several machines."""
-    return len(plan.spec.instances.hosts) > 1 or bool(relays(plan))
+    """Whether the instances are on several machines, as those of a swarm are."""
+    return plan.is_spread or bool(relays(plan))
 
 
 def _tls_lines(plan: Plan) -> tuple[Quoted, ...]:
