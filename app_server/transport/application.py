@@ -16,6 +16,7 @@ from app_server.security.tokens import Token
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.session import Session
 from app_server.transport.answers import Answering
+from app_server.transport.handover import user_of_letter
 from app_server.transport.passing import hand_over, hand_to_session
 from app_server.transport.runtime import ApplicationRuntime
 from app_server.transport.site import Site
@@ -55,9 +56,8 @@ class Handler(Answering):
         self.name_request()
         if not self.guarded or self.request.method == "OPTIONS":
             return
-        context = getattr(self.request.connection, "context", None)
         # Another process of ours has asked the gate already, which may remember there what nobody knows here.
-        user = getattr(context, "user", None) or await self.site.gate.user(self)
+        user = user_of_letter(self.request) or await self.site.gate.user(self)
         if self._finished:
             return
         if user:
@@ -109,14 +109,19 @@ class ApplicationHandler(Handler):
         """Leave the request to the process that it belongs to; if that is this one, find out who asks."""
         crew, wards = self.site.crew, self.site.wards
         apart = wards is not None and self.runtime.elsewhere
-        if self.opens_sessions and crew is not None and self.request.method == "GET" and not apart:
+        if self.belongs_elsewhere and crew is not None and not apart:
             await hand_over(self, crew)
         if self._finished:
             return
         await super().prepare()
-        if apart and self.opens_sessions and self.request.method == "GET" and not self._finished:
+        if apart and self.belongs_elsewhere and not self._finished:
             assert crew is not None and wards is not None
             await hand_to_session(self, crew, wards)
+
+    @property
+    def belongs_elsewhere(self) -> bool:
+        """Whether another process may have to answer: the one that has the session."""
+        return self.opens_sessions and self.request.method == "GET"
 
     def answer_for_all(self, wards: Wards) -> bool:
         """Whether the request was answered with what is the same for all new sessions, none of which is needed yet."""

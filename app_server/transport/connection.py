@@ -13,6 +13,7 @@ from tornado.web import HTTPError
 from app_server.errors import PeerError
 from app_server.observe import logs
 from app_server.protocol import websocket
+from app_server.protocol.handshake import VERSION, Fault, fault_of
 from app_server.protocol.messages import Message
 from app_server.protocol.receiver import Receiver
 from app_server.protocol.websocket import Deflate
@@ -63,6 +64,14 @@ class SocketHandler(ApplicationHandler):
         except PeerError:
             return None
 
+    @property
+    def belongs_elsewhere(self) -> bool:
+        """Whether another process may have to answer: what opens no WebSocket is refused by the first one."""
+        return super().belongs_elsewhere and self._fault() is None
+
+    def _fault(self) -> Fault | None:
+        return fault_of(self.request.method or "", self.request.version, self.request.headers)
+
     def _offered(self) -> list[str]:
         offered = self.request.headers.get("Sec-WebSocket-Protocol", "").split(",")
         return [part.strip() for part in offered if part.strip()]
@@ -82,12 +91,12 @@ class SocketHandler(ApplicationHandler):
     def _check_handshake(self) -> Handshake | None:
         headers = self.request.headers
         offered = self._offered()
-        key = headers.get("Sec-WebSocket-Key", "")
-        if headers.get("Upgrade", "").lower() != "websocket" or not key:
-            self.refuse(400, "This address answers WebSockets only", "Open the application's page instead.")
-        elif headers.get("Sec-WebSocket-Version") != "13":
-            self.set_header("Sec-WebSocket-Version", "13")
-            self.refuse(426, "Only version 13 of the WebSocket protocol is spoken here")
+        fault = self._fault()
+        if fault is Fault.OTHER_VERSION:
+            self.set_header("Sec-WebSocket-Version", VERSION)
+            self.refuse(426, fault.value)
+        elif fault is not None:
+            self.refuse(400, fault.value, "Open the application's page instead.")
         elif not self.site.origins.allows(headers.get("Origin")):
             self.site.report_refused_origin(headers.get("Origin"))
             self.refusal = "origin"
@@ -104,7 +113,7 @@ class SocketHandler(ApplicationHandler):
         elif (full := self._fullness(self._session_id_hint(offered))) is not None:
             self.refuse_full(full)
         else:
-            return Handshake(key, offered[1])
+            return Handshake(headers["Sec-WebSocket-Key"], offered[1])
         return None
 
     def _lives(self, session_id: str) -> bool:

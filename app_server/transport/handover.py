@@ -3,6 +3,11 @@
 The request's head is written anew and put in front of the connection, so that the other process reads it as if it had
 come there: origin, login, proxy headers and session are looked at by the same code. Only requests without a body are
 handed over, which is all that name a session.
+
+    kept-alive connection -> one request -> letter -> one answer, or one WebSocket -> the connection is closed
+
+What follows on the connection may be another person's, for a proxy shares its connections among all. Both ends see to
+it that nothing but the one request is answered: the sender leaves the rest where it is, and the receiver closes.
 """
 
 from __future__ import annotations
@@ -11,18 +16,21 @@ import asyncio
 import json
 import logging
 import socket
+from asyncio import Future
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from tornado.http1connection import HTTP1ServerConnection
+from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer, _HTTPRequestContext
-from tornado.httputil import HTTPServerRequest
-from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine, ResponseStartLine
+from tornado.iostream import IOStream, SSLIOStream, StreamClosedError, UnsatisfiableReadError
 
 from app_server.fleet import letters
 from app_server.fleet.crew import Crew
 from app_server.fleet.letters import Letter, Unreachable
+from app_server.protocol.handshake import fault_of
 from app_server.transport.wire import take_over
 
 log = logging.getLogger(__name__)
@@ -32,7 +40,16 @@ _ATTEMPTS = 5
 _READ_WITHIN_S = 5.0
 """How long it is watched whether a letter is read; what is busy for longer reads it some time."""
 
+_LINGER_S = 2.0
+_LINGER_READS = 64
+"""How long, and for how many pieces, a client is listened to that has had its last answer."""
+
 _FAMILIES: Final = {family.name: family for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)}
+
+
+def opens_socket(request: HTTPServerRequest) -> bool:
+    """Whether this request is a WebSocket handshake, behind which the connection belongs to its session."""
+    return fault_of(request.method or "", request.version, request.headers) is None
 
 
 def head_of(request: HTTPServerRequest) -> bytes:
@@ -40,14 +57,23 @@ def head_of(request: HTTPServerRequest) -> bytes:
 
     A proxy may send the next request, of somebody else, on the same connection, and that one belongs elsewhere.
     """
+    upgrade = opens_socket(request)
     lines = [f"{request.method} {request.uri} {request.version}"]
-    upgrade = "upgrade" in request.headers.get("Connection", "").lower()
     lines += [
         f"{name}: {value}" for name, value in request.headers.get_all() if upgrade or name.lower() != "connection"
     ]
     if not upgrade:
         lines.append("Connection: close")
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def user_of_letter(request: HTTPServerRequest) -> Any:
+    """Who sent this request, if the process that handed it over has found out; None otherwise, and the second time."""
+    context: Any = getattr(request.connection, "context", None)
+    user = getattr(context, "user", None)
+    if user is not None:
+        context.user = None
+    return user
 
 
 async def pass_on(
@@ -59,7 +85,7 @@ async def pass_on(
     asks, where that is known and the other process is to believe it.
     """
     connection: Any = request.connection
-    context = connection.context
+    context, upgrade = connection.context, opens_socket(request)
     sock = await crew.reach(box, patience_s)
     stream: IOStream = connection.detach()
     if stream.closed():
@@ -73,11 +99,14 @@ async def pass_on(
     if user is not None:
         words["user"] = user
     if isinstance(stream, SSLIOStream):
-        await _pass_bytes(stream, sock, Letter(words, head_of(request)))
+        await _pass_bytes(stream, sock, Letter(words, head_of(request)), upgrade)
         return
     taken, left_over = take_over(stream)
+    # What follows a handshake is the socket's. What follows another request is the next one, which is never answered:
+    # the connection is closed, and who sent it sends it again on another one (RFC 9112, section 9.3.2).
+    first = head_of(request) + (left_over if upgrade else b"")
     with taken:
-        await _pass_descriptor(sock, Letter(words, head_of(request) + left_over, taken.fileno()), crew, box, patience_s)
+        await _pass_descriptor(sock, Letter(words, first, taken.fileno()), crew, box, patience_s)
 
 
 async def _pass_descriptor(
@@ -102,7 +131,7 @@ async def _pass_descriptor(
     log.warning("A connection could not be handed over to %s, and is closed", box.name)
 
 
-async def _pass_bytes(stream: IOStream, sock: socket.socket, letter: Letter) -> None:
+async def _pass_bytes(stream: IOStream, sock: socket.socket, letter: Letter, upgrade: bool) -> None:
     try:
         await letters.send(sock, letter)
     except Unreachable as error:
@@ -110,7 +139,7 @@ async def _pass_bytes(stream: IOStream, sock: socket.socket, letter: Letter) -> 
         sock.close()
         stream.close()
         return
-    await _relay(stream, sock)
+    await (_relay(stream, IOStream(sock)) if upgrade else _relay_answer(stream, IOStream(sock)))
 
 
 def portable(user: Any) -> Any:
@@ -126,9 +155,8 @@ def _original_scheme(context: Any) -> str:
     return str(context._orig_protocol)
 
 
-async def _relay(stream: IOStream, sock: socket.socket) -> None:
+async def _relay(stream: IOStream, other: IOStream) -> None:
     """Carry bytes both ways until either end is closed: what TLS has encrypted cannot be read elsewhere."""
-    other = IOStream(sock)
     there = asyncio.ensure_future(_carry(stream, other))
     back = asyncio.ensure_future(_carry(other, stream))
     await asyncio.wait([there, back], return_when=asyncio.FIRST_COMPLETED)
@@ -136,6 +164,35 @@ async def _relay(stream: IOStream, sock: socket.socket) -> None:
     back.cancel()
     stream.close()
     other.close()
+
+
+async def _relay_answer(stream: IOStream, other: IOStream) -> None:
+    """Carry one answer back; what the client sends meanwhile goes nowhere."""
+    stream.set_close_callback(other.close)
+    await _carry(other, stream)
+    other.close()
+    await close_gently(stream)
+
+
+async def close_gently(stream: IOStream) -> None:
+    """Close a connection whose last answer is written, but not before the client can have read it.
+
+    Closing at once what holds unread bytes resets the connection, and the reset overtakes the answer: "the server
+    continues to read from the connection until it receives a corresponding close by the client, or until the server is
+    reasonably certain that its own TCP stack has received the client's acknowledgement" (RFC 9112, section 9.6).
+    """
+    if stream.closed() or stream.reading():
+        stream.close()
+        return
+    try:
+        async with asyncio.timeout(_LINGER_S):
+            stream.socket.shutdown(socket.SHUT_WR)
+            for _ in range(_LINGER_READS):
+                await stream.read_bytes(_RELAY_BYTES, partial=True)
+    except (StreamClosedError, OSError):  # TimeoutError too
+        pass
+    finally:
+        stream.close()
 
 
 async def _carry(source: IOStream, target: IOStream) -> None:
@@ -173,10 +230,59 @@ class SharedHTTPServer(HTTPServer):
             sock = socket.socket(fileno=letter.descriptor)
         sock.setblocking(False)
         stream = ReplayedStream(sock, letter.blob)
-        context = _context(stream, letter.words, self)
-        connection = HTTP1ServerConnection(stream, self.conn_params, context)
-        self._connections.add(connection)
-        connection.start_serving(self)
+        connection = _LastRequest(stream, self, _context(stream, letter.words, self))
+        self._connections.add(connection)  # type: ignore[arg-type]
+
+
+class _LastAnswer(HTTP1Connection):
+    """The other end of a connection that ends with this answer, unless the answer makes it a WebSocket."""
+
+    over = False
+    """Whether the request is done with, and the connection still here."""
+
+    def write_headers(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders, chunk: bytes | None = None
+    ) -> Future[None]:
+        """Write the head of the answer, which says that it is the last one."""
+        if not isinstance(start_line, ResponseStartLine) or start_line.code != 101:
+            self._disconnect_on_finish = True
+        return super().write_headers(start_line, headers, chunk)
+
+    def close(self) -> None:
+        """Be done with the request; the connection is closed by whoever serves it."""
+        if not self._read_finished:
+            super().close()
+        elif self.stream is not None:
+            self.over = True
+            self.detach()
+
+
+class _LastRequest:
+    """Serves one request of a connection and closes it, whatever follows: that may be another person's."""
+
+    def __init__(self, stream: IOStream, server: SharedHTTPServer, context: _HTTPRequestContext) -> None:
+        self._stream = stream
+        self._serving = asyncio.ensure_future(self._serve(server, context))
+
+    async def _serve(self, server: SharedHTTPServer, context: _HTTPRequestContext) -> None:
+        connection = _LastAnswer(self._stream, False, server.conn_params, context)
+        try:
+            await connection.read_response(server.start_request(self, connection))
+        except (StreamClosedError, UnsatisfiableReadError):
+            pass  # the client went away, or its head is too long
+        except Exception:
+            log.exception("A request that was handed over could not be answered; this is a fault of the server")
+        finally:
+            # Who detached it has it now: a WebSocket, or yet another process.
+            if connection.over or connection.stream is not None:
+                await close_gently(self._stream)
+            server.on_close(self)
+
+    async def close(self) -> None:
+        """Close the connection at once; return when nothing is left of it."""
+        self._stream.close()
+        with suppress(Exception):
+            await self._serving
 
 
 def _context(stream: IOStream, words: Mapping[str, Any], server: HTTPServer) -> _HTTPRequestContext:

@@ -1,0 +1,58 @@
+"""The opening handshake of a WebSocket, as far as the request's head decides it (RFC 6455, section 4.2.1)."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from collections.abc import Mapping
+from enum import Enum
+
+_KEY_BYTES = 16
+VERSION = "13"
+
+
+class Fault(Enum):
+    """Why a request opens no WebSocket."""
+
+    NOT_A_HANDSHAKE = "This address answers WebSockets only"
+    BAD_KEY = "Sec-WebSocket-Key must be 16 bytes in base64"
+    HAS_A_BODY = "A WebSocket handshake has no body"
+    OTHER_VERSION = "Only version 13 of the WebSocket protocol is spoken here"
+
+
+def fault_of(method: str, version: str, headers: Mapping[str, str]) -> Fault | None:
+    """Why this request is no handshake that may be accepted; None if it is one.
+
+    `version` is that of the request line, such as "HTTP/1.1"; `headers` finds names in any case, and joins what came
+    several times with commas.
+    """
+    # "an HTTP/1.1 or higher GET request" (item 1)
+    if method != "GET" or version != "HTTP/1.1":
+        return Fault.NOT_A_HANDSHAKE
+    # "an |Upgrade| header field containing the value "websocket"" (item 3), "a |Connection| header field that includes
+    # the token "Upgrade"" (item 4), both "treated as an ASCII case-insensitive value"
+    if "websocket" not in _tokens(headers, "Upgrade") or "upgrade" not in _tokens(headers, "Connection"):
+        return Fault.NOT_A_HANDSHAKE
+    key = headers.get("Sec-WebSocket-Key")
+    if key is None:
+        return Fault.NOT_A_HANDSHAKE
+    # "a |Sec-WebSocket-Version| header field, with a value of 13" (item 6): another version may have other keys
+    if headers.get("Sec-WebSocket-Version") != VERSION:
+        return Fault.OTHER_VERSION
+    # "a base64-encoded value that, when decoded, is 16 bytes in length" (item 5)
+    if not _is_key(key):
+        return Fault.BAD_KEY
+    if headers.get("Content-Length", "0").strip("0") or "Transfer-Encoding" in headers:
+        return Fault.HAS_A_BODY
+    return None
+
+
+def _tokens(headers: Mapping[str, str], name: str) -> set[str]:
+    return {token.strip(" \t").lower() for token in headers.get(name, "").split(",")}
+
+
+def _is_key(text: str) -> bool:
+    try:
+        return len(b64decode(text, validate=True)) == _KEY_BYTES
+    except (ValueError, binascii.Error):
+        return False

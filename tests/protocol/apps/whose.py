@@ -1,0 +1,23 @@
+"""Shows who has asked for this session, and in which process it lives."""
+
+import json
+import os
+
+from bokeh.models import Div, TextInput
+from bokeh.plotting import curdoc
+
+field = TextInput(name="field")
+seen = Div(name="seen", text="")
+told = Div(name="told", text="")
+
+
+def tell(attr: str, old: str, new: str) -> None:
+    request = curdoc().session_context.request
+    who = [value.decode() for value in request.arguments.get("who", [])]
+    told.text = json.dumps({"who": who, "user": str(curdoc().session_context.user), "pid": os.getpid(), "said": new})
+
+
+field.on_change("value", tell)
+curdoc().add_root(field)
+curdoc().add_root(seen)
+curdoc().add_root(told)

@@ -1,0 +1,62 @@
+"""Which requests open a WebSocket (RFC 6455, section 4.2.1)."""
+
+from __future__ import annotations
+
+import pytest
+from tornado.httputil import HTTPHeaders
+
+from app_server.protocol.handshake import Fault, fault_of
+
+GOOD = {
+    "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {}, {"Upgrade": "WebSocket"}, {"Upgrade": "h2c, websocket"}, {"Connection": "keep-alive, UPGRADE"},
+        {"Connection": "keep-alive,upgrade , x"}, {"Content-Length": "0"},
+    ],
+)  # fmt: skip
+def test_a_handshake_is_accepted_in_every_valid_spelling(changed: dict[str, str]) -> None:
+    assert fault_of("GET", "HTTP/1.1", HTTPHeaders({**GOOD, **changed})) is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"Upgrade": None}, Fault.NOT_A_HANDSHAKE),
+        ({"Upgrade": "websockets"}, Fault.NOT_A_HANDSHAKE),
+        ({"Upgrade": "web socket"}, Fault.NOT_A_HANDSHAKE),
+        ({"Connection": None}, Fault.NOT_A_HANDSHAKE),
+        ({"Connection": "close"}, Fault.NOT_A_HANDSHAKE),
+        ({"Connection": "not-an-upgrade"}, Fault.NOT_A_HANDSHAKE),
+        ({"Connection": "upgrade-insecure"}, Fault.NOT_A_HANDSHAKE),
+        ({"Sec-WebSocket-Key": None}, Fault.NOT_A_HANDSHAKE),
+        ({"Sec-WebSocket-Key": ""}, Fault.BAD_KEY),
+        ({"Sec-WebSocket-Key": "dGhlIHNhbXBsZQ=="}, Fault.BAD_KEY),
+        ({"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ"}, Fault.BAD_KEY),
+        ({"Sec-WebSocket-Key": "dGhlIHNhbXBs ZSBub25jZQ=="}, Fault.BAD_KEY),
+        ({"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==,dGhlIHNhbXBsZSBub25jZQ=="}, Fault.BAD_KEY),
+        ({"Sec-WebSocket-Key": "\xe4" * 24}, Fault.BAD_KEY),
+        ({"Content-Length": "5"}, Fault.HAS_A_BODY),
+        ({"Content-Length": "x"}, Fault.HAS_A_BODY),
+        ({"Transfer-Encoding": "chunked"}, Fault.HAS_A_BODY),
+        ({"Sec-WebSocket-Version": None}, Fault.OTHER_VERSION),
+        ({"Sec-WebSocket-Version": "8"}, Fault.OTHER_VERSION),
+        ({"Sec-WebSocket-Version": "13, 8"}, Fault.OTHER_VERSION),
+    ],
+)
+def test_what_is_no_handshake_is_refused_with_the_reason(changed: dict[str, str | None], fault: Fault) -> None:
+    headers = HTTPHeaders()
+    for name, value in {**GOOD, **changed}.items():
+        if value is not None:
+            headers.add(name, value)
+    assert fault_of("GET", "HTTP/1.1", headers) is fault
+
+
+@pytest.mark.parametrize(("method", "version"), [("POST", "HTTP/1.1"), ("HEAD", "HTTP/1.1"), ("GET", "HTTP/1.0")])
+def test_only_get_with_http_1_1_opens_a_websocket(method: str, version: str) -> None:
+    assert fault_of(method, version, HTTPHeaders(GOOD)) is Fault.NOT_A_HANDSHAKE
