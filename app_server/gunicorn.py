@@ -128,6 +128,32 @@ class Worker(base.Worker):  # type: ignore[misc]
             Worker._place = _made_place(self.cfg)
         _AGE.pack_into(Worker._newest, 0, age)
         self._quick = False
+        self._status = 0
+
+    def init_process(self) -> None:
+        """Serve until told to leave, and end by SystemExit alone.
+
+        gunicorn takes any other BaseException, or an output that cannot be written, into the code of its main process,
+        which this one is a fork of: it would end the other workers.
+        """
+        atexit.register(self._leave)
+        try:
+            super().init_process()
+        except SystemExit as error:
+            self._status = forks.exit_status(error.code)
+        except AppImportError as error:
+            self._status = Arbiter.APP_LOAD_ERROR
+            with contextlib.suppress(Exception):
+                sys.stderr.write(f"{error}\n")
+        except BaseException:
+            self._status = 255 if self.booted else Arbiter.WORKER_BOOT_ERROR
+            self.log.exception("Exception in worker process")
+        sys.exit(self._status)
+
+    def _leave(self) -> None:
+        """End the process before what the main process has registered for its own end runs in this one."""
+        forks.flush_output()
+        os._exit(self._status)
 
     def init_signals(self) -> None:
         """As gunicorn's, and where the process stands is written to stderr when gunicorn ends it for its silence."""
@@ -292,8 +318,7 @@ def _made_place(cfg: Any) -> Place | None:
     if cfg.uid != os.geteuid():
         return None
     place = Place.make(os.environ)
-    owner = os.getpid()
-    atexit.register(lambda: place.remove() if os.getpid() == owner else None)
+    atexit.register(place.remove)
     return place
 
 

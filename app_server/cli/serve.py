@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import partial
 
 from app_server.cli.logs import configure_logging
+from app_server.cli.output import forgive_output
 from app_server.errors import OperatorError
 from app_server.settings import Arity, Settings, all_settings, bokeh_environment, resolve
 
@@ -32,6 +33,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
 
 def run(settings: Settings, paths: Sequence[str], bokeh_variables: Mapping[str, str]) -> int:
     """The exit status of the server, once it has stopped."""
+    forgive_output()
     configure_logging(settings)
     tell_bokeh(os.environ, settings, bokeh_variables)
     if settings.use_config is not None:

@@ -7,7 +7,11 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import NoReturn
+
+_FAILED = 1
 
 
 def freeze() -> None:
@@ -17,24 +21,50 @@ def freeze() -> None:
 
 
 def fork(work: Callable[[], int]) -> int:
-    """Run `work` in a new process, which ends with the status it returns; the process id, in the parent."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 1
+    """Run `work` in a new process, which ends with the status it returns; the process id, in the parent.
+
+    The new process never returns from here, whatever `work` raises and wherever its output goes: it would run what the
+    parent does at its own end. Raises OSError if there can be no new process.
+    """
+    flush_output()
+    # No signal may interrupt the new process before it is inside `_live`.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
-        reseed()
-        status = work()
-    except SystemExit as error:
-        status = error.code if isinstance(error.code, int) else 1
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
+        pid = os.fork()
+        if not pid:
+            _live(work, before)
+        return pid
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _live(work: Callable[[], int], signals: Iterable[int]) -> NoReturn:
+    """Run `work` with these signals blocked, and end the process."""
+    status = _FAILED
+    try:
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, signals)
+            reseed()
+            status = exit_status(work())
+        except SystemExit as error:
+            status = exit_status(error.code)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        flush_output()
+    finally:
         os._exit(status)
+
+
+def exit_status(code: object) -> int:
+    """The status of a process that ends with this code, 0 to 255; 1 for what is no number."""
+    return code & 0xFF if isinstance(code, int) else _FAILED
+
+
+def flush_output() -> None:
+    """Write out what was printed, as far as that is possible: stdout may be full, closed, None or of another kind."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
 
 
 def reseed() -> None:

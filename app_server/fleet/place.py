@@ -46,8 +46,9 @@ def base_directory(environ: Mapping[str, str]) -> Path:
 class Place:
     """The folder of one running server."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, made_by: int | None = None) -> None:
         self.folder = folder
+        self._made_by = made_by
 
     @classmethod
     def make(cls, environ: Mapping[str, str]) -> Place:
@@ -61,7 +62,7 @@ class Place:
                 shutil.rmtree(dead, ignore_errors=True)
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(mode=0o700)
-        return cls(_short(folder))
+        return cls(_short(folder), os.getpid())
 
     @classmethod
     def join(cls, base: Path, pid: int) -> Place:
@@ -142,8 +143,9 @@ class Place:
         return [path for path in self.folder.glob("s-*") if not path.suffix]
 
     def remove(self) -> None:
-        """Take the folder away, when the last process has ended."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Take the folder away, when the last process has ended; in any but the process that made it, do nothing."""
+        if os.getpid() == self._made_by:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @contextmanager

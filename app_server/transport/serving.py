@@ -127,7 +127,7 @@ class _Several:
 
     def run(self, notifier: Notifier) -> int:
         settings = self._settings
-        inode = os.stat(settings.unix_socket).st_ino if settings.unix_socket else None
+        inode, made_by = os.stat(settings.unix_socket).st_ino if settings.unix_socket else None, os.getpid()
         forks.freeze()
         limits = Limits(settings.drain_s + settings.drain_deadline_s, settings.hang_timeout_s)
         try:
@@ -141,7 +141,7 @@ class _Several:
             )  # fmt: skip
             return master.run()
         finally:
-            if inode is not None:
+            if inode is not None and os.getpid() == made_by:
                 address.unlink(settings.unix_socket, inode)
 
     def _reload(self) -> None:

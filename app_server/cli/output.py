@@ -1,0 +1,58 @@
+"""stdout and stderr of a server, which goes on when nothing can be written there any more."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from contextlib import suppress
+from typing import Any, TextIO
+
+
+class ForgivingFile(io.FileIO):
+    """A file whose bytes are lost when it is full or its reader is gone; the writer does not learn of it."""
+
+    def write(self, data: Any, /) -> int:
+        """How many bytes were written or lost."""
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
+
+
+def replace_missing() -> None:
+    """Let /dev/null take the place of stdin, stdout and stderr that the process was started without.
+
+    Otherwise a socket or a file gets their numbers, and what is printed goes there.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")
+
+
+def forgive_output() -> None:
+    """Let print() and the log of this process, and of all that it forks, lose what the disk or a pipe does not take."""
+    sys.stdout, sys.stderr = _forgiving(sys.stdout), _forgiving(sys.stderr)
+
+
+def _forgiving(stream: TextIO) -> TextIO:
+    """The stream's file with the same encoding and buffering; the stream itself if it is no file."""
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream
+    with suppress(OSError):
+        stream.flush()
+    try:
+        file = ForgivingFile(stream.fileno(), "w", closefd=False)
+    except (OSError, ValueError):
+        return stream
+    return io.TextIOWrapper(
+        file if stream.write_through else io.BufferedWriter(file),
+        encoding=stream.encoding, errors=stream.errors,
+        line_buffering=stream.line_buffering, write_through=stream.write_through,
+    )  # fmt: skip
