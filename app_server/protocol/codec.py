@@ -69,15 +69,20 @@ def error(reqid: str, text: str, traceback: str | None = None) -> list[Frame]:
     return encode(messages.ERROR, dumps({"text": text, "traceback": traceback}), reqid=reqid)
 
 
-def realignment(round_number: int) -> list[Frame]:
-    """One round of what brings a BokehJS receiver that was cut off in the middle of a message back to its first state.
+def realignment(round_number: int, buffers: int) -> list[Frame]:
+    """What brings a BokehJS receiver to its first state from any other, and leaves one that is there as it is.
 
-    BokehJS 3.9 does not reset its receiver when it reconnects, and goes on where it was: it takes what comes for the
-    rest of the message, and drops what does not fit. A text and a binary frame complete one buffer, and the ACK after
-    them is either understood or begins the next: one round for each buffer that is missing, two for a header. Buffers
-    are counted by their ids, so each frame that may be taken for a buffer's header has an id of its own.
+    BokehJS 3.9 does not reset its receiver when it reconnects: it takes what comes for the rest of the message that was
+    cut off, which may lack up to `buffers` buffers, and drops a frame of the wrong kind. All text frames here are the
+    same header, of a message with one buffer. Six of them lead every state to the one that waits for a buffer's bytes:
+    two may complete the message that was cut off, four begin one of ours, and what is too much is dropped. The binary
+    frame ends the message, or one buffer of it. A message of ours is an ACK: a receiver asks for its document.
+    Buffers are counted by their ids, so that each round has an id of its own; `round_number` tells calls apart.
     """
-    first, *rest = ack()
-    header = {**orjson.loads(first[1]), "id": f"ack{round_number}"}
-    filler = orjson.dumps({"id": f"filler{round_number}"})
-    return [(TEXT, filler), (BINARY, b""), (TEXT, orjson.dumps(header)), *rest]
+    frames: list[Frame] = []
+    for number in range(buffers + 1):
+        ident = f"ack{round_number}.{number}"
+        header = {"msgid": ident, "msgtype": messages.ACK, "num_buffers": 1, "id": ident}
+        frames += [(TEXT, orjson.dumps(header))] * 6
+        frames.append((BINARY, b""))
+    return frames

@@ -12,7 +12,9 @@ class Connection:
     ident: int
     remote: str = ""
     from_browser: bool = False
-    spoken: bool = field(default=False)
-    """Whether any message has come since the ACK."""
+    asked: bool = field(default=False)
+    """Whether it has asked for the document since the ACK."""
     maybe_cut_off: bool = field(default=False)
     """Whether it was lost so soon after something was sent that this may have come in part."""
+    realigned: bool = field(default=False)
+    """Whether it was sent what brings back a receiver that was cut off."""

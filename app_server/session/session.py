@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, TypeAlias
 
 from app_server.document import embedding, encoder, patch
 from app_server.document.served import DocumentEvent, ServedDocument, SessionCallback
@@ -33,6 +33,12 @@ log = logging.getLogger(__name__)
 
 FAULTS = (Exception, SystemExit)
 """What an application's code may raise without ending more than itself: sys.exit() must not end the server."""
+
+
+_UNKNOWN_BUFFERS = 32
+"""For how many missing buffers a page is helped at first, whose last message was sent by a process that is no more."""
+
+_MOST_MISSING_BUFFERS = 4096
 
 
 class State(Enum):
@@ -62,6 +68,9 @@ class Prepared:
     page: tuple[bytes, ...]
     content: bytes
     buffers: list[codec.Buffer]
+
+
+Handler: TypeAlias = "Callable[[Session, Connection, Message], list[Effect]]"
 
 
 def _nothing() -> None:
@@ -99,6 +108,7 @@ class Session:
         self.prepared: Prepared | None = None
         self._first_pull_is_over = False
         self._cut_off = False
+        self._most_buffers = 0
         self._patch: encoder.PatchEncoder | None = None
         self._in_turn = False
 
@@ -138,10 +148,17 @@ class Session:
         self.connections.append(connection)
         return [Send([connection], codec.ack())]
 
-    def realign(self, connection: Connection, round_number: int) -> list[Effect]:
-        """A client that came back asks for nothing: maybe its receiver was cut off in the middle of a message."""
-        stuck = self._cut_off and connection.from_browser and not connection.spoken and connection in self.connections
-        return [Send([connection], codec.realignment(round_number))] if stuck else []
+    def realign(self, connection: Connection, round_number: int = 0) -> list[Effect]:
+        """A client that came back does not ask for its document: it may have been cut off in the middle of a message.
+
+        Each round, counted from 0, allows for twice as many buffers as the one before.
+        """
+        stuck = self._cut_off and connection.from_browser and not connection.asked and connection in self.connections
+        if not stuck:
+            return []
+        connection.realigned = True
+        buffers = min((self._most_buffers + 1 << round_number) - 1, _MOST_MISSING_BUFFERS)
+        return [Send([connection], codec.realignment(round_number, buffers))]
 
     def leave(self, connection: Connection, now_s: float) -> list[Effect]:
         """A client has gone; the application's ConnectionLost callbacks run."""
@@ -157,12 +174,19 @@ class Session:
 
     def receive(self, connection: Connection, message: Message) -> list[Effect]:
         """A message has come from this client."""
-        connection.spoken = True
+        connection.asked = connection.asked or message.msgtype == messages.PULL_DOC_REQ
         if self.destroyed:
             return [Close(connection, 1001, "the session has ended")]
         handle = _handlers.get(message.msgtype)
         if handle is None:
             return [Close(connection, 1002, f"a client may not send {message.msgtype}")]
+        effects = self._handled(handle, connection, message)
+        if message.msgtype == messages.PATCH_DOC and not connection.realigned:
+            # Whoever asks for the document at the ACK has done so before: this browser never understood the ACK.
+            effects += self.realign(connection)
+        return effects
+
+    def _handled(self, handle: Handler, connection: Connection, message: Message) -> list[Effect]:
         try:
             return handle(self, connection, message)
         except PeerError as error:
@@ -217,6 +241,7 @@ class Session:
         for receivers, without in [(others, None), *(([c], c) for c in subscribed if id(c) in setters)]:
             content = noted.content(without=without) if receivers else None
             if content is not None:
+                self._most_buffers = max(self._most_buffers, len(content[1]))
                 effects.append(Send(receivers, codec.encode(messages.PATCH_DOC, content[0], buffers=content[1])))
         noted.close()
         return effects
@@ -256,8 +281,13 @@ class Session:
             self._subscribed.remove(connection)
 
     def expect_returning_page(self) -> None:
-        """Take the next client for one that has pulled before, at an instance or a process that is no more."""
+        """Take the next client for one that has pulled before, at an instance or a process that is no more.
+
+        What that one sent last, and whether it arrived whole, is not known.
+        """
         self._first_pull_is_over = True
+        self._cut_off = True
+        self._most_buffers = _UNKNOWN_BUFFERS
 
     def _pull(self, connection: Connection, message: Message) -> list[Effect]:
         effects = self.flush()
@@ -268,6 +298,7 @@ class Session:
         else:
             content, buffers = prepared.content, prepared.buffers
         self._first_pull_is_over = True
+        self._most_buffers = max(self._most_buffers, len(buffers))
         self._subscribe(connection)
         reply = codec.encode(messages.PULL_DOC_REPLY, content, buffers=buffers, reqid=message.msgid)
         return [*effects, Send([connection], reply)]
@@ -336,7 +367,7 @@ class Session:
         return []
 
 
-_handlers: dict[str, Callable[[Session, Connection, Message], list[Effect]]] = {
+_handlers: dict[str, Handler] = {
     messages.PULL_DOC_REQ: Session._pull,
     messages.PATCH_DOC: Session._patch_document,
     messages.PUSH_DOC: Session._push,

@@ -26,12 +26,12 @@ from app_server.transport.wire import Wire, take_over
 
 log = logging.getLogger(__name__)
 
-_REALIGN_AFTER_S = 5.0
-"""When a returning client that has not asked for its document counts as stuck. BokehJS asks at once, so this is far
-beyond any round trip; only a page that is busy for longer could be taken for one that is stuck."""
+_REALIGN_AFTER_S = 1.0
+"""When a returning client that has not asked for its document may be stuck. BokehJS asks at once. A page that is only
+busy is not harmed: what it is sent leaves it as it is."""
 
-_REALIGN_EVERY_S = 1.0
-_REALIGN_ROUNDS = 100
+_REALIGN_ROUNDS = 8
+"""Each one waits twice as long as the one before, so that the last comes after two minutes."""
 
 _CUT_OFF_WITHIN_S = 60.0
 """What was sent longer ago than this had come whole, or the connection would have been given up before."""
@@ -215,14 +215,14 @@ class Client:
         self.runtime.connect(session, self.connection, self.wire)
         self.wire.start(left_over)
         if self.connection.from_browser:
-            IOLoop.current().call_later(_REALIGN_AFTER_S, self._realign, 1)
+            IOLoop.current().call_later(_REALIGN_AFTER_S, self._realign, 0)
 
     def _realign(self, round_number: int) -> None:
-        """Help a receiver that is stuck, one round after the other, until the client speaks."""
-        if self.connection.spoken or self.wire.closed or round_number > _REALIGN_ROUNDS:
+        """Help a receiver that may be stuck, one round after the other, until the client asks for its document."""
+        if self.connection.asked or self.wire.closed or round_number == _REALIGN_ROUNDS:
             return
         self.runtime.realign(self.session, self.connection, round_number)
-        IOLoop.current().call_later(_REALIGN_EVERY_S, self._realign, round_number + 1)
+        IOLoop.current().call_later(_REALIGN_AFTER_S * 2**round_number, self._realign, round_number + 1)
 
     def frame_received(self, opcode: int, payload: bytes) -> None:
         """A frame has come; PeerError where it does not fit."""

@@ -460,8 +460,9 @@ class ApplicationRuntime:
         document.attach_context(context)
         with document.at_work():
             fill(document)
-        build = self.registry.begin(session_id)
-        self.registry.succeed(build, self._open(document, context))
+        session = self._open(document, context)
+        session.expect_returning_page()
+        self.registry.succeed(self.registry.begin(session_id), session)
 
     def begin_end(self, session: Session) -> None:
         """End a session in a task of its own: a hook that takes its time, or never returns, holds up nobody else."""
@@ -509,9 +510,9 @@ class ApplicationRuntime:
             desk.submit(lambda: session.receive(connection, message))
 
     def realign(self, session: Session, connection: Connection, round_number: int) -> None:
-        """A client has said nothing since it was greeted."""
+        """A client has not asked for its document since it was greeted."""
         desk = self._desks.get(session.id)
-        if desk is not None and not connection.spoken:
+        if desk is not None and not connection.asked:
             desk.submit(lambda: session.realign(connection, round_number))
 
     def disconnect(self, session: Session, connection: Connection) -> None:

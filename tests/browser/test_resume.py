@@ -54,7 +54,12 @@ def _settled_title(page: Page) -> str:
 
 
 def _count_returns(page: Page) -> None:
-    page.evaluate("() => { window.back = 0; Bokeh.documents[0].on_event('client_reconnected', () => window.back++) }")
+    page.evaluate(
+        "() => { window.back = window.lost = 0; const document = Bokeh.documents[0];"
+        " if (window.counted) return; window.counted = true;"
+        " document.on_event('connection_lost', () => window.lost++);"
+        " document.on_event('client_reconnected', () => window.back++) }"
+    )
 
 
 def test_a_page_comes_back_to_its_arrays_and_its_session(
@@ -107,4 +112,31 @@ def test_a_page_that_was_cut_off_in_the_middle_of_a_message_comes_back(
     assert model_value(page, "source", "model.get_array('y').length") == 300_000
     drag_slider(page, 0, 40)
     wait_for_model(page, "plot", "model.title.text != 'untouched'")
+    complaints.clear()
+
+
+def test_a_page_that_was_cut_off_after_any_frame_comes_back_soon(
+    page: Page, served: tuple[RunningServer, Line], complaints: Complaints
+) -> None:
+    """Whether its person goes on or waits: a PATCH-DOC of two arrays is a header, metadata, content and four frames."""
+    _, line = served
+    _open(page, line)
+    handle = page.locator(".noUi-handle")
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    wait_for_model(page, "plot", "model.title.text != 'untouched'")
+    for frames, goes_on in [*((number, True) for number in range(1, 7)), *((number, False) for number in range(1, 5))]:
+        title = _settled_title(page)
+        _count_returns(page)
+        line.cut_after_frames(frames)
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("() => window.lost > 0")
+        if goes_on:
+            page.keyboard.press("ArrowRight")
+        page.wait_for_function("() => window.back > 0", timeout=3000)
+        wait_for_model(page, "plot", f"model.title.text != {title!r}")
+        title = _settled_title(page)
+        handle.focus()
+        page.keyboard.press("ArrowLeft")
+        wait_for_model(page, "plot", f"model.title.text != {title!r}")
     complaints.clear()

@@ -20,6 +20,7 @@ class Line:
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._lock = threading.Lock()
         self._cut_after_bytes: int | None = None
+        self._cut_after_frames: int | None = None
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
@@ -33,6 +34,10 @@ class Line:
     def cut_after(self, size: int) -> None:
         """Cut as soon as `size` more bytes have gone to the browser."""
         self._cut_after_bytes = size
+
+    def cut_after_frames(self, number: int) -> None:
+        """Cut when so many more WebSocket frames have gone to the browser; nothing may be under way now."""
+        self._cut_after_frames = number
 
     def close(self) -> None:
         """Cut, and take no more connections."""
@@ -53,7 +58,14 @@ class Line:
 
     def _pass_on(self, source: socket.socket, target: socket.socket, to_browser: bool) -> None:
         try:
+            passed = b""
             while data := source.recv(_CHUNK_BYTES):
+                if to_browser and self._cut_after_frames is not None:
+                    end = _end_of_frames(passed + data, self._cut_after_frames)
+                    if end is not None:
+                        self._cut_after_frames = None
+                        self._cut_after_bytes = end - len(passed)
+                    passed += data
                 if to_browser and self._cut_after_bytes is not None:
                     data = data[: self._cut_after_bytes]
                     self._cut_after_bytes -= len(data)
@@ -65,6 +77,20 @@ class Line:
             target.shutdown(socket.SHUT_WR)
         except OSError:
             return
+
+
+def _end_of_frames(data: bytes, number: int) -> int | None:
+    """Where the frame of this number, from 1, ends; None as long as it is not there. Servers do not mask."""
+    at = 0
+    for _ in range(number):
+        if len(data) < at + 2:
+            return None
+        size, head = data[at + 1], 2
+        if size >= 126:
+            head = 4 if size == 126 else 10
+            size = int.from_bytes(data[at + 2 : at + head], "big")
+        at += head + size
+    return at if at <= len(data) else None
 
 
 def _reset(end: socket.socket) -> None:

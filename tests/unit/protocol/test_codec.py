@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app_server.protocol import codec
+from app_server.protocol.codec import Frame
 from app_server.protocol.websocket import BINARY, TEXT
 
 
@@ -51,13 +53,76 @@ def test_message_ids_differ() -> None:
     assert len({parsed(codec.ack())[0]["msgid"] for _ in range(100)}) == 100
 
 
-def test_realignment_is_a_filler_for_one_buffer_and_an_ack() -> None:
-    frames = codec.realignment(3)
-    assert [opcode for opcode, _ in frames] == [TEXT, BINARY, TEXT, TEXT, TEXT]
-    filler, empty, *rest = parsed(frames)
-    header = rest[0]
-    assert (filler, empty, rest[1:]) == ({"id": "filler3"}, b"", [{}, {}])
-    assert (header["msgtype"], header["id"]) == ("ACK", "ack3")
+class Receiver:
+    """The states of BokehJS 3.9's receiver; `received` are the types of the messages that were completed."""
+
+    def __init__(self, missing: int, buffers: int) -> None:
+        """One that waits for the frame number `missing`, from 0, of a PATCH-DOC with so many buffers."""
+        self.received: list[str] = []
+        self.fragments: list[bytes] = []
+        self.idents: set[str] = set()
+        self.buffers = buffers
+        self.waits_for_bytes = False
+        header = {"msgid": "cut off", "msgtype": "PATCH-DOC"} | ({"num_buffers": buffers} if buffers else {})
+        whole = [(TEXT, json.dumps(header).encode()), (TEXT, b"{}"), (TEXT, b'{"events": []}')]
+        for number in range(buffers):
+            whole += [(TEXT, json.dumps({"id": f"b{number}"}).encode()), (BINARY, b"1234")]
+        self.consume(whole[:missing])
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the next frame begins a message."""
+        return not self.fragments
+
+    def consume(self, frames: Iterable[Frame]) -> None:
+        for opcode, payload in frames:
+            if (opcode == BINARY) == self.waits_for_bytes:
+                self._take(bytes(payload))
+
+    def _take(self, payload: bytes) -> None:
+        self.fragments.append(payload)
+        if self.waits_for_bytes:
+            self.waits_for_bytes = False
+            self.idents.add(json.loads(self.fragments[-2]).get("id"))
+        elif len(self.fragments) > 3:
+            self.waits_for_bytes = True
+            return
+        if len(self.fragments) >= 3:
+            header, *_ = map(json.loads, self.fragments[:3])
+            if len(self.idents) == header.get("num_buffers", 0):
+                self.received.append(header.get("msgtype", ""))
+                self.fragments, self.idents = [], set()
+
+
+def cut_off_states() -> list[tuple[int, int]]:
+    return [(missing, buffers) for buffers in (0, 1, 2, 5) for missing in range(3 + 2 * buffers)]
+
+
+@pytest.mark.parametrize(("missing", "buffers"), cut_off_states())
+@pytest.mark.parametrize("answers", [0, 1, 2])
+def test_realignment_brings_a_receiver_that_was_cut_off_anywhere_to_an_ack(
+    missing: int, buffers: int, answers: int
+) -> None:
+    receiver = Receiver(missing, buffers)
+    receiver.consume(codec.ack())
+    for _ in range(answers):  # to what its person has done meanwhile
+        receiver.consume(codec.ok("m1"))
+    receiver.consume(codec.realignment(0, buffers))
+    assert receiver.at_rest
+    assert receiver.received[-1] == "ACK"
+
+
+def test_realignment_for_too_few_buffers_is_made_good_by_the_next() -> None:
+    receiver = Receiver(4, 5)
+    for round_number, buffers in enumerate((1, 3)):
+        receiver.consume(codec.realignment(round_number, buffers))
+    assert receiver.at_rest
+
+
+def test_realignment_leaves_a_receiver_that_needs_none_as_it_is() -> None:
+    receiver = Receiver(0, 0)
+    receiver.consume([*codec.ack(), *codec.realignment(0, 2), *codec.encode("PULL-DOC-REPLY", b'{"doc": {}}')])
+    assert receiver.received == ["ACK", "ACK", "ACK", "ACK", "PULL-DOC-REPLY"]
 
 
 json_values = st.recursive(

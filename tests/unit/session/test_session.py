@@ -9,8 +9,9 @@ from bokeh.events import ConnectionLost
 from bokeh.models import ColumnDataSource, Div, GlyphRenderer
 
 from app_server.document.served import ServedDocument, SessionCallback, Timing
+from app_server.protocol.websocket import BINARY
 from app_server.session.connection import Connection
-from app_server.session.effects import Await
+from app_server.session.effects import Await, Effect, Send
 from app_server.session.session import Session
 from tests.unit.session.making import change, fill, make_session, message, subscriber, told
 
@@ -345,16 +346,59 @@ def test_roots_are_known_by_their_ids() -> None:
     assert not session.is_root(model(session, "div").id)
 
 
-def test_returning_browser_that_says_nothing_is_realigned() -> None:
-    session = make_session()
-    lost = subscriber(session, 1, maybe_cut_off=True)
-    session.leave(lost, 1.0)
-    back = Connection(2, from_browser=True)
+def returned(session: Session, *, browser: bool = True) -> Connection:
+    """A client that has come to a session whose last one may have been cut off."""
+    session.leave(subscriber(session, 1, maybe_cut_off=True), 1.0)
+    back = Connection(2, from_browser=browser)
     session.join(back)
-    [effect] = session.realign(back, 1)
-    assert [connection.ident for connection in effect.connections] == [2]  # type: ignore[union-attr]
+    return back
+
+
+def realigned(effects: list[Effect]) -> bool:
+    """Whether a receiver is brought back by what is sent last."""
+    last = effects[-1] if effects else None
+    return isinstance(last, Send) and last.frames[-1] == (BINARY, b"")
+
+
+def test_returning_browser_that_says_nothing_is_realigned_until_it_asks() -> None:
+    session = make_session()
+    back = returned(session)
+    assert realigned(session.realign(back, 0)) and realigned(session.realign(back, 1))
     session.receive(back, message("PULL-DOC-REQ"))
     assert session.realign(back, 2) == []
+
+
+def test_returning_browser_that_changes_what_it_has_not_asked_for_is_realigned_at_once() -> None:
+    session = make_session()
+    back = returned(session)
+    effects = session.receive(back, change(session, "slider", "value", 5))
+    assert realigned(effects) and told(effects[:-1]) == [([2], ok())]
+    assert model(session, "slider").value == 5
+    again = session.receive(back, change(session, "slider", "value", 6, "m2"))
+    assert told(again) == [([2], ok("m2"))]
+    assert realigned(session.realign(back, 0))
+
+
+def test_program_that_patches_without_asking_is_served_as_it_is() -> None:
+    session = make_session()
+    back = returned(session, browser=False)
+    assert told(session.receive(back, change(session, "slider", "value", 5))) == [([2], ok())]
+    assert session.realign(back, 0) == []
+
+
+def test_page_of_a_session_that_is_no_more_may_have_been_cut_off() -> None:
+    session = make_session()
+    session.expect_returning_page()
+    client = Connection(1, from_browser=True)
+    session.join(client)
+    assert realigned(session.realign(client, 0))
+
+
+def test_realignment_allows_for_the_buffers_that_the_session_has_sent() -> None:
+    session = make_session(build=lambda document: document.add_root(ColumnDataSource({"x": np.zeros(2)})))
+    back = returned(session)
+    sent = [effect for number in (0, 1) for effect in session.realign(back, number) if isinstance(effect, Send)]
+    assert [effect.frames.count((BINARY, b"")) for effect in sent] == [2, 4]
 
 
 @pytest.mark.parametrize("browser", [False, True])
@@ -362,7 +406,7 @@ def test_first_client_is_not_realigned(browser: bool) -> None:
     session = make_session()
     client = Connection(1, from_browser=browser)
     session.join(client)
-    assert session.realign(client, 1) == []
+    assert session.realign(client, 0) == []
 
 
 def test_two_sessions_do_not_hear_of_each_other() -> None:
