@@ -77,6 +77,12 @@ def session_at_work() -> tuple[str, str]:
     return ("" if application is None else application.url), context.id
 
 
+def is_current(document: Document) -> bool:
+    """Whether `curdoc()` returns this very document here."""
+    entries = _stack.get()
+    return bool(entries) and entries[-1]() is document
+
+
 @contextmanager
 def current_document(document: Document | UnlockedDocumentProxy) -> Iterator[None]:
     """Let `curdoc()` return `document` inside the block, also when the block raises."""

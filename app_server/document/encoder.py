@@ -29,7 +29,7 @@ from bokeh.document.events import DocumentPatchedEvent, ModelChangedEvent
 from bokeh.model import Model
 from bokeh.settings import settings
 
-from app_server.document.served import ServedDocument
+from app_server.document.served import ServedDocument, UnsendableError
 from app_server.protocol.codec import Buffer, dumps
 
 _MAX_SAFE_INT = 2**53 - 1
@@ -301,6 +301,14 @@ def encode_document(document: ServedDocument, *, inline: bool = False) -> tuple[
     return dumps({"doc": content}), encoder.binary
 
 
+def check(value: Any, model: Model, attr: str) -> None:
+    """Raise UnsendableError where this value, with which a property is about to be changed, cannot be sent."""
+    try:
+        dumps(Encoder(copy=False).encode(value))
+    except Exception as error:
+        raise UnsendableError(ModelChangedEvent(model.document, model, attr, None), error) from error  # type: ignore[arg-type]
+
+
 class PatchEncoder:
     """The events of one turn, each encoded when it happened, for all connections of a session.
 
@@ -310,20 +318,22 @@ class PatchEncoder:
     def __init__(self, document: ServedDocument) -> None:
         self._document = document
         self._encoder = Encoder(clients_have=document.models.clients_have)
-        self._events: list[tuple[object, Any]] = []
+        self._events: list[tuple[object, bytes]] = []
 
     def __bool__(self) -> bool:
         return bool(self._events)
 
     def add(self, event: DocumentPatchedEvent) -> None:
-        """Encode this event now; what cannot be encoded raises, and leaves no trace in what is sent."""
+        """Encode this event now; UnsendableError where that is impossible, which leaves no trace in what is sent."""
         mark = self._encoder.mark()
         try:
-            rep = self._encode(event)
-        except BaseException:
+            encoded = dumps(self._encode(event))
+        except BaseException as error:
             self._encoder.rewind(mark)
+            if isinstance(error, Exception):
+                raise UnsendableError(event, error) from error
             raise
-        self._events.append((event.setter, rep))
+        self._events.append((event.setter, encoded))
 
     def _encode(self, event: DocumentPatchedEvent) -> Any:
         if type(event) is not ModelChangedEvent:
@@ -338,10 +348,10 @@ class PatchEncoder:
 
     def content(self, *, without: object = None) -> tuple[bytes, list[Buffer]] | None:
         """The PATCH-DOC content and buffers for a connection, leaving out what it set itself."""
-        events = [rep for setter, rep in self._events if without is None or setter is not without]
+        events = [encoded for setter, encoded in self._events if without is None or setter is not without]
         if not events:
             return None
-        return dumps({"events": events}), self._encoder.binary
+        return b'{"events":[' + b",".join(events) + b"]}", self._encoder.binary
 
     def close(self) -> None:
         """Take note that the clients get every model that was encoded."""

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import logging
 
-from app_server.document import current, ids, speedups
+from app_server.document import changes, current, ids, speedups
 
 log = logging.getLogger(__name__)
 
 
 def install() -> None:
-    """Prepare bokeh for serving: a current document for each task, model ids for each session. Idempotent."""
+    """Prepare bokeh for serving: a current document for each task, model ids for each session, changes one at a time.
+
+    Idempotent.
+    """
     import bokeh.models
     import bokeh.plotting
 
     for what, done in (
         ("curdoc() in concurrent callbacks", current.install()),
+        ("changes from several threads", changes.install()),
         ("the same model ids after a restart", ids.install()),
         ("tables of models' defaults; applications start more slowly", speedups.install()),
     ):

@@ -8,6 +8,7 @@ searching the process for them.
 from __future__ import annotations
 
 import sys
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from types import ModuleType
 from typing import Any, Protocol, TypeAlias
 
 from bokeh.core.has_props import HasProps
+from bokeh.core.property.descriptors import PropertyDescriptor
+from bokeh.core.serialization import SerializationError
 from bokeh.core.types import ID
 from bokeh.document import Document
 from bokeh.document.callbacks import DocumentCallbackManager
@@ -36,11 +39,26 @@ from bokeh.model import Model
 from bokeh.util.dataclasses import entries, is_dataclass
 from bokeh.util.datatypes import MultiValuedDict
 
-from app_server.document.current import current_document
+from app_server.document.current import current_document, is_current
 from app_server.document.ids import ModelIds, current_ids
 
 DocumentEvent: TypeAlias = DocumentPatchedEvent
 """A change of a document that its clients are told of."""
+
+
+class UnsendableError(SerializationError):
+    """A change that cannot be sent to the browser, and was not made therefore."""
+
+    def __init__(self, event: DocumentPatchedEvent, reason: BaseException) -> None:
+        super().__init__(f"{_named(event)} was not changed: the browser cannot be sent its new value, {reason}")
+
+
+def _named(event: DocumentPatchedEvent) -> str:
+    model = getattr(event, "model", None)
+    if not isinstance(model, Model):
+        return type(event).__name__.removesuffix("Event")
+    name = f" (name {model.name!r})" if model.name else ""
+    return f"{type(model).__name__}.{getattr(event, 'attr', '')}{name}".replace(".(", " (")
 
 
 class Timing(Enum):
@@ -106,18 +124,113 @@ class _RootsListener:
             self._changed()
 
 
+@dataclass(eq=False, slots=True)
+class _Hold:
+    """What a thread holds back: its events, and the values before by (model's identity, property)."""
+
+    policy: Any
+    events: list[Any]
+    before: dict[tuple[int, str], tuple[Any, HasProps, Any]]
+
+
+class _Holds:
+    """The holds of a document: each thread has its own, so that none holds back, or loses, what another one changes."""
+
+    def __init__(self) -> None:
+        self._here = threading.local()
+        self._all: dict[object, _Hold] = {}
+        self.any = False
+        """Whether a thread holds anything back."""
+
+    def mine(self) -> _Hold:
+        """The hold of this thread, which holds nothing as long as its policy is None."""
+        try:
+            found: _Hold = self._here.hold
+        except AttributeError:
+            found = self._here.hold = _Hold(None, [], {})
+        return found
+
+    def set(self, policy: Any) -> None:
+        """Begin or end the hold of this thread."""
+        mine = self.mine()
+        mine.policy = policy
+        if policy is None:
+            self._all.pop(id(mine), None)
+        else:
+            self._all[id(mine)] = mine
+        self.any = bool(self._all)
+
+    def take(self) -> list[_Hold]:
+        """End the hold of this thread, or of all others where it has none: one may begin here and end elsewhere."""
+        mine = self.mine()
+        taken = [mine] if mine.policy is not None else list(self._all.values())
+        ended = [_Hold(None, hold.events, hold.before) for hold in taken]
+        for hold in taken:
+            hold.policy, hold.events, hold.before = None, [], {}
+            self._all.pop(id(hold), None)
+        self.any = bool(self._all)
+        return ended
+
+
 class _Callbacks(DocumentCallbackManager):
-    """Tells the listener of patches and callbacks; neither needs a lock, nor waits for a hold to end."""
+    """Tells the listener of patches and callbacks, from any thread."""
 
     listener: DocumentListener | None = None
-    at_work = False
     ended = False
 
-    def __init__(self, document: ServedDocument) -> None:
+    def __init__(self, document: ServedDocument, changing: threading.RLock) -> None:
+        self._changing = changing
+        self._holds = _Holds()
         super().__init__(document)
         self._session_destroyed_callbacks = _InOrder()
+        self.noted = 0
+        """How many changes were told to the listener, or held back."""
         self.browser_ranges: set[tuple[str, str]] = set()
         """The bounds of automatic ranges that a browser worked out, as (model id, property)."""
+
+    # Bokeh, and Panel, keep the hold of a document in these two attributes.
+    @property
+    def _hold(self) -> Any:
+        return self._holds.mine().policy
+
+    @_hold.setter
+    def _hold(self, policy: Any) -> None:
+        with self._changing:
+            self._holds.set(policy)
+
+    @property
+    def _held_events(self) -> list[Any]:
+        return self._holds.mine().events
+
+    @_held_events.setter
+    def _held_events(self, events: list[Any]) -> None:
+        self._holds.mine().events = events
+
+    def keep_for_hold(self, descriptor: PropertyDescriptor[Any], obj: HasProps, old: Any) -> None:
+        """Remember the value before a change that is held back, for the case that it cannot be sent afterwards."""
+        if self._holds.any and (mine := self._holds.mine()).policy is not None:
+            mine.before.setdefault((id(obj), descriptor.name), (descriptor, obj, old))
+
+    def unhold(self) -> None:
+        """Tell of what was held back; one change that cannot be sent keeps no other one from being sent."""
+        with self._changing:
+            ended = self._holds.take()
+        failure: UnsendableError | None = None
+        for hold in ended:
+            for event in hold.events:
+                try:
+                    self.trigger_on_change(event)
+                except UnsendableError as error:
+                    failure = failure or error
+                    self._put_back(hold, event)
+        if failure is not None:
+            raise failure
+
+    def _put_back(self, hold: _Hold, event: Any) -> None:
+        if type(event) is ModelChangedEvent and (id(event.model), event.attr) in hold.before:
+            descriptor, obj, old = hold.before[id(event.model), event.attr]
+            with self._changing:
+                descriptor._set_value(obj, descriptor.property.prepare_value(obj, descriptor.name, old))
 
     def trigger_on_change(self, event: DocumentChangedEvent) -> None:
         if isinstance(event, SessionCallbackAdded):
@@ -127,23 +240,35 @@ class _Callbacks(DocumentCallbackManager):
             if self.listener is not None:
                 self.listener.callback_removed(event.callback.id)
             return
-        if self.browser_ranges and isinstance(event, ModelChangedEvent) and event.setter is None:
-            self.browser_ranges.discard((event.model.id, event.attr))
-        if self.hold_value is not None:
+        with self._changing:
+            if self.browser_ranges and isinstance(event, ModelChangedEvent) and event.setter is None:
+                self.browser_ranges.discard((event.model.id, event.attr))
+            if self._holds.any and self.hold_value is not None:
+                super().trigger_on_change(event)
+                self.noted += 1
+                return
+            # Told before the application's callbacks run: what they change in turn comes after it, as it did in Python,
+            # and may name the models that came with it.
+            if self.listener is not None and isinstance(event, DocumentPatchedEvent):
+                self.listener.patched(event)
+            self.noted += 1
+            # The callbacks may wait for another thread that wants to change the document too.
+            held = self._changing._release_save()  # type: ignore[attr-defined]
+            try:
+                self._call_back(event)
+            finally:
+                self._changing._acquire_restore(held)  # type: ignore[attr-defined]
+
+    def _call_back(self, event: DocumentChangedEvent) -> None:
+        document = self._document()
+        if document is None or not is_current(document):
             super().trigger_on_change(event)
             return
-        # Told before the application's callbacks run: what they change in turn comes after it, as it did in Python, and
-        # may name the models that came with it.
-        if self.listener is not None and isinstance(event, DocumentPatchedEvent):
-            self.listener.patched(event)
-        if not self.at_work:
-            super().trigger_on_change(event)
-        else:
-            # The document at work is the current one already: bokeh's bookkeeping around each call is not needed.
-            if event.callback_invoker is not None:
-                event.callback_invoker()
-            for callback in self.change_callbacks():
-                callback(event)
+        # The document is the current one already: bokeh's bookkeeping around each call is not needed.
+        if event.callback_invoker is not None:
+            event.callback_invoker()
+        for callback in self.change_callbacks():
+            callback(event)
 
     def _added(self, callback: Any) -> None:
         if self.listener is not None:
@@ -181,6 +306,9 @@ class _Models(DocumentModelManager):
         if document is None:
             return
         old, new = self._models, reachable(document.roots)
+        for model in new.values():
+            if model.document is not None and model.document is not document:
+                raise RuntimeError(f"{model!r} belongs to another document already: make one for each document")
         self._models = new
         self._models_by_name = MultiValuedDict()
         for model in new.values():
@@ -276,7 +404,9 @@ class ServedDocument(Document):
     def __init__(self, ids: ModelIds) -> None:
         super().__init__()
         self.ids = ids
-        self.callbacks = _Callbacks(self)
+        self.changing = threading.RLock()
+        """Held while the document changes and the change is noted. Whoever calls an application's code lets it go."""
+        self.callbacks = _Callbacks(self, self.changing)
         self.models = _Models(self)
         self.modules = _Modules(self)
 
@@ -299,6 +429,34 @@ class ServedDocument(Document):
         for callback in self.session_callbacks:
             listener.callback_added(as_session_callback(callback))
 
+    def add_root(self, model: Model, setter: Any = None) -> None:
+        """Add a root; one that cannot be sent, or is another document's, is not added."""
+        with self.changing:
+            noted, known = self.callbacks.noted, model in self._roots
+            try:
+                super().add_root(model, setter)
+            except BaseException:
+                if self.callbacks.noted == noted and not known:
+                    self._roots.remove(model)
+                    self.models.invalidate()
+                raise
+
+    def remove_root(self, model: Model, setter: Any = None) -> None:
+        """Remove a root, in one step with telling of it."""
+        with self.changing:
+            super().remove_root(model, setter)
+
+    def set_title(self, title: str, setter: Any = None) -> None:
+        """Set the title; one that cannot be sent is not set."""
+        with self.changing:
+            before, noted = self._title, self.callbacks.noted
+            try:
+                super().set_title(title, setter)
+            except BaseException:
+                if self.callbacks.noted == noted:
+                    self._title = before
+                raise
+
     def listen_to_roots(self, changed: Callable[[], None]) -> None:
         """Call `changed` whenever a root was added or removed; the document has its listener already."""
         assert self.callbacks.listener is not None
@@ -312,6 +470,10 @@ class ServedDocument(Document):
         """Break the cycles among the document's objects, so that their memory is free at once."""
         if self._outlived:
             return
+        with self.changing:
+            self._take_apart()
+
+    def _take_apart(self) -> None:
         self.callbacks.ended = True
         self.callbacks.listener = None
         self._roots = []
@@ -346,7 +508,7 @@ class ServedDocument(Document):
 class _AtWork:
     """The context manager of `ServedDocument.at_work`; a class, because it is entered for every message."""
 
-    __slots__ = ("_current", "_document", "_ids_token", "_was_at_work")
+    __slots__ = ("_current", "_document", "_ids_token")
 
     def __init__(self, document: ServedDocument) -> None:
         self._document = document
@@ -355,12 +517,9 @@ class _AtWork:
     def __enter__(self) -> ServedDocument:
         self._current.__enter__()
         self._ids_token = current_ids.set(self._document.ids)
-        callbacks = self._document.callbacks
-        self._was_at_work, callbacks.at_work = callbacks.at_work, True
         return self._document
 
     def __exit__(self, *exception: object) -> None:
-        self._document.callbacks.at_work = self._was_at_work
         current_ids.reset(self._ids_token)
         self._current.__exit__(None, None, None)
 

@@ -4,8 +4,9 @@ Every public method is one turn. A turn runs the application's code, notes each 
 effects: who is sent what. All changes of a turn become one PATCH-DOC, which is encoded once for all connections but
 those that set one of the changes themselves.
 
-A callback may also change the document while nobody takes a turn (after an `await`, or from another session's code).
-Such changes are noted likewise, and `wake` is called so that the runtime soon asks for them with `flush`.
+The document may also be changed while nobody takes a turn: after an `await`, from another session's code, in a thread.
+Such changes are noted likewise, and `wake` is called so that the runtime soon asks for them with `flush`. Turns are
+taken in one thread; changes come from any, one at a time under the document's lock (`document.changing`).
 """
 
 from __future__ import annotations
@@ -231,9 +232,11 @@ class Session:
 
     def flush(self) -> list[Effect]:
         """The changes since the last turn, for whoever did not set them."""
-        noted, self._patch = self._patch, None
-        if noted is None:
-            return []
+        with self.document.changing:
+            noted, self._patch = self._patch, None
+            if noted is None:
+                return []
+            noted.close()
         effects: list[Effect] = []
         subscribed = self._subscribed
         setters = noted.setters()
@@ -243,7 +246,6 @@ class Session:
             if content is not None:
                 self._most_buffers = max(self._most_buffers, len(content[1]))
                 effects.append(Send(receivers, codec.encode(messages.PATCH_DOC, content[0], buffers=content[1])))
-        noted.close()
         return effects
 
     def begin_end(self) -> None:
@@ -261,15 +263,16 @@ class Session:
         return effects
 
     def patched(self, event: DocumentEvent) -> None:
-        """The document has changed (called by the document)."""
-        if not self._subscribed:
-            self.prepared = None
-            return
-        if self._patch is None:
-            self._patch = encoder.PatchEncoder(self.document)
-            if not self._in_turn:
-                self.wake()
-        self._patch.add(event)
+        """The document has changed (called by the document, in any thread)."""
+        with self.document.changing:
+            if not self._subscribed:
+                self.prepared = None
+                return
+            if self._patch is None:
+                self._patch = encoder.PatchEncoder(self.document)
+                if not self._in_turn:
+                    self.wake()
+            self._patch.add(event)
 
     def _subscribe(self, connection: Connection) -> None:
         """Send this client every change from now on: it has a document to patch."""
@@ -290,18 +293,22 @@ class Session:
         self._most_buffers = _UNKNOWN_BUFFERS
 
     def _pull(self, connection: Connection, message: Message) -> list[Effect]:
-        effects = self.flush()
-        # BokehJS 3.9 ignores the buffers of a document that it pulls again, so a returning client gets arrays inline.
-        prepared, self.prepared = self.prepared, None
-        if prepared is None:
-            content, buffers = encoder.encode_document(self.document, inline=self._first_pull_is_over)
-        else:
-            content, buffers = prepared.content, prepared.buffers
-        self._first_pull_is_over = True
+        # No thread may change the document between what goes to the others, the reply, and the first change after it.
+        with self.document.changing:
+            effects = self.flush()
+            content, buffers = self._whole_document()
+            self._subscribe(connection)
         self._most_buffers = max(self._most_buffers, len(buffers))
-        self._subscribe(connection)
         reply = codec.encode(messages.PULL_DOC_REPLY, content, buffers=buffers, reqid=message.msgid)
         return [*effects, Send([connection], reply)]
+
+    def _whole_document(self) -> tuple[bytes, list[codec.Buffer]]:
+        # BokehJS 3.9 ignores the buffers of a document that it pulls again, so a returning client gets arrays inline.
+        inline, self._first_pull_is_over = self._first_pull_is_over, True
+        prepared, self.prepared = self.prepared, None
+        if prepared is None:
+            return encoder.encode_document(self.document, inline=inline)
+        return prepared.content, prepared.buffers
 
     def _push(self, connection: Connection, message: Message) -> list[Effect]:
         effects = self.flush()

@@ -97,7 +97,7 @@ class Desk:
         self.tasks: set[asyncio.Task[None]] = set()
         self._answers: set[asyncio.Future[Any]] = set()
         session.wake = self._wake
-        session.send_now = self._flush
+        session.send_now = self._send_now
 
     def submit(self, turn: Turn, kind: str = "", heard_s: float | None = None) -> None:
         """Take this turn now, or as soon as the turns before it are over.
@@ -184,6 +184,13 @@ class Desk:
         if not self._flush_asked:
             self._flush_asked = True
             self._runtime.soon(self._flush)
+
+    def _send_now(self) -> None:
+        """Flush in the middle of a callback; soon where that runs in a thread, for sockets belong to the loop's."""
+        if self._runtime.is_in_loop():
+            self._flush()
+        else:
+            self._wake()
 
     def _flush(self) -> None:
         self._flush_asked = False
@@ -368,10 +375,14 @@ class ApplicationRuntime:
             await asyncio.wait(self._endings)
         await self._hook("on_server_unloaded", self.context.server_context)
 
+    def is_in_loop(self) -> bool:
+        """Whether this is the thread of the loop."""
+        return threading.get_ident() == self._thread
+
     def soon(self, function: Callable[[], None]) -> None:
         """Call `function` in the loop's next iteration; from any thread."""
         try:
-            if threading.get_ident() == self._thread:
+            if self.is_in_loop():
                 self.loop.call_soon(function, context=self.base_context.copy())
             else:
                 self.loop.call_soon_threadsafe(function, context=self.base_context.copy())

@@ -51,7 +51,7 @@ def serving(*args: str | Path, prefix: str = "", **options: object) -> Iterator[
 @pytest.fixture(scope="session")
 def plain() -> Iterator[Served]:
     """All applications, with the settings as they come."""
-    names = ("board.py", "faulty.py", "asking.py", "beats.py", "hooked", "folder")
+    names = ("board.py", "faulty.py", "asking.py", "beats.py", "threads.py", "hooked", "folder")
     with serving(*apps(*names)) as served:
         yield served
 

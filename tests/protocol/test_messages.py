@@ -101,6 +101,26 @@ def test_streams_are_sent_once_each_and_in_order(plain: Served) -> None:
         assert columns(client, client.pull())["x"] == [0, 1, 2, 3, 4, 100, 101]
 
 
+def test_changes_of_threads_come_once_each_and_end_as_in_the_session(plain: Served) -> None:
+    start = plain.log_size()
+    token = plain.site.token("/threads")
+    with plain.site.client("/threads", token) as client:
+        client.set("command", "value", "go")
+        client.wait_for(lambda: client.title == "done")
+        streamed = [row for event in client.events() if event["kind"] == "ColumnsStreamed" for row in rows(event)]
+        with plain.site.client("/threads", token) as other:
+            assert rows({"data": other.value("source", "data")}) == streamed
+            assert sorted(streamed) == sorted(other.value("text", "tags")) == list(range(400))
+            for attr in ("tags", "text"):
+                assert client.value("text", attr) == other.value("text", attr)
+    assert "Traceback" not in plain.log_since(start)
+
+
+def rows(event: dict[str, Any]) -> list[int]:
+    [(_, column)] = event["data"]["entries"]
+    return [int(row) for row in column]
+
+
 def test_patches_of_columns_travel_both_ways(pair: tuple[Client, Client]) -> None:
     one, other = pair
     one.set("command", "value", "patch:77")

@@ -292,14 +292,15 @@ def test_model_that_a_client_made_is_whole_for_the_other_and_not_sent_back() -> 
 def test_value_that_cannot_be_written_does_not_spoil_later_ones() -> None:
     session = make_session()
     subscriber(session)
+    inner = Div()
 
     def unwritable() -> None:
-        model(session, "div").tags = [Div(name="inner"), object()]
+        model(session, "div").tags = [inner, object()]
 
     session.turn(unwritable, "a callback")
 
     def writable() -> None:
-        model(session, "div").tags = [model(session, "inner")]
+        model(session, "div").tags = [inner]
 
     [(_, sent)] = told(session.turn(writable, "a callback"))
     [event] = sent["content"]["events"]
