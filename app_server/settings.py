@@ -18,7 +18,7 @@ from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from app_server.errors import OperatorError
 
@@ -159,7 +159,8 @@ def _prefix(word: str) -> str:
     path = word.strip().strip("/")
     if re.search(r"[\s?#%\\]|//", path) or {".", ".."} & set(path.split("/")):
         raise ValueError("a path such as /tools, without spaces, '?', '#', '%' or '..'")
-    return f"/{path}" if path else ""
+    # Percent-encoded, as it is in the addresses that pages are given.
+    return "/" + quote(path, safe="/!$&'()*+,;=:@") if path else ""
 
 
 def _route(word: str) -> str:

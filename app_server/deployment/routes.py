@@ -7,10 +7,10 @@ host's, so nothing is looked up: a folder whose name ends in .py is not told apa
 from __future__ import annotations
 
 import posixpath
-from urllib.parse import quote
 
-# What RFC 3986, section 3.3, lets stand in a path segment besides letters, digits and "-._~".
-_SEGMENT_CHARACTERS = "!$&'()*+,;=:@"
+from app_server.protocol.paths import segment_route
+
+__all__ = ["route_for", "segment_route"]
 
 
 def route_for(path: str) -> str:
@@ -19,7 +19,3 @@ def route_for(path: str) -> str:
     stem, suffix = posixpath.splitext(name)
     return segment_route(stem if suffix in (".py", ".ipynb") else name)
 
-
-def segment_route(name: str) -> str:
-    """The route of an application of that name; the slashes at its ends do not matter."""
-    return "/" + "/".join(quote(part, safe=_SEGMENT_CHARACTERS) for part in name.strip("/").split("/"))

@@ -38,6 +38,7 @@ from app_server.document import embedding
 from app_server.document.served import DocumentEvent, ServedDocument
 from app_server.errors import ApplicationError, AppServerError, OperatorError
 from app_server.guests.guest import Guest, LivingSession
+from app_server.protocol.paths import above
 
 log = logging.getLogger(__name__)
 
@@ -192,15 +193,18 @@ def place_of(context: Any) -> tuple[str, str]:
     request = context.request
     if request is None:
         return "/", ""
-    route = context.server_context.application_context.url.rstrip("/")
+    route = context.server_context.application_context.url
     path = request.path
     for suffix in _PAGE_SUFFIXES:
         path = path.removesuffix(suffix)
-    prefix = path.rstrip("/").removesuffix(route)
+    found = above(path, route)
+    prefix = path.rstrip("/") if found is None else found
     rel_path = "/".join([".."] * path.removeprefix(prefix).lstrip("/").count("/"))
     embedded_at = parse_qs(request.query).get("bokeh-absolute-url")
     if embedded_at:
-        rel_path = embedded_at[0].rstrip("/").removesuffix(route)
+        address = embedded_at[0].rstrip("/")
+        found = above(address, route)
+        rel_path = address if found is None else found
     return f"{prefix}/", rel_path
 
 

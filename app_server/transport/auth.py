@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import inspect
 import logging
-import re
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,14 @@ from urllib.parse import urlsplit
 from tornado.web import Finish, HTTPError, RequestHandler
 
 from app_server.errors import OperatorError
+from app_server.protocol.paths import canonical_route
 from app_server.security.auth.hooks import Hooks, below, hooks_from
 from app_server.security.auth.peers import TrustedPeers, user_named
 from app_server.security.auth.users import User
 from app_server.settings import Settings
 from app_server.transport.answers import Answering
 from app_server.transport.gate import Gate, Routes, peer_of
+from app_server.transport.matching import Address
 
 log = logging.getLogger(__name__)
 
@@ -113,14 +114,14 @@ class HookGate(Gate):
                 raise HTTPError(500) from None
         return below(self._prefix, self._hooks.login_url or "")
 
-    def routes(self, base: str, context: Mapping[str, Any]) -> Routes:
+    def routes(self, below_prefix: Callable[[str], Address], context: Mapping[str, Any]) -> Routes:
         """Where the module's own handlers answer."""
         served = (
             (self._hooks.login_url, self._hooks.login_handler),
             (self._hooks.logout_url, self._hooks.logout_handler),
         )
         return [
-            (base + re.escape(below("", urlsplit(url).path)), handler) for url, handler in served if url and handler
+            (below_prefix(canonical_route(urlsplit(url).path)), handler) for url, handler in served if url and handler
         ]
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from app_server.security.auth.next_page import login_address
 from app_server.security.auth.users import identity
 from app_server.transport.answers import Answering
+from app_server.transport.matching import Address
 
 Routes = list[tuple[Any, ...]]
 
@@ -50,16 +51,12 @@ class Gate:
         """What tells this user's sessions from those of others; None where everybody may have them."""
         return None if self.open else identity(user)
 
-    def routes(self, base: str, context: Mapping[str, Any]) -> Routes:
+    def routes(self, below: Callable[[str], Address], context: Mapping[str, Any]) -> Routes:
         """Tornado's routes for logging in and out.
 
-        `base` is the pattern of what stands before every path, `context` what the site's handlers are made with.
+        `below` is where a path is below the prefix, `context` what the site's handlers are made with.
         """
         return []
-
-    def taken_paths(self) -> frozenset[str]:
-        """The paths, below the prefix, where no application can be."""
-        return frozenset()
 
     def stop(self) -> None:
         """Let go of threads and connections."""

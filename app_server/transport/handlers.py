@@ -17,6 +17,7 @@ from app_server.fleet.wards import Wards
 from app_server.page import busy_page
 from app_server.protocol import doctor
 from app_server.protocol.doctor import Seen
+from app_server.protocol.paths import above
 from app_server.security.admission import RETRY_AFTER_S, Full
 from app_server.session.session import Session
 from app_server.transport.application import ApplicationHandler, Handler
@@ -198,9 +199,7 @@ class AutoloadHandler(ApplicationHandler):
         parts = urlsplit(absolute_url)
         # A proxy may serve us below a path that it takes away: what stands before the application's own is its.
         own = self.site.settings.prefix + self.runtime.url.rstrip("/")
-        path = parts.path.rstrip("/")
-        above = path.removesuffix(own) if path.endswith(own) else ""
-        return f"{parts.scheme}://{parts.netloc}{above}{self.site.root_url}"
+        return f"{parts.scheme}://{parts.netloc}{above(parts.path, own) or ''}{self.site.root_url}"
 
     def refuse(self, status: int, headline: str, hint: str | None = None, *, detail: str = "") -> None:
         """Answer with a script, for it is run as one whatever its status: it tells the page's console the reason."""
@@ -322,7 +321,7 @@ class MissingHandler(Handler):
     def _is_elsewhere(self) -> bool:
         path, prefix = self.request.path, self.site.settings.prefix
         below = path == prefix or path.startswith(f"{prefix}/")
-        known = any(path.rstrip("/").endswith(runtime.url.rstrip("/")) for runtime in self.site.runtimes)
+        known = any(above(path, runtime.url) is not None for runtime in self.site.runtimes)
         return known or not below
 
     async def prepare(self) -> None:

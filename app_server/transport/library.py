@@ -25,11 +25,14 @@ from app_server.apps.builder import DocumentBuilder, application_from_builder, i
 from app_server.document.engine import install
 from app_server.document.themes import Document
 from app_server.errors import OperatorError
+from app_server.protocol.paths import canonical_route
 from app_server.session.session import Session
 from app_server.settings import Settings
 from app_server.transport import server
 from app_server.transport.handlers import FaviconHandler, HealthHandler, IndexHandler, MissingHandler, ReadyHandler
 from app_server.transport.keywords import in_keywords, settings_from_keywords
+from app_server.transport.matching import Address, names_of
+from app_server.transport.routes import WELL_KNOWN
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +136,7 @@ class Server:
         """
         routes = self._core.routes()
         if self.prefix:
-            above = (r"/healthz", r"/readyz", r"/favicon\.ico")
+            above = [Address(names_of(path)) for path in WELL_KNOWN]
             return [route for route in routes if route[1] is not MissingHandler and route[0] not in above]
         return [route for route in routes if route[1] not in _SITE_HANDLERS]
 
@@ -393,4 +396,4 @@ def _made_of(source: Any, settings: Settings) -> Application:
 
 
 def _route(given: str) -> str:
-    return f"/{given.strip('/')}"
+    return canonical_route(given)

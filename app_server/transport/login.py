@@ -15,7 +15,7 @@ import stat
 import time
 import unicodedata
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ from app_server.settings import Settings
 from app_server.transport.answers import Answering
 from app_server.transport.application import Handler
 from app_server.transport.gate import Gate, Routes
+from app_server.transport.matching import Address
 from app_server.transport.site import Site
 
 log = logging.getLogger(__name__)
@@ -68,10 +69,6 @@ class CookieGate(Gate):
     def login_url(self, handler: Answering) -> str | None:
         """Our own page."""
         return f"{self.prefix}/login"
-
-    def taken_paths(self) -> frozenset[str]:
-        """Where our pages are."""
-        return frozenset({"/login", "/logout"})
 
     def remember(self, handler: Answering, value: dict[str, Any]) -> None:
         """Let the browser keep who its user is."""
@@ -295,10 +292,10 @@ class PasswordGate(CookieGate):
         mark = self._users.now().fingerprint(user.name, self.seal.tag)
         self.remember(handler, {"user": user.name, "mark": mark})
 
-    def routes(self, base: str, context: Mapping[str, Any]) -> Routes:
+    def routes(self, below: Callable[[str], Address], context: Mapping[str, Any]) -> Routes:
         """The form, and the way out."""
         context = {**context, "gate": self}
-        return [(rf"{base}/login", PasswordHandler, context), (rf"{base}/logout", LogoutHandler, context)]
+        return [(below("/login"), PasswordHandler, context), (below("/logout"), LogoutHandler, context)]
 
     def stop(self) -> None:
         """End the threads."""

@@ -7,7 +7,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +24,7 @@ from app_server.settings import Settings
 from app_server.transport.answers import Answering
 from app_server.transport.gate import Routes
 from app_server.transport.login import CookieGate, LoginPages, LogoutHandler
+from app_server.transport.matching import Address
 
 log = logging.getLogger(__name__)
 
@@ -75,13 +76,13 @@ class OidcGate(CookieGate):
         self.remember(handler, value)
         return oidc.user_from(value["claims"])  # type: ignore[arg-type]
 
-    def routes(self, base: str, context: Mapping[str, Any]) -> Routes:
+    def routes(self, below: Callable[[str], Address], context: Mapping[str, Any]) -> Routes:
         """The way there, the way back, and the way out."""
         context = {**context, "gate": self}
         return [
-            (rf"{base}/login", OidcLoginHandler, context),
-            (rf"{base}/login/callback", OidcCallbackHandler, context),
-            (rf"{base}/logout", OidcLogoutHandler, context),
+            (below("/login"), OidcLoginHandler, context),
+            (below("/login/callback"), OidcCallbackHandler, context),
+            (below("/logout"), OidcLogoutHandler, context),
         ]
 
     def redirect_url(self, handler: Answering) -> str:

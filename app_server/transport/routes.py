@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from app_server.document import embedding
+from app_server.errors import OperatorError
 from app_server.observe import exposition
+from app_server.protocol.paths import segments
 from app_server.transport.connection import SocketHandler
 from app_server.transport.handlers import (
     AutoloadHandler,
@@ -17,56 +21,124 @@ from app_server.transport.handlers import (
     PageHandler,
     ReadyHandler,
 )
+from app_server.transport.matching import Address, names_of
 from app_server.transport.metrics import MetricsHandler
 from app_server.transport.reload import LiveReload, ReloadHandler
+from app_server.transport.runtime import ApplicationRuntime
 from app_server.transport.site import Site
 from app_server.transport.static import FoundFiles, StaticFiles
 
-_ROUTE = r"(?:/_i/[A-Za-z0-9_-]{1,32})?"
-"""Every server accepts every instance's route: after a failover a foreign one arrives."""
+Rules = list[tuple[Any, ...]]
+
+WELL_KNOWN = ("/healthz", "/readyz", "/favicon.ico")
 
 
-def routes_of(site: Site, live_reload: LiveReload | None) -> list[tuple[Any, ...]]:
-    """The handlers of the site and its applications, for Tornado."""
-    prefix = site.settings.prefix
-    base = f"{_ROUTE}{prefix}{_ROUTE}"
-    context = {"site": site}
-    bokehjs = {"roots": (embedding.static_root(),)}
-    routes: list[tuple[Any, ...]] = [
-        (r"/healthz", HealthHandler, context),
-        (r"/readyz", ReadyHandler, context),
+def routes_of(site: Site, live_reload: LiveReload | None) -> Rules:
+    """The handlers of the site and its applications, for Tornado; the first that fits answers.
+
+    OperatorError for an application that no address would lead to.
+    """
+    for runtime in site.runtimes:
+        if segments(runtime.url) is None:
+            hint = "Browsers take . and .. out of an address. Give the application another name."
+            raise OperatorError("no address leads there", where=runtime.url, hint=hint)
+    base = names_of(site.settings.prefix)
+    rules = [
+        *_own_pages(site, live_reload),
+        *site.gate.routes(partial(_below, base), {"site": site}),
+        *(rule for runtime in site.runtimes for rule in _files(base, runtime)),
+        *_shared_files(base),
+        *(rule for runtime in site.runtimes for rule in _application(base, site, runtime)),
+        *(rule for runtime in site.runtimes for rule in _components(base, runtime)),
+        (_below(base, "/", slash=True), IndexHandler, {"site": site}),
+        (r".*", MissingHandler, {"site": site}),
     ]
+    for runtime in site.runtimes:
+        _refuse_hidden(site, runtime, rules)
+    return rules
+
+
+def _below(base: tuple[str, ...], path: str, **options: bool) -> Address:
+    """This path below the prefix, on every instance's route."""
+    return Address(names_of(path), base, routed=True, **options)
+
+
+def _own_pages(site: Site, live_reload: LiveReload | None) -> Rules:
+    prefix, context = site.settings.prefix, {"site": site}
+    handlers = dict(zip(WELL_KNOWN, (HealthHandler, ReadyHandler, FaviconHandler), strict=True))
+    rules: Rules = [(Address(names_of(path)), handler, context) for path, handler in handlers.items()]
     if prefix:
-        routes += [(rf"{prefix}/healthz", HealthHandler, context), (rf"{prefix}/readyz", ReadyHandler, context)]
+        rules += [(Address(names_of(prefix + path)), handler, context) for path, handler in handlers.items()]
+    rules.append((_below(names_of(prefix), "/favicon.ico"), FaviconHandler, context))
     if site.settings.metrics:
         exposition.check()
-        routes.append((r"/metrics", MetricsHandler, context))
+        rules.append((Address(("metrics",)), MetricsHandler, context))
     if live_reload is not None:
-        routes.append((rf"{base}/_dev/reload", ReloadHandler, {**context, "live_reload": live_reload}))
-    routes += site.gate.routes(base, context)
-    for runtime in site.runtimes:
-        path = base + runtime.url.rstrip("/")
-        application = {"site": site, "runtime": runtime}
-        own = runtime.application.static_path
-        roots = (own, embedding.static_root()) if own is not None else (embedding.static_root(),)
-        routes += [
-            (rf"{path}/ws", SocketHandler, application),
-            (rf"{path}/metadata", MetadataHandler, application),
-            (rf"{path}/autoload\.js", AutoloadHandler, application),
-            (rf"{path}/static/extensions/(.*)", StaticFiles, {"packages": embedding.extension_roots()}),
-            (rf"{path}/static/(.*)", StaticFiles, {"roots": roots}),
-            (rf"{path}/?", PageHandler, application),
-        ]
-        find = runtime.guest.find_component
-        if find is not None:
-            # Beside the page, where the address of the page ends with a slash, or else at the root.
-            routes += [(rf"{place}/components/(.+)", FoundFiles, {"find": find}) for place in {path, base}]
-    routes += [
-        (rf"{base}/static/extensions/(.*)", StaticFiles, {"packages": embedding.extension_roots()}),
-        (rf"{base}/static/(.*)", StaticFiles, bokehjs),
-        (rf"{base}/favicon\.ico", FaviconHandler, context),
-        (rf"{base}/?", IndexHandler, context),
-        (r"/favicon\.ico", FaviconHandler, context),
-        (r".*", MissingHandler, context),
+        reloading = {**context, "live_reload": live_reload}
+        rules.append((_below(names_of(prefix), "/_dev/reload"), ReloadHandler, reloading))
+    return rules
+
+
+def _shared_files(base: tuple[str, ...]) -> Rules:
+    """BokehJS, and the files of extensions."""
+    return [
+        (_below(base, "/static/extensions", rest=True), StaticFiles, {"packages": embedding.extension_roots()}),
+        (_below(base, "/static", rest=True), StaticFiles, {"roots": (embedding.static_root(),)}),
     ]
-    return routes
+
+
+def _files(base: tuple[str, ...], runtime: ApplicationRuntime) -> Rules:
+    """The application's own files before BokehJS's."""
+    own, url = runtime.application.static_path, runtime.url.rstrip("/")
+    roots = (own, embedding.static_root()) if own is not None else (embedding.static_root(),)
+    return [
+        (_below(base, f"{url}/static/extensions", rest=True), StaticFiles, {"packages": embedding.extension_roots()}),
+        (_below(base, f"{url}/static", rest=True), StaticFiles, {"roots": roots}),
+    ]
+
+
+def _application(base: tuple[str, ...], site: Site, runtime: ApplicationRuntime) -> Rules:
+    context, url = {"site": site, "runtime": runtime}, runtime.url.rstrip("/")
+    return [
+        (_below(base, f"{url}/ws"), SocketHandler, context),
+        (_below(base, f"{url}/metadata"), MetadataHandler, context),
+        (_below(base, f"{url}/autoload.js"), AutoloadHandler, context),
+        (_below(base, runtime.url, slash=True), PageHandler, context),
+    ]
+
+
+def _components(base: tuple[str, ...], runtime: ApplicationRuntime) -> Rules:
+    """What a guest's pages ask for: beside the page, if its address ends with a slash, or else at the root."""
+    find = runtime.guest.find_component
+    if find is None:
+        return []
+    places = dict.fromkeys((f"{runtime.url.rstrip('/')}/components", "/components"))
+    return [(_below(base, place, rest=True), FoundFiles, {"find": find}) for place in places]
+
+
+def _refuse_hidden(site: Site, runtime: ApplicationRuntime, rules: Sequence[tuple[Any, ...]]) -> None:
+    """Raise OperatorError if another handler has an address that the application needs, as its browsers ask for it."""
+    for below in ("", "/", "/ws", "/metadata", "/autoload.js"):
+        for place in (site.settings.prefix, f"/_i/x{site.settings.prefix}", f"{site.settings.prefix}/_i/x"):
+            path = f"{place}{runtime.url.rstrip('/')}{below}" or "/"
+            handler, context = _first(rules, path)
+            if context.get("runtime") is runtime:
+                continue
+            hint = "Give the application another name, or another route: /NAME=FILE."
+            raise OperatorError(_holder(handler, context, path), where=runtime.url, hint=hint)
+
+
+def _first(rules: Sequence[tuple[Any, ...]], path: str) -> tuple[type, dict[str, Any]]:
+    for matcher, handler, *context in rules:
+        if isinstance(matcher, Address) and matcher.captured(path) is not None:
+            return handler, context[0] if context else {}
+    return MissingHandler, {}
+
+
+def _holder(handler: type, context: dict[str, Any], path: str) -> str:
+    other = context.get("runtime")
+    if other is not None:
+        return f"the application {other.url} answers at {path}"
+    if issubclass(handler, StaticFiles):
+        return f"static files are at {path}"
+    return "no address leads there" if handler is MissingHandler else f"the server's own page is at {path}"

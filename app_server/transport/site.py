@@ -22,6 +22,7 @@ from app_server.fleet.wards import Wards
 from app_server.observe.gauges import Gauges
 from app_server.observe.tallies import Tallies
 from app_server.page import IndexEntry, custom_index_page, error_page, favicon, index_page
+from app_server.protocol.paths import unescaped
 from app_server.security import tokens
 from app_server.security.admission import Admission
 from app_server.security.origins import OriginPolicy
@@ -94,10 +95,6 @@ class Site:
         ]
         for runtime in self.runtimes:
             runtime.logout_url = gate.logout_url
-            measured = settings.metrics and settings.prefix + runtime.url == "/metrics"
-            if measured or runtime.url in gate.taken_paths():
-                hint = "Give the application another name."
-                raise OperatorError("the server's own page is at that address", where=runtime.url, hint=hint)
 
     @property
     def session_count(self) -> int:
@@ -206,7 +203,7 @@ class Site:
         if self.settings.index:
             return custom_index_page(self.settings.index, [runtime.url for runtime in self.runtimes], prefix)
         entries = [
-            IndexEntry(runtime.url.strip("/") or "/", prefix + runtime.url, runtime.application.description)
+            IndexEntry(unescaped(runtime.url), prefix + runtime.url, runtime.application.description)
             for runtime in self.runtimes
         ]
         return index_page(entries, title="Applications", prefix=prefix)

@@ -11,6 +11,7 @@ import mimetypes
 import os
 import re
 import stat
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
@@ -119,9 +120,15 @@ def locate(root: Path, path: str) -> Path | None:
     parts = path.split("/")
     if any(not part or part.startswith(".") or "\\" in part or ":" in part or "\0" in part for part in parts):
         return None
+    spellings = dict.fromkeys((path, unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path)))
+    return next((found for spelling in spellings if (found := _file_below(root, spelling))), None)
+
+
+def _file_below(root: Path, path: str) -> Path | None:
+    """The file of exactly this name, if it is inside the root and not hidden there."""
     try:
         real_root = Path(os.path.realpath(root))
-        found = Path(os.path.realpath(real_root.joinpath(*parts), strict=True))
+        found = Path(os.path.realpath(real_root / path, strict=True))
         inside = found.relative_to(real_root).parts
         # A symbolic link may point elsewhere within the root, but not at what is hidden there.
         if any(part.startswith(".") for part in inside) or not found.is_file():

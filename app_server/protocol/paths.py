@@ -1,0 +1,83 @@
+"""Paths of addresses (RFC 3986): one value for all spellings of a path, and the spelling that we announce.
+
+Two spellings are the same path if they differ in the case of an escape (`%c3` and `%C3`), in characters that are
+escaped without need (`%41` and `A`, section 6.2.2.2), or in how an accented letter is composed (NFC and NFD), which
+file systems and keyboards do differently. Browsers leave out `.` and `..` before they ask, so a path that still has
+them leads nowhere.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from functools import lru_cache
+from typing import Final
+from urllib.parse import quote, unquote_to_bytes
+
+_SEGMENT_CHARACTERS: Final = "!$&'()*+,;=:@"
+"""What RFC 3986, section 3.3, allows in a path segment besides letters, digits and "-._~"."""
+
+_SPELLED: Final = re.compile(r"(?:[\x21-\x24\x26-\x7e]|%[0-9A-Fa-f]{2})*")
+"""What a segment may be made of. Browsers send some characters as they are that RFC 3986 wants escaped, such as [."""
+
+
+@lru_cache(maxsize=4096)
+def names_in(path: str) -> tuple[str, ...] | None:
+    """The names that a path consists of, unescaped: `("a b", "")` for `/a%20b/`. None for what is no path of ours.
+
+    That is one with `.` or `..`, with a slash or a zero byte in a name, or with an escape that is none. Bytes that are
+    not UTF-8 become what Python makes of them in file names.
+    """
+    if not path.startswith("/"):
+        return None
+    names = [_name(segment) for segment in path[1:].split("/")]
+    return None if None in names else tuple(name for name in names if name is not None)
+
+
+@lru_cache(maxsize=4096)
+def segments(path: str) -> tuple[str, ...] | None:
+    """As `names_in`, with accented letters composed one way: the same for all spellings of a path."""
+    names = names_in(path)
+    return None if names is None else tuple(unicodedata.normalize("NFC", name) for name in names)
+
+
+def _name(segment: str) -> str | None:
+    if not _SPELLED.fullmatch(segment):
+        return None
+    name = os.fsdecode(unquote_to_bytes(segment)) if "%" in segment else segment
+    return None if name in (".", "..") or "/" in name or "\0" in name else name
+
+
+def spell(name: str) -> str:
+    """A name as one segment of an address, percent-encoded as a browser sends it."""
+    return quote(os.fsencode(unicodedata.normalize("NFC", name)), safe=_SEGMENT_CHARACTERS)
+
+
+def segment_route(name: str) -> str:
+    """The route of an application of that name; the slashes at its ends do not matter."""
+    return "/" + "/".join(map(spell, name.strip("/").split("/")))
+
+
+def canonical_route(text: str) -> str:
+    """The route that an address or a name means: `/my%20app` for `/my%20app`, `/my app` and `my%20app/`."""
+    found = segments(f"/{text.strip('/')}")
+    return segment_route(text) if found is None else segment_route("/".join(found))
+
+
+def unescaped(route: str) -> str:
+    """A route as people read it: `my app` for `/my%20app`, `/` for `/`."""
+    return "/".join(segments(route) or ()).encode("utf-8", "surrogateescape").decode("utf-8", "replace") or "/"
+
+
+def above(path: str, route: str) -> str | None:
+    """What stands before the route at the end of this path, in whatever spelling; None if the path ends otherwise.
+
+    A slash at the end of the path does not matter, and the answer has none: `/tools` of `/tools/my%41pp/`, `/myApp`.
+    """
+    own = [] if route == "/" else route.strip("/").split("/")
+    parts = path.rstrip("/").split("/")
+    start = len(parts) - len(own)
+    if start < 1 or segments("/" + "/".join(parts[start:])) != segments("/" + "/".join(own)):
+        return None
+    return "/".join(parts[:start])

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import os
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app_server.protocol.paths import above, canonical_route, segment_route, segments, unescaped
+
+NAMES = st.text(min_size=1, max_size=12).filter(
+    lambda name: name not in (".", "..") and "/" not in name and "\0" not in name and name.isprintable()
+)
+
+
+@given(NAMES, st.data())
+def test_all_spellings_of_an_address_are_one_path(name: str, data: st.DataObject) -> None:
+    route = segment_route(name)
+    spelled, rest = "/", route[1:]
+    while rest:
+        if rest[0] == "%":
+            octet, rest = rest[:3], rest[3:]
+            spelled += octet.lower() if data.draw(st.booleans()) else octet
+        else:
+            letter, rest = rest[0], rest[1:]
+            spelled += f"%{ord(letter):02x}" if data.draw(st.booleans()) else letter
+    assert segments(spelled) == segments(route) is not None
+
+
+@given(NAMES, NAMES)
+def test_different_names_have_different_paths(one: str, other: str) -> None:
+    same = segment_route(one) == segment_route(other)
+    assert (segments(segment_route(one)) == segments(segment_route(other))) == same
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "app", "/.", "/../app", "/a/%2e%2E/app", "/%2Fapp", "/app%00", "/100%", "/%zz", "/a b", "/größe", "/a\x7f"],
+)
+def test_what_is_no_path_is_none(path: str) -> None:
+    assert segments(path) is None
+
+
+def test_escapes_are_undone_once() -> None:
+    assert segments("/a%252Fb/") == ("a%2Fb", "")
+
+
+def test_composed_and_decomposed_letters_are_the_same() -> None:
+    assert segments("/h%C3%A4user") == segments("/ha%CC%88user") == ("häuser",)
+
+
+def test_name_that_is_not_utf8_has_an_address() -> None:
+    assert segment_route(os.fsdecode(b"caf\xe9")) == "/caf%E9"
+    assert segments("/caf%e9") == (os.fsdecode(b"caf\xe9"),)
+    assert unescaped("/caf%E9") == "caf\ufffd"
+
+
+@pytest.mark.parametrize("text", ["/my app", "my%20app/", "/my%20app", "/my%20%61pp"])
+def test_route_is_known_in_every_spelling(text: str) -> None:
+    assert canonical_route(text) == "/my%20app"
+
+
+def test_percent_sign_that_escapes_nothing_stays() -> None:
+    assert canonical_route("/100%") == "/100%25"
+    assert canonical_route("/") == "/"
+
+
+@pytest.mark.parametrize(
+    ("path", "route", "expected"),
+    [
+        ("/tools/my%41pp/", "/myApp", "/tools"),
+        ("/myApp", "/myApp", ""),
+        ("/tools", "/", "/tools"),
+        ("/", "/", ""),
+        ("/h%c3%a4user", "/h%C3%A4user", ""),
+        ("https://example.com/t/a+b", "/a%2Bb", "https://example.com/t"),
+        ("/tools/other", "/myApp", None),
+        ("/tools/notmyApp", "/myApp", None),
+    ],
+)
+def test_path_above_a_route(path: str, route: str, expected: str | None) -> None:
+    assert above(path, route) == expected
+
+
+def test_ordinary_names_stay_readable() -> None:
+    assert segment_route(string.ascii_letters + string.digits + "-._~!$&'()*+,;=:@")[1:] == (
+        string.ascii_letters + string.digits + "-._~!$&'()*+,;=:@"
+    )
