@@ -43,6 +43,7 @@ from app_server.fleet.place import VARIABLE, Place
 from app_server.fleet.shifts import SLOTS, Shifts
 from app_server.observe.logs import JsonFormatter, Stamp
 from app_server.settings import Settings
+from app_server.transport.accepting import raise_descriptor_limit
 from app_server.transport.keywords import INSTEAD, in_keywords, settings_from_keywords
 from app_server.transport.library import Source, Sources, by_route
 from app_server.transport.server import Server
@@ -190,6 +191,7 @@ class Worker(base.Worker):  # type: ignore[misc]
         """Serve until told to leave."""
         _log_as(self.wsgi.settings, self.cfg)
         forks.reseed()
+        raise_descriptor_limit()
         try:
             asyncio.run(self._serve(self.wsgi))
         except AppServerError as error:

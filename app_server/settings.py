@@ -671,6 +671,32 @@ class Settings:
     )
 
     # Limits
+    request_timeout_s: float = _setting(
+        30.0,
+        "how long a client may take to send a request, its TLS handshake included; 0 sets no limit",
+        reason="the slowest line carries a few kilobytes in that time; a client that takes longer holds a connection"
+        " which others may need",
+        group="Limits",
+        parse=_seconds,
+        flag="--request-timeout",
+        metavar="SECONDS",
+        unit="s",
+        environment=("APP_SERVER_REQUEST_TIMEOUT",),
+        keys=("request_timeout",),
+    )
+    idle_timeout_s: float = _setting(
+        75.0,
+        "close a connection that waits for its next request, or takes nothing of an answer, for so long; 0 never"
+        " does. WebSockets stay open",
+        reason="longer than proxies keep connections open (nginx 60 s), which then never use one that is being closed",
+        group="Limits",
+        parse=_seconds,
+        flag="--idle-timeout",
+        metavar="SECONDS",
+        unit="s",
+        environment=("APP_SERVER_IDLE_TIMEOUT",),
+        keys=("idle_timeout",),
+    )
     keep_alive_ms: int = _setting(
         37000,
         "how often to ping each browser; 0 never does",

@@ -11,7 +11,7 @@ from app_server.settings import Setting, Settings, all_settings, resolve
 
 SETTINGS = (
     "port", "address", "unix_socket", "prefix", "use_xheaders", "ssl_certfile", "ssl_keyfile", "ssl_password",
-    "log_level", "log_format", "log_file", "log_json",
+    "request_timeout_s", "idle_timeout_s", "log_level", "log_format", "log_file", "log_json",
 )  # fmt: skip
 """The settings of `serve` that this command has too."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from types import TracebackType
 from typing import Any
 
+from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, RequestHandler
 
 from app_server.observe import logs
@@ -20,7 +22,32 @@ _HEADLINES = {
 }
 
 
-class Answering(RequestHandler):
+class Leavable(RequestHandler):
+    """A request whose client may leave before it has its answer, which is no fault of anybody's."""
+
+    max_body_bytes = 8192
+    """How large the body of a request may be; nothing is done with it unless a handler says so."""
+
+    def log_exception(
+        self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Say at debug level that the client has left, and as Tornado does whatever else was raised."""
+        if isinstance(value, StreamClosedError):
+            log.debug("%s %s: the client left before the answer was complete", self.request.method, self.request.path)
+        else:
+            super().log_exception(typ, value, tb)
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """Answer with an error, unless there is no one who could read it."""
+        info = kwargs.get("exc_info")
+        if info and isinstance(info[1], StreamClosedError):
+            self._finished = True
+            self.on_finish()
+        else:
+            super().send_error(status_code, **kwargs)
+
+
+class Answering(Leavable):
     """A request that is answered with pages of ours; it knows neither the site nor who asks."""
 
     shows_pages = False

@@ -9,6 +9,7 @@ from typing import Any
 
 from app_server.document import embedding
 from app_server.settings import Settings
+from app_server.transport.accepting import raise_descriptor_limit
 from app_server.transport.handlers import FaviconHandler, HealthHandler, MissingHandler, ReadyHandler
 from app_server.transport.server import Server
 from app_server.transport.static import StaticFiles
@@ -46,6 +47,7 @@ class StaticServer(Server):
 
 def serve_static_until_stopped(settings: Settings) -> int:
     """Serve BokehJS until SIGINT or SIGTERM; the process's exit status."""
+    raise_descriptor_limit()
     return asyncio.run(_serve(settings))
 
 

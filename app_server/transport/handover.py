@@ -31,6 +31,7 @@ from app_server.fleet import letters
 from app_server.fleet.crew import Crew
 from app_server.fleet.letters import Letter, Unreachable
 from app_server.protocol.handshake import fault_of
+from app_server.transport.intake import LimitedHTTPServer
 from app_server.transport.wire import take_over
 
 log = logging.getLogger(__name__)
@@ -220,7 +221,7 @@ class ReplayedStream(IOStream):
         return super().read_from_fd(buf)
 
 
-class SharedHTTPServer(HTTPServer):
+class SharedHTTPServer(LimitedHTTPServer):
     """Tornado's server, which also answers on connections that other processes hand over."""
 
     def arrive(self, letter: Letter, sock: socket.socket) -> None:

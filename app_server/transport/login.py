@@ -100,6 +100,8 @@ class LoginPages(Handler):
     """What the pages of logging in and out share."""
 
     gate: CookieGate
+    max_body_bytes = 64 * 1024
+    """A form: a name, a password, and where to go on to."""
 
     def initialize(self, site: Site, gate: CookieGate) -> None:  # type: ignore[override]
         """Called by Tornado with what the route carries."""

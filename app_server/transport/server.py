@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
+from tornado.httputil import HTTPServerRequest
 from tornado.web import Application as TornadoApplication
 
 from app_server.apps import Application
@@ -23,11 +24,13 @@ from app_server.fleet.letters import Letter, Unreachable
 from app_server.fleet.place import Place
 from app_server.fleet.wards import Wards
 from app_server.observe.gauges import Gauges
+from app_server.protocol.pace import Pace
 from app_server.settings import Settings
 from app_server.transport import metrics, tallies
 from app_server.transport.address import bind, tls_context, unlink
 from app_server.transport.auth import gate_for
 from app_server.transport.handover import SharedHTTPServer
+from app_server.transport.intake import Intake
 from app_server.transport.pulse import Pulse
 from app_server.transport.reload import LiveReload
 from app_server.transport.reports import Reports
@@ -64,13 +67,19 @@ class Server:
         if self._live_reload is not None:
             self.site.page_head = self._live_reload.script(settings.prefix)
         self._background: list[asyncio.Task[None]] = []
+        routes = self.routes()
         self._application = TornadoApplication(
-            [*extra_patterns, *self.routes()], **_tornado_settings(settings, self.site.gauges)
+            [*extra_patterns, *routes], **_tornado_settings(settings, self.site.gauges)
         )
         self._http = SharedHTTPServer(
             self._application,
             xheaders=settings.use_xheaders,
             ssl_options=tls_context(settings),
+            intake=Intake(
+                Pace(settings.request_timeout_s, settings.idle_timeout_s),
+                partial(_largest_body, self._application, frozenset(rule[1] for rule in routes)),
+                self.site.gauges.answered,
+            ),
         )
         self._sockets: list[socket.socket] = []
         self._socket_inode: int | None = None
@@ -153,6 +162,7 @@ class Server:
         reports = Reports(self.site)
         self._background = [asyncio.create_task(work) for work in reports.work()]
         self._background.append(asyncio.create_task(self._keep_alive()))
+        self._background.append(asyncio.create_task(self._http.watch()))
         self._background.append(asyncio.create_task(Pulse(self.site.gauges.loop, self.settings.block_limit_s).run()))
         if self._live_reload is not None:
             self._background.append(asyncio.create_task(self._live_reload.watch()))
@@ -163,7 +173,7 @@ class Server:
             runtime.loop = loop
             runtime.context.keep_apart()
             await runtime.start()
-        self._background = [asyncio.create_task(self._keep_alive())]
+        self._background = [asyncio.create_task(self._keep_alive()), asyncio.create_task(self._http.watch())]
 
     def arrive(self, letter: Letter, sock: socket.socket) -> None:
         """Answer on the connection that this letter brings, which `sock` has delivered."""
@@ -251,6 +261,17 @@ class Server:
                     wire.abort(1006, "no sign of life")
                 else:
                     wire.ping()
+
+
+_FORM_OF_HOOKS_BYTES = 1024 * 1024
+"""What a handler of --auth-module may get: it knows itself what it asks for, but anybody can send to it."""
+
+
+def _largest_body(application: TornadoApplication, ours: frozenset[type], request: HTTPServerRequest) -> int | None:
+    """How large this request's body may be; None for the handlers that a program has added to ours."""
+    handler = getattr(application.find_handler(request), "handler_class", None)
+    largest: int | None = getattr(handler, "max_body_bytes", _FORM_OF_HOOKS_BYTES if handler in ours else None)
+    return largest
 
 
 def _tornado_settings(settings: Settings, gauges: Gauges) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from app_server.fleet.place import Place
 from app_server.fleet.systemd import Notifier
 from app_server.settings import Settings
 from app_server.transport import address
+from app_server.transport.accepting import raise_descriptor_limit
 from app_server.transport.apart import Nursery, fork_sessions, nurseries
 from app_server.transport.server import Server
 
@@ -74,6 +75,7 @@ def _load_application(path: str, settings: Settings) -> Application:
 def serve_until_stopped(settings: Settings, paths: Sequence[str]) -> int:
     """Serve these applications until a signal; the process's exit status."""
     engine.install()
+    raise_descriptor_limit()
     notifier = Notifier(os.environ)
     applications = load_applications(paths, settings)
     place = Place.make(os.environ)

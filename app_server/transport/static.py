@@ -7,6 +7,7 @@ else is revalidated at each use.
 
 from __future__ import annotations
 
+import errno
 import mimetypes
 import os
 import re
@@ -19,9 +20,9 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import IO, Any, ClassVar, Final
 
-from tornado.iostream import StreamClosedError
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import HTTPError
 
+from app_server.transport.answers import Leavable
 from app_server.transport.compression import (
     LARGEST_HASHED_BYTES,
     LARGEST_HELD_BYTES,
@@ -214,7 +215,7 @@ def requested_range(file: StaticFile, headers: Mapping[str, str]) -> tuple[int, 
     return start, end
 
 
-class StaticFiles(RequestHandler):
+class StaticFiles(Leavable):
     """Serves `GET` and `HEAD` of the path that the route captured.
 
     Of `roots` the first that has the file is served from; of `packages`, the one that the path's first part names.
@@ -277,8 +278,8 @@ class StaticFiles(RequestHandler):
             if found.stat().st_size > _HASHED_ON_THE_LOOP_BYTES:
                 return await in_thread(look_at, found)
             return look_at(found)
-        except OSError:
-            raise HTTPError(404) from None
+        except OSError as error:
+            raise _unreadable(error) from None
 
     def _candidates(self, path: str) -> Iterable[tuple[Path, str]]:
         for root in self._roots:
@@ -310,8 +311,8 @@ class StaticFiles(RequestHandler):
     async def _read(self, file: StaticFile, coding: Coding) -> Variant:
         try:
             content = await in_thread(file.path.read_bytes)
-        except OSError:
-            raise HTTPError(404) from None
+        except OSError as error:
+            raise _unreadable(error) from None
         digest = digest_of(content)
         if digest != file.digest:  # it was written to since the look: what was read counts
             self.set_header("Etag", f'W/"{digest[:VERSION_LENGTH]}"')
@@ -337,12 +338,11 @@ class StaticFiles(RequestHandler):
             await self.finish()
             return
         try:
-            with await in_thread(open, file.path, "rb") as source:
-                await self._send_chunks(source, start, end)
-        except OSError:
-            raise HTTPError(404) from None
-        except StreamClosedError:
-            return  # the browser went away
+            source = await in_thread(open, file.path, "rb")
+        except OSError as error:
+            raise _unreadable(error) from None
+        with source:
+            await self._send_chunks(source, start, end)
 
     async def _send_chunks(self, source: IO[bytes], start: int, end: int) -> None:
         source.seek(start)
@@ -356,6 +356,11 @@ class StaticFiles(RequestHandler):
             if left > 0:
                 await self.flush()  # waits until the browser has taken it
         await self.finish()
+
+
+def _unreadable(error: OSError) -> HTTPError:
+    """What a file that was found, and cannot be opened, is answered with."""
+    return HTTPError(503 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM) else 404)
 
 
 class FoundFiles(StaticFiles):

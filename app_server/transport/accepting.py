@@ -1,0 +1,105 @@
+"""Connections are accepted as long as there are file descriptors for them; then they wait until others have ended."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import resource
+import socket
+from collections.abc import Callable
+from typing import Any, Final
+
+log = logging.getLogger(__name__)
+
+_MOST_AT_ONCE: Final = 128
+"""Others have their turn between; as many as may have come meanwhile."""
+
+_SHORTEST_PAUSE_S: Final = 0.05
+_LONGEST_PAUSE_S: Final = 1.0
+_LINE_EVERY_S: Final = 60.0
+
+_SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+_HIGHEST_LIMIT: Final = 65536
+"""Far above what one process serves; programs that go through all descriptors need not go through a billion."""
+
+_LARGEST_RESERVE: Final = 64
+"""Descriptors that no visitor gets: for files, logs, sockets between our processes and what applications open."""
+
+
+def raise_descriptor_limit() -> None:
+    """Let this process, and those that it forks, open as many files and connections as the system allows it.
+
+    Shells and service managers set a low limit for programs that use select(), which this server does not.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _HIGHEST_LIMIT if hard == resource.RLIM_INFINITY else min(hard, _HIGHEST_LIMIT)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+class Acceptor:
+    """Accepts the connections of one listening socket and gives them to `take`, with their peer's address."""
+
+    def __init__(self, listener: socket.socket, take: Callable[[socket.socket, Any], None]) -> None:
+        self._listener = listener
+        self._take = take
+        self._loop = asyncio.get_running_loop()
+        self._resuming: asyncio.TimerHandle | None = None
+        self._pause_s = _SHORTEST_PAUSE_S
+        self._stopped = False
+        self._said_s = -_LINE_EVERY_S
+        self._listen()
+
+    def stop(self) -> None:
+        """Accept no more; the socket stays open."""
+        self._stopped = True
+        if self._resuming is None:
+            self._loop.remove_reader(self._listener.fileno())
+        else:
+            self._resuming.cancel()
+
+    def _listen(self) -> None:
+        self._resuming = None
+        self._loop.add_reader(self._listener.fileno(), self._ready)
+
+    def _ready(self) -> None:
+        for _ in range(_MOST_AT_ONCE):
+            if self._stopped:
+                return
+            try:
+                connection, address = self._listener.accept()
+            except BlockingIOError:
+                self._pause_s = _SHORTEST_PAUSE_S
+                return
+            except ConnectionAbortedError:
+                continue  # it has gone while it waited
+            except OSError as error:
+                if error.errno not in _SCARCE:
+                    raise
+                self._pause(error.strerror or str(error))
+                return
+            self._take(connection, address)
+            # The system gives the lowest number that is free, so that this one says how many are taken.
+            if connection.fileno() >= _ceiling():
+                self._pause("few are left")
+                return
+
+    def _pause(self, reason: str) -> None:
+        self._loop.remove_reader(self._listener.fileno())
+        self._resuming = self._loop.call_later(self._pause_s, self._listen)
+        self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
+        now_s = self._loop.time()
+        if now_s - self._said_s >= _LINE_EVERY_S:
+            self._said_s = now_s
+            soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+            log.error(
+                "Out of file descriptors (%s; the limit is %d): new connections wait until others have ended. "
+                "Raise the limit, with `ulimit -n` or LimitNOFILE= of the unit.", reason, soft,
+            )  # fmt: skip
+
+
+def _ceiling() -> float:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return float("inf") if soft == resource.RLIM_INFINITY else soft - min(_LARGEST_RESERVE, soft // 8)
