@@ -17,7 +17,7 @@ from app_server.settings import Arity, Settings, all_settings, bokeh_environment
 
 FIELDS = (
     "port address unix_socket prefix show glob args dev dev_watch allow_websocket_origin use_xheaders ssl_certfile "
-    "ssl_keyfile ssl_password session_ids secret_key session_token_expiration_s keep_alive_ms request_timeout_s idle_timeout_s "
+    "ssl_keyfile ssl_password session_ids secret_key session_token_expiration_s keep_alive_ms "
     "check_unused_sessions_ms unused_session_lifetime_ms stats_log_frequency_ms mem_log_frequency_ms "
     "websocket_max_message_size_bytes websocket_compression_level websocket_compression_mem_level include_headers "
     "exclude_headers include_cookies exclude_cookies cookie_secret enable_xsrf_cookies index disable_index "
@@ -25,7 +25,7 @@ FIELDS = (
     "drain_deadline_s token_payload basic_auth auth_header auth_header_from oidc_issuer oidc_client_id "
     "oidc_client_secret oidc_scope oidc_allow oidc_redirect_url login_lifetime_s drain_s hang_timeout_s "
     "max_sessions max_sessions_per_address log_json metrics block_limit_s isolation session_memory_mb session_cpu_s "
-    "callback_limit_s"
+    "callback_limit_s request_timeout_s idle_timeout_s"
 ).split()
 
 
