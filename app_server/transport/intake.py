@@ -58,7 +58,7 @@ UNLIMITED: Final = Intake(Pace(0, 0), lambda request: None, lambda status: None)
 class LimitedHTTPServer(HTTPServer):
     """Tornado's server, with limits in time and size. `watch` has to run for those in time."""
 
-    def initialize(self, *args: Any, intake: Intake = UNLIMITED, **kwargs: Any) -> None:  # type: ignore[override]
+    def initialize(self, *args: Any, intake: Intake = UNLIMITED, **kwargs: Any) -> None:
         """Called by Tornado with what the constructor gets."""
         super().initialize(*args, **kwargs)
         self.conn_params.header_timeout = None  # `watch` tells slow heads from idle connections
