@@ -1,8 +1,7 @@
 """A request that another process has to answer is handed over with its connection, and answered there as any other.
 
-The request's head is written anew and put in front of the connection, so that the other process reads it as if it had
-come there: origin, login, proxy headers and session are looked at by the same code. Only requests without a body are
-handed over, which is all that name a session.
+The request is written anew, its body with a length in front, and put in front of the connection, so that the other
+process reads it as if it had come there: origin, login, proxy headers and session are looked at by the same code.
 
     kept-alive connection -> one request -> letter -> one answer, or one WebSocket -> the connection is closed
 
@@ -25,7 +24,7 @@ from typing import Any, Final
 from tornado.http1connection import HTTP1Connection
 from tornado.httpserver import HTTPServer, _HTTPRequestContext
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine, ResponseStartLine
-from tornado.iostream import IOStream, SSLIOStream, StreamClosedError, UnsatisfiableReadError
+from tornado.iostream import IOStream, SSLIOStream, UnsatisfiableReadError
 
 from app_server.fleet import letters
 from app_server.fleet.crew import Crew
@@ -45,6 +44,12 @@ _LINGER_S = 2.0
 _LINGER_READS = 64
 """How long, and for how many pieces, a client is listened to that has had its last answer."""
 
+_FRAMING = frozenset({"content-length", "transfer-encoding", "trailer", "te", "expect", "keep-alive"})
+"""Headers that are about the body's way on one connection, or about what is done before it is sent."""
+
+LARGEST_BODY_BYTES = 1024 * 1024
+"""How large the body of a request may be that another process may have to answer: it needs none at all."""
+
 _FAMILIES: Final = {family.name: family for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)}
 
 
@@ -53,19 +58,22 @@ def opens_socket(request: HTTPServerRequest) -> bool:
     return fault_of(request.method or "", request.version, request.headers) is None
 
 
-def head_of(request: HTTPServerRequest) -> bytes:
-    """The request's head as it is to be read again: the same, but the connection ends with its answer.
+def written_anew(request: HTTPServerRequest) -> bytes:
+    """The request as it is to be read again: the same, but its body has a length, and the connection ends after it.
 
-    A proxy may send the next request, of somebody else, on the same connection, and that one belongs elsewhere.
+    A proxy may send the next request, of somebody else, on the same connection, and that one belongs elsewhere. The
+    body has been read here, whatever its framing was: with the old one, the reader would wait for it again, and take
+    what follows for it.
     """
     upgrade = opens_socket(request)
+    dropped = _FRAMING if upgrade else _FRAMING | {"connection"}
     lines = [f"{request.method} {request.uri} {request.version}"]
-    lines += [
-        f"{name}: {value}" for name, value in request.headers.get_all() if upgrade or name.lower() != "connection"
-    ]
+    lines += [f"{name}: {value}" for name, value in request.headers.get_all() if name.lower() not in dropped]
     if not upgrade:
         lines.append("Connection: close")
-    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+    if request.body:
+        lines.append(f"Content-Length: {len(request.body)}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + request.body
 
 
 def user_of_letter(request: HTTPServerRequest) -> Any:
@@ -89,9 +97,6 @@ async def pass_on(
     context, upgrade = connection.context, opens_socket(request)
     sock = await crew.reach(box, patience_s)
     stream: IOStream = connection.detach()
-    if stream.closed():
-        sock.close()
-        return
     words: dict[str, Any] = {
         "family": socket.AddressFamily(context.address_family).name,
         "address": list(context.address) if isinstance(context.address, tuple) else None,
@@ -100,12 +105,17 @@ async def pass_on(
     if user is not None:
         words["user"] = user
     if isinstance(stream, SSLIOStream):
-        await _pass_bytes(stream, sock, Letter(words, head_of(request)), upgrade)
+        await _pass_bytes(stream, sock, Letter(words, written_anew(request)), upgrade)
         return
-    taken, left_over = take_over(stream)
+    try:
+        taken, left_over = take_over(stream)
+    except OSError:  # StreamClosedError
+        log.debug("A client went away before its request could be handed over")
+        sock.close()
+        return
     # What follows a handshake is the socket's. What follows another request is the next one, which is never answered:
     # the connection is closed, and who sent it sends it again on another one (RFC 9112, section 9.3.2).
-    first = head_of(request) + (left_over if upgrade else b"")
+    first = written_anew(request) + (left_over if upgrade else b"")
     with taken:
         await _pass_descriptor(sock, Letter(words, first, taken.fileno()), crew, box, patience_s)
 
@@ -190,7 +200,7 @@ async def close_gently(stream: IOStream) -> None:
             stream.socket.shutdown(socket.SHUT_WR)
             for _ in range(_LINGER_READS):
                 await stream.read_bytes(_RELAY_BYTES, partial=True)
-    except (StreamClosedError, OSError):  # TimeoutError too
+    except OSError:  # the client has closed it, or the time is up
         pass
     finally:
         stream.close()
@@ -200,7 +210,7 @@ async def _carry(source: IOStream, target: IOStream) -> None:
     try:
         while True:
             await target.write(await source.read_bytes(_RELAY_BYTES, partial=True))
-    except StreamClosedError:
+    except OSError:  # StreamClosedError too
         return
 
 
@@ -269,8 +279,8 @@ class _LastRequest:
         connection = _LastAnswer(self._stream, False, server.conn_params, context)
         try:
             await connection.read_response(server.start_request(self, connection))
-        except (StreamClosedError, UnsatisfiableReadError):
-            pass  # the client went away, or its head is too long
+        except (OSError, UnsatisfiableReadError) as error:
+            log.debug("A client went away, or its request is too long: %s", error)
         except Exception:
             log.exception("A request that was handed over could not be answered; this is a fault of the server")
         finally:

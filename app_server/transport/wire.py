@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tornado.ioloop import IOLoop
-from tornado.iostream import IOStream
+from tornado.iostream import IOStream, StreamClosedError
 
 from app_server.errors import PeerError
 from app_server.observe.gauges import ApplicationGauges
@@ -64,12 +64,17 @@ class WireOwner(Protocol):
 
 
 def take_over(stream: IOStream) -> tuple[socket.socket, bytes]:
-    """The socket of a Tornado stream that is idle, and the bytes that had been read from it already."""
+    """The socket of a Tornado stream that is idle, and the bytes that had been read from it already.
+
+    StreamClosedError if the other end has gone away.
+    """
     # A read is over at once exactly where bytes are there; an unfinished one is given up with the stream.
     left_over = asyncio.ensure_future(stream.read_bytes(_READ_BYTES, partial=True))
+    if left_over.done() and left_over.exception() is not None or stream.closed():
+        raise StreamClosedError(stream.error)
     IOLoop.current().remove_handler(stream.fileno())
     taken: socket.socket = stream.socket
-    return taken, left_over.result() if left_over.done() and not left_over.exception() else b""
+    return taken, left_over.result() if left_over.done() else b""
 
 
 class Wire:

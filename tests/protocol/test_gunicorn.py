@@ -31,12 +31,14 @@ WORKERS = 4
 
 
 @contextmanager
-def gunicorn(folder: Path, *flags: str, keywords: str = "", **environ: str) -> Iterator[Served]:
+def gunicorn(
+    folder: Path, *flags: str, keywords: str = "", name: str = "counting.py", **environ: str
+) -> Iterator[Served]:
     """Serve an application with gunicorn; its runs are counted in `folder`."""
     port = free_port()
     command = [
         sys.executable, "-m", "gunicorn", "--bind", f"localhost:{port}", "--no-control-socket",
-        "-k", "app_server.gunicorn.Worker", *flags, f"app_server.gunicorn:app({str(APPS / 'counting.py')!r}{keywords})",
+        "-k", "app_server.gunicorn.Worker", *flags, f"app_server.gunicorn:app({str(APPS / name)!r}{keywords})",
     ]  # fmt: skip
     environ = {"COUNTING_FILE": str(folder / "runs"), "APP_SERVER_RUNTIME_DIR": str(folder / "run"), **environ}
     with running_process(command, f"http://localhost:{port}", env=environ) as started:

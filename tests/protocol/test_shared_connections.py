@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import trustme
 
 from tests.protocol.conftest import Served, apps, serving
+from tests.protocol.test_gunicorn import gunicorn
 from tests.support.raw import Raw, handshake_headers, head, session_of
+from tests.support.waiting import until
 
 MODES = {
+    "one": [],
     "several": ["--num-procs", "3"],
+    "gunicorn": ["--workers", "3", "--graceful-timeout", "1"],
     "process": ["--isolation", "process"],
     "snapshot": ["--isolation", "snapshot", "--num-procs", "2"],
     "tls": ["--isolation", "process"],
 }
+APART = ("process", "snapshot", "tls")
+"""Where no process that takes connections has a session itself."""
+
 HEADERS = {
     "upgrade": {"Connection": "upgrade"},
     "as nginx sends it": {"Connection": "upgrade", "Upgrade": "anything"},
@@ -43,8 +54,10 @@ def mode(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def served(mode: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """An application whose sessions live in several processes."""
-    flags = [*MODES[mode], *(tls_flags(tmp_path_factory.mktemp("tls")) if mode == "tls" else [])]
-    with serving(*apps("whose.py"), *flags) as served:
+    folder = tmp_path_factory.mktemp("shared")
+    flags = [*MODES[mode], *(tls_flags(folder) if mode == "tls" else [])]
+    starting = gunicorn(folder, *flags, name="whose.py") if mode == "gunicorn" else serving(*apps("whose.py"), *flags)
+    with starting as served:
         yield served
 
 
@@ -54,6 +67,17 @@ def token(served: Served) -> Iterator[str]:
     token = served.site.token("/whose")
     with served.site.client("/whose", token):
         yield token
+
+
+def connections(served: Served) -> int:
+    """How many connections of clients the server's processes hold."""
+    count = 0
+    main = psutil.Process(served.process.process.pid)
+    for process in (main, *main.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            found = process.net_connections("tcp")
+            count += sum(each.laddr.port == served.process.port and each.status != "LISTEN" for each in found)
+    return count
 
 
 @pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS)
@@ -66,7 +90,7 @@ def test_who_asks_next_on_a_connection_gets_no_session_of_others(
             assert first is not None and first.status == 200
             assert session_of(first.token) == session_of(token)
             second = shared.ask("/whose")
-            if mode != "several":  # there one of three connections is the session's own process's
+            if mode in APART:
                 assert first.headers["connection"] == "close"
             if first.headers.get("connection") == "close":
                 assert second is None
@@ -128,6 +152,20 @@ def test_what_is_no_handshake_opens_no_socket(served: Served, token: str, header
         assert answer is not None and answer.status == 400
 
 
+def test_who_vanishes_after_asking_for_a_socket_leaves_no_line_in_the_log(
+    served: Served, mode: str, token: str
+) -> None:
+    before, tokens = served.log_size(), [token] * 50 + [served.site.token("/whose") for _ in range(5)] * 2
+    for named in tokens:
+        with Raw(served.site.url) as shared:
+            shared.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            shared.send(head("/whose/ws", {"Host": shared.host, **handshake_headers(named)}))
+    with served.site.client("/whose", token) as client:
+        client.set("field", "value", "on")
+    until(lambda: connections(served) == 1)  # that of the token's owner
+    assert served.log_since(before) == ""
+
+
 @pytest.mark.parametrize("isolation", ["process", "snapshot"])
 def test_a_user_is_known_for_one_request(isolation: str, tmp_path: Path) -> None:
     module = tmp_path / "by_name.py"
@@ -145,3 +183,73 @@ def test_a_user_is_known_for_one_request(isolation: str, tmp_path: Path) -> None
             with Raw(served.site.url) as other:
                 refused = other.ask(f"/whose?bokeh-token={page.token}", {"Connection": "upgrade"})
                 assert refused is not None and refused.status == 302
+
+
+BODIES = {
+    "length": (["Content-Length: 40"], b"GET /whose HTTP/1.1\r\nHost: localhost\r\n\r\n\n"),
+    "chunked": (["Transfer-Encoding: chunked"], b"12\r\nGET /whose HTTP/1.\r\n5\r\n1\r\n\r\n\r\n0\r\n\r\n"),
+    "none, though announced": (["Content-Length: 0"], b""),
+    "form": (["Content-Length: 9", "Content-Type: application/x-www-form-urlencoded"], b"who=smith"),
+    "asked for": (["Content-Length: 9", "Expect: 100-continue"], b"who=smith"),
+    "twice the same length": (["Content-Length: 4, 4"], b"body"),
+}
+
+
+@pytest.mark.parametrize(("lines", "body"), BODIES.values(), ids=BODIES)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_a_body_is_never_taken_for_a_request_nor_a_request_for_a_body(
+    served: Served, token: str, method: str, lines: list[str], body: bytes
+) -> None:
+    for target in (f"/whose?bokeh-token={token}", "/whose"):
+        for _ in range(2):
+            with Raw(served.site.url) as shared:
+                words = [f"{method} {target} HTTP/1.1", f"Host: {shared.host}", *lines, "", ""]
+                shared.send("\r\n".join(words).encode() + body)
+                first = shared.answer(method)
+                assert first is not None and first.status == (405 if method == "POST" else 200)
+                second = shared.ask("/whose?who=next")
+                if first.headers.get("connection") == "close":
+                    assert second is None
+                else:
+                    assert second is not None and session_of(second.token) != session_of(token)
+                    assert shared.ask("/healthz") is not None or second.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Content-Length: 4", "Transfer-Encoding: chunked"], ["Content-Length: 4", "Content-Length: 5"],
+        ["Content-Length: -4"], ["Content-Length: 0x4"], ["Content-Length: +4"], ["Content-Length: 4 4"],
+        ["Transfer-Encoding: gzip, chunked"], ["Transfer-Encoding: identity"], ["Content-Length: four"],
+        ["Content-Length: 99999999999999999999"],
+    ],
+)  # fmt: skip
+def test_a_body_of_unknown_length_is_refused_and_the_connection_closed(
+    served: Served, token: str, lines: list[str]
+) -> None:
+    with Raw(served.site.url) as shared:
+        words = [f"GET /whose?bokeh-token={token} HTTP/1.1", f"Host: {shared.host}", *lines, "", ""]
+        shared.send("\r\n".join(words).encode() + b"0\r\n\r\n" + head("/whose", {"Host": shared.host}) * 2)
+        answer = shared.answer()
+        assert answer is None or 400 <= answer.status < 500
+        assert shared.rest() == b""
+
+
+def test_a_large_body_is_refused_before_the_request_is_handed_over(served: Served, token: str) -> None:
+    with Raw(served.site.url) as shared:
+        size = 1024 * 1024 + 1
+        words = [f"GET /whose?bokeh-token={token} HTTP/1.1", f"Host: {shared.host}", f"Content-Length: {size}", "", ""]
+        shared.send("\r\n".join(words).encode() + b"x" * size)
+        refused = shared.answer()
+        assert refused is not None and refused.status == 413
+        assert shared.ask("/healthz") is not None  # and in step
+
+
+def test_a_handshake_with_a_body_is_refused(served: Served, token: str) -> None:
+    with Raw(served.site.url) as shared:
+        shared.send(
+            head("/whose/ws", {"Host": shared.host, **handshake_headers(token), "Content-Length": "4"}) + b"body"
+        )
+        refused = shared.answer()
+        assert refused is not None and refused.status == 400
+        assert shared.ask("/healthz") is not None
