@@ -78,6 +78,8 @@ def install_engine() -> None:
 ENGINE = (sys.executable, str(ROOT / "tools" / "engine.py"))
 NEEDS = (
     Need("Chromium", find_chromium, "chromium", "tests/browser", "APP_SERVER_TEST_CHROMIUM"),
+    Need("Node.js", find_in_system("nodejs", "node"), "nodejs", "tests/peers/test_extension.py",
+         "APP_SERVER_TEST_NODEJS"),
     Need("nginx", find_in_system("nginx"), "nginx", "tests/proxy", "APP_SERVER_TEST_NGINX"),
     Need("Apache", find_in_system("apache2", "httpd"), "apache2", "tests/proxy", "APP_SERVER_TEST_APACHE"),
     Need("nginx", find_in_system("nginx"), "nginx", "tests/browser/test_proxied.py", "APP_SERVER_TEST_NGINX"),

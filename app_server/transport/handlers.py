@@ -225,9 +225,10 @@ class MetadataHandler(ApplicationHandler):
     """What an application says of itself, without a session."""
 
     async def get(self, *captured: str) -> None:
-        """`{"url": …, "data": …}`."""
+        """`{"url": …, "data": …}`; the data of an application that has none are `{}`."""
         data = self.runtime.application.metadata
-        self.finish({"url": self.runtime.url, "data": data() if callable(data) else data})
+        found = data() if callable(data) else data
+        self.finish({"url": self.runtime.url, "data": {} if found is None else found})
 
 
 class IndexHandler(Handler):

@@ -1,0 +1,3 @@
+"""What happened, in order."""
+
+lines: list[str] = []

@@ -1,0 +1,27 @@
+"""Sessions that begin and end, and what their hooks and callbacks write down."""
+
+from __future__ import annotations
+
+from tests.peers.conftest import Peers
+from tests.peers.visits import Visit, visiting
+from tests.support.client import Site
+from tests.support.waiting import until
+
+
+def life(site: Site) -> str:
+    """What somebody who comes later is told."""
+    with visiting(site, "/living?who=first") as visit:
+        visit.press("end")
+    with visiting(site, "/living?who=second") as visit:
+        until(lambda: "destroyed" in _looked(visit))
+        return _looked(visit)
+
+
+def _looked(visit: Visit) -> str:
+    visit.press("look")
+    return str(visit.client.value("said", "text"))
+
+
+def test_hooks_and_callbacks_of_a_sessions_end_run_in_the_same_order(peers: Peers) -> None:
+    stock, ours = (life(site) for site in peers.both())
+    assert stock == ours
