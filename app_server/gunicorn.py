@@ -30,6 +30,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from secrets import token_urlsafe
 from types import FrameType, SimpleNamespace
 from typing import Any
 
@@ -42,7 +43,7 @@ from app_server.fleet import forks
 from app_server.fleet.place import VARIABLE, Place
 from app_server.fleet.shifts import SLOTS, Shifts
 from app_server.observe.logs import JsonFormatter, Stamp
-from app_server.settings import Settings
+from app_server.settings import Settings, with_signing_key
 from app_server.transport.accepting import raise_descriptor_limit
 from app_server.transport.keywords import INSTEAD, in_keywords, settings_from_keywords
 from app_server.transport.library import Source, Sources, by_route
@@ -122,11 +123,15 @@ class Worker(base.Worker):  # type: ignore[misc]
 
     _place: Place | None = None
 
+    _signing_key = ""
+    """The key of all workers' sessions if there is a login and no key was given; made in gunicorn's main process."""
+
     def __init__(self, age: int, *args: Any) -> None:
         super().__init__(age, *args)
         if Worker._newest is None:
             Worker._newest = mmap.mmap(-1, mmap.PAGESIZE)
             Worker._place = _made_place(self.cfg)
+            Worker._signing_key = token_urlsafe()
         _AGE.pack_into(Worker._newest, 0, age)
         self._quick = False
         self._status = 0
@@ -211,7 +216,8 @@ class Worker(base.Worker):  # type: ignore[misc]
         notifying = loop.create_task(self._notify())
         for application in loaded.applications.values():
             application.prepare()
-        server = Server(loaded.applications, _with_address(loaded.settings, self.cfg, self.sockets), loop)
+        settings = with_signing_key(loaded.settings, lambda: self._signing_key)
+        server = Server(loaded.applications, _with_address(settings, self.cfg, self.sockets), loop)
         if self.log.access_log_enabled:
             server.also_log(self._log_access)
         server.share([sock.sock for sock in self.sockets])

@@ -7,6 +7,7 @@ text, the same parser reads it, and an error names the flag, the variable or the
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
 import logging
 import math
@@ -411,7 +412,7 @@ class Settings:
     session_ids: SessionIds = _setting(
         "unsigned",
         "how session ids are made",
-        reason="a signature needs a key that somebody chose",
+        reason="a signature needs a key that somebody chose; with a login the default is signed",
         group="Sessions and signing",
         parse=_choice("unsigned", "signed", "external-signed"),
         flag="--session-ids",
@@ -1095,7 +1096,28 @@ def resolve(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> S
         raise fault
     for fault in _missing_files(chosen):
         raise fault
-    return Settings(**{name: given.value for name, given in chosen.items()})
+    return _signed_behind_a_login(Settings(**{name: given.value for name, given in chosen.items()}), chosen)
+
+
+def with_signing_key(settings: Settings, make_key: Callable[[], str]) -> Settings:
+    """The settings with a key of this run if sessions are to be signed and no key was given."""
+    if settings.session_ids == "unsigned" or settings.secret_key:
+        return settings
+    return replace(settings, secret_key=make_key())
+
+
+def _signed_behind_a_login(settings: Settings, chosen: Mapping[str, Given]) -> Settings:
+    """The settings with signed sessions if there is a login and nothing else was asked for.
+
+    Without a key for signatures they are made with one that is worked out from the key of the login's cookies, which
+    all instances share. Without either the key stays None, for `with_signing_key`.
+    """
+    if "session_ids" in chosen or not any(name in chosen for name in WAYS_TO_LOG_IN):
+        return settings
+    key = settings.secret_key
+    if key is None and settings.cookie_secret is not None:
+        key = hmac.new(settings.cookie_secret.encode("utf-8"), b"session ids and tokens", "sha256").hexdigest()
+    return replace(settings, session_ids="signed", secret_key=key)
 
 
 def _parse(setting: Setting, words: Sequence[str], where: str, source: str = "") -> Any:

@@ -8,11 +8,12 @@ import logging
 import os
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import partial
+from secrets import token_urlsafe
 
 from app_server.cli.logs import configure_logging
 from app_server.cli.output import forgive_output
 from app_server.errors import OperatorError
-from app_server.settings import Arity, Settings, all_settings, bokeh_environment, resolve
+from app_server.settings import Arity, Settings, all_settings, bokeh_environment, resolve, with_signing_key
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,12 @@ def run(settings: Settings, paths: Sequence[str], bokeh_variables: Mapping[str, 
         log.info("settings are also read from %s", settings.use_config)
     if settings.secret_key is not None and len(settings.secret_key.split()[0].encode()) < SHORTEST_GOOD_KEY_BYTES:
         log.warning("BOKEH_SECRET_KEY is short enough to be guessed; `app-server secret` prints a better one")
+    if settings.session_ids != "unsigned" and settings.secret_key is None:
+        log.warning(
+            "no key for signed sessions, so one was made for this run: open pages cannot go on after a restart."
+            " Set BOKEH_SECRET_KEY to what `app-server secret` prints"
+        )
+    settings = with_signing_key(settings, token_urlsafe)
     # Here and not above: it brings bokeh and Tornado along, which take a second.
     from app_server.transport.serving import serve_until_stopped
 

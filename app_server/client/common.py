@@ -151,7 +151,8 @@ class SessionBase(ABC):
 
     def _mirror_for(self, document: MirroredDocument | None) -> Mirror:
         if self._mirror is None:
-            return Mirror(remote.empty_document() if document is None else document, self)
+            made = remote.empty_document() if document is None else document
+            return Mirror(made, self, self._opening.max_unpacked_bytes)
         if document is not None and document is not self._mirror.document:
             raise ClientError(
                 "the session has another document already", where=self.url, hint="Push it by a session of its own."

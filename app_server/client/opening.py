@@ -23,6 +23,9 @@ TOKEN_LIFETIME_S: Final = 300
 MAX_MESSAGE_BYTES: Final = 20 * 1024 * 1024
 """What the server takes from us by default, too."""
 
+MAX_UNPACKING: Final = 8
+"""How many times larger than its message the arrays of one may become: servers send them gzipped to who returns."""
+
 TIMEOUT_S: Final = 60.0
 """An application that takes longer to start is better waited for on purpose, by a time-out of the caller's own."""
 
@@ -76,6 +79,11 @@ class Opening:
     verify: Verify = True
     unix_socket: str | None = None
     timeout_s: float | None = TIMEOUT_S
+
+    @property
+    def max_unpacked_bytes(self) -> int:
+        """What the arrays of one message may unpack to."""
+        return MAX_UNPACKING * self.max_message_bytes
 
     def tls(self) -> ssl.SSLContext | None:
         """How to check the server's certificate; None where the address is not one of TLS."""

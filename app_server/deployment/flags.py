@@ -95,7 +95,7 @@ def _proxy_flags(spec: Spec, site: Site, tls: TlsFiles | None, layout: Layout) -
 
 def _session_flags(spec: Spec) -> Iterator[str]:
     sessions = spec.sessions
-    if sessions.ids != "unsigned":
+    if sessions.ids is not None:
         yield from ("--session-ids", sessions.ids)
     if sessions.token_expiry_s is not None:
         yield from ("--session-token-expiration", str(sessions.token_expiry_s))

@@ -165,9 +165,19 @@ def apache_has_a_thread_for_each_session(plan: Plan) -> Iterator[Verdict]:
 @rule
 def signatures_need_a_key(plan: Plan) -> Iterator[Verdict]:
     """The server does not start without one."""
-    if plan.spec.sessions.ids != "unsigned" and plan.spec.secrets.secret_key is None:
+    if plan.spec.sessions.ids not in (None, "unsigned") and plan.spec.secrets.secret_key is None:
         what = "signed sessions need a secret key"
         yield _fault(("sessions", "ids"), what, "Say where it comes from: secrets.secret_key.")
+
+
+@rule
+def instances_share_a_key(plan: Plan) -> Iterator[Verdict]:
+    """Behind a login sessions are signed, by default with a key that each instance makes for itself."""
+    spec = plan.spec
+    known = spec.secrets.secret_key or spec.secrets.cookie_secret or spec.sessions.ids
+    if spec.access.external is not None and known is None and len(plan.instances) > 1:
+        what = "each instance signs sessions with a key of its own, so that no other one can take over its pages"
+        yield _warning(("access", "external"), what, "Say where a common key comes from: secrets.secret_key.")
 
 
 @rule

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from app_server.document import changes, current, ids, speedups
+from app_server.document import changes, current, foreign, ids, speedups
 
 log = logging.getLogger(__name__)
 
@@ -17,6 +17,7 @@ def install() -> None:
     import bokeh.models
     import bokeh.plotting
 
+    foreign.install()
     for what, done in (
         ("curdoc() in concurrent callbacks", current.install()),
         ("changes from several threads", changes.install()),

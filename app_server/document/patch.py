@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
-from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +14,7 @@ from bokeh.model import Model
 from bokeh.models import DataRange1d
 
 from app_server.document.decoder import Decoder
+from app_server.document.foreign import carry_out
 from app_server.document.served import ServedDocument
 from app_server.errors import PeerError
 
@@ -32,23 +31,9 @@ _KINDS = frozenset(
     }
 )
 
-
-class _Decoder(Decoder):
-    """Decodes what a client sends; `max_bytes` bounds what an inline array may unpack to."""
-
-    def __init__(self, document: Document, setter: object, max_bytes: int) -> None:
-        super().__init__(document, setter)
-        self._max_bytes = max_bytes
-
-    def _decode_bytes(self, obj: Any) -> bytes | memoryview[int]:
-        data = obj["data"]
-        if not isinstance(data, str):
-            return super()._decode_bytes(obj)
-        inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        unpacked = inflater.decompress(b64decode(data, validate=True), self._max_bytes + 1)
-        if len(unpacked) > self._max_bytes:
-            raise DeserializationError(f"an inline array is larger than {self._max_bytes} bytes")
-        return unpacked
+_MAX_LOOKED_AT = 1_000_000
+"""How many models the events of one message may have looked at, each whenever it is found out which models there are:
+that takes a second. A thousand roots, each added by an event of its own, take half of it."""
 
 
 def root_ids(document: ServedDocument) -> set[str]:
@@ -78,9 +63,12 @@ def read_events(
     events = content.get("events")
     if not isinstance(events, list):
         raise PeerError("a PATCH-DOC lacks its events")
-    decoder = _Decoder(document, setter, max_bytes)
+    decoder = Decoder(document, setter, max_bytes)
     stored = [Buffer(ID(ident), payload) for ident, payload in buffers]
+    looked_at = document.models.looked_at
     for event in events:
+        if document.models.looked_at - looked_at > _MAX_LOOKED_AT:
+            raise PeerError("the events of a PATCH-DOC change too often which models there are; send fewer at a time")
         if not isinstance(event, dict) or not isinstance(event.get("kind"), str) or event["kind"] not in _KINDS:
             raise PeerError("a PATCH-DOC has an event of an unknown kind")
         if event["kind"] == "RootAdded" and _announces_known_root(document, event):
@@ -120,7 +108,7 @@ def apply(document: ServedDocument, event: DocumentPatchedEvent) -> None:
     """Carry out one event; callbacks of the application run, and what they raise comes through."""
     if isinstance(event, ModelChangedEvent) and isinstance(event.model, DataRange1d):
         _note_browser_range(document, event)
-    event._handle_event(document, event)
+    carry_out(document, event)
 
 
 def _note_browser_range(document: ServedDocument, event: ModelChangedEvent) -> None:
@@ -147,7 +135,7 @@ def replace_document(
 
 def _read_document(fields: Mapping[str, Any], buffers: Sequence[tuple[str, bytes]], max_bytes: int) -> Document:
     made = Document()
-    decoder = _Decoder(made, None, max_bytes)
+    decoder = Decoder(made, None, max_bytes)
     read = decoder.decode(
         {name: fields[name] for name in ("roots", "title", "config") if name in fields},
         [Buffer(ID(ident), payload) for ident, payload in buffers],

@@ -16,7 +16,7 @@ import bokeh
 import bokeh.util.serialization as bokeh_ids
 from bokeh.core.has_props import is_DataModel
 from bokeh.core.serialization import Buffer as BokehBuffer
-from bokeh.core.serialization import DeserializationError, Deserializer, UnknownReferenceError
+from bokeh.core.serialization import DeserializationError, UnknownReferenceError
 from bokeh.core.types import ID
 from bokeh.document import Document
 from bokeh.document.events import (
@@ -30,8 +30,10 @@ from bokeh.model import Model
 from bokeh.resources import DEFAULT_SERVER_HTTP_URL
 from bokeh.util.browser import view
 
+from app_server.document import foreign
 from app_server.document.decoder import Decoder
 from app_server.document.encoder import Encoder
+from app_server.document.foreign import carry_out
 from app_server.document.served import SessionCallback, as_session_callback
 from app_server.errors import PeerError
 from app_server.protocol.codec import Buffer, dumps
@@ -42,6 +44,7 @@ _MALFORMED = (ValueError, TypeError, KeyError, LookupError, AttributeError, zlib
 _UNKNOWN_MODELS = "Import the modules that define the application's own models before you pull its document."
 _FIRST_OWN_NUMBER = 10**9  # beyond what any process counts to
 _LAST_OWN_NUMBER = 10**15
+_MAX_UNPACKED_BYTES = 160 * 1024 * 1024
 
 
 MirroredDocument: TypeAlias = Document
@@ -59,10 +62,15 @@ class MirrorListener(Protocol):
 
 
 class Mirror:
-    """A document, and what keeps it equal to the one on the server; for one thread at a time."""
+    """A document, and what keeps it equal to the one on the server; for one thread at a time.
 
-    def __init__(self, document: Document, listener: MirrorListener) -> None:
+    `max_bytes` bounds what the arrays of one message may unpack to: a server is trusted no more than a client.
+    """
+
+    def __init__(self, document: Document, listener: MirrorListener, max_bytes: int = _MAX_UNPACKED_BYTES) -> None:
+        foreign.install()
         self.document = document
+        self._max_bytes = max_bytes
         self.loaded = False
         """Whether both ends have had the same document, so that the server's changes are changes of this one."""
         self._listener = listener
@@ -134,7 +142,7 @@ class Mirror:
         try:
             fields = content["doc"]
             named = {name: fields[name] for name in ("title", "config", "roots") if name in fields}
-            read = Deserializer(setter=self).decode(named, _stored(buffers))  # type: ignore[arg-type]
+            read = Decoder(Document(), self, self._max_bytes).decode(named, _stored(buffers))
             title, roots, config = str(read["title"]), list(read["roots"]), read.get("config")
             if not all(isinstance(root, Model) for root in roots):
                 raise ValueError("a root is no model")
@@ -165,7 +173,7 @@ class Mirror:
         events = content.get("events")
         if not isinstance(events, list):
             raise PeerError("a PATCH-DOC lacks its events")
-        decoder, stored = Decoder(self.document, self), _stored(buffers)
+        decoder, stored = Decoder(self.document, self, self._max_bytes), _stored(buffers)
         failure: Exception | None = None
         for rep in events:
             # Each event is decoded against what the one before has left, as it was encoded.
@@ -173,7 +181,7 @@ class Mirror:
             if event is None:
                 continue
             try:
-                event._handle_event(self.document, event)
+                carry_out(self.document, event)
             except Exception as error:
                 if failure is not None:
                     log.exception("a callback raised an exception")

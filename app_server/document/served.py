@@ -294,6 +294,9 @@ def as_session_callback(callback: Any) -> SessionCallback:
 class _Models(DocumentModelManager):
     """Says for each model whether the clients have it, without a set of all models for each patch."""
 
+    looked_at = 0
+    """How many models were looked at so far to find out which ones there are."""
+
     def clients_have(self, model: Model) -> bool:
         return model not in self._new_models and self._models.get(model.id) is model
 
@@ -306,6 +309,7 @@ class _Models(DocumentModelManager):
         if document is None:
             return
         old, new = self._models, reachable(document.roots)
+        self.looked_at += len(new)
         for model in new.values():
             if model.document is not None and model.document is not document:
                 raise RuntimeError(f"{model!r} belongs to another document already: make one for each document")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +21,7 @@ from bokeh.core.property.singletons import Intrinsic, Undefined
 from bokeh.core.property.wrappers import PropertyValueContainer
 from bokeh.core.serialization import Serializer
 from bokeh.model import Model
+from bokeh.util.dataclasses import entries, is_dataclass
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +119,10 @@ def _init(self: HasProps, **properties: Any) -> None:
 def _trigger(self: Model, attr: str, old: Any, new: Any, hint: Any = None, setter: Any = None) -> None:
     # A number or a text refers to no model, so that the document's set of models stays as it is.
     if type(old) not in _CONSTANT_TYPES or type(new) not in _CONSTANT_TYPES:
-        _stock_trigger(self, attr, old, new, hint=hint, setter=setter)
+        document = self._document
+        if hint is None and document is not None and (_names_models(new) or _names_models(old)):
+            document.models.invalidate()
+        super(Model, self).trigger(self.lookup(attr).name, old, new, hint=hint, setter=setter)
         return
 
     def invoke() -> None:
@@ -130,6 +134,30 @@ def _trigger(self: Model, attr: str, old: Any, new: Any, hint: Any = None, sette
         invoke()
     else:
         document.callbacks.notify_change(self, attr, old, new, hint, setter, invoke)
+
+
+def _names_models(whole: Any) -> bool:
+    """Whether a value is or holds a model; a list may have millions of plain values, which cost next to nothing."""
+    waiting: list[Any] = [whole]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Model):
+            return True
+        if isinstance(value, list | tuple):
+            _add_others(waiting, value)
+        elif isinstance(value, dict):
+            _add_others(waiting, value.keys())
+            _add_others(waiting, value.values())
+        elif isinstance(value, HasProps):
+            _add_others(waiting, [getattr(value, name) for name in value.properties_with_refs()])
+        elif is_dataclass(value):
+            _add_others(waiting, [item for _, item in entries(value)])
+    return False
+
+
+def _add_others(waiting: list[Any], values: Collection[Any]) -> None:
+    if not _CONSTANT_TYPES.issuperset(map(type, values)):
+        waiting.extend(value for value in values if type(value) not in _CONSTANT_TYPES)
 
 
 def _put(fast: bool) -> None:

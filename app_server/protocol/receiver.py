@@ -9,7 +9,7 @@ A frame that does not fit its state is the peer's error, and the connection cann
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Any, Final
 
@@ -21,6 +21,19 @@ from app_server.protocol.websocket import BINARY, TEXT
 MAX_HEADER_BYTES: Final = 64 * 1024
 PREFIX_BYTES: Final = 4096
 """How much of an oversized frame is looked at before it is refused or discarded."""
+
+BYTES_FOR_A_CONTAINER: Final = 100
+"""A message may hold one list or object for so many bytes that it may have. Two bytes make one, 60 keep it in memory,
+and it takes microseconds: the 20 MiB of brackets that the default allows would hold the loop for ten seconds."""
+
+BYTES_FOR_A_VALUE: Final = 8
+"""The same for values of all kinds. Numbers have more digits than that on average, or belong into an array."""
+
+LEAST_CONTAINERS: Final = 10_000
+LEAST_VALUES: Final = 100_000
+"""What any message may hold, however small its limit."""
+
+_PIECE_BYTES = 256 * 1024
 
 _ROOT_ADDED = re.compile(
     rb'\A\{"events":\[\{"kind":"RootAdded","model":\{"type":"object","name":"[^"]{1,512}","id":"([^"\\]{1,512})"'
@@ -43,6 +56,49 @@ def announced_root(prefix: bytes | memoryview) -> str | None:
     """The id of the root that a PATCH-DOC content, of which these are the first bytes, adds as its first event."""
     found = _ROOT_ADDED.match(prefix)
     return None if found is None else found[1].decode("utf-8", "replace")
+
+
+def check_structure(payload: bytes, max_message_bytes: int) -> None:
+    """PeerError 1009 where a JSON text has more values than a message of at most so many bytes may hold.
+
+    They are counted before they are made. Only a text with too many brackets or commas is looked at without its
+    strings, for those may be full of them.
+    """
+    containers = _containers(max_message_bytes)
+    values = max(LEAST_VALUES, max_message_bytes // BYTES_FOR_A_VALUE)
+    if _fits(*_counted([payload]), containers, values):
+        return
+    bare = payload.replace(rb"\\", b"").replace(rb"\"", b"")
+    # Each text is a value or the name of one, so that more of them are too many already.
+    if bare.count(b'"') > 4 * values or not _fits(*_counted(_without_texts(bare)), containers, values):
+        what = f"a message has more than {containers} lists and objects, or more than {values} values"
+        raise PeerError(f"{what}; send large data as arrays", close_code=1009)
+
+
+def _fits(opened: int, commas: int, containers: int, values: int) -> bool:
+    return opened <= containers and opened + commas <= values
+
+
+def _counted(pieces: Iterable[bytes]) -> tuple[int, int]:
+    """How many lists and objects are opened in the pieces, and how many commas they have."""
+    opened = commas = 0
+    for piece in pieces:
+        opened += piece.count(b"[") + piece.count(b"{")
+        commas += piece.count(b",")
+    return opened, commas
+
+
+def _without_texts(bare: bytes) -> Iterator[bytes]:
+    """JSON whose texts have no escaped quotes, without these texts; a piece at a time, for the memory that it takes."""
+    inside = 0
+    for start in range(0, len(bare), _PIECE_BYTES):
+        parts = bare[start : start + _PIECE_BYTES].split(b'"')
+        yield b"".join(parts[inside::2])
+        inside ^= (len(parts) - 1) & 1
+
+
+def _containers(max_message_bytes: int) -> int:
+    return max(LEAST_CONTAINERS, max_message_bytes // BYTES_FOR_A_CONTAINER)
 
 
 class Receiver:
@@ -117,6 +173,7 @@ class Receiver:
 
     def _content(self, payload: bytes) -> Message | None:
         self._count(payload)
+        check_structure(payload, self._max_message_bytes)
         self._body = _json_object(payload, "content", limit=self._max_message_bytes)
         if self._fields["msgtype"] == messages.PATCH_DOC and self._changes_nothing(self._body.get("events")):
             return self.discard()
@@ -145,6 +202,8 @@ class Receiver:
     def _buffer(self, payload: bytes) -> Message | None:
         if not self._discarding:
             self._count(payload)
+            if len(self._buffers) == _containers(self._max_message_bytes):
+                raise PeerError(f"a message has more than {len(self._buffers)} buffers", close_code=1009)
             self._buffers.append((self._buffer_ident, payload))
         return self._advance_buffer()
 

@@ -102,9 +102,19 @@ class VisibleRequest:
             remote_ip=request.remote_ip,
         )
 
+    def with_arguments_of(self, payload: Mapping[str, Any]) -> VisibleRequest:
+        """This request, with the arguments of a token that nobody signed if it has none itself.
+
+        Anyone can make such a token, and give whatever arguments they like in an address too. Headers and cookies may
+        say who somebody is, so that those of the token are never looked at. Raises TokenError for a malformed payload.
+        """
+        if self.arguments or "arguments" not in payload:
+            return self
+        return replace(self, arguments=_read_arguments(payload["arguments"]))
+
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any], arrived: VisibleRequest) -> VisibleRequest:
-        """The request that arrived, with the arguments, cookies and headers that the token's payload remembers.
+        """The request that arrived, with the arguments, cookies and headers that a signed token's payload remembers.
 
         What the payload leaves out stays as it arrived: a Python client mints bare tokens and puts the arguments into
         the socket's address. Raises TokenError when the payload has another shape.

@@ -261,9 +261,7 @@ class ApplicationHandler(Handler):
     async def session_for(self, token: Token) -> Session:
         """The session that a verified token names, built if it is not there.
 
-        It is built from the request that travels in the token. A small token has none: then this request counts, for a
-        browser's handshake repeats the headers, cookies and arguments of its page. Raises HTTPError 403 where token or
-        session are another user's.
+        Raises HTTPError 403 where token or session are another user's.
         """
         if not self.may_use(token):
             self.tell_log("%s: refused %s the token of another user", self.runtime.name, self.request.remote_ip)
@@ -272,12 +270,23 @@ class ApplicationHandler(Handler):
         living = self.runtime.registry.get(token.session_id)
         if living is not None:
             return self.own(living)
-        request, payload = self.visible_request(), token.payload
-        if token.carries_request:
-            request = VisibleRequest.from_payload(payload, request)
-        else:
-            payload = {**self._payload(request), **payload}
+        request, payload = self._remembered(token)
         return self.own(await self.runtime.session(token.session_id, request, payload, self.user, self.address))
+
+    def _remembered(self, token: Token) -> tuple[VisibleRequest, dict[str, Any]]:
+        """The request that a new session of this token is made for, and what its application finds in token_payload.
+
+        A token with our signature says what its page's request looked like, as far as that travels in it. For the rest
+        this request counts, as it does for a token that nobody signed: a browser's handshake repeats the headers,
+        cookies and arguments of its page.
+        """
+        arrived, payload = self.visible_request(), token.payload
+        if not self.site.signer.signed:
+            request = arrived.with_arguments_of(payload)
+            return request, {**self._payload(request), "session_expiry": token.expires_at}
+        request = VisibleRequest.from_payload(payload, arrived)
+        travels_whole = "headers" in payload
+        return request, payload if travels_whole else {**self._payload(request), **payload}
 
     def tell_full(self, full: Full) -> None:
         """Say in the log that this address gets no session now."""

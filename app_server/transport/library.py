@@ -16,6 +16,7 @@ import threading
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from secrets import token_urlsafe
 from typing import Any, TypeAlias
 
 from tornado.ioloop import IOLoop
@@ -27,7 +28,7 @@ from app_server.document.themes import Document
 from app_server.errors import OperatorError
 from app_server.protocol.paths import canonical_route
 from app_server.session.session import Session
-from app_server.settings import Settings
+from app_server.settings import Settings, with_signing_key
 from app_server.transport import server
 from app_server.transport.handlers import FaviconHandler, HealthHandler, IndexHandler, MissingHandler, ReadyHandler
 from app_server.transport.keywords import in_keywords, settings_from_keywords
@@ -73,7 +74,7 @@ class Server:
         **settings: Any,
     ) -> None:
         install()
-        self.settings = settings_from_keywords(settings, os.environ)
+        self.settings = with_signing_key(settings_from_keywords(settings, os.environ), token_urlsafe)
         if settings.get("log_level") is not None:
             level = self.settings.log_level
             logging.getLogger("app_server").setLevel(_LEVELS.get(level) or level.upper())

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from bokeh.util.token import generate_jwt_token, get_session_id, get_token_payload
+from bokeh.util.token import generate_jwt_token, generate_session_id, get_session_id, get_token_payload
 from websockets.exceptions import InvalidStatus
 
 from app_server.security.auth.passwords import Cost, hash_password
@@ -114,7 +114,7 @@ def hooked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server with a module that has everything, behind a prefix."""
     module = write(tmp_path_factory.mktemp("hooks") / "auth.py", HOOKS)
     flags = ["--auth-module", module, "--cookie-secret", COOKIE_SECRET, "--prefix", "/tools"]
-    with serving(*apps("knowing.py", "asking.py"), *flags) as served:
+    with serving(*apps("knowing.py", "asking.py"), *flags, env={"BOKEH_SECRET_KEY": SECRET}) as served:
         yield served
 
 
@@ -194,7 +194,7 @@ def session_of(token: str) -> str:
 def test_session_that_two_users_ask_for_at_once_goes_to_one_of_them(hooked: Served) -> None:
     visitors = [enter(hooked, f"user{number}") for number in range(6)]
     answers: list[int] = []
-    wanted = "/tools/knowing?bokeh-session-id=wanted"
+    wanted = f"/tools/knowing?bokeh-session-id={generate_session_id(SECRET.encode(), signed=True)}"
     threads = [threading.Thread(target=lambda v=visitor: answers.append(v.ask(wanted).status)) for visitor in visitors]
     for thread in threads:
         thread.start()

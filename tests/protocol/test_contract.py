@@ -193,17 +193,29 @@ def test_application_sees_arguments_headers_and_cookies_of_the_page(plain: Serve
     assert found["cookies"] == {"flavour": "sweet", "kind": "round"}
 
 
-def test_rebuilt_session_sees_the_request_of_its_page(brief: Served) -> None:
-    page = brief.site.get("/asking", headers={"X-Word": "again", "Cookie": "a=b"}, n="1")
+def test_rebuilt_session_sees_the_arguments_of_its_page_and_what_its_browser_sends_again(brief: Served) -> None:
+    sent = {"X-Word": "again", "Cookie": "a=b"}
+    page = brief.site.get("/asking", headers=sent, n="1")
     with brief.site.client("/asking", page.token) as client:
         first = seen(client)
     brief.process.wait_for_log(f"asking {first['id']} ended")
     payload = get_token_payload(page.token)
     lasting = generate_jwt_token(first["id"], signed=False, extra_payload=payload, expiration=100)
-    with brief.site.client("/asking", lasting) as client:
+    with brief.site.client("/asking", lasting, additional_headers=sent) as client:
         again = seen(client)
-    assert again == first
+    assert {**again, "headers": None} == {**first, "headers": None}
     assert (again["headers"]["x-word"], again["cookies"], again["arguments"]) == ("again", {"a": "b"}, {"n": ["1"]})
+
+
+def test_rebuilt_session_sees_the_whole_request_of_its_page_in_a_signed_token(guarded: Served) -> None:
+    page = guarded.site.get("/asking", headers={"X-Word": "again"}, n="1", **{"bokeh-session-id": signed_id()})
+    payload = get_token_payload(page.token)
+    moved = generate_jwt_token(
+        signed_id(), secret_key=SECRET.encode(), signed=True, extra_payload=payload, expiration=100
+    )
+    with guarded.site.client("/asking", moved, additional_headers={"X-Word": "other"}, query="?n=2") as client:
+        again = seen(client)
+    assert (again["headers"]["x-word"], again["arguments"]) == ("again", {"n": ["1"]})
 
 
 def test_what_process_request_returns_is_in_the_tokens_payload(plain: Served) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app_server.errors import OperatorError
-from app_server.settings import Arity, Settings, all_settings, bokeh_environment, from_config, resolve
+from app_server.settings import Arity, Settings, all_settings, bokeh_environment, from_config, resolve, with_signing_key
 
 FIELDS = (
     "port address unix_socket prefix show glob args dev dev_watch allow_websocket_origin use_xheaders ssl_certfile "
@@ -157,6 +157,32 @@ def test_yes_means_yes(word: str) -> None:
 def test_unknown_boolean_is_refused_and_its_variable_named() -> None:
     assert fault(environ={"BOKEH_XSRF_COOKIES": "nope"}) == "BOKEH_XSRF_COOKIES: expected yes or no, not 'nope'"
     assert fault(environ={"BOKEH_SIGN_SESSIONS": "signed"}) == "BOKEH_SIGN_SESSIONS: expected yes or no, not 'signed'"
+
+
+LOGINS: list[dict[str, list[str]]] = [
+    {"basic_auth": [__file__]},
+    {"auth_module": [__file__]},
+    {"auth_header": ["X-User"], "auth_header_from": ["unix"]},
+]
+
+
+@pytest.mark.parametrize("login", LOGINS)
+def test_sessions_behind_a_login_are_signed(login: dict[str, list[str]]) -> None:
+    environ = {"BOKEH_COOKIE_SECRET": "c" * 44}
+    settings = resolve(login, environ)
+    assert settings.session_ids == "signed" and settings.secret_key is not None
+    assert settings.secret_key == resolve(login, environ).secret_key != environ["BOKEH_COOKIE_SECRET"]
+    assert resolve(login, {**environ, "BOKEH_SECRET_KEY": "k" * 44}).secret_key == "k" * 44
+    assert resolve({**login, "session_ids": ["unsigned"]}, environ).session_ids == "unsigned"
+    assert resolve(login, {**environ, "BOKEH_SIGN_SESSIONS": "no"}).session_ids == "unsigned"
+
+
+def test_key_of_a_run_is_made_only_where_sessions_are_signed_without_one() -> None:
+    without = resolve({"auth_module": [__file__]}, {})
+    assert (without.session_ids, without.secret_key) == ("signed", None)
+    assert with_signing_key(without, lambda: "made").secret_key == "made"
+    assert with_signing_key(replace(without, secret_key="chosen"), lambda: "made").secret_key == "chosen"
+    assert with_signing_key(Settings(), lambda: "made").secret_key is None
 
 
 def test_flag_for_session_ids_counts_before_the_variable_for_signing() -> None:

@@ -33,8 +33,9 @@ from app_server.deployment.spec.base import (
 class Sessions(Model):
     """The sessions of every application."""
 
-    ids: Annotated[Literal["unsigned", "signed", "external-signed"], choice()] = "unsigned"
-    """signed: an id without our signature opens nothing; external-signed: only other programs sign them"""
+    ids: Annotated[Literal["unsigned", "signed", "external-signed"], choice()] | None = None
+    """signed: an id without our signature opens nothing; external-signed: only other programs sign them; else signed
+    if there is a login, and unsigned without one"""
     token_expiry_s: Annotated[int, whole(1)] | None = None
     """how long a page's token can open a session; else the server's default"""
     max_sessions: Annotated[int, whole(1)] | None = None

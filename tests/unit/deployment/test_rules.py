@@ -77,6 +77,13 @@ CASES = [
         "deploy.yaml:2:12: sessions.ids: signed sessions need a secret key.",
     ),
     (
+        "instances_share_a_key",
+        "access: {external: 'http://127.0.0.1:4180/auth'}\ninstances: 3\n",
+        "access: {external: 'http://127.0.0.1:4180/auth'}\ninstances: 3\nsecrets: {secret_key: {file: /etc/key}}\n",
+        "deploy.yaml:2:10: access.external: each instance signs sessions with a key of its own, so that no other one"
+        " can take over its pages.",
+    ),
+    (
         "limits_need_isolation",
         "sessions: {limits: {callback_s: 5}}\n",
         "sessions: {limits: {callback_s: 5}, isolation: process}\n",

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app_server.document import engine, patch
+from app_server.document.decoder import MAX_DEPTH
 from app_server.document.encoder import encode_document
 from app_server.document.served import ServedDocument, new_document
 from app_server.errors import PeerError
@@ -103,6 +104,101 @@ def test_inline_array_that_unpacks_beyond_the_limit_is_refused() -> None:
     assert apply(made, {"events": [inline_bytes(bytes(LIMIT))]}) == 1
     with pytest.raises(PeerError, match="larger than 1000000 bytes"):
         apply(made, {"events": [inline_bytes(bytes(LIMIT + 1))]})
+
+
+def test_inline_arrays_of_a_message_share_one_limit() -> None:
+    made = document()
+    some = [inline_bytes(bytes(LIMIT // 4))] * 4
+    assert apply(made, {"events": some}) == 4
+    with pytest.raises(PeerError, match="the arrays of a message are larger than 1000000 bytes"):
+        apply(made, {"events": [*some, inline_bytes(b"one more")]})
+
+
+def test_each_use_of_a_buffer_counts() -> None:
+    made = document()
+    array = {"type": "bytes", "data": {"id": "b"}}
+    rep = {"type": "ndarray", "array": array, "shape": [LIMIT // 4], "dtype": "uint8", "order": "little"}
+    event = {"kind": "MessageSent", "msg_type": "m", "msg_data": [rep] * 5}
+    with pytest.raises(PeerError, match="the arrays of a message are larger than 1000000 bytes"):
+        apply(made, {"events": [event]}, [("b", bytes(LIMIT // 4))])
+
+
+def test_arrays_of_a_document_that_is_pushed_share_one_limit_too() -> None:
+    made = document()
+    tags = [inline_bytes(bytes(LIMIT // 4))["msg_data"]] * 5
+    root = {"type": "object", "name": "Div", "id": "d", "attributes": {"tags": tags}}
+    with pytest.raises(PeerError, match="the arrays of a message are larger than 1000000 bytes"):
+        patch.replace_document(made, {"doc": {"roots": [root], "title": "t"}}, [], max_bytes=LIMIT)
+    assert len(made.roots) == 3
+
+
+def test_inline_array_that_is_cut_off_is_refused() -> None:
+    packed = b64encode(gzip.compress(bytes(1000))[:-12]).decode()
+    event = {"kind": "MessageSent", "msg_type": "m", "msg_data": {"type": "bytes", "data": packed}}
+    with pytest.raises(PeerError, match="an inline array is cut off"):
+        apply(document(), {"events": [event]})
+
+
+@pytest.mark.parametrize("dtype", ["(9999,9999,99)f8", "S2000000000", "f8,f8", {"names": [], "itemsize": 10**9}])
+def test_array_types_that_the_protocol_does_not_know_are_refused(dtype: object) -> None:
+    rep = {"type": "ndarray", "array": [0], "shape": [1], "dtype": dtype, "order": "little"}
+    with pytest.raises(PeerError, match="no array has the type|unhashable"):
+        apply(document(), {"events": [{"kind": "MessageSent", "msg_type": "m", "msg_data": rep}]})
+
+
+def nested(levels: int) -> list[Any]:
+    value: list[Any] = [{"type": "set"}]
+    for _ in range(levels - 2):
+        value = [value]
+    return value
+
+
+def test_values_may_be_nested_so_deep_that_they_can_be_sent_again() -> None:
+    made = document()
+    # The event itself is the first level.
+    apply(made, {"events": [change(made, "slider", "tags", nested(MAX_DEPTH - 1))]})
+    encode_document(made)
+    with pytest.raises(PeerError, match="nested more than 150 levels deep"):
+        apply(made, {"events": [change(made, "slider", "tags", nested(MAX_DEPTH))]})
+
+
+def test_models_may_be_nested_so_deep_that_they_can_be_sent_again() -> None:
+    made = document()
+    for levels in (70, 80):
+        model: dict[str, Any] = {"type": "object", "name": "Div", "id": "last"}
+        for number in range(levels):
+            tags = {"tags": [model]}
+            model = {"type": "object", "name": "Div", "id": f"{levels}-{number}", "attributes": tags}
+        if levels == 70:
+            apply(made, {"events": [{"kind": "RootAdded", "model": model}]})
+            encode_document(made)
+    with pytest.raises(PeerError, match="nested more than 150 levels deep"):
+        apply(made, {"events": [{"kind": "RootAdded", "model": model}]})
+
+
+def test_message_that_brings_too_many_models_is_refused() -> None:
+    models = [{"type": "object", "name": "Range1d", "id": f"r{number}"} for number in range(1001)]
+    made = document()
+    apply(made, {"events": [change(made, "slider", "tags", models[:1000])]})
+    made = document()
+    with pytest.raises(PeerError, match="too many new models"):
+        apply(made, {"events": [change(made, "slider", "tags", models)]})
+
+
+def test_events_that_change_too_often_which_models_there_are_are_refused() -> None:
+    made = document()
+    models = [{"type": "object", "name": "Range1d", "id": f"r{number}"} for number in range(1000)]
+    apply(made, {"events": [change(made, "slider", "tags", models)]})
+    turns = [change(made, "div", "tags", [{"id": f"r{number % 2}"}]) for number in range(1001)]
+    with pytest.raises(PeerError, match="change too often which models there are"):
+        apply(made, {"events": turns})
+
+
+@pytest.mark.parametrize("ident", [7, None, ["a"], {"a": 1}, True])
+def test_model_whose_id_is_no_text_is_refused(ident: object) -> None:
+    model = {"type": "object", "name": "Div", "id": ident}
+    with pytest.raises(PeerError, match="cannot be decoded"):
+        apply(document(), {"events": [{"kind": "RootAdded", "model": model}]})
 
 
 def test_known_root_that_is_added_again_is_left_out_unread() -> None:

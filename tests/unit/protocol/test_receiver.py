@@ -171,6 +171,53 @@ def test_endless_empty_buffers_end_at_the_limit() -> None:
     assert refused.value.close_code == 1009
 
 
+def with_content(content: bytes, limit: int = 20 * 2**20) -> list[Message]:
+    return feed_all(Receiver(limit), [(TEXT, header()), EMPTY, (TEXT, content)])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"events":[' + b"[]," * 300_000 + b"[]]}",
+        b'{"events":[' + b"{}," * 300_000 + b"{}]}",
+        b'{"events":' + b'{"a":' * 300_000 + b"0" + b"}" * 300_001,
+        b'{"events":[' + b'"",' * 3_000_000 + b'""]}',
+        b'{"events":[' + b"0," * 3_000_000 + b"0]}",
+        b'{"a\\\\":["\\"[{",' + b"[]," * 300_000 + b"[]]}",
+    ],
+    ids=["lists", "objects", "nested", "texts", "numbers", "behind escaped quotes"],
+)
+def test_message_of_too_many_values_is_refused_before_they_are_made(content: bytes) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(PeerError, match="209715 lists and objects, or more than 2621440 values") as refused:
+            with_content(content)
+        assert refused.value.close_code == 1009
+        assert tracemalloc.get_traced_memory()[1] < 5 * len(content) + 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_brackets_and_commas_inside_of_texts_are_no_values() -> None:
+    text = '[{,"\\' * 600_000
+    [message] = with_content(json.dumps({"events": [text]}).encode())
+    assert message.content == {"events": [text]}
+
+
+def test_small_limit_leaves_room_for_values() -> None:
+    [message] = with_content(b'{"events":[' + b"[]," * 9_000 + b"[]]}", limit=50_000)
+    assert len(message.content["events"]) == 9_001
+
+
+def test_message_of_too_many_buffers_is_refused() -> None:
+    receiver = Receiver(10**6)
+    feed_all(receiver, [(TEXT, header(num_buffers=10**9)), EMPTY, EMPTY])
+    with pytest.raises(PeerError, match="more than 10000 buffers") as refused:
+        for _ in range(10_001):
+            feed_all(receiver, [BUFFER_ID, (BINARY, b"")])
+    assert refused.value.close_code == 1009
+
+
 def test_known_root_that_is_uploaded_again_is_discarded() -> None:
     receiver = Receiver(10_000, lambda ident: ident == "p1")
     frames = [(TEXT, header(num_buffers=1)), EMPTY, (TEXT, KNOWN_ROOT), BUFFER_ID, BUFFER]

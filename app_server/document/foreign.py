@@ -1,0 +1,105 @@
+"""Text from the other end of a connection is never a path of this machine.
+
+Bokeh reads the file that a text in an `Image` property names. That is meant for an application's own code. What a
+client or a server sends for such a property is marked as `ForeignText`, which bokeh then keeps as it is: nothing is
+opened, and nobody can find out whether a file exists. The mark stays with the value, so it is also safe when the
+application copies it or clones its model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from bokeh.core.has_props import HasProps
+from bokeh.core.properties import Image
+from bokeh.core.property.bases import Property
+from bokeh.document import Document
+from bokeh.document.events import ColumnDataChangedEvent, DocumentPatchedEvent, ModelChangedEvent
+
+_READERS: tuple[Any, ...] = (Image,)
+"""The properties of bokeh that read the file which a text names."""
+
+_MARK = "app_server_foreign_text"
+
+
+class ForeignText(str):
+    """A text that bokeh must not take for the name of a file."""
+
+    __slots__ = ()
+
+
+def install() -> None:
+    """Teach bokeh's `Image` property to keep foreign text as it is. Idempotent."""
+    transform = Image.transform
+    if hasattr(transform, _MARK):
+        return
+
+    def kept(self: Image, value: Any) -> Any:
+        return value if isinstance(value, ForeignText) else transform(self, value)
+
+    setattr(kept, _MARK, True)
+    Image.transform = kept  # type: ignore[method-assign]
+
+
+def set_foreign(model: HasProps, name: str, value: Any, setter: object) -> None:
+    """Set a property to what the other end sent; callbacks run, and what they raise comes through.
+
+    ValueError where the property does not take the value. A name that is no property is logged and left out.
+    """
+    if _names_files(type(model), name):
+        value = marked(value)
+    model.set_from_json(name, value, setter=setter)  # type: ignore[arg-type]
+
+
+def carry_out(document: Document, event: DocumentPatchedEvent) -> None:
+    """Do to the document what an event of the other end says; callbacks run, and what they raise comes through."""
+    if isinstance(event, ModelChangedEvent):
+        set_foreign(event.model, event.attr, event.new, event.setter)
+    elif isinstance(event, ColumnDataChangedEvent):
+        set_foreign(event.model, event.attr, event.data, event.setter)
+    else:
+        event._handle_event(document, event)
+
+
+def marked(value: Any) -> Any:
+    """The value, lists and dictionaries copied, with each text in it marked as foreign."""
+    if isinstance(value, str):
+        return ForeignText(value)
+    if isinstance(value, list | tuple | set):
+        return type(value)(marked(item) for item in value)
+    if isinstance(value, dict):
+        return {key: marked(item) for key, item in value.items()}
+    return value
+
+
+_known: dict[tuple[type[HasProps], str], bool] = {}
+
+
+def _names_files(kind: type[HasProps], name: str) -> bool:
+    key = kind, name
+    found = _known.get(key)
+    if found is None:
+        if name not in kind.properties(_with_props=True):
+            return False
+        whole: Property[Any] = kind.lookup(name).property
+        found = _known[key] = any(isinstance(part, _READERS) for part in parts(whole))
+    return found
+
+
+def parts(whole: Property[Any]) -> Iterator[Property[Any]]:
+    """A property and all the properties that it is made of, whatever they are kept in."""
+    waiting: list[Any] = [whole]
+    seen: set[int] = set()
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Property):
+            if id(item) in seen:
+                continue
+            seen.add(id(item))
+            yield item
+            waiting.extend(vars(item).values())
+        elif isinstance(item, dict):
+            waiting.extend(item.values())
+        elif isinstance(item, list | tuple):
+            waiting.extend(item)
