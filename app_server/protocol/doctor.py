@@ -15,6 +15,9 @@ from urllib.parse import quote, unquote, urlsplit
 
 HEADER: Final = "App-Server-Doctor"
 
+DEVELOPMENT_ORGANIZATION: Final = "app-server, for development only"
+"""Who signs certificates for development, by which the doctor knows them."""
+
 TRICKLE: Final = "trickle"
 """The argument of `healthz` that has the answer come in parts, so that a proxy that collects them is seen."""
 
@@ -72,6 +75,7 @@ class Seen:
       X-Real-IP was used or ignored, or none came
     - `upgrade`: came where the request asks for a WebSocket, else none
     - `place`: elsewhere where the server has no such page, but one that would be it below another prefix
+    - `refused`: why the server refuses the request: origin, login, owner or another word of its metrics; else none
     """
 
     instance: str
@@ -84,6 +88,7 @@ class Seen:
     client: str = "none"
     upgrade: str = "none"
     place: str = "here"
+    refused: str = "none"
 
     def answer(self) -> str:
         """The value of the answer's header."""

@@ -16,6 +16,7 @@ from app_server.security.tokens import Token
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.session import Session
 from app_server.transport.answers import Answering
+from app_server.transport.echo import add_for_doctor
 from app_server.transport.handover import LARGEST_BODY_BYTES, user_of_letter
 from app_server.transport.passing import hand_over, hand_to_session
 from app_server.transport.runtime import ApplicationRuntime
@@ -97,8 +98,16 @@ class ApplicationHandler(Handler):
     def on_finish(self) -> None:
         """Count what was refused."""
         if self.opens_sessions and self.get_status() >= 400:
-            reason = self.refusal or _REFUSALS.get(self.get_status(), "malformed")
-            self.runtime.gauges.refused[reason] += 1
+            self.runtime.gauges.refused[self._reason_of(self.get_status())] += 1
+
+    def _reason_of(self, status: int) -> str:
+        """What a refusal with this status is counted as."""
+        return self.refusal or _REFUSALS.get(status, "malformed")
+
+    def refuse(self, status: int, headline: str, hint: str | None = None, *, detail: str = "") -> None:
+        """Answer with an error page; the doctor reads from a header why."""
+        add_for_doctor(self, refused=self._reason_of(status))
+        super().refuse(status, headline, hint, detail=detail)
 
     def initialize(self, site: Site, runtime: ApplicationRuntime) -> None:  # type: ignore[override]
         """Called by Tornado with what the route carries."""

@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import re
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,11 +15,11 @@ from app_server.errors import ApplicationError, AppServerError
 from app_server.fleet.wards import Wards
 from app_server.page import busy_page
 from app_server.protocol import doctor
-from app_server.protocol.doctor import Seen
 from app_server.protocol.paths import above
 from app_server.security.admission import RETRY_AFTER_S, Full
 from app_server.session.session import Session
 from app_server.transport.application import ApplicationHandler, Handler
+from app_server.transport.echo import add_for_doctor
 
 log = logging.getLogger(__name__)
 
@@ -315,9 +314,8 @@ class MissingHandler(Handler):
     def set_default_headers(self) -> None:
         """As for every answer; the doctor is told, too, whether it would be an application below another prefix."""
         super().set_default_headers()
-        seen = Seen.read(self._headers.get(doctor.HEADER, ""))
-        if seen is not None and hasattr(self, "site") and self._is_elsewhere():
-            self.set_header(doctor.HEADER, replace(seen, place="elsewhere").answer())
+        if doctor.HEADER in self._headers and hasattr(self, "site") and self._is_elsewhere():
+            add_for_doctor(self, place="elsewhere")
 
     def _is_elsewhere(self) -> bool:
         path, prefix = self.request.path, self.site.settings.prefix

@@ -39,6 +39,11 @@ class Fault:
     idle_s: float = SHORT_IDLE_S
     embedder: str | None = None
 
+    @property
+    def proxy(self) -> str:
+        """The proxy for a fault that is planted in only one."""
+        return "apache" if self.apache and not self.nginx else "nginx"
+
 
 def nginx_site(ports: Ports) -> str:
     """What stands in nginx's http block."""
@@ -198,7 +203,12 @@ FAULTS = {
 }  # fmt: skip
 
 
-# Further ways, behind nginx alone.
+HSTS = '    add_header Strict-Transport-Security "max-age=63072000" always;\n'
+CSP = "add_header Content-Security-Policy"
+# As the generated configuration has it.
+CATCH_ALL = f"server_name other.{HOST};\n    ssl_reject_handshake on;"
+
+# Further ways, each behind one proxy.
 MORE = {
     "prefix taken away": Fault(
         "prefix-stripped",
@@ -237,6 +247,50 @@ MORE = {
     ),
     "redirect missing": Fault(
         "redirect-missing", {f"return 308 https://{HOST}:HTTPS$request_uri;": "return 200 hello;"}
+    ),
+    "site of another name": Fault("tls-name-unknown", {f"server_name {HOST};": CATCH_ALL}),
+    "certificate wanted of visitors": Fault(
+        "tls-client-certificate",
+        apache={"SSLEngine on": "SSLEngine on\n    SSLVerifyClient require\n    SSLCACertificateFile fullchain.pem"},
+    ),
+    "cache that ignores no-store": Fault(
+        "session-shared",
+        {
+            "upstream board {": "proxy_cache_path cache keys_zone=pages:1m;\nupstream board {",
+            "    location /tools/ {": "    location = /tools/board { proxy_pass http://board; proxy_cache pages;"
+            " proxy_buffering on; proxy_ignore_headers Cache-Control; proxy_cache_valid 1h; }\n    location /tools/ {",
+        },
+    ),
+    "cache for scripts by their names": Fault(
+        "session-shared",
+        {
+            "upstream board {": "proxy_cache_path cache keys_zone=pages:1m;\nupstream board {",
+            "    location /tools/ {": "    location ~ /autoload.js$ { proxy_pass http://board; proxy_cache pages;"
+            " proxy_buffering on; proxy_ignore_headers Cache-Control Vary; proxy_cache_valid 200 1h; }\n"
+            "    location /tools/ {",
+        },
+    ),
+    "policy that allows nothing": Fault("csp-blocks", {HSTS: f"{HSTS}    {CSP} \"default-src 'none'\" always;\n"}),
+    "policy without the page's scripts": Fault("csp-blocks", {HSTS: f"{HSTS}    {CSP} \"default-src 'self'\";\n"}),
+    "policy without text that becomes a script": Fault(
+        "csp-narrow", {HSTS: f"{HSTS}    {CSP} \"default-src 'self' 'unsafe-inline'\";\n"}
+    ),
+    "page as a file": Fault("page-type", {HSTS: f"{HSTS}    add_header Content-Disposition attachment;\n"}),
+    "socket behind a password": Fault(
+        "socket-denied", {"location ^~ /_i/a/ {": "location ~ ^/_i/[bc]/ { return 401; }\n    location ^~ /_i/a/ {",
+                          "location ^~ /_i/b/": "location /_i/b/", "location ^~ /_i/c/": "location /_i/c/"}
+    ),
+    "socket denied": Fault("socket-denied", {f"location ^~ /_i/{route}/ {{": f"location ^~ /_i/{route}/ {{ deny all;"
+                                             for route in ROUTES}),
+    "socket at no place": Fault(
+        "socket-path",
+        {f"    location ^~ /_i/{route}/ {{ proxy_pass http://board_{route}; }}\n": "" for route in ROUTES},
+    ),
+    "socket led to the login": Fault(
+        "socket-path", {f"proxy_pass http://board_{route};": "return 302 /login;" for route in ROUTES}
+    ),
+    "sockets limited": Fault(
+        "socket-limited", {f"proxy_pass http://board_{route};": "return 429;" for route in ROUTES}
     ),
     "nobody behind": Fault("server-down", behind="nobody"),
     "no other instance asked": Fault(

@@ -35,7 +35,10 @@ from tests.support.server import RunningServer, running_server
 
 APP = Path(__file__).parent / "apps" / "board.py"
 ALL = {**FAULTS, **MORE}
-CASES = [*((proxy, name) for proxy in ("nginx", "apache") for name in FAULTS), *(("nginx", name) for name in MORE)]
+CASES = [
+    *((proxy, name) for proxy in ("nginx", "apache") for name in FAULTS),
+    *((fault.proxy, name) for name, fault in MORE.items()),
+]
 AT_ONCE = 14
 PATIENCE_S = 40.0
 
@@ -178,7 +181,9 @@ def test_hung_instance_is_told(instances: dict[str, int], certificates: Certific
 @pytest.mark.parametrize(("proxy", "name"), CASES)
 def test_planted_fault_is_found_and_no_other(proxy: str, name: str, reports: Reports) -> None:
     evidence, findings = reports[proxy, name]
-    assert [finding.id for finding in findings] == ([ALL[name].finding] if ALL[name].finding else [])
+    assert [finding.id for finding in findings] == ([ALL[name].finding] if ALL[name].finding else []), (
+        evidence.idle
+    )
     assert evidence.proxy == proxy
     for finding in findings:
         assert remedies_for(finding, proxy), "it says what to change"

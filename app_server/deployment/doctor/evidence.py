@@ -11,6 +11,7 @@ from functools import cached_property
 from html import unescape
 from typing import Final
 
+from app_server.deployment.doctor import csp
 from app_server.deployment.doctor.address import Target
 from app_server.deployment.doctor.http import Headers
 from app_server.protocol.doctor import HEADER, Seen
@@ -31,7 +32,10 @@ _SOCKET_PATH = re.compile(r'embed_items\([^;]{0,400}?, \\?"(/[^"\\]{1,600})\\?"'
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why there is no answer. `kind` is one of name, refused, unreachable, timeout, closed, tls, malformed, large."""
+    """Why there is no answer.
+
+    `kind` is one of name, refused, unreachable, timeout, closed, empty, tls, tls-name, tls-client, malformed, large.
+    """
 
     kind: str
     detail: str
@@ -59,7 +63,11 @@ class Answer:
 
     def header(self, name: str) -> str | None:
         """The first header of this name, which is given in lower case."""
-        return next((value for known, value in self.headers if known == name), None)
+        return next(iter(self.all_of(name)), None)
+
+    def all_of(self, name: str) -> tuple[str, ...]:
+        """All headers of this name, which is given in lower case."""
+        return tuple(value for known, value in self.headers if known == name)
 
     @cached_property
     def seen(self) -> Seen | None:
@@ -95,6 +103,15 @@ class Page:
         return found[1] if found else None
 
     @cached_property
+    def session_id(self) -> str | None:
+        """The session that the token names; None where there is no token, or one that does not tell."""
+        try:
+            head = json.loads(_unpacked((self.token or "").partition(".")[0]))
+            return str(head["session_id"])
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return None
+
+    @cached_property
     def scripts(self) -> tuple[str, ...]:
         """The addresses of its scripts, as they stand in the page, each once."""
         return tuple(dict.fromkeys(unescape(found) for found in _SCRIPT.findall(self.answer.text)))
@@ -103,6 +120,12 @@ class Page:
     def bokehjs(self) -> tuple[str, ...]:
         """The scripts of BokehJS among them."""
         return tuple(script for script in self.scripts if re.search(r"/bokeh[a-z-]*(\.min)?\.js(\?|$)", script))
+
+    @cached_property
+    def policies(self) -> tuple[csp.Policy, ...]:
+        """The Content-Security-Policies that the page is under."""
+        answer = self.answer
+        return csp.policies(answer.all_of(csp.HEADER), answer.text, answer.target)
 
     @cached_property
     def root_path(self) -> str | None:
@@ -202,7 +225,8 @@ class Tls:
     """What the handshakes of TLS showed.
 
     `trust_code` is OpenSSL's reason not to trust the certificate (X509_V_ERR_…), 0 where it does; `chain_length` counts
-    the certificates that were sent. Times are seconds since the epoch, None where the certificate is not trusted.
+    the certificates that were sent. Times are seconds since the epoch, None where the certificate is not trusted;
+    `issuer` is the organization that has signed it, "" where that is not known.
     """
 
     failure: Failure | None = None
@@ -213,6 +237,7 @@ class Tls:
     chain_length: int = 0
     not_before: float | None = None
     not_after: float | None = None
+    issuer: str = ""
     old_versions: tuple[str, ...] = ()
     has_tls13: bool = True
 
@@ -228,7 +253,11 @@ class Embedding:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that was seen of one deployment. What was not tried, or made no sense, is None or empty."""
+    """All that was seen of one deployment. What was not tried, or made no sense, is None or empty.
+
+    `own_scripts` are the embedding scripts that two browsers got, one after the other; `names_session` says that the
+    doctor was given a session's name to ask for.
+    """
 
     target: Target
     now: float = 0.0
@@ -253,6 +282,8 @@ class Evidence:
     openings: tuple[Opening, ...] = ()
     foreign: Handshake | None = None
     foreign_script: Answer | None = None
+    own_scripts: tuple[Answer, ...] = ()
+    names_session: bool = False
     large_token: Handshake | None = None
     large_token_bytes: int = 0
     idle: Idle | None = None
@@ -297,6 +328,19 @@ class Evidence:
                     return known
         return None
 
+    @property
+    def tls_failure(self) -> Failure | None:
+        """Why TLS fails: in the handshake, or, with TLS 1.3, when the first request comes (RFC 8446, section 4.4.2)."""
+        if self.tls is None or self.tls.failure is not None:
+            return self.tls.failure if self.tls is not None else None
+        failure = self.page.answer.failure if self.page is not None else None
+        return failure if failure is not None and failure.kind.startswith("tls") else None
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether something listens there."""
+        return self.name_failure is None and not (self.reach and all(place.failure for place in self.reach))
+
     @cached_property
     def knows_doctor(self) -> bool:
         """Whether the application server answers the doctor's question anywhere."""
@@ -321,7 +365,7 @@ def enlarged_token(token: str, size: int) -> str:
     part, dot, _ = token.partition(".")
     if not dot:
         try:
-            head = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+            head = json.loads(_unpacked(part))
             head["doctor"] = ""
             bare = len(_packed(head))
             head["doctor"] = "x" * max(0, (size - bare) * 3 // 4)
@@ -329,6 +373,10 @@ def enlarged_token(token: str, size: int) -> str:
         except (ValueError, TypeError, RecursionError):
             pass
     return "A" * size
+
+
+def _unpacked(part: str) -> bytes:
+    return urlsafe_b64decode(part + "=" * (-len(part) % 4))
 
 
 def _packed(head: object) -> str:

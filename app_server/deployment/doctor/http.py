@@ -24,6 +24,10 @@ class Malformed(Exception):
     """What came is no HTTP."""
 
 
+class NoAnswer(Malformed):
+    """The connection was closed without a word."""
+
+
 class TooLarge(Exception):
     """The answer is larger than anything that the doctor asks for."""
 
@@ -78,13 +82,18 @@ class ResponseReader:
             self._read_body()
 
     def end(self) -> None:
-        """The other end has closed the connection. Raises Malformed where the answer is cut off."""
+        """The other end has closed the connection.
+
+        Raises NoAnswer if nothing came, Malformed if the answer is cut off.
+        """
         if self.done:
             return
         if self.head_done and self._length is None and not self._chunked:
             self.done = True
             return
-        raise Malformed("the connection ended in the middle of the answer" if self.head_done else "no answer came")
+        if not self.head_done and not self._pending:
+            raise NoAnswer("the connection was closed without an answer")
+        raise Malformed("the connection ended in the middle of the answer")
 
     def _read_head(self) -> bool:
         """Whether a whole head was there, and has been taken."""

@@ -2,7 +2,8 @@
 
     name -> TLS, http:// and the page -> everything that the page leads to, side by side
 
-Only the page and the openings make sessions in the application: one, and as many as `Options.openings` says.
+Only the page, two scripts that embed it and the openings make sessions in the application: three, and as many as
+`Options.openings` says.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from app_server.deployment.doctor.address import Target
 from app_server.deployment.doctor.evidence import (
@@ -74,7 +75,7 @@ async def examine(target: Target, options: Options) -> Evidence:
     """All that can be seen of the deployment at this address."""
     evidence = Evidence(
         target, now=time.time(), instances_expected=options.instances, proxy_given=options.proxy,
-        timeout_s=options.route.timeout_s,
+        timeout_s=options.route.timeout_s, names_session=_names_session(target, options.route),
     )  # fmt: skip
     return await _Walk(options, evidence).run()
 
@@ -234,6 +235,7 @@ class _Walk:
             "openings": self._all(self._open() for _ in range(self._options.openings)),
             "foreign": self._visitor.open_socket(_socket_of(page), token, origin=FOREIGN_ORIGIN),
             "foreign_script": self._visitor.ask(_autoload_of(target), origin=FOREIGN_ORIGIN),
+            "own_scripts": self._ask_one_by_one(_autoload_of(target)),
             "large_token": self._visitor.open_socket(_socket_of(page), large, origin=target.origin),
             "large_token_bytes": _done(len(large)),
             "embeddings": self._all(self._embed(target, origin) for origin in self._options.embed_origins),
@@ -285,6 +287,10 @@ class _Walk:
             await self._visitor.open_socket(_socket_of(page), token, origin="", then=wait)
         return found
 
+    async def _ask_one_by_one(self, target: Target) -> tuple[Answer, ...]:
+        """What two browsers get, the second one after the first: a cache may have kept it."""
+        return tuple([await Visitor(self._options.route).ask(target, origin=target.origin) for _ in range(2)])
+
     async def _embed(self, target: Target, origin: str) -> Embedding:
         visitor = Visitor(self._options.route)
         script = await visitor.ask(_autoload_of(target), origin=origin)
@@ -296,6 +302,11 @@ class _Walk:
 
     async def _all(self, steps: Any) -> tuple[Any, ...]:
         return tuple(await asyncio.gather(*steps))
+
+
+def _names_session(target: Target, route: Route) -> bool:
+    given = {name.lower() for name, _ in route.headers} | {name for name, _ in parse_qsl(target.query)}
+    return not given.isdisjoint({"bokeh-session-id", "bokeh-token"})
 
 
 def _tries_after(answer: Answer) -> int:

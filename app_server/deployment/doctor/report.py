@@ -55,7 +55,7 @@ def exit_status(evidence: Evidence, findings: Sequence[Finding]) -> int:
 def as_text(evidence: Evidence, findings: Sequence[Finding], took_s: float, paint: Paint, width: int = 80) -> str:
     """The report for people."""
     target = evidence.page.answer.target if evidence.page is not None else evidence.target
-    about = [_TITLES.get(evidence.proxy, evidence.proxy or "")]
+    about = [_TITLES.get(evidence.proxy, evidence.proxy or "") if evidence.is_reached else "nothing answered"]
     if evidence.instances:
         about.append(f"{len(evidence.instances)} instance{'s' if len(evidence.instances) > 1 else ''}")
     lines = [f"{paint('word', target.url)}  {', '.join(about)}; looked for {took_s:.1f} s", ""]
@@ -76,7 +76,7 @@ def _paragraph(finding: Finding, proxy: str | None, paint: Paint, width: int) ->
     yield f"{paint(_STYLES[finding.severity], label)}{' ' * (_LABEL_COLUMNS - len(label))}{finding.id} " \
         f"({finding.hop.value})"  # fmt: skip
     indent = " " * _LABEL_COLUMNS
-    seen = _plain(f"{finding.seen[:1].upper()}{finding.seen[1:]}. {finding.why}")
+    seen = _plain(f"{_sentence(finding.seen)} {finding.why}")
     yield from textwrap.wrap(
         seen, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )
@@ -88,6 +88,13 @@ def _paragraph(finding: Finding, proxy: str | None, paint: Paint, width: int) ->
         )  # fmt: skip
         for line in remedy.lines:
             yield f"{indent}    {paint('word', _plain(line))}"
+
+
+def _sentence(text: str) -> str:
+    """The text as a sentence; an address or a name at its start stays as it is."""
+    first = text.partition(" ")[0].rstrip(",")
+    begun = f"{text[:1].upper()}{text[1:]}" if first.isalpha() else text
+    return begun if begun.endswith(".") else f"{begun}."
 
 
 def _plain(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -21,12 +22,13 @@ async def look_at_tls(route: Route, target: Target, ca_file: str | None) -> Tls:
         async with connection(route, target) as (_, outgoing):
             sslobj = outgoing.get_extra_info("ssl_object")
             found = Tls(version=sslobj.version() or "", chain_length=_chain_length(sslobj))
+            certificate = ssl.DER_cert_to_PEM_cert(sslobj.getpeercert(binary_form=True))
     except Exception as error:
         return Tls(failure=failure_of(error, route.timeout_s))
     versions = (ssl.TLSVersion.TLSv1_3, *_OLD.values())
     judged, named, (tls13, *old) = await asyncio.gather(
-        _judge(route, target, trusted_context(ca_file, names=False), found),
-        _name_fault(route, target, trusted_context(ca_file)),
+        _judge(route, target, trusted_context(ca_file), found),
+        _name_fault(route, target, certificate),
         asyncio.gather(*(_accepts(route, target, version) for version in versions)),
     )
     spoken = tuple(name for name, accepted in zip(_OLD, old, strict=True) if accepted)
@@ -46,13 +48,20 @@ async def _judge(route: Route, target: Target, context: ssl.SSLContext, found: T
         found,
         not_before=ssl.cert_time_to_seconds(certificate["notBefore"]) if "notBefore" in certificate else None,
         not_after=ssl.cert_time_to_seconds(certificate["notAfter"]) if "notAfter" in certificate else None,
+        issuer=_organization(certificate.get("issuer", ())),
     )
 
 
-async def _name_fault(route: Route, target: Target, trusted: ssl.SSLContext) -> str:
-    """Why the certificate is not that of this host; "" where it is, or where other faults hide it."""
+async def _name_fault(route: Route, target: Target, certificate: str) -> str:
+    """Why this certificate, in PEM, is not for this host; "" where it is. Whether it is trusted does not matter.
+
+    It is its own authority here, so that OpenSSL has only the name to complain of.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
-        async with connection(route, target, trusted):
+        context.load_verify_locations(cadata=certificate)
+        async with connection(route, target, context):
             return ""
     except ssl.SSLCertVerificationError as error:
         # X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH
@@ -77,14 +86,20 @@ async def _accepts(route: Route, target: Target, version: ssl.TLSVersion) -> boo
         return False
 
 
-def trusted_context(ca_file: str | None, *, names: bool = True) -> ssl.SSLContext:
-    """What judges certificates, and with `names` their names: this file's authorities, or else the machine's.
+def trusted_context(ca_file: str | None) -> ssl.SSLContext:
+    """What judges certificates, whatever names they are for: this file's authorities, or else the machine's.
 
     Raises OSError where the file cannot be read as certificates.
     """
     context = ssl.create_default_context(cafile=ca_file)
-    context.check_hostname = names
+    context.check_hostname = False
     return context
+
+
+def _organization(names: Sequence[Sequence[tuple[str, str]]]) -> str:
+    """The organization of an X.509 name, as Python's ssl module spells it."""
+    pairs = (pair for part in names for pair in part)
+    return next((value for kind, value in pairs if kind == "organizationName"), "")
 
 
 def _chain_length(sslobj: Any) -> int:

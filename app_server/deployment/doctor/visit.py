@@ -33,6 +33,12 @@ MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 FALSE_ADDRESS: Final = "192.0.2.66"
 """Of a network that is kept for documentation (RFC 5737): nobody can come from there."""
 
+_TLS_KINDS: Final = {
+    "TLSV1_UNRECOGNIZED_NAME": "tls-name",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "tls-client",
+}
+"""Alerts that say more than that TLS failed (RFC 8446, section 6: 112 and 116), by OpenSSL's names for them."""
+
 _READ_BYTES = 64 * 1024
 _CLOSE_PATIENCE_S = 1.0
 _NEXT_ADDRESS_AFTER_S = 0.25  # as browsers do it (RFC 8305, section 5)
@@ -295,10 +301,12 @@ def failure_of(error: BaseException, timeout_s: float | None = None) -> Failure:
         return Failure("timeout", f"no answer within {timeout_s:g} s" if timeout_s else "no answer in time")
     if isinstance(error, http.TooLarge):
         return Failure("large", str(error))
+    if isinstance(error, http.NoAnswer):
+        return Failure("empty", str(error))
     if isinstance(error, http.Malformed | BadFrame):
         return Failure("malformed", str(error))
     if isinstance(error, ssl.SSLError):
-        return Failure("tls", f"TLS failed: {_reason(error)}")
+        return Failure(_TLS_KINDS.get(error.reason or "", "tls"), f"TLS failed: {_reason(error)}")
     if isinstance(error, socket.gaierror):
         return Failure("name", f"the name is not known: {error.strerror}")
     if isinstance(error, ConnectionRefusedError):

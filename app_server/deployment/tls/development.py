@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from app_server.deployment.tls.certificates import SOON, Material, inspect
 from app_server.errors import OperatorError
+from app_server.protocol.doctor import DEVELOPMENT_ORGANIZATION
 
 if TYPE_CHECKING:
     import trustme
@@ -79,7 +80,7 @@ def _authority(folder: Path) -> _Authority:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not file.exists() and not key_file.exists():
             ca = trustme.CA(
-                organization_name="app-server, for development only",
+                organization_name=DEVELOPMENT_ORGANIZATION,
                 organization_unit_name=f"{socket.gethostname()}, {datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
             )
             _create(key_file, ca.private_key_pem.bytes(), 0o600)

@@ -6,12 +6,14 @@ from typing import Final
 
 from app_server.deployment.doctor.evidence import Evidence
 from app_server.deployment.doctor.finding import Finding, Rule, Severity
-from app_server.deployment.doctor.rules import headers, instances, page, reach, sockets, static, tls
+from app_server.deployment.doctor.rules import handshake, headers, instances, page, policy, reach, sockets, static, tls
 
 RULES: Final[tuple[Rule, ...]] = (
     *reach.RULES,
     *tls.RULES,
     *page.RULES,
+    *policy.RULES,
+    *handshake.RULES,
     *sockets.RULES,
     *headers.RULES,
     *instances.RULES,

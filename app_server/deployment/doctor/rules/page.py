@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from app_server.deployment.doctor.evidence import FAILED_BEHIND, Evidence, Page
-from app_server.deployment.doctor.finding import Finding, Hop, Rule, Severity, apache, elsewhere, nginx, server
+from app_server.deployment.doctor.finding import Finding, Hop, Remedy, Rule, Severity, apache, elsewhere, nginx, server
 
 _LOGIN = elsewhere(
     "app-server doctor",
@@ -21,11 +21,16 @@ def page_is_there(evidence: Evidence) -> Iterator[Finding]:
     page = evidence.page
     if page is None or page.token is not None:
         return
-    answer = page.answer
+    answer, host = page.answer, evidence.target.host
+    if evidence.tls_failure is not None:
+        return  # which the rules of TLS report
     if answer.failure is not None:
+        silent = answer.failure.kind == "empty"
         yield Finding(
             "page-failed", Severity.ERROR, Hop.PROXY, f"{answer.target.url}: {answer.failure}", "There is no page.",
             (
+                *((nginx("a server that answers other names with nothing may have got the request; name the host"
+                         " in yours", f"server_name {host};"),) if silent else ()),
                 nginx("error_log says more; time-outs behind it are", "proxy_connect_timeout 3s;"),
                 apache("ErrorLog says more"),
                 server("or the application takes long to start: its log tells how long"),
@@ -68,6 +73,7 @@ def page_is_there(evidence: Evidence) -> Iterator[Finding]:
             "What needs a session was not checked. It may be a login's page, a list of applications, or another site.",
             (
                 elsewhere("app-server doctor", "give the address of one application, such as /sliders"),
+                *_named(host),
                 nginx("or let the address lead to the server", "location / { proxy_pass http://127.0.0.1:5006; }"),
                 apache("or let the address lead to the server", "ProxyPass / http://127.0.0.1:5006/"),
                 _LOGIN,
@@ -76,8 +82,17 @@ def page_is_there(evidence: Evidence) -> Iterator[Finding]:
     elif not 300 <= answer.status < 400:
         yield Finding(
             "page-refused", Severity.ERROR, Hop.PROXY, f"{answer.target.url} answers {answer.status}",
-            "There is no page.", (nginx("error_log says why"), apache("ErrorLog says why")),
+            "There is no page.",
+            (*(_named(host) if answer.status == 421 else ()), nginx("error_log says why"), apache("ErrorLog says why")),
         )  # fmt: skip
+
+
+def _named(host: str) -> tuple[Remedy, Remedy]:
+    """What has the right site answer, where another one of the same proxy did."""
+    return (
+        nginx("if another site of this proxy answers, name the host in yours", f"server_name {host};"),
+        apache("if another site of this proxy answers, name the host in yours", f"ServerName {host}"),
+    )
 
 
 def _leads_away(page: Page) -> str | None:
@@ -121,6 +136,7 @@ def _missing(evidence: Evidence, page: Page) -> Finding:
         "page-missing", Severity.ERROR, Hop.PROXY, f"{target.url} answers 404, and not by the application server",
         "There is no page.",
         (
+            *_named(target.host),
             nginx("let the address lead to the server", f"location {prefix}/ {{ proxy_pass http://127.0.0.1:5006; }}"),
             apache("let the address lead to the server", f"ProxyPass {prefix}/ http://127.0.0.1:5006{prefix}/"),
         ),
@@ -171,6 +187,52 @@ def page_is_not_kept(evidence: Evidence) -> Iterator[Finding]:
     )  # fmt: skip
 
 
+def sessions_are_not_shared(evidence: Evidence) -> Iterator[Finding]:
+    """Two visitors get two sessions: no cache answers one with what it keeps of the other."""
+    if evidence.names_session:
+        return
+    pages = [opening.page for opening in evidence.openings] + ([evidence.page] if evidence.page is not None else [])
+    for kind, got in (("pages", pages), ("embedding scripts", [Page(answer) for answer in evidence.own_scripts])):
+        ids = [found.session_id for found in got if found.session_id is not None]
+        if len(set(ids)) < len(ids):
+            answer = got[0].answer
+            age = next((f", the Age {found.answer.header('age')}" for found in got if found.answer.header("age")), "")
+            yield Finding(
+                "session-shared", Severity.ERROR, Hop.PROXY,
+                f"{len(ids)} visitors were given {kind} of only {len(set(ids))} sessions at {answer.target.path}{age}",
+                "A cache hands one visitor's session to others: they see and change what that visitor does.",
+                (
+                    nginx("keep nothing of what the server answers",
+                          "proxy_cache off;", "# and no proxy_ignore_headers Cache-Control;"),
+                    apache("keep nothing of what the server answers",
+                           "CacheDisable /", "# and no CacheIgnoreCacheControl, no CacheStoreNoStore"),
+                    elsewhere("CDN", "have it honour Cache-Control: no-store, also for autoload.js, and purge it"),
+                ),
+            )  # fmt: skip
+            return
+
+
+def page_is_shown(evidence: Evidence) -> Iterator[Finding]:
+    """Browsers show the page as a page."""
+    page = evidence.page
+    if page is None or page.token is None:
+        return
+    kind = (page.answer.header("content-type") or "text/html").lower()
+    attached = (page.answer.header("content-disposition") or "").lower().startswith("attachment")
+    if attached or not kind.startswith(("text/html", "application/xhtml")):
+        yield Finding(
+            "page-type", Severity.ERROR, Hop.PROXY,
+            "the page comes as a file to be saved (Content-Disposition: attachment)"
+            if attached
+            else f"the page comes as {kind!r}",
+            "Browsers save it, or show its source, instead of running it.",
+            (
+                nginx("take out the line", "add_header Content-Disposition …;", "default_type …;"),
+                apache("take out the line", "Header set Content-Disposition …", "ForceType …"),
+            ),
+        )  # fmt: skip
+
+
 def server_is_known(evidence: Evidence) -> Iterator[Finding]:
     """What answers is an app-server that knows the doctor."""
     page = evidence.page
@@ -187,4 +249,11 @@ def server_is_known(evidence: Evidence) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-RULES: Final[tuple[Rule, ...]] = (page_is_there, path_is_kept, page_is_not_kept, server_is_known)
+RULES: Final[tuple[Rule, ...]] = (
+    page_is_there,
+    path_is_kept,
+    page_is_not_kept,
+    sessions_are_not_shared,
+    page_is_shown,
+    server_is_known,
+)

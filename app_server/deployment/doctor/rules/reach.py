@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from app_server.deployment.doctor.evidence import Evidence
-from app_server.deployment.doctor.finding import Finding, Hop, Rule, Severity, apache, elsewhere, nginx
+from app_server.deployment.doctor.finding import Finding, Hop, Rule, Severity, apache, elsewhere, nginx, server
 
 
 def name_is_known(evidence: Evidence) -> Iterator[Finding]:
@@ -14,7 +14,7 @@ def name_is_known(evidence: Evidence) -> Iterator[Finding]:
     if evidence.name_failure is not None:
         yield Finding(
             "name-unknown", Severity.ERROR, Hop.NAME,
-            f"{evidence.target.host}: {evidence.name_failure}",
+            f"the name {evidence.target.host}: {evidence.name_failure}",
             "No browser finds the host.",
             (elsewhere("DNS", f"add an A or AAAA record for {evidence.target.host}, or correct the address"),),
         )  # fmt: skip
@@ -26,12 +26,13 @@ def addresses_answer(evidence: Evidence) -> Iterator[Finding]:
     port = evidence.target.port
     if failed and len(failed) == len(evidence.reach):
         yield Finding(
-            "unreachable", Severity.ERROR, Hop.PROXY,
-            f"nobody answers at port {port}: " + ", ".join(f"{place.address}: {place.failure}" for place in failed),
+            "unreachable", Severity.ERROR, Hop.SERVER if evidence.target.is_local else Hop.PROXY,
+            f"nothing answers at port {port}: " + ", ".join(f"{place.address}: {place.failure}" for place in failed),
             "The page cannot be opened.",
             (
-                nginx("start it, and have it listen there", f"listen {port};"),
-                apache("start it, and have it listen there", f"Listen {port}"),
+                server("start it, if it is to listen there itself", f"app-server serve --port {port} …"),
+                nginx("else start nginx, and have it listen there", f"listen {port};"),
+                apache("else start Apache, and have it listen there", f"Listen {port}"),
                 elsewhere("firewall", f"let port {port} through"),
             ),
         )  # fmt: skip
@@ -39,7 +40,7 @@ def addresses_answer(evidence: Evidence) -> Iterator[Finding]:
         shown = ", ".join(f"{place.address} ({place.failure})" for place in failed)
         yield Finding(
             "address-dead", Severity.WARNING, Hop.NAME,
-            f"{evidence.target.host} leads to {shown} too, where nobody answers at port {port}",
+            f"the name {evidence.target.host} leads to {shown} too, where nothing answers at port {port}",
             "Some browsers try that address first, and wait.",
             (
                 elsewhere("DNS", f"take {', '.join(place.address for place in failed)} out of the host's records"),

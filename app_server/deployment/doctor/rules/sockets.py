@@ -1,100 +1,12 @@
-"""The WebSocket: that it opens, for whom, with tokens of what size, and that it stays."""
+"""The WebSocket once it opens: for whom else, with tokens of what size, and that it stays."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
 
-from app_server.deployment.doctor.evidence import FAILED_BEHIND, FOREIGN_ORIGIN, Answer, Evidence, Handshake
+from app_server.deployment.doctor.evidence import FAILED_BEHIND, FOREIGN_ORIGIN, Answer, Evidence
 from app_server.deployment.doctor.finding import Finding, Hop, Remedy, Rule, Severity, apache, nginx, server
-
-_UPGRADE: Final = (
-    nginx("in the http block", "map $http_upgrade $connection_upgrade { default upgrade; '' ''; }"),
-    nginx("in every location that leads to the server", "proxy_http_version 1.1;",
-          "proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Connection $connection_upgrade;"),
-    apache("at each member of the balancer, or behind the ProxyPass", "BalancerMember http://… upgrade=websocket"),
-)  # fmt: skip
-
-
-def upgrade_is_passed_on(evidence: Evidence) -> Iterator[Finding]:
-    """The server sees that a WebSocket is asked for."""
-    lost = [socket for socket in evidence.sockets if _has_lost_upgrade(socket)]
-    if lost:
-        answer = lost[0].answer
-        yield Finding(
-            "upgrade-lost", Severity.ERROR, Hop.PROXY,
-            f"the handshake at {answer.target.path} was answered {answer.told}: no Upgrade came to the server"
-            + (f", in {len(lost)} of {len(evidence.sockets)} tries" if len(lost) < len(evidence.sockets) else ""),
-            "The page is drawn by nobody: BokehJS cannot connect.", _UPGRADE,
-        )  # fmt: skip
-
-
-def _has_lost_upgrade(socket: Handshake) -> bool:
-    if socket.accepted:
-        return False
-    seen = socket.answer.seen
-    if seen is not None:
-        return seen.upgrade == "none"
-    return socket.answer.status in (400, 426)
-
-
-def own_origin_is_let_in(evidence: Evidence) -> Iterator[Finding]:
-    """The application's own page may connect."""
-    refused = [socket for socket in evidence.sockets if _is_refused(socket)]
-    if not refused or evidence.page is None:
-        return
-    target, seen = evidence.page.answer.target, refused[0].answer.seen
-    if seen is not None and seen.origin in ("other", "none"):
-        yield Finding(
-            "origin-changed", Severity.ERROR, Hop.PROXY,
-            f"the handshake with the Origin {target.origin} was refused: the server saw another one",
-            "BokehJS cannot connect.",
-            (
-                nginx("take out the line", "proxy_set_header Origin …;"),
-                apache("take out the line", "RequestHeader set Origin …"),
-            ),
-        )  # fmt: skip
-        return
-    yield Finding(
-        "origin-refused", Severity.ERROR, Hop.SERVER,
-        f"the handshake of the page's own origin, {target.origin}, was answered {refused[0].told}",
-        "BokehJS cannot connect, and the server's log names the origin.",
-        (server("name the host that people use", f"--allow-websocket-origin={target.authority}"),),
-    )  # fmt: skip
-
-
-def _is_refused(socket: Handshake) -> bool:
-    return not socket.accepted and socket.answer.status == 403 and not _has_lost_upgrade(socket)
-
-
-def socket_greets(evidence: Evidence) -> Iterator[Finding]:
-    """After the handshake the session says hello."""
-    told = {"upgrade-lost", "origin-refused", "origin-changed"}
-    if any(finding.id in told for rule in (upgrade_is_passed_on, own_origin_is_let_in) for finding in rule(evidence)):
-        return
-    sockets = evidence.sockets
-    failed = [socket for socket in sockets if not socket.greeted and socket.answer.status not in FAILED_BEHIND]
-    if not failed:
-        return
-    share = f" in {len(failed)} of {len(sockets)} tries" if len(failed) < len(sockets) else ""
-    first = failed[0]
-    if first.close_code == 1008:
-        yield Finding(
-            "token-refused", Severity.ERROR, Hop.SERVER, f"the page's own token was refused{share}: {first.told}",
-            "BokehJS cannot connect.",
-            (server("give every instance the same key, made once by `app-server secret`", "BOKEH_SECRET_KEY=…"),),
-        )  # fmt: skip
-    elif first.close_code == 1011:
-        yield Finding(
-            "application-failed", Severity.ERROR, Hop.SERVER, f"the session cannot be built{share}: {first.told}",
-            "The application does not start.", (server("its log has the traceback"),),
-        )  # fmt: skip
-    else:
-        yield Finding(
-            "socket-failed", Severity.ERROR, Hop.PROXY,
-            f"the socket at {first.answer.target.path} does not open{share}: {first.told}",
-            "BokehJS cannot connect.", (*_UPGRADE, server("its log may say why")),
-        )  # fmt: skip
 
 
 def document_comes_whole(evidence: Evidence) -> Iterator[Finding]:
@@ -246,9 +158,6 @@ def _is_for_own_pages(answer: Answer) -> bool:
 
 
 RULES: Final[tuple[Rule, ...]] = (
-    upgrade_is_passed_on,
-    own_origin_is_let_in,
-    socket_greets,
     document_comes_whole,
     foreign_origin_is_refused,
     large_tokens_fit,

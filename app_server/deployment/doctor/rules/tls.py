@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from app_server.deployment.doctor.evidence import Evidence
+from app_server.deployment.doctor.evidence import Evidence, Tls
 from app_server.deployment.doctor.finding import Finding, Hop, Rule, Severity, apache, elsewhere, nginx
+from app_server.protocol.doctor import DEVELOPMENT_ORGANIZATION
 
 _DAY_S = 86400
 _EXPIRED, _NOT_YET = 10, 9  # X509_V_ERR_CERT_HAS_EXPIRED, …_NOT_YET_VALID
@@ -38,9 +39,33 @@ _RENEW = (
 
 def tls_works(evidence: Evidence) -> Iterator[Finding]:
     """A handshake comes to its end."""
-    if evidence.tls is not None and evidence.tls.failure is not None:
+    failure = evidence.tls_failure
+    if failure is None:
+        return
+    host = evidence.target.host
+    if failure.kind == "tls-name":
         yield Finding(
-            "tls-failed", Severity.ERROR, Hop.PROXY, str(evidence.tls.failure), "No browser gets through.",
+            "tls-name-unknown", Severity.ERROR, Hop.PROXY,
+            f"the proxy has no site called {host}, and refuses names that it does not know ({failure})",
+            "No browser gets through.",
+            (
+                nginx("name it in the server of this port", f"server_name {host};"),
+                apache("name it in the <VirtualHost> of this port", f"ServerName {host}"),
+            ),
+        )  # fmt: skip
+    elif failure.kind == "tls-client":
+        yield Finding(
+            "tls-client-certificate", Severity.ERROR, Hop.PROXY,
+            f"the proxy wants a certificate of its visitors, and the doctor has none ({failure})",
+            "Browsers without such a certificate do not get through; what is behind was not checked.",
+            (
+                nginx("if visitors need none", "ssl_verify_client off;"),
+                apache("if visitors need none", "SSLVerifyClient none"),
+            ),
+        )  # fmt: skip
+    else:
+        yield Finding(
+            "tls-failed", Severity.ERROR, Hop.PROXY, str(failure), "No browser gets through.",
             (
                 nginx("the port speaks TLS, with a certificate and its key", "listen 443 ssl;", "ssl_certificate …;"),
                 apache("the port speaks TLS, with a certificate and its key", "SSLEngine on", "SSLCertificateFile …"),
@@ -137,7 +162,7 @@ def hsts_is_set(evidence: Evidence) -> Iterator[Finding]:
     page, target = evidence.page, evidence.target
     if page is None or page.answer.target.scheme != "https" or target.is_local or target.is_address:
         return
-    if page.answer.failure is not None or page.answer.status >= 400:
+    if page.answer.failure is not None or page.answer.status >= 400 or _is_for_few(evidence.tls):
         return
     value = page.answer.header("strict-transport-security")
     remedies = (
@@ -158,6 +183,11 @@ def hsts_is_set(evidence: Evidence) -> Iterator[Finding]:
             "hsts-short", Severity.NOTE, Hop.PROXY, f"Strict-Transport-Security is {value!r}",
             "Browsers forget it within half a year.", remedies,
         )  # fmt: skip
+
+
+def _is_for_few(tls: Tls | None) -> bool:
+    """Whether browsers at large cannot use the certificate anyway: they must not keep to https:// for its sake."""
+    return tls is not None and (tls.trust_code != 0 or tls.issuer == DEVELOPMENT_ORGANIZATION)
 
 
 RULES: Final[tuple[Rule, ...]] = (

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+
+from app_server.deployment.doctor.evidence import Evidence, Failure, Reach
 from app_server.deployment.doctor.finding import Finding, Hop, Severity, apache, nginx, server
 from app_server.deployment.doctor.report import as_data, as_text, exit_status
-from tests.unit.deployment.doctor.making import answer, healthy
+from tests.unit.deployment.doctor.making import HOME, answer, healthy
 
 FINDING = Finding(
     "read-timeout", Severity.ERROR, Hop.PROXY, "a socket was cut after \x1b[31m5 s", "Pages lose it.",
@@ -69,3 +72,23 @@ def test_status_is_0_where_the_application_was_seen_and_nothing_is_broken() -> N
 def test_proxy_that_was_named_counts() -> None:
     evidence = replace(healthy(), proxy_given="apache", nonsense=answer("/", 400))
     assert "ProxyTimeout 3600" in as_text(evidence, [FINDING], 1, plain)
+
+
+@pytest.mark.parametrize(
+    ("seen", "sentence"),
+    [
+        ("a socket was cut", "A socket was cut. It hurts."),
+        ("https://app.test/ leads on to '/x'", "https://app.test/ leads on to '/x'. It hurts."),
+        ("/app/ws answers 404", "/app/ws answers 404. It hurts."),
+        ("the certificate is not for tools.test: not valid for 'tools.test'.",
+         "The certificate is not for tools.test: not valid for 'tools.test'. It hurts."),
+    ],
+)  # fmt: skip
+def test_addresses_stay_as_they_are_and_sentences_end_once(seen: str, sentence: str) -> None:
+    text = as_text(healthy(), [replace(FINDING, seen=seen, why="It hurts.")], 1, plain, 500)
+    assert sentence in text
+
+
+def test_where_nothing_answers_no_proxy_is_guessed() -> None:
+    reach = (Reach("127.0.0.1", Failure("refused", "the connection was refused")),)
+    assert "  nothing answered; looked for" in as_text(Evidence(HOME, reach=reach), [], 1, plain)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,17 @@ from typing import Any
 import pytest
 
 import app_server.deployment.doctor.rules as rules_package
-from app_server.deployment.doctor.evidence import Embedding, Evidence, Failure, Idle, Opening, Page, Reach, Tls
+from app_server.deployment.doctor.evidence import (
+    Embedding,
+    Evidence,
+    Failure,
+    Handshake,
+    Idle,
+    Opening,
+    Page,
+    Reach,
+    Tls,
+)
 from app_server.deployment.doctor.finding import Hop, Severity
 from app_server.deployment.doctor.report import remedies_for
 from app_server.deployment.doctor.rules import judge
@@ -83,6 +95,29 @@ def script_with(*headers: tuple[str, str], status: int = 200, **others: Any) -> 
     return change(scripts=(answer(SCRIPT, status, *headers, **others),))
 
 
+def csp(policy: str) -> tuple[str, str]:
+    return ("content-security-policy", policy)
+
+
+def named(session_id: str) -> Page:
+    """A page whose token names this session."""
+    head = urlsafe_b64encode(json.dumps({"session_id": session_id}).encode()).decode().rstrip("=")
+    body = html().replace(b"abc.def", head.encode())
+    return Page(answer(HOME.path, 200, HSTS, NO_STORE, body=body))
+
+
+def unanswered(kind: str, detail: str) -> Change:
+    """TLS fails, and so the page."""
+    failure = Failure(kind, detail)
+    return lambda evidence: replace(page_of(0, failure=failure, seen=None)(evidence), tls=Tls(failure=failure))
+
+
+def redirected(location: str) -> Handshake:
+    return Handshake(answer("/tools/board/ws", 302, ("location", location), seen=None))
+
+
+FORBIDDEN = replace(CAME, refused="origin")
+NO_STORE = ("cache-control", "no-store")
 KEPT = ("cache-control", "max-age=31536000")
 JS = ("content-type", "application/javascript; charset=utf-8")
 PACKED = ("content-encoding", "gzip")
@@ -113,6 +148,9 @@ TRIPPED: list[tuple[str, Severity, Hop, Change]] = [
                               redirects=(answer(status=301),) * 8)),
     ("tls-missing", Severity.WARNING, Hop.PROXY, on_http),
     ("tls-failed", Severity.ERROR, Hop.PROXY, change(tls=Tls(failure=Failure("tls", "TLS failed: wrong version")))),
+    ("tls-name-unknown", Severity.ERROR, Hop.PROXY, unanswered("tls-name", "TLS failed: tlsv1 unrecognized name")),
+    ("tls-client-certificate", Severity.ERROR, Hop.PROXY, unanswered("tls-client", "TLS failed: certificate required")),
+    ("tls-failed", Severity.ERROR, Hop.PROXY, unanswered("tls", "TLS failed: wrong version number")),
     ("tls-expired", Severity.ERROR, Hop.PROXY, tls(trust_code=10, trust_reason="certificate has expired")),
     ("tls-expired", Severity.ERROR, Hop.PROXY, tls(trust_code=9, trust_reason="certificate is not yet valid")),
     ("tls-self-signed", Severity.ERROR, Hop.PROXY, tls(trust_code=18, trust_reason="self-signed", chain_length=1)),
@@ -145,6 +183,14 @@ TRIPPED: list[tuple[str, Severity, Hop, Change]] = [
     ("page-cached", Severity.ERROR, Hop.PROXY, page_with(HSTS, ("cache-control", "public, max-age=600"))),
     ("page-cached", Severity.ERROR, Hop.PROXY, page_with(HSTS)),
     ("page-cached", Severity.WARNING, Hop.PROXY, page_with(HSTS, ("cache-control", "max-age=600"))),
+    ("session-shared", Severity.ERROR, Hop.PROXY,
+     change(page=named("s"), openings=(Opening(named("s"), handshake()),))),
+    ("session-shared", Severity.ERROR, Hop.PROXY, change(own_scripts=(named("s").answer, named("s").answer))),
+    ("page-type", Severity.ERROR, Hop.PROXY, page_with(HSTS, NO_STORE, ("content-type", "text/plain; charset=utf-8"))),
+    ("page-type", Severity.ERROR, Hop.PROXY, page_with(HSTS, NO_STORE, ("content-disposition", "attachment"))),
+    ("csp-blocks", Severity.ERROR, Hop.PROXY, page_with(HSTS, NO_STORE, csp("default-src 'none'"))),
+    ("csp-narrow", Severity.WARNING, Hop.PROXY,
+     page_with(HSTS, NO_STORE, csp("script-src 'self' 'unsafe-inline'; connect-src wss://app.test"))),
     ("server-unknown", Severity.NOTE, Hop.SERVER, lambda _: _of_another_server()),
     ("bokehjs-missing", Severity.ERROR, Hop.PROXY, script_with(status=404, seen=None)),
     ("bokehjs-missing", Severity.ERROR, Hop.SERVER, script_with(status=404)),
@@ -166,12 +212,22 @@ TRIPPED: list[tuple[str, Severity, Hop, Change]] = [
     ("extensions-captured", Severity.WARNING, Hop.PROXY, change(extensions=answer("/tools/static/e", 404, seen=None))),
     ("upgrade-lost", Severity.ERROR, Hop.PROXY, sockets(refused(400), refused(400))),
     ("upgrade-lost", Severity.ERROR, Hop.PROXY, sockets(refused(426, None), refused(426, None))),
-    ("origin-refused", Severity.ERROR, Hop.SERVER, sockets(refused(403, CAME), refused(403, CAME))),
-    ("origin-changed", Severity.ERROR, Hop.PROXY, sockets(refused(403, replace(CAME, origin="other")))),
+    ("origin-refused", Severity.ERROR, Hop.SERVER, sockets(refused(403, FORBIDDEN), refused(403, FORBIDDEN))),
+    ("origin-changed", Severity.ERROR, Hop.PROXY, sockets(refused(403, replace(FORBIDDEN, origin="other")))),
+    ("socket-denied", Severity.ERROR, Hop.SERVER, sockets(refused(403, replace(CAME, refused="login")))),
+    ("socket-denied", Severity.ERROR, Hop.SERVER, sockets(refused(403, replace(CAME, refused="owner", origin="none")))),
+    ("socket-denied", Severity.ERROR, Hop.PROXY, sockets(refused(401, None), handshake())),
+    ("socket-denied", Severity.ERROR, Hop.PROXY, sockets(refused(403, None), refused(403, None))),
+    ("socket-path", Severity.ERROR, Hop.PROXY, sockets(refused(404, None))),
+    ("socket-path", Severity.ERROR, Hop.PROXY, sockets(refused(200, None))),
+    ("socket-path", Severity.ERROR, Hop.PROXY, sockets(refused(404, replace(CAME, path="other")))),
+    ("socket-path", Severity.ERROR, Hop.PROXY, sockets(redirected("/login"))),
+    ("socket-path", Severity.ERROR, Hop.SERVER, sockets(refused(404, CAME))),
+    ("socket-limited", Severity.ERROR, Hop.PROXY, sockets(handshake(), refused(429, None))),
     ("token-refused", Severity.ERROR, Hop.SERVER,
      sockets(handshake(greeting=None, close_code=1008, close_reason="the token is not signed"), handshake())),
     ("application-failed", Severity.ERROR, Hop.SERVER, sockets(handshake(greeting=None, close_code=1011))),
-    ("socket-failed", Severity.ERROR, Hop.PROXY, sockets(refused(404, CAME))),
+    ("socket-failed", Severity.ERROR, Hop.PROXY, sockets(refused(500, CAME))),
     ("socket-failed", Severity.ERROR, Hop.PROXY, sockets(handshake(greeting=None, failure=TIMEOUT))),
     ("document-lost", Severity.ERROR, Hop.PROXY, sockets(handshake(), handshake(pulled_bytes=None))),
     ("foreign-origin-accepted", Severity.ERROR, Hop.SERVER, change(foreign=handshake())),
@@ -297,6 +353,14 @@ def test_proxy_at_fault_is_told_the_line_for_nginx_and_for_apache() -> None:
         change(openings=(opening(whole_s=3.0), opening(whole_s=3.0), opening(whole_s=3.5))),
         change(page=page(replace(SEEN, path="other"))),
         change(foreign_script=answer("/autoload.js", 200, ("access-control-allow-origin", EMBEDDER))),
+        change(page=named("s"), openings=(Opening(named("t"), handshake()), Opening(named("u"), handshake()))),
+        change(page=named("s"), openings=(Opening(named("s"), handshake()),), names_session=True),
+        change(own_scripts=(named("s").answer, named("t").answer)),
+        page_with(HSTS, NO_STORE, ("content-type", "text/html; charset=utf-8"), ("content-disposition", "inline")),
+        page_with(HSTS, NO_STORE, csp("frame-ancestors 'self'"), csp("upgrade-insecure-requests, img-src 'none'")),
+        lambda evidence: replace(
+            page_with(NO_STORE)(evidence), tls=replace(evidence.tls or Tls(), issuer="app-server, for development only")
+        ),
     ],
     ids=lambda changed: "",
 )
@@ -308,6 +372,25 @@ def test_the_worst_comes_first() -> None:
     evidence = tls(has_tls13=False, version="TLSv1.2")(all_seen(host="other", client="ignored")(healthy()))
     severities = [finding.severity for finding in judge(evidence)]
     assert severities == [Severity.ERROR, Severity.WARNING, Severity.NOTE]
+
+
+def test_untrusted_certificate_hides_no_wrong_name_and_wants_no_hsts() -> None:
+    evidence = tls(trust_code=20, chain_length=1, name_reason="hostname mismatch")(page_with(NO_STORE)(healthy()))
+    assert [finding.id for finding in judge(evidence)] == ["tls-chain-incomplete", "tls-name"]
+
+
+def test_server_that_does_not_know_the_doctor_refuses_origins() -> None:
+    evidence = _of_another_server()
+    refused_socket = Handshake(replace(refused(403, None).answer, headers=()))
+    evidence = replace(evidence, openings=(Opening(evidence.openings[0].page, refused_socket),))
+    assert [finding.id for finding in judge(evidence)] == ["origin-refused", "server-unknown"]
+
+
+def test_nobody_at_this_machine_is_the_server_that_does_not_run() -> None:
+    target = replace(HOME, scheme="http", host="localhost", port=5006)
+    [finding] = judge(Evidence(target, reach=(Reach("127.0.0.1", Failure("refused", "the connection was refused")),)))
+    assert (finding.id, finding.hop) == ("unreachable", Hop.SERVER)
+    assert finding.remedies[0].lines == ("app-server serve --port 5006 …",)
 
 
 def test_forgery_without_a_proxy_is_the_servers() -> None:
