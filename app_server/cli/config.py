@@ -314,12 +314,10 @@ class Job:
         """Say what the checks find; 1 where that keeps the deployment from working."""
         from app_server.deployment.checks import check
 
-        faulty = False
-        for name, plan in self.plans.items():
-            for finding in check(name, plan, self.files):
-                faulty = faulty or finding.level == "fault"
-                say(f"{finding.level:<8}{finding}")
-        return EXIT_FAULTY if faulty else 0
+        found = [finding for name, plan in self.plans.items() for finding in check(name, plan, self.files)]
+        for finding in dict.fromkeys(found):  # several targets may have the same fault
+            say(f"{finding.level:<8}{finding}")
+        return EXIT_FAULTY if any(finding.level == "fault" for finding in found) else 0
 
 
 def say_difference(each: Difference) -> None:

@@ -54,6 +54,32 @@ class Entry:
             return [entry.value() for entry in self.parts]
         return self.text
 
+    def path_to(self, text: str, part: str = "") -> tuple[str | int, ...] | None:
+        """The path to what was written as this text; else to the longest piece of it that holds `part`.
+
+        None if nothing of it was written here. The path may lead to a key that is the text.
+        """
+        pieces = [(path, each) for path, each in self._written(()) if each and each in text and part in each]
+        longest = max(pieces, key=lambda piece: len(piece[1]), default=None)
+        return None if longest is None or (not part and longest[1] != text) else longest[0]
+
+    def text_at(self, path: tuple[str | int, ...]) -> str:
+        """What the path leads to: a text, or the key of a block or a list."""
+        here = self
+        for step in path:
+            here = here.items[str(step)] if here.items is not None else (here.parts or [])[int(step)]
+        return here.text if here.text is not None else str(path[-1])
+
+    def _written(self, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """Every text with its path, keys too."""
+        if self.text is not None:
+            yield path, self.text
+        for key, entry in (self.items or {}).items():
+            yield (*path, key), key
+            yield from entry._written((*path, key))
+        for number, entry in enumerate(self.parts or ()):
+            yield from entry._written((*path, number))
+
     def find(self, path: tuple[str | int, ...]) -> tuple[Place, tuple[str | int, ...]]:
         """The place of what the path leads to, and the part of the path that is written there.
 
@@ -83,13 +109,26 @@ def parse(text: str, file: str) -> tuple[Entry, list[OperatorError]]:
         mark = getattr(error, "problem_mark", None)
         where = str(Place(file, mark.line + 1, mark.column + 1)) if mark else file
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise OperatorError(f"not YAML: {problem}", where=where) from None
+        rest = text.splitlines()[mark.line][mark.column :] if mark and mark.line < len(text.splitlines()) else ""
+        what, hint = _explained(str(problem), rest)
+        raise OperatorError(f"not YAML: {what}", where=where, hint=hint) from None
     except RecursionError:
         raise OperatorError("not usable: blocks within blocks without end", where=file) from None
     if root is None:
         return Entry(Place(file, 1, 1), items={}), []
     reading = _Reading(file)
     return reading.entry(root, 0), reading.faults
+
+
+def _explained(problem: str, rest: str) -> tuple[str, str | None]:
+    """What PyYAML complains of in words for the file's author, and what to do; `rest` is the line from there on."""
+    if rest.startswith("\t"):
+        return "a tab, where YAML takes only spaces", "Indent with spaces."
+    if rest[:1] in tuple("@`%&*!|>") and "token" in problem:
+        return f"a value cannot begin with {rest[0]!r}", "Put the value in quotes."
+    if "mapping values are not allowed" in problem:
+        return "a second ': ' on one line", "Put the value in quotes, or begin a new line."
+    return problem, None
 
 
 class _Reading:

@@ -11,11 +11,12 @@ import itertools
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from app_server.deployment.flags import common_flags, own_flags
 from app_server.deployment.load import Loaded
+from app_server.deployment.nodes import Entry
 from app_server.deployment.routes import route_for, segment_route
 from app_server.deployment.spec import Application, Secret, Spec, Tunnel
 from app_server.deployment.targets import Layout
@@ -194,6 +195,8 @@ class Plan:
     """the words of the command line that made this, without the target"""
     source: str
     tunnels: tuple[tuple[str, Tunnel], ...] = ()
+    entry: Entry | None = field(default=None, compare=False, repr=False)
+    """where each value was written, for errors; two plans that differ only in this are the same"""
 
     @property
     def instances(self) -> tuple[Instance, ...]:
@@ -296,6 +299,7 @@ def resolve(
         regenerate=regenerate,
         source=loaded.file,
         tunnels=tuple(spec.tunnels.items()),
+        entry=loaded.entry,
     )
 
 

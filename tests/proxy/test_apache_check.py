@@ -20,6 +20,8 @@ def findings(plan: Plan) -> list[str]:
     installed = installed_apache()
     assert installed is not None
     shown = f"Apache {apache.shown(installed.version)}"
+    for app in plan.spec.apps.values():
+        (Path(plan.source).parent / app.path).touch()
     found = check("apache", plan, render("apache", plan))
     return [f"{each.level}: {each}".replace(shown, "Apache") for each in found if each.level != "note"]
 

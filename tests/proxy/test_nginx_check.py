@@ -9,7 +9,7 @@ import pytest
 
 from app_server.deployment.checks import Finding, check
 from app_server.deployment.render import render
-from tests.unit.deployment.making import planned
+from tests.unit.deployment.making import planned, with_applications
 
 BASE = "apps: {a: a.py}\npublic: foo.com\n"
 
@@ -17,6 +17,7 @@ BASE = "apps: {a: a.py}\npublic: foo.com\n"
 def findings(folder: Path, text: str) -> list[Finding]:
     """What the checks of nginx find."""
     plan = planned(folder, text)
+    with_applications(folder, text)
     return list(check("nginx", plan, render("nginx", plan)))
 
 

@@ -31,6 +31,8 @@ TARGETS = ("systemd", "supervisor", "gunicorn", "logrotate", "ssh", "inventory")
 
 def found(plan: Plan, target: str, change: Callable[[str], str] = lambda text: text) -> list[Finding]:
     """What the checks of a target say of its files, after a change of their texts."""
+    for app in plan.spec.apps.values():
+        (Path(plan.source).parent / app.path).touch()
     files: Files = {path: replace(file, text=change(file.text)) for path, file in render(target, plan).items()}
     return list(check(target, plan, files))
 

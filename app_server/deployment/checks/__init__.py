@@ -37,14 +37,19 @@ class Finding:
 
 
 CHECKS: dict[str, tuple[str, ...]] = {
-    "apache": ("apache", "certificate"),
-    "gunicorn": ("gunicorn",),
-    "inventory": ("inventory",),
+    "all-in-one": ("applications",),
+    "apache": ("apache", "certificate", "applications"),
+    "commands": ("applications",),
+    "compose": ("applications",),
+    "gunicorn": ("gunicorn", "applications"),
+    "inventory": ("inventory", "applications"),
+    "kubernetes": ("applications",),
     "logrotate": ("logrotate",),
-    "nginx": ("nginx", "certificate"),
+    "nginx": ("nginx", "certificate", "applications"),
     "ssh": ("ssh",),
-    "supervisor": ("supervisor",),
-    "systemd": ("systemd",),
+    "supervisor": ("supervisor", "applications"),
+    "swarm": ("applications",),
+    "systemd": ("systemd", "applications"),
 }
 """The check modules of each target."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from app_server.deployment.plan import Plan
+from app_server.deployment.render.unwritable import Unwritable
 from app_server.deployment.targets import TARGETS
 from app_server.errors import OperatorError
 
@@ -41,7 +42,10 @@ def render(target: str, plan: Plan) -> Files:
     if target not in TARGETS:
         raise OperatorError(f"expected one of {', '.join(TARGETS)}, not {target!r}", where="TARGET")
     module = importlib.import_module(f"app_server.deployment.render.{TARGETS[target].module}")
-    files: Files = module.render(plan)
+    try:
+        files: Files = module.render(plan)
+    except Unwritable as error:
+        raise error.at_home(plan.entry) from None
     return files
 
 

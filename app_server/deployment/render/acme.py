@@ -8,7 +8,8 @@ from typing import Any
 
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import File, Files
-from app_server.deployment.render.templates import Quoted, environment, header, refused
+from app_server.deployment.render.templates import Quoted, environment, header
+from app_server.deployment.render.unwritable import refused
 from app_server.deployment.tls.acme import AcmeSite
 
 # The services of Debian's packages; whoever runs the proxy otherwise changes three lines of two scripts.

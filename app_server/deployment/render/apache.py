@@ -17,7 +17,8 @@ from app_server.deployment.plan import Instance, Plan, Pool
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.headers import security_headers
 from app_server.deployment.render.pages import UNAVAILABLE_RETRY_S, small_page, unavailable_page
-from app_server.deployment.render.templates import Quoted, environment, header, refused, settings
+from app_server.deployment.render.templates import Quoted, environment, header, settings
+from app_server.deployment.render.unwritable import refused
 from app_server.errors import OperatorError
 
 MODULES = (
@@ -56,7 +57,7 @@ def quote(value: object) -> Quoted:
     """A value as one word of Apache's. OperatorError for control characters, and for ${ }, which cannot be escaped."""
     text = str(value)
     if not text or not text.isprintable() or "${" in text:
-        raise refused(value, "Apache's configuration")
+        raise refused(value, "Apache's configuration", ["${"])
     if re.fullmatch(r"[A-Za-z0-9_./:@+=~*-]+", text):
         return Quoted(text)
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import File, Files
-from app_server.deployment.render.templates import header, refused
+from app_server.deployment.render.templates import header
+from app_server.deployment.render.unwritable import refused
 
 
 def render(plan: Plan) -> Files:

@@ -15,7 +15,8 @@ from typing import Any
 from app_server.deployment.plan import Instance, Plan, published_port
 from app_server.deployment.render import File, Files
 from app_server.deployment.render import render as render_target
-from app_server.deployment.render.templates import Quoted, environment, header, refused, settings
+from app_server.deployment.render.templates import Quoted, environment, header, settings
+from app_server.deployment.render.unwritable import refused
 from app_server.errors import OperatorError
 
 # The proxy's configuration, in the context of its image.

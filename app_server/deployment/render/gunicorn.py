@@ -9,7 +9,8 @@ from typing import Any
 
 from app_server.deployment.plan import Instance, Plan, bracketed
 from app_server.deployment.render import File, Files
-from app_server.deployment.render.templates import Quoted, environment, header, refused, settings
+from app_server.deployment.render.templates import Quoted, environment, header, settings
+from app_server.deployment.render.unwritable import refused
 from app_server.deployment.routes import route_for
 from app_server.errors import OperatorError
 from app_server.settings import Arity, all_settings

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import File, Files
-from app_server.deployment.render.templates import Quoted, environment, header, refused
+from app_server.deployment.render.templates import Quoted, environment, header
+from app_server.deployment.render.unwritable import refused
 
 # The user and group that own a proxy's logs on Debian, and what has it open new files without dropping a connection.
 REOPEN = {
@@ -14,6 +15,9 @@ REOPEN = {
 }
 
 
+_MEANINGFUL = "\"'\\*?[]{}"
+
+
 def wanted(plan: Plan) -> bool:
     """Whether there is a proxy, and with it logs that nobody puts away."""
     return plan.has_proxy
@@ -21,8 +25,8 @@ def wanted(plan: Plan) -> bool:
 
 def pattern(folder: str, name: str) -> Quoted:
     """A path in quotes, whose end is a pattern of ours."""
-    if not folder.isprintable() or set(folder) & set("\"'\\*?[]{}"):
-        raise refused(folder, "logrotate's configuration")
+    if not folder.isprintable() or set(folder) & set(_MEANINGFUL):
+        raise refused(folder, "logrotate's configuration", _MEANINGFUL)
     return Quoted(f'"{folder}"/{name}' if " " in folder else f"{folder}/{name}")
 
 

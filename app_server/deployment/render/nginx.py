@@ -16,7 +16,8 @@ from app_server.deployment.plan import Instance, Plan, Pool, is_address
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.headers import security_headers
 from app_server.deployment.render.pages import small_page, unavailable_page
-from app_server.deployment.render.templates import Quoted, environment, header, refused, settings
+from app_server.deployment.render.templates import Quoted, environment, header, settings
+from app_server.deployment.render.unwritable import refused
 
 STICKY_ROUTE_SINCE = (1, 29, 6)
 HTTP2_DIRECTIVE_SINCE = (1, 25, 1)
@@ -35,7 +36,7 @@ def quote(value: object) -> Quoted:
     """A value as one word of nginx's. OperatorError for control characters, and for $, which cannot be escaped."""
     text = str(value)
     if not text or not text.isprintable() or "$" in text:
-        raise refused(value, "nginx's configuration")
+        raise refused(value, "nginx's configuration", "$")
     if _PLAIN.fullmatch(text):
         return Quoted(text)
     escaped = text.replace("\\", "\\\\")

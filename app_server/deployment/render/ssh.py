@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.systemd import FILTERS, FIRST_UNPRIVILEGED_PORT, UNITS, specified, word
-from app_server.deployment.render.templates import Quoted, environment, header, refused
+from app_server.deployment.render.templates import Quoted, environment, header
+from app_server.deployment.render.unwritable import refused
 from app_server.deployment.spec import Tunnel as TunnelSpec
 from app_server.deployment.tunnels.description import Form, Tunnel, read_place, read_places
 from app_server.deployment.tunnels.guide import KEY, local_half
@@ -147,8 +148,11 @@ def _protect_home(tunnel: Tunnel) -> Quoted:
     return Quoted("read-only" if any(path.startswith(("/home/", "/root")) for path in files) else "yes")
 
 
+_MEANINGFUL = "\"'\\%$#~"
+
+
 def _file(path: str) -> str:
     """A path that ssh takes as it is. OperatorError for characters that it takes for something else."""
-    if not path.isprintable() or set(path) & set("\"'\\%$#~"):
-        raise refused(path, "ssh's configuration")
+    if not path.isprintable() or set(path) & set(_MEANINGFUL):
+        raise refused(path, "ssh's configuration", _MEANINGFUL)
     return path

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 
 from app_server.deployment.plan import Instance, Plan
 from app_server.deployment.render import File, Files
-from app_server.deployment.render.templates import Quoted, environment, header, refused, settings
+from app_server.deployment.render.templates import Quoted, environment, header, settings
+from app_server.deployment.render.unwritable import Unwritable, refused
 
 CONF_D = "/etc/supervisor/conf.d"
 # A log is put away when it is as large as this, where nobody says another size: supervisor knows no days.
 LOG_MB = 50
 SHORTEST_START_S = 3
+_NOT_IN_FIELDS = " \"'\\"
 
 
 def wanted(plan: Plan) -> bool:
@@ -41,14 +43,14 @@ def assignment(name: str, text: str) -> Quoted:
     quote = "'" if '"' in text else '"'
     # Quotes at either end are taken for those around the value.
     if quote in text or text != text.strip("\"'"):
-        raise refused(text, "supervisor's configuration")
+        raise refused(text, "supervisor's configuration", (quote, '"', "'"))
     return Quoted(f"{name}={quote}{value(text)}{quote}")
 
 
 def plain(text: object) -> Quoted:
     """A name that the deployment's grammar has checked already."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", str(text)):
-        raise refused(text, "supervisor's configuration")
+        raise refused(text, "supervisor's configuration", re.sub(r"[A-Za-z0-9_.-]", "", str(text)))
     return Quoted(str(text))
 
 
@@ -56,7 +58,7 @@ def _checked(text: object) -> str:
     """OperatorError for what would end the line, begin a comment, or be more than one value."""
     word = str(text)
     if not word.isprintable() or re.search(r"(^|\s)[;#]", word) or word != word.strip():
-        raise refused(word, "supervisor's configuration")
+        raise refused(word, "supervisor's configuration", (";", "#"))
     return word
 
 
@@ -73,8 +75,8 @@ def least_start(number: object) -> Quoted:
 def word(text: object) -> Quoted:
     """A path in a line of tmpfiles.d, whose % begins a specifier and whose spaces part the fields."""
     path = str(text)
-    if not path.isprintable() or set(path) & set(" \"'\\"):
-        raise refused(text, "tmpfiles.d")
+    if not path.isprintable() or set(path) & set(_NOT_IN_FIELDS):
+        raise refused(text, "tmpfiles.d", _NOT_IN_FIELDS)
     return Quoted(path.replace("%", "%%"))
 
 
@@ -133,7 +135,8 @@ def _assignments(plan: Plan) -> Iterator[str]:
             # Of supervisord's own environment; it does not start where the variable is missing.
             yield Quoted(f'{secret.variable}="%(ENV_{secret.environment})s"')
         else:
-            raise refused(secret.credential, "supervisor's configuration: it knows no credentials")
+            what = f"supervisor knows no credentials, and so not {secret.credential!r}"
+            raise Unwritable(what, secret.credential or "", hint="Name a file or a variable instead.")
 
 
 def _log(plan: Plan, instance: Instance) -> Quoted:

@@ -13,7 +13,8 @@ from typing import Any
 
 from app_server.deployment.plan import Instance, Plan, PlannedSecret, Pool
 from app_server.deployment.render import File, Files
-from app_server.deployment.render.templates import Quoted, environment, header, refused, settings
+from app_server.deployment.render.templates import Quoted, environment, header, settings
+from app_server.deployment.render.unwritable import refused
 from app_server.errors import OperatorError
 
 UNITS = "/etc/systemd/system"
@@ -21,6 +22,7 @@ FIRST_UNPRIVILEGED_PORT = 1024
 # Flags whose values differ from instance to instance, and the variables that hold them.
 OWN_VARIABLES = {"--address": "INSTANCE_ADDRESS", "--port": "INSTANCE_PORT"}
 # What systemd takes as it stands in a word of ExecStart and of Environment.
+_NOT_IN_PATHS = "\"'\\:"
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@+=,~^*?\[\]-]+")
 
 
@@ -67,8 +69,8 @@ def _quoted(text: str, value: object) -> Quoted:
 def path(value: object) -> Quoted:
     """A path where systemd takes the rest of the line: spaces are part of it, and quotes are not quotes."""
     text = str(value)
-    if not text.isprintable() or set(text) & set("\"'\\:"):
-        raise refused(value, "systemd's units")
+    if not text.isprintable() or set(text) & set(_NOT_IN_PATHS):
+        raise refused(value, "systemd's units", _NOT_IN_PATHS)
     return Quoted(text.replace("%", "%%"))
 
 
@@ -76,7 +78,7 @@ def comment(value: object) -> Quoted:
     """A name that the deployment's grammar has checked already."""
     text = str(value)
     if not re.fullmatch(r"[A-Za-z0-9_.@-]+", text):
-        raise refused(value, "systemd's units")
+        raise refused(value, "systemd's units", re.sub(r"[A-Za-z0-9_.@-]", "", text))
     return Quoted(text)
 
 

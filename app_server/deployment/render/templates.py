@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from app_server.deployment.plan import Plan
-from app_server.errors import InternalError, OperatorError
+from app_server.errors import InternalError
 
 Filters = Mapping[str, Callable[..., str]]
 
@@ -69,11 +69,6 @@ def _finalize(value: object) -> object:
     if isinstance(value, Markup | int | float):
         return value
     raise InternalError(f"a template prints {value!r} without a filter that quotes it")
-
-
-def refused(value: object, what: str) -> OperatorError:
-    """An error about a value that a format cannot carry."""
-    return OperatorError(f"{str(value)[:80]!r} cannot be written into {what}", hint="Choose a plainer value.")
 
 
 def header(plan: Plan, target: str) -> list[Quoted]:

@@ -23,6 +23,14 @@ def loaded(folder: Path, text: str = MINIMAL, environment: str | None = None) ->
     return load(path, environment)
 
 
+def with_applications(folder: Path, text: str) -> None:
+    """Put an empty application there for each one that the deployment names."""
+    for app in loaded(folder, text).spec.apps.values():
+        path = folder / app.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
 def planned(folder: Path, text: str = MINIMAL, environment: str | None = None) -> Plan:
     """The same, worked out."""
     return resolve(loaded(folder, text, environment), regenerate=("app-server", "config"))

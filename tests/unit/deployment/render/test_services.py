@@ -142,7 +142,8 @@ def test_supervisor_of_each_machine_has_its_own_instances(tmp_path: Path) -> Non
 
 def test_supervisor_knows_no_credentials(tmp_path: Path) -> None:
     spec = THREE + "secrets: {secret_key: {credential: key}}\n"
-    with pytest.raises(OperatorError, match="it knows no credentials"):
+    message = "supervisor knows no credentials, and so not 'key'. Name a file or a variable instead."
+    with pytest.raises(OperatorError, match=message):
         render("supervisor", planned(tmp_path, spec))
 
 

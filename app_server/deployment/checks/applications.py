@@ -1,0 +1,36 @@
+"""Whether the applications are there: without them every generated file is right, and nothing works."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from app_server.deployment.checks import Finding
+from app_server.deployment.plan import Plan
+from app_server.deployment.render import Files
+
+
+def check(plan: Plan, files: Files) -> Iterator[Finding]:
+    """A fault for each application that is in none of the folders where it could be.
+
+    If the host's folder is not on this machine, applications may be only there: then it is a warning.
+    """
+    folders = _folders(plan)
+    known = plan.layout != "host" or os.path.isdir(plan.paths.apps)
+    for name, app in plan.spec.apps.items():
+        if not any((folder / app.path).exists() for folder in folders):
+            shown = ", ".join(dict.fromkeys(str(folder) for folder in folders))
+            yield Finding(
+                "fault" if known else "warning", f"{app.path} is not in {shown}", where=f"apps.{name}.path",
+                hint="Put it there, or correct the path." if known else "Make sure that it is on the host.",
+            )  # fmt: skip
+
+
+def _folders(plan: Plan) -> tuple[Path, ...]:
+    """Where this layout takes applications from: the host's folder, or what releases and images are made of."""
+    beside = Path(plan.source).resolve().parent
+    if plan.layout == "host":
+        return Path(plan.paths.apps), beside
+    containers = plan.spec.containers
+    return (beside / (containers.source or plan.spec.paths.apps or "apps"), beside)
