@@ -306,3 +306,9 @@ def test_prefix_and_slash_at_the_end_find_all_files(processes: ExitStack, page: 
         open_app(page, started.url + address)
         expect(page.get_by_text("4,017 t")).to_be_visible()
         expect(page.locator(".tabulator-row").first).to_be_visible()
+
+
+def test_vega_pane_is_drawn(page: Page, server: RunningServer) -> None:
+    page.goto(f"{server.url}/vega")
+    # Vega draws on a canvas, or with SVG marks.
+    expect(page.locator(".bars canvas, .bars svg.marks").first).to_be_visible()
