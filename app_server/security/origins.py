@@ -13,9 +13,10 @@ from ipaddress import AddressValueError, IPv6Address
 from typing import Final
 
 from app_server.errors import OperatorError
+from app_server.security.hostnames import ascii_host
 
 _ORIGIN: Final = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[^\[\]/?#@:\\\s*]+)(?::([0-9]{1,5}))?")
-_LABEL: Final = re.compile(r"\*|[a-z0-9_-]+")
+_LABEL: Final = re.compile(r"\*|[a-z0-9_-]{1,63}")
 _SETTING: Final = "--allow-websocket-origin"
 
 # An entry without a port means 80, whichever scheme the page has: behind a TLS proxy people write just the name.
@@ -125,10 +126,9 @@ def _labels(host: str) -> tuple[str, ...] | None:
         except AddressValueError:
             return None
     try:
-        ascii_host = host.encode("idna").decode("ascii").lower()  # browsers send names that way
-    except UnicodeError:
+        labels = tuple(ascii_host(host).split("."))
+    except ValueError:
         return None
-    labels = tuple(ascii_host.split("."))
     return labels if all(_LABEL.fullmatch(label) for label in labels) else None
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from app_server.errors import OperatorError
+from app_server.security.hostnames import ascii_host
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _IN_PATH = "/%:@!$&'()*+,;=-._~"  # RFC 3986, section 3.3
@@ -121,8 +122,8 @@ def _ascii_host(host: str) -> str | None:
         except ValueError:
             return None
     try:
-        name = host.encode("ascii" if host.isascii() else "idna").decode("ascii").lower()
-    except UnicodeError:
+        name = ascii_host(host)
+    except ValueError:
         return None
     legal = all(0 < len(label) < 64 for label in name.rstrip(".").split("."))
     return name if legal and not set(name) - set("abcdefghijklmnopqrstuvwxyz0123456789-._") else None

@@ -1,0 +1,25 @@
+"""Host names as browsers write them in addresses and headers."""
+
+from __future__ import annotations
+
+import idna
+
+
+def ascii_host(host: str) -> str:
+    """The host in lower-case ASCII: `xn--fa-hia.de` for `faß.de`. ValueError for what no browser takes for a host.
+
+    Mapped as in UTS #46, non-transitional, which is what the URL standard has browsers do: "ß" stays a letter of its
+    own and is not taken for "ss", which may be another owner's name. Names that are ASCII already, with `_` or `*`, are
+    kept as they are.
+    """
+    if host.isascii():
+        return host.lower()
+    try:
+        mapped = idna.uts46_remap(host, std3_rules=False, transitional=False)
+        return ".".join(map(_ascii_label, mapped.split(".")))
+    except UnicodeError as error:  # idna's own errors are among these
+        raise ValueError(f"{host!r} is not a host name: {error}") from error
+
+
+def _ascii_label(label: str) -> str:
+    return label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
