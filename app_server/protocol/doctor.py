@@ -13,6 +13,8 @@ from dataclasses import dataclass, fields
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
+from app_server.protocol.forwarded import client_address
+
 HEADER: Final = "App-Server-Doctor"
 
 DEVELOPMENT_ORGANIZATION: Final = "app-server, for development only"
@@ -106,7 +108,7 @@ def compare(sent: Sent, arrived: Arrived, instance: str) -> Seen:
     """How the request that arrived differs from the one that was sent."""
     headers = arrived.headers
     origin = headers.get("Origin", "")
-    forwarded = headers.get("X-Real-Ip") or headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    forwarded, proto = client_address(headers), headers.get("X-Forwarded-Proto")
     return Seen(
         instance,
         scheme=_word(arrived.scheme == sent.scheme),
@@ -114,7 +116,7 @@ def compare(sent: Sent, arrived: Arrived, instance: str) -> Seen:
         path=_word(arrived.path == sent.path),
         origin=_word(origin == sent.origin) if origin else "none",
         address="claimed" if sent.address and arrived.address == sent.address else "other",
-        proto=_word(headers["X-Forwarded-Proto"] == sent.scheme) if "X-Forwarded-Proto" in headers else "none",
+        proto=_word(proto.strip().lower() == sent.scheme) if proto is not None else "none",
         client=("used" if forwarded == arrived.address else "ignored") if forwarded else "none",
         upgrade="came" if headers.get("Upgrade", "").lower() == "websocket" else "none",
     )

@@ -28,6 +28,7 @@ from tornado.httputil import (
 from tornado.iostream import IOStream, StreamClosedError
 
 from app_server.page import error_page
+from app_server.protocol.forwarded import client_address, client_scheme
 from app_server.protocol.pace import Pace, Phase, Progress, Verdict
 from app_server.transport.accepting import Acceptor
 
@@ -60,7 +61,9 @@ class LimitedHTTPServer(HTTPServer):
 
     def initialize(self, *args: Any, intake: Intake = UNLIMITED, **kwargs: Any) -> None:
         """Called by Tornado with what the constructor gets."""
-        super().initialize(*args, **kwargs)
+        # Tornado's own adapter takes an address with a port, as some proxies send it, for none.
+        super().initialize(*args, **{**kwargs, "xheaders": False})
+        self._trusting = bool(kwargs.get("xheaders"))
         self.conn_params.header_timeout = None  # `watch` tells slow heads from idle connections
         self._intake = intake
         self._exchanges: dict[object, _Exchange] = {}
@@ -77,6 +80,8 @@ class LimitedHTTPServer(HTTPServer):
         inner = super().start_request(server_conn, request_conn)
         if not isinstance(request_conn, HTTP1Connection):
             return inner
+        if self._trusting:
+            inner = _Forwarded(inner, request_conn.context)
         phase = Phase.KEPT if server_conn in self._exchanges else Phase.OPENED
         exchange = self._exchanges[server_conn] = _Exchange(inner, request_conn, phase, self._intake, self._refuse)
         return exchange
@@ -100,6 +105,39 @@ class LimitedHTTPServer(HTTPServer):
             for exchange in list(self._exchanges.values()):
                 if exchange.open:
                     exchange.carry_out(pace.judge(exchange.progress(now_s), now_s))
+
+
+class _Forwarded(HTTPMessageDelegate):
+    """A request for which its proxy speaks: it comes from the client that the headers name, as they name it."""
+
+    def __init__(self, inner: HTTPMessageDelegate, context: Any) -> None:
+        self._inner = inner
+        self._context = context
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        """Make the request; the next one on this connection may be another client's."""
+        context = self._context
+        before = context.remote_ip, context.protocol
+        context.remote_ip = client_address(headers) or context.remote_ip
+        context.protocol = client_scheme(headers) or context.protocol
+        try:
+            return self._inner.headers_received(start_line, headers)
+        finally:
+            context.remote_ip, context.protocol = before
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Pass a part of the body on."""
+        return self._inner.data_received(chunk)
+
+    def finish(self) -> None:
+        """Pass on that the request is complete."""
+        self._inner.finish()
+
+    def on_connection_close(self) -> None:
+        """Pass on that it never will be."""
+        self._inner.on_connection_close()
 
 
 class _Exchange(HTTPMessageDelegate):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import socket
@@ -22,7 +23,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from tests.protocol.conftest import Served, apps, serving
-from tests.support.client import PATIENCE_S, Client, open_socket
+from tests.support.client import PATIENCE_S, Client, ask, open_socket
+from tests.support.secure import unverified
 from tests.support.server import REPOSITORY, stop
 
 PASSWORD = "open sesame"
@@ -69,11 +71,30 @@ def test_tls_is_served_with_a_key_that_a_password_locks(secure: Served, certific
         assert sum(len(payload) for message in client.pushed for _, payload in message.buffers) == 9_000_000
 
 
-def test_forwarded_headers_count_where_they_are_asked_for(secure: Served) -> None:
-    forwarded = {"X-Real-Ip": "9.9.9.9", "X-Scheme": "https"}
+@pytest.mark.parametrize(
+    ("forwarded", "expected"),
+    [
+        ({"X-Real-Ip": "9.9.9.9", "X-Scheme": "https"}, ("9.9.9.9", "https")),
+        ({"X-Forwarded-For": "8.8.8.8, 203.0.113.9:52044", "X-Forwarded-Proto": "HTTP"}, ("203.0.113.9", "http")),
+        ({"X-Forwarded-For": "[2001:DB8::9]:52044"}, ("2001:db8::9", "https")),
+        ({"X-Forwarded-For": "unknown"}, ("127.0.0.1", "https")),
+    ],
+)
+def test_forwarded_headers_count_where_they_are_asked_for(
+    secure: Served, forwarded: dict[str, str], expected: tuple[str, str]
+) -> None:
     with secure.site.client("/asking", secure.site.get("/asking", headers=forwarded).token) as client:
         found = json.loads(client.value("seen", "text"))
-    assert (found["remote_ip"], found["protocol"]) == ("9.9.9.9", "https")
+    assert (found["remote_ip"], found["protocol"]) == expected
+
+
+def test_forwarded_headers_are_those_of_one_request(secure: Served) -> None:
+    connection = http.client.HTTPSConnection("localhost", secure.process.port, context=unverified())
+    for forwarded, expected in (({"X-Real-Ip": "9.9.9.9:1"}, "9.9.9.9"), ({}, "127.0.0.1")):
+        token = ask(connection, "/asking", headers=forwarded).token
+        with secure.site.client("/asking", token) as client:
+            assert json.loads(client.value("seen", "text"))["remote_ip"] == expected
+    connection.close()
 
 
 def command(*words: str | Path) -> list[str]:
