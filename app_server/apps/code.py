@@ -18,6 +18,7 @@ from app_server.apps.program import Program, new_module_name, read_program
 from app_server.apps.routes import route_for
 from app_server.apps.sources import read_sources, tree_files
 from app_server.apps.template import Loaded, load_template, template_environment
+from app_server.document.classes import forget as forget_classes
 from app_server.document.themes import Document, Theme, apply_theme, load_theme
 
 log = logging.getLogger(__name__)
@@ -122,6 +123,7 @@ class FolderApplication(CodeApplication):
             spec.loader.exec_module(package)
         except BaseException:
             del sys.modules[name]
+            forget_classes([name])
             raise
         return package
 
@@ -140,6 +142,7 @@ class FolderApplication(CodeApplication):
             return hooks_from(vars(module), self._place, str(file), with_requests=with_requests)
         except BaseException:
             del sys.modules[module.__name__]
+            forget_classes([module.__name__])
             raise
 
     def _load_theme(self, file: Path, watched: bool) -> Loaded[Theme] | None:

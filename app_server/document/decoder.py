@@ -15,7 +15,8 @@ from bokeh.core.types import ID
 from bokeh.document import Document
 from bokeh.model import Model
 
-from app_server.document import foreign
+from app_server.document import classes, foreign
+from app_server.document.served import ServedDocument
 
 MAX_DEPTH: Final = 150
 """How deep values may be nested. Python's stack ends at some 250, and what was read must also be written again."""
@@ -67,6 +68,18 @@ class Decoder(Deserializer):
         if model is None:
             raise UnknownReferenceError(ident)
         return model
+
+    def _resolve_type(self, type: str) -> type[Model]:
+        """The class of this name that the document itself uses, rather than one of another session's."""
+        document = self._document
+        if not isinstance(document, ServedDocument):
+            return super()._resolve_type(type)
+        found = classes.known(type, document.own_classes)
+        if found is None or not issubclass(found, Model):
+            return super()._resolve_type(type)
+        if classes.is_others(found, document.modules.names()):
+            self.error(f"{type[:80]!r} is a model class of another session")
+        return found
 
     def _decode_object_ref(self, obj: Any) -> Model:
         if not isinstance(obj["id"], str):

@@ -12,7 +12,6 @@ from typing import Any
 
 import bokeh
 import bokeh.embed.bundle as bokeh_bundle
-from bokeh.core.has_props import HasProps
 from bokeh.core.templates import AUTOLOAD_JS, FILE, MACROS
 from bokeh.core.types import ID
 from bokeh.document import Document
@@ -23,6 +22,8 @@ from bokeh.resources import Resources
 from bokeh.settings import settings
 from bokeh.util.serialization import make_globally_unique_css_safe_id
 from jinja2 import Template
+
+from app_server.document import classes
 
 VersionOf = Callable[[str], str]
 """The version of a file of BokehJS, given by its path under `static/`, for the `?v=` of its address."""
@@ -71,17 +72,17 @@ class Bundles:
 
     def __init__(self, version_of: VersionOf) -> None:
         self._version_of = version_of
-        self._made: dict[tuple[str, bool], tuple[object, PageBundle]] = {}
+        self._made: dict[tuple[str, bool], tuple[frozenset[object], PageBundle]] = {}
 
     def get(self, root_url: str, *, resources: bool = True) -> PageBundle:
         """The bundle whose addresses start with `root_url` ("/prefix/" or "https://host/prefix/")."""
         key = root_url, resources
-        known_classes = _known_classes()
+        traits = classes.traits()
         made = self._made.get(key)
-        if made is None or made[0] != known_classes:
+        if made is None or not traits <= made[0]:
             if len(self._made) > 64:  # absolute addresses come from requests
                 self._made.clear()
-            made = self._made[key] = known_classes, self._make(root_url, resources)
+            made = self._made[key] = traits, self._make(root_url, resources)
         return made[1]
 
     def versioned(self, path: str) -> str:
@@ -93,11 +94,6 @@ class Bundles:
         bundle = bundle_for_objs_and_resources(None, chosen)
         js_html, css_html = bundle
         return PageBundle(js_html, css_html, bundle)
-
-
-def _known_classes() -> object:
-    """A value that changes when a model class is added; one that a script defines anew on each run counts once."""
-    return len(HasProps.model_class_reverse_map)
 
 
 def render_page(

@@ -29,6 +29,7 @@ from bokeh.document.events import DocumentPatchedEvent, ModelChangedEvent
 from bokeh.model import Model
 from bokeh.settings import settings
 
+from app_server.document import classes
 from app_server.document.served import ServedDocument, UnsendableError
 from app_server.protocol.codec import Buffer, dumps
 
@@ -66,7 +67,7 @@ def _is_required(cls: type[Model], descriptor: PropertyDescriptor[Any]) -> bool:
     return default is Undefined
 
 
-_plans: dict[type[Model], _Plan | None] = {}
+_plans: dict[type[Model], _Plan | None] = classes.table()
 
 
 def _plan_for(cls: type[Model]) -> _Plan | None:
@@ -230,7 +231,7 @@ _SENT_AS_THEY_ARE = {
 
 _AS_IS = {str, bool, type(None)}
 
-_encoders: dict[type, Callable[[Encoder, Any], Any]] = {}
+_encoders: dict[type, Callable[[Encoder, Any], Any]] = classes.table()
 
 
 def _encoder_for(kind: type) -> Callable[[Encoder, Any], Any]:
@@ -266,17 +267,39 @@ def _encode_float(encoder: Encoder, value: float) -> Any:
     return value if isfinite(value) else encoder._encode_float(value)
 
 
-_data_models: tuple[int, list[type[HasProps]]] = (0, [])
+_data_models: tuple[object, tuple[type[HasProps], ...]] = (None, ())
 
 
-def _known_data_models() -> list[type[HasProps]]:
-    """The user-defined data models; looked for again only when a class was added."""
+def _known_data_models() -> tuple[type[HasProps], ...]:
+    """The user-defined data models of all applications; looked for again only when a class has come or gone."""
     global _data_models
-    known = Model.model_class_reverse_map
-    if _data_models[0] != len(known):
-        _data_models = (len(known), [cls for cls in known.values() if is_DataModel(cls)])
-    # A script that defines a data model replaces the class of the same name on every run.
-    return [known[cls.__qualified_model__] for cls in _data_models[1]]
+    now = classes.changes()
+    if _data_models[0] != now:
+        _data_models = now, tuple(kind for kind in Model.model_class_reverse_map.values() if is_DataModel(kind))
+    return _data_models[1]
+
+
+def _data_models_of(document: ServedDocument) -> list[type[HasProps]]:
+    """The data models that the document's models are of, or may come to be of, in the order of their definition."""
+    own: dict[str, type[HasProps]] = {}
+    for kind in document.own_classes():
+        for base in reversed(kind.__mro__):
+            if issubclass(base, HasProps) and is_DataModel(base):
+                own[base.__qualified_model__] = base
+    modules = document.modules.names()
+    # A name may be another session's class by now.
+    others = [known for known in _known_data_models() if not classes.is_others(known, modules)]
+    return _bases_first([*(own.pop(known.__qualified_model__, known) for known in others), *own.values()])
+
+
+def _bases_first(kinds: list[type[HasProps]]) -> list[type[HasProps]]:
+    """These classes in their order, but each after its bases: a page makes them one after the other."""
+    found: dict[type[HasProps], None] = {}
+    for kind in kinds:
+        for base in reversed(kind.__mro__):
+            if base in kinds:
+                found[base] = None
+    return list(found)
 
 
 def encode_document(document: ServedDocument, *, inline: bool = False) -> tuple[bytes, list[Buffer]]:
@@ -285,7 +308,7 @@ def encode_document(document: ServedDocument, *, inline: bool = False) -> tuple[
     The buffers are views of the document's arrays: send or copy them before its code runs again.
     """
     encoder = Encoder(inline=inline, copy=False, left_out=frozenset(document.callbacks.browser_ranges))
-    data_models = _known_data_models()
+    data_models = _data_models_of(document)
     definitions = encoder.encode(data_models)
     content: dict[str, Any] = {
         "version": bokeh.__version__,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from app_server.document import changes, current, foreign, ids, speedups
+from app_server.document import changes, classes, current, foreign, ids, speedups
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +21,7 @@ def install() -> None:
     for what, done in (
         ("curdoc() in concurrent callbacks", current.install()),
         ("changes from several threads", changes.install()),
+        ("model classes in scripts", classes.install()),
         ("the same model ids after a restart", ids.install()),
         ("tables of models' defaults; applications start more slowly", speedups.install()),
     ):

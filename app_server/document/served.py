@@ -39,6 +39,7 @@ from bokeh.model import Model
 from bokeh.util.dataclasses import entries, is_dataclass
 from bokeh.util.datatypes import MultiValuedDict
 
+from app_server.document import classes
 from app_server.document.current import current_document, is_current
 from app_server.document.ids import ModelIds, current_ids
 
@@ -338,7 +339,7 @@ class _Models(DocumentModelManager):
         super().destroy()
 
 
-_properties_with_refs: dict[type[HasProps], tuple[str, ...]] = {}
+_properties_with_refs: dict[type[HasProps], tuple[str, ...]] = classes.table()
 
 
 def reachable(roots: Iterable[Model]) -> dict[ID, Model]:
@@ -388,11 +389,20 @@ def _values_with_refs(model: HasProps) -> Iterator[Any]:
 
 
 class _Modules(DocumentModuleManager):
-    """Forgets an application's modules without asking the garbage collector who refers to them."""
+    """Forgets an application's modules, and the model classes in them, without asking who refers to them."""
+
+    def names(self) -> frozenset[str]:
+        """The names of the document's modules."""
+        return frozenset(module.__name__ for module in self._modules)
+
+    def add(self, module: ModuleType) -> None:
+        super().add(module)
+        classes.begin(module.__name__)
 
     def destroy(self) -> None:
         modules: list[ModuleType] = self._modules
         self._modules = []
+        classes.end([module.__name__ for module in modules])
         for module in modules:
             sys.modules.pop(module.__name__, None)
             vars(module).clear()
@@ -403,6 +413,7 @@ class ServedDocument(Document):
 
     callbacks: _Callbacks
     models: _Models
+    modules: _Modules
     _outlived = False
 
     def __init__(self, ids: ModelIds) -> None:
@@ -488,9 +499,15 @@ class ServedDocument(Document):
         self.callbacks._event_callbacks = {}
         self.callbacks._session_callbacks = set()
         self.callbacks._subscribed_models.clear()
+        own_classes = self.own_classes()
         self.models.destroy()
         self.models._models = {}
+        classes.forget_replaced(own_classes)
         self.modules.destroy()
+
+    def own_classes(self) -> set[type[Model]]:
+        """The classes of the document's models that are none of bokeh's."""
+        return {kind for kind in set(map(type, self.models)) if not kind.__module__.startswith("bokeh.")}
 
     def ending_callbacks(self) -> list[Callable[[Any], Any]]:
         """What the application wants to run at the session's end, each with the session's context."""

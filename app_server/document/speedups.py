@@ -23,6 +23,8 @@ from bokeh.core.serialization import Serializer
 from bokeh.model import Model
 from bokeh.util.dataclasses import entries, is_dataclass
 
+from app_server.document import classes
+
 log = logging.getLogger(__name__)
 
 PROVEN = frozenset({"3.9.0", "3.9.1", "3.9.2"})
@@ -37,10 +39,10 @@ _stock_has_unstable_default = PropertyDescriptor.has_unstable_default
 _stock_get_default = PropertyDescriptor._get_default
 _stock_trigger = Model.trigger
 
-_overridden: dict[type, dict[str, Any]] = {}
-_unstable: dict[tuple[PropertyDescriptor[Any], type], bool] = {}
-_eager: dict[type, tuple[PropertyDescriptor[Any], ...]] = {}
-_constants: dict[tuple[PropertyDescriptor[Any], type], Any] = {}
+_overridden: dict[type, dict[str, Any]] = classes.table()
+_unstable: dict[tuple[PropertyDescriptor[Any], type], bool] = classes.table()
+_eager: dict[type, tuple[PropertyDescriptor[Any], ...]] = classes.table()
+_constants: dict[tuple[PropertyDescriptor[Any], type], Any] = classes.table()
 _MISSING = object()
 _MODEL_ID = re.compile(r"id='[^']*'")
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from tornado.iostream import StreamClosedError
 
 from app_server.apps import broken_application, load_application
+from app_server.document.classes import forget as forget_classes
 from app_server.errors import ApplicationError, AppServerError
 from app_server.page import live_reload_script
 from app_server.transport.application import Handler
@@ -150,6 +151,8 @@ def own_modules() -> list[tuple[str, Path]]:
 
 
 def forget_modules() -> None:
-    """Let the application's own modules be imported anew."""
-    for name, _ in own_modules():
+    """Let the application's own modules be imported anew, with the model classes in them."""
+    names = [name for name, _ in own_modules()]
+    for name in names:
         sys.modules.pop(name, None)
+    forget_classes(names)

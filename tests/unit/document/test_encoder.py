@@ -284,6 +284,7 @@ def test_document_is_encoded_as_bokeh_does(source: Any) -> None:
             stocks: Any = document.to_json(deferred=not inline)
         expected = normal(stocks if inline else stocks.content, {})
         assert exact(found) == exact(expected)
+    document.destroy()
 
 
 def test_event_is_encoded_when_it_happens() -> None:
