@@ -39,7 +39,7 @@ _shared_changes = 0
 
 
 def table() -> dict[Any, Any]:
-    """A new table by class, or by a tuple that ends with the class; the classes that go are taken out of it."""
+    """A new table by class, or by a tuple in which the class is; the classes that go are taken out of it."""
     made: dict[Any, Any] = {}
     _tables.append(made)
     return made
@@ -122,7 +122,7 @@ def _clean_tables() -> None:
     if len(_gone) < _FORGET_TOGETHER:
         return
     for cache in _tables:
-        for key in [key for key in cache if (key[-1] if isinstance(key, tuple) else key) in _gone]:
+        for key in [key for key in cache if not _gone.isdisjoint(key if isinstance(key, tuple) else (key,))]:
             del cache[key]
     for name in _TABLES_OF_BOKEH:
         clear = getattr(getattr(vars(HasProps).get(name), "__func__", None), "cache_clear", None)

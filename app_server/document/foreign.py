@@ -17,6 +17,8 @@ from bokeh.core.property.bases import Property
 from bokeh.document import Document
 from bokeh.document.events import ColumnDataChangedEvent, DocumentPatchedEvent, ModelChangedEvent
 
+from app_server.document import classes
+
 _READERS: tuple[Any, ...] = (Image,)
 """The properties of bokeh that read the file which a text names."""
 
@@ -73,7 +75,7 @@ def marked(value: Any) -> Any:
     return value
 
 
-_known: dict[tuple[type[HasProps], str], bool] = {}
+_known: dict[tuple[type[HasProps], str], bool] = classes.table()
 
 
 def _names_files(kind: type[HasProps], name: str) -> bool:
