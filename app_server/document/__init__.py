@@ -1,1 +1,21 @@
 """THE DOOR: the one room that imports bokeh. What it hands out are documents, encoded messages and pages."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def _have_a_home() -> None:
+    """Let a user without a home have `/` as one: bokeh asks where its user's settings are while it is imported.
+
+    An arbitrary user id in a container has neither HOME nor an entry in /etc/passwd; `/` is what Docker gives such a
+    user, and nobody but root can put settings there.
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = "/"
+
+
+_have_a_home()

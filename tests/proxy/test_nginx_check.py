@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from app_server.deployment.checks import Finding, check
+from app_server.deployment.checks import Finding, check, neighbours
 from app_server.deployment.render import render
 from tests.unit.deployment.making import planned, with_applications
 
 BASE = "apps: {a: a.py}\npublic: foo.com\n"
+
+
+@pytest.fixture(autouse=True)
+def no_other_sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A configuration of nginx's as it comes, but for the sites."""
+    home = tmp_path / "etc"
+    (home / "conf.d").mkdir(parents=True)
+    (home / "nginx.conf").write_text(
+        f"events {{}}\nhttp {{ access_log off; include {home}/conf.d/*.conf; include {home}/sites-enabled/*; }}\n"
+    )
+    monkeypatch.setattr(neighbours, "HOME", str(home))
+    return home
 
 
 def findings(folder: Path, text: str) -> list[Finding]:
@@ -57,3 +70,40 @@ def test_newer_nginx_is_said_to_be_missing(tmp_path: Path) -> None:
     found = findings(tmp_path, BASE + "instances: 2\nproxy: {version: 99.0.0}\n")
     [note] = [each for each in found if each.where == "proxy.version"]
     assert note.level == "note" and "so the site was tried in the form for that one" in note.what
+
+
+DEBIANS = "server { listen 80 default_server; listen [::]:80 default_server; root /var/www/html; server_name _; }\n"
+
+
+def beside(folder: Path, home: Path, text: str, **others: str) -> list[str]:
+    """What is found of a site that is installed below `home`, beside these others."""
+    for path, other in others.items():
+        place = home / path.replace("__", "/")
+        place.parent.mkdir(exist_ok=True)
+        place.write_text(other)
+    plan = planned(folder, text)
+    plan = replace(plan, paths=replace(plan.paths, nginx=f"{home}/conf.d"))
+    with_applications(folder, text)
+    files = render("nginx", plan)
+    return [str(each).replace(str(home), "HOME") for each in check("nginx", plan, files) if each.level != "good"]
+
+
+def test_site_that_comes_with_the_system_is_told(tmp_path: Path, no_other_sites: Path) -> None:
+    assert beside(tmp_path, no_other_sites, BASE, **{"sites-enabled__default": DEBIANS}) == [
+        "nginx: the nginx of this machine would refuse it beside its other sites: a duplicate default server for "
+        "0.0.0.0:80 in HOME/sites-enabled/default:1. Remove that site, if it is only what came with nginx, or set "
+        "proxy.catch_all: no."
+    ]
+    assert beside(tmp_path, no_other_sites, BASE + "proxy: {catch_all: no}\n") == []
+
+
+def test_own_earlier_site_and_others_faults_are_no_business_of_ours(tmp_path: Path, no_other_sites: Path) -> None:
+    earlier = "server { listen 80 default_server; }\n"
+    assert beside(tmp_path, no_other_sites, BASE, **{"conf.d__app-server.conf": earlier}) == []
+    assert beside(tmp_path, no_other_sites, BASE, **{"conf.d__broken.conf": "no_such_directive on;\n"}) == []
+
+
+def test_two_deployments_on_one_host_are_told(tmp_path: Path, no_other_sites: Path) -> None:
+    other = next(iter(render("nginx", planned(tmp_path, "name: first\n" + BASE)).values())).text
+    [found] = beside(tmp_path, no_other_sites, "name: second\n" + BASE, **{"conf.d__first.conf": other})
+    assert "would refuse it beside its other sites: " in found

@@ -41,15 +41,15 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "apache": ("apache", "certificate", "applications"),
     "commands": ("applications",),
     "compose": ("applications",),
-    "gunicorn": ("gunicorn", "applications"),
+    "gunicorn": ("gunicorn", "applications", "readable"),
     "inventory": ("inventory", "applications"),
     "kubernetes": ("applications",),
     "logrotate": ("logrotate",),
-    "nginx": ("nginx", "certificate", "applications"),
+    "nginx": ("nginx", "neighbours", "certificate", "applications"),
     "ssh": ("ssh",),
-    "supervisor": ("supervisor", "applications"),
+    "supervisor": ("supervisor", "applications", "readable"),
     "swarm": ("applications",),
-    "systemd": ("systemd", "applications"),
+    "systemd": ("systemd", "applications", "readable"),
 }
 """The check modules of each target."""
 

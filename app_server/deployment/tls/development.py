@@ -41,8 +41,16 @@ class Pair:
 
 def state_folder(environ: Mapping[str, str]) -> Path:
     """Where this user's authority and certificates are kept."""
-    state = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME") or Path.home()) / ".local" / "state")
+    state = environ.get("XDG_STATE_HOME") or str(_home(environ) / ".local" / "state")
     return Path(state) / "app-server" / "certificates"
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    try:
+        return Path(environ.get("HOME") or Path.home())
+    except RuntimeError:
+        hint = "Set HOME, or XDG_STATE_HOME, to a folder of yours that stays."
+        raise OperatorError("there is no home to keep certificates in", where="HOME", hint=hint) from None
 
 
 def development_certificate(names: Sequence[str], folder: Path, now: datetime | None = None) -> Pair:

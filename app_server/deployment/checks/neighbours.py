@@ -1,0 +1,79 @@
+"""nginx's site beside the sites that this machine's nginx has already: one program reads them all."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from app_server.deployment.checks import Finding
+from app_server.deployment.plan import Plan
+from app_server.deployment.render import Files
+from app_server.deployment.tls import installed_nginx
+
+HOME = "/etc/nginx"
+_ANSWER_S = 30.0
+_MAIN = "nginx.conf"
+_WRITTEN = re.compile(r"^(\s*(?:pid|error_log|access_log))\s+/[^;\s]*", re.MULTILINE)
+
+
+def check(plan: Plan, files: Files) -> Iterator[Finding]:
+    """What nginx refuses of the site only because of what else it reads here; nothing if it can't be tried here.
+
+    A copy of its configuration is tried, in which this site stands where it would be installed. An earlier site of the
+    same deployment gives way to it. What the copy refuses without our site is none of our business.
+    """
+    installed = installed_nginx()
+    site = next((file for path, file in files.items() if path.startswith("nginx/") and file.install), None)
+    if installed is None or site is None or site.install is None or not os.path.exists(f"{HOME}/{_MAIN}"):
+        return
+    if os.path.commonpath([HOME, site.install]) != HOME:
+        return
+    with tempfile.TemporaryDirectory(prefix="app-server-check-") as name:
+        folder = Path(name) / "nginx"
+        _copy(Path(HOME), folder)
+        place = folder / os.path.relpath(site.install, HOME)
+        place.unlink(missing_ok=True)
+        before = _refusals(installed.path, folder)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(site.text, encoding="utf-8")
+        for refusal in _refusals(installed.path, folder):
+            if refusal not in before and not re.search(r"No such file|Permission denied|cannot load", refusal):
+                shown = refusal.replace(str(folder), HOME)
+                yield Finding(
+                    "warning", f"the nginx of this machine would refuse it beside its other sites: {shown}",
+                    where="nginx", hint=_hint(refusal),
+                )  # fmt: skip
+
+
+def _copy(home: Path, folder: Path) -> None:
+    """A copy in which absolute paths below the home lead to the copy, as do those that nginx would write to."""
+    shutil.copytree(home, folder, ignore_dangling_symlinks=True)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            try:
+                text = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError):
+                continue
+            text = text.replace(f"{home}/", f"{folder}/")
+            path.write_text(_WRITTEN.sub(rf"\1 {folder}/written", text), encoding="utf-8")
+
+
+def _refusals(program: Path | str, folder: Path) -> list[str]:
+    """What keeps nginx from taking this configuration."""
+    words = [str(program), "-t", "-q", "-c", str(folder / _MAIN), "-e", str(folder / "error.log")]
+    if not re.search(r"^\s*pid\s", (folder / _MAIN).read_text(encoding="utf-8", errors="replace"), re.MULTILINE):
+        words += ["-g", f"pid {folder}/written;"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=_ANSWER_S, check=False)
+    found = re.findall(r"\[(?:emerg|alert|crit)\] (?:\d+#\d+: )?(.*)", done.stderr + done.stdout)
+    return [str(line) for line in found]
+
+
+def _hint(refusal: str) -> str:
+    if "duplicate default server" in refusal:
+        return "Remove that site, if it is only what came with nginx, or set proxy.catch_all: no."
+    return "Change one of the two."
