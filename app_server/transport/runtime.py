@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 from app_server.apps import Application
 from app_server.document.current import current_document
-from app_server.document.served import ServedDocument, SessionCallback, Timing, new_document
+from app_server.document.served import ServedDocument, new_document
 from app_server.errors import ApplicationError, InternalError
 from app_server.guests import Guest, greet
 from app_server.observe.gauges import ApplicationGauges
@@ -37,14 +37,12 @@ from app_server.session.effects import Await, Close, Effect, Send
 from app_server.session.naming import LogName
 from app_server.session.registry import Registry
 from app_server.session.session import FAULTS, Limits, Prepared, Session
+from app_server.transport.timers import Over, Timers, Turn
 
 log = logging.getLogger(__name__)
 
-Turn = Callable[[], list[Effect]]
 
 _clock = time.monotonic  # the one by which a wire says when its client was heard
-_KINDS = {timing: timing.name.lower() for timing in Timing}
-"""What the callbacks of each timing are called where they are counted."""
 
 _BUSY_TURNS = 256
 """How many turns may wait for an asynchronous callback before the session's clients are not read from any more."""
@@ -90,58 +88,73 @@ class Desk:
     def __init__(self, runtime: ApplicationRuntime, session: Session) -> None:
         self._runtime = runtime
         self.session = session
-        self._waiting: deque[tuple[Turn, str, float | None]] = deque()
+        self._waiting: deque[tuple[Turn, str, float | None, Over]] = deque()
         self.held = False
+        self._taking = False
         self._flush_asked = False
-        self.timers = Timers(runtime, self)
+        self.timers = Timers(runtime.loop, runtime.base_context, runtime.soon, self)
         self.tasks: set[asyncio.Task[None]] = set()
         self._answers: set[asyncio.Future[Any]] = set()
         session.wake = self._wake
         session.send_now = self._send_now
 
-    def submit(self, turn: Turn, kind: str = "", heard_s: float | None = None) -> None:
-        """Take this turn now, or as soon as the turns before it are over.
+    def submit(self, turn: Turn, kind: str = "", heard_s: float | None = None, over: Over = None) -> None:
+        """Take this turn now, or as soon as the turns before it are over: first come, first served.
 
         `kind` says what it is counted as, if the application's code runs in it; `heard_s` when the message came whose
-        answer it holds.
+        answer it holds. `over` is called when the turn has ended, together with what it had to await.
         """
-        self._waiting.append((turn, kind, heard_s))
+        self._waiting.append((turn, kind, heard_s, over))
         if not self.held:
             self._take_turns()
         elif len(self._waiting) == _BUSY_TURNS:
             self._runtime.pause(self.session)
 
     def _take_turns(self) -> None:
-        while self._waiting and not self.held:
-            self.take(*self._waiting.popleft())
+        if self._taking:
+            return  # a turn that is being taken led here; whoever takes it goes on with what waits
+        self._taking = True
+        try:
+            while self._waiting and not self.held:
+                self.take(*self._waiting.popleft())
+        finally:
+            self._taking = False
         if not self._waiting:
             self._runtime.resume(self.session)
 
-    def take(self, turn: Turn, kind: str, heard_s: float | None = None) -> None:
+    def take(self, turn: Turn, kind: str, heard_s: float | None = None, over: Over = None) -> None:
         """Take this turn now, and note how long it was."""
         gauges = self._runtime.gauges
         began_s = _clock()
-        effects = turn()
-        if kind:
-            gauges.called_back(kind, _clock() - began_s)
-        self.perform(effects)
+        awaited = False
+        try:
+            effects = turn()
+            if kind:
+                gauges.called_back(kind, _clock() - began_s)
+            awaited = self.perform(effects, over)
+        finally:
+            if over is not None and not awaited:
+                over()
         if heard_s is not None:
             gauges.round_trip.note(_clock() - heard_s)
 
-    def perform(self, effects: list[Effect]) -> None:
-        """Do what a turn decided."""
+    def perform(self, effects: list[Effect], over: Over = None) -> bool:
+        """Do what a turn decided; whether something is awaited, after which `over` is called."""
         sends: list[Send | Close] = []
+        awaited = False
         for effect in effects:
             if isinstance(effect, Await):
-                self._begin(effect)
+                self._begin(effect, over)
+                awaited = True
             else:
                 sends.append(effect)
         self._runtime.deliver(sends)
+        return awaited
 
-    def _begin(self, effect: Await) -> None:
+    def _begin(self, effect: Await, over: Over) -> None:
         if effect.locked:
             self.held = True
-        task = self._in_document_context(effect)
+        task = self._in_document_context(effect, over)
         self.tasks.add(task)
         task.add_done_callback(partial(self._over, effect.awaitable))
 
@@ -150,17 +163,17 @@ class Desk:
         if task.cancelled() and inspect.iscoroutine(awaitable):
             awaitable.close()  # it may not have begun, of which Python would complain
 
-    def _in_document_context(self, effect: Await) -> asyncio.Task[None]:
+    def _in_document_context(self, effect: Await, over: Over) -> asyncio.Task[None]:
         """A task in whose every step, and in whose children, `curdoc()` is this document."""
         document = self.session.document
         with document.at_work():
             if effect.locked:
-                return self._runtime.loop.create_task(self._finish(effect))
+                return self._runtime.loop.create_task(self._finish(effect, over))
             unlocked = document.unlocked()
             with current_document(unlocked):
-                return self._runtime.loop.create_task(self._finish(effect, unlocked))
+                return self._runtime.loop.create_task(self._finish(effect, over, unlocked))
 
-    async def _finish(self, effect: Await, seen_as_current: object = None) -> None:
+    async def _finish(self, effect: Await, over: Over, seen_as_current: object = None) -> None:
         """Await what a callback returned; `seen_as_current` is what `curdoc()` refers to, weakly, meanwhile."""
         began_s = _clock()
         try:
@@ -174,6 +187,8 @@ class Desk:
         finally:
             if effect.locked:
                 self.held = False
+            if over is not None:
+                over()
             self._runtime.gauges.called_back("awaited", _clock() - began_s)
         if not self.session.destroyed:
             self.perform(self.session.flush())
@@ -230,76 +245,6 @@ class Desk:
         for answer in list(self._answers):
             if not answer.done():
                 answer.set_result(None)
-
-
-class Timers:
-    """The session callbacks of one session; they may be added and removed from any thread."""
-
-    def __init__(self, runtime: ApplicationRuntime, desk: Desk) -> None:
-        self._runtime = runtime
-        self._desk = desk
-        self._handles: dict[str, asyncio.Handle] = {}
-        self._wanted: set[str] = set()  # changed in any thread; adding and discarding are atomic
-
-    def patched(self, event: Any) -> None:
-        self._desk.session.patched(event)
-
-    def callback_added(self, callback: SessionCallback) -> None:
-        self._wanted.add(callback.ident)
-        self._runtime.soon(lambda: self._schedule(callback))
-
-    def callback_removed(self, ident: str) -> None:
-        self._wanted.discard(ident)
-        self._runtime.soon(lambda: self._cancel(ident))
-
-    def _schedule(self, callback: SessionCallback) -> None:
-        if callback.timing is Timing.NEXT_TICK:
-            self._run(callback)
-            return
-        if callback.ident not in self._wanted:
-            return
-        loop = self._runtime.loop
-        due_s = loop.time() + callback.delay_ms / 1000
-        self._handles[callback.ident] = loop.call_at(
-            due_s, self._due, callback, due_s, context=self._runtime.base_context.copy()
-        )
-
-    def _due(self, callback: SessionCallback, due_s: float) -> None:
-        if callback.timing is Timing.TIMEOUT:
-            del self._handles[callback.ident]
-            self._run(callback)
-            return
-        # The next time is counted from when this one was due, so that the rate holds; what was missed is left out.
-        loop = self._runtime.loop
-        period_s = max(callback.delay_ms / 1000, 0.0005)
-        missed = max(0, int((loop.time() - due_s) / period_s))
-        next_s = due_s + (missed + 1) * period_s
-        self._handles[callback.ident] = loop.call_at(
-            next_s, self._due, callback, next_s, context=self._runtime.base_context.copy()
-        )
-        self._run(callback)
-
-    def _run(self, callback: SessionCallback) -> None:
-        if not callback.locked:
-            self._desk.take(lambda: self._run_if_wanted(callback), _KINDS[callback.timing])
-        elif callback.timing is Timing.PERIODIC and self._desk.held:
-            return  # the document is held: this beat is left out rather than made up for
-        else:
-            self._desk.submit(lambda: self._run_if_wanted(callback), _KINDS[callback.timing])
-
-    def _run_if_wanted(self, callback: SessionCallback) -> list[Effect]:
-        return self._desk.session.run(callback) if callback.ident in self._wanted else []
-
-    def _cancel(self, ident: str) -> None:
-        handle = self._handles.pop(ident, None)
-        if handle is not None:
-            handle.cancel()
-
-    def stop(self) -> None:
-        self._wanted.clear()
-        for handle in self._handles.values():
-            handle.cancel()
-        self._handles.clear()
 
 
 class ApplicationRuntime:

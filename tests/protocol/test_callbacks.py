@@ -116,6 +116,14 @@ def test_periodic_callback_keeps_its_rate(plain: Served) -> None:
         assert 38 <= int(client.value("word", "text")) <= 42
 
 
+def test_callback_keeps_its_rate_beside_one_that_holds_the_document(plain: Served) -> None:
+    with plain.site.client("/beats") as client:
+        say(client, "beside")
+        client.wait_for(lambda: bool(client.value("word", "text")))
+        holding, counted = map(int, client.value("word", "text").split())
+        assert 17 <= holding <= 21 and 17 <= counted <= 21
+
+
 def test_callbacks_end_with_their_session(brief: Served) -> None:
     start, token = brief.log_size(), brief.site.token("/beats")
     with brief.site.client("/beats", token) as client:

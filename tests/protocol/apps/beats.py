@@ -49,6 +49,25 @@ def beat_for_two_seconds(argument):
     document.add_timeout_callback(report, 2025)
 
 
+def beat_beside_one_that_holds(argument):
+    runs = {"holding": 0, "plain": 0}
+
+    async def holding():
+        await asyncio.sleep(0.03)
+        runs["holding"] += 1
+
+    def plain():
+        runs["plain"] += 1
+
+    def report():
+        for handle in handles:
+            document.remove_periodic_callback(handle)
+        word.text = f"{runs['holding']} {runs['plain']}"
+
+    handles = [document.add_periodic_callback(beat, 50) for beat in (holding, plain)]
+    document.add_timeout_callback(report, 1030)
+
+
 def schedule_and_remove(argument):
     document.remove_timeout_callback(document.add_timeout_callback(partial(say, "timeout"), 1))
     document.remove_next_tick_callback(document.add_next_tick_callback(partial(say, "tick")))
@@ -151,6 +170,7 @@ commands = {
     "removed": schedule_and_remove,
     "threads": from_threads,
     "rate": beat_for_two_seconds,
+    "beside": beat_beside_one_that_holds,
     "fail": lambda argument: document.add_next_tick_callback(fail),
     "async-fail": lambda argument: document.add_next_tick_callback(fail_later),
     "cancelled": lambda argument: document.add_next_tick_callback(cancelled),
