@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import TypeAlias
 
 from app_server.protocol.codec import Frame
 from app_server.session.connection import Connection
+
+
+class Role(Enum):
+    """What a message is, for a client that is too slow to be sent it at once."""
+
+    ANSWER = "answer"
+    """It keeps its place among the changes that wait."""
+    CHANGES = "changes"
+    """A PATCH-DOC: values in it may be replaced by newer ones while it waits."""
+    STATE = "state"
+    """It holds, or confirms, a whole document: no later change may go before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +28,7 @@ class Send:
 
     connections: Sequence[Connection]
     frames: Sequence[Frame]
+    role: Role = Role.ANSWER
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import inspect
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
@@ -26,7 +26,7 @@ from app_server.protocol import codec, messages
 from app_server.protocol.messages import Message
 from app_server.session.connection import Connection
 from app_server.session.context import SessionContext
-from app_server.session.effects import Await, Close, Effect, Send
+from app_server.session.effects import Await, Close, Effect, Role, Send
 from app_server.session.naming import LogName
 from app_server.version import __version__
 
@@ -117,6 +117,11 @@ class Session:
     def destroyed(self) -> bool:
         """Whether the session has ended, or is ending while its hooks run."""
         return self._state is not State.LIVING
+
+    @property
+    def viewers(self) -> Sequence[Connection]:
+        """The clients that have the document, and are sent what changes."""
+        return self._subscribed
 
     @property
     def connection_count(self) -> int:
@@ -245,7 +250,8 @@ class Session:
             content = noted.content(without=without) if receivers else None
             if content is not None:
                 self._most_buffers = max(self._most_buffers, len(content[1]))
-                effects.append(Send(receivers, codec.encode(messages.PATCH_DOC, content[0], buffers=content[1])))
+                frames = codec.encode(messages.PATCH_DOC, content[0], buffers=content[1])
+                effects.append(Send(receivers, frames, Role.CHANGES))
         return effects
 
     def begin_end(self) -> None:
@@ -300,7 +306,7 @@ class Session:
             self._subscribe(connection)
         self._most_buffers = max(self._most_buffers, len(buffers))
         reply = codec.encode(messages.PULL_DOC_REPLY, content, buffers=buffers, reqid=message.msgid)
-        return [*effects, Send([connection], reply)]
+        return [*effects, Send([connection], reply, Role.STATE)]
 
     def _whole_document(self) -> tuple[bytes, list[codec.Buffer]]:
         # BokehJS 3.9 ignores the buffers of a document that it pulls again, so a returning client gets arrays inline.
@@ -318,7 +324,7 @@ class Session:
             effects += self.flush()
         finally:
             self._subscribe(connection)
-        return [*effects, Send([connection], self._answer(message, changes))]
+        return [*effects, Send([connection], self._answer(message, changes), Role.STATE)]
 
     def _replace(self, message: Message) -> None:
         limit = self._limits.max_message_bytes

@@ -247,6 +247,10 @@ class Client:
         """Whether a frame that is too large may go by rather than end the connection."""
         return self._receiver.may_discard(opcode, prefix)
 
+    def wire_caught_up(self) -> None:
+        """The client has read what it was sent."""
+        self.runtime.caught_up(self.session, self.connection)
+
     def wire_closed(self, code: int, reason: str) -> None:
         """The connection is over."""
         self._wires.discard(self.wire)

@@ -14,10 +14,10 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from app_server.apps import Application
 from app_server.document.current import current_document
@@ -25,10 +25,8 @@ from app_server.document.served import ServedDocument, new_document
 from app_server.errors import ApplicationError, InternalError
 from app_server.guests import Guest, greet
 from app_server.observe.gauges import ApplicationGauges
-from app_server.protocol import messages, websocket
-from app_server.protocol.codec import Frame
+from app_server.protocol import messages
 from app_server.protocol.messages import Message
-from app_server.protocol.websocket import Deflate, Payload
 from app_server.security.admission import Admission
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.connection import Connection
@@ -37,6 +35,7 @@ from app_server.session.effects import Await, Close, Effect, Send
 from app_server.session.naming import LogName
 from app_server.session.registry import Registry
 from app_server.session.session import FAULTS, Limits, Prepared, Session
+from app_server.transport.delivery import Delivery, Outlet
 from app_server.transport.timers import Over, Timers, Turn
 
 log = logging.getLogger(__name__)
@@ -46,24 +45,6 @@ _clock = time.monotonic  # the one by which a wire says when its client was hear
 
 _BUSY_TURNS = 256
 """How many turns may wait for an asynchronous callback before the session's clients are not read from any more."""
-
-
-class Outlet(Protocol):
-    """Where the frames for one connection go."""
-
-    @property
-    def deflate(self) -> Deflate | None: ...
-
-    @property
-    def queued_bytes(self) -> int: ...
-
-    def write(self, chunks: Sequence[Payload]) -> None: ...
-
-    def close(self, code: int, reason: str = "") -> None: ...
-
-    def pause(self) -> None: ...
-
-    def resume(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -89,6 +70,7 @@ class Desk:
         self._runtime = runtime
         self.session = session
         self._waiting: deque[tuple[Turn, str, float | None, Over]] = deque()
+        self._uncalled: deque[tuple[Turn, str, Over, bool]] = deque()
         self.held = False
         self._taking = False
         self._flush_asked = False
@@ -122,6 +104,28 @@ class Desk:
         if not self._waiting:
             self._runtime.resume(self.session)
 
+    def call_back(self, turn: Turn, kind: str, over: Over = None, *, beat: bool) -> None:
+        """Submit the turn of a callback, or have it wait for the session's clients.
+
+        Callbacks that wait are submitted in their order, each as soon as it need not wait any more.
+        """
+        self.call_waiting()
+        must_wait = self._must_wait(beat) or (not beat and any(not each[-1] for each in self._uncalled))
+        if must_wait:
+            self._uncalled.append((turn, kind, over, beat))
+        else:
+            self.submit(turn, kind, over=over)
+
+    def call_waiting(self) -> None:
+        """Submit the callbacks that have been waiting for clients, if they need not wait any more."""
+        while self._uncalled and not self._must_wait(self._uncalled[0][-1]):
+            turn, kind, over, _ = self._uncalled.popleft()
+            self.submit(turn, kind, over=over)
+
+    def _must_wait(self, beat: bool) -> bool:
+        viewers = self.session.viewers
+        return bool(viewers) and self._runtime.delivery.must_wait(viewers, beat=beat)
+
     def take(self, turn: Turn, kind: str, heard_s: float | None = None, over: Over = None) -> None:
         """Take this turn now, and note how long it was."""
         gauges = self._runtime.gauges
@@ -148,7 +152,7 @@ class Desk:
                 awaited = True
             else:
                 sends.append(effect)
-        self._runtime.deliver(sends)
+        self._runtime.delivery.deliver(sends)
         return awaited
 
     def _begin(self, effect: Await, over: Over) -> None:
@@ -239,6 +243,7 @@ class Desk:
         """End what is under way and what waits; the hooks of the session's end may still take turns."""
         self.timers.stop()
         self._waiting.clear()
+        self._uncalled.clear()
         for task in self.tasks:
             task.cancel()
         self.held = False
@@ -280,7 +285,7 @@ class ApplicationRuntime:
         self._lifetimes = lifetimes
         self._thread = threading.get_ident()
         self._desks: dict[str, Desk] = {}
-        self._outlets: dict[Connection, Outlet] = {}
+        self.delivery = Delivery(self.gauges)
         self._sweeper: asyncio.Task[None] | None = None
         self._endings: set[asyncio.Task[None]] = set()
         self._connections = 0
@@ -311,9 +316,9 @@ class ApplicationRuntime:
         """End every session with its hooks, then run on_server_unloaded."""
         if self._sweeper is not None:
             self._sweeper.cancel()
-        for connection, outlet in list(self._outlets.items()):
+        for connection, outlet in list(self.delivery.outlets.items()):
             outlet.close(close_code, "the server is going away")
-            self._outlets.pop(connection, None)
+            self.delivery.disconnect(connection)
         for session in self.registry:
             self.begin_end(session)
         while self._endings:
@@ -440,12 +445,12 @@ class ApplicationRuntime:
             await self._guarded(partial(callback, session.context), "on_session_destroyed")
         if not self.elsewhere:
             self.guest.ended(session.document)
-        self.deliver([effect for effect in session.end() if not isinstance(effect, Await)])
+        self.delivery.deliver([effect for effect in session.end() if not isinstance(effect, Await)])
         self.on_end(session)
 
     def connect(self, session: Session, connection: Connection, outlet: Outlet) -> None:
         """A client has come."""
-        self._outlets[connection] = outlet
+        self.delivery.connect(connection, session.name, outlet)
         self.gauges.connected += 1
         self._desks[session.id].submit(lambda: session.join(connection))
 
@@ -461,9 +466,21 @@ class ApplicationRuntime:
         if desk is None:
             return
         if message.msgtype == messages.PATCH_DOC:
-            desk.submit(lambda: session.receive(connection, message), "change", heard_s)
+            desk.submit(lambda: self._change(session, connection, message), "change", heard_s)
         else:
             desk.submit(lambda: session.receive(connection, message))
+            desk.call_waiting()  # whoever has just asked for the document may keep up
+
+    def _change(self, session: Session, connection: Connection, message: Message) -> list[Effect]:
+        self.delivery.set_by(connection, message)
+        return session.receive(connection, message)
+
+    def caught_up(self, session: Session, connection: Connection) -> None:
+        """A client that was late has read what it was sent."""
+        self.delivery.caught_up(connection)
+        desk = self._desks.get(session.id)
+        if desk is not None:
+            desk.call_waiting()
 
     def realign(self, session: Session, connection: Connection, round_number: int) -> None:
         """A client has not asked for its document since it was greeted."""
@@ -473,60 +490,23 @@ class ApplicationRuntime:
 
     def disconnect(self, session: Session, connection: Connection) -> None:
         """A client has gone."""
-        self._outlets.pop(connection, None)
+        self.delivery.disconnect(connection)
         desk = self._desks.get(session.id)
         if desk is not None:
             desk.submit(lambda: session.leave(connection, self.loop.time()))
+            desk.call_waiting()
 
     def pause(self, session: Session) -> None:
         """Read no more from this session's clients."""
         for connection in session.connections:
-            if connection in self._outlets:
-                self._outlets[connection].pause()
+            if connection in self.delivery.outlets:
+                self.delivery.outlets[connection].pause()
 
     def resume(self, session: Session) -> None:
         """Read again from this session's clients."""
         for connection in session.connections:
-            if connection in self._outlets:
-                self._outlets[connection].resume()
-
-    def deliver(self, effects: Sequence[Send | Close]) -> None:
-        """Send what a turn sends: one write for each client, one encoding for all."""
-        if not effects:
-            return
-        encoded: dict[int, list[Payload]] = {}
-        writes: dict[Connection, list[Payload]] = {}
-        plain: dict[Connection, list[Frame]] = {}
-        for effect in effects:
-            if isinstance(effect, Close):
-                continue
-            self.gauges.messages_out += len(effect.connections)
-            for connection in effect.connections:
-                outlet = self._outlets.get(connection)
-                if outlet is None:
-                    continue
-                if outlet.deflate is not None:
-                    writes.setdefault(connection, []).extend(websocket.serialize(effect.frames, outlet.deflate))
-                elif len(effect.connections) == 1 and connection not in writes:
-                    plain.setdefault(connection, []).extend(effect.frames)
-                else:
-                    if connection in plain:
-                        writes[connection] = websocket.serialize(plain.pop(connection))
-                    chunks = encoded.get(id(effect.frames))
-                    if chunks is None:
-                        chunks = encoded[id(effect.frames)] = websocket.serialize(effect.frames)
-                    writes.setdefault(connection, []).extend(chunks)
-        for connection, frames in plain.items():
-            writes[connection] = websocket.serialize(frames)
-        for connection, chunks in writes.items():
-            outlet = self._outlets.get(connection)
-            if outlet is not None:
-                outlet.write(chunks)
-        for effect in effects:
-            if isinstance(effect, Close):
-                outlet = self._outlets.pop(effect.connection, None)
-                if outlet is not None:
-                    outlet.close(effect.code, effect.reason)
+            if connection in self.delivery.outlets:
+                self.delivery.outlets[connection].resume()
 
     def now(self) -> dict[str, int]:
         """What is true of the application's sessions at this moment, for whoever counts."""
@@ -535,7 +515,7 @@ class ApplicationRuntime:
             "sessions": len(connections),
             "connections": sum(connections),
             "unused": connections.count(0),
-            "queued_bytes": sum(outlet.queued_bytes for outlet in self._outlets.values()),
+            "queued_bytes": self.delivery.queued_bytes,
         }
 
     async def _sweep(self) -> None:

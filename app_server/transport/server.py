@@ -251,16 +251,17 @@ class Server:
             await asyncio.sleep(0.01)
 
     async def _keep_alive(self) -> None:
-        """Ping every client, and end the connections of those that gave no sign of life for two rounds."""
+        """Ping every client, and end the connections of those that take nothing, or are silent, for two rounds."""
         interval_s = self.settings.keep_alive_ms / 1000
         while interval_s > 0:
             await asyncio.sleep(interval_s)
-            now_s = time.monotonic()
             for wire in list(self.site.wires):
-                if now_s - wire.last_heard_s > 2 * interval_s + 1:
-                    wire.abort(1006, "no sign of life")
-                else:
+                if not wire.has_gone(2 * interval_s + 1):
                     wire.ping()
+                elif wire.queued_bytes:
+                    wire.give_up(wire.queued_bytes, "has stopped reading")
+                else:
+                    wire.abort(1006, "no sign of life")
 
 
 _FORM_OF_HOOKS_BYTES = 1024 * 1024

@@ -31,7 +31,7 @@ class TurnQueue(Protocol):
     @property
     def session(self) -> Session: ...
 
-    def submit(self, turn: Turn, kind: str = "", heard_s: float | None = None, over: Over = None) -> None: ...
+    def call_back(self, turn: Turn, kind: str, over: Over = None, *, beat: bool) -> None: ...
 
     def take(self, turn: Turn, kind: str, heard_s: float | None = None, over: Over = None) -> None: ...
 
@@ -104,8 +104,12 @@ class Timers:
             self._run(callback, partial(self._busy.discard, callback.ident))
 
     def _run(self, callback: SessionCallback, over: Over = None) -> None:
-        run = self._queue.submit if callback.locked else self._queue.take
-        run(lambda: self._run_if_wanted(callback), _KINDS[callback.timing], over=over)
+        kind = _KINDS[callback.timing]
+        if callback.locked:
+            beat = callback.timing is Timing.PERIODIC
+            self._queue.call_back(lambda: self._run_if_wanted(callback), kind, over, beat=beat)
+        else:
+            self._queue.take(lambda: self._run_if_wanted(callback), kind, over=over)
 
     def _run_if_wanted(self, callback: SessionCallback) -> list[Effect]:
         return self._queue.session.run(callback) if callback.ident in self._wanted else []

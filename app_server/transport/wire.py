@@ -12,6 +12,7 @@ import contextlib
 import logging
 import math
 import os
+import select
 import socket
 import ssl
 import time
@@ -26,19 +27,28 @@ from tornado.iostream import IOStream, StreamClosedError
 from app_server.errors import PeerError
 from app_server.observe.gauges import ApplicationGauges
 from app_server.protocol import websocket
+from app_server.protocol.lag import QUEUED_BYTES, Lag
 from app_server.protocol.websocket import Deflate, FrameReader, Payload
 
 log = logging.getLogger(__name__)
 
 _READ_BYTES = 256 * 1024
 _CLOSE_TIMEOUT_S = 5.0  # how long a peer has to answer our Close frame before the connection is cut
-_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux alone
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux only
+_NOTSENT_LOWAT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Linux and macOS
 _WOULD_BLOCK = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+_UNSENT_BYTES = 128 * 1024
+"""How much of what it has not sent yet the kernel may hold for a client: enough to keep a fast line busy."""
+
+_SLOWEST_BYTES_PER_S = 4096
+"""What reads more slowly than this, over all that is on its way, and says nothing, has gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class WireLimits:
-    """`max_message_bytes` bounds what comes in, `max_queue_bytes` what waits to go out to a client that stalls."""
+    """`max_message_bytes` bounds what comes in. While `max_queue_bytes` wait for a client, it is not read from."""
 
     max_message_bytes: int
     max_queue_bytes: int
@@ -59,6 +69,8 @@ class WireOwner(Protocol):
     def frame_discarded(self) -> None: ...
 
     def may_discard(self, opcode: int, prefix: bytes) -> bool: ...
+
+    def wire_caught_up(self) -> None: ...
 
     def wire_closed(self, code: int, reason: str) -> None: ...
 
@@ -100,6 +112,8 @@ class Wire:
         self._reader = FrameReader(limits.max_message_bytes, deflate=deflate, may_discard=owner.may_discard)
         self._queue: deque[Payload] = deque()
         self.queued_bytes = 0
+        self._lag = Lag()
+        self._awaited = False  # by the owner: that the client is late no more
         self._watching = 0
         self._paused = False
         self._answered = False
@@ -109,12 +123,16 @@ class Wire:
         self._deadline: object | None = None
         self._vectored = not isinstance(sock, ssl.SSLSocket) and hasattr(sock, "sendmsg")
         self.last_heard_s = clock()
+        self.last_taken_s = self.last_heard_s
+        """When the kernel last took some of what had to wait for it."""
         self.last_sent_s = -math.inf
         self.closed = False
         sock.setblocking(False)
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             # Several small writes in a row must not wait for the peer's delayed acknowledgement.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if _NOTSENT_LOWAT is not None:
+                sock.setsockopt(socket.IPPROTO_TCP, _NOTSENT_LOWAT, _UNSENT_BYTES)
 
     def start(self, left_over: bytes = b"") -> None:
         """Begin to read; `left_over` came before."""
@@ -135,15 +153,78 @@ class Wire:
             self._watch()
 
     def write(self, chunks: Sequence[Payload]) -> None:
-        """Send these bytes after what waits; a client that lets too much wait is cut off."""
+        """Send these bytes after what waits."""
         if self.closed or self._sent_close is not None:
             return
-        if self.queued_bytes > self._limits.max_queue_bytes:
-            log.warning("A client takes nothing any more: %d bytes wait for it; its connection ends", self.queued_bytes)
-            self.abort(1008, "the client does not read")
-            return
-        self.last_sent_s = self._clock()
+        now_s = self.last_sent_s = self._clock()
+        lag = self._lag
+        size = _size(chunks[0]) if len(chunks) == 1 else sum(map(_size, chunks))
+        if lag.sent_bytes + size < lag.look_at_bytes:
+            lag.sent_bytes += size
+        else:
+            before, after = lag.probes(size, now_s)
+            if before is not None or after is not None:
+                chunks = [*_probe(before), *chunks, *_probe(after)]
         self._enqueue(chunks)
+        if not (lag.answers or lag.is_idle):
+            lag.taken(self.queued_bytes)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the client has yet to read what it was sent; if so, the owner hears when it has caught up."""
+        if self._lag.is_idle and self.queued_bytes <= QUEUED_BYTES:
+            return False
+        if self.closed or not self._lag.is_late(self.queued_bytes, self._clock()):
+            return False
+        if self._lag.answers and self.queued_bytes <= _UNSENT_BYTES and self._has_unread():
+            return False  # its answer may be here already
+        self._awaited = True
+        return True
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a client that was late may be sent more; if not, the owner hears when that may be so."""
+        if self.closed or self.is_late or not self._lag.has_room(self.queued_bytes):
+            self._awaited = True
+            return False
+        return True
+
+    def watch_closely(self) -> None:
+        """Take note that the client was late indeed."""
+        self._lag.was_late(self._clock())
+
+    @property
+    def late_by_s(self) -> float:
+        """How long the oldest message has been on its way that the client has not read yet, as far as is known."""
+        oldest_s = self._lag.oldest_s
+        return 0.0 if oldest_s is None else self._clock() - oldest_s
+
+    def has_gone(self, limit_s: float) -> bool:
+        """Whether the client has taken nothing for so long, or, where nothing waits for it, given no sign of life."""
+        now_s = self._clock()
+        if self._queue:
+            return now_s - self.last_taken_s > limit_s
+        limit_s += self._lag.unconfirmed_bytes / _SLOWEST_BYTES_PER_S
+        if now_s - max(self.last_heard_s, self.last_taken_s) > limit_s:
+            return True
+        return self._lag.answers and self.late_by_s > 2 * limit_s
+
+    def give_up(self, waiting_bytes: int, why: str) -> None:
+        """Cut off a client that does not read."""
+        log.warning("A client %s: %d bytes wait for it; its connection ends", why, waiting_bytes)
+        self.abort(1008, "the client does not read")
+
+    def _has_unread(self) -> bool:
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def _note_relief(self) -> None:
+        """Tell an owner that waits for it that the client is not late any more."""
+        if self._awaited and not self.closed and not self._lag.is_late(self.queued_bytes, self._clock()):
+            self._awaited = False
+            if self._owner is not None:
+                self._owner.wire_caught_up()
 
     def ping(self) -> None:
         """Ask the peer for a sign of life."""
@@ -179,8 +260,13 @@ class Wire:
         if owner is not None:
             owner.wire_closed(*(self._sent_close or (code, reason)))
 
+    @property
+    def _is_deaf(self) -> bool:
+        """Whether nothing is read now: the owner wants it so, or the client asks for more than it takes."""
+        return self._paused or self.queued_bytes > self._limits.max_queue_bytes
+
     def _watch(self) -> None:
-        wanted = (0 if self._paused else IOLoop.READ) | (IOLoop.WRITE if self._queue else 0)
+        wanted = (0 if self._is_deaf else IOLoop.READ) | (IOLoop.WRITE if self._queue else 0)
         if self.closed or wanted == self._watching:
             return
         if not self._watching:
@@ -198,7 +284,7 @@ class Wire:
             self._flush()
 
     def _readable(self) -> None:
-        while not self._paused and not self.closed:
+        while not self._is_deaf and not self.closed:
             try:
                 data = self._socket.recv(_READ_BYTES)
             except _WOULD_BLOCK:
@@ -264,7 +350,11 @@ class Wire:
 
     def _control(self, opcode: int, payload: bytes) -> None:
         if opcode == websocket.PING:
-            self.write(websocket.serialize([(websocket.PONG, payload)]))
+            if not self.closed and self._sent_close is None:
+                self._enqueue(websocket.serialize([(websocket.PONG, payload)]))
+        elif opcode == websocket.PONG:
+            self._lag.answered(payload, self.last_heard_s)
+            self._note_relief()
         elif opcode == websocket.CLOSE:
             code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else 1005
             if self._sent_close is None:
@@ -285,8 +375,11 @@ class Wire:
         self.queued_bytes += sum(map(_size, chunks))
         if waiting:
             self._own_queue(len(chunks))
-        else:
-            self._flush()
+            self._watch()
+            return
+        self._flush()
+        if self._queue:
+            self.last_taken_s = self._clock()
 
     def _send_at_once(self, chunk: Payload) -> Sequence[Payload]:
         """What is left of a chunk after one attempt to send it: nothing, as a rule."""
@@ -308,18 +401,24 @@ class Wire:
                 self._queue[index] = chunk.tobytes()
 
     def _flush(self) -> None:
+        waited = self.queued_bytes
         try:
             while self._queue:
                 self._sent(self._send())
         except _WOULD_BLOCK:
             self._own_queue(len(self._queue))
+            if self.queued_bytes < waited:
+                self.last_taken_s = self._clock()
         except OSError as error:
             self.abort(1006, os.strerror(error.errno) if error.errno else str(error))
             return
         if self._close_when_drained and not self._queue:
             self.abort()
-        else:
-            self._watch()
+            return
+        self._lag.taken(self.queued_bytes)
+        self._watch()
+        if self._awaited:
+            self._note_relief()
 
     def _send(self) -> int:
         if self._vectored and len(self._queue) > 1:
@@ -336,6 +435,10 @@ class Wire:
                 return
             size -= first
             self._queue.popleft()
+
+
+def _probe(payload: bytes | None) -> Sequence[Payload]:
+    return () if payload is None else websocket.serialize([(websocket.PING, payload)])
 
 
 def _size(chunk: Payload) -> int:

@@ -92,7 +92,7 @@ def told(effects: Iterable[Effect]) -> list[Any]:
     plain: list[Any] = []
     for effect in effects:
         match effect:
-            case Send(connections, frames):
+            case Send(connections, frames, _):
                 plain.append(([connection.ident for connection in connections], read(frames)))
             case Close(connection, code, reason):
                 plain.append(("close", connection.ident, code, reason))

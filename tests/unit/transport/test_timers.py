@@ -152,7 +152,9 @@ class Outlet:
 
     deflate: Deflate | None = None
     queued_bytes = 0
-    lags = False
+    is_late = False
+    has_room = True
+    late_by_s = 0.0
 
     def __init__(self) -> None:
         self.chunks: list[Any] = []
@@ -161,6 +163,10 @@ class Outlet:
         self.chunks.extend(chunks)
 
     def close(self, code: int, reason: str = "") -> None: ...
+
+    def give_up(self, waiting_bytes: int, why: str) -> None: ...
+
+    def watch_closely(self) -> None: ...
 
     def pause(self) -> None: ...
 

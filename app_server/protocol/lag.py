@@ -1,0 +1,150 @@
+"""How far a client is behind what was sent to it, sans I/O.
+
+A PING that follows a message is answered when the client has read up to there (RFC 6455, section 5.5.2): through
+whatever proxies and kernels hold on the way, of which this end sees nothing. A client that has answered none yet is
+judged by what the kernel has taken of its messages instead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+PROBE_EVERY_BYTES: Final = 64 * 1024
+"""So much may follow a probe before the next: on a line of 1 MB/s, a sixteenth of a second."""
+
+_PROBE_SMALL_BYTES = 16 * 1024
+_PROBE_SMALL_S = 1.0
+"""When less than that was sent a probe can wait until this has passed, so that small messages cost none."""
+
+_FIRST_PROBE_BYTES = 4 * 1024
+"""The first message of this size has a probe before it, which says whether the client answers, and how far it is."""
+
+QUEUED_BYTES: Final = 256 * 1024
+"""What the kernel has not taken while it is this much makes a client late, however short the time."""
+
+_LATE_S, _LATE_BY_ONE_S = 0.2, 0.3
+_STRICTLY_LATE_S, _STRICTLY_LATE_BY_ONE_S = 0.05, 0.25
+_STRICT_FOR_S = 5.0
+"""How late a client is with the oldest of several messages, or with the only one, when nothing more is sent to it. One
+that was late lately is given less: about two messages are under way to it."""
+
+_NUMBER_BYTES = 4  # a keep-alive PING has no payload
+
+_FARTHEST_S = 0.5
+"""No line is longer than this, in time; what takes longer has waited."""
+
+_GIVEN_UP_AFTER_S = 30.0
+"""A probe that is not answered for so long may have been lost on the client: it is sent something again."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    number: int
+    end: int
+    sent_s: float
+
+
+class Lag:
+    """What was sent to one client, and what of it has arrived; all times by one monotonic clock."""
+
+    def __init__(self) -> None:
+        self._probes: deque[_Probe] = deque()
+        self._number = 0
+        self.sent_bytes = 0
+        self.look_at_bytes = _FIRST_PROBE_BYTES
+        """From how many bytes on `probes` has something to say; a message that ends before needs no more than a sum."""
+        self._confirmed_bytes = 0
+        self._probed_bytes = 0
+        self._probed_s = -math.inf
+        self._first_s = -math.inf
+        self._distance_s = math.inf
+        self._late_s = -math.inf
+        self.answers = False
+        """Whether the client has answered a probe yet."""
+
+    @property
+    def oldest_s(self) -> float | None:
+        """When the oldest of the probes that are not confirmed was sent; None where all are."""
+        return self._probes[0].sent_s if self._probes else None
+
+    @property
+    def unconfirmed_bytes(self) -> int:
+        """How much was sent that the client may not have read; 0 of one that answers no probes."""
+        return self.sent_bytes - self._confirmed_bytes if self.answers else 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that was sent has arrived, as far as is known."""
+        return not self._probes
+
+    def probes(self, size: int, now_s: float) -> tuple[bytes | None, bytes | None]:
+        """Take note of a message; the payloads of PINGs to send before and after it, None where none is wanted."""
+        before = self._probe(now_s) if not self._number and size >= _FIRST_PROBE_BYTES else None
+        self.sent_bytes += size
+        unprobed = self.sent_bytes - self._probed_bytes
+        strict = now_s - self._late_s < _STRICT_FOR_S
+        if (
+            unprobed >= PROBE_EVERY_BYTES
+            or (unprobed >= _PROBE_SMALL_BYTES and now_s - self._probed_s >= _PROBE_SMALL_S)
+            or strict
+        ):
+            after = self._probe(now_s)
+            self.look_at_bytes = 0 if strict else self.sent_bytes + _PROBE_SMALL_BYTES
+            return before, after if self.answers or self._number == 1 else None
+        self.look_at_bytes = min(self.sent_bytes + _PROBE_SMALL_BYTES, self._probed_bytes + PROBE_EVERY_BYTES)
+        return before, None
+
+    def answered(self, payload: bytes, now_s: float) -> None:
+        """Take note of a PONG; one that answers no probe is ignored."""
+        number = int.from_bytes(payload, "big") if len(payload) == _NUMBER_BYTES else 0
+        if not 1 <= number <= self._number:
+            return
+        self.answers = True
+        sent_s = self._first_s if number == 1 else -math.inf
+        while self._probes and self._probes[0].number <= number:
+            probe = self._probes.popleft()
+            self._confirmed_bytes, sent_s = probe.end, probe.sent_s
+        self._distance_s = min(self._distance_s, now_s - sent_s, _FARTHEST_S)
+
+    def taken(self, queued_bytes: int) -> None:
+        """Take note of what the kernel has left; for a client that answers no probes this is all that is known."""
+        while not self.answers and self._probes and self._probes[0].end <= self.sent_bytes - queued_bytes:
+            self._confirmed_bytes = self._probes.popleft().end
+
+    def is_late(self, queued_bytes: int, now_s: float) -> bool:
+        """Whether nothing more should be sent for now."""
+        if not self._probes:
+            return queued_bytes > QUEUED_BYTES
+        age_s = now_s - self._probes[0].sent_s
+        if age_s > _GIVEN_UP_AFTER_S and not queued_bytes:
+            self._probes.clear()
+            return False
+        several, one = (
+            (_STRICTLY_LATE_S, _STRICTLY_LATE_BY_ONE_S)
+            if now_s - self._late_s < _STRICT_FOR_S
+            else (_LATE_S, _LATE_BY_ONE_S)
+        )
+        distance_s = self._distance_s if self.answers else 0.0
+        if age_s - distance_s <= (several if len(self._probes) > 1 else one):
+            return queued_bytes > QUEUED_BYTES
+        return True
+
+    def has_room(self, queued_bytes: int) -> bool:
+        """Whether little enough is on its way for a piece of what has been waiting."""
+        return len(self._probes) <= 1 and queued_bytes <= QUEUED_BYTES
+
+    def was_late(self, now_s: float) -> None:
+        """Take note that the client was late indeed: it is watched closely for a while."""
+        self._late_s = now_s
+        self.look_at_bytes = 0
+
+    def _probe(self, now_s: float) -> bytes:
+        self._number += 1
+        if self._number == 1:
+            self._first_s = now_s
+        self._probed_bytes, self._probed_s = self.sent_bytes, now_s
+        self._probes.append(_Probe(self._number, self.sent_bytes, now_s))
+        return self._number.to_bytes(_NUMBER_BYTES, "big")
