@@ -212,7 +212,7 @@ class Worker(base.Worker):  # type: ignore[misc]
         self._woken = asyncio.Event()
         for number, handler in ((signal.SIGTERM, self.handle_exit), (signal.SIGINT, self.handle_quit),
                                 (signal.SIGQUIT, self.handle_quit)):  # fmt: skip
-            loop.add_signal_handler(number, self._told, handler, number)
+            signal.signal(number, self._told_by(handler, loop))
         notifying = loop.create_task(self._notify())
         for application in loaded.applications.values():
             application.prepare()
@@ -248,9 +248,17 @@ class Worker(base.Worker):  # type: ignore[misc]
         asked = [(name, value) for name, value in headers if name.lower() not in _UNTOLD]
         self.log.access(answer, asked, environ, timedelta(seconds=request.request_time()))
 
-    def _told(self, handler: Callable[[int, None], None], number: int) -> None:
-        handler(number, None)
-        self._woken.set()
+    def _told_by(
+        self, handler: Callable[[int, None], None], loop: asyncio.AbstractEventLoop
+    ) -> Callable[[int, FrameType | None], None]:
+        """What is done at a signal, as often as it comes: gunicorn repeats it until the process has ended."""
+
+        def told(number: int, frame: FrameType | None) -> None:
+            handler(number, None)
+            with contextlib.suppress(RuntimeError):  # the loop is closed, and the process is about to end
+                loop.call_soon_threadsafe(self._woken.set)
+
+        return told
 
     async def _notify(self) -> None:
         """Tell gunicorn that the loop turns, and look whether gunicorn is there."""
@@ -258,7 +266,8 @@ class Worker(base.Worker):  # type: ignore[misc]
             self.notify()
             if self.alive and self.ppid != os.getppid():
                 self.log.error("gunicorn's main process has ended; leaving too")
-                self._told(self.handle_exit, signal.SIGTERM)
+                self.handle_exit(signal.SIGTERM, None)
+                self._woken.set()
             await asyncio.sleep(_NOTIFY_S)
 
     async def _until_told(self, server: Server, crew: Shifts) -> None:

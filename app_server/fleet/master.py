@@ -24,6 +24,7 @@ from types import FrameType
 
 from app_server.errors import AppServerError
 from app_server.fleet.forks import fork, own_signals
+from app_server.fleet.stopping import Heard, StopSignals
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +140,8 @@ class Master:
         self._tick = tick
         self._slots = [_Slot() for _ in range(slots)]
         self._replacing: list[int] = []
-        self._signals: list[int] = []
+        self._signals: list[tuple[int, Heard]] = []
+        self._stop_signals = StopSignals()
         self._stopping: int | None = None
         self._status = 0
         self._was_ready = False
@@ -185,7 +187,8 @@ class Master:
         return self._status
 
     def _note_signal(self, number: int, frame: FrameType | None) -> None:
-        self._signals.append(number)
+        asks_to_stop = number in (signal.SIGTERM, signal.SIGINT)
+        self._signals.append((number, self._stop_signals.hear() if asks_to_stop else Heard.FIRST))
 
     def _workers(self) -> Iterator[Worker]:
         for slot in self._slots:
@@ -234,18 +237,23 @@ class Master:
 
     def _handle_signals(self) -> None:
         while self._signals:
-            number = self._signals.pop(0)
+            number, heard = self._signals.pop(0)
             if number == signal.SIGHUP and self._stopping is None:
                 self._replace_all()
-            elif number in (signal.SIGTERM, signal.SIGINT):
+            elif number in (signal.SIGTERM, signal.SIGINT) and heard is Heard.IMPATIENT:
+                self._stop_at_once()
+            elif number in (signal.SIGTERM, signal.SIGINT) and heard is Heard.FIRST:
                 self._stop(number)
+
+    def _stop_at_once(self) -> None:
+        log.warning("A second signal: stopping at once")
+        self._status = 1
+        for worker in self._workers():
+            _signal(worker.pid, signal.SIGKILL)
 
     def _stop(self, number: int) -> None:
         if self._stopping is not None:
-            log.warning("A second signal: stopping at once")
-            for worker in self._workers():
-                _signal(worker.pid, signal.SIGKILL)
-            return
+            return  # by itself, before the signal came
         self._stopping = number
         self._replacing.clear()
         for worker in self._workers():

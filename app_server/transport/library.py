@@ -17,6 +17,7 @@ import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from secrets import token_urlsafe
+from types import FrameType
 from typing import Any, TypeAlias
 
 from tornado.ioloop import IOLoop
@@ -26,6 +27,7 @@ from app_server.apps.builder import DocumentBuilder, application_from_builder, i
 from app_server.document.engine import install
 from app_server.document.themes import Document
 from app_server.errors import OperatorError
+from app_server.fleet.stopping import Heard, StopSignals
 from app_server.protocol.paths import canonical_route
 from app_server.session.session import Session
 from app_server.settings import Settings, with_signing_key
@@ -231,7 +233,8 @@ class Server:
     def run_until_shutdown(self) -> None:
         """Serve until the process gets SIGINT or SIGTERM, then stop; in the main thread, while no loop runs in it.
 
-        A second signal does what it would have done without this.
+        A signal that comes a second or more after the first does what it would have done without this; sooner, it
+        only repeats the first, as `timeout` and some supervisors do.
         """
         if threading.current_thread() is not threading.main_thread():
             hint = "In another one use start() and io_loop.start()."
@@ -245,7 +248,7 @@ class Server:
         with _signals(self._loop, asked.set):
             await self.started()
             await asked.wait()
-        await self.stopped()
+            await self.stopped()
 
     def show(self, app_path: str = "/", browser: str | None = None, new: str = "tab") -> None:
         """Open an application in a browser, by default the system's; `new` is "tab" or "window"."""
@@ -324,17 +327,28 @@ class _Core(server.Server):
 
 @contextmanager
 def _signals(loop: asyncio.AbstractEventLoop, first: Callable[[], None]) -> Iterator[None]:
-    """Call `first` in the loop at SIGINT or SIGTERM; what was done about them before is done again afterwards."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.getsignal(number) for number in numbers}
-    for number in numbers:
-        loop.add_signal_handler(number, first)
+    """Call `first` in the loop at SIGINT or SIGTERM; an impatient signal, and those afterwards, do what they did."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    stop_signals = StopSignals()
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        heard = stop_signals.hear()
+        if heard is Heard.FIRST:
+            loop.call_soon_threadsafe(first)
+        elif heard is Heard.IMPATIENT:
+            restore()
+            signal.raise_signal(number)
+
+    for number in before:
+        signal.signal(number, on_signal)
     try:
         yield
     finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
-            signal.signal(number, before[number] if before[number] is not None else signal.SIG_DFL)
+        restore()
 
 
 def _check_foreign_address(keywords: Mapping[str, Any]) -> None:

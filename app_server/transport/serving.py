@@ -1,21 +1,24 @@
 """`app-server serve`: the applications of some paths, served by this process or by several until a signal.
 
 SIGTERM  no more sessions; those that are there go on for a while (--drain), then they are told to come back
-SIGINT   the end, at once; also the second signal of any kind
+SIGINT   the end, with the hooks and without waiting for sessions
+A signal of either kind that comes a second or more after the first ends everything at once; sooner, it repeats it.
 SIGHUP   with several processes: the applications are loaded anew, and the processes replaced one after another
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import faulthandler
 import logging
 import os
 import signal
 import threading
 import webbrowser
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 
 from app_server.apps import Application, broken_application, empty_application, load_application, route_for, split_route
 from app_server.document import engine
@@ -23,6 +26,7 @@ from app_server.errors import ApplicationError, AppServerError, OperatorError
 from app_server.fleet import forks
 from app_server.fleet.master import CANNOT_START, Limits, Master, Pulse, Task
 from app_server.fleet.place import Place
+from app_server.fleet.stopping import Heard, StopSignals
 from app_server.fleet.systemd import Notifier
 from app_server.settings import Settings
 from app_server.transport import address
@@ -173,16 +177,7 @@ class _Several:
 async def _serve(server: Server, task: Task | None = None, notifier: Notifier | None = None) -> int:
     settings = server.settings
     loop = asyncio.get_running_loop()
-    asked: asyncio.Future[int] = loop.create_future()
-
-    def on_signal(number: int) -> None:
-        if asked.done():
-            log.warning("A second signal: stopping at once")
-            os._exit(1)
-        asked.set_result(number)
-
-    for handled in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(handled, on_signal, handled)
+    asked = _Asked(loop, led=task is not None)
     if task is not None:
         loop.add_reader(task.parent_pipe, _on_orphaned, loop, task.parent_pipe, asked)
     await server.start()
@@ -194,10 +189,10 @@ async def _serve(server: Server, task: Task | None = None, notifier: Notifier | 
         _announce(server)
     if task is not None:
         task.report_ready()
-    number = await asked
+    number = await asked.first
     if notifier is not None:
         notifier.stopping()
-    await _stop(server, drain_s=settings.drain_s if number == signal.SIGTERM else 0)
+    await _stop(server, settings.drain_s if number == signal.SIGTERM else 0, asked.hurry)
     for work in (beating, telling):
         if work is not None:
             work.cancel()
@@ -208,12 +203,47 @@ async def _serve(server: Server, task: Task | None = None, notifier: Notifier | 
     return 0
 
 
-async def _stop(server: Server, drain_s: float) -> None:
+class _Asked:
+    """What signals have asked of this process; `first` is the number of the one that asked it to stop.
+
+    A process that a main process leads leaves impatience to that one: a signal more ends only its wait for sessions.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, led: bool) -> None:
+        self.first: asyncio.Future[int] = loop.create_future()
+        self.hurry = asyncio.Event()
+        self._loop = loop
+        self._led = led
+        self._stop_signals = StopSignals()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def ask(self, number: int) -> None:
+        """Stop as at this signal, unless that has been asked for."""
+        if not self.first.done():
+            self.first.set_result(number)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        heard = self._stop_signals.hear()
+        if heard is Heard.FIRST:
+            self._in_loop(self.ask, number)
+        elif self._led and number == signal.SIGINT:
+            self._in_loop(self.hurry.set)
+        elif not self._led and heard is Heard.IMPATIENT:
+            log.warning("A second signal: stopping at once")
+            os._exit(1)
+
+    def _in_loop(self, call: Callable[..., None], *words: int) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and the process is about to end
+            self._loop.call_soon_threadsafe(call, *words)
+
+
+async def _stop(server: Server, drain_s: float, hurry: asyncio.Event) -> None:
     settings = server.settings
     log.info("Stopping: %d sessions, %d connections", server.site.session_count, len(server.site.wires))
     drains = drain_s > 0 or (server.site.crew is not None and server.site.crew.superseded)
     if drains:
-        await server.drain(drain_s)
+        await _drain(server, drain_s, hurry)
     try:
         async with asyncio.timeout(settings.drain_deadline_s):
             # 1012 is a restart: the page comes back, to whatever answers then.
@@ -222,12 +252,20 @@ async def _stop(server: Server, drain_s: float) -> None:
         log.error("Not everything ended within %g s; stopping all the same", settings.drain_deadline_s)
 
 
-def _on_orphaned(loop: asyncio.AbstractEventLoop, pipe: int, asked: asyncio.Future[int]) -> None:
+async def _drain(server: Server, drain_s: float, hurry: asyncio.Event) -> None:
+    """Let sessions go on until they have ended, the time is up, or somebody is in a hurry."""
+    draining, hurried = asyncio.ensure_future(server.drain(drain_s)), asyncio.ensure_future(hurry.wait())
+    await asyncio.wait({draining, hurried}, return_when=asyncio.FIRST_COMPLETED)
+    draining.cancel()
+    hurried.cancel()
+
+
+def _on_orphaned(loop: asyncio.AbstractEventLoop, pipe: int, asked: _Asked) -> None:
     """The main process is gone, and nobody would ever end this one."""
     loop.remove_reader(pipe)
-    if not asked.done():
+    if not asked.first.done():
         log.error("The main process has ended; stopping too")
-        asked.set_result(signal.SIGTERM)
+        asked.ask(signal.SIGTERM)
 
 
 async def _beat(pulse: Pulse) -> None:

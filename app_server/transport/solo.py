@@ -162,8 +162,7 @@ class Solo:
             self._finish(0)
 
     def _on_signal(self, number: int) -> None:
-        if self._over.done():
-            os._exit(1)
+        """End, or wait a while first. A repeated signal changes nothing: whoever sends it kills at the deadline."""
         if number == signal.SIGTERM and self._server.settings.drain_s > 0:
             self._server.site.draining = True
             asyncio.get_running_loop().call_later(self._server.settings.drain_s, self._finish, number)
