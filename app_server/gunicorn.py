@@ -225,10 +225,15 @@ class Worker(base.Worker):  # type: ignore[misc]
         crew = server.join(place, self.age - 1, SLOTS, kind=Shifts)
         await server.start()
         forks.freeze()
+        keeping = loop.create_task(crew.keep())
         self.log.info("Worker %d serves %d applications (pid: %s)", self.age, len(loaded.applications), self.pid)
-        await self._until_told(server, crew)
+        await self._until_told(server, crew, keeping)
+        self._quick |= keeping.done()
         await self._end(server, crew)
         notifying.cancel()
+        if keeping.done():
+            keeping.result()
+        keeping.cancel()
 
     def _log_access(self, handler: Any) -> None:
         """A line of gunicorn's access log, in its format; without the query, which may carry a token."""
@@ -270,9 +275,9 @@ class Worker(base.Worker):  # type: ignore[misc]
                 self._woken.set()
             await asyncio.sleep(_NOTIFY_S)
 
-    async def _until_told(self, server: Server, crew: Shifts) -> None:
-        """Return when the worker is to leave: because gunicorn says so, or after max_requests."""
-        while self.alive:
+    async def _until_told(self, server: Server, crew: Shifts, keeping: asyncio.Task[None]) -> None:
+        """Return when the worker is to leave: because gunicorn says so, after max_requests, or because it is lost."""
+        while self.alive and not keeping.done():
             answered = sum(server.site.gauges.answers.values())
             if answered >= self.max_requests and await self._may_go(server, crew):
                 self.log.info("Worker %d has answered %d requests, and makes way for a new one", self.age, answered)

@@ -9,6 +9,7 @@ builds a session that somebody names. So a session is built once, whichever proc
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import socket
@@ -16,9 +17,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from app_server.errors import OperatorError
 from app_server.fleet import letters
 from app_server.fleet.letters import Letter, Unreachable
-from app_server.fleet.place import Place
+from app_server.fleet.place import VARIABLE, Place, placing
 from app_server.fleet.shares import mint_for, slot_of
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,14 @@ _PATIENCE_S = 10.0
 
 _RETRY_S = 0.02
 _ANSWER_S = 1.0
+
+KEEP_S = 1.0
+"""How often a process looks whether its names in the run folder are still there."""
+
+_HOPELESS_S = 5.0
+"""For so long it tries to put them back, where something is in the way that does not pass by itself."""
+
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
 
 
 class Crew:
@@ -63,7 +73,15 @@ class Crew:
         self._answers[question] = answerer
 
     async def open(self) -> None:
-        """Take the slot: listen, tell whoever held it before, and be found by the others from now on."""
+        """Take the slot: listen, tell whoever held it before, and be found by the others from now on.
+
+        OperatorError where the run folder cannot hold the names for that.
+        """
+        with placing(self.place.folder):
+            self.place.restore()
+            await self._open()
+
+    async def _open(self) -> None:
         self._open_box()
         for elder in self.place.boxes():
             if elder.name.startswith(f"box-{self.slot}-") and elder != self._box:
@@ -81,6 +99,45 @@ class Crew:
         self._listener.setblocking(False)
         unborn.replace(self._box)
         self._listening = asyncio.get_running_loop().create_task(self._listen(self._listener))
+
+    async def keep(self) -> None:
+        """Put back, again and again, what somebody deletes of this process's names in the run folder.
+
+        OperatorError where they cannot be put back, so that nobody ever finds this process again.
+        """
+        failing_since_s: float | None = None
+        while True:
+            await asyncio.sleep(KEEP_S)
+            try:
+                self._put_back()
+                failing_since_s = None
+            except OSError as error:
+                now_s = asyncio.get_running_loop().time()
+                if failing_since_s is None:
+                    failing_since_s = now_s
+                    log.error("%s was deleted, and cannot be made again: %s", self.place.folder, error.strerror)
+                elif error.errno not in _PASSING and now_s - failing_since_s > _HOPELESS_S:
+                    raise OperatorError(
+                        f"{self.place.folder}, where the server's processes meet, was deleted, and cannot be made"
+                        f" again: {error.strerror}", where=VARIABLE, hint="Start the server again.",
+                    ) from error  # fmt: skip
+
+    def _put_back(self) -> None:
+        if self._listener is None:
+            return  # it is closed, or about to be opened
+        if not self._box.exists():
+            self.place.restore()
+            self._listening.cancel()
+            self._listener.close()
+            self._open_box()
+        for slot in self.held:
+            if self.place.holder(slot) is None:
+                self.place.give(slot, self._box)
+
+    @property
+    def whole(self) -> bool:
+        """Whether the run folder was not deleted, as far as one can see."""
+        return self._box.exists()
 
     def _take(self, slots: Iterable[int]) -> None:
         """Hold these slots, whoever held them before."""
@@ -162,6 +219,8 @@ class Crew:
         try:
             return bool((await self.ask(elder, {"question": "knows", "session": session_id}, _PATIENCE_S))["knows"])
         except Unreachable:
+            if not self.whole:
+                raise  # it may be there, and have lost its name for a moment
             self.forget(elder)
             return False
         except TimeoutError:

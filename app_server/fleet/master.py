@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 CANNOT_START = 3
 """The status of a worker that has found what starting it again would not mend."""
 
+CANNOT_GO_ON = 4
+"""The status of a worker that has found what only a new start of the whole server would mend."""
+
 _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 _BEAT = struct.Struct("d")
@@ -121,8 +124,9 @@ class Master:
     """Keeps one worker in each slot.
 
     `work(task)` is what a worker runs, in its own process; `reload()` is called, in this one, before all workers are
-    replaced on SIGHUP, and may raise AppServerError to keep those that are there. `tick()` is called twice a second
-    and whenever something has happened, with the number of workers that are ready.
+    replaced on SIGHUP, and may raise AppServerError to keep those that are there. `starts(slot)` is called, in
+    this one, before a worker is forked for that slot. `tick()` is called twice a second and whenever something has
+    happened, with the number of workers that are ready.
     """
 
     def __init__(
@@ -132,11 +136,13 @@ class Master:
         limits: Limits,
         *,
         reload: Callable[[], None] = lambda: None,
+        starts: Callable[[int], None] = lambda slot: None,
         tick: Callable[[int], None] = lambda ready: None,
     ) -> None:
         self._work = work
         self._limits = limits
         self._reload = reload
+        self._starts = starts
         self._tick = tick
         self._slots = [_Slot() for _ in range(slots)]
         self._replacing: list[int] = []
@@ -144,7 +150,7 @@ class Master:
         self._stop_signals = StopSignals()
         self._stopping: int | None = None
         self._status = 0
-        self._was_ready = False
+        self._was_ready = self._impatient = False
         self._selector = selectors.DefaultSelector()
         self._parent_pipe, self._life = os.pipe()
         self._wakeup, self._wakeup_end = os.pipe()
@@ -156,6 +162,11 @@ class Master:
     def stopping(self) -> bool:
         """Whether the end has been asked for."""
         return self._stopping is not None
+
+    @property
+    def impatient(self) -> bool:
+        """Whether the end was asked for a second time, noticeably later."""
+        return self._impatient
 
     @property
     def replacing(self) -> bool:
@@ -197,6 +208,7 @@ class Master:
     def _start(self, number: int) -> None:
         slot = self._slots[number]
         slot.start_at_s = None
+        self._starts(number)
         reading, writing = os.pipe()
         pulse = Pulse()
         task = Task(number, not self._was_ready, pulse, self._parent_pipe, writing)
@@ -248,6 +260,7 @@ class Master:
     def _stop_at_once(self) -> None:
         log.warning("A second signal: stopping at once")
         self._status = 1
+        self._impatient = True
         for worker in self._workers():
             _signal(worker.pid, signal.SIGKILL)
 
@@ -282,10 +295,17 @@ class Master:
             self._start(self._replacing.pop(0))
 
     def _reap(self) -> None:
-        for worker in self._workers():
-            pid, status = os.waitpid(worker.pid, os.WNOHANG)
-            if pid:
-                self._ended(worker, os.waitstatus_to_exitcode(status))
+        """Note which workers have ended; in a container, orphans of theirs come to this process too, as its init."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            for worker in self._workers():
+                if worker.pid == pid:
+                    self._ended(worker, os.waitstatus_to_exitcode(status))
 
     def _ended(self, worker: Worker, status: int) -> None:
         slot = self._slots[worker.slot]
@@ -303,6 +323,9 @@ class Master:
         elif status == CANNOT_START and not self._was_ready:
             self._status = 1
             self._stop(signal.SIGINT)
+        elif status == CANNOT_GO_ON:
+            self._status = 1
+            self._stop(signal.SIGTERM)
         elif newest and not slot.workers:
             self._start_again(worker, status)
         elif newest:

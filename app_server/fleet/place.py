@@ -12,15 +12,18 @@ from __future__ import annotations
 import base64
 import fcntl
 import hashlib
+import logging
 import os
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app_server.errors import OperatorError
+
+log = logging.getLogger(__name__)
 
 VARIABLE = "APP_SERVER_RUNTIME_DIR"
 
@@ -55,7 +58,7 @@ class Place:
         """A folder for the server whose main process is this one. OperatorError where there can be none."""
         base = base_directory(environ)
         folder = base / str(os.getpid())
-        with _placing(base):
+        with placing(base):
             base.mkdir(mode=0o700, parents=True, exist_ok=True)
             _refuse_foreign(base)
             for dead in _dead(base):
@@ -71,16 +74,34 @@ class Place:
         OperatorError where there can be none.
         """
         folder = base / str(pid)
-        with _placing(base):
+        with placing(base):
             base.mkdir(mode=0o700, parents=True, exist_ok=True)
             _refuse_foreign(base)
             folder.mkdir(mode=0o700, exist_ok=True)
         return cls(_short(folder))
 
+    def restore(self) -> None:
+        """Make the folder again, where somebody has deleted it.
+
+        OperatorError where somebody else has taken its place, OSError where it cannot be made.
+        """
+        base = self.folder.parent
+        base.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _refuse_foreign(base)
+        with suppress(FileExistsError):
+            self.folder.mkdir(mode=0o700)
+            log.warning("Somebody has deleted %s, where the server's processes meet; made it again", self.folder)
+
     @contextmanager
     def lock(self) -> Iterator[bool]:
         """Whether this process is the only one for now that moves slots; what holds it is never waited for."""
-        with (self.folder / "lock").open("w") as file:
+        try:
+            file = (self.folder / "lock").open("w")
+        except OSError as error:  # the folder was deleted, or is full
+            log.debug("No lock: %s", error)
+            yield False
+            return
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -149,7 +170,8 @@ class Place:
 
 
 @contextmanager
-def _placing(base: Path) -> Iterator[None]:
+def placing(base: Path) -> Iterator[None]:
+    """Have an OSError be an OperatorError that says what to do."""
     try:
         yield
     except OSError as error:

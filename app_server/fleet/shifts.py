@@ -40,7 +40,7 @@ class Shifts(Crew):
         self.answer("yield", self._answer_yield)
         self.answer("elder", self._answer_elder)
 
-    async def open(self) -> None:
+    async def _open(self) -> None:
         """Be found by the others, and take a share of the slots."""
         self._open_box()
         while True:
@@ -109,8 +109,9 @@ class Shifts(Crew):
         self._elders.update(self.place.folder / name for name in answer["elders"] if name != self._box.name)
 
     def _linked(self) -> set[int]:
-        """The slots whose links lead here."""
-        return {slot for slot in range(self.slots) if self.place.holder(slot) == self._box}
+        """The slots whose links lead here, or did before somebody deleted them."""
+        found = {slot: self.place.holder(slot) for slot in range(self.slots)}
+        return {slot for slot, box in found.items() if box == self._box or (box is None and slot in self.held)}
 
     def _successor(self) -> Path | None:
         slot = random.randrange(self.slots)

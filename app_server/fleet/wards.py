@@ -16,15 +16,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app_server.fleet import letters, remains
-from app_server.fleet.crew import Crew
+from app_server.fleet.crew import KEEP_S, Crew
 from app_server.fleet.letters import Letter, Unreachable
 from app_server.fleet.remains import Remains
+from app_server.fleet.zygote import ALREADY, BEGUN
 
 log = logging.getLogger(__name__)
 
 _BACKLOG = 128
 _ATTEMPTS = 3
 _LOOK_S = 0.02
+_ANSWER_S = 10.0
 _SETTLED_WITHIN_S = 2.0
 
 
@@ -77,7 +79,11 @@ class Wards:
         Unreachable where none can be started now.
         """
         box = self.box(route, session_id)
-        listener = _listen(box)
+        try:
+            listener = listen(box)
+        except OSError as error:
+            over()
+            raise Unreachable(f"{box.parent}: {error.strerror}") from error
         if listener is None:
             over()
             return box
@@ -90,24 +96,49 @@ class Wards:
             raise
         finally:
             listener.close()
-        self._hold(leash, over)
+        if leash is None:
+            box.unlink(missing_ok=True)
+            over()
+            await self._put_back(box)
+        else:
+            self._hold(leash, over)
         return box
 
-    async def _ask(self, slot: int, letter: Letter) -> socket.socket:
-        """The connection on which a process was asked for, once there is one."""
+    async def _ask(self, slot: int, letter: Letter) -> socket.socket | None:
+        """The connection on which a process was asked for, once there is one; None where the session has one already.
+
+        Unreachable where none comes, also because whoever is to fork it stands still.
+        """
         for _ in range(_ATTEMPTS):
             sock = await self._crew.reach(self._crew.place.slot(slot))
             try:
-                await letters.send(sock, letter)
-                if await asyncio.get_running_loop().sock_recv(sock, 1):
+                async with asyncio.timeout(_ANSWER_S):
+                    await letters.send(sock, letter)
+                    answer = await asyncio.get_running_loop().sock_recv(sock, 1)
+                if answer == BEGUN:
                     return sock
+                if answer == ALREADY:
+                    sock.close()
+                    return None
             except (Unreachable, ConnectionError):
                 pass
+            except TimeoutError:
+                sock.close()
+                raise Unreachable("what forks sessions' processes does not answer") from None
             except BaseException:
                 sock.close()
                 raise
             sock.close()  # who was asked has come to an end, and somebody else takes the place within moments
         raise Unreachable("nobody starts processes for sessions")
+
+    async def _put_back(self, box: Path) -> None:
+        """Wait until a session's process has put back the name of its socket, which somebody has deleted."""
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + 2 * KEEP_S + 1
+        while not box.exists():
+            if loop.time() > deadline_s:
+                raise Unreachable(f"{box.name} was deleted, and its process is too busy to put it back")
+            await asyncio.sleep(_LOOK_S)
 
     def _hold(self, leash: socket.socket, over: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -133,11 +164,12 @@ class Wards:
         self._leashes.clear()
 
 
-def _listen(box: Path) -> socket.socket | None:
-    """A socket that listens there; None where another one does."""
+def listen(box: Path) -> socket.socket | None:
+    """A socket that listens there; None where another one does. OSError where the folder is gone or full."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     # It gets its name when it listens: whoever sees the name can connect.
     fresh = box.with_name(f".{box.name[2:]}{os.getpid()}")
+    fresh.unlink(missing_ok=True)
     try:
         listener.bind(str(fresh))
         listener.listen(_BACKLOG)

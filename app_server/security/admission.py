@@ -53,6 +53,8 @@ class Admission:
 
     def enter(self, key: object, address: str) -> None:
         """Give a place to what `key` stands for, for good or until `leave`; Full where there is none."""
+        if key in self._places:
+            return
         self.check(address)
         self._places[key] = counted_as(address) if self._max_per_address else ""
         if self._max_per_address:

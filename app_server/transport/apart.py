@@ -12,17 +12,17 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from socket import socket
 
 from app_server.apps import Application, Hooks
 from app_server.fleet import forks
+from app_server.fleet.keeper import SessionLimits
+from app_server.fleet.marks import Marks
 from app_server.fleet.master import Task
 from app_server.fleet.place import Place
-from app_server.fleet.zygote import SessionLimits, Zygote
+from app_server.fleet.zygote import Zygote
 from app_server.settings import Settings
 from app_server.transport.rehearsal import rehearse
-from app_server.transport.runtime import ApplicationRuntime
 from app_server.transport.server import Server
 from app_server.transport.snapshot import Unsound, take
 from app_server.transport.solo import live, prepare_to_live
@@ -70,11 +70,13 @@ def fork_sessions(
     sockets: Sequence[socket],
     *,
     copied: bool,
+    marks: Sequence[Marks],
 ) -> int:
     """Be the process that the sessions of these applications are forked from, until a signal; its exit status.
 
     With `copied` the only application starts first, and sessions are copies of that. `sockets` are those that the
-    server listens on, which nobody else gets from here.
+    server listens on, which nobody else gets from here. `marks` is the memory that this process shares with its
+    sessions', the last one, and that of its predecessors, whose sessions may still be there.
     """
     # Whoever ends TLS has the key, and no session's process needs it.
     settings = replace(settings, ssl_certfile=None, ssl_keyfile=None, ssl_password=None)
@@ -90,27 +92,27 @@ def fork_sessions(
     prepare_to_live()
 
     def run() -> int:
-        return Zygote(place, task, limits_of(settings), partial(live, server), partial(_leave_s, settings)).run()
+        leave_s = partial(_leave_s, settings)
+        page = _page_of_all(server)
+        return Zygote(place, task, limits_of(settings), partial(live, server), leave_s, marks, page).run()
 
-    page = place.page(task.slot)
-    page.unlink(missing_ok=True)
-    return _started_once(server, page, run) if copied else run()
+    place.page(task.slot).unlink(missing_ok=True)
+    return _started_once(server, run) if copied else run()
 
 
-def _publish_page(path: Path, runtime: ApplicationRuntime) -> None:
-    """Let whoever takes connections answer with the page: its session begins with its socket then.
+def _page_of_all(server: Server) -> bytes | None:
+    """The page of every new session, in pieces, for whoever takes connections: its session begins with its socket.
 
-    Not where a hook is to see the page's request.
+    None where sessions' pages differ, or where a hook is to see the page's request.
     """
+    runtime = server.site.runtimes[0]
     prepared = None if runtime.snapshot is None else runtime.snapshot.prepared
     if prepared is None or runtime.application.hooks.process_request is not Hooks().process_request:
-        return
-    fresh = path.with_name(f".{path.name}-{os.getpid()}")
-    fresh.write_text(json.dumps([piece.decode() for piece in prepared.page]), encoding="utf-8")
-    fresh.replace(path)
+        return None
+    return json.dumps([piece.decode() for piece in prepared.page]).encode()
 
 
-def _started_once(server: Server, page: Path, run: Callable[[], int]) -> int:
+def _started_once(server: Server, run: Callable[[], int]) -> int:
     """What `run` returns in a process in which the application has started, or, where that is unsound, in this one.
 
     The other process is tried first, so that this one stays as it was.
@@ -125,7 +127,6 @@ def _started_once(server: Server, page: Path, run: Callable[[], int]) -> int:
         except Unsound as unsound:
             os.write(told, str(unsound).encode()[:_LONGEST_REASON])
             return 0
-        _publish_page(page, runtime)
         os.write(told, _SOUND)
         os.close(told)
         return run()

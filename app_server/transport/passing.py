@@ -83,7 +83,7 @@ async def _start_session(
     try:
         await wards.begin(*key, partial(_session_over, handler.runtime, handler.site, key, box.name))
     except Unreachable as error:
-        log.error("%s: no process for a session: %s", handler.runtime.name, error)
+        handler.tell_log("%s: no process for a session: %s", handler.runtime.name, error)
         handler.refuse_for_a_moment()
         return
     if not await _passed(handler, crew, box):

@@ -24,10 +24,13 @@ from app_server.apps import Application, broken_application, empty_application, 
 from app_server.document import engine
 from app_server.errors import ApplicationError, AppServerError, OperatorError
 from app_server.fleet import forks
-from app_server.fleet.master import CANNOT_START, Limits, Master, Pulse, Task
+from app_server.fleet.keeper import end_left_behind
+from app_server.fleet.marks import Marks
+from app_server.fleet.master import CANNOT_GO_ON, CANNOT_START, Limits, Master, Pulse, Task
 from app_server.fleet.place import Place
 from app_server.fleet.stopping import Heard, StopSignals
 from app_server.fleet.systemd import Notifier
+from app_server.fleet.zygote import MOST_SESSIONS
 from app_server.settings import Settings
 from app_server.transport import address
 from app_server.transport.accepting import raise_descriptor_limit
@@ -87,7 +90,7 @@ def serve_until_stopped(settings: Settings, paths: Sequence[str]) -> int:
         count = settings.num_procs or os.cpu_count() or 1
         apart = nurseries(applications, settings, count)
         if count == 1 and not apart:
-            return asyncio.run(_serve_alone(applications, settings, place, notifier))
+            return min(1, asyncio.run(_serve_alone(applications, settings, place, notifier)))
         return _Several(settings, paths, applications, place, count, apart).run(notifier)
     finally:
         place.remove()
@@ -129,6 +132,7 @@ class _Several:
         self._count = count
         self._apart = {nursery.slot: nursery for nursery in apart}
         self._elsewhere = {route: nursery.slot for nursery in apart for route in nursery.routes}
+        self._marks: dict[int, list[Marks]] = {nursery.slot: [] for nursery in apart}
         self._sockets = address.bind(settings)
 
     def run(self, notifier: Notifier) -> int:
@@ -139,13 +143,17 @@ class _Several:
         try:
             count = self._count + len(self._apart)
             master: Master = Master(
-                count, self._work, limits, reload=self._reload,
+                count, self._work, limits, reload=self._reload, starts=self._starts,
                 tick=lambda ready: notifier.tick(
                     ready, count, stopping=master.stopping, replacing=master.replacing,
                     moves=master.moves(max(notifier.watchdog_s, _SHORTEST_WATCH_S)),
                 ),
             )  # fmt: skip
-            return master.run()
+            status = master.run()
+            patience_s = 0.0 if master.impatient else settings.drain_deadline_s
+            for tables in self._marks.values():
+                end_left_behind(tables, signal.SIGINT, patience_s)
+            return status
         finally:
             if inode is not None and os.getpid() == made_by:
                 address.unlink(settings.unix_socket, inode)
@@ -153,12 +161,20 @@ class _Several:
     def _reload(self) -> None:
         self._applications = load_applications(self._paths, self._settings)
 
+    def _starts(self, slot: int) -> None:
+        """Make the memory that a process shares with the sessions it forks; it outlives that process."""
+        if slot in self._marks:
+            self._marks[slot] = [marks for marks in self._marks[slot] if not marks.done] + [Marks(MOST_SESSIONS)]
+
     def _work(self, task: Task) -> int:
         try:
             nursery = self._apart.get(task.slot)
             if nursery is not None:
                 own = {route: self._applications[route] for route in nursery.routes}
-                return fork_sessions(own, self._settings, self._place, task, self._sockets, copied=nursery.copied)
+                return fork_sessions(
+                    own, self._settings, self._place, task, self._sockets,
+                    copied=nursery.copied, marks=self._marks[task.slot],
+                )  # fmt: skip
             return asyncio.run(self._serve(task))
         except AppServerError as error:
             log.error("%s", error)
@@ -187,20 +203,21 @@ async def _serve(server: Server, task: Task | None = None, notifier: Notifier | 
     telling = None if notifier is None else loop.create_task(_tell(notifier, server))
     if task is None or task.first and task.slot == 0:
         _announce(server)
+    keeping = loop.create_task(_keep(server, asked))
     if task is not None:
         task.report_ready()
     number = await asked.first
     if notifier is not None:
         notifier.stopping()
     await _stop(server, settings.drain_s if number == signal.SIGTERM else 0, asked.hurry)
-    for work in (beating, telling):
+    for work in (beating, telling, keeping):
         if work is not None:
             work.cancel()
     # The interpreter waits for the threads of applications, and some run for ever: they must not keep the process.
     watchdog = threading.Timer(_LAST_THREADS_S, os._exit, (0,))
     watchdog.daemon = True
     watchdog.start()
-    return 0
+    return asked.status
 
 
 class _Asked:
@@ -212,6 +229,8 @@ class _Asked:
     def __init__(self, loop: asyncio.AbstractEventLoop, *, led: bool) -> None:
         self.first: asyncio.Future[int] = loop.create_future()
         self.hurry = asyncio.Event()
+        self.status = 0
+        """What this process is to end with."""
         self._loop = loop
         self._led = led
         self._stop_signals = StopSignals()
@@ -222,6 +241,11 @@ class _Asked:
         """Stop as at this signal, unless that has been asked for."""
         if not self.first.done():
             self.first.set_result(number)
+
+    def give_up(self, status: int) -> None:
+        """Stop by oneself, and end with this status."""
+        self.status = status
+        self.ask(signal.SIGTERM)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         heard = self._stop_signals.hear()
@@ -266,6 +290,17 @@ def _on_orphaned(loop: asyncio.AbstractEventLoop, pipe: int, asked: _Asked) -> N
     if not asked.first.done():
         log.error("The main process has ended; stopping too")
         asked.ask(signal.SIGTERM)
+
+
+async def _keep(server: Server, asked: _Asked) -> None:
+    """Stay reachable for the server's other processes, and stop where that cannot be mended."""
+    crew = server.site.crew
+    assert crew is not None
+    try:
+        await crew.keep()
+    except AppServerError as error:
+        log.error("%s", error)
+        asked.give_up(CANNOT_GO_ON)
 
 
 async def _beat(pulse: Pulse) -> None:

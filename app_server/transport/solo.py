@@ -12,17 +12,21 @@ import faulthandler
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
 from app_server.document.served import ServedDocument, root_ids
-from app_server.fleet import letters, remains
+from app_server.errors import AppServerError
+from app_server.fleet import letters, remains, wards
+from app_server.fleet.crew import KEEP_S
+from app_server.fleet.keeper import OUT_OF_MEMORY
 from app_server.fleet.letters import Letter, Unreachable
 from app_server.fleet.marks import MarkedSelector
 from app_server.fleet.place import Place
-from app_server.fleet.zygote import OUT_OF_MEMORY, Birth
+from app_server.fleet.zygote import Birth
 from app_server.session.session import Session
 from app_server.transport.runtime import ApplicationRuntime
 from app_server.transport.server import Server
@@ -56,6 +60,7 @@ class Solo:
     def __init__(self, server: Server, birth: Birth) -> None:
         self._server = server
         self._birth = birth
+        self._listener = birth.listener
         self._place = Place(birth.box.parent)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._over: asyncio.Future[int]
@@ -79,14 +84,16 @@ class Solo:
         self._runtime.on_begin = self._begun
         self._runtime.on_end = self._ended
         await self._server.start_alone(loop)
-        self._birth.listener.setblocking(False)
+        self._listener.setblocking(False)
         self._listening = loop.create_task(self._listen())
         self._linger()
         teller = Teller(self._server.site, self._place, self._birth.slot, self._birth.box.name)
         telling = loop.create_task(teller.run())
+        keeping = loop.create_task(self._keep_reachable())
         number = await self._over
         await self._leave(number)
         telling.cancel()
+        keeping.cancel()
         await teller.finish()
         return self._status
 
@@ -95,10 +102,36 @@ class Solo:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def _keep_reachable(self) -> None:
+        """Put back the name of the session's socket, and the note of its page, where somebody has deleted them."""
+        while True:
+            await asyncio.sleep(KEEP_S)
+            if self._birth.box.exists() or self._leaving:
+                continue
+            try:
+                self._place.restore()
+                listener = wards.listen(self._birth.box)
+            except (OSError, AppServerError) as error:
+                log.debug("%s: a session cannot be found: %s", self._runtime.name, error)
+                continue
+            if listener is not None:
+                self._listen_on(listener)
+                session = self._runtime.registry.get(self._birth.session_id)
+                if session is not None:
+                    self._note_page(session.document)
+
+    def _listen_on(self, listener: socket.socket) -> None:
+        """Take connections from this socket, and no more from the one whose name is gone."""
+        self._listening.cancel()
+        self._listener.close()
+        self._listener = listener
+        listener.setblocking(False)
+        self._listening = asyncio.get_running_loop().create_task(self._listen())
+
     async def _listen(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            sock, _ = await loop.sock_accept(self._birth.listener)
+            sock, _ = await loop.sock_accept(self._listener)
             self._begin(self._read(sock))
 
     async def _read(self, sock: Any) -> None:
@@ -145,7 +178,11 @@ class Solo:
         document.listen_to_roots(partial(self._note_page, document))
 
     def _note_page(self, document: ServedDocument) -> None:
-        remains.note_page(self._birth.box, root_ids(document))
+        """Write down what to show where the session is ended: no fault of the session's where that cannot be."""
+        try:
+            remains.note_page(self._birth.box, root_ids(document))
+        except OSError as error:
+            log.warning("%s: %s: %s", self._runtime.name, self._birth.box.parent, error.strerror)
 
     def _look_at_failure(self) -> None:
         """What the application raised is its own affair, unless it is that it may have no more memory."""
@@ -177,8 +214,11 @@ class Solo:
         """Say goodbye: nobody finds this process any more, and whoever has done so already is sent elsewhere."""
         settings = self._server.settings
         self._leaving = True
-        if self._status == OUT_OF_MEMORY:  # whoever comes from now on is to find this
-            remains.leave(self._birth.box, remains.End.MEMORY)
+        with contextlib.suppress(OSError):
+            if self._status == OUT_OF_MEMORY:  # whoever comes from now on is to find this
+                remains.leave(self._birth.box, remains.End.MEMORY)
+            else:
+                remains.forget(self._birth.box)
         self._birth.box.unlink(missing_ok=True)
         comes_back = number == signal.SIGTERM and settings.drain_s > 0
         if comes_back:
@@ -201,7 +241,7 @@ class Solo:
         """Whoever had found the socket before its name was gone is still to be answered."""
         while True:
             try:
-                sock, _ = self._birth.listener.accept()
+                sock, _ = self._listener.accept()
             except BlockingIOError:
                 break
             await self._read(sock)

@@ -66,7 +66,8 @@ def test_what_signals_every_process_of_the_service_is_one_request() -> None:
 def test_gunicorn_and_its_workers_take_repeated_signals_for_one(number: int) -> None:
     port = free_port()
     command = [
-        sys.executable, "-m", "gunicorn", "--bind", f"localhost:{port}", "--no-control-socket", "--graceful-timeout", "1",
+        sys.executable, "-m", "gunicorn", "--bind", f"localhost:{port}", "--no-control-socket",
+        "--graceful-timeout", "1",
         "-k", "app_server.gunicorn.Worker", f"app_server.gunicorn:app({str(APPS / 'leaving')!r}, log_level='info')",
     ]  # fmt: skip
     with running_process(command, f"http://localhost:{port}") as started:
