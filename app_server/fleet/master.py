@@ -256,6 +256,8 @@ class Master:
                 self._stop_at_once()
             elif number in (signal.SIGTERM, signal.SIGINT) and heard is Heard.FIRST:
                 self._stop(number)
+            elif number == signal.SIGINT:
+                self._hurry()
 
     def _stop_at_once(self) -> None:
         log.warning("A second signal: stopping at once")
@@ -263,6 +265,11 @@ class Master:
         self._impatient = True
         for worker in self._workers():
             _signal(worker.pid, signal.SIGKILL)
+
+    def _hurry(self) -> None:
+        """Wait for no session any more, only for hooks: SIGINT says so, however soon after SIGTERM it comes."""
+        for worker in self._workers():
+            self._let_leave(worker, signal.SIGINT)
 
     def _stop(self, number: int) -> None:
         if self._stopping is not None:

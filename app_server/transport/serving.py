@@ -2,7 +2,8 @@
 
 SIGTERM  no more sessions; those that are there go on for a while (--drain), then they are told to come back
 SIGINT   the end, with the hooks and without waiting for sessions
-A signal of either kind that comes a second or more after the first ends everything at once; sooner, it repeats it.
+A signal of either kind that comes a second or more after the first ends everything at once. Sooner, it repeats the
+first, except that SIGINT after SIGTERM waits for sessions no longer.
 SIGHUP   with several processes: the applications are loaded anew, and the processes replaced one after another
 """
 
@@ -251,11 +252,11 @@ class _Asked:
         heard = self._stop_signals.hear()
         if heard is Heard.FIRST:
             self._in_loop(self.ask, number)
-        elif self._led and number == signal.SIGINT:
-            self._in_loop(self.hurry.set)
-        elif not self._led and heard is Heard.IMPATIENT:
+        elif heard is Heard.IMPATIENT and not self._led:
             log.warning("A second signal: stopping at once")
             os._exit(1)
+        elif number == signal.SIGINT:
+            self._in_loop(self.hurry.set)
 
     def _in_loop(self, call: Callable[..., None], *words: int) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed, and the process is about to end

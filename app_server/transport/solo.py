@@ -182,7 +182,8 @@ class Solo:
         try:
             remains.note_page(self._birth.box, root_ids(document))
         except OSError as error:
-            log.warning("%s: %s: %s", self._runtime.name, self._birth.box.parent, error.strerror)
+            what = "the page of this session will not say why, should it be ended"
+            log.warning("%s: %s: %s; %s", self._runtime.name, self._birth.box.parent, error.strerror, what)
 
     def _look_at_failure(self) -> None:
         """What the application raised is its own affair, unless it is that it may have no more memory."""

@@ -75,6 +75,18 @@ def visit(served: Served) -> psutil.Process:
         return do(client, "this")
 
 
+def assert_gone(processes: list[psutil.Process]) -> None:
+    """Fail where one of them still does anything; the machine's init may not have taken note of its end yet."""
+
+    def lives(process: psutil.Process) -> bool:
+        try:
+            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    until(lambda: not any(map(lives, processes)), 1)
+
+
 # The run folder
 
 
@@ -100,3 +112,185 @@ def test_a_run_folder_that_is_deleted_is_made_again_and_sessions_are_found(tmp_p
         environ = {**os.environ, "APP_SERVER_RUNTIME_DIR": str(tmp_path / "run")}
         said = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=30, check=True).stdout
         assert str(served.process.process.pid) in said
+
+
+def test_a_run_folder_that_cannot_be_made_again_ends_the_server_with_a_line(tmp_path: Path) -> None:
+    for serve, flags, status in (machine, MODES["process"], 1), (gunicorn, [], 4):
+        with serve(tmp_path, *flags) as served:
+            visit(served)
+            left = main(served).children(recursive=True)
+            (tmp_path / "run").rename(tmp_path / "elsewhere")
+            (tmp_path / "run").symlink_to(tmp_path)  # which somebody else could have made
+            assert served.process.process.wait(2 * PATIENCE_S) == status
+            assert_gone(left)
+            log = served.process.log_text()
+            assert f"{tmp_path / 'run'} belongs to somebody else" in log
+            assert "Traceback" not in log
+        (tmp_path / "run").unlink()
+        shutil.rmtree(tmp_path / "elsewhere")
+
+
+@contextmanager
+def little_room(folder: Path, *flags: str) -> Iterator[tuple[Served, Path]]:
+    """A server whose run folder is a file system of 60 files, and where one sees that folder."""
+    run, port = folder / "run", free_port()
+    run.mkdir()
+    mount = f'mount -t tmpfs -o size=1m,nr_inodes=60 none {run} && exec "$@"'
+    command = ["unshare", "--map-root-user", "--mount", "sh", "-c", mount, "sh"]
+    command += [sys.executable, "-m", "app_server", "serve", *map(str, apps("apart.py")), "--port", str(port), *flags]
+    environ = {"COUNTING_FILE": str(folder / "runs"), "APP_SERVER_RUNTIME_DIR": str(run)}
+    with running_process(command, f"http://localhost:{port}", env=environ) as started:
+        yield Served(Site(started.url), started), Path(f"/proc/{started.process.pid}/root{run}")
+
+
+def fill(folder: Path) -> None:
+    """Leave no room for another file."""
+    with pytest.raises(OSError, match="No space left"):
+        for number in range(100):
+            (folder / f"fill-{number}").touch()
+
+
+@pytest.mark.parametrize("mode", ["workers", "process", "snapshot"])
+def test_a_full_run_folder_is_503_with_one_line_until_there_is_room(tmp_path: Path, mode: str) -> None:
+    with little_room(tmp_path, *MODES[mode]) as (served, inside), served.site.client("/apart") as client:
+        before = do(client, "before")
+        fill(inside)
+        start = served.log_size()
+        if mode == "process":
+            assert served.site.get("/apart").status == 503
+            assert len(served.log_since(start).splitlines()) == 1, served.log_since(start)
+            assert "no process for a session: " in served.log_since(start)
+            assert "No space left on device" in served.log_since(start)
+        elif mode == "workers":
+            visit(served)
+        os.kill(served.process.process.pid, signal.SIGHUP)
+        served.process.wait_for_log("Replacing the workers")
+        if mode != "workers":
+            served.process.wait_for_log("the old one goes on")
+        assert do(client, "after") == before
+        for path in inside.glob("fill-*"):
+            path.unlink()
+        until(lambda: served.site.get("/apart").status == 200)
+        visit(served)
+        assert "Traceback" not in served.process.log_text()
+
+
+# Processes that are killed
+
+
+def zygotes(served: Served) -> list[psutil.Process]:
+    """The processes that have forked the session of a page that is opened for this."""
+    with served.site.client("/apart") as client:
+        found = [do(client, "this").parent()]
+    return [process for process in found if process is not None]
+
+
+@pytest.mark.parametrize("mode", ["process", "snapshot"])
+def test_sessions_whose_fork_server_was_killed_keep_their_limits(tmp_path: Path, mode: str) -> None:
+    with machine(tmp_path, *MODES[mode], "--callback-limit", "1", "--session-cpu", "60") as served:
+        token, stuck_token = served.site.token("/apart"), served.site.token("/apart")
+        with served.site.client("/apart", token) as client, served.site.client("/apart", stuck_token) as stuck:
+            before = do(client, "before")
+            do(stuck, "before")
+            (zygote,) = zygotes(served)
+            loop_for_ever(stuck)
+            zygote.kill()
+            assert stuck.close_code() is None  # it had begun before the new one was there
+            assert do(client, "after") == before
+            loop_for_ever(client)
+            assert client.close_code() is None
+        served.process.wait_for_log("looks after its")
+        for each in (token, stuck_token):
+            with served.site.client("/apart", each) as client:
+                assert "It took longer to answer" in client.attributes[client.roots[0]]["text"]
+        served.process.wait_for_log("in loop_for_ever")
+        visit(served)
+
+
+def test_sessions_of_a_killed_fork_server_end_in_order_and_crash_with_a_notice(tmp_path: Path) -> None:
+    flags = ["--unused-session-lifetime", "100", "--check-unused-sessions", "50"]
+    with machine(tmp_path, *MODES["process"], *flags) as served:
+        crashing, ending = served.site.token("/apart"), served.site.token("/apart")
+        with served.site.client("/apart", crashing) as one, served.site.client("/apart", ending) as other:
+            ended = do(other, "this")
+            do(one, "this")
+            (zygote,) = zygotes(served)
+            zygote.kill()
+            served.process.wait_for_log("looks after its 3 sessions")
+            one.send("PATCH-DOC", {"events": [one.change("field", "value", "crash")]})
+            assert one.close_code() is None
+        served.process.wait_for_log("its process ended by itself")
+        with served.site.client("/apart", crashing) as client:
+            assert "unexpected end" in client.attributes[client.roots[0]]["text"]
+        assert_gone([ended])
+        with served.site.client("/apart", ending) as client:
+            assert do(client, "fresh") != ended
+        assert served.process.log_text().count("its process ended by itself") == 1
+
+
+@pytest.mark.parametrize("mode", ["process", "snapshot"])
+def test_nothing_is_left_of_a_server_that_stops_right_after_its_fork_server_was_killed(
+    tmp_path: Path, mode: str
+) -> None:
+    with machine(tmp_path, *MODES[mode], "--drain-deadline", "1") as served:
+        with served.site.client("/apart") as client, served.site.client("/apart") as stuck:
+            sessions = [do(client, "this"), do(stuck, "this")]
+            (zygote,) = zygotes(served)
+            loop_for_ever(stuck)
+            left = main(served).children(recursive=True)
+            assert set(sessions) <= set(left)
+            zygote.kill()
+            served.process.process.terminate()
+            assert client.close_code() == 1001
+            assert served.process.process.wait(PATIENCE_S) == 0
+        assert_gone(left)
+
+
+def test_nothing_is_left_of_a_server_that_is_stopped_impatiently(tmp_path: Path) -> None:
+    with machine(tmp_path, *MODES["process"], "--drain", "30") as served:
+        with served.site.client("/apart") as client, served.site.client("/apart") as stuck:
+            do(client, "this")
+            do(stuck, "this")
+            loop_for_ever(stuck)
+            left = main(served).children(recursive=True)
+            served.process.process.terminate()
+            time.sleep(1.05)
+            served.process.process.terminate()
+            assert served.process.process.wait(PATIENCE_S) == 1
+        assert_gone(left)
+
+
+# Processes that stand still
+
+
+@contextmanager
+def standing_still(process: psutil.Process) -> Iterator[None]:
+    process.suspend()
+    try:
+        yield
+    finally:
+        process.resume()
+
+
+def test_processes_that_stand_still_cost_what_they_do_and_no_more(tmp_path: Path) -> None:
+    flags = ["--isolation", "process", "--num-procs", "2", "--drain-deadline", "1"]
+    with machine(tmp_path, *flags) as served, served.site.client("/apart") as client:
+        session = do(client, "this")
+        zygote = session.parent()
+        assert zygote is not None
+        workers = [child for child in main(served).children() if child != zygote]
+        with standing_still(main(served)):
+            assert visit(served) != session
+        with standing_still(zygote):
+            assert do(client, "that") == session
+            assert served.site.get("/healthz").status == 200
+        assert visit(served).parent() == zygote
+        with standing_still(session):
+            assert visit(served) != session
+        assert do(client, "and that") == session
+        workers[0].suspend()
+        workers[1].suspend()
+        left = main(served).children(recursive=True)
+        served.process.process.terminate()
+        assert served.process.process.wait(2 * PATIENCE_S) == 0
+    assert_gone(left)
