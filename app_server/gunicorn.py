@@ -54,7 +54,8 @@ log = logging.getLogger(__name__)
 GUNICORNS = {
     "port": "--bind", "address": "--bind", "unix_socket": "--bind", "num_procs": "--workers",
     "ssl_certfile": "--certfile", "ssl_keyfile": "--keyfile", "drain_s": "--graceful-timeout",
-    "drain_deadline_s": "--graceful-timeout", "hang_timeout_s": "--timeout", "show": "", "dev": "--reload",
+    "drain_deadline_s": "--graceful-timeout", "hang_timeout_s": "--timeout", "start_timeout_s": "--timeout", "show": "",
+    "dev": "--reload",
     "dev_watch": "--reload-extra-file",
 }  # fmt: skip
 """Settings of `app-server serve` that are gunicorn's to make, and the flag that makes them."""

@@ -935,6 +935,16 @@ class Settings:
         metavar="SECONDS",
         unit="s",
     )
+    start_timeout_s: float = _setting(
+        300.0,
+        "end a new worker process that does not come to serving within so long; 0 waits for ever",
+        reason="an application may import and load for minutes, and one that hangs must not hold up the others",
+        group="Processes",
+        parse=_seconds,
+        flag="--start-timeout",
+        metavar="SECONDS",
+        unit="s",
+    )
     isolation: Isolation = _setting(
         "none",
         "what sessions share: none keeps them together, process gives each a process of its own, snapshot makes"

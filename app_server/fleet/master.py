@@ -103,10 +103,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a worker may take to leave, and for how long its loop may stand still; 0 is for ever. In seconds."""
+    """How long a worker may take to leave, stand still, and start; 0 is for ever, except to leave. In seconds."""
 
     leave_s: float
     hang_s: float
+    start_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -365,14 +366,15 @@ class Master:
                 _signal(worker.pid, signal.SIGKILL)
                 worker.kill_at_s = None
             elif worker.state is State.READY and 0 < self._limits.hang_s < worker.pulse.age_s():
-                self._end_hung(worker)
+                self._end_hung(worker, f"has not moved for {worker.pulse.age_s():.0f} s")
+            elif worker.state is State.STARTING and 0 < self._limits.start_s < now_s - worker.started_s:
+                self._end_hung(worker, f"has not come to serving within {now_s - worker.started_s:.0f} s")
 
-    def _end_hung(self, worker: Worker) -> None:
+    def _end_hung(self, worker: Worker, what: str) -> None:
         if worker.reported_hung:
             _signal(worker.pid, signal.SIGKILL)
             return
-        log.error("Worker %d (process %d) has not moved for %.0f s; ending it. It was here:",
-                  worker.slot, worker.pid, worker.pulse.age_s())  # fmt: skip
+        log.error("Worker %d (process %d) %s; ending it. It was here:", worker.slot, worker.pid, what)
         worker.reported_hung = True
         _signal(worker.pid, signal.SIGUSR1)  # it tells where it is (faulthandler), and is killed at the next look
 

@@ -140,7 +140,7 @@ class _Several:
         settings = self._settings
         inode, made_by = os.stat(settings.unix_socket).st_ino if settings.unix_socket else None, os.getpid()
         forks.freeze()
-        limits = Limits(settings.drain_s + settings.drain_deadline_s, settings.hang_timeout_s)
+        limits = Limits(settings.drain_s + settings.drain_deadline_s, settings.hang_timeout_s, settings.start_timeout_s)
         try:
             count = self._count + len(self._apart)
             master: Master = Master(

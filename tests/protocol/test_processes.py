@@ -289,6 +289,26 @@ def test_a_process_that_hangs_is_ended_where_that_is_wished_for(tmp_path: Path) 
         use(served, token)
 
 
+def test_a_new_process_that_hangs_while_it_starts_leaves_the_old_one_serving(tmp_path: Path) -> None:
+    folder = tmp_path / "app"
+    folder.mkdir()
+    (folder / "main.py").write_text("from bokeh.plotting import curdoc\ncurdoc().title = 'here'\n")
+    hooks, hanging = folder / "app_hooks.py", "import time\ndef on_server_loaded(context):\n    time.sleep(600)\n"
+    hooks.write_text("")
+    with serving(folder, "--num-procs", "2", "--start-timeout", "1") as served:
+        before = {worker.pid for worker in workers(served)}
+        hooks.write_text(hanging)
+        os.kill(served.process.process.pid, signal.SIGHUP)
+        served.process.wait_for_log("The new worker 0 ended with SIGKILL; the old one goes on")
+        served.process.wait_for_log("has not come to serving within 1 s; ending it")
+        served.process.wait_for_log("in on_server_loaded")  # where it stood
+        assert {worker.pid for worker in workers(served)} == before
+        assert served.site.get("/app").status == 200
+        hooks.write_text("")
+        os.kill(served.process.process.pid, signal.SIGHUP)
+        until(lambda: not before & {worker.pid for worker in workers(served)}, 3 * PATIENCE_S)
+
+
 def test_a_replaced_process_passes_on_what_comes_on_connections_that_it_kept(tmp_path: Path) -> None:
     environ = {"COUNTING_FILE": str(tmp_path / "runs")}
     flags = ["--num-procs", "2", "--drain", "20", "--prefix", "/p", "--route", "r1"]
