@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from app_server.deployment.spec import Spec
 from app_server.errors import OperatorError, OperatorErrors
 
 DEFAULT_FILE = "deploy.yaml"
+DEFAULT_NAME = "app-server"
+"""The name of a deployment that states none."""
 ENVIRONMENTS = "environments"
 
 
@@ -42,17 +45,15 @@ def load(file: str | Path, environment: str | None = None) -> Loaded:
     overlays = _overlays(str(file), entry, environment, faults)
     base = Entry(entry.place, items={k: v for k, v in (entry.items or {}).items() if k != ENVIRONMENTS},
                  key_places=entry.key_places) if entry.items is not None else entry  # fmt: skip
-    whole = base
-    for overlay in overlays:
-        whole = laid_over(whole, overlay)
+    whole = base if environment is None else _of_environment(base, environment, overlays)
     spec, found = validated(whole)
     faults += found
     if environment is None:
         # What is wrong in an environment is told now, and not on the day when it is needed.
         for name, other in _blocks(entry).items():
             seen = {str(fault) for fault in faults}
-            faults += [fault for fault in validated(laid_over(base, other))[1] if str(fault) not in seen]
-            del name
+            there = validated(_of_environment(base, name, [other]))[1]
+            faults += [fault for fault in there if str(fault) not in seen]
     if faults or spec is None:
         raise OperatorErrors(_sorted(faults))
     return Loaded(spec, whole, str(file), environment)
@@ -133,6 +134,25 @@ def _overlays(file: str, entry: Entry, environment: str | None, faults: list[Ope
         faults += found
         overlays.append(over)
     return overlays
+
+
+def _of_environment(base: Entry, environment: str, overlays: list[Entry]) -> Entry:
+    """The entries of an environment: a deployment with a name of its own, `NAME-ENVIRONMENT` unless it states one."""
+    whole = base
+    for overlay in overlays:
+        whole = laid_over(whole, overlay)
+    if whole.items is None or any("name" in (overlay.items or {}) for overlay in overlays):
+        return whole
+    stated = whole.items.get("name")
+    place = stated.place if stated is not None else overlays[0].place if overlays else base.place
+    name = environment_name((stated.text if stated is not None else None) or DEFAULT_NAME, environment)
+    entry = Entry(place, text=name)
+    return laid_over(whole, Entry(place, items={"name": entry}, key_places={"name": place}))
+
+
+def environment_name(name: str, environment: str) -> str:
+    """The name of a deployment in one of its environments, such as `sales-staging`."""
+    return f"{name}-{re.sub(r'[^a-z0-9_-]+', '-', environment.lower())}"
 
 
 def _faults(entry: Entry, error: ValidationError) -> Iterator[OperatorError]:

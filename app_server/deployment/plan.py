@@ -15,13 +15,12 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from app_server.deployment.flags import common_flags, own_flags
-from app_server.deployment.load import Loaded
+from app_server.deployment.load import DEFAULT_NAME, Loaded
 from app_server.deployment.nodes import Entry
 from app_server.deployment.routes import route_for, segment_route
 from app_server.deployment.spec import Application, Secret, Spec, Tunnel
 from app_server.deployment.targets import Layout
 
-DEFAULT_NAME = "app-server"
 FIRST_PORT = 5100
 # Where Bokeh's users look for a server that nothing stands in front of.
 DIRECT_PORT = 5006

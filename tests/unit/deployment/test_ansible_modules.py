@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -110,3 +111,19 @@ def test_look_at_a_bare_host_finds_nothing(tmp_path: Path) -> None:
     seen = run("app_server_look", root=f"{tmp_path}/no/site", user="x", group="x", secrets=["/no/key"])
     assert (seen["current"], seen["releases"], seen["environments"], seen["links"]) == ("", [], [], [])
     assert seen["secret_sums"] == ["none"]
+
+
+def test_units_of_a_deployment_with_a_longer_name_are_not_ours(tmp_path: Path) -> None:
+    spec = importlib.util.spec_from_file_location("app_server_look", LIBRARY / "app_server_look.py")
+    assert spec is not None and spec.loader is not None
+    look = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(look)
+    for name in ("x", "x-two"):
+        release = tmp_path / name / "releases/1/files"
+        release.mkdir(parents=True)
+        (release / "unit").touch()
+        (tmp_path / name / "current").symlink_to(tmp_path / name / "releases/1")
+        (tmp_path / f"{name}@.service").symlink_to(tmp_path / name / "current/files/unit")
+    places = (f"{tmp_path}/x@.service", f"{tmp_path}/x-two@.service", "/usr/lib/systemd/system/nginx.service", "")
+    assert [look.is_of_another(place, f"{tmp_path}/x") for place in places] == [False, True, False, False]
+    assert [look.is_of_another(place, f"{tmp_path}/x-two") for place in places] == [True, False, False, False]

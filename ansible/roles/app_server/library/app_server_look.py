@@ -100,7 +100,9 @@ secret_sums:
   returned: always
   type: list
 units:
-  description: Whether each unit is active, enabled, and its file newer than what systemd has read.
+  description: >-
+    Whether each unit is active, enabled, and its file newer than what systemd has read; without those of another
+    deployment on this host.
   returned: always
   type: dict
 """
@@ -195,9 +197,17 @@ def packages() -> list[str]:
     return []
 
 
-def units(names: list[str]) -> dict[str, dict[str, bool]]:
-    """What systemd says of units, by their names; nothing where there is no systemd."""
-    words = ["systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload", *names]
+def is_of_another(path: str, root: str) -> bool:
+    """Whether a unit's file leads into the folder of another deployment: the pattern for `x` finds `x-two`'s too."""
+    place, folder = os.path.realpath(path), os.path.realpath(root)
+    beside = f"{os.path.dirname(folder)}/"
+    return place.startswith(beside) and "/releases/" in place and not place.startswith(f"{folder}/")
+
+
+def units(names: list[str], root: str) -> dict[str, dict[str, bool]]:
+    """What systemd says of a deployment's units, by their names; nothing where there is no systemd."""
+    properties = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,FragmentPath"
+    words = ["systemctl", "show", f"--property={properties}", *names]
     try:
         said = subprocess.run(words, capture_output=True, text=True, check=False).stdout if names else ""
     except OSError:
@@ -211,6 +221,7 @@ def units(names: list[str]) -> dict[str, dict[str, bool]]:
         }
         for about in found
         if about.get("Id") and (about.get("LoadState") != "not-found" or about.get("ActiveState") != "inactive")
+        and not is_of_another(about.get("FragmentPath", ""), root)
     }
 
 
@@ -253,7 +264,7 @@ def main() -> None:
         environments=environments(root),
         complete=[path for path in environments(root) if os.path.exists(f"{path}/complete")],
         secret_sums=[checksum(path) for path in module.params["secrets"]],
-        units=units(module.params["units"]),
+        units=units(module.params["units"], root),
     )
 
 
