@@ -29,7 +29,7 @@ services:
     image: app-server-nginx-tls:latest
     build:
       additional_contexts: {site: ./docker/nginx/site-tls}
-    ports: ["8443:8443"]
+    ports: ["127.0.0.1:8443:8443"]
     secrets: [certificate, certificate_key]
 """
 
@@ -62,7 +62,7 @@ def rendered(environment: str | None, target: str = "compose") -> dict[str, str]
     from app_server.deployment.render import render
 
     words = ("app-server", "config", "-f", SOURCE, *(("-e", environment) if environment else ()))
-    plan = resolve(load(ROOT / SOURCE, environment), layout="compose", regenerate=words)
+    plan = resolve(load(ROOT / SOURCE, environment), layout="compose", regenerate=words, beside="deploy")
     return {path: file.text for path, file in render(target, plan).items()}
 
 

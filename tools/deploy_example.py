@@ -55,6 +55,8 @@ VALUES: dict[str, Any] = {
         },
         "maps": "maps",
     },
+    "include": ["data/*.csv"],
+    "requirements": ["requirements.txt"],
     "public": {"hosts": ["tools.example.org", "tools.example.com"], "port": 443, "scheme": "https", "prefix": "/tools"},
     "instances": {
         "count": 6,

@@ -39,4 +39,4 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
 
     plan = containers_plan(namespace)
     target = Path(namespace.output[0] if "output" in namespace else f"{plan.name}.tar.gz")
-    return partial(bundle, plan, target, Path.cwd(), say, force="force" in namespace)
+    return partial(bundle, plan, target, Path(plan.source).absolute().parent, say, force="force" in namespace)

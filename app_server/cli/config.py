@@ -139,10 +139,10 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
         raise OperatorError(f"has no meaning with {namespace.target}", where="--build-context", hint=hint)
     paint = paint_for(sys.stderr, environ)
     loaded = read(namespace)
-    job = Job(namespace.target, loaded, command_line(namespace), paint)
+    folder = Path(namespace.output[0]) if "output" in namespace else None
+    job = Job(namespace.target, loaded, command_line(namespace), paint, folder)
     if "check" in namespace:
         return job.check
-    folder = Path(namespace.output[0]) if "output" in namespace else None
     if "diff" in namespace:
         return partial(job.diff, folder)
     if folder is not None:
@@ -250,7 +250,9 @@ def print_schema() -> int:
 class Job:
     """One target, or all of them, of one deployment."""
 
-    def __init__(self, target: str, loaded: Loaded, words: tuple[str, ...], paint: Paint) -> None:
+    def __init__(
+        self, target: str, loaded: Loaded, words: tuple[str, ...], paint: Paint, folder: Path | None = None
+    ) -> None:
         from app_server.deployment.render import is_wanted, render
         from app_server.deployment.rules import enforce
 
@@ -261,10 +263,11 @@ class Job:
         self.files: dict[str, File] = {}
         self.plans: dict[str, Plan] = {}
         layouts: dict[Layout, Plan] = {"host": self.plan}
+        beside = way_to(loaded, folder)
         for name in TARGETS if target == ALL else [target]:
             layout = TARGETS[name].layout
             if layout not in layouts:
-                layouts[layout] = plan_of(loaded, layout, words)
+                layouts[layout] = plan_of(loaded, layout, words, beside)
             if target != ALL or is_wanted(name, layouts[layout]):
                 self.plans[name] = layouts[layout]
                 self.files.update(render(name, layouts[layout]))
@@ -327,10 +330,16 @@ def say_difference(each: Difference) -> None:
 
 
 def containers_plan(namespace: argparse.Namespace) -> Plan:
-    """What compose.yaml is rendered from, after the deployment has been found to make sense. OperatorError."""
+    """What compose.yaml is rendered from, after the deployment has been found to make sense. OperatorError.
+
+    Images that the file does not name are built of what this program was installed from, where it names no clone.
+    """
+    from app_server.deployment.rollout.sources import sources
     from app_server.deployment.rules import enforce
 
     loaded = read(namespace)
+    if loaded.spec.containers.build_context is None and loaded.spec.containers.images.app is None:
+        loaded = built_of(loaded, sources())
     words = ["app-server", "config", "-f", namespace.file[0] if "file" in namespace else DEFAULT_FILE]
     if "environment" in namespace:
         words += ["-e", namespace.environment[0]]
@@ -339,8 +348,21 @@ def containers_plan(namespace: argparse.Namespace) -> Plan:
     return plan
 
 
-def plan_of(loaded: Loaded, layout: Layout, words: Sequence[str]) -> Plan:
-    """The plan for a layout, with the proxy's version found here where the file says so."""
+def folder_of(loaded: Loaded) -> Path:
+    """The folder of the deployment's file, in which its relative paths begin; where we are for one of flags."""
+    return Path(loaded.file).parent
+
+
+def way_to(loaded: Loaded, folder: Path | None) -> str:
+    """The way from the folder of generated files, or from where we are, to that of the deployment's file."""
+    return Path(os.path.relpath(folder_of(loaded), folder or Path())).as_posix()
+
+
+def plan_of(loaded: Loaded, layout: Layout, words: Sequence[str], beside: str = ".") -> Plan:
+    """The plan for a layout, with the proxy's version found here where the file says so.
+
+    `beside` leads from the generated files to the folder of the deployment's file.
+    """
     from app_server.deployment.plan import resolve
 
     version = openssl = None
@@ -359,4 +381,5 @@ def plan_of(loaded: Loaded, layout: Layout, words: Sequence[str]) -> Plan:
         regenerate=tuple(words),
         proxy_version=version,
         openssl=openssl,
+        beside=beside,
     )

@@ -52,13 +52,14 @@ app-server deploy compose|ansible [-f FILE] [-e NAME] [flags]
   --all                   replace what has not changed too, such as after a new secret
                           (compose)
   --build-context DIR     a clone of app-server that the images are built of, whatever
-                          the file says (compose)
+                          the file says (compose; else what this was installed from)
   --packages PATH         what hosts install: requirements, wheels, or a folder of them
                           (ansible, repeatable)
   --include PATTERN       further files beside the applications (ansible, repeatable)
   --no-doctor             do not look at the deployment from outside at the end (ansible)
   --no-hooks              do not run the programs in hooks/, beside FILE
-  --store DIR             where releases are kept (deployed/ and the deployment's name)"""
+  --store DIR             where releases are kept (deployed/ and the deployment's name,
+                          beside FILE)"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,11 +97,12 @@ def _compose(namespace: argparse.Namespace) -> Callable[[], int]:
     from app_server.deployment.rollout.compose import Store, deploy, roll_back
 
     plan = containers_plan(namespace)
-    store = Store(Path(namespace.store[0]) if "store" in namespace else Path(DEFAULT_STORE) / plan.name)
+    folder = Path(plan.source).absolute().parent
+    store = Store(_store(namespace, folder, plan.name), plan.name)
     if "rollback" in namespace:
-        return partial(roll_back, plan.name, store, Path.cwd(), say, hooks=_hooks(namespace, plan))
+        return partial(roll_back, plan.name, store, folder, say, hooks=_hooks(namespace, plan))
     everything = "all" in namespace
-    return partial(deploy, plan, store, Path.cwd(), say, everything=everything, hooks=_hooks(namespace, plan))
+    return partial(deploy, plan, store, folder, say, everything=everything, hooks=_hooks(namespace, plan))
 
 
 def _ansible(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
@@ -110,7 +112,7 @@ def _ansible(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Calla
     loaded = read(namespace)
     job = Job(ALL, loaded, command_line(namespace), paint_for(sys.stderr, environ))
     plan = job.plan
-    store = Store(Path(namespace.store[0]) if "store" in namespace else Path(DEFAULT_STORE) / plan.name)
+    store = Store(_store(namespace, Path(loaded.file).absolute().parent, plan.name), plan.name)
     if "rollback" in namespace:
         roll_out = partial(ansible.roll_back, plan, store, say, hooks=_hooks(namespace, plan))
     else:
@@ -121,6 +123,14 @@ def _ansible(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Calla
         )  # fmt: skip
     address = f"{plan.site.scheme}://{plan.site.authority}{plan.apps[0].url}"
     return partial(_and_look, roll_out, None if "no_doctor" in namespace else address)
+
+
+def _store(namespace: argparse.Namespace, folder: Path, name: str) -> Path:
+    """Where releases are kept: beside the deployment's file, or where they were begun before."""
+    if "store" in namespace:
+        return Path(namespace.store[0])
+    begun = Path(DEFAULT_STORE) / name
+    return begun if (begun / "log").exists() else folder / DEFAULT_STORE / name
 
 
 def _hooks(namespace: argparse.Namespace, plan: Plan) -> Hooks:

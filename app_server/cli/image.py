@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app_server.cli.config import add_file_arguments, clone, need_packages, plan_of, read
+from app_server.cli.config import add_file_arguments, clone, containers_plan, need_packages
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
 
@@ -25,13 +25,15 @@ app-server image FILE_OR_DIR ... [flags]
   it once, and has each application show its page. The modules beside a script that
   it imports go with it.
 
-  -t, --tag NAME          the image's name (the first application's; containers.images.app)
+  -t, --tag NAME          the image's name (the first application's, or the
+                          deployment's)
   --requirements FILE     what pip installs for them, wheels only (requirements.txt
                           beside the applications; repeatable)
   --include PATTERN       further files beside the applications, such as data/*.csv
                           (repeatable)
   --from NAME             the image to begin with (app-server)
   --build-context DIR     a clone of app-server, to build that one where it is missing
+                          (what this command was installed from)
   --pip-conf FILE         pip's configuration for the build; it leaves no trace
   --no-try                do not start it, where applications need what is not here
   --force                 take the name of an image that this command has not made
@@ -65,6 +67,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
         need_packages()
     from app_server.deployment.rollout import image
     from app_server.deployment.rollout.contents import typed
+    from app_server.deployment.rollout.sources import sources
 
     include, requirements = getattr(namespace, "include", []), getattr(namespace, "requirements", [])
     for flag, file in (*(("--requirements", each) for each in requirements), *_pip_conf(namespace)):
@@ -75,7 +78,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
         name=image.full_name(namespace.tag[0] if "tag" in namespace else contents.name, "--tag"),
         base=image.full_name(namespace.base[0] if "base" in namespace else DEFAULT_BASE, "--from"),
         contents=contents,
-        build_context=clone(namespace),
+        build_context=clone(namespace) or sources(),
         pip_conf=Path(namespace.pip_conf[0]) if "pip_conf" in namespace else None,
         tried="no_try" not in namespace,
         force="force" in namespace,
@@ -89,22 +92,12 @@ def _pip_conf(namespace: argparse.Namespace) -> list[tuple[str, str]]:
 
 def _of_deployment(namespace: argparse.Namespace) -> Contents:
     """The contents that a deployment's applications make."""
-    from app_server.deployment.rollout.contents import planned
-    from app_server.deployment.rules import enforce
+    from app_server.deployment.rollout.contents import of_plan
 
-    loaded = read(namespace)
-    plan = plan_of(loaded, "compose", ["app-server", "config"])
-    enforce(loaded, plan)
-    source = plan.spec.containers.source
-    folder = Path(source) if source is not None else Path(loaded.file).parent
-    if not folder.is_dir():
-        raise OperatorError(f"{source}: there is no such folder", where="containers.source")
-    words = {app.name: word for pool in plan.pools for app, word in zip(pool.apps, pool.instances[0].apps, strict=True)}
-    return planned(
-        folder.resolve(),
-        [(app.path, words[app.name], app.url.removeprefix(plan.site.prefix) or "/") for app in plan.apps],
-        whole=source is not None,
-        include=getattr(namespace, "include", []),
-        requirements=getattr(namespace, "requirements", []),
-        name=plan.spec.containers.images.app,
-    )
+    plan = containers_plan(namespace)
+    for app in plan.apps:
+        if Path(app.path).is_absolute():
+            hint = "Name it relative to the folder of the deployment's file."
+            raise OperatorError("an image holds what lies below one folder", where=f"apps.{app.name}.path", hint=hint)
+    folder = Path(plan.source).absolute().parent
+    return of_plan(plan, folder, getattr(namespace, "include", []), getattr(namespace, "requirements", []))

@@ -7,34 +7,54 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app_server.deployment.first import imports_of
+from app_server.deployment.ignoring import Ignoring, ignoring, is_product, is_secret_or_product
 from app_server.errors import OperatorError
 
-_LEFT_OUT = frozenset({"__pycache__", ".git", ".venv", ".ipynb_checkpoints", "node_modules"})
 
+def files_below(place: Path, folder: Path, leaving: Ignoring | None = None) -> Iterator[Path]:
+    """A file, or all files of a folder but for those that `leaving` excludes; relative to `folder`.
 
-def files_below(place: Path, folder: Path) -> Iterator[Path]:
-    """A file, or all files of a folder but for what tools have left there; relative to `folder`."""
+    A file that was named is taken, whatever its name; a private key never is. OperatorError for one that was named.
+    """
+    leaving = ignoring(folder) if leaving is None else leaving
     if place.is_file():
+        if place.resolve() in leaving.secrets or is_secret_or_product(place):
+            hint = "Keep it elsewhere, and name its place below `secrets`."
+            raise OperatorError("is a secret, which no release holds", where=str(place), hint=hint)
         yield place.relative_to(folder)
         return
     for root, folders, names in os.walk(place):
-        folders[:] = sorted(name for name in folders if name not in _LEFT_OUT)
-        for name in names:
-            path = Path(root) / name
-            if path.is_file():
+        here = Path(root)
+        inside = "" if here == folder else f"{here.relative_to(folder).as_posix()}/"
+        folders[:] = sorted(
+            name for name in folders
+            if not leaving.excludes_surely(inside + name) and not is_product(here / name)
+        )  # fmt: skip
+        for name in sorted(names):
+            path = here / name
+            if path.is_file() and not leaving.excludes(inside + name) and not _is_secret(path, leaving):
                 yield path.relative_to(folder)
 
 
-def files_matching(pattern: str, folder: Path) -> Iterator[Path]:
+def _is_secret(path: Path, leaving: Ignoring) -> bool:
+    return path.resolve() in leaving.secrets or is_secret_or_product(path)
+
+
+def files_matching(pattern: str, folder: Path, leaving: Ignoring | None = None) -> Iterator[Path]:
     """The files that a pattern such as `data/*.csv` names, relative to `folder`. OperatorError where there is none."""
     hint = f"Patterns start in {folder}."
     if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
         raise OperatorError("leads out of the applications' folder", where=f"--include {pattern}", hint=hint)
-    matches = [match for match in folder.glob(pattern) if match.name not in _LEFT_OUT]
+    leaving = ignoring(folder) if leaving is None else leaving
+    matches = [
+        match for match in sorted(folder.glob(pattern))
+        if not leaving.excludes(match.relative_to(folder).as_posix())
+        and not (is_product(match) if match.is_dir() else _is_secret(match, leaving))
+    ]  # fmt: skip
     if not matches:
         raise OperatorError("no file matches", where=f"--include {pattern}", hint=hint)
     for match in matches:
-        yield from files_below(match, folder)
+        yield from files_below(match, folder, leaving)
 
 
 def modules_beside(script: Path) -> Iterator[Path]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from app_server.deployment.contained import Contained, contained
 from app_server.deployment.flags import common_flags, own_flags
 from app_server.deployment.load import DEFAULT_NAME, Loaded
 from app_server.deployment.nodes import Entry
@@ -31,6 +32,8 @@ CONTAINER_HTTPS_PORT = 8443
 # What Debian 13 has, which our images are made of.
 CONTAINER_PROXIES = {"nginx": (1, 26, 3), "apache": (2, 4, 65)}
 CONTAINER_SOCKETS = "/run/app-server"
+# The proxy's own volume: its root may be read-only, and the site stays closed when its container is replaced.
+CONTAINER_CLOSED = "/var/lib/app-server"
 # What a stop may take beyond the drain: hooks of sessions, threads of applications.
 AFTER_DRAIN_S = 15
 VARIABLES = {
@@ -193,6 +196,8 @@ class Plan:
     regenerate: tuple[str, ...]
     """the words of the command line that made this, without the target"""
     source: str
+    contained: Contained
+    """what containers are made of"""
     tunnels: tuple[tuple[str, Tunnel], ...] = ()
     entry: Entry | None = field(default=None, compare=False, repr=False)
     """where each value was written, for errors; two plans that differ only in this are the same"""
@@ -211,6 +216,13 @@ class Plan:
     def main_pool(self) -> Pool:
         """The pool with the index page."""
         return next(pool for pool in self.pools if pool.is_main)
+
+    @property
+    def maintenance_file(self) -> str:
+        """While this file exists, new pages get a notice."""
+        if self.layout != "host":
+            return f"{CONTAINER_CLOSED}/maintenance"
+        return self.spec.maintenance.file or f"{self.paths.etc}/maintenance"
 
     @property
     def is_spread(self) -> bool:
@@ -254,28 +266,29 @@ def resolve(
     regenerate: tuple[str, ...] = (),
     proxy_version: tuple[int, ...] | None = None,
     openssl: tuple[int, ...] | None = None,
+    beside: str = ".",
 ) -> Plan:
-    """The plan of a deployment in one of the layouts.
+    """The plan of a deployment in one of the layouts. `beside` leads from the generated files to deploy.yaml's folder.
 
     `proxy_version` and `openssl` are what was found on this machine; what the spec states counts before it.
     OperatorErrors holds what the spec asks for and the server has not.
     """
     spec = loaded.spec
-    contained = layout != "host"
-    if contained and spec.proxy.static:
+    in_containers = layout != "host"
+    if in_containers and spec.proxy.static:
         # The proxy's image holds no BokehJS.
         spec = spec.model_copy(update={"proxy": spec.proxy.model_copy(update={"static": False})})
-    tls = _tls(spec, contained)
-    if tls is not None and tls.openssl is None and not contained:
+    tls = _tls(spec, in_containers)
+    if tls is not None and tls.openssl is None and not in_containers:
         tls = replace(tls, openssl=openssl)
-    site = _site(spec, tls, contained)
-    paths = _container_paths() if contained else _paths(spec)
+    site = _site(spec, tls, in_containers)
+    paths = _container_paths() if in_containers else _paths(spec)
     pools = _pools(loaded, site, tls, paths, layout)
     user = spec.service.user or spec.name
     drain_s = spec.service.drain_s
     http = spec.proxy.http_port or (80 if tls or site.scheme == "https" else site.port)
     https = spec.proxy.https_port or (site.port if site.scheme == "https" else 443)
-    if contained:
+    if in_containers:
         http, https = spec.proxy.http_port or CONTAINER_HTTP_PORT, spec.proxy.https_port or CONTAINER_HTTPS_PORT
         proxy_version = CONTAINER_PROXIES.get(spec.proxy.kind)
     return Plan(
@@ -297,18 +310,19 @@ def resolve(
         proxy_version=version_of(spec.proxy.version) or proxy_version,
         regenerate=regenerate,
         source=loaded.file,
+        contained=contained(loaded, beside),
         tunnels=tuple(spec.tunnels.items()),
         entry=loaded.entry,
     )
 
 
-def _tls(spec: Spec, contained: bool) -> TlsFiles | None:
+def _tls(spec: Spec, in_containers: bool) -> TlsFiles | None:
     tls = spec.tls
     mode = tls.mode or ("files" if tls.certificate else "off")
     if mode == "off":
         return None
     etc = spec.paths.etc or f"/etc/{spec.name}"
-    stem = re.sub(r"[^A-Za-z0-9.-]", "_", spec.public.hosts[0])
+    stem = certificate_stem(spec.public.hosts[0])
     certificate, key = {
         "files": (tls.certificate or "", tls.key or tls.certificate or ""),
         # Not certbot's own: the proxy needs files before there is a certificate, and only what it takes gets there.
@@ -316,7 +330,7 @@ def _tls(spec: Spec, contained: bool) -> TlsFiles | None:
         # The names that `app-server certificate --folder` gives them.
         "development": (tls.certificate or f"{etc}/tls/{stem}.pem", tls.key or f"{etc}/tls/{stem}.key"),
     }[mode]
-    if contained:
+    if in_containers:
         certificate, key = "/run/secrets/certificate", "/run/secrets/certificate_key"
     return TlsFiles(
         mode=mode,
@@ -332,10 +346,15 @@ def _tls(spec: Spec, contained: bool) -> TlsFiles | None:
     )
 
 
-def _site(spec: Spec, tls: TlsFiles | None, contained: bool) -> Site:
+def certificate_stem(host: str) -> str:
+    """The name of a host's files that `app-server certificate` makes, without their ends."""
+    return re.sub(r"[^A-Za-z0-9.-]", "_", host)
+
+
+def _site(spec: Spec, tls: TlsFiles | None, in_containers: bool) -> Site:
     public = spec.public
     scheme: Literal["http", "https"] = public.scheme or ("https" if tls else "http")
-    if contained and public.port is None and public.scheme is None:
+    if in_containers and public.port is None and public.scheme is None:
         # What people type is the port that the host publishes, unless the file says that something is in front.
         port = published_port(spec, scheme)
     elif spec.proxy.kind == "none":

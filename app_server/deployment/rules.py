@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from app_server.deployment.contained import is_base
 from app_server.deployment.load import Loaded
 from app_server.deployment.plan import VARIABLES, Plan, authority, is_address
 from app_server.errors import OperatorError, OperatorErrors
@@ -107,6 +108,18 @@ def every_public_name_is_an_origin(plan: Plan) -> Iterator[Verdict]:
                 what = f"pages of {origin} could not connect to {instance.name}"
                 yield _fault(("public", "hosts", number), what, "Let it be an allowed origin.")
                 break
+
+
+@rule
+def bases_are_no_products(plan: Plan) -> Iterator[Verdict]:
+    """An image that others are built from would hold one site's applications from then on."""
+    images, made = plan.spec.containers.images, plan.contained
+    if images.app is not None and made.build_context and not made.mount and is_base(images.app):
+        what = f"{images.app} is the image that others are built from, and would hold this site's applications"
+        yield _fault(("containers", "images", "app"), what, "Leave it out, or choose another name.")
+    if images.app is not None and images.app == images.proxy:
+        what = f"{images.app} is the proxy's image too"
+        yield _fault(("containers", "images", "app"), what, "Give each a name of its own.")
 
 
 @rule

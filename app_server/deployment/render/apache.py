@@ -204,7 +204,7 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "processes": 2 * workers(plan) // THREADS_A_PROCESS,
         "threads": THREADS_A_PROCESS,
         "modules": modules(plan),
-        "maintenance_file": plan.spec.maintenance.file or f"{plan.paths.etc}/maintenance",
+        "maintenance_file": plan.maintenance_file,
         "maintenance_page": small_page("Back soon", plan.spec.maintenance.message, plan.spec.maintenance.retry_after_s),
         "unavailable_page": unavailable_page(),
         "refresh_s": UNAVAILABLE_RETRY_S,

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from app_server.deployment.plan import Instance, Plan, published_port
+from app_server.deployment.plan import Instance, Plan, bracketed, certificate_stem, published_port
 from app_server.deployment.render import File, Files
 from app_server.deployment.render import render as render_target
 from app_server.deployment.render.templates import Quoted, environment, header, settings
@@ -25,6 +25,7 @@ TMP_MB = 64
 # Memory in MB, and processes with threads: nginx has a process for each core of the machine, Apache holds a thread for
 # each open page.
 PROXY_LIMITS = {"nginx": (256, 512), "apache": (1024, 10_000), "none": (0, 0)}
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 # A plain scalar of YAML that no reader takes for anything but a string.
 _PLAIN = re.compile(r"(?!(?i:y|yes|n|no|true|false|on|off|null|nan|inf)$)(--)?[A-Za-z_/][A-Za-z0-9_./-]*")
 
@@ -42,6 +43,14 @@ def quote(value: object) -> Quoted:
     return Quoted(text if _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False).replace("$", "$$"))
 
 
+def single(value: object) -> Quoted:
+    """The same in single quotes, for text that is full of double ones."""
+    text = str(value)
+    if not text.isprintable():
+        raise refused(value, "compose.yaml")
+    return Quoted("'" + text.replace("'", "''").replace("$", "$$") + "'")
+
+
 def seconds(value: object) -> Quoted:
     """A duration as compose writes it."""
     return Quoted(f"{float(str(value)):g}s")
@@ -50,7 +59,7 @@ def seconds(value: object) -> Quoted:
 def render(plan: Plan) -> Files:
     """compose.yaml, and the proxy's configuration where its Dockerfile takes it from."""
     _refuse(plan)
-    jinja = environment("compose", {"y": quote, "seconds": seconds})
+    jinja = environment("compose", {"y": quote, "single": single, "seconds": seconds})
     text = jinja.get_template("compose.yaml").render({**settings(plan), **_values(plan)})
     files = {"compose.yaml": File(text)}
     if plan.has_proxy:
@@ -82,31 +91,60 @@ def _refuse(plan: Plan) -> None:
 def _values(plan: Plan) -> Mapping[str, Any]:
     containers = plan.spec.containers
     tls = plan.spec.tls
+    made = plan.contained
+    stem = certificate_stem(plan.site.hosts[0])
     return {
         "header": header(plan, "compose"),
-        "build_context": containers.build_context,
+        "contained": made,
+        "contents": contents(plan),
         "site_folder": f"./{CONFIGURATION.format(kind=plan.spec.proxy.kind)}",
-        "source": containers.source,
-        "apps": plan.spec.paths.apps or "./apps",
-        "proxy_image": containers.images.proxy or f"app-server-{plan.spec.proxy.kind}:latest",
+        "mounted": tuple(_mounted(plan)) if made.mounts_configuration else (),
         "proxy_memory_mb": PROXY_LIMITS[plan.spec.proxy.kind][0],
         "proxy_pids": PROXY_LIMITS[plan.spec.proxy.kind][1],
         "grace_s": containers.grace_s or plan.stop_timeout_s,
         "tmp_mb": TMP_MB,
         "ports": tuple(_ports(plan)),
         "secrets": plan.secrets,
-        "certificate": tls.certificate or "./certificates/certificate.pem",
-        "certificate_key": tls.key or tls.certificate or "./certificates/certificate.key",
+        "certificate": tls.certificate or f"{made.certificates}/{stem}.pem",
+        "certificate_key": tls.key or tls.certificate or f"{made.certificates}/{stem}.key",
         "lines": partial(instance_lines, plan),
         "listen": _listen,
         "environment": lambda instance: tuple(variables(plan)),
     }
 
 
+def contents(plan: Plan) -> str:
+    """What docker/app-server/Dockerfile takes of the applications' folder, as JSON."""
+    about = {
+        "apps": [app.path for app in plan.apps],
+        "whole": plan.contained.is_whole,
+        "include": list(plan.spec.include),
+        "requirements": list(plan.spec.requirements),
+        "never": list(plan.contained.never),
+    }
+    return json.dumps({key: value for key, value in about.items() if value or key == "whole"}, ensure_ascii=False)
+
+
+def _mounted(plan: Plan) -> Iterator[tuple[str, str]]:
+    """The files of the proxy's configuration beside compose.yaml, and where the container has them."""
+    for path, file in proxy_files(plan).items() if plan.has_proxy else ():
+        assert file.install is not None
+        yield f"./{path}", file.install
+
+
+def published_address(plan: Plan) -> str | None:
+    """The host's address that ports are published at; None for all.
+
+    A site whose only names are this machine's own answers nobody else: others would find an open port, and no word.
+    """
+    stated = plan.spec.containers.publish.address
+    return stated or ("127.0.0.1" if set(plan.site.hosts) <= LOOPBACK else None)
+
+
 def _ports(plan: Plan) -> Iterator[tuple[str, int]]:
     """What the host publishes, and the container's port."""
-    published = plan.spec.containers.publish
-    begin = f"{published.address}:" if published.address else ""
+    address = published_address(plan)
+    begin = f"{bracketed(address)}:" if address else ""
     if not plan.has_proxy:
         yield f"{begin}{published_port(plan.spec, plan.site.scheme)}", plan.instances[0].port
         return

@@ -7,6 +7,7 @@ made by somebody else.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -141,7 +142,7 @@ def _instance(plan: Plan, pool: Pool) -> Object:
         mounts.append({"name": "secrets", "mountPath": "/run/secrets/app"})
     return {
         "name": "app",
-        "image": spec.images.app,
+        "image": plan.contained.product,
         "args": list(words),
         "env": environment,
         "ports": [{"name": "http", "containerPort": CONTAINER_PORT}],
@@ -182,7 +183,12 @@ def _of_proxy(plan: Plan) -> Iterator[Object]:
     mounts += [
         {"name": "configuration", "mountPath": str(file.install), "subPath": path} for path, file in files.items()
     ]
-    volumes: list[Object] = [{"name": "configuration", "configMap": {"name": name}}]
+    # While this map is there, new pages get a notice: it holds the file `maintenance`.
+    closed = {"name": f"{plan.name}-maintenance", "optional": True}
+    mounts.append({"name": "closed", "mountPath": posixpath.dirname(plan.maintenance_file), "readOnly": True})
+    volumes: list[Object] = [
+        {"name": "configuration", "configMap": {"name": name}}, {"name": "closed", "configMap": closed},
+    ]  # fmt: skip
     if plan.tls is not None:
         mounts.append({"name": "certificate", "mountPath": "/run/secrets"})
         items = [{"key": "tls.crt", "path": "certificate"}, {"key": "tls.key", "path": "certificate_key"}]

@@ -126,7 +126,7 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "others": _others,
         "group": _group,
         "unrouted": _unrouted_pattern,
-        "maintenance_file": plan.spec.maintenance.file or f"{plan.paths.etc}/maintenance",
+        "maintenance_file": plan.maintenance_file,
         "maintenance_page": small_page("Back soon", plan.spec.maintenance.message, plan.spec.maintenance.retry_after_s),
         "unavailable_page": unavailable_page(),
         "external_origin": _origin(plan),

@@ -35,8 +35,9 @@ def bundle(plan: Plan, target: Path, folder: Path, say: Say, *, force: bool = Fa
         write_release(plan, place)
         build(plan, place, folder, say)
         docker.run("save", "--output", str(place / "images.tar"), *sorted(image_names(place)))
-        # The images are there; what they were made of is not.
-        shutil.rmtree(place / "docker", ignore_errors=True)
+        # The images are there; what they were made of is not, but for what a container reads by itself.
+        if not plan.contained.mounts_configuration:
+            shutil.rmtree(place / "docker", ignore_errors=True)
         oldest = ".".join(map(str, docker.OLDEST_ENGINE))
         script = place / "install.sh"
         script.write_text(INSTALL.format(name=plan.name, oldest=oldest), encoding="utf-8")

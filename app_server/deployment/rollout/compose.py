@@ -13,18 +13,21 @@ import getpass
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app_server.deployment.plan import Plan, published_port
+from app_server.deployment.plan import Plan, certificate_stem, published_port
 from app_server.deployment.render import render
-from app_server.deployment.render.compose import CONFIGURATION
+from app_server.deployment.render.compose import CONFIGURATION, published_address
 from app_server.deployment.rollout import docker, proxy
+from app_server.deployment.rollout.contents import of_plan
+from app_server.deployment.rollout.context import context_of
 from app_server.deployment.rollout.docker import Project
 from app_server.deployment.rollout.hooks import Hooks
 from app_server.deployment.rollout.proxy import Configuration
@@ -42,6 +45,8 @@ class Store:
     """The folder of a deployment's releases: releases/N, `current` which leads to one, and the log of who did what."""
 
     folder: Path
+    name: str
+    """the deployment's, which the log has in each line"""
 
     def releases(self) -> list[int]:
         """The numbers of all releases that are kept."""
@@ -69,11 +74,26 @@ class Store:
         """Write down who did what, and when."""
         when = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         with (self.folder / "log").open("a", encoding="utf-8") as log:
-            log.write(f"{when} {getpass.getuser()}: {text}\n")
+            log.write(f"{when} {getpass.getuser()}: {self.name}: {text}\n")
+
+    def holder(self) -> str | None:
+        """The name of the deployment whose releases are kept here, None before the first."""
+        with suppress(OSError):
+            text = (self.folder / "current" / "compose.yaml").read_text(encoding="utf-8")
+            if found := re.search(r'^name: "?([a-z0-9_-]+)"?$', text, re.MULTILINE):
+                return found[1]
+        with suppress(OSError, ValueError):
+            about = json.loads((self.folder / "release" / "release.json").read_text(encoding="utf-8"))
+            return str(about["name"]) if isinstance(about, dict) and "name" in about else None
+        return None
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One roll-out at a time."""
+        """One roll-out at a time. OperatorError where the folder holds the releases of another deployment."""
+        holder = self.holder()
+        if holder is not None and holder != self.name:
+            what = f"holds the releases of {holder}, and this is {self.name}"
+            raise OperatorError(what, where=str(self.folder), hint="Give each a --store of its own.")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = (self.folder / "lock").open("a+", encoding="ascii")
@@ -106,7 +126,7 @@ def deploy(
         say(f"release {number} of {plan.name}")
         with hooks.around(say, release=str(number)):
             try:
-                write_release(plan, place)
+                write_release(for_volume(plan), place)
                 build(plan, place, folder, say)
                 configure(plan, place, folder)
                 refuse_taken_port(plan)
@@ -131,7 +151,7 @@ def roll_back(name: str, store: Store, folder: Path, say: Say, *, hooks: Hooks =
         if current is None or before is None:
             hint = "`app-server deploy compose` makes one."
             raise OperatorError("there is no release before", where=str(store.folder), hint=hint)
-        say(f"from release {current} back to {before}")
+        say(f"{name}: from release {current} back to {before}")
         with hooks.around(say, release=str(before)):
             roll(name, store, before, folder, say)
         store.note(f"back from release {current} to {before}")
@@ -141,23 +161,37 @@ def roll_back(name: str, store: Store, folder: Path, say: Say, *, hooks: Hooks =
 
 
 def look_before(plan: Plan, folder: Path) -> None:
-    """OperatorError for an application or a secret that is not there: nothing is built or started then."""
-    containers = plan.spec.containers
-    apps = folder / (containers.source or plan.spec.paths.apps or "apps")
+    """OperatorError for an application, secret or certificate that is not there: nothing is built or started then."""
+    made = plan.contained
+    apps = folder / (made.mount or made.source)
     # An image that was built before holds them; the folder that it was made of may be on another machine.
-    if containers.build_context or not containers.source:
+    if made.build_context or made.mount:
         if not apps.is_dir():
-            hint = "Name it with paths.apps, or build an image with containers.source."
+            hint = "Name the folder of the applications with containers.source."
             raise OperatorError("there is no such folder", where=str(apps), hint=hint)
         for app in plan.apps:
+            if os.path.isabs(app.path):
+                hint = f"Name it relative to {apps}."
+                raise OperatorError("containers have nothing of the host there", where=app.path, hint=hint)
             if not (apps / app.path).exists():
                 raise OperatorError("there is no such file or folder", where=str(apps / app.path))
+    if plan.tls is not None and plan.spec.tls.certificate is None:
+        certificate = folder / made.certificates / f"{certificate_stem(plan.site.hosts[0])}.pem"
+        if not certificate.is_file():
+            words = ("app-server", "certificate", *plan.site.hosts, "--folder", str(certificate.parent))
+            hint = f"Make it: {shlex.join(words)}"
+            raise OperatorError("there is no such file", where=str(certificate), hint=hint)
     for secret in plan.secrets:
         if secret.file is not None and not Path(secret.file).is_file():
             hint = "`app-server secret` makes one."
             raise OperatorError("there is no such file", where=secret.file, hint=hint)
         if secret.environment is not None and not os.environ.get(secret.environment):
             raise OperatorError(f"the variable {secret.environment} is not set", where=f"secrets.{secret.name}")
+
+
+def for_volume(plan: Plan) -> Plan:
+    """The plan whose proxy gets its configuration by a roll-out, in a volume, and not by files that are mounted."""
+    return replace(plan, contained=replace(plan.contained, mounts_configuration=False))
 
 
 def write_release(plan: Plan, place: Path) -> None:
@@ -179,14 +213,20 @@ def build(plan: Plan, place: Path, folder: Path, say: Say) -> None:
     """Build the images, or find them, and write down by their contents what they are."""
     site = place / CONFIGURATION.format(kind=plan.spec.proxy.kind)
     services = Project(plan.name, [place / "compose.yaml"], folder)
-    if plan.spec.containers.build_context is not None:
+    if plan.contained.build_context is not None:
         begun_s = time.monotonic()
-        # The release's own configuration, wherever compose is told that paths begin. JSON is YAML too.
-        contexts = {"site": str(site.resolve())}
-        override = {PROXY: {"build": {"additional_contexts": contexts}}} if plan.has_proxy else {}
+        # The release's own folders, wherever compose is told that paths begin. JSON is YAML too.
+        override = {PROXY: {"build": {"additional_contexts": {"site": str(site.resolve())}}}} if plan.has_proxy else {}
+        gathered = place / "gathered"
+        if plan.contained.mount is None:
+            context_of(of_plan(plan, folder), gathered)
+            contexts = {"apps": str(gathered.resolve()), "gathered": str(gathered.resolve())}
+            override[f"app-{plan.instances[0].name}"] = {"build": {"additional_contexts": contexts}}
         (place / "images.yaml").write_text(json.dumps({"services": override}), encoding="utf-8")
         project(plan.name, place, folder).compose("build", "--quiet", where="docker compose build")
         say(f"  built the images in {time.monotonic() - begun_s:.0f} s")
+        # The image has it now.
+        shutil.rmtree(gathered, ignore_errors=True)
     wanted: dict[str, str] = {}
     for service, about in json.loads(services.compose("config", "--format", "json"))["services"].items():
         name = str(about["image"])
@@ -217,7 +257,7 @@ def refuse_taken_port(plan: Plan) -> None:
     """OperatorError where another program has a port that the proxy shall have."""
     if PROXY in Project(plan.name, [], Path()).running():
         return
-    address = plan.spec.containers.publish.address or ""
+    address = published_address(plan) or ""
     for scheme in ("http", "https") if plan.tls is not None else ("http",):
         port = published_port(plan.spec, scheme)
         with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
@@ -225,9 +265,15 @@ def refuse_taken_port(plan: Plan) -> None:
             try:
                 probe.bind((address, port))
             except OSError as error:
-                hint = f"Stop what listens there, or choose another containers.publish.{scheme}."
-                where = f"containers.publish.{scheme}"
-                raise OperatorError(f"port {port}: {error.strerror}", where=where, hint=hint) from None
+                where, holder = f"containers.publish.{scheme}", docker.project_at(port)
+                what = f"port {port}: {error.strerror}" + (f" by the containers of {holder}" if holder else "")
+                hint = f"Stop what listens there, or choose another {where}."
+                if holder is not None and plan.name.startswith(f"{holder}-"):
+                    hint = (
+                        f"{plan.name} is a deployment of its own, beside {holder}: choose another {where} for it, "
+                        f"or say `name: {holder}` where it is to take that one's place."
+                    )
+                raise OperatorError(what, where=where, hint=hint) from None
 
 
 def try_out(plan: Plan, place: Path, folder: Path, say: Say) -> None:

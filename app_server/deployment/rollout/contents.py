@@ -7,11 +7,16 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from app_server.deployment.first import Found, inspect
 from app_server.deployment.gathering import files_below, files_matching, modules_beside
+from app_server.deployment.ignoring import Ignoring, ignoring
 from app_server.errors import OperatorError
+
+if TYPE_CHECKING:
+    from app_server.deployment.plan import Plan
 
 REQUIREMENTS = "requirements.txt"
 # Lines of a requirements file that lead to another file, or to a folder of wheels.
@@ -52,10 +57,7 @@ def typed(paths: Sequence[str], include: Sequence[str], requirements: Sequence[s
     found = [inspect(path) for path in paths]
     places = [Path(os.path.abspath(each.path)) for each in found]
     folder = Path(os.path.commonpath([place.parent for place in places]))
-    files: set[Path] = set()
-    for place in places:
-        for each in (place, *(modules_beside(place) if place.is_file() else ())):
-            files.update(files_below(each, folder))
+    leaving = ignoring(folder)
     routes = [_route(place) for place in places]
     for route in routes:
         if routes.count(route) > 1:
@@ -63,7 +65,7 @@ def typed(paths: Sequence[str], include: Sequence[str], requirements: Sequence[s
     return Contents(
         name=_image_name(found[0]),
         folder=folder,
-        files=_with(files, include, folder),
+        files=_with(_chosen(places, folder, leaving), include, folder, leaving),
         words=tuple(place.relative_to(folder).as_posix() for place in places),
         routes=tuple(routes),
         requirements=gathered(requirements or _found_beside(folder, places)),
@@ -71,36 +73,77 @@ def typed(paths: Sequence[str], include: Sequence[str], requirements: Sequence[s
 
 
 def planned(
-    folder: Path, apps: Sequence[tuple[str, str, str]], *, whole: bool,
-    include: Sequence[str], requirements: Sequence[str], name: str,
+    folder: Path, apps: Sequence[tuple[str, str, str]], *, whole: bool, include: Sequence[str],
+    requirements: Sequence[str], name: str, never: Iterable[str] = (), secrets: Iterable[str] = (),
 ) -> Contents:  # fmt: skip
     """The contents that a deployment's applications make: of each its path below `folder`, its word and its route.
 
-    `whole` takes the folder with all that is in it.
+    `whole` takes the folder with all that is in it, but for what `ignoring` leaves out; else the applications are
+    taken, the modules beside them that they import, and what the patterns `include` name. `never` and `secrets` are
+    left out in any case.
     """
-    places = []
-    for path, _, _ in apps:
-        if os.path.isabs(path):
-            hint = "Name it relative to the folder of the applications."
-            raise OperatorError("an image holds what lies below one folder", where=path, hint=hint)
-        places.append(folder / Path(inspect(str(folder / path)).path))
-    files: set[Path] = set(files_below(folder, folder)) if whole else set()
-    for place in places:
-        for each in (place, *(modules_beside(place) if place.is_file() else ())):
-            files.update(files_below(each, folder))
+    leaving = ignoring(folder, never, secrets)
+    places = [_place(folder, path, look=not whole) for path, _, _ in apps]
+    files = set(files_below(folder, folder, leaving)) if whole else _chosen(places, folder, leaving)
     return Contents(
         name=name,
         folder=folder,
-        files=_with(files, include, folder),
+        files=_with(files, include, folder, leaving),
         words=tuple(word for _, word, _ in apps),
         routes=tuple(route for _, _, route in apps),
         requirements=gathered(requirements or _found_beside(folder, places)),
     )
 
 
-def _with(files: set[Path], include: Iterable[str], folder: Path) -> tuple[Path, ...]:
+def of_plan(plan: Plan, folder: Path, include: Sequence[str] = (), requirements: Sequence[str] = ()) -> Contents:
+    """The contents that a deployment makes whose file is in `folder`; further patterns and requirements may be named.
+
+    Applications that are on the hosts already (absolute paths) are left out. OperatorError for what is not there.
+    """
+    made = plan.contained
+    source = folder / made.source
+    if not source.is_dir():
+        hint = "Name the folder of the applications with containers.source."
+        raise OperatorError("there is no such folder", where=str(source), hint=hint)
+    words = {app.name: word for pool in plan.pools for app, word in zip(pool.apps, pool.instances[0].apps, strict=True)}
+    for app in plan.apps:
+        if not os.path.isabs(app.path) and not (source / app.path).exists():
+            hint = f"Applications are looked for in {source}."
+            raise OperatorError(f"{app.path} does not exist", where=f"apps.{app.name}.path", hint=hint)
+    return planned(
+        source.resolve(),
+        [
+            (app.path, words[app.name], app.url.removeprefix(plan.site.prefix) or "/")
+            for app in plan.apps if not os.path.isabs(app.path)
+        ],
+        whole=made.is_whole,
+        include=[*plan.spec.include, *include],
+        requirements=[*requirements] or [str(source / file) for file in plan.spec.requirements],
+        name=made.product, never=made.never, secrets=made.secrets,
+    )  # fmt: skip
+
+
+def _place(folder: Path, path: str, *, look: bool) -> Path:
+    """Where an application lies. OperatorError where it cannot be in an image."""
+    if os.path.isabs(path):
+        hint = "Name it relative to the folder of the applications."
+        raise OperatorError("an image holds what lies below one folder", where=path, hint=hint)
+    place = folder / path
+    return Path(inspect(str(place)).path) if look else place
+
+
+def _chosen(places: Iterable[Path], folder: Path, leaving: Ignoring) -> set[Path]:
+    """The files of applications, and of the modules beside them that they import."""
+    files: set[Path] = set()
+    for place in places:
+        for each in (place, *(modules_beside(place) if place.is_file() else ())):
+            files.update(files_below(each, folder, leaving))
+    return files
+
+
+def _with(files: set[Path], include: Iterable[str], folder: Path, leaving: Ignoring) -> tuple[Path, ...]:
     for pattern in include:
-        files.update(files_matching(pattern, folder))
+        files.update(files_matching(pattern, folder, leaving))
     return tuple(sorted(files))
 
 

@@ -85,6 +85,15 @@ def succeeds(*words: str) -> bool:
     return subprocess.run(["docker", *words], capture_output=True, check=False).returncode == 0
 
 
+def project_at(port: int) -> str | None:
+    """The project of compose that has a container which publishes this port, None where there is none."""
+    label = '{{.Label "com.docker.compose.project"}}'
+    done = subprocess.run(
+        ["docker", "ps", "--filter", f"publish={port}", "--format", label], capture_output=True, text=True, check=False
+    )
+    return next(iter(done.stdout.split()), None)
+
+
 def image_id(image: str) -> str | None:
     """The id of an image that is here, or None."""
     done = subprocess.run(

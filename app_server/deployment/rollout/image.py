@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -17,13 +16,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from app_server.deployment.contained import is_base
 from app_server.deployment.rollout import docker
 from app_server.deployment.rollout.contents import Contents
+from app_server.deployment.rollout.context import context_of
+from app_server.deployment.rollout.sources import DOCKERFILE
 from app_server.errors import OperatorError
 
 LABEL = "app-server.applications"
 """What marks the images that this command has made, and tells what is in them."""
-DOCKERFILE = "docker/app-server/Dockerfile"
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _NAME = re.compile(rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_PART}(?:/{_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?")
 START_DEADLINE_S = 60.0
@@ -97,9 +98,11 @@ def build(wish: Wish, say: Say) -> int:
 
 def _refuse_taken(wish: Wish) -> None:
     """OperatorError where the name is that of an image which this command has not made."""
-    if wish.name in (wish.base, wish.pip):
+    if wish.name in (wish.base, wish.pip) or is_base(wish.name):
         hint = "Choose another --tag."
-        raise OperatorError("is the image that it would be built from", where=wish.name, hint=hint)
+        others = "is the image that it would be built from"
+        what = others if wish.name in (wish.base, wish.pip) else "is an image that others are built from"
+        raise OperatorError(what, where=wish.name, hint=hint)
     is_there = docker.image_id(wish.name) is not None
     if is_there and not wish.force and LABEL not in (docker.about(wish.name)["Config"].get("Labels") or {}):
         hint = "Choose another --tag, or give --force."
@@ -126,36 +129,20 @@ def _secret(wish: Wish) -> tuple[str, ...]:
 
 
 def _refuse_foreign_base(base: str) -> None:
-    if docker.about(base)["Config"].get("Entrypoint") != ["start"]:
+    """OperatorError for a base that is no image of app-server, or holds a site's applications already."""
+    config = docker.about(base)["Config"]
+    if LABEL in (config.get("Labels") or {}):
+        hint = "Name app-server, and build that one again where its name was taken: `docker rmi` it first."
+        raise OperatorError("is an image of applications, which nothing is built from", where=base, hint=hint)
+    if config.get("Entrypoint") != ["start"]:
         hint = "Name app-server, or an image FROM it."
         raise OperatorError("is no image of app-server", where=base, hint=hint)
 
 
 def write_context(wish: Wish, context: Path) -> None:
     """The build's context: the Dockerfile, the applications in apps/, what they require in requirements/."""
-    contents = wish.contents
-    _copy(contents.folder, contents.files, context / "apps")
-    if contents.requirements is not None:
-        _copy(contents.requirements.folder, contents.requirements.everything, context / "requirements")
+    context_of(wish.contents, context)
     (context / "Dockerfile").write_text("\n".join(dockerfile(wish)) + "\n", encoding="utf-8")
-
-
-def _copy(folder: Path, files: tuple[Path, ...], target: Path) -> None:
-    """Copy files so that everybody may read them: in the container they are another user's."""
-    for path in files:
-        if not str(path).isprintable():
-            raise OperatorError(f"{str(path)!r}: control characters cannot be in a file's name", where=str(folder))
-        place = target / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            shutil.copyfile(folder / path, place)
-            executable = (folder / path).stat().st_mode & 0o100
-        except OSError as error:
-            raise OperatorError(f"cannot be read: {error.strerror}", where=str(folder / path)) from None
-        place.chmod(0o755 if executable else 0o644)
-    for place in (target, *target.rglob("*")):
-        if place.is_dir():
-            place.chmod(0o755)
 
 
 def dockerfile(wish: Wish) -> Iterator[str]:

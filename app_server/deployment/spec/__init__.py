@@ -16,7 +16,7 @@ from app_server.deployment.spec.applications import (
     OwnInstances,
     ServerHost,
 )
-from app_server.deployment.spec.base import LIST, Model, Name, Word
+from app_server.deployment.spec.base import LIST, Line, Model, Name, Word
 from app_server.deployment.spec.front import (
     Access,
     Embedding,
@@ -52,6 +52,10 @@ class Spec(Model):
     """what units, folders and images are named after; a host may have several deployments of different names"""
     apps: Applications
     """the applications, each by a name of its own: its path, or a block"""
+    include: Annotated[tuple[Line, ...], LIST] = ()
+    """further files beside the applications that they read, such as `data/*.csv`, for images and releases"""
+    requirements: Annotated[tuple[Line, ...], LIST] = ()
+    """what pip installs for the applications, as files; else each `requirements.txt` beside them"""
     public: Public = Field(default_factory=Public)
     """the address that people type; a bare value is its host"""
     instances: Instances = Field(default_factory=Instances)

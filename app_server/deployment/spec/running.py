@@ -138,17 +138,17 @@ class Service(Model):
 class Images(Model):
     """The images' names."""
 
-    app: Image = "app-server:latest"
-    """the server with its applications"""
+    app: Image | None = None
+    """the server with its applications; else called after the deployment"""
     proxy: Image | None = None
-    """the proxy; else `app-server-` and its kind"""
+    """the proxy; else called after the deployment where it is built, and `app-server-` and its kind elsewhere"""
 
 
 class Published(Model):
     """The host's ports that lead to the proxy's container."""
 
     address: Host | None = None
-    """the host's address; else all of them"""
+    """the host's address; else all of them, or 127.0.0.1 where `public` names this machine only"""
     http: Port | None = None
     """for http; else 8080"""
     https: Port | None = None
@@ -186,9 +186,11 @@ class Containers(Model):
     subnet: Network | None = None
     """the network between proxy and instances; else what the engine chooses"""
     build_context: Line | None = None
-    """where the engine finds our Dockerfiles, such as `.` in a checkout; else the images must be there"""
+    """where the engine finds our Dockerfiles: a clone, seen from this file; else the images must be there"""
     source: Line | None = None
-    """the folder of applications that the image holds, seen from compose.yaml; else `paths.apps` is mounted"""
+    """the folder of the applications, seen from this file, all of which a release holds; else the folder of this file,
+    of which it holds the applications, the modules that they import, and `include`; compose mounts `paths.apps`
+    instead if only that is stated"""
     namespace: Name | None = None
     """Kubernetes' namespace; else the deployment's name"""
     swarm: Swarm = Field(default_factory=Swarm)

@@ -136,7 +136,7 @@ def test_instances_are_under_gunicorn_where_the_deployment_says_so(tmp_path: Pat
 def test_without_a_proxy_the_instance_is_published(tmp_path: Path) -> None:
     services = composed(tmp_path, "apps: {a: a.py}\nproxy: none\n")["services"]
     assert list(services) == ["app-a1"]
-    assert services["app-a1"]["ports"] == ["8080:5006"]
+    assert services["app-a1"]["ports"] == ["127.0.0.1:8080:5006"]
     assert services["app-a1"]["environment"]["APP_SERVER_LISTEN"] == "5006"
 
 

@@ -63,10 +63,12 @@ def test_every_container_is_hardened(tmp_path: Path) -> None:
     for service in services.values():
         assert service["read_only"] is True and service["cap_drop"] == ["ALL"] and service["init"] is True
         assert service["user"] in ("10001:10001", "10002:10001")
-        assert service["volumes"] == [{"type": "tmpfs", "target": "/tmp", "tmpfs": {"size": 64 * 1024 * 1024}}]
+        assert service["volumes"][0] == {"type": "tmpfs", "target": "/tmp", "tmpfs": {"size": 64 * 1024 * 1024}}
         assert set(service["deploy"]["resources"]["limits"]) == {"memory", "pids"}
         assert service["deploy"]["endpoint_mode"] == "dnsrr"
         assert service["healthcheck"]["start_interval"] == "500ms"
+    assert len(services["app"]["volumes"]) == 1
+    assert services["proxy"]["volumes"][1]["target"] == "/var/lib/app-server"
 
 
 def test_instances_are_replaced_before_they_go_and_proxies_after_they_went(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_playbooks_of_the_sources_are_found() -> None:
 
 
 def test_playbook_that_fails_is_an_error_and_is_written_down(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = Store(tmp_path, "site")
     ansible.write_inventory(plan(), store)
     with pytest.raises(OperatorError) as caught:
         ansible.play("false", "site.yml", store, [], what="release 1")
@@ -47,7 +47,7 @@ HOSTS = {
 
 
 def test_host_that_is_no_longer_there_is_kept_in_mind_until_it_is_left(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = Store(tmp_path, "site")
     ansible.write_inventory(plan(instances=HOSTS), store)
     assert not (tmp_path / "removed.yml").exists()
     fewer = {"count": 1, "hosts": HOSTS["hosts"][:1]}
@@ -66,14 +66,14 @@ def test_host_that_is_no_longer_there_is_kept_in_mind_until_it_is_left(tmp_path:
 
 
 def test_roll_out_waits_for_nobody(tmp_path: Path) -> None:
-    store = Store(tmp_path)
+    store = Store(tmp_path, "site")
     with store.locked(), pytest.raises(OperatorError, match="is rolling out just now"):
         ansible.roll_back(plan(), store, print)
 
 
 def test_release_without_packages_touches_nothing(tmp_path: Path) -> None:
     (tmp_path / "board.py").write_text("", encoding="utf-8")
-    store = Store(tmp_path / "store")
+    store = Store(tmp_path / "store", "site")
     with pytest.raises(OperatorError, match="nothing says what the hosts install"):
         ansible.deploy(plan(), {}, tmp_path, store, print, packages=[], include=[])
     assert not store.folder.exists()

@@ -1,0 +1,102 @@
+"""What a deployment's containers are made of: the images' names, and where applications and Dockerfiles are.
+
+Relative paths of `containers` begin in the folder of deploy.yaml, whatever folder the generated files are in.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass
+
+from app_server.deployment.load import DEFAULT_NAME, Loaded
+
+BASE = "app-server"
+"""The image that all images of applications are built from."""
+# What a deployment without a name calls its image: its own name is the base's.
+NAMELESS = "app-server-apps"
+BASES = frozenset({BASE, "app-server-nginx", "app-server-apache", "app-server-all-in-one"})
+"""The images that belong to no deployment, without their tags."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contained:
+    """The images' names, and paths as the reader of the generated files finds them."""
+
+    app: str
+    """the image of the applications"""
+    product: str
+    """the image that holds the applications, whatever compose mounts"""
+    proxy: str
+    """the proxy's image"""
+    build_context: str | None
+    """where the engine finds our Dockerfiles; None where the images must be there"""
+    source: str
+    """the folder of the applications"""
+    mounts_configuration: bool
+    """whether compose gives the proxy its configuration as files: its image was not built for this deployment"""
+    is_whole: bool
+    """whether the image holds all of that folder, and not only the applications and what they name"""
+    mount: str | None
+    """the folder that is mounted at /apps, None where the image holds the applications"""
+    certificates: str
+    """the folder of development certificates"""
+    never: tuple[str, ...]
+    """patterns of what no release holds: the deployment's own files"""
+    secrets: tuple[str, ...]
+    """files that no release holds, by absolute paths"""
+
+
+def contained(loaded: Loaded, beside: str) -> Contained:
+    """What the containers of a deployment are made of; `beside` leads from the generated files to deploy.yaml."""
+    spec, containers = loaded.spec, loaded.spec.containers
+    mount = spec.paths.apps if containers.source is None else None
+    built = containers.build_context
+    name = NAMELESS if spec.name == DEFAULT_NAME else image_name(spec.name)
+    # A tag of its own: a deployment may be called after the proxy too.
+    proxy = f"{name}:{spec.proxy.kind}" if built else f"{BASE}-{spec.proxy.kind}:latest"
+    return Contained(
+        app=containers.images.app or (f"{BASE}:latest" if mount else f"{name}:latest"),
+        product=containers.images.app or f"{name}:latest",
+        proxy=containers.images.proxy or proxy,
+        build_context=built if built is None or "://" in built else seen_from(beside, built),
+        source=seen_from(beside, containers.source or "."),
+        mounts_configuration=built is None,
+        is_whole=containers.source is not None,
+        mount=mount,
+        certificates=seen_from(beside, "certificates"),
+        never=_own_files(loaded),
+        secrets=_secrets(loaded),
+    )
+
+
+def is_base(image: str) -> bool:
+    """Whether an image is one that others are built from, with whatever tag."""
+    return image.partition("@")[0].partition(":")[0] in BASES
+
+
+def image_name(name: str) -> str:
+    """A name that engines take for an image."""
+    return re.sub(r"[._-]{2,}", "-", name.lower()).strip("._-") or "app"
+
+
+def seen_from(beside: str, path: str) -> str:
+    """A path that begins in deploy.yaml's folder, as compose takes it from the generated files: ./site, ../site."""
+    if posixpath.isabs(path):
+        return path
+    joined = posixpath.normpath(posixpath.join(beside, path))
+    return joined if joined == "." or joined.startswith(("/", "../")) or joined == ".." else f"./{joined}"
+
+
+def _own_files(loaded: Loaded) -> tuple[str, ...]:
+    """deploy.yaml, what it says of environments, and the archive that `bundle` writes."""
+    stem, dot, suffix = posixpath.basename(loaded.file).rpartition(".")
+    return tuple(f"**/{name}" for name in (f"{stem}{dot}{suffix}", f"{stem}.*.{suffix}", f"{loaded.spec.name}.tar.gz"))
+
+
+def _secrets(loaded: Loaded) -> tuple[str, ...]:
+    spec = loaded.spec
+    stated = (getattr(spec.secrets, name) for name in type(spec.secrets).model_fields)
+    basic = spec.access.basic
+    files = (spec.tls.key, basic.file if basic else None, *(secret.file for secret in stated if secret is not None))
+    return tuple(file for file in files if file is not None)
