@@ -340,7 +340,8 @@ def containers_plan(namespace: argparse.Namespace) -> Plan:
     loaded = read(namespace)
     if loaded.spec.containers.build_context is None and loaded.spec.containers.images.app is None:
         loaded = built_of(loaded, sources())
-    words = ["app-server", "config", "-f", namespace.file[0] if "file" in namespace else DEFAULT_FILE]
+    # Not the way that was typed: the same deployment gives the same files, wherever the command is run.
+    words = ["app-server", "config", "-f", Path(loaded.file).name]
     if "environment" in namespace:
         words += ["-e", namespace.environment[0]]
     plan = plan_of(loaded, "compose", words)

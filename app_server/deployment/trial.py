@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app_server.deployment.reason import plain, reason_in
 from app_server.errors import OperatorError
 
 START_DEADLINE_S = 60.0
@@ -131,10 +132,12 @@ def _ask(path: str, target: str) -> tuple[int, str, str] | None:
 
 
 def _failed(trial: Trial, what: str, log_path: Path) -> OperatorError:
-    lines = [line for line in log_path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    said = " | ".join(lines[-_TELLING_LINES:])
+    text = plain(log_path.read_text(encoding="utf-8", errors="replace"))
+    reason = reason_in(text)
+    said = " | ".join([line for line in text.splitlines() if line.strip()][-_TELLING_LINES:])
     hint = f"It said: {said}" if said else "It said nothing."
-    return OperatorError(f"the trial failed: {what}", where=f"instance {trial.name}", hint=hint)
+    what = f"the trial failed: {what}" + (f": {reason}" if reason else "")
+    return OperatorError(what, where=f"instance {trial.name}", hint=hint)
 
 
 def environment_with_keys(variables: Sequence[str]) -> dict[str, str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +17,7 @@ import yaml
 
 from app_server.deployment import release
 from app_server.deployment.plan import Plan
+from app_server.deployment.reason import plain
 from app_server.deployment.render import Files, render
 from app_server.deployment.render.inventory import dump
 from app_server.deployment.rollout.compose import Store
@@ -142,6 +145,28 @@ def _loaded(path: Path) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def environment(environ: Mapping[str, str], folder: Path, failures: Path) -> dict[str, str]:
+    """The variables of ansible-playbook: one's own configuration counts, where there is one, and failures are noted."""
+    plugins = [*environ.get("ANSIBLE_CALLBACK_PLUGINS", "").split(os.pathsep), str(folder / "callback_plugins")]
+    return {
+        "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
+        **environ,
+        "ANSIBLE_CALLBACK_PLUGINS": os.pathsep.join(filter(None, plugins)),
+        "APP_SERVER_FAILURES": str(failures),
+    }
+
+
+def reason_of(failures: Path) -> str | None:
+    """The last failure of a run: on which host, in which task, and what was said there; None where none was noted."""
+    try:
+        lines = failures.read_text(encoding="utf-8").splitlines()
+        about = json.loads(lines[-1])
+    except (OSError, ValueError, IndexError):
+        return None
+    said = " ".join(plain(str(about["said"])).split()).removeprefix("app-server: ")
+    return f"{about['host']}: {about['task']}: {said.rstrip('.')}"
+
+
 def play(command: str, playbook: str, store: Store, variables: Sequence[str], *, what: str) -> float:
     """Run a playbook at this terminal; how long it took, in seconds. What came of it is written down.
 
@@ -154,14 +179,16 @@ def play(command: str, playbook: str, store: Store, variables: Sequence[str], *,
         words += ["--inventory", str(store.folder / REMOVED)]
     for variable in variables:
         words += ["--extra-vars", variable]
-    # One's own configuration counts, where there is one.
-    environ = {"ANSIBLE_CONFIG": str(folder / "ansible.cfg"), **os.environ}
     sys.stdout.flush()
-    status = subprocess.call([*words, str(folder / playbook)], env=environ)
+    with tempfile.TemporaryDirectory(prefix="app-server-ansible-") as scratch:
+        failures = Path(scratch) / "failures"
+        status = subprocess.call([*words, str(folder / playbook)], env=environment(os.environ, folder, failures))
+        reason = reason_of(failures)
     if status != 0:
         store.note(f"{what} failed (ansible-playbook ended with {status})")
-        hint = "Its last lines say why. Run it again when that is mended: what is done already is not done twice."
-        raise OperatorError(f"ended with {status}", where=f"ansible-playbook {playbook}", hint=hint)
+        hint = "" if reason else "Its last lines say why. "
+        hint += "Run it again when that is mended: what is done already is not done twice."
+        raise OperatorError(reason or f"ended with {status}", where=f"ansible-playbook {playbook}", hint=hint)
     if playbook == "site.yml":
         (store.folder / REMOVED).unlink(missing_ok=True)
     store.note(what)

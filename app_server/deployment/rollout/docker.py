@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app_server.deployment.reason import plain, reason_in
 from app_server.errors import OperatorError
 
 # 25 knows start_interval of health checks; compose 2.20 additional contexts of builds.
 OLDEST_ENGINE = (25, 0)
 OLDEST_COMPOSE = (2, 20)
+# An exception of a library has a long traceback.
+TELLING_LINES = 400
 # What compose and builds tell of their progress.
 _NOISE = re.compile(r"^\s*(#\d+ |Container |Network |Volume |\S+ (Pulling|Warning)|time=|-{3,}|\d* *\||>>>)")
-_EXCEPTION = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)\b.*$", re.MULTILINE)
 _HASH = "com.docker.compose.config-hash"
 _SERVICE = "com.docker.compose.service"
 _IMAGE = "com.docker.compose.image"
@@ -38,7 +40,7 @@ def run(*words: str, hint: str | None = None, where: str | None = None, stdin: b
 
 def last_words(text: str) -> str:
     """The line that says why, out of all that a command has said."""
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not _NOISE.match(line)]
+    lines = [line.strip() for line in plain(text).splitlines() if line.strip() and not _NOISE.match(line)]
     line = lines[-1] if lines else "failed, and did not say why"
     return re.sub(r"^(Error response from daemon|ERROR|error):\s*", "", line).rstrip(".")
 
@@ -128,13 +130,12 @@ def reason_of_build(text: str) -> str:
 
 
 def complaint_of(container: str) -> str:
-    """Of what a container has written last: the exception, or where there is none the last line."""
+    """Of what a container has written last: why it failed, or where that is not said the last line."""
     done = subprocess.run(
-        ["docker", "logs", "--tail", "50", container],
+        ["docker", "logs", "--tail", str(TELLING_LINES), container],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False,
     )  # fmt: skip
-    found = _EXCEPTION.findall(done.stdout)
-    return found[-1].rstrip(".") if found else last_words(done.stdout)
+    return reason_in(done.stdout) or last_words(done.stdout)
 
 
 @dataclass(frozen=True)
@@ -182,8 +183,10 @@ class Project:
         return dict(line.split() for line in listed.splitlines() if line.strip())
 
     def log_of(self, service: str) -> str:
-        """The last line that a service has written."""
+        """Of what a service has written last: why it failed, or where that is not said the last line."""
+        tail = ("--tail", str(TELLING_LINES))
         try:
-            return last_words(self.compose("logs", "--no-color", "--no-log-prefix", "--tail", "5", service))
+            said = self.compose("logs", "--no-color", "--no-log-prefix", *tail, service)
         except OperatorError:
             return ""
+        return reason_in(said) or last_words(said)

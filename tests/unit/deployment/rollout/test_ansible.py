@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,36 @@ def test_playbook_that_fails_is_an_error_and_is_written_down(tmp_path: Path) -> 
     )
 
 
+FAILING = """\
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - name: Try the candidate
+      ansible.builtin.command:
+        argv: [sh, -c, "echo said; echo 'app-server: instance a1: the trial failed' >&2; exit 1"]
+      changed_when: false
+"""
+
+
+def test_playbook_that_fails_ends_with_what_its_task_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    playbooks, store = tmp_path / "playbooks", Store(tmp_path / "store", "site")
+    playbooks.mkdir()
+    (playbooks / "callback_plugins").symlink_to(ansible.playbooks() / "callback_plugins")
+    (playbooks / "ansible.cfg").symlink_to(ansible.playbooks() / "ansible.cfg")
+    (playbooks / "site.yml").write_text(FAILING, encoding="utf-8")
+    store.folder.mkdir()
+    hosts = f"all: {{hosts: {{localhost: {{ansible_python_interpreter: {sys.executable}}}}}}}\n"
+    (store.folder / ansible.INVENTORY).write_text(hosts, encoding="utf-8")
+    monkeypatch.setattr(ansible, "playbooks", lambda: playbooks)
+    with pytest.raises(OperatorError) as caught:
+        ansible.play(ansible.program(), "site.yml", store, [], what="release 1")
+    hint = "Run it again when that is mended: what is done already is not done twice."
+    assert str(caught.value) == (
+        f"ansible-playbook site.yml: localhost: Try the candidate: instance a1: the trial failed. {hint}"
+    )
+
+
 HOSTS = {
     "count": 1,
     "hosts": [{"name": "one", "address": "10.0.0.1"}, {"name": "two", "address": "10.0.0.2"}],
@@ -63,6 +94,24 @@ def test_host_that_is_no_longer_there_is_kept_in_mind_until_it_is_left(tmp_path:
     # One that comes back is not left.
     ansible.write_inventory(plan(instances=HOSTS), store)
     assert not (tmp_path / "removed.yml").exists()
+
+
+def test_store_of_another_deployment_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "release"
+    place.mkdir()
+    (place / "release.json").write_text('{"name": "site"}', encoding="utf-8")
+    with Store(tmp_path, "site").locked():
+        pass
+    with pytest.raises(OperatorError) as caught, Store(tmp_path, "site-staging").locked():
+        pass
+    assert str(caught.value) == (
+        f"{tmp_path}: holds the releases of site, and this is site-staging. Give each a --store of its own."
+    )
+
+
+def test_log_names_the_deployment(tmp_path: Path) -> None:
+    Store(tmp_path, "site-staging").note("release 1")
+    assert (tmp_path / "log").read_text(encoding="utf-8").endswith(": site-staging: release 1\n")
 
 
 def test_roll_out_waits_for_nobody(tmp_path: Path) -> None:
