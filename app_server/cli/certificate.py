@@ -11,6 +11,7 @@ from pathlib import Path
 
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
+from app_server.version import how_to_install
 
 PROFILES = ("intermediate", "modern")
 
@@ -86,5 +87,5 @@ def _read(path: Path) -> bytes:
 def _need_packages() -> None:
     missing = [name for name in ("cryptography", "trustme") if importlib.util.find_spec(name) is None]
     if missing:
-        hint = "Install them: pip install 'app-server[deploy]'"
+        hint = how_to_install("deploy")
         raise OperatorError(f"this command needs {' and '.join(missing)}", where="certificate", hint=hint)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from app_server.cli.terminal import Paint, paint_for, say
 from app_server.deployment.targets import TARGETS, Layout
 from app_server.errors import OperatorError
+from app_server.version import how_to_install
 
 if TYPE_CHECKING:
     from app_server.deployment.differences import Difference
@@ -156,7 +157,7 @@ def need_packages() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     missing = [name for name in ("pydantic", "yaml", "jinja2") if importlib.util.find_spec(name) is None]
     if missing:
-        hint = "Install them with: pip install 'app-server[deploy]'"
+        hint = how_to_install("deploy")
         raise OperatorError(f"deployments need the packages {', '.join(missing)}", hint=hint)
 
 

@@ -73,13 +73,19 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     for flag, file in (*(("--requirements", each) for each in requirements), *_pip_conf(namespace)):
         if not Path(file).is_file():
             raise OperatorError("there is no such file", where=f"{flag} {file}")
-    contents = typed(namespace.files, include, requirements) if namespace.files else _of_deployment(namespace)
+    proxy = None
+    if namespace.files:
+        contents = typed(namespace.files, include, requirements)
+    else:
+        contents, proxy = _of_deployment(namespace)
     wish = image.Wish(
         name=image.full_name(namespace.tag[0] if "tag" in namespace else contents.name, "--tag"),
         base=image.full_name(namespace.base[0] if "base" in namespace else DEFAULT_BASE, "--from"),
         contents=contents,
-        build_context=clone(namespace) or sources(),
+        # Nothing else is called by somebody else's name.
+        build_context=clone(namespace) or (None if "base" in namespace else sources()),
         pip_conf=Path(namespace.pip_conf[0]) if "pip_conf" in namespace else None,
+        proxy=proxy,
         tried="no_try" not in namespace,
         force="force" in namespace,
     )
@@ -90,8 +96,8 @@ def _pip_conf(namespace: argparse.Namespace) -> list[tuple[str, str]]:
     return [("--pip-conf", namespace.pip_conf[0])] if "pip_conf" in namespace else []
 
 
-def _of_deployment(namespace: argparse.Namespace) -> Contents:
-    """The contents that a deployment's applications make."""
+def _of_deployment(namespace: argparse.Namespace) -> tuple[Contents, str | None]:
+    """The contents that a deployment's applications make, and the kind of its proxy where any image of that does."""
     from app_server.deployment.rollout.contents import of_plan
 
     plan = containers_plan(namespace)
@@ -100,4 +106,5 @@ def _of_deployment(namespace: argparse.Namespace) -> Contents:
             hint = "Name it relative to the folder of the deployment's file."
             raise OperatorError("an image holds what lies below one folder", where=f"apps.{app.name}.path", hint=hint)
     folder = Path(plan.source).absolute().parent
-    return of_plan(plan, folder, getattr(namespace, "include", []), getattr(namespace, "requirements", []))
+    contents = of_plan(plan, folder, getattr(namespace, "include", []), getattr(namespace, "requirements", []))
+    return contents, plan.spec.proxy.kind if plan.has_proxy and plan.spec.containers.images.proxy is None else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -107,9 +108,21 @@ def run(apps: Sequence[Found], namespace: argparse.Namespace, output: Path, *, a
         if missing := app.missing():
             print(f"app-server: note: {app.path} imports {', '.join(missing)}, which is not installed here",
                   file=sys.stderr)  # fmt: skip
-    name = "" if output == Path(DEFAULT_FILE) else f" -f {output}"
-    say(f"\n{output} is written. Next: app-server config all{name} --check")
+    say(f"\n{output} is written. Next, whatever you need of these:")
+    for words, about in next_steps(output):
+        say(f"  {words:<44}  {about}")
     return 0
+
+
+def next_steps(output: Path) -> Sequence[tuple[str, str]]:
+    """Commands that work with the file as it is, and what each does."""
+    file = "" if output == Path(DEFAULT_FILE) else f" -f {shlex.quote(str(output))}"
+    return (
+        (f"app-server config all{file} --check", "have nginx and systemd try what would be written"),
+        (f"app-server config all{file} --output out", "write it"),
+        (f"app-server deploy compose{file}", "serve it in containers on this machine"),
+        (f"app-server image{file}", "make an image, for a swarm or Kubernetes"),
+    )
 
 
 def judge(loaded: Any) -> None:

@@ -55,10 +55,15 @@ def contained(loaded: Loaded, beside: str) -> Contained:
     name = NAMELESS if spec.name == DEFAULT_NAME else image_name(spec.name)
     # A tag of its own: a deployment may be called after the proxy too.
     proxy = f"{name}:{spec.proxy.kind}" if built else f"{BASE}-{spec.proxy.kind}:latest"
+    app, stated_proxy = containers.images.app, containers.images.proxy
+    if built and app is not None and loaded.is_inherited("containers", "images", "app"):
+        app = _tagged(app, str(loaded.environment))
+    if built and stated_proxy is not None and loaded.is_inherited("containers", "images", "proxy"):
+        stated_proxy = _tagged(stated_proxy, str(loaded.environment))
     return Contained(
-        app=containers.images.app or (f"{BASE}:latest" if mount else f"{name}:latest"),
-        product=containers.images.app or f"{name}:latest",
-        proxy=containers.images.proxy or proxy,
+        app=app or (f"{BASE}:latest" if mount else f"{name}:latest"),
+        product=app or f"{name}:latest",
+        proxy=stated_proxy or proxy,
         build_context=built if built is None or "://" in built else seen_from(beside, built),
         source=seen_from(beside, containers.source or "."),
         mounts_configuration=built is None,
@@ -73,6 +78,13 @@ def contained(loaded: Loaded, beside: str) -> Contained:
 def is_base(image: str) -> bool:
     """Whether an image is one that others are built from, with whatever tag."""
     return image.partition("@")[0].partition(":")[0] in BASES
+
+
+def _tagged(image: str, environment: str) -> str:
+    """The same image for an environment that builds its own, such as site:2-staging."""
+    folder, slash, last = image.partition("@")[0].rpartition("/")
+    name, _, tag = last.partition(":")
+    return f"{folder}{slash}{name}:{tag or 'latest'}-{re.sub(r'[^A-Za-z0-9_.-]', '-', environment)}"
 
 
 def image_name(name: str) -> str:

@@ -18,6 +18,8 @@ from app_server.errors import OperatorError, OperatorErrors
 DEFAULT_FILE = "deploy.yaml"
 DEFAULT_NAME = "app-server"
 """The name of a deployment that states none."""
+LONGEST_NAME = 32
+"""As long as the name of a system's user may be."""
 ENVIRONMENTS = "environments"
 
 
@@ -29,6 +31,18 @@ class Loaded:
     entry: Entry
     file: str
     environment: str | None = None
+    overlays: tuple[Entry, ...] = ()
+    """what the environment lays over the rest"""
+
+    def is_inherited(self, *path: str) -> bool:
+        """Whether an environment, as a deployment of its own, has a value that was stated for another one."""
+        if self.environment is None or self.is_stated_there("name"):
+            return False
+        return not self.is_stated_there(*path)
+
+    def is_stated_there(self, *path: str) -> bool:
+        """Whether the environment itself states a value."""
+        return any(overlay.find(path)[1] == path for overlay in self.overlays)
 
     def fault(self, path: tuple[str | int, ...], what: str, hint: str | None = None) -> OperatorError:
         """An error about the value that a path leads to, such as ("apps", "dash", "path")."""
@@ -56,7 +70,7 @@ def load(file: str | Path, environment: str | None = None) -> Loaded:
             faults += [fault for fault in there if str(fault) not in seen]
     if faults or spec is None:
         raise OperatorErrors(_sorted(faults))
-    return Loaded(spec, whole, str(file), environment)
+    return Loaded(spec, whole, str(file), environment, tuple(overlays))
 
 
 def from_values(values: Mapping[str, Any], source: str) -> Loaded:
@@ -146,6 +160,10 @@ def _of_environment(base: Entry, environment: str, overlays: list[Entry]) -> Ent
     stated = whole.items.get("name")
     place = stated.place if stated is not None else overlays[0].place if overlays else base.place
     name = environment_name((stated.text if stated is not None else None) or DEFAULT_NAME, environment)
+    if len(name) > LONGEST_NAME:
+        what = f"{name}, the name of the environment {environment}, is longer than {LONGEST_NAME} characters"
+        hint = f"Give it one of its own: {ENVIRONMENTS}.{environment}.name."
+        raise OperatorErrors([OperatorError(what, where=f"{place}: name", hint=hint)])
     entry = Entry(place, text=name)
     return laid_over(whole, Entry(place, items={"name": entry}, key_places={"name": place}))
 

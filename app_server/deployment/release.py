@@ -2,7 +2,7 @@
 
     release.json       what it is: the deployment's name, and the ids of its content and of its packages
     release.tar.gz     files/ (what `app-server config all --output` writes), apps/ (the applications), release.json
-    packages.tar.gz    the requirements, and wheels where hosts have no index
+    packages.tar.gz    the requirements, and wheels where hosts have no index; in apps/ the applications' own
 
 Releases of the same content have the same bytes and the same id, so that installing one twice changes nothing; and
 releases with the same packages share one environment of Python.
@@ -13,19 +13,19 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import itertools
 import json
 import os
-import posixpath
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from app_server.deployment.gathering import files_below, files_matching
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import Files
+from app_server.deployment.rollout.contents import of_plan
 from app_server.deployment.tree import manifest_text
 from app_server.errors import OperatorError
 
@@ -33,6 +33,8 @@ ARCHIVE = "release.tar.gz"
 PACKAGES = "packages.tar.gz"
 DESCRIPTION = "release.json"
 FORMAT = 1
+OWN = "apps"
+"""The folder of the packages' archive with what the applications require."""
 ID_LENGTH = 12
 
 
@@ -62,13 +64,16 @@ def gather(plan: Plan, files: Files, folder: Path, *, include: Sequence[str], pa
     """
     members = [Member(f"files/{path}", file.text.encode()) for path, file in sorted(files.items())]
     members.append(Member("files/manifest.json", manifest_text(plan, files).encode()))
-    for path in _application_files(plan, folder, include):
-        members.append(Member(f"apps/{path.as_posix()}", *_read(folder / path)))
+    contents = of_plan(plan, folder, include)
+    members += [Member(f"apps/{path.as_posix()}", *_read(contents.folder / path)) for path in contents.files]
     if not packages:
         hint = "Name app-server's wheel and the requirements with --packages."
         raise OperatorError("nothing says what the hosts install", where="--packages", hint=hint)
-    wheels = [Member(path.name, *_read(path)) for path in sorted(_packages(packages))]
+    wheels = list(_named(sorted(_packages(packages))))
     about = describe(plan)
+    if (needs := contents.requirements) is not None:
+        wheels += [Member(f"{OWN}/{path.as_posix()}", *_read(needs.folder / path)) for path in needs.everything]
+        about["requirements"] = [f"{OWN}/{path.as_posix()}" for path in needs.files]
     about["environment"] = _fingerprint(wheels)
     about["id"] = _fingerprint([*members, Member(DESCRIPTION, _json(about))])
     return Release(about, [Member(DESCRIPTION, _json(about)), *members], wheels)
@@ -120,20 +125,22 @@ def _packed(members: Sequence[Member]) -> bytes:
     return output.getvalue()
 
 
-def _application_files(plan: Plan, folder: Path, include: Sequence[str]) -> Iterator[Path]:
-    """The files of the applications and those that the patterns name, relative to the folder, none twice."""
-    found: set[Path] = set()
-    for app in plan.apps:
-        if posixpath.isabs(app.path):
-            continue  # it is on the hosts already
-        place = folder / app.path
-        if not place.exists():
-            hint = f"Applications are looked for in {folder}, where the deployment's file is."
-            raise OperatorError(f"{app.path} does not exist", where=f"apps.{app.name}.path", hint=hint)
-        found.update(files_below(place, folder))
-    for pattern in include:
-        found.update(files_matching(pattern, folder))
-    yield from sorted(found)
+def _named(paths: Iterable[Path]) -> Iterator[Member]:
+    """The packages by their names, each by a name of its own. OperatorError for two wheels of one name."""
+    taken: dict[str, Member] = {}
+    for path in paths:
+        member = Member(path.name, *_read(path))
+        for number in itertools.count(2):
+            other = taken.get(member.path)
+            if other is None or other.content == member.content:
+                break
+            if path.suffix == ".whl":
+                hint = "Name one of them."
+                raise OperatorError(f"there are two different files {path.name}", where="--packages", hint=hint)
+            # Two files of requirements are two: what one names is not what the other does.
+            member = replace(member, path=f"{path.stem}-{number}{path.suffix}")
+        taken[member.path] = member
+    yield from taken.values()
 
 
 def _packages(given: Sequence[Path]) -> Iterator[Path]:

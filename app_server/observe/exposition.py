@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from app_server.errors import OperatorError
 from app_server.observe.gauges import BOUNDS_S
-from app_server.version import __version__
+from app_server.version import __version__, how_to_install
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -77,7 +77,7 @@ def check() -> None:
     try:
         import prometheus_client  # noqa: F401
     except ImportError:
-        hint = "Install it with: pip install 'app-server[observe]'"
+        hint = how_to_install("observe")
         raise OperatorError("prometheus-client is not installed", where="--metrics", hint=hint) from None
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from app_server.errors import OperatorError
 from app_server.observe.gauges import BOUNDS_S
 from app_server.observe.snapshots import quantile, totals
+from app_server.version import how_to_install
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,7 +28,7 @@ def check() -> None:
     try:
         import rich  # noqa: F401
     except ImportError:
-        hint = "Install it with: pip install 'app-server[observe]', or use --json."
+        hint = f"Use --json, which needs nothing more. {how_to_install('observe')}"
         raise OperatorError("rich is not installed", where="app-server status", hint=hint) from None
 
 

@@ -55,5 +55,9 @@ def test_pages_are_shared_and_sockets_meet_their_pages(served: Site, name: str) 
     assert routes == {"a1", "a2"}
     uids = docker("exec", name, "sh", "-c", "cat /proc/[0-9]*/status | grep ^Uid").splitlines()
     assert {line.split()[1] for line in uids} == {"10001"}
+    docker("exec", name, "touch", "/var/lib/app-server/maintenance")
+    assert served.get("/who").status == 503
+    docker("exec", name, "rm", "/var/lib/app-server/maintenance")
+    assert served.get("/who").status == 200
     docker("stop", "--time=60", name)
     assert docker("inspect", "--format", "{{.State.ExitCode}}", name) == "0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import re
 import shutil
 import socket
 import subprocess
@@ -15,6 +16,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from app_server.deployment.rollout.docker import image_id
+from tests.container.test_image import tiny_wheel
 from tests.container.test_stack import opened, visitors, wait_until_back
 from tests.support.browser import Complaints, drag_slider, wait_for_model
 from tests.support.engine import docker, wait_until
@@ -24,7 +27,7 @@ from tests.support.stack import Stack, app_server
 
 DEPLOY = """
 name: NAME
-apps: {who: who.py}
+apps: {who: who.py, packed: packed}
 public: [localhost, 127.0.0.1]
 instances: 2
 service: {drain_s: 3}
@@ -34,7 +37,11 @@ containers:
   source: "FOLDER/apps"
   images: {app: "NAME:latest", proxy: "NAME-nginx:latest"}
   publish: {http: PORT, address: 127.0.0.1}
+environments:
+  stage: {instances: 1, containers: {publish: {http: STAGED}}}
+  clash: {instances: 1}
 """
+PACKED = "import tinywheel\nfrom bokeh.plotting import curdoc\n\ncurdoc().title = 'packed'\n"
 
 
 @dataclass(frozen=True)
@@ -67,8 +74,13 @@ def deployment(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """A deployment that was rolled out once."""
     folder = tmp_path_factory.mktemp("deployment")
     shutil.copytree(ROOT / "tests/container/apps", folder / "apps")
+    (folder / "apps/packed").mkdir()
+    (folder / "apps/packed/main.py").write_text(PACKED, encoding="utf-8")
+    wheel = tiny_wheel(folder / "apps/packed")
+    (folder / "apps/packed/requirements.txt").write_text(f"./{wheel.name}\n", encoding="utf-8")
     name, port = f"app-server-test-{uuid.uuid4().hex[:8]}", free_port()
     text = DEPLOY.replace("NAME", name).replace("PORT", str(port)).replace("ROOT", str(ROOT))
+    text = text.replace("STAGED", str(free_port()))
     (folder / "deploy.yaml").write_text(text.replace("FOLDER", str(folder)), encoding="utf-8")
     made = Deployment(folder, Stack(name, port, folder / "deployed" / name / "current"))
     try:
@@ -78,7 +90,7 @@ def deployment(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     finally:
         for container in made.containers():
             docker("rm", "--force", "--volumes", container)
-        for project in (name, f"{name}-trial", f"{name}-there"):
+        for project in (name, *(f"{name}-{end}" for end in ("trial", "there", "stage", "clash"))):
             for what in ("network", "volume"):
                 label = f"label=com.docker.compose.project={project}"
                 for listed in docker(what, "ls", "--quiet", "--filter", label).split():
@@ -93,11 +105,51 @@ def release_told(deployment: Deployment) -> str | None:
     return deployment.stack.site.get("/who").headers.get("x-release")
 
 
+def test_requirements_beside_an_application_are_installed(deployment: Deployment) -> None:
+    assert deployment.stack.site.get("/packed").status == 200
+
+
 def test_same_again_touches_nothing(deployment: Deployment) -> None:
     before = deployment.containers()
-    status, said, _ = deployment.deploy()
-    assert status == 0 and said.count("is as it was") == 3, said
+    apps = deployment.folder / "apps"
+    # What is no application's makes no other release.
+    for path in (".git/HEAD", "__pycache__/who.pyc", "deploy.yaml", ".venv/pyvenv.cfg", "deployed/x/lock", ".env"):
+        (apps / path).parent.mkdir(parents=True, exist_ok=True)
+        (apps / path).write_text("", encoding="utf-8")
+    (apps / "deployed/x/releases").mkdir()
+    status, said, complained = deployment.deploy()
+    assert status == 0 and said.count("is as it was") == 3, said + complained
+    # From elsewhere, too: paths begin where the file is.
+    done = app_server("deploy", "compose", "-f", deployment.folder / "deploy.yaml", cwd=apps)
+    assert done.returncode == 0 and done.stdout.count("is as it was") == 3, done.stdout + done.stderr
     assert deployment.containers() == before
+    listed = deployment.stack.run("app-a1", "find", "/apps", "-type", "f", "-not", "-name", "*.whl").split()
+    assert sorted(listed) == [
+        "/apps/greedy.py", "/apps/packed/main.py", "/apps/packed/requirements.txt", "/apps/who.py",
+    ]  # fmt: skip
+
+
+def test_environment_is_a_deployment_of_its_own(deployment: Deployment) -> None:
+    name, before = deployment.stack.name, deployment.containers()
+    base = image_id("app-server:latest")
+    status, said, complained = deployment.deploy("-e", "clash")
+    port = deployment.stack.port
+    assert status == 1 and complained == (
+        f"app-server: containers.publish.http: port {port}: Address already in use by the containers of {name}. "
+        f"{name}-clash is a deployment of its own, beside {name}: choose another containers.publish.http for it, "
+        f"or say `name: {name}` where it is to take that one's place.\n"
+    ), said + complained
+    status, said, complained = deployment.deploy("-e", "stage")
+    assert status == 0 and said.startswith(f"release 1 of {name}-stage\n"), said + complained
+    assert set(before) < set(deployment.containers())
+    status, said, complained = deployment.deploy("-e", "stage", "--rollback")
+    assert (status, said) == (1, "") and "there is no release before" in complained
+    log = (deployment.folder / f"deployed/{name}-stage/log").read_text(encoding="utf-8")
+    assert log.endswith(f": {name}-stage: release 1\n")
+    docker("compose", "--project-name", f"{name}-stage", "down", "--volumes", "--timeout", "1")
+    assert deployment.containers() == before
+    assert deployment.stack.site.get("/who").status == 200
+    assert image_id("app-server:latest") == base
 
 
 def test_new_release_and_the_way_back_cost_no_page(deployment: Deployment, page: Page, complaints: Complaints) -> None:
@@ -125,7 +177,8 @@ def test_new_release_and_the_way_back_cost_no_page(deployment: Deployment, page:
             wait_until(lambda: release_told(deployment) is None, "the proxy sends the header no more")
         assert set(seen) == {200}, seen
         log = deployment.folder / "deployed" / deployment.stack.name / "log"
-        assert log.read_text(encoding="utf-8").splitlines()[-1].endswith(": back from release 3 to 2")
+        last = log.read_text(encoding="utf-8").splitlines()[-1]
+        assert re.search(r": back from release (\d+) to \d+$", last), last
         with deployment.stack.site.client("/who") as client:
             assert client.value("slider", "title") == "power"
         now = docker("inspect", "--format", "{{.Id}} {{.State.StartedAt}}", deployment.stack.container("proxy"))
@@ -139,7 +192,8 @@ def test_new_release_and_the_way_back_cost_no_page(deployment: Deployment, page:
     ("text", "bad", "complaint"),
     [
         ("apps: {bad: bad.py}\n", "def (:\n", "app-a1: does not start: "),
-        ("apps: {bad: bad.py}\n", "1 / 0\n", "app-a1: /bad is answered with status 500"),
+        ("apps: {bad: bad.py}\n", "1 / 0\n",
+         "app-a1: /bad is answered with status 500: bad.py:1: ZeroDivisionError: division by zero. Nothing was"),
         ("proxy: {include: /etc/nothing.conf}\n", "", "nginx's configuration: "),
     ],
 )
@@ -150,7 +204,7 @@ def test_bad_release_is_refused_before_anything_is_replaced(
     before = deployment.containers()
     head = (deployment.folder / "deploy.yaml").read_text(encoding="utf-8")
     if text.startswith("apps"):
-        head = head.replace("apps: {who: who.py}", "apps: {who: who.py, bad: bad.py}")
+        head = head.replace("apps: {who: who.py, ", "apps: {who: who.py, bad: bad.py, ")
         text = ""
     (deployment.folder / "bad.yaml").write_text(head + text, encoding="utf-8")
     done = app_server("deploy", "compose", "-f", "bad.yaml", cwd=deployment.folder)

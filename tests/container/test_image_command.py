@@ -79,7 +79,7 @@ def test_one_command_makes_an_image_that_serves(app_image: str, folder: Path, ta
     broken = app_server("image", *ONE_ALONE, "--tag", tag, *base, cwd=folder)
     assert broken.returncode == 1
     assert broken.stderr == (
-        "app-server: one.py: does not show its page: ZeroDivisionError: division by zero. "
+        "app-server: one.py: does not show its page: helper.py:1: ZeroDivisionError: division by zero. "
         "--no-try builds it all the same, where an application needs what is not here.\n"
     )
     assert docker("image", "inspect", "--format", "{{.Id}}", tag) == before
@@ -113,6 +113,8 @@ def test_deployment_gets_the_image_that_it_names(app_image: str, folder: Path, t
                                           "Choose another --tag, or give --force."),
         (("--tag", "app-server:test"), "app-server:test: is the image that it would be built from. "
                                        "Choose another --tag."),
+        (("--tag", "app-server-nginx"), "app-server-nginx:latest: is an image that others are built from. "
+                                        "Choose another --tag."),
     ],
 )  # fmt: skip
 def test_image_that_cannot_be_made_is_one_line(

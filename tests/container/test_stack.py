@@ -173,6 +173,21 @@ def test_secret_is_in_no_image_and_in_no_description(stack: Stack, tmp_path: Pat
         assert SECRET not in docker("history", "--no-trunc", image) + docker("image", "inspect", image)
 
 
+def test_site_is_closed_while_a_file_exists(stack: Stack) -> None:
+    with stack.site.client("/who", stack.site.get("/who").token) as client:
+        client.pull()
+        stack.compose("exec", "proxy", "touch", "/var/lib/app-server/maintenance")
+        try:
+            answer = stack.site.get("/who")
+            assert answer.status == 503 and "Back soon" in answer.text
+            # An open session goes on.
+            client.set("slider", "value", 3)
+            client.wait_value("text", "text", "3")
+        finally:
+            stack.compose("exec", "proxy", "rm", "/var/lib/app-server/maintenance")
+        assert stack.site.get("/who").status == 200
+
+
 def test_log_of_the_proxy_is_json_without_queries(stack: Stack) -> None:
     assert stack.site.get("/who", secret="not-for-the-log").status == 200
     lines = stack.logs("proxy").splitlines()

@@ -14,13 +14,14 @@ from app_server.deployment.checks.programs import find, run
 from app_server.deployment.plan import Instance, Plan
 from app_server.deployment.render import Files
 from app_server.deployment.render.gunicorn import render_instance
+from app_server.version import how_to_install
 
 
 def check(plan: Plan, files: Files) -> Iterator[Finding]:
     """What gunicorn says of each pool's first instance; the others differ in address and route alone."""
     program = find("gunicorn")
     if program is None or importlib.util.find_spec("gunicorn") is None:
-        hint = "Install it with: pip install 'app-server[gunicorn]'"
+        hint = how_to_install("gunicorn")
         yield Finding("note", "there is no gunicorn here, so its configuration was not read", hint=hint)
         return
     for pool in plan.pools:

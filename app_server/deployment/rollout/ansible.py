@@ -73,7 +73,7 @@ def deploy(
             release.write(store.folder / "release", gathered)
             write_inventory(plan, store)
             offline = any(
-                member.path.endswith(".whl") and not member.path.startswith("app_server-")
+                member.path.endswith(".whl") and not member.path.startswith(("app_server-", f"{release.OWN}/"))
                 for member in gathered.packages
             )
             place = (store.folder / "release").resolve()

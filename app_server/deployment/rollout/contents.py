@@ -108,7 +108,8 @@ def of_plan(plan: Plan, folder: Path, include: Sequence[str] = (), requirements:
     words = {app.name: word for pool in plan.pools for app, word in zip(pool.apps, pool.instances[0].apps, strict=True)}
     for app in plan.apps:
         if not os.path.isabs(app.path) and not (source / app.path).exists():
-            hint = f"Applications are looked for in {source}."
+            hint = f"Applications are looked for in {source}"
+            hint += ", where the deployment's file is." if made.source == "." else "."
             raise OperatorError(f"{app.path} does not exist", where=f"apps.{app.name}.path", hint=hint)
     return planned(
         source.resolve(),

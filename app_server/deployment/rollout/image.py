@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from app_server.deployment.contained import is_base
+from app_server.deployment.contained import BASE, is_base
 from app_server.deployment.rollout import docker
 from app_server.deployment.rollout.contents import Contents
 from app_server.deployment.rollout.context import context_of
@@ -48,6 +48,8 @@ class Wish:
     contents: Contents
     build_context: Path | None = None
     pip_conf: Path | None = None
+    proxy: str | None = None
+    """the kind of a proxy whose image is built too where it is missing: compose.yaml names it"""
     tried: bool = True
     force: bool = False
 
@@ -73,6 +75,8 @@ def build(wish: Wish, say: Say) -> int:
     needed = [(wish.base, "app-server"), *([(wish.pip, "pip")] if wish.contents.requirements else [])]
     for image, target in needed:
         _provide(image, target, wish, say)
+    if wish.proxy is not None and wish.build_context is not None:
+        _provide(f"{BASE}-{wish.proxy}:latest", "", wish, say, f"docker/{wish.proxy}/Dockerfile")
     _refuse_foreign_base(wish.base)
     begun_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="app-server-image-") as scratch:
@@ -110,7 +114,7 @@ def _refuse_taken(wish: Wish) -> None:
         raise OperatorError(what, where=wish.name, hint=hint)
 
 
-def _provide(image: str, target: str, wish: Wish, say: Say) -> None:
+def _provide(image: str, target: str, wish: Wish, say: Say, dockerfile: str = DOCKERFILE) -> None:
     """See to it that an image is here that others are built from. OperatorError where it is not and cannot be built."""
     if docker.image_id(image) is not None:
         return
@@ -119,7 +123,9 @@ def _provide(image: str, target: str, wish: Wish, say: Say) -> None:
         hint = "Name a clone of app-server with --build-context, or load the image with `docker load`."
         raise OperatorError(f"there is no such image{use}", where=image, hint=hint)
     begun_s = time.monotonic()
-    words = ("--file", str(wish.build_context / DOCKERFILE), "--target", target, "--tag", image)
+    words = ["--file", str(wish.build_context / dockerfile), "--tag", image]
+    if target:
+        words += ["--target", target]
     docker.build(*words, *_secret(wish), str(wish.build_context), where=image)
     say(f"  built {image} from {wish.build_context} in {time.monotonic() - begun_s:.0f} s")
 

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from app_server.errors import AppServerError, OperatorError
 from app_server.security.auth.users import LONGEST_NAME, User
+from app_server.version import how_to_install
 
 # What signs with a key pair. A provider's HS256 would be signed with the client's secret, and "none" with nothing.
 _ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -74,7 +75,7 @@ def require_authlib() -> None:
         raise OperatorError(
             f"OpenID Connect needs a package that is not there: {error.name}",
             where="--oidc-issuer",
-            hint="Install it with: pip install 'app-server[oidc]'",
+            hint=how_to_install("oidc"),
         ) from None
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app_server.deployment.load import load
+from app_server.deployment.plan import resolve
 from app_server.errors import OperatorError
 from tests.unit.deployment.making import faults, loaded
 
@@ -110,6 +111,37 @@ def test_file_of_an_environment_counts_most(tmp_path: Path) -> None:
     text = "apps: {a: a.py}\nenvironments: {staging: {instances: 2, name: two}}\n"
     spec = loaded(tmp_path, text, "staging").spec
     assert (spec.instances.count, spec.name) == (4, "two")
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "name"),
+    [
+        ("environments: {staging: {}}", "staging", "app-server-staging"),
+        ("name: sales\nenvironments: {staging: {}}", "staging", "sales-staging"),
+        ("name: sales\nenvironments: {staging: {name: try}}", "staging", "try"),
+        ("name: sales\nenvironments: {staging: {}}", None, "sales"),
+        ("name: sales", "EU.west", "sales-eu-west"),
+    ],
+)
+def test_environment_is_a_deployment_of_its_own(
+    tmp_path: Path, text: str, environment: str | None, name: str
+) -> None:
+    (tmp_path / "deploy.EU.west.yaml").write_text("instances: 2\n", encoding="utf-8")
+    text = f"apps: {{a: a.py}}\n{text}\n"
+    found = resolve(loaded(tmp_path, text, environment))
+    assert found.name == name
+    paths = found.paths
+    assert {paths.etc, paths.run, paths.state, paths.log, found.user} == {
+        f"/etc/{name}", f"/run/{name}", f"/var/lib/{name}", f"/var/log/{name}", name,
+    }  # fmt: skip
+
+
+def test_name_that_gets_too_long_is_told_before_it_is_needed(tmp_path: Path) -> None:
+    text = f"apps: {{a: a.py}}\nname: {'x' * 30}\nenvironments: {{staging: {{}}}}\n"
+    assert faults(tmp_path, text) == [
+        f"deploy.yaml:2:7: name: {'x' * 30}-staging, the name of the environment staging, "
+        "is longer than 32 characters. Give it one of its own: environments.staging.name."
+    ]
 
 
 def test_fault_in_an_environment_is_told_before_it_is_needed(tmp_path: Path) -> None:

@@ -35,6 +35,19 @@ CASES = [
         "deploy.yaml:2:14: containers.grace_s: instances are killed after 10 s, but sessions have 30 s",
     ),
     (
+        "bases_are_no_products",
+        "containers: {build_context: ., images: {app: 'app-server:2'}}\n",
+        "containers: {build_context: ., images: {app: 'site/app-server:2'}}\n",
+        "deploy.yaml:2:41: containers.images.app: app-server:2 is the image that others are built from, and would hold "
+        "this site's applications. Leave it out, or choose another name.",
+    ),
+    (
+        "bases_are_no_products",
+        "containers: {images: {app: site, proxy: site}}\n",
+        "containers: {images: {app: site, proxy: front}}\n",
+        "deploy.yaml:2:23: containers.images.app: site is the proxy's image too. Give each a name of its own.",
+    ),
+    (
         "ports_are_used_once",
         "instances: {port: 78, count: 3}\n",
         "instances: {port: 81, count: 3}\n",

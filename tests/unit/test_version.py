@@ -1,0 +1,36 @@
+"""How an extra is installed, said for where the program runs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from app_server.version import how_to_install, install_command
+
+COMMIT = "4f2a" * 10
+
+
+@pytest.mark.parametrize(
+    ("origin", "command"),
+    [
+        (None, "pip install 'app-server[deploy]'"),
+        ("not json", "pip install 'app-server[deploy]'"),
+        ({"url": "file:///home/ann/app-server", "dir_info": {}}, "pip install '/home/ann/app-server[deploy]'"),
+        ({"url": "file:///home/ann/my%20clone", "dir_info": {"editable": True}},
+         "pip install --editable '/home/ann/my clone[deploy]'"),
+        ({"url": "file:///tmp/app_server-0.1.0-py3-none-any.whl", "archive_info": {}},
+         "pip install '/tmp/app_server-0.1.0-py3-none-any.whl[deploy]'"),
+        ({"url": "https://example.org/x.whl", "archive_info": {}},
+         "pip install 'app-server[deploy] @ https://example.org/x.whl'"),
+        ({"url": "https://example.org/x.git", "vcs_info": {"vcs": "git", "commit_id": COMMIT}},
+         f"pip install 'app-server[deploy] @ git+https://example.org/x.git@{COMMIT}'"),
+    ],
+)  # fmt: skip
+def test_command_installs_what_is_installed_with_the_extra(origin: object, command: str) -> None:
+    text = origin if origin is None or isinstance(origin, str) else json.dumps(origin)
+    assert install_command("deploy", text) == command
+
+
+def test_clone_is_named_where_it_was_installed_from() -> None:
+    assert how_to_install("deploy").startswith("Install it with: pip install ")
