@@ -66,8 +66,8 @@ def load(file: str | Path, environment: str | None = None) -> Loaded:
         # What is wrong in an environment is told now, and not on the day when it is needed.
         for name, other in _blocks(entry).items():
             seen = {str(fault) for fault in faults}
-            there = validated(_of_environment(base, name, [other]))[1]
-            faults += [fault for fault in there if str(fault) not in seen]
+            faults += [fault for fault in validated(laid_over(base, other))[1] if str(fault) not in seen]
+            del name
     if faults or spec is None:
         raise OperatorErrors(_sorted(faults))
     return Loaded(spec, whole, str(file), environment, tuple(overlays))

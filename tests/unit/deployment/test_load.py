@@ -136,9 +136,11 @@ def test_environment_is_a_deployment_of_its_own(
     }  # fmt: skip
 
 
-def test_name_that_gets_too_long_is_told_before_it_is_needed(tmp_path: Path) -> None:
+def test_name_that_gets_too_long_is_told_with_what_to_do(tmp_path: Path) -> None:
     text = f"apps: {{a: a.py}}\nname: {'x' * 30}\nenvironments: {{staging: {{}}}}\n"
-    assert faults(tmp_path, text) == [
+    # Without the environment nothing is wrong.
+    assert loaded(tmp_path, text).spec.name == "x" * 30
+    assert faults(tmp_path, text, "staging") == [
         f"deploy.yaml:2:7: name: {'x' * 30}-staging, the name of the environment staging, "
         "is longer than 32 characters. Give it one of its own: environments.staging.name."
     ]
