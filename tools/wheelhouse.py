@@ -1,17 +1,21 @@
 """Gather what hosts install: the requirements, and wheels of all that they name and of app-server.
 
-    python tools/wheelhouse.py DIR
+    python tools/wheelhouse.py DIR [REQUIREMENTS ...] [--python 3.13] [--platform manylinux_2_28_x86_64]
 
-Run it with a Python of the version that the hosts have, on the same kind of machine: wheels are chosen for the Python
-that runs. `app-server release --packages DIR` packs the folder, and its hosts ask no index.
+Wheels are chosen for the Python that runs this, on a machine of this kind; --python and --platform name the hosts'
+where they have another. REQUIREMENTS are files of applications, whose wheels come along. `app-server release --packages
+DIR` packs the folder, and its hosts ask no index.
 """
 
 from __future__ import annotations
 
+import argparse
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,24 +25,69 @@ REQUIREMENTS = ROOT / "requirements" / "image.txt"
 
 def main(argv: Sequence[str]) -> int:
     """The exit status of the command."""
-    if len(argv) != 1 or argv[0].startswith("-"):
-        print(__doc__, file=sys.stderr)
-        return 2
-    folder = Path(argv[0])
+    parser = argparse.ArgumentParser(usage=__doc__, add_help=False)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("requirements", type=Path, nargs="*")
+    parser.add_argument("--python")
+    parser.add_argument("--platform")
+    given = parser.parse_args(argv)
+    folder: Path = given.folder
+    for file in given.requirements:
+        if not file.is_file():
+            print(f"wheelhouse: {file}: there is no such file", file=sys.stderr)
+            return 1
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("app_server-*.whl"):
         old.unlink()
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    wheels = ["--only-binary", ":all:", "--require-hashes", "--requirement", str(REQUIREMENTS)]
-    for words in (
-        ["download", *wheels, "--dest", str(folder)],
-        ["wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)],
-    ):
-        if (status := subprocess.call([*pip, *words])) != 0:
-            return status
+    with tempfile.TemporaryDirectory() as scratch:
+        limits = Path(scratch) / "constraints"
+        limits.write_text(versions(REQUIREMENTS.read_text(encoding="utf-8")), encoding="utf-8")
+        for words in commands(folder.absolute(), given.requirements, limits, given.python, given.platform):
+            # Paths in a file of requirements begin where it is.
+            place = Path(words[words.index("--requirement") + 1]).parent if "--requirement" in words else None
+            if (status := subprocess.call(words, cwd=place)) != 0:
+                return status
     shutil.copyfile(REQUIREMENTS, folder / "requirements.txt")
     print(f"{len(list(folder.glob('*.whl')))} wheels in {folder}")
     return 0
+
+
+def commands(
+    folder: Path, requirements: Sequence[Path], limits: Path, python: str | None, platform: str | None
+) -> Iterator[list[str]]:
+    """The calls of pip: the server's wheels with their hashes, those of applications beside them, and app-server's."""
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    download = [*pip, "download", "--only-binary", ":all:", "--dest", str(folder)]
+    if python is not None:
+        download += ["--python-version", python]
+    if platform is not None:
+        download += [word for name in compatible(platform) for word in ("--platform", name)]
+    yield [*download, "--require-hashes", "--requirement", str(REQUIREMENTS)]
+    for file in requirements:
+        words = [*download, "--find-links", str(folder), "--requirement", str(file.absolute())]
+        # A file with hashes has to name all versions itself.
+        hashed = "--hash=" in file.read_text(encoding="utf-8")
+        yield words if hashed else [*words, "--constraint", str(limits)]
+    yield [*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
+
+
+def versions(requirements: str) -> str:
+    """The versions that a file with hashes names, without the hashes."""
+    return "".join(f"{line}\n" for line in re.findall(r"^([A-Za-z0-9._-]+==[^ ;\\\n]+)", requirements, re.MULTILINE))
+
+
+def compatible(platform: str) -> list[str]:
+    """A platform with all those whose wheels run there: those for older C libraries do (PEP 600)."""
+    found = re.fullmatch(r"manylinux_2_(\d+)_(\w+)", platform)
+    if found is None:
+        return [platform]
+    older = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+    names: list[str] = []
+    for minor in range(int(found[1]), 4, -1):
+        names.append(f"manylinux_2_{minor}_{found[2]}")
+        if minor in older:
+            names.append(f"{older[minor]}_{found[2]}")
+    return [*names, f"linux_{found[2]}"]
 
 
 if __name__ == "__main__":

@@ -63,6 +63,18 @@ class Store:
         """The folder of a release."""
         return self.folder / "releases" / str(number)
 
+    def is_alike(self, number: int, other: int) -> bool:
+        """Whether two releases are of one environment, as the heads of their files tell."""
+
+        def environment(release: int) -> str:
+            with suppress(OSError):
+                text = (self.path(release) / "compose.yaml").read_text(encoding="utf-8")
+                if found := re.search(r"^#.* (?:-e|--environment)[ =](\S+)", text, re.MULTILINE):
+                    return found[1]
+            return ""
+
+        return environment(number) == environment(other)
+
     def make_current(self, number: int) -> None:
         """Lead `current` to a release, in one step."""
         draft = self.folder / ".current"
@@ -147,7 +159,9 @@ def roll_back(name: str, store: Store, folder: Path, say: Say, *, hooks: Hooks =
     hooks.look()
     with store.locked():
         current = store.current()
-        before = ago(store.releases(), current)
+        # Older versions kept those of all environments in one store.
+        same = [] if current is None else [number for number in store.releases() if store.is_alike(number, current)]
+        before = ago(same, current)
         if current is None or before is None:
             hint = "`app-server deploy compose` makes one."
             raise OperatorError("there is no release before", where=str(store.folder), hint=hint)

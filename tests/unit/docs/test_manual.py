@@ -160,7 +160,7 @@ def test_flags_are_those_of_the_settings(page: Path) -> None:
         known |= _FLAGS_OF_PANEL
     quoted = re.findall(r"`([^`\n]+)`", prose(page))
     # `python examples/embedding/host_page.py --help` and the like are another program's business.
-    ours = [text for text in quoted if not re.match(r"(python|pip|uv|git|docker|gunicorn|ansible-playbook)\b", text)]
+    ours = [text for text in quoted if not re.match(r"(python|pip|uv|git|docker|gunicorn|ansible-playbook|kubectl)\b", text)]
     named = [flag for text in ours for flag in _FLAG.findall(text)]
     assert sorted(set(named) - known) == []
 

@@ -1,0 +1,30 @@
+"""The store of a deployment's releases, and the way back in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from app_server.deployment.rollout.compose import Store
+
+HEAD = "# Written by app-server for site; changes here are lost with the next run of\n#   app-server config compose"
+
+
+def release(store: Store, number: int, words: str) -> None:
+    store.path(number).mkdir(parents=True)
+    (store.path(number) / "compose.yaml").write_text(f"{HEAD} -f deploy.yaml{words}\nname: site\n", encoding="utf-8")
+
+
+def test_releases_of_another_environment_are_not_gone_back_to(tmp_path: Path) -> None:
+    store = Store(tmp_path, "site")
+    for number, words in ((1, ""), (2, " -e staging"), (3, ""), (4, " -e staging")):
+        release(store, number, words)
+    assert [number for number in store.releases() if store.is_alike(number, 3)] == [1, 3]
+    assert [number for number in store.releases() if store.is_alike(number, 4)] == [2, 4]
+
+
+def test_holder_is_read_from_the_current_release(tmp_path: Path) -> None:
+    store = Store(tmp_path, "other")
+    assert store.holder() is None
+    release(store, 1, "")
+    store.make_current(1)
+    assert store.holder() == "site"
