@@ -152,7 +152,8 @@ def test_init_looks_at_the_application(place: Path, capsys: pytest.CaptureFixtur
         "  acme: me@example.org",
     ]
     assert "myapp.py imports nowhere_to_be_found, which is not installed here" in err
-    assert "\nnew.yaml is written. Next, whatever you need of these:\n  app-server config all -f new.yaml --check " in out
+    assert "\nnew.yaml is written. Next, whatever you need of these:\n" in out
+    assert "\n  app-server config all -f new.yaml --check " in out
 
 
 def test_init_leaves_nothing_where_a_rule_is_broken(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
