@@ -6,6 +6,7 @@ line, the log and the error page only format it.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 
 
@@ -56,3 +57,11 @@ class OperatorErrors(OperatorError):
     def __init__(self, faults: Sequence[OperatorError]) -> None:
         self.faults = tuple(faults)
         super().__init__("; ".join(str(fault) for fault in self.faults))
+
+
+def from_keyboard(error: BaseException) -> bool:
+    """Whether this is Ctrl-C rather than something that an application has raised.
+
+    Python raises it in whatever runs, unless somebody else handles the signal, as the server's commands do.
+    """
+    return isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -15,7 +15,7 @@ from app_server.apps.running import process_state
 from app_server.document.current import current_document, install
 from app_server.document.muted import muted
 from app_server.document.themes import Document
-from app_server.errors import ApplicationError, AppServerError
+from app_server.errors import ApplicationError, AppServerError, from_keyboard
 
 
 class Application(ABC):
@@ -68,8 +68,8 @@ class Application(ABC):
     def build(self, document: Document) -> None:
         """Run the application's code on a fresh document, with `curdoc()` meaning it.
 
-        Whatever the code raises, `sys.exit()` included, becomes an `ApplicationError` with that as its cause; a
-        `KeyboardInterrupt` passes. Synchronous, and not to overlap with another build in another thread.
+        Whatever the code raises, `sys.exit()` included, becomes an `ApplicationError` with that as its cause; Ctrl-C
+        passes. Synchronous, and not to overlap with another build in another thread.
         """
         self.prepare()
         with self._running(), current_document(document):
@@ -116,7 +116,9 @@ class Application(ABC):
         """Turn what the application's code raises into its `ApplicationError`."""
         try:
             yield
-        except (AppServerError, KeyboardInterrupt):
+        except AppServerError:
             raise
         except BaseException as error:
+            if from_keyboard(error):
+                raise
             raise application_error(error, self._place) from error

@@ -425,6 +425,11 @@ class ServedDocument(Document):
         self.models = _Models(self)
         self.modules = _Modules(self)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the document was taken apart."""
+        return self.callbacks.ended
+
     def attach_context(self, context: object) -> None:
         """Let `session_context` return this object for as long as somebody else keeps it."""
         self._session_context = weakref.ref(context)  # type: ignore[arg-type]

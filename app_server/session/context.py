@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import weakref
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from app_server.document.served import ServedDocument
 from app_server.errors import ApplicationError
 from app_server.security.visible_request import VisibleRequest
+
+log = logging.getLogger(__name__)
 
 LockedCall = Callable[[Callable[[ServedDocument], Any]], Awaitable[Any]]
 
@@ -130,8 +133,13 @@ class SessionContext:
         return self._logout_url
 
     async def with_locked_document(self, function: Callable[[ServedDocument], Any]) -> None:
-        """Run `function(document)`, and await what it returns, while nothing else changes the document."""
-        if self._locked_call is None:  # the session is being built: nobody else has the document
+        """Run `function(document)`, and await what it returns, while nothing else changes the document.
+
+        Where the session has ended, or could not be built, there is no document any more, and nothing is run.
+        """
+        if self._document.ended:
+            log.debug("The session %s… has ended: with_locked_document runs nothing", self._id[:8])
+        elif self._locked_call is None:  # the session is being built: nobody else has the document
             result = function(self._document)
             if result is not None:
                 await result

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from typing import Any, TypeAlias
 
 from app_server.document import embedding, encoder, patch
 from app_server.document.served import DocumentEvent, ServedDocument, SessionCallback
-from app_server.errors import PeerError
+from app_server.errors import PeerError, from_keyboard
 from app_server.protocol import codec, messages
 from app_server.protocol.messages import Message
 from app_server.session.connection import Connection
@@ -32,8 +33,9 @@ from app_server.version import __version__
 
 log = logging.getLogger(__name__)
 
-FAULTS = (Exception, SystemExit)
-"""What an application's code may raise without ending more than itself: sys.exit() must not end the server."""
+FAULTS = BaseException
+"""What an application's code may raise without ending more than itself: neither sys.exit() nor a future of its own that
+was cancelled may end the server, or leave a client without its answer. Only Ctrl-C passes, in `log_failure`."""
 
 
 _UNKNOWN_BUFFERS = 32
@@ -231,7 +233,10 @@ class Session:
         return [*self.flush(), *pending]
 
     def log_failure(self, name: str) -> None:
-        """Log the exception at hand, which the application's code raised in `name`."""
+        """Log the exception at hand, which the application's code raised in `name`; Ctrl-C is raised again."""
+        error = sys.exc_info()[1]
+        if error is not None and from_keyboard(error):
+            raise error
         log.exception("%s: %s raised an exception; the session goes on", self.name, name)
         self.failed()
 

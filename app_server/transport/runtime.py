@@ -22,7 +22,7 @@ from typing import Any
 from app_server.apps import Application
 from app_server.document.current import current_document
 from app_server.document.served import ServedDocument, new_document
-from app_server.errors import ApplicationError, InternalError
+from app_server.errors import ApplicationError, InternalError, from_keyboard
 from app_server.guests import Guest, greet
 from app_server.observe.gauges import ApplicationGauges
 from app_server.protocol import messages
@@ -230,8 +230,10 @@ class Desk:
                 result = function(self.session.document)
                 value = await result if inspect.isawaitable(result) else result
             except FAULTS as error:
+                if isinstance(error, asyncio.CancelledError) and self.session.destroyed or from_keyboard(error):
+                    raise
                 if not answer.done():
-                    answer.set_exception(error)
+                    answer.set_exception(_as_result(error))
             else:
                 if not answer.done():
                     answer.set_result(value)
@@ -445,6 +447,7 @@ class ApplicationRuntime:
             await self._guarded(partial(callback, session.context), "on_session_destroyed")
         if not self.elsewhere:
             self.guest.ended(session.document)
+        desk.stop()  # what the hooks have begun and not awaited
         self.delivery.deliver([effect for effect in session.end() if not isinstance(effect, Await)])
         self.on_end(session)
 
@@ -538,8 +541,25 @@ class ApplicationRuntime:
             result = call()
             if inspect.isawaitable(result):
                 await result
-        except FAULTS:
+        except FAULTS as error:
+            if _ends_this_task(error) or from_keyboard(error):
+                raise
             log.exception("%s: the hook %s raised an exception", self.name, name)
+
+
+def _ends_this_task(error: BaseException) -> bool:
+    """Whether the task that runs is to end, rather than something that it has awaited."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+def _as_result(error: BaseException) -> BaseException:
+    """This exception as a future may have it."""
+    if not isinstance(error, StopIteration):
+        return error
+    wrapped = RuntimeError("the function raised StopIteration")
+    wrapped.__cause__ = error
+    return wrapped
 
 
 def _nothing(session: Session) -> None:

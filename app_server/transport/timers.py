@@ -79,7 +79,7 @@ class Timers:
     def _schedule(self, callback: SessionCallback) -> None:
         if callback.timing is Timing.NEXT_TICK:
             self._run(callback)
-        elif callback.ident in self._wanted:
+        elif callback.ident in self._wanted and not self._queue.session.destroyed:
             self._call_at(callback, self._loop.time() + callback.delay_ms / 1000)
 
     def _call_at(self, callback: SessionCallback, due_s: float) -> None:

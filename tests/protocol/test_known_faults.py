@@ -21,6 +21,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.protocol.conftest import Served, apps, serving
 from tests.support.client import PATIENCE_S, Site, ask, fetch
+from tests.support.waiting import until
 
 SESSION_ID = "A" * 44
 
@@ -111,9 +112,28 @@ def test_edits_of_a_connection_lost_callback_reach_the_other_client(plain: Serve
         staying.wait_value("lost", "text", "2")
 
 
-def test_application_that_exits_does_not_end_the_server(plain: Served) -> None:
-    answer = plain.site.get("/faulty", fail="exit")
+@pytest.mark.parametrize("way", ["exit", "CancelledError", "KeyboardInterrupt", "GeneratorExit"])
+def test_application_that_exits_does_not_end_the_server(plain: Served, way: str) -> None:
+    answer = plain.site.get("/faulty", fail=way)
     assert answer.status == 500
+    plain.assert_alive()
+
+
+def test_hook_whose_future_was_cancelled_does_not_keep_the_session_from_being_built(plain: Served) -> None:
+    with plain.site.client("/hooked", plain.site.token("/hooked", fail="CancelledError")):
+        plain.assert_alive()
+
+
+@pytest.mark.parametrize("kind", ["SystemExit", "KeyboardInterrupt", "GeneratorExit", "CancelledError"])
+def test_client_is_answered_whatever_a_callback_raises(plain: Served, kind: str) -> None:
+    start = plain.log_size()
+    ways = {"raise": "ERROR", "raise-soon": "OK", "raise-after": "OK", "raise-later": "OK", "raise-often": "OK"}
+    with plain.site.client("/board") as client:
+        for number, (way, answer) in enumerate(ways.items(), 1):
+            assert client.set("command", "value", f"{way}:{kind}").msgtype == answer
+            until(lambda number=number: plain.log_since(start).count("the session goes on") == number)  # type: ignore[misc]
+        assert client.set("slider", "value", 9).msgtype == "OK"
+        assert client.value("double", "value") == 18
     plain.assert_alive()
 
 

@@ -71,6 +71,26 @@ async def exit_later() -> None:
     sys.exit(7)
 
 
+KINDS = {kind.__name__: kind for kind in (SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError)}
+
+
+def raise_kind(name: str) -> None:
+    raise KINDS[name]
+
+
+async def raise_later(name: str) -> None:
+    await asyncio.sleep(0)
+    raise KINDS[name]
+
+
+def raise_periodically(name: str) -> None:
+    def beat() -> None:
+        document.remove_periodic_callback(handle)
+        raise KINDS[name]
+
+    handle = document.add_periodic_callback(beat, 1)
+
+
 def unserializable(argument: str) -> None:
     source.data = {"x": [object()]}
 
@@ -87,6 +107,11 @@ commands = {
     "exit": lambda argument: sys.exit(int(argument)),
     "exit-soon": lambda argument: document.add_next_tick_callback(partial(sys.exit, 7)),
     "exit-later": lambda argument: document.add_next_tick_callback(exit_later),
+    "raise": raise_kind,
+    "raise-soon": lambda argument: document.add_next_tick_callback(partial(raise_kind, argument)),
+    "raise-after": lambda argument: document.add_timeout_callback(partial(raise_kind, argument), 1),
+    "raise-later": lambda argument: document.add_next_tick_callback(partial(raise_later, argument)),
+    "raise-often": raise_periodically,
     "title": set_title,
     "answer": lambda argument: answer.update(text=argument),
     "unserializable": unserializable,

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import signal
 import sys
+from asyncio import CancelledError
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -139,7 +142,16 @@ def test_turn_that_exits_ends_nothing() -> None:
     assert told(session.receive(client, change(session, "slider", "value", 2))) == [([1], ok())]
 
 
-@pytest.mark.parametrize("failure", [ValueError, SystemExit])
+@pytest.fixture
+def interrupts_handled() -> Iterator[None]:
+    """As under the server's commands: Python itself raises no KeyboardInterrupt."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts_handled")
+@pytest.mark.parametrize("failure", [ValueError, SystemExit, CancelledError, GeneratorExit, KeyboardInterrupt])
 def test_callback_of_a_change_that_raises_is_answered_without_its_traceback(failure: type[BaseException]) -> None:
     session = make_session()
     client = subscriber(session)
@@ -152,6 +164,17 @@ def test_callback_of_a_change_that_raises_is_answered_without_its_traceback(fail
         ([1], error("the application raised an exception; see the server's log"))
     ]
     assert model(session, "slider").value == 5
+
+
+def test_control_c_in_a_callback_ends_the_program_whose_session_it_is() -> None:
+    session = make_session()
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with pytest.raises(KeyboardInterrupt):
+        session.turn(interrupted, "a callback")
 
 
 def test_in_development_the_answer_has_the_traceback() -> None:

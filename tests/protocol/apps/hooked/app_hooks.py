@@ -19,8 +19,8 @@ async def on_session_created(session_context):
     log.info("creating %s", session_context.id[:12])
     await asyncio.sleep(0.05)
     session_context.greeting = "made by the hook"
-    if session_context.request.arguments.get("fail"):
-        raise RuntimeError("the hook fails")
+    for kind in session_context.request.arguments.get("fail", []):
+        raise asyncio.CancelledError if kind == b"CancelledError" else RuntimeError("the hook fails")
     log.info("created %s", session_context.id[:12])
 
 
