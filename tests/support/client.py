@@ -98,9 +98,9 @@ class Client:
         self._numbers = iter(range(1, 1_000_000))
 
     def receive(self, timeout_s: float = PATIENCE_S) -> Received:
-        """The next message. Raises TimeoutError, or ConnectionClosed with the server's close code."""
-        deadline = time.monotonic() + timeout_s
-        header = json.loads(self._frame(deadline))
+        """The next message, which has to begin in time. Raises TimeoutError, or ConnectionClosed with the close code."""
+        header = json.loads(self._frame(time.monotonic() + timeout_s))
+        deadline = time.monotonic() + max(timeout_s, PATIENCE_S)
         assert json.loads(self._frame(deadline)) == {}
         content = json.loads(self._frame(deadline))
         buffers = []
