@@ -51,6 +51,8 @@ class Album:
             "roots": [self._drawn(root) for root in doc["roots"]],
             "defs": defs if used & defs.keys() else {},
             "callbacks": self._drawn(doc.get("callbacks", {})),
+            "config": self._drawn(doc.get("config", {})),
+            "version": doc["version"],
         }
 
     def events(self, pushed: Sequence[Received]) -> list[Json]:

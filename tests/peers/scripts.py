@@ -341,3 +341,39 @@ def first(visit: Visit) -> None:
 @at("/second")
 def second(visit: Visit) -> None:
     pass
+
+
+@at("/arrays")
+def arrays(visit: Visit) -> None:
+    for button in ("patch", "stream", "change", "stream"):
+        visit.press(button)
+
+
+@at("/values")
+def values(visit: Visit) -> None:
+    visit.press("go")
+
+
+@at("/edited")
+def edited(visit: Visit) -> None:
+    def columns(**found: object) -> dict[str, object]:
+        return {"type": "map", "entries": list(found.items())}
+
+    points, lines = visit.ref("points"), visit.ref("lines")
+    data = {"kind": "ColumnDataChanged", "attr": "data"}
+    visit.send({**data, "model": points, "data": columns(x=[1, 2, 5], y=[3, 4, 6]), "cols": None})
+    visit.send({**data, "model": lines, "data": columns(xs=[[1, 2], [3]], ys=[[3, 4], [5]]), "cols": None})
+    visit.send({**data, "model": points, "data": columns(x=[9, 8, 7]), "cols": ["x"]})
+    visit.set("points", "data", columns(x=[1], y=[2]))
+    visit.set("box", "left", 0.25)
+    made = {"type": "object", "name": "Div", "id": "made-by-the-page", "attributes": {"text": "Made", "name": "made"}}
+    visit.send({"kind": "RootAdded", "model": made})
+    visit.send({"kind": "ModelChanged", "model": {"id": "made-by-the-page"}, "attr": "text", "new": "Made, changed"})
+    tooltip = {"type": "object", "name": "Tooltip", "id": "a-tip", "attributes": {"content": "tip", "position": "top"}}
+    visit.set("plot", "tags", [tooltip, {"id": "made-by-the-page"}])
+    visit.send({"kind": "RootRemoved", "model": {"id": "made-by-the-page"}})
+
+
+@at("/asked_models")
+def asked_models(visit: Visit) -> None:
+    visit.press("go")
