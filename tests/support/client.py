@@ -98,7 +98,7 @@ class Client:
         self._numbers = iter(range(1, 1_000_000))
 
     def receive(self, timeout_s: float = PATIENCE_S) -> Received:
-        """The next message, which has to begin in time. Raises TimeoutError, or ConnectionClosed with the close code."""
+        """The next message, which must begin in time. Raises TimeoutError, or ConnectionClosed with its close code."""
         header = json.loads(self._frame(time.monotonic() + timeout_s))
         deadline = time.monotonic() + max(timeout_s, PATIENCE_S)
         assert json.loads(self._frame(deadline)) == {}
