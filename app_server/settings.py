@@ -143,6 +143,17 @@ def _choice(*choices: str, **synonyms: str) -> Callable[[str], str]:
     return parse
 
 
+def _exactly(*choices: str) -> Callable[[str], str]:
+    """A parser of one of the words, for bokeh, which knows them in this case only."""
+
+    def parse(word: str) -> str:
+        if word not in choices:
+            raise ValueError(f"one of {', '.join(choices)}")
+        return word
+
+    return parse
+
+
 def _sign_sessions(word: str) -> SessionIds:
     return "signed" if _switch(word) else "unsigned"
 
@@ -1071,6 +1082,8 @@ def from_config(path: str) -> dict[str, Given]:
     for entry in _entries(path):
         where = f"{path}:{entry.line}: {entry.key}"
         if entry.key in BOKEH_OWN_KEYS:
+            if isinstance(entry.value, str):
+                _read_for_bokeh(_variable_of(entry.key), entry.value, where)
             continue
         if entry.key not in known:
             raise OperatorError("is not a setting", where=where, hint=_nearest(entry.key, known))
@@ -1083,11 +1096,52 @@ def from_config(path: str) -> dict[str, Given]:
     return chosen
 
 
+_BOKEH_VARIABLES: Mapping[str, Callable[[str], Any]] = {
+    "BOKEH_COMPRESSION_LEVEL": _integer(0, 9),
+    "BOKEH_DEV": _switch,
+    "BOKEH_IGNORE_FILENAME": _switch,
+    "BOKEH_LOG_LEVEL": _exactly("trace", "debug", "info", "warn", "error", "fatal"),
+    "BOKEH_MINIFIED": _switch,
+    "BOKEH_PERFORM_ERROR_DIAGNOSTICS": _switch,
+    "BOKEH_PRETTY": _switch,
+    "BOKEH_RESOURCES": _exactly("server", "server-dev", "cdn", "inline"),
+    "BOKEH_SERIALIZE_INCLUDE_DEFAULTS": _switch,
+    "BOKEH_SIMPLE_IDS": _switch,
+    "BOKEH_VALIDATE_DOC": _switch,
+    "BOKEH_VALIDATION_LEVEL": _exactly("none", "errors", "all"),
+}
+"""What bokeh itself reads from the environment while it serves; it would fail in the middle of a page otherwise."""
+
+
+def _read_for_bokeh(variable: str, text: str, where: str) -> None:
+    """Raise OperatorError for a value that bokeh could not read."""
+    try:
+        _BOKEH_VARIABLES.get(variable, str)(text)
+    except ValueError as error:
+        raise OperatorError(f"expected {error}, not {_shortened(text)}", where=where) from None
+
+
+def _variable_of(key: str) -> str:
+    return {"version": "BOKEH_CDN_VERSION"}.get(key, f"BOKEH_{key.upper()}")
+
+
+def without_effect(environ: Mapping[str, str]) -> list[str]:
+    """A line for each variable of bokeh's that is set and changes nothing here."""
+    given = {name for name, text in environ.items() if name.startswith("BOKEH_") and text.strip()}
+    lines = []
+    if "BOKEH_CDN_VERSION" in given and environ.get("BOKEH_RESOURCES") != "cdn":
+        lines.append("BOKEH_CDN_VERSION has no effect without BOKEH_RESOURCES=cdn")
+    if "BOKEH_ROOTDIR" in given:
+        lines.append("BOKEH_ROOTDIR has no effect: it is for pages that are files")
+    if "BOKEH_PRETTY" in given and _switch(environ["BOKEH_PRETTY"]):
+        lines.append("BOKEH_PRETTY has no effect: messages are sent without line breaks")
+    return lines
+
+
 def bokeh_environment(path: str) -> dict[str, str]:
     """The variables that bokeh reads for the keys of a configuration file that are its own, not the server's."""
-    names = {"version": "BOKEH_CDN_VERSION"}
     return {
-        names.get(entry.key, f"BOKEH_{entry.key.upper()}"): entry.value
+        _variable_of(entry.key): entry.value
         for entry in _entries(path)
         if entry.key in BOKEH_OWN_KEYS and isinstance(entry.value, str)
     }
@@ -1102,6 +1156,9 @@ def resolve(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> S
     flagged = from_flags(flags)
     config = from_config(flagged["use_config"].value) if "use_config" in flagged else {}
     chosen = {**config, **from_environment(environ), **flagged}
+    for variable in _BOKEH_VARIABLES:
+        if environ.get(variable, "").strip():
+            _read_for_bokeh(variable, environ[variable], variable)
     for fault in _contradictions(chosen):
         raise fault
     for fault in _missing_files(chosen):

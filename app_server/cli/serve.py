@@ -13,7 +13,15 @@ from secrets import token_urlsafe
 from app_server.cli.logs import configure_logging
 from app_server.cli.output import forgive_output
 from app_server.errors import OperatorError
-from app_server.settings import Arity, Settings, all_settings, bokeh_environment, resolve, with_signing_key
+from app_server.settings import (
+    Arity,
+    Settings,
+    all_settings,
+    bokeh_environment,
+    resolve,
+    with_signing_key,
+    without_effect,
+)
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +45,8 @@ def run(settings: Settings, paths: Sequence[str], bokeh_variables: Mapping[str, 
     forgive_output()
     configure_logging(settings)
     tell_bokeh(os.environ, settings, bokeh_variables)
+    for line in without_effect(os.environ):
+        log.warning("%s", line)
     if settings.use_config is not None:
         log.info("settings are also read from %s", settings.use_config)
     if settings.secret_key is not None and len(settings.secret_key.split()[0].encode()) < SHORTEST_GOOD_KEY_BYTES:
@@ -78,6 +88,8 @@ def refuse_swallowed_files(flags: Mapping[str, Sequence[str]]) -> None:
 
 def tell_bokeh(environ: MutableMapping[str, str], settings: Settings, variables: Mapping[str, str]) -> None:
     """Put into the environment what bokeh reads from there when it is imported."""
+    for name in [name for name, text in environ.items() if name.startswith("BOKEH_") and not text.strip()]:
+        del environ[name]  # bokeh takes an empty text for a value, and fails to read it
     for name, value in variables.items():
         # A variable that is set already has precedence over the file.
         environ.setdefault(name, value)

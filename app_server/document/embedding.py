@@ -5,6 +5,7 @@ The list of files is the same for every page of a server until a new model class
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,13 +86,20 @@ class Bundles:
             made = self._made[key] = traits, self._make(root_url, resources)
         return made[1]
 
+    def resources(self, root_url: str) -> Resources:
+        """Where BokehJS comes from: this server, unless BOKEH_RESOURCES names another place."""
+        # Not bokeh's own setting: applications change it while they run, and pages are for all of them.
+        mode: Any = os.environ.get("BOKEH_RESOURCES") or "server"
+        if mode.startswith("server"):
+            return Resources(mode=mode, root_url=root_url, path_versioner=self.versioned)
+        return Resources(mode=mode)
+
     def versioned(self, path: str) -> str:
         """A path below `static/` with the version of its content."""
         return f"{path}?v={self._version_of(path)}"
 
     def _make(self, root_url: str, resources: bool) -> PageBundle:
-        chosen = Resources(mode="server", root_url=root_url, path_versioner=self.versioned) if resources else None
-        bundle = bundle_for_objs_and_resources(None, chosen)
+        bundle = bundle_for_objs_and_resources(None, self.resources(root_url) if resources else None)
         js_html, css_html = bundle
         return PageBundle(js_html, css_html, bundle)
 

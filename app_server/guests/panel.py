@@ -29,7 +29,6 @@ import panel.util
 import panel.viewable
 from bokeh.core.validation import silence
 from bokeh.core.validation.warnings import EMPTY_LAYOUT
-from bokeh.resources import Resources as BokehResources
 from panel.config import config
 from panel.io.resources import BASE_TEMPLATE, LOCAL_DIST, bundle_resources, patch_model_css
 from panel.io.state import set_curdoc, state
@@ -288,7 +287,7 @@ def _user() -> str | None:
 def _bundle(
     document: ServedDocument, bundles: embedding.Bundles, root_url: str, *, absolute: bool = False
 ) -> embedding.PageBundle:
-    stock = BokehResources(mode="server", root_url=root_url, path_versioner=bundles.versioned)
+    stock = bundles.resources(root_url)
     bundle = bundle_resources(document.roots, panel.io.resources.Resources.from_bokeh(stock, absolute=absolute))
     js_html, css_html = bundle
     return embedding.PageBundle(js_html, css_html, bundle)

@@ -13,7 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app_server.errors import OperatorError
-from app_server.settings import Arity, Settings, all_settings, bokeh_environment, from_config, resolve, with_signing_key
+from app_server.settings import (
+    BOKEH_OWN_KEYS,
+    Arity,
+    Settings,
+    all_settings,
+    bokeh_environment,
+    from_config,
+    resolve,
+    with_signing_key,
+    without_effect,
+)
 
 FIELDS = (
     "port address unix_socket prefix show glob args dev dev_watch allow_websocket_origin use_xheaders ssl_certfile "
@@ -478,6 +488,35 @@ def test_keys_of_bokeh_itself_become_its_variables(tmp_path: Path) -> None:
         "BOKEH_CDN_VERSION": "3.9.1",
         "BOKEH_VALIDATE_DOC": "false",
     }
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("BOKEH_RESOURCES", "nonsense", "expected one of server, server-dev, cdn, inline, not 'nonsense'"),
+        ("BOKEH_RESOURCES", "relative", "expected one of server, server-dev, cdn, inline, not 'relative'"),
+        ("BOKEH_MINIFIED", "maybe", "expected yes or no, not 'maybe'"),
+        ("BOKEH_LOG_LEVEL", "DEBUG", "expected one of trace, debug, info, warn, error, fatal, not 'DEBUG'"),
+        ("BOKEH_SIMPLE_IDS", "2", "expected yes or no, not '2'"),
+        ("BOKEH_COMPRESSION_LEVEL", "10", "expected a whole number from 0 to 9, not '10'"),
+        ("BOKEH_VALIDATION_LEVEL", "some", "expected one of none, errors, all, not 'some'"),
+    ],
+)
+def test_value_that_bokeh_could_not_read_is_refused(tmp_path: Path, variable: str, value: str, message: str) -> None:
+    assert fault(environ={variable: value}) == f"{variable}: {message}"
+    key = variable.removeprefix("BOKEH_").lower()
+    if key in BOKEH_OWN_KEYS:
+        path = config(tmp_path, f"port: 80\n{key}: {value}\n")
+        assert fault({"use_config": [path]}) == f"{path}:2: {key}: {message}"
+
+
+def test_variable_without_effect_is_named() -> None:
+    assert without_effect({"BOKEH_ROOTDIR": "/x", "BOKEH_CDN_VERSION": "3.9.1", "BOKEH_PRETTY": "yes"}) == [
+        "BOKEH_CDN_VERSION has no effect without BOKEH_RESOURCES=cdn",
+        "BOKEH_ROOTDIR has no effect: it is for pages that are files",
+        "BOKEH_PRETTY has no effect: messages are sent without line breaks",
+    ]
+    assert without_effect({"BOKEH_RESOURCES": "cdn", "BOKEH_CDN_VERSION": "3.9.1", "BOKEH_PRETTY": "no"}) == []
 
 
 def test_empty_file_sets_nothing(tmp_path: Path) -> None:

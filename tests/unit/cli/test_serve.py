@@ -51,6 +51,12 @@ def test_variable_that_is_set_counts_before_the_file() -> None:
     assert environ == {"BOKEH_MINIFIED": "yes", "BOKEH_RESOURCES": "cdn"}
 
 
+def test_empty_variable_is_kept_from_bokeh_which_cannot_read_it() -> None:
+    environ = {"BOKEH_MINIFIED": "", "BOKEH_RESOURCES": " ", "HOME": ""}
+    tell_bokeh(environ, Settings(), {"BOKEH_RESOURCES": "cdn"})
+    assert environ == {"BOKEH_RESOURCES": "cdn", "HOME": ""}
+
+
 def test_a_no_to_signing_is_kept_from_bokeh_which_reads_it_as_a_yes() -> None:
     environ = {"BOKEH_SIGN_SESSIONS": "no"}
     tell_bokeh(environ, Settings(), {})

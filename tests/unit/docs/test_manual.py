@@ -172,6 +172,7 @@ def test_variables_are_known(page: Path) -> None:
     known |= {f"{variable}_FILE" for setting in all_settings() if setting.secret for variable in setting.environment}
     # Read by bokeh itself.
     known |= {"BOKEH_LOG_LEVEL", "BOKEH_RESOURCES", "BOKEH_MINIFIED"}
+    known |= {"BOKEH_CDN_VERSION", "BOKEH_ROOTDIR", "BOKEH_PRETTY"}
     # No setting of a server's: where commands look for running ones.
     known.add("APP_SERVER_RUNTIME_DIR")
     # Of the images: docker/app-server/start.
