@@ -32,6 +32,10 @@ class OperatorError(AppServerError):
     """The command line, the environment or the machine is at fault; the operator can mend it."""
 
 
+class TransientError(OperatorError):
+    """The machine is at fault in a way that may pass by itself, such as a port in use: trying again may help."""
+
+
 class ApplicationError(AppServerError):
     """The application's code is at fault; its author can mend it. The cause carries the traceback."""
 

@@ -13,6 +13,7 @@ import logging
 import math
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
@@ -1362,9 +1363,24 @@ def _missing_files(chosen: Mapping[str, Given]) -> Iterator[OperatorError]:
 
 
 def _unreadable(path: str, where: str) -> Iterator[OperatorError]:
-    if not os.path.exists(path):
+    try:
+        mode = os.stat(path).st_mode
+    except PermissionError:
+        folder = closed_folder(path)
+        hint = f"Give it the permission to enter {folder}." if folder else None
+        yield OperatorError(f"{path} cannot be reached by this user", where=where, hint=hint)
+    except (FileNotFoundError, NotADirectoryError):
         yield OperatorError(f"{path} does not exist", where=where)
-    elif not os.path.isfile(path):
-        yield OperatorError(f"{path} is not a file", where=where)
-    elif not os.access(path, os.R_OK):
-        yield OperatorError(f"{path} cannot be read by this user", where=where)
+    except OSError as error:
+        yield OperatorError(f"{path} cannot be read: {error.strerror}", where=where)
+    else:
+        if not stat.S_ISREG(mode):
+            yield OperatorError(f"{path} is not a file", where=where)
+        elif not os.access(path, os.R_OK, effective_ids=True):
+            yield OperatorError(f"{path} cannot be read by this user", where=where)
+
+
+def closed_folder(path: str) -> str | None:
+    """The uppermost folder on the way to this path that this user may not enter; None if there is none."""
+    folders = reversed(Path(os.path.abspath(path)).parents)
+    return next((str(folder) for folder in folders if not os.access(folder, os.X_OK, effective_ids=True)), None)

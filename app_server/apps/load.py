@@ -13,6 +13,7 @@ from app_server.apps.faults import Place
 from app_server.apps.function import BuildFunction, application_from_function
 from app_server.apps.routes import absolute
 from app_server.errors import ApplicationError, OperatorError
+from app_server.settings import closed_folder
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +29,17 @@ def load_application(path: str | os.PathLike[str], argv: Sequence[str] = (), *, 
     `ApplicationError` with file and line. With `dev`, a changed theme or template counts from the next session on.
     """
     given, place = os.fspath(path), absolute(path)
+    try:
+        os.stat(place)
+    except PermissionError:
+        folder = closed_folder(str(place))
+        hint = f"Give it the permission to enter {folder}" if folder else None
+        raise OperatorError("cannot be reached by this user", where=given, hint=hint) from None
+    except OSError:
+        raise OperatorError("there is no such file or folder", where=given, hint=_WHAT_IS_SERVED) from None
     if place.is_dir():
         main = find_main(place, given)
         return FolderApplication(place, main, Place(place, given, str(main)), argv, watched=dev)
-    if not place.exists():
-        raise OperatorError("there is no such file or folder", where=given, hint=_WHAT_IS_SERVED)
     if place.suffix not in (".py", ".ipynb"):
         raise OperatorError("is neither a script nor a notebook", where=given, hint=_WHAT_IS_SERVED)
     _warn_of_lone_main(place, given)
@@ -41,7 +48,10 @@ def load_application(path: str | os.PathLike[str], argv: Sequence[str] = (), *, 
 
 def find_main(folder: Path, given: str) -> Path:
     """The one file of the folder that is run for each session; an error where there is none or a choice."""
-    mains = [name for name in _MAIN_NAMES if (folder / name).is_file()]
+    try:
+        mains = [name for name in _MAIN_NAMES if (folder / name).is_file()]
+    except PermissionError:
+        raise OperatorError("may not be entered by this user", where=given) from None
     if not mains:
         raise OperatorError("the folder has neither main.py nor main.ipynb", where=given, hint=_WHAT_IS_SERVED)
     for names in (_MAIN_NAMES, _HOOKS_NAMES):

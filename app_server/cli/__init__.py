@@ -1,7 +1,8 @@
 """The command `app-server`.
 
 Each command has a module with `prepare(namespace, environ)`, which checks all that was typed and returns what runs
-it. What is wrong up to there is a fault of usage and ends with status 2; what fails afterwards ends with status 1.
+it. What is wrong up to there is a fault of usage and ends with status 2; what fails afterwards ends with status 1, or
+with 2 where a server would fail each time it is started until somebody mends what it was started with.
 Nothing here imports bokeh or Tornado before a command that needs them runs, so that help is there at once.
 """
 
@@ -13,7 +14,10 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from app_server.errors import AppServerError, OperatorError
+from app_server.errors import AppServerError, OperatorError, TransientError
+
+SERVERS = ("serve", "static")
+"""The commands that service managers start again when they end."""
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -48,6 +52,8 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
         return int(run())
     except AppServerError as error:
         complain(error, environ)
-        return EXIT_FAILED
+        # What a service manager may try again is told from what only a person can mend.
+        lasting = isinstance(error, OperatorError) and not isinstance(error, TransientError)
+        return EXIT_USAGE if lasting and namespace.command in SERVERS else EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

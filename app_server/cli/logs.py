@@ -8,7 +8,7 @@ import threading
 from logging.handlers import WatchedFileHandler
 from types import TracebackType
 
-from app_server.errors import OperatorError
+from app_server.errors import TransientError
 from app_server.observe.logs import JsonFormatter, Stamp
 from app_server.settings import Settings
 
@@ -52,4 +52,4 @@ def _handler(path: str | None) -> logging.Handler:
         # Opens a new file when logrotate has moved the old one away.
         return WatchedFileHandler(path, encoding="utf-8")
     except OSError as error:
-        raise OperatorError(f"{path} cannot be written: {error.strerror}", where="--log-file") from error
+        raise TransientError(f"{path} cannot be written: {error.strerror}", where="--log-file") from error

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from app_server.errors import OperatorError
+from app_server.errors import OperatorError, TransientError
 
 log = logging.getLogger(__name__)
 
@@ -176,7 +176,7 @@ def placing(base: Path) -> Iterator[None]:
         yield
     except OSError as error:
         hint = f"Name a directory that this user can write to with {VARIABLE}."
-        raise OperatorError(
+        raise TransientError(
             f"{base} cannot hold the server's sockets: {error.strerror}", where=VARIABLE, hint=hint
         ) from None
 

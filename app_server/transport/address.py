@@ -9,7 +9,7 @@ import ssl
 
 from tornado.netutil import bind_sockets, bind_unix_socket
 
-from app_server.errors import OperatorError
+from app_server.errors import OperatorError, TransientError
 from app_server.settings import Settings
 
 
@@ -44,7 +44,7 @@ def _refuse_taken(path: str) -> None:
         except OSError:
             return
     hint = "Stop what listens there, or choose another --unix-socket."
-    raise OperatorError(f"{path} is in use", where="--unix-socket", hint=hint)
+    raise TransientError(f"{path} is in use", where="--unix-socket", hint=hint)
 
 
 def unlink(path: str | None, inode: int) -> None:
@@ -67,11 +67,27 @@ def bind(settings: Settings) -> list[socket.socket]:
         number = getattr(error, "errno", None)
         if number == errno.EADDRINUSE:
             hint = "Stop what listens there, or choose another --port."
-            raise OperatorError(f"port {settings.port} is in use", where="--port", hint=hint) from None
+            raise TransientError(f"port {settings.port} is in use", where="--port", hint=hint) from None
         if number == errno.EACCES:
             where = "--unix-socket" if settings.unix_socket else "--port"
             hint = "Ports below 1024 are root's."
             raise OperatorError("no permission to listen there", where=where, hint=hint) from None
         reason = getattr(error, "strerror", None) or str(error)
         where = "--unix-socket" if settings.unix_socket else "--address"
-        raise OperatorError(f"cannot listen there: {reason}", where=where) from None
+        mending = _hint_on(settings.address or "")
+        # An address may be missing only until the network is up; what has a hint was mistyped.
+        kind = OperatorError if mending else TransientError
+        raise kind(f"cannot listen there: {reason}", where=where, hint=mending) from None
+
+
+def _hint_on(address: str) -> str | None:
+    """How an address is written, for one that is written as it stands in a URL."""
+    if address.startswith("[") and "]" in address:
+        bare, _, port = address[1:].partition("]")
+        return f"Write it without brackets: --address {bare}" + (f" --port {port[1:]}." if port[1:].isdigit() else ".")
+    if "://" in address:
+        return "Write the host only: --address localhost."
+    host, _, port = address.rpartition(":")
+    if port.isdigit() and host and ":" not in host:
+        return f"Give the port by itself: --address {host} --port {port}."
+    return None

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from tornado.web import Finish, HTTPError, RequestHandler
 
-from app_server.errors import OperatorError
+from app_server.errors import OperatorError, TransientError
 from app_server.protocol.paths import canonical_route
 from app_server.security.auth.hooks import Hooks, below, hooks_from
 from app_server.security.auth.peers import TrustedPeers, user_named
@@ -67,7 +67,7 @@ def load_hooks(path: str) -> Hooks:
         lines = [number for frame, number in traceback.walk_tb(error.__traceback__)
                  if frame.f_code.co_filename == full]  # fmt: skip
         what = f"the authentication module failed: {type(error).__name__}: {error}".rstrip(": ")
-        raise OperatorError(what, where=f"{path}:{lines[-1]}" if lines else path) from error
+        raise TransientError(what, where=f"{path}:{lines[-1]}" if lines else path) from error
     return hooks_from(module.__dict__, path=path, source=source, handler_class=RequestHandler)
 
 

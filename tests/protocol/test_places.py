@@ -189,3 +189,19 @@ def test_wrong_flag_value_is_told_with_the_flag() -> None:
         command(*apps("board.py"), "--port", "many"), env=environment(), capture_output=True, text=True, timeout=20
     )
     assert ended.returncode != 0 and "--port" in ended.stderr and "Traceback" not in ended.stderr
+
+
+def test_status_says_whether_starting_again_may_help(tmp_path: Path, certificate: dict[str, Path]) -> None:
+    app, nonsense = apps("board.py")[0], certificate["nonsense"]
+    (tmp_path / "healthz.py").touch()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        busy = ["--address", "127.0.0.1", "--port", str(other.getsockname()[1])]
+        for words, status in (
+            ([tmp_path / "missing.py"], 2),
+            ([tmp_path / "healthz.py", "--port", "0"], 2),
+            ([app, "--ssl-certfile", nonsense, "--port", "0"], 2),
+            ([app, "--ssl-certfile", tmp_path / "no.pem"], 2),
+            ([app, *busy], 1),
+        ):
+            ended = subprocess.run(command(*words), env=environment(), capture_output=True, text=True, timeout=20)
+            assert (ended.returncode, len(ended.stderr.splitlines())) == (status, 1), ended.stderr

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app_server.apps import load_application
 from app_server.errors import OperatorError
 from app_server.settings import (
     BOKEH_OWN_KEYS,
@@ -24,6 +25,7 @@ from app_server.settings import (
     with_signing_key,
     without_effect,
 )
+from tests.support.somebody import not_as_root
 
 FIELDS = (
     "port address unix_socket prefix show glob args dev dev_watch allow_websocket_origin use_xheaders ssl_certfile "
@@ -448,14 +450,6 @@ def test_missing_file_is_refused(name: str, tmp_path: Path) -> None:
     assert fault({name: [str(tmp_path)]}) == f"{flag}: {tmp_path} is not a file"
 
 
-def test_unreadable_certificate_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "site.pem"
-    path.touch()
-    # A file mode would not do: these tests may run as root, who can read every file.
-    monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert fault({"ssl_certfile": [str(path)]}) == f"--ssl-certfile: {path} cannot be read by this user"
-
-
 # The configuration file
 
 
@@ -558,3 +552,52 @@ def test_binary_configuration_file_is_refused(tmp_path: Path) -> None:
 def test_import_brings_neither_bokeh_nor_tornado() -> None:
     program = "import sys, app_server.settings; sys.exit(bool({'bokeh', 'tornado', 'yaml'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Iterator[Path]:
+    """A folder that may not be entered, with a file, and a way there that may be."""
+    for folder in (tmp_path, *tmp_path.parents[:3]):
+        folder.chmod(folder.stat().st_mode | 0o111)
+    folder = tmp_path / "closed"
+    (folder / "deep").mkdir(parents=True)
+    for file in (folder / "deep" / "file.ico", tmp_path / "file.ico"):
+        file.write_text("x")
+        file.chmod(0o000)
+    folder.chmod(0o000)
+    yield folder
+    folder.chmod(0o755)
+
+
+FILES = [("ssl_certfile", "--ssl-certfile"), ("auth_module", "--auth-module"), ("index", "--index"),
+         ("ico_path", "--ico-path"), ("basic_auth", "--basic-auth"), ("dev_watch", "--dev")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "flag"), FILES)
+def test_file_behind_a_closed_folder_is_not_said_to_be_missing(closed: Path, name: str, flag: str) -> None:
+    path = closed / "deep" / "file.ico"
+    more = {"cookie_secret": ["x" * 40]} if name == "basic_auth" else {}
+    with not_as_root():
+        assert fault({name: [str(path)], **more}) == (
+            f"{flag}: {path} cannot be reached by this user. Give it the permission to enter {closed}."
+        )
+        assert fault({name: [str(closed.parent / "file.ico")], **more}).endswith("cannot be read by this user")
+        assert fault({name: [str(closed.parent / "no.ico")], **more}).endswith("does not exist")
+
+
+def test_secret_and_configuration_behind_a_closed_folder_are_not_said_to_be_missing(closed: Path) -> None:
+    path = closed / "deep" / "file.ico"
+    with not_as_root():
+        for variable in ("BOKEH_SECRET_KEY_FILE", "BOKEH_COOKIE_SECRET_FILE", "BOKEH_SSL_PASSWORD_FILE"):
+            assert fault(environ={variable: str(path)}).startswith(f"{variable}: {path} cannot be reached by this user")
+        assert fault({"use_config": [str(path)]}) == f"--use-config: {path} cannot be read: Permission denied"
+
+
+def test_application_behind_a_closed_folder_is_not_said_to_be_missing(closed: Path) -> None:
+    with not_as_root():
+        for path in (closed / "app.py", closed):
+            with pytest.raises(OperatorError) as refused:
+                load_application(path)
+            assert refused.value.what in ("cannot be reached by this user", "may not be entered by this user")
+        with pytest.raises(OperatorError, match="there is no such file or folder"):
+            load_application(closed.parent / "no.py")
