@@ -48,6 +48,7 @@ from app_server.transport.accepting import raise_descriptor_limit
 from app_server.transport.keywords import INSTEAD, in_keywords, settings_from_keywords
 from app_server.transport.library import Source, Sources, by_route
 from app_server.transport.server import Server
+from app_server.transport.site import key_of_this_run
 
 log = logging.getLogger(__name__)
 
@@ -133,6 +134,7 @@ class Worker(base.Worker):  # type: ignore[misc]
             Worker._newest = mmap.mmap(-1, mmap.PAGESIZE)
             Worker._place = _made_place(self.cfg)
             Worker._signing_key = token_urlsafe()
+            key_of_this_run()
         _AGE.pack_into(Worker._newest, 0, age)
         self._quick = False
         self._status = 0

@@ -99,8 +99,9 @@ class Keeper:
         self._children[child.pid] = child
 
     def has(self, box: Path) -> bool:
-        """Whether the process of this session lives."""
-        return any(child.box == box for child in self._children.values())
+        """Whether the process of this session lives, and is not about to end."""
+        entries = [child.mark.entry for child in self._children.values() if child.box == box and child.mark is not None]
+        return any(entry is not None and entry.box == box.name for entry in entries)
 
     def forget_all(self) -> None:
         """Leave all to the process that this one was forked from."""

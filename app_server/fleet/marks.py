@@ -15,7 +15,7 @@ import selectors
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app_server.fleet.proc import Identity
@@ -68,6 +68,12 @@ class Mark:
         since_s = self.since_s or _IDLE
         values = entry.identity.pid, entry.identity.started, since_s, entry.box.encode(), name
         _RECORD.pack_into(self._memory, self._offset, *values)
+
+    def resign(self) -> None:
+        """The process is about to end: its session may have another one."""
+        entry = self.entry
+        if entry is not None:
+            self.sign(replace(entry, box=""))
 
     def clear(self) -> None:
         """Nobody has this mark."""

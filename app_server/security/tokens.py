@@ -29,6 +29,8 @@ MAX_SESSION_ID_LENGTH: Final = 512
 _PAYLOAD_KEY = "__bk__zlib_"
 _OWNER_KEY = "owner"
 _OWNER_LENGTH = 16
+_SEAL_KEY = "seal"
+_SEAL_LENGTH = 22
 _ALPHABET = string.ascii_letters + string.digits
 _RANDOM_LENGTH = 44  # 62 ** 44 is more than 2 ** 261
 _LAST_EXPIRY = 2**53
@@ -45,12 +47,14 @@ class TokenError(PeerError):
 class Signer:
     """The secret that session ids and tokens are signed with, and whether they are signed at all.
 
-    Signatures of the `previous` secret are good too, so that a new one logs nobody out.
+    Signatures of the `previous` secret are good too, so that a new one logs nobody out. `seal` is a key for the payload
+    of tokens that are not signed: with it, what such a token says of a request can be told from what a client made up.
     """
 
     secret: bytes | None = field(default=None, repr=False)
     signed: bool = False
     previous: bytes | None = field(default=None, repr=False)
+    seal: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.signed and not self.secret:
@@ -88,6 +92,8 @@ class Token:
     session_id: str
     expires_at: int
     raw: str = field(repr=False)
+    trusted: bool
+    """Whether this server, or one with the same secret, wrote the payload; always so where tokens are signed."""
     _clear: Mapping[str, Any] = field(repr=False)
     _packed: str | None = field(repr=False)
     _max_payload_bytes: int = field(repr=False, default=MAX_PAYLOAD_BYTES)
@@ -117,8 +123,8 @@ class Token:
         if self._packed is not None:
             text = _inflate(_b64decode(self._packed, "the payload"), self._max_payload_bytes)
             payload.update(_read_object(text, "the payload", hook=_revive_bytes))
-        payload.pop("session_id", None)
-        payload.pop(_OWNER_KEY, None)
+        for name in ("session_id", _OWNER_KEY, _SEAL_KEY):
+            payload.pop(name, None)
         return payload
 
 
@@ -172,6 +178,8 @@ def mint_token(
         head[_OWNER_KEY] = owner
     if payload:
         head[_PAYLOAD_KEY] = _b64encode(_deflate(payload))
+        if signer.seal is not None and not signer.signed:
+            head[_SEAL_KEY] = _seal(signer.seal, head)
     part = _b64encode(_compact_json(head))
     token = f"{part}.{signer.signature(part)}" if signer.signed else part
     if len(token) > MAX_TOKEN_BYTES:
@@ -202,6 +210,7 @@ def read_token(
     if signer.signed and not (dot and signer.matches(part, signature)):
         raise TokenError("the token is not signed with this server's secret" if dot else "the token is not signed")
     head = _read_object(_b64decode(part, "the token"), "the token")
+    trusted = signer.signed or _is_sealed(signer, head)
     session_id = head.pop("session_id", None)
     expires_at = head.get("session_expiry")
     packed = head.pop(_PAYLOAD_KEY, None)
@@ -213,7 +222,20 @@ def read_token(
         raise TokenError("the token does not say when it expires")
     if packed is not None and not isinstance(packed, str):
         raise TokenError("the token's payload is not text")
-    return Token(session_id, expires_at, text, head, packed, max_payload_bytes)
+    return Token(session_id, expires_at, text, trusted, head, packed, max_payload_bytes)
+
+
+def _seal(key: bytes, head: Mapping[str, Any]) -> str:
+    """What proves that the one who has this key wrote the token: all of it, so that no part can be exchanged."""
+    rest = {name: value for name, value in head.items() if name != _SEAL_KEY}
+    return _signature(key, json.dumps(rest, sort_keys=True))[:_SEAL_LENGTH]
+
+
+def _is_sealed(signer: Signer, head: Mapping[str, Any]) -> bool:
+    seal = head.get(_SEAL_KEY)
+    if signer.seal is None or not isinstance(seal, str):
+        return False
+    return hmac.compare_digest(_seal(signer.seal, head).encode("ascii"), seal.encode("utf-8", "surrogatepass"))
 
 
 def _signature(secret: bytes, text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,6 +92,9 @@ class ApplicationHandler(Handler):
     guarded = True
     opens_sessions = False
     """Whether a request belongs to the process that has, or makes, its session."""
+
+    socket_repeats_arguments = True
+    """Whether a browser opens the socket of such a page with the arguments that the page was asked for with."""
 
     refusal = ""
     """What it is counted as when it is refused, where the status does not say it well enough."""
@@ -248,13 +252,17 @@ class ApplicationHandler(Handler):
         expires_at = self.site.token_expiry_s()
         payload = {**self._payload(request), "session_expiry": expires_at}
         session = self.own(await self.runtime.session(session_id, request, payload, self.user, self.address))
-        return session, self.site.mint_token(session_id, expires_at, payload, self.current_user)
+        arguments = None if self.socket_repeats_arguments else request.arguments
+        return session, self.site.mint_token(session_id, expires_at, payload, self.current_user, arguments)
 
     def _payload(self, request: VisibleRequest) -> dict[str, Any]:
         """What an application finds in its session's token_payload: the request, and what its hook makes of it."""
         if self.runtime.elsewhere:
             return request.payload()
-        return {**request.payload(), **self.runtime.application.process_request(self.request)}
+        seen = copy(self.request)
+        if request.arguments:  # those of the page, which its socket's request may lack
+            seen.arguments = seen.query_arguments = {**self.request.arguments, **request.arguments}
+        return {**request.payload(), **self.runtime.application.process_request(seen)}
 
     def _session_id(self, given: str | None) -> str:
         site = self.site
@@ -290,7 +298,7 @@ class ApplicationHandler(Handler):
         cookies and arguments of its page.
         """
         arrived, payload = self.visible_request(), token.payload
-        if not self.site.signer.signed:
+        if not token.trusted:
             request = arrived.with_arguments_of(payload)
             return request, {**self._payload(request), "session_expiry": token.expires_at}
         request = VisibleRequest.from_payload(payload, arrived)

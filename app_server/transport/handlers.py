@@ -122,6 +122,7 @@ class AutoloadHandler(ApplicationHandler):
     """The script that puts an application into somebody else's page."""
 
     opens_sessions = True
+    socket_repeats_arguments = False  # it has those of the page around it
 
     async def prepare(self) -> None:
         """Let pages of allowed origins read the answer, then find out who asks."""

@@ -37,6 +37,7 @@ from app_server.transport import address
 from app_server.transport.accepting import raise_descriptor_limit
 from app_server.transport.apart import Nursery, fork_sessions, nurseries
 from app_server.transport.server import Server
+from app_server.transport.site import key_of_this_run
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +84,7 @@ def _load_application(path: str, settings: Settings) -> Application:
 def serve_until_stopped(settings: Settings, paths: Sequence[str]) -> int:
     """Serve these applications until a signal; the process's exit status."""
     engine.install()
+    key_of_this_run()
     raise_descriptor_limit()
     notifier = Notifier(os.environ)
     applications = load_applications(paths, settings)

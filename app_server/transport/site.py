@@ -7,8 +7,9 @@ import logging
 import time
 import traceback
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any
 from weakref import WeakSet
 
@@ -142,19 +143,30 @@ class Site:
         """Until when a token that is minted now can build its session, in seconds since the epoch."""
         return self.now_s() + self.settings.session_token_expiration_s
 
-    def mint_token(self, session_id: str, expires_at: int, payload: Mapping[str, Any], user: Any) -> str:
+    def mint_token(
+        self,
+        session_id: str,
+        expires_at: int,
+        payload: Mapping[str, Any],
+        user: Any,
+        arguments: Mapping[str, list[bytes]] | None = None,
+    ) -> str:
         """A token for the socket of this user's session, good for building it until it expires.
 
-        The payload travels in it where another instance may have to build the session.
+        The payload travels in it if another instance may have to build the session. Otherwise only these `arguments`
+        do: those that the socket's own request will not repeat.
         """
-        carried = {name: value for name, value in payload.items() if name != "session_expiry"}
-        return tokens.mint_token(
-            self.signer,
-            session_id,
-            expires_at=expires_at,
-            payload=None if self._small_tokens else carried,
-            owner=None if self.gate.open else self.owner_mark(user),
-        )
+        owner = None if self.gate.open else self.owner_mark(user)
+        mint = partial(tokens.mint_token, self.signer, session_id, expires_at=expires_at, owner=owner)
+        if not self._small_tokens:
+            return mint(payload={name: value for name, value in payload.items() if name != "session_expiry"})
+        if not arguments or self.settings.token_payload == "never":
+            return mint()
+        try:
+            return mint(payload={"arguments": dict(arguments)})
+        except ApplicationError:  # they are as long as an address may be
+            log.debug("The arguments of a page are too long for its token")
+            return mint()
 
     def owner_mark(self, user: Any) -> str:
         """What stands for this user in a token."""
@@ -219,7 +231,15 @@ def own_hosts(address: str | None, port: int) -> tuple[str, ...]:
 
 def _signer(settings: Settings) -> Signer:
     secret, previous = [*(settings.secret_key or "").encode("utf-8").splitlines(), None, None][:2]
-    return Signer(secret, signed=settings.session_ids != "unsigned", previous=previous)
+    return Signer(
+        secret, signed=settings.session_ids != "unsigned", previous=previous, seal=secret or key_of_this_run()
+    )
+
+
+@cache
+def key_of_this_run() -> bytes:
+    """A key that a server's processes have in common: the one from which they are forked has to ask for it first."""
+    return token_bytes(32)
 
 
 def _favicon(settings: Settings) -> tuple[str, bytes] | None:

@@ -215,6 +215,8 @@ class Solo:
         """Say goodbye: nobody finds this process any more, and whoever has done so already is sent elsewhere."""
         settings = self._server.settings
         self._leaving = True
+        if self._birth.mark is not None:
+            self._birth.mark.resign()
         with contextlib.suppress(OSError):
             if self._status == OUT_OF_MEMORY:  # whoever comes from now on is to find this
                 remains.leave(self._birth.box, remains.End.MEMORY)
