@@ -29,7 +29,19 @@ _LATE_S, _LATE_BY_ONE_S = 0.2, 0.3
 _STRICTLY_LATE_S, _STRICTLY_LATE_BY_ONE_S = 0.05, 0.25
 _STRICT_FOR_S = 5.0
 """How late a client is with the oldest of several messages, or with the only one, when nothing more is sent to it. One
-that was late lately is given less: about two messages are under way to it."""
+that was late lately is given less: about two messages are under way to it. Nor is more under way than arrives in this
+time, so that what is too much for a line is known before it is late."""
+
+_LATE_BYTES = 128 * 1024
+"""However slow a line has been: so much may be under way before the client is late."""
+
+_FIRST_BYTES_PER_S = 5e6
+"""What a line is taken for that nothing was measured of."""
+
+UNPROVEN_S: Final = 1.0
+_UNPROVEN_BYTES = 1024 * 1024
+"""How long a client may take for its first answer before it is taken for one that gives none, and how much it is sent
+meanwhile."""
 
 _NUMBER_BYTES = 4  # a keep-alive PING has no payload
 
@@ -44,6 +56,7 @@ _GIVEN_UP_AFTER_S = 30.0
 class _Probe:
     number: int
     end: int
+    ahead: int  # how many bytes were under way when it was sent, those before it included
     sent_s: float
 
 
@@ -61,6 +74,8 @@ class Lag:
         self._probed_s = -math.inf
         self._first_s = -math.inf
         self._distance_s = math.inf
+        self._bytes_per_s = _FIRST_BYTES_PER_S
+        self._measured = False
         self._late_s = -math.inf
         self.answers = False
         """Whether the client has answered a probe yet."""
@@ -103,11 +118,14 @@ class Lag:
         if not 1 <= number <= self._number:
             return
         self.answers = True
-        sent_s = self._first_s if number == 1 else -math.inf
+        if number == 1:
+            self._distance_s = min(now_s - self._first_s, _FARTHEST_S)
+        probe = None
         while self._probes and self._probes[0].number <= number:
             probe = self._probes.popleft()
-            self._confirmed_bytes, sent_s = probe.end, probe.sent_s
-        self._distance_s = min(self._distance_s, now_s - sent_s, _FARTHEST_S)
+            self._confirmed_bytes = probe.end
+        if probe is not None:
+            self._measure(probe, now_s - probe.sent_s)
 
     def taken(self, queued_bytes: int) -> None:
         """Take note of what the kernel has left; for a client that answers no probes this is all that is known."""
@@ -116,6 +134,8 @@ class Lag:
 
     def is_late(self, queued_bytes: int, now_s: float) -> bool:
         """Whether nothing more should be sent for now."""
+        if self.is_unproven(now_s) and self.sent_bytes > _UNPROVEN_BYTES:
+            return True
         if not self._probes:
             return queued_bytes > QUEUED_BYTES
         age_s = now_s - self._probes[0].sent_s
@@ -128,9 +148,15 @@ class Lag:
             else (_LATE_S, _LATE_BY_ONE_S)
         )
         distance_s = self._distance_s if self.answers else 0.0
-        if age_s - distance_s <= (several if len(self._probes) > 1 else one):
-            return queued_bytes > QUEUED_BYTES
-        return True
+        return (
+            age_s - distance_s > (several if len(self._probes) > 1 else one)
+            or self.unconfirmed_bytes > max(_LATE_BYTES, self._bytes_per_s * (distance_s + several))
+            or queued_bytes > QUEUED_BYTES
+        )
+
+    def is_unproven(self, now_s: float) -> bool:
+        """Whether a client was asked for its first answer so lately that it may still come."""
+        return not self.answers and now_s - self._first_s < UNPROVEN_S
 
     def has_room(self, queued_bytes: int) -> bool:
         """Whether little enough is on its way for a piece of what has been waiting."""
@@ -141,10 +167,20 @@ class Lag:
         self._late_s = now_s
         self.look_at_bytes = 0
 
+    def _measure(self, probe: _Probe, took_s: float) -> None:
+        """Learn how far away the client is, and how much reaches it in a second."""
+        self._distance_s = min(self._distance_s, took_s)
+        if probe.ahead:
+            sample = probe.ahead / max(took_s - self._distance_s, 0.001)
+            quicker = sample > self._bytes_per_s or not self._measured
+            self._bytes_per_s += (sample - self._bytes_per_s) * (1 if quicker else 0.25)
+            self._measured = True
+
     def _probe(self, now_s: float) -> bytes:
         self._number += 1
         if self._number == 1:
             self._first_s = now_s
         self._probed_bytes, self._probed_s = self.sent_bytes, now_s
-        self._probes.append(_Probe(self._number, self.sent_bytes, now_s))
+        ahead = self.sent_bytes - self._confirmed_bytes
+        self._probes.append(_Probe(self._number, self.sent_bytes, ahead, now_s))
         return self._number.to_bytes(_NUMBER_BYTES, "big")

@@ -33,6 +33,8 @@ class TurnQueue(Protocol):
 
     def call_back(self, turn: Turn, kind: str, over: Over = None, *, beat: bool) -> None: ...
 
+    def call_waiting(self) -> None: ...
+
     def take(self, turn: Turn, kind: str, heard_s: float | None = None, over: Over = None) -> None: ...
 
 
@@ -98,8 +100,10 @@ class Timers:
         self._beat(callback)
 
     def _beat(self, callback: SessionCallback) -> None:
-        """Run a periodic callback, unless its last run is not over yet."""
-        if callback.ident not in self._busy:
+        """Run a periodic callback, unless its last run is not over yet; that one may be waiting for a client."""
+        if callback.ident in self._busy:
+            self._queue.call_waiting()
+        else:
             self._busy.add(callback.ident)
             self._run(callback, partial(self._busy.discard, callback.ident))
 

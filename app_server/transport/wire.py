@@ -27,7 +27,7 @@ from tornado.iostream import IOStream, StreamClosedError
 from app_server.errors import PeerError
 from app_server.observe.gauges import ApplicationGauges
 from app_server.protocol import websocket
-from app_server.protocol.lag import QUEUED_BYTES, Lag
+from app_server.protocol.lag import QUEUED_BYTES, UNPROVEN_S, Lag
 from app_server.protocol.websocket import Deflate, FrameReader, Payload
 
 log = logging.getLogger(__name__)
@@ -113,6 +113,7 @@ class Wire:
         self._queue: deque[Payload] = deque()
         self.queued_bytes = 0
         self._lag = Lag()
+        self._proving: object | None = None
         self._awaited = False  # by the owner: that the client is late no more
         self._watching = 0
         self._paused = False
@@ -172,13 +173,15 @@ class Wire:
     @property
     def is_late(self) -> bool:
         """Whether the client has yet to read what it was sent; if so, the owner hears when it has caught up."""
-        if self._lag.is_idle and self.queued_bytes <= QUEUED_BYTES:
+        if self._lag.is_idle and self._lag.answers and self.queued_bytes <= QUEUED_BYTES:
             return False
         if self.closed or not self._lag.is_late(self.queued_bytes, self._clock()):
             return False
         if self._lag.answers and self.queued_bytes <= _UNSENT_BYTES and self._has_unread():
             return False  # its answer may be here already
         self._awaited = True
+        if self._proving is None and self._lag.is_unproven(self._clock()):
+            self._proving = self._loop.call_later(UNPROVEN_S, self._note_relief)
         return True
 
     @property
@@ -248,8 +251,9 @@ class Wire:
         if self._watching:
             self._loop.remove_handler(self._socket)
             self._watching = 0
-        if self._deadline is not None:
-            self._loop.remove_timeout(self._deadline)
+        for timer in (self._deadline, self._proving):
+            if timer is not None:
+                self._loop.remove_timeout(timer)
         self._queue.clear()
         self.queued_bytes = 0
         try:

@@ -4,64 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from bokeh.document import without_document_lock
-from bokeh.models import Div, Slider
+from bokeh.models import Slider
 
-from app_server.apps.function import application_from_function
-from app_server.document import engine
-from app_server.document.served import ServedDocument
-from app_server.protocol.websocket import Deflate
-from app_server.session.connection import Connection
-from app_server.session.session import Limits, Session
-from app_server.transport.runtime import ApplicationRuntime, Lifetimes
-from tests.support.clock import SkippingLoop, skipping_loop
-from tests.unit.session.making import change, message
-
-engine.install()
+from tests.support.clock import skipping_loop
+from tests.support.stage import Stage
+from tests.unit.session.making import change
 
 
-class Stage:
-    """A session, its document, and how often each of its callbacks ran."""
-
-    def __init__(self, loop: SkippingLoop) -> None:
-        self.loop = loop
-        self.runs: Counter[str] = Counter()
-        self.times: dict[str, list[float]] = {}
-        application = application_from_function(self._fill, "app")
-        self.runtime = ApplicationRuntime(application, "/app", Limits(1_000_000), Lifetimes(1e6, 1e6), loop)
-        loop.run_until_complete(self.runtime.start())
-        self.session: Session = loop.run_until_complete(self.runtime.session("one", None, {}))
-        self.document: ServedDocument = self.session.document
-
-    def _fill(self, document: Any) -> None:
-        document.add_root(Slider(name="slider", start=0, end=1000, value=0))
-        document.add_root(Div(name="div"))
-
-    def callback(self, name: str, *, holds_s: float = 0.0, computes_s: float = 0.0, locked: bool = True) -> Any:
-        """A callback that notes that it ran: an async one where it holds the document, else a plain one."""
-
-        def note() -> None:
-            self.times.setdefault(name, []).append(round(self.loop.time(), 6))
-            self.loop.pass_time(computes_s)
-            self.runs[name] += 1
-
-        async def hold() -> None:
-            await asyncio.sleep(holds_s)
-            note()
-
-        function = hold if holds_s else note
-        return function if locked else without_document_lock(function)
+def fill(document: Any) -> None:
+    """A slider."""
+    document.add_root(Slider(name="slider", start=0, end=1000, value=0))
 
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     with skipping_loop() as loop:
-        yield Stage(loop)
+        yield Stage(loop, fill)
 
 
 @pytest.mark.parametrize("first", ["slow", "quick"])
@@ -147,36 +109,8 @@ def test_chains_of_timeouts_and_next_ticks_run_beside_callbacks_that_hold_the_do
     assert min(stage.runs[name] for name in ("tick", "timeout", "hold", "beat")) >= 90, stage.runs
 
 
-class Outlet:
-    """A client that takes everything at once."""
-
-    deflate: Deflate | None = None
-    queued_bytes = 0
-    is_late = False
-    has_room = True
-    late_by_s = 0.0
-
-    def __init__(self) -> None:
-        self.chunks: list[Any] = []
-
-    def write(self, chunks: Any) -> None:
-        self.chunks.extend(chunks)
-
-    def close(self, code: int, reason: str = "") -> None: ...
-
-    def give_up(self, waiting_bytes: int, why: str) -> None: ...
-
-    def watch_closely(self) -> None: ...
-
-    def pause(self) -> None: ...
-
-    def resume(self) -> None: ...
-
-
 def test_messages_and_callbacks_take_turns(stage: Stage) -> None:
-    client, outlet = Connection(1), Outlet()
-    stage.runtime.connect(stage.session, client, outlet)
-    stage.runtime.receive(stage.session, client, message("PULL-DOC-REQ"))
+    client = stage.view().connection
     moved: list[float] = []
     slider = stage.document.get_model_by_name("slider")
     slider.on_change("value", lambda attr, old, new: moved.append(stage.loop.time()))
