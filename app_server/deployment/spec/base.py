@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaH
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from app_server.security.hostnames import ascii_host
+
 LONGEST_QUOTE = 60
 # sockaddr_un.sun_path holds 108 bytes with its final zero.
 LONGEST_SOCKET_PATH_BYTES = 107
@@ -211,9 +213,13 @@ def _is_address(word: str) -> bool:
 
 
 def _host(word: str) -> str | None:
-    """A name or an address in lower case; an IPv6 address without brackets."""
+    """A name or an address in lower case, as browsers send it; an IPv6 address without brackets."""
     if _is_address(word):
         return str(ipaddress.ip_address(word.strip("[]")))
+    try:
+        word = ascii_host(word)
+    except ValueError:
+        return None
     # A name all of digits and dots would be an address that is not one.
     if re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?", word) and not re.fullmatch(r"[0-9.]+", word):
         return word.lower() if ".." not in word and _is_host(word) else None
@@ -230,7 +236,7 @@ def _origin(word: str) -> str | None:
         return None
     if host is None or parts.scheme not in ("http", "https") or parts.path.strip("/") or parts.query or parts.fragment:
         return None
-    if parts.username is not None or not word.isascii():
+    if parts.username is not None:
         return None
     host = f"[{host}]" if ":" in host else host
     default = 443 if parts.scheme == "https" else 80
@@ -250,6 +256,8 @@ def _url(word: str) -> str | None:
         fits = parts.scheme in ("http", "https") and _host(parts.hostname or "") and parts.port != 0
     except ValueError:
         return None
+    name = parts.hostname or ""
+    word = word if name.isascii() else word.replace(parts.netloc, parts.netloc.lower().replace(name, ascii_host(name)), 1)
     plain = re.fullmatch(r"[A-Za-z0-9:/?#\[\]@!&()*+,=._~%-]+", word)
     return word if fits and plain and parts.username is None and not parts.fragment else None
 

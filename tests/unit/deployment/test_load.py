@@ -187,3 +187,19 @@ def test_aliases_cannot_grow_without_end(tmp_path: Path) -> None:
     lines += [f"x-{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     with pytest.raises(OperatorError, match="blocks within blocks without end"):
         loaded(tmp_path, "\n".join([*lines, "apps: {a: a.py}"]))
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("BÜCHER.example", "xn--bcher-kva.example"),
+        ("faß.de", "xn--fa-hia.de"),
+        ("日本.jp", "xn--wgv71a.jp"),
+    ],
+)
+def test_names_are_read_as_browsers_send_them(tmp_path: Path, typed: str, read: str) -> None:
+    text = f"apps: {{a: a.py}}\npublic: {typed}\nembedding: https://{typed}:8443\n"
+    spec = loaded(tmp_path, text).spec
+    assert spec.public.hosts == (read,)
+    assert spec.embedding.origins == (f"https://{read}:8443",)
