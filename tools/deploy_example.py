@@ -185,6 +185,18 @@ VALUES: dict[str, Any] = {
             "monitor_s": 15,
         },
     },
+    "kubernetes": {
+        "ingress": {
+            "class_name": "nginx",
+            "tls_secret": Commented("tools-web"),
+            "annotations": {"nginx.ingress.kubernetes.io/proxy-read-timeout": "3600"},
+        },
+        "gateway": {"name": "edge", "namespace": "infrastructure", "section": "https"},
+        "image_pull_secrets": ["registry"],
+        "spread": True,
+        "prometheus": "monitoring",
+        "assigned_users": False,
+    },
     "tunnels": {
         "desk": {
             "kind": "local",

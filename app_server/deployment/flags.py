@@ -81,7 +81,7 @@ def _proxy_flags(spec: Spec, site: Site, tls: TlsFiles | None, layout: Layout) -
         yield from ("--auth-header", spec.access.external.user_header)
         if layout == "compose":
             yield from ("--auth-header-from", "unix")
-        elif layout == "containers":
+        elif layout in ("containers", "cluster"):
             if spec.containers.subnet is None:
                 hint = "Name the network between proxy and instances: containers.subnet."
                 raise OperatorError("a header is believed of one network alone", where="access.external", hint=hint)

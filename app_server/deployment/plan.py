@@ -225,6 +225,11 @@ class Plan:
         return self.spec.maintenance.file or f"{self.paths.etc}/maintenance"
 
     @property
+    def reaches_by_name(self) -> bool:
+        """Whether the proxy reaches each instance by the name of its container."""
+        return self.layout in ("containers", "cluster")
+
+    @property
     def is_spread(self) -> bool:
         """Whether the instances are on several machines, of which one can vanish without a word."""
         return len(self.spec.instances.hosts) > 1
@@ -281,7 +286,7 @@ def resolve(
     tls = _tls(spec, in_containers)
     if tls is not None and tls.openssl is None and not in_containers:
         tls = replace(tls, openssl=openssl)
-    site = _site(spec, tls, in_containers)
+    site = _site(spec, tls, publishes=layout in ("containers", "compose"))
     paths = _container_paths() if in_containers else _paths(spec)
     pools = _pools(loaded, site, tls, paths, layout)
     user = spec.service.user or spec.name
@@ -351,10 +356,10 @@ def certificate_stem(host: str) -> str:
     return re.sub(r"[^A-Za-z0-9.-]", "_", host)
 
 
-def _site(spec: Spec, tls: TlsFiles | None, in_containers: bool) -> Site:
+def _site(spec: Spec, tls: TlsFiles | None, *, publishes: bool) -> Site:
     public = spec.public
     scheme: Literal["http", "https"] = public.scheme or ("https" if tls else "http")
-    if in_containers and public.port is None and public.scheme is None:
+    if publishes and public.port is None and public.scheme is None:
         # What people type is the port that the host publishes, unless the file says that something is in front.
         port = published_port(spec, scheme)
     elif spec.proxy.kind == "none":

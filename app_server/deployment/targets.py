@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Layout = Literal["host", "containers", "compose"]
-"""What a plan is worked out for: services of hosts; each instance in a container, reached by its name; containers on
-one machine, where the proxy reaches them by sockets."""
+Layout = Literal["host", "containers", "cluster", "compose"]
+"""What a plan is worked out for: services of hosts; each instance in a container, reached by its name; the same in a
+cluster, whose own balancer has the usual ports; containers on one machine, where the proxy reaches them by sockets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ TARGETS: dict[str, Target] = {
     "swarm": Target("swarm", "a stack for Docker Swarm: the proxy on every node, and instances that move",
                     "new containers, each beside the old one first, which then drains.", "containers"),
     "kubernetes": Target("kubernetes", "manifests for a cluster: a StatefulSet, the proxy, and their policies",
-                         "pods, replaced one after another; each drains.", "containers"),
+                         "pods, replaced one after another; each drains.", "cluster"),
     "all-in-one": Target("all_in_one", "nginx and all instances in one container, under supervisor",
                          "a new container; open pages come back to it.", "compose"),
     "gunicorn": Target("gunicorn", "gunicorn's configuration of each instance",

@@ -143,7 +143,7 @@ def workers(plan: Plan) -> int:
 
 def retry_s(plan: Plan) -> int:
     """For how long nobody is sent to an instance that did not answer; another host may be long to say so."""
-    return 10 if plan.is_spread or plan.layout == "containers" else 1
+    return 10 if plan.is_spread or plan.reaches_by_name else 1
 
 
 def modules(plan: Plan) -> tuple[str, ...]:
@@ -189,7 +189,7 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "forwarded_host": _host_header(plan),
         "default_port": plan.site.port == (443 if plan.site.scheme == "https" else 80),
         "time": Quoted("%{%Y-%m-%dT%H:%M:%S}t.%{msec_frac}t%{%z}t"),
-        "address_ttl": plan.layout == "containers" and (plan.proxy_version or OLDEST) >= ADDRESS_TTL_KNOWN,
+        "address_ttl": plan.reaches_by_name and (plan.proxy_version or OLDEST) >= ADDRESS_TTL_KNOWN,
         "retry_s": retry_s(plan),
         # One limit for pages and sockets: it has to outlast the pause between two pings.
         "silence_s": timeouts.page_s if timeouts.page_s > 2 * ping_s else timeouts.websocket_s,

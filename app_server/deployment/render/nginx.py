@@ -143,7 +143,7 @@ def _most_at_once(plan: Plan) -> int:
 
 def relays(plan: Plan) -> tuple[Instance, ...]:
     """The instances that nginx reaches by a socket of its own, behind which it asks for their address each time."""
-    return tuple(each for each in plan.instances if plan.layout == "containers" and each.unix_socket)
+    return tuple(each for each in plan.instances if plan.reaches_by_name and each.unix_socket)
 
 
 def spread(plan: Plan) -> bool:

@@ -91,7 +91,7 @@ def program_of(plan: Plan, instance: Instance) -> str:
 def render(plan: Plan) -> Files:
     """The programs of each machine, where their sockets are, and a main file."""
     jinja = environment("supervisor", FILTERS)
-    common = {**settings(plan), "header": header(plan, "supervisor"), "in_container": plan.layout == "containers"}
+    common = {**settings(plan), "header": header(plan, "supervisor"), "in_container": plan.reaches_by_name}
     machines = [machine for machine in plan.machines if machine.instances]
     files = {}
     for machine in machines:

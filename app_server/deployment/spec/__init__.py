@@ -17,6 +17,7 @@ from app_server.deployment.spec.applications import (
     ServerHost,
 )
 from app_server.deployment.spec.base import LIST, Line, Model, Name, Word
+from app_server.deployment.spec.cluster import Gateway, Ingress, Kubernetes
 from app_server.deployment.spec.front import (
     Access,
     Embedding,
@@ -39,7 +40,8 @@ from app_server.deployment.spec.running import (
 )
 
 __all__ = [
-    "Access", "Application", "Containers", "Embedding", "Headers", "Instances", "Limits", "Logs", "Maintenance",
+    "Access", "Application", "Containers", "Embedding", "Gateway", "Headers", "Ingress", "Instances", "Kubernetes",
+    "Limits", "Logs", "Maintenance",
     "OwnInstances", "Paths", "Proxy", "Public", "RateLimits", "Secret", "Secrets", "ServerHost", "Service", "Sessions",
     "Spec", "Tls", "Tunnel",
 ]  # fmt: skip
@@ -86,6 +88,8 @@ class Spec(Model):
     """what starts the instances; a bare word is the manager"""
     containers: Containers = Field(default_factory=Containers)
     """for container targets"""
+    kubernetes: Kubernetes = Field(default_factory=Kubernetes)
+    """what only a Kubernetes cluster has"""
     tunnels: dict[Name, Tunnel] = Field(default_factory=dict)
     """ways through SSH, each by a name of its own"""
     paths: Paths = Field(default_factory=Paths)

@@ -257,7 +257,8 @@ def _url(word: str) -> str | None:
     except ValueError:
         return None
     name = parts.hostname or ""
-    word = word if name.isascii() else word.replace(parts.netloc, parts.netloc.lower().replace(name, ascii_host(name)), 1)
+    if fits and not name.isascii():
+        word = word.replace(parts.netloc, parts.netloc.lower().replace(name, ascii_host(name)), 1)
     plain = re.fullmatch(r"[A-Za-z0-9:/?#\[\]@!&()*+,=._~%-]+", word)
     return word if fits and plain and parts.username is None and not parts.fragment else None
 

@@ -8,9 +8,12 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app_server.deployment.plan import resolve
 from app_server.deployment.render import render
+from app_server.deployment.render.kubernetes_objects import literal
 from app_server.errors import OperatorError
 from tests.unit.deployment.making import loaded
 
@@ -19,13 +22,17 @@ DEPLOYMENTS = {
     "two pools, secrets, TLS": "name: site\napps: {a: a.py, b: {path: b.py, args: [x, '$(HOME)']}}\ninstances: 2\n"
     "public: tools.example.org\ntls: {certificate: /c.pem, key: /k.pem}\nsessions: {ids: signed}\n"
     "secrets: {secret_key: {environment: KEY}}\ncontainers: {cpus: 1.5, namespace: tools}\n",
+    "all of a cluster": "apps: {a: a.py}\npublic: {hosts: tools.example.org, scheme: https, prefix: /x}\ninstances: 2\n"
+    "kubernetes: {ingress: {class_name: nginx, tls_secret: web, annotations: {a/b: '3600'}}, prometheus: monitoring,"
+    " gateway: {name: edge, namespace: infra, section: https}, image_pull_secrets: regcred, assigned_users: yes}\n",
 }
+CUSTOM = ("HTTPRoute", "PodMonitor")  # of custom resources, whose schemas are not Kubernetes' own
 VERSIONS = ("1.31", "1.33")
 
 
 def manifests(folder: Path, text: str) -> list[dict[str, Any]]:
     """The objects of a deploy.yaml with this text."""
-    plan = resolve(loaded(folder, text), layout="containers")
+    plan = resolve(loaded(folder, text), layout="cluster")
     return list(yaml.safe_load_all(render("kubernetes", plan)["kubernetes.yaml"].text))
 
 
@@ -37,6 +44,8 @@ def of_kind(kind: str, objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("text", DEPLOYMENTS.values(), ids=list(DEPLOYMENTS))
 def test_every_object_is_valid_by_the_published_schemas(tmp_path: Path, text: str, version: str) -> None:
     for each in manifests(tmp_path, text):
+        if each["kind"] in CUSTOM:
+            continue
         kubernetes_validate.validate(each, version, strict=True)
 
 
@@ -106,6 +115,90 @@ def test_what_looks_like_a_variable_is_none(tmp_path: Path) -> None:
     assert words[-2:] == ["x", "$$(HOME)"]
 
 
+@given(st.text(alphabet="$()aB", max_size=12))
+def test_any_text_arrives_as_it_is(text: str) -> None:
+    assert expanded(literal(text)) == text
+
+
+def expanded(text: str) -> str:
+    """What the kubelet makes of an argument (Kubernetes, expansion/expand.go): `$$` is `$`, `$(NAME)` a variable."""
+    found, at = "", 0
+    while at < len(text):
+        following = text[at + 1 : at + 2]
+        if text[at] == "$" and following == "$":
+            found, at = found + "$", at + 2
+        elif text[at] == "$" and following == "(" and ")" in text[at:]:
+            found, at = found + "VARIABLE", text.index(")", at) + 1
+        else:
+            found, at = found + text[at], at + 1
+    return found
+
+
+def test_people_use_the_usual_ports_and_so_do_origins(tmp_path: Path) -> None:
+    objects = manifests(tmp_path, DEPLOYMENTS["two pools, secrets, TLS"])
+    (service,) = [each for each in of_kind("Service", objects) if each["metadata"]["name"] == "site-proxy"]
+    assert [(port["name"], port["port"]) for port in service["spec"]["ports"]] == [("http", 80), ("https", 443)]
+    for pods in of_kind("StatefulSet", objects):
+        words = pods["spec"]["template"]["spec"]["containers"][0]["args"]
+        assert words[words.index("--allow-websocket-origin") + 1] == "tools.example.org"
+    (data,) = [each["data"] for each in of_kind("ConfigMap", objects)]
+    assert "https://tools.example.org$request_uri" in data["site.conf"]
+    assert ":8443" not in data["site.conf"].replace("listen 8443", "")
+
+
+def test_port_of_the_file_is_the_services(tmp_path: Path) -> None:
+    public = "public: {hosts: a.org, port: 4443}"
+    text = DEPLOYMENTS["two pools, secrets, TLS"].replace("public: tools.example.org", public)
+    objects = manifests(tmp_path, text)
+    (service,) = [each for each in of_kind("Service", objects) if each["metadata"]["name"] == "site-proxy"]
+    assert [port["port"] for port in service["spec"]["ports"]] == [80, 4443]
+
+
+def test_change_of_the_configuration_makes_new_proxies(tmp_path: Path) -> None:
+    def digest(instances: int) -> str:
+        objects = manifests(tmp_path, DEPLOYMENTS["three"].replace("instances: 3", f"instances: {instances}"))
+        (proxy,) = of_kind("Deployment", objects)
+        return str(proxy["spec"]["template"]["metadata"]["annotations"]["app-server/configuration"])
+
+    assert digest(3) == digest(3) != digest(4)
+
+
+def test_commands_for_what_is_secret_are_at_the_head(tmp_path: Path) -> None:
+    plan = resolve(loaded(tmp_path, DEPLOYMENTS["two pools, secrets, TLS"]), layout="cluster")
+    lines = render("kubernetes", plan)["kubernetes.yaml"].text.splitlines()
+    assert lines[2:6] == [
+        "# Make these first; each FILE is yours:",
+        "#   kubectl create namespace tools",
+        "#   kubectl -n tools create secret generic site-secrets --from-file=secret_key=FILE",
+        "#   kubectl -n tools create secret tls site-certificate --cert=FILE --key=FILE",
+    ]
+
+
+def test_cluster_gets_what_it_has_of_its_own(tmp_path: Path) -> None:
+    objects = manifests(tmp_path, DEPLOYMENTS["all of a cluster"])
+    (ingress,) = of_kind("Ingress", objects)
+    assert ingress["metadata"]["annotations"] == {"a/b": "3600"}
+    assert ingress["spec"]["ingressClassName"] == "nginx"
+    assert ingress["spec"]["tls"] == [{"hosts": ["tools.example.org"], "secretName": "web"}]
+    paths = ingress["spec"]["rules"][0]["http"]["paths"]
+    assert [path["path"] for path in paths] == ["/x", "/_i/"]
+    (route,) = of_kind("HTTPRoute", objects)
+    assert route["spec"]["parentRefs"] == [{"name": "edge", "namespace": "infra", "sectionName": "https"}]
+    (monitor,) = of_kind("PodMonitor", objects)
+    (pods,) = of_kind("StatefulSet", objects)
+    assert monitor["spec"]["selector"] == pods["spec"]["selector"]
+    pod = pods["spec"]["template"]["spec"]
+    assert "--metrics" in pod["containers"][0]["args"]
+    assert pod["imagePullSecrets"] == [{"name": "regcred"}]
+    assert "runAsUser" not in pod["securityContext"] and "fsGroup" not in pod["securityContext"]
+    assert {each["topologyKey"] for each in pod["topologySpreadConstraints"]} == {
+        "topology.kubernetes.io/zone", "kubernetes.io/hostname",
+    }  # fmt: skip
+    (policy,) = of_kind("NetworkPolicy", objects)
+    _, prometheus = policy["spec"]["ingress"][0]["from"]
+    assert prometheus == {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -117,6 +210,10 @@ def test_what_looks_like_a_variable_is_none(tmp_path: Path) -> None:
         (
             "apps: {a: a.py}\ntls: acme\n",
             "tls.mode: pods get no certificates by acme. Say tls: off and let an Ingress do it, or tls.mode: files.",
+        ),
+        (
+            "apps: {a: a.py}\nkubernetes: {ingress: {tls_secret: web}}\n",
+            "kubernetes.ingress.tls_secret: the Ingress ends TLS. Say public.scheme: https and tls: off.",
         ),
     ],
 )
