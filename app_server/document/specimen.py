@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 
 from bokeh.document import Document
 from bokeh.layouts import column, row
@@ -35,7 +36,9 @@ def fill_specimen(document: Document) -> None:
 
 
 def make_one_of_each() -> None:
-    """Make a model of each class that there is, and forget it."""
-    for kind in list(Model.model_class_reverse_map.values()):
-        with contextlib.suppress(Exception):  # an abstract one, or one that needs to be told something
-            kind()
+    """Make a model of each class that there is, and forget it; bokeh says nothing of those that are deprecated."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for kind in list(Model.model_class_reverse_map.values()):
+            with contextlib.suppress(Exception):  # an abstract one, or one that needs to be told something
+                kind()

@@ -161,8 +161,10 @@ def _import_ahead(applications: Iterable[Application]) -> None:
     for name in sorted({name for application in applications for name in application.modules}):
         try:
             importlib.import_module(name)
-        except Exception as error:
+        except ModuleNotFoundError as error:  # `from x import y` names what need not be a module
             log.debug("%s is not imported ahead: %s", name, error)
+        except Exception as error:
+            log.warning("%s cannot be imported ahead; each session tries it again: %s", name, error)
     others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     if others:
         log.warning(

@@ -87,6 +87,19 @@ def assert_gone(processes: list[psutil.Process]) -> None:
     until(lambda: not any(map(lives, processes)), 1)
 
 
+# A healthy start
+
+
+@pytest.mark.parametrize("mode", [*MODES, "gunicorn"])
+def test_a_healthy_start_says_where_it_serves_and_nothing_else(tmp_path: Path, mode: str) -> None:
+    with (gunicorn if mode == "gunicorn" else machine)(tmp_path, *MODES.get(mode, [])) as served:
+        served.site.token("/apart")
+        lines = served.process.log_text().splitlines()
+    expected = ("Serving ",) if mode != "gunicorn" else ("Starting ", "Listening ", "Using ", "Booting ", "Worker 1 ")
+    assert len(lines) == len(expected), lines
+    assert all(word in line and "INFO" in line for word, line in zip(expected, lines, strict=True)), lines
+
+
 # The run folder
 
 
