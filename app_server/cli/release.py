@@ -69,6 +69,7 @@ def write(job: Job, loaded: Loaded, folder: Path, include: Sequence[str], packag
     source = Path(loaded.file).resolve().parent
     gathered = release.gather(job.plan, job.files, source, include=include, packages=packages)
     changed = release.write(folder, gathered)
+    release.write_certificates(job.plan, folder)
     say(f"release {gathered.about['id']} in {folder}" + ("" if changed else " (unchanged)"))
     return 0
 

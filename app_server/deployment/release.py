@@ -170,3 +170,14 @@ def _fingerprint(members: Sequence[Member]) -> str:
 
 def _json(about: Mapping[str, Any]) -> bytes:
     return (json.dumps(about, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def write_certificates(plan: Plan, folder: Path) -> None:
+    """Make the certificate of `tls: development` beside a release, unless there is one that is still good.
+
+    Hosts get it with the release, so that what installs a release need not know app-server.
+    """
+    if plan.tls is not None and plan.tls.mode == "development":
+        from app_server.deployment.tls.development import development_certificate
+
+        development_certificate(plan.site.hosts, folder.resolve().parent / "certificates")

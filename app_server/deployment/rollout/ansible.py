@@ -71,6 +71,7 @@ def deploy(
         say(f"release {name} of {plan.name} for {', '.join(machine.name for machine in plan.machines)}")
         with hooks.around(say, release=name):
             release.write(store.folder / "release", gathered)
+            release.write_certificates(plan, store.folder / "release")
             write_inventory(plan, store)
             offline = any(
                 member.path.endswith(".whl") and not member.path.startswith(("app_server-", f"{release.OWN}/"))

@@ -10,10 +10,11 @@ import pytest
 
 from app_server.deployment.load import from_values
 from app_server.deployment.plan import Plan, resolve
-from app_server.deployment.release import ARCHIVE, PACKAGES, gather, write
+from app_server.deployment.release import ARCHIVE, PACKAGES, gather, write, write_certificates
 from app_server.deployment.render import File, Files
 from app_server.deployment.trial import trials
 from app_server.errors import OperatorError
+from tests.unit.deployment.making import planned
 
 FILES: Files = {"systemd/app-server.target": File("[Unit]\n", install="/etc/systemd/system/app-server.target")}
 
@@ -80,3 +81,23 @@ def test_each_command_is_tried_once_wherever_it_listens() -> None:
     (only,) = trials(commands, Path("/opt/release"), "/opt/python/bin/app-server")
     assert only.command == ("/opt/python/bin/app-server", "serve", "board", "--drain", "5")
     assert (only.name, only.folder) == ("a1", Path("/opt/release/apps"))
+
+
+def test_certificate_for_development_comes_with_the_release(tmp_path: Path) -> None:
+    plan = planned(tmp_path, "apps: {a: a.py}\npublic: [tools.example.org, localhost]\ntls: development\n")
+    folder = tmp_path / "out" / "release"
+    write_certificates(plan, folder)
+    made = tmp_path / "out" / "certificates"
+    assert plan.tls is not None
+    stem = Path(plan.tls.certificate).stem
+    assert {path.name for path in made.iterdir()} >= {f"{stem}.pem", f"{stem}.key", "authority.pem"}
+    first = (made / f"{stem}.pem").read_bytes()
+    write_certificates(plan, folder)
+    assert (made / f"{stem}.pem").read_bytes() == first, "it is still good"
+
+
+def test_what_installs_a_release_needs_no_app_server() -> None:
+    # ansible-playbook may be another environment's.
+    playbooks = Path(__file__).parents[3] / "ansible"
+    for path in playbooks.rglob("*.yml"):
+        assert "ansible_playbook_python" not in path.read_text(encoding="utf-8"), path
