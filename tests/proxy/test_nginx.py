@@ -84,3 +84,22 @@ def test_passwords_limits_and_own_applications_below_a_prefix() -> None:
         assert (asking.status, "/_i/" in asking.text) == (200, False)
         found = Counter(fetch(site.url + "/asking", headers=known).status for _ in range(12))
         assert found[429] >= 4 and set(found) == {200, 429}
+
+
+def test_pages_of_an_instance_that_leaves_go_where_it_is_new_already() -> None:
+    # Replaced in their order: what comes later is old, and would leave soon too.
+    text = "apps: {board: board.py}\ninstances: 4\nproxy: nginx\n"
+    with running_deployment(text, apps=APPS) as deployment:
+        second = deployment.servers[1]
+        second.process.terminate()
+        second.process.wait(30)
+        met = Counter()
+        for _ in range(12):
+            page = fetch(f"{deployment.url}/board")
+            with Site(deployment.url).client("/_i/a2/board", page.token, origin=deployment.origin) as client:
+                assert client.roots
+        for line in deployment.log_lines():
+            entry = json.loads(line)
+            if "/_i/a2/" in entry["uri"]:
+                met[entry["instance"].split(", ")[-1]] += 1
+        assert met == {deployment.plan.instances[0].server: 12}

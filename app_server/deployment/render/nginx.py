@@ -21,6 +21,8 @@ from app_server.deployment.render.unwritable import refused
 
 STICKY_ROUTE_SINCE = (1, 29, 6)
 HTTP2_DIRECTIVE_SINCE = (1, 25, 1)
+REPLACED_WEIGHT = 1000
+"""How many times rather a page goes to an instance that a roll-out has replaced before, than to one that is to come."""
 FAIL_TIMEOUT_S = 10
 """For how long nginx leaves an instance on another machine alone that has failed three times within as long."""
 # What nginx takes for itself in an unquoted word is left out, and the comma with it for regularity.
@@ -124,6 +126,7 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "zone_size": _zone_size,
         "balanced": lambda pool: len(pool.instances) > 1,
         "others": _others,
+        "replaced_weight": REPLACED_WEIGHT,
         "group": _group,
         "unrouted": _unrouted_pattern,
         "maintenance_file": plan.maintenance_file,

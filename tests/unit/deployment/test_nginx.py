@@ -51,7 +51,7 @@ def test_old_form_has_a_group_for_each_instance(tmp_path: Path) -> None:
     assert re.search(r"upstream myapp \{\n    zone myapp 64k;\n    least_conn;\n(    server [^\n]*\n){3}", text)
     assert (
         "upstream myapp-a2 {\n    server 127.0.0.1:5101 max_fails=0;\n    server 127.0.0.1:5102 backup max_fails=0;\n"
-        "    server 127.0.0.1:5100 backup max_fails=0;\n" in text
+        "    server 127.0.0.1:5100 backup weight=1000 max_fails=0;\n" in text
     )
     assert re.search(r"location \^~ /_i/a2/ \{[^}]*proxy_pass http://myapp-a2;", text)
     assert "sticky" not in text
