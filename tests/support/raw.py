@@ -10,6 +10,7 @@ import socket
 import ssl
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.support.client import PATIENCE_S, Answer
@@ -92,10 +93,10 @@ class Raw:
         if headers.get("transfer-encoding") == "chunked":
             return self._chunks()
         if "content-length" in headers:
-            return self._take(int(headers["content-length"]))
+            return self.take(int(headers["content-length"]))
         while self._more():
             pass
-        return self._take(len(self.received))
+        return self.take(len(self.received))
 
     def _chunks(self) -> bytes:
         body = b""
@@ -104,12 +105,13 @@ class Raw:
                 assert self._more()
             line, _, self.received = self.received.partition(b"\r\n")
             size = int(re.split(rb"[; ]", line)[0], 16)
-            body += self._take(size)
-            self._take(2)
+            body += self.take(size)
+            self.take(2)
             if not size:
                 return body
 
-    def _take(self, size: int) -> bytes:
+    def take(self, size: int) -> bytes:
+        """The next bytes, so many of them."""
         while len(self.received) < size:
             assert self._more(), f"{size - len(self.received)} bytes of an answer are missing"
         taken, self.received = self.received[:size], self.received[size:]
@@ -129,3 +131,47 @@ class Raw:
             pass
         rest, self.received = self.received, b""
         return rest
+
+
+class RawSocket:
+    """A WebSocket on a connection that has been upgraded, with the protocol's messages."""
+
+    def __init__(self, raw: Raw) -> None:
+        self._raw = raw
+        self._numbers = iter(range(1, 1_000_000))
+
+    def request(self, msgtype: str, content: object) -> list[Any]:
+        """The contents of all messages up to the answer to this one, which is the last; ACK comes before."""
+        msgid = str(next(self._numbers))
+        header = {"msgid": msgid, "msgtype": msgtype}
+        self._raw.send(b"".join(_frame(json.dumps(part).encode()) for part in (header, {}, content)))
+        contents: list[Any] = []
+        while True:
+            header = json.loads(self._text())
+            self._text()
+            contents.append(json.loads(self._text()))
+            assert not header.get("num_buffers")
+            if header.get("reqid") == msgid:
+                return contents
+
+    def _text(self) -> bytes:
+        while True:
+            first, size = self._raw.take(2)
+            size &= 0x7F
+            if size > 125:
+                size = int.from_bytes(self._raw.take(2 if size == 126 else 8))
+            payload = self._raw.take(size)
+            if first & 0x0F in (0x1, 0x2):
+                return payload
+            assert first & 0x0F != 0x8, f"the socket was closed: {payload!r}"
+
+    def close(self) -> None:
+        """Say goodbye, and read until the other end has closed too."""
+        self._raw.send(_frame(b"\x03\xe8", 0x8))
+        self._raw.rest()
+
+
+def _frame(payload: bytes, opcode: int = 0x1) -> bytes:
+    size = len(payload)
+    length = bytes([0x80 | size]) if size < 126 else bytes([0x80 | 126]) + size.to_bytes(2)
+    return bytes([0x80 | opcode]) + length + bytes(4) + payload

@@ -17,6 +17,9 @@ def tell(attr: str, old: str, new: str) -> None:
     told.text = json.dumps({"who": who, "user": str(curdoc().session_context.user), "pid": os.getpid(), "said": new})
 
 
+if os.environ.get("TITLED"):
+    asked = curdoc().session_context.request.arguments.get("who", [b"nobody"])
+    curdoc().title = f"whose {asked[0].decode()}"
 field.on_change("value", tell)
 curdoc().add_root(field)
 curdoc().add_root(seen)
