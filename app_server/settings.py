@@ -24,7 +24,10 @@ from urllib.parse import quote, urlsplit
 
 from app_server.errors import OperatorError
 
-SessionIds = Literal["unsigned", "signed", "external-signed"]
+SessionIds = Literal["unsigned", "signed", "external", "external-signed"]
+SIGNED_IDS: tuple[SessionIds, ...] = ("signed", "external-signed")
+EXTERNAL_IDS: tuple[SessionIds, ...] = ("external", "external-signed")
+"""Other programs make these, and the server none; unsigned ones only for a server inside a program."""
 TokenPayload = Literal["auto", "always", "never"]
 Isolation = Literal["none", "process", "snapshot"]
 ISOLATIONS: tuple[Isolation, ...] = ("none", "process", "snapshot")
@@ -1169,7 +1172,7 @@ def resolve(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> S
 
 def with_signing_key(settings: Settings, make_key: Callable[[], str]) -> Settings:
     """The settings with a key of this run if sessions are to be signed and no key was given."""
-    if settings.session_ids == "unsigned" or settings.secret_key:
+    if settings.session_ids not in SIGNED_IDS or settings.secret_key:
         return settings
     return replace(settings, secret_key=make_key())
 
@@ -1283,7 +1286,7 @@ def _contradictions(chosen: Mapping[str, Given]) -> Iterator[OperatorError]:
                 where=chosen[f"exclude_{kind}"].where,
                 hint="Leave one of them out.",
             )
-    if "session_ids" in chosen and chosen["session_ids"].value != "unsigned" and "secret_key" not in chosen:
+    if "session_ids" in chosen and chosen["session_ids"].value in SIGNED_IDS and "secret_key" not in chosen:
         yield OperatorError(
             "signed sessions need a secret key",
             where=chosen["session_ids"].where,

@@ -221,7 +221,7 @@ def values_of(namespace: argparse.Namespace) -> dict[str, Any]:
             values.setdefault(block, {})[rest[0]] = list(words) if several else words[0]
     if "static_dir" in namespace:
         values.setdefault("proxy", {})["static"] = True
-    if "session_ids" in namespace and namespace.session_ids[0] != "unsigned":
+    if "session_ids" in namespace and namespace.session_ids[0] in ("signed", "external-signed"):
         values["secrets"] = {"secret_key": {"environment": "BOKEH_SECRET_KEY"}}
     return {"apps": apps, **values}
 

@@ -14,6 +14,7 @@ from app_server.cli.logs import configure_logging
 from app_server.cli.output import forgive_output
 from app_server.errors import OperatorError
 from app_server.settings import (
+    SIGNED_IDS,
     Arity,
     Settings,
     all_settings,
@@ -51,7 +52,7 @@ def run(settings: Settings, paths: Sequence[str], bokeh_variables: Mapping[str, 
         log.info("settings are also read from %s", settings.use_config)
     if settings.secret_key is not None and len(settings.secret_key.split()[0].encode()) < SHORTEST_GOOD_KEY_BYTES:
         log.warning("BOKEH_SECRET_KEY is short enough to be guessed; `app-server secret` prints a better one")
-    if settings.session_ids != "unsigned" and settings.secret_key is None:
+    if settings.session_ids in SIGNED_IDS and settings.secret_key is None:
         log.warning(
             "no key for signed sessions, so one was made for this run: open pages cannot go on after a restart."
             " Set BOKEH_SECRET_KEY to what `app-server secret` prints"
@@ -93,6 +94,6 @@ def tell_bokeh(environ: MutableMapping[str, str], settings: Settings, variables:
     for name, value in variables.items():
         # A variable that is set already has precedence over the file.
         environ.setdefault(name, value)
-    if settings.session_ids == "unsigned":
+    if settings.session_ids not in SIGNED_IDS:
         # bokeh takes any text there for a yes, "no" as well, and would warn of a missing key.
         environ.pop("BOKEH_SIGN_SESSIONS", None)

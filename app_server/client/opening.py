@@ -36,7 +36,7 @@ def signer_of(environ: Mapping[str, str]) -> Signer:
     """The signer that a server in this environment has; OperatorError where sessions are signed without a secret."""
     given = settings.from_environment({name: environ[name] for name in _SIGNING if name in environ})
     secret = given["secret_key"].value.encode("utf-8") if "secret_key" in given else None
-    return Signer(secret, signed="session_ids" in given and given["session_ids"].value != "unsigned")
+    return Signer(secret, signed="session_ids" in given and given["session_ids"].value in settings.SIGNED_IDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from app_server.security.admission import RETRY_AFTER_S, Full
 from app_server.security.tokens import Token
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.session import Session
+from app_server.settings import EXTERNAL_IDS
 from app_server.transport.answers import Answering
 from app_server.transport.echo import add_for_doctor
 from app_server.transport.handover import LARGEST_BODY_BYTES, user_of_letter
@@ -267,7 +268,7 @@ class ApplicationHandler(Handler):
     def _session_id(self, given: str | None) -> str:
         site = self.site
         if given is None:
-            if site.settings.session_ids == "external-signed":
+            if site.settings.session_ids in EXTERNAL_IDS:
                 self.refusal = "token"
                 raise HTTPError(403, reason="No bokeh-session-id provided")
             return site.mint_session_id()

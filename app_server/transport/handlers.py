@@ -18,6 +18,7 @@ from app_server.protocol import doctor
 from app_server.protocol.paths import above
 from app_server.security.admission import RETRY_AFTER_S, Full
 from app_server.session.session import Session
+from app_server.settings import EXTERNAL_IDS
 from app_server.transport.application import ApplicationHandler, Handler
 from app_server.transport.echo import add_for_doctor
 
@@ -36,7 +37,7 @@ class PageHandler(ApplicationHandler):
         """Whether the request was answered with the page of every new session, which begins when its socket comes."""
         page = wards.page(self.runtime.url)
         site = self.site
-        if page is None or site.draining or site.settings.session_ids == "external-signed" or self._names_a_session():
+        if page is None or site.draining or site.settings.session_ids in EXTERNAL_IDS or self._names_a_session():
             return False
         try:
             self.runtime.admission.check(self.address)

@@ -29,21 +29,34 @@ STOCK_NAMES = {
 STOCK_OPPOSITES = {"use_index": "disable_index", "redirect_root": "disable_index_redirect"}
 """Its names for what a setting of ours switches off."""
 
-_BY_COMMAND = "Processes for sessions are forked by `app-server serve` alone."
+_BY_COMMAND = "Only `app-server serve` starts processes for sessions."
+
+_ONE_PROCESS = (
+    "A server inside a program is one process. Serve with `app-server serve --num-procs`, or with gunicorn and"
+    " app_server.gunicorn; several programs need a port each."
+)
 
 INSTEAD = {
     "absolute_url": "Pages find their way by relative addresses; use_xheaders tells the server what a proxy is called.",
     "auth_provider": "Give auth_module the path of a module with get_user or get_user_async and login_url.",
     "callback_limit_s": _BY_COMMAND,
     "http_server_kwargs": "Use ssl_certfile, ssl_keyfile, use_xheaders or websocket_max_message_size_bytes.",
+    "hang_timeout_s": _ONE_PROCESS,
     "isolation": _BY_COMMAND,
     "log_file": "The log is your program's; configure Python's logging.",
     "log_format": "The log is your program's; configure Python's logging.",
     "log_json": "The log is your program's; give its handler app_server.observe.logs.JsonFormatter().",
+    "num_procs": _ONE_PROCESS,
     "session_cpu_s": _BY_COMMAND,
     "session_memory_mb": _BY_COMMAND,
+    "start_timeout_s": _ONE_PROCESS,
 }
 """What to do in place of keywords that the command or the stock class has, and this server has not."""
+
+_HARMLESS: dict[str, tuple[Any, ...]] = {"num_procs": (1,), "hang_timeout_s": (0,), "http_server_kwargs": ({},)}
+"""Values of these that ask for nothing, as stock programs pass them."""
+
+_OF_SEVERAL = ("num_procs", "hang_timeout_s", "isolation", "session_memory_mb", "session_cpu_s", "callback_limit_s")
 
 
 def settings_from_keywords(
@@ -54,24 +67,37 @@ def settings_from_keywords(
     None means "not given". OperatorError for a keyword that is none, with the one that is likely meant, and for a
     value that does not fit.
     """
-    given = _own_names({name: value for name, value in keywords.items() if value is not None})
+    asked = {name: value for name, value in keywords.items() if not _asks_for_nothing(name, value, instead)}
+    given = _own_names({name: value for name, value in asked.items() if value is not None})
     by_name = {setting.name: setting for setting in all_settings()}
     words: dict[str, list[str]] = {}
     switches: dict[str, Any] = {}
     for name, value in given.items():
         if name not in by_name or name in instead:
             raise OperatorError("Server has no such keyword", where=name, hint=_hint(name, by_name, instead))
-        if by_name[name].arity is Arity.SWITCH:
+        if name == "session_ids" and value == "external":
+            switches[name] = value
+        elif by_name[name].arity is Arity.SWITCH:
             if not isinstance(value, bool):
                 raise OperatorError(f"expected True or False, not {value!r}", where=name)
             switches[name] = value
         else:
             several = isinstance(value, list | tuple | set | frozenset)
             words[name] = [_word(item) for item in (value if several else [value])]
-    words.update({name: [] for name, on in switches.items() if on})
+    words.update({name: [] for name, on in switches.items() if on is True})
     with in_keywords():
         # A switch has no word for "no", which a keyword has, and which overrides the environment.
         return replace(resolve(words, environ), **switches)
+
+
+def _asks_for_nothing(name: str, value: Any, instead: Mapping[str, str]) -> bool:
+    return name in instead and not isinstance(value, bool) and value in _HARMLESS.get(name, ())
+
+
+def of_several_processes(settings: Settings) -> list[str]:
+    """The settings of several processes that the environment asks a server for which is one."""
+    default = Settings()
+    return [name for name in _OF_SEVERAL if getattr(settings, name) != getattr(default, name)]
 
 
 @contextmanager
@@ -118,12 +144,13 @@ def _own_names(keywords: Mapping[str, Any]) -> dict[str, Any]:
 def _session_ids(keywords: Mapping[str, Any]) -> dict[str, str]:
     """What the stock pair of `sign_sessions` and `generate_session_ids` means."""
     signed, generated = keywords.get("sign_sessions"), keywords.get("generate_session_ids", True)
-    if generated is False and not signed:
-        hint = "Give sign_sessions=True, or session_ids='external-signed'."
-        raise OperatorError("ids that others make have to be signed", where="generate_session_ids", hint=hint)
-    if signed is None:
+    for name in ("sign_sessions", "generate_session_ids"):
+        if not isinstance(keywords.get(name, True), bool):
+            raise OperatorError(f"expected True or False, not {keywords[name]!r}", where=name)
+    if signed is None and generated:
         return {}
-    return {"session_ids": "unsigned" if not signed else "signed" if generated else "external-signed"}
+    made = ("signed", "external-signed") if signed else ("unsigned", "external")
+    return {"session_ids": made[0] if generated else made[1]}
 
 
 def _listed(value: Any) -> list[Any]:

@@ -33,7 +33,7 @@ from app_server.session.session import Session
 from app_server.settings import Settings, with_signing_key
 from app_server.transport import server
 from app_server.transport.handlers import FaviconHandler, HealthHandler, IndexHandler, MissingHandler, ReadyHandler
-from app_server.transport.keywords import in_keywords, settings_from_keywords
+from app_server.transport.keywords import in_keywords, of_several_processes, settings_from_keywords
 from app_server.transport.matching import Address, names_of
 from app_server.transport.routes import WELL_KNOWN
 
@@ -70,16 +70,21 @@ class Server:
         self,
         applications: Sources,
         io_loop: IOLoop | None = None,
+        http_server_kwargs: Mapping[str, Any] | None = None,
         *,
         listen: bool = True,
         extra_patterns: Sequence[tuple[Any, ...]] = (),
         **settings: Any,
     ) -> None:
         install()
+        if http_server_kwargs is not None:
+            settings["http_server_kwargs"] = http_server_kwargs
         self.settings = with_signing_key(settings_from_keywords(settings, os.environ), token_urlsafe)
         if settings.get("log_level") is not None:
             level = self.settings.log_level
             logging.getLogger("app_server").setLevel(_LEVELS.get(level) or level.upper())
+        for name in of_several_processes(self.settings):
+            log.warning("%s comes from the environment, and has no effect on a server inside a program", name)
         if not listen:
             _check_foreign_address(settings)
         self._io_loop = io_loop or IOLoop.current()
@@ -244,10 +249,11 @@ class Server:
         self._loop.run_until_complete(self._until_shutdown())
 
     async def _until_shutdown(self) -> None:
-        asked = asyncio.Event()
-        with _signals(self._loop, asked.set):
+        asked: asyncio.Future[int] = self._loop.create_future()
+        with _signals(self._loop, asked.set_result):
             await self.started()
-            await asked.wait()
+            if await asked == signal.SIGTERM and self.settings.drain_s > 0:
+                await self._core.drain(self.settings.drain_s)
             await self.stopped()
 
     def show(self, app_path: str = "/", browser: str | None = None, new: str = "tab") -> None:
@@ -268,15 +274,13 @@ class Server:
         raise ValueError(f"{app_path} has no session of this id")
 
     def get_sessions(self, app_path: str | None = None) -> list[Session]:
-        """The living sessions of one application, or of the only one; ValueError where it is not served.
+        """The living sessions of one application, or of all; ValueError if it is not served.
 
         Their documents belong to the loop's thread: from another one, `session.document.add_next_tick_callback`.
         """
         runtimes = {runtime.url: runtime for runtime in self._core.site.runtimes}
         if app_path is None:
-            if len(runtimes) != 1:
-                raise ValueError(f"there is not one application: say which of {', '.join(runtimes) or 'none'} is meant")
-            app_path = next(iter(runtimes))
+            return [session for runtime in runtimes.values() for session in runtime.registry]
         if _route(app_path) not in runtimes:
             raise ValueError(f"no application is served at {app_path}; there are {', '.join(runtimes) or 'none'}")
         return list(runtimes[_route(app_path)].registry)
@@ -326,7 +330,7 @@ class _Core(server.Server):
 
 
 @contextmanager
-def _signals(loop: asyncio.AbstractEventLoop, first: Callable[[], None]) -> Iterator[None]:
+def _signals(loop: asyncio.AbstractEventLoop, first: Callable[[int], None]) -> Iterator[None]:
     """Call `first` in the loop at SIGINT or SIGTERM; an impatient signal, and those afterwards, do what they did."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     stop_signals = StopSignals()
@@ -338,7 +342,7 @@ def _signals(loop: asyncio.AbstractEventLoop, first: Callable[[], None]) -> Iter
     def on_signal(number: int, frame: FrameType | None) -> None:
         heard = stop_signals.hear()
         if heard is Heard.FIRST:
-            loop.call_soon_threadsafe(first)
+            loop.call_soon_threadsafe(first, number)
         elif heard is Heard.IMPATIENT:
             restore()
             signal.raise_signal(number)
@@ -351,10 +355,14 @@ def _signals(loop: asyncio.AbstractEventLoop, first: Callable[[], None]) -> Iter
         restore()
 
 
+_OF_THE_SITE = "Leave it out, and tell it the HTTPServer of the application that serves the handlers."
+
+
 def _check_foreign_address(keywords: Mapping[str, Any]) -> None:
     """Refuse a server that would not know which pages are its own."""
-    if keywords.get("unix_socket") is not None:
-        raise OperatorError("has no meaning with listen=False", where="unix_socket", hint="Leave it out.")
+    for name in ("unix_socket", "ssl_certfile", "ssl_keyfile", "ssl_password", "use_xheaders"):
+        if keywords.get(name) not in (None, False):
+            raise OperatorError("has no meaning with listen=False", where=name, hint=_OF_THE_SITE)
     if not keywords.get("port") and not keywords.get("allow_websocket_origin"):
         hint = "Give port, or allow_websocket_origin with the public name."
         what = "nothing says where the application listens that these handlers serve in"

@@ -135,7 +135,7 @@ class Server:
             runtime.elsewhere = runtime.url in zygotes
 
     async def _inherit(self, words: Mapping[str, Any]) -> Mapping[str, Any]:
-        self.site.inherited.update(map(str, words["sessions"]))
+        self.site.inherited.add(map(str, words["sessions"]))
         return {}
 
     async def _observe(self, words: Mapping[str, Any]) -> Mapping[str, Any]:

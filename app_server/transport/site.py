@@ -29,8 +29,9 @@ from app_server.security.admission import Admission
 from app_server.security.origins import OriginPolicy
 from app_server.security.tokens import Signer, Token
 from app_server.security.visible_request import RequestFilter, VisibleRequest
+from app_server.session.inheritance import Inheritance
 from app_server.session.session import Limits
-from app_server.settings import Settings
+from app_server.settings import SIGNED_IDS, Settings
 from app_server.transport.gate import Gate
 from app_server.transport.runtime import ApplicationRuntime, Lifetimes
 from app_server.transport.static import version_of
@@ -59,7 +60,7 @@ class Site:
         self.wards: Wards | None = None
         self.only_session: str | None = None
         """The session that this process is there for, where it is there for one alone."""
-        self.inherited: set[str] = set()
+        self.inherited = Inheritance()
         self.under_way: WeakSet[Any] = WeakSet()
         """The handlers of requests; those that are not finished are under way."""
         self.gauges = Gauges()
@@ -119,6 +120,8 @@ class Site:
 
     def may_build(self, token: Token) -> bool:
         """Whether this token may build its session: a fresh one, or that of a session which moves here."""
+        if token.session_id == self.only_session:
+            return True  # whoever had this process started has looked
         return not token.expired(self.now_s()) or token.session_id in self.inherited
 
     @property
@@ -232,7 +235,7 @@ def own_hosts(address: str | None, port: int) -> tuple[str, ...]:
 def _signer(settings: Settings) -> Signer:
     secret, previous = [*(settings.secret_key or "").encode("utf-8").splitlines(), None, None][:2]
     return Signer(
-        secret, signed=settings.session_ids != "unsigned", previous=previous, seal=secret or key_of_this_run()
+        secret, signed=settings.session_ids in SIGNED_IDS, previous=previous, seal=secret or key_of_this_run()
     )
 
 

@@ -78,8 +78,6 @@ class Solo:
             loop.add_signal_handler(handled, self._on_signal, handled)
         loop.add_reader(self._birth.parent_pipe, self._on_orphaned)
         self._server.site.only_session = self._birth.session_id
-        # Whoever had this process started has looked whether the session may begin.
-        self._server.site.inherited.add(self._birth.session_id)
         self._server.site.runtimes = [self._runtime]
         self._runtime.on_begin = self._begun
         self._runtime.on_end = self._ended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import logging
 import os
@@ -22,6 +23,9 @@ from bokeh.application.handlers.function import FunctionHandler
 from bokeh.application.handlers.lifecycle import LifecycleHandler
 from bokeh.document import Document
 from bokeh.models import Slider
+from bokeh.server.server import Server as StockServer
+from bokeh.server.server import _ServerOpts
+from bokeh.server.tornado import BokehTornado
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 from tornado.netutil import bind_sockets
@@ -182,8 +186,10 @@ def test_sessions_are_found_by_application_and_id(everything: Server) -> None:
         everything.get_session("/function", "nobody")
     with pytest.raises(ValueError, match=r"^no application is served at /else; there are /function, /builder, "):
         everything.get_sessions("/else")
-    with pytest.raises(ValueError, match=r"^there is not one application: say which of /function, "):
-        everything.get_sessions()
+    with site(everything).client("/builder"):
+        everywhere = {session.id for session in everything.get_sessions()}
+        assert {session.id for session in everything.get_sessions("/builder")} < everywhere
+        assert {session.id for session in everything.get_sessions("/function")} < everywhere
 
 
 def test_program_changes_a_session_from_another_thread(everything: Server) -> None:
@@ -375,7 +381,14 @@ def test_faults_are_told_in_keywords(shelf: Path, tmp_path: Path) -> None:
     assert fault(keep_alive_ms=1, keep_alive_milliseconds=1) == (
         "keep_alive_ms: is given under two names. Leave out keep_alive_milliseconds."
     )
-    assert fault(generate_session_ids=False).startswith("generate_session_ids: ids that others make have to be signed.")
+    assert fault(num_procs=4) == fault(num_procs=0) == (
+        "num_procs: Server has no such keyword. A server inside a program is one process. Serve with `app-server serve"
+        " --num-procs`, or with gunicorn and app_server.gunicorn; several programs need a port each."
+    )
+    assert fault(hang_timeout_s=5).startswith("hang_timeout_s: Server has no such keyword. A server inside a program")
+    assert fault(http_server_kwargs={"max_buffer_size": 1}).startswith("http_server_kwargs: Server has no such keyword")
+    assert fault(generate_session_ids="no") == "generate_session_ids: expected True or False, not 'no'"
+    assert fault(listen=False, port=1, ssl_certfile="x.pem").startswith("ssl_certfile: ")
     assert fault(ssl_keyfile=str(shelf / "script.py")) == (
         "ssl_keyfile: a key without a certificate. Give ssl_certfile too."
     )
@@ -411,6 +424,7 @@ def test_stock_names_are_settings_of_ours() -> None:
 def test_every_setting_is_a_keyword_but_those_of_the_command_alone() -> None:
     of_the_command = {
         "log_file", "log_format", "log_json", "isolation", "session_cpu_s", "session_memory_mb", "callback_limit_s",
+        "num_procs", "hang_timeout_s", "start_timeout_s",
     }  # fmt: skip
     for setting in all_settings():
         if setting.name in of_the_command or setting.default in (None, (), ""):
@@ -419,6 +433,54 @@ def test_every_setting_is_a_keyword_but_those_of_the_command_alone() -> None:
             continue
         value = setting.default
         assert getattr(settings_from_keywords({setting.name: value}, {}), setting.name) == value, setting.name
+
+
+STOCK_VALUES: dict[str, Any] = {
+    # of bokeh.server.server.Server
+    "num_procs": 1, "address": "127.0.0.1", "port": 0, "unix_socket": None, "prefix": "/p", "index": None,
+    "allow_websocket_origin": ["a.example"], "use_xheaders": True, "ssl_certfile": None, "ssl_keyfile": None,
+    "ssl_password": None, "websocket_max_message_size": 1000, "http_server_kwargs": None, "io_loop": None,
+    # of bokeh.server.tornado.BokehTornado, which it passes the others to
+    "extra_websocket_origins": ["b.example"], "extra_patterns": [], "secret_key": b"k" * 44, "sign_sessions": False,
+    "generate_session_ids": True, "keep_alive_milliseconds": 1, "check_unused_sessions_milliseconds": 1,
+    "unused_session_lifetime_milliseconds": 1, "stats_log_frequency_milliseconds": 1,
+    "mem_log_frequency_milliseconds": 1, "use_index": True, "redirect_root": True,
+    "websocket_compression_level": 1, "websocket_compression_mem_level": 1, "ico_path": "none",
+    "xsrf_cookies": False, "include_headers": ["A"], "include_cookies": ["a"], "exclude_headers": None,
+    "exclude_cookies": None, "session_token_expiration": 1, "websocket_max_message_size_bytes": None,
+}  # fmt: skip
+REFUSED = {"absolute_url": "http://x", "auth_provider": object()}
+
+
+def test_every_keyword_of_the_stock_server_works_or_is_refused_with_what_to_do_instead() -> None:
+    stock = {name for name in vars(_ServerOpts) if not name.startswith("_")}
+    stock |= {*inspect.signature(StockServer).parameters, *inspect.signature(BokehTornado).parameters}
+    assert stock - {"applications", "kwargs"} == {*STOCK_VALUES, *REFUSED}
+    Server(titled, **STOCK_VALUES).stop()
+    for name, value in REFUSED.items():
+        with pytest.raises(OperatorError, match=rf"^{name}: Server has no such keyword\. \w.{{20}}"):
+            Server(titled, **{name: value}, **LOCAL)
+
+
+@pytest.mark.parametrize(("sign_sessions", "expected"), [(None, "external"), (False, "external"),
+                                                         (True, "external-signed")])  # fmt: skip
+def test_ids_that_others_make_need_not_be_signed(sign_sessions: bool | None, expected: str) -> None:
+    secret = {"secret_key": b"k" * 44} if sign_sessions else {}
+    with in_a_thread(titled, generate_session_ids=False, sign_sessions=sign_sessions, **secret) as server:
+        assert server.settings.session_ids == expected
+        assert site(server).get("/").status == 403
+        named = site(server).get("/", headers={"Bokeh-Session-Id": "mine"})
+        assert named.status == (403 if sign_sessions else 200)
+
+
+def test_settings_of_several_processes_from_the_environment_are_told_of(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("APP_SERVER_NUM_PROCS", "4")
+    loop = IOLoop(make_current=False)
+    Server(titled, io_loop=loop, **LOCAL).stop()
+    loop.close(all_fds=True)
+    assert "num_procs comes from the environment, and has no effect on a server inside a program" in caplog.messages
 
 
 def test_keywords_have_precedence_over_the_environment() -> None:
@@ -504,6 +566,24 @@ def test_run_until_shutdown_belongs_to_the_main_thread_without_a_running_loop() 
             return complaint(running.run_until_shutdown)
 
     assert asyncio.run(inside()) == "the loop runs already; use start(), and stop() at the end"
+
+
+def test_run_until_shutdown_drains_at_sigterm_where_that_is_wished_for() -> None:
+    program = """
+import os, signal, time
+from app_server import Server
+server = Server(lambda document: None, port=0, address="127.0.0.1", drain_s=0.5, unused_session_lifetime_ms=60_000)
+import threading, urllib.request
+def visit():
+    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(server.url).close()
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=visit).start()
+began = time.monotonic()
+server.run_until_shutdown()
+print(time.monotonic() - began > 0.5)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30, cwd=REPOSITORY)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
 
 
 PROGRAM = """
