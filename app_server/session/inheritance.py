@@ -15,7 +15,9 @@ MOST = 10_000
 class Inheritance:
     """The ids of sessions whose pages may build them here although their tokens have expired."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, *, kept_s: float = KEPT_S, most: int = MOST) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, *, kept_s: float = KEPT_S, most: int = MOST
+    ) -> None:
         self._clock = clock
         self._kept_s = kept_s
         self._most = most
