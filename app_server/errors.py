@@ -51,6 +51,15 @@ class PeerError(AppServerError):
         self.close_code = close_code
 
 
+class TooLargeError(PeerError):
+    """A message is larger than `limit` bytes: of `size` bytes, or of at least that where it had not come whole."""
+
+    def __init__(self, limit: int, size: int, *, whole: bool = False) -> None:
+        super().__init__(f"a message is larger than {limit} bytes", close_code=1009)
+        self.limit = limit
+        self.size = f"{size:,} bytes" if whole else f"at least {size:,} bytes"
+
+
 class InternalError(AppServerError):
     """Our own fault: something that cannot happen did. Please report it."""
 

@@ -1,4 +1,4 @@
-"""A document that says something in the places of another one's roots."""
+"""Words of the server's own in a page: in the places of a document's roots, or beside them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from bokeh.core.types import ID
 from bokeh.document import Document
 from bokeh.models.widgets import Div
+from bokeh.util.serialization import make_globally_unique_id
+
+from app_server.protocol.codec import dumps
 
 
 def fill_notice(document: Document, root_ids: Sequence[str], html: str) -> None:
@@ -15,3 +18,9 @@ def fill_notice(document: Document, root_ids: Sequence[str], html: str) -> None:
         place = Div.__new__(Div, id=ID(ident))  # as bokeh itself makes a model that has its id from elsewhere
         Div.__init__(place, text=html if number == 0 else "")
         document.add_root(place)
+
+
+def added_notice(html: str) -> bytes:
+    """The content of a PATCH-DOC that shows this beside what a page has, until that pulls its document again."""
+    model = {"type": "object", "name": "Div", "id": make_globally_unique_id(), "attributes": {"text": html}}
+    return dumps({"events": [{"kind": "RootAdded", "model": model}]})

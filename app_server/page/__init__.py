@@ -2,7 +2,7 @@
 
 from app_server.page.icon import favicon
 from app_server.page.login import logged_out_page, login_page, login_security_policy
-from app_server.page.notice import notice
+from app_server.page.notice import note, notice
 from app_server.page.pages import (
     IndexEntry,
     busy_page,
@@ -25,5 +25,6 @@ __all__ = [
     "logged_out_page",
     "login_page",
     "login_security_policy",
+    "note",
     "notice",
 ]

@@ -1,4 +1,4 @@
-"""What stands in the place of an application that has ended: a piece of HTML for the page that it leaves behind."""
+"""What a page says about its server: pieces of HTML for the place of an application that has ended, or above it."""
 
 from __future__ import annotations
 
@@ -15,4 +15,20 @@ def notice(headline: str, reason: str) -> str:
     return (
         f'<div role="alert" style="{_STYLE}"><strong>{escape(headline)}</strong><br>{escape(reason)}'
         ' <a href="" style="color:inherit">Reload the page to start again.</a></div>'
+    )
+
+
+_NOTE_SHOWN_S = 30
+_NOTE_PLACE = (
+    "position:fixed;z-index:99999;top:1em;right:1em;box-shadow:0 2px 12px rgba(0,0,0,.3);"
+    f"animation:app-server-note 0s {_NOTE_SHOWN_S}s forwards;"
+)
+
+
+def note(headline: str, reason: str) -> str:
+    """The headline and the reason in a corner above the page, for half a minute."""
+    return (
+        "<style>@keyframes app-server-note{to{visibility:hidden}}</style>"
+        f'<div role="alert" style="{_STYLE};{_NOTE_PLACE}">'
+        f"<strong>{escape(headline)}</strong><br>{escape(reason)}</div>"
     )

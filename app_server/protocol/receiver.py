@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Any, Final
 
-from app_server.errors import PeerError
+from app_server.errors import PeerError, TooLargeError
 from app_server.protocol import codec, messages
 from app_server.protocol.messages import Message
 from app_server.protocol.websocket import BINARY, TEXT
@@ -225,7 +225,7 @@ class Receiver:
     def _count(self, payload: bytes) -> None:
         self._received_bytes += len(payload)
         if self._received_bytes > self._max_message_bytes:
-            raise PeerError(f"a message is larger than {self._max_message_bytes} bytes", close_code=1009)
+            raise TooLargeError(self._max_message_bytes, self._received_bytes)
 
 
 def _json_object(payload: bytes, part: str, *, limit: int = MAX_HEADER_BYTES) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from hashlib import sha1
 from typing import Final, TypeAlias
 
-from app_server.errors import PeerError
+from app_server.errors import PeerError, TooLargeError
 
 CONTINUATION: Final = 0x0
 TEXT: Final = 0x1
@@ -129,7 +129,7 @@ class Deflate:
         except zlib.error:
             raise PeerError("a compressed frame cannot be decompressed", close_code=1007) from None
         if len(data) > max_bytes:
-            raise PeerError(f"a message is larger than {max_bytes} bytes", close_code=1009)
+            raise TooLargeError(max_bytes, len(data))
         return data
 
     def first_bytes(self, payload: bytes, count: int) -> bytes:
@@ -216,7 +216,7 @@ class FrameReader:
                     seen = min(end, start + self._PREFIX_BYTES)
                     if size < seen:
                         return
-                    self._discard(first, opcode, unmask(pending[head:start], pending[start:seen]))
+                    self._discard(first, opcode, unmask(pending[head:start], pending[start:seen]), length)
                 del pending[:start]
                 self._skip_bytes, self._skip_final = length, bool(first & 0x80)
                 continue
@@ -247,7 +247,7 @@ class FrameReader:
         if opcode in (TEXT, BINARY) and self._opcode != CONTINUATION:
             raise PeerError("a new message inside an unfinished one")
 
-    def _discard(self, first: int, opcode: int, beginning: bytes) -> None:
+    def _discard(self, first: int, opcode: int, beginning: bytes, length: int) -> None:
         """Skip the message of which a frame, beginning so, is too large; PeerError where it has to be refused."""
         if opcode != CONTINUATION:
             self._opcode, self._compressed = opcode, bool(first & 0x40)
@@ -255,7 +255,8 @@ class FrameReader:
         if self._compressed and self._deflate is not None:
             prefix = self._deflate.first_bytes(prefix, self._PREFIX_BYTES)
         if not self._may_discard(self._opcode, prefix):
-            raise PeerError(f"a message is larger than {self._max_bytes} bytes", close_code=1009)
+            whole = bool(first & 0x80) and not self._compressed
+            raise TooLargeError(self._max_bytes, length + len(self._fragments), whole=whole)
         self._fragments = bytearray()
         self._discarding = True
 

@@ -21,6 +21,7 @@ from enum import Enum
 from typing import Any, TypeAlias
 
 from app_server.document import embedding, encoder, patch
+from app_server.document.notice import added_notice
 from app_server.document.served import DocumentEvent, ServedDocument, SessionCallback
 from app_server.errors import PeerError, from_keyboard
 from app_server.protocol import codec, messages
@@ -112,6 +113,7 @@ class Session:
         self._first_pull_is_over = False
         self._cut_off = False
         self._most_buffers = 0
+        self._notice = ""
         self._patch: encoder.PatchEncoder | None = None
         self._in_turn = False
 
@@ -259,6 +261,16 @@ class Session:
                 effects.append(Send(receivers, frames, Role.CHANGES))
         return effects
 
+    def show_notice(self, connection: Connection, html: str) -> list[Effect]:
+        """Show something to the browser behind this connection, which is about to end, and again when it is back."""
+        if not connection.from_browser:
+            return []
+        self._notice = html
+        return [self._noticing(connection, html)] if connection in self._subscribed else []
+
+    def _noticing(self, connection: Connection, html: str) -> Send:
+        return Send([connection], codec.encode(messages.PATCH_DOC, added_notice(html)))
+
     def begin_end(self) -> None:
         """The session ends: no turn is taken any more, but its hooks may still read its document."""
         self._state = State.ENDING
@@ -311,7 +323,11 @@ class Session:
             self._subscribe(connection)
         self._most_buffers = max(self._most_buffers, len(buffers))
         reply = codec.encode(messages.PULL_DOC_REPLY, content, buffers=buffers, reqid=message.msgid)
-        return [*effects, Send([connection], reply, Role.STATE)]
+        effects.append(Send([connection], reply, Role.STATE))
+        if self._notice and connection.from_browser:
+            effects.append(self._noticing(connection, self._notice))
+            self._notice = ""
+        return effects
 
     def _whole_document(self) -> tuple[bytes, list[codec.Buffer]]:
         # BokehJS 3.9 ignores the buffers of a document that it pulls again, so a returning client gets arrays inline.

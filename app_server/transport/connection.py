@@ -10,7 +10,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import HTTPError
 
-from app_server.errors import PeerError
+from app_server.errors import PeerError, TooLargeError
 from app_server.observe import logs
 from app_server.protocol import websocket
 from app_server.protocol.handshake import VERSION, Fault, fault_of
@@ -21,6 +21,7 @@ from app_server.security.admission import Full
 from app_server.session.connection import Connection
 from app_server.session.session import Session
 from app_server.transport.application import ApplicationHandler, Wanted
+from app_server.transport.notices import too_large
 from app_server.transport.runtime import ApplicationRuntime
 from app_server.transport.wire import Wire, take_over
 
@@ -196,6 +197,16 @@ class SocketHandler(ApplicationHandler):
         stream.close()
 
 
+def _told(error: PeerError) -> str:
+    """What a client did wrong; where it sent too much, how that is allowed."""
+    if error.close_code != 1009:
+        return f"it broke the protocol: {error}"
+    what = error.what
+    if isinstance(error, TooLargeError):
+        what = f"a message of {error.size} is larger than {error.limit:,} bytes"
+    return f"{what}. To accept larger messages, such as uploads, raise --websocket-max-message-size"
+
+
 class Client:
     """One connected client: its wire on one side, its session on the other."""
 
@@ -207,6 +218,7 @@ class Client:
         """Take the socket over from Tornado, greet the client and begin to read."""
         limits = handler.site.wire_limits
         self.session = session
+        self._max_message_bytes = limits.max_message_bytes
         self._receiver = Receiver(limits.max_message_bytes, session.is_root)
         sock, left_over = take_over(stream)
         self.wire = Wire(sock, self, limits, deflate=deflate, traffic=self.runtime.gauges)
@@ -246,6 +258,12 @@ class Client:
     def may_discard(self, opcode: int, prefix: bytes) -> bool:
         """Whether a frame that is too large may go by rather than end the connection."""
         return self._receiver.may_discard(opcode, prefix)
+
+    def refused(self, error: PeerError) -> None:
+        """The client has sent what ends its connection."""
+        log.warning("%s: closing the connection from %s: %s", self.session.name, self.connection.remote, _told(error))
+        if error.close_code == 1009:
+            self.runtime.show_notice(self.session, self.connection, too_large(self._max_message_bytes))
 
     def wire_caught_up(self) -> None:
         """The client has read what it was sent."""

@@ -491,6 +491,12 @@ class ApplicationRuntime:
         if desk is not None and not connection.asked:
             desk.submit(lambda: session.realign(connection, round_number))
 
+    def show_notice(self, session: Session, connection: Connection, html: str) -> None:
+        """Show something to a client whose connection is about to end."""
+        desk = self._desks.get(session.id)
+        if desk is not None:
+            desk.submit(lambda: session.show_notice(connection, html))
+
     def disconnect(self, session: Session, connection: Connection) -> None:
         """A client has gone."""
         self.delivery.disconnect(connection)

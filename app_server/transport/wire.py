@@ -72,6 +72,8 @@ class WireOwner(Protocol):
 
     def wire_caught_up(self) -> None: ...
 
+    def refused(self, error: PeerError) -> None: ...
+
     def wire_closed(self, code: int, reason: str) -> None: ...
 
 
@@ -332,7 +334,8 @@ class Wire:
             self._say_no_more()
 
     def _refuse(self, error: PeerError) -> None:
-        log.warning("A client broke the protocol: %s", error)
+        if self._owner is not None:
+            self._owner.refused(error)
         self.close(error.close_code, error.what)
 
     def _say_no_more(self) -> None:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.support.browser import Complaints, drag_slider, model_value, open_app, wait_for_model
 from tests.support.line import Line, cuttable_line
@@ -139,4 +139,24 @@ def test_a_page_that_was_cut_off_after_any_frame_comes_back_soon(
         handle.focus()
         page.keyboard.press("ArrowLeft")
         wait_for_model(page, "plot", f"model.title.text != {title!r}")
+    complaints.clear()
+
+
+def test_person_is_told_that_a_file_was_too_large_and_goes_on(
+    page: Page, served: tuple[RunningServer, Line], complaints: Complaints
+) -> None:
+    server, line = served
+    _open(page, line)
+    _count_returns(page)
+    page.locator("input[type=file]").set_input_files(
+        {"name": "large.bin", "mimeType": "application/octet-stream", "buffer": bytes(300_000)}
+    )
+    _wait_until_back(page)
+    note = page.get_by_role("alert")
+    expect(note).to_contain_text("Not received: that was too large")
+    expect(note).to_contain_text("0.06 MB")
+    drag_slider(page, 0, 40)
+    wait_for_model(page, "plot", "model.title.text != 'untouched'")
+    log = server.log_text()
+    assert "--websocket-max-message-size" in log and "/arrays session " in log and "60,000 bytes" in log
     complaints.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from base64 import b64decode
 from collections.abc import Iterator
@@ -274,12 +275,34 @@ def test_compression_is_agreed_only_where_it_is_asked_for(plain: Served, brief: 
 
 @pytest.mark.parametrize("compression", [None, "deflate"])
 def test_message_that_is_too_large_ends_its_connection_with_1009(brief: Served, compression: str | None) -> None:
+    start = brief.log_size()
     token = brief.site.token("/board")
     with brief.site.client("/board", token) as staying:
         with brief.site.client("/board", token, compression=compression) as client:
             client.send("PATCH-DOC", {"events": [client.change("answer", "text", "x" * 100_000)]})
             assert client.close_code() == 1009
         assert staying.set("slider", "value", 6).msgtype == "OK"
+        told = brief.log_since(start)
+    assert "/board session " in told and "--websocket-max-message-size" in told
+    size = "at least 100,001 bytes" if compression else r"100,\d{3} bytes"
+    assert re.search(rf"from \S+: a message of {size} is larger than 100,000 bytes\. ", told), told
+
+
+def test_browser_is_shown_that_a_message_was_too_large_before_its_connection_ends_and_when_it_is_back(
+    brief: Served,
+) -> None:
+    token = brief.site.token("/board")
+    for _ in range(2):
+        with brief.site.client("/board", token, origin=brief.process.url) as client:
+            client.send("PATCH-DOC", {"events": [client.change("answer", "text", "x" * 100_000)]})
+            assert "too large" in json.dumps(client.receive().content)
+            assert client.close_code() == 1009
+    with brief.site.client("/board", token, origin=brief.process.url) as client:
+        [added] = client.receive().content["events"]
+        assert added["kind"] == "RootAdded" and "too large" in added["model"]["attributes"]["text"]
+    with brief.site.client("/board", token, origin=brief.process.url) as client:
+        assert client.set("slider", "value", 7).msgtype == "OK"
+        assert [event["kind"] for event in client.events()] == ["ModelChanged"]
 
 
 @pytest.mark.parametrize("compression", [None, "deflate"])

@@ -2,7 +2,7 @@
 
 import numpy as np
 from bokeh.layouts import column
-from bokeh.models import Button, ColumnDataSource, Slider
+from bokeh.models import Button, ColumnDataSource, FileInput, Slider
 from bokeh.plotting import curdoc, figure
 
 x = np.arange(20_000, dtype=float)
@@ -24,4 +24,4 @@ def send_large() -> None:
 
 slider.on_change("value", change)
 button.on_click(send_large)
-curdoc().add_root(column(slider, button, plot))
+curdoc().add_root(column(slider, button, plot, FileInput(name="file")))
