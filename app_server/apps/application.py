@@ -34,6 +34,8 @@ class Application(ABC):
     modules: frozenset[str] = frozenset()
     isolation: str | None = None
     metadata: Any = None
+    placeholder: str | None = None
+    """What a page shows beside the document, as a template of it: for the application that is none."""
     _helper_names: frozenset[str] = frozenset()
 
     def __init__(

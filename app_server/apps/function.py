@@ -54,8 +54,21 @@ def application_from_function(function: BuildFunction, name: str = "/") -> Appli
 
 
 def empty_application() -> Application:
-    """The application that is served when none was named: at `/`, its documents stay empty."""
-    return FunctionApplication("/", _leave_empty)
+    """The application that is served when none was named: at `/`, its documents stay empty, and its page says so."""
+    application = FunctionApplication("/", _leave_empty)
+    application.placeholder = _NO_APPLICATION
+    return application
+
+
+_NO_APPLICATION = """
+{% block title %}No application{% endblock %}
+{% block contents %}
+<h1>No application is served here</h1>
+<p>The server was started without one. Name it: <code>app-server serve myapp.py</code></p>
+<p>Programs can bring documents of their own, with <code>app_server.client</code> or <code>bokeh.client</code>.</p>
+{{ super() }}
+{% endblock %}
+"""
 
 
 def _leave_empty(document: Document) -> None:

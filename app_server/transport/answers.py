@@ -22,6 +22,10 @@ _HEADLINES = {
 }
 
 
+SELF_EVIDENT = frozenset(_HEADLINES)
+"""The statuses of answers that say no more than their status does."""
+
+
 class Leavable(RequestHandler):
     """A request whose client may leave before it has its answer, which is no fault of anybody's."""
 
@@ -54,6 +58,8 @@ class Answering(Leavable):
     """Whether somebody whom the gate does not know is sent to log in, rather than refused."""
     request_id = ""
     """By what name the log knows the request."""
+    refused_because = ""
+    """What an answer that refuses something says of it, for the log."""
     told = False
     """Whether the log says already what came of this request."""
 
@@ -82,6 +88,7 @@ class Answering(Leavable):
 
     def refuse(self, status: int, headline: str, hint: str | None = None, *, detail: str = "") -> None:
         """Answer with an error page."""
+        self.refused_because = headline
         self.set_status(status)
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Cache-Control", "no-store")

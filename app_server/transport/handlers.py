@@ -63,6 +63,9 @@ class PageHandler(ApplicationHandler):
             return
         try:
             session, token = await self.open_session()
+            placeholder = self.runtime.application.placeholder
+            if placeholder is not None and not self._names_a_session():
+                session.document.template = placeholder  # type: ignore[assignment]  # a text is as good
             html = self._render(session, token)
         except ApplicationError as error:
             self.refuse_application(error)
@@ -204,6 +207,7 @@ class AutoloadHandler(ApplicationHandler):
 
     def refuse(self, status: int, headline: str, hint: str | None = None, *, detail: str = "") -> None:
         """Answer with a script, for it is run as one whatever its status: it tells the page's console the reason."""
+        self.refused_because = headline
         self.set_status(status)
         self.set_header("Content-Type", "application/javascript; charset=utf-8")
         self.set_header("Cache-Control", "no-store")

@@ -28,6 +28,7 @@ from app_server.protocol.pace import Pace
 from app_server.settings import Settings
 from app_server.transport import metrics, tallies
 from app_server.transport.address import bind, tls_context, unlink
+from app_server.transport.answers import SELF_EVIDENT
 from app_server.transport.auth import gate_for
 from app_server.transport.handover import SharedHTTPServer
 from app_server.transport.intake import Intake
@@ -290,7 +291,8 @@ def _log_request(gauges: Gauges, handler: Any) -> None:
     gauges.answered(status)
     told = getattr(handler, "told", False)
     level = logging.DEBUG if status < 400 or told else logging.WARNING if status < 500 else logging.ERROR
+    because = getattr(handler, "refused_because", "")
     log.log(
-        level, "%d %s %s (%s) %.1f ms", status, request.method, request.path, request.remote_ip,
-        1000 * request.request_time(),
+        level, "%d %s %s (%s) %.1f ms%s", status, request.method, request.path, request.remote_ip,
+        1000 * request.request_time(), f": {because}" if because and status not in SELF_EVIDENT else "",
     )  # fmt: skip

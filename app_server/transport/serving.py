@@ -322,6 +322,11 @@ async def _tell(notifier: Notifier, server: Server) -> None:
 
 def _announce(server: Server) -> None:
     settings = server.settings
+    if any(runtime.application.placeholder for runtime in server.site.runtimes):
+        log.warning(
+            "No application was named: the page at / says so, and programs can bring documents of their own. "
+            "To serve one: app-server serve myapp.py"
+        )
     if settings.unix_socket:
         log.info("Serving on the Unix socket %s", settings.unix_socket)
         return

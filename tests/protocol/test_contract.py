@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
+from bokeh.client import pull_session, push_session
+from bokeh.document import Document
+from bokeh.models import Div
 from bokeh.util.token import generate_jwt_token, generate_session_id, get_token_payload
 from websockets.exceptions import InvalidStatus
 
@@ -427,3 +431,54 @@ def test_files_of_an_embedded_application_are_below_the_path_that_a_proxy_takes_
 def test_an_allowed_page_can_read_why_it_gets_no_script(plain: Served) -> None:
     answer = plain.site.get("/board/autoload.js", headers={"Origin": plain.process.url})
     assert (answer.status, answer.headers["access-control-allow-origin"]) == (400, plain.process.url)
+
+
+# No application
+
+
+def test_server_without_application_says_so_and_takes_documents_of_programs() -> None:
+    with serving() as served:
+        assert "No application was named" in served.process.log_text()
+        page = served.site.get("/")
+        assert page.status == 200 and "No application is served here" in page.text
+        document = Document()
+        document.add_root(Div(text="brought along", name="brought"))
+        session = push_session(document, session_id="brought-1", url=f"{served.process.url}/")
+        try:
+            token = served.site.token("/", **{"bokeh-session-id": "brought-1"})
+            assert "No application" not in served.site.get("/", **{"bokeh-session-id": "brought-1"}).text
+            with served.site.client("", token) as client:
+                assert client.value("brought", "text") == "brought along"
+            pulled = pull_session(session_id="brought-1", url=f"{served.process.url}/")
+            assert [root.text for root in pulled.document.roots] == ["brought along"]
+            pulled.close()
+        finally:
+            session.close()
+        with served.site.client("", page.token) as client:
+            assert client.roots == []
+
+
+@pytest.mark.parametrize(
+    ("subprotocols", "because"),
+    [
+        (["bokeh"], "The subprotocols must be bokeh and a token"),
+        (["other", "x"], "The subprotocols must be bokeh and a token"),
+    ],
+)
+def test_log_says_why_a_handshake_is_refused(plain: Served, subprotocols: list[str], because: str) -> None:
+    start = plain.log_size()
+    with pytest.raises(InvalidStatus), plain.site.socket("/board", "x", subprotocols=subprotocols):
+        pass
+    plain.site.get("/healthz")
+    line = re.search(r"WARNING 403 GET /board/ws \(127\.0\.0\.1\) .* ms(.*)", plain.log_since(start))
+    assert line is not None and line[1] == f": {because}"
+
+
+def test_log_says_why_a_page_is_refused_and_nothing_where_the_status_does(plain: Served) -> None:
+    start = plain.log_size()
+    plain.site.get("/board", **{"bokeh-session-id": "a", "bokeh-token": "b"})
+    plain.site.get("/nowhere")
+    plain.site.get("/healthz")  # a line is written a moment after its answer, but before the next one
+    log = plain.log_since(start)
+    assert " ms: More than one session id or token was given\n" in log
+    assert re.search(r"404 GET /nowhere \(127\.0\.0\.1\) [0-9.]+ ms\n", log)
