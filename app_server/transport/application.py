@@ -234,6 +234,7 @@ class ApplicationHandler(Handler):
 
         Raises HTTPError 403 where the request may not have it, ApplicationError where the application fails.
         """
+        await self.site.look_for_changes()
         text, given = self._given()
         if len(given) > 1:
             self.refusal = "token"

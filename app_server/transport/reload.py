@@ -65,6 +65,7 @@ class LiveReload:
         self.start_id = secrets.token_hex(8)
         self._waiting: asyncio.Event = asyncio.Event()
         self._seen = self._times()
+        self._looking = asyncio.Lock()
         # Python tells a changed module by whole seconds and size: an edit within a second could be overlooked.
         sys.dont_write_bytecode = True
 
@@ -84,6 +85,11 @@ class LiveReload:
         """Look for changes for ever."""
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
+            await self.look()
+
+    async def look(self) -> None:
+        """Load the applications anew if something has changed: what was saved before is what is served from now on."""
+        async with self._looking:
             times = self._times()
             if times != self._seen:
                 changed = sorted({str(path) for path, _ in set(times.items()) ^ set(self._seen.items())})

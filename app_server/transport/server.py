@@ -67,6 +67,7 @@ class Server:
         self._live_reload = LiveReload(self.site) if settings.dev else None
         if self._live_reload is not None:
             self.site.page_head = self._live_reload.script(settings.prefix)
+            self.site.look_for_changes = self._live_reload.look
         self._background: list[asyncio.Task[None]] = []
         routes = self.routes()
         self._application = TornadoApplication(

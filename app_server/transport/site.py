@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
 from secrets import token_bytes
@@ -73,6 +73,8 @@ class Site:
         self.bundles = embedding.Bundles(lambda path: version_of(embedding.static_root() / path))
         self.root_url = f"{settings.prefix}/"
         self.page_head = ""
+        self.look_for_changes: Callable[[], Awaitable[None]] = _nothing_changes
+        """Awaited before a session is opened: in development, files may have been saved a moment ago."""
         self.favicon = _favicon(settings)
         self.origins = OriginPolicy.from_hosts(("*",))
         self._refused_origins: set[str] = set()
@@ -222,6 +224,10 @@ class Site:
             for runtime in self.runtimes
         ]
         return index_page(entries, title="Applications", prefix=prefix)
+
+
+async def _nothing_changes() -> None:
+    """Files are read when the server starts."""
 
 
 def own_hosts(address: str | None, port: int) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 from pathlib import Path
 
+from tests.support.client import Site
 from tests.support.server import running_server
 
 MAIN = """
@@ -50,3 +51,24 @@ def test_reload_unloads_the_old_hooks_and_loads_the_new_ones(tmp_path: Path) -> 
         server.wait_for_log("unloaded spring")
         server.wait_for_log("loaded summer")
         assert status_of_a_new_page(server.port) == 200
+
+
+def test_page_right_after_a_save_is_the_new_one(tmp_path: Path) -> None:
+    app, helper = tmp_path / "garden.py", tmp_path / "seeds.py"
+    helper.write_text("name = 'oak'\n", encoding="utf-8")
+    source = "import seeds\n" + MAIN.replace('"{text}"', '"{text}" + seeds.name, name="text"')
+    app.write_text(source.format(text="a "), encoding="utf-8")
+    with running_server(app, "--dev") as server:
+        site = Site(server.url)
+        for number in range(3):
+            app.write_text(source.format(text=f"{number} "), encoding="utf-8")
+            with site.client("/garden") as client:
+                assert client.value("text", "text").startswith(f"{number} ")
+            helper.write_text(f"name = 'elm {number}'\n", encoding="utf-8")
+            with site.client("/garden") as client:
+                assert client.value("text", "text") == f"{number} elm {number}"
+        app.write_text("x = = 1\n", encoding="utf-8")
+        assert site.get("/garden").status == 500
+        assert site.get("/garden/autoload.js", **{"bokeh-autoload-element": "x"}).status == 500
+        app.write_text(source.format(text="mended "), encoding="utf-8")
+        assert site.get("/garden").status == 200
