@@ -38,6 +38,30 @@ SPELLING: dict[Arity, dict[str, Any]] = {
 }
 
 
+_ALIKE = 0.75
+"""How alike a mistyped flag and the one that is proposed have to be: one letter of six, or a part that is left out."""
+
+_OIDC_INSTEAD = "OpenID Connect is --oidc-issuer here."
+
+INSTEAD = {
+    "--admin": "`app-server status` shows a running server.",
+    "--autoreload": "--dev loads pages again when a file changes.",
+    "--host": "--address says where to listen.",
+    "--liveness": "/healthz answers as long as the server lives.",
+    "--num-threads": "Set pn.config.nthreads in the application.",
+    "--processes": "--num-procs says how many.",
+    "--reload": "--dev loads pages again when a file changes.",
+    "--rest-session-info": "--metrics counts sessions.",
+    "--reuse-sessions": "--isolation snapshot makes sessions begin sooner.",
+    "--root-path": "--prefix is the path that all is served below.",
+    "--setup": "Put the code into on_server_loaded of an application's app_hooks.py.",
+    "--static-dirs": "What is in the folder static/ beside an application's main.py is served.",
+    "--warm": "Import what takes long in on_server_loaded of an application's app_hooks.py.",
+    "--workers": "--num-procs says how many.",
+}
+"""What to do instead of flags that other servers have, Panel's above all."""
+
+
 class Answered(Exception):
     """The command line asked for a text, such as help or the version, and nothing else."""
 
@@ -56,8 +80,12 @@ class Parser(argparse.ArgumentParser):
 
     def suggest(self, flag: str) -> str:
         """A hint for a flag that there is not."""
+        name = flag.partition("=")[0]
+        instead = INSTEAD.get(name) or (_OIDC_INSTEAD if name.startswith("--oauth") else None)
+        if instead is not None:
+            return instead
         known = [option for option in self._option_string_actions if option.startswith("--")]
-        found = difflib.get_close_matches(flag.partition("=")[0], known, n=1)
+        found = difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE)
         return f"Did you mean {found[0]}?" if found else f"`{self.prog} --help-all` lists all flags."
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 import types
@@ -13,6 +14,7 @@ import pytest
 
 from app_server import __version__
 from app_server.cli import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, main
+from app_server.cli.parser import INSTEAD
 from app_server.errors import ApplicationError
 from app_server.settings import Settings, all_settings
 
@@ -223,3 +225,30 @@ def test_colour_is_for_terminals_without_no_color() -> None:
     assert on_a_terminal() == text.replace("app-server:", "\x1b[1;31mapp-server:\x1b[0m")
     assert on_a_terminal(NO_COLOR="1") == text
     assert on_a_terminal(TERM="dumb") == text
+
+
+@pytest.mark.parametrize(
+    ("flag", "hint"),
+    [
+        ("--setup", "Put the code into on_server_loaded of an application's app_hooks.py."),
+        ("--autoreload", "--dev loads pages again when a file changes."),
+        ("--oauth-provider=google", "OpenID Connect is --oidc-issuer here."),
+        ("--prot", "Did you mean --port?"),
+        ("--websocket-origin", "Did you mean --allow-websocket-origin?"),
+        ("--num-proc=2", "Did you mean --num-procs?"),
+        ("--nosuch", "`app-server serve --help-all` lists all flags."),
+        ("--h", "`app-server serve --help-all` lists all flags."),
+    ],
+)
+def test_unknown_flag_is_met_with_what_is_likely_meant(
+    flag: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("serve", "a.py", flag) == EXIT_USAGE
+    assert capsys.readouterr().err == f"app-server: {flag}: unknown argument. {hint}\n"
+
+
+def test_what_is_proposed_instead_is_there() -> None:
+    known = {setting.flag for setting in all_settings()}
+    for hint in INSTEAD.values():
+        assert set(re.findall(r"--[a-z-]+", hint)) <= known
+    assert not known & set(INSTEAD)
