@@ -10,6 +10,7 @@ from app_server.page.pages import (
     custom_index_page,
     error_page,
     index_page,
+    index_text,
 )
 from app_server.page.reload import live_reload_script
 
@@ -21,6 +22,7 @@ __all__ = [
     "error_page",
     "favicon",
     "index_page",
+    "index_text",
     "live_reload_script",
     "logged_out_page",
     "login_page",

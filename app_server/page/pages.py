@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, PackageLoader, TemplateSyntaxError
@@ -86,26 +87,37 @@ def busy_page(retry_after_s: int, *, headline: str = "One moment, please", detai
 def custom_index_page(template: str | Path, items: Iterable[str], prefix: str = "") -> str:
     """The operator's own index: a Jinja2 template that gets `items`, the sorted addresses, and `prefix`.
 
-    It may include and extend templates beside it. Raises OperatorError for a template that cannot be read or filled.
+    It may include and extend templates beside it. Raises OperatorError for a template that cannot be read or filled,
+    with the line where there is one.
     """
     path = Path(template)
+    index_text(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        environment = Environment(loader=FileSystemLoader(path.parent), autoescape=True)
+        return environment.get_template(path.name).render(items=sorted(items), prefix=prefix)
+    except TemplateSyntaxError as error:
+        reason = (error.message or "").rstrip(".")
+        raise OperatorError(f"the index template is not valid: {reason}", where=_line(error, path)) from None
+    except Exception as error:  # a template can do nearly anything
+        raise OperatorError(f"the index template failed: {error}", where=_line(error, path)) from error
+
+
+def index_text(path: Path) -> str:
+    """The text of the operator's index template; OperatorError if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise OperatorError(f"the index template cannot be read: {reason}", where=str(path)) from None
-    try:
-        environment = Environment(loader=FileSystemLoader(path.parent), autoescape=True)
-        return environment.from_string(text).render(items=sorted(items), prefix=prefix)
-    except TemplateSyntaxError as error:
-        hint = None
-        if "{% end %}" in text:  # as the stock server's templates had it
-            hint = "It is a Jinja2 template: close blocks with {% endfor %}, {% endif %} and so on."
-        reason = (error.message or "").rstrip(".")
-        where = f"{error.filename or path}:{error.lineno}"
-        raise OperatorError(f"the index template is not valid: {reason}", where=where, hint=hint) from None
-    except Exception as error:  # a template can do nearly anything
-        raise OperatorError(f"the index template failed: {error}", where=str(path)) from error
+
+
+def _line(error: Exception, path: Path) -> str:
+    """Where in the template, or in one that it includes, the error is."""
+    if isinstance(error, TemplateSyntaxError):
+        return f"{error.filename or path}:{error.lineno}"
+    lines = [f"{frame.f_code.co_filename}:{number}" for frame, number in walk_tb(error.__traceback__)
+             if Path(frame.f_code.co_filename).parent == path.parent]  # fmt: skip
+    return lines[-1] if lines else str(path)
 
 
 def content_security_policy() -> str:

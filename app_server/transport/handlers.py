@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from tornado.web import HTTPError
 
-from app_server.errors import ApplicationError, AppServerError
+from app_server.errors import ApplicationError, AppServerError, OperatorError
 from app_server.fleet.wards import Wards
 from app_server.page import busy_page
 from app_server.protocol import doctor
@@ -251,8 +251,14 @@ class IndexHandler(Handler):
             query = f"?{self.request.query}" if self.request.query else ""
             self.redirect(site.settings.prefix + site.runtimes[0].url + query)
             return
+        try:
+            html = site.index_html(self.get_template_namespace())
+        except OperatorError as error:
+            log.error("%s", error)
+            self.refuse(500, "The index page failed", "Ask the site's operator; details are in the server log.")
+            return
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.finish(site.index_html())
+        self.finish(html)
 
     async def head(self, *captured: str) -> None:
         """As for GET, without the body."""

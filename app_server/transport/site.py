@@ -22,7 +22,7 @@ from app_server.fleet.crew import Crew
 from app_server.fleet.wards import Wards
 from app_server.observe.gauges import Gauges
 from app_server.observe.tallies import Tallies
-from app_server.page import IndexEntry, custom_index_page, error_page, favicon, index_page
+from app_server.page import IndexEntry, error_page, favicon, index_page
 from app_server.protocol.paths import unescaped
 from app_server.security import tokens
 from app_server.security.admission import Admission
@@ -33,6 +33,7 @@ from app_server.session.inheritance import Inheritance
 from app_server.session.session import Limits
 from app_server.settings import SIGNED_IDS, Settings
 from app_server.transport.gate import Gate
+from app_server.transport.own_index import own_index
 from app_server.transport.runtime import ApplicationRuntime, Lifetimes
 from app_server.transport.static import version_of
 from app_server.transport.wire import Wire, WireLimits
@@ -97,6 +98,8 @@ class Site:
             )
             for route, application in applications.items()
         ]
+        urls = [runtime.url for runtime in self.runtimes]
+        self._own_index = own_index(settings.index, urls, settings.prefix) if settings.index else None
         for runtime in self.runtimes:
             runtime.logout_url = gate.logout_url
 
@@ -214,11 +217,11 @@ class Site:
             return error_page(500, "The application failed", str(error), traceback=trace, head=self.page_head)
         return error_page(500, "The application failed to start", "", hint="Its operator finds the reason in the log.")
 
-    def index_html(self) -> str:
-        """The list of applications."""
+    def index_html(self, namespace: Mapping[str, Any]) -> str:
+        """The list of applications; `namespace` is what Tornado gives its templates."""
         prefix = self.settings.prefix
-        if self.settings.index:
-            return custom_index_page(self.settings.index, [runtime.url for runtime in self.runtimes], prefix)
+        if self._own_index is not None:
+            return self._own_index.render([runtime.url for runtime in self.runtimes], prefix, namespace)
         entries = [
             IndexEntry(unescaped(runtime.url), prefix + runtime.url, runtime.application.description)
             for runtime in self.runtimes
