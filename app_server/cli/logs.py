@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from logging.handlers import WatchedFileHandler
 from types import TracebackType
 
+from app_server.cli.log_file import LogFile
 from app_server.errors import TransientError
 from app_server.observe.logs import JsonFormatter, Stamp
 from app_server.settings import Settings
@@ -49,7 +49,6 @@ def _handler(path: str | None) -> logging.Handler:
     if path is None:
         return logging.StreamHandler(sys.stderr)
     try:
-        # Opens a new file when logrotate has moved the old one away.
-        return WatchedFileHandler(path, encoding="utf-8")
+        return LogFile(path)
     except OSError as error:
         raise TransientError(f"{path} cannot be written: {error.strerror}", where="--log-file") from error

@@ -20,7 +20,7 @@ from typing import Any
 from app_server.errors import OperatorError
 from app_server.fleet import letters
 from app_server.fleet.letters import Letter, Unreachable
-from app_server.fleet.place import VARIABLE, Place, placing
+from app_server.fleet.place import VARIABLE, Place, discard, placing
 from app_server.fleet.shares import mint_for, slot_of
 
 log = logging.getLogger(__name__)
@@ -171,7 +171,7 @@ class Crew:
 
     async def close(self) -> None:
         """Be reachable no more; letters that have been read are handled, and the others are sent to somebody else."""
-        self._box.unlink(missing_ok=True)
+        discard(self._box)
         if self._listener is None:
             return
         self._listening.cancel()

@@ -169,6 +169,12 @@ class Place:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
+def discard(path: Path) -> None:
+    """Delete this file if it can be: its folder may be gone, or something else in its place."""
+    with suppress(OSError):
+        path.unlink()
+
+
 @contextmanager
 def placing(base: Path) -> Iterator[None]:
     """Have an OSError be an OperatorError that says what to do."""

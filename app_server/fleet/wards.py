@@ -18,6 +18,7 @@ from pathlib import Path
 from app_server.fleet import letters, remains
 from app_server.fleet.crew import KEEP_S, Crew
 from app_server.fleet.letters import Letter, Unreachable
+from app_server.fleet.place import discard
 from app_server.fleet.remains import Remains
 from app_server.fleet.zygote import ALREADY, BEGUN
 
@@ -91,13 +92,13 @@ class Wards:
             words = {"route": route, "session": session_id, "slot": self._crew.slot, "box": str(box)}
             leash = await self._ask(self._zygotes[route], Letter(words, descriptor=listener.fileno()))
         except BaseException:
-            box.unlink(missing_ok=True)
+            discard(box)
             over()
             raise
         finally:
             listener.close()
         if leash is None:
-            box.unlink(missing_ok=True)
+            discard(box)
             over()
             await self._put_back(box)
         else:
@@ -154,7 +155,7 @@ class Wards:
 
     def clear(self, box: Path) -> None:
         """Nobody answers behind this socket any more."""
-        box.unlink(missing_ok=True)
+        discard(box)
 
     def close(self) -> None:
         """Hear no more of the processes; they go on."""

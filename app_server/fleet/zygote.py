@@ -31,7 +31,7 @@ from app_server.fleet.keeper import Child, Keeper, SessionLimits
 from app_server.fleet.letters import Letter, Unreachable
 from app_server.fleet.marks import Entry, Mark, Marks
 from app_server.fleet.master import Task
-from app_server.fleet.place import Place
+from app_server.fleet.place import Place, discard
 from app_server.fleet.proc import Identity
 
 log = logging.getLogger(__name__)
@@ -200,7 +200,7 @@ class Zygote:
             self._accept()  # what was sent before anybody could know
             self._sessions.stopping = True
             self._unlisten()
-            self._box.unlink(missing_ok=True)
+            discard(self._box)
         self._kill_at_s = min(self._kill_at_s, time.monotonic() + self._leave_s(number))
         self._sessions.signal(number)
 

@@ -25,7 +25,7 @@ from app_server.fleet.crew import KEEP_S
 from app_server.fleet.keeper import OUT_OF_MEMORY
 from app_server.fleet.letters import Letter, Unreachable
 from app_server.fleet.marks import MarkedSelector
-from app_server.fleet.place import Place
+from app_server.fleet.place import Place, discard
 from app_server.fleet.zygote import Birth
 from app_server.session.session import Session
 from app_server.transport.runtime import ApplicationRuntime
@@ -220,7 +220,7 @@ class Solo:
                 remains.leave(self._birth.box, remains.End.MEMORY)
             else:
                 remains.forget(self._birth.box)
-        self._birth.box.unlink(missing_ok=True)
+        discard(self._birth.box)
         comes_back = number == signal.SIGTERM and settings.drain_s > 0
         if comes_back:
             await self._hand_on()

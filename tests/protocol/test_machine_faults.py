@@ -188,6 +188,20 @@ def test_a_full_run_folder_is_503_with_one_line_until_there_is_room(tmp_path: Pa
         assert "Traceback" not in served.process.log_text()
 
 
+# The log
+
+
+def test_a_full_disk_under_the_log_costs_lines_of_it(tmp_path: Path) -> None:
+    (tmp_path / "log").symlink_to("/dev/full")
+    with machine(tmp_path, "--num-procs", "2", "--log-file", str(tmp_path / "log")) as served:
+        for _ in range(3):
+            assert served.site.get("/missing").status == 404
+            visit(served)
+        lines = served.process.log_text().splitlines()
+    assert all("cannot be written: No space left on device" in line for line in lines), lines
+    assert 1 <= len(lines) <= 3  # one for each process that has had something to say
+
+
 # Processes that are killed
 
 

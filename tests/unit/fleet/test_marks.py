@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 
-from app_server.fleet.marks import MarkedSelector, Marks
+from app_server.fleet.marks import Entry, MarkedSelector, Marks
+from app_server.fleet.proc import Identity
 
 
 def test_a_mark_tells_since_when_its_process_is_busy() -> None:
@@ -50,3 +51,40 @@ def test_a_loop_is_busy_when_it_does_not_wait() -> None:
     selector.select(0)
     assert mark.since_s is not None
     selector.close()
+
+
+def entry(pid: int, started: int = 1) -> Entry:
+    return Entry(Identity(pid, started), "s-abcdefghijklmnop", "/app session ü…")
+
+
+def test_who_has_a_mark_is_known_until_it_is_cleared() -> None:
+    marks = Marks(3)
+    mark = marks.take()
+    assert mark is not None and mark.entry is None
+    mark.busy()
+    mark.sign(entry(7))
+    assert mark.entry == entry(7)
+    assert mark.since_s is not None  # it is busy still
+    assert [found.number for found in marks.signed()] == [mark.number]
+    mark.resign()
+    assert mark.entry is not None and mark.entry.box == ""
+    marks.give_back(mark)
+    assert marks.signed() == []
+
+
+def test_marks_are_orphaned_when_the_process_that_hands_them_out_has_ended() -> None:
+    marks = Marks(2)
+    assert not marks.orphaned  # nobody has begun
+    mark = marks.take()
+    assert mark is not None
+    pid = os.fork()
+    if not pid:
+        marks.own()
+        mark.sign(Entry(Identity.own(), "s-1", "gone too"))
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert marks.orphaned and marks.done
+    mark.sign(Entry(Identity.own(), "s-1", "alive"))
+    assert marks.orphaned and not marks.done
+    marks.own()
+    assert not marks.orphaned and len(marks.signed()) == 1
