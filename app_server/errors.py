@@ -37,7 +37,14 @@ class TransientError(OperatorError):
 
 
 class ApplicationError(AppServerError):
-    """The application's code is at fault; its author can mend it. The cause carries the traceback."""
+    """The application's code is at fault; its author can mend it. The cause carries the traceback.
+
+    `shown` is what any visitor may read of it, besides that the application failed; "" for nothing.
+    """
+
+    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None, shown: str = "") -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.shown = shown
 
 
 class PeerError(AppServerError):

@@ -44,6 +44,7 @@ from app_server.fleet.place import VARIABLE, Place
 from app_server.fleet.shifts import SLOTS, Shifts
 from app_server.observe.logs import JsonFormatter, Stamp
 from app_server.settings import Settings, with_signing_key
+from app_server.transport import enduring
 from app_server.transport.accepting import raise_descriptor_limit
 from app_server.transport.keywords import INSTEAD, in_keywords, settings_from_keywords
 from app_server.transport.library import Source, Sources, by_route
@@ -201,7 +202,7 @@ class Worker(base.Worker):  # type: ignore[misc]
         forks.reseed()
         raise_descriptor_limit()
         try:
-            asyncio.run(self._serve(self.wsgi))
+            enduring.run(self._serve(self.wsgi))
         except AppServerError as error:
             log.error("%s", error)
             sys.exit(Arbiter.APP_LOAD_ERROR)

@@ -24,7 +24,7 @@ from bokeh.settings import settings
 from bokeh.util.serialization import make_globally_unique_css_safe_id
 from jinja2 import Template
 
-from app_server.document import classes
+from app_server.document import classes, extensions
 
 VersionOf = Callable[[str], str]
 """The version of a file of BokehJS, given by its path under `static/`, for the `?v=` of its address."""
@@ -73,18 +73,19 @@ class Bundles:
 
     def __init__(self, version_of: VersionOf) -> None:
         self._version_of = version_of
-        self._made: dict[tuple[str, bool], tuple[frozenset[object], PageBundle]] = {}
+        self._made: dict[tuple[str, bool], tuple[frozenset[object], object, PageBundle]] = {}
 
     def get(self, root_url: str, *, resources: bool = True) -> PageBundle:
         """The bundle whose addresses start with `root_url` ("/prefix/" or "https://host/prefix/")."""
         key = root_url, resources
         traits = classes.traits()
         made = self._made.get(key)
-        if made is None or not traits <= made[0]:
+        if made is None or not traits <= made[0] or made[1] != extensions.known():
             if len(self._made) > 64:  # absolute addresses come from requests
                 self._made.clear()
-            made = self._made[key] = traits, self._make(root_url, resources)
-        return made[1]
+            bundle = self._make(root_url, resources)
+            made = self._made[key] = traits, extensions.known(), bundle
+        return made[2]
 
     def resources(self, root_url: str) -> Resources:
         """Where BokehJS comes from: this server, unless BOKEH_RESOURCES names another place."""

@@ -17,7 +17,7 @@ from typing import Any
 import bokeh
 import numpy as np
 from bokeh.core.has_props import HasProps, is_DataModel
-from bokeh.core.property.descriptors import PropertyDescriptor
+from bokeh.core.property.descriptors import PropertyDescriptor, UnsetValueError
 from bokeh.core.property.wrappers import (
     PropertyValueColumnData,
     PropertyValueContainer,
@@ -31,6 +31,7 @@ from bokeh.settings import settings
 
 from app_server.document import classes
 from app_server.document.served import ServedDocument, UnsendableError
+from app_server.errors import ApplicationError
 from app_server.protocol.codec import Buffer, dumps
 
 _MAX_SAFE_INT = 2**53 - 1
@@ -322,6 +323,36 @@ def encode_document(document: ServedDocument, *, inline: bool = False) -> tuple[
         content["callbacks"] = encoder.encode(document.callbacks.js_event_callbacks)
     document.models.flush_synced()
     return dumps({"doc": content}), encoder.binary
+
+
+def encode_built(document: ServedDocument, *, inline: bool = False) -> tuple[bytes, list[Buffer]]:
+    """What `encode_document` gives; ApplicationError, which names the value at fault, where it fails."""
+    try:
+        return encode_document(document, inline=inline)
+    except Exception as error:
+        what = unsendable(document) or f"the document cannot be sent to a browser: {error}"
+        raise ApplicationError(what, hint="Correct the application's code", shown=what) from error
+
+
+def unsendable(document: ServedDocument) -> str | None:
+    """Which value of the document cannot be sent to a browser, and why; None where none is found."""
+    for model in document.models:
+        kind = type(model)
+        named = f"{kind.__name__} (name {model.name!r})" if model.name else kind.__name__
+        encoder = Encoder(clients_have=lambda other: True)
+        for name in kind.properties(_with_props=True):
+            descriptor = kind.lookup(name)
+            if not descriptor.serialized:
+                continue
+            try:
+                dumps(encoder.encode(descriptor.get_value(model)))
+            except UnsetValueError:
+                return f"{named} has no value for {name}, which a browser needs"
+            except RecursionError:
+                return f"{named}.{name} holds itself, or is nested too deeply to be sent to a browser"
+            except Exception as error:
+                return f"{named}.{name} cannot be sent to a browser: {error}"
+    return None
 
 
 def check(value: Any, model: Model, attr: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from app_server.document import changes, classes, current, foreign, ids, speedups
+from app_server.document import changes, classes, current, extensions, foreign, ids, speedups
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +18,7 @@ def install() -> None:
     import bokeh.plotting
 
     foreign.install()
+    extensions.install()
     for what, done in (
         ("curdoc() in concurrent callbacks", current.install()),
         ("changes from several threads", changes.install()),

@@ -349,8 +349,13 @@ def reachable(roots: Iterable[Model]) -> dict[ID, Model]:
     """
     found: dict[ID, Model] = {}
     waiting: list[Any] = list(roots)
+    seen: dict[int, Any] = {}  # lists and dictionaries, for one may hold itself
     while waiting:
         value = waiting.pop()
+        if isinstance(value, list | dict):
+            if id(value) in seen:
+                continue
+            seen[id(value)] = value
         if isinstance(value, HasProps):
             if isinstance(value, Model):
                 if value.id in found:

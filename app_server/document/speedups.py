@@ -141,10 +141,15 @@ def _trigger(self: Model, attr: str, old: Any, new: Any, hint: Any = None, sette
 def _names_models(whole: Any) -> bool:
     """Whether a value is or holds a model; a list may have millions of plain values, which cost next to nothing."""
     waiting: list[Any] = [whole]
+    seen: dict[int, Any] = {}  # lists and dictionaries, for one may hold itself
     while waiting:
         value = waiting.pop()
         if isinstance(value, Model):
             return True
+        if isinstance(value, list | dict):
+            if id(value) in seen:
+                continue
+            seen[id(value)] = value
         if isinstance(value, list | tuple):
             _add_others(waiting, value)
         elif isinstance(value, dict):

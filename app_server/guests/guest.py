@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
-from app_server.document import embedding
+from app_server.document import embedding, extensions
 from app_server.document.served import DocumentEvent, ServedDocument
 
 FindFile = Callable[[str], "Path | None"]
@@ -54,7 +54,9 @@ class Guest:
         head: str,
     ) -> str:
         """The HTML page of a session's document; see `embedding.render_page`."""
-        return embedding.render_page(document, token, bundles.get(root_url), app_path=app_path, head=head)
+        bundle = bundles.get(root_url)
+        extensions.check(document)
+        return embedding.render_page(document, token, bundle, app_path=app_path, head=head)
 
     def render_autoload(
         self,
@@ -70,4 +72,5 @@ class Guest:
     ) -> str:
         """The script that puts the document into somebody else's page; see `embedding.render_autoload`."""
         bundle = bundles.get(root_url, resources=resources)
+        extensions.check(document)
         return embedding.render_autoload(token, element_id, bundle, app_path=app_path, absolute_url=absolute_url)

@@ -33,7 +33,7 @@ from panel.config import config
 from panel.io.resources import BASE_TEMPLATE, LOCAL_DIST, bundle_resources, patch_model_css
 from panel.io.state import set_curdoc, state
 
-from app_server.document import embedding
+from app_server.document import embedding, extensions
 from app_server.document.served import DocumentEvent, ServedDocument
 from app_server.errors import ApplicationError, AppServerError, OperatorError
 from app_server.guests.guest import Guest, LivingSession
@@ -61,6 +61,7 @@ class PanelGuest(Guest):
         if not panel.__version__.startswith(KNOWN_VERSIONS):
             log.warning("Panel %s was not tried with this server; %s* was", panel.__version__, KNOWN_VERSIONS[-1])
         _teach_panel()
+        panel.io.resources.bundle_models = extensions.bundle_models
         # Panel's layouts are empty until they are filled; its own server says so too.
         silence(EMPTY_LAYOUT, True)
 
@@ -156,6 +157,7 @@ class PanelGuest(Guest):
             for root in document.roots:
                 patch_model_css(root, dist_url=dist_url)
             bundle = _bundle(document, bundles, root_url)
+            extensions.check(document)
             return embedding.render_page(document, token, bundle, app_path=app_path, head=head, base=BASE_TEMPLATE)
 
     def render_autoload(
@@ -180,6 +182,7 @@ class PanelGuest(Guest):
                 if resources
                 else bundles.get(root_url, resources=False)
             )
+            extensions.check(document)
         return embedding.render_autoload(token, element_id, bundle, app_path=app_path, absolute_url=absolute_url)
 
 

@@ -65,13 +65,14 @@ class Limits:
 class Prepared:
     """What a page and the first pull are answered with as long as the document has not changed.
 
-    `page` is the page in pieces, between which the token belongs; the document is encoded as for a page that returns,
-    for nobody knows whether it is one: it may have come before to a process that is no more.
+    `page` is the page in pieces, between which the token belongs, if it is the same for all. With `inline` arrays are
+    encoded as for a page that returns: it may have come before to a process that is no more.
     """
 
     page: tuple[bytes, ...]
     content: bytes
     buffers: list[codec.Buffer]
+    inline: bool
 
 
 Handler: TypeAlias = "Callable[[Session, Connection, Message], list[Effect]]"
@@ -333,8 +334,8 @@ class Session:
         # BokehJS 3.9 ignores the buffers of a document that it pulls again, so a returning client gets arrays inline.
         inline, self._first_pull_is_over = self._first_pull_is_over, True
         prepared, self.prepared = self.prepared, None
-        if prepared is None:
-            return encoder.encode_document(self.document, inline=inline)
+        if prepared is None or (inline and not prepared.inline):
+            return encoder.encode_built(self.document, inline=inline)
         return prepared.content, prepared.buffers
 
     def _push(self, connection: Connection, message: Message) -> list[Effect]:

@@ -7,11 +7,12 @@ from types import TracebackType
 from typing import Any
 
 from tornado.iostream import StreamClosedError
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import HTTPError, OutputTransform, RequestHandler
 
 from app_server.observe import logs
 from app_server.page import error_page
 from app_server.transport.echo import answer_doctor
+from app_server.transport.enduring import is_fault
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,22 @@ class Leavable(RequestHandler):
             super().send_error(status_code, **kwargs)
 
 
-class Answering(Leavable):
+class Enduring(RequestHandler):
+    """A request that is answered with an error whatever its handler raises.
+
+    Tornado lets pass what is no Exception. Other people's code, which may call sys.exit(), would so end the server.
+    """
+
+    async def _execute(self, transforms: list[OutputTransform], *args: bytes, **kwargs: bytes) -> None:
+        try:
+            await super()._execute(transforms, *args, **kwargs)
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+            self._handle_request_exception(RuntimeError(f"{type(error).__name__} was raised"))
+
+
+class Answering(Enduring, Leavable):
     """A request that is answered with pages of ours; it knows neither the site nor who asks."""
 
     shows_pages = False

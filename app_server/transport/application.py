@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
 from tornado.web import HTTPError
 
-from app_server.errors import ApplicationError, PeerError
+from app_server.errors import ApplicationError, AppServerError, PeerError
 from app_server.fleet.wards import Wards
 from app_server.security import tokens
 from app_server.security.admission import RETRY_AFTER_S, Full
@@ -19,6 +21,7 @@ from app_server.session.session import Session
 from app_server.settings import EXTERNAL_IDS
 from app_server.transport.answers import Answering
 from app_server.transport.echo import add_for_doctor
+from app_server.transport.enduring import is_fault
 from app_server.transport.handover import LARGEST_BODY_BYTES, user_of_letter
 from app_server.transport.passing import hand_over, hand_to_session
 from app_server.transport.runtime import ApplicationRuntime
@@ -306,6 +309,18 @@ class ApplicationHandler(Handler):
         request = VisibleRequest.from_payload(payload, arrived)
         travels_whole = "headers" in payload
         return request, payload if travels_whole else {**self._payload(request), **payload}
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """A block in which the application's code may run, such as its template: what it raises is its error."""
+        try:
+            yield
+        except AppServerError:
+            raise
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+            raise self.runtime.application.error_from(error) from error
 
     def tell_full(self, full: Full) -> None:
         """Say in the log that this address gets no session now."""

@@ -20,7 +20,8 @@ from app_server.security.auth.hooks import Hooks, below, hooks_from
 from app_server.security.auth.peers import TrustedPeers, user_named
 from app_server.security.auth.users import User
 from app_server.settings import Settings
-from app_server.transport.answers import Answering
+from app_server.transport.answers import Answering, Enduring
+from app_server.transport.enduring import is_fault
 from app_server.transport.gate import Gate, Routes, peer_of
 from app_server.transport.matching import Address
 
@@ -63,12 +64,19 @@ def load_hooks(path: str) -> Hooks:
         exec(compile(source, full, "exec"), module.__dict__)
     except SyntaxError as error:
         raise OperatorError(f"not Python: {error.msg}", where=f"{path}:{error.lineno}") from error
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if not is_fault(error):
+            raise
         lines = [number for frame, number in traceback.walk_tb(error.__traceback__)
                  if frame.f_code.co_filename == full]  # fmt: skip
         what = f"the authentication module failed: {type(error).__name__}: {error}".rstrip(": ")
         raise TransientError(what, where=f"{path}:{lines[-1]}" if lines else path) from error
     return hooks_from(module.__dict__, path=path, source=source, handler_class=RequestHandler)
+
+
+def enduring(handler: type[RequestHandler]) -> type[RequestHandler]:
+    """The handler of somebody else's, answered with an error whatever it raises."""
+    return type(handler.__name__, (Enduring, handler), {})
 
 
 class HookGate(Gate):
@@ -92,7 +100,9 @@ class HookGate(Gate):
             return user
         except (HTTPError, Finish):
             raise
-        except Exception as error:
+        except BaseException as error:
+            if not is_fault(error):
+                raise
             # Not left to Tornado, whose report shows the query, and with it tokens.
             if isinstance(error, OperatorError):
                 log.error("%s", error)
@@ -109,7 +119,9 @@ class HookGate(Gate):
                 return self._hooks.get_login_url(handler)
             except (HTTPError, Finish):
                 raise
-            except Exception:
+            except BaseException as error:
+                if not is_fault(error):
+                    raise
                 log.exception("--auth-module: get_login_url raised an exception")
                 raise HTTPError(500) from None
         return below(self._prefix, self._hooks.login_url or "")
@@ -121,7 +133,9 @@ class HookGate(Gate):
             (self._hooks.logout_url, self._hooks.logout_handler),
         )
         return [
-            (below_prefix(canonical_route(urlsplit(url).path)), handler) for url, handler in served if url and handler
+            (below_prefix(canonical_route(urlsplit(url).path)), enduring(handler))
+            for url, handler in served
+            if url and handler
         ]
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from tornado.web import HTTPError
 
-from app_server.errors import ApplicationError, AppServerError, OperatorError
+from app_server.errors import ApplicationError, OperatorError
 from app_server.fleet.wards import Wards
 from app_server.page import busy_page
 from app_server.protocol import doctor
@@ -92,23 +92,17 @@ class PageHandler(ApplicationHandler):
 
     def _render(self, session: Session, token: str) -> str | bytes:
         site = self.site
-        if session.prepared is not None:
+        if session.prepared is not None and session.prepared.page:
             return token.encode("ascii").join(session.prepared.page)
-        try:
-            with session.document.at_work():
-                return self.runtime.guest.render_page(
-                    session.document,
-                    token,
-                    site.bundles,
-                    site.root_url,
-                    app_path=site.socket_path(self.runtime.url),
-                    head=site.page_head,
-                )
-        except AppServerError:
-            raise
-        except Exception as error:
-            # Most likely the application's template: its line is in the traceback.
-            raise self.runtime.application.error_from(error) from error
+        with self.blamed(), session.document.at_work():
+            return self.runtime.guest.render_page(
+                session.document,
+                token,
+                site.bundles,
+                site.root_url,
+                app_path=site.socket_path(self.runtime.url),
+                head=site.page_head,
+            )
 
     def _page_headers(self) -> None:
         self.set_header("Content-Type", "text/html; charset=utf-8")
@@ -172,6 +166,7 @@ class AutoloadHandler(ApplicationHandler):
             raise HTTPError(503, reason="The server is restarting")
         try:
             session, token = await self.open_session()
+            script = self._render(session, token, element_id, app_path, absolute_url)
         except ApplicationError as error:
             self.refuse_application(error)
             return
@@ -180,21 +175,25 @@ class AutoloadHandler(ApplicationHandler):
             self.set_header("Retry-After", str(RETRY_AFTER_S))
             self.refuse(503, _TOO_MANY, "Load the page again in a while.", detail=full.sentence)
             return
-        site = self.site
-        resources = self.get_argument("resources", "default") != "none"
-        script = self.runtime.guest.render_autoload(
-            session.document,
-            token,
-            element_id,
-            site.bundles,
-            self._root_of(absolute_url),
-            resources=resources,
-            app_path=site.routed(app_path),
-            absolute_url=absolute_url,
-        )
         self.set_header("Content-Type", "application/javascript; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
         self.finish(script)
+
+    def _render(
+        self, session: Session, token: str, element_id: str, app_path: str, absolute_url: str | None
+    ) -> str | bytes:
+        site = self.site
+        with self.blamed(), session.document.at_work():
+            return self.runtime.guest.render_autoload(
+                session.document,
+                token,
+                element_id,
+                site.bundles,
+                self._root_of(absolute_url),
+                resources=self.get_argument("resources", "default") != "none",
+                app_path=site.routed(app_path),
+                absolute_url=absolute_url,
+            )
 
     def _root_of(self, absolute_url: str | None) -> str:
         """Where the server's files are for a page that knows the application by this address."""
@@ -218,7 +217,8 @@ class AutoloadHandler(ApplicationHandler):
         """Answer that the application failed; with the reason in development alone."""
         log.error("%s: %s", self.runtime.name, error, exc_info=error.__cause__ or error)
         hint = None if self.site.settings.dev else "Its operator finds the reason in the log."
-        self.refuse(500, "The application failed to start", hint, detail=str(error) if hint is None else "")
+        detail = str(error) if hint is None else error.shown
+        self.refuse(500, "The application failed to start", hint, detail=detail)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """As for every request, and readable for pages of allowed origins: Tornado has cleared the headers."""
@@ -232,7 +232,8 @@ class MetadataHandler(ApplicationHandler):
     async def get(self, *captured: str) -> None:
         """`{"url": …, "data": …}`; the data of an application that has none are `{}`."""
         data = self.runtime.application.metadata
-        found = data() if callable(data) else data
+        with self.blamed():
+            found = data() if callable(data) else data
         self.finish({"url": self.runtime.url, "data": {} if found is None else found})
 
 

@@ -31,7 +31,7 @@ from app_server.fleet.stopping import Heard, StopSignals
 from app_server.protocol.paths import canonical_route
 from app_server.session.session import Session
 from app_server.settings import Settings, with_signing_key
-from app_server.transport import server
+from app_server.transport import enduring, server
 from app_server.transport.handlers import FaviconHandler, HealthHandler, IndexHandler, MissingHandler, ReadyHandler
 from app_server.transport.keywords import in_keywords, of_several_processes, settings_from_keywords
 from app_server.transport.matching import Address, names_of
@@ -246,7 +246,7 @@ class Server:
             raise RuntimeError(f"signals come to the main thread alone, where run_until_shutdown belongs. {hint}")
         if self._loop.is_running():
             raise RuntimeError("the loop runs already; use start(), and stop() at the end")
-        self._loop.run_until_complete(self._until_shutdown())
+        enduring.run_in(self._loop, self._until_shutdown())
 
     async def _until_shutdown(self) -> None:
         asked: asyncio.Future[int] = self._loop.create_future()

@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any
 
 from app_server.apps import Application
+from app_server.document import encoder
 from app_server.document.current import current_document
 from app_server.document.served import ServedDocument, new_document
 from app_server.errors import ApplicationError, InternalError, from_keyboard
@@ -36,6 +37,7 @@ from app_server.session.naming import LogName
 from app_server.session.registry import Registry
 from app_server.session.session import FAULTS, Limits, Prepared, Session
 from app_server.transport.delivery import Delivery, Outlet
+from app_server.transport.enduring import is_fault
 from app_server.transport.timers import Over, Timers, Turn
 
 log = logging.getLogger(__name__)
@@ -399,15 +401,22 @@ class ApplicationRuntime:
             with document.at_work(), guest.building(document):
                 if snapshot is None:
                     self.application.build(document)
-                if self.limits.show_tracebacks:
-                    document.validate()
         except BaseException:
             document.destroy()
             raise
         session = self._open(document, context)
-        session.prepared = None if snapshot is None else snapshot.prepared
         guest.opened(session)
         document.listen(self._desks[session_id].timers)
+        try:
+            with document.changing, document.at_work():
+                session.prepared = _prepared(document) if snapshot is None else snapshot.prepared or _prepared(document)
+                if self.limits.show_tracebacks:
+                    document.validate()
+        except BaseException:
+            self._desks.pop(session_id).stop()
+            guest.ended(document)
+            document.destroy()
+            raise
         return session
 
     def _open(self, document: ServedDocument, context: SessionContext) -> Session:
@@ -548,15 +557,9 @@ class ApplicationRuntime:
             if inspect.isawaitable(result):
                 await result
         except FAULTS as error:
-            if _ends_this_task(error) or from_keyboard(error):
+            if not is_fault(error):
                 raise
             log.exception("%s: the hook %s raised an exception", self.name, name)
-
-
-def _ends_this_task(error: BaseException) -> bool:
-    """Whether the task that runs is to end, rather than something that it has awaited."""
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
 
 def _as_result(error: BaseException) -> BaseException:
@@ -566,6 +569,11 @@ def _as_result(error: BaseException) -> BaseException:
     wrapped = RuntimeError("the function raised StopIteration")
     wrapped.__cause__ = error
     return wrapped
+
+
+def _prepared(document: ServedDocument) -> Prepared:
+    """The document as its first client gets it; ApplicationError where no client could get it."""
+    return Prepared((), *encoder.encode_built(document), inline=False)
 
 
 def _nothing(session: Session) -> None:

@@ -33,7 +33,7 @@ from app_server.fleet.stopping import Heard, StopSignals
 from app_server.fleet.systemd import Notifier
 from app_server.fleet.zygote import MOST_SESSIONS
 from app_server.settings import Settings
-from app_server.transport import address
+from app_server.transport import address, enduring
 from app_server.transport.accepting import raise_descriptor_limit
 from app_server.transport.apart import Nursery, fork_sessions, nurseries
 from app_server.transport.server import Server
@@ -93,7 +93,7 @@ def serve_until_stopped(settings: Settings, paths: Sequence[str]) -> int:
         count = settings.num_procs or os.cpu_count() or 1
         apart = nurseries(applications, settings, count)
         if count == 1 and not apart:
-            return min(1, asyncio.run(_serve_alone(applications, settings, place, notifier)))
+            return min(1, enduring.run(_serve_alone(applications, settings, place, notifier)))
         return _Several(settings, paths, applications, place, count, apart).run(notifier)
     finally:
         place.remove()
@@ -178,7 +178,7 @@ class _Several:
                     own, self._settings, self._place, task, self._sockets,
                     copied=nursery.copied, marks=self._marks[task.slot],
                 )  # fmt: skip
-            return asyncio.run(self._serve(task))
+            return enduring.run(self._serve(task))
         except AppServerError as error:
             log.error("%s", error)
             return CANNOT_START

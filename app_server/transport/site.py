@@ -215,7 +215,8 @@ class Site:
             cause = error.__cause__
             trace = "".join(traceback.format_exception(cause)) if cause is not None else None
             return error_page(500, "The application failed", str(error), traceback=trace, head=self.page_head)
-        return error_page(500, "The application failed to start", "", hint="Its operator finds the reason in the log.")
+        hint = "Its operator finds the reason in the log."
+        return error_page(500, "The application failed to start", hint=hint, traceback=error.shown or None)
 
     def index_html(self, namespace: Mapping[str, Any]) -> str:
         """The list of applications; `namespace` is what Tornado gives its templates."""

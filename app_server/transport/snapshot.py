@@ -55,6 +55,7 @@ def take(site: Site, runtime: ApplicationRuntime) -> Snapshot:
         page = runtime.guest.render_page(
             document, _TOKEN, site.bundles, site.root_url, app_path=site.socket_path(runtime.url), head=site.page_head
         )
+        encoded = encoder.encode_built(document, inline=True)
     except AppServerError as error:
         raise Unsound(asked[0] if asked else f"fails: {error}") from error
     if asked:
@@ -64,8 +65,7 @@ def take(site: Site, runtime: ApplicationRuntime) -> Snapshot:
         raise Unsound(fault)
     if application.hooks.on_session_created is not Hooks().on_session_created:
         return Snapshot(document, None)  # the hook may change the document of each session
-    content, buffers = encoder.encode_document(document, inline=True)
-    return Snapshot(document, Prepared(tuple(page.encode().split(_TOKEN.encode())), content, buffers))
+    return Snapshot(document, Prepared(tuple(page.encode().split(_TOKEN.encode())), *encoded, inline=True))
 
 
 def _line_of(application: Application) -> str:

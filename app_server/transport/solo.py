@@ -28,6 +28,7 @@ from app_server.fleet.marks import MarkedSelector
 from app_server.fleet.place import Place, discard
 from app_server.fleet.zygote import Birth
 from app_server.session.session import Session
+from app_server.transport import enduring
 from app_server.transport.runtime import ApplicationRuntime
 from app_server.transport.server import Server
 from app_server.transport.tallies import Teller
@@ -51,7 +52,7 @@ def live(server: Server, birth: Birth) -> int:
     loop = asyncio.SelectorEventLoop(selector)
     asyncio.set_event_loop(loop)
     # The loop is not closed: that would wait for threads of the application, and the process is about to end.
-    return loop.run_until_complete(Solo(server, birth).live())
+    return enduring.run_in(loop, Solo(server, birth).live())
 
 
 class Solo:

@@ -362,12 +362,20 @@ def test_head_of_a_page_makes_no_session(plain: Served) -> None:
     assert "creating" not in plain.log_since(start)
 
 
-def test_document_that_cannot_be_written_answers_with_an_error(plain: Served) -> None:
+def test_document_that_cannot_be_written_is_an_error_page(plain: Served) -> None:
     start = plain.log_size()
-    with plain.site.client("/faulty", plain.site.token("/faulty", fail="incomplete"), pull=False) as client:
+    answer = plain.site.get("/faulty", fail="incomplete")
+    assert answer.status == 500
+    assert "GlyphRenderer has no value for data_source, which a browser needs" in answer.text
+    assert "/faulty" in plain.log_since(start)
+
+
+def test_pull_of_a_document_that_can_no_longer_be_written_answers_with_an_error(plain: Served) -> None:
+    start = plain.log_size()
+    with plain.site.client("/faulty", plain.site.token("/faulty", fail="later"), pull=False) as client:
         assert client.pull().msgtype == "ERROR"
         assert client.request("SERVER-INFO-REQ").msgtype == "SERVER-INFO-REPLY"
-    assert "/faulty" in plain.log_since(start)
+    assert "GlyphRenderer has no value for data_source" in plain.log_since(start)
 
 
 def test_twenty_concurrent_requests_build_one_session(plain: Served) -> None:

@@ -17,4 +17,7 @@ if kind in KINDS:
     raise KINDS[kind]
 if kind == "recurse":
     exec("def f(): f()\nf()")
+if kind == "later":
+    document = curdoc()
+    document.add_next_tick_callback(lambda: document.add_root(GlyphRenderer()))
 curdoc().add_root(GlyphRenderer() if kind == "incomplete" else Div(name="fine", text="built"))

@@ -27,8 +27,9 @@ from hypothesis import strategies as st
 
 from app_server.apps import load_application
 from app_server.document import engine
-from app_server.document.encoder import Encoder, PatchEncoder, encode_document
+from app_server.document.encoder import Encoder, PatchEncoder, encode_built, encode_document
 from app_server.document.served import ServedDocument, new_document
+from app_server.errors import ApplicationError
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.context import ApplicationContext, SessionContext
 
@@ -348,3 +349,20 @@ def test_dates_are_those_of_bokeh_whatever_their_time_zone() -> None:
 def test_vectorized_values_are_those_of_bokeh() -> None:
     given_values = [field("a", Dodge(value=2)), expr(CumSum(field="q")), value("v")]
     assert ours(given_values) == stock(given_values)
+
+
+@pytest.mark.parametrize("container", [[], {}])
+def test_value_that_holds_itself_is_named_and_holds_nobody_up(container: Any) -> None:
+    if isinstance(container, list):
+        container.append(container)
+    else:
+        container["itself"] = container
+    document = new_document("session")
+    with document.at_work():
+        document.add_root(Div(name="looped", tags=[container]))
+    with pytest.raises(ApplicationError) as failed:
+        encode_built(document)
+    assert str(failed.value) == (
+        "Div (name 'looped').tags holds itself, or is nested too deeply to be sent to a browser."
+        " Correct the application's code"
+    )

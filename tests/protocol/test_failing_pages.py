@@ -1,0 +1,94 @@
+"""Pages that cannot be made: each is an error that says why, and everything else goes on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from tests.protocol.conftest import APPS, Served, apps, serving
+
+NAMES = ("bad_extension.py", "lost_extension.py", "unsendable.py", "quitting", "board.py")
+MODES = {
+    "one process": (),
+    "development": ("--dev",),
+    "several": ("--num-procs", "2"),
+    "isolation": ("--isolation", "process"),
+    "snapshot": ("--isolation", "snapshot"),
+}
+KINDS = ("SystemExit", "KeyboardInterrupt", "GeneratorExit", "CancelledError", "MemoryError", "RecursionError",
+         "BaseException")  # fmt: skip
+UNSENDABLE = {
+    "unset": "Circle (name 'spot') has no value for radius, which a browser needs",
+    "object": "Div (name 'fine').tags cannot be sent to a browser: can't serialize <class 'object'>",
+    "set of objects": "Div (name 'fine').tags cannot be sent to a browser: can't serialize <class 'object'>",
+    "cycle": "Div (name 'fine').tags holds itself, or is nested too deeply to be sent to a browser",
+    "data": "ColumnDataSource (name 'source').data cannot be sent to a browser: can't serialize <class 'object'>",
+}
+
+
+@pytest.fixture(scope="module", params=MODES)
+def failing(request: pytest.FixtureRequest) -> Iterator[Served]:
+    with serving(*apps(*NAMES), *MODES[request.param], "--unused-session-lifetime", "2000",
+                 "--check-unused-sessions", "50") as served:  # fmt: skip
+        yield served
+        served.assert_alive()
+
+
+def goes_on(served: Served) -> None:
+    """Fail where the server, or an application that has done nothing, does not answer."""
+    served.assert_alive()
+    with served.site.client("/board") as client:
+        assert client.set("slider", "value", 7).msgtype == "OK"
+
+
+def test_extension_that_cannot_be_made_is_an_error_page_of_its_application(failing: Served) -> None:
+    wrong = {"lost_extension": "lost_in_translation.ts"}
+    if not {"--dev", "--num-procs", "snapshot"} & set(failing.process.process.args):  # compiling takes seconds
+        wrong["bad_extension"] = "Cannot find name 'Nothing'"
+    for name, words in wrong.items():
+        answer = failing.site.get(f"/{name}")
+        assert answer.status == 500 and words in unescape(answer.text), answer.text
+        goes_on(failing)
+    script = failing.site.get("/lost_extension/autoload.js", **{"bokeh-autoload-element": "here"})
+    assert script.status == 500 and "lost_in_translation.ts" in script.text
+
+
+def test_document_that_cannot_be_sent_is_an_error_page_that_names_the_value(failing: Served) -> None:
+    for what, words in UNSENDABLE.items():
+        answer = failing.site.get("/unsendable", what=what)
+        assert answer.status == 500 and words in unescape(answer.text), (what, answer.text)
+    script = failing.site.get("/unsendable/autoload.js", what="unset", **{"bokeh-autoload-element": "here"})
+    assert script.status == 500 and UNSENDABLE["unset"] in script.text
+    assert failing.site.get("/unsendable").status == 200
+    goes_on(failing)
+
+
+def test_application_that_leaves_ends_nothing_but_its_session(failing: Served) -> None:
+    for where in ("script", "template", "process_request"):
+        for how in KINDS:
+            answer = failing.site.get("/quitting", where=where, how=how)
+            assert answer.status == 500, (where, how, answer.status)
+    for where in ("on_session_created", "on_session_destroyed", "loop"):
+        for how in KINDS:
+            assert failing.site.get("/quitting", where=where, how=how).status == 200, (where, how)
+    assert failing.site.get("/quitting", where="task").status == 200
+    goes_on(failing)
+
+
+@pytest.mark.parametrize("command", ["html", "json"])
+def test_commands_say_what_is_wrong_with_an_extension(command: str, tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "app_server", command, str(APPS / "lost_extension.py"), "--output", str(tmp_path / "x")],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    if command == "json":
+        assert json.loads((tmp_path / "x").read_text())["roots"]
+    else:
+        assert ended.returncode == 1
+        assert "the extension Lost does not compile" in ended.stderr and "Traceback" not in ended.stderr
