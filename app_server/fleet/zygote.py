@@ -99,7 +99,7 @@ class Zygote:
         for descriptor in (self._wakeup, self._wakeup_end):
             os.set_blocking(descriptor, False)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._complained = False
+        self._complained = self._paused = False
         self._tick_s = min([_TICK_S, *(limit_s / 4 for limit_s in (limits.callback_s, limits.block_s) if limit_s)])
 
     def run(self) -> int:
@@ -215,14 +215,21 @@ class Zygote:
             except BlockingIOError:
                 return
             except OSError as error:
-                log.error("No process can be started for a session: %s", error.strerror)
-                time.sleep(_PAUSE_S)  # such as when there are no descriptors: trying again at once does not help
+                self._pause(error)
                 return
+            self._paused = False
             try:
                 self._read(sock)
             except Unreachable as error:
                 log.debug("A letter did not come whole: %s", error)
                 sock.close()
+
+    def _pause(self, error: OSError) -> None:
+        """Let those who ask wait a moment, such as when there are no descriptors: trying at once does not help."""
+        if not self._paused:
+            log.error("No process can be started for a session: %s", error.strerror)
+        self._paused = True
+        time.sleep(_PAUSE_S)
 
     def _read(self, sock: socket.socket) -> None:
         letter = letters.receive_now(sock, _LETTER_S)

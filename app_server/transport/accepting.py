@@ -19,7 +19,7 @@ _SHORTEST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 1.0
 _LINE_EVERY_S: Final = 60.0
 
-_SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 _HIGHEST_LIMIT: Final = 65536
 """Far above what one process serves; programs that go through all descriptors need not go through a billion."""
@@ -76,7 +76,7 @@ class Acceptor:
             except ConnectionAbortedError:
                 continue  # it has gone while it waited
             except OSError as error:
-                if error.errno not in _SCARCE:
+                if error.errno not in SCARCE:
                     raise
                 self._pause(error.strerror or str(error))
                 return

@@ -23,7 +23,7 @@ from app_server.transport.answers import Answering
 from app_server.transport.echo import add_for_doctor
 from app_server.transport.enduring import is_fault
 from app_server.transport.handover import LARGEST_BODY_BYTES, user_of_letter
-from app_server.transport.passing import hand_over, hand_to_session
+from app_server.transport.passing import hand_over, hand_to_session, refusing_without_descriptors
 from app_server.transport.runtime import ApplicationRuntime
 from app_server.transport.site import Site
 
@@ -131,13 +131,15 @@ class ApplicationHandler(Handler):
             self.refuse(413, "The body of this request is too large", "Send it without a body.")
             return
         if self.belongs_elsewhere and crew is not None and not apart:
-            await hand_over(self, crew)
+            with refusing_without_descriptors(self):
+                await hand_over(self, crew)
         if self._finished:
             return
         await super().prepare()
         if apart and self.belongs_elsewhere and not self._finished:
             assert crew is not None and wards is not None
-            await hand_to_session(self, crew, wards)
+            with refusing_without_descriptors(self):
+                await hand_to_session(self, crew, wards)
 
     @property
     def belongs_elsewhere(self) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +13,7 @@ from app_server.fleet.crew import Crew
 from app_server.fleet.letters import Unreachable
 from app_server.fleet.wards import Wards
 from app_server.security.admission import Full
+from app_server.transport.accepting import SCARCE
 from app_server.transport.handover import pass_on, portable
 from app_server.transport.notices import show_remains
 from app_server.transport.runtime import ApplicationRuntime
@@ -20,6 +23,18 @@ if TYPE_CHECKING:
     from app_server.transport.application import ApplicationHandler
 
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def refusing_without_descriptors(handler: ApplicationHandler) -> Iterator[None]:
+    """Answer 503 with one line in the log where another process cannot be asked for want of descriptors or memory."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in SCARCE or handler.finished:
+            raise
+        handler.tell_log("%s: no other process can be reached: %s", handler.runtime.name, error.strerror)
+        handler.refuse_for_a_moment()
 
 
 async def hand_over(handler: ApplicationHandler, crew: Crew) -> None:

@@ -12,11 +12,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
+from websockets.exceptions import WebSocketException
 
 from tests.protocol.conftest import APPS, Served, apps, serving
 from tests.support.client import PATIENCE_S, Client, Site
@@ -75,7 +76,7 @@ def visit(served: Served) -> psutil.Process:
         return do(client, "this")
 
 
-def assert_gone(processes: list[psutil.Process]) -> None:
+def assert_gone(processes: list[psutil.Process], patience_s: float = 1.0) -> None:
     """Fail where one of them still does anything; the machine's init may not have taken note of its end yet."""
 
     def lives(process: psutil.Process) -> bool:
@@ -84,7 +85,7 @@ def assert_gone(processes: list[psutil.Process]) -> None:
         except psutil.NoSuchProcess:
             return False
 
-    until(lambda: not any(map(lives, processes)), 1)
+    until(lambda: not any(map(lives, processes)), patience_s)
 
 
 # A healthy start
@@ -212,16 +213,17 @@ def zygotes(served: Served) -> list[psutil.Process]:
     return [process for process in found if process is not None]
 
 
-@pytest.mark.parametrize("mode", ["process", "snapshot"])
-def test_sessions_whose_fork_server_was_killed_keep_their_limits(tmp_path: Path, mode: str) -> None:
-    with machine(tmp_path, *MODES[mode], "--callback-limit", "1", "--session-cpu", "60") as served:
+@pytest.mark.parametrize("victim", ["process", "snapshot", "guard of a snapshot"])
+def test_sessions_whose_fork_server_was_killed_keep_their_limits(tmp_path: Path, victim: str) -> None:
+    flags = MODES[victim.split()[-1]]
+    with machine(tmp_path, *flags, "--callback-limit", "1", "--session-cpu", "60") as served:
         token, stuck_token = served.site.token("/apart"), served.site.token("/apart")
         with served.site.client("/apart", token) as client, served.site.client("/apart", stuck_token) as stuck:
             before = do(client, "before")
             do(stuck, "before")
             (zygote,) = zygotes(served)
             loop_for_ever(stuck)
-            zygote.kill()
+            (zygote.parent() if "guard" in victim else zygote).kill()  # type: ignore[union-attr]
             assert stuck.close_code() is None  # it had begun before the new one was there
             assert do(client, "after") == before
             loop_for_ever(client)
@@ -321,3 +323,94 @@ def test_processes_that_stand_still_cost_what_they_do_and_no_more(tmp_path: Path
         served.process.process.terminate()
         assert served.process.process.wait(2 * PATIENCE_S) == 0
     assert_gone(left)
+
+
+# The clock
+
+CLOCK = """
+import os, time
+_real = time.time
+def _jumped():
+    try:
+        with open(os.environ["JUMP_FILE"]) as file:
+            return _real() + float(file.read() or 0)
+    except FileNotFoundError:
+        return _real()
+time.time = _jumped
+"""
+
+
+@pytest.mark.parametrize("mode", ["alone", "process"])
+def test_a_clock_that_jumps_ends_no_session_and_refuses_no_new_page(tmp_path: Path, mode: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(CLOCK)
+    jump = tmp_path / "jump"
+    flags = ["--check-unused-sessions", "50", "--keep-alive", "200"]
+    environ = {"PYTHONPATH": str(tmp_path), "JUMP_FILE": str(jump)}
+    with machine(tmp_path, *MODES[mode], *flags, **environ) as served:
+        token = served.site.token("/apart")
+        with served.site.client("/apart", token) as client:
+            before = do(client, "before")
+            for jump_s in (86_400, -86_400, 0):
+                jump.write_text(str(jump_s))
+                assert do(client, f"at {jump_s}") == before
+                with served.site.client("/apart", token) as again:  # although the token may have expired
+                    assert again.value("seen", "text") == f"{before.pid} at {jump_s}"
+                visit(served)
+        unused = served.site.token("/apart")
+        jump.write_text("86400")
+        with served.site.client("/apart", unused) as client:  # its session waits for it still
+            assert do(client, "late").is_running()
+        assert "ERROR" not in served.process.log_text()
+
+
+# Descriptors
+
+
+def test_a_nursery_without_descriptors_refuses_new_sessions_until_others_end(tmp_path: Path) -> None:
+    port = free_port()
+    command = ["bash", "-c", 'ulimit -n 50; exec "$@"', "bash", sys.executable, "-m", "app_server", "serve"]
+    command += [*map(str, apps("apart.py")), "--port", str(port), "--isolation", "process"]
+    command += ["--unused-session-lifetime", "100", "--check-unused-sessions", "50"]
+    environ = {"COUNTING_FILE": str(tmp_path / "runs"), "APP_SERVER_RUNTIME_DIR": str(tmp_path / "run")}
+    with running_process(command, f"http://localhost:{port}", env=environ) as started:
+        served = Served(Site(started.url), started)
+        with ExitStack() as stack:
+            statuses = []
+            while 503 not in statuses and len(statuses) < 60:
+                page = served.site.get("/apart")
+                statuses.append(page.status)
+                if page.status == 200:
+                    try:
+                        stack.enter_context(served.site.client("/apart", page.token))
+                    except (OSError, WebSocketException):
+                        break
+            assert len(statuses) > 5
+            assert served.process.log_text().count("\n") < 5 * len(statuses)
+        until(lambda: served.site.get("/apart").status == 200)
+        visit(served)
+        assert "Traceback" not in served.process.log_text()
+
+
+# gunicorn
+
+
+def test_gunicorn_and_its_workers_may_be_killed_or_stand_still(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, "--workers", "2", "--timeout", "2") as served:
+        with served.site.client("/apart") as client:
+            mine = do(client, "this")
+            with standing_still(main(served)):
+                assert do(client, "that") == mine
+                visit(served)
+            mine.kill()
+            assert client.close_code() is None
+        assert visit(served) != mine
+        until(lambda: len(main(served).children()) == 2)
+        still = main(served).children()[0]
+        still.suspend()
+        assert_gone([still], PATIENCE_S)
+        with served.site.client("/apart") as client:
+            do(client, "this")
+            left = main(served).children()
+            main(served).kill()
+            assert client.close_code() == 1012
+        assert_gone(left, PATIENCE_S)
