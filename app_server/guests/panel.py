@@ -25,6 +25,7 @@ import panel.io.location
 import panel.io.resources
 import panel.io.server
 import panel.io.state
+import panel.reactive
 import panel.util
 import panel.viewable
 from bokeh.core.validation import silence
@@ -50,6 +51,8 @@ _REPLACED = (
     (panel.viewable.Renderable, "_server_destroy"),
     (type(state), "user"),
 )
+
+_FILES_OF_COMPONENTS = frozenset({"__css__", "__javascript__", "__javascript_modules__"})
 
 _PAGE_SUFFIXES = ("/ws", "/autoload.js")
 
@@ -136,6 +139,7 @@ class PanelGuest(Guest):
             for kept in list(vars(holder).values()):
                 if isinstance(kept, weakref.WeakKeyDictionary):
                     kept.pop(document, None)
+        _forget_files(document.modules.names())
 
     def render_page(
         self,
@@ -184,6 +188,19 @@ class PanelGuest(Guest):
             )
             extensions.check(document)
         return embedding.render_autoload(token, element_id, bundle, app_path=app_path, absolute_url=absolute_url)
+
+
+def _forget_files(modules: frozenset[str]) -> None:
+    """Let pages of others name no files of the components of these modules, which end: nobody could find them.
+
+    Panel looks for them in every class that Python still knows, which is until its garbage was collected.
+    """
+    if not modules:
+        return
+    for kind in panel.util._descendents(panel.reactive.ReactiveCustomBase):
+        if kind.__module__ in modules:
+            for name in _FILES_OF_COMPONENTS & vars(kind).keys():
+                setattr(kind, name, None)
 
 
 def place_of(context: Any) -> tuple[str, str]:

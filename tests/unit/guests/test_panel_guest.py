@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -244,3 +245,16 @@ def test_nothing_of_a_document_that_ended_is_kept() -> None:
     del document, context, callback
     gc.collect()
     assert gone() is None
+
+
+def test_files_of_an_ended_sessions_components_are_named_by_no_page(document: ServedDocument) -> None:
+    module = ModuleType("bokeh_app_of_a_component")
+    document.modules.add(module)
+    body = {"__module__": module.__name__, "__javascript__": ["lamp.js"], "_template": "<div></div>"}
+    with built(document):
+        kind = type("Lamp", (pn.reactive.ReactiveHTML,), body)
+        kind()
+    assert kind.__javascript__ == ["lamp.js"]
+    greet({"panel"}).ended(document)
+    assert not kind.__javascript__
+    document.destroy()
