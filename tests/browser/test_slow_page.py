@@ -1,0 +1,48 @@
+"""A page at the end of a narrow line: it is shown what is new, does not complain, and ends with the last value."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.support.browser import model_value, open_app, wait_for_model
+from tests.support.narrow import narrow_line
+from tests.support.server import running_server
+
+pytestmark = pytest.mark.browser
+
+APP = Path(__file__).with_name("apps") / "slow_page.py"
+
+
+def look(page: Page) -> tuple[float, Any]:
+    """How old is what the page shows, and which beat made it."""
+    number, made_s = model_value(page, "made", "model.text").split()
+    return time.time() - float(made_s), int(number)
+
+
+def test_page_on_a_narrow_line_is_shown_what_is_new_and_ends_with_the_last_value(
+    page: Page, processes: ExitStack
+) -> None:
+    server = processes.enter_context(running_server(APP, "--allow-websocket-origin", "*"))
+    line = processes.enter_context(narrow_line(server.port, 1e9))
+    open_app(page, f"http://localhost:{line.port}/slow_page")
+    line.bytes_per_s = 1e6
+    page.wait_for_timeout(1000)
+    seen = []
+    for _ in range(20):
+        seen.append(look(page))
+        page.wait_for_timeout(100)
+    assert max(age_s for age_s, _ in seen) < 1.5, seen
+    assert seen[-1][1] - seen[0][1] > 8, "it is not cut off, and does not stand still"
+    page.get_by_role("button", name="Stop").click()
+    wait_for_model(page, "state", "model.text.startsWith('stopped')")
+    last = model_value(page, "state", "model.text").split()[1]
+    wait_for_model(page, "made", f"model.text.split(' ')[0] === '{last}'")
+    wait_for_model(page, "source", f"model.get('x')[0] === {last}")
+    wait_for_model(page, "rows", f"model.get('number').length === {last}")
+    assert "connection ends" not in server.log_text()
