@@ -48,7 +48,7 @@ _NUMBER_BYTES = 4  # a keep-alive PING has no payload
 _FARTHEST_S = 0.5
 """No line is longer than this, in time; what takes longer has waited."""
 
-_GIVEN_UP_AFTER_S = 30.0
+GIVEN_UP_AFTER_S: Final = 30.0
 """A probe that is not answered for so long may have been lost on the client: it is sent something again."""
 
 
@@ -58,6 +58,7 @@ class _Probe:
     end: int
     ahead: int  # how many bytes were under way when it was sent, those before it included
     sent_s: float
+    asked: bool  # whether a PING goes with it; else only the kernel says when what came before was taken
 
 
 class Lag:
@@ -106,9 +107,8 @@ class Lag:
             or (unprobed >= _PROBE_SMALL_BYTES and now_s - self._probed_s >= _PROBE_SMALL_S)
             or strict
         ):
-            after = self._probe(now_s)
             self.look_at_bytes = 0 if strict else self.sent_bytes + _PROBE_SMALL_BYTES
-            return before, after if self.answers or self._number == 1 else None
+            return before, self._probe(now_s)
         self.look_at_bytes = min(self.sent_bytes + _PROBE_SMALL_BYTES, self._probed_bytes + PROBE_EVERY_BYTES)
         return before, None
 
@@ -117,7 +117,9 @@ class Lag:
         number = int.from_bytes(payload, "big") if len(payload) == _NUMBER_BYTES else 0
         if not 1 <= number <= self._number:
             return
-        self.answers = True
+        if not self.answers:
+            self.answers = True
+            self._probes = deque(probe for probe in self._probes if probe.asked)
         if number == 1:
             self._distance_s = min(now_s - self._first_s, _FARTHEST_S)
         probe = None
@@ -139,7 +141,7 @@ class Lag:
         if not self._probes:
             return queued_bytes > QUEUED_BYTES
         age_s = now_s - self._probes[0].sent_s
-        if age_s > _GIVEN_UP_AFTER_S and not queued_bytes:
+        if age_s > GIVEN_UP_AFTER_S and not queued_bytes:
             self._probes.clear()
             return False
         several, one = (
@@ -176,11 +178,12 @@ class Lag:
             self._bytes_per_s += (sample - self._bytes_per_s) * (1 if quicker else 0.25)
             self._measured = True
 
-    def _probe(self, now_s: float) -> bytes:
+    def _probe(self, now_s: float) -> bytes | None:
         self._number += 1
         if self._number == 1:
             self._first_s = now_s
+        asked = self.answers or self.is_unproven(now_s)
         self._probed_bytes, self._probed_s = self.sent_bytes, now_s
         ahead = self.sent_bytes - self._confirmed_bytes
-        self._probes.append(_Probe(self._number, self.sent_bytes, ahead, now_s))
-        return self._number.to_bytes(_NUMBER_BYTES, "big")
+        self._probes.append(_Probe(self._number, self.sent_bytes, ahead, now_s, asked))
+        return self._number.to_bytes(_NUMBER_BYTES, "big") if asked else None

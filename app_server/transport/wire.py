@@ -27,7 +27,7 @@ from tornado.iostream import IOStream, StreamClosedError
 from app_server.errors import PeerError
 from app_server.observe.gauges import ApplicationGauges
 from app_server.protocol import websocket
-from app_server.protocol.lag import QUEUED_BYTES, UNPROVEN_S, Lag
+from app_server.protocol.lag import GIVEN_UP_AFTER_S, QUEUED_BYTES, UNPROVEN_S, Lag
 from app_server.protocol.websocket import Deflate, FrameReader, Payload
 
 log = logging.getLogger(__name__)
@@ -115,7 +115,7 @@ class Wire:
         self._queue: deque[Payload] = deque()
         self.queued_bytes = 0
         self._lag = Lag()
-        self._proving: object | None = None
+        self._recheck: object | None = None
         self._awaited = False  # by the owner: that the client is late no more
         self._watching = 0
         self._paused = False
@@ -181,16 +181,14 @@ class Wire:
             return False
         if self._lag.answers and self.queued_bytes <= _UNSENT_BYTES and self._has_unread():
             return False  # its answer may be here already
-        self._awaited = True
-        if self._proving is None and self._lag.is_unproven(self._clock()):
-            self._proving = self._loop.call_later(UNPROVEN_S, self._note_relief)
+        self._await_relief()
         return True
 
     @property
     def has_room(self) -> bool:
         """Whether a client that was late may be sent more; if not, the owner hears when that may be so."""
         if self.closed or self.is_late or not self._lag.has_room(self.queued_bytes):
-            self._awaited = True
+            self._await_relief()
             return False
         return True
 
@@ -224,6 +222,19 @@ class Wire:
         poll.register(self._socket, select.POLLIN)
         return bool(poll.poll(0))
 
+    def _await_relief(self) -> None:
+        """Tell the owner when the client is late no more; what tells us is its answer, or that it gives none."""
+        self._awaited = True
+        if self._recheck is None and not self.closed:
+            delay_s = UNPROVEN_S if self._lag.is_unproven(self._clock()) else GIVEN_UP_AFTER_S
+            self._recheck = self._loop.call_later(delay_s, self._check_again)
+
+    def _check_again(self) -> None:
+        self._recheck = None
+        self._note_relief()
+        if self._awaited:
+            self._await_relief()
+
     def _note_relief(self) -> None:
         """Tell an owner that waits for it that the client is not late any more."""
         if self._awaited and not self.closed and not self._lag.is_late(self.queued_bytes, self._clock()):
@@ -253,7 +264,7 @@ class Wire:
         if self._watching:
             self._loop.remove_handler(self._socket)
             self._watching = 0
-        for timer in (self._deadline, self._proving):
+        for timer in (self._deadline, self._recheck):
             if timer is not None:
                 self._loop.remove_timeout(timer)
         self._queue.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -37,6 +38,10 @@ class Stage:
         loop.run_until_complete(self.runtime.start())
         self.session: Session = loop.run_until_complete(self.runtime.session("one", None, {}))
         self.document: ServedDocument = self.session.document
+
+    def close(self) -> None:
+        """End the session and all that it has under way."""
+        self.loop.run_until_complete(self.runtime.stop())
 
     def model(self, name: str) -> Any:
         """The document's model of this name."""
@@ -125,8 +130,6 @@ class Line:
 
     def events(self) -> list[dict[str, Any]]:
         """The events of all that has arrived."""
-        import json
-
         return [
             event
             for whole in self.messages

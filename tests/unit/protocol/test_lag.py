@@ -100,6 +100,23 @@ def test_one_answer_confirms_all_probes_before_it() -> None:
     assert lag.unconfirmed_bytes == 0 and lag.is_idle
 
 
+def test_what_is_sent_before_the_first_answer_is_probed_too() -> None:
+    lag = Lag()
+    assert lag.probes(300_000, 0.0) == (asked(1), asked(2))
+    lag.answered(asked(1), 0.1)
+    assert not lag.is_idle
+    lag.answered(asked(2), 0.2)
+    assert lag.is_idle and not lag.is_late(0, 9.0)
+
+
+def test_client_whose_first_answer_comes_late_owes_none_that_it_was_not_asked_for() -> None:
+    lag = Lag()
+    lag.probes(5_000, 0.0)
+    assert lag.probes(300_000, 5.0) == (None, None)
+    lag.answered(asked(1), 6.0)
+    assert lag.is_idle and not lag.is_late(0, 9.0)
+
+
 def test_answers_to_nothing_are_ignored() -> None:
     lag = Lag()
     for payload in (b"", asked(0), asked(1), asked(77), b"12345", b"\xff" * 4):

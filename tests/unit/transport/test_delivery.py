@@ -29,7 +29,9 @@ def fill(document: Any) -> None:
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     with skipping_loop() as loop:
-        yield Stage(loop, fill)
+        played = Stage(loop, fill)
+        yield played
+        played.close()
 
 
 def replace(stage: Stage, points: int = POINTS) -> Callable[[], None]:

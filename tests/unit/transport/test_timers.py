@@ -23,7 +23,9 @@ def fill(document: Any) -> None:
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     with skipping_loop() as loop:
-        yield Stage(loop, fill)
+        played = Stage(loop, fill)
+        yield played
+        played.close()
 
 
 @pytest.mark.parametrize("first", ["slow", "quick"])
