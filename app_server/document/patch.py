@@ -31,9 +31,9 @@ _KINDS = frozenset(
     }
 )
 
-_MAX_LOOKED_AT = 1_000_000
+_MAX_LOOKED_AT = 500_000
 """How many models the events of one message may have looked at, each whenever it is found out which models there are:
-that takes a second. A thousand roots, each added by an event of its own, take half of it."""
+that takes half a second. A thousand roots, each added by an event of its own, take all of it."""
 
 
 def root_ids(document: ServedDocument) -> set[str]:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import gzip
 import importlib
 import os
 import pkgutil
 import sys
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,7 @@ from app_server.document.encoder import encode_document
 from app_server.document.foreign import ForeignText
 from app_server.document.remote import Mirror
 from app_server.document.served import ServedDocument, new_document
+from app_server.errors import PeerError
 
 engine.install()
 
@@ -207,3 +210,18 @@ def test_icons_of_a_client_are_kept_as_they_are() -> None:
         model = {"type": "object", "name": "CustomAction", "id": f"m{number}", "attributes": attributes}
         receive(document, {"kind": "RootAdded", "model": model})
         assert document.get_model_by_id(f"m{number}").icon == icon  # type: ignore[arg-type,union-attr]
+
+
+def test_server_cannot_fill_its_clients_memory() -> None:
+    mirror = Mirror(Document(), Silent(), max_bytes=10**6)
+    array = {"type": "bytes", "data": b64encode(gzip.compress(bytes(400_000))).decode()}
+    for count in (2, 3):
+        root = {"type": "object", "name": "Div", "id": f"d{count}", "attributes": {"tags": [array] * count}}
+        content = {"doc": {"roots": [root], "title": "t"}}
+        if count == 2:
+            mirror.replace(content, [])
+            continue
+        with pytest.raises(PeerError, match="the arrays of a message are larger than 1000000 bytes"):
+            mirror.replace(content, [])
+        with pytest.raises(PeerError, match="the arrays of a message are larger than 1000000 bytes"):
+            mirror.apply({"events": [{"kind": "RootAdded", "model": root}]}, [])
