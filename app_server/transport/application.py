@@ -22,7 +22,7 @@ from app_server.settings import EXTERNAL_IDS
 from app_server.transport.answers import Answering
 from app_server.transport.echo import add_for_doctor
 from app_server.transport.enduring import is_fault
-from app_server.transport.handover import LARGEST_BODY_BYTES, user_of_letter
+from app_server.transport.handover import user_of_letter
 from app_server.transport.passing import hand_over, hand_to_session, refusing_without_descriptors
 from app_server.transport.runtime import ApplicationRuntime
 from app_server.transport.site import Site
@@ -126,10 +126,6 @@ class ApplicationHandler(Handler):
         """Leave the request to the process that it belongs to; if that is this one, find out who asks."""
         crew, wards = self.site.crew, self.site.wards
         apart = wards is not None and self.runtime.elsewhere
-        if self.belongs_elsewhere and len(self.request.body) > LARGEST_BODY_BYTES:
-            self.name_request()
-            self.refuse(413, "The body of this request is too large", "Send it without a body.")
-            return
         if self.belongs_elsewhere and crew is not None and not apart:
             with refusing_without_descriptors(self):
                 await hand_over(self, crew)

@@ -47,9 +47,6 @@ _LINGER_READS = 64
 _FRAMING = frozenset({"content-length", "transfer-encoding", "trailer", "te", "expect", "keep-alive"})
 """Headers that are about the body's way on one connection, or about what is done before it is sent."""
 
-LARGEST_BODY_BYTES = 1024 * 1024
-"""How large the body of a request may be that another process may have to answer: it needs none at all."""
-
 _FAMILIES: Final = {family.name: family for family in (socket.AF_INET, socket.AF_INET6, socket.AF_UNIX)}
 
 

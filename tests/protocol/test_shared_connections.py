@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -14,6 +16,8 @@ import trustme
 
 from tests.protocol.conftest import Served, apps, serving
 from tests.protocol.test_gunicorn import gunicorn
+from tests.support.client import PATIENCE_S
+from tests.support.fuzzed import Case, case
 from tests.support.raw import Raw, handshake_headers, head, session_of
 from tests.support.waiting import until
 
@@ -52,11 +56,21 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def served(mode: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """An application whose sessions live in several processes."""
-    folder = tmp_path_factory.mktemp("shared")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the server has its folder `run`."""
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(scope="module")
+def served(mode: str, folder: Path) -> Iterator[Served]:
+    """An application whose sessions live in several processes, and end soon."""
     flags = [*MODES[mode], *(tls_flags(folder) if mode == "tls" else [])]
-    starting = gunicorn(folder, *flags, name="whose.py") if mode == "gunicorn" else serving(*apps("whose.py"), *flags)
+    if mode == "gunicorn":
+        keywords = ", unused_session_lifetime_milliseconds=1500, check_unused_sessions_milliseconds=100"
+        starting = gunicorn(folder, *flags, name="whose.py", keywords=keywords)
+    else:
+        flags += ["--unused-session-lifetime", "1500", "--check-unused-sessions", "100"]
+        starting = serving(*apps("whose.py"), *flags, env={"APP_SERVER_RUNTIME_DIR": str(folder / "run")})
     with starting as served:
         yield served
 
@@ -84,7 +98,7 @@ def connections(served: Served) -> int:
 def test_who_asks_next_on_a_connection_gets_no_session_of_others(
     served: Served, mode: str, token: str, headers: dict[str, str]
 ) -> None:
-    for _ in range(3):  # one of several processes has the session, and one of them takes the connection
+    for _ in range(1 if mode in APART else 3):  # one of three has the session, and any takes the connection
         with Raw(served.site.url) as shared:
             first = shared.ask(f"/whose?bokeh-token={token}", headers)
             assert first is not None and first.status == 200
@@ -198,10 +212,10 @@ BODIES = {
 @pytest.mark.parametrize(("lines", "body"), BODIES.values(), ids=BODIES)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_a_body_is_never_taken_for_a_request_nor_a_request_for_a_body(
-    served: Served, token: str, method: str, lines: list[str], body: bytes
+    served: Served, mode: str, token: str, method: str, lines: list[str], body: bytes
 ) -> None:
     for target in (f"/whose?bokeh-token={token}", "/whose"):
-        for _ in range(2):
+        for _ in range(1 if mode in APART else 2):
             with Raw(served.site.url) as shared:
                 words = [f"{method} {target} HTTP/1.1", f"Host: {shared.host}", *lines, "", ""]
                 shared.send("\r\n".join(words).encode() + body)
@@ -242,7 +256,8 @@ def test_a_large_body_is_refused_before_the_request_is_handed_over(served: Serve
         shared.send("\r\n".join(words).encode() + b"x" * size)
         refused = shared.answer()
         assert refused is not None and refused.status == 413
-        assert shared.ask("/healthz") is not None  # and in step
+        answer = shared.ask("/healthz")
+        assert (answer is None) == (refused.headers.get("connection") == "close")  # in step otherwise
 
 
 def test_a_handshake_with_a_body_is_refused(served: Served, token: str) -> None:
@@ -253,3 +268,80 @@ def test_a_handshake_with_a_body_is_refused(served: Served, token: str) -> None:
         refused = shared.answer()
         assert refused is not None and refused.status == 400
         assert shared.ask("/healthz") is not None
+
+
+CASES = 150
+SPARE_BYTES = 40_000_000
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a server with one session holds: processes, their descriptors, files in the server's folder, memory."""
+
+    processes: int
+    descriptors: int
+    files: int
+    memory_bytes: int = field(compare=False)
+
+    @classmethod
+    def of(cls, served: Served, run: Path) -> Resources:
+        """What it holds now; sessions' own descriptors and memory are theirs."""
+        main = psutil.Process(served.process.process.pid)
+        lasting = [main, *main.children()]
+        return cls(
+            len(main.children(recursive=True)), sum(each.num_fds() for each in lasting),
+            len(list((run / str(main.pid)).iterdir())), sum(each.memory_info().rss for each in lasting),
+        )  # fmt: skip
+
+
+def try_case(served: Served, tried: Case, token: str) -> None:
+    """Send what nobody should send, and look at the answers."""
+    with Raw(served.site.url) as shared:
+        for piece in tried.pieces:
+            shared.send(piece)
+        if tried.end == "resets":
+            shared.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if tried.end != "waits":
+            return
+        shared.sock.settimeout(0.05)  # the rest of a request may be waited for
+        with suppress(TimeoutError):
+            shared.received += shared.rest()
+        shared.sock.settimeout(PATIENCE_S)
+        with suppress(OSError):
+            shared.sock.shutdown(socket.SHUT_WR)
+        answered = shared.rest()
+    for status in re.findall(rb"^HTTP/1\.[01] (\d+) ", answered, re.MULTILINE):
+        assert int(status) < 500, (tried, answered)
+    if not tried.names_a_session:
+        assert session_of(token).encode() not in answered, (tried, answered)
+
+
+def test_what_nobody_should_send_harms_nobody_and_leaves_nothing_behind(
+    served: Served, mode: str, token: str, folder: Path
+) -> None:
+    start, names = served.log_size(), ("/whose", "/healthz", "/whose/autoload.js?bokeh-autoload-element=x")
+    run = folder / "run" / str(served.process.process.pid)
+
+    def settled() -> Resources:
+        """What the server holds when all has ended but the session of the token."""
+        until(lambda: len([path for path in run.glob("s-*") if not path.suffix]) == (mode in APART))
+        until(lambda: connections(served) == 1)
+        return Resources.of(served, run.parent)
+
+    for name in names * 4:  # what is made once for each process
+        assert served.site.get(name).status == 200
+    for seed in range(1, 20):
+        try_case(served, case(-seed, token), token)
+    before = settled()
+    for seed in range(CASES):
+        try_case(served, case(seed, token), token)
+    for name in names:
+        assert served.site.get(name).status == 200
+    log = served.log_since(start)
+    for bad in ("Traceback", "fault of the server", "smuggled", "Uncaught"):
+        assert bad not in log, log[max(0, log.index(bad) - 3000) :][:6000]
+    with suppress(AssertionError):
+        until(lambda: settled() == before)
+    after = settled()
+    assert after == before
+    assert after.memory_bytes < before.memory_bytes + SPARE_BYTES
