@@ -40,7 +40,8 @@ class Visit:
         self.account = Account()
         self._album = Album()
         self._forgotten: tuple[str, ...] = ()
-        self.account.first = self._album.document(client.pull())
+        self.pulled = self.pulled_last = client.pull()
+        self.account.first = self._album.document(self.pulled)
 
     def set(self, name: str, attr: str, value: object) -> None:
         """The person sets a property of the model called `name`."""
@@ -119,7 +120,8 @@ class Visit:
         self.client.request("SERVER-INFO-REQ")  # what was sent before the answer is here
         self.account.events = self._album.events(self.client.pushed)
         with self.site.client(self.path, self.page.token, pull=False) as another:
-            self.account.last = Album().document(another.pull())
+            self.pulled_last = another.pull()
+            self.account.last = Album().document(self.pulled_last)
         for name in self._forgotten:
             setattr(self.account, name, None)
         return self.account
