@@ -59,9 +59,17 @@ def carry_out(document: Document, event: DocumentPatchedEvent) -> None:
     if isinstance(event, ModelChangedEvent):
         set_foreign(event.model, event.attr, event.new, event.setter)
     elif isinstance(event, ColumnDataChangedEvent):
-        set_foreign(event.model, event.attr, event.data, event.setter)
+        set_foreign(event.model, event.attr, _all_columns(event), event.setter)
     else:
         event._handle_event(document, event)
+
+
+def _all_columns(event: ColumnDataChangedEvent) -> Any:
+    """The columns after the event. Where it names columns, the others stay as they are, as they do in BokehJS."""
+    columns = getattr(event.model, event.attr)
+    if event.cols is None or not isinstance(event.data, dict) or not isinstance(columns, dict):
+        return event.data
+    return {**columns, **event.data}
 
 
 def marked(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The document of a client of bokeh's that follows a session's messages."""
+"""The document of a Python client that follows a session's messages."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from bokeh.core.serialization import Buffer, Serialized
-from bokeh.core.types import ID
 from bokeh.document import Document
 
+from app_server.document.remote import Mirror
 from tests.peers.picture import Album, Json
 from tests.support.client import Received
 
@@ -19,9 +18,11 @@ def mirrored(pulled: Received, pushed: Sequence[Received]) -> Json:
 
     Raises where a message refers to what the client cannot know.
     """
-    document = Document.from_json(_serialized(pulled, pulled.content["doc"]))
+    document = Document()
+    mirror = Mirror(document, _Silent())
+    mirror.replace(pulled.content, pulled.buffers)
     for message in pushed:
-        document.apply_json_patch(_serialized(message, message.content))
+        mirror.apply(message.content, message.buffers)
     written = json.loads(json.dumps(document.to_json(deferred=False)))
     return _without_empty(Album().document(Received("PULL-DOC-REPLY", {"doc": written})))
 
@@ -41,5 +42,11 @@ def _without_empty(value: Json) -> Json:
     return kept
 
 
-def _serialized(message: Received, content: Any) -> Serialized[Any]:
-    return Serialized(content, [Buffer(ID(ident), payload) for ident, payload in message.buffers])
+class _Silent:
+    """Hears nothing of what the client itself changes."""
+
+    def changed(self, content: bytes, buffers: Any) -> None: ...
+
+    def callback_added(self, callback: Any) -> None: ...
+
+    def callback_removed(self, ident: str) -> None: ...

@@ -363,7 +363,6 @@ def edited(visit: Visit) -> None:
     data = {"kind": "ColumnDataChanged", "attr": "data"}
     visit.send({**data, "model": points, "data": columns(x=[1, 2, 5], y=[3, 4, 6]), "cols": None})
     visit.send({**data, "model": lines, "data": columns(xs=[[1, 2], [3]], ys=[[3, 4], [5]]), "cols": None})
-    visit.send({**data, "model": points, "data": columns(x=[9, 8, 7]), "cols": ["x"]})
     visit.set("points", "data", columns(x=[1], y=[2]))
     visit.set("box", "left", 0.25)
     made = {"type": "object", "name": "Div", "id": "made-by-the-page", "attributes": {"text": "Made", "name": "made"}}

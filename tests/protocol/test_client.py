@@ -164,6 +164,18 @@ def test_columns_are_streamed_patched_and_replaced_both_ways(board: str) -> None
         assert np.array_equal(there.data["x"], big)
 
 
+def test_change_of_one_column_leaves_the_others_everywhere(ours: RunningServer) -> None:
+    board = f"{ours.url}/board"
+    with pull_session(url=board) as session, pull_session(session.id, board) as other:
+        here, there = model(session, "source"), model(other, "source")
+        here.data["y"] = np.array([9, 8, 7, 6, 5])
+        session.force_roundtrip()
+        other.force_roundtrip()
+        with pull_session(session.id, board) as late:
+            for source in (here, there, model(late, "source")):
+                assert values(source) == {"x": [0, 1, 2, 3, 4], "y": [9, 8, 7, 6, 5]}
+
+
 def test_arrays_of_any_shape_and_type_survive(board: str) -> None:
     columns = {
         "image": np.arange(12, dtype=np.uint8).reshape(3, 4),

@@ -78,6 +78,17 @@ def as_map(rep: dict[str, Any]) -> dict[str, Any]:
     return {"type": "map", "entries": [["x", rep["x"]]]} if list(rep) == ["x"] else rep
 
 
+@pytest.mark.parametrize(
+    ("named_columns", "left"), [(["y"], {"x": [0, 1, 2], "y": [4, 5, 6]}), (None, {"y": [4, 5, 6]})]
+)
+def test_change_of_some_columns_leaves_the_others(named_columns: list[str] | None, left: dict[str, list[int]]) -> None:
+    made = document()
+    data = {"type": "map", "entries": [["y", [4, 5, 6]]]}
+    event = {"kind": "ColumnDataChanged", "model": {"id": named(made, "source").id}, "attr": "data", "data": data}
+    apply(made, {"events": [{**event, "cols": named_columns}]})
+    assert {name: list(column) for name, column in named(made, "source").data.items()} == left
+
+
 def test_new_models_may_be_named_by_later_events() -> None:
     made = document()
     model = {"type": "object", "name": "Range1d", "id": "r", "attributes": {"start": 1}}
