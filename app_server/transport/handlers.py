@@ -35,6 +35,8 @@ class PageHandler(ApplicationHandler):
 
     def answer_for_all(self, wards: Wards) -> bool:
         """Whether the request was answered with the page of every new session, which begins when its socket comes."""
+        if self.runtime.application.placeholder is not None:
+            return False
         page = wards.page(self.runtime.url)
         site = self.site
         if page is None or site.draining or site.settings.session_ids in EXTERNAL_IDS or self._names_a_session():
@@ -91,8 +93,8 @@ class PageHandler(ApplicationHandler):
         self.finish(busy_page(retry_after_s, headline=headline, detail=detail))
 
     def _render(self, session: Session, token: str) -> str | bytes:
-        site = self.site
-        if session.prepared is not None and session.prepared.page:
+        site, placeholder = self.site, self.runtime.application.placeholder
+        if session.prepared is not None and session.prepared.page and placeholder is None:
             return token.encode("ascii").join(session.prepared.page)
         with self.blamed(), session.document.at_work():
             return self.runtime.guest.render_page(

@@ -70,6 +70,7 @@ class Server:
             self.site.look_for_changes = self._live_reload.look
         self._background: list[asyncio.Task[None]] = []
         routes = self.routes()
+        self._handlers = frozenset(rule[1] for rule in routes)
         self._application = TornadoApplication(
             [*extra_patterns, *routes], **_tornado_settings(settings, self.site.gauges)
         )
@@ -79,7 +80,7 @@ class Server:
             ssl_options=tls_context(settings),
             intake=Intake(
                 Pace(settings.request_timeout_s, settings.idle_timeout_s),
-                partial(_largest_body, self._application, frozenset(rule[1] for rule in routes)),
+                self.largest_body,
                 self.site.gauges.answered,
             ),
         )
@@ -221,6 +222,12 @@ class Server:
         if self._socket_inode is not None:
             unlink(self.settings.unix_socket, self._socket_inode)
 
+    def largest_body(self, request: HTTPServerRequest) -> int | None:
+        """How large this request's body may be, in bytes; None for the handlers that a program has added to ours."""
+        handler = getattr(self._application.find_handler(request), "handler_class", None)
+        largest: int | None = getattr(handler, "max_body_bytes", None)
+        return _FORM_OF_HOOKS_BYTES if largest is None and handler in self._handlers else largest
+
     def also_log(self, tell: Callable[[Any], None]) -> None:
         """Have `tell` called with the handler of each request that was answered."""
         settings = self._application.settings
@@ -268,13 +275,6 @@ class Server:
 
 _FORM_OF_HOOKS_BYTES = 1024 * 1024
 """What a handler of --auth-module may get: it knows itself what it asks for, but anybody can send to it."""
-
-
-def _largest_body(application: TornadoApplication, ours: frozenset[type], request: HTTPServerRequest) -> int | None:
-    """How large this request's body may be; None for the handlers that a program has added to ours."""
-    handler = getattr(application.find_handler(request), "handler_class", None)
-    largest: int | None = getattr(handler, "max_body_bytes", _FORM_OF_HOOKS_BYTES if handler in ours else None)
-    return largest
 
 
 def _tornado_settings(settings: Settings, gauges: Gauges) -> dict[str, Any]:

@@ -458,6 +458,13 @@ def test_server_without_application_says_so_and_takes_documents_of_programs() ->
             assert client.roots == []
 
 
+@pytest.mark.parametrize("isolation", ["process", "snapshot"])
+def test_isolated_server_without_application_says_so_too(isolation: str) -> None:
+    with serving("--isolation", isolation) as served:
+        assert "No application is served here" in served.site.get("/").text
+        assert served.process.log_text().count("No application was named") == 1
+
+
 @pytest.mark.parametrize(
     ("subprotocols", "because"),
     [
