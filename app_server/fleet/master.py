@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import mmap
 import os
+import select
 import selectors
 import signal
 import struct
@@ -95,6 +96,13 @@ class Task:
     pulse: Pulse
     parent_pipe: int
     _ready_pipe: int
+
+    @property
+    def is_orphaned(self) -> bool:
+        """Whether the main process has ended."""
+        poll = select.poll()
+        poll.register(self.parent_pipe, 0)
+        return bool(poll.poll(0))
 
     def report_ready(self) -> None:
         """Tell the parent that connections are taken now."""

@@ -15,7 +15,6 @@ import logging
 import math
 import os
 import resource
-import select
 import selectors
 import signal
 import socket
@@ -131,18 +130,13 @@ class Zygote:
             if self._stopping:
                 continue
             self._stay_reachable()
-            if os.getppid() != self._parent and not self._server_is_gone():
+            if os.getppid() != self._parent and not self._task.is_orphaned:
                 return 1  # who guards this process has crashed: a new one looks after the sessions
         return 0
 
     @property
     def _stopping(self) -> bool:
         return self._sessions.stopping
-
-    def _server_is_gone(self) -> bool:
-        poll = select.poll()
-        poll.register(self._task.parent_pipe, 0)
-        return bool(poll.poll(0))
 
     def _listen(self) -> None:
         self._box.unlink(missing_ok=True)

@@ -44,6 +44,9 @@ log = logging.getLogger(__name__)
 _LAST_THREADS_S = 2.0
 """How long the applications' threads have to end when everything else has."""
 
+_LAST_SESSIONS_S = 1.0
+"""How long sessions have to end whose main process and nursery were killed, after everything else has."""
+
 _BEAT_S = 0.5
 _SHORTEST_WATCH_S = 2.0
 """A loop that has turned within this time moves, however soon systemd wants to hear of it."""
@@ -135,7 +138,9 @@ class _Several:
         self._count = count
         self._apart = {nursery.slot: nursery for nursery in apart}
         self._elsewhere = {route: nursery.slot for nursery in apart for route in nursery.routes}
-        self._marks: dict[int, list[Marks]] = {nursery.slot: [] for nursery in apart}
+        # The first ones are made now, so that all processes know them.
+        self._marks = {nursery.slot: [Marks(MOST_SESSIONS)] for nursery in apart}
+        self._begun: set[int] = set()
         self._sockets = address.bind(settings)
 
     def run(self, notifier: Notifier) -> int:
@@ -166,8 +171,9 @@ class _Several:
 
     def _starts(self, slot: int) -> None:
         """Make the memory that a process shares with the sessions it forks; it outlives that process."""
-        if slot in self._marks:
+        if slot in self._marks and slot in self._begun:
             self._marks[slot] = [marks for marks in self._marks[slot] if not marks.done] + [Marks(MOST_SESSIONS)]
+        self._begun.add(slot)
 
     def _work(self, task: Task) -> int:
         try:
@@ -190,7 +196,15 @@ class _Several:
         server.share(self._sockets)
         server.join(self._place, task.slot, self._count)
         server.keep_apart(self._elsewhere)
-        return await _serve(server, task)
+        status = await _serve(server, task)
+        if task.is_orphaned:
+            self._end_orphans()
+        return status
+
+    def _end_orphans(self) -> None:
+        """End the sessions that nobody looks after: their nursery was killed, and the main process as well."""
+        for tables in self._marks.values():
+            end_left_behind([marks for marks in tables if marks.orphaned], signal.SIGTERM, _LAST_SESSIONS_S)
 
 
 async def _serve(server: Server, task: Task | None = None, notifier: Notifier | None = None) -> int:

@@ -289,6 +289,20 @@ def test_nothing_is_left_of_a_server_that_is_stopped_impatiently(tmp_path: Path)
         assert_gone(left)
 
 
+def test_nothing_is_left_when_the_main_process_and_the_fork_server_are_killed_together(tmp_path: Path) -> None:
+    with machine(tmp_path, *MODES["process"], "--drain-deadline", "1") as served:
+        with served.site.client("/apart") as client, served.site.client("/apart") as stuck:
+            sessions = [do(client, "this"), do(stuck, "this")]
+            (zygote,) = zygotes(served)
+            loop_for_ever(stuck)
+            left = main(served).children(recursive=True)
+            assert set(sessions) <= set(left)
+            main(served).kill()
+            zygote.kill()
+            assert client.close_code() == 1001
+        assert_gone(left, PATIENCE_S)
+
+
 # Processes that stand still
 
 
