@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 OUT_OF_MEMORY = 75
 """The status of a session's process that its application's demand for memory has ended."""
 
+PUT_BACK = signal.SIGURG
+"""Has a session's process look whether its socket still has its name. The system ignores it where nobody handles it."""
+
 _STACK_S = 0.1
 """How long a process that is to be ended has for writing where it stood."""
 
@@ -102,6 +105,14 @@ class Keeper:
         """Whether the process of this session lives, and is not about to end."""
         entries = [child.mark.entry for child in self._children.values() if child.box == box and child.mark is not None]
         return any(entry is not None and entry.box == box.name for entry in entries)
+
+    def remind(self, box: Path) -> bool:
+        """Have the process of this session put back the name of its socket; whether there is one."""
+        self.reap()
+        found = [child for child in self if child.box == box and child.end is None and self.has(box)]
+        for child in found:
+            child.send(PUT_BACK)
+        return bool(found)
 
     def forget_all(self) -> None:
         """Leave all to the process that this one was forked from."""

@@ -26,7 +26,7 @@ from types import FrameType
 
 from app_server.errors import OperatorError
 from app_server.fleet import forks, letters
-from app_server.fleet.keeper import Child, Keeper, SessionLimits
+from app_server.fleet.keeper import PUT_BACK, Child, Keeper, SessionLimits
 from app_server.fleet.letters import Letter, Unreachable
 from app_server.fleet.marks import Entry, Mark, Marks
 from app_server.fleet.master import Task
@@ -163,6 +163,7 @@ class Zygote:
                 self._unlisten()
                 self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
                 self._listen()
+                self._sessions.signal(PUT_BACK)
             elif self._place.holder(self._task.slot) is None or self._page_is_lost():
                 self._publish()
             self._complained = False
@@ -231,8 +232,8 @@ class Zygote:
             raise Unreachable("no socket came with it")
         listener = socket.socket(fileno=letter.descriptor)
         try:
-            if self._sessions.has(Path(letter.words["box"])):
-                sock.send(ALREADY)  # the name of its socket was deleted, and it puts that back
+            if self._sessions.remind(Path(letter.words["box"])):
+                sock.send(ALREADY)
                 sock.close()
             else:
                 self._fork(letter, listener, sock)

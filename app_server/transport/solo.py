@@ -16,13 +16,13 @@ import socket
 import sys
 from collections.abc import Coroutine
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from app_server.document.served import ServedDocument, root_ids
 from app_server.errors import AppServerError
 from app_server.fleet import letters, remains, wards
-from app_server.fleet.crew import KEEP_S
-from app_server.fleet.keeper import OUT_OF_MEMORY
+from app_server.fleet.keeper import OUT_OF_MEMORY, PUT_BACK
 from app_server.fleet.letters import Letter, Unreachable
 from app_server.fleet.marks import MarkedSelector
 from app_server.fleet.place import Place, discard
@@ -35,6 +35,7 @@ from app_server.transport.tallies import Teller
 
 log = logging.getLogger(__name__)
 
+_ATTEMPTS, _AGAIN_S = 40, 0.05
 _HAND_ON_S = 1.0
 _LINGER_S = 5.0
 """How long a process waits for a session when the first request for it has failed to build one."""
@@ -62,6 +63,7 @@ class Solo:
         self._server = server
         self._birth = birth
         self._listener = birth.listener
+        self._inode = _inode(birth.box)
         self._place = Place(birth.box.parent)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._over: asyncio.Future[int]
@@ -77,6 +79,7 @@ class Solo:
         self._over = loop.create_future()
         for handled in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(handled, self._on_signal, handled)
+        loop.add_signal_handler(PUT_BACK, self._put_back)
         loop.add_reader(self._birth.parent_pipe, self._on_orphaned)
         self._server.site.only_session = self._birth.session_id
         self._server.site.runtimes = [self._runtime]
@@ -88,11 +91,9 @@ class Solo:
         self._linger()
         teller = Teller(self._server.site, self._place, self._birth.slot, self._birth.box.name)
         telling = loop.create_task(teller.run())
-        keeping = loop.create_task(self._keep_reachable())
         number = await self._over
         await self._leave(number)
         telling.cancel()
-        keeping.cancel()
         await teller.finish()
         return self._status
 
@@ -101,29 +102,36 @@ class Solo:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _keep_reachable(self) -> None:
-        """Put back the name of the session's socket, and the note of its page, where somebody has deleted them."""
-        while True:
-            await asyncio.sleep(KEEP_S)
-            if self._birth.box.exists() or self._leaving:
-                continue
-            try:
-                self._place.restore()
-                listener = wards.listen(self._birth.box)
-            except (OSError, AppServerError) as error:
-                log.debug("%s: a session cannot be found: %s", self._runtime.name, error)
-                continue
-            if listener is not None:
-                self._listen_on(listener)
-                session = self._runtime.registry.get(self._birth.session_id)
-                if session is not None:
-                    self._note_page(session.document)
+    def _put_back(self, attempts: int = _ATTEMPTS) -> None:
+        """Put back the name of the session's socket, and the note of its page, if somebody has deleted them.
+
+        Whoever has found that they are gone may have made a socket of that name, which it is about to take away.
+        """
+        there = _inode(self._birth.box)
+        if self._leaving or there == self._inode is not None:
+            return
+        if there is not None:
+            if attempts:
+                asyncio.get_running_loop().call_later(_AGAIN_S, self._put_back, attempts - 1)
+            return
+        try:
+            self._place.restore()
+            listener = wards.listen(self._birth.box)
+        except (OSError, AppServerError) as error:
+            log.warning("%s: a session cannot be found: %s", self._runtime.name, error)
+            return
+        if listener is not None:
+            self._listen_on(listener)
+            session = self._runtime.registry.get(self._birth.session_id)
+            if session is not None:
+                self._note_page(session.document)
 
     def _listen_on(self, listener: socket.socket) -> None:
         """Take connections from this socket, and no more from the one whose name is gone."""
         self._listening.cancel()
         self._listener.close()
         self._listener = listener
+        self._inode = _inode(self._birth.box)
         listener.setblocking(False)
         self._listening = asyncio.get_running_loop().create_task(self._listen())
 
@@ -249,3 +257,11 @@ class Solo:
             await self._read(sock)
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+
+def _inode(path: Path) -> int | None:
+    """Which file this is now; None where there is none."""
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return None
