@@ -8,6 +8,8 @@ application copies it or clones its model.
 
 from __future__ import annotations
 
+import logging
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,8 +21,16 @@ from bokeh.document.events import ColumnDataChangedEvent, DocumentPatchedEvent, 
 
 from app_server.document import classes
 
+log = logging.getLogger(__name__)
+
 _READERS: tuple[Any, ...] = (Image,)
 """The properties of bokeh that read the file which a text names."""
+
+_LONGEST_ERROR = 1000
+_LONGEST_NAME = 40
+_MOST_UNKNOWN = 100
+
+_unknown: set[tuple[type[HasProps], str]] = set()
 
 _MARK = "app_server_foreign_text"
 
@@ -49,9 +59,34 @@ def set_foreign(model: HasProps, name: str, value: Any, setter: object) -> None:
 
     ValueError where the property does not take the value. A name that is no property is logged and left out.
     """
-    if _names_files(type(model), name):
+    kind = type(model)
+    if name not in kind.properties(_with_props=True):
+        _log_unknown(kind, name)
+        return
+    if _names_files(kind, name):
         value = marked(value)
-    model.set_from_json(name, value, setter=setter)  # type: ignore[arg-type]
+    try:
+        model.set_from_json(name, value, setter=setter)  # type: ignore[arg-type]
+    except ValueError as error:
+        text = str(error)
+        if len(text) <= _LONGEST_ERROR or not _is_refusal(error):
+            raise
+        # The log is to have the reason, and not the megabytes that were sent.
+        raise ValueError(f"{text[:_LONGEST_ERROR]}… ({len(text)} characters)") from None
+
+
+def _is_refusal(error: BaseException) -> bool:
+    """Whether it is the property that has refused its value, and not a callback that has raised something."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return frames[-1].f_code is Property.prepare_value.__code__
+
+
+def _log_unknown(kind: type[HasProps], name: str) -> None:
+    """Say once for a name that it is no property; a client can make up any number of them."""
+    key = kind, name[:_LONGEST_NAME]
+    if key not in _unknown and len(_unknown) < _MOST_UNKNOWN:
+        _unknown.add(key)
+        log.warning("%s has no property %r, which a client has set; it was left out", kind.__name__, key[1])
 
 
 def carry_out(document: Document, event: DocumentPatchedEvent) -> None:
@@ -90,8 +125,6 @@ def _names_files(kind: type[HasProps], name: str) -> bool:
     key = kind, name
     found = _known.get(key)
     if found is None:
-        if name not in kind.properties(_with_props=True):
-            return False
         whole: Property[Any] = kind.lookup(name).property
         found = _known[key] = any(isinstance(part, _READERS) for part in parts(whole))
     return found

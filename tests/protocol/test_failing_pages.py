@@ -92,3 +92,49 @@ def test_commands_say_what_is_wrong_with_an_extension(command: str, tmp_path: Pa
     else:
         assert ended.returncode == 1
         assert "the extension Lost does not compile" in ended.stderr and "Traceback" not in ended.stderr
+
+
+LEAVING = """
+import sys
+from tornado.web import RequestHandler
+
+KINDS = {"SystemExit": SystemExit, "KeyboardInterrupt": KeyboardInterrupt, "GeneratorExit": GeneratorExit}
+
+
+def leave(handler, where):
+    if handler.get_argument("where", "") == where:
+        raise KINDS[handler.get_argument("how")]
+
+
+def get_user(handler):
+    leave(handler, "get_user")
+    return handler.get_argument("user", None)
+"""
+LEAVING_URL = """
+
+def get_login_url(handler):
+    leave(handler, "get_login_url")
+    return "/login"
+"""
+LEAVING_HANDLER = """
+
+login_url = "/login"
+
+
+class LoginHandler(RequestHandler):
+    def get(self):
+        sys.exit(5)
+"""
+
+
+def test_authentication_module_that_leaves_ends_nothing_else(tmp_path: Path) -> None:
+    for rest, wheres in ((LEAVING_URL, ("get_user", "get_login_url")), (LEAVING_HANDLER, ("get_user",))):
+        module = tmp_path / "leaving.py"
+        module.write_text(LEAVING + rest)
+        with serving(*apps("board.py"), "--auth-module", str(module)) as served:
+            for where in wheres:
+                for how in ("SystemExit", "KeyboardInterrupt", "GeneratorExit"):
+                    assert served.site.get("/board", where=where, how=how).status == 500, (where, how)
+            if rest == LEAVING_HANDLER:
+                assert served.site.get("/login").status == 500
+            assert served.site.get("/board", user="ann").status == 200

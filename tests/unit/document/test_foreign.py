@@ -225,3 +225,31 @@ def test_server_cannot_fill_its_clients_memory() -> None:
             mirror.replace(content, [])
         with pytest.raises(PeerError, match="the arrays of a message are larger than 1000000 bytes"):
             mirror.apply({"events": [{"kind": "RootAdded", "model": root}]}, [])
+
+
+def test_megabytes_that_a_property_refuses_are_not_in_its_error() -> None:
+    document = new_document("session")
+    with document.at_work():
+        document.add_root(Slider(start=0, end=1, value=0, name="slider"))
+    slider: Any = document.get_model_by_name("slider")
+    with pytest.raises(ValueError, match="failed to validate Slider") as refused:
+        receive(document, {"kind": "ModelChanged", "model": {"id": slider.id}, "attr": "value", "new": [1] * 300_000})
+    assert len(str(refused.value)) < 1100
+
+    def fail(attr: str, old: object, new: object) -> None:
+        raise ValueError("a callback's own words" * 100)
+
+    slider.on_change("value", fail)
+    with pytest.raises(ValueError, match="a callback's own words") as raised:
+        receive(document, {"kind": "ModelChanged", "model": {"id": slider.id}, "attr": "value", "new": 0.5})
+    assert len(str(raised.value)) == 2200
+
+
+def test_names_that_are_no_properties_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    document = new_document("session")
+    attributes = {f"{number}{'x' * 1000}": 0 for number in range(1000)}
+    model = {"type": "object", "name": "Div", "id": "d", "attributes": attributes}
+    receive(document, {"kind": "RootAdded", "model": model})
+    lines = [record.getMessage() for record in caplog.records]
+    assert 0 < len(lines) <= 100 and max(map(len, lines)) < 150
+    assert lines[0].startswith("Div has no property '0xxx") and lines[0].endswith("; it was left out")
