@@ -49,6 +49,17 @@ def find_in_system(*names: str) -> Callable[[], str | None]:
     return lambda: next(filter(None, (shutil.which(name, path=path) for name in names)), None)
 
 
+UNSHARE_ROOT = [] if os.geteuid() == 0 else ["--map-root-user"]
+
+
+def find_unshare() -> str | None:
+    """unshare, where this user may mount file systems in a namespace of its own."""
+    found = shutil.which("unshare")
+    tried = [*UNSHARE_ROOT, "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]
+    allowed = found is not None and subprocess.call([found, *tried], stderr=subprocess.DEVNULL) == 0
+    return found if allowed else None
+
+
 def find_sshd() -> str | None:
     """sshd, where we may make networks for it: that takes root, and more than a container's root has by default."""
     may = os.geteuid() == 0 and shutil.which("unshare") is not None
@@ -86,6 +97,8 @@ NEEDS = (
     Need("Apache", find_in_system("apache2", "httpd"), "apache2", "tests/browser/test_proxied.py",
          "APP_SERVER_TEST_APACHE"),
     Need("Pebble", find_in_system("pebble"), "pebble", "tests/proxy/test_acme.py", "APP_SERVER_TEST_PEBBLE"),
+    Need("unshare with mount namespaces", find_unshare, "util-linux", "tests/protocol/test_full_run_folder.py",
+         "APP_SERVER_TEST_UNSHARE"),
     Need("sshd (as root)", find_sshd, "openssh-server", "tests/tunnel", "APP_SERVER_TEST_SSHD"),
     Need("ssh", find_in_system("ssh"), "openssh-client", "tests/tunnel", "APP_SERVER_TEST_SSH"),
     Need("ip", find_in_system("ip"), "iproute2", "tests/tunnel", "APP_SERVER_TEST_IP"),
