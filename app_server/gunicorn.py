@@ -43,6 +43,7 @@ from app_server.fleet import forks
 from app_server.fleet.place import VARIABLE, Place
 from app_server.fleet.shifts import SLOTS, Shifts
 from app_server.observe.logs import JsonFormatter, Stamp
+from app_server.observe.output import forgive_output
 from app_server.settings import Settings, with_signing_key
 from app_server.transport import enduring
 from app_server.transport.accepting import raise_descriptor_limit
@@ -198,6 +199,7 @@ class Worker(base.Worker):  # type: ignore[misc]
 
     def run(self) -> None:
         """Serve until told to leave."""
+        forgive_output()
         _log_as(self.wsgi.settings, self.cfg)
         forks.reseed()
         raise_descriptor_limit()

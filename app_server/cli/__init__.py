@@ -31,9 +31,9 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     if argv is None and sys.argv[1:2] == ["config"]:
         # A process that ends with its output has no use for a search for cycles, which takes a tenth of its time.
         gc.disable()
-    from app_server.cli.output import replace_missing
     from app_server.cli.parser import Answered, parse
     from app_server.cli.terminal import complain, say
+    from app_server.observe.output import replace_missing
 
     replace_missing()
     argv = sys.argv[1:] if argv is None else argv

@@ -11,8 +11,8 @@ from functools import partial
 from secrets import token_urlsafe
 
 from app_server.cli.logs import configure_logging
-from app_server.cli.output import forgive_output
 from app_server.errors import OperatorError
+from app_server.observe.output import forgive_output
 from app_server.settings import (
     SIGNED_IDS,
     Arity,

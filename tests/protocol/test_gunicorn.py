@@ -290,3 +290,17 @@ def test_another_worker_class_says_what_is_missing(tmp_path: Path) -> None:
     with running_process(command, f"http://localhost:{port}") as started:
         assert Site(started.url).get("/counting").status == 500
         started.wait_for_log("-k app_server.gunicorn.Worker")
+
+
+def test_a_worker_that_is_interrupted_ends_alone(tmp_path: Path) -> None:
+    configuration = tmp_path / "configuration.py"
+    configuration.write_text(
+        "def interrupt():\n    raise KeyboardInterrupt\n"
+        "def post_worker_init(worker):\n    if worker.age == 2:\n        worker.run = interrupt\n"
+    )
+    with gunicorn(tmp_path, "--workers", "2", "--graceful-timeout", "1", "--config", str(configuration)) as served:
+        served.process.wait_for_log("Worker 3 serves")
+        assert "Worker 1 leaves" not in served.process.log_text()
+        assert (tmp_path / "run" / str(served.process.process.pid)).is_dir()
+        assert use(served, served.site.token("/counting"))
+        served.process.wait_for_log("KeyboardInterrupt")

@@ -21,6 +21,7 @@ FLAGS = {
     "several": ["--num-procs", "2"],
     "process": ["--isolation", "process"],
     "snapshot": ["--isolation", "snapshot"],
+    "gunicorn": ["gunicorn"],
 }
 
 
@@ -28,8 +29,13 @@ FLAGS = {
 def printing(flags: Sequence[str], folder: Path, where: str = "", **environ: str) -> Iterator[Served]:
     """Serve an application that prints, with its output redirected as a shell says it."""
     port = free_port()
-    command = [sys.executable, "-m", "app_server", "serve", str(APPS / "printing.py"), "--port", str(port), *flags]
-    command += ["--address", "127.0.0.1", "--unused-session-lifetime", "100", "--check-unused-sessions", "50"]
+    if "gunicorn" in flags:
+        command = [sys.executable, "-m", "gunicorn", "--bind", f"localhost:{port}", "--no-control-socket"]
+        command += ["--graceful-timeout", "1"]
+        command += ["-k", "app_server.gunicorn.Worker", f"app_server.gunicorn:app({str(APPS / 'printing.py')!r})"]
+    else:
+        command = [sys.executable, "-m", "app_server", "serve", str(APPS / "printing.py"), "--port", str(port), *flags]
+        command += ["--address", "127.0.0.1", "--unused-session-lifetime", "100", "--check-unused-sessions", "50"]
     shell = ["sh", "-c", f'exec "$@" {where}', "sh", *command]
     environ = {"APP_SERVER_RUNTIME_DIR": str(folder), "PYTHONUNBUFFERED": "", **environ}
     with running_process(shell, f"http://localhost:{port}", env=environ) as started:
@@ -49,11 +55,11 @@ def use(served: Served, words: str) -> int:
     ("mode", "where"),
     [
         ("process", ">/dev/full"), ("process", ">&- 2>&-"), ("snapshot", ">/dev/full 2>&1"),
-        ("several", ">/dev/full 2>&1"), ("one", "2>/dev/full >/dev/full"),
+        ("several", ">/dev/full 2>&1"), ("one", "2>/dev/full >/dev/full"), ("gunicorn", ">/dev/full 2>&1"),
     ],
 )  # fmt: skip
 def test_output_that_cannot_be_written_ends_nothing(mode: str, where: str, tmp_path: Path) -> None:
-    unbuffered = "1" if mode in ("several", "one") else ""
+    unbuffered = "1" if mode in ("several", "one", "gunicorn") else ""
     with printing(FLAGS[mode], tmp_path, where, PYTHONUNBUFFERED=unbuffered) as served:
         main = served.process.process.pid
         apart = mode in ("process", "snapshot")

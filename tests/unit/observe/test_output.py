@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PRINTS = """
-from app_server.cli.output import forgive_output
+from app_server.observe.output import forgive_output
 forgive_output()
 for number in range(3000):
     print(number, flush=number % 2)
