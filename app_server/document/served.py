@@ -23,6 +23,9 @@ from bokeh.core.types import ID
 from bokeh.document import Document
 from bokeh.document.callbacks import DocumentCallbackManager
 from bokeh.document.events import (
+    ColumnDataChangedEvent,
+    ColumnsPatchedEvent,
+    ColumnsStreamedEvent,
     DocumentChangedEvent,
     DocumentPatchedEvent,
     ModelChangedEvent,
@@ -51,15 +54,16 @@ class UnsendableError(SerializationError):
     """A change that cannot be sent to the browser, and was not made therefore."""
 
     def __init__(self, event: DocumentPatchedEvent, reason: BaseException) -> None:
-        super().__init__(f"{_named(event)} was not changed: the browser cannot be sent its new value, {reason}")
+        super().__init__(f"{_refused(event)}, {reason}")
 
 
-def _named(event: DocumentPatchedEvent) -> str:
-    model = getattr(event, "model", None)
-    if not isinstance(model, Model):
-        return type(event).__name__.removesuffix("Event")
-    name = f" (name {model.name!r})" if model.name else ""
-    return f"{type(model).__name__}.{getattr(event, 'attr', '')}{name}".replace(".(", " (")
+def _refused(event: DocumentPatchedEvent) -> str:
+    model, attr = getattr(event, "model", None), getattr(event, "attr", None)
+    if isinstance(model, Model) and attr:
+        name = f" (name {model.name!r})" if model.name else ""
+        return f"{type(model).__name__}.{attr}{name} was not changed: the browser cannot be sent its new value"
+    what = type(event).__name__.removesuffix("Event") + (f" of a {type(model).__name__}" if model is not None else "")
+    return f"{what} was refused: the browser cannot be sent it"
 
 
 class Timing(Enum):
@@ -218,7 +222,7 @@ class _Callbacks(DocumentCallbackManager):
             ended = self._holds.take()
         failure: UnsendableError | None = None
         for hold in ended:
-            for event in hold.events:
+            for event in _without_repetition(hold.events):
                 try:
                     self.trigger_on_change(event)
                 except UnsendableError as error:
@@ -279,6 +283,34 @@ class _Callbacks(DocumentCallbackManager):
         if self.ended:
             raise RuntimeError("The session of this document has ended; stop the thread or task that adds callbacks")
         return super().add_session_callback(callback_obj, callback, one_shot)
+
+
+def _without_repetition(events: list[Any]) -> list[Any]:
+    """What was held back, as it is told now: columns are sent as they are, with what was streamed into them since.
+
+    A stream or patch of columns that go out whole before it is not told to the pages again.
+    """
+    found: list[Any] = []
+    whole: dict[int, Any] = {}
+    for event in events:
+        if isinstance(event, ColumnDataChangedEvent | ModelChangedEvent) and event.attr == "data":
+            whole[id(event.model)] = event
+        elif isinstance(event, ColumnsStreamedEvent | ColumnsPatchedEvent) and id(event.model) in whole:
+            before = whole[id(event.model)]
+            if isinstance(before, ColumnDataChangedEvent):
+                before.cols = None
+            event = _Repeated(event)
+        found.append(event)
+    return found
+
+
+class _Repeated(DocumentChangedEvent):
+    """A change that the pages need not be told of, but the application's callbacks are."""
+
+    kind = "Repeated"
+
+    def __init__(self, event: DocumentPatchedEvent) -> None:
+        super().__init__(event.document, event.setter, event.callback_invoker)
 
 
 def as_session_callback(callback: Any) -> SessionCallback:

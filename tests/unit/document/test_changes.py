@@ -366,3 +366,22 @@ def test_hold_may_end_in_another_thread(page: Page) -> None:
     assert page.take(page.session.flush()) == 0
     document.unhold()
     assert page.take(page.session.flush()) == 1
+
+
+@pytest.mark.parametrize("policy", ["combine", "collect"])
+@pytest.mark.parametrize("before", ["all", "a column", "nothing"])
+def test_held_stream_is_sent_once(page: Page, policy: Any, before: str) -> None:
+    seen: list[object] = []
+    page.session.document.hold(policy)
+    if before == "all":
+        page.source.data = {"x": [7], "y": [7]}
+    elif before == "a column":
+        page.source.data["x"] = [8, 8]
+    page.source.on_change("data", lambda attr, old, new: seen.append(new))
+    page.source.stream({"x": [1], "y": [1]})
+    page.source.patch({"x": [(0, 5)]})
+    page.source.stream({"x": [2], "y": [2]})
+    page.session.document.unhold()
+    page.take(page.session.flush())
+    page.assert_columns_agree()
+    assert len(seen) >= 3
