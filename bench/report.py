@@ -40,6 +40,11 @@ Measured on $machine; $versions.
 - A push carries the time at which the application made it: its age on arrival is the clock minus that. Behind the grid
   is how late it arrives against ticks exactly 50 ms apart, counted from the session's best one: a timer that drifts
   falls behind.
+- A line of 1 MB/s is a program in between that passes on so many bytes a second. The session sends 1.9 MB/s to the
+  client behind it and to another one without a line; ages are taken after three seconds. No row that the application
+  streams may be missing at either.
+- What fills one process is worked out of the CPU for a beat. Beyond that, or where other programs take the processor,
+  beats are left out, evenly over the sessions.
 - The stall is the longest round trip of one live session while 200 others have closed and are ended.
 - A first page is the page and all its scripts, as a browser asks that accepts gzip and brotli; bytes include headers.
 - Servers of several processes have all cores, one of which the load generator shares; sessions are opened by eight

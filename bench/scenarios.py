@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import fleet, holding, proxied, speed
+from bench import fleet, holding, proxied, slow, speed
 from bench.load import Scenario
 from bench.servers import FOREVER_MS, Launch
 
@@ -34,6 +34,8 @@ SCENARIOS = (
     Scenario("closed-200", "sliders move, 200 sessions, closed loop", SLIDERS, speed.closed_loop(200), in_quick=False),
     Scenario("offered-300", "sliders move, 300 /s over 50 sessions", SLIDERS, speed.offered, 3),
     Scenario("push", "push at 20 Hz, 1000 x 5 doubles, 30 sessions", Launch("push"), speed.push, 2),
+    Scenario("slow-line", "a client of 1 MB/s beside another", Launch("wide"), slow.slow_line, 2, on_canned=False),
+    Scenario("beats", "200 sessions beat 20 times a second", Launch("beats"), slow.beats, 2, on_canned=False),
     Scenario("properties", "100 properties in one callback", Launch("props"), speed.properties, 3),
     Scenario("fan-out", "one change, 20 tabs of a session", SLIDERS, speed.fan_out, 3),
     Scenario("closing", "200 sessions end at once", CHURNING, holding.closing, on_canned=False),

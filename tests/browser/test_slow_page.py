@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from bench.narrow import narrow_line
 from tests.support.browser import model_value, open_app, wait_for_model
-from tests.support.narrow import narrow_line
 from tests.support.server import running_server
 
 pytestmark = pytest.mark.browser

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from bench.narrow import narrow_line
 from tests.protocol.conftest import Served, apps, serving
 from tests.support.client import Client, open_socket
-from tests.support.narrow import narrow_line
 
 MESSAGE_S = 0.096
 """How long a line of 1 MB/s takes for one message of the application."""
