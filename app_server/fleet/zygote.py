@@ -30,7 +30,7 @@ from app_server.fleet.keeper import PUT_BACK, Child, Keeper, SessionLimits
 from app_server.fleet.letters import Letter, Unreachable
 from app_server.fleet.marks import Entry, Mark, Marks
 from app_server.fleet.master import Task
-from app_server.fleet.place import Place, discard
+from app_server.fleet.place import Place, discard, placing
 from app_server.fleet.proc import Identity
 
 log = logging.getLogger(__name__)
@@ -102,10 +102,15 @@ class Zygote:
         self._tick_s = min([_TICK_S, *(limit_s / 4 for limit_s in (limits.callback_s, limits.block_s) if limit_s)])
 
     def run(self) -> int:
-        """Work until a signal ends it, and all that it has forked is gone; the exit status."""
+        """Work until a signal ends it, and all that it has forked is gone; the exit status.
+
+        OperatorError where the run folder cannot hold its socket.
+        """
         _raise_open_files()
         self._sessions.marks.own()
-        self._listen()
+        with placing(self._place.folder):
+            self._place.restore()
+            self._listen()
         for descriptor in (self._wakeup, self._task.parent_pipe):
             self._selector.register(descriptor, selectors.EVENT_READ)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):

@@ -15,10 +15,11 @@ from functools import partial
 from socket import socket
 
 from app_server.apps import Application, Hooks
+from app_server.errors import AppServerError
 from app_server.fleet import forks
 from app_server.fleet.keeper import SessionLimits
 from app_server.fleet.marks import Marks
-from app_server.fleet.master import Task
+from app_server.fleet.master import CANNOT_START, Task
 from app_server.fleet.place import Place
 from app_server.fleet.zygote import Zygote
 from app_server.settings import Settings
@@ -94,7 +95,11 @@ def fork_sessions(
     def run() -> int:
         leave_s = partial(_leave_s, settings)
         page = _page_of_all(server)
-        return Zygote(place, task, limits_of(settings), partial(live, server), leave_s, marks, page).run()
+        try:
+            return Zygote(place, task, limits_of(settings), partial(live, server), leave_s, marks, page).run()
+        except AppServerError as error:
+            log.error("%s", error)
+            return CANNOT_START
 
     place.page(task.slot).unlink(missing_ok=True)
     return _started_once(server, run) if copied else run()

@@ -57,6 +57,9 @@ def test_a_full_run_folder_is_503_with_one_line_until_there_is_room(tmp_path: Pa
         served.process.wait_for_log("Replacing the workers")
         if mode != "workers":
             served.process.wait_for_log("the old one goes on")
+        if mode != "workers":
+            before.parent().kill()  # type: ignore[union-attr]
+            served.process.wait_for_log("cannot hold the server's sockets: No space left on device")
         assert do(client, "after") == before
         for path in inside.glob("fill-*"):
             path.unlink()
