@@ -36,6 +36,9 @@ _CLOSE_PATIENCE_S: Final = 2.0
 
 _LONGEST_REASON_BYTES: Final = 123  # RFC 6455, section 5.5: a control frame holds 125 bytes, two of them the code
 _QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)  # Linux alone has it
+_MORE_VALUES = 4
+"""A program pulls documents that applications have made, and holds up nobody else; 20 MiB cannot hold more numbers."""
+
 _HOUR_S: Final = 3600.0
 
 _STATUS_HINTS: Final = {
@@ -82,7 +85,7 @@ class Link:
         self._stream = protocol.stream
         self.where = opening.address.page_url
         self._max_message_bytes = opening.max_message_bytes
-        self._receiver = Receiver(opening.max_message_bytes)
+        self._receiver = Receiver(opening.max_message_bytes, patience=_MORE_VALUES)
         self._outgoing: asyncio.Queue[Sequence[Frame] | None] = asyncio.Queue()
         self._ended = asyncio.Event()
         self._writer = asyncio.create_task(self._write())

@@ -60,6 +60,8 @@ _PAGE_SUFFIXES = ("/ws", "/autoload.js")
 class PanelGuest(Guest):
     """Serves applications that are made with Panel. There is one in a process, for Panel's state is the process's."""
 
+    changes_pages = True  # the addresses of its style sheets
+
     def __init__(self) -> None:
         if not panel.__version__.startswith(KNOWN_VERSIONS):
             log.warning("Panel %s was not tried with this server; %s* was", panel.__version__, KNOWN_VERSIONS[-1])

@@ -106,10 +106,14 @@ class Receiver:
 
     `is_root` tells whether an id is one of the document's roots. After a reconnect BokehJS 3.9 uploads every root
     that it has just pulled; such a message changes nothing, so it may be larger than the limit: it is dropped unread.
+    `patience` is how many times more values and buffers than usual are taken: whoever has a loop to itself may wait.
     """
 
-    def __init__(self, max_message_bytes: int, is_root: RootTest = lambda ident: False) -> None:
+    def __init__(
+        self, max_message_bytes: int, is_root: RootTest = lambda ident: False, *, patience: int = 1
+    ) -> None:
         self._max_message_bytes = max_message_bytes
+        self._structure_bytes = patience * max_message_bytes
         self._is_root = is_root
         self._consumers = {
             State.HEADER: self._header,
@@ -173,7 +177,7 @@ class Receiver:
 
     def _content(self, payload: bytes) -> Message | None:
         self._count(payload)
-        check_structure(payload, self._max_message_bytes)
+        check_structure(payload, self._structure_bytes)
         self._body = _json_object(payload, "content", limit=self._max_message_bytes)
         if self._fields["msgtype"] == messages.PATCH_DOC and self._changes_nothing(self._body.get("events")):
             return self.discard()
@@ -202,7 +206,7 @@ class Receiver:
     def _buffer(self, payload: bytes) -> Message | None:
         if not self._discarding:
             self._count(payload)
-            if len(self._buffers) == _containers(self._max_message_bytes):
+            if len(self._buffers) == _containers(self._structure_bytes):
                 raise PeerError(f"a message has more than {len(self._buffers)} buffers", close_code=1009)
             self._buffers.append((self._buffer_ident, payload))
         return self._advance_buffer()

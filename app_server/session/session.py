@@ -133,6 +133,11 @@ class Session:
         """How many clients the session has."""
         return len(self.connections)
 
+    @property
+    def is_new(self) -> bool:
+        """Whether no client has had the document yet."""
+        return not self._first_pull_is_over
+
     def request_expiration(self) -> None:
         """Let the session end at the next check, whether or not its lifetime without clients is over."""
         self.expiration_requested = True

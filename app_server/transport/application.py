@@ -320,6 +320,11 @@ class ApplicationHandler(Handler):
                 raise
             raise self.runtime.application.error_from(error) from error
 
+    def rendered(self, session: Session) -> None:
+        """Encode the document for its first client if rendering has changed it; ApplicationError where that fails."""
+        if self.runtime.guest.changes_pages and session.is_new:
+            self.runtime.prepare(session)
+
     def tell_full(self, full: Full) -> None:
         """Say in the log that this address gets no session now."""
         self.refusal = full.reason

@@ -97,7 +97,7 @@ class PageHandler(ApplicationHandler):
         if session.prepared is not None and session.prepared.page and placeholder is None:
             return token.encode("ascii").join(session.prepared.page)
         with self.blamed(), session.document.at_work():
-            return self.runtime.guest.render_page(
+            page = self.runtime.guest.render_page(
                 session.document,
                 token,
                 site.bundles,
@@ -105,6 +105,8 @@ class PageHandler(ApplicationHandler):
                 app_path=site.socket_path(self.runtime.url),
                 head=site.page_head,
             )
+        self.rendered(session)
+        return page
 
     def _page_headers(self) -> None:
         self.set_header("Content-Type", "text/html; charset=utf-8")
@@ -186,7 +188,7 @@ class AutoloadHandler(ApplicationHandler):
     ) -> str | bytes:
         site = self.site
         with self.blamed(), session.document.at_work():
-            return self.runtime.guest.render_autoload(
+            script = self.runtime.guest.render_autoload(
                 session.document,
                 token,
                 element_id,
@@ -196,6 +198,8 @@ class AutoloadHandler(ApplicationHandler):
                 app_path=site.routed(app_path),
                 absolute_url=absolute_url,
             )
+        self.rendered(session)
+        return script
 
     def _root_of(self, absolute_url: str | None) -> str:
         """Where the server's files are for a page that knows the application by this address."""

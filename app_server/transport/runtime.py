@@ -408,8 +408,11 @@ class ApplicationRuntime:
         guest.opened(session)
         document.listen(self._desks[session_id].timers)
         try:
-            with document.changing, document.at_work():
-                session.prepared = _prepared(document) if snapshot is None else snapshot.prepared or _prepared(document)
+            if snapshot is not None and snapshot.prepared is not None:
+                session.prepared = snapshot.prepared
+            elif not guest.changes_pages:
+                self.prepare(session)
+            with document.at_work():
                 if self.limits.show_tracebacks:
                     document.validate()
         except BaseException:
@@ -418,6 +421,11 @@ class ApplicationRuntime:
             document.destroy()
             raise
         return session
+
+    def prepare(self, session: Session) -> None:
+        """Encode the document for the first pull; ApplicationError where no client could get it."""
+        with session.document.changing, session.document.at_work():
+            session.prepared = Prepared((), *encoder.encode_built(session.document), inline=False)
 
     def _open(self, document: ServedDocument, context: SessionContext) -> Session:
         session = Session(context.id, document, context, self.limits, application=self.url, now_s=self.loop.time())
@@ -569,11 +577,6 @@ def _as_result(error: BaseException) -> BaseException:
     wrapped = RuntimeError("the function raised StopIteration")
     wrapped.__cause__ = error
     return wrapped
-
-
-def _prepared(document: ServedDocument) -> Prepared:
-    """The document as its first client gets it; ApplicationError where no client could get it."""
-    return Prepared((), *encoder.encode_built(document), inline=False)
 
 
 def _nothing(session: Session) -> None:

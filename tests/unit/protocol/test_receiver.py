@@ -204,6 +204,12 @@ def test_brackets_and_commas_inside_of_texts_are_no_values() -> None:
     assert message.content == {"events": [text]}
 
 
+def test_patient_receiver_takes_more_values() -> None:
+    frames = [(TEXT, header()), EMPTY, (TEXT, b'{"events":[' + b"0," * 3_000_000 + b"0]}")]
+    [message] = feed_all(Receiver(20 * 2**20, patience=4), frames)
+    assert len(message.content["events"]) == 3_000_001
+
+
 def test_small_limit_leaves_room_for_values() -> None:
     [message] = with_content(b'{"events":[' + b"[]," * 9_000 + b"[]]}", limit=50_000)
     assert len(message.content["events"]) == 9_001
