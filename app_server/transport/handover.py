@@ -18,6 +18,7 @@ import socket
 from asyncio import Future
 from collections.abc import Mapping
 from contextlib import suppress
+from copy import copy
 from pathlib import Path
 from typing import Any, Final
 
@@ -273,7 +274,9 @@ class _LastRequest:
         self._serving = asyncio.ensure_future(self._serve(server, context))
 
     async def _serve(self, server: SharedHTTPServer, context: _HTTPRequestContext) -> None:
-        connection = _LastAnswer(self._stream, False, server.conn_params, context)
+        params = copy(server.conn_params)
+        params.max_header_size *= 2  # what was short enough as it came may have become longer
+        connection = _LastAnswer(self._stream, False, params, context)
         try:
             await connection.read_response(server.start_request(self, connection))
         except (OSError, UnsatisfiableReadError) as error:
