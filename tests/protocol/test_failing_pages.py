@@ -8,12 +8,14 @@ import sys
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
 from tests.protocol.conftest import APPS, Served, apps, serving
 
-NAMES = ("bad_extension.py", "lost_extension.py", "unsendable.py", "quitting", "board.py")
+NAMES = ("lost_extension.py", "unsendable.py", "quitting", "board.py")
 MODES = {
     "one process": (),
     "development": ("--dev",),
@@ -48,15 +50,21 @@ def goes_on(served: Served) -> None:
 
 
 def test_extension_that_cannot_be_made_is_an_error_page_of_its_application(failing: Served) -> None:
-    wrong = {"lost_extension": "lost_in_translation.ts"}
-    if not {"--dev", "--num-procs", "snapshot"} & set(failing.process.process.args):  # compiling takes seconds
-        wrong["bad_extension"] = "Cannot find name 'Nothing'"
-    for name, words in wrong.items():
-        answer = failing.site.get(f"/{name}")
-        assert answer.status == 500 and words in unescape(answer.text), answer.text
-        goes_on(failing)
+    answer = failing.site.get("/lost_extension")
+    assert answer.status == 500 and "lost_in_translation.ts" in unescape(answer.text), answer.text
+    goes_on(failing)
     script = failing.site.get("/lost_extension/autoload.js", **{"bokeh-autoload-element": "here"})
     assert script.status == 500 and "lost_in_translation.ts" in script.text
+
+
+def test_extension_that_does_not_compile_is_an_error_page_with_the_compilers_words() -> None:
+    with serving(*apps("bad_extension.py", "board.py")) as served:
+        with pytest.raises(HTTPError) as failed:
+            urlopen(f"{served.site.url}/bad_extension", timeout=60)  # compiling takes seconds
+        text = unescape(failed.value.read().decode())
+        assert failed.value.code == 500
+        assert "Cannot find name 'Nothing'" in text and "bad_extension.py:Bad.ts:1:26" in text and str(APPS) not in text
+        goes_on(served)
 
 
 def test_document_that_cannot_be_sent_is_an_error_page_that_names_the_value(failing: Served) -> None:
