@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.container.test_image import tiny_wheel
 from tests.support.playbooks import ROOT, Host, Site, build_image, running_hosts, wheelhouse
 
 # Each of the first tests waits for an image, wheels or a whole run over two bare hosts.
@@ -56,7 +57,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(hosts: list[Host], wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A deployment of three instances on each host, packed and not yet installed."""
     folder = tmp_path_factory.mktemp("site")
-    shutil.copyfile(ROOT / "tests/container/apps/who.py", folder / "who.py")
+    text = (ROOT / "tests/container/apps/who.py").read_text(encoding="utf-8")
+    # What an application requires is found beside it: hosts without it would show no page.
+    (folder / "who.py").write_text(text.replace("from bokeh", "import tinywheel\nfrom bokeh", 1), encoding="utf-8")
+    (folder / "requirements.txt").write_text(f"./{tiny_wheel(folder).name}\n", encoding="utf-8")
     describe(folder, hosts)
     shutil.copyfile(tmp_path_factory.getbasetemp() / "known_hosts", folder / "known_hosts")
     made = Site(folder, hosts, (wheelhouse(), wheel), tmp_path_factory.getbasetemp() / "key")

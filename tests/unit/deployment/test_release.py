@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from app_server.deployment.load import from_values
 from app_server.deployment.plan import Plan, resolve
-from app_server.deployment.release import ARCHIVE, PACKAGES, gather, write, write_certificates
+from app_server.deployment.release import ARCHIVE, PACKAGES, Member, gather, write, write_certificates
 from app_server.deployment.render import File, Files
+from app_server.deployment.rollout.contents import of_plan
 from app_server.deployment.trial import trials
 from app_server.errors import OperatorError
 from tests.unit.deployment.making import planned
@@ -101,3 +103,55 @@ def test_what_installs_a_release_needs_no_app_server() -> None:
     playbooks = Path(__file__).parents[3] / "ansible"
     for path in playbooks.rglob("*.yml"):
         assert "ansible_playbook_python" not in path.read_text(encoding="utf-8"), path
+
+
+def names(members: Sequence[Member]) -> dict[str, bytes]:
+    return {member.path: member.content for member in members}
+
+
+def test_requirements_of_one_name_are_two_files(folder: Path) -> None:
+    (folder / "own").mkdir()
+    (folder / "own/requirements.txt").write_text("pandas\n", encoding="utf-8")
+    packages = [folder / "packages/requirements.txt", folder / "own/requirements.txt", folder / "packages"]
+    found = names(gather(plan(), FILES, folder, include=[], packages=packages).packages)
+    assert sorted(found) == ["requirements-2.txt", "requirements.txt"]
+    assert set(found.values()) == {b"bokeh\n", b"pandas\n"}
+
+
+def test_two_wheels_of_one_name_are_refused(folder: Path) -> None:
+    for place in ("packages", "own"):
+        (folder / place).mkdir(exist_ok=True)
+        (folder / place / "kit-1-py3-none-any.whl").write_text(place, encoding="utf-8")
+    with pytest.raises(OperatorError) as caught:
+        gather(plan(), FILES, folder, include=[], packages=[folder / "packages", folder / "own"])
+    assert str(caught.value) == "--packages: there are two different files kit-1-py3-none-any.whl. Name one of them."
+
+
+def test_requirements_beside_applications_come_along_in_a_folder_of_their_own(folder: Path) -> None:
+    (folder / "requirements.txt").write_text("-r more/base.txt\n", encoding="utf-8")
+    (folder / "more").mkdir()
+    (folder / "more/base.txt").write_text("./kit-1-py3-none-any.whl\n", encoding="utf-8")
+    (folder / "more/kit-1-py3-none-any.whl").write_bytes(b"kit")
+    (folder / "board/requirements.txt").write_text("numpy\n", encoding="utf-8")
+    release = gather(plan(), FILES, folder, include=[], packages=[folder / "packages"])
+    assert release.about["requirements"] == ["apps/requirements.txt", "apps/board/requirements.txt"]
+    assert sorted(names(release.packages)) == [
+        "apps/board/requirements.txt", "apps/more/base.txt", "apps/more/kit-1-py3-none-any.whl",
+        "apps/requirements.txt", "requirements.txt",
+    ]  # fmt: skip
+    before = release.about["environment"]
+    (folder / "board/requirements.txt").write_text("numpy>1\n", encoding="utf-8")
+    assert gather(plan(), FILES, folder, include=[], packages=[folder / "packages"]).about["environment"] != before
+
+
+def test_modules_and_included_files_are_in_a_release_as_in_an_image(folder: Path) -> None:
+    (folder / "clock.py").write_text("import helper\n", encoding="utf-8")
+    for path in ("helper.py", "unrelated.py", "deploy.yaml", "deployed/log", ".env"):
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text("", encoding="utf-8")
+    values = {"apps": {"clock": "clock.py"}, "public": "tools.example.org", "include": ["*.csv"]}
+    made = resolve(from_values(values, "deploy.yaml"), regenerate=("app-server", "config"))
+    found = gather(made, FILES, folder, include=[], packages=[folder / "packages"])
+    paths = sorted(path for path in names(found.members) if path.startswith("apps/"))
+    assert paths == ["apps/clock.py", "apps/helper.py", "apps/sales.csv"]
+    assert [path.as_posix() for path in of_plan(made, folder).files] == ["clock.py", "helper.py", "sales.csv"]

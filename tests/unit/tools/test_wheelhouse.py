@@ -1,0 +1,42 @@
+"""What hosts install is gathered for their Python and platform, with what applications require."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.tools.test_tools import ROOT, tool
+
+wheelhouse = tool("wheelhouse")
+
+
+def test_wheels_for_older_c_libraries_run_on_newer_ones() -> None:
+    names = wheelhouse.compatible("manylinux_2_17_aarch64")
+    assert names[:2] == ["manylinux_2_17_aarch64", "manylinux2014_aarch64"]
+    assert {"manylinux_2_5_aarch64", "manylinux1_aarch64", "linux_aarch64"} <= set(names)
+    assert wheelhouse.compatible("macosx_14_0_arm64") == ["macosx_14_0_arm64"]
+
+
+def test_applications_keep_the_versions_that_the_server_needs(tmp_path: Path) -> None:
+    (tmp_path / "plain.txt").write_text("pandas\n", encoding="utf-8")
+    (tmp_path / "locked.txt").write_text("kit==1 --hash=sha256:00\n", encoding="utf-8")
+    needs = [tmp_path / "plain.txt", tmp_path / "locked.txt"]
+    server, plain, locked, own = wheelhouse.commands(tmp_path, needs, Path("/limits"), "3.13", "linux_x86_64")
+    assert "--require-hashes" in server and str(ROOT / "requirements/image.txt") in server
+    assert plain[-4:] == ["--requirement", str(needs[0]), "--constraint", "/limits"]
+    assert locked[-2:] == ["--requirement", str(needs[1])]
+    for words in (server, plain, locked):
+        assert words[words.index("--python-version") + 1] == "3.13" and "linux_x86_64" in words
+    assert own[-1] == str(ROOT)
+
+
+def test_versions_are_those_of_the_lock() -> None:
+    text = "bokeh==3.9.2 \\\n    --hash=sha256:00\nnumpy==2.4.6 ; python_version > '3'\n    # via bokeh\n"
+    assert wheelhouse.versions(text) == "bokeh==3.9.2\nnumpy==2.4.6\n"
+
+
+def test_missing_file_is_said_before_anything_is_fetched(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert wheelhouse.main([str(tmp_path / "wheels"), str(tmp_path / "none.txt")]) == 1
+    assert capfd.readouterr().err == f"wheelhouse: {tmp_path}/none.txt: there is no such file\n"
+    assert not (tmp_path / "wheels").exists()
