@@ -1,0 +1,93 @@
+"""The manual's pages about deployments, typed from top to bottom as they stand, on a bare Debian host.
+
+What a page gives to type is taken from the page: it cannot say what does not work. What it takes for granted (an
+application, a web server) is made ready here.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.container.test_image import tiny_wheel
+from tests.manual.reader import Reader, reader
+from tests.support.client import Site
+from tests.support.engine import docker, wait_until
+from tests.support.images import ROOT
+
+TIMEOUT_S = 900
+PROJECTS = ("app-server", "tools", "tools-staging", "app-server-staging")
+APP = "import tinywheel\nfrom bokeh.plotting import curdoc\n\ncurdoc().title = '{name}'\n"
+# What only a swarm or a cluster can do: tests/container/test_swarm.py has one.
+OF_A_SWARM = ("docker secret", "docker stack", "docker swarm")
+
+
+@pytest.fixture
+def typing(engine: None, tmp_path: Path) -> Iterator[Reader]:
+    """A reader with applications of their own, which require a package; nothing that was started stays."""
+    shutil.rmtree(tmp_path)
+    tmp_path.mkdir()
+    with reader(tmp_path) as found:
+        for name in ("myapp", "dashboard"):
+            (tmp_path / f"{name}.py").write_text(APP.format(name=name), encoding="utf-8")
+        (tmp_path / "requirements.txt").write_text(f"./{tiny_wheel(tmp_path).name}\n", encoding="utf-8")
+        tmp_path.chmod(0o755)
+        before = set(docker("ps", "--all", "--quiet").split())
+        try:
+            yield found
+        finally:
+            left = set(docker("ps", "--all", "--quiet").split()) - before
+            if left:
+                docker("rm", "--force", "--volumes", *left, check=False)
+            for project in PROJECTS:
+                docker("compose", "--project-name", project, "down", "--volumes", check=False)
+
+
+@pytest.mark.timeout(TIMEOUT_S)
+def test_deployment_page(typing: Reader) -> None:
+    typing.type("nginx")
+    lines = [typed.line for typed in typing.read(ROOT / "docs/deployment.md")]
+    assert len(lines) > 30
+
+
+@pytest.mark.timeout(TIMEOUT_S)
+def test_containers_page(typing: Reader) -> None:
+    assert typing.type("pip install '.[deploy]'").status == 0
+    seen = []
+    for typed in typing.read(ROOT / "docs/containers.md", leaving=OF_A_SWARM):
+        seen.append(typed.line)
+        if " maintenance" in typed.line or typed.line.endswith("/maintenance"):
+            assert Site("http://localhost:8080").get("/dashboard").status == (503 if " touch " in typed.line else 200)
+    assert any("deploy compose" in line for line in seen)
+
+
+@pytest.mark.timeout(TIMEOUT_S)
+def test_every_step_that_init_names(typing: Reader) -> None:
+    assert typing.type("pip install '.[deploy]'").status == 0
+    made = typing.type("mkdir -p tools/apps && cd tools && cp ../myapp.py ../requirements.txt ../*.whl apps/ "
+                       "&& app-server init apps/myapp.py --yes --name tools")  # fmt: skip
+    assert made.status == 0, made.said
+    steps = [line.split("  ")[1] for line in made.said.splitlines() if line.startswith("  app-server ")]
+    assert [step.split()[1] for step in steps] == ["config", "config", "deploy", "image"]
+    for step in steps:
+        typed = typing.type(f"cd tools && {step}")
+        assert typed.status == 0, f"{step}: {typed.said}"
+    assert Site("http://localhost:8080").get("/myapp").status == 200
+    # And what it does not name: the same containers by hand, from elsewhere, and the other targets.
+    by_hand = "docker compose -f tools/site/compose.yaml up --wait --wait-timeout 120"
+    for step in ("app-server config compose -f tools/deploy.yaml --output tools/site", by_hand):
+        typed = typing.type(step)
+        assert typed.status == 0, f"{step}: {typed.said}"
+    wait_until(lambda: Site("http://localhost:8080").get("/myapp").status == 200, "the page is there")
+    for target in ("nginx", "systemd", "supervisor", "inventory", "swarm", "kubernetes", "all-in-one", "logrotate"):
+        typed = typing.type(f"app-server config {target} -f tools/deploy.yaml")
+        assert typed.status == 0 and typed.said, f"{target}: {typed.said}"
+    # A second deployment beside the first.
+    typing.type("printf 'environments:\\n  staging: {containers: {publish: {http: 8090}}}\\n' >>tools/deploy.yaml")
+    typed = typing.type("app-server deploy compose -f tools/deploy.yaml -e staging")
+    assert typed.status == 0, typed.said
+    assert Site("http://localhost:8090").get("/myapp").status == 200
+    assert Site("http://localhost:8080").get("/myapp").status == 200
