@@ -13,6 +13,8 @@ from app_server.deployment.load import DEFAULT_NAME, Loaded
 
 BASE = "app-server"
 """The image that all images of applications are built from."""
+LABEL = "app-server.applications"
+"""What marks images that hold applications, and tells which."""
 # What a deployment without a name calls its image: its own name is the base's.
 NAMELESS = "app-server-apps"
 BASES = frozenset({BASE, "app-server-nginx", "app-server-apache", "app-server-all-in-one"})

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from app_server.deployment.rollout.compose import trial_name
 from app_server.deployment.rollout.docker import image_id
 from tests.container.test_image import tiny_wheel
 from tests.container.test_stack import opened, visitors, wait_until_back
@@ -90,7 +91,7 @@ def deployment(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     finally:
         for container in made.containers():
             docker("rm", "--force", "--volumes", container)
-        for project in (name, *(f"{name}-{end}" for end in ("trial", "there", "stage", "clash"))):
+        for project in (name, trial_name(name), *(f"{name}-{end}" for end in ("there", "stage", "clash"))):
             for what in ("network", "volume"):
                 label = f"label=com.docker.compose.project={project}"
                 for listed in docker(what, "ls", "--quiet", "--filter", label).split():

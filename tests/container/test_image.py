@@ -65,6 +65,15 @@ def test_neither_pip_nor_compiler_is_there(host: Any) -> None:
     assert host.run("/usr/bin/python3 -c 'import ensurepip'").rc == 1
 
 
+def test_nobody_is_sent_to_pip_where_there_is_none(host: Any) -> None:
+    for words, extra in (("status --once", "observe"), ("config nginx", "deploy")):
+        told = host.run(f"app-server {words}")
+        assert told.rc != 0 and "pip install" not in told.stderr
+        assert f"The image has no pip: run this command where app-server is installed with its extra `{extra}`" in (
+            told.stderr
+        )
+
+
 def test_byte_code_is_there_before_the_start(host: Any) -> None:
     said = host.run("python -v -c 'import app_server.transport.server, bokeh.plotting'").stderr
     compiled_now = re.findall(r"^# code object from /.*py$", said, re.MULTILINE)

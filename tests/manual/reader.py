@@ -79,14 +79,10 @@ def typed_lines(block: Block) -> Iterator[str]:
 def image() -> str:
     """The image of a bare host, built; the engine's cache makes that quick."""
     about = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    run = (ROOT / "requirements/run.txt").read_text(encoding="utf-8")
-    # With hashes, pip would want one for each package that comes beside.
-    versions = re.findall(r"^([A-Za-z0-9._-]+==[^ ;\\\n]+)", run, re.MULTILINE)
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         shutil.copyfile(Path(__file__).with_name("Dockerfile"), place / "Dockerfile")
-        (place / "run.txt").write_text("\n".join(versions) + "\n", encoding="utf-8")
-        needs = about["optional-dependencies"]["deploy"]
+        needs = [*about["dependencies"], *about["optional-dependencies"]["deploy"]]
         (place / "packages.txt").write_text("\n".join(needs) + "\n", encoding="utf-8")
         docker("build", "--quiet", "--tag", NAME, place, timeout_s=600)
     return NAME

@@ -17,11 +17,12 @@ import shlex
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from app_server.deployment.contained import BASE, LABEL
 from app_server.deployment.plan import Plan, certificate_stem, published_port
 from app_server.deployment.render import render
 from app_server.deployment.render.compose import CONFIGURATION, published_address
@@ -228,6 +229,7 @@ def build(plan: Plan, place: Path, folder: Path, say: Say) -> None:
     site = place / CONFIGURATION.format(kind=plan.spec.proxy.kind)
     services = Project(plan.name, [place / "compose.yaml"], folder)
     if plan.contained.build_context is not None:
+        refuse_foreign_images(plan)
         begun_s = time.monotonic()
         # The release's own folders, wherever compose is told that paths begin. JSON is YAML too.
         override = {PROXY: {"build": {"additional_contexts": {"site": str(site.resolve())}}}} if plan.has_proxy else {}
@@ -252,6 +254,21 @@ def build(plan: Plan, place: Path, folder: Path, say: Say) -> None:
         wanted[service] = content_name(name, found)
         docker.run("tag", found, wanted[service])
     (place / "images.yaml").write_text("".join(proxy.overrides(wanted, None)), encoding="utf-8")
+
+
+def refuse_foreign_images(plan: Plan) -> None:
+    """OperatorError where an image that would be built has the name of one that is nobody's of ours."""
+    made = plan.contained
+    named = (("app", made.app), *((("proxy", made.proxy),) if plan.has_proxy else ()))
+    for key, image in named:
+        if docker.image_id(image) is not None and not is_ours(docker.about(image)["Config"].get("Labels") or {}):
+            hint = f"Choose another name with containers.images.{key}, or remove it with `docker rmi`."
+            raise OperatorError("is there already, and is no image of app-server", where=image, hint=hint)
+
+
+def is_ours(labels: Mapping[str, str]) -> bool:
+    """Whether an image has the labels of those that our Dockerfiles make."""
+    return LABEL in labels or labels.get("org.opencontainers.image.title", "").startswith(BASE)
 
 
 def configure(plan: Plan, place: Path, folder: Path) -> None:
@@ -292,7 +309,7 @@ def refuse_taken_port(plan: Plan) -> None:
 
 def try_out(plan: Plan, place: Path, folder: Path, say: Say) -> None:
     """Start what is new beside what runs: the proxy's check of its configuration, one instance of each pool."""
-    candidate = project(f"{plan.name}-trial", place, folder)
+    candidate = project(trial_name(plan.name), place, folder)
     try:
         configuration = proxy.configuration_of(place)
         if configuration is not None:
@@ -313,6 +330,11 @@ def try_out(plan: Plan, place: Path, folder: Path, say: Say) -> None:
         with suppress(OperatorError):
             candidate.compose("down", "--volumes", "--timeout", "1")
     say("  tried them: the configuration is read, the applications answer")
+
+
+def trial_name(name: str) -> str:
+    """The project of a trial: no deployment can be called so, for its name begins with a letter."""
+    return f"0-trial-{name}"
 
 
 def _up(containers: Project, service: str, what: str, *options: str) -> None:

@@ -16,15 +16,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from app_server.deployment.contained import BASE, is_base
+from app_server.deployment.contained import BASE, LABEL, is_base
 from app_server.deployment.rollout import docker
 from app_server.deployment.rollout.contents import Contents
 from app_server.deployment.rollout.context import context_of
 from app_server.deployment.rollout.sources import DOCKERFILE
 from app_server.errors import OperatorError
 
-LABEL = "app-server.applications"
-"""What marks the images that this command has made, and tells what is in them."""
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _NAME = re.compile(rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_PART}(?:/{_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?")
 START_DEADLINE_S = 60.0

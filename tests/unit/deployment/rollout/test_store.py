@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app_server.deployment.rollout.compose import Store
+from app_server.deployment.rollout.compose import Store, is_ours, trial_name
+from tests.unit.deployment.making import faults
 
 HEAD = "# Written by app-server for site; changes here are lost with the next run of\n#   app-server config compose"
 
@@ -28,3 +29,14 @@ def test_holder_is_read_from_the_current_release(tmp_path: Path) -> None:
     release(store, 1, "")
     store.make_current(1)
     assert store.holder() == "site"
+
+
+def test_trial_has_a_name_that_no_deployment_can_have(tmp_path: Path) -> None:
+    name = trial_name("site")
+    assert faults(tmp_path, f"apps: {{a: a.py}}\nname: {name}\n"), "an environment called trial would be stopped"
+
+
+def test_images_of_others_are_not_built_over() -> None:
+    assert is_ours({"org.opencontainers.image.title": "app-server-nginx"})
+    assert is_ours({"app-server.applications": "a.py"})
+    assert not is_ours({}) and not is_ours({"org.opencontainers.image.title": "postgres"})
