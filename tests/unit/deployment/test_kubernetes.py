@@ -221,3 +221,17 @@ def test_what_a_cluster_cannot_have_is_refused(tmp_path: Path, text: str, messag
     with pytest.raises(OperatorError) as caught:
         manifests(tmp_path, text)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("kind", ["nginx", "apache"])
+def test_map_that_may_be_missing_closes_the_site_for_maintenance(tmp_path: Path, kind: str) -> None:
+    text = f"name: site\napps: {{a: a.py}}\npublic: tools.example.org\nproxy: {kind}\n"
+    objects = manifests(tmp_path, text)
+    (proxy,) = [each for each in of_kind("Deployment", objects) if each["metadata"]["name"] == "site-proxy"]
+    pod = proxy["spec"]["template"]["spec"]
+    (volume,) = [each for each in pod["volumes"] if each["name"] == "closed"]
+    assert volume["configMap"] == {"name": "site-maintenance", "optional": True}
+    (mount,) = [each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "closed"]
+    maps = "".join(text for each in of_kind("ConfigMap", objects) for text in each["data"].values())
+    # A key of the map is a file in its folder.
+    assert f"{mount['mountPath']}/maintenance" in maps and "site-maintenance" not in str(of_kind("ConfigMap", objects))
