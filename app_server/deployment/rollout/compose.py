@@ -189,7 +189,10 @@ def look_before(plan: Plan, folder: Path) -> None:
                 hint = f"Name it relative to {apps}."
                 raise OperatorError("containers have nothing of the host there", where=app.path, hint=hint)
             if not (apps / app.path).exists():
-                raise OperatorError("there is no such file or folder", where=str(apps / app.path))
+                # Where it was looked for before, without a word in the file.
+                beside = folder / "apps" / app.path
+                hint = "Say containers.source: apps, which is where it lies." if beside.exists() else None
+                raise OperatorError("there is no such file or folder", where=str(apps / app.path), hint=hint)
     if plan.tls is not None and plan.spec.tls.certificate is None:
         certificate = folder / made.certificates / f"{certificate_stem(plan.site.hosts[0])}.pem"
         if not certificate.is_file():
