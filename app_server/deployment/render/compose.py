@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from app_server.deployment.contained import BASE
 from app_server.deployment.plan import Instance, Plan, bracketed, certificate_stem, published_port
 from app_server.deployment.render import File, Files
 from app_server.deployment.render import render as render_target
@@ -25,6 +26,7 @@ TMP_MB = 64
 # Memory in MB, and processes with threads: nginx has a process for each core of the machine, Apache holds a thread for
 # each open page.
 PROXY_LIMITS = {"nginx": (256, 512), "apache": (1024, 10_000), "none": (0, 0)}
+PROXY_MAINS = ("nginx.conf", "apache2.conf")
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 # A plain scalar of YAML that no reader takes for anything but a string.
 _PLAIN = re.compile(r"(?!(?i:y|yes|n|no|true|false|on|off|null|nan|inf)$)(--)?[A-Za-z_/][A-Za-z0-9_./-]*")
@@ -128,8 +130,14 @@ def contents(plan: Plan) -> str:
 def _mounted(plan: Plan) -> Iterator[tuple[str, str]]:
     """The files of the proxy's configuration beside compose.yaml, and where the container has them."""
     for path, file in proxy_files(plan).items() if plan.has_proxy else ():
-        assert file.install is not None
-        yield f"./{path}", file.install
+        yield f"./{path}", place_of(file)
+
+
+def place_of(file: File) -> str:
+    """Where a proxy's container has a file that it is given: the site's in the place of that which its image has."""
+    assert file.install is not None
+    folder, _, name = file.install.rpartition("/")
+    return file.install if name in PROXY_MAINS else f"{folder}/{BASE}.conf"
 
 
 def published_address(plan: Plan) -> str | None:

@@ -10,6 +10,7 @@ from typing import Final
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import File
 from app_server.deployment.render import render as render_target
+from app_server.deployment.render.compose import place_of
 from app_server.deployment.render.kubernetes_objects import (
     CONTAINER_SECURITY,
     PRE_STOP_S,
@@ -108,7 +109,7 @@ def _container(plan: Plan, files: Mapping[str, File]) -> Object:
     kind = plan.spec.proxy.kind
     mounts: list[Object] = [{"name": "tmp", "mountPath": "/tmp"}]
     mounts += [
-        {"name": "configuration", "mountPath": str(file.install), "subPath": path} for path, file in files.items()
+        {"name": "configuration", "mountPath": place_of(file), "subPath": path} for path, file in files.items()
     ]
     mounts.append({"name": "closed", "mountPath": posixpath.dirname(plan.maintenance_file), "readOnly": True})
     found: Object = {

@@ -21,7 +21,15 @@ from typing import Any
 from app_server.deployment.plan import Instance, Plan, PlannedSecret, Pool, published_port
 from app_server.deployment.render import File, Files
 from app_server.deployment.render import render as render_target
-from app_server.deployment.render.compose import PROXY_LIMITS, TMP_MB, instance_lines, quote, seconds, variables
+from app_server.deployment.render.compose import (
+    PROXY_LIMITS,
+    TMP_MB,
+    instance_lines,
+    place_of,
+    quote,
+    seconds,
+    variables,
+)
 from app_server.deployment.render.templates import environment, header, settings
 from app_server.errors import OperatorError
 
@@ -188,8 +196,7 @@ def _configs(plan: Plan, files: Mapping[str, File]) -> Iterator[Config]:
     for path, file in files.items():
         key = path.rpartition("/")[2]
         digest = hashlib.sha256(file.text.encode()).hexdigest()[:12]
-        assert file.install is not None
-        yield Config(key, f"{plan.name}-{key}-{digest}", f"./{path}", file.install)
+        yield Config(key, f"{plan.name}-{key}-{digest}", f"./{path}", place_of(file))
 
 
 def _outside(plan: Plan) -> Iterator[OutsideSecret]:

@@ -191,8 +191,8 @@ def look_before(plan: Plan, folder: Path) -> None:
             if not (apps / app.path).exists():
                 # Where it was looked for before, without a word in the file.
                 beside = folder / "apps" / app.path
-                hint = "Say containers.source: apps, which is where it lies." if beside.exists() else None
-                raise OperatorError("there is no such file or folder", where=str(apps / app.path), hint=hint)
+                known = "Say containers.source: apps, which is where it lies." if beside.exists() else None
+                raise OperatorError("there is no such file or folder", where=str(apps / app.path), hint=known)
     if plan.tls is not None and plan.spec.tls.certificate is None:
         certificate = folder / made.certificates / f"{certificate_stem(plan.site.hosts[0])}.pem"
         if not certificate.is_file():

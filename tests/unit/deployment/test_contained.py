@@ -103,7 +103,7 @@ def test_proxy_of_an_image_that_was_not_built_reads_its_configuration_from_besid
         return {each["target"]: each["source"] for each in service["volumes"] if isinstance(each, dict)}
 
     assert mounts(plan) == {
-        "/etc/nginx/conf.d/sales.conf": "./docker/nginx/site/sales.conf",
+        "/etc/nginx/conf.d/app-server.conf": "./docker/nginx/site/sales.conf",
         "/etc/nginx/nginx.conf": "./docker/nginx/site/nginx.conf",
     }
     assert mounts(for_volume(plan)) == {}
