@@ -91,10 +91,11 @@ def test_only_client_sees_what_is_two_messages_old_and_its_line_is_used(stage: S
 def test_what_is_shown_is_about_two_messages_old(stage: Stage, points: int, period_ms: int, distance_s: float) -> None:
     line = stage.view(1 * MB, distance_s=distance_s)
     stage.document.add_periodic_callback(replace(stage, points), period_ms)
-    stage.loop.run_for(30)
+    stage.loop.run_for(20)
     message_s = 16 * points / MB
-    assert max(ages_s(line)[len(ages_s(line)) // 2 :]) < 2 * message_s + distance_s + period_ms / 1000 + 0.1
-    assert len(ages_s(line)) >= 0.6 * min(30 / message_s, 30_000 / period_ms) - 2
+    # A client that is late by less than a fifth of a second is not taken for slow.
+    assert max(ages_s(line)[len(ages_s(line)) // 2 :]) < 2 * message_s + distance_s + period_ms / 1000 + 0.25
+    assert len(ages_s(line)) >= 0.6 * min(20 / message_s, 20_000 / period_ms) - 2
 
 
 def test_others_keep_the_full_rate_beside_a_slow_client(stage: Stage) -> None:
@@ -138,7 +139,7 @@ def test_no_stream_is_lost_beside_a_quick_client_which_waits_only_for_very_much(
     handle = stage.document.add_periodic_callback(stream(stage), 20)  # 2.4 MB/s
     stage.loop.run_for(5)
     assert len(streamed(quick)) >= 248
-    stage.loop.run_for(55)
+    stage.loop.run_for(15)
     assert stage.runtime.delivery.queued_bytes < 10 * MB
     stage.document.remove_periodic_callback(handle)
     stage.loop.run_for(12)
