@@ -84,7 +84,7 @@ class _Delay:
     since_s: float
     last_s: float
     logged_s: float | None = None
-    beats: int = 0
+    callbacks: int = 0
     timer: asyncio.Handle | None = field(default=None, repr=False)
 
 
@@ -139,7 +139,11 @@ class Delivery:
                 outlet = self.outlets.get(connection)
                 if outlet is None:
                     continue
-                if (outlet.is_late or connection in self._backlogs) and self._hold(connection, outlet, effect, held):
+                if (
+                    (outlet.is_late or connection in self._backlogs)
+                    and not (connection in writes or connection in plain)
+                    and self._hold(connection, outlet, effect, held)
+                ):
                     continue
                 if outlet.deflate is not None:
                     writes.setdefault(connection, []).extend(websocket.serialize(effect.frames, outlet.deflate))
@@ -195,13 +199,14 @@ class Delivery:
             return False
         fixed = [self._fixed_bytes(connection) for connection in late]
         if max(fixed) > _FIXED_BYTES_OF_ONE:
-            waits = True
-        else:
-            waits = len(late) == len(connections) and (beat or min(fixed) > _FIXED_BYTES_OF_ALL)
-        if waits and beat:
-            for connection in late:
-                self._note_late(connection).beats += 1
-        return waits
+            return True
+        return len(late) == len(connections) and (beat or min(fixed) > _FIXED_BYTES_OF_ALL)
+
+    def waited_for(self, connections: Sequence[Connection]) -> None:
+        """A callback of a session with these clients has begun to wait."""
+        for connection in connections:
+            if self._is_late(connection):
+                self._note_late(connection).callbacks += 1
 
     def _is_late(self, connection: Connection) -> bool:
         outlet = self.outlets.get(connection)
@@ -249,7 +254,7 @@ class Delivery:
         return delay.logged_s is None or now_s - delay.logged_s >= _LOG_EVERY_S
 
     def _log_slow(self, connection: Connection, delay: _Delay, now_s: float) -> None:
-        delay.logged_s, delay.beats = now_s, 0
+        delay.logged_s, delay.callbacks = now_s, 0
         log.warning(
             "%s: the client at %s reads more slowly than the application sends (%.1f s behind); it is sent the newest "
             "values only, and periodic callbacks wait when no other client keeps up",
@@ -266,6 +271,6 @@ class Delivery:
             return
         delay.timer, delay.since_s = None, now_s
         log.info(
-            "%s: the client at %s keeps up again; %d beats of periodic callbacks waited for it",
-            self._names[connection], connection.remote or "an unknown address", delay.beats,
+            "%s: the client at %s keeps up again; callbacks waited for it %d times",
+            self._names[connection], connection.remote or "an unknown address", delay.callbacks,
         )  # fmt: skip

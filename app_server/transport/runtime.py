@@ -115,6 +115,7 @@ class Desk:
         must_wait = self._must_wait(beat) or (not beat and any(not each[-1] for each in self._uncalled))
         if must_wait:
             self._uncalled.append((turn, kind, over, beat))
+            self._runtime.delivery.waited_for(self.session.viewers)
         else:
             self.submit(turn, kind, over=over)
 
