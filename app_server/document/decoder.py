@@ -22,8 +22,7 @@ MAX_DEPTH: Final = 150
 """How deep values may be nested. Python's stack ends at some 250, and what was read must also be written again."""
 
 _DTYPES: Final = frozenset(
-    {"bool", "object", "float32", "float64"}
-    | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
+    {"bool", "object", "float32", "float64"} | {f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)}
 )
 """The array types of the protocol. NumPy takes others from text, such as records of a gigabyte for each item."""
 

@@ -50,8 +50,8 @@ def bundle_models(models: Sequence[type[HasProps]] | None) -> str | None:
         _left_out.clear()
     try:
         return compiler.bundle_models(models) if wanted else None
-    except (Exception, SystemExit) as error:
-        good, faults = _sorted_out(wanted, error)
+    except (Exception, SystemExit):
+        good, faults = _sorted_out(wanted)
     if models is not None:
         raise next(iter(faults.values()))
     _left_out.update(faults)
@@ -98,9 +98,9 @@ def _remembered(model: CustomModel, implementation: Implementation) -> AttrDict:
 
 
 def _sorted_out(
-    wanted: dict[str, CustomModel], whole: BaseException
+    wanted: dict[str, CustomModel],
 ) -> tuple[dict[str, CustomModel], dict[_Key, ApplicationError]]:
-    """Those that can be compiled, and why each of the others cannot; `whole` is what all of them together raised."""
+    """Those that can be compiled, and why each of the others cannot."""
     good, faults = dict(wanted), {}
     for name, model in wanted.items():
         try:
@@ -108,22 +108,24 @@ def _sorted_out(
         except (Exception, SystemExit) as error:
             faults[_key(model.cls)] = _fault(model, error)
             del good[name]
-    for name, model in list(good.items()):
-        if _bundles(good):
-            return good, faults
-        # It compiles by itself, but it may name a module that there is not.
+    failure = _failure(good)
+    if failure is None:
+        return good, faults
+    for name, model in good.items():
+        # Each compiles by itself, but one may name a module that there is not.
         others = {other: each for other, each in good.items() if other != name}
-        if _bundles(others):
-            return others, {**faults, _key(model.cls): _fault(model, whole)}
-    return {}, {**faults, **{_key(model.cls): _fault(model, whole) for model in good.values()}}
+        if _failure(others) is None:
+            return others, {**faults, _key(model.cls): _fault(model, failure)}
+    return {}, {**faults, **{_key(model.cls): _fault(model, failure) for model in good.values()}}
 
 
-def _bundles(models: dict[str, CustomModel]) -> bool:
+def _failure(models: dict[str, CustomModel]) -> BaseException | None:
+    """Why there is no bundle of these models; None if there is one."""
     try:
         compiler._bundle_models(models)
-    except (Exception, SystemExit):
-        return False
-    return True
+    except (Exception, SystemExit) as error:
+        return error
+    return None
 
 
 def _fault(model: CustomModel, error: BaseException) -> ApplicationError:

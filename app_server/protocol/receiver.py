@@ -109,9 +109,7 @@ class Receiver:
     `patience` is how many times more values and buffers than usual are taken: whoever has a loop to itself may wait.
     """
 
-    def __init__(
-        self, max_message_bytes: int, is_root: RootTest = lambda ident: False, *, patience: int = 1
-    ) -> None:
+    def __init__(self, max_message_bytes: int, is_root: RootTest = lambda ident: False, *, patience: int = 1) -> None:
         self._max_message_bytes = max_message_bytes
         self._structure_bytes = patience * max_message_bytes
         self._is_root = is_root
