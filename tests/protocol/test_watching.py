@@ -210,8 +210,9 @@ def test_application_called_metrics_gives_way_to_the_figures(tmp_path: Path) -> 
     (tmp_path / "metrics.py").write_text("")
     command = [sys.executable, "-m", "app_server", "serve", str(tmp_path / "metrics.py"), "--metrics", "--port", "0"]
     answer = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
-    fault = "app-server: /metrics: the server's own page is at that address. Give the application another name."
-    assert (answer.returncode, answer.stderr.splitlines()[-1]) == (1, fault)
+    hint = "Give the application another name, or another route: /NAME=FILE."
+    fault = f"app-server: /metrics: the server's own page is at /metrics. {hint}"
+    assert (answer.returncode, answer.stderr.splitlines()[-1]) == (2, fault)
 
 
 def test_session_apart_that_blocks_is_told_and_goes_on() -> None:
