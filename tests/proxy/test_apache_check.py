@@ -10,7 +10,7 @@ from app_server.deployment.checks import check
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import apache, render
 from app_server.deployment.tls import installed_apache
-from tests.unit.deployment.making import planned
+from tests.unit.deployment.making import planned, with_applications
 
 WITH_TLS = "apps: {myapp: myapp.py}\npublic: foo.com\ninstances: 3\ntls: development\n"
 
@@ -20,8 +20,7 @@ def findings(plan: Plan) -> list[str]:
     installed = installed_apache()
     assert installed is not None
     shown = f"Apache {apache.shown(installed.version)}"
-    for app in plan.spec.apps.values():
-        (Path(plan.source).parent / app.path).touch()
+    plan = with_applications(plan, Path(plan.source).parent)
     found = check("apache", plan, render("apache", plan))
     return [f"{each.level}: {each}".replace(shown, "Apache") for each in found if each.level != "note"]
 

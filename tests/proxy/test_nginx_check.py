@@ -29,8 +29,7 @@ def no_other_sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def findings(folder: Path, text: str) -> list[Finding]:
     """What the checks of nginx find."""
-    plan = planned(folder, text)
-    with_applications(folder, text)
+    plan = with_applications(planned(folder, text), folder)
     return list(check("nginx", plan, render("nginx", plan)))
 
 
@@ -81,9 +80,8 @@ def beside(folder: Path, home: Path, text: str, **others: str) -> list[str]:
         place = home / path.replace("__", "/")
         place.parent.mkdir(exist_ok=True)
         place.write_text(other)
-    plan = planned(folder, text)
+    plan = with_applications(planned(folder, text), folder)
     plan = replace(plan, paths=replace(plan.paths, nginx=f"{home}/conf.d"))
-    with_applications(folder, text)
     files = render("nginx", plan)
     return [str(each).replace(str(home), "HOME") for each in check("nginx", plan, files) if each.level != "good"]
 

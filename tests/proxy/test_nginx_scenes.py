@@ -15,11 +15,14 @@ import pytest
 import trustme
 import yaml
 
+from app_server.deployment.checks import check, neighbours
+from app_server.deployment.render import render
 from tests.support.client import Site, fetch
 from tests.support.deployed import Deployment, running_deployment
 from tests.support.proxies import proxy_folder
-from tests.support.scenes import SCENES
+from tests.support.scenes import SCENES, as_it_is
 from tests.support.server import REPOSITORY
+from tests.unit.deployment.making import with_applications
 
 
 @contextmanager
@@ -105,11 +108,11 @@ def test_load_balancing_over_six() -> None:
 
 
 @pytest.mark.parametrize("scene", ["nginx", "nginx-static", "nginx-tls", "nginx-load-balancing", "nginx-sticky-route"])
-def test_checks_have_nothing_against_a_scene(scene: str) -> None:
-    from app_server.deployment.checks import check
-    from app_server.deployment.render import render
-    from tests.support.scenes import as_it_is
-
-    plan = as_it_is(scene)
+def test_checks_have_nothing_against_a_scene(
+    scene: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What else this machine's nginx serves is not the scene's.
+    monkeypatch.setattr(neighbours, "HOME", str(tmp_path))
+    plan = with_applications(as_it_is(scene), tmp_path)
     levels = Counter(finding.level for finding in check("nginx", plan, render("nginx", plan)))
     assert levels["good"] == 1 and not levels["fault"] and not levels["warning"]

@@ -12,7 +12,7 @@ import pytest
 from app_server.deployment.checks import Finding, check
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import Files, render
-from tests.unit.deployment.making import planned
+from tests.unit.deployment.making import planned, with_applications
 
 SPEC = """\
 apps:
@@ -31,8 +31,7 @@ TARGETS = ("systemd", "supervisor", "gunicorn", "logrotate", "ssh", "inventory")
 
 def found(plan: Plan, target: str, change: Callable[[str], str] = lambda text: text) -> list[Finding]:
     """What the checks of a target say of its files, after a change of their texts."""
-    for app in plan.spec.apps.values():
-        (Path(plan.source).parent / app.path).touch()
+    plan = with_applications(plan, Path(plan.source).parent)
     files: Files = {path: replace(file, text=change(file.text)) for path, file in render(target, plan).items()}
     return list(check(target, plan, files))
 

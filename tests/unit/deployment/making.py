@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -23,12 +24,13 @@ def loaded(folder: Path, text: str = MINIMAL, environment: str | None = None) ->
     return load(path, environment)
 
 
-def with_applications(folder: Path, text: str) -> None:
-    """Put an empty application there for each one that the deployment names."""
-    for app in loaded(folder, text).spec.apps.values():
+def with_applications(plan: Plan, folder: Path) -> Plan:
+    """The same plan of a deployment in this folder, which holds an empty file for each application."""
+    for app in plan.spec.apps.values():
         path = folder / app.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
+    return replace(plan, source=str(folder / "deploy.yaml"))
 
 
 def planned(folder: Path, text: str = MINIMAL, environment: str | None = None) -> Plan:
