@@ -4,6 +4,7 @@ import gzip
 import importlib
 import os
 import pkgutil
+import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
@@ -11,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import panel.models
 import pytest
 from bokeh.core.has_props import HasProps
 from bokeh.document import Document
@@ -62,10 +62,15 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
             _touched = warm
 
 
+WITH_PANEL = "APP_SERVER_TEST_WITH_PANEL"
+
+
 def model_classes() -> list[type[Model]]:
-    """Every model class that bokeh and Panel have."""
-    for module in pkgutil.iter_modules(panel.models.__path__):
-        importlib.import_module(f"panel.models.{module.name}")
+    """Every model class that bokeh has, and Panel too in a process that is meant for it."""
+    if os.environ.get(WITH_PANEL):
+        models = importlib.import_module("panel.models")
+        for module in pkgutil.iter_modules(models.__path__):
+            importlib.import_module(f"panel.models.{module.name}")
     known = {kind for kind in HasProps.model_class_reverse_map.values() if issubclass(kind, Model)}
     return sorted(known, key=lambda kind: kind.__qualified_model__)
 
@@ -130,6 +135,14 @@ def test_no_property_of_any_model_opens_a_file_or_runs_code_for_a_client(
                 found += [f"{kind.__name__}.{name}: {line}" for line in seen if picture.name in line]
                 assert SECRET not in repr(models[kind]._property_values.get(name))
     assert found == []
+
+
+def test_no_property_of_panels_models_does_either() -> None:
+    # In a process of its own: once Panel's models are there, they add to every page.
+    test = f"{__file__}::test_no_property_of_any_model_opens_a_file_or_runs_code_for_a_client"
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test]
+    done = subprocess.run(words, env={**os.environ, WITH_PANEL: "1"}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("kind", ["CustomAction", "ImageURLTexture", "Div"])
