@@ -11,13 +11,14 @@ names = ("combine", "collect", "begin", "release", "title")
 buttons = {name: Button(label=name, name=name) for name in names}
 
 
-def work():
+def work(replace=True):
     for number in range(4):
         slider.value = slider.value + 1
         source.stream({"x": [number]})
         said.text = f"{number}"
     source.patch({"x": [(0, 9)]})
-    source.data = {"x": [1, 2]}
+    if replace:  # last of a hold: the stock server sends rows twice that are streamed into columns set before
+        source.data = {"x": [1, 2]}
     document.title = f"{slider.value}"
 
 
@@ -29,7 +30,7 @@ def held(policy):
 
 def begin():
     document.hold()
-    work()
+    work(replace=False)
 
 
 def hold_title():

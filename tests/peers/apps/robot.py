@@ -24,15 +24,31 @@ pool = {
 sources = {"source": source, "arrays": array_source}
 
 
+set_in_a_hold = set()
+
+
 def put(name, children):
     pool[name].children = [pool[child] for child in children]
 
 
+def set_columns(name, change):
+    change(sources[name])
+    if document.callbacks.hold_value is not None:
+        set_in_a_hold.add(name)
+
+
+def touch(name, change):
+    """Stream or patch, but not what was set in the same hold: the stock server sends it twice then."""
+    if document.callbacks.hold_value is None:
+        set_in_a_hold.clear()
+    if name not in set_in_a_hold:
+        change(sources[name])
+
+
 def patch(name, index, value):
-    if index < len(
-        sources[name].data["y"]
-    ):  # half a patch reaches the page here, and with the stock server it does not
-        sources[name].patch({"y": [(index, value)]})
+    # Half a patch reaches the page here, and with the stock server it does not.
+    if index < len(sources[name].data["y"]):
+        touch(name, lambda source: source.patch({"y": [(index, value)]}))
 
 
 operations = {
@@ -44,16 +60,18 @@ operations = {
     "add root": lambda name: document.add_root(pool[name]),
     "remove root": lambda name: document.remove_root(pool[name]),
     "title": lambda text: setattr(document, "title", text),
-    "stream": lambda name, numbers, rollover: sources[name].stream({"x": numbers, "y": numbers}, rollover),
+    "stream": lambda name, numbers, rollover: touch(
+        name, lambda source: source.stream({"x": numbers, "y": numbers}, rollover)
+    ),
     "patch": patch,
-    "data": lambda name, numbers: setattr(sources[name], "data", {"x": numbers, "y": numbers[::-1]}),
-    "column": lambda name, numbers: sources[name].data.update(z=numbers),
+    "data": lambda name, numbers: set_columns(
+        name, lambda source: setattr(source, "data", {"x": numbers, "y": numbers[::-1]})
+    ),
+    "column": lambda name, numbers: set_columns(name, lambda source: source.data.update(z=numbers)),
     "tags": lambda name, others: setattr(pool[name], "tags", [pool[other] for other in others]),
     "style": lambda name, key, value: pool[name].styles.update({key: value}),
     "renew": lambda name: pool.update({name: Div(text="new", name=name)}),
-    "tip": lambda name: setattr(
-        pool[name], "tooltips" if name == "nobody" else "tags", [pool["tip"], {"in": pool["tip"]}]
-    ),
+    "tip": lambda name: setattr(pool[name], "tags", [pool["tip"], {"in": pool["tip"]}]),
     "hold": lambda policy: document.hold(policy),
     "unhold": lambda: document.unhold(),
     "select": lambda name, indices: setattr(sources[name].selected, "indices", indices),
@@ -69,6 +87,7 @@ def obey(attr, old, new):
         except Exception as error:
             refused.append(f"{name}: {type(error).__name__}")
     document.unhold()
+    set_in_a_hold.clear()
     said.text = "; ".join(refused)
 
 
