@@ -84,7 +84,7 @@ class Keeper:
     def __init__(self, folder: Path, limits: SessionLimits, marks: Sequence[Marks]) -> None:
         self.marks = marks[-1]
         self.stopping = False
-        """Whether all are to end, so that none of them is missed."""
+        """Whether all of them were asked to end: how they do is noted no more."""
         self._predecessors = list(marks[:-1])
         self._folder = folder
         self._limits = limits
@@ -120,6 +120,11 @@ class Keeper:
             if child.leash is not None:
                 child.leash.close()
         self._children.clear()
+
+    def stop(self, number: int) -> None:
+        """Ask all of them to end, by this signal."""
+        self.stopping = True
+        self.signal(number)
 
     def signal(self, number: int) -> None:
         """Send all of them a signal."""

@@ -106,7 +106,6 @@ class Zygote:
 
         OperatorError where the run folder cannot hold its socket.
         """
-        _raise_open_files()
         self._sessions.marks.own()
         with placing(self._place.folder):
             self._place.restore()
@@ -198,11 +197,10 @@ class Zygote:
         """Fork no more, and let the sessions' processes do what the signal says."""
         if not self._stopping:
             self._accept()  # what was sent before anybody could know
-            self._sessions.stopping = True
             self._unlisten()
             discard(self._box)
         self._kill_at_s = min(self._kill_at_s, time.monotonic() + self._leave_s(number))
-        self._sessions.signal(number)
+        self._sessions.stop(number)
 
     def _kill_late(self) -> None:
         if time.monotonic() > self._kill_at_s:
@@ -297,9 +295,3 @@ def _data_bytes() -> int:
             if line.startswith("VmData:"):
                 return int(line.split()[1]) * 1024
     return 0
-
-
-def _raise_open_files() -> None:
-    """Allow as many open files as the system does: a session takes one here."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
