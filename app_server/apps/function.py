@@ -53,13 +53,6 @@ def application_from_function(function: BuildFunction, name: str = "/") -> Appli
     return FunctionApplication(segment_route(name), function)
 
 
-def empty_application() -> Application:
-    """The application that is served when none was named: at `/`, its documents stay empty, and its page says so."""
-    application = FunctionApplication("/", _leave_empty)
-    application.placeholder = _NO_APPLICATION
-    return application
-
-
 _NO_APPLICATION = """
 {% block title %}No application{% endblock %}
 {% block contents %}
@@ -69,6 +62,15 @@ _NO_APPLICATION = """
 {{ super() }}
 {% endblock %}
 """
+
+
+def empty_application() -> Application:
+    """The application that is served when none was named: at `/`, its documents stay empty, and its page says so."""
+    return _EmptyApplication("/", _leave_empty)
+
+
+class _EmptyApplication(FunctionApplication):
+    placeholder = _NO_APPLICATION
 
 
 def _leave_empty(document: Document) -> None:
