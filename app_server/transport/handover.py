@@ -31,7 +31,7 @@ from app_server.fleet import letters
 from app_server.fleet.crew import Crew
 from app_server.fleet.letters import Letter, Unreachable
 from app_server.protocol.handshake import fault_of
-from app_server.transport.intake import LimitedHTTPServer
+from app_server.transport.intake import LimitedHTTPServer, close_gently
 from app_server.transport.wire import take_over
 
 log = logging.getLogger(__name__)
@@ -40,10 +40,6 @@ _RELAY_BYTES = 256 * 1024
 _ATTEMPTS = 5
 _READ_WITHIN_S = 5.0
 """How long it is watched whether a letter is read; what is busy for longer reads it some time."""
-
-_LINGER_S = 2.0
-_LINGER_READS = 64
-"""How long, and for how many pieces, a client is listened to that has had its last answer."""
 
 _FRAMING = frozenset({"content-length", "transfer-encoding", "trailer", "te", "expect", "keep-alive"})
 """Headers that are about the body's way on one connection, or about what is done before it is sent."""
@@ -181,27 +177,6 @@ async def _relay_answer(stream: IOStream, other: IOStream) -> None:
     await _carry(other, stream)
     other.close()
     await close_gently(stream)
-
-
-async def close_gently(stream: IOStream) -> None:
-    """Close a connection whose last answer is written, but not before the client can have read it.
-
-    Closing at once what holds unread bytes resets the connection, and the reset overtakes the answer: "the server
-    continues to read from the connection until it receives a corresponding close by the client, or until the server is
-    reasonably certain that its own TCP stack has received the client's acknowledgement" (RFC 9112, section 9.6).
-    """
-    if stream.closed() or stream.reading():
-        stream.close()
-        return
-    try:
-        async with asyncio.timeout(_LINGER_S):
-            stream.socket.shutdown(socket.SHUT_WR)
-            for _ in range(_LINGER_READS):
-                await stream.read_bytes(_RELAY_BYTES, partial=True)
-    except OSError:  # the client has closed it, or the time is up
-        pass
-    finally:
-        stream.close()
 
 
 async def _carry(source: IOStream, target: IOStream) -> None:

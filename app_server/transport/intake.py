@@ -35,7 +35,7 @@ from app_server.transport.accepting import Acceptor
 log = logging.getLogger(__name__)
 
 _LINGER_S: Final = 2.0
-"""How long what a client still sends is thrown away, so that it can read the answer before the connection ends."""
+"""How long what a client still sends is thrown away after its last answer, which it can read meanwhile."""
 
 _DISCARD_BYTES: Final = 64 * 1024
 
@@ -249,15 +249,35 @@ class _Exchange(HTTPMessageDelegate):
         log.warning("413 %s: a body may have %d bytes there", self._about, self._largest)
 
 
+async def close_gently(stream: IOStream) -> None:
+    """Close a connection whose last answer is written, but not before the client can have read it.
+
+    Closing at once what holds unread bytes resets the connection, and the reset overtakes the answer: "the server
+    continues to read from the connection until it receives a corresponding close by the client, or until the server is
+    reasonably certain that its own TCP stack has received the client's acknowledgement" (RFC 9112, section 9.6).
+    """
+    if stream.closed() or stream.reading():
+        stream.close()
+        return
+    try:
+        async with asyncio.timeout(_LINGER_S):
+            stream.socket.shutdown(socket.SHUT_WR)
+            while True:
+                await stream.read_bytes(_DISCARD_BYTES, partial=True)
+    except OSError:  # the client has closed it, or the time is up
+        pass
+    finally:
+        stream.close()
+
+
 async def _refuse(stream: IOStream) -> None:
-    """Answer 413 and end the connection so that its client can read that, whatever it still sends."""
+    """Answer 413 and close the connection; the client can read the answer, whatever it still sends."""
     try:
         async with asyncio.timeout(_LINGER_S):
             await _say_too_large(stream)
-            while True:
-                await stream.read_bytes(_DISCARD_BYTES, partial=True)
-    except (StreamClosedError, TimeoutError):
+    except TimeoutError:
         stream.close()
+    await close_gently(stream)
 
 
 async def _say_too_large(stream: IOStream) -> None:

@@ -8,7 +8,6 @@ else is revalidated at each use.
 from __future__ import annotations
 
 import codecs
-import errno
 import mimetypes
 import os
 import re
@@ -23,6 +22,7 @@ from typing import IO, Any, ClassVar, Final
 
 from tornado.web import HTTPError
 
+from app_server.transport.accepting import SCARCE
 from app_server.transport.answers import Leavable
 from app_server.transport.compression import (
     LARGEST_HASHED_BYTES,
@@ -414,7 +414,7 @@ class StaticFiles(Leavable):
 
 def _unreadable(error: OSError) -> HTTPError:
     """What a file that was found, and cannot be opened, is answered with."""
-    return HTTPError(503 if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM) else 404)
+    return HTTPError(503 if error.errno in SCARCE else 404)
 
 
 class FoundFiles(StaticFiles):
