@@ -18,7 +18,7 @@ def files_below(place: Path, folder: Path, leaving: Ignoring | None = None) -> I
     """
     leaving = ignoring(folder) if leaving is None else leaving
     if place.is_file():
-        if place.resolve() in leaving.secrets or is_secret_or_product(place):
+        if _is_secret(place, leaving):
             hint = "Keep it elsewhere, and name its place below `secrets`."
             raise OperatorError("is a secret, which no release holds", where=str(place), hint=hint)
         yield place.relative_to(folder)

@@ -25,6 +25,9 @@ FAILED_BEHIND: Final = (502, 503, 504)
 FOREIGN_ORIGIN: Final = "https://doctor.invalid"
 """RFC 2606: a name that nobody can have."""
 
+BOKEHJS: Final = re.compile(r"/bokeh[a-z-]*(\.min)?\.js(\?|$)")
+"""Found in the addresses of BokehJS's own scripts."""
+
 _TOKEN = re.compile(r'\\?"token\\?":\s*\\?"([A-Za-z0-9_.-]+)\\?"')
 _SCRIPT = re.compile(r"""<script\b[^>]*?\bsrc\s*=\s*["']([^"'<>]+)["']""", re.IGNORECASE)
 _SOCKET_PATH = re.compile(r'embed_items\([^;]{0,400}?, \\?"(/[^"\\]{1,600})\\?"')
@@ -119,7 +122,7 @@ class Page:
     @cached_property
     def bokehjs(self) -> tuple[str, ...]:
         """The scripts of BokehJS among them."""
-        return tuple(script for script in self.scripts if re.search(r"/bokeh[a-z-]*(\.min)?\.js(\?|$)", script))
+        return tuple(script for script in self.scripts if BOKEHJS.search(script))
 
     @cached_property
     def policies(self) -> tuple[csp.Policy, ...]:

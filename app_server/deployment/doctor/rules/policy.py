@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
 from app_server.deployment.doctor.csp import Policy, Script, scripts
-from app_server.deployment.doctor.evidence import Evidence, Page
+from app_server.deployment.doctor.evidence import BOKEHJS, Evidence, Page
 from app_server.deployment.doctor.finding import Finding, Hop, Rule, Severity, apache, nginx
 
 _ALLOWED = (
@@ -54,7 +53,7 @@ def _blocked(policy: Policy, page: Page) -> Iterator[str]:
     if any(script.address is None and not policy.runs(script) for script in found):
         yield "the scripts within the page"
     outside = [_whole(script, page) for script in found if script.address is not None]
-    if any(not policy.runs(script) for script in outside if _is_bokehjs(script)):
+    if any(not policy.runs(script) for script in outside if BOKEHJS.search(script.address or "")):
         yield "BokehJS"
     target = page.answer.target
     if not policy.connects(f"{target.origin.replace('http', 'ws', 1)}{page.socket_path}"):
@@ -64,10 +63,6 @@ def _blocked(policy: Policy, page: Page) -> Iterator[str]:
 def _whole(script: Script, page: Page) -> Script:
     target = page.answer.target.follow(script.address or "")
     return replace(script, address=target.url if target is not None else script.address)
-
-
-def _is_bokehjs(script: Script) -> bool:
-    return re.search(r"/bokeh[a-z-]*(\.min)?\.js(\?|$)", script.address or "") is not None
 
 
 def _narrowed(policy: Policy) -> Iterator[str]:
