@@ -30,7 +30,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from secrets import token_urlsafe
 from types import FrameType, SimpleNamespace
 from typing import Any
 
@@ -127,15 +126,11 @@ class Worker(base.Worker):  # type: ignore[misc]
 
     _place: Place | None = None
 
-    _signing_key = ""
-    """The key of all workers' sessions if there is a login and no key was given; made in gunicorn's main process."""
-
     def __init__(self, age: int, *args: Any) -> None:
         super().__init__(age, *args)
         if Worker._newest is None:
             Worker._newest = mmap.mmap(-1, mmap.PAGESIZE)
             Worker._place = _made_place(self.cfg)
-            Worker._signing_key = token_urlsafe()
             key_of_this_run()
         _AGE.pack_into(Worker._newest, 0, age)
         self._quick = False
@@ -222,7 +217,7 @@ class Worker(base.Worker):  # type: ignore[misc]
         notifying = loop.create_task(self._notify())
         for application in loaded.applications.values():
             application.prepare()
-        settings = with_signing_key(loaded.settings, lambda: self._signing_key)
+        settings = with_signing_key(loaded.settings, lambda: key_of_this_run().hex())
         server = Server(loaded.applications, _with_address(settings, self.cfg, self.sockets), loop)
         if self.log.access_log_enabled:
             server.also_log(self._log_access)
