@@ -28,9 +28,11 @@ def check(plan: Plan, files: Files) -> Iterator[Finding]:
 
 
 def _folders(plan: Plan) -> tuple[Path, ...]:
-    """Where this layout takes applications from: the host's folder, or what releases and images are made of."""
+    """Where this layout takes applications from: the host's folder, what compose mounts, or what images are made of."""
     beside = Path(plan.source).resolve().parent
     if plan.layout == "host":
         return Path(plan.paths.apps), beside
-    containers = plan.spec.containers
-    return (beside / (containers.source or plan.spec.paths.apps or "apps"), beside)
+    source = plan.spec.containers.source
+    if source is not None:
+        return (beside / source,)
+    return (*((beside / plan.spec.paths.apps,) if plan.spec.paths.apps else ()), beside)

@@ -41,6 +41,18 @@ def test_missing_application_is_a_fault_of_an_image(tmp_path: Path, layout: Layo
     assert found.startswith("fault: apps.gone.path: sub/gone.py is not in ")
 
 
+@pytest.mark.parametrize(
+    ("containers", "looked_in"),
+    [("", "FOLDER"), ("containers: {source: site}\n", "FOLDER/site")],
+)
+def test_image_is_made_of_the_folder_that_the_file_says(tmp_path: Path, containers: str, looked_in: str) -> None:
+    (tmp_path / "apps").mkdir()
+    (tmp_path / "apps/here.py").touch()
+    plan = resolve(loaded(tmp_path, f"apps: {{here: here.py}}\n{containers}"), layout="compose")
+    [found] = [str(each).replace(str(tmp_path), "FOLDER") for each in check(plan, {})]
+    assert found == f"apps.here.path: here.py is not in {looked_in}. Put it there, or correct the path."
+
+
 def test_every_target_that_starts_applications_is_checked() -> None:
     checked = {target for target, names in CHECKS.items() if "applications" in names}
     assert checked == set(TARGETS) - {"acme", "logrotate", "ssh"}
