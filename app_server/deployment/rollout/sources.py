@@ -45,6 +45,10 @@ def _assembled(folder: Path) -> Path:
     """The wheel's files as a clone has them. The same files give the same image, whenever they were copied."""
     try:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.parent.lstat().st_uid != os.geteuid():
+            # Another user could exchange what the images are made of.
+            hint = "Set XDG_CACHE_HOME to a folder of your own."
+            raise OperatorError("belongs to another user", where=str(folder.parent), hint=hint)
         draft = Path(tempfile.mkdtemp(prefix=".sources-", dir=folder.parent))
         shutil.copytree(_PACKAGE / _BROUGHT[""], draft, dirs_exist_ok=True)
         for name in ("deploy", "ansible"):

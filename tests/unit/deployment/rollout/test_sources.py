@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from app_server.deployment.rollout import sources as module
 from app_server.deployment.rollout.sources import sources
+from app_server.errors import OperatorError
 from app_server.version import __version__
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -50,6 +52,21 @@ def test_home_need_not_be_set(package: Path, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     folder = sources()
     assert folder is not None and folder.is_relative_to(tmp_path) and (folder / "pyproject.toml").is_file()
+
+
+def test_folder_of_another_user_is_not_built_from(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / f"app-server-{os.getuid()}").mkdir()
+    monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(OperatorError) as refused:
+        sources()
+    assert str(refused.value) == (
+        f"{tmp_path}/app-server-{os.getuid()}: belongs to another user. Set XDG_CACHE_HOME to a folder of your own."
+    )
 
 
 def test_package_without_them_has_none(package: Path) -> None:
