@@ -23,9 +23,6 @@ from bokeh.core.types import ID
 from bokeh.document import Document
 from bokeh.document.callbacks import DocumentCallbackManager
 from bokeh.document.events import (
-    ColumnDataChangedEvent,
-    ColumnsPatchedEvent,
-    ColumnsStreamedEvent,
     DocumentChangedEvent,
     DocumentPatchedEvent,
     ModelChangedEvent,
@@ -44,6 +41,7 @@ from bokeh.util.datatypes import MultiValuedDict
 
 from app_server.document import classes
 from app_server.document.current import current_document, is_current
+from app_server.document.holds import Hold, Holds, without_repetition
 from app_server.document.ids import ModelIds, current_ids
 
 DocumentEvent: TypeAlias = DocumentPatchedEvent
@@ -129,54 +127,6 @@ class _RootsListener:
             self._changed()
 
 
-@dataclass(eq=False, slots=True)
-class _Hold:
-    """What a thread holds back: its events, and the values before by (model's identity, property)."""
-
-    policy: Any
-    events: list[Any]
-    before: dict[tuple[int, str], tuple[Any, HasProps, Any]]
-
-
-class _Holds:
-    """The holds of a document: each thread has its own, so that none holds back, or loses, what another one changes."""
-
-    def __init__(self) -> None:
-        self._here = threading.local()
-        self._all: dict[object, _Hold] = {}
-        self.any = False
-        """Whether a thread holds anything back."""
-
-    def mine(self) -> _Hold:
-        """The hold of this thread, which holds nothing as long as its policy is None."""
-        try:
-            found: _Hold = self._here.hold
-        except AttributeError:
-            found = self._here.hold = _Hold(None, [], {})
-        return found
-
-    def set(self, policy: Any) -> None:
-        """Begin or end the hold of this thread."""
-        mine = self.mine()
-        mine.policy = policy
-        if policy is None:
-            self._all.pop(id(mine), None)
-        else:
-            self._all[id(mine)] = mine
-        self.any = bool(self._all)
-
-    def take(self) -> list[_Hold]:
-        """End the hold of this thread, or of all others where it has none: one may begin here and end elsewhere."""
-        mine = self.mine()
-        taken = [mine] if mine.policy is not None else list(self._all.values())
-        ended = [_Hold(None, hold.events, hold.before) for hold in taken]
-        for hold in taken:
-            hold.policy, hold.events, hold.before = None, [], {}
-            self._all.pop(id(hold), None)
-        self.any = bool(self._all)
-        return ended
-
-
 class _Callbacks(DocumentCallbackManager):
     """Tells the listener of patches and callbacks, from any thread."""
 
@@ -185,7 +135,7 @@ class _Callbacks(DocumentCallbackManager):
 
     def __init__(self, document: ServedDocument, changing: threading.RLock) -> None:
         self._changing = changing
-        self._holds = _Holds()
+        self._holds = Holds()
         super().__init__(document)
         self._session_destroyed_callbacks = _InOrder()
         self.noted = 0
@@ -222,7 +172,7 @@ class _Callbacks(DocumentCallbackManager):
             ended = self._holds.take()
         failure: UnsendableError | None = None
         for hold in ended:
-            for event in _without_repetition(hold.events):
+            for event in without_repetition(hold.events):
                 try:
                     self.trigger_on_change(event)
                 except UnsendableError as error:
@@ -231,7 +181,7 @@ class _Callbacks(DocumentCallbackManager):
         if failure is not None:
             raise failure
 
-    def _put_back(self, hold: _Hold, event: Any) -> None:
+    def _put_back(self, hold: Hold, event: Any) -> None:
         if type(event) is ModelChangedEvent and (id(event.model), event.attr) in hold.before:
             descriptor, obj, old = hold.before[id(event.model), event.attr]
             with self._changing:
@@ -283,34 +233,6 @@ class _Callbacks(DocumentCallbackManager):
         if self.ended:
             raise RuntimeError("The session of this document has ended; stop the thread or task that adds callbacks")
         return super().add_session_callback(callback_obj, callback, one_shot)
-
-
-def _without_repetition(events: list[Any]) -> list[Any]:
-    """What was held back, as it is told now: columns are sent as they are, with what was streamed into them since.
-
-    A stream or patch of columns that go out whole before it is not told to the pages again.
-    """
-    found: list[Any] = []
-    whole: dict[int, Any] = {}
-    for event in events:
-        if isinstance(event, ColumnDataChangedEvent | ModelChangedEvent) and event.attr == "data":
-            whole[id(event.model)] = event
-        elif isinstance(event, ColumnsStreamedEvent | ColumnsPatchedEvent) and id(event.model) in whole:
-            before = whole[id(event.model)]
-            if isinstance(before, ColumnDataChangedEvent):
-                before.cols = None
-            event = _Repeated(event)
-        found.append(event)
-    return found
-
-
-class _Repeated(DocumentChangedEvent):
-    """A change that the pages need not be told of, but the application's callbacks are."""
-
-    kind = "Repeated"
-
-    def __init__(self, event: DocumentPatchedEvent) -> None:
-        super().__init__(event.document, event.setter, event.callback_invoker)
 
 
 def as_session_callback(callback: Any) -> SessionCallback:
