@@ -107,6 +107,13 @@ def commands(page: Path) -> Iterator[tuple[str, list[str]]]:
             yield where, words[1 : min(ends, default=len(words))]
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_nothing_is_installed_from_an_index_under_our_name(page: Path) -> None:
+    """The package `app-server` of PyPI is another program, which pip would install without a word."""
+    text = page.read_text(encoding="utf-8")
+    assert not re.findall(r"pip install[^\n`]*[ '\"]app-server\b[^\n`]*", text)
+
+
 def test_manual_has_pages() -> None:
     assert {"index.md", "getting-started.md", "serving.md", "settings.md"} <= {page.name for page in MANUAL}
 
