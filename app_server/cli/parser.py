@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import re
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
@@ -75,18 +77,23 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         found = re.match(r"argument (\S+?)(?:/\S+)?: (.*)", message, re.DOTALL)
+        if found and (word := re.match(r"invalid choice: (['\"])(.*?)\1", found[2], re.DOTALL)):
+            raise no_such_command(word[2])
         where, what = (found[1], found[2]) if found else (None, message)
         raise OperatorError(what, where=where, hint=f"`{self.prog} --help` lists what there is.")
 
     def suggest(self, flag: str) -> str:
         """A hint for a flag that there is not."""
         name = flag.partition("=")[0]
-        instead = INSTEAD.get(name) or (_OIDC_INSTEAD if name.startswith("--oauth") else None)
-        if instead is not None:
-            return instead
+        if self.prog.endswith(" serve"):
+            instead = INSTEAD.get(name) or (_OIDC_INSTEAD if name.startswith("--oauth") else None)
+            if instead is not None:
+                return instead
         known = [option for option in self._option_string_actions if option.startswith("--")]
         found = difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE)
-        return f"Did you mean {found[0]}?" if found else f"`{self.prog} --help-all` lists all flags."
+        if found:
+            return f"Did you mean {found[0]}?"
+        return f"`{self.prog} {'--help-all' if '--help-all' in known else '--help'}` lists all flags."
 
 
 def parse(argv: Sequence[str], environ: Mapping[str, str]) -> argparse.Namespace:
@@ -94,7 +101,7 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> argparse.Namespace
 
     Raises Answered for help and version, OperatorError for what cannot be understood.
     """
-    parser, serve = build()
+    parser, parsers = build()
     namespace, extra = parser.parse_known_args(argv)
     paint = paint_for(sys.stdout, environ)
     if "version" in namespace:
@@ -110,14 +117,26 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> argparse.Namespace
     for word in extra:
         # argparse takes file names in one run only; those after a flag come here: serve a.py --port 80 b.py
         if "files" not in namespace or word.startswith("-"):
-            hint = serve.suggest(word) if namespace.command == "serve" else f"See `app-server {namespace.command} -h`."
-            raise OperatorError("unknown argument", where=word, hint=hint)
+            raise OperatorError("unknown argument", where=word, hint=parsers[namespace.command].suggest(word))
         namespace.files.append(word)
     return namespace
 
 
-def build() -> tuple[Parser, Parser]:
-    """The parser of `app-server`, and the one of `serve` within it."""
+def no_such_command(word: str) -> OperatorError:
+    """What to say of a first word that is no command: the one that was meant, or the command for a file."""
+    hint = "`app-server --help` lists the commands."
+    likely = difflib.get_close_matches(word, COMMANDS, n=1, cutoff=_ALIKE)
+    if word == "help":
+        hint = "Write `app-server --help`, or `app-server COMMAND --help`."
+    elif likely:
+        hint = f"Did you mean {likely[0]}?"
+    elif os.path.isdir(word) or word.endswith((".py", ".ipynb")):
+        hint = f"To serve an application: app-server serve {shlex.quote(word)}"
+    return OperatorError("unknown command", where=word, hint=hint)
+
+
+def build() -> tuple[Parser, dict[str, Parser]]:
+    """The parser of `app-server`, and those of its commands by name."""
     parser = Parser(prog="app-server", add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     parser.add_argument("-V", "--version", action="store_const", const=True, help="print the version")
     _add_help(parser)
@@ -167,7 +186,7 @@ def build() -> tuple[Parser, Parser]:
     status.add_argument("--json", action="store_const", const=True, help="print all figures as JSON")
     parsers["info"].add_argument("--static", action="store_const", const=True, help="print the path of BokehJS alone")
     parsers["completion"].add_argument("shell", nargs="?", default="", metavar="SHELL", help="bash, zsh, fish or tcsh")
-    return parser, serve
+    return parser, parsers
 
 
 def _add_settings(parser: Parser, settings: Iterable[Setting]) -> None:

@@ -120,7 +120,17 @@ def test_every_flag_of_the_stock_command_is_known() -> None:
         (["serve", "--qqq"], "app-server: --qqq: unknown argument. `app-server serve --help-all` lists all flags."),
         (["serve", "--sho"], "app-server: --sho: unknown argument. Did you mean --show?"),
         (["serve", "a.py", "--port", "x"], "app-server: --port: expected a whole number from 0 to 65535, not 'x'"),
-        (["secret", "--show"], "app-server: --show: unknown argument. See `app-server secret -h`."),
+        (["secret", "--show"], "app-server: --show: unknown argument. `app-server secret --help` lists all flags."),
+        (["secret", "--setup"], "app-server: --setup: unknown argument. `app-server secret --help` lists all flags."),
+        (["config", "nginx", "--out", "x"], "app-server: --out: unknown argument. Did you mean --output?"),
+        (["status", "--one"], "app-server: --one: unknown argument. Did you mean --once?"),
+        (["serv"], "app-server: serv: unknown command. Did you mean serve?"),
+        (["sevre", "a.py"], "app-server: sevre: unknown command. Did you mean serve?"),
+        (["a b.py"], "app-server: a b.py: unknown command. To serve an application: app-server serve 'a b.py'"),
+        (["/"], "app-server: /: unknown command. To serve an application: app-server serve /"),
+        (["help", "serve"], "app-server: help: unknown command. Write `app-server --help`, or "
+         "`app-server COMMAND --help`."),
+        (["it's"], "app-server: it's: unknown command. `app-server --help` lists the commands."),
         (["completion", "csh"], "app-server: SHELL: expected one of bash, zsh, fish, tcsh, not 'csh'"),
     ],
 )
@@ -133,7 +143,7 @@ def test_usage_fault_is_one_line_and_status_2(
     assert server.settings is None
 
 
-@pytest.mark.parametrize("argv", [["serve", "--port"], ["serve", "--include-headers"], ["serv"]])
+@pytest.mark.parametrize("argv", [["serve", "--port"], ["serve", "--include-headers"]])
 def test_what_argparse_refuses_is_one_line_too(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*argv) == EXIT_USAGE
     lines = capsys.readouterr().err.splitlines()

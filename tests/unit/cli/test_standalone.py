@@ -187,7 +187,10 @@ def test_place_that_cannot_be_written_is_told_before_anything_runs(
             ["html", "quiet.py", "--resources", "server", "--server-url", 'http://x/">'],
             "--server-url: expected an address such as http://localhost:5006/, not 'http://x/\">'",
         ),
-        (["html", "quiet.py", "--indent", "2"], "--indent: unknown argument. See `app-server html -h`."),
+        (
+            ["html", "quiet.py", "--indent", "2"],
+            "--indent: unknown argument. `app-server html --help` lists all flags.",
+        ),
     ],
 )
 def test_usage_faults_are_told(

@@ -149,7 +149,7 @@ def test_python_blocks_compile(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_command_lines_parse(page: Path) -> None:
-    known = {action.dest for action in build()[1]._actions}
+    known = {action.dest for action in build()[1]["serve"]._actions}
     for where, words in commands(page):
         try:
             namespace = parse(words, {})
