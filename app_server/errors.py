@@ -82,6 +82,6 @@ class OperatorErrors(OperatorError):
 def from_keyboard(error: BaseException) -> bool:
     """Whether this is Ctrl-C rather than something that an application has raised.
 
-    Python raises it in whatever runs, unless somebody else handles the signal, as the server's commands do.
+    Python raises it in whatever code runs, unless the program handles the signal, as the server's commands do.
     """
     return isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -427,7 +427,7 @@ class Settings:
     session_ids: SessionIds = _setting(
         "unsigned",
         "how session ids are made",
-        reason="a signature needs a key that somebody chose; with a login the default is signed",
+        reason="a signature needs a key that you choose; with a login the default is signed",
         group="Sessions and signing",
         parse=_choice("unsigned", "signed", "external-signed"),
         flag="--session-ids",

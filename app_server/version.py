@@ -1,4 +1,4 @@
-"""The version, at the ground of the house, so that every room may say it; and how an extra of it is installed."""
+"""The version, which every room may say, and how an extra of this package is installed."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Each command has a module with `prepare(namespace, environ)`, which checks all that was typed and returns what runs
 it. What is wrong up to there is a fault of usage and ends with status 2; what fails afterwards ends with status 1, or
-with 2 where a server would fail each time it is started until somebody mends what it was started with.
+with 2 if a server would fail at each start until its settings or files are corrected.
 Nothing here imports bokeh or Tornado before a command that needs them runs, so that help is there at once.
 """
 
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
         return int(run())
     except AppServerError as error:
         complain(error, environ)
-        # What a service manager may try again is told from what only a person can mend.
+        # A service manager may try again what passes by itself, and leaves alone what a person has to mend.
         lasting = isinstance(error, OperatorError) and not isinstance(error, TransientError)
         return EXIT_USAGE if lasting and namespace.command in SERVERS else EXIT_FAILED
     except KeyboardInterrupt:

@@ -82,7 +82,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
         name=image.full_name(namespace.tag[0] if "tag" in namespace else contents.name, "--tag"),
         base=image.full_name(namespace.base[0] if "base" in namespace else DEFAULT_BASE, "--from"),
         contents=contents,
-        # Nothing else is called by somebody else's name.
+        # An image of another name is not ours to build.
         build_context=clone(namespace) or (None if "base" in namespace else sources()),
         pip_conf=Path(namespace.pip_conf[0]) if "pip_conf" in namespace else None,
         proxy=proxy,

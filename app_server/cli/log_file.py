@@ -34,7 +34,7 @@ class LogFile(WatchedFileHandler):
             self.emit(_about(f"{before} lines of the log were lost, because {self.baseFilename} could not be written"))
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Lose a line that the file does not take; a line that cannot be made is told as Python does."""
+        """Lose a line that the file does not take; a line that cannot be formatted is reported by Python."""
         error = sys.exc_info()[1]
         if isinstance(error, OSError):
             self._lose(error)

@@ -24,7 +24,7 @@ MAX_MESSAGE_BYTES: Final = 20 * 1024 * 1024
 """What the server takes from us by default, too."""
 
 MAX_UNPACKING: Final = 8
-"""How many times larger than its message the arrays of one may become: servers send them gzipped to who returns."""
+"""How many times larger than their message its arrays may become: clients that return get them gzipped."""
 
 TIMEOUT_S: Final = 60.0
 """An application that takes longer to start is better waited for on purpose, by a time-out of the caller's own."""

@@ -1,4 +1,4 @@
-"""Which files belong to nobody's release: a list of ours, and what a `.dockerignore` says.
+"""Which files no release holds: a list of ours, and what a `.dockerignore` says.
 
 Patterns are those of `.dockerignore`: they begin at the folder's top, `*` and `?` stop at a slash, `**` does not, `!`
 takes back what a pattern before has excluded, and what is below an excluded folder is excluded too.

@@ -15,7 +15,7 @@ _FRAME = re.compile(r'^\s*(?:.*? \| )?\s*File "(?P<file>[^"]+)", line (?P<line>\
 _EXCEPTION = re.compile(r"^(?:.*? \| )?(?P<text>[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning)\b.*)$")
 # What is true of every failure, and says nothing of this one.
 _ADVICE = re.compile(r"\. A server started with --dev .*$")
-# Whoever reads this has asked for the page.
+# The reader has asked for this page, and knows its address.
 _ROUTE = re.compile(r"^/\S*: ")
 _OURS = ("/site-packages/", "/opt/app-server/", "/usr/lib/python", "/app_server/", "<frozen")
 

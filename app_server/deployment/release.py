@@ -175,7 +175,7 @@ def _json(about: Mapping[str, Any]) -> bytes:
 def write_certificates(plan: Plan, folder: Path) -> None:
     """Make the certificate of `tls: development` beside a release, unless there is one that is still good.
 
-    Hosts get it with the release, so that what installs a release need not know app-server.
+    Hosts get it with the release: the machine that installs a release need not have app-server.
     """
     if plan.tls is not None and plan.tls.mode == "development":
         from app_server.deployment.tls.development import development_certificate

@@ -189,7 +189,7 @@ def instances_share_a_key(plan: Plan) -> Iterator[Verdict]:
     spec = plan.spec
     known = spec.secrets.secret_key or spec.secrets.cookie_secret or spec.sessions.ids
     if spec.access.external is not None and known is None and len(plan.instances) > 1:
-        what = "each instance signs sessions with a key of its own, so that no other one can take over its pages"
+        what = "each instance signs sessions with a key of its own, and no other one can take over its pages"
         yield _warning(("access", "external"), what, "Say where a common key comes from: secrets.secret_key.")
 
 

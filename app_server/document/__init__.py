@@ -10,7 +10,7 @@ def _have_a_home() -> None:
     """Let a user without a home have `/` as one: bokeh asks where its user's settings are while it is imported.
 
     An arbitrary user id in a container has neither HOME nor an entry in /etc/passwd; `/` is what Docker gives such a
-    user, and nobody but root can put settings there.
+    user, and only root can put settings there.
     """
     try:
         Path.home()

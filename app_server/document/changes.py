@@ -177,7 +177,7 @@ def _send_whole(document: ServedDocument, source: Any) -> None:
 
 
 class _Owners(set[Any]):
-    """Who is told of a container's changes: those of the beginning, also where a callback changes who they are."""
+    """The owners that a container notifies of a change: those at its beginning, even if a callback changes them."""
 
     def __iter__(self) -> Iterator[Any]:
         return iter(tuple(super().__iter__()))

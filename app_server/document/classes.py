@@ -1,6 +1,6 @@
 """The model classes that applications define, for as long as there is something of the application.
 
-Bokeh knows every model class by its name for ever. A script defines its classes in each session anew, in a module that
+Bokeh knows every model class by its name for ever. A script defines its classes again in each session, in a module that
 ends with the session; what bokeh still knows of them then is looked for in a module that is gone, and fails every page.
 Here a class is forgotten with its module, and no session's document tells of the classes of another one.
 """
@@ -84,7 +84,7 @@ def end(modules: Iterable[str]) -> None:
 
 
 def forget(modules: Iterable[str]) -> None:
-    """Forget every class of these modules, which are to be imported anew or could not be imported."""
+    """Forget every class of these modules, which are to be imported again or could not be imported."""
     global _shared_changes
     names = set(modules)
     shared = [kind for kind in _resolver.known_models.values() if kind.__module__ in names - _of_documents.keys()]

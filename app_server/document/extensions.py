@@ -30,7 +30,7 @@ _compiled: dict[tuple[str, str, str | None], AttrDict | Exception] = {}
 _Key: TypeAlias = tuple[str, str]
 
 _left_out: dict[_Key, ApplicationError] = {}
-"""The models that the last bundle lacks, by name and code: a script defines its classes in each session anew."""
+"""The models that the last bundle lacks, by name and code: a script defines its classes again in each session."""
 
 
 def install() -> None:

@@ -2,7 +2,7 @@
 
 Bokeh reads the file that a text in an `Image` property names. That is meant for an application's own code. What a
 client or a server sends for such a property is marked as `ForeignText`, which bokeh then keeps as it is: nothing is
-opened, and nobody can find out whether a file exists. The mark stays with the value, so it is also safe when the
+opened, and the sender cannot find out whether a file exists. The mark stays with the value, so it is also safe when the
 application copies it or clones its model.
 """
 

@@ -379,7 +379,7 @@ class ServedDocument(Document):
         super().__init__()
         self.ids = ids
         self.changing = threading.RLock()
-        """Held while the document changes and the change is noted. Whoever calls an application's code lets it go."""
+        """Held while the document changes and the change is noted; released while the application's code is called."""
         self.callbacks = _Callbacks(self, self.changing)
         self.models = _Models(self)
         self.modules = _Modules(self)

@@ -73,7 +73,7 @@ class Crew:
         self._answers[question] = answerer
 
     async def open(self) -> None:
-        """Take the slot: listen, tell whoever held it before, and be found by the others from now on.
+        """Take the slot: listen, tell its last holder, and be found by the others from now on.
 
         OperatorError where the run folder cannot hold the names for that.
         """
@@ -101,9 +101,9 @@ class Crew:
         self._listening = asyncio.get_running_loop().create_task(self._listen(self._listener))
 
     async def keep(self) -> None:
-        """Put back, again and again, what somebody deletes of this process's names in the run folder.
+        """Put this process's names in the run folder back whenever they are deleted.
 
-        OperatorError where they cannot be put back, so that nobody ever finds this process again.
+        OperatorError if that is impossible, and no other process can find this one again.
         """
         failing_since_s: float | None = None
         while True:

@@ -27,7 +27,7 @@ OUT_OF_MEMORY = 75
 """The status of a session's process that its application's demand for memory has ended."""
 
 PUT_BACK = signal.SIGURG
-"""Has a session's process look whether its socket still has its name. The system ignores it where nobody handles it."""
+"""Has a session's process look whether its socket still has its name. Without a handler it is ignored."""
 
 _STACK_S = 0.1
 """How long a process that is to be ended has for writing where it stood."""
@@ -84,7 +84,7 @@ class Keeper:
     def __init__(self, folder: Path, limits: SessionLimits, marks: Sequence[Marks]) -> None:
         self.marks = marks[-1]
         self.stopping = False
-        """Whether all of them were asked to end: how they do is noted no more."""
+        """Whether all of them were asked to end: none of their ends is noted as a failure."""
         self._predecessors = list(marks[:-1])
         self._folder = folder
         self._limits = limits
@@ -132,7 +132,7 @@ class Keeper:
             child.send(number)
 
     def reap(self) -> None:
-        """Note what has come to its end, and take over those that nobody looks after any more."""
+        """Note what has ended, and take over the processes that a crashed zygote has left."""
         self._adopt()
         for child in self:
             if child.adopted is not None:
@@ -179,7 +179,7 @@ class Keeper:
         except OSError as error:
             log.error("%s: why it has ended cannot be written down: %s", child.name, error.strerror)
         if child.leash is not None:
-            with contextlib.suppress(OSError):  # whoever held the other end is gone
+            with contextlib.suppress(OSError):  # the process at the other end is gone
                 child.leash.shutdown(socket.SHUT_RDWR)
             child.leash.close()
 
@@ -247,7 +247,7 @@ class Keeper:
 
 
 def end_left_behind(tables: Sequence[Marks], number: int, patience_s: float) -> None:
-    """Have those end that still live when nobody looks after them any more, and kill what lives longer than that."""
+    """End the processes in these tables that still live, by this signal, and kill them after `patience_s`."""
     entries = [mark.entry for marks in tables for mark in marks.signed()]
     left = [entry.identity for entry in entries if entry is not None and entry.identity.signal(number)]
     deadline_s = time.monotonic() + patience_s
@@ -259,7 +259,7 @@ def end_left_behind(tables: Sequence[Marks], number: int, patience_s: float) -> 
 
 
 def _is_dead(box: Path) -> bool:
-    """Whether nobody listens there."""
+    """Whether no process listens there."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         try:

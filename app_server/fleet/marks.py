@@ -1,8 +1,8 @@
 """What sessions' processes tell in shared memory: who they are, and since when they are busy.
 
 A reader needs no answer from the process, which may be in a loop without end, or in code that is not Python's. The
-memory is made by the server's main process, so that it outlives the process that forks sessions: whoever takes that
-one's place finds those that live (see `proc.Identity`).
+memory is made by the server's main process, and outlives the process that forks sessions: the next one finds in it the
+sessions that still live (see `proc.Identity`).
 
     header = process id and start of who hands the records out, how many were ever handed out
     record = process id, its start (both 0: free), busy since (0: idle), name of its socket, name for the log
@@ -76,12 +76,12 @@ class Mark:
             self.sign(replace(entry, box=""))
 
     def clear(self) -> None:
-        """Nobody has this mark."""
+        """Have this mark belong to no process."""
         _RECORD.pack_into(self._memory, self._offset, 0, 0, _IDLE, b"", b"")
 
     @property
     def entry(self) -> Entry | None:
-        """Who has this mark; None where nobody has signed it."""
+        """Who has this mark; None if it is free."""
         pid, started, _, box, name = _RECORD.unpack_from(self._memory, self._offset)
         if not pid:
             return None
@@ -123,11 +123,11 @@ class Marks:
 
     @property
     def done(self) -> bool:
-        """Whether nobody hands these marks out any more, and nobody who has one lives."""
+        """Whether the process that hands these marks out has ended, and all those that have one too."""
         return self.orphaned and not any(mark.entry is not None and mark.entry.identity.lives for mark in self.signed())
 
     def signed(self) -> list[Mark]:
-        """The marks that somebody has signed, also where that process is gone by now."""
+        """The marks that were signed, also by processes that are gone by now."""
         used = _HEADER.unpack_from(self._memory)[2]
         marks = (Mark(self._memory, number) for number in range(used))
         return [mark for mark in marks if mark.entry is not None]

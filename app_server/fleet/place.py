@@ -81,16 +81,16 @@ class Place:
         return cls(_short(folder))
 
     def restore(self) -> None:
-        """Make the folder again, where somebody has deleted it.
+        """Make the folder again if it was deleted.
 
-        OperatorError where somebody else has taken its place, OSError where it cannot be made.
+        OperatorError if the folder above now belongs to another user, OSError if it cannot be made.
         """
         base = self.folder.parent
         base.mkdir(mode=0o700, parents=True, exist_ok=True)
         _refuse_foreign(base)
         with suppress(FileExistsError):
             self.folder.mkdir(mode=0o700)
-            log.warning("Somebody has deleted %s, where the server's processes meet; made it again", self.folder)
+            log.warning("%s, where the server's processes meet, was deleted; made it again", self.folder)
 
     @contextmanager
     def lock(self) -> Iterator[bool]:

@@ -109,7 +109,7 @@ class Shifts(Crew):
         self._elders.update(self.place.folder / name for name in answer["elders"] if name != self._box.name)
 
     def _linked(self) -> set[int]:
-        """The slots whose links lead here, or did before somebody deleted them."""
+        """The slots whose links lead here, or did until they were deleted."""
         found = {slot: self.place.holder(slot) for slot in range(self.slots)}
         return {slot for slot, box in found.items() if box == self._box or (box is None and slot in self.held)}
 

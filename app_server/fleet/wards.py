@@ -108,7 +108,7 @@ class Wards:
     async def _ask(self, slot: int, letter: Letter) -> socket.socket | None:
         """The connection on which a process was asked for, once there is one; None where the session has one already.
 
-        Unreachable where none comes, also because whoever is to fork it stands still.
+        Unreachable if none comes, also because the process that forks it has stopped answering.
         """
         for _ in range(_ATTEMPTS):
             sock = await self._crew.reach(self._crew.place.slot(slot))
@@ -133,7 +133,7 @@ class Wards:
         raise Unreachable("nobody starts processes for sessions")
 
     async def _put_back(self, box: Path) -> None:
-        """Wait until a session's process has put back the name of its socket, which somebody has deleted."""
+        """Wait until a session's process has put back the name of its socket, which was deleted."""
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + 2 * KEEP_S + 1
         while not box.exists():

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 MOST_SESSIONS = 65536
 BEGUN, ALREADY = b"+", b"="
-"""What is answered to whoever asks for a process: that it was forked, or that the session has one."""
+"""The answers to a request for a process: it was forked, or the session has one already."""
 
 _TICK_S = 0.5
 _LETTER_S = 5.0
@@ -160,7 +160,7 @@ class Zygote:
         self._place.give(self._task.slot, self._box)
 
     def _stay_reachable(self) -> None:
-        """Put back what somebody has deleted of the run folder."""
+        """Put back what was deleted of the run folder."""
         try:
             if not self._box.exists():
                 self._place.restore()

@@ -193,7 +193,7 @@ class PanelGuest(Guest):
 
 
 def _forget_files(modules: frozenset[str]) -> None:
-    """Let pages of others name no files of the components of these modules, which end: nobody could find them.
+    """Let pages of others name no files of the components of these modules, which end, and their files with them.
 
     Panel looks for them in every class that Python still knows, which is until its garbage was collected.
     """

@@ -77,7 +77,7 @@ def realignment(round_number: int, buffers: int) -> list[Frame]:
     same header, of a message with one buffer. Six of them lead every state to the one that waits for a buffer's bytes:
     two may complete the message that was cut off, four begin one of ours, and what is too much is dropped. The binary
     frame ends the message, or one buffer of it. A message of ours is an ACK: a receiver asks for its document.
-    Buffers are counted by their ids, so that each round has an id of its own; `round_number` tells calls apart.
+    Buffers are counted by their ids; therefore each round has an id of its own. `round_number` tells calls apart.
     """
     frames: list[Frame] = []
     for number in range(buffers + 1):

@@ -67,7 +67,7 @@ class Pace:
             allowed_s = self.request_s and self.request_s + progress.body_bytes / _SLOWEST_BYTES_PER_S
             return Verdict.TIMEOUT if _over(progress.since_s, allowed_s, now_s) else Verdict.GOES_ON
         if progress.phase is Phase.OPENED:
-            # The handshake of TLS is part of this, so that one which never ends is over, too.
+            # The handshake of TLS is part of this, and one that never ends is closed too.
             begun = progress.begun_s is not None
             late = _over(progress.since_s, self.request_s, now_s)
             return Verdict.GOES_ON if not late else Verdict.TIMEOUT if begun else Verdict.CLOSE

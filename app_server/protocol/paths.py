@@ -27,7 +27,7 @@ def names_in(path: str) -> tuple[str, ...] | None:
     """The names that a path consists of, unescaped: `("a b", "")` for `/a%20b/`. None for what is no path of ours.
 
     That is one with `.` or `..`, with a slash or a zero byte in a name, or with an escape that is none. Bytes that are
-    not UTF-8 become what Python makes of them in file names.
+    not UTF-8 become what Python has for them in file names (PEP 383).
     """
     if not path.startswith("/"):
         return None

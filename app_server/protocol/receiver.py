@@ -69,7 +69,7 @@ def check_structure(payload: bytes, max_message_bytes: int) -> None:
     if _fits(*_counted([payload]), containers, values):
         return
     bare = payload.replace(rb"\\", b"").replace(rb"\"", b"")
-    # Each text is a value or the name of one, so that more of them are too many already.
+    # Each text is a value or the name of one: with more of them there are too many values already.
     if bare.count(b'"') > 4 * values or not _fits(*_counted(_without_texts(bare)), containers, values):
         what = f"a message has more than {containers} lists and objects, or more than {values} values"
         raise PeerError(f"{what}; send large data as arrays", close_code=1009)
@@ -106,7 +106,7 @@ class Receiver:
 
     `is_root` tells whether an id is one of the document's roots. After a reconnect BokehJS 3.9 uploads every root
     that it has just pulled; such a message changes nothing, so it may be larger than the limit: it is dropped unread.
-    `patience` is how many times more values and buffers than usual are taken: whoever has a loop to itself may wait.
+    `patience` is how many times more values and buffers than usual are accepted, by a loop that serves no one else.
     """
 
     def __init__(self, max_message_bytes: int, is_root: RootTest = lambda ident: False, *, patience: int = 1) -> None:

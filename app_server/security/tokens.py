@@ -226,7 +226,7 @@ def read_token(
 
 
 def _seal(key: bytes, head: Mapping[str, Any]) -> str:
-    """What proves that the one who has this key wrote the token: all of it, so that no part can be exchanged."""
+    """The proof that the owner of this key wrote the token, over all of it: no part can be exchanged."""
     rest = {name: value for name, value in head.items() if name != _SEAL_KEY}
     return _signature(key, json.dumps(rest, sort_keys=True))[:_SEAL_LENGTH]
 

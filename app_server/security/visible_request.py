@@ -103,10 +103,10 @@ class VisibleRequest:
         )
 
     def with_arguments_of(self, payload: Mapping[str, Any]) -> VisibleRequest:
-        """This request, with the arguments of a token that nobody signed if it has none itself.
+        """This request, with the arguments of an unsigned token if it has none itself.
 
         Anyone can make such a token, and give whatever arguments they like in an address too. Headers and cookies may
-        say who somebody is, so that those of the token are never looked at. Raises TokenError for a malformed payload.
+        say who a person is, and are never taken from such a token. Raises TokenError for a malformed payload.
         """
         if self.arguments or "arguments" not in payload:
             return self

@@ -139,7 +139,7 @@ class SessionContext:
         """
         if self._document.ended:
             log.debug("The session %s… has ended: with_locked_document runs nothing", self._id[:8])
-        elif self._locked_call is None:  # the session is being built: nobody else has the document
+        elif self._locked_call is None:  # the session is being built: nothing else has the document
             result = function(self._document)
             if result is not None:
                 await result

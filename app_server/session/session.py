@@ -4,7 +4,7 @@ Every public method is one turn. A turn runs the application's code, notes each 
 effects: who is sent what. All changes of a turn become one PATCH-DOC, which is encoded once for all connections but
 those that set one of the changes themselves.
 
-The document may also be changed while nobody takes a turn: after an `await`, from another session's code, in a thread.
+The document may also be changed between turns: after an `await`, from another session's code, in a thread.
 Such changes are noted likewise, and `wake` is called so that the runtime soon asks for them with `flush`. Turns are
 taken in one thread; changes come from any, one at a time under the document's lock (`document.changing`).
 """
@@ -198,7 +198,7 @@ class Session:
             return [Close(connection, 1002, f"a client may not send {message.msgtype}")]
         effects = self._handled(handle, connection, message)
         if message.msgtype == messages.PATCH_DOC and not connection.realigned:
-            # Whoever asks for the document at the ACK has done so before: this browser never understood the ACK.
+            # A browser that understands the ACK asks for the document before anything else: this one did not.
             effects += self.realign(connection)
         return effects
 

@@ -81,7 +81,7 @@ class Acceptor:
                 self._pause(error.strerror or str(error))
                 return
             self._take(connection, address)
-            # The system gives the lowest number that is free, so that this one says how many are taken.
+            # The system gives the lowest number that is free: this one says how many are taken.
             if connection.fileno() >= _ceiling():
                 self._pause("few are left")
                 return

@@ -76,7 +76,7 @@ def fork_sessions(
     """Be the process that the sessions of these applications are forked from, until a signal; its exit status.
 
     With `copied` the only application starts first, and sessions are copies of that. `sockets` are those that the
-    server listens on, which nobody else gets from here. `marks` is the memory that this process shares with its
+    server listens on, which no session gets. `marks` is the memory that this process shares with its
     sessions', the last one, and that of its predecessors, whose sessions may still be there.
     """
     # Whoever ends TLS has the key, and no session's process needs it.
@@ -106,9 +106,9 @@ def fork_sessions(
 
 
 def _page_of_all(server: Server) -> bytes | None:
-    """The page of every new session, in pieces, for whoever takes connections: its session begins with its socket.
+    """The page of every new session, in pieces, for the processes that take connections.
 
-    None where sessions' pages differ, or where a hook is to see the page's request.
+    Its session begins with its socket. None where sessions' pages differ, or where a hook is to see the page's request.
     """
     runtime = server.site.runtimes[0]
     prepared = None if runtime.snapshot is None else runtime.snapshot.prepared

@@ -297,7 +297,7 @@ class ApplicationHandler(Handler):
         """The request that a new session of this token is made for, and what its application finds in token_payload.
 
         A token with our signature says what its page's request looked like, as far as that travels in it. For the rest
-        this request counts, as it does for a token that nobody signed: a browser's handshake repeats the headers,
+        this request counts, as it does for an unsigned token: a browser's handshake repeats the headers,
         cookies and arguments of its page.
         """
         arrived, payload = self.visible_request(), token.payload

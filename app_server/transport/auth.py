@@ -75,7 +75,7 @@ def load_hooks(path: str) -> Hooks:
 
 
 def enduring(handler: type[RequestHandler]) -> type[RequestHandler]:
-    """The handler of somebody else's, answered with an error whatever it raises."""
+    """A handler of the authentication module, answered with an error whatever it raises."""
     return type(handler.__name__, (Enduring, handler), {})
 
 

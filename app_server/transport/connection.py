@@ -32,7 +32,7 @@ _REALIGN_AFTER_S = 1.0
 busy is not harmed: what it is sent leaves it as it is."""
 
 _REALIGN_ROUNDS = 8
-"""Each one waits twice as long as the one before, so that the last comes after two minutes."""
+"""Each one waits twice as long as the one before: the last comes after two minutes."""
 
 _CUT_OFF_WITHIN_S = 60.0
 """What was sent longer ago than this had come whole, or the connection would have been given up before."""

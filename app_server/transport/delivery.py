@@ -1,8 +1,8 @@
 """Sends what turns decide: one write for each client, one encoding for all that keep up.
 
 A client that reads more slowly than its session changes has a backlog of its own, in which newer values take the place
-of those that wait (`session.backlog`), and is sent the next piece of it when it has read the last one. Nobody waits for
-it, except that callbacks wait when no client of their session keeps up, or too much waits that nothing can replace.
+of those that wait (`session.backlog`), and is sent the next piece of it when it has read the last one. Only callbacks
+wait for it, when no client of their session keeps up, or too much waits that nothing can replace.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A request that another process has to answer is handed over with its connection, and answered there as any other.
 
-The request is written anew, its body with a length in front, and put in front of the connection, so that the other
+The request is written again, its body with a length in front, and put in front of the connection, so that the other
 process reads it as if it had come there: origin, login, proxy headers and session are looked at by the same code.
 
     kept-alive connection -> one request -> letter -> one answer, or one WebSocket -> the connection is closed
@@ -55,7 +55,7 @@ def opens_socket(request: HTTPServerRequest) -> bool:
 def written_anew(request: HTTPServerRequest) -> bytes:
     """The request as it is to be read again: the same, but its body has a length, and the connection ends after it.
 
-    A proxy may send the next request, of somebody else, on the same connection, and that one belongs elsewhere. The
+    A proxy may send the next request, of another person, on the same connection, and that one belongs elsewhere. The
     body has been read here, whatever its framing was: with the old one, the reader would wait for it again, and take
     what follows for it.
     """
@@ -233,7 +233,7 @@ class _LastAnswer(HTTP1Connection):
         return super().write_headers(start_line, headers, chunk)
 
     def close(self) -> None:
-        """Be done with the request; the connection is closed by whoever serves it."""
+        """Be done with the request; `_LastRequest` closes the connection."""
         if not self._read_finished:
             super().close()
         elif self.stream is not None:

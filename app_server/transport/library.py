@@ -62,7 +62,7 @@ class Server:
     names of `app_server.settings.Settings`, or by those of the stock server; what is not given comes from the
     environment and the defaults. What the stock server has and this one has not, such as `http_server_kwargs`, is
     refused with what to do instead. `port=0` takes a free one. The address is taken at once, and with `listen=False`
-    not at all: then `handlers()` serve in somebody else's Tornado application, and `port` says where that one listens.
+    not at all: then `handlers()` serve in a Tornado application of your own, and `port` says where that one listens.
 
     OperatorError for what cannot be as it was said, ApplicationError for an application that does not load.
     """

@@ -35,7 +35,7 @@ _NO_MASK = bytes(4)
 
 
 def rehearse() -> None:
-    """Serve a few sessions to ourselves; a fault is logged and harms nobody.
+    """Serve a few sessions to ourselves; a fault is logged and harms no session.
 
     Sessions of a small application then take half the processor time to open, and a fifth less memory of their own.
     """

@@ -88,7 +88,7 @@ class LiveReload:
             await self.look()
 
     async def look(self) -> None:
-        """Load the applications anew if something has changed: what was saved before is what is served from now on."""
+        """Load the applications again if something has changed: what was saved before is what is served from now on."""
         async with self._looking:
             times = self._times()
             if times != self._seen:
@@ -157,7 +157,7 @@ def own_modules() -> list[tuple[str, Path]]:
 
 
 def forget_modules() -> None:
-    """Let the application's own modules be imported anew, with the model classes in them."""
+    """Have the application's own modules imported again, with the model classes in them."""
     names = [name for name, _ in own_modules()]
     for name in names:
         sys.modules.pop(name, None)

@@ -96,7 +96,7 @@ class Desk:
 
     def _take_turns(self) -> None:
         if self._taking:
-            return  # a turn that is being taken led here; whoever takes it goes on with what waits
+            return  # a turn that is being taken led here; what waits is taken after it
         self._taking = True
         try:
             while self._waiting and not self.held:
@@ -490,7 +490,7 @@ class ApplicationRuntime:
             desk.submit(lambda: self._change(session, connection, message), "change", heard_s)
         else:
             desk.submit(lambda: session.receive(connection, message))
-            desk.call_waiting()  # whoever has just asked for the document may keep up
+            desk.call_waiting()  # a client that has just asked for the document may keep up
 
     def _change(self, session: Session, connection: Connection, message: Message) -> list[Effect]:
         self.delivery.set_by(connection, message)

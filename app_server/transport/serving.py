@@ -138,7 +138,7 @@ class _Several:
         self._count = count
         self._apart = {nursery.slot: nursery for nursery in apart}
         self._elsewhere = {route: nursery.slot for nursery in apart for route in nursery.routes}
-        # The first ones are made now, so that all processes know them.
+        # The first ones are made now: all processes are to know them.
         self._marks = {nursery.slot: [Marks(MOST_SESSIONS)] for nursery in apart}
         self._begun: set[int] = set()
         self._sockets = address.bind(settings)
@@ -202,7 +202,7 @@ class _Several:
         return status
 
     def _end_orphans(self) -> None:
-        """End the sessions that nobody looks after: their nursery was killed, and the main process as well."""
+        """End the sessions whose nursery was killed, as well as the main process."""
         for tables in self._marks.values():
             end_left_behind([marks for marks in tables if marks.orphaned], signal.SIGTERM, _LAST_SESSIONS_S)
 
@@ -294,7 +294,7 @@ async def _stop(server: Server, drain_s: float, hurry: asyncio.Event) -> None:
 
 
 async def _drain(server: Server, drain_s: float, hurry: asyncio.Event) -> None:
-    """Let sessions go on until they have ended, the time is up, or somebody is in a hurry."""
+    """Let sessions go on until they have ended, the time is up, or a signal asks to hurry."""
     draining, hurried = asyncio.ensure_future(server.drain(drain_s)), asyncio.ensure_future(hurry.wait())
     await asyncio.wait({draining, hurried}, return_when=asyncio.FIRST_COMPLETED)
     draining.cancel()

@@ -126,7 +126,7 @@ class Site:
     def may_build(self, token: Token) -> bool:
         """Whether this token may build its session: a fresh one, or that of a session which moves here."""
         if token.session_id == self.only_session:
-            return True  # whoever had this process started has looked
+            return True  # the process that had this one started has looked
         return not token.expired(self.now_s()) or token.session_id in self.inherited
 
     @property

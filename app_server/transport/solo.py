@@ -103,9 +103,9 @@ class Solo:
         task.add_done_callback(self._tasks.discard)
 
     def _put_back(self, attempts: int = _ATTEMPTS) -> None:
-        """Put back the name of the session's socket, and the note of its page, if somebody has deleted them.
+        """Put back the name of the session's socket, and the note of its page, if they were deleted.
 
-        Whoever has found that they are gone may have made a socket of that name, which it is about to take away.
+        The process that missed them may have made a socket of that name, which it is about to take away.
         """
         there = _inode(self._birth.box)
         if self._leaving or there == self._inode is not None:
@@ -207,7 +207,7 @@ class Solo:
             self._finish(0)
 
     def _on_signal(self, number: int) -> None:
-        """End, or wait a while first. A repeated signal changes nothing: whoever sends it kills at the deadline."""
+        """End, or wait a while first. A repeated signal changes nothing: its sender kills at the deadline."""
         if number == signal.SIGTERM and self._server.settings.drain_s > 0:
             self._server.site.draining = True
             asyncio.get_running_loop().call_later(self._server.settings.drain_s, self._finish, number)
@@ -225,7 +225,7 @@ class Solo:
         if self._birth.mark is not None:
             self._birth.mark.resign()
         with contextlib.suppress(OSError):
-            if self._status == OUT_OF_MEMORY:  # whoever comes from now on is to find this
+            if self._status == OUT_OF_MEMORY:  # a page that comes back is to find this
                 remains.leave(self._birth.box, remains.End.MEMORY)
             else:
                 remains.forget(self._birth.box)

@@ -1,7 +1,7 @@
 """The timers of a session: when its periodic, timeout and next-tick callbacks are due.
 
 A callback that is due waits for its turn like everything else that happens to the session. A periodic callback leaves
-out a beat only while its own last run is waiting or running, so that no callback can keep another from running.
+out a beat only while its own last run is waiting or running: no callback can keep another from running.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Timers:
             del self._handles[callback.ident]
             self._run(callback)
             return
-        # The next beat counts from when this one was due, so that the rate holds; what was missed is left out.
+        # The next beat counts from when this one was due, which keeps the rate; what was missed is left out.
         period_s = max(callback.delay_ms / 1000, _SHORTEST_PERIOD_S)
         missed = max(0, int((self._loop.time() - due_s) / period_s))
         self._call_at(callback, due_s + (missed + 1) * period_s)

@@ -1,4 +1,4 @@
-"""Whether the service's user can read what its instances need: a file of root's alone ends each start, for ever."""
+"""Whether the service's user can read what its instances need: a file that only root can read fails every start."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def check(plan: Plan, files: Files) -> Iterator[Finding]:
     try:
         user = pwd.getpwnam(plan.user)
     except KeyError:
-        return  # made later, by whoever sets the host up
+        return  # made later, when the host is set up
     if wanted and os.geteuid() not in (0, user.pw_uid):
         hint = f"Check as root, or as {plan.user}."
         yield Finding("note", f"only root can find out what {plan.user} may read", where="service.user", hint=hint)

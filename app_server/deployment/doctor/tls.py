@@ -55,7 +55,7 @@ async def _judge(route: Route, target: Target, context: ssl.SSLContext, found: T
 async def _name_fault(route: Route, target: Target, certificate: str) -> str:
     """Why this certificate, in PEM, is not for this host; "" where it is. Whether it is trusted does not matter.
 
-    It is its own authority here, so that OpenSSL has only the name to complain of.
+    It is its own authority here: OpenSSL then has only the name to complain of.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN

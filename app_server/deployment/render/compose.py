@@ -143,7 +143,7 @@ def place_of(file: File) -> str:
 def published_address(plan: Plan) -> str | None:
     """The host's address that ports are published at; None for all.
 
-    A site whose only names are this machine's own answers nobody else: others would find an open port, and no word.
+    A site whose only names are this machine's own answers no other one, which would find an open port and no answer.
     """
     stated = plan.spec.containers.publish.address
     return stated or ("127.0.0.1" if set(plan.site.hosts) <= LOOPBACK else None)

@@ -234,7 +234,7 @@ def build(plan: Plan, place: Path, folder: Path, say: Say) -> None:
     if plan.contained.build_context is not None:
         refuse_foreign_images(plan)
         begun_s = time.monotonic()
-        # The release's own folders, wherever compose is told that paths begin. JSON is YAML too.
+        # The release's own folders, whatever folder compose takes as the start of paths. JSON is YAML too.
         override = {PROXY: {"build": {"additional_contexts": {"site": str(site.resolve())}}}} if plan.has_proxy else {}
         gathered = place / "gathered"
         if plan.contained.mount is None:
@@ -260,7 +260,7 @@ def build(plan: Plan, place: Path, folder: Path, say: Say) -> None:
 
 
 def refuse_foreign_images(plan: Plan) -> None:
-    """OperatorError where an image that would be built has the name of one that is nobody's of ours."""
+    """OperatorError if an image that would be built has the name of one that is not ours."""
     made = plan.contained
     named = (("app", made.app), *((("proxy", made.proxy),) if plan.has_proxy else ()))
     for key, image in named:

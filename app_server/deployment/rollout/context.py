@@ -36,7 +36,7 @@ def context_of(contents: Contents, target: Path) -> None:
 
 
 def _copy(folder: Path, files: tuple[Path, ...], target: Path) -> None:
-    """Copy files so that everybody may read them: in the container they are another user's."""
+    """Copy files, readable for all: in the container they are another user's."""
     target.mkdir(parents=True, exist_ok=True)
     for path in files:
         if not str(path).isprintable():

@@ -88,7 +88,7 @@ def succeeds(*words: str) -> bool:
 
 
 def project_at(port: int) -> str | None:
-    """The project of compose that has a container which publishes this port, None where there is none."""
+    """The project of compose that has a container which publishes this port; None if there is none."""
     label = '{{.Label "com.docker.compose.project"}}'
     done = subprocess.run(
         ["docker", "ps", "--filter", f"publish={port}", "--format", label], capture_output=True, text=True, check=False

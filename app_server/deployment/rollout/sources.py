@@ -17,7 +17,7 @@ _BROUGHT = {"deploy": "deployment/drawings", "ansible": "deployment/playbooks", 
 
 
 def sources() -> Path | None:
-    """A folder that images can be built of, None where there is none. OperatorError where it cannot be written."""
+    """A folder that images can be built of; None if there is none. OperatorError if it cannot be written."""
     clone = _PACKAGE.parent
     if (clone / DOCKERFILE).is_file():
         return clone

@@ -93,7 +93,7 @@ CASES = [
         "instances_share_a_key",
         "access: {external: 'http://127.0.0.1:4180/auth'}\ninstances: 3\n",
         "access: {external: 'http://127.0.0.1:4180/auth'}\ninstances: 3\nsecrets: {secret_key: {file: /etc/key}}\n",
-        "deploy.yaml:2:10: access.external: each instance signs sessions with a key of its own, so that no other one"
+        "deploy.yaml:2:10: access.external: each instance signs sessions with a key of its own, and no other one"
         " can take over its pages.",
     ),
     (

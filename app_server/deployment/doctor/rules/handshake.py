@@ -25,7 +25,7 @@ def upgrade_is_passed_on(evidence: Evidence) -> Iterator[Finding]:
             "upgrade-lost", Severity.ERROR, Hop.PROXY,
             f"the handshake at {answer.target.path} was answered {answer.told}: no Upgrade came to the server"
             + _share(lost, evidence.sockets),
-            "The page is drawn by nobody: BokehJS cannot connect.", _UPGRADE,
+            "The page stays empty: BokehJS cannot connect.", _UPGRADE,
         )  # fmt: skip
 
 
