@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from urllib.parse import urlsplit
 
-from app_server.cli.status import Meeting, alive, ask, meeting_of
+from app_server.cli.status import Meeting, alive, ask, meeting_of, several
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
 from app_server.fleet.place import running
 from app_server.observe.snapshots import totals
 
 LOOK_S = 0.5
-_WHERE = "app-server drain"
+_WHERE = "drain"
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
@@ -41,7 +41,7 @@ def find(target: str, environ: Mapping[str, str]) -> Meeting:
         hint = "Name its process: app-server drain PID"
         raise OperatorError("no server of this user runs here", where=_WHERE, hint=hint)
     if len(found) > 1:
-        pids = ", ".join(str(pid) for pid, _ in found)
+        pids = several(found)
         raise OperatorError(f"several servers run here: {pids}", where=_WHERE, hint="Name one: app-server drain PID")
     return Meeting(*found[0])
 

@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -96,12 +96,24 @@ def look_at(target: str, environ: Mapping[str, str]) -> Look:
     found = list(running(environ))
     if not found:
         hint = "Name its process, or the http:// address of a server with --metrics."
-        raise OperatorError("no server of this user runs here", where="app-server status", hint=hint)
+        raise OperatorError("no server of this user runs here", where="status", hint=hint)
     if len(found) > 1:
-        pids = ", ".join(str(pid) for pid, _ in found)
+        pids = several(found)
         hint = "Name one of them: app-server status PID"
-        raise OperatorError(f"several servers run here: {pids}", where="app-server status", hint=hint)
+        raise OperatorError(f"several servers run here: {pids}", where="status", hint=hint)
     return partial(ask, Meeting(*found[0]))
+
+
+def several(found: Sequence[tuple[int, Place]]) -> str:
+    """The processes of these servers, each with its address if the server says one, for an error's text."""
+    return ", ".join(f"{pid}{_address_of(Meeting(pid, place))}" for pid, place in found)
+
+
+def _address_of(meeting: Meeting) -> str:
+    try:
+        return f" ({str(ask(meeting)['url']).split(' ')[0]})"
+    except OperatorError:
+        return ""
 
 
 def meeting_of(pid: int, environ: Mapping[str, str]) -> Meeting:

@@ -28,8 +28,8 @@ def check() -> None:
     try:
         import rich  # noqa: F401
     except ImportError:
-        hint = f"Use --json, which needs nothing more. {how_to_install('observe')}"
-        raise OperatorError("rich is not installed", where="app-server status", hint=hint) from None
+        hint = f"`app-server status --json` works without it. {how_to_install('observe')}"
+        raise OperatorError("rich is not installed", where="status", hint=hint) from None
 
 
 def screen(

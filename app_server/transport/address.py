@@ -64,20 +64,46 @@ def bind(settings: Settings) -> list[socket.socket]:
             return [bind_unix_socket(settings.unix_socket, mode=0o666)]
         return bind_sockets(settings.port, settings.address or None, backlog=1024)
     except (OSError, ValueError) as error:
-        number = getattr(error, "errno", None)
-        if number == errno.EADDRINUSE:
-            hint = "Stop what listens there, or choose another --port."
-            raise TransientError(f"port {settings.port} is in use", where="--port", hint=hint) from None
-        if number == errno.EACCES:
-            where = "--unix-socket" if settings.unix_socket else "--port"
-            hint = "Ports below 1024 are root's."
-            raise OperatorError("no permission to listen there", where=where, hint=hint) from None
-        reason = getattr(error, "strerror", None) or str(error)
-        where = "--unix-socket" if settings.unix_socket else "--address"
-        mending = _hint_on(settings.address or "")
-        # An address may be missing only until the network is up; what has a hint was mistyped.
-        kind = OperatorError if mending else TransientError
-        raise kind(f"cannot listen there: {reason}", where=where, hint=mending) from None
+        raise (_no_socket if settings.unix_socket else _no_address)(settings, error) from None
+
+
+def _no_socket(settings: Settings, error: OSError | ValueError) -> OperatorError:
+    """Why there is no Unix socket at the path that was given, and what to do."""
+    path = settings.unix_socket or ""
+    folder = os.path.dirname(os.path.abspath(path))
+    number = getattr(error, "errno", None)
+    what, hint = f"cannot listen at {path}: {getattr(error, 'strerror', None) or error}", None
+    if number == errno.ENOENT:
+        what, hint = f"the folder {folder} does not exist", "Create it first, or choose another --unix-socket."
+    elif number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        what = f"this user may not create {path}"
+        hint = f"Let the user write to {folder}, or choose another --unix-socket."
+    return TransientError(what, where="--unix-socket", hint=hint)
+
+
+def _no_address(settings: Settings, error: OSError | ValueError) -> OperatorError:
+    """Why the address and port cannot be had, and what to do.
+
+    A TransientError where trying again may help: the port may be given up, the network may come up.
+    """
+    address, port, number = settings.address or "", settings.port, getattr(error, "errno", None)
+    if number == errno.EADDRINUSE:
+        hint = "Stop what listens there, or choose another --port."
+        return TransientError(f"port {port} is in use", where="--port", hint=hint)
+    if number == errno.EACCES:
+        hint = "Choose a --port from 1024 on: lower ones are for root."
+        return OperatorError(f"this user may not listen on port {port}", where="--port", hint=hint)
+    if mending := _hint_on(address):
+        return OperatorError(f"{address} is not a host's name or address", where="--address", hint=mending)
+    if isinstance(error, socket.gaierror):
+        what, hint = f"no address is known for the name {address}", "Check the spelling, and the machine's DNS."
+        return TransientError(what, where="--address", hint=hint)
+    if number == errno.EADDRNOTAVAIL:
+        what = f"{address} is not an address of this machine"
+        hint = "Choose one that it has, or leave out --address to listen on all of them."
+        return TransientError(what, where="--address", hint=hint)
+    reason = getattr(error, "strerror", None) or str(error)
+    return TransientError(f"cannot listen on {address or 'all addresses'}: {reason}", where="--address")
 
 
 def _hint_on(address: str) -> str | None:

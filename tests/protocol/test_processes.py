@@ -343,7 +343,7 @@ def test_the_command_drain_ends_a_server_with_its_last_session(tmp_path: Path) -
         )
 
     said, _ = drain().communicate(timeout=3 * PATIENCE_S)
-    assert said.startswith("app-server: app-server drain: no server of this user runs here.")
+    assert said.startswith("app-server: drain: no server of this user runs here.")
     with serving(*apps("counting.py"), *flags, env=environ) as served:
         main = served.process.process.pid
         with served.site.client("/counting"):

@@ -170,7 +170,7 @@ def test_sessions_with_processes_of_their_own_are_added_up(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "app-server status: no server of this user runs here. Name its process, or the http:// address of a server"
+        ([], "status: no server of this user runs here. Name its process, or the http:// address of a server"
              " with --metrics."),
         (["4194304"], "4194304: no server of this user has this process. It may be another user's, or no app-server:"
                       " use its user's account."),
