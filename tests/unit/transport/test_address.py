@@ -40,7 +40,8 @@ def test_port_in_use_may_be_free_later() -> None:
     [
         ("203.0.113.9", "203.0.113.9 is not an address of this machine. Choose one that it has, or leave out "
          "--address to listen on all of them."),
-        ("nosuch.invalid", "no address is known for the name nosuch.invalid. Check the spelling, and the machine's DNS."),
+        ("nosuch.invalid", "no address is known for the name nosuch.invalid. Check the spelling, and the "
+         "machine's DNS."),
     ],
 )  # fmt: skip
 def test_address_that_cannot_be_had_is_named_with_what_to_do(address: str, message: str) -> None:
