@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import yaml
 from bokeh.document import Document
 from bokeh.themes import Theme
 
+from app_server.document.theme_names import unknown_names
 from app_server.errors import ApplicationError
+
+log = logging.getLogger(__name__)
 
 __all__ = ["Document", "Theme", "apply_theme", "load_theme"]
 
@@ -16,11 +20,13 @@ __all__ = ["Document", "Theme", "apply_theme", "load_theme"]
 def load_theme(path: Path, *, shown: str | None = None) -> Theme:
     """The theme of a YAML file, or an `ApplicationError` that names the file as `shown`.
 
+    Names in it that no model has are logged: they are no error while no document meets them.
     bokeh never changes a theme after its making, so one theme may serve every document.
     """
     where = shown or str(path)
     try:
-        content = yaml.safe_load(path.read_bytes())
+        text = path.read_bytes()
+        content = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = where if mark is None else f"{where}:{mark.line + 1}:{mark.column + 1}"
@@ -33,6 +39,8 @@ def load_theme(path: Path, *, shown: str | None = None) -> Theme:
         what = f"the theme cannot be read: {error.strerror}"
         raise ApplicationError(what, where=where, hint="Let the server's user read it") from error
     check_theme(content, where)
+    for sentence in unknown_names(text, where):
+        log.warning("%s", sentence)
     return Theme(json=content or {})
 
 
