@@ -14,7 +14,7 @@ import math
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from functools import cache
@@ -1139,7 +1139,36 @@ def without_effect(environ: Mapping[str, str]) -> list[str]:
         lines.append("BOKEH_ROOTDIR has no effect: it is for pages that are files")
     if "BOKEH_PRETTY" in given and _switch(environ["BOKEH_PRETTY"]):
         lines.append("BOKEH_PRETTY has no effect: messages are sent without line breaks")
-    return lines
+    return [*lines, *_mistyped(sorted(name for name, text in environ.items() if text.strip()))]
+
+
+_PREFIXES = ("APP_SERVER_", "BOKEH_")
+
+_READ_ELSEWHERE = frozenset(
+    "APP_SERVER_APPS APP_SERVER_FAILURES APP_SERVER_LISTEN APP_SERVER_RUNTIME_DIR BOKEH_CHROMEDRIVER_PATH "
+    "BOKEH_DOCS_CDN BOKEH_DOCS_VERSION".split()
+)
+"""Variables with these prefixes that are no settings of the server: of its other commands, its images and bokeh."""
+
+
+def _mistyped(names: Iterable[str]) -> Iterator[str]:
+    """A line for each variable that nobody reads, and that resembles one which is read."""
+    import difflib
+
+    own = {variable for setting in all_settings() for variable in setting.environment}
+    own |= {variable + FILE_ENDING for setting in all_settings() if setting.secret for variable in setting.environment}
+    known = own | _READ_ELSEWHERE | set(_BOKEH_VARIABLES) | {_variable_of(key) for key in BOKEH_OWN_KEYS}
+    for name in names:
+        prefix = next((prefix for prefix in _PREFIXES if name.startswith(prefix)), None)
+        if prefix is None or name in known:
+            continue
+        # The prefix, which all share, must not make two names alike.
+        rest = name.removeprefix(prefix)
+        other = next(there + rest for there in _PREFIXES if there != prefix)
+        kin = [variable.removeprefix(prefix) for variable in known if variable.startswith(prefix)]
+        near = [prefix + found for found in difflib.get_close_matches(rest, kin, n=1, cutoff=0.8)]
+        if meant := [other] if other in own else near:
+            yield f"{name} is not a variable of this server, and has no effect. Did you mean {meant[0]}?"
 
 
 def bokeh_environment(path: str) -> dict[str, str]:

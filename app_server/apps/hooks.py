@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from app_server.apps.faults import Place
 from app_server.errors import ApplicationError
+
+log = logging.getLogger(__name__)
 
 # Called with the server's or the session's context; where it returns an awaitable, the caller awaits it.
 Hook = Callable[[Any], Awaitable[None] | None]
@@ -51,8 +55,10 @@ _ARGUMENTS = {
 def hooks_from(names: Mapping[str, Any], place: Place, filename: str, *, with_requests: bool) -> Hooks:
     """The hooks among a module's names; one of a wrong signature is an `ApplicationError` with its line.
 
-    `process_request` counts only `with_requests`: in `app_hooks.py`.
+    `process_request` is used only `with_requests`: in `app_hooks.py`. What is called almost like a hook is logged.
     """
+    for sentence in _mistyped(names, place, filename):
+        log.warning("%s", sentence)
     found: dict[str, Any] = {}
     for name, argument in _ARGUMENTS.items():
         if name not in names or (name == "process_request" and not with_requests):
@@ -60,6 +66,18 @@ def hooks_from(names: Mapping[str, Any], place: Place, filename: str, *, with_re
         check_hook(name, argument, names[name], place, filename)
         found[name] = names[name]
     return Hooks(**found)
+
+
+def _mistyped(names: Mapping[str, Any], place: Place, filename: str) -> Iterator[str]:
+    """A sentence for each function of the file that is no hook, and is called almost like one that is missing."""
+    for name, value in names.items():
+        code = getattr(value, "__code__", None)
+        if name in _ARGUMENTS or code is None or code.co_filename != filename:
+            continue
+        near = difflib.get_close_matches(name, _ARGUMENTS, n=1, cutoff=0.85)
+        if near and near[0] not in names:
+            where = place.line(filename, code.co_firstlineno)
+            yield f"{where}: {name} is not a hook, and is never called by the server. Did you mean {near[0]}?"
 
 
 def check_hook(name: str, argument: str, function: Any, place: Place, filename: str) -> None:

@@ -513,6 +513,35 @@ def test_variable_without_effect_is_named() -> None:
     assert without_effect({"BOKEH_RESOURCES": "cdn", "BOKEH_CDN_VERSION": "3.9.1", "BOKEH_PRETTY": "no"}) == []
 
 
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("APP_SERVER_REQEST_TIMEOUT", "APP_SERVER_REQUEST_TIMEOUT"),
+        ("APP_SERVER_NUM_PROC", "APP_SERVER_NUM_PROCS"),
+        ("BOKEH_ALLOW_WS_ORIGINS", "BOKEH_ALLOW_WS_ORIGIN"),
+        ("BOKEH_SECRET_KYE", "BOKEH_SECRET_KEY"),
+        ("BOKEH_SECRET_KEY_FIEL", "BOKEH_SECRET_KEY_FILE"),
+        ("BOKEH_RESOURCE", "BOKEH_RESOURCES"),
+        ("BOKEH_NUM_PROCS", "APP_SERVER_NUM_PROCS"),
+        ("APP_SERVER_SECRET_KEY", "BOKEH_SECRET_KEY"),
+    ],
+)
+def test_mistyped_variable_is_named_with_the_one_that_was_meant(variable: str, meant: str) -> None:
+    assert without_effect({variable: "1"}) == [
+        f"{variable} is not a variable of this server, and has no effect. Did you mean {meant}?"
+    ]
+
+
+def test_variables_of_others_are_not_mentioned() -> None:
+    known = [variable for setting in all_settings() for variable in setting.environment]
+    others = (
+        "APP_SERVER_PORT APP_SERVER_PORT_5006_TCP APP_SERVER_SERVICE_HOST APP_SERVER_RUNTIME_DIR APP_SERVER_LOG_LEVEL "
+        "BOKEH_BROWSER BOKEH_DOCS_CDN BOKEH_EXTERNAL_URL BOKEH_SECRET_KEY_FILE BOKEH_VALIDATION_LEVEL REQUEST_TIMEOUT"
+    ).split()
+    assert without_effect(dict.fromkeys([*known, *others], "no")) == []
+    assert without_effect({"APP_SERVER_REQEST_TIMEOUT": " "}) == []
+
+
 def test_empty_file_sets_nothing(tmp_path: Path) -> None:
     assert from_config(config(tmp_path, "# nothing yet\n")) == {}
 

@@ -103,6 +103,32 @@ def test_faulty_hooks_are_a_clear_error(write: Write, source: str, message: str)
         application.build(Document())
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("on_sever_loaded", "on_server_loaded"),
+        ("on_server_unload", "on_server_unloaded"),
+        ("on_session_create", "on_session_created"),
+        ("on_session_destroy", "on_session_destroyed"),
+        ("process_requests", "process_request"),
+    ],
+)
+def test_mistyped_hook_is_named_with_its_line(
+    write: Write, caplog: pytest.LogCaptureFixture, name: str, meant: str
+) -> None:
+    application = with_hooks(write, f"x = 1\ndef {name}(context): pass\n")
+    application.prepare()
+    assert caplog.messages == [
+        f"{application.path}/app_hooks.py:2: {name} is not a hook, and is never called by the server. "
+        f"Did you mean {meant}?"
+    ]
+
+
+def test_functions_beside_hooks_are_not_mentioned(write: Write, caplog: pytest.LogCaptureFixture) -> None:
+    with_hooks(write, "def on_server_loaded(c): pass\ndef on_server_loaded2(c): pass\ndef load(): pass\n").prepare()
+    assert caplog.messages == []
+
+
 def test_process_request_adds_to_the_token(write: Write) -> None:
     application = with_hooks(write, "def process_request(request): return {'user': request.upper()}\n")
     assert application.process_request("ada") == {"user": "ADA"}
