@@ -17,6 +17,7 @@ from app_server.deployment.doctor.probes import MAX_REDIRECTS, Options, examine
 from app_server.deployment.doctor.report import as_data, as_text
 from app_server.deployment.doctor.rules import judge
 from app_server.deployment.doctor.visit import Route
+from app_server.protocol import codec, websocket
 from app_server.protocol.websocket import accept_key
 
 Answering = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
@@ -204,6 +205,22 @@ async def test_redirects_are_followed_a_few_times_only() -> None:
 
 async def test_port_without_tls_is_told() -> None:
     seen = await visit(silence, "https")
-    assert "page-failed" in [finding.id for finding in seen.findings]
+    assert [finding.id for finding in seen.findings] == ["tls-failed"]
     spoken = await visit(garbage, "https")
-    assert "tls-failed" in [finding.id for finding in spoken.findings]
+    assert [finding.id for finding in spoken.findings] == ["tls-failed"]
+
+
+async def test_end_of_a_silent_socket_is_seen_by_a_doctor_that_was_late_itself() -> None:
+    async def cut(writer: asyncio.StreamWriter) -> None:
+        for msgtype in ("ACK", "PULL-DOC-REPLY"):
+            for opcode, payload in codec.encode(msgtype):
+                await say(writer, websocket.frame_header(opcode, len(payload)), bytes(payload))
+        await asyncio.sleep(0.2)
+
+    async with hostile_server(with_page(upgraded(cut))) as port:
+        # The loop stands still from before the cut until after the time for silence.
+        asyncio.get_running_loop().call_later(0.15, time.sleep, 1.0)
+        options = Options(None, Route(timeout_s=20), idle_s=0.5, openings=1)
+        evidence = await examine(read_target(f"http://127.0.0.1:{port}/board"), options)
+    assert evidence.idle is not None and evidence.idle.ended is not None
+    assert "read-timeout" in [finding.id for finding in judge(evidence)]
