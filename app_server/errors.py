@@ -50,11 +50,12 @@ class ApplicationError(AppServerError):
 class PeerError(AppServerError):
     """The other end of a connection is at fault: a malformed, oversized or forged message.
 
-    `close_code` is the WebSocket close code (RFC 6455, section 7.4) that answers it.
+    `close_code` is the WebSocket close code (RFC 6455, section 7.4) that answers it. `what` may quote the other end:
+    it becomes one printable line, for the log must not show lines or colors that a client has written.
     """
 
     def __init__(self, what: str, *, close_code: int = 1002, where: str | None = None, hint: str | None = None) -> None:
-        super().__init__(what, where=where, hint=hint)
+        super().__init__(in_one_line(what), where=where, hint=hint)
         self.close_code = close_code
 
 
@@ -77,6 +78,22 @@ class OperatorErrors(OperatorError):
     def __init__(self, faults: Sequence[OperatorError]) -> None:
         self.faults = tuple(faults)
         super().__init__("; ".join(str(fault) for fault in self.faults))
+
+
+LONGEST_SHOWN = 500
+"""How many characters the log shows of a path that a client asks for, which may be 64 KB long."""
+
+
+def in_one_line(text: str, longest: int | None = None) -> str:
+    """The text with all that is not printable escaped: ends of lines, codes of terminals, lone surrogates.
+
+    Of a text with more than `longest` characters only these are left.
+    """
+    if longest is not None and len(text) > longest:
+        text = f"{text[:longest]}…"
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 def from_keyboard(error: BaseException) -> bool:

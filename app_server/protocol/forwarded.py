@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 # "203.0.113.9:52044", "[2001:db8::1]:52044", "[2001:db8::1]"; perhaps in quotes, as RFC 7239 has it.
 _WITH_PORT = re.compile(r"\[([^\]]+)\](?::[\w-]+)?|([0-9.]+):[\w-]+")
+_ZONE = re.compile(r"[A-Za-z0-9._-]{1,15}")  # the name of an interface, as Linux allows them
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
 
@@ -22,6 +23,9 @@ def address_in(text: str) -> str | None:
     try:
         address = ipaddress.ip_address(found[1] or found[2] if found else text)
     except ValueError:
+        return None
+    zone = getattr(address, "scope_id", None)
+    if zone is not None and not _ZONE.fullmatch(zone):  # Python takes any text for one
         return None
     return str(getattr(address, "ipv4_mapped", None) or address)
 

@@ -12,34 +12,61 @@ import os
 import re
 import unicodedata
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import quote, unquote_to_bytes
 
 _SEGMENT_CHARACTERS: Final = "!$&'()*+,;=:@"
 """What RFC 3986, section 3.3, allows in a path segment besides letters, digits and "-._~"."""
 
+_LONGEST: Final = 3 * 4096
+"""How many characters a path may have. Linux takes 4096 bytes for the path of a file, each of which may be escaped."""
+
+_SHORT: Final = 256
+"""Paths of at most this length are kept by the thousand; longer ones only while their request is answered."""
+
 _SPELLED: Final = re.compile(r"(?:[\x21-\x24\x26-\x7e]|%[0-9A-Fa-f]{2})*")
 """What a segment may be made of. Browsers send some characters as they are that RFC 3986 wants escaped, such as [."""
 
 
-@lru_cache(maxsize=4096)
 def names_in(path: str) -> tuple[str, ...] | None:
     """The names that a path consists of, unescaped: `("a b", "")` for `/a%20b/`. None for what is no path of ours.
 
-    That is one with `.` or `..`, with a slash or a zero byte in a name, or with an escape that is none. Bytes that are
-    not UTF-8 become what Python has for them in file names (PEP 383).
+    That is one with `.` or `..`, with a slash or a zero byte in a name, with an escape that is none, or longer than
+    that of any file. Bytes that are not UTF-8 become what Python has for them in file names (PEP 383).
     """
+    found = _read(path)
+    return None if found is None else found[0]
+
+
+def segments(path: str) -> tuple[str, ...] | None:
+    """As `names_in`, with accented letters composed one way: the same for all spellings of a path."""
+    found = _read(path)
+    return None if found is None else found[1]
+
+
+_Read: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]] | None
+
+
+def _read(path: str) -> _Read:
+    """The path's names, and the same with accented letters composed."""
+    if len(path) > _LONGEST:
+        return None
+    return _read_short(path) if len(path) <= _SHORT else _read_long(path)
+
+
+def _names(path: str) -> _Read:
     if not path.startswith("/"):
         return None
     names = [_name(segment) for segment in path[1:].split("/")]
-    return None if None in names else tuple(name for name in names if name is not None)
+    if None in names:
+        return None
+    found = tuple(name for name in names if name is not None)
+    return found, tuple(unicodedata.normalize("NFC", name) for name in found)
 
 
-@lru_cache(maxsize=4096)
-def segments(path: str) -> tuple[str, ...] | None:
-    """As `names_in`, with accented letters composed one way: the same for all spellings of a path."""
-    names = names_in(path)
-    return None if names is None else tuple(unicodedata.normalize("NFC", name) for name in names)
+# What is kept takes 30 times the memory of the path. Anyone can ask for any number of paths, of 64 KB each.
+_read_short = lru_cache(maxsize=4096)(_names)
+_read_long = lru_cache(maxsize=16)(_names)
 
 
 def _name(segment: str) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, OutputTransform, RequestHandler
 
+from app_server.errors import LONGEST_SHOWN, in_one_line
 from app_server.observe import logs
 from app_server.page import error_page
 from app_server.transport.echo import answer_doctor
@@ -38,7 +39,8 @@ class Leavable(RequestHandler):
     ) -> None:
         """Say at debug level that the client has left, and as Tornado does whatever else was raised."""
         if isinstance(value, StreamClosedError):
-            log.debug("%s %s: the client left before the answer was complete", self.request.method, self.request.path)
+            asked = in_one_line(f"{self.request.method} {self.request.path}", LONGEST_SHOWN)
+            log.debug("%s: the client left before the answer was complete", asked)
         else:
             super().log_exception(typ, value, tb)
 

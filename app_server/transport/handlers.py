@@ -120,6 +120,15 @@ _APP_PATH = re.compile(r"/[A-Za-z0-9_.~%/@:+-]{0,500}")
 _ABSOLUTE_URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]{1,260}(/[A-Za-z0-9_.~%/@:+-]{0,500})?")
 
 
+
+def _is_absolute(url: str) -> bool:
+    """Whether this may be the address of an application on some server."""
+    try:
+        return _ABSOLUTE_URL.fullmatch(url) is not None and bool(urlsplit(url).netloc)
+    except ValueError:  # brackets that are no IPv6 address's
+        return False
+
+
 class AutoloadHandler(ApplicationHandler):
     """The script that puts an application into somebody else's page."""
 
@@ -159,7 +168,7 @@ class AutoloadHandler(ApplicationHandler):
         # These are written into a script by a template of bokeh that does not escape them.
         if not _ELEMENT_ID.fullmatch(element_id) or not _APP_PATH.fullmatch(app_path):
             raise HTTPError(400, reason="Malformed bokeh-autoload-element or bokeh-app-path")
-        if absolute_url is not None and not _ABSOLUTE_URL.fullmatch(absolute_url):
+        if absolute_url is not None and not _is_absolute(absolute_url):
             raise HTTPError(400, reason="Malformed bokeh-absolute-url")
         origin = self.request.headers.get("Origin")
         if not self.site.origins.allows(origin):

@@ -27,6 +27,7 @@ from tornado.httputil import (
 )
 from tornado.iostream import IOStream, StreamClosedError
 
+from app_server.errors import LONGEST_SHOWN, in_one_line
 from app_server.page import error_page
 from app_server.protocol.forwarded import client_address, client_scheme
 from app_server.protocol.pace import Pace, Phase, Progress, Verdict
@@ -203,8 +204,8 @@ class _Exchange(HTTPMessageDelegate):
         length = headers.get("Content-Length", "0")
         if length != "0" or "Transfer-Encoding" in headers:
             self._largest = self._limit(start_line, headers)
-            self._about = f"{start_line.method} {start_line.path.partition('?')[0]}"
-            if self._largest is not None and length.isascii() and length.isdigit() and int(length) > self._largest:
+            self._about = in_one_line(f"{start_line.method} {start_line.path.partition('?')[0]}", LONGEST_SHOWN)
+            if self._largest is not None and _is_larger(length, self._largest):
                 self._report_too_large()
                 self._refuse(self._connection.detach())
                 return None
@@ -268,6 +269,14 @@ async def close_gently(stream: IOStream) -> None:
         pass
     finally:
         stream.close()
+
+
+def _is_larger(length: str, limit: int) -> bool:
+    """Whether a Content-Length is a number above the limit. Python refuses to read one of more than 4300 digits."""
+    digits = length.lstrip("0")
+    if not (length.isascii() and length.isdigit()):
+        return False
+    return len(digits) > len(str(limit)) or int(digits or "0") > limit
 
 
 async def _refuse(stream: IOStream) -> None:

@@ -19,6 +19,7 @@ from tornado.web import Application as TornadoApplication
 
 from app_server.apps import Application
 from app_server.document import embedding, engine
+from app_server.errors import LONGEST_SHOWN, in_one_line
 from app_server.fleet.crew import Crew
 from app_server.fleet.letters import Letter, Unreachable
 from app_server.fleet.place import Place
@@ -293,7 +294,8 @@ def _log_request(gauges: Gauges, handler: Any) -> None:
     told = getattr(handler, "told", False)
     level = logging.DEBUG if status < 400 or told else logging.WARNING if status < 500 else logging.ERROR
     because = getattr(handler, "refused_because", "")
+    asked = in_one_line(f"{request.method} {request.path}", LONGEST_SHOWN)
     log.log(
-        level, "%d %s %s (%s) %.1f ms%s", status, request.method, request.path, request.remote_ip,
+        level, "%d %s (%s) %.1f ms%s", status, asked, request.remote_ip,
         1000 * request.request_time(), f": {because}" if because and status not in SELF_EVIDENT else "",
     )  # fmt: skip

@@ -17,8 +17,9 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 from tornado.ioloop import IOLoop
@@ -41,6 +42,9 @@ _WOULD_BLOCK = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSL
 
 _UNSENT_BYTES = 128 * 1024
 """How much of what it has not sent yet the kernel may hold for a client: enough to keep a fast line busy."""
+
+_MOST_AT_ONCE = 64
+"""How many chunks one system call gets; Linux takes 1024."""
 
 _SLOWEST_BYTES_PER_S = 4096
 """What reads more slowly than this, over all that is on its way, and says nothing, has gone."""
@@ -123,6 +127,7 @@ class Wire:
         self._broken = False
         self._sent_close: tuple[int, str] | None = None
         self._close_when_drained = False
+        self._unanswered_ping: bytes | None = None
         self._deadline: object | None = None
         self._vectored = not isinstance(sock, ssl.SSLSocket) and hasattr(sock, "sendmsg")
         self.last_heard_s = clock()
@@ -338,6 +343,8 @@ class Wire:
                     self._frame(self._owner, opcode, payload)
                 else:
                     self._control(opcode, payload)
+            if not self._queue:
+                self._enqueue(self._pong())
         except PeerError as error:
             # The bytes themselves are at fault: not even the answer to our Close frame could be told from the rest.
             self._broken = True
@@ -368,8 +375,7 @@ class Wire:
 
     def _control(self, opcode: int, payload: bytes) -> None:
         if opcode == websocket.PING:
-            if not self.closed and self._sent_close is None:
-                self._enqueue(websocket.serialize([(websocket.PONG, payload)]))
+            self._unanswered_ping = payload
         elif opcode == websocket.PONG:
             self._lag.answered(payload, self.last_heard_s)
             self._note_relief()
@@ -382,22 +388,40 @@ class Wire:
             if not self._queue:
                 self.abort()
 
+    def _pong(self) -> Sequence[Payload]:
+        """The answer to the newest PING, if it has none yet.
+
+        Whoever sends more of them than it reads answers to gets one for all: an endpoint "MAY elect to send a Pong
+        frame for only the most recently processed Ping frame" (RFC 6455, section 5.5.3).
+        """
+        payload, self._unanswered_ping = self._unanswered_ping, None
+        if payload is None or self.closed or self._sent_close is not None:
+            return ()
+        return websocket.serialize([(websocket.PONG, payload)])
+
     def _enqueue(self, chunks: Sequence[Payload]) -> None:
+        if not chunks:
+            return
         waiting = bool(self._queue)
         self._answered = True
-        if len(chunks) == 1 and not waiting:
+        if waiting:
+            self._append(map(_owned, (*self._pong(), *chunks)))
+            self._watch()
+            return
+        if len(chunks) == 1:
             chunks = self._send_at_once(chunks[0])
             if not chunks:
                 return
-        self._queue.extend(chunks)
-        self.queued_bytes += sum(map(_size, chunks))
-        if waiting:
-            self._own_queue(len(chunks))
-            self._watch()
-            return
+        self._append(chunks)
         self._flush()
         if self._queue:
+            self._queue = deque(map(_owned, self._queue))
             self.last_taken_s = self._clock()
+
+    def _append(self, chunks: Iterable[Payload]) -> None:
+        before = len(self._queue)
+        self._queue.extend(chunks)
+        self.queued_bytes += sum(map(_size, islice(reversed(self._queue), len(self._queue) - before)))
 
     def _send_at_once(self, chunk: Payload) -> Sequence[Payload]:
         """What is left of a chunk after one attempt to send it: nothing, as a rule."""
@@ -409,22 +433,14 @@ class Wire:
         size = _size(chunk)
         return () if sent == size else (memoryview(chunk)[sent:],)
 
-    def _own_queue(self, newest: int) -> None:
-        """Copy those of the newest chunks that are views of arrays, which may change before they are sent."""
-        for index in range(len(self._queue) - newest, len(self._queue)):
-            chunk = self._queue[index]
-            # The rest of a chunk that was sent in part is a view of bytes, and stays one: copying it again after every
-            # write would make large messages to slow clients quadratic.
-            if isinstance(chunk, memoryview) and not isinstance(chunk.obj, bytes):
-                self._queue[index] = chunk.tobytes()
-
     def _flush(self) -> None:
         waited = self.queued_bytes
         try:
             while self._queue:
                 self._sent(self._send())
+                if not self._queue:
+                    self._append(self._pong())
         except _WOULD_BLOCK:
-            self._own_queue(len(self._queue))
             if self.queued_bytes < waited:
                 self.last_taken_s = self._clock()
         except OSError as error:
@@ -440,7 +456,7 @@ class Wire:
 
     def _send(self) -> int:
         if self._vectored and len(self._queue) > 1:
-            return self._socket.sendmsg(list(self._queue)[:64])
+            return self._socket.sendmsg(list(islice(self._queue, _MOST_AT_ONCE)))
         return self._socket.send(self._queue[0])
 
     def _sent(self, size: int) -> None:
@@ -457,6 +473,15 @@ class Wire:
 
 def _probe(payload: bytes | None) -> Sequence[Payload]:
     return () if payload is None else websocket.serialize([(websocket.PING, payload)])
+
+
+def _owned(chunk: Payload) -> Payload:
+    """The chunk, copied if it is the view of an array, which may change before it is sent.
+
+    The rest of a chunk that was sent in part is a view of bytes, and stays one: copying it again after every write
+    would make large messages to slow clients quadratic.
+    """
+    return chunk.tobytes() if isinstance(chunk, memoryview) and not isinstance(chunk.obj, bytes) else chunk
 
 
 def _size(chunk: Payload) -> int:

@@ -295,6 +295,13 @@ def test_autoload_without_its_element_says_so(plain: Served) -> None:
     assert "No bokeh-autoload-element query parameter" in answer.text
 
 
+@pytest.mark.parametrize("url", ["http://[[]/x", "http://]/", "http://a]b", "http:///x", "javascript:alert(1)"])
+def test_autoload_of_an_address_that_is_none_is_refused(plain: Served, url: str) -> None:
+    start = plain.log_size()
+    assert plain.site.get("/board/autoload.js", **AUTOLOAD, **{"bokeh-absolute-url": url}).status == 400
+    assert "Traceback" not in plain.log_since(start)
+
+
 def test_autoload_is_a_script_with_token_element_and_resources(plain: Served) -> None:
     url = plain.site.url + "/board"
     asked = {"bokeh-app-path": "/board", "bokeh-absolute-url": url}

@@ -251,3 +251,23 @@ def test_browser_that_leaves_is_one_line_at_most(tmp_path: Path) -> None:
         served.process.wait_for_log("the client left before the answer was complete")
         log = served.log_since(start)
     assert "Traceback" not in log and "ERROR" not in log and "Uncaught" not in log, log
+
+
+@pytest.mark.parametrize("length", ["9" * 5000, "0" * 5000 + "9000000"], ids=["many digits", "many zeros"])
+def test_length_of_any_number_of_digits_is_read(impatient: Served, length: str) -> None:
+    begin = impatient.log_size()
+    with connected(impatient) as sock:
+        sock.sendall(POST + f"Content-Length: {length}\r\n\r\n".encode())
+        assert rest(sock).startswith(b"HTTP/1.1 413 ")
+    assert "Traceback" not in impatient.log_since(begin)
+
+
+def test_log_shows_the_beginning_of_a_path_in_one_printable_line(impatient: Served) -> None:
+    begin = impatient.log_size()
+    with connected(impatient) as sock:
+        path = b"/nowhere\x9b31m\x85" + b"a" * 50_000
+        sock.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert rest(sock).startswith(b"HTTP/1.1 404 ")
+    line = impatient.log_since(begin).rstrip("\n")
+    assert r"404 GET /nowhere\x9b31m\x85aaa" in line
+    assert line.isprintable() and len(line) < 700

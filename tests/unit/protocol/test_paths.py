@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import string
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -87,3 +88,18 @@ def test_ordinary_names_stay_readable() -> None:
     assert segment_route(string.ascii_letters + string.digits + "-._~!$&'()*+,;=:@")[1:] == (
         string.ascii_letters + string.digits + "-._~!$&'()*+,;=:@"
     )
+
+
+def test_long_paths_are_read_and_not_kept() -> None:
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            assert segments(f"/{number}" + "/ab" * 4000) is not None
+        assert tracemalloc.get_traced_memory()[0] < 10e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_path_that_is_longer_than_that_of_any_file_is_none_of_ours() -> None:
+    assert segments("/" + "%41" * 4095) == ("A" * 4095,)
+    assert segments("/" + "%41" * 4096) is None

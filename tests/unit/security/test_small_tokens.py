@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app_server.security.tokens import Signer, mint_session_id, mint_token, owner_mark, read_token
+from app_server.security.tokens import Signer, is_owner_mark, mint_session_id, mint_token, owner_mark, read_token
 from app_server.security.visible_request import RequestFilter
 
 SIGNER = Signer(b"k" * 44, signed=True)
@@ -43,3 +43,8 @@ def test_hidden_headers_and_cookies_pass_no_filter() -> None:
         False, False, False, True,
     ]  # fmt: skip
     assert [passed.passes_cookie(name) for name in ("login", "login_2", "flavour")] == [False, False, True]
+
+
+def test_mark_that_somebody_made_up_is_no_ones() -> None:
+    for mark in ("\ud800", "é", "", "a" * 100_000):
+        assert not is_owner_mark(SIGNER, "ann", mark)
