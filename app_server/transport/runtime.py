@@ -38,7 +38,8 @@ from app_server.session.registry import Registry
 from app_server.session.session import FAULTS, Limits, Prepared, Session
 from app_server.transport.delivery import Delivery, Outlet
 from app_server.transport.enduring import is_fault
-from app_server.transport.timers import Over, Timers, Turn
+from app_server.transport.inbox import Inbox, Over, Turn
+from app_server.transport.timers import Timers
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,8 @@ class Desk:
         self.held = False
         self._taking = False
         self._flush_asked = False
-        self.timers = Timers(runtime.loop, runtime.base_context, runtime.soon, self)
+        self.inbox = Inbox(self.submit)
+        self.timers = Timers(runtime.loop, runtime.base_context, runtime.soon, self, self.inbox)
         self.tasks: set[asyncio.Task[None]] = set()
         self._answers: set[asyncio.Future[Any]] = set()
         session.wake = self._wake
@@ -94,6 +96,12 @@ class Desk:
         elif len(self._waiting) == _BUSY_TURNS:
             self._runtime.pause(self.session)
 
+    def hear(self, turn: Turn, kind: str = "", heard_s: float | None = None, over: Over = None) -> None:
+        """Take the turn of a client's message, after those before it and the next-tick callbacks that they add."""
+        self.inbox.put(turn, kind, heard_s, over)
+        if len(self._waiting) + len(self.inbox) >= _BUSY_TURNS:
+            self._runtime.pause(self.session)
+
     def _take_turns(self) -> None:
         if self._taking:
             return  # a turn that is being taken led here; what waits is taken after it
@@ -101,9 +109,10 @@ class Desk:
         try:
             while self._waiting and not self.held:
                 self.take(*self._waiting.popleft())
+                self.inbox.go_on()
         finally:
             self._taking = False
-        if not self._waiting:
+        if not self._waiting and not self.inbox:
             self._runtime.resume(self.session)
 
     def call_back(self, turn: Turn, kind: str, over: Over = None, *, beat: bool) -> None:
@@ -248,6 +257,7 @@ class Desk:
         """End what is under way and what waits; the hooks of the session's end may still take turns."""
         self.timers.stop()
         self._waiting.clear()
+        self.inbox.clear()
         self._uncalled.clear()
         for task in self.tasks:
             task.cancel()
@@ -487,10 +497,10 @@ class ApplicationRuntime:
         if desk is None:
             return
         if message.msgtype == messages.PATCH_DOC:
-            desk.submit(lambda: self._change(session, connection, message), "change", heard_s)
+            desk.hear(lambda: self._change(session, connection, message), "change", heard_s)
         else:
-            desk.submit(lambda: session.receive(connection, message))
-            desk.call_waiting()  # a client that has just asked for the document may keep up
+            # A client that has just asked for the document may keep up.
+            desk.hear(lambda: session.receive(connection, message), over=desk.call_waiting)
 
     def _change(self, session: Session, connection: Connection, message: Message) -> list[Effect]:
         self.delivery.set_by(connection, message)
@@ -520,8 +530,7 @@ class ApplicationRuntime:
         self.delivery.disconnect(connection)
         desk = self._desks.get(session.id)
         if desk is not None:
-            desk.submit(lambda: session.leave(connection, self.loop.time()))
-            desk.call_waiting()
+            desk.hear(lambda: session.leave(connection, self.loop.time()), over=desk.call_waiting)
 
     def pause(self, session: Session) -> None:
         """Read no more from this session's clients."""

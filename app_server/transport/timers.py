@@ -10,14 +10,12 @@ import asyncio
 import contextvars
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from app_server.document.served import SessionCallback, Timing
 from app_server.session.effects import Effect
 from app_server.session.session import Session
-
-Turn: TypeAlias = Callable[[], list[Effect]]
-Over: TypeAlias = Callable[[], None] | None
+from app_server.transport.inbox import Inbox, Over, Turn
 
 _KINDS = {timing: timing.name.lower() for timing in Timing}
 """What the callbacks of each timing are called where they are counted."""
@@ -47,11 +45,13 @@ class Timers:
         context: contextvars.Context,
         soon: Callable[[Callable[[], None]], None],
         queue: TurnQueue,
+        inbox: Inbox,
     ) -> None:
         self._loop = loop
         self._context = context
         self._soon = soon
         self._queue = queue
+        self._inbox = inbox
         self._handles: dict[str, asyncio.Handle] = {}
         self._wanted: set[str] = set()  # changed in any thread; adding and discarding are atomic
         self._busy: set[str] = set()
@@ -64,6 +64,8 @@ class Timers:
     def callback_added(self, callback: SessionCallback) -> None:
         """Run this callback when it is due (called by the document, in any thread)."""
         self._wanted.add(callback.ident)
+        if callback.timing is Timing.NEXT_TICK:
+            self._inbox.tick_added(callback.ident)
         self._soon(lambda: self._schedule(callback))
 
     def callback_removed(self, ident: str) -> None:
@@ -80,7 +82,10 @@ class Timers:
 
     def _schedule(self, callback: SessionCallback) -> None:
         if callback.timing is Timing.NEXT_TICK:
-            self._run(callback)
+            try:
+                self._run(callback)
+            finally:
+                self._inbox.tick_submitted(callback.ident)
         elif callback.ident in self._wanted and not self._queue.session.destroyed:
             self._call_at(callback, self._loop.time() + callback.delay_ms / 1000)
 
