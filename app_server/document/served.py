@@ -487,7 +487,22 @@ class ServedDocument(Document):
 
     def unlocked(self) -> UnlockedDocumentProxy:
         """What an unlocked callback sees as the current document."""
-        return UnlockedDocumentProxy(self)
+        return _Unlocked(self)
+
+
+class _Unlocked(UnlockedDocumentProxy):
+    """Refuses what bokeh's lets pass: an attribute that is set here would be lost without a word."""
+
+    _doc: Document
+
+    def __init__(self, document: Document) -> None:
+        object.__setattr__(self, "_doc", document)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(
+            f"An unlocked callback cannot set {name} of the document: other callbacks may be changing it."
+            " Set it in a callback that you add with add_next_tick_callback."
+        )
 
 
 class _AtWork:
