@@ -34,7 +34,7 @@ _PATIENCE_S = 10.0
 _RETRY_S = 0.02
 _ANSWER_S = 1.0
 
-KEEP_S = 1.0
+_KEEP_S = 1.0
 """How often a process looks whether its names in the run folder are still there."""
 
 _HOPELESS_S = 5.0
@@ -107,7 +107,7 @@ class Crew:
         """
         failing_since_s: float | None = None
         while True:
-            await asyncio.sleep(KEEP_S)
+            await asyncio.sleep(_KEEP_S)
             try:
                 self._put_back()
                 failing_since_s = None

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app_server.fleet import letters, remains
-from app_server.fleet.crew import KEEP_S, Crew
+from app_server.fleet.crew import Crew
 from app_server.fleet.letters import Letter, Unreachable
 from app_server.fleet.place import discard
 from app_server.fleet.remains import Remains
@@ -28,6 +28,9 @@ _BACKLOG = 128
 _ATTEMPTS = 3
 _LOOK_S = 0.02
 _ANSWER_S = 10.0
+_PUT_BACK_S = 3.0
+"""How long a session's process has to put back its socket's name; one that is not busy needs moments."""
+
 _SETTLED_WITHIN_S = 2.0
 
 
@@ -135,7 +138,7 @@ class Wards:
     async def _put_back(self, box: Path) -> None:
         """Wait until a session's process has put back the name of its socket, which was deleted."""
         loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + 2 * KEEP_S + 1
+        deadline_s = loop.time() + _PUT_BACK_S
         while not box.exists():
             if loop.time() > deadline_s:
                 raise Unreachable(f"{box.name} was deleted, and its process is too busy to put it back")

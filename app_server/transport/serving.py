@@ -96,7 +96,7 @@ def serve_until_stopped(settings: Settings, paths: Sequence[str]) -> int:
         count = settings.num_procs or os.cpu_count() or 1
         apart = nurseries(applications, settings, count)
         if count == 1 and not apart:
-            return min(1, enduring.run(_serve_alone(applications, settings, place, notifier)))
+            return enduring.run(_serve_alone(applications, settings, place, notifier))
         return _Several(settings, paths, applications, place, count, apart).run(notifier)
     finally:
         place.remove()
@@ -231,10 +231,11 @@ async def _serve(server: Server, task: Task | None = None, notifier: Notifier | 
         if work is not None:
             work.cancel()
     # The interpreter waits for the threads of applications, and some run for ever: they must not keep the process.
-    watchdog = threading.Timer(_LAST_THREADS_S, os._exit, (0,))
+    status = min(1, asked.status) if task is None else asked.status  # only the main process tells them apart
+    watchdog = threading.Timer(_LAST_THREADS_S, os._exit, (status,))
     watchdog.daemon = True
     watchdog.start()
-    return asked.status
+    return status
 
 
 class _Asked:

@@ -144,6 +144,17 @@ def test_a_run_folder_that_cannot_be_made_again_ends_the_server_with_a_line(tmp_
         shutil.rmtree(tmp_path / "elsewhere")
 
 
+def test_thread_that_never_ends_does_not_hide_that_the_server_gave_up(tmp_path: Path) -> None:
+    app = tmp_path / "threaded.py"
+    app.write_text("import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n")
+    run = tmp_path / "run"
+    with serving(str(app), env={"APP_SERVER_RUNTIME_DIR": str(run)}) as served:
+        served.site.token("/threaded")
+        run.rename(tmp_path / "elsewhere")
+        run.symlink_to(tmp_path)
+        assert served.process.process.wait(2 * PATIENCE_S) == 1
+
+
 # The log
 
 

@@ -23,7 +23,7 @@ def place(tmp_path: Path) -> Place:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crews, "KEEP_S", 0.01)
+    monkeypatch.setattr(crews, "_KEEP_S", 0.01)
     monkeypatch.setattr(crews, "_HOPELESS_S", 0.05)
 
 
