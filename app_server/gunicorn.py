@@ -198,15 +198,18 @@ class Worker(base.Worker):  # type: ignore[misc]
         _log_as(self.wsgi.settings, self.cfg)
         forks.reseed()
         raise_descriptor_limit()
+        status = 0
         try:
             enduring.run(self._serve(self.wsgi))
         except AppServerError as error:
             log.error("%s", error)
-            sys.exit(Arbiter.APP_LOAD_ERROR)
+            status = Arbiter.APP_LOAD_ERROR
         # The interpreter waits for the threads of applications, and some run for ever.
-        watchdog = threading.Timer(_LAST_THREADS_S, os._exit, (0,))
+        watchdog = threading.Timer(_LAST_THREADS_S, os._exit, (status,))
         watchdog.daemon = True
         watchdog.start()
+        if status:
+            sys.exit(status)
 
     async def _serve(self, loaded: Applications) -> None:
         loop = asyncio.get_running_loop()

@@ -7,7 +7,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import NoReturn
 
@@ -53,6 +53,18 @@ def _live(work: Callable[[], int], signals: Iterable[int]) -> NoReturn:
         flush_output()
     finally:
         os._exit(status)
+
+
+def ended_children() -> Iterator[tuple[int, int]]:
+    """Each child that has ended by now: its process id, and its exit code, negative for the signal that killed it."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        yield pid, os.waitstatus_to_exitcode(status)
 
 
 def exit_status(code: object) -> int:

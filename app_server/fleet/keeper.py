@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app_server.fleet import remains
+from app_server.fleet.forks import ended_children
 from app_server.fleet.marks import Mark, Marks
 from app_server.fleet.proc import Identity
 from app_server.fleet.remains import End
@@ -137,16 +138,10 @@ class Keeper:
         for child in self:
             if child.adopted is not None:
                 self._look_at_adopted(child, child.adopted)
-        while self._children:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if not pid:
-                return
+        for pid, code in ended_children():
             found = self._children.get(pid)
             if found is not None and found.adopted is None:
-                self._ended(found, os.waitstatus_to_exitcode(status))
+                self._ended(found, code)
 
     def _adopt(self) -> None:
         for marks in self._predecessors:

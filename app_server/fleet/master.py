@@ -24,7 +24,7 @@ from enum import Enum
 from types import FrameType
 
 from app_server.errors import AppServerError
-from app_server.fleet.forks import fork, own_signals
+from app_server.fleet.forks import ended_children, fork, own_signals
 from app_server.fleet.stopping import Heard, StopSignals
 
 log = logging.getLogger(__name__)
@@ -312,16 +312,10 @@ class Master:
 
     def _reap(self) -> None:
         """Note which workers have ended; in a container, orphans of theirs come to this process too, as its init."""
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if not pid:
-                return
+        for pid, code in ended_children():
             for worker in self._workers():
                 if worker.pid == pid:
-                    self._ended(worker, os.waitstatus_to_exitcode(status))
+                    self._ended(worker, code)
 
     def _ended(self, worker: Worker, status: int) -> None:
         slot = self._slots[worker.slot]

@@ -41,13 +41,13 @@ def machine(folder: Path, *flags: str, **environ: str) -> Iterator[Served]:
 
 
 @contextmanager
-def gunicorn(folder: Path, *flags: str) -> Iterator[Served]:
+def gunicorn(folder: Path, *flags: str, app: Path = APPS / "apart.py") -> Iterator[Served]:
     """The same under gunicorn."""
     port = free_port()
     environment = {"COUNTING_FILE": str(folder / "runs"), "APP_SERVER_RUNTIME_DIR": str(folder / "run")}
     command = [
         sys.executable, "-m", "gunicorn", "--bind", f"localhost:{port}", "--no-control-socket", "--graceful-timeout",
-        "1", "-k", "app_server.gunicorn.Worker", *flags, f"app_server.gunicorn:app({str(APPS / 'apart.py')!r})",
+        "1", "-k", "app_server.gunicorn.Worker", *flags, f"app_server.gunicorn:app({str(app)!r})",
     ]  # fmt: skip
     with running_process(command, f"http://localhost:{port}", env=environment) as started:
         yield Served(Site(started.url), started)
@@ -144,15 +144,20 @@ def test_a_run_folder_that_cannot_be_made_again_ends_the_server_with_a_line(tmp_
         shutil.rmtree(tmp_path / "elsewhere")
 
 
-def test_thread_that_never_ends_does_not_hide_that_the_server_gave_up(tmp_path: Path) -> None:
-    app = tmp_path / "threaded.py"
+@pytest.mark.parametrize(("mode", "status"), [("alone", 1), ("gunicorn", 4)])
+def test_thread_that_never_ends_does_not_hide_that_the_server_gave_up(tmp_path: Path, mode: str, status: int) -> None:
+    app, run = tmp_path / "threaded.py", tmp_path / "run"
     app.write_text("import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n")
-    run = tmp_path / "run"
-    with serving(str(app), env={"APP_SERVER_RUNTIME_DIR": str(run)}) as served:
+    started = (
+        gunicorn(tmp_path, app=app)
+        if mode == "gunicorn"
+        else serving(str(app), env={"APP_SERVER_RUNTIME_DIR": str(run)})
+    )
+    with started as served:
         served.site.token("/threaded")
         run.rename(tmp_path / "elsewhere")
         run.symlink_to(tmp_path)
-        assert served.process.process.wait(2 * PATIENCE_S) == 1
+        assert served.process.process.wait(2 * PATIENCE_S) == status
 
 
 # The log

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from bokeh.document import without_document_lock
@@ -20,7 +21,7 @@ from app_server.session.connection import Connection
 from app_server.session.session import Limits, Session
 from app_server.transport.runtime import ApplicationRuntime, Lifetimes
 from bench.wire import CLOSE, PING, FrameReader, Message, MessageReader
-from tests.support.clock import SkippingLoop
+from tests.support.clock import SkippingLoop, skipping_loop
 from tests.unit.session.making import message
 
 engine.install()
@@ -68,6 +69,15 @@ class Stage:
         self.runtime.connect(self.session, line.connection, line)
         self.runtime.receive(self.session, line.connection, message("PULL-DOC-REQ"))
         return line
+
+
+@contextmanager
+def staged(fill: Callable[[Any], object]) -> Iterator[Stage]:
+    """A stage on a clock of its own, closed at the end."""
+    with skipping_loop() as loop:
+        played = Stage(loop, fill)
+        yield played
+        played.close()
 
 
 class Line:

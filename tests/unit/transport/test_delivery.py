@@ -11,8 +11,7 @@ import pytest
 from bokeh.models import ColumnDataSource, Div, Slider
 
 from app_server.protocol import websocket
-from tests.support.clock import skipping_loop
-from tests.support.stage import Line, Stage
+from tests.support.stage import Line, Stage, staged
 from tests.unit.session.making import change
 
 POINTS = 6000  # of two columns: 96 kB, a tenth of a second on a line of 1 MB/s
@@ -28,10 +27,8 @@ def fill(document: Any) -> None:
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
-    with skipping_loop() as loop:
-        played = Stage(loop, fill)
+    with staged(fill) as played:
         yield played
-        played.close()
 
 
 def replace(stage: Stage, points: int = POINTS) -> Callable[[], None]:

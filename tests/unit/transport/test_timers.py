@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from bokeh.models import Slider
 
-from tests.support.clock import skipping_loop
-from tests.support.stage import Stage
+from tests.support.stage import Stage, staged
 from tests.unit.session.making import change
 
 
@@ -22,10 +21,8 @@ def fill(document: Any) -> None:
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
-    with skipping_loop() as loop:
-        played = Stage(loop, fill)
+    with staged(fill) as played:
         yield played
-        played.close()
 
 
 @pytest.mark.parametrize("first", ["slow", "quick"])
