@@ -106,6 +106,8 @@ def test_a_healthy_start_says_little_and_a_run_folder_that_is_deleted_is_made_ag
         token = served.site.token("/apart")
         if mode == "gunicorn":
             until(lambda: served.process.log_text().count(" serves ") == 2)
+        else:
+            served.process.wait_for_log("Serving ")  # another worker may answer before the first one says so
         assert_healthy_start(served)
         with served.site.client("/apart", token) as client:
             before = do(client, "before").pid
