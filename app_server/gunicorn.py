@@ -91,7 +91,7 @@ class Applications:
         """Say in an answer what is wrong where another worker class has been chosen."""
         log.error("gunicorn has been started without our worker class. Add: -k app_server.gunicorn.Worker")
         start_response("500 Internal Server Error", [("Content-Type", "text/plain")])
-        return [b"The server is not set up well. Its operator finds the reason in the log.\n"]
+        return [b"The server is not set up well. Ask the site's operator; details are in the server log.\n"]
 
 
 def app(*sources: Source | Mapping[str, Source], **settings: Any) -> Applications:

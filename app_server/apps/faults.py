@@ -85,7 +85,7 @@ def _hint(error: BaseException) -> str:
         case FileNotFoundError(filename=str(filename)) if not os.path.isabs(filename):
             return "A relative path starts where the server was started; build it from Path(__file__).parent"
         case _:
-            return "A server started with --dev takes up a mended file by itself; any other must be started again"
+            return "Correct it and start the server again, or use --dev, which reloads changed files"
 
 
 def _where(error: BaseException, place: Place) -> str:

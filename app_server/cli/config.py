@@ -287,10 +287,14 @@ class Job:
 
     def write(self, folder: Path, *, force: bool) -> int:
         """Write the files into a folder; 0."""
-        from app_server.deployment.tree import write_tree
+        from app_server.deployment.tree import read_manifest, write_tree
 
+        gone = sorted(set(read_manifest(folder).hashes) - set(self.files)) if folder.is_dir() else []
         write_tree(folder, self.plan, self.files, force=force)
-        say(f"{len(self.files)} files in {folder}")
+        say(f"{len(self.files)} file{'' if len(self.files) == 1 else 's'} in {folder}")
+        if gone:
+            named = ", ".join(gone[:3]) + (f" and {len(gone) - 3} more" if len(gone) > 3 else "")
+            say(f"removed from it, as this run does not write them: {named}")
         return 0
 
     def diff(self, folder: Path | None) -> int:

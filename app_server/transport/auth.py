@@ -109,7 +109,8 @@ class HookGate(Gate):
             else:
                 log.exception("--auth-module: get_user raised an exception")
             handler.told = True
-            handler.refuse(500, "Something went wrong on the server", "Its operator finds the reason in the log.")
+            hint = "Ask the site's operator; details are in the server log."
+            handler.refuse(500, "Something went wrong on the server", hint)
             return None
 
     def login_url(self, handler: Answering) -> str | None:

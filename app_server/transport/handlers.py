@@ -231,7 +231,7 @@ class AutoloadHandler(ApplicationHandler):
     def refuse_application(self, error: ApplicationError) -> None:
         """Answer that the application failed; with the reason in development alone."""
         log.error("%s: %s", self.runtime.name, error, exc_info=error.__cause__ or error)
-        hint = None if self.site.settings.dev else "Its operator finds the reason in the log."
+        hint = None if self.site.settings.dev else "Ask the site's operator; details are in the server log."
         detail = str(error) if hint is None else error.shown
         self.refuse(500, "The application failed to start", hint, detail=detail)
 

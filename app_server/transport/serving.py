@@ -60,13 +60,17 @@ def load_applications(paths: Sequence[str], settings: Settings) -> dict[str, App
     if not paths:
         return {"/": empty_application()}
     applications: dict[str, Application] = {}
+    words: dict[str, str] = {}
     for word in paths:
         route, path = split_route(word)
         application = _load_application(path, settings)
         application.route = route or application.route
         if application.route in applications:
-            raise OperatorError(f"two applications would be served at {application.route}", where=word)
+            other = words[application.route]
+            hint = f"Rename one, or give it another address: /NAME={path}"
+            raise OperatorError(f"would be served at {application.route}, as {other} is", where=word, hint=hint)
         applications[application.route] = application
+        words[application.route] = word
     return applications
 
 

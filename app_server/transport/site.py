@@ -215,7 +215,7 @@ class Site:
             cause = error.__cause__
             trace = "".join(traceback.format_exception(cause)) if cause is not None else None
             return error_page(500, "The application failed", str(error), traceback=trace, head=self.page_head)
-        hint = "Its operator finds the reason in the log."
+        hint = "Ask the site's operator; details are in the server log."
         return error_page(500, "The application failed to start", hint=hint, traceback=error.shown or None)
 
     def index_html(self, namespace: Mapping[str, Any]) -> str:

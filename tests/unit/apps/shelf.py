@@ -10,7 +10,7 @@ from pathlib import Path
 # Writes files, given as a mapping of paths to texts, below the test's folder, and returns that.
 Write = Callable[[dict[str, str]], Path]
 
-MENDED = "A server started with --dev takes up a mended file by itself; any other must be started again"
+MENDED = "Correct it and start the server again, or use --dev, which reloads changed files"
 
 
 def notebook(*cells: str, **metadata: object) -> str:

@@ -163,6 +163,17 @@ def test_init_leaves_nothing_where_a_rule_is_broken(place: Path, capsys: pytest.
     assert sorted(path.name for path in place.iterdir()) == ["deploy.yaml", "myapp.py"]
 
 
+def test_files_that_another_target_left_are_named_when_they_go(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(capsys, "config", "systemd", "--output", "out")[1] == "3 files in out\n"
+    assert run(capsys, "config", "nginx", "--output", "out")[1] == (
+        "1 file in out\nremoved from it, as this run does not write them: systemd/app-server.target, "
+        "systemd/app-server@.service, systemd/instances/a1.env\n"
+    )
+    assert "and 3 more" not in run(capsys, "config", "nginx", "--output", "out")[1]
+
+
 def test_init_finds_what_looks_like_an_application(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "helper.py").write_text("x = 1\n", encoding="utf-8")
     (place / "folder").mkdir()
