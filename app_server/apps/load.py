@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
 from collections.abc import Sequence
@@ -36,7 +37,9 @@ def load_application(path: str | os.PathLike[str], argv: Sequence[str] = (), *, 
         hint = f"Give it the permission to enter {folder}" if folder else None
         raise OperatorError("cannot be reached by this user", where=given, hint=hint) from None
     except OSError:
-        raise OperatorError("there is no such file or folder", where=given, hint=_WHAT_IS_SERVED) from None
+        near = _nearest(place)
+        hint = _WHAT_IS_SERVED if near is None else f"Did you mean {os.path.join(os.path.dirname(given), near)}?"
+        raise OperatorError("there is no such file or folder", where=given, hint=hint) from None
     if place.is_dir():
         main = find_main(place, given)
         return FolderApplication(place, main, Place(place, given, str(main)), argv, watched=dev)
@@ -53,12 +56,32 @@ def find_main(folder: Path, given: str) -> Path:
     except PermissionError:
         raise OperatorError("may not be entered by this user", where=given) from None
     if not mains:
-        raise OperatorError("the folder has neither main.py nor main.ipynb", where=given, hint=_WHAT_IS_SERVED)
+        scripts = [entry.name for entry in folder.iterdir() if _is_code(entry) and entry.name not in _HOOKS_NAMES]
+        hint = _WHAT_IS_SERVED
+        if len(scripts) == 1:
+            [name] = scripts
+            hint = f"Rename its {name} to main{Path(name).suffix}, or name {os.path.join(given, name)}"
+        raise OperatorError("the folder has neither main.py nor main.ipynb", where=given, hint=hint)
     for names in (_MAIN_NAMES, _HOOKS_NAMES):
         if all((folder / name).is_file() for name in names):
             what = f"the folder has both {' and '.join(names)}"
             raise ApplicationError(what, where=given, hint="Keep one of them")
     return folder / mains[0]
+
+
+def _is_code(path: Path) -> bool:
+    """Whether this is a script or a notebook, and not a package's own file."""
+    return path.suffix in (".py", ".ipynb") and not path.name.startswith((".", "_")) and path.is_file()
+
+
+def _nearest(path: Path) -> str | None:
+    """The name beside a missing `path` that was likely meant: of a script, a notebook or a folder."""
+    try:
+        names = [entry.name for entry in path.parent.iterdir() if _is_code(entry) or entry.is_dir()]
+    except OSError:
+        return None
+    exact = [name for name in names if name in (f"{path.name}.py", f"{path.name}.ipynb")]
+    return next(iter(exact or difflib.get_close_matches(path.name, names, n=1, cutoff=0.75)), None)
 
 
 def as_application(source: Application | str | os.PathLike[str] | BuildFunction) -> Application:

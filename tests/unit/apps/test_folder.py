@@ -221,7 +221,7 @@ def test_helper_named_like_a_loaded_library_does_not_replace_it(write: Write, do
 
 
 def test_folder_without_main_is_refused(write: Write) -> None:
-    folder = write({"sales/app.py": ""})
+    folder = write({"sales/app.py": "", "sales/other.py": ""})
     with pytest.raises(OperatorError) as caught:
         load_application(folder / "sales")
     assert str(caught.value) == (

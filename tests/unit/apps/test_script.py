@@ -329,3 +329,23 @@ def test_unknown_isolation_is_an_error_with_its_line(write: Write) -> None:
     assert str(caught.value) == (
         f"{folder / 'app.py'}:2: __isolation__ is 'room'. Write one of 'none', 'process', 'snapshot'"
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("helo.py", "hello.py"), ("hello", "hello.py"), ("Hello.py", "hello.py"), ("dash", "dash.ipynb"),
+     ("saels", "sales")],
+)  # fmt: skip
+def test_name_that_was_likely_meant_is_proposed(write: Write, given: str, meant: str) -> None:
+    folder = write({"hello.py": "", "dash.ipynb": "{}", "sales/main.py": "", "helo.txt": ""})
+    with pytest.raises(OperatorError) as refused:
+        load_application(folder / given)
+    assert str(refused.value) == f"{folder}/{given}: there is no such file or folder. Did you mean {folder}/{meant}?"
+
+
+def test_only_script_of_a_folder_is_proposed(write: Write) -> None:
+    folder = write({"sales/hello.py": "", "sales/__init__.py": "", "sales/app_hooks.py": "", "sales/notes.txt": ""})
+    with pytest.raises(OperatorError) as refused:
+        load_application(folder / "sales")
+    hint = f"Rename its hello.py to main.py, or name {folder}/sales/hello.py"
+    assert str(refused.value) == f"{folder}/sales: the folder has neither main.py nor main.ipynb. {hint}"
