@@ -124,9 +124,21 @@ class Delivery:
         return self.outlets.pop(connection, None)
 
     def deliver(self, effects: Sequence[Send | Close]) -> None:
-        """Send what a turn sends."""
+        """Send what a turn sends, and close what it closes."""
         if not effects:
             return
+        for connection, chunks in self._writes(effects).items():
+            outlet = self.outlets.get(connection)
+            if outlet is not None:
+                outlet.write(chunks)
+        for effect in effects:
+            if isinstance(effect, Close):
+                outlet = self.disconnect(effect.connection)
+                if outlet is not None:
+                    outlet.close(effect.code, effect.reason)
+
+    def _writes(self, effects: Sequence[Send | Close]) -> dict[Connection, list[Payload]]:
+        """What is written to each client, one encoding for all; what a late client is to wait for is held back."""
         encoded: dict[int, list[Payload]] = {}
         held: dict[int, list[Change]] = {}
         writes: dict[Connection, list[Payload]] = {}
@@ -158,15 +170,7 @@ class Delivery:
                     writes.setdefault(connection, []).extend(chunks)
         for connection, frames in plain.items():
             writes[connection] = websocket.serialize(frames)
-        for connection, chunks in writes.items():
-            outlet = self.outlets.get(connection)
-            if outlet is not None:
-                outlet.write(chunks)
-        for effect in effects:
-            if isinstance(effect, Close):
-                outlet = self.disconnect(effect.connection)
-                if outlet is not None:
-                    outlet.close(effect.code, effect.reason)
+        return writes
 
     def caught_up(self, connection: Connection) -> None:
         """A client that was late has read what it was sent: it gets the next piece of what waits for it."""

@@ -7,8 +7,6 @@ else is revalidated at each use.
 
 from __future__ import annotations
 
-import codecs
-import mimetypes
 import os
 import re
 import stat
@@ -16,7 +14,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, ClassVar, Final
 
@@ -37,6 +35,7 @@ from app_server.transport.compression import (
     precompress,
 )
 from app_server.transport.echo import answer_doctor
+from app_server.transport.file_types import content_type
 
 __all__ = ["StaticFiles", "precompress", "version_of"]
 
@@ -46,34 +45,6 @@ _HASHED_ON_THE_LOOP_BYTES = 256 * 1024  # a fraction of a millisecond
 _OUR_VERSION = re.compile(rf"[0-9a-f]{{{VERSION_LENGTH}}}")
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
-# Python's own table differs from machine to machine, where it reads the system's or the registry's.
-_TYPES: Final = {
-    ".js": "text/javascript",  # RFC 9239
-    ".mjs": "text/javascript",
-    ".cjs": "text/javascript",
-    ".css": "text/css",
-    ".html": "text/html",
-    ".json": "application/json",
-    ".map": "application/json",
-    ".geojson": "application/geo+json",
-    ".webmanifest": "application/manifest+json",
-    ".svg": "image/svg+xml",
-    ".webp": "image/webp",
-    ".avif": "image/avif",
-    ".ico": "image/vnd.microsoft.icon",
-    ".woff": "font/woff",
-    ".woff2": "font/woff2",
-    ".ttf": "font/ttf",
-    ".eot": "application/vnd.ms-fontobject",
-    ".otf": "font/otf",
-    ".wasm": "application/wasm",
-    ".md": "text/markdown",
-    ".csv": "text/csv",
-    ".glb": "model/gltf-binary",
-    ".gltf": "model/gltf+json",
-    ".parquet": "application/vnd.apache.parquet",
-    ".arrow": "application/vnd.apache.arrow.file",
-}
 _COMPRESSED_TYPES: Final = frozenset(
     {"image/svg+xml", "image/vnd.microsoft.icon", "image/bmp", "font/ttf", "font/otf", "application/wasm"}
     | {"application/json", "application/xml", "application/vnd.ms-fontobject"}
@@ -140,70 +111,6 @@ def _file_below(root: Path, path: str) -> Path | None:
     except (OSError, ValueError):
         return None
     return found
-
-
-def content_type(path: Path) -> str:
-    """The Content-Type of a file by its name, or by its content if the name says nothing; texts are UTF-8.
-
-    Packages bring scripts under names such as `vega@6.1.2`, and browsers run no script of another type.
-    """
-    suffix = path.suffix.lower()
-    found = _TYPES.get(suffix) or _builtin_types().types_map[1].get(suffix) or _type_inside(path)
-    textual = found.startswith("text/") or found in ("application/json", "image/svg+xml") or found.endswith("+json")
-    return f"{found}; charset=utf-8" if textual else found
-
-
-_LOOKED_AT_BYTES: Final = 4096
-_COMMENTS = re.compile(r"(?:\s|/\*.*?\*/|//[^\n]*\n)*", re.DOTALL)
-_SCRIPT = re.compile(
-    r"""[!;+~-]*\s*\(*\s*(?:async\s+)?function\b
-    | [!;+~-]*\s*\(+(?:async\s*)?\(?[\w$,\s]*\)?\s*=>
-    | ["'](?:no\ )?use\ strict["']
-    | [\w$]+(?:\.[\w$]+)+\s*[=(]
-    | (?:var|let|const|class)\s+[\w$\[{]
-    | (?:import|export)[\s{*"']
-    | (?:window|globalThis|self|module|exports|Object|define|require|System)\b[.(\[]""",
-    re.VERBOSE,
-)
-_STYLE = re.compile(
-    r"""@-?[a-z-]+\s*[^;{]*[;{]
-    | :[-\w]+(?:\([^)]*\))? [-\w.\#:*()\[\]=\\"',>+~\s]* \{
-    | [-\w.\#:*\[\]=\\"',>+~\s]+ \{ \s* (?:\} | [-\w]+\s*:[^(])""",
-    re.VERBOSE,
-)
-
-
-def _type_inside(path: Path) -> str:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return "application/octet-stream"
-    return _type_by_content(str(path), status.st_mtime_ns, status.st_size)
-
-
-@lru_cache(maxsize=1024)
-def _type_by_content(path: str, mtime_ns: int, size_bytes: int) -> str:
-    """Script, style sheet, text or bytes, as the beginning of the file looks; never what a browser shows as a page."""
-    try:
-        with open(path, "rb") as source:
-            beginning = source.read(_LOOKED_AT_BYTES)
-    except OSError:
-        return "application/octet-stream"
-    try:
-        text = codecs.getincrementaldecoder("utf-8-sig")().decode(beginning)
-    except UnicodeDecodeError:
-        return "application/octet-stream"
-    if not text.isprintable() and any(ord(letter) < 32 and letter not in "\t\n\r\f" for letter in text):
-        return "application/octet-stream"
-    start = _COMMENTS.match(text).end()  # type: ignore[union-attr]
-    if _STYLE.match(text, start):
-        return "text/css"
-    return "text/javascript" if _SCRIPT.match(text, start) else "text/plain"
-
-
-@cache
-def _builtin_types() -> mimetypes.MimeTypes:
-    return mimetypes.MimeTypes()
 
 
 def is_compressed_on_the_way(file: StaticFile) -> bool:

@@ -23,7 +23,8 @@ from tornado.web import Application
 from app_server.document.embedding import static_root
 from app_server.transport import compression, static
 from app_server.transport.compression import Cache, Variant, cache_folder, digest_of
-from app_server.transport.static import StaticFiles, choose_coding, content_type, locate, version_of
+from app_server.transport.file_types import content_type
+from app_server.transport.static import StaticFiles, choose_coding, locate, version_of
 
 SCRIPT = b"function double(x) { return 2 * x; }\n" * 400
 PICTURE = bytes(range(256)) * 20
