@@ -94,7 +94,8 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
 
 
 def _compose(namespace: argparse.Namespace) -> Callable[[], int]:
-    from app_server.deployment.rollout.compose import Store, deploy, roll_back
+    from app_server.deployment.rollout.compose import deploy, roll_back
+    from app_server.deployment.rollout.store import Store
 
     plan = containers_plan(namespace)
     folder = Path(plan.source).absolute().parent
@@ -107,7 +108,7 @@ def _compose(namespace: argparse.Namespace) -> Callable[[], int]:
 
 def _ansible(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     from app_server.deployment.rollout import ansible
-    from app_server.deployment.rollout.compose import Store
+    from app_server.deployment.rollout.store import Store
 
     loaded = read(namespace)
     job = Job(ALL, loaded, command_line(namespace), paint_for(sys.stderr, environ))

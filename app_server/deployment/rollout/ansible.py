@@ -20,8 +20,8 @@ from app_server.deployment.plan import Plan
 from app_server.deployment.reason import plain
 from app_server.deployment.render import Files, render
 from app_server.deployment.render.inventory import dump
-from app_server.deployment.rollout.compose import Store
 from app_server.deployment.rollout.hooks import Hooks
+from app_server.deployment.rollout.store import Store
 from app_server.errors import OperatorError
 
 Say = Callable[[str], None]

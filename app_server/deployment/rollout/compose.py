@@ -8,8 +8,6 @@ comes. When one is not, the old release takes its place again.
 
 from __future__ import annotations
 
-import fcntl
-import getpass
 import json
 import os
 import re
@@ -17,9 +15,9 @@ import shlex
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from app_server.deployment.contained import BASE, LABEL
@@ -33,97 +31,13 @@ from app_server.deployment.rollout.docker import Project
 from app_server.deployment.rollout.hooks import Hooks
 from app_server.deployment.rollout.proxy import Configuration
 from app_server.deployment.rollout.steps import PROXY, Step, ago, content_name, steps
+from app_server.deployment.rollout.store import Store
 from app_server.errors import OperatorError
 
 KEPT_RELEASES = 5
 
 Say = Callable[[str], None]
 NO_HOOKS = Hooks(None)
-
-
-@dataclass(frozen=True)
-class Store:
-    """The folder of a deployment's releases: releases/N, `current` which leads to one, and the log of who did what."""
-
-    folder: Path
-    name: str
-    """the deployment's, which the log has in each line"""
-
-    def releases(self) -> list[int]:
-        """The numbers of all releases that are kept."""
-        return sorted(int(path.name) for path in self.folder.glob("releases/*") if path.name.isdigit())
-
-    def current(self) -> int | None:
-        """The release that runs, None before the first."""
-        try:
-            return int((self.folder / "current").readlink().name)
-        except (OSError, ValueError):
-            return None
-
-    def path(self, number: int) -> Path:
-        """The folder of a release."""
-        return self.folder / "releases" / str(number)
-
-    def is_alike(self, number: int, other: int) -> bool:
-        """Whether two releases are of one environment, as the heads of their files tell."""
-
-        def environment(release: int) -> str:
-            with suppress(OSError):
-                text = (self.path(release) / "compose.yaml").read_text(encoding="utf-8")
-                if found := re.search(r"^#.* (?:-e|--environment)[ =](\S+)", text, re.MULTILINE):
-                    return found[1]
-            return ""
-
-        return environment(number) == environment(other)
-
-    def make_current(self, number: int) -> None:
-        """Lead `current` to a release, in one step."""
-        draft = self.folder / ".current"
-        draft.unlink(missing_ok=True)
-        draft.symlink_to(Path("releases") / str(number))
-        draft.replace(self.folder / "current")
-
-    def note(self, text: str) -> None:
-        """Write down who did what, and when."""
-        when = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-        with (self.folder / "log").open("a", encoding="utf-8") as log:
-            log.write(f"{when} {getpass.getuser()}: {self.name}: {text}\n")
-
-    def holder(self) -> str | None:
-        """The name of the deployment whose releases are kept here, None before the first."""
-        with suppress(OSError):
-            text = (self.folder / "current" / "compose.yaml").read_text(encoding="utf-8")
-            if found := re.search(r'^name: "?([a-z0-9_-]+)"?$', text, re.MULTILINE):
-                return found[1]
-        with suppress(OSError, ValueError):
-            about = json.loads((self.folder / "release" / "release.json").read_text(encoding="utf-8"))
-            return str(about["name"]) if isinstance(about, dict) and "name" in about else None
-        return None
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """One roll-out at a time. OperatorError where the folder holds the releases of another deployment."""
-        holder = self.holder()
-        if holder is not None and holder != self.name:
-            what = f"holds the releases of {holder}, and this is {self.name}"
-            raise OperatorError(what, where=str(self.folder), hint="Give each a --store of its own.")
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = (self.folder / "lock").open("a+", encoding="ascii")
-        except OSError as error:
-            raise OperatorError(f"cannot be written: {error.strerror}", where=str(self.folder)) from None
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                holder = lock.read().strip() or "somebody"
-                hint = "Wait until it is done."
-                raise OperatorError(f"{holder} is rolling out just now", where=str(self.folder), hint=hint) from None
-            lock.truncate(0)
-            lock.write(f"{getpass.getuser()}, process {os.getpid()},")
-            lock.flush()
-            yield
 
 
 def deploy(

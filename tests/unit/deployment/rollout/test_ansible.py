@@ -12,7 +12,7 @@ import yaml
 from app_server.deployment.load import from_values
 from app_server.deployment.plan import Plan, resolve
 from app_server.deployment.rollout import ansible
-from app_server.deployment.rollout.compose import Store
+from app_server.deployment.rollout.store import Store
 from app_server.errors import OperatorError
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app_server.deployment.rollout.compose import Store, is_ours, trial_name
+from app_server.deployment.rollout.compose import is_ours, trial_name
+from app_server.deployment.rollout.store import Store
 from tests.unit.deployment.making import faults
 
 HEAD = "# Written by app-server for site; changes here are lost with the next run of\n#   app-server config compose"
