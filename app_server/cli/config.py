@@ -7,6 +7,7 @@ import dataclasses
 import importlib.util
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from app_server.cli.terminal import Paint, paint_for, say
 from app_server.deployment.targets import TARGETS, Layout
-from app_server.errors import OperatorError
+from app_server.errors import OperatorError, OperatorErrors
 from app_server.version import how_to_install
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ EXIT_DIFFERENT = 1
 EXIT_FAULTY = 1
 
 # Flags that stand in for a file, and the key that each of them is.
+_FLAGS = "command line"
+"""What stands for the file's name in the faults of a deployment that flags describe."""
+
 INSTEAD = {
     "app": ("apps",),
     "server_name": ("public", "hosts"),
@@ -139,9 +143,12 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
         hint = "Leave it out."
         raise OperatorError(f"has no meaning with {namespace.target}", where="--build-context", hint=hint)
     paint = paint_for(sys.stderr, environ)
-    loaded = read(namespace)
     folder = Path(namespace.output[0]) if "output" in namespace else None
-    job = Job(namespace.target, loaded, command_line(namespace), paint, folder)
+    try:
+        job = Job(namespace.target, read(namespace), command_line(namespace), paint, folder)
+    except OperatorErrors as errors:
+        faults = [typed(fault) if "app" in namespace else fault for fault in errors.faults]
+        raise OperatorErrors(faults) from None
     if "check" in namespace:
         return job.check
     if "diff" in namespace:
@@ -178,7 +185,16 @@ def read(namespace: argparse.Namespace) -> Loaded:
     for name in ("file", "environment"):
         if name in namespace:
             raise OperatorError("has no meaning with --app", where=f"--{name}", hint="Leave one of them out.")
-    return built_of(from_values(values_of(namespace), "command line"), clone(namespace))
+    return built_of(from_values(values_of(namespace), _FLAGS), clone(namespace))
+
+
+def typed(fault: OperatorError) -> OperatorError:
+    """The same fault of a deployment that flags describe, with the flag in place of the key."""
+    where = (fault.where or "").removeprefix(f"{_FLAGS}:1:1: ")
+    for name, path in INSTEAD.items():
+        if len(path) == 2 and re.fullmatch(rf"{path[0]}\.{path[1]}(\[\d+\])?", where):
+            where = f"--{name.replace('_', '-')}"
+    return OperatorError(fault.what, where=where or None, hint=fault.hint)
 
 
 def clone(namespace: argparse.Namespace) -> Path | None:
@@ -260,7 +276,7 @@ class Job:
         self.paint = paint
         self.plan = plan_of(loaded, "host", words)
         for warning in enforce(loaded, self.plan):
-            self.warn(str(warning))
+            self.warn(str(typed(warning) if "--app" in words else warning))
         self.files: dict[str, File] = {}
         self.plans: dict[str, Plan] = {}
         layouts: dict[Layout, Plan] = {"host": self.plan}

@@ -34,6 +34,8 @@ class Model(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     short: ClassVar[str | None] = None
+    refusal: ClassVar[str | None] = None
+    """what is said of a value that is no block, if it must not be quoted"""
 
     @model_validator(mode="before")
     @classmethod
@@ -45,6 +47,8 @@ class Model(BaseModel):
         if not isinstance(value, Mapping):
             if cls.short is not None:
                 return {cls.short: value}
+            if cls.refusal is not None:
+                raise ValueError(cls.refusal)
             raise ValueError(f"expected lines of the form `key: value`, not {quoted(value)}")
         # A key without a value says nothing, so that its default counts.
         return {key: item for key, item in value.items() if item is not None and not str(key).startswith(EXTENSION)}

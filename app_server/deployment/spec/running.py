@@ -55,6 +55,10 @@ class Sessions(Model):
 class Secret(Model):
     """Where a secret comes from. The secret itself never stands here."""
 
+    refusal: ClassVar[str | None] = (
+        "says where the secret is, never the secret itself. Write it to a file, and name that: {file: PATH}"
+    )
+
     file: AbsolutePath | None = None
     """a file that holds it"""
     environment: Variable | None = None
@@ -65,6 +69,8 @@ class Secret(Model):
 
 class Secrets(Model):
     """The server's secrets. `app-server secret` makes one."""
+
+    refusal: ClassVar[str | None] = "expected a line for each secret, such as `secret_key: {file: PATH}`"
 
     secret_key: Secret | None = None
     """signs session ids and tokens; instances share it"""

@@ -77,8 +77,13 @@ def test_flags_stand_in_for_a_file(place: Path, capsys: pytest.CaptureFixture[st
         (["config", "nginx", "--app", "a.py", "-f", "x"], "--file: has no meaning with --app"),
         (
             ["config", "nginx", "--app", "a.py", "--port", "x"],
-            "instances.port: expected a whole number from 1 to 65535",
+            "--port: expected a whole number from 1 to 65535",
         ),
+        (
+            ["config", "nginx", "--app", "a.py", "--server-name", "a.org", "--server-name", "https://x.org/"],
+            "--server-name: expected a host's name or address, not 'https://x.org/'",
+        ),
+        (["config", "nginx", "--app", "a.py", "--instances", "0"], "--instances: expected a whole number from 1"),
         (["config", "nginx", "--force"], "--force: has no meaning without --output"),
         (["config", "nginx", "--diff", "--check"], "--check: is not possible together with --diff"),
         (["init", "no.py"], "deploy.yaml: is there already. Edit it, or choose another --output."),
@@ -91,6 +96,29 @@ def test_wrong_words_are_told(place: Path, capsys: pytest.CaptureFixture[str], a
     assert (status, out) == (EXIT_USAGE, "")
     assert err.startswith(f"app-server: {message}")
     assert len(err.splitlines()) == 1
+
+
+def test_warning_about_a_flag_names_the_flag(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = run(capsys, "config", "nginx", "--app", "myapp.py", "--embed-origin", "https://www.acme.com")
+    assert status == EXIT_OK
+    assert err.startswith("app-server: warning: --embed-origin: pages of https://www.acme.com cannot load")
+
+
+@pytest.mark.parametrize(
+    ("secrets", "message"),
+    [
+        ("{secret_key: hunter2hunter2}", "secrets.secret_key: says where the secret is, never the secret itself. "
+         "Write it to a file, and name that: {file: PATH}"),
+        ("hunter2hunter2", "secrets: expected a line for each secret, such as `secret_key: {file: PATH}`"),
+    ],
+)  # fmt: skip
+def test_secret_in_the_file_is_refused_and_not_shown(
+    place: Path, capsys: pytest.CaptureFixture[str], secrets: str, message: str
+) -> None:
+    (place / "deploy.yaml").write_text(f"apps: {{a: a.py}}\nsecrets: {secrets}\n", encoding="utf-8")
+    status, _, err = run(capsys, "config", "systemd")
+    assert status == EXIT_USAGE
+    assert message in err and "hunter2" not in err
 
 
 def test_each_fault_has_a_line(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
