@@ -34,7 +34,7 @@ from bokeh.document.events import (
 from bokeh.document.locking import UnlockedDocumentProxy
 from bokeh.document.models import DocumentModelManager
 from bokeh.document.modules import DocumentModuleManager
-from bokeh.events import ConnectionLost
+from bokeh.events import ConnectionLost, Event, ModelEvent
 from bokeh.model import Model
 from bokeh.util.dataclasses import entries, is_dataclass
 from bokeh.util.datatypes import MultiValuedDict
@@ -223,6 +223,17 @@ class _Callbacks(DocumentCallbackManager):
         if event.callback_invoker is not None:
             event.callback_invoker()
         for callback in self.change_callbacks():
+            callback(event)
+
+    def trigger_event(self, event: Event) -> None:
+        """Call what the application has registered for this event, on its model and on the document.
+
+        Bokeh asks the models that had a callback for such events when they were added to the document, and so never
+        calls one that was registered later.
+        """
+        if isinstance(event, ModelEvent) and event.model is not None:
+            event.model._trigger_event(event)
+        for callback in self.event_callbacks_for_event_name(event.event_name):
             callback(event)
 
     def _added(self, callback: Any) -> None:
