@@ -7,7 +7,7 @@ line, the log and the error page only format it.
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 class AppServerError(Exception):
@@ -94,6 +94,16 @@ def in_one_line(text: str, longest: int | None = None) -> str:
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def likely(word: str, known: Iterable[str], *, alike: float = 0.75) -> str | None:
+    """Which of the known words a mistyped one was meant to be; None if none is alike enough.
+
+    By default one letter of six may be wrong, or a part be left out. `alike` is 1 for the same word.
+    """
+    import difflib  # takes longer to import than all else here
+
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=alike)), None)
 
 
 def from_keyboard(error: BaseException) -> bool:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
-from app_server.errors import OperatorError
+from app_server.errors import OperatorError, likely
 
 SessionIds = Literal["unsigned", "signed", "external", "external-signed"]
 SIGNED_IDS: tuple[SessionIds, ...] = ("signed", "external-signed")
@@ -1152,9 +1152,7 @@ _READ_ELSEWHERE = frozenset(
 
 
 def _mistyped(names: Iterable[str]) -> Iterator[str]:
-    """A line for each variable that nobody reads, and that resembles one which is read."""
-    import difflib
-
+    """A line for each variable that is not read, and that resembles one which is."""
     own = {variable for setting in all_settings() for variable in setting.environment}
     own |= {variable + FILE_ENDING for setting in all_settings() if setting.secret for variable in setting.environment}
     known = own | _READ_ELSEWHERE | set(_BOKEH_VARIABLES) | {_variable_of(key) for key in BOKEH_OWN_KEYS}
@@ -1166,9 +1164,9 @@ def _mistyped(names: Iterable[str]) -> Iterator[str]:
         rest = name.removeprefix(prefix)
         other = next(there + rest for there in _PREFIXES if there != prefix)
         kin = [variable.removeprefix(prefix) for variable in known if variable.startswith(prefix)]
-        near = [prefix + found for found in difflib.get_close_matches(rest, kin, n=1, cutoff=0.8)]
-        if meant := [other] if other in own else near:
-            yield f"{name} is not a variable of this server, and has no effect. Did you mean {meant[0]}?"
+        near = likely(rest, kin, alike=0.8)
+        if meant := other if other in own else near and prefix + near:
+            yield f"{name} is not a variable of this server, and has no effect. Did you mean {meant}?"
 
 
 def bokeh_environment(path: str) -> dict[str, str]:
@@ -1287,10 +1285,8 @@ def _entries(path: str) -> Iterator[_Entry]:
 
 
 def _nearest(key: str, known: Mapping[str, Setting]) -> str:
-    import difflib
-
-    found = difflib.get_close_matches(key, known, n=1)
-    return f"Did you mean {found[0]}?" if found else "docs/settings.md lists them."
+    found = likely(key, known)
+    return f"Did you mean {found}?" if found else "docs/settings.md lists them."
 
 
 def _contradictions(chosen: Mapping[str, Given]) -> Iterator[OperatorError]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app_server.apps.faults import Place
-from app_server.errors import ApplicationError
+from app_server.errors import ApplicationError, likely
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +73,10 @@ def _mistyped(names: Mapping[str, Any], place: Place, filename: str) -> Iterator
         code = getattr(value, "__code__", None)
         if name in _ARGUMENTS or code is None or code.co_filename != filename:
             continue
-        near = difflib.get_close_matches(name, _ARGUMENTS, n=1, cutoff=0.85)
-        if near and near[0] not in names:
+        near = likely(name, _ARGUMENTS, alike=0.85)  # hooks' own names are alike
+        if near is not None and near not in names:
             where = place.line(filename, code.co_firstlineno)
-            yield f"{where}: {name} is not a hook, and is never called by the server. Did you mean {near[0]}?"
+            yield f"{where}: {name} is not a hook, and is never called by the server. Did you mean {near}?"
 
 
 def check_hook(name: str, argument: str, function: Any, place: Place, filename: str) -> None:

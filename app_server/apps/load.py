@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 import os
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from app_server.apps.code import CodeApplication, FolderApplication
 from app_server.apps.faults import Place
 from app_server.apps.function import BuildFunction, application_from_function
 from app_server.apps.routes import absolute
-from app_server.errors import ApplicationError, OperatorError
+from app_server.errors import ApplicationError, OperatorError, likely
 from app_server.settings import closed_folder
 
 log = logging.getLogger(__name__)
@@ -81,7 +80,7 @@ def _nearest(path: Path) -> str | None:
     except OSError:
         return None
     exact = [name for name in names if name in (f"{path.name}.py", f"{path.name}.ipynb")]
-    return next(iter(exact or difflib.get_close_matches(path.name, names, n=1, cutoff=0.75)), None)
+    return exact[0] if exact else likely(path.name, names)
 
 
 def as_application(source: Application | str | os.PathLike[str] | BuildFunction) -> Application:

@@ -6,7 +6,6 @@ Words are handed on as they were typed; what they mean, and what is wrong with t
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import re
 import shlex
@@ -25,7 +24,7 @@ from app_server.cli.init import add_arguments as add_init_arguments
 from app_server.cli.release import add_arguments as add_release_arguments
 from app_server.cli.static import own_settings
 from app_server.cli.terminal import columns, paint_for
-from app_server.errors import OperatorError
+from app_server.errors import OperatorError, likely
 from app_server.settings import Arity, Setting, all_settings
 from app_server.version import __version__
 
@@ -39,9 +38,6 @@ SPELLING: dict[Arity, dict[str, Any]] = {
     Arity.REST: {"nargs": argparse.REMAINDER},
 }
 
-
-_ALIKE = 0.75
-"""How alike a mistyped flag and the one that is proposed have to be: one letter of six, or a part that is left out."""
 
 _OIDC_INSTEAD = "OpenID Connect is --oidc-issuer here."
 
@@ -90,9 +86,8 @@ class Parser(argparse.ArgumentParser):
             if instead is not None:
                 return instead
         known = [option for option in self._option_string_actions if option.startswith("--")]
-        found = difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE)
-        if found:
-            return f"Did you mean {found[0]}?"
+        if found := likely(name, known):
+            return f"Did you mean {found}?"
         return f"`{self.prog} {'--help-all' if '--help-all' in known else '--help'}` lists all flags."
 
 
@@ -125,11 +120,10 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> argparse.Namespace
 def no_such_command(word: str) -> OperatorError:
     """What to say of a first word that is no command: the one that was meant, or the command for a file."""
     hint = "`app-server --help` lists the commands."
-    likely = difflib.get_close_matches(word, COMMANDS, n=1, cutoff=_ALIKE)
     if word == "help":
         hint = "Write `app-server --help`, or `app-server COMMAND --help`."
-    elif likely:
-        hint = f"Did you mean {likely[0]}?"
+    elif found := likely(word, COMMANDS):
+        hint = f"Did you mean {found}?"
     elif os.path.isdir(word) or word.endswith((".py", ".ipynb")):
         hint = f"To serve an application: app-server serve {shlex.quote(word)}"
     return OperatorError("unknown command", where=word, hint=hint)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from app_server.deployment.nodes import Entry, Place, laid_over, parse
 from app_server.deployment.spec import Spec
-from app_server.errors import OperatorError, OperatorErrors
+from app_server.errors import OperatorError, OperatorErrors, likely
 
 DEFAULT_FILE = "deploy.yaml"
 DEFAULT_NAME = "app-server"
@@ -225,8 +224,8 @@ def _element(kind: Any) -> Any:
 
 def suggestion(word: str, known: Iterable[str]) -> str | None:
     """A hint for a word that is not known."""
-    found = difflib.get_close_matches(word, list(known), n=1)
-    return f"Did you mean {found[0]}?" if found else None
+    found = likely(word, known)
+    return f"Did you mean {found}?" if found else None
 
 
 def _sorted(faults: list[OperatorError]) -> list[OperatorError]:

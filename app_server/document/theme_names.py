@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 
 import bokeh.models  # noqa: F401 - the classes that are looked through
 import yaml
 from bokeh.core.has_props import HasProps
+
+from app_server.errors import likely
 
 _PARTS = ("attrs", "line_defaults", "fill_defaults", "text_defaults")
 
@@ -62,8 +63,8 @@ def _family(cls: type[HasProps]) -> Iterator[type[HasProps]]:
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.8)
-    return f"Did you mean {found[0]}?" if found else ""
+    found = likely(str(word), known, alike=0.8)
+    return f"Did you mean {found}?" if found else ""
 
 
 def _line(where: str, node: yaml.Node) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -10,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from app_server.errors import OperatorError
+from app_server.errors import OperatorError, likely
 from app_server.settings import Arity, Settings, all_settings, resolve
 
 STOCK_NAMES = {
@@ -117,8 +116,8 @@ def _without_flags(text: str) -> str:
 
 
 def _hint(name: str, known: Mapping[str, object], instead: Mapping[str, str]) -> str:
-    likely = difflib.get_close_matches(name, [*known, *STOCK_NAMES, *STOCK_OPPOSITES], n=1)
-    return instead.get(name) or (f"Did you mean {likely[0]}?" if likely else "docs/settings.md lists them.")
+    found = likely(name, [*known, *STOCK_NAMES, *STOCK_OPPOSITES])
+    return instead.get(name) or (f"Did you mean {found}?" if found else "docs/settings.md lists them.")
 
 
 def _own_names(keywords: Mapping[str, Any]) -> dict[str, Any]:
