@@ -4,6 +4,7 @@ from app_server.page.icon import favicon
 from app_server.page.login import logged_out_page, login_page, login_security_policy
 from app_server.page.notice import note, notice
 from app_server.page.pages import (
+    ASK_OPERATOR,
     IndexEntry,
     busy_page,
     content_security_policy,
@@ -15,6 +16,7 @@ from app_server.page.pages import (
 from app_server.page.reload import live_reload_script
 
 __all__ = [
+    "ASK_OPERATOR",
     "IndexEntry",
     "busy_page",
     "content_security_policy",

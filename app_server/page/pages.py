@@ -21,6 +21,9 @@ from app_server.errors import OperatorError
 from app_server.page.art import pictures
 from app_server.page.icon import mark
 
+ASK_OPERATOR = "Ask the site's operator; details are in the server log."
+"""What a page advises when only the server's log may say more."""
+
 
 @dataclass(frozen=True)
 class IndexEntry:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from tornado.web import Finish, HTTPError, RequestHandler
 
 from app_server.errors import OperatorError, TransientError
+from app_server.page import ASK_OPERATOR
 from app_server.protocol.paths import canonical_route
 from app_server.security.auth.hooks import Hooks, below, hooks_from
 from app_server.security.auth.peers import TrustedPeers, user_named
@@ -109,8 +110,7 @@ class HookGate(Gate):
             else:
                 log.exception("--auth-module: get_user raised an exception")
             handler.told = True
-            hint = "Ask the site's operator; details are in the server log."
-            handler.refuse(500, "Something went wrong on the server", hint)
+            handler.refuse(500, "Something went wrong on the server", ASK_OPERATOR)
             return None
 
     def login_url(self, handler: Answering) -> str | None:

@@ -13,7 +13,7 @@ from tornado.web import HTTPError
 
 from app_server.errors import ApplicationError, OperatorError
 from app_server.fleet.wards import Wards
-from app_server.page import busy_page
+from app_server.page import ASK_OPERATOR, busy_page
 from app_server.protocol import doctor
 from app_server.protocol.paths import above
 from app_server.security.admission import RETRY_AFTER_S, Full
@@ -118,7 +118,6 @@ class PageHandler(ApplicationHandler):
 _ELEMENT_ID = re.compile(r"[A-Za-z0-9_:.-]{1,200}")
 _APP_PATH = re.compile(r"/[A-Za-z0-9_.~%/@:+-]{0,500}")
 _ABSOLUTE_URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]{1,260}(/[A-Za-z0-9_.~%/@:+-]{0,500})?")
-
 
 
 def _is_absolute(url: str) -> bool:
@@ -231,7 +230,7 @@ class AutoloadHandler(ApplicationHandler):
     def refuse_application(self, error: ApplicationError) -> None:
         """Answer that the application failed; with the reason in development alone."""
         log.error("%s: %s", self.runtime.name, error, exc_info=error.__cause__ or error)
-        hint = None if self.site.settings.dev else "Ask the site's operator; details are in the server log."
+        hint = None if self.site.settings.dev else ASK_OPERATOR
         detail = str(error) if hint is None else error.shown
         self.refuse(500, "The application failed to start", hint, detail=detail)
 
@@ -271,7 +270,7 @@ class IndexHandler(Handler):
             html = site.index_html(self.get_template_namespace())
         except OperatorError as error:
             log.error("%s", error)
-            self.refuse(500, "The index page failed", "Ask the site's operator; details are in the server log.")
+            self.refuse(500, "The index page failed", ASK_OPERATOR)
             return
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.finish(html)

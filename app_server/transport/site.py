@@ -22,7 +22,7 @@ from app_server.fleet.crew import Crew
 from app_server.fleet.wards import Wards
 from app_server.observe.gauges import Gauges
 from app_server.observe.tallies import Tallies
-from app_server.page import IndexEntry, error_page, favicon, index_page
+from app_server.page import ASK_OPERATOR, IndexEntry, error_page, favicon, index_page
 from app_server.protocol.paths import unescaped
 from app_server.security import tokens
 from app_server.security.admission import Admission
@@ -215,7 +215,7 @@ class Site:
             cause = error.__cause__
             trace = "".join(traceback.format_exception(cause)) if cause is not None else None
             return error_page(500, "The application failed", str(error), traceback=trace, head=self.page_head)
-        hint = "Ask the site's operator; details are in the server log."
+        hint = ASK_OPERATOR
         return error_page(500, "The application failed to start", hint=hint, traceback=error.shown or None)
 
     def index_html(self, namespace: Mapping[str, Any]) -> str:
