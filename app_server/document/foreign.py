@@ -9,10 +9,14 @@ application copies it or clones its model.
 from __future__ import annotations
 
 import logging
+import os
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import bokeh
+import numpy
 from bokeh.core.has_props import HasProps
 from bokeh.core.properties import Image
 from bokeh.core.property.bases import Property
@@ -20,11 +24,17 @@ from bokeh.document import Document
 from bokeh.document.events import ColumnDataChangedEvent, DocumentPatchedEvent, ModelChangedEvent
 
 from app_server.document import classes
+from app_server.errors import AppServerError, PeerError
 
 log = logging.getLogger(__name__)
 
 _READERS: tuple[Any, ...] = (Image,)
 """The properties of bokeh that read the file which a text names."""
+
+_FOLDERS: tuple[str, ...] = tuple(
+    os.path.join(folder, "") for folder in (str(Path(__file__).parents[1]), *bokeh.__path__, *numpy.__path__)
+)
+"""Where the code is that can refuse an event of the other end."""
 
 _LONGEST_ERROR = 1000
 _LONGEST_NAME = 40
@@ -65,20 +75,7 @@ def set_foreign(model: HasProps, name: str, value: Any, setter: object) -> None:
         return
     if _names_files(kind, name):
         value = marked(value)
-    try:
-        model.set_from_json(name, value, setter=setter)  # type: ignore[arg-type]
-    except ValueError as error:
-        text = str(error)
-        if len(text) <= _LONGEST_ERROR or not _is_refusal(error):
-            raise
-        # The log is to have the reason, and not the megabytes that were sent.
-        raise ValueError(f"{text[:_LONGEST_ERROR]}… ({len(text)} characters)") from None
-
-
-def _is_refusal(error: BaseException) -> bool:
-    """Whether it is the property that has refused its value, and not a callback that has raised something."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return frames[-1].f_code is Property.prepare_value.__code__
+    model.set_from_json(name, value, setter=setter)  # type: ignore[arg-type]
 
 
 def _log_unknown(kind: type[HasProps], name: str) -> None:
@@ -90,7 +87,31 @@ def _log_unknown(kind: type[HasProps], name: str) -> None:
 
 
 def carry_out(document: Document, event: DocumentPatchedEvent) -> None:
-    """Do to the document what an event of the other end says; callbacks run, and what they raise comes through."""
+    """Do to the document what an event of the other end says; callbacks run, and what they raise comes through.
+
+    PeerError where the event says what cannot be done, before a callback has run.
+    """
+    try:
+        _carry_out(document, event)
+    except AppServerError:
+        raise
+    except Exception as error:
+        if _called_nobody(error):
+            raise PeerError(f"a {event.kind} cannot be carried out: {_short(error)}") from error
+        raise
+
+
+def _short(error: Exception) -> str:
+    text = str(error) or type(error).__name__
+    return text if len(text) <= _LONGEST_ERROR else f"{text[:_LONGEST_ERROR]}… ({len(text)} characters)"
+
+
+def _called_nobody(error: BaseException) -> bool:
+    """Whether bokeh has raised it by itself: no code of the application, or of a library on top of bokeh, has run."""
+    return all(frame.f_code.co_filename.startswith(_FOLDERS) for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+def _carry_out(document: Document, event: DocumentPatchedEvent) -> None:
     if isinstance(event, ModelChangedEvent):
         set_foreign(event.model, event.attr, event.new, event.setter)
     elif isinstance(event, ColumnDataChangedEvent):

@@ -367,15 +367,18 @@ class Session:
             setter=connection,
             max_bytes=self._limits.max_message_bytes,
         )
-        failure = self._guarded(lambda: self._apply(events))
+        failure = self._guarded(lambda: self._apply(events, connection))
         return [*self.flush(), Send([connection], self._answer(message, failure))]
 
-    def _apply(self, events: Any) -> str | None:
+    def _apply(self, events: Any, connection: Connection) -> str | None:
         """Apply each event; one that fails does not keep the next from being applied."""
         failure = None
         for event in events:
             try:
                 patch.apply(self.document, event)
+            except PeerError as error:
+                log.warning("%s: refused a change from %s: %s", self.name, connection.remote or "a client", error)
+                failure = failure or str(error)
             except FAULTS as error:
                 self.log_failure("a change from the browser")
                 failure = failure or self._describe(error)

@@ -203,6 +203,42 @@ def test_malformed_patch_is_answered_with_what_is_wrong() -> None:
     assert told(session.receive(client, message("PATCH-DOC", {}))) == [([1], error("a PATCH-DOC lacks its events"))]
 
 
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (
+            {"kind": "ColumnsStreamed", "attr": "value", "data": {}, "rollover": None},
+            "a ColumnsStreamed cannot",
+        ),
+        ({"kind": "ColumnsPatched", "attr": "data", "patches": {}}, "a ColumnsPatched cannot be carried out"),
+        (
+            {"kind": "ColumnDataChanged", "attr": "nope", "data": {}, "cols": None},
+            "unexpected attribute 'nope'",
+        ),
+        (
+            {"kind": "ModelChanged", "attr": "value", "new": "a\nb"},
+            r"got a\nb of type str",
+        ),
+        ({"kind": "ModelChanged", "attr": "value", "new": "x" * 10**6}, "characters)"),
+    ],
+    ids=["streamed", "patched", "replaced", "text for a number", "a million letters"],
+)
+def test_event_that_cannot_be_carried_out_is_its_senders_fault(
+    event: dict[str, object], words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = make_session()
+    client = subscriber(session)
+    events = [
+        {**event, "model": {"id": model(session, "slider").id}},
+        *change(session, "div", "text", "x").content["events"],
+    ]
+    [(_, reply), *_] = told(session.receive(client, message("PATCH-DOC", {"events": events})))
+    assert words in str(reply["content"]["text"]) and len(str(reply)) < 1500
+    assert "refused a change from a client" in caplog.text
+    assert "Traceback" not in caplog.text and "a\nb" not in caplog.text
+    assert model(session, "div").text == "x"
+
+
 def test_document_that_cannot_be_written_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
     session = make_session(build=lambda document: document.add_root(GlyphRenderer()))
     client = Connection(1)
