@@ -68,7 +68,8 @@ def session_at_work() -> tuple[str, str]:
     living = _ContextStack()._living()
     document = living[-1]() if living else None
     # An unlocked callback sees a proxy, which lets nobody ask about the session.
-    context: Any = getattr(getattr(document, "_doc", document), "session_context", None)
+    look: Any = getattr(getattr(document, "_doc", document), "context_for_log", None)
+    context: Any = None if look is None else look()
     if context is None:
         return "", ""
     if context.session is not None:

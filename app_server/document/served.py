@@ -385,6 +385,7 @@ class ServedDocument(Document):
     models: _Models
     modules: _Modules
     _outlived = False
+    _probed_context: object | None = None
 
     def __init__(self, ids: ModelIds) -> None:
         super().__init__()
@@ -403,6 +404,7 @@ class ServedDocument(Document):
     def attach_context(self, context: object) -> None:
         """Let `session_context` return this object for as long as somebody else keeps it."""
         self._session_context = weakref.ref(context)  # type: ignore[arg-type]
+        self._probed_context = None
 
     def probe_context(self, context: object, asked: Callable[[], None]) -> None:
         """Let `session_context` return this object, and call `asked` whenever somebody wants it."""
@@ -412,6 +414,11 @@ class ServedDocument(Document):
             return context
 
         self._session_context = look  # type: ignore[assignment]
+        self._probed_context = context
+
+    def context_for_log(self) -> object | None:
+        """What `session_context` returns; the callback of `probe_context` is not called."""
+        return self.session_context if self._probed_context is None else self._probed_context
 
     def listen(self, listener: DocumentListener) -> None:
         """Tell `listener` of everything from now on, and at once of the callbacks that were added before."""

@@ -1,5 +1,6 @@
 """Starts in the same way for everybody, unless its own name says that it must not."""
 
+import logging
 import os
 import random
 import socket
@@ -14,6 +15,8 @@ from bokeh.plotting import curdoc, figure
 
 with open(os.environ["COUNTING_FILE"], "a") as runs:
     runs.write(f"{__file__}\n")
+
+logging.getLogger(__name__).warning("starting")
 
 fault = os.path.basename(__file__).removesuffix(".py").partition("_")[2]
 if fault == "asks":

@@ -48,6 +48,17 @@ def test_line_that_an_application_logs_is_about_its_session() -> None:
     assert "session" not in line("from nowhere")
 
 
+def test_line_is_no_question_about_the_session_context() -> None:
+    session, asked = make_session(ID), list[str]()
+    session.context.attach(session, lambda function: asyncio.sleep(0))
+    session.document.probe_context(session.context, lambda: asked.append("asked"))
+    with session.document.at_work():
+        assert line("from the start of an application")["session"] == "abcdefgh"
+        assert asked == []
+        assert session.document.session_context is session.context
+    assert asked == ["asked"]
+
+
 def test_line_carries_the_request_that_is_answered() -> None:
     token = request_id.set("r-1")
     try:
