@@ -17,6 +17,10 @@ _THIS_PACKAGE = str(Path(__file__).parents[1]) + os.sep
 _MACHINERY = (_THIS_PACKAGE, _STANDARD_LIBRARY, "<frozen ")
 
 
+ADVICE = "Correct it and start the server again, or use --dev, which reloads changed files"
+"""What to do about most errors of an application that is served."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where an application's code lies, and how its paths are shown: as they were given, `myapp/main.py`.
@@ -85,7 +89,7 @@ def _hint(error: BaseException) -> str:
         case FileNotFoundError(filename=str(filename)) if not os.path.isabs(filename):
             return "A relative path starts where the server was started; build it from Path(__file__).parent"
         case _:
-            return "Correct it and start the server again, or use --dev, which reloads changed files"
+            return ADVICE
 
 
 def _where(error: BaseException, place: Place) -> str:

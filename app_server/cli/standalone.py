@@ -99,7 +99,7 @@ def run(jobs: Sequence[Job], argv: Sequence[str], render: Render, environ: Mappi
     """Run the applications and write their documents; 0. What fails ends it; what was written before stays."""
     threads = set(threading.enumerate())
     for job in jobs:
-        document = build(job.path, argv)
+        document = built(job.path, argv)
         warn_of_callbacks(job, document, environ)
         text = render(document)
         if job.output == STDOUT:
@@ -111,6 +111,17 @@ def run(jobs: Sequence[Job], argv: Sequence[str], render: Render, environ: Mappi
     if any(thread.is_alive() and not thread.daemon for thread in set(threading.enumerate()) - threads):
         end_soon()
     return 0
+
+
+def built(path: str, argv: Sequence[str]) -> Document:
+    """The same as `build`, with errors that do not advise to start a server again."""
+    from app_server.apps.faults import ADVICE
+
+    try:
+        return build(path, argv)
+    except ApplicationError as error:
+        hint = None if error.hint == ADVICE else error.hint
+        raise ApplicationError(error.what, where=error.where, hint=hint) from error.__cause__
 
 
 def build(path: str, argv: Sequence[str]) -> Document:

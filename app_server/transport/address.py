@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import ssl
+from pathlib import Path
 
 from tornado.netutil import bind_sockets, bind_unix_socket
 
@@ -26,11 +27,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
         # Without a password OpenSSL would ask for one on the terminal, and wait there.
         context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile, password=settings.ssl_password or "")
     except ssl.SSLError as error:
-        raise OperatorError(
-            f"the certificate or its key cannot be used: {error.reason or error}",
-            where=settings.ssl_keyfile or settings.ssl_certfile,
-            hint="Check that they belong together, and BOKEH_SSL_PASSWORD if the key has a password.",
-        ) from None
+        raise _no_tls(settings.ssl_certfile, settings.ssl_keyfile, error) from None
     except OSError as error:
         raise OperatorError(f"cannot be read: {error.strerror}", where=settings.ssl_certfile) from None
     return context
@@ -65,6 +62,22 @@ def bind(settings: Settings) -> list[socket.socket]:
         return bind_sockets(settings.port, settings.address or None, backlog=1024)
     except (OSError, ValueError) as error:
         raise (_no_socket if settings.unix_socket else _no_address)(settings, error) from None
+
+
+def _no_tls(certificate: str, key: str | None, error: ssl.SSLError) -> OperatorError:
+    """Why OpenSSL does not take a certificate and its key: by what the files hold, for OpenSSL's words say little."""
+    if b"-----BEGIN CERTIFICATE-----" not in Path(certificate).read_bytes():
+        hint = "Name a file that begins with -----BEGIN CERTIFICATE-----."
+        return OperatorError("holds no certificate in PEM form", where=certificate, hint=hint)
+    if b"PRIVATE KEY-----" not in Path(key or certificate).read_bytes():
+        hint = "Name the key's file with --ssl-keyfile." if key is None else "Name the file of the certificate's key."
+        return OperatorError("holds no private key in PEM form", where=key or certificate, hint=hint)
+    if error.reason == "KEY_VALUES_MISMATCH":
+        hint = "Name the key that the certificate was made with."
+        return OperatorError(f"the key does not belong to {certificate}", where=key or certificate, hint=hint)
+    what = f"the certificate or its key cannot be used: {error.reason or error}"
+    hint = "Check that they belong together, and BOKEH_SSL_PASSWORD if the key has a password."
+    return OperatorError(what, where=key or certificate, hint=hint)
 
 
 def _no_socket(settings: Settings, error: OSError | ValueError) -> OperatorError:

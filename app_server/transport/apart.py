@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from socket import socket
@@ -55,6 +55,19 @@ def nurseries(applications: Mapping[str, Application], settings: Settings, first
     copied = [((route,), True) for route, how in chosen.items() if how == "snapshot"]
     groups = [*([(plain, False)] if plain else []), *copied]
     return [Nursery(first_slot + number, *group) for number, group in enumerate(groups)]
+
+
+def idle_limits(settings: Settings, processes: int, apart: Collection[Nursery]) -> list[str]:
+    """A sentence for each limit that was set and ends nothing, as there is no process that it could end."""
+    alone = {
+        "--session-memory": settings.session_memory_mb,
+        "--session-cpu": settings.session_cpu_s,
+        "--callback-limit": settings.callback_limit_s,
+    }
+    found = [] if apart else [f"{flag} has no effect without --isolation" for flag, limit in alone.items() if limit]
+    if settings.hang_timeout_s and processes == 1 and not apart:
+        found.append("--hang-timeout has no effect with one process; set --num-procs to 2 or more")
+    return found
 
 
 def limits_of(settings: Settings) -> SessionLimits:

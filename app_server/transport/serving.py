@@ -35,7 +35,7 @@ from app_server.fleet.zygote import MOST_SESSIONS
 from app_server.settings import Settings
 from app_server.transport import address, enduring
 from app_server.transport.accepting import raise_descriptor_limit
-from app_server.transport.apart import Nursery, fork_sessions, nurseries
+from app_server.transport.apart import Nursery, fork_sessions, idle_limits, nurseries
 from app_server.transport.server import Server
 from app_server.transport.site import key_of_this_run
 
@@ -99,6 +99,8 @@ def serve_until_stopped(settings: Settings, paths: Sequence[str]) -> int:
     try:
         count = settings.num_procs or os.cpu_count() or 1
         apart = nurseries(applications, settings, count)
+        for sentence in idle_limits(settings, count, apart):
+            log.warning("%s", sentence)
         if count == 1 and not apart:
             return enduring.run(_serve_alone(applications, settings, place, notifier))
         return _Several(settings, paths, applications, place, count, apart).run(notifier)

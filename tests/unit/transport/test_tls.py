@@ -9,6 +9,7 @@ import pytest
 import trustme
 
 from app_server.deployment.tls.guideline import guideline
+from app_server.errors import OperatorError
 from app_server.settings import Settings
 from app_server.transport.address import tls_context
 
@@ -32,3 +33,26 @@ def test_protocols_and_ciphers_are_those_of_the_guideline(context: ssl.SSLContex
 
 def test_browser_chooses_the_cipher_that_its_machine_is_fast_at(context: ssl.SSLContext) -> None:
     assert not context.options & ssl.OP_CIPHER_SERVER_PREFERENCE
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "message"),
+    [
+        ("bare.pem", None, "bare.pem: holds no private key in PEM form. Name the key's file with --ssl-keyfile."),
+        ("bare.pem", "other.key", "other.key: the key does not belong to bare.pem. "
+         "Name the key that the certificate was made with."),
+        ("other.key", "other.key", "other.key: holds no certificate in PEM form. Name a file that begins with "
+         "-----BEGIN CERTIFICATE-----."),
+        ("bare.pem", "bare.pem", "bare.pem: holds no private key in PEM form. Name the file of the certificate's key."),
+    ],
+)  # fmt: skip
+def test_certificate_of_no_use_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certificate: str, key: str | None, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    authority = trustme.CA()
+    authority.issue_cert("localhost").cert_chain_pems[0].write_to_path("bare.pem")
+    authority.issue_cert("localhost").private_key_pem.write_to_path("other.key")
+    with pytest.raises(OperatorError) as refused:
+        tls_context(Settings(ssl_certfile=certificate, ssl_keyfile=key))
+    assert str(refused.value) == message
