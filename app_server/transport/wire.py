@@ -17,7 +17,7 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
@@ -29,11 +29,14 @@ from app_server.errors import PeerError
 from app_server.observe.gauges import ApplicationGauges
 from app_server.protocol import websocket
 from app_server.protocol.lag import GIVEN_UP_AFTER_S, QUEUED_BYTES, UNPROVEN_S, Lag
-from app_server.protocol.websocket import Deflate, FrameReader, Payload
+from app_server.protocol.websocket import Deflate, FrameReader, Incoming, Payload
 
 log = logging.getLogger(__name__)
 
 _READ_BYTES = 256 * 1024
+_SLICE_S = 0.02
+"""How long the messages that one read brings are handled before others have their turn: it may bring thousands."""
+
 _CLOSE_TIMEOUT_S = 5.0  # how long a peer has to answer our Close frame before the connection is cut
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux only
 _NOTSENT_LOWAT: int | None = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Linux and macOS
@@ -128,6 +131,7 @@ class Wire:
         self._sent_close: tuple[int, str] | None = None
         self._close_when_drained = False
         self._unanswered_ping: bytes | None = None
+        self._unhandled: Iterator[Incoming] | None = None
         self._deadline: object | None = None
         self._vectored = not isinstance(sock, ssl.SSLSocket) and hasattr(sock, "sendmsg")
         self.last_heard_s = clock()
@@ -284,8 +288,9 @@ class Wire:
 
     @property
     def _is_deaf(self) -> bool:
-        """Whether nothing is read now: the owner wants it so, or the client asks for more than it takes."""
-        return self._paused or self.queued_bytes > self._limits.max_queue_bytes
+        """Whether nothing is read now: the owner wants it so, the client asks for more than it takes, or what was read
+        has yet to be handled."""
+        return self._paused or self._unhandled is not None or self.queued_bytes > self._limits.max_queue_bytes
 
     def _watch(self) -> None:
         wanted = (0 if self._is_deaf else IOLoop.READ) | (IOLoop.WRITE if self._queue else 0)
@@ -333,16 +338,25 @@ class Wire:
 
     def _received(self, data: bytes) -> None:
         self.last_heard_s = self._clock()
-        if self._broken:
-            return  # what follows a violation cannot be understood
+        if not self._broken:  # what follows a violation cannot be understood
+            self._handle(self._reader.feed(data))
+
+    def _handle(self, frames: Iterator[Incoming]) -> None:
+        """Handle these frames, but let the loop turn to others when that takes long; nothing is read before the end."""
+        until_s = self._clock() + _SLICE_S
+        self._unhandled = None
         try:
-            for opcode, payload in self._reader.feed(data):
+            for opcode, payload in frames:
                 if self._owner is None or self.closed:
                     return
                 if opcode <= websocket.BINARY:
                     self._frame(self._owner, opcode, payload)
                 else:
                     self._control(opcode, payload)
+                if self._clock() > until_s:
+                    self._unhandled = frames
+                    self._loop.add_callback(self._go_on)
+                    break
             if not self._queue:
                 self._enqueue(self._pong())
         except PeerError as error:
@@ -350,6 +364,15 @@ class Wire:
             self._broken = True
             self._refuse(error)
             self._say_no_more()
+
+    def _go_on(self) -> None:
+        """Handle what came with the frames that took long."""
+        if self._unhandled is None or self.closed:
+            return
+        self._handle(self._unhandled)
+        if self._unhandled is None and isinstance(self._socket, ssl.SSLSocket):
+            self._readable()  # nothing announces what a TLS record has brought already
+        self._watch()
 
     def _refuse(self, error: PeerError) -> None:
         if self._owner is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from app_server.errors import PeerError
-from app_server.protocol.websocket import CLOSE, PING
+from app_server.protocol.websocket import CLOSE, PING, TEXT
 from app_server.transport.wire import Wire, WireLimits
 
 _SMALL = 4096
@@ -21,9 +22,17 @@ class Owner:
     """Notes what it is told."""
 
     closed: list[int] = field(default_factory=list)
+    frames: list[bytes] = field(default_factory=list)
+    now_s: float = 0.0
+
+    def clock(self) -> float:
+        """The time, which goes on with each frame."""
+        return self.now_s
 
     def frame_received(self, opcode: int, payload: bytes) -> None:
-        """Nothing to do."""
+        """Take 8 ms."""
+        self.frames.append(payload)
+        self.now_s += 0.008
 
     def frame_discarded(self) -> None:
         """Nothing to do."""
@@ -138,4 +147,45 @@ async def test_array_that_waits_is_sent_as_it_was(ends: tuple[socket.socket, soc
     for array in arrays:
         array[:] = b"x" * len(array)
     assert read_all(wire, theirs).replace(b"\x89\x04", b"").count(b"x") == 0
+    wire.abort()
+
+
+async def test_client_of_many_messages_takes_turns_with_others(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = ends
+    owner = Owner()
+    wire = Wire(ours, owner, WireLimits(2**20, 2**20), clock=owner.clock)
+    wire.start()
+    theirs.send(b"".join(masked(TEXT, b"%d" % number) for number in range(10)))
+    turns = []
+    while len(owner.frames) < 10:
+        await asyncio.sleep(0)
+        turns.append(len(owner.frames))
+        theirs.send(masked(TEXT, b"later")) if turns[-1] == 3 and turns.count(3) == 1 else None
+    assert {3, 6, 9} <= set(turns)
+    await asyncio.sleep(0.01)
+    assert owner.frames == [*(b"%d" % number for number in range(10)), b"later"]
+    wire.abort()
+
+
+async def test_client_that_goes_in_the_middle_of_its_messages_is_over(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = ends
+    owner = Owner()
+    wire = Wire(ours, owner, WireLimits(2**20, 2**20), clock=owner.clock)
+    wire._received(masked(TEXT, b"x") * 10)
+    wire.abort()
+    await asyncio.sleep(0.01)
+    assert len(owner.frames) == 3 and len(owner.closed) == 1
+
+
+async def test_violation_behind_many_messages_ends_the_connection(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = ends
+    owner = Owner()
+    wire = Wire(ours, owner, WireLimits(2**20, 2**20), clock=owner.clock)
+    wire._received(masked(TEXT, b"x") * 10 + b"\x81\x00")
+    with pytest.raises(PeerError):  # the owner raises it
+        while True:
+            wire._go_on()
+    assert len(owner.frames) == 10
     wire.abort()
