@@ -198,18 +198,22 @@ class Worker(base.Worker):  # type: ignore[misc]
         _log_as(self.wsgi.settings, self.cfg)
         forks.reseed()
         raise_descriptor_limit()
+        if status := enduring.run(self._served(self.wsgi)):
+            sys.exit(status)
+
+    async def _served(self, loaded: Applications) -> int:
+        """Serve until told to leave; the status that the process ends with, whatever its threads do then."""
         status = 0
         try:
-            enduring.run(self._serve(self.wsgi))
+            await self._serve(loaded)
         except AppServerError as error:
             log.error("%s", error)
-            status = Arbiter.APP_LOAD_ERROR
-        # The interpreter waits for the threads of applications, and some run for ever.
+            status = int(Arbiter.APP_LOAD_ERROR)
+        # The loop and the interpreter wait for the threads of applications, and some run for ever.
         watchdog = threading.Timer(_LAST_THREADS_S, os._exit, (status,))
         watchdog.daemon = True
         watchdog.start()
-        if status:
-            sys.exit(status)
+        return status
 
     async def _serve(self, loaded: Applications) -> None:
         loop = asyncio.get_running_loop()

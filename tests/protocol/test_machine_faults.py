@@ -149,7 +149,11 @@ def test_a_run_folder_that_cannot_be_made_again_ends_the_server_with_a_line(tmp_
 @pytest.mark.parametrize(("mode", "status"), [("alone", 1), ("gunicorn", 4)])
 def test_thread_that_never_ends_does_not_hide_that_the_server_gave_up(tmp_path: Path, mode: str, status: int) -> None:
     app, run = tmp_path / "threaded.py", tmp_path / "run"
-    app.write_text("import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n")
+    app.write_text(
+        "import asyncio, threading, time\n"
+        "threading.Thread(target=time.sleep, args=(600,)).start()\n"
+        "asyncio.get_running_loop().run_in_executor(None, time.sleep, 600)\n"
+    )
     started = (
         gunicorn(tmp_path, app=app)
         if mode == "gunicorn"
