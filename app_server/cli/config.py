@@ -31,10 +31,10 @@ SCHEMA = "schema"
 EXIT_DIFFERENT = 1
 EXIT_FAULTY = 1
 
-# Flags that stand in for a file, and the key that each of them is.
 _FLAGS = "command line"
-"""What stands for the file's name in the faults of a deployment that flags describe."""
+"""The file's name in the faults of a deployment that flags describe."""
 
+# Flags instead of a file, and the key that each of them is.
 INSTEAD = {
     "app": ("apps",),
     "server_name": ("public", "hosts"),

@@ -152,7 +152,7 @@ def owner_mark(signer: Signer, identity: str) -> str:
 def is_owner_mark(signer: Signer, identity: str, mark: str) -> bool:
     """Whether this mark stands for the user, as we make it now or made it with the secret before."""
     marks = (_signature(secret, _owner_text(identity))[:_OWNER_LENGTH] for secret in signer.accepted)
-    # Whoever writes a token that is not signed may put lone surrogates into it.
+    # The author of an unsigned token may put lone surrogates into it.
     return any(hmac.compare_digest(own.encode("ascii"), mark.encode("utf-8", "surrogatepass")) for own in marks)
 
 

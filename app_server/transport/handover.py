@@ -1,7 +1,7 @@
 """A request that another process has to answer is handed over with its connection, and answered there as any other.
 
-The request is written again, its body with a length in front, and put in front of the connection, so that the other
-process reads it as if it had come there: origin, login, proxy headers and session are looked at by the same code.
+The request is written again, its body with a length in front, and put in front of the connection. The other process
+then reads it as if it had come there: origin, login, proxy headers and session are looked at by the same code.
 
     kept-alive connection -> one request -> letter -> one answer, or one WebSocket -> the connection is closed
 

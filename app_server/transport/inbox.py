@@ -25,7 +25,7 @@ class Submit(Protocol):
 
 
 class Inbox:
-    """The turns of messages, of which one at a time is submitted; for one session, whoever its clients are."""
+    """The turns of messages, of which one at a time is submitted; for one session and all its clients."""
 
     def __init__(self, submit: Submit) -> None:
         self._submit = submit

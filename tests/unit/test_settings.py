@@ -25,7 +25,7 @@ from app_server.settings import (
     with_signing_key,
     without_effect,
 )
-from tests.support.somebody import not_as_root
+from tests.support.unprivileged import not_as_root
 
 FIELDS = (
     "port address unix_socket prefix show glob args dev dev_watch allow_websocket_origin use_xheaders ssl_certfile "

@@ -92,7 +92,7 @@ class Store:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 lock.seek(0)
-                holder = lock.read().strip() or "somebody"
+                holder = lock.read().strip() or "another user"
                 hint = "Wait until it is done."
                 raise OperatorError(f"{holder} is rolling out just now", where=str(self.folder), hint=hint) from None
             lock.truncate(0)
