@@ -414,8 +414,8 @@ class Wire:
     def _pong(self) -> Sequence[Payload]:
         """The answer to the newest PING, if it has none yet.
 
-        A client that sends more of them than it reads answers to gets one for all: an endpoint "MAY elect to send a Pong
-        frame for only the most recently processed Ping frame" (RFC 6455, section 5.5.3).
+        A client that sends more of them than it reads answers to gets one for all: an endpoint "MAY elect to send a
+        Pong frame for only the most recently processed Ping frame" (RFC 6455, section 5.5.3).
         """
         payload, self._unanswered_ping = self._unanswered_ping, None
         if payload is None or self.closed or self._sent_close is not None:
