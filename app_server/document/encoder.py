@@ -16,7 +16,7 @@ from typing import Any
 
 import bokeh
 import numpy as np
-from bokeh.core.has_props import HasProps, is_DataModel
+from bokeh.core.has_props import HasProps
 from bokeh.core.property.descriptors import PropertyDescriptor, UnsetValueError
 from bokeh.core.property.wrappers import (
     PropertyValueColumnData,
@@ -30,6 +30,7 @@ from bokeh.model import Model
 from bokeh.settings import settings
 
 from app_server.document import classes
+from app_server.document.data_models import data_models_of
 from app_server.document.served import ServedDocument, UnsendableError
 from app_server.errors import ApplicationError
 from app_server.protocol.codec import Buffer, dumps
@@ -268,48 +269,13 @@ def _encode_float(encoder: Encoder, value: float) -> Any:
     return value if isfinite(value) else encoder._encode_float(value)
 
 
-_data_models: tuple[object, tuple[type[HasProps], ...]] = (None, ())
-
-
-def _known_data_models() -> tuple[type[HasProps], ...]:
-    """The user-defined data models of all applications; looked for again only when a class has come or gone."""
-    global _data_models
-    now = classes.changes()
-    if _data_models[0] != now:
-        _data_models = now, tuple(kind for kind in Model.model_class_reverse_map.values() if is_DataModel(kind))
-    return _data_models[1]
-
-
-def _data_models_of(document: ServedDocument) -> list[type[HasProps]]:
-    """The data models that the document's models are of, or may come to be of, in the order of their definition."""
-    own: dict[str, type[HasProps]] = {}
-    for kind in document.own_classes():
-        for base in reversed(kind.__mro__):
-            if issubclass(base, HasProps) and is_DataModel(base):
-                own[base.__qualified_model__] = base
-    modules = document.modules.names()
-    # A name may be another session's class by now.
-    others = [known for known in _known_data_models() if not classes.is_others(known, modules)]
-    return _bases_first([*(own.pop(known.__qualified_model__, known) for known in others), *own.values()])
-
-
-def _bases_first(kinds: list[type[HasProps]]) -> list[type[HasProps]]:
-    """These classes in their order, but each after its bases: a page makes them one after the other."""
-    found: dict[type[HasProps], None] = {}
-    for kind in kinds:
-        for base in reversed(kind.__mro__):
-            if base in kinds:
-                found[base] = None
-    return list(found)
-
-
 def encode_document(document: ServedDocument, *, inline: bool = False) -> tuple[bytes, list[Buffer]]:
     """The whole document as the JSON of `{"doc": …}` and its buffers; the clients then have all its models.
 
     The buffers are views of the document's arrays: send or copy them before its code runs again.
     """
     encoder = Encoder(inline=inline, copy=False, left_out=frozenset(document.callbacks.browser_ranges))
-    data_models = _data_models_of(document)
+    data_models = data_models_of(document)
     definitions = encoder.encode(data_models)
     content: dict[str, Any] = {
         "version": bokeh.__version__,
