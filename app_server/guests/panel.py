@@ -13,7 +13,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,9 @@ _REPLACED = (
     (panel.io.location.Location, "from_request"),
     (panel.viewable.Renderable, "_server_destroy"),
     (type(state), "user"),
+    (type(state), "_is_launching"),
+    (type(state), "block_expiration"),
+    (type(state), "unblock_expiration"),
 )
 
 _FILES_OF_COMPONENTS = frozenset({"__css__", "__javascript__", "__javascript_modules__"})
@@ -263,6 +266,11 @@ def _teach_panel() -> None:
     panel.viewable.Renderable._server_destroy = _leave_document
     panel_user = type(state).user
     type(state).user = property(lambda self: _user() or panel_user.fget(self))
+    # Panel asks whether the application has sessions: not in the first one only may a component bring its files along.
+    type(state)._is_launching = property(lambda self: self.curdoc in self._launching)
+    panel_block, panel_unblock = type(state).block_expiration, type(state).unblock_expiration
+    type(state).block_expiration = lambda self: _unless_alone(partial(panel_block, self), _block_expiration)
+    type(state).unblock_expiration = lambda self: _unless_alone(partial(panel_unblock, self), _unblock_expiration)
 
 
 def _write_events(document: ServedDocument, connections: Sequence[Any], events: Sequence[DocumentEvent]) -> None:
@@ -304,6 +312,45 @@ def _user() -> str | None:
     context = None if document is None else document.session_context
     user = getattr(context, "user", None)
     return None if user is None else str(user)
+
+
+def _unless_alone(of_all: Callable[[], Any], of_one: Callable[[], Any]) -> Any:
+    """What Panel does with all sessions of the application, or with one that has a process of its own."""
+    try:
+        return of_all()
+    except ApplicationError:
+        return of_one()
+
+
+def _unblock_expiration() -> None:
+    _to_session(lambda session: session.unblock_expiration())
+
+
+def _block_expiration() -> AbstractContextManager[None]:
+    """Keep the current session alive; it may end again after the block, if this is used as one."""
+    document = state.curdoc
+    _to_session(lambda session: session.block_expiration(), document)
+
+    @contextmanager
+    def blocked() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            _to_session(lambda session: session.unblock_expiration(), document)
+
+    return blocked()
+
+
+def _to_session(act: Callable[[Any], None], document: Any = None) -> None:
+    """Do this to the document's session, or to the current one's; as soon as there is one, if it is being built."""
+    document = document or state.curdoc
+    context: Any = getattr(document, "session_context", None)
+    if context is None:
+        return
+    if context.session is not None:
+        act(context.session)
+    else:
+        document.add_next_tick_callback(lambda: act(context.session))
 
 
 def _bundle(

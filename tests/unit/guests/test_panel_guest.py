@@ -230,6 +230,49 @@ def test_changes_in_a_callback_are_sent_at_once_and_together_under_a_hold(docume
     assert session.sent == [[("value", 2)], [("value", 3)], [("value", 4), ("title", "named")]]
 
 
+@pytest.mark.parametrize("others", ["none", "some", "unknown"])
+def test_component_brings_its_files_along_in_every_session(document: ServedDocument, others: str) -> None:
+    with built(document) as context:
+        context.kept._sessions = lambda: [] if others == "none" else [object()]
+        if others == "unknown":
+            context.kept.keep_apart()
+        pn.extension("tabulator")
+        pn.Column(pn.widgets.FileDropper()).servable()
+        assert "filedropper" in pn.state._extensions
+        assert pn.state._is_launching
+    with document.at_work():
+        assert not pn.state._is_launching
+
+
+def test_expiration_of_a_session_in_a_process_of_its_own_is_blocked(document: ServedDocument) -> None:
+    from tests.unit.session.making import make_session
+
+    with built(document) as context:
+        context.kept.keep_apart()  # the others are in processes of their own
+        pn.state.block_expiration()
+    session = make_session("a session")
+    context.attach(session, lambda function: function(document))
+    with document.at_work():
+        for callback in document.session_callbacks:
+            callback.callback()
+        assert session.expiration_blocked
+        with pn.state.block_expiration():
+            pn.state.unblock_expiration()
+            assert session.expiration_blocked
+        assert not session.expiration_blocked
+
+
+def test_expiration_of_all_sessions_is_blocked_where_they_share_a_process(document: ServedDocument) -> None:
+    from tests.unit.session.making import make_session
+
+    sessions = [make_session("one"), make_session("another")]
+    with built(document) as context:
+        context.kept._sessions = lambda: sessions
+        with pn.state.block_expiration():
+            assert [session.expiration_blocked for session in sessions] == [True, True]
+        assert [session.expiration_blocked for session in sessions] == [False, False]
+
+
 def test_nothing_of_a_document_that_ended_is_kept() -> None:
     document = ServedDocument(ModelIds("a session"))
     with built(document) as context:
