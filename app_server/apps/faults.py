@@ -17,7 +17,7 @@ _THIS_PACKAGE = str(Path(__file__).parents[1]) + os.sep
 _MACHINERY = (_THIS_PACKAGE, _STANDARD_LIBRARY, "<frozen ")
 
 
-ADVICE = "Correct it and start the server again, or use --dev, which reloads changed files"
+ADVICE = "Correct it, and start the server again unless --dev reloads it"
 """What to do about most errors of an application that is served."""
 
 
@@ -117,5 +117,6 @@ def _forget_our_frames(error: BaseException) -> None:
     frames: TracebackType | None = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_MACHINERY):
         frames = frames.tb_next
-    if frames is not None:
+    if frames is not None or isinstance(error, SyntaxError):
+        # A file that does not parse has no frame of its own, and says itself where it is wrong.
         error.__traceback__ = frames

@@ -108,7 +108,7 @@ class LiveReload:
             if path is None:
                 continue
             try:
-                application = load_application(path, self._site.settings.args, dev=True)
+                application = load_application(in_short(path), self._site.settings.args, dev=True)
                 application.prepare()
                 await runtime.replace(application)
             except AppServerError as error:
@@ -162,3 +162,11 @@ def forget_modules() -> None:
     for name in names:
         sys.modules.pop(name, None)
     forget_classes(names)
+
+
+def in_short(path: Path) -> Path:
+    """The path relative to the working directory if it lies below, as most people type it; errors show it."""
+    try:
+        return path.relative_to(Path.cwd())
+    except (ValueError, OSError):
+        return path

@@ -10,7 +10,7 @@ from pathlib import Path
 # Writes files, given as a mapping of paths to texts, below the test's folder, and returns that.
 Write = Callable[[dict[str, str]], Path]
 
-MENDED = "Correct it and start the server again, or use --dev, which reloads changed files"
+MENDED = "Correct it, and start the server again unless --dev reloads it"
 
 
 def notebook(*cells: str, **metadata: object) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
@@ -349,3 +350,11 @@ def test_only_script_of_a_folder_is_proposed(write: Write) -> None:
         load_application(folder / "sales")
     hint = f"Rename its hello.py to main.py, or name {folder}/sales/hello.py"
     assert str(refused.value) == f"{folder}/sales: the folder has neither main.py nor main.ipynb. {hint}"
+
+
+def test_file_that_does_not_parse_is_shown_without_the_frames_of_the_server(write: Write) -> None:
+    with pytest.raises(ApplicationError) as caught:
+        load_application(write({"app.py": "x = = 1\n"}) / "app.py")
+    cause = caught.value.__cause__
+    assert isinstance(cause, SyntaxError) and cause.__traceback__ is None
+    assert "x = = 1" in "".join(traceback.format_exception(cause))
