@@ -20,6 +20,15 @@ from app_server.errors import OperatorError, OperatorErrors
 if TYPE_CHECKING:
     from app_server.deployment.first import Found, Wishes
 
+FLAGS = {
+    "name": "name", "public": "server_name", "public.hosts": "server_name", "public.prefix": "prefix",
+    "instances": "instances", "instances.count": "instances", "instances.port": "port", "proxy": "proxy",
+    "proxy.kind": "proxy", "tls": "tls", "tls.mode": "tls", "tls.certificate": "tls_cert", "tls.key": "tls_key",
+    "tls.acme": "email",
+}  # fmt: skip
+"""The flag that gives each key of a first file, as argparse names it."""
+
+MOST_INSTANCES, LAST_PORT = 512, 65535
 FIRST_PORT = 5100
 NEXT_PORTS = range(5100, 5900, 100)
 
@@ -72,7 +81,10 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     if not apps:
         raise OperatorError("there is no application in this folder", hint="Such as: app-server init myapp.py")
     asks = "yes" not in namespace and sys.stdin.isatty()
-    return partial(run, apps, namespace, output, asks=asks)
+    wishes = wished(namespace)
+    if wishes.tls == "files" and wishes.certificate is None and not asks:
+        raise OperatorError("files needs a certificate", where="--tls", hint="Give --tls-cert and --tls-key.")
+    return partial(run, apps, wishes, namespace, output, asks=asks)
 
 
 def refuse_existing(output: Path) -> None:
@@ -83,12 +95,11 @@ def refuse_existing(output: Path) -> None:
         raise OperatorError(f"there is no folder {output.parent}", where=str(output))
 
 
-def run(apps: Sequence[Found], namespace: argparse.Namespace, output: Path, *, asks: bool) -> int:
+def run(apps: Sequence[Found], wishes: Wishes, namespace: argparse.Namespace, output: Path, *, asks: bool) -> int:
     """Ask, write, and say what comes next; 0."""
     from app_server.deployment.first import first_file
     from app_server.deployment.load import load
 
-    wishes = wished(namespace)
     if asks:
         wishes = asked(apps, wishes, namespace)
     if wishes.port is None and wishes.proxy != "none":
@@ -102,7 +113,7 @@ def run(apps: Sequence[Found], namespace: argparse.Namespace, output: Path, *, a
     except OperatorError as error:
         output.unlink()
         faults = error.faults if isinstance(error, OperatorErrors) else (error,)
-        raise OperatorErrors([as_typed(fault, output) for fault in faults]) from None
+        raise OperatorErrors([as_typed(fault, output, namespace) for fault in faults]) from None
     say(text.removesuffix("\n"))
     for app in apps:
         if missing := app.missing():
@@ -133,10 +144,12 @@ def judge(loaded: Any) -> None:
     enforce(loaded, resolve(loaded))
 
 
-def as_typed(fault: OperatorError, output: Path) -> OperatorError:
-    """A fault without the place in a file that is not there any more."""
-    where = (fault.where or "").removeprefix(f"{output}:")
-    return OperatorError(fault.what, where=where.partition(": ")[2] or None, hint=fault.hint)
+def as_typed(fault: OperatorError, output: Path, namespace: argparse.Namespace) -> OperatorError:
+    """A fault without the place in a file that is not there any more, and with the flag that gave the value."""
+    key = (fault.where or "").removeprefix(f"{output}:").partition(": ")[2]
+    name = FLAGS.get(key.partition("[")[0])
+    where = f"--{name.replace('_', '-')}" if name is not None and name in namespace else key
+    return OperatorError(fault.what, where=where or None, hint=fault.hint)
 
 
 def path_from(path: str, folder: Path) -> str:
@@ -154,8 +167,9 @@ def wished(namespace: argparse.Namespace) -> Wishes:
 
     wishes = Wishes(
         name=one("name"), prefix=one("prefix"), certificate=absolute(one("tls_cert")), key=absolute(one("tls_key")),
-        email=one("email"), instances=whole(one("instances") or "1", "--instances"),
-        port=whole(one("port") or "", "--port") if "port" in namespace else None, proxy=one("proxy") or "nginx",
+        email=one("email"), instances=whole(one("instances") or "1", MOST_INSTANCES, "--instances"),
+        port=whole(one("port") or "", LAST_PORT, "--port") if "port" in namespace else None,
+        proxy=one("proxy") or "nginx",
     )  # fmt: skip
     if "server_name" in namespace:
         wishes = replace(wishes, hosts=tuple(namespace.server_name))
@@ -167,10 +181,10 @@ def absolute(path: str | None) -> str | None:
     return None if path is None else os.path.abspath(path)
 
 
-def whole(word: str, where: str) -> int:
-    """A number of things."""
-    if not (word.isascii() and word.isdigit() and 0 < int(word[:6]) < 65536):
-        raise OperatorError(f"expected a whole number, at least 1, not {word[:60]!r}", where=where)
+def whole(word: str, most: int, where: str) -> int:
+    """A number from 1 to `most`. OperatorError for another word."""
+    if not (word.isascii() and word.isdigit() and 0 < int(word[:6]) <= most):
+        raise OperatorError(f"expected a whole number from 1 to {most}, not {word[:60]!r}", where=where)
     return int(word)
 
 
@@ -182,7 +196,7 @@ def asked(apps: Sequence[Found], wishes: Wishes, namespace: argparse.Namespace) 
         hosts = ask("Under which name do people reach it?", socket.getfqdn())
         wishes = replace(wishes, hosts=tuple(hosts.replace(",", " ").split()))
     if "instances" not in namespace:
-        wishes = replace(wishes, instances=whole(ask("How many instances?", "1"), "instances"))
+        wishes = replace(wishes, instances=whole(ask("How many instances?", "1"), MOST_INSTANCES, "instances"))
     if "proxy" not in namespace:
         wishes = replace(wishes, proxy=ask("Which web server stands in front: nginx, apache or none?", "nginx"))
     if "tls" not in namespace and wishes.tls == "off":

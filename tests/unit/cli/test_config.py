@@ -88,6 +88,12 @@ def test_flags_stand_in_for_a_file(place: Path, capsys: pytest.CaptureFixture[st
         (["config", "nginx", "--diff", "--check"], "--check: is not possible together with --diff"),
         (["init", "no.py"], "deploy.yaml: is there already. Edit it, or choose another --output."),
         (["init", "no.py", "-o", "new.yaml"], "no.py: there is no such file or folder"),
+        (["init", "myapp.py", "-o", "new.yaml", "--port", "99999"],
+         "--port: expected a whole number from 1 to 65535, not '99999'"),
+        (["init", "myapp.py", "-o", "new.yaml", "--instances", "0"],
+         "--instances: expected a whole number from 1 to 512, not '0'"),
+        (["init", "myapp.py", "-o", "new.yaml", "--tls", "files"],
+         "--tls: files needs a certificate. Give --tls-cert and --tls-key."),
         (["init", "-o", "no/new.yaml"], "no/new.yaml: there is no folder no"),
     ],
 )
@@ -200,6 +206,23 @@ def test_files_that_another_target_left_are_named_when_they_go(
         "systemd/app-server@.service, systemd/instances/a1.env\n"
     )
     assert "and 3 more" not in run(capsys, "config", "nginx", "--output", "out")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--proxy", "ngnix"], "--proxy: expected one of nginx, apache, none, not 'ngnix'"),
+        (["--server-name", "https://x.org"], "--server-name: expected a host's name or address, not 'https://x.org'"),
+        (["--prefix", "a b"], "--prefix: expected a path such as /tools"),
+        (["--tls", "acme"], "public: no public authority gives a certificate for localhost."),
+    ],
+)
+def test_init_names_the_flag_at_fault_and_leaves_no_file(
+    place: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    status, _, err = run(capsys, "init", "myapp.py", "-o", "new.yaml", "--yes", *words)
+    assert status == EXIT_FAILED and err.startswith(f"app-server: {message}")
+    assert not (place / "new.yaml").exists()
 
 
 def test_init_finds_what_looks_like_an_application(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
