@@ -5,6 +5,7 @@ Models are resolved one at a time, as they are named; bokeh's own decoder wants 
 
 from __future__ import annotations
 
+import re
 import zlib
 from base64 import b64decode
 from typing import Any, Final
@@ -32,6 +33,9 @@ BYTES_FOR_A_MODEL: Final = 2000
 LEAST_MODELS: Final = 1000
 """What any message may bring, however small its limit."""
 
+_ID: Final = re.compile(r"[^\x00-\x1f\x7f<>&\"'`]{1,512}")
+"""The ids that the other end may give. Templates write those of roots into pages as they are, bokeh's own, too."""
+
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 
 
@@ -39,15 +43,16 @@ class Decoder(Deserializer):
     """Decodes values that name models of one document.
 
     One is for one message. `max_bytes` bounds all the bytes of its arrays together: what is unpacked, and each use of a
-    buffer; and the number of models that it brings.
+    buffer; and the number of models that it brings. With `any_ids` these may have any ids: no page is made of them.
     """
 
-    def __init__(self, document: Document, setter: object, max_bytes: int) -> None:
+    def __init__(self, document: Document, setter: object, max_bytes: int, *, any_ids: bool = False) -> None:
         super().__init__(setter=setter)  # type: ignore[arg-type]
         self._document = document
         self._max_bytes = max_bytes
         self._left_bytes = max_bytes
         self._left_models = max(LEAST_MODELS, max_bytes // BYTES_FOR_A_MODEL)
+        self._any_ids = any_ids
         self._depth = 0
 
     def _decode(self, obj: Any) -> Any:
@@ -87,6 +92,8 @@ class Decoder(Deserializer):
         known = self._references.get(ident) or self._document.get_model_by_id(ident)
         if known is not None:
             return known
+        if not (self._any_ids or _ID.fullmatch(ident)):
+            self.error("the id of a model is empty, too long, or has a character that HTML gives a meaning")
         if self._left_models == 0:
             self.error("a message brings too many new models")
         self._left_models -= 1

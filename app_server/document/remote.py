@@ -142,7 +142,7 @@ class Mirror:
         try:
             fields = content["doc"]
             named = {name: fields[name] for name in ("title", "config", "roots") if name in fields}
-            read = Decoder(Document(), self, self._max_bytes).decode(named, _stored(buffers))
+            read = Decoder(Document(), self, self._max_bytes, any_ids=True).decode(named, _stored(buffers))
             title, roots, config = str(read["title"]), list(read["roots"]), read.get("config")
             if not all(isinstance(root, Model) for root in roots):
                 raise ValueError("a root is no model")
@@ -173,7 +173,7 @@ class Mirror:
         events = content.get("events")
         if not isinstance(events, list):
             raise PeerError("a PATCH-DOC lacks its events")
-        decoder, stored = Decoder(self.document, self, self._max_bytes), _stored(buffers)
+        decoder, stored = Decoder(self.document, self, self._max_bytes, any_ids=True), _stored(buffers)
         failure: Exception | None = None
         for rep in events:
             # Each event is decoded against what the one before has left, as it was encoded.

@@ -17,7 +17,7 @@ from tornado.httputil import HTTPServerRequest
 
 from app_server.apps import Application
 from app_server.document import embedding
-from app_server.errors import ApplicationError, OperatorError
+from app_server.errors import ApplicationError, OperatorError, in_one_line
 from app_server.fleet.crew import Crew
 from app_server.fleet.wards import Wards
 from app_server.observe.gauges import Gauges
@@ -41,6 +41,7 @@ from app_server.transport.wire import Wire, WireLimits
 log = logging.getLogger(__name__)
 
 _QUEUE_BYTES = 64 * 1024 * 1024
+_LONGEST_ORIGIN = 200  # characters, of which a browser sends fewer and others up to 64 KB
 """How much may wait for one client. A page that is asleep wakes within seconds; more than this is never taken."""
 
 
@@ -202,12 +203,13 @@ class Site:
 
     def report_refused_origin(self, origin: str | None) -> None:
         """Say once for each origin which setting would let it in."""
-        if origin is None or origin in self._refused_origins or len(self._refused_origins) > 1000:
+        shown = None if origin is None else origin[:_LONGEST_ORIGIN]
+        if shown is None or shown in self._refused_origins or len(self._refused_origins) > 1000:
             return
-        self._refused_origins.add(origin)
-        host = origin.split("://", 1)[-1][:200]
+        self._refused_origins.add(shown)
+        host = in_one_line(shown.split("://", 1)[-1])
         hint = f"If it is yours, start with --allow-websocket-origin={host}"
-        log.error("Refused a page of origin %r. %s", origin[:200], hint)
+        log.error("Refused a page of origin %r. %s", shown, hint)
 
     def failure_page(self, error: ApplicationError) -> str:
         """The page of an application that failed."""

@@ -350,3 +350,33 @@ def test_hostile_document_is_taken_or_refused_with_a_peer_error(content: dict[st
             patch.replace_document(made, content, [("b0", bytes(8))], max_bytes=LIMIT)
         except PeerError:
             pass
+
+
+@pytest.mark.parametrize("ident", ['"><img onerror=alert(1)>', "</script>", "a'b", "a&lt;b", "a\nb", "", "x" * 513])
+@pytest.mark.parametrize("nested", [False, True])
+def test_id_that_would_be_markup_in_a_page_is_refused(ident: str, nested: bool) -> None:
+    made = document()
+    model: dict[str, Any] = {"type": "object", "name": "Div", "id": ident}
+    if nested:
+        model = {"type": "object", "name": "Column", "id": "outer", "attributes": {"children": [model]}}
+    with pytest.raises(PeerError, match="the id of a model is empty, too long, or has a character"):
+        apply(made, {"events": [{"kind": "RootAdded", "model": model}]})
+    with pytest.raises(PeerError, match="the id of a model is empty, too long, or has a character"):
+        patch.replace_document(made, {"doc": {"roots": [model], "title": ""}}, [], max_bytes=LIMIT)
+    assert len(made.roots) == 3
+
+
+def test_ids_that_programs_choose_are_taken() -> None:
+    made = document()
+    for ident in ("p1001", "3f2b8a0e-0000-4000-8000-000000000000", "my plot (1)", "größe:5", "x" * 512):
+        apply(made, {"events": [{"kind": "RootAdded", "model": {"type": "object", "name": "Div", "id": ident}}]})
+        assert made.get_model_by_id(ident) is not None  # type: ignore[arg-type]
+
+
+def test_id_that_the_application_has_given_is_its_own_matter() -> None:
+    made = document()
+    with made.at_work():
+        made.add_root(Div(id="R&D"))
+        made.get_model_by_id("R&D").name = "mine"  # type: ignore[arg-type, union-attr]
+    apply(made, {"events": [change(made, "mine", "text", "x")]})
+    assert named(made, "mine").text == "x"
