@@ -38,6 +38,9 @@ def load_application(path: str | os.PathLike[str], argv: Sequence[str] = (), *, 
     except OSError:
         near = _nearest(place)
         hint = _WHAT_IS_SERVED if near is None else f"Did you mean {os.path.join(os.path.dirname(given), near)}?"
+        route, _, target = given.partition("=")
+        if target and os.path.exists(target):
+            hint = f"An address begins with a slash: /{route}={target}"
         raise OperatorError("there is no such file or folder", where=given, hint=hint) from None
     if place.is_dir():
         main = find_main(place, given)

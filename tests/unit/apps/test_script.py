@@ -358,3 +358,11 @@ def test_file_that_does_not_parse_is_shown_without_the_frames_of_the_server(writ
     cause = caught.value.__cause__
     assert isinstance(cause, SyntaxError) and cause.__traceback__ is None
     assert "x = = 1" in "".join(traceback.format_exception(cause))
+
+
+def test_address_without_a_slash_is_explained(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(write({"powers.py": ""}))
+    with pytest.raises(OperatorError) as refused:
+        load_application("reports=powers.py")
+    hint = "An address begins with a slash: /reports=powers.py"
+    assert str(refused.value) == f"reports=powers.py: there is no such file or folder. {hint}"
