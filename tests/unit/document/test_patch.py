@@ -371,12 +371,3 @@ def test_ids_that_programs_choose_are_taken() -> None:
     for ident in ("p1001", "3f2b8a0e-0000-4000-8000-000000000000", "my plot (1)", "größe:5", "x" * 512):
         apply(made, {"events": [{"kind": "RootAdded", "model": {"type": "object", "name": "Div", "id": ident}}]})
         assert made.get_model_by_id(ident) is not None  # type: ignore[arg-type]
-
-
-def test_id_that_the_application_has_given_is_its_own_matter() -> None:
-    made = document()
-    with made.at_work():
-        made.add_root(Div(id="R&D"))
-        made.get_model_by_id("R&D").name = "mine"  # type: ignore[arg-type, union-attr]
-    apply(made, {"events": [change(made, "mine", "text", "x")]})
-    assert named(made, "mine").text == "x"
