@@ -41,8 +41,10 @@ from app_server.transport.wire import Wire, WireLimits
 log = logging.getLogger(__name__)
 
 _QUEUE_BYTES = 64 * 1024 * 1024
-_LONGEST_ORIGIN = 200  # characters, of which a browser sends fewer and others up to 64 KB
 """How much may wait for one client. A page that is asleep wakes within seconds; more than this is never taken."""
+
+_LONGEST_ORIGIN = 200
+"""How many characters of an Origin are kept and logged: browsers send fewer, and others up to 64 KB."""
 
 
 class Site:
