@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from app_server.deployment.tls.guideline import guideline
+from app_server.protocol.doctor import DEVELOPMENT_ORGANIZATION
 
 SOON = timedelta(days=30)
 """How long before its end a certificate of the usual length should have been renewed; certbot begins then."""
@@ -158,12 +159,12 @@ def _wrong_chain(chain: Sequence[x509.Certificate], roots: Sequence[x509.Certifi
             hint = "Get one from an authority, or set tls.mode to acme."
             yield Finding("warning", "self-signed", "the certificate has signed itself, so no browser trusts it", hint)
     elif not _complete(last, roots):
-        yield Finding(
-            "error",
-            "incomplete",
-            f"the chain ends before a certificate that browsers know: {_called(last.issuer)} is missing",
-            "Append the intermediate certificates that came with it (often called chain or bundle).",
-        )
+        missing = _called(last.issuer)
+        hint = "Append the intermediate certificates that came with it (often called chain or bundle)."
+        if DEVELOPMENT_ORGANIZATION in missing:
+            hint = "It is for development: give --roots authority.pem, and have your browser trust that."
+        what = f"the chain ends before a certificate that browsers know: {missing} is missing"
+        yield Finding("error", "incomplete", what, hint)
 
 
 def _complete(last: x509.Certificate, roots: Sequence[x509.Certificate]) -> bool:

@@ -62,3 +62,14 @@ def test_mistake_is_told_in_one_line(
 ) -> None:
     assert main(["certificate", *words], {}) == status
     assert capsys.readouterr().err == f"app-server: {message}\n"
+
+
+def test_certificate_for_development_is_known_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["certificate", "plots.example.org", "--folder", str(tmp_path)], {}) == EXIT_OK
+    capsys.readouterr()
+    site = f"{tmp_path}/plots.example.org.pem"
+    assert main(["certificate", "plots.example.org", "--check", site], {}) == EXIT_FAILED
+    assert capsys.readouterr().out == (
+        f"{site}: error: the chain ends before a certificate that browsers know: app-server, for development only is "
+        "missing. It is for development: give --roots authority.pem, and have your browser trust that.\n"
+    )
