@@ -36,6 +36,7 @@ _CLOSE_PATIENCE_S: Final = 2.0
 
 _LONGEST_REASON_BYTES: Final = 123  # RFC 6455, section 5.5: a control frame holds 125 bytes, two of them the code
 _QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)  # Linux alone has it
+
 _MORE_VALUES = 4
 """A program pulls documents that applications have made, and blocks only itself; 20 MiB cannot hold more numbers."""
 

@@ -40,6 +40,7 @@ _KEEP_S = 1.0
 _HOPELESS_S = 5.0
 """For so long it tries to put them back, where something is in the way that does not pass by itself."""
 
+# What a full machine answers; it passes when others have ended or files were deleted.
 _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
 
 

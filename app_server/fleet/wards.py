@@ -28,6 +28,8 @@ _BACKLOG = 128
 _ATTEMPTS = 3
 _LOOK_S = 0.02
 _ANSWER_S = 10.0
+"""How long the process that forks sessions has to answer: it does so within milliseconds unless it stands still."""
+
 _PUT_BACK_S = 3.0
 """How long a session's process has to put back its socket's name; one that is not busy needs moments."""
 

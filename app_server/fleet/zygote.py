@@ -42,6 +42,7 @@ BEGUN, ALREADY = b"+", b"="
 _TICK_S = 0.5
 _LETTER_S = 5.0
 _PAUSE_S = 0.1
+"""How long nothing is accepted after a failure: those who ask wait for seconds, and others end meanwhile."""
 
 _CPU_GRACE_S = 5
 """After SIGXCPU, which a process may ignore, and before the kernel ends it."""

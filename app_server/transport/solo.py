@@ -36,6 +36,8 @@ from app_server.transport.tallies import Teller
 log = logging.getLogger(__name__)
 
 _ATTEMPTS, _AGAIN_S = 40, 0.05
+"""For two seconds a session waits until another process has taken away a socket with its name."""
+
 _HAND_ON_S = 1.0
 _LINGER_S = 5.0
 """How long a process waits for a session when the first request for it has failed to build one."""
