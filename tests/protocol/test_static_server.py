@@ -54,7 +54,7 @@ def test_its_flags_are_those_of_serve_about_the_network_tls_and_the_log() -> Non
     flags = {setting.flag for setting in own_settings()}
     assert flags == {
         "--port", "--address", "--unix-socket", "--prefix", "--use-xheaders", "--ssl-certfile", "--ssl-keyfile",
-        "--log-level", "--log-format", "--log-file", "--log-json", None,
+        "--log-level", "--log-format", "--log-file", "--log-json", "--request-timeout", "--idle-timeout", None,
     }  # fmt: skip
 
 
