@@ -39,10 +39,16 @@ class Leavable(RequestHandler):
     ) -> None:
         """Say at debug level that the client has left, and as Tornado does whatever else was raised."""
         if isinstance(value, StreamClosedError):
-            asked = in_one_line(f"{self.request.method} {self.request.path}", LONGEST_SHOWN)
-            log.debug("%s: the client left before the answer was complete", asked)
-        else:
+            log.debug("%s: the client left before the answer was complete", self._request_summary())
+        elif isinstance(value, HTTPError) or typ is None or value is None:
             super().log_exception(typ, value, tb)
+        else:  # Tornado would write the query, too, which may carry a token
+            log.error("Uncaught exception %s", self._request_summary(), exc_info=(typ, value, tb))
+
+    def _request_summary(self) -> str:
+        """What Tornado calls the request in its lines of the log: without the query."""
+        asked = in_one_line(f"{self.request.method} {self.request.path}", LONGEST_SHOWN)
+        return f"{asked} ({self.request.remote_ip})"
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """Answer with an error, unless there is no one who could read it."""

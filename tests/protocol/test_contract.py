@@ -302,6 +302,13 @@ def test_autoload_of_an_address_that_is_none_is_refused(plain: Served, url: str)
     assert "Traceback" not in plain.log_since(start)
 
 
+def test_token_beside_a_malformed_argument_is_not_in_the_log(plain: Served) -> None:
+    start = plain.log_size()
+    assert plain.site.get("/board?bokeh-session-id=%ff&bokeh-token=a-secret").status == 400
+    assert "400 GET /board (127.0.0.1): Invalid unicode in bokeh-session-id" in plain.log_since(start)
+    assert "a-secret" not in plain.log_since(start)
+
+
 def test_autoload_is_a_script_with_token_element_and_resources(plain: Served) -> None:
     url = plain.site.url + "/board"
     asked = {"bokeh-app-path": "/board", "bokeh-absolute-url": url}
