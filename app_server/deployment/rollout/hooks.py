@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from app_server.deployment.rollout.operator import operator
 from app_server.errors import OperatorError
 
 FOLDER = "hooks"
@@ -34,7 +34,7 @@ class Hooks:
 
     def environ(self, **more: str) -> Mapping[str, str]:
         """This process's variables, and APP_SERVER_DEPLOY_ with what is known of the roll-out."""
-        known = {"by": getpass.getuser(), **self.about, **more}
+        known = {"by": operator(), **self.about, **more}
         return {**os.environ, **{f"APP_SERVER_DEPLOY_{name.upper()}": value for name, value in known.items()}}
 
     def find(self, name: str) -> Path | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import getpass
 import json
 import os
 import re
@@ -13,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from app_server.deployment.rollout.operator import operator
 from app_server.errors import OperatorError
 
 
@@ -62,7 +62,7 @@ class Store:
         """Write down who did what, and when."""
         when = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         with (self.folder / "log").open("a", encoding="utf-8") as log:
-            log.write(f"{when} {getpass.getuser()}: {self.name}: {text}\n")
+            log.write(f"{when} {operator()}: {self.name}: {text}\n")
 
     def holder(self) -> str | None:
         """The name of the deployment whose releases are kept here, None before the first."""
@@ -96,6 +96,6 @@ class Store:
                 hint = "Wait until it is done."
                 raise OperatorError(f"{holder} is rolling out just now", where=str(self.folder), hint=hint) from None
             lock.truncate(0)
-            lock.write(f"{getpass.getuser()}, process {os.getpid()},")
+            lock.write(f"{operator()}, process {os.getpid()},")
             lock.flush()
             yield

@@ -1,0 +1,14 @@
+"""Who runs a command, for the log of a deployment."""
+
+from __future__ import annotations
+
+import getpass
+import os
+
+
+def operator() -> str:
+    """The name of the user, or its number for one that the system has no name for."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13 on
+        return f"user {os.getuid()}"
