@@ -106,7 +106,8 @@ class Stack:
         """Whether everything that shall run does, and is well."""
         told = self.swarm.docker("service", "ls", "--format", "{{.Name}} {{.Replicas}}").splitlines()
         counts = dict(line.split() for line in told)
-        return set(counts) == set(SERVICES) and all(len(set(each.split("/"))) == 1 for each in counts.values())
+        # Before a service of every node has looked at the nodes it wants none: 0/0.
+        return set(counts) == set(SERVICES) and all(set(each.split("/")) == {"3"} for each in counts.values())
 
     def update(self) -> str:
         """How the update of the instances stands."""
@@ -121,12 +122,13 @@ def stack(engine: None, app_image: str, tmp_path_factory: pytest.TempPathFactory
     images = {"first": f"{name}:1", "next": f"{name}:2", "nginx": build("app-server-nginx")}
     images["apache"] = build("app-server-apache")
     # It has nothing that the instances' command could start.
-    images["bad"] = images["nginx"]
+    images["bad"] = f"{name}:bad"
     apps = ROOT / "tests/container/apps"
     try:
         first = f"FROM {app_image}\nCOPY . /apps\n"
         docker("build", "--quiet", "--tag", images["first"], "--file", "-", apps, text=first)
         docker("build", "--quiet", "--tag", images["next"], "-", text=f"FROM {images['first']}\nENV RELEASE=2\n")
+        docker("tag", images["nginx"], images["bad"])
         with running_swarm([*images.values()]) as swarm:
             swarm.docker("secret", "create", "site-secret_key-1", "-", text=SECRET)
             made = Stack(swarm, folder, images)
@@ -135,7 +137,7 @@ def stack(engine: None, app_image: str, tmp_path_factory: pytest.TempPathFactory
             wait_until(made.is_up, "the stack is up", 120)
             yield made
     finally:
-        docker("rmi", "--force", images["first"], images["next"], check=False)
+        docker("rmi", "--force", images["first"], images["next"], images["bad"], check=False)
 
 
 @dataclass

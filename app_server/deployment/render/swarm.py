@@ -21,15 +21,7 @@ from typing import Any
 from app_server.deployment.plan import Instance, Plan, PlannedSecret, Pool, published_port
 from app_server.deployment.render import File, Files
 from app_server.deployment.render import render as render_target
-from app_server.deployment.render.compose import (
-    PROXY_LIMITS,
-    TMP_MB,
-    instance_lines,
-    place_of,
-    quote,
-    seconds,
-    variables,
-)
+from app_server.deployment.render.compose import PROXY_LIMITS, TMP_MB, instance_lines, quote, seconds, variables
 from app_server.deployment.render.templates import environment, header, settings
 from app_server.errors import OperatorError
 
@@ -196,7 +188,9 @@ def _configs(plan: Plan, files: Mapping[str, File]) -> Iterator[Config]:
     for path, file in files.items():
         key = path.rpartition("/")[2]
         digest = hashlib.sha256(file.text.encode()).hexdigest()[:12]
-        yield Config(key, f"{plan.name}-{key}-{digest}", f"./{path}", place_of(file))
+        # The main file includes only this deployment's site, whatever the image has besides.
+        assert file.install is not None
+        yield Config(key, f"{plan.name}-{key}-{digest}", f"./{path}", file.install)
 
 
 def _outside(plan: Plan) -> Iterator[OutsideSecret]:

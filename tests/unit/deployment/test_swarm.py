@@ -57,6 +57,18 @@ def test_files_are_as_they_were_looked_at(tmp_path: Path) -> None:
         assert golden.read_text(encoding="utf-8") == text, f"{golden}; {UPDATE}=1 writes it anew"
 
 
+def test_proxy_finds_its_site_where_its_main_file_looks(tmp_path: Path) -> None:
+    for kind, folder in (("nginx", "/etc/nginx/conf.d"), ("apache", "/etc/apache2/sites-enabled")):
+        text = "name: tools\n" + THREE + f"proxy: {kind}\n"
+        places = {each["source"]: each["target"] for each in stack(tmp_path, text)["services"]["proxy"]["configs"]}
+        [main] = [
+            file.text for path, file in render("swarm", planned(tmp_path, text)).items()
+            if path in ("proxy/nginx.conf", "proxy/apache2.conf")
+        ]  # fmt: skip
+        assert places["tools.conf"] == f"{folder}/tools.conf"
+        assert re.search(rf"(?i)\binclude \"?{folder}/tools\.conf", main)
+
+
 def test_every_container_is_hardened(tmp_path: Path) -> None:
     services = stack(tmp_path, THREE)["services"]
     assert list(services) == ["proxy", "app"]
