@@ -21,6 +21,7 @@ from tests.support.client import fetch
 from tests.support.ports import free_port
 from tests.support.secure import unverified
 from tests.support.server import REPOSITORY, running_process
+from tests.support.waiting import until
 
 IMPATIENT = ("--request-timeout", "0.4", "--idle-timeout", "0.6")
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
@@ -268,6 +269,7 @@ def test_log_shows_the_beginning_of_a_path_in_one_printable_line(impatient: Serv
         path = b"/nowhere\x9b31m\x85" + b"a" * 50_000
         sock.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert rest(sock).startswith(b"HTTP/1.1 404 ")
+    until(lambda: impatient.log_since(begin).endswith("\n"))
     line = impatient.log_since(begin).rstrip("\n")
     assert r"404 GET /nowhere\x9b31m\x85aaa" in line
     assert line.isprintable() and len(line) < 700
