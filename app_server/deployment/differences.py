@@ -13,6 +13,8 @@ from app_server.deployment.targets import TARGETS
 from app_server.deployment.tree import Manifest
 
 Kind = Literal["new", "changed", "gone"]
+# Whose files say with what an instance is started besides its command: variables, secrets, limits, a sandbox.
+_STARTERS = ("commands", "gunicorn", "supervisor", "systemd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +57,23 @@ def effects(found: Sequence[Difference], plan: Plan, before: Manifest) -> Iterat
         effect = TARGETS[name].effect
         if effect is not None:
             yield f"{name}: {effect}"
-    yield from _instances(plan, before)
+    yield from _instances(plan, before, started_otherwise=any(map(_starts_otherwise, found)))
 
 
 def _belongs(path: str, target: str) -> bool:
     return path.split("/")[0] == target or path.split(".")[0] == target
 
 
-def _instances(plan: Plan, before: Manifest) -> Iterator[str]:
-    """Which instances are started anew, as far as their commands tell."""
+def _starts_otherwise(difference: Difference) -> bool:
+    """Whether a file that starts instances is another one now, its comments left aside."""
+    if difference.path.split("/")[0] not in _STARTERS:
+        return False
+    changed = [line[1:].strip() for line in difference.lines[2:] if line.startswith(("+", "-"))]
+    return not difference.lines or any(line and not line.startswith(("#", ";")) for line in changed)
+
+
+def _instances(plan: Plan, before: Manifest, *, started_otherwise: bool) -> Iterator[str]:
+    """Which instances are started anew, as far as their commands and the files that start them tell."""
     now: Mapping[str, Sequence[str]] = {instance.name: list(instance.command) for instance in plan.instances}
     if not before.commands:
         return
@@ -78,7 +88,10 @@ def _instances(plan: Plan, before: Manifest) -> Iterator[str]:
     if added:
         yield f"sessions: {_names(added)} {'are' if len(added) > 1 else 'is'} new, which touches nobody."
     if not (changed or removed or added):
-        yield "sessions: no instance has a new command, so none is touched."
+        if started_otherwise:
+            yield f"sessions: what starts the instances has changed, which counts from their next start; {drain}."
+        else:
+            yield "sessions: no instance has a new command, so none is touched."
 
 
 def _names(names: Sequence[str]) -> str:

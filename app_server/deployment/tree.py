@@ -120,7 +120,7 @@ def _foreign(place: Path, files: Files, *, force: bool) -> Iterator[Path]:
     count = 0
     for path in sorted(_walk(place)):
         name = path.as_posix()
-        if name == MANIFEST:
+        if name == MANIFEST or _compiled_of_ours(path, known):
             continue
         count += 1
         if count > MOST_CARRIED:
@@ -136,6 +136,12 @@ def _foreign(place: Path, files: Files, *, force: bool) -> Iterator[Path]:
             yield path
     if faults:
         raise OperatorErrors(faults[:10])
+
+
+def _compiled_of_ours(path: Path, known: Mapping[str, str]) -> bool:
+    """Whether Python keeps a compiled file of ours there, as it does when gunicorn reads its configuration."""
+    source = path.parent.parent / f"{path.stem.rpartition('.')[0]}.py"
+    return path.parent.name == "__pycache__" and path.suffix == ".pyc" and source.as_posix() in known
 
 
 def _walk(place: Path) -> Iterator[Path]:

@@ -8,15 +8,20 @@ import subprocess
 import tempfile
 import tomllib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tests.support.engine import docker
+import yaml
+
+from tests.container.test_image import tiny_wheel
+from tests.support.engine import docker, wait_until
 from tests.support.images import ROOT
 from tests.unit.docs.test_manual import Block, blocks
 
+APP = "import tinywheel\nfrom bokeh.plotting import curdoc\n\ncurdoc().title = '{name}'\n"
 COMMAND_DEADLINE_S = 400
 NAME = "app-server-manual:test"
 PARTS = (
@@ -25,6 +30,7 @@ PARTS = (
     "requirements", "tools",
 )  # fmt: skip
 SHELLS = ("console", "sh", "bash")
+NOTHING = r"(?!)"
 
 
 @dataclass(frozen=True)
@@ -52,21 +58,38 @@ class Reader:
         )  # fmt: skip
         return Typed(line, done.returncode, done.stdout)
 
-    def read(self, page: Path, *, leaving: tuple[str, ...] = (), ends: tuple[int, ...] = (0,)) -> Iterator[Typed]:
+    def read(
+        self, page: Path, *, leaving: str = NOTHING, fails: str = NOTHING, parts: bool = False,
+        adding: Mapping[str, Any] | None = None,
+    ) -> Iterator[Typed]:  # fmt: skip
         """Type all that a page gives to type, and write down what it gives as deploy.yaml.
 
-        `leaving` are beginnings of lines that are another test's. AssertionError for a line that fails.
+        `leaving` is a pattern of how lines begin that are another test's, `fails` one of those that end with status 1,
+        as the page says. With `parts`, blocks that are not a whole file go into the one before; `adding` goes into
+        each. AssertionError for a line that fails.
         """
+        described: dict[str, Any] = {}
         for block in blocks(page):
-            if block.language == "yaml" and re.search(r"^apps:", block.text, re.MULTILINE):
-                (self.folder / "deploy.yaml").write_text(block.text, encoding="utf-8")
+            if block.language == "yaml" and (parts or re.search(r"^apps:", block.text, re.MULTILINE)):
+                new = yaml.safe_load(block.text)
+                described = merged(merged({} if "apps" in new else described, new), adding or {})
+                (self.folder / "deploy.yaml").write_text(yaml.safe_dump(described, sort_keys=False), encoding="utf-8")
             elif block.language in SHELLS:
                 for line in typed_lines(block):
-                    if line.startswith(leaving):
+                    if re.match(leaving, line):
                         continue
                     typed = self.type(line)
-                    assert typed.status in ends, f"{block}: $ {line}\n{typed.said}"
+                    assert typed.status == (1 if re.match(fails, line) else 0), f"{block}: $ {line}\n{typed.said}"
                     yield typed
+
+
+def merged(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Both mappings in one; where both have a key, the other's counts, or what it adds."""
+    both = {**one, **other}
+    for key in one.keys() & other.keys():
+        if isinstance(one[key], dict) and isinstance(other[key], dict):
+            both[key] = merged(one[key], other[key])
+    return both
 
 
 def typed_lines(block: Block) -> Iterator[str]:
@@ -98,15 +121,41 @@ def clone(folder: Path) -> None:
             shutil.copy(ROOT / path, folder / path)
 
 
+def write_applications(folder: Path, *names: str) -> None:
+    """Applications of the reader's own, which require a package that is beside them."""
+    for name in names:
+        (folder / f"{name}.py").write_text(APP.format(name=name), encoding="utf-8")
+    (folder / "requirements.txt").write_text(f"./{tiny_wheel(folder).name}\n", encoding="utf-8")
+    folder.chmod(0o755)
+
+
 @contextmanager
 def reader(folder: Path) -> Iterator[Reader]:
-    """A reader on a fresh host, with a clone of the project in the folder."""
+    """A reader on a fresh host that has the engine of this one, with a clone of the project in the folder."""
+    with _running(
+        folder, "--init", "--network", "host", "--volume", "/var/run/docker.sock:/var/run/docker.sock"
+    ) as found:
+        yield found
+
+
+@contextmanager
+def reader_of_a_host(folder: Path) -> Iterator[Reader]:
+    """A reader who is root on a fresh host of their own, which systemd has started."""
+    folders = ("--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp")
+    # On a host, systemd shares the mounts of the root with its services; in a container it leaves that to others.
+    boot = ("/bin/sh", "-c", "mount --make-rshared / && exec /sbin/init")
+    with _running(folder, "--privileged", "--cgroupns", "private", *folders, command=boot) as found:
+        wait_until(
+            lambda: found.type("systemctl is-system-running").said.strip() in {"running", "degraded"}, "it is up"
+        )
+        yield found
+
+
+@contextmanager
+def _running(folder: Path, *options: str, command: tuple[str, ...] = ()) -> Iterator[Reader]:
     name = f"app-server-test-{uuid.uuid4().hex[:12]}"
     clone(folder)
-    docker(
-        "run", "--detach", "--init", "--name", name, "--network", "host", "--volume", f"{folder}:{folder}",
-        "--volume", "/var/run/docker.sock:/var/run/docker.sock", image(),
-    )  # fmt: skip
+    docker("run", "--detach", "--name", name, "--volume", f"{folder}:{folder}", *options, image(), *command)
     try:
         yield Reader(name, folder)
     finally:

@@ -12,17 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.container.test_image import tiny_wheel
-from tests.manual.reader import Reader, reader
+from tests.manual.reader import Reader, reader, write_applications
 from tests.support.client import Site
 from tests.support.engine import docker, wait_until
 from tests.support.images import ROOT
 
 TIMEOUT_S = 900
 PROJECTS = ("app-server", "tools", "tools-staging", "app-server-staging")
-APP = "import tinywheel\nfrom bokeh.plotting import curdoc\n\ncurdoc().title = '{name}'\n"
 # What only a swarm or a cluster can do: tests/container/test_swarm.py has one.
-OF_A_SWARM = ("docker secret", "docker stack", "docker swarm")
+OF_A_SWARM = "docker (secret|stack|swarm) "
 
 
 @pytest.fixture
@@ -31,10 +29,7 @@ def typing(engine: None, tmp_path: Path) -> Iterator[Reader]:
     shutil.rmtree(tmp_path)
     tmp_path.mkdir()
     with reader(tmp_path) as found:
-        for name in ("myapp", "dashboard"):
-            (tmp_path / f"{name}.py").write_text(APP.format(name=name), encoding="utf-8")
-        (tmp_path / "requirements.txt").write_text(f"./{tiny_wheel(tmp_path).name}\n", encoding="utf-8")
-        tmp_path.chmod(0o755)
+        write_applications(tmp_path, "myapp", "dashboard")
         before = set(docker("ps", "--all", "--quiet").split())
         try:
             yield found

@@ -10,6 +10,9 @@ from app_server.deployment.checks import Finding, Level
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import Files
 from app_server.deployment.tls.installed import system_roots
+from app_server.protocol.doctor import DEVELOPMENT_ORGANIZATION
+
+_BESIDE = "It is for development: put its authority.pem beside it, and have your browser trust that."
 
 
 def check(plan: Plan, files: Files) -> Iterator[Finding]:
@@ -32,15 +35,14 @@ def check(plan: Plan, files: Files) -> Iterator[Finding]:
     found = inspect(material, plan.site.hosts, datetime.now(UTC), plan.tls.profile)
     for each in found:
         level: Level = "fault" if each.level == "error" else "warning"
-        yield Finding(level, each.what, where=str(certificate), hint=each.hint.rstrip("."))
+        hint = _BESIDE if DEVELOPMENT_ORGANIZATION in each.what else each.hint
+        yield Finding(level, each.what, where=str(certificate), hint=hint.rstrip("."))
     if not found:
         yield Finding("good", "the certificate is for every public name, and in order", where=str(certificate))
 
 
 def _roots(plan: Plan) -> bytes:
-    """What browsers trust; a development certificate has its authority beside it."""
+    """What browsers trust, and an authority for development that is beside the certificate."""
     own = Path(plan.tls.certificate).with_name("authority.pem") if plan.tls is not None else None
-    if own is not None and own.is_file():
-        return own.read_bytes()
-    roots = system_roots()
-    return b"" if roots is None else roots.read_bytes()
+    known = (path for path in (own, system_roots()) if path is not None and path.is_file())
+    return b"\n".join(path.read_bytes() for path in known)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from app_server.deployment.checks import certificate
 from app_server.deployment.checks.certificate import check
 from app_server.deployment.plan import resolve
 from app_server.deployment.tls.development import development_certificate
@@ -50,3 +53,24 @@ def test_openssl_that_was_found_counts_unless_the_file_states_one(tmp_path: Path
     stated = text.replace("tls: development", "tls: {mode: development, openssl: 3.0.2}")
     plan = resolve(loaded(tmp_path, stated), openssl=(3, 5, 1))
     assert plan.tls is not None and plan.tls.openssl == (3, 0, 2)
+
+
+def test_authority_for_development_that_is_elsewhere_is_asked_for(tmp_path: Path) -> None:
+    """The command has no flag that names it."""
+    development_certificate(["tools.example.org"], tmp_path)
+    (tmp_path / "authority.pem").rename(tmp_path / "elsewhere.pem")
+    [line] = found(tmp_path, "tools.example.org")
+    assert line.startswith("fault: ") and "--roots" not in line
+    assert line.endswith("put its authority.pem beside it, and have your browser trust that")
+
+
+def test_authority_beside_a_certificate_is_one_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A certificate for development may have been where a bought one is now."""
+    bought = tmp_path / "bought"
+    development_certificate(["tools.example.org"], bought)
+    development_certificate(["other.example.org"], tmp_path)
+    for name in ("tools.example.org.pem", "tools.example.org.key"):
+        (bought / name).rename(tmp_path / name)
+    monkeypatch.setattr(certificate, "system_roots", lambda: bought / "authority.pem")
+    [line] = found(tmp_path, "tools.example.org")
+    assert line.startswith("good: ")

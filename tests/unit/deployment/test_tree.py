@@ -46,6 +46,21 @@ def test_same_deployment_gives_the_same_bytes(tmp_path: Path, plan: Plan) -> Non
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
+def test_what_python_compiles_of_ours_is_in_nobodys_way(tmp_path: Path) -> None:
+    plan = planned(tmp_path, MINIMAL + "service: gunicorn\n")
+    folder = tmp_path / "out"
+    write_tree(folder, plan, render("gunicorn", plan), force=False)
+    cache = folder / "gunicorn/__pycache__"
+    cache.mkdir()
+    (cache / "a1.conf.cpython-313.pyc").write_bytes(b"\0")
+    write_tree(folder, plan, render("gunicorn", plan), force=False)
+    assert not cache.exists()
+    cache.mkdir()
+    (cache / "theirs.cpython-313.pyc").write_bytes(b"\0")
+    with pytest.raises(OperatorErrors, match="theirs"):
+        write_tree(folder, plan, render("gunicorn", plan), force=False)
+
+
 def test_next_tree_takes_the_place_of_the_one_before(tmp_path: Path, plan: Plan) -> None:
     folder = tmp_path / "out"
     write_tree(folder, plan, FILES, force=False)
@@ -142,6 +157,42 @@ def test_differences_say_what_changes_and_for_whom(tmp_path: Path) -> None:
         "sessions: a1, a2 have a new command and must be started anew; their sessions have 30 s to end or to move.",
         "sessions: a3 is new, which touches nobody.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("target", "more", "touched"),
+    [
+        ("systemd", "secrets: {secret_key: {file: /etc/key}}\n", True),
+        ("systemd", "service: {open_files: 4096}\n", True),
+        ("supervisor", "service: {manager: supervisor, environment: {COLOUR: green}}\n", True),
+        ("nginx", "proxy: {timeouts: {page_s: 99}}\n", False),
+    ],
+)
+def test_what_starts_an_instance_is_more_than_its_command(
+    target: str, more: str, touched: bool, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    manager = "service: supervisor\n" if target == "supervisor" else ""
+    before, after = planned(tmp_path, MINIMAL + manager), planned(tmp_path, MINIMAL + more)
+    write_tree(folder, before, render(target, before), force=False)
+    found = list(differences(render(target, after), lambda path, file: text_of(folder / path), {}))
+    [*_, said] = effects(found, after, read_manifest(folder))
+    drain = "their sessions have 30 s to end or to move"
+    assert said == (
+        f"sessions: what starts the instances has changed, which counts from their next start; {drain}."
+        if touched
+        else "sessions: no instance has a new command, so none is touched."
+    )
+
+
+def test_comment_in_a_unit_restarts_nothing(tmp_path: Path, plan: Plan) -> None:
+    folder = tmp_path / "out"
+    files = render("systemd", plan)
+    changed = {path: File(file.text.replace("# ", "# So it is: ")) for path, file in files.items()}
+    write_tree(folder, plan, changed, force=False)
+    found = list(differences(files, lambda path, file: text_of(folder / path), {}))
+    assert found
+    assert list(effects(found, plan, read_manifest(folder)))[-1].endswith("so none is touched.")
 
 
 def test_nothing_new_changes_nothing(tmp_path: Path, plan: Plan) -> None:
