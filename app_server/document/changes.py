@@ -50,17 +50,19 @@ def _served(model: Any) -> ServedDocument | None:
 def _set(
     self: PropertyDescriptor[Any], obj: HasProps, old: Any, value: Any, *, hint: Any = None, setter: Any = None
 ) -> None:
-    document = _served(obj)
-    if document is None:
+    document = getattr(obj, "_document", None)
+    if not isinstance(document, ServedDocument):
         _stock_set(self, obj, old, value, hint=hint, setter=setter)
         return
+    callbacks = document.callbacks
     with document.changing:
-        before, noted = obj._property_values.get(self.name, _UNSET), document.callbacks.noted
-        document.callbacks.keep_for_hold(self, obj, old)
+        before, noted = obj._property_values.get(self.name, _UNSET), callbacks.noted
+        if callbacks.holds.any:
+            callbacks.keep_for_hold(self, obj, old)
         try:
             _stock_set(self, obj, old, value, hint=hint, setter=setter)
         except BaseException:
-            if document.callbacks.noted == noted:  # else it was raised by a callback, which ran after the change
+            if callbacks.noted == noted:  # else it was raised by a callback, which ran after the change
                 _put_back(document, self, obj, before)
             raise
 

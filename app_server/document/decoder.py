@@ -39,6 +39,11 @@ _ID: Final = re.compile(r"[^\x00-\x1f\x7f<>&\"'`]{1,512}")
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 
 
+def is_plain(value: Any) -> bool:
+    """Whether this is decoded already: a text, a number, a boolean or None, or a list of them."""
+    return type(value) in _PLAIN or (type(value) is list and _PLAIN.issuperset(map(type, value)))
+
+
 class Decoder(Deserializer):
     """Decodes values that name models of one document.
 

@@ -329,6 +329,14 @@ def check(value: Any, model: Model, attr: str) -> None:
         raise UnsendableError(ModelChangedEvent(model.document, model, attr, None), error) from error  # type: ignore[arg-type]
 
 
+def _is_sent_as_it_is(value: Any) -> bool:
+    """Whether this is a text, a number, a boolean or None that JSON has, which is what most changes set."""
+    kind = type(value)
+    if kind is float:
+        return isfinite(value)
+    return kind in _AS_IS or (kind is int and -_MAX_SAFE_INT < value < _MAX_SAFE_INT)
+
+
 class PatchEncoder:
     """The events of one turn, each encoded when it happened, for all connections of a session.
 
@@ -338,13 +346,20 @@ class PatchEncoder:
     def __init__(self, document: ServedDocument) -> None:
         self._document = document
         self._encoder = Encoder(clients_have=document.models.clients_have)
-        self._events: list[tuple[object, bytes]] = []
+        self._events: list[tuple[object, bytes | dict[str, Any]]] = []
+        """What each event is: JSON, or what is sure to become JSON at the end, which is quicker for all of them."""
+        self._written = False
+        """Whether an event is JSON already."""
 
     def __bool__(self) -> bool:
         return bool(self._events)
 
     def add(self, event: DocumentPatchedEvent) -> None:
         """Encode this event now; UnsendableError where that is impossible, which leaves no trace in what is sent."""
+        if type(event) is ModelChangedEvent and _is_sent_as_it_is(event.new):
+            change = {"kind": "ModelChanged", "model": {"id": event.model.id}, "attr": event.attr, "new": event.new}
+            self._events.append((event.setter, change))
+            return
         mark = self._encoder.mark()
         try:
             encoded = dumps(self._encode(event))
@@ -354,11 +369,11 @@ class PatchEncoder:
                 raise UnsendableError(event, error) from error
             raise
         self._events.append((event.setter, encoded))
+        self._written = True
 
     def _encode(self, event: DocumentPatchedEvent) -> Any:
         if type(event) is not ModelChangedEvent:
             return self._encoder.encode(event)
-        # By far the most frequent event, and the one whose encoding is all plain.
         new = self._encoder.encode(event.new)
         return {"kind": "ModelChanged", "model": {"id": event.model.id}, "attr": event.attr, "new": new}
 
@@ -371,7 +386,10 @@ class PatchEncoder:
         events = [encoded for setter, encoded in self._events if without is None or setter is not without]
         if not events:
             return None
-        return b'{"events":[' + b",".join(events) + b"]}", self._encoder.binary
+        if not self._written:
+            return dumps({"events": events}), self._encoder.binary
+        written = [event if isinstance(event, bytes) else dumps(event) for event in events]
+        return b'{"events":[' + b",".join(written) + b"]}", self._encoder.binary
 
     def close(self) -> None:
         """Take note that the clients get every model that was encoded."""

@@ -70,10 +70,13 @@ def set_foreign(model: HasProps, name: str, value: Any, setter: object) -> None:
     ValueError where the property does not take the value. A name that is no property is logged and left out.
     """
     kind = type(model)
-    if name not in kind.properties(_with_props=True):
-        _log_unknown(kind, name)
-        return
-    if _names_files(kind, name):
+    names_files = _known.get((kind, name))
+    if names_files is None:
+        if name not in kind.properties(_with_props=True):
+            _log_unknown(kind, name)
+            return
+        names_files = _known[kind, name] = _names_files(kind, name)
+    if names_files:
         value = marked(value)
     model.set_from_json(name, value, setter=setter)  # type: ignore[arg-type]
 
@@ -140,15 +143,13 @@ def marked(value: Any) -> Any:
 
 
 _known: dict[tuple[type[HasProps], str], bool] = classes.table()
+"""The properties that were set so far, and whether they name files; a name that is no property is not kept."""
 
 
 def _names_files(kind: type[HasProps], name: str) -> bool:
-    key = kind, name
-    found = _known.get(key)
-    if found is None:
-        whole: Property[Any] = kind.lookup(name).property
-        found = _known[key] = any(isinstance(part, _READERS) for part in parts(whole))
-    return found
+    """Whether a text in this property is the name of a file for bokeh."""
+    whole: Property[Any] = kind.lookup(name).property
+    return any(isinstance(part, _READERS) for part in parts(whole))
 
 
 def parts(whole: Property[Any]) -> Iterator[Property[Any]]:

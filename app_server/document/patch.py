@@ -13,7 +13,7 @@ from bokeh.document.events import DocumentPatchedEvent, ModelChangedEvent
 from bokeh.model import Model
 from bokeh.models import DataRange1d
 
-from app_server.document.decoder import Decoder
+from app_server.document.decoder import Decoder, is_plain
 from app_server.document.foreign import carry_out
 from app_server.document.served import ServedDocument
 from app_server.errors import PeerError
@@ -30,6 +30,9 @@ _KINDS = frozenset(
         "MessageSent",
     }
 )
+
+_OF_A_CHANGE = frozenset({"kind", "model", "attr", "new"})
+"""The fields of a ModelChanged."""
 
 _MAX_LOOKED_AT = 500_000
 """How many models the events of one message may have looked at, each whenever it is found out which models there are:
@@ -63,16 +66,23 @@ def read_events(
     events = content.get("events")
     if not isinstance(events, list):
         raise PeerError("a PATCH-DOC lacks its events")
-    decoder = Decoder(document, setter, max_bytes)
-    stored = [Buffer(ID(ident), payload) for ident, payload in buffers]
+    decoder: Decoder | None = None
+    stored: list[Buffer] = []
     looked_at = document.models.looked_at
     for event in events:
         if document.models.looked_at - looked_at > _MAX_LOOKED_AT:
             raise PeerError("the events of a PATCH-DOC change too often which models there are; send fewer at a time")
+        plain = _plain_change(document, event, setter)
+        if plain is not None:
+            yield plain
+            continue
         if not isinstance(event, dict) or not isinstance(event.get("kind"), str) or event["kind"] not in _KINDS:
             raise PeerError("a PATCH-DOC has an event of an unknown kind")
         if event["kind"] == "RootAdded" and _announces_known_root(document, event):
             continue
+        if decoder is None:
+            decoder = Decoder(document, setter, max_bytes)
+            stored = [Buffer(ID(ident), payload) for ident, payload in buffers]
         try:
             fields = _checked(decoder.decode(event, stored))
         except UnknownReferenceError as error:
@@ -87,7 +97,19 @@ def read_events(
         except (TypeError, ValueError, AttributeError) as error:
             raise PeerError(f"a PATCH-DOC has a malformed event: {str(error)[:200]}") from error
         yield decoded
-    document.models.clients_got(decoder.has_ref)
+    if decoder is not None:
+        document.models.clients_got(decoder.has_ref)
+
+
+def _plain_change(document: ServedDocument, event: Any, setter: object) -> ModelChangedEvent | None:
+    """The event, if all it does is what most do: to set a property of a known model to what needs no decoding."""
+    if not isinstance(event, dict) or event.keys() != _OF_A_CHANGE or event["kind"] != "ModelChanged":
+        return None
+    named, attr, new = event["model"], event["attr"], event["new"]
+    if not isinstance(named, dict) or named.keys() != {"id"} or not isinstance(attr, str) or not is_plain(new):
+        return None
+    model = document.get_model_by_id(ID(named["id"])) if isinstance(named["id"], str) else None
+    return None if model is None else ModelChangedEvent(document, model, attr, new, setter)  # type: ignore[arg-type]
 
 
 def _checked(fields: Any) -> dict[str, Any]:

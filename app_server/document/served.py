@@ -135,7 +135,7 @@ class _Callbacks(DocumentCallbackManager):
 
     def __init__(self, document: ServedDocument, changing: threading.RLock) -> None:
         self._changing = changing
-        self._holds = Holds()
+        self.holds = Holds()
         super().__init__(document)
         self._session_destroyed_callbacks = _InOrder()
         self.noted = 0
@@ -146,30 +146,30 @@ class _Callbacks(DocumentCallbackManager):
     # Bokeh, and Panel, keep the hold of a document in these two attributes.
     @property
     def _hold(self) -> Any:
-        return self._holds.mine().policy
+        return self.holds.mine().policy
 
     @_hold.setter
     def _hold(self, policy: Any) -> None:
         with self._changing:
-            self._holds.set(policy)
+            self.holds.set(policy)
 
     @property
     def _held_events(self) -> list[Any]:
-        return self._holds.mine().events
+        return self.holds.mine().events
 
     @_held_events.setter
     def _held_events(self, events: list[Any]) -> None:
-        self._holds.mine().events = events
+        self.holds.mine().events = events
 
     def keep_for_hold(self, descriptor: PropertyDescriptor[Any], obj: HasProps, old: Any) -> None:
         """Remember the value before a change that is held back, for the case that it cannot be sent afterwards."""
-        if self._holds.any and (mine := self._holds.mine()).policy is not None:
+        if (mine := self.holds.mine()).policy is not None:
             mine.before.setdefault((id(obj), descriptor.name), (descriptor, obj, old))
 
     def unhold(self) -> None:
         """Tell of what was held back; one change that cannot be sent keeps no other one from being sent."""
         with self._changing:
-            ended = self._holds.take()
+            ended = self.holds.take()
         failure: UnsendableError | None = None
         for hold in ended:
             for event in without_repetition(hold.events):
@@ -188,17 +188,19 @@ class _Callbacks(DocumentCallbackManager):
                 descriptor._set_value(obj, descriptor.property.prepare_value(obj, descriptor.name, old))
 
     def trigger_on_change(self, event: DocumentChangedEvent) -> None:
-        if isinstance(event, SessionCallbackAdded):
-            self._added(event.callback)
-            return
-        if isinstance(event, SessionCallbackRemoved):
-            if self.listener is not None:
-                self.listener.callback_removed(event.callback.id)
-            return
+        changed = event if type(event) is ModelChangedEvent else None  # most are
+        if changed is None:
+            if isinstance(event, SessionCallbackAdded):
+                self._added(event.callback)
+                return
+            if isinstance(event, SessionCallbackRemoved):
+                if self.listener is not None:
+                    self.listener.callback_removed(event.callback.id)
+                return
         with self._changing:
-            if self.browser_ranges and isinstance(event, ModelChangedEvent) and event.setter is None:
-                self.browser_ranges.discard((event.model.id, event.attr))
-            if self._holds.any and self.hold_value is not None:
+            if self.browser_ranges and changed is not None and changed.setter is None:
+                self.browser_ranges.discard((changed.model.id, changed.attr))
+            if self.holds.any and self.hold_value is not None:
                 super().trigger_on_change(event)
                 self.noted += 1
                 return
@@ -207,6 +209,8 @@ class _Callbacks(DocumentCallbackManager):
             if self.listener is not None and isinstance(event, DocumentPatchedEvent):
                 self.listener.patched(event)
             self.noted += 1
+            if changed is not None and not self._change_callbacks and not changed.model._callbacks.get(changed.attr):
+                return  # there is no callback to call
             # The callbacks may wait for another thread that wants to change the document too.
             held = self._changing._release_save()  # type: ignore[attr-defined]
             try:

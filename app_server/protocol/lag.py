@@ -65,7 +65,8 @@ class Lag:
     """What was sent to one client, and what of it has arrived; all times by one monotonic clock."""
 
     def __init__(self) -> None:
-        self._probes: deque[_Probe] = deque()
+        self.under_way: deque[_Probe] = deque()
+        """The probes that are not confirmed; without any, all that was sent has arrived, as far as is known."""
         self._number = 0
         self.sent_bytes = 0
         self.look_at_bytes = _FIRST_PROBE_BYTES
@@ -84,7 +85,7 @@ class Lag:
     @property
     def oldest_s(self) -> float | None:
         """When the oldest of the probes that are not confirmed was sent; None where all are."""
-        return self._probes[0].sent_s if self._probes else None
+        return self.under_way[0].sent_s if self.under_way else None
 
     @property
     def unconfirmed_bytes(self) -> int:
@@ -94,7 +95,7 @@ class Lag:
     @property
     def is_idle(self) -> bool:
         """Whether all that was sent has arrived, as far as is known."""
-        return not self._probes
+        return not self.under_way
 
     def probes(self, size: int, now_s: float) -> tuple[bytes | None, bytes | None]:
         """Take note of a message; the payloads of PINGs to send before and after it, None where none is wanted."""
@@ -119,30 +120,30 @@ class Lag:
             return
         if not self.answers:
             self.answers = True
-            self._probes = deque(probe for probe in self._probes if probe.asked)
+            self.under_way = deque(probe for probe in self.under_way if probe.asked)
         if number == 1:
             self._distance_s = min(now_s - self._first_s, _FARTHEST_S)
         probe = None
-        while self._probes and self._probes[0].number <= number:
-            probe = self._probes.popleft()
+        while self.under_way and self.under_way[0].number <= number:
+            probe = self.under_way.popleft()
             self._confirmed_bytes = probe.end
         if probe is not None:
             self._measure(probe, now_s - probe.sent_s)
 
     def taken(self, queued_bytes: int) -> None:
         """Take note of what the kernel has left; for a client that answers no probes this is all that is known."""
-        while not self.answers and self._probes and self._probes[0].end <= self.sent_bytes - queued_bytes:
-            self._confirmed_bytes = self._probes.popleft().end
+        while not self.answers and self.under_way and self.under_way[0].end <= self.sent_bytes - queued_bytes:
+            self._confirmed_bytes = self.under_way.popleft().end
 
     def is_late(self, queued_bytes: int, now_s: float) -> bool:
         """Whether nothing more should be sent for now."""
         if self.is_unproven(now_s) and self.sent_bytes > _UNPROVEN_BYTES:
             return True
-        if not self._probes:
+        if not self.under_way:
             return queued_bytes > QUEUED_BYTES
-        age_s = now_s - self._probes[0].sent_s
+        age_s = now_s - self.under_way[0].sent_s
         if age_s > GIVEN_UP_AFTER_S and not queued_bytes:
-            self._probes.clear()
+            self.under_way.clear()
             return False
         several, one = (
             (_STRICTLY_LATE_S, _STRICTLY_LATE_BY_ONE_S)
@@ -151,7 +152,7 @@ class Lag:
         )
         distance_s = self._distance_s if self.answers else 0.0
         return (
-            age_s - distance_s > (several if len(self._probes) > 1 else one)
+            age_s - distance_s > (several if len(self.under_way) > 1 else one)
             or self.unconfirmed_bytes > max(_LATE_BYTES, self._bytes_per_s * (distance_s + several))
             or queued_bytes > QUEUED_BYTES
         )
@@ -162,7 +163,7 @@ class Lag:
 
     def has_room(self, queued_bytes: int) -> bool:
         """Whether little enough is on its way for a piece of what has been waiting."""
-        return len(self._probes) <= 1 and queued_bytes <= QUEUED_BYTES
+        return len(self.under_way) <= 1 and queued_bytes <= QUEUED_BYTES
 
     def was_late(self, now_s: float) -> None:
         """Take note that the client was late indeed: it is watched closely for a while."""
@@ -185,5 +186,5 @@ class Lag:
         asked = self.answers or self.is_unproven(now_s)
         self._probed_bytes, self._probed_s = self.sent_bytes, now_s
         ahead = self.sent_bytes - self._confirmed_bytes
-        self._probes.append(_Probe(self._number, self.sent_bytes, ahead, now_s, asked))
+        self.under_way.append(_Probe(self._number, self.sent_bytes, ahead, now_s, asked))
         return self._number.to_bytes(_NUMBER_BYTES, "big") if asked else None

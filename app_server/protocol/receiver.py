@@ -64,6 +64,8 @@ def check_structure(payload: bytes, max_message_bytes: int) -> None:
     They are counted before they are made. Only a text with too many brackets or commas is looked at without its
     strings, for those may be full of them.
     """
+    if len(payload) <= LEAST_CONTAINERS:  # each bracket and each comma is a byte
+        return
     containers = _containers(max_message_bytes)
     values = max(LEAST_VALUES, max_message_bytes // BYTES_FOR_A_VALUE)
     if _fits(*_counted([payload]), containers, values):

@@ -197,7 +197,7 @@ class Session:
         if handle is None:
             return [Close(connection, 1002, f"a client may not send {message.msgtype}")]
         effects = self._handled(handle, connection, message)
-        if message.msgtype == messages.PATCH_DOC and not connection.realigned:
+        if self._cut_off and message.msgtype == messages.PATCH_DOC and not connection.realigned:
             # A browser that understands the ACK asks for the document before anything else: this one did not.
             effects += self.realign(connection)
         return effects

@@ -139,26 +139,28 @@ class Delivery:
 
     def _writes(self, effects: Sequence[Send | Close]) -> dict[Connection, list[Payload]]:
         """What is written to each client, one encoding for all; what a late client is to wait for is held back."""
+        outlets, backlogs = self.outlets, self._backlogs
         encoded: dict[int, list[Payload]] = {}
         held: dict[int, list[Change]] = {}
-        writes: dict[Connection, list[Payload]] = {}
+        writes: dict[Connection, list[Payload]] = {}  # lists that several may share: they are replaced, not changed
         plain: dict[Connection, list[Frame]] = {}
         for effect in effects:
             if isinstance(effect, Close):
                 continue
             self._gauges.messages_out += len(effect.connections)
             for connection in effect.connections:
-                outlet = self.outlets.get(connection)
+                outlet = outlets.get(connection)
                 if outlet is None:
                     continue
                 if (
-                    (outlet.is_late or connection in self._backlogs)
+                    (outlet.is_late or connection in backlogs)
                     and not (connection in writes or connection in plain)
                     and self._hold(connection, outlet, effect, held)
                 ):
                     continue
                 if outlet.deflate is not None:
-                    writes.setdefault(connection, []).extend(websocket.serialize(effect.frames, outlet.deflate))
+                    packed = websocket.serialize(effect.frames, outlet.deflate)
+                    writes[connection] = [*writes[connection], *packed] if connection in writes else packed
                 elif len(effect.connections) == 1 and connection not in writes:
                     plain.setdefault(connection, []).extend(effect.frames)
                 else:
@@ -167,7 +169,7 @@ class Delivery:
                     chunks = encoded.get(id(effect.frames))
                     if chunks is None:
                         chunks = encoded[id(effect.frames)] = websocket.serialize(effect.frames)
-                    writes.setdefault(connection, []).extend(chunks)
+                    writes[connection] = [*writes[connection], *chunks] if connection in writes else chunks
         for connection, frames in plain.items():
             writes[connection] = websocket.serialize(frames)
         return writes
@@ -187,6 +189,8 @@ class Delivery:
 
     def set_by(self, connection: Connection, message: Message) -> None:
         """A client sets properties itself: older values of them that wait for it are out of date."""
+        if not self._backlogs:
+            return
         backlog = self._backlogs.get(connection)
         if backlog is not None:
             backlog.forget(keys_of(message.content))

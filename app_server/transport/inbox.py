@@ -29,7 +29,8 @@ class Inbox:
 
     def __init__(self, submit: Submit) -> None:
         self._submit = submit
-        self._turns: deque[tuple[Turn, str, float | None, Over]] = deque()
+        self.waiting: deque[tuple[Turn, str, float | None, Over]] = deque()
+        """What was put and is not submitted yet."""
         self._submitted = False
         """Whether a turn has been submitted and has not begun."""
         self._reading = False
@@ -37,18 +38,20 @@ class Inbox:
         self._ticks: set[str] = set()
         """The next-tick callbacks that messages have added, and that are not submitted yet."""
 
-    def __len__(self) -> int:
-        return len(self._turns)
-
     def put(self, turn: Turn, kind: str = "", heard_s: float | None = None, over: Over = None) -> None:
         """Take this turn after those that were put before, and after the next-tick callbacks that they add."""
-        self._turns.append((turn, kind, heard_s, over))
-        self.go_on()
+        if self.waiting or self._submitted or self._ticks:
+            self.waiting.append((turn, kind, heard_s, over))
+        else:
+            self._submitted = True
+            self._submit(partial(self._take, turn), kind, heard_s, over)
+        if self.waiting:
+            self.go_on()
 
     def go_on(self) -> None:
         """Submit the next turn, unless it has to wait."""
-        while self._turns and not self._submitted and not self._ticks:
-            turn, kind, heard_s, over = self._turns.popleft()
+        while self.waiting and not self._submitted and not self._ticks:
+            turn, kind, heard_s, over = self.waiting.popleft()
             self._submitted = True
             self._submit(partial(self._take, turn), kind, heard_s, over)
 
@@ -72,4 +75,4 @@ class Inbox:
 
     def clear(self) -> None:
         """Forget what was put and has not begun."""
-        self._turns.clear()
+        self.waiting.clear()

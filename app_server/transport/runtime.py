@@ -75,6 +75,8 @@ class Desk:
         self._waiting: deque[tuple[Turn, str, float | None, Over]] = deque()
         self._uncalled: deque[tuple[Turn, str, Over, bool]] = deque()
         self.held = False
+        self._paused = False
+        """Whether the session's clients are not read from."""
         self._taking = False
         self._flush_asked = False
         self.inbox = Inbox(self.submit)
@@ -94,13 +96,17 @@ class Desk:
         if not self.held:
             self._take_turns()
         elif len(self._waiting) == _BUSY_TURNS:
-            self._runtime.pause(self.session)
+            self._pause()
 
     def hear(self, turn: Turn, kind: str = "", heard_s: float | None = None, over: Over = None) -> None:
         """Take the turn of a client's message, after those before it and the next-tick callbacks that they add."""
         self.inbox.put(turn, kind, heard_s, over)
-        if len(self._waiting) + len(self.inbox) >= _BUSY_TURNS:
-            self._runtime.pause(self.session)
+        if len(self._waiting) + len(self.inbox.waiting) >= _BUSY_TURNS:
+            self._pause()
+
+    def _pause(self) -> None:
+        self._paused = True
+        self._runtime.pause(self.session)
 
     def _take_turns(self) -> None:
         if self._taking:
@@ -109,10 +115,12 @@ class Desk:
         try:
             while self._waiting and not self.held:
                 self.take(*self._waiting.popleft())
-                self.inbox.go_on()
+                if self.inbox.waiting:
+                    self.inbox.go_on()
         finally:
             self._taking = False
-        if not self._waiting and not self.inbox:
+        if self._paused and not self._waiting and not self.inbox.waiting:
+            self._paused = False
             self._runtime.resume(self.session)
 
     def call_back(self, turn: Turn, kind: str, over: Over = None, *, beat: bool) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import contextvars
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from app_server.document.served import SessionCallback, Timing
 from app_server.session.effects import Effect
@@ -52,14 +52,11 @@ class Timers:
         self._soon = soon
         self._queue = queue
         self._inbox = inbox
+        self.patched = queue.session.patched
         self._handles: dict[str, asyncio.Handle] = {}
         self._wanted: set[str] = set()  # changed in any thread; adding and discarding are atomic
         self._busy: set[str] = set()
         """The periodic callbacks whose last run waits or is under way."""
-
-    def patched(self, event: Any) -> None:
-        """Pass a change on to the session (called by the document)."""
-        self._queue.session.patched(event)
 
     def callback_added(self, callback: SessionCallback) -> None:
         """Run this callback when it is due (called by the document, in any thread)."""

@@ -49,6 +49,9 @@ _UNSENT_BYTES = 128 * 1024
 _MOST_AT_ONCE = 64
 """How many chunks one system call gets; Linux takes 1024."""
 
+_JOINED_BYTES = 64 * 1024
+"""A message up to this size is copied together with its probe, which costs less than to send two chunks."""
+
 _SLOWEST_BYTES_PER_S = 4096
 """What reads more slowly than this, over all that is on its way, and says nothing, has gone."""
 
@@ -134,6 +137,7 @@ class Wire:
         self._unhandled: Iterator[Incoming] | None = None
         self._deadline: object | None = None
         self._vectored = not isinstance(sock, ssl.SSLSocket) and hasattr(sock, "sendmsg")
+        self._quick_acks = _QUICKACK is not None and sock.family != socket.AF_UNIX
         self.last_heard_s = clock()
         self.last_taken_s = self.last_heard_s
         """When the kernel last took some of what had to wait for it."""
@@ -168,27 +172,31 @@ class Wire:
         """Send these bytes after what waits."""
         if self.closed or self._sent_close is not None:
             return
-        now_s = self.last_sent_s = self._clock()
+        self.last_sent_s = self._clock()
         lag = self._lag
-        size = _size(chunks[0]) if len(chunks) == 1 else sum(map(_size, chunks))
+        only = chunks[0] if len(chunks) == 1 else None
+        size = len(only) if isinstance(only, bytes) else sum(map(_size, chunks))
         if lag.sent_bytes + size < lag.look_at_bytes:
             lag.sent_bytes += size
         else:
-            before, after = lag.probes(size, now_s)
+            before, after = lag.probes(size, self.last_sent_s)
             if before is not None or after is not None:
                 chunks = [*_probe(before), *chunks, *_probe(after)]
+                if isinstance(only, bytes) and size <= _JOINED_BYTES:
+                    chunks = [b"".join(chunks)]
         self._enqueue(chunks)
-        if not (lag.answers or lag.is_idle):
+        if lag.under_way and not lag.answers:
             lag.taken(self.queued_bytes)
 
     @property
     def is_late(self) -> bool:
         """Whether the client has yet to read what it was sent; if so, the owner hears when it has caught up."""
-        if self._lag.is_idle and self._lag.answers and self.queued_bytes <= QUEUED_BYTES:
+        lag = self._lag
+        if lag.answers and not lag.under_way and self.queued_bytes <= QUEUED_BYTES:
             return False
-        if self.closed or not self._lag.is_late(self.queued_bytes, self._clock()):
+        if self.closed or not lag.is_late(self.queued_bytes, self._clock()):
             return False
-        if self._lag.answers and self.queued_bytes <= _UNSENT_BYTES and self._has_unread():
+        if lag.answers and self.queued_bytes <= _UNSENT_BYTES and self._has_unread():
             return False  # its answer may be here already
         self._await_relief()
         return True
@@ -333,7 +341,7 @@ class Wire:
 
     def _acknowledge(self) -> None:
         """Acknowledge a part of a message at once: a client with Nagle's algorithm keeps the rest back until then."""
-        if _QUICKACK is not None and not self.closed and self._socket.family != socket.AF_UNIX:
+        if self._quick_acks and _QUICKACK is not None and not self.closed:
             self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     def _received(self, data: bytes) -> None:
@@ -357,7 +365,7 @@ class Wire:
                     self._unhandled = frames
                     self._loop.add_callback(self._go_on)
                     break
-            if not self._queue:
+            if self._unanswered_ping is not None and not self._queue:
                 self._enqueue(self._pong())
         except PeerError as error:
             # The bytes themselves are at fault: not even the answer to our Close frame could be told from the rest.
@@ -401,7 +409,8 @@ class Wire:
             self._unanswered_ping = payload
         elif opcode == websocket.PONG:
             self._lag.answered(payload, self.last_heard_s)
-            self._note_relief()
+            if self._awaited:
+                self._note_relief()
         elif opcode == websocket.CLOSE:
             code = int.from_bytes(payload[:2], "big") if len(payload) >= 2 else 1005
             if self._sent_close is None:
@@ -453,7 +462,7 @@ class Wire:
         except OSError:  # also where it would block: the queue knows what to do
             return (chunk,)
         self._traffic.bytes_out += sent
-        size = _size(chunk)
+        size = len(chunk) if isinstance(chunk, bytes) else chunk.nbytes
         return () if sent == size else (memoryview(chunk)[sent:],)
 
     def _flush(self) -> None:
@@ -461,7 +470,7 @@ class Wire:
         try:
             while self._queue:
                 self._sent(self._send())
-                if not self._queue:
+                if self._unanswered_ping is not None and not self._queue:
                     self._append(self._pong())
         except _WOULD_BLOCK:
             if self.queued_bytes < waited:

@@ -355,6 +355,16 @@ def test_hold_of_one_thread_holds_nothing_of_another_back(page: Page) -> None:
     assert page.take(page.session.flush()) == 1
 
 
+def test_callback_that_is_added_during_a_hold_hears_of_what_was_held(page: Page) -> None:
+    document, heard = page.session.document, list[object]()
+    div = model(page.session, "div")
+    document.hold("collect")
+    div.text = "held"
+    div.on_change("text", lambda attr, old, new: heard.append(new))
+    document.unhold()
+    assert heard == ["held"]
+
+
 def test_hold_may_end_in_another_thread(page: Page) -> None:
     document = page.session.document
 

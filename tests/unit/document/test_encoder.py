@@ -303,6 +303,27 @@ def test_event_is_encoded_when_it_happens() -> None:
     assert [dict(event["data"]["entries"])["x"] for event in events] == [[2], [3]]
 
 
+def test_changes_of_all_kinds_of_values_keep_their_order() -> None:
+    document = new_document("s")
+    div, slider = Div(), Slider(start=0, end=9, value=5)
+    document.add_root(div)
+    document.add_root(slider)
+    encode_document(document)
+    patch = PatchEncoder(document)
+    document.on_change(lambda event: patch.add(event))  # type: ignore[arg-type]
+    div.text = "plain \ud800"
+    div.tags = [1, float("inf")]
+    slider.value = 7
+    div.name = None
+    slider.step = 2.5
+    div.tags = []
+    div.disabled = True
+    slider.value = float("nan")
+    new = [event["new"] for event in json.loads(patch.content()[0])["events"]]  # type: ignore[index]
+    infinite, nothing = {"type": "number", "value": "+inf"}, {"type": "number", "value": "nan"}
+    assert new == ["plain \ud800", [1, infinite], 7, 2.5, [], True, nothing]
+
+
 def test_new_model_is_written_out_once_and_then_named() -> None:
     document = new_document("s")
     div = Div(tags=[])

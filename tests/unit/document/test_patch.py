@@ -97,6 +97,22 @@ def test_new_models_may_be_named_by_later_events() -> None:
     assert made.get_model_by_id("r").start == 1  # type: ignore[arg-type,union-attr]
 
 
+def test_plain_values_of_new_models_may_follow_in_the_same_message() -> None:
+    made = document()
+    model = {"type": "object", "name": "Range1d", "id": "r", "attributes": {"start": 1}}
+    later = {"kind": "ModelChanged", "model": {"id": "r"}, "attr": "end", "new": 5}
+    apply(made, {"events": [change(made, "slider", "value", 3), change(made, "div", "tags", [model]), later]})
+    assert made.get_model_by_id("r").end == 5 and named(made, "slider").value == 3  # type: ignore[arg-type,union-attr]
+    assert made.models.clients_have(made.get_model_by_id("r"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [{"attr": 1}, {"model": {"id": 1}}, {"model": "div"}, {"model": {"id": "no such"}}])
+def test_malformed_change_to_a_plain_value_is_refused(wrong: dict[str, Any]) -> None:
+    made = document()
+    with pytest.raises(PeerError):
+        apply(made, {"events": [{**change(made, "slider", "value", 3), **wrong}]})
+
+
 def test_buffers_become_arrays() -> None:
     made = document()
     rep = {"type": "ndarray", "array": {"type": "bytes", "data": {"id": "b"}}, "shape": [2], "dtype": "int32"}
