@@ -18,6 +18,8 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from packaging.markers import Marker
+
 ROOT = Path(__file__).resolve().parents[1]
 # What the image of app-server is made of: the server, gunicorn, and /metrics.
 REQUIREMENTS = ROOT / "requirements" / "image.txt"
@@ -40,9 +42,12 @@ def main(argv: Sequence[str]) -> int:
     for old in folder.glob("app_server-*.whl"):
         old.unlink()
     with tempfile.TemporaryDirectory() as scratch:
-        limits = Path(scratch) / "constraints"
-        limits.write_text(versions(REQUIREMENTS.read_text(encoding="utf-8")), encoding="utf-8")
-        for words in commands(folder.absolute(), given.requirements, limits, given.python, given.platform):
+        own, limits = Path(scratch) / "requirements.txt", Path(scratch) / "constraints"
+        own.write_text(applying(REQUIREMENTS.read_text(encoding="utf-8"), given.python), encoding="utf-8")
+        limits.write_text(versions(own.read_text(encoding="utf-8")), encoding="utf-8")
+        for words in commands(
+            folder.absolute(), given.requirements, limits, given.python, given.platform, own
+        ):  # fmt: skip
             # Paths in a file of requirements begin where it is.
             place = Path(words[words.index("--requirement") + 1]).parent if "--requirement" in words else None
             if (status := subprocess.call(words, cwd=place)) != 0:
@@ -53,22 +58,44 @@ def main(argv: Sequence[str]) -> int:
 
 
 def commands(
-    folder: Path, requirements: Sequence[Path], limits: Path, python: str | None, platform: str | None
+    folder: Path, requirements: Sequence[Path], limits: Path, python: str | None, platform: str | None,
+    own: Path = REQUIREMENTS,
 ) -> Iterator[list[str]]:
-    """The calls of pip: the server's wheels with their hashes, those of applications beside them, and app-server's."""
+    """The calls of pip: the server's wheels with their hashes, those of applications beside them, and app-server's.
+
+    `own` is the server's file of requirements, as it is for that Python.
+    """
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     download = [*pip, "download", "--only-binary", ":all:", "--dest", str(folder)]
     if python is not None:
         download += ["--python-version", python]
     if platform is not None:
         download += [word for name in compatible(platform) for word in ("--platform", name)]
-    yield [*download, "--require-hashes", "--requirement", str(REQUIREMENTS)]
+    yield [*download, "--require-hashes", "--requirement", str(own)]
     for file in requirements:
         words = [*download, "--find-links", str(folder), "--requirement", str(file.absolute())]
         # A file with hashes has to name all versions itself.
         hashed = "--hash=" in file.read_text(encoding="utf-8")
         yield words if hashed else [*words, "--constraint", str(limits)]
     yield [*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
+
+
+def applying(requirements: str, python: str | None) -> str:
+    """What of a file of requirements is for a Python such as `3.11` (None: this one), without the conditions.
+
+    pip compares conditions with the Python that runs it, also where it downloads for another one.
+    """
+    of_target = None if python is None else {"python_version": python, "python_full_version": full(python)}
+
+    def kept(found: re.Match[str]) -> str:
+        return found[1] + found[3] if Marker(found[2]).evaluate(of_target) else ""
+
+    return re.sub(r"^([^\s#;]+) *; *([^\\\n]+?)( *(?:\\\n[^\\\n]*)*(?:\n|\Z))", kept, requirements, flags=re.MULTILINE)
+
+
+def full(python: str) -> str:
+    """A version of Python with its third number."""
+    return python if python.count(".") >= 2 else f"{python}.0"
 
 
 def versions(requirements: str) -> str:

@@ -11,9 +11,10 @@ from functools import partial
 
 import pytest
 
-from tests.manual.reader import Reader, Typed, reader_of_a_host, write_applications
+from tests.manual.reader import Reader, Typed, reader_of_a_host, typed_lines, write_applications
 from tests.support.engine import wait_until
 from tests.support.images import ROOT
+from tests.unit.docs.test_manual import blocks
 
 TIMEOUT_S = 600
 # What only a second host can do: tests/tunnel has them.
@@ -129,7 +130,7 @@ def test_apache_page(host: Reader) -> None:
     done(host, "systemd-run --unit by-hand /opt/app-server/bin/app-server serve /srv/app-server/myapp.py --port 5100 "
                "--address 127.0.0.1 --use-xheaders --allow-websocket-origin foo.com")  # fmt: skip
     here = "--cacert certificates/authority.pem --connect-to ::127.0.0.1:"
-    restarts = []
+    restarts: list[str] = []
     for typed in host.read(ROOT / "docs/apache.md"):
         if typed.line.endswith("systemctl restart apache2"):
             url = f"{'https' if restarts else 'http'}://foo.com/myapp"
@@ -157,6 +158,11 @@ def test_tunnels_page(host: Reader) -> None:
 
 @pytest.mark.timeout(TIMEOUT_S)
 def test_ansible_page(host: Reader) -> None:
-    lines = [typed.line for typed in host.read(ROOT / "docs/ansible.md", leaving=OF_HOSTS)]
+    page = ROOT / "docs/ansible.md"
+    lines = [typed.line for typed in host.read(page, leaving=OF_HOSTS)]
     assert len(lines) == 3
-    assert (host.folder / "build/release/release.tar.gz").is_file()
+    # The playbooks are there, and take what is said to them.
+    done(host, "pip install --quiet 'ansible-core>=2.18'")
+    given = [line for block in blocks(page) if block.language == "console" for line in typed_lines(block)]
+    for line in (line for line in given if line.startswith("ansible-playbook ")):
+        assert "playbook: ansible/" in done(host, f"ANSIBLE_CONFIG=ansible/ansible.cfg {line} --syntax-check").said

@@ -36,6 +36,30 @@ def test_versions_are_those_of_the_lock() -> None:
     assert wheelhouse.versions(text) == "bokeh==3.9.2\nnumpy==2.4.6\n"
 
 
+@pytest.mark.parametrize(
+    ("python", "version"), [("3.11", "2.4.6"), ("3.11.2", "2.4.6"), ("3.12", "2.5.5"), ("3.13", "2.5.5")]
+)
+def test_conditions_are_those_of_the_hosts_python(python: str, version: str) -> None:
+    """Not of the Python that gathers: pip compares with that, whatever --python-version says."""
+    text = (
+        "bokeh==3.9.2 \\\n    --hash=sha256:00\n    # via app-server; python\n"
+        "numpy==2.4.6 ; python_full_version < '3.12' \\\n    --hash=sha256:01 \\\n    --hash=sha256:02\n"
+        "numpy==2.5.5 ; python_full_version >= '3.12' \\\n    --hash=sha256:03\n    # via bokeh\n"
+        "old==1 ; python_version < '3.11'\n"
+    )
+    applying = wheelhouse.applying(text, python)
+    assert wheelhouse.versions(applying) == f"bokeh==3.9.2\nnumpy=={version}\n"
+    assert ("sha256:02" in applying, "sha256:03" in applying) == (version == "2.4.6", version != "2.4.6")
+
+
+def test_lock_names_one_version_of_each_for_any_python() -> None:
+    """Two constraints of one package contradict each other."""
+    text = (ROOT / "requirements/image.txt").read_text(encoding="utf-8")
+    for python in ("3.11", "3.13", None):
+        names = [line.partition("==")[0] for line in wheelhouse.versions(wheelhouse.applying(text, python)).split()]
+        assert "numpy" in names and len(names) == len(set(names))
+
+
 def test_missing_file_is_said_before_anything_is_fetched(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert wheelhouse.main([str(tmp_path / "wheels"), str(tmp_path / "none.txt")]) == 1
     assert capfd.readouterr().err == f"wheelhouse: {tmp_path}/none.txt: there is no such file\n"
