@@ -73,7 +73,7 @@ def _starts_otherwise(difference: Difference) -> bool:
 
 
 def _instances(plan: Plan, before: Manifest, *, started_otherwise: bool) -> Iterator[str]:
-    """Which instances are started anew, as far as their commands and the files that start them tell."""
+    """Which instances are restarted, as far as their commands and the files that start them tell."""
     now: Mapping[str, Sequence[str]] = {instance.name: list(instance.command) for instance in plan.instances}
     if not before.commands:
         return

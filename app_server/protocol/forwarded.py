@@ -16,7 +16,7 @@ def address_in(text: str) -> str | None:
     """The address of a node, without the port that some proxies add.
 
     None for `unknown` and names that hide an address (RFC 7239, section 6), and for all else that is no address. An
-    IPv4 address inside an IPv6 one is the former, so that a client has one address however it is written.
+    IPv4 address inside an IPv6 one is the former: a client has one address however it is written.
     """
     text = text.strip().strip('"').strip()
     found = _WITH_PORT.fullmatch(text)

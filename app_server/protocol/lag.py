@@ -17,7 +17,7 @@ PROBE_EVERY_BYTES: Final = 64 * 1024
 
 _PROBE_SMALL_BYTES = 16 * 1024
 _PROBE_SMALL_S = 1.0
-"""When less than that was sent a probe can wait until this has passed, so that small messages cost none."""
+"""When less than that was sent a probe can wait until this has passed: small messages then cost none."""
 
 _FIRST_PROBE_BYTES = 4 * 1024
 """The first message of this size has a probe before it, which says whether the client answers, and how far it is."""
@@ -30,7 +30,7 @@ _STRICTLY_LATE_S, _STRICTLY_LATE_BY_ONE_S = 0.05, 0.25
 _STRICT_FOR_S = 5.0
 """How late a client is with the oldest of several messages, or with the only one, when nothing more is sent to it. One
 that was late lately is given less: about two messages are under way to it. Nor is more under way than arrives in this
-time, so that what is too much for a line is known before it is late."""
+time: what is too much for a line is then known before it is late."""
 
 _LATE_BYTES = 128 * 1024
 """However slow a line has been: so much may be under way before the client is late."""

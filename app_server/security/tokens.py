@@ -47,7 +47,7 @@ class TokenError(PeerError):
 class Signer:
     """The secret that session ids and tokens are signed with, and whether they are signed at all.
 
-    Signatures of the `previous` secret are good too, so that a new one logs nobody out. `seal` is a key for the payload
+    Signatures of the `previous` secret are good too: a new one logs no user out. `seal` is a key for the payload
     of tokens that are not signed: with it, what such a token says of a request can be told from what a client made up.
     """
 

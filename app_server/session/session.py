@@ -5,7 +5,7 @@ effects: who is sent what. All changes of a turn become one PATCH-DOC, which is 
 those that set one of the changes themselves.
 
 The document may also be changed between turns: after an `await`, from another session's code, in a thread.
-Such changes are noted likewise, and `wake` is called so that the runtime soon asks for them with `flush`. Turns are
+Such changes are noted likewise, and `wake` is called to have the runtime soon ask for them with `flush`. Turns are
 taken in one thread; changes come from any, one at a time under the document's lock (`document.changing`).
 """
 
