@@ -60,6 +60,7 @@ def test_variables_are_not_left_to_children() -> None:
 @pytest.mark.parametrize(
     ("usec", "pid", "expected_s"),
     [("30000000", "", 30.0), ("500000", str(os.getpid()), 0.5), ("30000000", "1", 0.0), ("soon", "", 0.0)],
+    ids=["anybody's", "ours", "another's", "no number"],
 )
 def test_watchdog_is_for_the_process_that_it_names(
     manager: socket.socket, usec: str, pid: str, expected_s: float
