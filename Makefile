@@ -1,5 +1,6 @@
 # make demo   serve the examples              make test    everything: lint, types, layers, all tests
-# make lint   ruff, mypy, import-linter       make bench   measure against the stock server
+# make lint   ruff, mypy, import-linter       make check   lint, and the tests of units and of the protocol
+# make bench  measure against the stock server
 # make docs   derive what is derived          make lock    pin the dependencies anew
 # make clean  remove what these have made          make wheelhouse  gather what hosts install
 
@@ -12,7 +13,7 @@ UV ?= uv
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
         --custom-compile-command "make lock"
 
-.PHONY: demo test lint bench docs lock clean wheelhouse run-venv test-venv
+.PHONY: demo test check lint bench docs lock clean wheelhouse run-venv test-venv
 .DEFAULT_GOAL := test
 
 demo: run-venv
@@ -21,6 +22,9 @@ demo: run-venv
 # The tests come last, so that pytest's summary is what one sees at the end.
 test: lint
 	$(VENV)/python tools/run_tests.py $(ARGS)
+
+check: lint
+	$(VENV)/python tools/run_tests.py tests/unit tests/protocol $(ARGS)
 
 lint: test-venv
 	$(VENV)/ruff check

@@ -1,22 +1,54 @@
-"""Fixtures for every test."""
+"""Fixtures for every test, and how tests are spread over workers."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
+from tests.support.spread import folder_of, group_of, rank_of, times_by_folder
 
-def pytest_configure() -> None:
+
+def pytest_configure(config: pytest.Config) -> None:
     """Take Ctrl-C as a terminal would have it: a shell has its background jobs, and their children, ignore it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for folder in (config.rootpath / "tests").iterdir():
+        config.addinivalue_line("markers", f"{folder.name}: a test in tests/{folder.name}")
 
 
+# After plugins that choose another order: what has to come first or last does so in theirs too.
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the guests for the end: a library such as Panel, once imported, adds to every page of the process."""
-    items.sort(key=lambda item: "/unit/guests/" in item.path.as_posix())
+    """Mark each test with its folder, and put first what takes longest and last what would disturb others."""
+    for item in items:
+        item.add_marker(folder_of(item.nodeid).rpartition("/")[2])
+    items.sort(key=lambda item: rank_of(item.nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand a worker one group after another."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByGroup(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return ByGroup(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what each folder took, all workers together."""
+    stats = terminalreporter.stats.values()
+    reports = [each for reports in stats for each in reports if isinstance(each, pytest.TestReport)]
+    rows = times_by_folder(reports)
+    if len(rows) > 1:
+        terminalreporter.section("time by folder")
+        for folder, (tests, seconds) in rows.items():
+            terminalreporter.write_line(f"{seconds:8.1f} s  {tests:5} tests  {folder}")
 
 
 @pytest.fixture

@@ -2,6 +2,9 @@
 
 As root on Debian the missing packages are installed. Elsewhere it is said which are missing and which tests that
 skips; where CI is set to true, a missing one is a failure instead. Further arguments go to pytest.
+
+Most tests wait for other programs, so there are two workers for each core (`-n 0` is none). Without arguments it is
+measured which lines of `app_server` have run, in subprocesses and forks too, and `coverage_floors.py` judges it.
 """
 
 from __future__ import annotations
@@ -113,6 +116,10 @@ NEEDS = (
     Need("ssh", find_in_system("ssh"), "openssh-client", "tests/ansible", "APP_SERVER_TEST_SSH"),
     Need("ip", find_in_system("ip"), "iproute2", "tests/ansible", "APP_SERVER_TEST_IP"),
 )
+FLOORS = ROOT / "tools" / "coverage_floors.py"
+SLOWEST = 30
+# There are not many more groups of tests that take long.
+MOST_WORKERS = 12
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 
@@ -136,8 +143,24 @@ def main(argv: Sequence[str]) -> int:
             os.environ.setdefault(need.variable, found)
     skipped = sorted({f"--ignore={need.tests}" for need in missing})
     sys.stdout.flush()
-    # Its own process, so that the last lines are pytest's and its status is ours.
-    return subprocess.call([sys.executable, "-m", "pytest", *skipped, *argv], cwd=ROOT)
+    return run([*skipped, *argv], measured=not argv)
+
+
+def run(words: Sequence[str], *, measured: bool) -> int:
+    """The exit status of pytest with these arguments, then of coverage if it is measured."""
+    spread = ["-n", str(workers(os.cpu_count() or 1)), "--no-loadscope-reorder"]
+    pytest = ["-m", "pytest", *spread, f"--durations={SLOWEST}", *words]
+    if not measured:
+        # Its own process, so that the last lines are pytest's and its status is ours.
+        return subprocess.call([sys.executable, *pytest], cwd=ROOT)
+    subprocess.call([sys.executable, "-m", "coverage", "erase"], cwd=ROOT)
+    failed = subprocess.call([sys.executable, "-m", "coverage", "run", *pytest], cwd=ROOT)
+    return subprocess.call([sys.executable, str(FLOORS)], cwd=ROOT) or failed
+
+
+def workers(cores: int) -> int:
+    """How many tests run at a time on so many cores."""
+    return min(2 * cores, MOST_WORKERS)
 
 
 def may_install() -> bool:

@@ -124,8 +124,39 @@ def test_elsewhere_the_tests_that_cannot_run_are_named_and_left_out(
 
     monkeypatch.setattr(without_chromium.subprocess, "call", call)
     assert without_chromium.main(["-x"]) == 0
-    assert called == [[sys.executable, "-m", "pytest", "--ignore=tests/browser", "-x"]]
+    assert [command[:3] for command in called] == [[sys.executable, "-m", "pytest"]]
+    assert called[0][-2:] == ["--ignore=tests/browser", "-x"]
     assert capsys.readouterr().err == MISSING
+
+
+def test_whole_suite_is_measured_and_fails_with_its_tests_or_below_a_floor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run_tests = tool("run_tests")
+    called: list[list[str]] = []
+    statuses: dict[str, int] = {}
+
+    def call(command: list[str], cwd: Path) -> int:
+        called.append(command[1:])
+        return next((status for word, status in statuses.items() if word in command), 0)
+
+    monkeypatch.setattr(run_tests.subprocess, "call", call)
+    assert run_tests.run([], measured=True) == 0
+    assert [words[:3] for words in called] == [
+        ["-m", "coverage", "erase"],
+        ["-m", "coverage", "run"],
+        [str(run_tests.FLOORS)],
+    ]
+    statuses["run"] = 1
+    assert run_tests.run([], measured=True) == 1
+    statuses.clear()
+    statuses[str(run_tests.FLOORS)] = 2
+    assert run_tests.run([], measured=True) == 2
+
+
+def test_two_tests_run_at_a_time_on_each_core_and_not_more_than_there_are_long_groups() -> None:
+    workers = tool("run_tests").workers
+    assert [workers(cores) for cores in (1, 2, 4, 64)] == [2, 4, 8, 12]
 
 
 def test_root_on_debian_installs_what_is_missing(

@@ -1,0 +1,62 @@
+"""How the tests of a run are spread over its workers, in which order, and what each folder took.
+
+A group of tests is run by one worker, one after another: a file, or a whole folder whose tests share something that is
+slow to make, such as a browser or hosts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+from typing import Protocol
+
+WHOLE_FOLDERS = {
+    "tests/ansible": "hosts",
+    "tests/container": "containers",
+    "tests/manual": "containers",
+    "tests/browser": "browser",
+    "tests/peers": "peers",
+}
+"""Folders that are one group. The longest comes first: what begins last ends last."""
+
+# A library such as Panel, once imported, adds to every page of the process.
+LAST = "tests/unit/guests"
+
+
+class Timed(Protocol):
+    """What pytest reports of a phase of a test."""
+
+    nodeid: str
+    duration: float
+
+
+def folder_of(nodeid: str) -> str:
+    """The folder below `tests/` that a test lies in, as `tests/unit`."""
+    return "/".join(nodeid.partition("::")[0].split("/")[:2])
+
+
+def group_of(nodeid: str) -> str:
+    """The name of the group that a test belongs to."""
+    path = nodeid.partition("::")[0]
+    return WHOLE_FOLDERS.get(folder_of(nodeid), path)
+
+
+def rank_of(nodeid: str) -> int:
+    """Where a test is to come in a run: a smaller number comes first, equal ones stay in their order."""
+    if PurePosixPath(nodeid.partition("::")[0]).is_relative_to(LAST):
+        return len(WHOLE_FOLDERS) + 1
+    folders = list(WHOLE_FOLDERS)
+    folder = folder_of(nodeid)
+    return folders.index(folder) if folder in folders else len(folders)
+
+
+def times_by_folder(reports: Iterable[Timed]) -> Mapping[str, tuple[int, float]]:
+    """For each folder the number of its tests and the seconds that they took together, the longest first."""
+    tests: defaultdict[str, set[str]] = defaultdict(set)
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for report in reports:
+        folder = folder_of(report.nodeid)
+        tests[folder].add(report.nodeid)
+        seconds[folder] += report.duration
+    return {folder: (len(tests[folder]), seconds[folder]) for folder in sorted(seconds, key=lambda f: -seconds[f])}

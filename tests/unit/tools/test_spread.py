@@ -1,0 +1,36 @@
+"""How tests are spread over workers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+from tests.support.spread import WHOLE_FOLDERS, group_of, rank_of, times_by_folder
+
+TESTS = Path(__file__).resolve().parents[2]
+
+
+def test_file_is_a_group_and_so_is_a_folder_whose_tests_share_what_is_slow() -> None:
+    assert group_of("tests/unit/test_settings.py::test_a[x/y::z]") == "tests/unit/test_settings.py"
+    assert group_of("tests/browser/test_sync.py::test_a") == group_of("tests/browser/test_login.py::test_b")
+    assert group_of("tests/manual/test_pages.py::test_a") == group_of("tests/container/test_image.py::test_b")
+
+
+def test_folders_that_are_groups_are_there() -> None:
+    assert all((TESTS.parent / folder).is_dir() for folder in WHOLE_FOLDERS)
+
+
+def test_longest_come_first_and_what_would_disturb_comes_last() -> None:
+    inside = [f"{folder}/test_x.py::test_y" for folder in WHOLE_FOLDERS]
+    order = [*inside, "tests/protocol/test_x.py::test_y", "tests/unit/guests/test_x.py::test_y"]
+    assert sorted(reversed(order), key=rank_of) == order
+
+
+def test_times_are_added_by_folder() -> None:
+    reports = [
+        SimpleNamespace(nodeid="tests/unit/test_a.py::test_b", duration=1.0),
+        SimpleNamespace(nodeid="tests/unit/test_a.py::test_b", duration=0.5),
+        SimpleNamespace(nodeid="tests/proxy/test_c.py::test_d", duration=4.0),
+        SimpleNamespace(nodeid="tests/unit/cli/test_e.py::test_f", duration=1.0),
+    ]
+    assert list(times_by_folder(reports).items()) == [("tests/proxy", (1, 4.0)), ("tests/unit", (2, 2.5))]

@@ -1,0 +1,73 @@
+"""Say which share of each room's lines the tests have run, and fail where it is below the floor of pyproject.toml.
+
+    python tools/coverage_floors.py     reads what `coverage run` has left in build/coverage; 2 is below a floor
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = "app_server"
+COVERAGE = (sys.executable, "-m", "coverage")
+REPORT = ROOT / "build" / "coverage" / "report.json"
+
+# Of a file's path below the project: how many of its lines count, and which of them have not run.
+Missed = Mapping[str, tuple[int, tuple[int, ...]]]
+
+
+def main() -> int:
+    """Join what the processes have left, and judge it."""
+    subprocess.check_call([*COVERAGE, "combine", "--quiet"], cwd=ROOT)
+    subprocess.check_call([*COVERAGE, "json", "--quiet", "-o", str(REPORT)], cwd=ROOT)
+    files = measured(json.loads(REPORT.read_text(encoding="utf-8")))
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    return judge(files, tools["app-server"]["coverage-floors"])
+
+
+def judge(files: Missed, floors: Mapping[str, float]) -> int:
+    """Print the table, and what has not run of a room below its floor; the exit status."""
+    print("\nlines that have run, in percent")
+    for room in rooms(files):
+        print(f"{share(files, room):8.2f}  {room}")
+    low = [room for room, floor in floors.items() if share(files, room) < floor]
+    for room in low:
+        print(f"\n{room} is below {floors[room]} %. These lines have not run:")
+        print("\n".join(f"  {path}: {', '.join(map(str, lines))}" for path, lines in missed(files, room)))
+    return 2 if low else 0
+
+
+def measured(report: Any) -> Missed:
+    """The files of coverage's report in JSON."""
+    return {
+        path: (about["summary"]["num_statements"], tuple(about["missing_lines"]))
+        for path, about in report["files"].items()
+    }
+
+
+def rooms(files: Missed) -> list[str]:
+    """The package and its folders."""
+    parts = [path.split("/") for path in files]
+    return [PACKAGE, *sorted({"/".join(part[:2]) for part in parts if len(part) > 2})]
+
+
+def share(files: Missed, room: str) -> float:
+    """The percentage of lines in a folder, and below it, that have run; 100 where there are none."""
+    inside = [about for path, about in files.items() if path.startswith(f"{room}/")]
+    lines = sum(count for count, _ in inside)
+    return 100 * (1 - sum(len(left) for _, left in inside) / lines) if lines else 100.0
+
+
+def missed(files: Missed, room: str) -> list[tuple[str, tuple[int, ...]]]:
+    """The files of a folder with lines that have not run."""
+    return [(path, left) for path, (_, left) in sorted(files.items()) if left and path.startswith(f"{room}/")]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
