@@ -148,6 +148,8 @@ def main(argv: Sequence[str]) -> int:
 
 def run(words: Sequence[str], *, measured: bool) -> int:
     """The exit status of pytest with these arguments, then of coverage if it is measured."""
+    # Some hundred processes import the same modules: whichever compiles one first does so for all.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     spread = ["-n", str(workers(os.cpu_count() or 1)), "--no-loadscope-reorder"]
     pytest = ["-m", "pytest", *spread, f"--durations={SLOWEST}", *words]
     if not measured:
