@@ -23,7 +23,8 @@ def test_folders_that_are_groups_are_there() -> None:
 def test_longest_come_first_and_what_would_disturb_comes_last() -> None:
     inside = [f"{folder}/test_x.py::test_y" for folder in WHOLE_FOLDERS]
     order = [*inside, "tests/protocol/test_x.py::test_y", "tests/unit/guests/test_x.py::test_y"]
-    assert sorted(order[::-1], key=rank_of) == order
+    backwards = order[::-1]
+    assert sorted(backwards, key=rank_of) == order
 
 
 def test_times_are_added_by_folder() -> None:
