@@ -9,13 +9,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
 
+from tests.support import warm
 from tests.support.ports import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -23,7 +24,11 @@ EXAMPLES = REPOSITORY / "examples"
 
 START_DEADLINE_S = 90.0
 STOP_DEADLINE_S = 10.0
-POLL_INTERVAL_S = 0.02
+POLL_INTERVAL_S = 0.01
+
+ANSWER_DEADLINE_S = 5.0
+
+Process = subprocess.Popen[bytes] | warm.Forked
 
 _COMMANDS = {"ours": ("-m", "app_server"), "stock": ("-m", "bokeh"), "panel": ("-m", "panel")}
 
@@ -42,7 +47,7 @@ class RunningServer:
 
     url: str
     port: int
-    process: subprocess.Popen[bytes]
+    process: Process
     log_path: Path
 
     def log_text(self) -> str:
@@ -68,23 +73,26 @@ def running_server(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     server: str | None = None,
+    cold: bool = False,
 ) -> Iterator[RunningServer]:
     """Serve `args` (applications and flags) on a free loopback port and yield the server once it answers.
 
     `env` is added to the environment of the test run. `server` is `ours`, `stock` or `panel`, which is the stock server
     for Panel's applications, and defaults to `server_under_test()`. `--port` and `--address` are chosen here unless
-    `args` hold them.
+    `args` hold them. Ours is a fork of a process that has imported all that it imports, unless `cold`: tests of the
+    process itself, such as its memory or its start, need one that was started as users start it.
     """
     words = [str(arg) for arg in args]
     port = int(words[words.index("--port") + 1]) if "--port" in words else free_port()
-    command = [sys.executable, *_COMMANDS[server or server_under_test()], "serve", *words]
-    if "--port" not in words:
-        command += ["--port", str(port)]
+    more = [] if "--port" in words else ["--port", str(port)]
     if "--address" not in words:
-        command += ["--address", "127.0.0.1"]
+        more += ["--address", "127.0.0.1"]
+    kind = server or server_under_test()
+    start = _start_cold if cold or kind != "ours" else _start_warm
+    command = [sys.executable, *_COMMANDS[kind], "serve", *words, *more]
     scheme = "https" if "--ssl-certfile" in words or "BOKEH_SSL_CERTFILE" in (env or {}) else "http"
     # The name, not the address: the stock server allows the origin localhost:PORT by default.
-    with running_process(command, f"{scheme}://localhost:{port}", cwd=cwd, env=env) as started:
+    with _running(start, command, f"{scheme}://localhost:{port}", cwd, env) as started:
         yield started
 
 
@@ -97,14 +105,23 @@ def running_process(
     env: Mapping[str, str] | None = None,
 ) -> Iterator[RunningServer]:
     """Start `command`, yield once `url` answers (with whatever status), and stop the process at the end."""
+    with _running(_start_cold, command, url, cwd, env) as started:
+        yield started
+
+
+Start = Callable[[list[str], Path | None, Mapping[str, str], IO[bytes]], Process]
+
+
+@contextmanager
+def _running(
+    start: Start, command: list[str], url: str, cwd: Path | None, env: Mapping[str, str] | None
+) -> Iterator[RunningServer]:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), environment.get("PYTHONPATH")]))
     with tempfile.TemporaryDirectory(prefix="server-log-") as folder:
         log_path = Path(folder) / "log"
         with log_path.open("wb") as log:
-            process = subprocess.Popen(
-                command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
-            )
+            process = start(command, cwd, environment, log)
         started = RunningServer(url, int(url.rsplit(":", 1)[1]), process, log_path)
         try:
             _wait_until_it_answers(started)
@@ -113,7 +130,18 @@ def running_process(
             stop(process)
 
 
-def stop(process: subprocess.Popen[bytes], deadline_s: float = STOP_DEADLINE_S) -> int:
+def _start_cold(command: list[str], cwd: Path | None, environment: Mapping[str, str], log: IO[bytes]) -> Process:
+    return subprocess.Popen(
+        command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+    )
+
+
+def _start_warm(command: list[str], cwd: Path | None, environment: Mapping[str, str], log: IO[bytes]) -> Process:
+    words = command[1 + len(_COMMANDS["ours"]) :]
+    return warm.fork(words, cwd, environment, log) or _start_cold(command, cwd, environment, log)
+
+
+def stop(process: Process, deadline_s: float = STOP_DEADLINE_S) -> int:
     """Send SIGTERM, wait, kill at the deadline; return the exit code."""
     if process.poll() is None:
         process.terminate()
@@ -135,17 +163,22 @@ def _wait_until_it_answers(started: RunningServer) -> None:
 
 
 def _answers(url: str) -> bool:
-    unverified = ssl._create_unverified_context() if url.startswith("https") else None
-    # The environment's HTTP proxy, if any, must not see loopback traffic. /healthz opens no session; where it is
-    # unknown, a 404 is an answer too.
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=unverified)
+    # /healthz opens no session; whatever is answered where it is unknown is an answer too.
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    connection = (
+        http.client.HTTPSConnection(
+            parts.hostname, parts.port, timeout=ANSWER_DEADLINE_S, context=ssl._create_unverified_context()
+        )
+        if parts.scheme == "https"
+        else http.client.HTTPConnection(parts.hostname, parts.port, timeout=ANSWER_DEADLINE_S)
     )
     try:
-        opener.open(f"{url}/healthz", timeout=5).close()
-    except urllib.error.HTTPError as refusal:
-        refusal.close()
+        connection.request("GET", f"{parts.path}/healthz")
+        connection.getresponse().read()
     except (OSError, http.client.HTTPException):
         # The latter where a port that nobody listens on yet was connected to itself, which TCP allows.
         return False
+    finally:
+        connection.close()
     return True

@@ -1,0 +1,145 @@
+"""Run as a program: imports what `app-server serve` imports, once, and forks servers that have it already.
+
+It answers on a Unix socket, whose descriptor is its only argument, one request after another. A fork becomes what
+`python -m app_server serve ...` is right after its start: it leaves this program's loop and functions, and runs the
+package as `__main__` with the interpreter's own start and end. This file imports nothing of the tests: a server in
+development looks at all modules that are neither installed nor its own.
+"""
+
+import gc
+import importlib
+import json
+import logging
+import os
+import random
+import runpy
+import signal
+import socket
+import sys
+import types
+
+IMPORTS = (
+    "app_server.cli.parser",
+    "app_server.cli.terminal",
+    "app_server.cli.serve",
+    "app_server.observe.output",
+    "app_server.transport.serving",
+    "bokeh.models",
+    "bokeh.plotting",
+)
+"""What every server has imported by the time that it answers."""
+
+LONGEST_REQUEST_BYTES = 200_000
+
+
+class Noted(dict):
+    """The variables of the environment; it notes which ones were asked for."""
+
+    def __init__(self, variables):
+        super().__init__(variables)
+        self.names = set()
+
+    def __getitem__(self, name):
+        self.names.add(name)
+        return super().__getitem__(name)
+
+
+def noting_imports():
+    """Import all of it; the names of the variables that the modules looked at or set meanwhile."""
+    plain = os.environ._data
+    noted = Noted(plain)
+    os.environ._data = os.environb._data = noted
+    # bokeh gives its logger a handler if the process has none; a server has one by then.
+    handler = logging.NullHandler()
+    logging.getLogger().addHandler(handler)
+    for name in IMPORTS:
+        importlib.import_module(name)
+    logging.getLogger().removeHandler(handler)
+    changed = {name for name in {*plain, *noted} if plain.get(name) != noted.get(name)}
+    plain.clear()
+    plain.update(noted)
+    os.environ._data = os.environb._data = plain
+    return noted.names | changed, {name: noted.get(name) for name in changed}
+
+
+def requests(control):
+    """Answer requests until the other end is closed. Returns in each fork too, with what it is to become."""
+    children = set()
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, LONGEST_REQUEST_BYTES, 1)
+        if not message:
+            for pid in children:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            return None
+        asked = json.loads(message)
+        if "ended" in asked:
+            answer = os.waitstatus_to_exitcode(os.waitpid(asked["ended"], 0)[1])
+            children.discard(asked["ended"])
+        else:
+            answer = fork()
+            if not answer:
+                control.close()
+                return asked, descriptors[0]
+            os.close(descriptors[0])
+            children.add(answer)
+        control.send(json.dumps(answer).encode())
+
+
+def fork():
+    """The new process's id, 0 in the new process: signals are blocked there, as no handler is its own yet."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    pid = os.fork()
+    if pid:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pid
+
+
+def become(asked, output, changes, signals):
+    """Make this process what a new one is that was started with these words, in this folder and environment."""
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.close(output)
+    os.umask(asked["umask"])
+    os.chdir(asked["cwd"])
+    os.environ.clear()
+    os.environ.update(asked["env"])
+    for name, value in changes.items():
+        if value is None:
+            os.environb.pop(name, None)
+        else:
+            os.environb[name] = value
+    sys.path[0] = os.getcwd()
+    sys.orig_argv[:] = [sys.executable, "-m", "app_server", *asked["words"]]
+    sys.argv[:] = ["-m", *asked["words"]]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    random.seed()
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, signals)
+
+
+def main():
+    """Serve requests. In a fork: what it is to become."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C at the terminal is for the test run, which ends this one
+    signals = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    control = socket.socket(fileno=int(sys.argv[1]))
+    names, changes = noting_imports()
+    gc.collect()
+    gc.freeze()  # what is shared with the forks stays so
+    told = {
+        "variables": sorted(map(os.fsdecode, names)),
+        "modules": sorted({name.split(".")[0] for name in sys.modules}),
+    }
+    control.send(json.dumps(told).encode())
+    found = requests(control)
+    if found is None:
+        return False
+    become(*found, changes, signals)
+    return True
+
+
+if __name__ == "__main__" and main():
+    # Not inside a function: nothing of this program is on the stack, but this line.
+    runpy._run_module_as_main("app_server")
