@@ -19,11 +19,10 @@ from typing import Any
 
 import pytest
 import testinfra
-from playwright.sync_api import sync_playwright
 from websockets.exceptions import ConnectionClosedError, WebSocketException
 
 from tests.ansible.conftest import describe
-from tests.support.browser import CHROMIUM, CHROMIUM_ARGS, drag_slider, model_value, open_app, wait_for_model
+from tests.support.browser import chromium, drag_slider, model_value, open_app, wait_for_model
 from tests.support.client import Answer, fetch
 from tests.support.client import Site as Visited
 from tests.support.engine import wait_until
@@ -250,15 +249,13 @@ def test_page_and_socket_meet_one_instance_of_six_on_two_hosts(installed: Site) 
 
 
 def test_slider_moves_in_chromium(installed: Site) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGS))
+    with chromium() as browser:
         visit = browser.new_page()
         open_app(visit, f"http://{installed.hosts[0].address}/who")
         drag_slider(visit, 0, 120)
         moved = model_value(visit, "slider", "model.value")
         assert moved > 1
         wait_for_model(visit, "text", f"model.text === '{moved}'")
-        browser.close()
 
 
 def test_killed_instance_is_back_and_costs_no_page(installed: Site) -> None:
@@ -378,8 +375,7 @@ def test_release_and_the_way_back_keep_every_session_and_page(installed: Site, w
     assert "two: would start b1, then b2, then b3" in " ".join(foreseen.said.split()), foreseen.said
     assert "would have the proxy read" not in foreseen.said
     running = installed.hosts[0].run("systemctl", "show", "nginx", "-p", "StateChangeTimestamp", "-p", "ReloadResult")
-    with staying_visitors(installed, 42) as guests, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGS))
+    with staying_visitors(installed, 42) as guests, chromium() as browser:
         tabs = [browser.new_page() for _ in range(8)]
         for tab in tabs:
             open_app(tab, f"http://{installed.hosts[0].address}/who")
@@ -395,7 +391,6 @@ def test_release_and_the_way_back_keep_every_session_and_page(installed: Site, w
             now = model_value(tab, "slider", "model.value")
             assert now > value
             wait_for_model(tab, "text", f"model.text === '{now}'")
-        browser.close()
     assert set(seen) == {200} and seen[200] > 10, seen
     assert guests.lost == []
     assert title(installed) == "new power"

@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-from tests.support.browser import CHROMIUM, CHROMIUM_ARGS, drag_slider, model_value, open_app, wait_for_model
+from tests.support.browser import chromium, drag_slider, model_value, open_app, wait_for_model
 from tests.support.client import Site as Visited
 from tests.support.client import fetch
 from tests.support.engine import wait_until
@@ -183,15 +182,13 @@ def test_apache_serves_pages_and_sockets_with_the_certificate_for_development(in
 
 
 def test_slider_moves_in_chromium(installed: Both) -> None:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGS))
+    with chromium() as browser:
         visit = browser.new_page(ignore_https_errors=True)
         open_app(visit, f"{installed.url}/who")
         drag_slider(visit, 0, 120)
         moved = model_value(visit, "slider", "model.value")
         assert moved > 1
         wait_for_model(visit, "text", f"model.text === '{moved}'")
-        browser.close()
 
 
 def test_firewall_leaves_ssh_and_the_proxy_alone(installed: Both) -> None:

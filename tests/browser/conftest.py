@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.support.browser import CHROMIUM, CHROMIUM_ARGS, Complaints
+from tests.support.browser import Complaints, chromium
 from tests.support.missing import require_chromium
 
 
@@ -18,10 +18,8 @@ from tests.support.missing import require_chromium
 def browser() -> Iterator[Browser]:
     """A headless Chromium; where it is not installed, tests skip, and fail when CI=true."""
     require_chromium()
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGS))
-        yield chromium
-        chromium.close()
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture

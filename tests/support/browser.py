@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import io
+import os
+import shlex
+import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import ConsoleMessage, Page, Response
+from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
 
-CHROMIUM = "/usr/bin/chromium"
+from tests.support import quiet_chromium
+
+CHROMIUM = os.environ.get("APP_SERVER_TEST_CHROMIUM", "/usr/bin/chromium")
 # Without a graphics card WebGL is emulated, at several seconds for a quarter of a million points; BokehJS falls back to
 # the canvas, which takes a tenth of that.
 CHROMIUM_ARGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-3d-apis")
@@ -26,6 +35,22 @@ _MODEL = """([name, expression]) => {
   return null
 }"""
 _MODEL_IS = "([name, expression]) => !!(" + _MODEL + ")([name, expression])"
+
+
+@contextmanager
+def chromium(*command: str) -> Iterator[Browser]:
+    """A headless Chromium that does not hear of the machine's networks; `command` starts another than `CHROMIUM`.
+
+    Until it ends, asyncio cannot start a loop in this thread: Playwright's synchronous interface runs its own there.
+    """
+    words = [sys.executable, "-IS", quiet_chromium.__file__, *(command or (CHROMIUM,))]
+    with tempfile.TemporaryDirectory(prefix="chromium-") as folder, sync_playwright() as playwright:
+        program = Path(folder) / "chromium"
+        program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
+        program.chmod(0o755)
+        browser = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_ARGS))
+        yield browser
+        browser.close()
 
 
 @dataclass

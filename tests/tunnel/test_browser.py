@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import shlex
-from pathlib import Path
-
 import pytest
-from playwright.sync_api import sync_playwright
 
-from tests.support.browser import CHROMIUM, CHROMIUM_ARGS, drag_slider, model_value, open_app, wait_for_model
+from tests.support.browser import CHROMIUM, chromium, drag_slider, model_value, open_app, wait_for_model
 from tests.support.missing import require_chromium
 from tests.tunnel.conftest import Net, tunnel
 
 pytestmark = pytest.mark.browser
 
 
-def test_page_comes_back_when_the_tunnel_does(net: Net, tmp_path: Path) -> None:
+def test_page_comes_back_when_the_tunnel_does(net: Net) -> None:
     require_chromium()
     # A Chromium of the laptop.
-    program = tmp_path / "chromium"
-    program.write_text(f'#!/bin/sh\nexec {shlex.join(net.laptop.words(CHROMIUM, user="root"))} "$@"\n')
-    program.chmod(0o755)
-    with tunnel(net.laptop, "remote-user@remote") as running, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_ARGS))
-        page = chromium.new_page()
+    command = net.laptop.words(CHROMIUM, user="root")
+    with tunnel(net.laptop, "remote-user@remote") as running, chromium(*command) as browser:
+        page = browser.new_page()
         open_app(page, "http://localhost:5006/board")
         drag_slider(page, 0, 40)
         wait_for_model(page, "double", "model.value > 2")
@@ -37,4 +30,3 @@ def test_page_comes_back_when_the_tunnel_does(net: Net, tmp_path: Path) -> None:
         assert model_value(page, "double", "model.value") == value
         drag_slider(page, 0, 40)
         wait_for_model(page, "double", f"model.value > {value}")
-        chromium.close()
