@@ -81,6 +81,25 @@ def test_byte_code_is_there_before_the_start(host: Any) -> None:
     assert compiled_now == []
 
 
+def test_what_was_left_out_is_missed_by_no_library(host: Any) -> None:
+    program = """
+import importlib, pathlib, sysconfig
+site = pathlib.Path(sysconfig.get_path("purelib"))
+files = [path.relative_to(site) for path in site.rglob("*.so") if not path.parent.name.endswith(".libs")]
+# One is for tkinter, which is another package of Debian's.
+found = [path for path in files if not path.name.startswith("_imagingtk.")]
+for path in found:
+    importlib.import_module(".".join([*path.parent.parts, path.name.partition(".")[0]]))
+import doctest, numpy.testing, xyzservices
+assert xyzservices.providers.OpenStreetMap.Mapnik.url
+help(len)
+print(len(found))
+"""
+    done = host.run("python -c %s", program)
+    assert done.rc == 0, done.stderr
+    assert int(done.stdout.split()[-1]) > 20
+
+
 def test_bill_of_materials_names_every_package(host: Any) -> None:
     document = json.loads(host.file("/opt/app-server/sbom.cdx.json").content_string)
     assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.6")
