@@ -272,6 +272,7 @@ class Wire:
         self._sent_close = code, reason
         if not self.closed:
             self._deadline = self._loop.call_later(_CLOSE_TIMEOUT_S, self.abort, code, reason)
+            self._watch()
 
     def abort(self, code: int = 1006, reason: str = "") -> None:
         """Cut the connection now."""
@@ -297,8 +298,10 @@ class Wire:
     @property
     def _is_deaf(self) -> bool:
         """Whether nothing is read now: the owner wants it so, the client asks for more than it takes, or what was read
-        has yet to be handled."""
-        return self._paused or self._unhandled is not None or self.queued_bytes > self._limits.max_queue_bytes
+        has yet to be handled. Behind our Close frame only its answer is looked for, which costs nobody anything."""
+        if self._unhandled is not None or self._sent_close is not None:
+            return self._unhandled is not None
+        return self._paused or self.queued_bytes > self._limits.max_queue_bytes
 
     def _watch(self) -> None:
         wanted = (0 if self._is_deaf else IOLoop.READ) | (IOLoop.WRITE if self._queue else 0)

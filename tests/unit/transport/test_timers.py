@@ -127,19 +127,6 @@ def test_messages_and_callbacks_take_turns(stage: Stage) -> None:
     assert stage.runs["beat"] >= 19 and stage.runs["hold"] >= 19, stage.runs
 
 
-def test_turn_that_is_asked_for_within_a_turn_comes_after_it(stage: Stage) -> None:
-    order: list[str] = []
-    desk = stage.runtime._desks["one"]
-
-    def outer() -> list[Any]:
-        desk.submit(lambda: order.append("second") or [])  # type: ignore[func-returns-value]
-        order.append("first")
-        return []
-
-    desk.submit(outer)
-    assert order == ["first", "second"]
-
-
 def test_callback_that_raises_runs_again(stage: Stage) -> None:
     note = stage.callback("fails")
 
