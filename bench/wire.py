@@ -43,25 +43,33 @@ class FrameReader:
     """Turns bytes as they arrive into whole frames; the parts of a fragmented one are joined."""
 
     def __init__(self) -> None:
-        self._pending = b""
+        self._pending = bytearray()
+        self._wanted = 0  # how long the pending bytes have to be before it is worth looking at them
         self._opcode = TEXT
         self._parts: list[bytes] = []
 
     def feed(self, data: bytes) -> list[Frame]:
         """Every frame that these bytes complete, in order."""
-        data = self._pending + data if self._pending else data
+        if self._pending:
+            self._pending += data
+            if len(self._pending) < self._wanted:
+                return []
+            data = bytes(self._pending)
         frames: list[Frame] = []
         start, end = 0, len(data)
+        self._wanted = 2
         while end - start >= 2:
             size, body = data[start + 1] & 0x7F, start + 2
             if size > 125:
                 width = 2 if size == 126 else 8
                 size, body = int.from_bytes(data[body : body + width], "big"), body + width
             if end < body or end - body < size:
+                self._wanted = body - start if end < body else body - start + size
                 break
             self._take(data[start], data[body : body + size], frames)
             start = body + size
-        self._pending = data[start:]
+            self._wanted = 2
+        self._pending = bytearray(data[start:])
         return frames
 
     def _take(self, first: int, payload: bytes, frames: list[Frame]) -> None:

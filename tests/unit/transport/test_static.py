@@ -14,13 +14,12 @@ from pathlib import Path
 
 import brotli
 import pytest
-from bokeh.settings import settings as bokeh_settings
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 
-from app_server.transport import compression, static
-from app_server.transport.compression import Cache, Variant, cache_folder, digest_of
+from app_server.transport import static
+from app_server.transport.compression import Cache, Variant, digest_of
 from app_server.transport.static import StaticFiles, choose_coding, locate, version_of
 
 SCRIPT = b"function double(x) { return 2 * x; }\n" * 400
@@ -432,70 +431,3 @@ def test_many_requests_at_once_compress_once(site: Site, monkeypatch: pytest.Mon
         thread.join()
     assert len(answers) == 12
     assert len(compressed) == 1
-
-
-def test_memory_is_bounded_and_lets_go_of_the_oldest() -> None:
-    cache = Cache(memory_bytes=1000)
-    for name in "abcd":
-        cache.keep(name, "br", Variant(b"x" * 300, final=True))
-        cache.held("a", "br")
-    assert cache.held("a", "br") is not None
-    assert cache.held("b", "br") is None
-    assert cache.held("d", "br") is not None
-    cache.keep("large", "br", Variant(b"x" * 900, final=True))
-    assert cache.held("large", "br") is None
-
-
-def test_a_late_quick_variant_does_not_replace_the_small_one() -> None:
-    cache = Cache()
-    cache.keep("a", "br", Variant(b"small", final=True))
-    cache.keep("a", "br", Variant(b"quick and large", final=False))
-    assert cache.held("a", "br") == Variant(b"small", final=True)
-
-
-def test_the_disk_cache_is_bounded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compression, "_DISK_BYTES", 250)
-    folder = tmp_path / "cache"
-    folder.mkdir()
-    for age, name in enumerate(("new", "middle", "old")):
-        (folder / name).write_bytes(b"x" * 100)
-        os.utime(folder / name, (1_000_000 - age, 1_000_000 - age))
-    (tmp_path / "a.js").write_bytes(b"let x;" * 300)
-    cache = Cache(folder)
-    cache.ask_for_small(tmp_path / "a.js")
-    cache.wait()
-    assert sorted(path.name for path in folder.iterdir()) == sorted(
-        ["new", "middle", f"{digest_of(b'let x;' * 300)}.11.br"]
-    )
-
-
-@pytest.mark.parametrize(
-    ("environment", "folder"),
-    [
-        ({"XDG_CACHE_HOME": "/var/cache/me", "HOME": "/home/me"}, "/var/cache/me/app-server/static"),
-        ({"XDG_CACHE_HOME": "relative", "HOME": "/home/me"}, "/home/me/.cache/app-server/static"),
-        ({"HOME": "/home/me"}, "/home/me/.cache/app-server/static"),
-        ({"HOME": ""}, None),
-        ({}, None),
-    ],
-)
-def test_the_disk_cache_lies_where_xdg_says(environment: dict[str, str], folder: str | None) -> None:
-    assert cache_folder(environment) == (None if folder is None else Path(folder))
-
-
-def test_precompressed_files_are_small_before_anyone_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache = Cache(tmp_path / "cache")
-    monkeypatch.setattr(compression, "default_cache", lambda: cache)
-    (tmp_path / "a.js").write_bytes(SCRIPT)
-    compression.precompress([tmp_path / "a.js", tmp_path / "missing.js"])
-    cache.wait()
-    held = cache.held(digest_of(SCRIPT), "br")
-    assert held is not None and held.final and brotli.decompress(held.body) == SCRIPT
-
-
-@pytest.mark.slow
-def test_the_scripts_of_a_page_take_less_than_950_kilobytes() -> None:
-    folder = Path(str(bokeh_settings.bokehjs_path())) / "js"
-    names = ("bokeh", "bokeh-widgets", "bokeh-tables", "bokeh-gl", "bokeh-mathjax")
-    sizes = [len(compression.compress_small((folder / f"{name}.min.js").read_bytes())) for name in names]
-    assert sum(sizes) < 950_000
