@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlencode, urlsplit
 
 LONGEST_NEXT: Final = 2000
 
-_ROUTE = re.compile(r"/_i/[A-Za-z0-9_-]{1,32}(?=/|$)")
+_ROUTE = re.compile(r"^/_i/[A-Za-z0-9_-]{1,32}(?=/|$)")
 
 
 def safe_next(text: str | None, prefix: str, default: str | None = None) -> str:
@@ -21,13 +21,10 @@ def safe_next(text: str | None, prefix: str, default: str | None = None) -> str:
         return fallback
     if "\\" in text or not text.isascii() or any(ord(letter) <= 32 or ord(letter) == 127 for letter in text):
         return fallback
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return fallback
-    path = _ROUTE.sub("", parts.path, count=1) if parts.path.startswith("/_i/") else parts.path
+    # With one slash in front of it, a text has neither a scheme nor a host (RFC 3986, section 4.2).
+    path = _ROUTE.sub("", urlsplit(text).path)
     inside = path == prefix or path.startswith(f"{prefix}/")
-    if parts.scheme or parts.netloc or not inside or path.startswith("//") or _climbs(path):
+    if not inside or path.startswith("//") or _climbs(path):
         return fallback
     return text
 

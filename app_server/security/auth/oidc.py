@@ -239,7 +239,7 @@ def read_id_token(
     except (JoseError, ValueError, KeyError, TypeError) as error:
         raise ProviderError(f"its ID token is not valid: {error}", where=provider.issuer) from None
     found = dict(claims)
-    if not isinstance(found["sub"], str) or not found["sub"]:
+    if not isinstance(found["sub"], str) or not found["sub"].strip():
         raise ProviderError("its ID token names nobody", where=provider.issuer)
     return found
 
@@ -305,10 +305,15 @@ def sure_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
 
 def user_from(claims: Mapping[str, Any]) -> User:
     """The user whom the claims describe."""
-    names = (claims.get(name) for name in _NAME_CLAIMS)
-    name = next((name for name in names if isinstance(name, str) and name.strip()), "")
-    shown = "".join(letter for letter in name if letter.isprintable())[:LONGEST_NAME]
-    return User(shown, "oidc", MappingProxyType(dict(claims)))
+    names = (_shown(claims.get(name)) for name in _NAME_CLAIMS)
+    return User(next(filter(None, names), ""), "oidc", MappingProxyType(dict(claims)))
+
+
+def _shown(name: object) -> str:
+    """A name without what cannot be seen of it; nothing of what is no text."""
+    if not isinstance(name, str):
+        return ""
+    return "".join(letter for letter in name if letter.isprintable()).strip()[:LONGEST_NAME]
 
 
 def logout_url(provider: Provider, client_id: str, back_to: str) -> str | None:

@@ -106,7 +106,7 @@ class PasswordFile:
         for number, line in enumerate(text.splitlines(), 1):
             if not line.strip() or line.startswith("#"):
                 continue
-            name, colon, rest = line.partition(":")
+            name, colon, rest = unicodedata.normalize("NFC", line).partition(":")
             here = f"{where}:{number}"
             found = PasswordHash.read(rest.strip())
             if not colon or not is_name(name):
@@ -156,7 +156,7 @@ def _derive(password: str, salt: bytes, cost: Cost) -> bytes:
 
 
 def _is_users(line: str, name: str) -> bool:
-    return not line.startswith("#") and line.partition(":")[0] == name
+    return not line.startswith("#") and unicodedata.normalize("NFC", line.partition(":")[0]) == name
 
 
 def _joined(lines: tuple[str, ...]) -> str:

@@ -105,11 +105,13 @@ class Slowdown:
 def _network(address: str | None) -> str | None:
     """An IPv4 address, or the /64 of an IPv6 one, since a single customer has that many; None where it tells nobody."""
     try:
-        parsed = ipaddress.ip_address((address or "").partition("%")[0])
+        found = ipaddress.ip_address((address or "").partition("%")[0])
     except ValueError:
         return None
+    # A socket that listens on IPv6 reports IPv4 clients as ::ffff:a.b.c.d, which is the same address.
+    parsed = getattr(found, "ipv4_mapped", None) or found
     if parsed.is_unspecified:  # what Tornado says of a Unix socket
         return None
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is None:
+    if isinstance(parsed, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((parsed, 64), strict=False))
     return str(parsed)

@@ -71,3 +71,52 @@ def test_addresses_are_forgotten_with_their_last_session() -> None:
     for number in range(100):
         admission.leave(number)
     assert not admission._by_address
+
+
+@pytest.mark.parametrize(("limits", "reason", "sentence"), [
+    ({"max_sessions": 1}, "full", "The server has as many sessions as it may have"),
+    ({"max_sessions_per_address": 1}, "address", "Your address has as many sessions as one may have"),
+])  # fmt: skip
+def test_refusal_says_why_in_a_sentence(limits: dict[str, int], reason: str, sentence: str) -> None:
+    admission = Admission(**limits)
+    admission.enter("a", "192.0.2.1")
+    with pytest.raises(Full) as caught:
+        admission.check("192.0.2.1")
+    assert (caught.value.reason, caught.value.sentence) == (reason, sentence)
+    assert caught.value.sentence[1:] == str(caught.value)[1:]
+
+
+def test_entering_twice_takes_one_place() -> None:
+    admission = Admission(max_sessions=2, max_sessions_per_address=2)
+    admission.enter("a", "192.0.2.1")
+    admission.enter("a", "192.0.2.1")
+    admission.enter("b", "192.0.2.1")
+    assert len(admission) == 2
+    admission.enter("b", "192.0.2.1")  # although the process is full
+
+
+def test_process_is_full_at_its_limit_and_never_without_one() -> None:
+    admission = Admission(max_sessions=1)
+    assert not admission.full and not Admission().full
+    admission.enter("a", "192.0.2.1")
+    assert admission.full
+
+
+def test_address_has_its_place_back_when_one_of_its_sessions_ends() -> None:
+    admission = Admission(max_sessions_per_address=2)
+    for key in "ab":
+        admission.enter(key, "192.0.2.1")
+    with pytest.raises(Full):
+        admission.enter("c", "192.0.2.1")
+    admission.leave("a")
+    admission.enter("c", "192.0.2.1")
+    with pytest.raises(Full):
+        admission.enter("d", "192.0.2.1")
+
+
+def test_without_a_limit_for_addresses_none_is_noted() -> None:
+    admission = Admission(max_sessions=5)
+    admission.enter("a", "192.0.2.1")
+    assert not admission._by_address
+    admission.leave("a")
+    assert not admission._by_address and len(admission) == 0

@@ -47,3 +47,17 @@ def test_what_browsers_refuse_is_no_name(host: str) -> None:
 )
 def test_origin_is_that_of_the_name_that_was_written(entry: str, origin: str, allowed: bool) -> None:
     assert OriginPolicy.from_hosts([entry]).allows(origin) is allowed
+
+
+def test_name_of_ascii_is_only_lowered() -> None:
+    assert ascii_host("*.EXAMPLE.com") == "*.example.com"
+    assert ascii_host("") == ""
+
+
+def test_label_of_ascii_beside_another_stays() -> None:
+    assert ascii_host("App.Bücher.example") == "app.xn--bcher-kva.example"
+
+
+def test_what_is_no_name_is_shown_with_its_fault() -> None:
+    with pytest.raises(ValueError, match=r"^'a\\u2028b\.de' is not a host name: .+"):
+        ascii_host("a\u2028b.de")

@@ -155,3 +155,61 @@ def test_no_entry_raises_anything_but_an_operators_error(entry: str) -> None:
         OriginPolicy.from_hosts([entry])
     except OperatorError as error:
         assert error.hint
+
+
+@pytest.mark.parametrize(
+    ("entry", "origin", "allowed"),
+    [
+        ("example.com:80", "https://example.com", True),
+        ("example.com:80", "https://example.com:443", True),
+        ("example.com:443", "https://example.com:80", False),
+        ("example.com:80", "https://example.com:80", True),
+        ("example.com:443", "wss://example.com", True),
+        ("example.com:443", "ws://example.com", False),
+        ("example.com:65535", "http://example.com:65535", True),
+        ("example.com:1", "http://example.com:1", True),
+        ("a" * 63 + ".com", "http://" + "a" * 63 + ".com", True),
+        ("example.com", " http://example.com ", True),
+        (" example.com ", "http://example.com", True),
+        ("*.*", "http://example.com", True),
+        ("*.*", "http://localhost", False),
+        ("[::1]", "http://[::1]", True),
+        ("[::1]:*", "http://[::1]:5006", True),
+    ],
+)
+def test_ports_and_labels_of_an_origin(entry: str, origin: str, allowed: bool) -> None:
+    assert allows(entry, origin) is allowed
+
+
+@pytest.mark.parametrize(
+    "entry", ["a" * 64 + ".com", "host:65536", "host:000080", "host:١", "host:-1", "a..b", "[]", "*a"]
+)
+def test_entry_beyond_the_limits_is_no_host(entry: str) -> None:
+    with pytest.raises(OperatorError):
+        OriginPolicy.from_hosts([entry])
+
+
+def test_several_entries_let_each_of_their_origins_in() -> None:
+    policy = OriginPolicy.from_hosts(["a.example", "b.example:5006"])
+    assert [policy.allows(f"http://{host}") for host in ("a.example", "b.example:5006", "b.example", "c.example")] == [
+        True, True, False, False,
+    ]  # fmt: skip
+    assert OriginPolicy.from_hosts(["a.example", " * "]).allow_any
+
+
+def test_star_lets_programs_without_an_origin_in_too() -> None:
+    assert OriginPolicy.from_hosts(["*"], allow_missing=False).allows(None)
+
+
+@pytest.mark.parametrize(("origin", "host"), [
+    ("https://app.example.com", "app.example.com"), (" HTTP://App:80 ", "app:80"), ("http://[::1]:5006", "[::1]:5006"),
+])  # fmt: skip
+def test_hint_names_the_host_as_the_setting_wants_it(origin: str, host: str) -> None:
+    assert OriginPolicy().hint(origin) == (
+        f"To let its pages connect, start with --allow-websocket-origin={host} or set BOKEH_ALLOW_WS_ORIGIN={host}."
+    )
+
+
+def test_without_an_origin_only_a_star_helps() -> None:
+    hint = "Only --allow-websocket-origin=* lets such an origin in, and then every other one too."
+    assert OriginPolicy().hint(None) == OriginPolicy().hint("") == hint

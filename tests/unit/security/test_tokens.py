@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import time
 import tracemalloc
 import zlib
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any
 
 import pytest
@@ -18,9 +20,11 @@ from app_server.errors import ApplicationError, OperatorError, PeerError
 from app_server.security.tokens import (
     MAX_PAYLOAD_BYTES,
     MAX_SESSION_ID_LENGTH,
+    MAX_TOKEN_BYTES,
     Signer,
     Token,
     TokenError,
+    _is_sealed,
     is_owner_mark,
     mint_session_id,
     mint_token,
@@ -293,7 +297,7 @@ def test_a_payload_too_large_to_be_read_again_is_not_minted() -> None:
 
 
 def test_a_token_too_long_to_travel_is_not_minted() -> None:
-    noise = "".join(mint_session_id(OPEN) for _ in range(2500))
+    noise = os.urandom(60_000).hex()
     with pytest.raises(ApplicationError, match="^the session's token would have [0-9]+ bytes, more than the 65536"):
         mint_token(OPEN, "abc", expires_at=1, payload={"text": noise})
 
@@ -353,3 +357,213 @@ def test_signatures_of_the_previous_secret_are_accepted_and_new_ones_are_made_wi
         read_token(Signer(b"new secret", signed=True), token)
     with pytest.raises(TokenError):
         read_token(before, mint_token(after, mint_session_id(after), expires_at=2**40))
+
+
+# Tokens that name a session and its user, and nothing of the request
+
+
+def test_token_without_a_payload_is_small_and_says_so() -> None:
+    session_id = mint_session_id(SIGNED)
+    text = mint_token(SIGNED, session_id, expires_at=1_800_000_000, owner=owner_mark(SIGNED, "ann"))
+    token = read_token(SIGNED, text)
+    assert len(text) < 400
+    assert not token.carries_request
+    assert token.payload == {"session_expiry": 1_800_000_000}
+    assert read_token(SIGNED, mint_token(SIGNED, session_id, expires_at=1, payload={"headers": {}})).carries_request
+
+
+def test_owner_is_told_apart_without_being_told() -> None:
+    mark = owner_mark(SIGNED, "ann")
+    assert mark == owner_mark(SIGNED, "ann") and len(mark) == 16
+    assert mark not in (owner_mark(SIGNED, "bob"), owner_mark(Signer(b"other"), "ann"))
+    assert "ann" not in mark
+    token = read_token(SIGNED, mint_token(SIGNED, mint_session_id(SIGNED), expires_at=1, owner=mark))
+    assert token.owner == mark
+    assert "owner" not in token.payload
+
+
+def test_mark_of_an_owner_is_no_signature_of_another_text() -> None:
+    assert owner_mark(SIGNED, "ann") not in (SIGNED.signature("ann")[:16], SIGNED.signature("ownerann")[:16])
+    assert is_owner_mark(SIGNED, "ann", SIGNED.signature("owner ann")[:16])
+
+
+def test_token_of_nobody_has_no_owner() -> None:
+    assert read_token(SIGNED, mint_token(SIGNED, mint_session_id(SIGNED), expires_at=1)).owner is None
+    assert read_token(OPEN, forge({**HEAD, "owner": 7})).owner is None
+
+
+def test_mark_that_somebody_made_up_is_no_ones() -> None:
+    for mark in ("\ud800", "é", "", "a" * 100_000, owner_mark(SIGNED, "ann")[:-1]):
+        assert not is_owner_mark(SIGNED, "ann", mark)
+
+
+# Tokens that are not signed, and whose payload is
+
+
+SEALED = Signer(seal=b"a key of the tests")
+
+
+def sealed_head(signer: Signer = SEALED, **changes: object) -> dict[str, Any]:
+    """What a sealed token says, as somebody changed it."""
+    part = mint_token(signer, "abc", expires_at=EXPIRES_AT, payload=PAYLOAD, owner="mark")
+    head: dict[str, Any] = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return {**head, **changes}
+
+
+def test_payload_is_trusted_when_this_server_wrote_it() -> None:
+    token = read_token(SEALED, mint_token(SEALED, "abc", expires_at=EXPIRES_AT, payload=PAYLOAD))
+    assert token.trusted
+    assert token.payload == {"session_expiry": EXPIRES_AT, **PAYLOAD}
+    assert read_token(SIGNED, mint_token(SIGNED, mint_session_id(SIGNED), expires_at=1)).trusted
+
+
+def test_order_of_the_names_in_a_sealed_token_does_not_matter() -> None:
+    head = sealed_head()
+    assert len(head["seal"]) == 22
+    assert read_token(SEALED, forge(dict(reversed(head.items())))).trusted
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"session_id": "abd"}, {"session_expiry": EXPIRES_AT + 1}, {"owner": "other"}, {"more": 1},
+     packed(b'{"headers": {}}'), {"seal": ""}, {"seal": None}, {"seal": 7}, {"seal": "\ud800"}, {"seal": "é" * 22}],
+    ids=str,
+)  # fmt: skip
+def test_changed_token_is_read_and_not_trusted(changes: dict[str, Any]) -> None:
+    assert not read_token(SEALED, forge(sealed_head(**changes))).trusted
+
+
+def test_seal_of_another_key_is_not_trusted() -> None:
+    other = Signer(seal=b"another key")
+    assert read_token(other, forge(sealed_head(other))).trusted
+    assert not read_token(other, forge(sealed_head())).trusted
+    assert not read_token(OPEN, forge(sealed_head())).trusted
+
+
+def test_token_that_is_signed_or_carries_nothing_has_no_seal() -> None:
+    signed = Signer(SECRET, signed=True, seal=b"a key of the tests")
+    for text in (
+        mint_token(signed, mint_session_id(signed), expires_at=1, payload=PAYLOAD),
+        mint_token(SEALED, "abc", expires_at=1),
+        mint_token(OPEN, "abc", expires_at=1, payload=PAYLOAD),
+    ):
+        assert b"seal" not in urlsafe_b64decode(text.partition(".")[0] + "==")
+    assert not read_token(SEALED, mint_token(SEALED, "abc", expires_at=1)).trusted
+
+
+def test_values_nested_as_deep_as_python_reads_them_are_a_token_or_none() -> None:
+    limit = sys.getrecursionlimit()
+    for depth in range(limit - 60, limit + 5):
+        nested = b"[" * depth + b"]" * depth
+        try:
+            token = read_token(SEALED, forge(b'{"session_id":"s","session_expiry":1,"seal":"x","a":' + nested + b"}"))
+        except TokenError as error:
+            assert error.what == "the token is not JSON"
+        else:
+            assert not token.trusted
+    deeper: list[Any] = []
+    for _ in range(100_000):
+        deeper = [deeper]
+    assert not _is_sealed(SEALED, {"seal": "x", "a": deeper})
+
+
+# Where things end
+
+
+def test_session_id_of_the_greatest_length_is_one() -> None:
+    longest = "x" * MAX_SESSION_ID_LENGTH
+    assert verify_session_id(OPEN, longest) and verify_session_id(OPEN, "x")
+    assert not verify_session_id(OPEN, longest + "x") and not verify_session_id(OPEN, "")
+    assert read_token(OPEN, forge({"session_id": longest, "session_expiry": 1})).session_id == longest
+
+
+@pytest.mark.parametrize("expires_at", [2**53, -(2**53), 0])
+def test_token_may_expire_at_any_time_that_a_double_holds(expires_at: int) -> None:
+    assert read_token(OPEN, forge({"session_id": "s", "session_expiry": expires_at})).expires_at == expires_at
+
+
+def test_token_that_expires_later_than_a_double_holds_is_refused() -> None:
+    for expires_at in (2**53 + 1, -(2**53) - 1):
+        head = {"session_id": "s", "session_expiry": expires_at}
+        assert reason(forge(head)) == "the token does not say when it expires"
+
+
+def test_token_and_payload_may_be_as_large_as_their_limits() -> None:
+    text = mint_token(OPEN, "abc", expires_at=1, payload={"a": "b"})
+    size = len(b'{"a":"b"}')
+    assert read_token(OPEN, text, max_bytes=len(text), max_payload_bytes=size).payload["a"] == "b"
+    with pytest.raises(
+        TokenError, match=f"the token has {len(text)} characters, more than the {len(text) - 1} allowed"
+    ):
+        read_token(OPEN, text, max_bytes=len(text) - 1)
+    with pytest.raises(TokenError, match=f"the payload unpacks to more than the {size - 1} bytes allowed"):
+        _ = read_token(OPEN, text, max_payload_bytes=size - 1).payload
+
+
+def test_payload_that_can_be_read_again_is_minted() -> None:
+    text = "x" * (MAX_PAYLOAD_BYTES - len('{"text":""}'))
+    assert read_token(OPEN, mint_token(OPEN, "abc", expires_at=1, payload={"text": text})).payload["text"] == text
+    with pytest.raises(ApplicationError) as caught:
+        mint_token(OPEN, "abc", expires_at=1, payload={"text": text + "x"})
+    assert str(caught.value) == (
+        "process_request: the token's payload has 1048577 bytes, more than the 1048576 allowed. "
+        "Return less from process_request; keep large data on the server under a key."
+    )
+
+
+def test_token_that_just_travels_is_minted() -> None:
+    limit = MAX_TOKEN_BYTES
+    short = mint_token(OPEN, "", expires_at=1)
+    session_id = "x" * ((limit - len(short)) * 3 // 4)
+    text = mint_token(OPEN, session_id, expires_at=1)
+    assert limit - 4 < len(text) <= limit
+    with pytest.raises(ApplicationError) as caught:
+        mint_token(OPEN, session_id + "xxx", expires_at=1)
+    assert str(caught.value) == (
+        f"the session's token would have {len(text) + 4} bytes, more than the 65536 allowed. Return less from"
+        " process_request, or leave headers and cookies out with --exclude-headers and --exclude-cookies."
+    )
+
+
+def test_payload_too_deep_for_json_is_the_applications_error() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(ApplicationError, match="^process_request: the token's payload cannot be written as JSON"):
+        mint_token(OPEN, "abc", expires_at=1, payload={"deep": deep})
+
+
+@pytest.mark.parametrize("size", range(1, 6))
+def test_bytes_of_every_length_come_back(size: int) -> None:
+    payload = {"a": bytes(range(250, 250 + size)), "b": [{"bytes": "x", "more": 1}]}
+    assert read_token(OPEN, mint_token(OPEN, "abc", expires_at=1, payload=payload)).payload == {
+        "session_expiry": 1, **payload,
+    }  # fmt: skip
+
+
+def test_name_of_the_owner_and_the_seal_stay_out_of_the_payload() -> None:
+    token = read_token(
+        OPEN, forge({**HEAD, **packed(b'{"seal":1,"owner":2,"session_id":3,"a":4}'), "session_expiry": 1})
+    )
+    assert token.payload == {"session_expiry": 1, "a": 4}
+
+
+def test_base64_may_be_padded() -> None:
+    text = mint_token(OPEN, "abcd", expires_at=1)
+    assert read_token(OPEN, text + "=" * (-len(text) % 4)).session_id == "abcd"
+
+
+def test_what_is_missing_to_sign_sessions_is_told_with_what_to_do() -> None:
+    for secret in (None, b""):
+        with pytest.raises(OperatorError) as caught:
+            Signer(secret, signed=True)
+        assert str(caught.value) == (
+            "BOKEH_SECRET_KEY: sessions are to be signed, but there is no secret. Make one with `app-server secret`"
+            " and set it for every process that mints or reads tokens."
+        )
+
+
+def test_secret_that_is_not_there_signs_as_an_empty_one() -> None:
+    assert OPEN.accepted == (b"",) and OPEN.signature("a") == Signer(b"").signature("a")
+    assert Signer(b"new", previous=b"old").accepted == (b"new", b"old")
+    assert Signer(previous=b"old").accepted == (b"", b"old")

@@ -138,3 +138,105 @@ def test_a_payload_of_another_shape_is_refused(payload: dict[str, Any], why: str
     with pytest.raises(TokenError) as caught:
         VisibleRequest.from_payload(payload, see())
     assert caught.value.what == why
+
+
+def test_hidden_headers_and_cookies_pass_no_filter() -> None:
+    passed = RequestFilter(
+        include_headers=["Authorization", "Cookie", "Host"],
+        include_cookies=["login", "login_2", "flavour"],
+        hidden_headers=["authorization"],
+        hidden_cookies=["login"],
+    )
+    assert [passed.passes_header(name) for name in ("Authorization", "AUTHORIZATION", "Cookie", "host")] == [
+        False, False, False, True,
+    ]  # fmt: skip
+    assert [passed.passes_cookie(name) for name in ("login", "login_2", "flavour")] == [False, False, True]
+
+
+@pytest.mark.parametrize(("host", "name"), [
+    ("example.com", "example.com"), ("example.com:80", "example.com"), ("[::1]:5006", "[::1]"), ("[::1]", "[::1]"),
+    ("example.com:", "example.com:"), ("", ""),
+])  # fmt: skip
+def test_name_of_the_host_has_no_port(host: str, name: str) -> None:
+    assert VisibleRequest(host=host).host_name == name
+
+
+def test_arguments_are_those_of_the_query() -> None:
+    seen = see("/app?year=2024")
+    assert seen.query_arguments == seen.arguments == {"year": [b"2024"]}
+
+
+def test_request_without_a_line_is_one_for_its_path() -> None:
+    bare = request("/app?year=2024")
+    bare.method, bare.uri = None, None
+    bare.version = "HTTP/1.0"
+    seen = VisibleRequest.from_request(bare, ALL)
+    assert (seen.method, seen.uri, seen.path, seen.version) == ("GET", "/app", "/app", "HTTP/1.0")
+
+
+def test_lists_of_arguments_are_the_applications_own() -> None:
+    bare = request("/app?year=2024")
+    VisibleRequest.from_request(bare, ALL).arguments["year"].append(b"more")
+    assert bare.arguments == {"year": [b"2024"]}
+
+
+def test_arguments_of_an_unsigned_token_are_taken_if_the_request_has_none() -> None:
+    payload = {
+        "arguments": {"year": [b"2024"], "bokeh-token": [b"x"]},
+        "headers": {"X-User": "me"},
+        "cookies": {"a": "b"},
+    }
+    socket = see("/app/ws", Cookie="who=me")
+    seen = socket.with_arguments_of(payload)
+    assert seen.arguments == {"year": [b"2024"]}
+    assert (seen.headers, seen.cookies, seen.path) == (socket.headers, {"who": "me"}, "/app/ws")
+
+
+def test_arguments_of_a_request_are_not_replaced_by_an_unsigned_token() -> None:
+    socket = see("/app/ws?year=2025")
+    assert socket.with_arguments_of({"arguments": {"year": [b"2024"]}}) is socket
+    bare = see("/app/ws")
+    assert bare.with_arguments_of({"headers": {}}) is bare
+    with pytest.raises(TokenError, match="the token's arguments are not names and lists of values"):
+        bare.with_arguments_of({"arguments": 3})
+
+
+def test_text_that_utf_8_cannot_carry_is_replaced_in_arguments() -> None:
+    assert see("/app").with_arguments_of({"arguments": {"a": ["x\ud800"]}}).arguments == {"a": [b"x?"]}
+
+
+@pytest.mark.parametrize(("payload", "cookie"), [
+    ({"headers": {"A": "1"}}, None), ({"cookies": {"who": "me"}}, "theme=dark"),
+    ({"headers": {"Cookie": "raw=1"}, "cookies": {"who": "me"}}, "raw=1"), ({"headers": {}, "cookies": {}}, None),
+])  # fmt: skip
+def test_cookie_header_is_restored_for_headers_and_cookies_of_one_token(
+    payload: dict[str, Any], cookie: str | None
+) -> None:
+    seen = VisibleRequest.from_payload(payload, see("/app/ws", Cookie="theme=dark"))
+    assert seen.headers.get("Cookie") == cookie
+
+
+def test_several_cookies_are_written_as_browsers_do() -> None:
+    seen = VisibleRequest.from_payload({"headers": {}, "cookies": {"a": "1", "b": "2"}}, see())
+    assert seen.headers == {"Cookie": "a=1; b=2"}
+
+
+def test_cookie_header_that_says_more_than_the_cookies_travels() -> None:
+    raw = VisibleRequest(cookies={"a": "1"}, headers={"Cookie": "a=1; b=2", "X": "a=1"})
+    assert raw.payload()["headers"] == raw.headers
+    assert VisibleRequest(cookies={"a": "1"}, headers={"Cookie": "a=1", "X": "a=1"}).payload()["headers"] == {
+        "X": "a=1"
+    }
+
+
+def test_header_of_our_own_is_never_shown() -> None:
+    passed = RequestFilter(include_headers=("Bokeh-Session-Id",))
+    assert not passed.passes_header("bokeh-session-ID")
+    assert not RequestFilter().passes_header("Cookie")
+    assert RequestFilter(include_headers=("COOKIE",)).passes_header("Cookie")
+
+
+def test_defaults_are_those_of_a_request_for_the_root() -> None:
+    seen = VisibleRequest()
+    assert (seen.full_url(), seen.method, seen.version) == ("http://localhost/", "GET", "HTTP/1.1")
+    assert (seen.path, seen.query, seen.remote_ip, seen.arguments) == ("/", "", None, {})

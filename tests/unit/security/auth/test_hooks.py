@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app_server.errors import OperatorError
-from app_server.security.auth.hooks import Hooks, below, hooks_from, line_of
+from app_server.security.auth.hooks import Hooks, below, hooks_from, is_own_path, line_of
 
 
 class Handler:
@@ -24,9 +24,7 @@ def read(source: str) -> Hooks:
 
 
 def test_hooks_are_taken_from_the_module() -> None:
-    hooks = read(
-        GOOD + "class LoginHandler(Handler): pass\nlogout_url = '/out'\nclass LogoutHandler(Handler): pass\n"
-    )
+    hooks = read(GOOD + "class LoginHandler(Handler): pass\nlogout_url = '/out'\nclass LogoutHandler(Handler): pass\n")
     assert hooks.get_user(None) == "ann"
     assert (hooks.login_url, hooks.logout_url, hooks.get_login_url) == ("/login", "/out", None)
     assert hooks.login_handler is not None and issubclass(hooks.login_handler, Handler)
@@ -63,6 +61,13 @@ def test_login_may_be_elsewhere() -> None:
         (GOOD + "logout_url = 'http://id/'\n", "auth.py:3: logout_url is not a path on this server"),
         ("def get_user(h): pass\nlogin_url = 7\n", "auth.py:2: login_url is not a text"),
         ("get_user = 'ann'\nlogin_url = '/login'\n", "auth.py:1: get_user is not a function"),
+        ("get_user_async = 'ann'\nlogin_url = '/login'\n", "auth.py:1: get_user_async is not a function"),
+        ("def get_user(h): pass\nget_login_url = '/login'\n", "auth.py:2: get_login_url is not a function"),
+        ("def get_user(h): pass\nlogin_url: str = ''\n", "auth.py:2: login_url is not a text"),
+        (GOOD + "logout_url = 7\n", "auth.py:3: logout_url is not a text"),
+        (GOOD + "LoginHandler = Handler()\n",
+         "auth.py:3: LoginHandler does not derive from tornado.web.RequestHandler"),
+        ("from os import getcwd as get_user\nimport json as login_url\n", "auth.py:2: login_url is not a text"),
     ],
 )  # fmt: skip
 def test_breach_is_told_with_its_line(source: str, message: str) -> None:
@@ -81,3 +86,35 @@ def test_login_url_lies_below_the_prefix(prefix: str, url: str, expected: str) -
 def test_line_is_that_of_the_last_definition() -> None:
     source = "import os\nlogin_url = '/a'\nlogin_url, other = '/b', 1\nfrom os import path as get_user\n"
     assert [line_of(source, name) for name in ("login_url", "get_user", "nothing")] == [3, 4, None]
+
+
+@pytest.mark.parametrize(("url", "own"), [
+    ("/login", True), ("login", True), ("/login?next=//x", True), ("", True), ("//id.example.org/", False),
+    ("////id.example.org/", False), ("https://id.example.org/", False), ("https:/login", False),
+    ("/\\id.example.org", False), ("//[", False), ("mailto:ann", False),
+])  # fmt: skip
+def test_own_path_leads_to_no_other_server(url: str, own: bool) -> None:
+    assert is_own_path(url) is own
+
+
+def test_hooks_that_are_left_out_are_none() -> None:
+    hooks = read(GOOD)
+    assert (hooks.get_login_url, hooks.login_handler, hooks.logout_url, hooks.logout_handler) == (None,) * 4
+
+
+@pytest.mark.parametrize("line", [
+    "def found(): pass", "async def found(): pass", "class found: pass", "found = 1", "found: int = 1", "found: int",
+    "a = found = 1", "a, (found, *b) = 1, (2, 3)", "import found", "import a as found", "from a import found",
+    "from a import b as found",
+])  # fmt: skip
+def test_line_is_found_however_a_name_is_bound(line: str) -> None:
+    assert line_of(f"'A module.'\n\n{line}\nif True:\n    pass\nprint('over')\n", "found") == 3
+
+
+@pytest.mark.parametrize("line", ["found()", "import found as a", "from found import a", "other = found", "del found"])
+def test_name_that_is_only_used_has_no_line(line: str) -> None:
+    assert line_of(f"{line}\n", "found") is None
+
+
+def test_login_url_of_many_slashes_is_below_the_prefix_once() -> None:
+    assert below("/tools", "//login") == "/tools/login"

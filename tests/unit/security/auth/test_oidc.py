@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import json
+import sys
+import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,6 +15,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
+from app_server.errors import OperatorError
 from app_server.security.auth.oidc import (
     Attempt,
     LoginRefused,
@@ -26,10 +30,14 @@ from app_server.security.auth.oidc import (
     read_id_token,
     read_provider,
     read_tokens,
+    require_authlib,
+    sure_claims,
     token_request,
     user_from,
+    userinfo_request,
     with_userinfo,
 )
+from app_server.version import how_to_install
 
 ISSUER = "https://id.example.org"
 DOCUMENT: dict[str, Any] = {
@@ -228,3 +236,260 @@ def test_logout_leads_to_the_provider_and_back() -> None:
     url = logout_url(PROVIDER, "plots", "https://plots/logout?done=1")
     assert url == f"{ISSUER}/logout?client_id=plots&post_logout_redirect_uri=https%3A%2F%2Fplots%2Flogout%3Fdone%3D1"
     assert logout_url(Provider(ISSUER, "a", "b", "c"), "plots", "https://plots/") is None
+
+
+def test_without_the_extra_the_operator_is_told_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_authlib()
+    monkeypatch.setitem(sys.modules, "joserfc.jwt", None)
+    with pytest.raises(OperatorError) as caught:
+        require_authlib()
+    assert str(caught.value) == (
+        f"--oidc-issuer: OpenID Connect needs a package that is not there: joserfc.jwt. {how_to_install('oidc')}"
+    )
+
+
+def test_slash_at_the_end_of_an_issuer_does_not_matter() -> None:
+    with_slash = {**DOCUMENT, "issuer": f"{ISSUER}/"}
+    assert read_provider(with_slash, ISSUER).issuer == f"{ISSUER}/"
+    assert read_provider(DOCUMENT, f"{ISSUER}/").issuer == ISSUER
+
+
+DISCOVERY = f"{ISSUER}/.well-known/openid-configuration"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"issuer": "x" * 300},
+         f"it calls itself {'x' * 200!r}. Give --oidc-issuer as the provider writes it."),
+        ({"issuer": None}, "it calls itself 'None'. Give --oidc-issuer as the provider writes it."),
+        ({"authorization_endpoint": None}, "its authorization_endpoint is missing or not https://"),
+        ({"userinfo_endpoint": 7}, "its userinfo_endpoint is missing or not https://"),
+        ({"end_session_endpoint": "https://id\n"}, "its end_session_endpoint is missing or not https://"),
+        ({"token_endpoint": "https://[id/"}, "its token_endpoint is missing or not https://"),
+        ({"jwks_uri": "ftp://localhost/keys"}, "its jwks_uri is missing or not https://"),
+        ({"id_token_signing_alg_values_supported": []}, "it signs with nothing that we believe in"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_in_a_description_is_told(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ProviderError) as caught:
+        read_provider({**DOCUMENT, **changes}, ISSUER)
+    assert str(caught.value) == f"{DISCOVERY}: {message}"
+
+
+def test_description_that_is_no_object_is_told_with_its_place() -> None:
+    with pytest.raises(ProviderError) as caught:
+        read_provider("<html>", ISSUER)
+    assert str(caught.value) == f"{DISCOVERY}: its description is not a JSON object"
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]", "localhost:8080"])
+def test_provider_on_this_machine_needs_no_https(host: str) -> None:
+    assert read_provider({**DOCUMENT, "jwks_uri": f"http://{host}/keys"}, ISSUER).jwks_uri == f"http://{host}/keys"
+
+
+def test_everything_that_a_provider_offers_is_read() -> None:
+    provider = read_provider(
+        {**DOCUMENT, "userinfo_endpoint": f"{ISSUER}/me",
+         "token_endpoint_auth_methods_supported": ["client_secret_post"],
+         "id_token_signing_alg_values_supported": ["none", "ES256", "RS256", "HS256"]},
+        ISSUER,
+    )  # fmt: skip
+    assert provider == Provider(
+        ISSUER, f"{ISSUER}/authorize", f"{ISSUER}/token", f"{ISSUER}/keys", f"{ISSUER}/me", f"{ISSUER}/logout",
+        ("client_secret_post",), ("ES256", "RS256"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("methods", [None, [], "client_secret_post"])
+def test_provider_that_does_not_say_how_takes_the_secret_in_a_header(methods: Any) -> None:
+    provider = read_provider({**DOCUMENT, "token_endpoint_auth_methods_supported": methods}, ISSUER)
+    assert provider.token_methods == ("client_secret_basic",)
+    assert provider.end_session_endpoint == f"{ISSUER}/logout"
+
+
+def test_attempt_is_worked_out_from_its_state() -> None:
+    assert Attempt.of("state", lambda text: f"<{text}>") == Attempt("state", "<verifier state>", "<nonce state>")
+
+
+def test_challenge_is_that_of_the_verifier() -> None:
+    url = authorization_url(PROVIDER, "plots", "https://plots/", "openid", ATTEMPT)
+    digest = hashlib.sha256(ATTEMPT.verifier.encode()).digest()
+    assert parse_qs(urlsplit(url).query)["code_challenge"] == [_text(digest)]
+
+
+@pytest.mark.parametrize(
+    ("methods", "secret", "by_header"),
+    [
+        (["client_secret_basic", "client_secret_post"], "Hush-7._~", True),
+        (["client_secret_basic", "client_secret_post"], "hush!", False),
+        (["client_secret_post"], "hush", False),
+        (["client_secret_basic"], "hush!", True),
+        (["private_key_jwt", "client_secret_post", "client_secret_basic"], "hush", True),
+    ],
+)
+def test_secret_goes_where_the_provider_takes_it(methods: list[str], secret: str, by_header: bool) -> None:
+    provider = read_provider({**DOCUMENT, "token_endpoint_auth_methods_supported": methods}, ISSUER)
+    request = token_request(provider, "plots", secret, "https://plots/", "code", ATTEMPT)
+    assert ("Authorization" in request.headers) is by_header
+    assert parse_qs(request.body or "").get("client_secret") == (None if by_header else [secret])
+    assert request.headers["Accept"] == "application/json"
+    assert request.headers["Content-Type"].startswith("application/x-www-form-urlencoded")
+    assert request.method == "POST"
+
+
+def test_provider_that_takes_no_secret_is_told() -> None:
+    provider = read_provider({**DOCUMENT, "token_endpoint_auth_methods_supported": ["private_key_jwt"]}, ISSUER)
+    with pytest.raises(ProviderError) as caught:
+        token_request(provider, "plots", "hush", "https://plots/", "code", ATTEMPT)
+    assert str(caught.value) == f"{ISSUER}/token: its token endpoint takes no client secret"
+
+
+def test_userinfo_is_asked_for_with_the_access_token() -> None:
+    provider = read_provider({**DOCUMENT, "userinfo_endpoint": f"{ISSUER}/me"}, ISSUER)
+    request = userinfo_request(provider, "token")
+    assert (request.method, request.url, request.body) == ("GET", f"{ISSUER}/me", None)
+    assert request.headers == {"Accept": "application/json", "Authorization": "Bearer token"}
+    assert userinfo_request(PROVIDER, "token").url == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "document", "error", "message"),
+    [
+        (400, {"error": "invalid_grant"}, LoginRefused, "x: the provider takes the login for old or used already"),
+        (400, {"error": "e" * 200}, ProviderError, f"x: it answered 400 {'e' * 100!r}"),
+        (500, {"error": 7}, ProviderError, "x: it answered 500 and no ID token"),
+        (400, {"id_token": "a"}, ProviderError, "x: it answered 400 and no ID token"),
+        (200, {"id_token": 7}, ProviderError, "x: it answered 200 and no ID token"),
+        (200, None, ProviderError, "x: it answered 200 and no ID token"),
+    ],
+)
+def test_answer_without_tokens_is_told(status: int, document: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error) as caught:
+        read_tokens(status, document, "x")
+    assert str(caught.value) == message
+
+
+def test_access_token_that_is_no_text_is_none() -> None:
+    assert read_tokens(200, {"id_token": "a", "access_token": 7}, "x") == ("a", None)
+
+
+@pytest.mark.parametrize(("changes", "good"), [
+    ({"exp": NOW - 59}, True), ({"exp": NOW - 61}, False), ({"iat": NOW + 60}, True), ({"iat": NOW + 61}, False),
+    ({"nbf": NOW + 60}, True), ({"nbf": NOW + 61}, False),
+])  # fmt: skip
+def test_clocks_may_differ_by_a_minute(changes: dict[str, Any], good: bool) -> None:
+    if good:
+        assert read(id_token(**changes))["sub"] == "7"
+    else:
+        with pytest.raises(ProviderError, match=f"^{ISSUER}: its ID token is not valid: "):
+            read(id_token(**changes))
+
+
+def test_subject_without_a_letter_names_nobody() -> None:
+    with pytest.raises(ProviderError) as caught:
+        read(id_token(sub=" "))
+    assert str(caught.value) == f"{ISSUER}: its ID token names nobody"
+
+
+def test_key_that_is_not_published_is_asked_for_again() -> None:
+    with pytest.raises(ProviderError) as caught:
+        read(jwt.encode({"alg": "RS256", "kid": "two"}, CLAIMS, KEY))
+    assert str(caught.value) == "kid: its ID token is signed with a key that it does not publish"
+
+
+def test_access_token_has_to_be_the_one_that_the_id_token_is_about() -> None:
+    digest = hashlib.sha256(b"access").digest()
+    text = id_token(at_hash=_text(digest[:16]))
+    for access_token, good in (("access", True), ("another", False)):
+        if good:
+            assert read_id_token(text, KEYS, PROVIDER, "plots", ATTEMPT, access_token="access", clock=lambda: NOW)
+        else:
+            with pytest.raises(ProviderError, match="is not valid"):
+                read_id_token(text, KEYS, PROVIDER, "plots", ATTEMPT, access_token=access_token, clock=lambda: NOW)
+
+
+def test_id_token_is_read_by_the_clock_of_the_machine_by_default() -> None:
+    now = int(time.time())
+    text = id_token(iat=now, exp=now + 60)
+    assert read_id_token(text, KEYS, PROVIDER, "plots", ATTEMPT)["sub"] == "7"
+    with pytest.raises(ProviderError):
+        read_id_token(id_token(), KEYS, PROVIDER, "plots", ATTEMPT)
+
+
+def test_algorithm_that_the_provider_does_not_name_is_refused() -> None:
+    only_es = read_provider({**DOCUMENT, "id_token_signing_alg_values_supported": ["ES256"]}, ISSUER)
+    with pytest.raises(ProviderError):
+        read(id_token(), provider=only_es)
+
+
+def test_only_keys_for_signatures_are_looked_at() -> None:
+    public = KEY.as_dict(private=False)
+    plain = {name: value for name, value in public.items() if name != "use"}
+    assert read(id_token(), {"keys": [{"kty": "oct", "k": "AAAA", "kid": "one"}, plain]})["sub"] == "7"
+    with pytest.raises(ProviderError):
+        read(id_token(), {"keys": [{**public, "use": "enc"}]})
+
+
+@pytest.mark.parametrize(("claims", "rules", "needed"), [
+    ({"name": "Ann"}, (), False), ({"preferred_username": "ann"}, (), False), ({"sub": "7"}, (), True),
+    ({"name": "Ann"}, ("name=A*", "groups=a=b"), True),
+    ({"name": "Ann", "groups": []}, ("name=A*", "groups=a=b"), False),
+])  # fmt: skip
+def test_userinfo_is_needed_for_a_name_and_for_what_the_rules_look_at(
+    claims: dict[str, Any], rules: tuple[str, ...], needed: bool
+) -> None:
+    assert needs_userinfo(claims, rules) is needed
+
+
+@pytest.mark.parametrize("document", [None, [], {}, {"sub": "8"}])
+def test_userinfo_of_another_user_is_refused(document: Any) -> None:
+    with pytest.raises(ProviderError) as caught:
+        with_userinfo(CLAIMS, document)
+    assert str(caught.value) == f"{ISSUER}: its userinfo is of somebody else"
+
+
+def test_user_whom_no_rule_fits_is_refused_in_words() -> None:
+    with pytest.raises(LoginRefused) as caught:
+        check_rules({"email": "ann@example.org"}, ["groups=staff"])
+    assert str(caught.value) == "none of --oidc-allow fits this user"
+
+
+@pytest.mark.parametrize(("claims", "rule", "fits"), [
+    ({"email": "ann@example.org", "email_verified": True}, "email=ANN@example.org", True),
+    ({"email": "ann@example.org", "email_verified": "true"}, "email=*", False),
+    ({"email": ["ann@example.org"], "email_verified": True}, "email=ann@example.org", False),
+    ({"admin": True}, "admin=True", False), ({"level": 7}, "level=7", True), ({"level": 7.5}, "level=*", False),
+    ({"groups": ["Staff"]}, "groups=staff", False), ({}, "groups=*", False), ({"groups": []}, "groups=*", False),
+    ({"groups": [None, "staff"]}, "groups=staff", True),
+])  # fmt: skip
+def test_claims_fit_a_rule_as_they_are_written(claims: dict[str, Any], rule: str, fits: bool) -> None:
+    if fits:
+        check_rules(claims, [rule])
+    else:
+        with pytest.raises(LoginRefused):
+            check_rules(claims, [rule])
+
+
+def test_sure_claims_fit_into_a_cookie() -> None:
+    claims = {**CLAIMS, "email": "a" * 400, "email_verified": True, "name": ["Ann"], "groups": ["x"] * 1000}
+    assert sure_claims(claims) == {"iss": ISSUER, "sub": "7", "email": "a" * 300, "email_verified": True}
+
+
+@pytest.mark.parametrize(("claims", "name"), [
+    ({"preferred_username": " ", "email": "a@b"}, "a@b"), ({"preferred_username": "\u200b\x00", "name": "Ann"}, "Ann"),
+    ({"preferred_username": 7, "sub": "7"}, "7"), ({"name": "a" * 300}, "a" * 256), ({"name": "\x00 Ann "}, "Ann"),
+    ({}, ""),
+])  # fmt: skip
+def test_user_is_named_by_what_can_be_seen(claims: dict[str, Any], name: str) -> None:
+    user = user_from(claims)
+    assert (user.name, user.way, user.claims) == (name, "oidc", claims)
+
+
+def test_claims_of_a_user_cannot_be_changed() -> None:
+    claims = {"sub": "7"}
+    user = user_from(claims)
+    claims["sub"] = "8"
+    assert user.claims["sub"] == "7"
+    with pytest.raises(TypeError):
+        user.claims["sub"] = "8"  # type: ignore[index]

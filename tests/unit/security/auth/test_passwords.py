@@ -135,3 +135,102 @@ def test_fingerprint_changes_with_the_password() -> None:
 ])  # fmt: skip
 def test_password_has_to_be_of_some_use(password: str, fault: str | None) -> None:
     assert password_fault(password) == fault
+
+
+@pytest.mark.parametrize(("password", "fault"), [
+    ("x" * 7, "shorter than 8 characters"), ("x" * 8, None), ("x" * 1024, None), ("ä" * 512, None),
+    ("ä" * 512 + "x", "longer than 1024 bytes"),
+])  # fmt: skip
+def test_shortest_and_longest_password_are_good(password: str, fault: str | None) -> None:
+    assert password_fault(password) == (f"the password is {fault}" if fault else None)
+
+
+@pytest.mark.parametrize(
+    ("letter", "typed"), [("\ud7ff", True), ("\ud800", False), ("\udfff", False), ("\ue000", True)]
+)
+def test_surrogates_are_typed_by_no_keyboard(letter: str, typed: bool) -> None:
+    assert (password_fault(f"password{letter}") is None) is typed
+
+
+@pytest.mark.parametrize(("cost", "allowed"), [
+    ("1$1$1", True), ("20$16$16", True), ("0$1$1", False), ("21$1$1", False), ("1$0$1", False), ("1$17$1", False),
+    ("1$1$0", False), ("1$1$17", False),
+])  # fmt: skip
+def test_cost_of_a_hash_is_bounded(cost: str, allowed: bool) -> None:
+    assert (PasswordHash.read(f"scrypt${cost}${'A' * 22}${'A' * 43}") is not None) is allowed
+
+
+@pytest.mark.parametrize("salt_bytes", [17, 18, 19, 33, 66])
+def test_hash_with_a_salt_of_another_length_is_read(salt_bytes: int) -> None:
+    hashed = hash_password("correct horse", cost=QUICK, random=lambda _: bytes(range(salt_bytes)))
+    assert PasswordHash.read(str(hashed)) == hashed
+
+
+def test_salt_is_random_and_of_16_bytes() -> None:
+    asked: list[int] = []
+
+    def random(size: int) -> bytes:
+        asked.append(size)
+        return bytes(size)
+
+    assert (hash_password("correct horse", cost=QUICK, random=random).salt, asked) == (bytes(16), [16])
+
+
+def test_memory_of_a_guess_is_that_of_scrypt() -> None:
+    assert COST.memory_bytes == 128 * 8 * (2**15 + 3 + 2)
+
+
+def test_spaces_around_a_hash_do_not_matter_and_more_than_a_hash_is_none() -> None:
+    hashed = quick("correct horse")
+    assert PasswordFile.read(f"ann: {hashed} \n", "users").users == {"ann": hashed}
+    for line in (f"ann:{hashed}:more\n", f"ann:bob:{hashed}\n"):
+        with pytest.raises(OperatorError, match="what stands behind ann: is no hash of ours"):
+            PasswordFile.read(line, "users")
+
+
+def test_line_without_a_colon_is_no_user_although_it_is_a_name() -> None:
+    with pytest.raises(OperatorError, match="users:1: the line does not begin with a user's name and a colon"):
+        PasswordFile.read("ann\n", "users")
+
+
+def test_user_who_is_there_twice_is_named() -> None:
+    line = f"ann:{quick('correct horse')}\n"
+    with pytest.raises(OperatorError) as caught:
+        PasswordFile.read(line + line, "users")
+    assert str(caught.value) == "users:2: ann is there twice. Leave one of them out."
+
+
+def test_new_user_comes_last_and_a_comment_is_nobodys() -> None:
+    hashed = quick("correct horse")
+    users = PasswordFile.read(f"#ann:{hashed}\nbob:{hashed}", "users")
+    assert users.with_user("ann", hashed) == f"#ann:{hashed}\nbob:{hashed}\nann:{hashed}\n"
+    assert users.without_user("#ann") == users.without_user("ann") == f"#ann:{hashed}\nbob:{hashed}\n"
+
+
+@pytest.mark.parametrize("written", ["ren\u00e9", "rene\u0301"])
+@pytest.mark.parametrize("typed", ["ren\u00e9", "rene\u0301"])
+def test_user_is_the_same_however_the_letters_of_the_name_are_composed(written: str, typed: str) -> None:
+    users = PasswordFile.read(f"{written}:{quick('correct horse')}\n", "users")
+    assert users.check(typed, "correct horse")
+    assert users.fingerprint("ren\u00e9", lambda text: text) is not None
+    changed = PasswordFile.read(users.with_user("ren\u00e9", quick("another horse")), "users")
+    assert changed.check(typed, "another horse") and len(changed.lines) == 1
+    assert users.without_user("ren\u00e9") == ""
+
+
+def test_user_cannot_be_there_twice_by_another_composition() -> None:
+    hashed = quick("correct horse")
+    with pytest.raises(OperatorError, match="users:2: ren\u00e9 is there twice"):
+        PasswordFile.read(f"ren\u00e9:{hashed}\nrene\u0301:{hashed}\n", "users")
+
+
+def test_password_of_the_longest_size_is_checked() -> None:
+    users = file_of(ann="ä" * 512)
+    assert users.check("ann", "ä" * 512)
+    assert not users.check("ann", "ä" * 512 + "x")
+
+
+def test_fingerprint_is_made_of_name_and_hash() -> None:
+    users = file_of(ann="correct horse")
+    expected = f"ann\n{users.users['ann']}"
+    assert users.fingerprint("ann", lambda text: text[::-1]) == expected[::-1][:16]

@@ -30,3 +30,16 @@ def test_unix_socket_is_trusted_when_it_is_named() -> None:
 ])  # fmt: skip
 def test_header_names_one_user_or_nobody(values: list[str], user: str | None) -> None:
     assert user_named(values) == user
+
+
+def test_words_are_networks_of_one_or_of_many() -> None:
+    peers = TrustedPeers.from_words(iter(["192.0.2.1", "2001:db8::/32", "unix"]))
+    assert [str(network) for network in peers.networks] == ["192.0.2.1/32", "2001:db8::/32"]
+    assert peers.unix
+    assert TrustedPeers(()).unix is False
+
+
+def test_name_in_letters_of_latin_1_is_taken_as_it_came() -> None:
+    assert user_named(["\xe4nn "]) == "änn"
+    assert user_named(["€"]) == "€"
+    assert user_named([" "]) is None

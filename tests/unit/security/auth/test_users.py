@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 from dataclasses import FrozenInstanceError, dataclass
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -82,3 +82,52 @@ def test_user_is_a_value_that_reads_as_its_name() -> None:
 ])  # fmt: skip
 def test_name_is_visible_text_without_a_colon(text: str, fits: bool) -> None:
     assert is_name(text) is fits
+
+
+@pytest.mark.parametrize("text", ["a", "a" * 256])
+def test_name_has_one_to_256_characters(text: str) -> None:
+    assert is_name(text)
+
+
+def test_user_of_a_provider_is_the_issuers_subject() -> None:
+    claims = {"iss": "https://id.example.org", "sub": "7"}
+    assert identity(User("Ann", "oidc", claims)) == "oidc\nhttps://id.example.org\n7"
+    assert identity(User("Ann", "oidc", {"sub": "7"})) == "oidc\n\n7"
+    assert identity(User("Ann", "oidc")) == "oidc\n\nAnn"
+    assert identity(User("Ann", "header", {"sub": "7"})) == "header\n\nAnn"
+
+
+def test_hash_of_a_user_tells_names_and_ways_apart() -> None:
+    users = [User("ann"), User("bob"), User("ann", "header")]
+    assert len({hash(user) for user in users}) == 3
+    assert hash(User("ann")) == hash(User("ann", claims={"sub": "1"}))
+
+
+@pytest.mark.parametrize("name", ["sub", "id", "user_id", "uid", "username", "login", "preferred_username", "email"])
+def test_account_is_named_by_what_its_table_calls_it(name: str) -> None:
+    assert identity({name: "7", "name": "Ann"}) == f"{name}\n\n7"
+    assert identity(SimpleNamespace(**{name: 7, "iss": "a"})) == f"{name}\na\n7"
+
+
+@pytest.mark.parametrize("value", ["", None, True, 1.5, ["7"]])
+def test_value_that_names_nobody_is_passed_over(value: object) -> None:
+    assert identity({"sub": value, "email": "ann@example.org"}) == "email\n\nann@example.org"
+
+
+def test_the_surest_name_of_a_user_is_taken() -> None:
+    assert identity({"email": "ann@example.org", "id": 0, "username": "ann"}) == "id\n\n0"
+
+
+def test_class_of_accounts_is_no_user() -> None:
+    with pytest.raises(OperatorError, match="something of type type"):
+        identity(Account)
+
+
+def test_whole_of_what_has_no_name_tells_users_apart() -> None:
+    assert identity({"team": "x", "name": "Ann"}) == 'json\n{"name": "Ann", "team": "x"}'
+    assert identity(Account("x", 1)) == 'json\n{"seat": 1, "team": "x"}'
+    assert identity(["x", 1]) == 'json\n["x", 1]'
+    loop: list[Any] = []
+    loop.append(loop)
+    with pytest.raises(OperatorError, match="something of type list"):
+        identity(loop)
