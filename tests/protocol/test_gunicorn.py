@@ -32,16 +32,19 @@ WORKERS = 4
 
 @contextmanager
 def gunicorn(
-    folder: Path, *flags: str, keywords: str = "", name: str = "counting.py", **environ: str
+    folder: Path, *flags: str, keywords: str = "", name: str = "counting.py", warm: bool = True, **environ: str
 ) -> Iterator[Served]:
-    """Serve an application with gunicorn; its runs are counted in `folder`."""
+    """Serve an application with gunicorn; its runs are counted in `folder`.
+
+    Unless `warm`, its workers import what they need themselves, as they do without --preload.
+    """
     port = free_port()
     command = [
         sys.executable, "-m", "gunicorn", "--bind", f"localhost:{port}", "--no-control-socket",
         "-k", "app_server.gunicorn.Worker", *flags, f"app_server.gunicorn:app({str(APPS / name)!r}{keywords})",
     ]  # fmt: skip
     environ = {"COUNTING_FILE": str(folder / "runs"), "APP_SERVER_RUNTIME_DIR": str(folder / "run"), **environ}
-    with running_process(command, f"http://localhost:{port}", env=environ) as started:
+    with running_process(command, f"http://localhost:{port}", env=environ, warm=warm) as started:
         yield Served(Site(started.url), started)
 
 
@@ -54,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def shared(folder: Path) -> Iterator[Served]:
     """Four workers."""
-    with gunicorn(folder, "--workers", str(WORKERS)) as served:
+    with gunicorn(folder, "--workers", str(WORKERS), warm=False) as served:
         yield served
 
 
@@ -242,7 +245,7 @@ def test_sigint_ends_at_once(tmp_path: Path) -> None:
 def test_applications_loaded_beforehand_with_settings_of_their_own(tmp_path: Path) -> None:
     keywords = ", prefix='/some/where', use_xheaders=True, session_ids='signed', log_format='OURS %(message)s'"
     flags = ["--workers", "2", "--preload", "--access-logfile", "-"]
-    with gunicorn(tmp_path, *flags, keywords=keywords, BOKEH_SECRET_KEY=SECRET) as served:
+    with gunicorn(tmp_path, *flags, keywords=keywords, warm=False, BOKEH_SECRET_KEY=SECRET) as served:
         until(lambda: serving_workers(served) == 2, 3 * PATIENCE_S)
         address = {"X-Real-Ip": "203.0.113.9"}
         page = served.site.get("/some/where/counting", headers=address)

@@ -49,7 +49,7 @@ def gunicorn(folder: Path, *flags: str, app: Path = APPS / "apart.py") -> Iterat
         sys.executable, "-m", "gunicorn", "--bind", f"localhost:{port}", "--no-control-socket", "--graceful-timeout",
         "1", "-k", "app_server.gunicorn.Worker", *flags, f"app_server.gunicorn:app({str(app)!r})",
     ]  # fmt: skip
-    with running_process(command, f"http://localhost:{port}", env=environment) as started:
+    with running_process(command, f"http://localhost:{port}", env=environment, warm=True) as started:
         yield Served(Site(started.url), started)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from tests.support import warm
+from tests.support import warm as forks
 from tests.support.ports import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -28,7 +28,7 @@ POLL_INTERVAL_S = 0.01
 
 ANSWER_DEADLINE_S = 5.0
 
-Process = subprocess.Popen[bytes] | warm.Forked
+Process = subprocess.Popen[bytes] | forks.Forked
 
 _COMMANDS = {"ours": ("-m", "app_server"), "stock": ("-m", "bokeh"), "panel": ("-m", "panel")}
 
@@ -103,9 +103,13 @@ def running_process(
     *,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    warm: bool = False,
 ) -> Iterator[RunningServer]:
-    """Start `command`, yield once `url` answers (with whatever status), and stop the process at the end."""
-    with _running(_start_cold, command, url, cwd, env) as started:
+    """Start `command`, yield once `url` answers (with whatever status), and stop the process at the end.
+
+    With `warm`, `command` is `[sys.executable, "-m", MODULE, ...]`, and becomes a fork as in `running_server`.
+    """
+    with _running(_start_warm if warm else _start_cold, command, url, cwd, env) as started:
         yield started
 
 
@@ -137,8 +141,7 @@ def _start_cold(command: list[str], cwd: Path | None, environment: Mapping[str, 
 
 
 def _start_warm(command: list[str], cwd: Path | None, environment: Mapping[str, str], log: IO[bytes]) -> Process:
-    words = command[1 + len(_COMMANDS["ours"]) :]
-    return warm.fork(words, cwd, environment, log) or _start_cold(command, cwd, environment, log)
+    return forks.fork(command, cwd, environment, log) or _start_cold(command, cwd, environment, log)
 
 
 def stop(process: Process, deadline_s: float = STOP_DEADLINE_S) -> int:

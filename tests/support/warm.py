@@ -1,8 +1,8 @@
 """Servers that start in milliseconds: forks of a process that has imported all that a server imports.
 
-A fork is what `python -m app_server serve ...` would be: its words, folder, environment, umask, output, signals, random
-numbers and end are its own. Not its own are its command line as the kernel tells it, its parent, and its start: tests
-of these, of memory and of the interpreter start a server cold.
+A fork is what `python -m app_server serve ...` or `python -m gunicorn ...` would be: its words, folder, environment,
+umask, output, signals, random numbers and end are its own. Not its own are its command line as the kernel tells it, its
+parent, and its start: tests of these, of memory and of the interpreter start a server cold.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _SHAPES_IMPORTS = "--use-config"
 class Forked:
     """A forked server, with what tests use of `subprocess.Popen`."""
 
-    def __init__(self, helper: _Helper, words: Sequence[str], pid: int) -> None:
-        self.args = [sys.executable, "-m", "app_server", *words]
+    def __init__(self, helper: _Helper, command: Sequence[str], pid: int) -> None:
+        self.args = [*command]
         self.pid = pid
         self.returncode: int | None = None
         self._helper = helper
@@ -170,19 +170,20 @@ _helpers = _Helpers()
 atexit.register(_helpers.end)
 
 
-def fork(words: Sequence[str], cwd: Path | None, environment: Mapping[str, str], output: IO[bytes]) -> Forked | None:
-    """`python -m app_server WORDS` with this environment, and stdout and stderr in `output`.
+def fork(command: Sequence[str], cwd: Path | None, environment: Mapping[str, str], output: IO[bytes]) -> Forked | None:
+    """What `command`, `python -m MODULE WORD ...`, is with this environment, and stdout and stderr in `output`.
 
     None where it has to be started cold: the words or the folder change what is imported, or no helper has imported in
     such an environment.
     """
+    _, _, module, *words = command
     if _SHAPES_IMPORTS in words or (helper := _helpers.get(environment)) is None:
         return None
     folder = (cwd or Path()).absolute()
     if folder.resolve() != PROGRAM.parents[2] and _shadows(folder, helper.modules):
         return None
-    asked = {"words": [*words], "cwd": str(folder), "env": dict(environment), "umask": _umask()}
-    return Forked(helper, words, helper.ask(asked, [output.fileno()]))
+    asked = {"module": module, "words": words, "cwd": str(folder), "env": dict(environment), "umask": _umask()}
+    return Forked(helper, command, helper.ask(asked, [output.fileno()]))
 
 
 def _shadows(folder: Path, modules: frozenset[str]) -> bool:

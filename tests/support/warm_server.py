@@ -1,8 +1,8 @@
 """Run as a program: imports what `app-server serve` imports, once, and forks servers that have it already.
 
 It answers on a Unix socket, whose descriptor is its only argument, one request after another. A fork becomes what
-`python -m app_server serve ...` is right after its start: it leaves this program's loop and functions, and runs the
-package as `__main__` with the interpreter's own start and end. This file imports nothing of the tests: a server in
+`python -m MODULE ...` is right after its start: it leaves this program's loop and functions, and runs the module as
+`__main__` with the interpreter's own end. This file imports nothing of the tests: a server in
 development looks at all modules that are neither installed nor its own.
 """
 
@@ -110,7 +110,7 @@ def become(asked, output, changes, signals):
         else:
             os.environb[name] = value
     sys.path[0] = os.getcwd()
-    sys.orig_argv[:] = [sys.executable, "-m", "app_server", *asked["words"]]
+    sys.orig_argv[:] = [sys.executable, "-m", asked["module"], *asked["words"]]
     sys.argv[:] = ["-m", *asked["words"]]
     sys.modules["__main__"] = types.ModuleType("__main__")
     random.seed()
@@ -121,7 +121,7 @@ def become(asked, output, changes, signals):
 
 
 def main():
-    """Serve requests. In a fork: what it is to become."""
+    """Serve requests. In a fork: the module that it is to run; None at the end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C at the terminal is for the test run, which ends this one
     signals = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     control = socket.socket(fileno=int(sys.argv[1]))
@@ -135,11 +135,11 @@ def main():
     control.send(json.dumps(told).encode())
     found = requests(control)
     if found is None:
-        return False
+        return None
     become(*found, changes, signals)
-    return True
+    return found[0]["module"]
 
 
-if __name__ == "__main__" and main():
+if __name__ == "__main__" and (module := main()) is not None:
     # Not inside a function: nothing of this program is on the stack, but this line.
-    runpy._run_module_as_main("app_server")
+    runpy._run_module_as_main(module)
