@@ -1,0 +1,126 @@
+"""A server whose sessions have processes of their own, all of them in the test's process.
+
+The server that takes connections has a loop in a thread. In the test's own loop somebody answers in place of the
+process that forks the sessions' processes: instead of a fork, a task begins there that does what such a process does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from app_server.apps import application_from_function
+from app_server.fleet import letters
+from app_server.fleet.keeper import PUT_BACK
+from app_server.fleet.place import Place
+from app_server.fleet.zygote import BEGUN, Birth
+from app_server.settings import Settings
+from app_server.transport.server import Server
+from app_server.transport.solo import Solo
+from tests.support.client import PATIENCE_S
+from tests.support.inside import Inside, inside
+
+SLOT = 1
+
+
+class Isolated:
+    """`front` takes the connections of the application at /app, `sessions` are those that were begun."""
+
+    def __init__(self, place: Place, fill: Callable[[Any], Any], settings: dict[str, Any]) -> None:
+        self.place = place
+        self.front: Inside
+        self.sessions: dict[str, Solo] = {}
+        self.servers: dict[str, Server] = {}
+        self.statuses: list[int] = []
+        self.answer = BEGUN
+        """What whoever asks for a process is answered: the fork server's words, or nothing, if it ends just then."""
+        self._fill = fill
+        self._settings = settings
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._pipe, self._alive = os.pipe()
+        box = place.zygote_box(SLOT, os.getpid())
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(box))
+        self._listener.listen()
+        self._listener.setblocking(False)
+        place.give(SLOT, box)
+
+    async def get(self, path: str, **asked: Any) -> Any:
+        """The answer of the server to a request for this path."""
+        return await asyncio.to_thread(lambda: self.front.get(path, **asked))
+
+    async def listen(self) -> None:
+        """Begin the sessions that the server asks for."""
+        loop = asyncio.get_running_loop()
+        while True:
+            sock, _ = await loop.sock_accept(self._listener)
+            task = loop.create_task(self._begin(sock))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _begin(self, sock: socket.socket) -> None:
+        with sock:
+            letter = await letters.receive(sock)
+            assert letter.descriptor is not None
+            listener = socket.socket(fileno=letter.descriptor)
+            if self.answer != BEGUN:
+                listener.close()
+                sock.send(self.answer) if self.answer else None
+                return
+            ident, loop = letter.words["session"], asyncio.get_running_loop()
+            application = application_from_function(self._fill, "/app")
+            server = self.servers[ident] = Server({"/app": application}, Settings(**self._settings), loop)
+            server.site.know_address(self.front.server.port or 0)
+            birth = Birth("/app", ident, 0, Path(letter.words["box"]), listener, None, self._pipe)
+            solo = self.sessions[ident] = Solo(server, birth)
+            sock.send(BEGUN)
+            self.statuses.append(await solo.live())
+
+    async def ended(self) -> None:
+        """Return when all sessions have ended."""
+        async with asyncio.timeout(PATIENCE_S):
+            while self._tasks:
+                await asyncio.wait(self._tasks)
+
+    async def close(self) -> None:
+        """End the sessions as if the main process had ended."""
+        if self._alive >= 0:
+            os.close(self._alive)
+            self._alive = -1
+        await self.ended()
+
+    def let_go(self) -> None:
+        """Close what is left."""
+        self._listener.close()
+        os.close(self._pipe)
+
+
+@asynccontextmanager
+async def isolated(folder: Path, fill: Callable[[Any], Any], **settings: Any) -> AsyncIterator[Isolated]:
+    """Serve this function's application at /app; the processes meet in this folder."""
+    place = Place.make({"APP_SERVER_RUNTIME_DIR": str(folder / "run")})
+    settings = {"allow_websocket_origin": ("localhost",), "keep_alive_ms": 0, **settings}
+    made = Isolated(place, fill, settings)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, PUT_BACK)}
+    listening = asyncio.create_task(made.listen())
+
+    def join(server: Server) -> None:
+        server.join(place, 0, 1)
+        server.keep_apart({"/app": SLOT})
+
+    try:
+        with inside({"/app": fill}, prepare=join, **settings) as made.front:
+            yield made
+            await made.close()
+    finally:
+        listening.cancel()
+        made.let_go()
+        for number, handler in handlers.items():
+            asyncio.get_running_loop().remove_signal_handler(number)
+            signal.signal(number, handler)
