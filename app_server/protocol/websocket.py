@@ -7,6 +7,7 @@ system call, and passes large payloads on without copying them.
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from base64 import b64encode
@@ -31,6 +32,9 @@ _CONTROL = frozenset({CLOSE, PING, PONG})
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 _UNSENDABLE_CODES = frozenset({1004, 1005, 1006, 1015})  # RFC 6455, section 7.4.1
 _JOIN_BELOW_BYTES = 16 * 1024
+_DEFLATE_PARAMETER = re.compile(  # with no other values than RFC 7692, section 7.1, allows
+    r'(?:server|client)_no_context_takeover|client_max_window_bits(?:\s*=\s*(?:[89]|1[0-5]|"(?:[89]|1[0-5])"))?'
+)
 _INFLATE_TAIL = b"\x00\x00\xff\xff"  # RFC 7692, section 7.2.2
 
 
@@ -101,9 +105,9 @@ def negotiate_deflate(offered: str) -> DeflateOffer | None:
     """
     for extension in offered.split(","):
         name, *parameters = [part.strip().lower() for part in extension.split(";")]
-        keys = [parameter.split("=", 1)[0].strip() for parameter in parameters]
-        known = {"server_no_context_takeover", "client_no_context_takeover", "client_max_window_bits"}
-        if name == "permessage-deflate" and set(keys) <= known and len(set(keys)) == len(keys):
+        keys = {parameter.partition("=")[0].strip() for parameter in parameters}
+        known = all(map(_DEFLATE_PARAMETER.fullmatch, parameters))
+        if name == "permessage-deflate" and known and len(keys) == len(parameters):
             answer = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
             return DeflateOffer(answer, client_context_takeover=False)
     return None

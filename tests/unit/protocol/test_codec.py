@@ -156,3 +156,36 @@ def test_loads_refuses_what_is_not_json(text: bytes) -> None:
 
 def test_loads_reads_a_view() -> None:
     assert codec.loads(memoryview(b'x{"a":1}')[1:]) == {"a": 1}
+
+
+def test_fast_path_writes_no_spaces_and_neither_does_the_other() -> None:
+    assert codec.dumps({"a": [1, "ä"]}) == '{"a":[1,"ä"]}'.encode()
+    assert codec.dumps({"a": [1, "ä", 2**64]}) == b'{"a":[1,"\\u00e4",18446744073709551616]}'
+
+
+def test_number_that_is_none_is_no_json() -> None:
+    with pytest.raises(ValueError, match="Out of range float values are not JSON compliant"):
+        codec.dumps([float("nan"), 2**64])
+
+
+def test_error_of_a_development_server_has_its_traceback() -> None:
+    assert without_msgid(codec.error("42", "a fault", "Traceback"))[2] == {"text": "a fault", "traceback": "Traceback"}
+
+
+def test_realignment_is_acks_with_ids_of_their_own() -> None:
+    frames = codec.realignment(3, 1)
+    assert [opcode for opcode, _ in frames] == ([TEXT] * 6 + [BINARY]) * 2
+    headers = [{"msgid": ident, "msgtype": "ACK", "num_buffers": 1, "id": ident} for ident in ("ack3.0", "ack3.1")]
+    assert parsed(frames) == [*[headers[0]] * 6, b"", *[headers[1]] * 6, b""]
+    assert len(codec.realignment(0, 0)) == 7
+
+
+def test_message_numbers_count_up() -> None:
+    first, second = (int(parsed(codec.ack())[0]["msgid"]) for _ in range(2))
+    assert second == first + 1
+
+
+def test_message_without_content_is_an_empty_object() -> None:
+    assert parsed(codec.encode("OK"))[1:] == [{}, {}]
+    assert "reqid" not in parsed(codec.encode("OK"))[0] and "num_buffers" not in parsed(codec.encode("OK"))[0]
+    assert parsed(codec.encode("OK", reqid=""))[0]["reqid"] == ""

@@ -79,3 +79,64 @@ def test_server_answers_in_words_of_its_own(arrived: Arrived) -> None:
 def test_instance_is_opaque_and_its_own() -> None:
     one, other = instance_id("host", "5006"), instance_id("host", "5007")
     assert len(one) == 8 and one != other and one == instance_id("host", "5006")
+
+
+def test_longest_statement_and_answer_are_read_and_no_longer_one() -> None:
+    rest = len(replace(SENT, path="").statement())
+    fitting = replace(SENT, path="a" * (4096 - rest))
+    assert len(fitting.statement()) == 4096
+    assert Sent.read(fitting.statement()) == fitting
+    assert Sent.read(fitting.statement() + " ") is None
+    assert Seen.read("instance=one; host=" + "p" * 5000) == Seen("one", host="p" * (4096 - len("instance=one; host=")))
+
+
+def test_statement_is_written_for_people_too() -> None:
+    assert SENT.statement() == (
+        "scheme=https; host=app.test; path=/tools/board; origin=https://app.test; address=192.0.2.66"
+    )
+    assert replace(SENT, host="[::1]:80", path="/ä=;").statement().split("; ")[1:3] == [
+        "host=[::1]:80", "path=/%C3%A4%3D%3B",
+    ]  # fmt: skip
+
+
+def test_statement_that_lacks_a_part_is_none() -> None:
+    parts = SENT.statement().split("; ")
+    for index in range(len(parts)):
+        assert Sent.read("; ".join(parts[:index] + parts[index + 1 :])) is None
+
+
+@pytest.mark.parametrize(("scheme", "sent", "arrived", "word"), [
+    ("http", "app.test", "app.test:80", "same"), ("http", "app.test:80", "app.test", "same"),
+    ("http", "app.test", "app.test:443", "port"), ("https", "app.test", "app.test:80", "port"),
+    ("https", "app.test:443", "app.test", "same"), ("https", "app.test:5006", "app.test", "port"),
+    ("gopher", "app.test", "app.test", "same"), ("gopher", "app.test", "app.test:70", "port"),
+    ("https", "APP.test", "app.TEST", "same"), ("https", "[::1]:1", "[::1]:1", "same"),
+    ("https", "app.test:99999", "app.test", "other"),
+])  # fmt: skip
+def test_hosts_are_the_same_with_and_without_the_port_of_the_scheme(
+    scheme: str, sent: str, arrived: str, word: str
+) -> None:
+    assert compare(replace(SENT, scheme=scheme, host=sent), replace(ARRIVED, host=arrived), "one").host == word
+
+
+def test_request_without_headers_has_none_to_compare() -> None:
+    seen = compare(SENT, replace(ARRIVED, headers={}), "one")
+    assert (seen.origin, seen.proto, seen.client, seen.upgrade) == ("none",) * 4
+    assert (seen.place, seen.refused) == ("here", "none")
+
+
+@pytest.mark.parametrize(("headers", "word"), [
+    ({"X-Forwarded-Proto": " https "}, "same"), ({"X-Forwarded-Proto": ""}, "other"),
+])  # fmt: skip
+def test_scheme_of_a_proxy_is_compared_without_spaces(headers: dict[str, str], word: str) -> None:
+    assert compare(SENT, replace(ARRIVED, headers=headers), "one").proto == word
+
+
+@pytest.mark.parametrize(("upgrade", "word"), [("WEBSOCKET", "came"), ("h2c", "none"), ("websocket, x", "none")])
+def test_upgrade_came_when_it_is_the_websockets(upgrade: str, word: str) -> None:
+    assert compare(SENT, replace(ARRIVED, headers={"Upgrade": upgrade}), "one").upgrade == word
+
+
+def test_instance_may_be_named_by_what_is_not_utf_8() -> None:
+    assert len(instance_id("caf\udce9")) == 8
+    assert instance_id("a", "b") != instance_id("ab")

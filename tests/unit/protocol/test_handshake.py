@@ -60,3 +60,21 @@ def test_what_is_no_handshake_is_refused_with_the_reason(changed: dict[str, str 
 @pytest.mark.parametrize(("method", "version"), [("POST", "HTTP/1.1"), ("HEAD", "HTTP/1.1"), ("GET", "HTTP/1.0")])
 def test_only_get_with_http_1_1_opens_a_websocket(method: str, version: str) -> None:
     assert fault_of(method, version, HTTPHeaders(GOOD)) is Fault.NOT_A_HANDSHAKE
+
+
+@pytest.mark.parametrize("length", ["", "0", "000"])
+def test_body_of_no_length_is_none(length: str) -> None:
+    assert fault_of("GET", "HTTP/1.1", HTTPHeaders({**GOOD, "Content-Length": length})) is None
+
+
+@pytest.mark.parametrize(("version", "key", "fault"), [
+    ("8", "", Fault.OTHER_VERSION), ("13", "", Fault.BAD_KEY), ("013", GOOD["Sec-WebSocket-Key"], Fault.OTHER_VERSION),
+])  # fmt: skip
+def test_version_is_looked_at_before_the_key(version: str, key: str, fault: Fault) -> None:
+    headers = HTTPHeaders({**GOOD, "Sec-WebSocket-Version": version, "Sec-WebSocket-Key": key, "Content-Length": "5"})
+    assert fault_of("GET", "HTTP/1.1", headers) is fault
+
+
+@pytest.mark.parametrize("fields", ["\twebsocket\t", "a,websocket,b", " , websocket"])
+def test_tokens_may_have_white_space_around_them(fields: str) -> None:
+    assert fault_of("GET", "HTTP/1.1", HTTPHeaders({**GOOD, "Upgrade": fields})) is None

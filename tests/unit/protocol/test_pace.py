@@ -33,3 +33,24 @@ def test_connections_are_looked_at_often_enough() -> None:
     assert Pace(30, 75).look_every_s == 1
     assert Pace(0.4, 75).look_every_s == 0.1
     assert Pace(0, 0).look_every_s == 1
+
+
+@pytest.mark.parametrize(("pace", "every_s"), [
+    (Pace(4, 0), 1.0), (Pace(0, 2), 0.5), (Pace(2, 1), 0.25), (Pace(0.01, 75), 0.02), (Pace(100, 100), 1.0),
+])  # fmt: skip
+def test_shortest_limit_says_how_often_to_look(pace: Pace, every_s: float) -> None:
+    assert pace.look_every_s == every_s
+
+
+def test_limits_below_a_second_are_kept() -> None:
+    pace = Pace(request_s=0.5, idle_s=0.25)
+    assert pace.judge(Progress(Phase.KEPT, 0), 0.25) is Verdict.CLOSE
+    assert pace.judge(Progress(Phase.BODY, 0), 0.5) is Verdict.TIMEOUT
+    assert pace.judge(Progress(Phase.ANSWER, 0, stalled_s=0), 0.25) is Verdict.CLOSE
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_one_limit_may_be_left_out(phase: Phase) -> None:
+    begun = Progress(phase, 0, begun_s=0, stalled_s=0)
+    assert (Pace(30, 0).judge(begun, 100) is Verdict.GOES_ON) is (phase is Phase.ANSWER)
+    assert (Pace(0, 75).judge(begun, 100) is Verdict.GOES_ON) is (phase is not Phase.ANSWER)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app_server.protocol.paths import above, canonical_route, segment_route, segments, unescaped
+from app_server.protocol.paths import above, canonical_route, names_in, segment_route, segments, unescaped
 
 NAMES = st.text(min_size=1, max_size=12).filter(
     lambda name: name not in (".", "..") and "/" not in name and "\0" not in name and name.isprintable()
@@ -93,7 +93,7 @@ def test_ordinary_names_stay_readable() -> None:
 def test_long_paths_are_read_and_not_kept() -> None:
     tracemalloc.start()
     try:
-        for number in range(100):
+        for number in range(40):
             assert segments(f"/{number}" + "/ab" * 4000) is not None
         assert tracemalloc.get_traced_memory()[0] < 10e6
     finally:
@@ -103,3 +103,40 @@ def test_long_paths_are_read_and_not_kept() -> None:
 def test_path_that_is_longer_than_that_of_any_file_is_none_of_ours() -> None:
     assert segments("/" + "%41" * 4095) == ("A" * 4095,)
     assert segments("/" + "%41" * 4096) is None
+
+
+def test_names_are_kept_as_they_are_composed() -> None:
+    assert names_in("/a%20b/") == ("a b", "")
+    assert names_in("/ha%CC%88user") == ("ha\u0308user",)
+    assert segments("/ha%CC%88user") == ("h\u00e4user",)
+    assert names_in("a") is None
+
+
+@pytest.mark.parametrize("length", [255, 256, 257])
+def test_path_of_every_length_is_read(length: int) -> None:
+    path = "/" + "a" * (length - 1)
+    assert names_in(path) == segments(path) == (path[1:],)
+
+
+@pytest.mark.parametrize(("name", "route"), [
+    ("Xa/b cX", "/Xa/b%20cX"), ("//a//", "/a"), ("", "/"), ("/", "/"), ("a//b", "/a//b"),
+])  # fmt: skip
+def test_route_has_a_segment_for_each_name(name: str, route: str) -> None:
+    assert segment_route(name) == route
+    assert canonical_route(name) == route
+
+
+@pytest.mark.parametrize(("route", "text"), [
+    ("/a%20b/cX", "a b/cX"), ("/", "/"), ("", "/"), ("a", "/"), ("/a/", "a/"), ("/.", "/"),
+])  # fmt: skip
+def test_route_is_read_by_people(route: str, text: str) -> None:
+    assert unescaped(route) == text
+
+
+@pytest.mark.parametrize(("path", "route", "expected"), [
+    ("/tools/aX/bX//", "/aX/bX/", "/tools"), ("/tools/aX/bX", "/bX/aX", None), ("bX", "/bX", None),
+    ("/bX", "/aX/bX", None), ("/X/bX", "/bX", "/X"), ("", "/", ""), ("/a/%", "/%", "/a"), ("/tools/a", "/", "/tools/a"),
+    ("/tools/a/b", "/a%2Fb", None),
+])  # fmt: skip
+def test_path_above_a_route_of_several_segments(path: str, route: str, expected: str | None) -> None:
+    assert above(path, route) == expected

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app_server.errors import PeerError
 from app_server.protocol import codec, messages
 from app_server.protocol.messages import Message
-from app_server.protocol.receiver import MAX_HEADER_BYTES, Receiver, State, announced_root
+from app_server.protocol.receiver import MAX_HEADER_BYTES, Receiver, State, announced_root, check_structure
 from app_server.protocol.websocket import BINARY, TEXT
 
 Frames = list[tuple[int, bytes]]
@@ -354,3 +354,146 @@ def test_known_root_beside_another_event_is_kept() -> None:
     content = KNOWN_ROOT.replace(b"}]}", b'},{"kind":"TitleChanged","title":"new"}]}')
     [message] = feed_all(Receiver(10_000, lambda ident: True), [(TEXT, header()), EMPTY, (TEXT, content)])
     assert (message.discarded, len(message.content["events"])) == (False, 2)
+
+
+@pytest.mark.parametrize(("state", "part"), [
+    (State.HEADER, "header"), (State.METADATA, "metadata"), (State.CONTENT, "content"),
+    (State.BUFFER_ID, "buffer header"),
+])  # fmt: skip
+def test_part_that_is_at_fault_is_named(state: State, part: str) -> None:
+    for payload, what in ((b"{", "is not JSON"), (b"[]", "is not a JSON object")):
+        with pytest.raises(PeerError) as refused:
+            receiver_in(state).feed(TEXT, payload)
+        assert (str(refused.value), refused.value.close_code) == (f"the {part} of a message {what}", 1002)
+
+
+def test_small_part_may_have_64_kilobytes() -> None:
+    padding = b" " * (MAX_HEADER_BYTES - len(HEADER[1]))
+    assert Receiver(100).feed(TEXT, HEADER[1] + padding) is None
+    with pytest.raises(PeerError) as refused:
+        Receiver(100).feed(TEXT, HEADER[1] + padding + b" ")
+    assert (str(refused.value), refused.value.close_code) == (
+        "the header of a message is larger than 65536 bytes",
+        1009,
+    )
+
+
+def test_unknown_message_type_is_shown_in_part() -> None:
+    with pytest.raises(PeerError) as refused:
+        Receiver(100).feed(TEXT, header(msgtype="X" * 100))
+    assert str(refused.value) == f"unknown message type {'X' * 40!r}"
+
+
+def too_many(payload: bytes, limit: int) -> bool:
+    try:
+        check_structure(payload, limit)
+    except PeerError as error:
+        containers, values = max(10_000, limit // 100), max(100_000, limit // 8)
+        what = f"a message has more than {containers} lists and objects, or more than {values} values"
+        assert (str(error), error.close_code) == (f"{what}; send large data as arrays", 1009)
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("piece", "limit", "most"),
+    [
+        (b"[", 1_000, 10_000), (b"{", 1_000, 10_000), (b"[", 2_000_000, 20_000), (b",", 1_000, 100_000),
+        (b",", 1_600_000, 200_000), (b'"",', 1_000, 100_000),
+    ],
+)  # fmt: skip
+def test_values_are_taken_up_to_their_limit(piece: bytes, limit: int, most: int) -> None:
+    assert not too_many(piece * most, limit)
+    assert too_many(piece * (most + 1), limit)
+
+
+def test_lists_and_commas_count_together_as_values() -> None:
+    assert not too_many(b"[" * 10_000 + b"," * 90_000, 1_000)
+    assert too_many(b"[" * 10_000 + b"," * 90_001, 1_000)
+
+
+def test_more_texts_than_values_are_too_many_whatever_is_between_them() -> None:
+    assert not too_many(b'"[[[",' * 50_000 + b'""' * 99_999, 1_000)
+    assert too_many(b'"[[[",' * 50_000 + b'""' * 150_001, 1_000)
+
+
+def test_text_that_goes_on_in_the_next_piece_is_still_a_text() -> None:
+    half = 256 * 1024
+    assert not too_many(b'"' + b"[" * (2 * half) + b'"', 1_000)
+    assert not too_many(b'""' + b'"' + b"[" * half + b'"' + b'"' + b"{," * half + b'"', 1_000)
+    assert too_many(b'"' + b"x" * half + b'"' + b"[" * 10_001, 1_000)
+
+
+@pytest.mark.parametrize("text", [rb"\"", rb"\\", rb"\\\"", rb"[\\\\\"["])
+def test_escaped_quote_ends_no_text(text: bytes) -> None:
+    assert not too_many(b'"' + text + b"[" * 20_000 + b'"', 1_000)
+    assert too_many(b'"' + text + b'"' + b"[" * 20_000, 1_000)
+
+
+def test_many_roots_that_are_known_change_nothing() -> None:
+    event = KNOWN_ROOT[len(b'{"events":[') : -len(b"]}")]
+    content = b'{"events":[' + event + b"," + event.replace(b'"p1"', b'"p2"') + b"]}"
+    known = Receiver(10_000, lambda ident: ident in ("p1", "p2"))
+    [message] = feed_all(known, [(TEXT, header()), EMPTY, (TEXT, content)])
+    assert message.discarded
+    [message] = feed_all(Receiver(10_000, lambda ident: ident == "p1"), [(TEXT, header()), EMPTY, (TEXT, content)])
+    assert not message.discarded
+
+
+@pytest.mark.parametrize("events", [
+    "[]", "{}", "7", "[7]", '[{"kind":"RootAdded"}]', '[{"kind":"RootAdded","model":7}]',
+    '[{"kind":"RootAdded","model":{"id":7}}]', '[{"kind":"RootAdded","model":{}}]', '[{"model":{"id":"p1"}}]',
+])  # fmt: skip
+def test_events_of_another_shape_are_kept(events: str) -> None:
+    receiver = Receiver(10_000, lambda ident: True)
+    [message] = feed_all(receiver, [(TEXT, header()), EMPTY, (TEXT, f'{{"events":{events}}}'.encode())])
+    assert (message.discarded, message.content) == (False, {"events": json.loads(events)})
+
+
+def test_root_of_another_message_than_a_patch_is_kept() -> None:
+    receiver = Receiver(10_000, lambda ident: True)
+    [message] = feed_all(receiver, [(TEXT, header(msgtype="PUSH-DOC")), EMPTY, (TEXT, KNOWN_ROOT)])
+    assert not message.discarded
+    feed_all(receiver, [(TEXT, header(msgtype="PUSH-DOC")), EMPTY])
+    assert not receiver.may_discard(TEXT, KNOWN_ROOT)
+
+
+def test_only_a_root_that_is_known_may_be_discarded() -> None:
+    receiver = receiver_in(State.CONTENT, is_root=lambda ident: ident == "p1")
+    assert receiver.may_discard(TEXT, KNOWN_ROOT)
+    assert not receiver.may_discard(TEXT, KNOWN_ROOT.replace(b'"p1"', b'"p2"'))
+    assert not receiver.may_discard(TEXT, b"{}")
+    assert not receiver.may_discard(BINARY, KNOWN_ROOT)
+    assert not receiver_in(State.CONTENT).may_discard(TEXT, KNOWN_ROOT)
+
+
+def test_message_without_buffers_is_complete_when_it_was_dropped() -> None:
+    receiver = Receiver(10_000, lambda ident: True)
+    feed_all(receiver, [(TEXT, header(reqid="7")), EMPTY])
+    assert receiver.discard() == Message("1", "PATCH-DOC", {"events": []}, [], "7", discarded=True)
+    assert receiver.state is State.HEADER and not receiver.may_discard(TEXT, KNOWN_ROOT)
+
+
+def test_buffers_of_a_dropped_message_do_not_count() -> None:
+    receiver = Receiver(200, lambda ident: True)
+    feed_all(receiver, [(TEXT, header(num_buffers=3)), EMPTY, (TEXT, KNOWN_ROOT)])
+    for number in range(3):
+        assert receiver.feed(TEXT, b'{"id":"b"}') is None
+        message = receiver.feed(BINARY, bytes(1000))
+        assert (message is not None) is (number == 2)
+
+
+def test_names_of_buffers_count_against_the_limit() -> None:
+    receiver = Receiver(30)
+    feed_all(receiver, [(TEXT, header(num_buffers=9)), EMPTY, EMPTY, BUFFER_ID, (BINARY, b"")])
+    with pytest.raises(PeerError, match="a message is larger than 30 bytes"):
+        feed_all(receiver, [BUFFER_ID, (BINARY, b""), BUFFER_ID])
+
+
+def test_impatient_receiver_takes_as_many_buffers_as_lists() -> None:
+    receiver = Receiver(1_000, patience=1_001)
+    feed_all(receiver, [(TEXT, header(num_buffers=3)), EMPTY, EMPTY, BUFFER_ID, BUFFER])
+    assert len(receiver._buffers) == 1
+    receiver._buffers = [("b", b"")] * 10_010
+    with pytest.raises(PeerError, match="^a message has more than 10010 buffers$"):
+        feed_all(receiver, [BUFFER_ID, BUFFER])

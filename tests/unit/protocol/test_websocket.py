@@ -12,7 +12,7 @@ from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from app_server.errors import PeerError
+from app_server.errors import PeerError, TooLargeError
 from app_server.protocol import websocket
 from app_server.protocol.websocket import (
     BINARY,
@@ -300,8 +300,9 @@ def test_fragments_of_a_byte_take_no_more_memory_than_a_whole_message() -> None:
     tracemalloc.start()
     try:
         list(reader.feed(client_frame(TEXT, b"a", fin=False)))
-        for _ in range(50_000):
-            list(reader.feed(client_frame(CONTINUATION, b"a", fin=False)))
+        fragments = client_frame(CONTINUATION, b"a", fin=False) * 500
+        for _ in range(100):
+            assert list(reader.feed(fragments)) == []
         # What other threads of the test run allocate meanwhile does not count.
         own = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, websocket.__file__)])
         assert 50_000 <= sum(trace.size for trace in own.traces) < 200_000
@@ -411,3 +412,248 @@ def test_close_payload_fits_a_control_frame_and_is_utf_8(reason: str) -> None:
     assert len(payload) <= 125
     assert payload[:2] == b"\x03\xf0"
     payload[2:].decode("utf-8")
+
+
+@pytest.mark.parametrize(("size", "head"), [
+    (0, b"\x82\x00"), (125, b"\x82\x7d"), (126, b"\x82\x7e\x00\x7e"), (65_535, b"\x82\x7e\xff\xff"),
+    (65_536, b"\x82\x7f\0\0\0\0\0\x01\0\0"), (2**63, b"\x82\x7f\x80\0\0\0\0\0\0\0"),
+])  # fmt: skip
+def test_header_of_each_length_is_the_shortest(size: int, head: bytes) -> None:
+    assert frame_header(BINARY, size) == head
+    assert frame_header(BINARY, size, compressed=True) == b"\xc2" + head[1:]
+
+
+@pytest.mark.parametrize(("code", "reason", "payload"), [
+    (1000, "", b"\x03\xe8"), (4999, "bye", b"\x13\x87bye"), (65_535, "", b"\xff\xff"),
+    (1008, "ä" * 70, b"\x03\xf0" + "ä".encode() * 61), (1008, "x" * 124, b"\x03\xf0" + b"x" * 123),
+])  # fmt: skip
+def test_reason_is_cut_between_letters(code: int, reason: str, payload: bytes) -> None:
+    assert close_payload(code, reason) == payload
+
+
+@pytest.mark.parametrize(("payload", "message", "code"), [
+    (b"\x03", "a Close frame has no valid code", 1002), (b"\x13\x88", "a Close frame has no valid code", 1002),
+    (b"\x03\xe7", "a Close frame has no valid code", 1002), (b"\xff\xff", "a Close frame has no valid code", 1002),
+    (b"\x03\xe8\xff", "the reason of a Close frame is not UTF-8", 1007),
+])  # fmt: skip
+def test_fault_of_a_close_frame_is_named(payload: bytes, message: str, code: int) -> None:
+    with pytest.raises(PeerError) as refused:
+        read(client_frame(CLOSE, payload))
+    assert (str(refused.value), refused.value.close_code) == (message, code)
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536])
+def test_frame_is_read_with_its_last_byte_and_not_before(size: int) -> None:
+    data = client_frame(BINARY, b"x" * size)
+    for cut in {1, 2, 3, 4, 5, 9, 10, len(data) - 1} & set(range(len(data))):
+        reader = FrameReader(100_000)
+        assert list(reader.feed(data[:cut])) == []
+        assert reader.buffered_bytes == cut
+        assert list(reader.feed(data[cut:])) == [(BINARY, b"x" * size)]
+        assert reader.buffered_bytes == 0
+
+
+def test_frame_that_breaks_the_rfc_is_refused_as_soon_as_its_head_is_there() -> None:
+    for data in (b"\x81\x00", b"\x83\x80", b"\xb1\x80", b"\x89\xfe\x00\x7e", b"\x80\x80"):
+        with pytest.raises(PeerError):
+            list(FrameReader(1000).feed(data))
+
+
+def test_length_of_126_bytes_is_read_with_the_head() -> None:
+    reader = FrameReader(125, may_discard=lambda opcode, prefix: False)
+    assert list(reader.feed(b"\x81\xfe\x00")) == []
+    assert list(reader.feed(b"\x7e" + MASK + b"x" * 125)) == []
+    with pytest.raises(TooLargeError):
+        list(reader.feed(b"x"))
+
+
+def test_small_payloads_are_joined_below_16_kilobytes() -> None:
+    below, above = b"x" * (16 * 1024 - 1), b"x" * 16 * 1024
+    assert serialize([(BINARY, below)]) == [frame_header(BINARY, len(below)) + below]
+    chunks = serialize([(BINARY, above)])
+    assert chunks == [frame_header(BINARY, len(above)), above] and chunks[1] is above
+
+
+def test_size_of_a_large_view_is_counted_in_bytes() -> None:
+    view = memoryview(bytes(80_000)).cast("d")
+    head, payload = serialize([(BINARY, view)])
+    assert (head, payload) == (frame_header(BINARY, 80_000), view)
+
+
+def test_compression_has_the_level_and_the_memory_that_it_is_given() -> None:
+    text = " ".join(str(number * number % 9973) for number in range(20_000)).encode()
+    by_level = [Deflate(level, 8).compress(text) for level in range(10)]
+    assert len(by_level[0]) > len(text) > len(by_level[1]) > len(by_level[9])
+    assert Deflate(6, 1).compress(text) != by_level[6] != Deflate(6, 9).compress(text)
+    assert Deflate().compress(memoryview(text)) == Deflate().compress(text) == by_level[6] not in by_level[7:]
+
+
+@pytest.mark.parametrize("size", [99, 100, 101, 102])
+def test_message_may_unpack_to_the_limit(size: int) -> None:
+    packed = Deflate().compress(b"x" * size)
+    if size <= 100:
+        assert Deflate().decompress(packed, 100) == b"x" * size
+    else:
+        with pytest.raises(TooLargeError) as refused:
+            Deflate().decompress(packed, 100)
+        assert (refused.value.limit, refused.value.size) == (100, "at least 101 bytes")
+
+
+def test_damaged_frame_is_named() -> None:
+    for take in (Deflate().decompress, Deflate().first_bytes):
+        with pytest.raises(PeerError) as refused:
+            take(b"\xff\xff\xff\xff", 10)
+        assert (str(refused.value), refused.value.close_code) == ("a compressed frame cannot be decompressed", 1007)
+
+
+def test_first_bytes_are_read_of_a_frame_that_is_cut_off() -> None:
+    packed = Deflate(0).compress(b"root" + bytes(1000))
+    assert Deflate().first_bytes(packed[:500], 4) == b"root"
+    assert Deflate().first_bytes(packed[:9], 100) == b"root"
+
+
+@pytest.mark.parametrize(("data", "size"), [
+    (client_frame(BINARY, b"x" * 1001), "1,001 bytes"),
+    (client_frame(BINARY, b"x" * 1001, fin=False), "at least 1,001 bytes"),
+    (client_frame(BINARY, b"x" * 600, fin=False) + client_frame(CONTINUATION, b"x" * 600), "1,200 bytes"),
+    (client_frame(BINARY, os.urandom(1001), rsv=0x40), "at least 1,001 bytes"),
+])  # fmt: skip
+def test_size_of_a_message_that_is_too_large_is_told_as_far_as_it_is_known(data: bytes, size: str) -> None:
+    reader = FrameReader(1000, deflate=Roomy())
+    with pytest.raises(TooLargeError) as refused:
+        read(data, reader)
+    assert (refused.value.limit, refused.value.size, refused.value.close_code) == (1000, size, 1009)
+
+
+class Roomy(Deflate):
+    """Takes any bytes for compressed ones."""
+
+    def first_bytes(self, payload: bytes, count: int) -> bytes:
+        return payload[:count]
+
+
+def incompressible(size: int) -> bytes:
+    return b"root" + os.urandom(size)
+
+
+@pytest.mark.parametrize("step", [1 << 20, 999, 1])
+def test_frame_that_is_too_large_even_when_it_is_compressed_may_be_discarded(step: int) -> None:
+    asked: list[tuple[int, bytes]] = []
+
+    def may_discard(opcode: int, prefix: bytes) -> bool:
+        asked.append((opcode, prefix[:4]))
+        return True
+
+    data = client_frame(BINARY, Deflate().compress(incompressible(9000)), rsv=0x40)
+    data += client_frame(TEXT, Deflate().compress(b"after"), rsv=0x40) + client_frame(TEXT, b"plain")
+    reader = FrameReader(1000, deflate=Deflate(), may_discard=may_discard)
+    assert read(data, reader, step) == [(DISCARDED, b""), (TEXT, b"after"), (TEXT, b"plain")]
+    assert asked == [(BINARY, b"root")]
+
+
+def test_compressed_fragments_that_are_too_large_together_may_be_discarded() -> None:
+    packed = Deflate().compress(incompressible(3000))
+    data = client_frame(TEXT, packed[:900], fin=False, rsv=0x40) + client_frame(CONTINUATION, packed[900:])
+    reader = FrameReader(
+        1000, deflate=Deflate(), may_discard=lambda opcode, prefix: (opcode, prefix[:4]) == (TEXT, b"root")
+    )
+    assert read(data + client_frame(TEXT, b"after"), reader) == [(DISCARDED, b""), (TEXT, b"after")]
+
+
+def test_plain_frame_is_not_unpacked_before_it_is_discarded() -> None:
+    reader = FrameReader(1000, deflate=Deflate(), may_discard=lambda opcode, prefix: prefix == b"x" * 1001)
+    assert read(client_frame(TEXT, b"x" * 1001), reader) == [(DISCARDED, b"")]
+
+
+def test_damaged_frame_that_is_too_large_is_refused_as_damaged() -> None:
+    reader = FrameReader(1000, deflate=Deflate(), may_discard=lambda opcode, prefix: True)
+    with pytest.raises(PeerError) as refused:
+        read(client_frame(TEXT, b"\xff" * 2000, rsv=0x40), reader)
+    assert refused.value.close_code == 1007
+
+
+def test_message_that_unpacks_beyond_the_limit_is_asked_about_by_its_beginning() -> None:
+    asked: list[bytes] = []
+
+    def may_discard(opcode: int, prefix: bytes) -> bool:
+        asked.append(prefix)
+        return False
+
+    packed = client_frame(TEXT, Deflate().compress(b"root" + bytes(9000)), rsv=0x40)
+    with pytest.raises(TooLargeError):
+        read(packed, FrameReader(1000, deflate=Deflate(), may_discard=may_discard))
+    assert asked == [b"root" + bytes(4092)]
+
+
+def test_damaged_frame_is_not_asked_about() -> None:
+    reader = FrameReader(1000, deflate=Deflate(), may_discard=lambda opcode, prefix: True)
+    with pytest.raises(PeerError) as refused:
+        read(client_frame(TEXT, b"\xff" * 9, rsv=0x40), reader)
+    assert refused.value.close_code == 1007
+
+
+@pytest.mark.parametrize("fragments", [[4096, 1], [1, 4096], [10, 4000, 1000], [999, 1, 5000]])
+def test_beginning_of_a_message_in_fragments_is_4_kilobytes_of_it(fragments: list[int]) -> None:
+    whole = os.urandom(sum(fragments))
+    data, at = b"", 0
+    for index, size in enumerate(fragments):
+        opcode = TEXT if index == 0 else CONTINUATION
+        data += client_frame(opcode, whole[at : at + size], fin=index == len(fragments) - 1)
+        at += size
+    asked: list[bytes] = []
+
+    def may_discard(opcode: int, prefix: bytes) -> bool:
+        asked.append(prefix)
+        return True
+
+    limit = sum(fragments) - 1
+    assert read(data, FrameReader(limit, may_discard=may_discard)) == [(DISCARDED, b"")]
+    assert asked == [whole[:4096]]
+
+
+def test_empty_frame_ends_a_message_that_is_skipped() -> None:
+    data = client_frame(TEXT, b"x" * 1001, fin=False) + client_frame(CONTINUATION, b"", fin=False)
+    data += client_frame(CONTINUATION, b"") + client_frame(BINARY, b"after")
+    reader = FrameReader(1000, may_discard=lambda opcode, prefix: True)
+    assert read(data, reader) == [(DISCARDED, b""), (BINARY, b"after")]
+
+
+def test_limit_of_fragments_begins_with_each_message() -> None:
+    message = client_frame(TEXT, b"x" * 500, fin=False) + client_frame(CONTINUATION, b"x" * 500)
+    assert read(message * 3, FrameReader(1000)) == [(TEXT, b"x" * 1000)] * 3
+
+
+def test_plain_message_after_a_compressed_one_in_fragments_is_taken_as_it_is() -> None:
+    packed = Deflate().compress(b"text")
+    data = client_frame(TEXT, packed[:2], fin=False, rsv=0x40) + client_frame(CONTINUATION, packed[2:])
+    data += client_frame(TEXT, b"pl", fin=False) + client_frame(CONTINUATION, b"ain")
+    assert read(data, FrameReader(1000, deflate=Deflate())) == [(TEXT, b"text"), (TEXT, b"plain")]
+
+
+def test_control_frame_of_the_longest_payload_passes_a_small_limit() -> None:
+    assert read(client_frame(PING, b"x" * 125), FrameReader(10)) == [(PING, b"x" * 125)]
+    close = close_payload(1000, "x" * 100)
+    assert read(client_frame(CLOSE, close), FrameReader(10)) == [(CLOSE, close)]
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        "permessage-deflate; client_max_window_bits=7", "permessage-deflate; client_max_window_bits=16",
+        "permessage-deflate; client_max_window_bits=015", "permessage-deflate; client_max_window_bits=",
+        "permessage-deflate; client_max_window_bits=x", "permessage-deflate; client_max_window_bits=10=10",
+        "permessage-deflate; server_no_context_takeover=1", "permessage-deflate; client_no_context_takeover=true",
+        "permessage-deflate;",
+    ],
+)  # fmt: skip
+def test_offer_with_a_value_that_the_rfc_does_not_know_is_declined(offer: str) -> None:
+    assert negotiate_deflate(offer) is None
+    assert negotiate_deflate(f"{offer}, permessage-deflate") is not None
+
+
+@pytest.mark.parametrize(
+    "offer", ["client_max_window_bits=8", 'client_max_window_bits="15"', "client_max_window_bits = 9"]
+)
+def test_offer_of_a_window_is_accepted(offer: str) -> None:
+    agreed = negotiate_deflate(f"permessage-deflate; {offer}")
+    assert agreed is not None and not agreed.client_context_takeover
