@@ -272,10 +272,8 @@ class Crew:
         task.add_done_callback(self._tasks.discard)
 
     async def _listen(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            sock, _ = await loop.sock_accept(listener)
-            self._begin(self._read(sock))
+            self._begin(self._read(await letters.accept(listener)))
 
     async def _read(self, sock: socket.socket) -> None:
         try:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import array
 import asyncio
 import json
+import logging
 import os
 import socket
 import struct
@@ -20,10 +21,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+log = logging.getLogger(__name__)
+
 _LENGTHS = struct.Struct("!II")
 _LONGEST_WORDS_BYTES = 64 * 1024 * 1024  # the state of a process with very many sessions
 _LONGEST_BYTES = 16 * 1024 * 1024
 _READ_BYTES = 256 * 1024
+
+_ACCEPT_PAUSE_S = 0.1
+"""How long nothing is accepted after a failure: trying at once would only fail again."""
 
 
 class Unreachable(Exception):
@@ -50,13 +56,27 @@ async def reach(box: Path) -> socket.socket:
     sock.setblocking(False)
     try:
         await _connect(sock, str(box))
-    except (FileNotFoundError, ConnectionError) as error:
+    except OSError as error:  # also because the folder has gone, or something else is in its place
         sock.close()
-        raise Unreachable(f"{box.name}: {error.strerror}") from error
+        raise Unreachable(f"{box.name}: {error.strerror or error}") from error
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+async def accept(listener: socket.socket) -> socket.socket:
+    """The next connection to this process; while there is no descriptor for it, it waits in the listener's queue."""
+    loop = asyncio.get_running_loop()
+    said = False
+    while True:
+        try:
+            return (await loop.sock_accept(listener))[0]
+        except OSError as error:
+            if not said:
+                log.error("Other processes of the server cannot reach this one: %s", error.strerror)
+            said = True
+            await asyncio.sleep(_ACCEPT_PAUSE_S)
 
 
 async def _connect(sock: socket.socket, path: str) -> None:
@@ -113,11 +133,7 @@ def receive_now(sock: socket.socket, patience_s: float) -> Letter:
     descriptors: list[int] = []
     try:
         while (need := _missing(data)) > 0:
-            part, found, _, _ = socket.recv_fds(sock, min(need, _READ_BYTES), 1)
-            descriptors += found
-            if not part:
-                raise Unreachable("the sender went away")
-            data += part
+            data += _part(sock, need, descriptors)
         return _letter(data, descriptors)
     except (OSError, ValueError) as error:
         _close(descriptors)
@@ -152,21 +168,27 @@ async def receive(sock: socket.socket) -> Letter:
     try:
         while (need := _missing(data)) > 0:
             await _readable(sock)
-            try:
-                part, found, _, _ = socket.recv_fds(sock, min(need, _READ_BYTES), 1)
-            except BlockingIOError:
-                continue
-            descriptors += found
-            if not part:
-                raise Unreachable("the sender went away")
-            data += part
+            with suppress(BlockingIOError):
+                data += _part(sock, need, descriptors)
         return _letter(data, descriptors)
-    except ConnectionError as error:
+    except (OSError, ValueError) as error:
         _close(descriptors)
         raise Unreachable(str(error)) from error
     except BaseException:
         _close(descriptors)
         raise
+
+
+def _part(sock: socket.socket, need: int, descriptors: list[int]) -> bytes:
+    """At most so many bytes of a letter, which are there; a descriptor that comes with them is added to the list."""
+    part, found, flags, _ = socket.recv_fds(sock, min(need, _READ_BYTES), 1)
+    descriptors += found
+    if flags & socket.MSG_CTRUNC:
+        # The rest stays unread, which tells the sender that the connection is still its own (`read_by_peer`).
+        raise Unreachable("this process has no descriptor left for what came with it")
+    if not part:
+        raise Unreachable("the sender went away")
+    return part
 
 
 def _letter(data: bytearray, descriptors: list[int]) -> Letter:

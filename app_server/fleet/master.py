@@ -218,18 +218,40 @@ class Master:
         slot = self._slots[number]
         slot.start_at_s = None
         self._starts(number)
+        try:
+            worker = self._forked(number)
+        except OSError as error:
+            self._cannot_start(number, error)
+            return
+        slot.workers.append(worker)
+        self._selector.register(worker.ready_pipe, selectors.EVENT_READ)
+
+    def _forked(self, number: int) -> Worker:
+        """A new process for this slot. OSError if the machine has no room for one; nothing is left open then."""
         reading, writing = os.pipe()
-        pulse = Pulse()
-        task = Task(number, not self._was_ready, pulse, self._parent_pipe, writing)
         # A signal for the new process must not be noted by what it has of this one's handlers, and be lost with them.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
         try:
+            pulse = Pulse()
+            task = Task(number, not self._was_ready, pulse, self._parent_pipe, writing)
             pid = fork(lambda: self._in_worker(task, before))
+        except OSError:
+            os.close(reading)
+            raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        os.close(writing)
-        slot.workers.append(Worker(number, pid, reading, pulse, time.monotonic()))
-        self._selector.register(reading, selectors.EVENT_READ)
+            os.close(writing)
+        return Worker(number, pid, reading, pulse, time.monotonic())
+
+    def _cannot_start(self, number: int, error: OSError) -> None:
+        """Try again later if nothing works in this slot; a worker that was to be replaced stays."""
+        slot = self._slots[number]
+        if slot.workers:
+            log.error("The new worker %d cannot be started: %s; the old one goes on", number, error.strerror)
+            self._replacing.clear()
+            return
+        pause_s = self._pause_before_next(slot, 0.0)
+        log.error("Worker %d cannot be started: %s; trying again in %g s", number, error.strerror, pause_s)
 
     def _in_worker(self, task: Task, signals: Iterable[int]) -> int:
         own_signals()
@@ -345,13 +367,18 @@ class Master:
     def _start_again(self, worker: Worker, status: int) -> None:
         slot = self._slots[worker.slot]
         lived_s = time.monotonic() - worker.started_s
-        slot.failures = 1 if lived_s > _HEALTHY_AFTER_S else slot.failures + 1
-        pause_s = min(_SHORTEST_PAUSE_S * 2 ** (slot.failures - 1), _LONGEST_PAUSE_S)
+        pause_s = self._pause_before_next(slot, lived_s)
         log.error(
             "Worker %d (process %d) ended with %s after %.0f s; another one starts in %g s",
             worker.slot, worker.pid, _told(status), lived_s, pause_s,
         )  # fmt: skip
+
+    def _pause_before_next(self, slot: _Slot, lived_s: float) -> float:
+        """Have the slot's next worker start after a pause, in seconds, which grows with each early end."""
+        slot.failures = 1 if lived_s > _HEALTHY_AFTER_S else slot.failures + 1
+        pause_s: float = min(_SHORTEST_PAUSE_S * 2 ** (slot.failures - 1), _LONGEST_PAUSE_S)
         slot.start_at_s = time.monotonic() + pause_s
+        return pause_s
 
     def _start_what_is_due(self) -> None:
         now_s = time.monotonic()

@@ -138,10 +138,8 @@ class Solo:
         self._listening = asyncio.get_running_loop().create_task(self._listen())
 
     async def _listen(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            sock, _ = await loop.sock_accept(self._listener)
-            self._begin(self._read(sock))
+            self._begin(self._read(await letters.accept(self._listener)))
 
     async def _read(self, sock: Any) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import socket
 import struct
 from pathlib import Path
@@ -42,7 +43,22 @@ async def test_a_letter_arrives_as_it_was_sent_and_nothing_behind_it_is_read() -
             os.close(descriptor)
 
 
-@pytest.mark.parametrize("nonsense", [struct.pack("!II", 2**31, 0), struct.pack("!II", 2, 0) + b"[]", b"\0\0"])
+def packed(words: bytes) -> bytes:
+    """A letter with these words, whatever they are."""
+    return struct.pack("!II", len(words), 0) + words
+
+
+NONSENSE = [
+    struct.pack("!II", 2**31, 0),
+    packed(b"[]"),
+    b"\0\0",
+    packed(b"{"),
+    packed(b"\xff"),
+    packed(b'{"a": 1}')[:-1],
+]
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE)
 async def test_what_is_no_letter_leaves_no_descriptor(nonsense: bytes) -> None:
     one, other = pair()
     with other:
@@ -54,6 +70,90 @@ async def test_what_is_no_letter_leaves_no_descriptor(nonsense: bytes) -> None:
         assert descriptors() == before - 1  # `one` is closed
 
 
+@pytest.mark.parametrize("nonsense", NONSENSE)
+def test_a_process_without_a_loop_leaves_no_descriptor_of_it_either(nonsense: bytes) -> None:
+    one, other = pair()
+    with other:
+        before = descriptors()
+        with one:
+            socket.send_fds(one, [nonsense], [other.fileno()])
+        with pytest.raises(Unreachable):
+            letters.receive_now(other, 5)
+        assert descriptors() == before - 1  # `one` is closed
+
+
+def test_who_sends_half_a_letter_is_not_waited_for_for_ever() -> None:
+    one, other = pair()
+    with one, other:
+        one.send(packed(b"{}")[:-1])
+        with pytest.raises(Unreachable, match="timed out"):
+            letters.receive_now(other, 0.01)
+
+
+async def test_two_letters_at_once_are_read_one_by_one_and_a_cut_one_when_its_rest_has_come() -> None:
+    one, other = pair()
+    with one, other:
+        second = Letter({"b": 2}, b"blob").packed()
+        one.send(Letter({"a": 1}).packed() + second[:9])
+        assert letters.receive_now(other, 5) == Letter({"a": 1})
+        other.setblocking(False)
+        reading = asyncio.ensure_future(letters.receive(other))
+        for byte in second[9:]:
+            await asyncio.sleep(0)
+            assert not reading.done()
+            one.send(bytes([byte]))
+        assert await reading == Letter({"b": 2}, b"blob")
+
+
+async def test_a_connection_for_which_there_is_no_descriptor_stays_the_senders() -> None:
+    one, other = pair()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with one:
+        await letters.send(one, Letter({"head": "GET /"}, b"rest", other.fileno()))
+        lowest = os.dup(0)
+        os.close(lowest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
+        try:
+            with other, pytest.raises(Unreachable) as caught:
+                await letters.receive(other)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert str(caught.value) == "this process has no descriptor left for what came with it"
+        with pytest.raises(Unreachable):
+            await letters.read_by_peer(one, 5)
+
+
+async def test_all_are_asked_at_once_and_who_does_not_answer_is_none(tmp_path: Path) -> None:
+    async def answer(sock: socket.socket) -> None:
+        with sock:
+            await letters.receive(sock)
+            await letters.send(sock, Letter({"yes": True}))
+
+    with socket.socket(socket.AF_UNIX) as there, socket.socket(socket.AF_UNIX) as busy:
+        for listener, name in ((there, "there"), (busy, "busy")):
+            listener.bind(str(tmp_path / name))
+            listener.listen()
+            listener.setblocking(False)
+        asked = asyncio.ensure_future(
+            letters.ask_all([tmp_path / "there", tmp_path / "busy", tmp_path / "gone"], {"question": "?"}, 0.1)
+        )
+        await answer(await letters.accept(there))
+        assert await asked == [{"yes": True}, None, None]
+
+
+async def test_who_has_a_full_queue_is_waited_for(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "box"))
+        listener.listen(0)
+        listener.setblocking(False)
+        first = await letters.reach(tmp_path / "box")
+        second = asyncio.ensure_future(letters.reach(tmp_path / "box"))
+        await asyncio.sleep(0)
+        assert not second.done()
+        with first, await letters.accept(listener), await second:
+            pass
+
+
 async def test_whoever_is_not_there_is_unreachable(tmp_path: Path) -> None:
     with pytest.raises(Unreachable):
         await letters.reach(tmp_path / "nobody")
@@ -61,6 +161,11 @@ async def test_whoever_is_not_there_is_unreachable(tmp_path: Path) -> None:
         left_over.bind(str(tmp_path / "dead"))
     with pytest.raises(Unreachable):
         await letters.reach(tmp_path / "dead")
+    (tmp_path / "file").touch()
+    with pytest.raises(Unreachable, match=r"box: Not a directory"):
+        await letters.reach(tmp_path / "file" / "box")
+    with pytest.raises(Unreachable, match="path too long"):
+        await letters.reach(tmp_path / ("long" * 50))
 
 
 async def test_a_letter_counts_as_read_when_its_reader_closes_the_socket() -> None:
