@@ -29,14 +29,15 @@ class Fault:
     """A planted fault: what the doctor calls it, what is changed in each proxy's text, and what stands behind.
 
     `behind` is the kind of server behind the proxy: well, one that was started wrongly, or one that is missing. The
-    doctor leaves a socket idle for `idle_s`, and asks for the pages of `embedder` where there is one.
+    doctor leaves a socket idle for `idle_s`, which is short for a fault that has nothing to do with silence, and asks for
+    the pages of `embedder` where there is one.
     """
 
     finding: str
     nginx: Mapping[str, str] = field(default_factory=dict)
     apache: Mapping[str, str] = field(default_factory=dict)
     behind: str = "well"
-    idle_s: float = SHORT_IDLE_S
+    idle_s: float = 1.0
     embedder: str | None = None
 
     @property
@@ -150,7 +151,7 @@ Listen 127.0.0.1:{ports.https}
 
 
 FAULTS = {
-    "healthy": Fault(""),
+    "healthy": Fault("", idle_s=SHORT_IDLE_S),
     "no upgrade header": Fault(
         "upgrade-lost",
         {"    proxy_set_header Upgrade $http_upgrade;\n    proxy_set_header Connection $connection_upgrade;\n": ""},
@@ -174,6 +175,7 @@ FAULTS = {
         {"proxy_read_timeout 1h;": "proxy_read_timeout 5s;"},
         # Of the two ends' time limits the longer one counts.
         {"timeout=3600": "timeout=5", "ProxyTimeout 3600": "ProxyTimeout 5\n    Timeout 5"},
+        idle_s=SHORT_IDLE_S,
     ),
     "static captured": Fault(
         "static-captured",
@@ -298,7 +300,9 @@ MORE = {
         behind="one missing",
     ),
     "read timeout of 9 s": Fault("read-timeout", {"proxy_read_timeout 1h;": "proxy_read_timeout 9s;"}, idle_s=12.0),
-    "read timeout of 20 s, short look": Fault("", {"proxy_read_timeout 1h;": "proxy_read_timeout 20s;"}),
+    "read timeout of 20 s, short look": Fault(
+        "", {"proxy_read_timeout 1h;": "proxy_read_timeout 20s;"}, idle_s=SHORT_IDLE_S
+    ),
     "embedded by a page that may": Fault("", embedder=f"https://{HOST}:4711"),
     "embedded by a page that may not": Fault("embedding-refused", embedder="https://site.test"),
 }

@@ -17,8 +17,8 @@ from app_server.deployment.doctor.probes import Options, examine
 from app_server.deployment.doctor.rules import judge
 from app_server.deployment.doctor.visit import Route
 from app_server.deployment.plan import Plan
-from tests.support.deployed import consecutive_ports, plan_of, running_instances, running_proxy_of
-from tests.support.ports import free_port
+from tests.support.deployed import plan_of, running_instances, running_proxy_of
+from tests.support.ports import consecutive_ports, free_port
 from tests.support.proxies import proxy_folder
 
 HOST = "app.test"

@@ -126,7 +126,7 @@ def started(mode: str, login: str, port: int, origins: list[str], folder: Path) 
             flags += ["--ssl-certfile", str(folder / "pem")]
         command = [sys.executable, *SERVE, *flags]
     scheme = "https" if mode == "tls" else "http"
-    with running_process(command, f"{scheme}://localhost:{port}", env=environment) as server:
+    with running_process(command, f"{scheme}://localhost:{port}", env=environment, warm=True) as server:
         yield server
         server.process.kill()  # whatever sessions are left need no farewell
 

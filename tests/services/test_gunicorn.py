@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.support.client import PATIENCE_S, Site
 from tests.support.ports import free_port
 from tests.support.scenes import write
-from tests.support.server import REPOSITORY, running_process
+from tests.support.server import POLL_INTERVAL_S, REPOSITORY, running_process
 from tests.unit.deployment.making import planned
 
 GUNICORN = Path(sys.executable).with_name("gunicorn")
@@ -50,4 +50,4 @@ def test_generated_file_serves_signed_sessions_below_a_prefix(tmp_path: Path, pr
     while served.log_text().count("Booting worker") < 4:
         assert site.get("/deep/board").status == 200
         assert time.monotonic() < deadline, served.log_text()
-        time.sleep(0.05)
+        time.sleep(POLL_INTERVAL_S)

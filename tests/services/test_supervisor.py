@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import pwd
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,8 +15,8 @@ import pytest
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import render
 from tests.support.client import PATIENCE_S, Site
-from tests.support.ports import free_port
-from tests.support.server import REPOSITORY, stop
+from tests.support.ports import consecutive_ports
+from tests.support.server import POLL_INTERVAL_S, REPOSITORY, stop
 from tests.unit.deployment.making import planned
 
 SUPERVISORD = Path(sys.executable).with_name("supervisord")
@@ -56,24 +54,15 @@ class Supervised:
             except OSError:
                 pass
             assert time.monotonic() < deadline, self.control("tail", f"app-server-a{number + 1}")
-            time.sleep(0.05)
+            time.sleep(POLL_INTERVAL_S)
 
     def wait_until_running(self) -> list[int]:
         """The processes, once supervisor takes all of them for started."""
         deadline = time.monotonic() + 3 * PATIENCE_S
         while 0 in (pids := self.pids()):
             assert time.monotonic() < deadline, self.control("status")
-            time.sleep(0.1)
+            time.sleep(POLL_INTERVAL_S)
         return pids
-
-
-def two_ports() -> int:
-    """A free port whose neighbour is free, too."""
-    while True:
-        port = free_port()
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port + 1))
-            return port
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +72,7 @@ def supervised(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]
     for name in ("etc/supervisor", "log", "run", "state"):
         (folder / name).mkdir(parents=True)
     (folder / "key").write_text("a key that is long enough to be taken for one")
-    first = two_ports()
+    first = consecutive_ports(2)
     spec = f"""\
         apps: {{board: board.py}}
         public: localhost
@@ -157,6 +146,6 @@ def test_instance_that_dies_is_started_again(supervised: Supervised) -> None:
     deadline = time.monotonic() + 3 * PATIENCE_S
     while (after := supervised.pids())[1] in (0, before[1]):
         assert time.monotonic() < deadline, supervised.control("status")
-        time.sleep(0.1)
+        time.sleep(POLL_INTERVAL_S)
     assert after[0] == before[0]
     supervised.wait_until_ready(1)

@@ -9,7 +9,6 @@ The proxy's ports are free ones, its logs lie in its folder, and the instances a
 from __future__ import annotations
 
 import os
-import random
 import socket
 import subprocess
 import sys
@@ -26,7 +25,7 @@ import yaml
 from app_server.deployment.checks import apache, nginx
 from app_server.deployment.load import from_values
 from app_server.deployment.plan import Plan, resolve
-from tests.support.ports import free_port
+from tests.support.ports import consecutive_ports, free_port
 from tests.support.proxies import RunningProxy, proxy_folder, running_apache_file, running_nginx_file
 from tests.support.server import POLL_INTERVAL_S, REPOSITORY, START_DEADLINE_S, RunningServer, running_process
 
@@ -53,27 +52,6 @@ class Deployment:
     def log_lines(self) -> list[str]:
         """The lines of the proxy's access log."""
         return (self.folder / "access.log").read_text(encoding="utf-8").splitlines()
-
-
-# Below the range from which the kernel takes ports for whoever asks for any.
-_FIRST_PORT, _LAST_PORT = 20_000, 32_000
-
-
-def consecutive_ports(count: int) -> int:
-    """The first of so many free ports in a row."""
-    while True:
-        first = random.randrange(_FIRST_PORT, _LAST_PORT - count)
-        probes = [socket.socket() for _ in range(count)]
-        try:
-            for offset, probe in enumerate(probes):
-                probe.bind(("127.0.0.1", first + offset))
-        except OSError:
-            continue
-        else:
-            return first
-        finally:
-            for probe in probes:
-                probe.close()
 
 
 def plan_of(text: str, folder: Path, apps: Path) -> Plan:
@@ -108,7 +86,9 @@ def plan_of(text: str, folder: Path, apps: Path) -> Plan:
 def running_instances(plan: Plan, env: dict[str, str] | None = None) -> Iterator[list[RunningServer]]:
     """The instances of a plan, by its commands."""
     starting = [
-        running_process(list(each.command), f"http://localhost:{each.port}", cwd=Path(plan.paths.apps), env=env)
+        running_process(
+            list(each.command), f"http://localhost:{each.port}", cwd=Path(plan.paths.apps), env=env, warm=True
+        )
         for each in plan.instances
     ]
     with ExitStack() as stack, ThreadPoolExecutor(len(starting)) as pool:

@@ -253,7 +253,7 @@ def _make(host: Host) -> None:
     host.home.mkdir(parents=True)
     ssh = host.etc / "ssh"
     for path in (ssh / "sshd_config.d", ssh / "authorized_keys"):
-        path.mkdir(parents=True)
+        _make_folder(path)
     users = {"root": (0, host.home), "sshd": (100, Path("/run/sshd")), "nobody": (65534, Path("/nonexistent"))}
     users |= {host.user: (int(_uid(host.user)), host.home), "tunnel": (int(_uid("tunnel")), Path("/nonexistent"))}
     shells = {name: "/usr/sbin/nologin" if name in ("sshd", "nobody") else "/bin/sh" for name in users}
@@ -270,6 +270,13 @@ def _make(host: Host) -> None:
     _keygen(host.home / ".ssh" / "id_ed25519", f"{host.user}@{host.name}")
     for path in (host.home, *host.home.rglob("*")):
         os.chown(path, int(_uid(host.user)), int(_uid(host.user)))
+
+
+def _make_folder(path: Path) -> None:
+    """Make it and what it lies in, whatever empty folder of these another run takes away meanwhile."""
+    while not path.is_dir():
+        with suppress(FileNotFoundError):
+            path.mkdir(parents=True, exist_ok=True)
 
 
 def _join(one: Host, other: Host, number: int) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
+import re
 import socket
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Lock
 
@@ -12,6 +16,7 @@ _lock = Lock()
 _LOWEST = 10_000  # below are the ports that programs have by default
 _FEWEST = 1_000
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_LINUX_FIRST = 32_768
 
 
 def free_port() -> int:
@@ -20,28 +25,57 @@ def free_port() -> int:
     It is one that the kernel gives to no client: a connection that another program opens meanwhile could have taken
     it before the server binds it, and a client that tries it too early could be connected to itself.
     """
+    return consecutive_ports(1)
+
+
+def consecutive_ports(count: int) -> int:
+    """The first of so many ports in a row, each of them as `free_port` has it."""
     with _lock:
         while True:
-            port = _candidate()
-            if port in _used:
-                continue
-            with socket.socket() as probe:
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError:
-                    continue
-            _used.add(port)
-            return port
+            first = _candidate(count)
+            found = range(first, first + count)
+            if _used.isdisjoint(found) and _are_free(found):
+                _used.update(found)
+                return first
 
 
-def _candidate() -> int:
-    """A port below those for clients; where these begin low, one that the kernel offers."""
-    try:
-        first = int(_RANGE.read_text(encoding="ascii").split()[0])
-    except OSError:
-        first = 32_768  # Linux's own
-    if first >= _LOWEST + _FEWEST:
-        return random.randrange(_LOWEST, first)
+def _are_free(ports: Sequence[int]) -> bool:
+    with ExitStack() as stack:
+        try:
+            for port in ports:
+                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _candidate(count: int) -> int:
+    """A port below those for clients, with `count - 1` behind it; one that the kernel offers if these begin low."""
+    ports = share(os.environ)
+    if len(ports) >= _FEWEST // 4:
+        return random.choice(ports[: len(ports) - count + 1])
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def share(environ: dict[str, str] | os._Environ[str], first_of_clients: int | None = None) -> range:
+    """This worker's part of the ports below those for clients: no two workers of a run hand out the same one.
+
+    Empty if there are fewer than 1,000 for all of them. `first_of_clients` is the kernel's unless it is given.
+    """
+    end = _first_of_clients() if first_of_clients is None else first_of_clients
+    if end - _LOWEST < _FEWEST:
+        return range(0)
+    found = re.fullmatch(r"gw(\d+)", environ.get("PYTEST_XDIST_WORKER", ""))
+    workers = int(environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) if found else 1
+    size = (end - _LOWEST) // workers
+    begin = _LOWEST + size * (int(found[1]) % workers if found else 0)
+    return range(begin, begin + size)
+
+
+def _first_of_clients() -> int:
+    try:
+        return int(_RANGE.read_text(encoding="ascii").split()[0])
+    except OSError:
+        return _LINUX_FIRST

@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,6 +133,9 @@ def running_apache_file(folder: Path, configuration: Path, *ports: int) -> Itera
     command = [apache_program(), "-d", str(folder), "-f", str(configuration), "-DFOREGROUND"]
     with _running(command, folder, ports, signal.SIGUSR1) as proxy:
         yield proxy
+        # Asked to end, it looks after its children once a second; all that it keeps lies in the folder.
+        with suppress(ProcessLookupError):
+            os.killpg(proxy.process.pid, signal.SIGKILL)
 
 
 @contextmanager
@@ -144,6 +147,7 @@ def _running(
         process = subprocess.Popen(
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
             user=user and user.pw_uid, group=user and user.pw_gid, extra_groups=[] if user else None,
+            start_new_session=True,
         )  # fmt: skip
     proxy = RunningProxy(folder, process, reload_signal)
     try:

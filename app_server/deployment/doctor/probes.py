@@ -50,6 +50,9 @@ LONG_IDLE_S: Final = 70.0
 LATE_S: Final = 0.25
 """How long to look for an end that a busy machine may have kept from us."""
 
+IDLE_TRIES: Final = 3
+"""How many sockets to open for one that gets as far as silence."""
+
 MAX_REDIRECTS: Final = 8
 MAX_FAILED_PAGES: Final = 3
 MAX_ADDRESSES: Final = 4
@@ -280,7 +283,10 @@ class _Walk:
             found = Idle(wanted_s, lasted_s, ended, opened.close_code, opened.pings)
 
         origin = page.answer.target.origin
-        opened = await self._visitor.open_socket(_socket_of(page), token, origin=origin, then=wait)
+        for _ in range(IDLE_TRIES):
+            opened = await self._visitor.open_socket(_socket_of(page), token, origin=origin, then=wait)
+            if not _lost_early(opened):
+                break
         if not opened.accepted and opened.answer.status == 403:
             # The origin is refused, which is another matter: programs, which have none, are let in.
             await self._visitor.open_socket(_socket_of(page), token, origin="", then=wait)
@@ -313,6 +319,12 @@ async def _end_within(opened: Socket, patience_s: float) -> str | None:
         except BadFrame as error:
             return str(error)
     return opened.ended
+
+
+def _lost_early(opened: Handshake) -> bool:
+    """Whether the proxy gave up on a socket before the server had greeted it: nothing is known about silence then."""
+    cut = opened.accepted and opened.greeting is None and opened.close_code is None and opened.failure is None
+    return cut or opened.answer.status in FAILED_BEHIND
 
 
 def _names_session(target: Target, route: Route) -> bool:
