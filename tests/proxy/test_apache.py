@@ -21,7 +21,8 @@ def test_instance_whose_name_is_gone_costs_no_page() -> None:
         plan = plan_of(text, folder, apps)
         here = plan.instances[1]
         with (
-            running_process(list(here.command), f"http://localhost:{here.port}", cwd=apps, warm=True),
+            running_process(list(here.command), f"http://localhost:{here.port}", cwd=apps, warm=True) as server,
             running_proxy_of(plan, folder),
         ):
             assert Counter(fetch(plan.site.url + "asking").status for _ in range(10)) == {200: 10}
+            server.process.kill()  # whatever sessions are left need no farewell
