@@ -29,8 +29,8 @@ class Fault:
     """A planted fault: what the doctor calls it, what is changed in each proxy's text, and what stands behind.
 
     `behind` is the kind of server behind the proxy: well, one that was started wrongly, or one that is missing. The
-    doctor leaves a socket idle for `idle_s`, which is short for a fault that has nothing to do with silence, and asks for
-    the pages of `embedder` where there is one.
+    doctor leaves a socket idle for `idle_s`, not for long if the fault has nothing to do with silence, and asks for the
+    pages of `embedder` where there is one.
     """
 
     finding: str
