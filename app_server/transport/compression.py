@@ -20,12 +20,15 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Final, Literal, ParamSpec, TypeVar
 
 import brotli  # type: ignore[import-untyped]
+
+from app_server.transport.claim import claimed
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +51,8 @@ _QUICK_QUALITY = 5  # 30 ms for a megabyte of JavaScript, and a tenth smaller th
 _SMALL_QUALITY = 11
 _QUICK_GZIP_LEVEL = 6  # 9 takes twice as long for 0.3 %
 _NICENESS = 15
+_CLAIM_S = 60.0
+"""Longer than the largest file takes on a busy core; until then browsers have the quick variant."""
 
 
 @dataclass(frozen=True)
@@ -161,9 +166,16 @@ class Cache:
             return
         body = self._load(digest)
         if body is None:
-            body = compress_small(content)
-            self._store(digest, body)
+            with self._claimed(digest):
+                body = self._load(digest)  # another server may have made it meanwhile
+                if body is None:
+                    body = compress_small(content)
+                    self._store(digest, body)
         self.keep(digest, "br", Variant(body, final=True))
+
+    def _claimed(self, digest: str) -> AbstractContextManager[None]:
+        """Servers that start together, as the instances of a host do, make one small variant and not one each."""
+        return nullcontext() if self._folder is None else claimed(self._folder / f".{digest}.claim", _CLAIM_S)
 
     def _file(self, digest: str) -> Path | None:
         return None if self._folder is None else self._folder / f"{digest}.{_SMALL_QUALITY}.br"
