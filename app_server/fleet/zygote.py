@@ -237,7 +237,8 @@ class Zygote:
         listener = socket.socket(fileno=letter.descriptor)
         try:
             if self._sessions.remind(Path(letter.words["box"])):
-                sock.send(ALREADY)
+                with contextlib.suppress(ConnectionError):  # who asked has gone
+                    sock.send(ALREADY)
                 sock.close()
             else:
                 self._fork(letter, listener, sock)
