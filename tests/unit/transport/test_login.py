@@ -164,13 +164,12 @@ def test_program_sends_its_password_with_each_request(site: Inside, monkeypatch:
     assert site.ask("/p/app", headers=right).status == 200
 
 
-@pytest.mark.parametrize("credentials", [basic("ann", "wrong"), "Basic", "basic !!!", "Basic " + "/w=="])
+@pytest.mark.parametrize("credentials", [basic("ann", "wrong"), "basic !!!", "Basic /w=="])
 def test_program_with_a_wrong_password_is_told_so(site: Inside, credentials: str) -> None:
-    answer = site.ask("/p/app", headers={"Authorization": credentials + (" " if credentials == "Basic" else "")})
-    assert answer.status in (401, 302)
-    if answer.status == 401:
-        assert answer.headers["www-authenticate"] == 'Basic realm="applications", charset="UTF-8"'
-        assert "The user or the password is wrong" in answer.text
+    answer = site.ask("/p/app", headers={"Authorization": credentials})
+    assert answer.status == 401
+    assert answer.headers["www-authenticate"] == 'Basic realm="applications", charset="UTF-8"'
+    assert "The user or the password is wrong" in answer.text
 
 
 def test_failures_slow_down(site: Inside, caplog: pytest.LogCaptureFixture) -> None:
