@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.support.browser import Complaints, chromium
+from tests.support.browser import Complaints, chromium, window
 from tests.support.missing import require_chromium
 
 
@@ -34,9 +34,8 @@ def page(browser: Browser, complaints: Complaints, processes: ExitStack) -> Iter
 
     It asks for `processes` so as to close before they end: a page whose server vanishes complains.
     """
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, ignore_https_errors=True)
-    fresh = context.new_page()
-    complaints.listen(fresh)
-    yield fresh
-    context.close()
+    with window(browser) as context:
+        fresh = context.new_page()
+        complaints.listen(fresh)
+        yield fresh
     complaints.assert_none()

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import drag_slider, model_value, open_app, wait_for_model
+from tests.support.browser import drag_slider, model_value, open_app, patience_ms, wait_for_model
 from tests.support.server import RunningServer, running_server
+from tests.support.waiting import patience
 
 pytestmark = pytest.mark.browser
 
@@ -99,13 +100,13 @@ def test_callback_that_raises_leaves_the_session_usable(server: RunningServer, c
 
 
 def test_hooks_are_awaited_and_come_in_order(processes: ExitStack, page: Page) -> None:
-    lifetimes = ("--check-unused-sessions", "100", "--unused-session-lifetime", "1500")
+    lifetimes = ("--check-unused-sessions", "100", "--unused-session-lifetime", str(int(patience_ms(1.5))))
     server = processes.enter_context(running_server(APPS / "diary", *lifetimes))
     open_app(page, f"{server.url}/diary")
     expect(page).to_have_title("made by the hook")
     assert model_value(page, "agent", "model.text") == "Chromium"
     page.goto("about:blank")
-    server.wait_for_log("diary: and still here")
+    server.wait_for_log("diary: and still here", patience(10))
     assert server.stop() == 0
     assert [line for line in server.log_text().splitlines() if line.startswith("diary: ")] == [
         "diary: server loaded",

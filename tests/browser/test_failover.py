@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from tests.support.browser import Complaints, drag_slider, open_app, wait_for_model
+from tests.support.browser import Complaints, drag_slider, open_app, patience_ms, wait_for_model
 from tests.support.deployed import Deployment, running_deployment
 
 pytestmark = pytest.mark.browser
@@ -36,7 +36,7 @@ def test_page_comes_back_on_another_instance(three: Deployment, page: Page, comp
     owners = zip(three.plan.instances, three.servers, strict=True)
     [owner] = [server for instance, server in owners if instance.route == found[1]]
     owner.process.kill()
-    page.wait_for_function("() => window.back > 0", timeout=60_000)
+    page.wait_for_function("() => window.back > 0", timeout=patience_ms(60))
     # The session was built anew elsewhere, and answers what is done now.
     page.evaluate("() => { Bokeh.documents[0].get_model_by_name('plot').title.text = 'waiting' }")
     drag_slider(page, 0, 60)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from tests.support.browser import Complaints, open_app
+from tests.support.browser import Complaints, open_app, patience_ms
 from tests.support.server import running_server
 
 pytestmark = pytest.mark.browser
@@ -25,8 +25,8 @@ def test_the_page_of_a_session_that_was_ended_says_why_and_starts_again(
     open_app(page, f"{server.url}/greedy")
     page.get_by_role("button", name="Compute").click()
     notice = page.get_by_role("alert")
-    notice.get_by_text("It took longer to answer than one session may take.").wait_for(timeout=30_000)
+    notice.get_by_text("It took longer to answer than one session may take.").wait_for(timeout=patience_ms(30))
     assert page.get_by_text("Everything is fine.").count() == 0
     complaints.clear()  # BokehJS tells the console of the connection that was lost
     notice.get_by_role("link").click()
-    page.get_by_text("Everything is fine.").wait_for(timeout=30_000)
+    page.get_by_text("Everything is fine.").wait_for(timeout=patience_ms(30))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import Complaints, model_value, open_app, wait_for_model, wait_idle
+from tests.support.browser import Complaints, model_value, open_app, patience_ms, wait_for_model, wait_idle
 from tests.support.server import RunningServer, running_server
 
 pytestmark = pytest.mark.browser
@@ -58,7 +58,7 @@ def mark(page: Page) -> None:
 
 def wait_until_reloaded(page: Page) -> None:
     """Return when the marked page has loaded itself again."""
-    page.wait_for_function("window.same_page === undefined", timeout=10_000)
+    page.wait_for_function("window.same_page === undefined", timeout=patience_ms(10))
 
 
 def test_every_file_of_a_folder_reloads_the_open_page(server: RunningServer, folder: Path, page: Page) -> None:

@@ -17,6 +17,7 @@ from tests.support.browser import (
     count_colours,
     drag_slider,
     model_value,
+    patience_ms,
     pixels,
     wait_for_model,
     wait_idle,
@@ -27,7 +28,7 @@ from tests.support.server import EXAMPLES, RunningServer, running_process
 pytestmark = pytest.mark.browser
 
 TOKEN = "sesame"
-CELL_TIMEOUT_MS = 60_000
+CELL_TIMEOUT_S = 60.0
 
 # The indicator is idle before there is a kernel, too.
 _READY = """() => document.querySelector(".jp-Notebook-ExecutionIndicator")?.dataset.status === "idle"
@@ -93,7 +94,7 @@ class Quiet(Complaints):
 def run_all(page: Page, address: str) -> None:
     """Open the notebook and run its cells."""
     page.goto(address)
-    page.wait_for_function(_READY, timeout=CELL_TIMEOUT_MS)
+    page.wait_for_function(_READY, timeout=patience_ms(CELL_TIMEOUT_S))
     choose(page, "Run", "Run All Cells")
 
 
@@ -120,7 +121,7 @@ def example(show: str) -> list[str]:
 
 def assert_it_lives(page: Page) -> None:
     """Drag the slider; Python draws the plot anew."""
-    page.locator(".noUi-handle").wait_for(timeout=CELL_TIMEOUT_MS)
+    page.locator(".noUi-handle").wait_for(timeout=patience_ms(CELL_TIMEOUT_S))
     wait_idle(page)
     before = pixels(page)
     assert count_colours(before) > 10
@@ -145,7 +146,7 @@ def test_application_in_a_cell_follows_its_slider_and_the_cell_starts_it_anew(ju
     said = page.locator(".jp-OutputArea-output", has_text="port ")
     former = said.inner_text()
     choose(page, "Run", "Run All Cells")
-    expect(said).not_to_have_text(former, timeout=CELL_TIMEOUT_MS)
+    expect(said).not_to_have_text(former, timeout=patience_ms(CELL_TIMEOUT_S))
     assert_it_lives(page)
     assert not answers(page, former.split()[1]) and answers(page, said.inner_text().split()[1])
 
@@ -182,7 +183,7 @@ def test_cell_tells_what_went_wrong(jupyter: Jupyter, page: Page) -> None:
     stopped = f"def late(document): pass\n\nshow(late, notebook_url='{jupyter.server.url}').stop()"
     run_all(page, jupyter.notebook("broken.ipynb", broken, foreign, stopped, missing))
     alerts = page.get_by_role("alert")
-    expect(alerts.first).to_contain_text("The application failed", timeout=CELL_TIMEOUT_MS)
+    expect(alerts.first).to_contain_text("The application failed", timeout=patience_ms(CELL_TIMEOUT_S))
     outputs = page.locator(".jp-CodeCell")
     expect(outputs.nth(0)).to_contain_text("no data today")
     expect(outputs.nth(0)).to_contain_text("ValueError")

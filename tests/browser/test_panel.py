@@ -19,6 +19,7 @@ from tests.support.browser import (
     drag_slider,
     model_value,
     open_app,
+    patience_ms,
     pixels,
     wait_idle,
     wait_until_drawn_anew,
@@ -26,6 +27,7 @@ from tests.support.browser import (
 from tests.support.line import cuttable_line
 from tests.support.ports import free_port
 from tests.support.server import EXAMPLES, RunningServer, running_process, running_server, server_under_test
+from tests.support.waiting import patience
 
 pytestmark = [pytest.mark.browser]
 
@@ -38,17 +40,11 @@ SERVER = "panel" if server_under_test() == "stock" else None
 def server() -> Iterator[RunningServer]:
     """The examples and the applications of these tests."""
     shown = [EXAMPLES / "panel" / f"{name}.py" for name in SHOWN]
-    brief = ("--unused-session-lifetime", "15000", "--check-unused-sessions", "500", "--allow-websocket-origin", "*")
-    with running_server(*shown, *sorted(APPS.glob("*.py")), *brief, server=SERVER) as started:
+    origins = ("--allow-websocket-origin", "*")
+    # Long enough for a page to come to its session, and to come back to it.
+    lifetime = ("--unused-session-lifetime", str(int(patience_ms(4))), "--check-unused-sessions", "100")
+    with running_server(*shown, *sorted(APPS.glob("*.py")), *lifetime, *origins, server=SERVER) as started:
         yield started
-
-
-@pytest.fixture(autouse=True)
-def _patience() -> Iterator[None]:
-    """A busy machine takes longer than the five seconds that Playwright gives an expectation."""
-    expect.set_options(timeout=15_000)
-    yield
-    expect.set_options(timeout=5_000)
 
 
 @pytest.fixture(autouse=True)
@@ -127,7 +123,7 @@ def test_page_is_there_before_onload_and_the_cache_outlives_it(server: RunningSe
     expect(page.locator(".log")).to_be_visible()
     press(page, "5")
     expect(page.get_by_text("words of 5 letters")).to_be_visible()
-    server.wait_for_log("library: a visitor has gone", timeout_s=30)
+    server.wait_for_log("library: a visitor has gone", timeout_s=patience(30))
 
 
 def _arguments(page: Page) -> dict[str, Any]:
@@ -273,15 +269,16 @@ def test_application_in_another_sites_page_finds_its_files(
 def test_end_of_a_session_leaves_no_exception(server: RunningServer, page: Page) -> None:
     open_app(page, f"{server.url}/ways")
     page.goto("about:blank")
-    server.wait_for_log("ways: destroyed", timeout_s=30)
+    server.wait_for_log("ways: destroyed", timeout_s=patience(30))
     assert "KeyError" not in server.log_text()
     assert "never awaited" not in server.log_text()
 
 
 @pytest.mark.skipif(SERVER == "panel", reason="the stock server's pages do not always come back")
-def test_page_that_wants_to_comes_back(processes: ExitStack, page: Page, complaints: Complaints) -> None:
-    started = processes.enter_context(running_server(APPS / "again.py", "--allow-websocket-origin", "*"))
-    line = processes.enter_context(cuttable_line(started.port))
+def test_page_that_wants_to_comes_back(
+    server: RunningServer, processes: ExitStack, page: Page, complaints: Complaints
+) -> None:
+    line = processes.enter_context(cuttable_line(server.port))
     open_app(page, f"http://127.0.0.1:{line.port}/again")
     page.evaluate("() => { window.back = 0; Bokeh.documents[0].on_event('client_reconnected', () => window.back++) }")
     drag_slider(page, 0, 60)

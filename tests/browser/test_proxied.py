@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page
 
 from app_server.deployment.tls.development import development_certificate
-from tests.support.browser import Complaints, drag_slider, model_value, open_app, wait_for_model
+from tests.support.browser import Complaints, drag_slider, model_value, open_app, patience_ms, wait_for_model
 from tests.support.deployed import plan_of, running_instances, running_proxy_of
 from tests.support.proxies import proxy_folder
 
@@ -46,7 +46,7 @@ def test_page_comes_over_http_2_and_goes_on_at_another_instance_when_its_own_die
     [route] = set(re.findall(r"/_i/(a\d)/", page.content()))
     owner = [instance.route for instance in plan.instances].index(route)
     servers[owner].process.kill()
-    page.wait_for_function("() => window.back > 0", timeout=30_000)
+    page.wait_for_function("() => window.back > 0", timeout=patience_ms(30))
     # The other instance has built the session anew, from the token that the page still had.
     now = model_value(page, "plot", "model.title.text")
     drag_slider(page, 0, 25)

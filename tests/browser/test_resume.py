@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import Complaints, drag_slider, model_value, open_app, wait_for_model
+from tests.support.browser import Complaints, drag_slider, model_value, open_app, patience_ms, wait_for_model
 from tests.support.line import Line, cuttable_line
 from tests.support.server import RunningServer, running_server
 
@@ -19,18 +19,18 @@ pytestmark = pytest.mark.browser
 APPS = Path(__file__).with_name("apps")
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[RunningServer]:
+    """The application, with a token of one second and a small message limit."""
+    flags = ("--allow-websocket-origin=*", "--session-token-expiration=1", "--websocket-max-message-size=60000")
+    with running_server(APPS / "arrays.py", *flags) as started:
+        yield started
+
+
 @pytest.fixture
-def served(processes: ExitStack) -> Iterator[tuple[RunningServer, Line]]:
-    """The application behind a line that can be cut, with a token of one second and a small message limit."""
-    server = processes.enter_context(
-        running_server(
-            APPS / "arrays.py",
-            "--allow-websocket-origin=*",
-            "--session-token-expiration=1",
-            "--websocket-max-message-size=60000",
-        )
-    )
-    yield server, processes.enter_context(cuttable_line(server.port))
+def served(server: RunningServer, processes: ExitStack) -> tuple[RunningServer, Line]:
+    """The server behind a line of the test's own that can be cut."""
+    return server, processes.enter_context(cuttable_line(server.port))
 
 
 def _open(page: Page, line: Line) -> None:
@@ -39,7 +39,7 @@ def _open(page: Page, line: Line) -> None:
 
 def _wait_until_back(page: Page) -> None:
     """BokehJS tells its document when it has pulled it again."""
-    page.wait_for_function("() => window.back > 0", timeout=20_000)
+    page.wait_for_function("() => window.back > 0", timeout=patience_ms(20))
     page.evaluate("() => { window.back = 0 }")
 
 
@@ -133,7 +133,7 @@ def test_a_page_that_was_cut_off_after_any_frame_comes_back_soon(
         page.wait_for_function("() => window.lost > 0")
         if goes_on:
             page.keyboard.press("ArrowRight")
-        page.wait_for_function("() => window.back > 0", timeout=3000)
+        page.wait_for_function("() => window.back > 0", timeout=patience_ms(3))
         wait_for_model(page, "plot", f"model.title.text != {title!r}")
         title = _settled_title(page)
         handle.focus()
@@ -146,6 +146,7 @@ def test_person_is_told_that_a_file_was_too_large_and_goes_on(
     page: Page, served: tuple[RunningServer, Line], complaints: Complaints
 ) -> None:
     server, line = served
+    start = len(server.log_text())
     _open(page, line)
     _count_returns(page)
     page.locator("input[type=file]").set_input_files(
@@ -157,6 +158,6 @@ def test_person_is_told_that_a_file_was_too_large_and_goes_on(
     expect(note).to_contain_text("0.06 MB")
     drag_slider(page, 0, 40)
     wait_for_model(page, "plot", "model.title.text != 'untouched'")
-    log = server.log_text()
+    log = server.log_text()[start:]
     assert "--websocket-max-message-size" in log and "/arrays session " in log and "60,000 bytes" in log
     complaints.clear()

@@ -9,9 +9,19 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import Complaints, drag_slider, model_value, open_app, pixels, wait_for_model, wait_idle
+from tests.support.browser import (
+    Complaints,
+    drag_slider,
+    model_value,
+    open_app,
+    patience_ms,
+    pixels,
+    wait_for_model,
+    wait_idle,
+)
 from tests.support.ports import free_port
 from tests.support.server import EXAMPLES, RunningServer, running_process, running_server, server_under_test
+from tests.support.waiting import patience
 
 pytestmark = pytest.mark.browser
 
@@ -139,14 +149,14 @@ def test_custom_model_follows_python_and_tells_python(server: RunningServer, pag
 
 
 def test_lifecycle_hooks_leave_their_traces_in_order(processes: ExitStack, page: Page) -> None:
-    lifetimes = ("--check-unused-sessions", "200", "--unused-session-lifetime", "2000")
+    lifetimes = ("--check-unused-sessions", "50", "--unused-session-lifetime", str(int(patience_ms(2))))
     server = processes.enter_context(running_server(SEED / "lifecycle", SEED / "session_cleanup.py", *lifetimes))
     open_app(page, f"{server.url}/lifecycle")
     assert "server loaded" in model_value(page, "journal", "model.text")
     open_app(page, f"{server.url}/session_cleanup")
     page.goto("about:blank")
-    server.wait_for_log("lifecycle: session destroyed")
-    server.wait_for_log("session_cleanup: closed a database with 1 visit(s)")
+    server.wait_for_log("lifecycle: session destroyed", patience(10))
+    server.wait_for_log("session_cleanup: closed a database with 1 visit(s)", patience(10))
     server.stop()
     traces = [line for line in server.log_text().splitlines() if line.startswith("lifecycle: ")]
     expected = ["server loaded", "session created", "session destroyed", "server unloaded"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def wait_for_report(page: Page, key: str, expected: object) -> None:
     """Return when the report that Python writes says `expected` of `key`."""
     said = f"JSON.stringify(JSON.parse(model.text)[{key!r}]) === JSON.stringify({json.dumps(expected)})"
     try:
-        wait_for_model(page, "report", said, 5_000)
+        wait_for_model(page, "report", said, 5.0)
     except PlaywrightTimeoutError:
         told = json.loads(model_value(page, "report", "model.text"))
         raise AssertionError(f"{key} should be {expected!r}, but Python says {told}") from None
@@ -289,7 +290,7 @@ def other_tab(browser: Browser, complaints: Complaints) -> Iterator[Page]:
 def test_second_tab_of_a_session_sees_what_the_first_does(
     server: RunningServer, page: Page, other_tab: Page, press: Callable[[str], None]
 ) -> None:
-    address = f"{server.url}/changing?bokeh-session-id=two-tabs"
+    address = f"{server.url}/changing?bokeh-session-id={uuid.uuid4().hex}"
     for tab in (page, other_tab):
         open_app(tab, address)
     model_value(page, "slider", "model.value = 33")
@@ -317,8 +318,9 @@ def test_second_tab_of_a_session_sees_what_the_first_does(
 def test_value_that_python_corrects_is_the_same_in_every_tab(
     server: RunningServer, page: Page, other_tab: Page
 ) -> None:
+    address = f"{server.url}/changing?bokeh-session-id={uuid.uuid4().hex}"
     for tab in (page, other_tab):
-        open_app(tab, f"{server.url}/changing?bokeh-session-id=corrected")
+        open_app(tab, address)
     model_value(page, "slider", "model.value = 51")
     for tab in (other_tab, page):
         wait_for_model(tab, "slider", "model.value === 50")

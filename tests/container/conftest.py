@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.support.browser import Complaints, chromium
+from tests.support.browser import Complaints, chromium, window
 from tests.support.engine import docker
 from tests.support.images import build
 
@@ -53,9 +53,8 @@ def complaints() -> Complaints:
 @pytest.fixture
 def page(browser: Browser, complaints: Complaints) -> Iterator[Page]:
     """A page in a context of its own; the test fails if the page complained."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, ignore_https_errors=True)
-    fresh = context.new_page()
-    complaints.listen(fresh)
-    yield fresh
-    context.close()
+    with window(browser) as context:
+        fresh = context.new_page()
+        complaints.listen(fresh)
+        yield fresh
     complaints.assert_none()

@@ -17,7 +17,7 @@ import pytest
 import testinfra
 from playwright.sync_api import Page
 
-from tests.support.browser import Complaints, drag_slider, model_value, open_app, wait_for_model
+from tests.support.browser import Complaints, drag_slider, model_value, open_app, patience_ms, wait_for_model
 from tests.support.client import Client
 from tests.support.engine import container_state, docker, wait_until
 from tests.support.stack import Stack, running_stack
@@ -206,7 +206,7 @@ def opened(page: Page, stack: Stack) -> str:
 
 def wait_until_back(page: Page) -> None:
     """Return when BokehJS has its document again."""
-    page.wait_for_function("() => window.back > 0", timeout=60_000)
+    page.wait_for_function("() => window.back > 0", timeout=patience_ms(60))
 
 
 def test_killed_process_costs_no_page_and_starts_again(healthy: Stack, page: Page, complaints: Complaints) -> None:

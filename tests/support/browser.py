@@ -15,16 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Browser, ConsoleMessage, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from tests.support import quiet_chromium
+from tests.support.waiting import patience
 
 CHROMIUM = os.environ.get("APP_SERVER_TEST_CHROMIUM", "/usr/bin/chromium")
 # Without a graphics card WebGL is emulated, at several seconds for a quarter of a million points; BokehJS falls back to
 # the canvas, which takes a tenth of that.
 CHROMIUM_ARGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-3d-apis")
 
-IDLE_TIMEOUT_MS = 20_000
+IDLE_TIMEOUT_S = 20.0
+EXPECT_TIMEOUT_S = 10.0
+ACTION_TIMEOUT_S = 30.0
 
 _IDLE = "() => typeof Bokeh !== 'undefined' && Bokeh.documents.length > 0 && Bokeh.documents.every(d => d.is_idle)"
 _MODEL = """([name, expression]) => {
@@ -38,12 +42,12 @@ _MODEL_IS = "([name, expression]) => !!(" + _MODEL + ")([name, expression])"
 
 
 @contextmanager
-def chromium(*command: str) -> Iterator[Browser]:
-    """A headless Chromium that does not hear of the machine's networks; `command` starts another than `CHROMIUM`.
+def chromium(*prefix: str) -> Iterator[Browser]:
+    """A headless Chromium that does not hear of the machine's networks; words before its command may move it elsewhere.
 
     Until it ends, asyncio cannot start a loop in this thread: Playwright's synchronous interface runs its own there.
     """
-    words = [sys.executable, "-IS", quiet_chromium.__file__, *(command or (CHROMIUM,))]
+    words = [*prefix, sys.executable, "-IS", quiet_chromium.__file__, CHROMIUM]
     with tempfile.TemporaryDirectory(prefix="chromium-") as folder, sync_playwright() as playwright:
         program = Path(folder) / "chromium"
         program.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', encoding="utf-8")
@@ -51,6 +55,21 @@ def chromium(*command: str) -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=list(CHROMIUM_ARGS))
         yield browser
         browser.close()
+
+
+def patience_ms(seconds: float) -> float:
+    """As many milliseconds on an idle machine, more on a busy one."""
+    return 1000 * patience(seconds)
+
+
+@contextmanager
+def window(browser: Browser) -> Iterator[BrowserContext]:
+    """A window of 1280 x 800 with cookies and a cache of its own, that is as patient as the machine is busy."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, ignore_https_errors=True)
+    context.set_default_timeout(patience_ms(ACTION_TIMEOUT_S))
+    expect.set_options(timeout=patience_ms(EXPECT_TIMEOUT_S))
+    yield context
+    context.close()
 
 
 @dataclass
@@ -82,9 +101,9 @@ class Complaints:
             self.messages.append(f"{response.status}: {response.url}")
 
 
-def wait_idle(page: Page, timeout_ms: float = IDLE_TIMEOUT_MS) -> None:
+def wait_idle(page: Page, timeout_s: float = IDLE_TIMEOUT_S) -> None:
     """Return when BokehJS has drawn every document of the page."""
-    page.wait_for_function(_IDLE, timeout=timeout_ms)
+    page.wait_for_function(_IDLE, timeout=patience_ms(timeout_s))
 
 
 def open_app(page: Page, url: str) -> None:
@@ -98,9 +117,9 @@ def model_value(page: Page, name: str, expression: str) -> Any:
     return page.evaluate(_MODEL, [name, expression])
 
 
-def wait_for_model(page: Page, name: str, expression: str, timeout_ms: float = IDLE_TIMEOUT_MS) -> None:
+def wait_for_model(page: Page, name: str, expression: str, timeout_s: float = IDLE_TIMEOUT_S) -> None:
     """Return when the JavaScript `expression` holds for `model`, the model called `name`."""
-    page.wait_for_function(_MODEL_IS, arg=[name, expression], timeout=timeout_ms)
+    page.wait_for_function(_MODEL_IS, arg=[name, expression], timeout=patience_ms(timeout_s))
 
 
 def drag_slider(page: Page, index: int, dx: float) -> None:
@@ -133,11 +152,22 @@ def pixels(page: Page, index: int = 0) -> bytes:
     return page.locator(".bk-Canvas").nth(index).screenshot()
 
 
-def wait_until_drawn_anew(page: Page, before: bytes, index: int = 0, timeout_s: float = IDLE_TIMEOUT_MS / 1000) -> None:
-    """Return when plot number `index` shows something else than these pixels; AssertionError where it does not."""
-    deadline_s = time.monotonic() + timeout_s
-    while pixels(page, index) == before:
-        assert time.monotonic() < deadline_s, f"plot {index} still shows what it showed before"
+def wait_until_drawn_anew(page: Page, before: bytes, index: int = 0, timeout_s: float = IDLE_TIMEOUT_S) -> None:
+    """Return when plot number `index` shows something else than these pixels; AssertionError if it does not."""
+    begin_s = time.monotonic()
+    while _pixels_if_attached(page, index) in (before, None):
+        late = time.monotonic() > begin_s + patience(timeout_s)
+        assert not late, f"plot {index} still shows what it showed before"
+
+
+def _pixels_if_attached(page: Page, index: int) -> bytes | None:
+    """The pixels of a plot; None if another element has taken its place meanwhile."""
+    try:
+        return pixels(page, index)
+    except PlaywrightError as error:
+        if "not attached to the DOM" not in error.message:
+            raise
+        return None
 
 
 def count_colours(png: bytes) -> int:

@@ -18,9 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect, unix_connect
 
 from tests.support.secure import unverified
-
-PATIENCE_S = 10.0
-"""How long a test waits for what should come at once; long enough for a machine that does other work too."""
+from tests.support.waiting import PATIENCE_S, patience
 
 _TOKEN = re.compile(r'"token":"([^"]+)"')
 
@@ -46,10 +44,15 @@ class Answer:
         return found[1]
 
 
+def _or_patience(timeout_s: float | None) -> float:
+    return patience(PATIENCE_S) if timeout_s is None else timeout_s
+
+
 def fetch(
-    url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout_s: float = PATIENCE_S
+    url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, timeout_s: float | None = None
 ) -> Answer:
-    """The answer to one request on a connection of its own."""
+    """The answer to one request on a connection of its own; None: as patient as the machine is busy."""
+    timeout_s = _or_patience(timeout_s)
     parts = urlsplit(url)
     assert parts.hostname is not None
     connection = (
@@ -97,10 +100,11 @@ class Client:
         self.title = ""
         self._numbers = iter(range(1, 1_000_000))
 
-    def receive(self, timeout_s: float = PATIENCE_S) -> Received:
+    def receive(self, timeout_s: float | None = None) -> Received:
         """The next message, which must begin in time. Raises TimeoutError, or ConnectionClosed with its close code."""
+        timeout_s = _or_patience(timeout_s)
         header = json.loads(self._frame(time.monotonic() + timeout_s))
-        deadline = time.monotonic() + max(timeout_s, PATIENCE_S)
+        deadline = time.monotonic() + max(timeout_s, _or_patience(None))
         assert json.loads(self._frame(deadline)) == {}
         content = json.loads(self._frame(deadline))
         buffers = []
@@ -171,13 +175,13 @@ class Client:
         """What the property of the model called `name` was last heard to be."""
         return self.attributes[self.ident(name)].get(attr)
 
-    def wait_for(self, claim: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
+    def wait_for(self, claim: Callable[[], bool], timeout_s: float | None = None) -> None:
         """Receive messages until `claim()` holds; TimeoutError if it does not."""
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + _or_patience(timeout_s)
         while not claim():
             self.receive(deadline - time.monotonic())
 
-    def wait_value(self, name: str, attr: str, expected: object, timeout_s: float = PATIENCE_S) -> None:
+    def wait_value(self, name: str, attr: str, expected: object, timeout_s: float | None = None) -> None:
         """Receive messages until the property of the model called `name` is as expected."""
         try:
             self.wait_for(lambda: bool(self.value(name, attr) == expected), timeout_s)
@@ -188,8 +192,9 @@ class Client:
         """The events of all patches so far."""
         return [event for message in self.pushed for event in message.content["events"]]
 
-    def close_code(self, timeout_s: float = PATIENCE_S) -> int | None:
+    def close_code(self, timeout_s: float | None = None) -> int | None:
         """Wait until the server ends the connection; its close code, None where it sent none."""
+        timeout_s = _or_patience(timeout_s)
         try:
             while True:
                 self.socket.recv(timeout=timeout_s)
@@ -283,6 +288,7 @@ def open_socket(
     options.setdefault("compression", None)
     options.setdefault("max_size", None)
     options.setdefault("close_timeout", 2)
+    options.setdefault("open_timeout", _or_patience(None))
     words: Any = ["bokeh", token] if subprotocols is None else subprotocols
     if unix_path is not None:
         return unix_connect(unix_path, f"ws://localhost{app}/ws", subprotocols=words, ping_interval=None, **options)

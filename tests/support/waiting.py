@@ -6,9 +6,9 @@ import os
 import time
 from collections.abc import Callable
 
-from tests.support.client import PATIENCE_S
-
 POLL_INTERVAL_S = 0.01
+PATIENCE_S = 10.0
+"""How long an idle machine may take for what is done at once."""
 
 
 def patience(seconds: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.browser import CHROMIUM, chromium, drag_slider, model_value, open_app, wait_for_model
+from tests.support.browser import chromium, drag_slider, model_value, open_app, patience_ms, wait_for_model
 from tests.support.missing import require_chromium
 from tests.tunnel.conftest import Net, tunnel
 
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.browser
 def test_page_comes_back_when_the_tunnel_does(net: Net) -> None:
     require_chromium()
     # A Chromium of the laptop.
-    command = net.laptop.words(CHROMIUM, user="root")
-    with tunnel(net.laptop, "remote-user@remote") as running, chromium(*command) as browser:
+    laptop = net.laptop.words(user="root")
+    with tunnel(net.laptop, "remote-user@remote") as running, chromium(*laptop) as browser:
         page = browser.new_page()
         open_app(page, "http://localhost:5006/board")
         drag_slider(page, 0, 40)
@@ -26,7 +26,7 @@ def test_page_comes_back_when_the_tunnel_does(net: Net) -> None:
         )
         net.remote.cut()
         running.wait_for("open: ", 2)
-        page.wait_for_function("() => window.back > 0", timeout=20_000)
+        page.wait_for_function("() => window.back > 0", timeout=patience_ms(20))
         assert model_value(page, "double", "model.value") == value
         drag_slider(page, 0, 40)
         wait_for_model(page, "double", f"model.value > {value}")
