@@ -64,7 +64,7 @@ def keys_of(content: Mapping[str, Any]) -> Iterator[Key]:
 def _change(event: dict[str, Any], buffers: Mapping[str, codec.Payload]) -> Change:
     named: list[Buffer] = []
     refers = _rename(event.get("new"), buffers, named)
-    for name in event.keys() - {"new", "model"}:
+    for name in event.keys() - {"new"}:  # "model" too, for that of a new root is whole
         _rename(event[name], buffers, named)
     text, kept = codec.dumps(event), tuple(named)
     match event:

@@ -12,10 +12,11 @@ import pytest
 from bokeh.core.serialization import Buffer, Serialized
 from bokeh.document import Document
 from bokeh.document.events import MessageSentEvent
-from bokeh.models import Div, Slider
+from bokeh.models import ColumnDataSource, Div, Slider
 
 from app_server.protocol import codec
 from app_server.protocol.messages import Message
+from app_server.protocol.websocket import BINARY, TEXT
 from app_server.session.backlog import Backlog, changes_of, keys_of
 from app_server.session.effects import Role, Send
 from app_server.session.session import Session
@@ -243,3 +244,191 @@ def _plain(document: Document) -> Any:
         }
         found.append((root.id, values))
     return document.title, found
+
+
+def test_root_that_is_added_keeps_its_arrays() -> None:
+    slow = Slow()
+    document = slow.session.document
+    slow.turn(lambda: document.add_root(ColumnDataSource({"x": np.arange(1000.0)}, name="late")))
+    assert 8000 <= slow.backlog.size == slow.backlog.fixed_bytes
+    slow.turn(lambda: document.add_root(ColumnDataSource({"x": np.ones(1000)}, name="later")))
+    slow.take()
+    assert [slow.shown.get_model_by_name(name).data["x"][7] for name in ("late", "later")] == [7.0, 1.0]  # type: ignore[union-attr]
+    assert slow.backlog.size == 0
+
+
+def test_arrays_in_values_keep_their_buffers() -> None:
+    slow = Slow()
+    for number in range(3):
+        slow.set("div", "tags", [np.full(1000, float(number)), {"deep": [np.arange(3.0)]}])
+    [message] = slow.take()
+    assert [np.frombuffer(payload)[0] for payload in message["buffers"]] == [2.0, 0.0]
+    tags = slow.shown.get_model_by_name("div").tags  # type: ignore[union-attr]
+    assert tags[0][999] == 2.0 and list(tags[1]["deep"][0]) == [0.0, 1.0, 2.0]
+
+
+def test_arrays_of_a_model_in_a_value_are_sent_with_it() -> None:
+    slow = Slow()
+    inner = ColumnDataSource({"x": np.arange(5.0)}, name="inner")
+    slow.set("div", "tags", [inner])
+    slow.set("div", "tags", [])
+    assert [event["new"] for event in slow.events()][1] == []
+    slow.set("div", "tags", [inner])
+    slow.take()
+    assert list(slow.shown.get_model_by_name("inner").data["x"]) == [0, 1, 2, 3, 4]  # type: ignore[union-attr]
+
+
+def test_message_of_the_application_keeps_its_arrays() -> None:
+    slow = Slow()
+    document = slow.session.document
+    slow.turn(lambda: document.callbacks.trigger_on_change(MessageSentEvent(document, "custom", np.arange(4.0))))
+    [message] = slow.take()
+    [buffer] = message["buffers"]
+    assert list(np.frombuffer(buffer)) == [0, 1, 2, 3]
+
+
+def test_newer_title_takes_the_place_of_the_one_that_waits() -> None:
+    slow = Slow()
+    for number in range(3):
+        slow.turn(lambda number=number: setattr(slow.session.document, "title", str(number)))
+        slow.set("div", "text", str(number))
+    assert slow.backlog.fixed_bytes == 0
+    assert [event.get("title") or event["new"] for event in slow.events()] == ["2", "2"]
+
+
+def test_title_does_not_move_before_a_root() -> None:
+    slow = Slow()
+    document = slow.session.document
+    for number in range(2):
+        slow.turn(lambda number=number: setattr(document, "title", str(number)))
+        slow.turn(lambda number=number: document.add_root(Div(text=str(number))))
+    assert [event["kind"] for event in slow.events()] == ["TitleChanged", "RootAdded"] * 2
+
+
+def test_stream_ends_the_replacing_of_its_own_source_only() -> None:
+    slow = Slow()
+    slow.turn(lambda: slow.session.document.add_root(ColumnDataSource({"x": [1]}, name="other")))
+    for number in range(2):
+        slow.set("source", "data", {"x": [number]})
+        slow.set("other", "data", {"x": [number]})
+        slow.turn(lambda: slow.model("source").stream({"x": [9]}))
+    other, source = slow.model("other").id, slow.model("source").id
+    kinds = [(event["kind"], event["model"]["id"]) for event in slow.events()[1:]]
+    assert kinds == [
+        ("ColumnDataChanged", source), ("ColumnDataChanged", other), ("ColumnsStreamed", source),
+        ("ColumnDataChanged", source), ("ColumnsStreamed", source),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["stream", "patch"])
+def test_patch_of_columns_ends_the_replacing_like_a_stream(kind: str) -> None:
+    slow = Slow()
+    for number in range(2):
+        slow.set("source", "data", {"x": [number]})
+        if kind == "stream":
+            slow.turn(lambda: slow.model("source").stream({"x": [9]}))
+        else:
+            slow.turn(lambda: slow.model("source").patch({"x": [(0, 9)]}))
+        slow.set("slider", "value", number + 2)
+    assert [event["kind"] for event in slow.events()][:2] == [
+        "ColumnDataChanged", "ColumnsStreamed" if kind == "stream" else "ColumnsPatched",
+    ]  # fmt: skip
+    assert slow.backlog.replaced == 1
+
+
+def test_dictionaries_with_other_keys_are_both_sent() -> None:
+    slow = Slow()
+    for styles in ({"color": "red"}, {"color": "blue"}, {"border": "1px"}):
+        slow.set("div", "styles", styles)
+    entries = [event["new"]["entries"] for event in slow.events()]
+    assert entries == [[["color", "blue"]], [["border", "1px"]]]
+
+
+def test_value_that_names_a_model_stays() -> None:
+    slow = Slow()
+    for _ in range(2):
+        slow.set("slider", "tags", [slow.model("div")])
+        slow.set("slider", "tags", [])
+    assert len(slow.events()) == 4
+    slow.set("slider", "tags", [{"id": 1}])
+    slow.set("slider", "tags", [{"id": 2}])
+    assert len(slow.events()) == 1
+
+
+@pytest.mark.parametrize("content", [
+    {}, {"events": None}, {"events": 7}, {"events": {"kind": "ModelChanged"}}, {"events": [7, None, "a"]},
+    {"events": [{"kind": "ModelChanged", "model": "p1", "attr": "a"}, {"kind": "ModelChanged"}]},
+    {"events": [{"kind": "ColumnDataChanged", "model": {"id": "p1"}, "attr": "data"}]},
+])  # fmt: skip
+def test_content_that_sets_no_property_has_no_keys(content: dict[str, Any]) -> None:
+    assert list(keys_of(content)) == []
+
+
+def test_keys_are_those_of_every_property_that_is_set() -> None:
+    events = [
+        {"kind": "ModelChanged", "model": {"id": "p1"}, "attr": "a"}, 7, {"kind": "MessageSent"},
+        {"kind": "ModelChanged", "model": {"id": "p2"}, "attr": "b"},
+    ]  # fmt: skip
+    assert list(keys_of({"events": events})) == [("p1", "a"), ("p2", "b")]
+
+
+def test_property_that_does_not_wait_is_forgotten_silently() -> None:
+    slow = Slow()
+    slow.set("div", "text", "stays")
+    slow.backlog.forget(iter([("p1", "value"), (slow.model("div").id, "name")]))
+    assert [event["new"] for event in slow.events()] == ["stays"]
+
+
+def test_value_that_was_forgotten_may_be_set_again() -> None:
+    slow = Slow()
+    key = (slow.model("div").id, "text")
+    for text in ("one", "two"):
+        slow.set("div", "text", text)
+        slow.backlog.forget(iter([key]))
+    assert not slow.backlog and slow.backlog.size == slow.backlog.fixed_bytes == 0
+    slow.set("div", "text", "three")
+    assert [event["new"] for event in slow.events()] == ["three"]
+
+
+def answer(size: int) -> list[codec.Frame]:
+    return [(TEXT, b"x" * size)]
+
+
+def test_pieces_are_as_large_as_they_may_be() -> None:
+    backlog = Backlog()
+    for _ in range(3):
+        backlog.add_answer(answer(10))
+    assert len(backlog.take(20)) == 2
+    backlog.add_answer(answer(10))
+    assert len(backlog.take(19)) == 1
+    assert len(backlog.take(0)) == 1
+    assert backlog.take(0) == [] and not backlog
+
+
+def test_answer_is_kept_as_it_was() -> None:
+    array = bytearray(b"before")
+    backlog = Backlog()
+    backlog.add_answer([(BINARY, memoryview(array))])
+    array[:] = b"after!"
+    assert (backlog.size, backlog.fixed_bytes) == (6, 6)
+    assert backlog.take(0) == [[(BINARY, b"before")]]
+
+
+def test_value_that_has_left_is_not_replaced() -> None:
+    slow = Slow()
+    for number in range(3):
+        slow.set("div", "text", str(number))
+        slow.set("slider", "value", number + 2)
+        assert [event["attr"] for event in slow.events()] == ["text", "value"]
+    assert slow.backlog.replaced == 0
+
+
+def test_replaced_value_keeps_its_place_and_its_turn() -> None:
+    slow = Slow()
+    slow.turn(lambda: [setattr(slow.model("div"), "text", "a"), setattr(slow.model("slider"), "value", 2)])
+    slow.set("slider", "value", 3)
+    slow.set("div", "text", "b" * 100)
+    assert slow.backlog.size > 100 and slow.backlog.fixed_bytes == 0
+    [message] = slow.take(0)  # one turn, whole
+    assert [event["new"] for event in message["content"]["events"]] == ["b" * 100, 3]
+    assert slow.backlog.size == 0
