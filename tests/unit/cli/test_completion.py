@@ -1,4 +1,4 @@
-"""`secret`, `info` and `completion`."""
+"""`app-server completion`, and what bash does with it."""
 
 from __future__ import annotations
 
@@ -10,32 +10,6 @@ import pytest
 
 from app_server.cli import EXIT_OK, main
 from app_server.cli.completion import SHELLS, script
-from app_server.cli.info import bokehjs
-from app_server.cli.secret import ALPHABET, new_secret
-
-
-def test_secret_is_44_letters_and_digits_and_never_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["secret"], {}) == EXIT_OK
-    printed = capsys.readouterr().out.removesuffix("\n")
-    assert len(printed) == 44 and set(printed) <= set(ALPHABET)
-    assert len({new_secret() for _ in range(100)}) == 100
-
-
-def test_info_names_versions_and_paths(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["info"], {}) == EXIT_OK
-    rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
-    assert list(rows) == ["app-server", "Python", "bokeh", "tornado", "orjson", "brotli", "BokehJS", "system"]
-    assert rows["bokeh"].startswith("3.9.")
-    assert rows["BokehJS"].startswith("bokeh, bokeh-api, bokeh-gl, bokeh-mathjax, bokeh-tables, bokeh-widgets in ")
-
-
-def test_static_path_holds_bokehjs(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["info", "--static"], {}) == EXIT_OK
-    assert (Path(capsys.readouterr().out.strip()) / "js" / "bokeh.min.js").is_file()
-
-
-def test_missing_bokehjs_is_said(tmp_path: Path) -> None:
-    assert bokehjs(tmp_path) == f"no files in {tmp_path}"
 
 
 @pytest.mark.parametrize("shell", SHELLS)

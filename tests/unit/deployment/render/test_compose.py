@@ -14,7 +14,7 @@ from app_server.errors import OperatorError
 from tests.unit.deployment.making import loaded
 from tests.unit.tools.test_tools import tool
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 THREE = "apps: {a: a.py}\ninstances: 3\ncontainers: {build_context: ., source: ./examples}\n"
 
 
