@@ -32,3 +32,30 @@ def test_the_oldest_are_forgotten_where_there_are_too_many() -> None:
     inherited = Inheritance(Clock(), most=2)
     inherited.add(["a", "b", "c"])
     assert ["a" in inherited, "b" in inherited, "c" in inherited] == [False, True, True]
+
+
+def test_inherited_session_is_kept_for_its_time_and_no_longer() -> None:
+    clock = Clock()
+    inherited = Inheritance(clock, kept_s=64)
+    inherited.add(["one"])
+    clock.now_s += 63.5
+    assert "one" in inherited
+    clock.now_s += 0.5
+    assert "one" not in inherited
+
+
+def test_sessions_are_kept_for_an_hour_by_the_thousand() -> None:
+    clock = Clock()
+    inherited = Inheritance(clock)
+    inherited.add(str(number) for number in range(10_001))
+    assert "0" not in inherited and "1" in inherited and len(inherited) == 10_000
+    clock.now_s += 3599
+    assert len(inherited) == 10_000
+    clock.now_s += 1
+    assert len(inherited) == 0
+
+
+def test_session_that_is_named_again_is_among_the_newest() -> None:
+    inherited = Inheritance(Clock(), most=2)
+    inherited.add(["a", "b", "a", "c"])
+    assert ["a" in inherited, "b" in inherited, "c" in inherited] == [True, False, True]

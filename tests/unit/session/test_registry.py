@@ -89,3 +89,45 @@ def test_session_that_asked_for_its_end_is_unused_as_soon_as_its_clients_are_gon
     assert registry.unused(0.0, 5.0) == []
     session.leave(client, 0.0)
     assert registry.unused(0.0, 5.0) == [session]
+
+
+def test_id_that_is_taken_is_named_in_part() -> None:
+    registry = Registry()
+    registry.begin("0123456789")
+    with pytest.raises(RuntimeError, match="^session 01234567… is there already$"):
+        registry.begin("0123456789")
+
+
+def test_lifetime_is_over_when_more_than_it_has_passed() -> None:
+    registry = Registry()
+    session = living(registry, "one", now_s=0.0)
+    assert registry.unused(5.0, 5.0) == []
+    assert registry.unused(5.5, 5.0) == [session]
+
+
+def test_session_whose_end_is_blocked_is_used() -> None:
+    registry = Registry()
+    session = living(registry, "one", now_s=0.0)
+    session.block_expiration()
+    session.request_expiration()
+    assert registry.unused(1000.0, 5.0) == []
+    session.unblock_expiration()
+    assert registry.unused(0.0, 5.0) == [session]
+
+
+def test_everybody_who_waits_for_a_build_is_told_once() -> None:
+    registry, told = Registry(), []
+    build = registry.begin("one")
+    for number in range(3):
+        build.waiters.append(lambda session, error, number=number: told.append(number))
+    registry.succeed(build, make_session("one"))
+    assert (told, build.waiters) == ([0, 1, 2], [])
+
+
+def test_sessions_may_end_while_they_are_gone_through() -> None:
+    registry = Registry()
+    for ident in ("one", "two"):
+        living(registry, ident)
+    for session in registry:
+        assert registry.remove(session)
+    assert len(registry) == 0

@@ -11,11 +11,13 @@ import pytest
 from bokeh.events import ConnectionLost
 from bokeh.models import ColumnDataSource, Div, GlyphRenderer
 
+from app_server.document import patch as patches
 from app_server.document.served import ServedDocument, SessionCallback, Timing
+from app_server.protocol import codec
 from app_server.protocol.websocket import BINARY
 from app_server.session.connection import Connection
-from app_server.session.effects import Await, Effect, Send
-from app_server.session.session import Session
+from app_server.session.effects import Await, Effect, Role, Send
+from app_server.session.session import Limits, Prepared, Session
 from tests.unit.session.making import change, fill, make_session, message, subscriber, told
 
 
@@ -505,3 +507,372 @@ def test_change_that_a_callback_corrects_ends_with_the_correction_for_all() -> N
     last = {receivers[0]: sent["content"]["events"][-1]["new"] for receivers, sent in effects[:2]}
     assert model(session, "slider").value == 4
     assert last == {1: 4, 2: 4}
+
+
+def test_new_session_is_empty_and_alive() -> None:
+    session = make_session(now_s=7.0)
+    assert (session.connections, session.viewers, session.connection_count) == ([], [], 0)
+    assert (session.unused_since_s, session.expiration_requested, session.expiration_blocked) == (7.0, False, False)
+    assert session.is_new and not session.destroyed
+    assert (session.name.application, session.name.session) == ("/app", "session-one")
+    assert (session.wake(), session.send_now(), session.failed()) == (None, None, None)  # type: ignore[func-returns-value]
+
+
+def test_session_made_without_the_server_has_no_application_in_its_name() -> None:
+    made = make_session()
+    bare = Session("session-one", made.document, made.context, Limits(100))
+    assert bare.name == " session session-…" and bare.name.application == ""
+
+
+def test_session_is_not_new_any_more_when_a_client_has_the_document() -> None:
+    session = make_session()
+    client = Connection(1)
+    session.join(client)
+    assert session.is_new and session.viewers == []
+    session.receive(client, message("PULL-DOC-REQ"))
+    assert not session.is_new and session.viewers == [client]
+    session.leave(client, 1.0)
+    assert session.viewers == []
+
+
+def test_expiration_is_blocked_until_as_many_have_unblocked_it() -> None:
+    session = make_session()
+    session.unblock_expiration()  # of nothing
+    session.block_expiration()
+    session.block_expiration()
+    session.unblock_expiration()
+    assert session.expiration_blocked
+    session.unblock_expiration()
+    assert not session.expiration_blocked
+
+
+def test_client_that_pulls_twice_is_sent_each_change_once() -> None:
+    session = make_session()
+    client = subscriber(session)
+    session.receive(client, message("PULL-DOC-REQ"))
+    [(receivers, _)] = told(session.turn(lambda: model(session, "div").update(text="x"), "a callback"))
+    assert receivers == [1]
+
+
+def test_client_that_has_gone_gets_no_changes_although_it_pulls() -> None:
+    session = make_session()
+    client = subscriber(session)
+    session.leave(client, 1.0)
+    session.receive(client, message("PULL-DOC-REQ"))
+    assert session.viewers == []
+
+
+def test_pull_holds_the_state_and_follows_the_changes_before_it() -> None:
+    session = make_session()
+    subscriber(session, 1)
+    other = Connection(2)
+    session.join(other)
+    model(session, "div").text = "x"
+    changes, reply = session.receive(other, message("PULL-DOC-REQ"))
+    assert isinstance(changes, Send) and isinstance(reply, Send)
+    assert ([c.ident for c in changes.connections], changes.role) == ([1], Role.CHANGES)
+    assert ([c.ident for c in reply.connections], reply.role) == ([2], Role.STATE)
+
+
+def test_callback_of_a_connection_lost_that_raises_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    session = make_session()
+    leaving = subscriber(session)
+
+    def fail(event: object) -> None:
+        raise ValueError
+
+    session.document.on_event(ConnectionLost, fail)
+    session.leave(leaving, 5.0)
+    assert caplog.messages == ["/app session session-…: ConnectionLost raised an exception; the session goes on"]
+
+
+def test_failure_is_reported_while_its_exception_is_at_hand(caplog: pytest.LogCaptureFixture) -> None:
+    session = make_session()
+    seen: list[object] = []
+    session.failed = lambda: seen.append(sys.exc_info()[0])
+    session.turn(lambda: 1 / 0, "a callback")
+    assert seen == [ZeroDivisionError]
+    assert caplog.records[0].exc_info is not None
+
+
+def test_turn_locks_the_document_unless_it_is_told_otherwise() -> None:
+    session = make_session()
+
+    async def later() -> None:
+        """Changes nothing."""
+
+    for options, locked in (({}, True), ({"locked": False}, False)):
+        [effect] = session.turn(later, "a turn", **options)
+        assert isinstance(effect, Await) and effect.locked is locked and effect.name == "a turn"
+        effect.awaitable.close()  # type: ignore[attr-defined]
+
+
+def test_change_in_a_turn_wakes_nobody_and_one_after_it_does() -> None:
+    session = make_session()
+    client = subscriber(session)
+    woken: list[str] = []
+    session.wake = lambda: woken.append("woken")
+
+    def changes(text: str) -> None:
+        model(session, "div").text = text
+
+    session.turn(lambda: changes("one"), "a callback")
+    session.turn(lambda: 1 / 0, "a callback")
+    model(session, "slider").on_change("value", lambda attr, old, new: changes(str(new)))
+    session.receive(client, change(session, "slider", "value", 5))
+    assert woken == []
+    changes("after")
+    assert woken == ["woken"]
+
+
+@pytest.mark.parametrize(("remote", "who"), [("192.0.2.1", "192.0.2.1"), ("", "a client")])
+def test_refusal_is_logged_with_whose_it_is(remote: str, who: str, caplog: pytest.LogCaptureFixture) -> None:
+    session = make_session()
+    client = subscriber(session, remote=remote)
+    session.receive(client, message("PATCH-DOC", {}))
+    event = {"kind": "ColumnsStreamed", "model": {"id": "nope"}, "attr": "data", "data": {}, "rollover": None}
+    [(_, reply)] = told(session.receive(client, message("PATCH-DOC", {"events": [event]})))
+    words = reply["content"]["text"]
+    first, second = caplog.messages
+    assert first == f"/app session session-…: refused a message from {who}: a PATCH-DOC lacks its events"
+    assert second.startswith("/app session session-…: refused a ") and second.endswith(f" from {who}: {words}")
+
+
+def test_refused_change_among_others_is_logged_with_whose_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    session = make_session()
+    client = subscriber(session, remote="192.0.2.1")
+    [(_, reply)] = told(session.receive(client, change(session, "slider", "value", "text")))
+    assert caplog.messages == [f"/app session session-…: refused a change from 192.0.2.1: {reply['content']['text']}"]
+
+
+def test_failing_callback_of_a_change_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    session = make_session()
+    client = subscriber(session)
+    model(session, "slider").on_change("value", lambda attr, old, new: 1 / 0)
+    session.receive(client, change(session, "slider", "value", 5))
+    assert caplog.messages == [
+        "/app session session-…: a change from the browser raised an exception; the session goes on"
+    ]
+
+
+def test_first_of_several_failures_is_answered() -> None:
+    session = make_session()
+    client = subscriber(session)
+    events = [
+        *change(session, "slider", "value", "no number").content["events"],
+        *change(session, "slider", "start", "none either").content["events"],
+    ]
+    [(_, reply)] = told(session.receive(client, message("PATCH-DOC", {"events": events})))
+    assert "no number" in reply["content"]["text"]
+    model(session, "slider").on_change("value", lambda attr, old, new: 1 / 0)
+    events = [*change(session, "slider", "value", 2).content["events"], *events]
+    [(_, reply)] = told(session.receive(client, message("PATCH-DOC", {"events": events})))
+    assert reply["content"]["text"] == "the application raised an exception; see the server's log"
+
+
+def test_answer_of_each_kind_names_its_message() -> None:
+    session = make_session()
+    client = subscriber(session)
+    for sent in (
+        message("SERVER-INFO-REQ", msgid="m7"),
+        change(session, "slider", "value", 3, "m7"),
+        message("PUSH-DOC", {"doc": {"title": "t", "roots": []}}, "m7"),
+        message("PATCH-DOC", {}, "m7"),
+        message("PULL-DOC-REQ", msgid="m7"),
+    ):
+        assert told(session.receive(client, sent))[-1][1]["reqid"] == "m7"
+
+
+def test_pushed_document_is_confirmed_as_the_state_behind_what_came_before() -> None:
+    session = make_session()
+    one, two = subscriber(session, 1), subscriber(session, 2)
+    model(session, "div").text = "before"
+    before = patch(changed(session, "div", "text", "before"))
+    effects = session.receive(one, message("PUSH-DOC", {"doc": {"title": "pushed", "roots": []}}))
+    assert [effect.role for effect in effects if isinstance(effect, Send)] == [Role.CHANGES, Role.CHANGES, Role.STATE]
+    first, second, last = told(effects)
+    assert (first, second[0], last) == (([1, 2], before), [2], ([1], ok()))
+    assert session.viewers == [two, one]
+
+
+def test_push_that_fails_leaves_its_client_subscribed() -> None:
+    session = make_session()
+    client = subscriber(session)
+    session.receive(client, message("PUSH-DOC", {"doc": {"title": "t", "roots": [1]}}))
+    assert session.viewers == [client]
+
+
+def test_limit_of_a_message_holds_for_patches_and_pushed_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[int] = []
+    session = make_session()
+    client = subscriber(session)
+    real_read, real_replace = patches.read_events, patches.replace_document
+
+    def read_events(*args: Any, max_bytes: int, **kwargs: Any) -> Any:
+        limits.append(max_bytes)
+        return real_read(*args, max_bytes=max_bytes, **kwargs)
+
+    def replace_document(*args: Any, max_bytes: int) -> None:
+        limits.append(max_bytes)
+        real_replace(*args, max_bytes=max_bytes)
+
+    monkeypatch.setattr(patches, "read_events", read_events)
+    monkeypatch.setattr(patches, "replace_document", replace_document)
+    session.receive(client, change(session, "slider", "value", 3))
+    session.receive(client, message("PUSH-DOC", {"doc": {"title": "t", "roots": []}}))
+    assert limits == [1_000_000] * 2
+
+
+def test_ended_session_has_no_clients_and_no_changes() -> None:
+    session = make_session()
+    one = subscriber(session, 1)
+    session.join(Connection(2))
+    model(session, "div").text = "unheard"
+    session.begin_end()
+    assert told(session.end()) == [
+        ("close", 1, 1001, "the session has ended"), ("close", 2, 1001, "the session has ended"),
+    ]  # fmt: skip
+    assert (session.connections, session.viewers, session.destroyed) == ([], [], True)
+    assert session.flush() == []
+    assert session.leave(one, 1.0) == []
+
+
+def test_client_that_leaves_an_ending_session_runs_no_callback() -> None:
+    session = make_session()
+    client = subscriber(session)
+    session.document.on_event(ConnectionLost, lambda event: pytest.fail("ran"))
+    session.begin_end()
+    assert session.leave(client, 3.0) == []
+    assert session.connections == [] and session.unused_since_s == 3.0
+
+
+def test_notice_is_shown_to_a_browser_that_has_the_document_and_again_when_it_is_back() -> None:
+    session = make_session()
+    client = subscriber(session, from_browser=True)
+    [(receivers, sent)] = told(session.show_notice(client, "<b>over</b>"))
+    [event] = sent["content"]["events"]
+    assert (receivers, sent["msgtype"], event["kind"]) == ([1], "PATCH-DOC", "RootAdded")
+    assert event["model"]["attributes"] == {"text": "<b>over</b>"}
+    back = Connection(2, from_browser=True)
+    session.join(back)
+    (_, reply), (receivers, again) = told(session.receive(back, message("PULL-DOC-REQ")))
+    assert (reply["msgtype"], receivers) == ("PULL-DOC-REPLY", [2])
+    assert again["content"]["events"][0]["model"]["attributes"] == {"text": "<b>over</b>"}
+    assert len(told(session.receive(back, message("PULL-DOC-REQ")))) == 1
+
+
+def test_notice_for_a_browser_without_the_document_waits_until_it_asks() -> None:
+    session = make_session()
+    client = Connection(1, from_browser=True)
+    session.join(client)
+    assert session.show_notice(client, "over") == []
+    program = Connection(2)
+    session.join(program)
+    assert len(told(session.receive(program, message("PULL-DOC-REQ")))) == 1
+    assert len(told(session.receive(client, message("PULL-DOC-REQ")))) == 2
+
+
+def test_notice_is_not_for_programs() -> None:
+    session = make_session()
+    program, browser = subscriber(session, 1), Connection(2, from_browser=True)
+    session.join(browser)
+    assert session.show_notice(program, "over") == []
+    assert len(told(session.receive(browser, message("PULL-DOC-REQ")))) == 1
+
+
+@pytest.mark.parametrize(("returning", "inline", "taken"), [
+    (False, False, True), (False, True, True), (True, True, True), (True, False, False),
+])  # fmt: skip
+def test_what_was_prepared_answers_the_first_pull(returning: bool, inline: bool, taken: bool) -> None:
+    session = make_session()
+    if returning:
+        session.expect_returning_page()
+    session.prepared = Prepared((), b'{"prepared":1}', [], inline)
+    client = Connection(1)
+    session.join(client)
+    [(_, reply)] = told(session.receive(client, message("PULL-DOC-REQ")))
+    assert (reply["content"] == {"prepared": 1}) is taken
+    assert session.prepared is None
+    [(_, reply)] = told(session.receive(client, message("PULL-DOC-REQ")))
+    assert "doc" in reply["content"]
+
+
+def test_buffers_of_what_was_prepared_are_sent_and_counted() -> None:
+    session = make_session()
+    session.prepared = Prepared((), b"{}", [("b0", b"x"), ("b1", b"yz")], False)
+    client = Connection(1, from_browser=True, maybe_cut_off=True)
+    session.join(client)
+    [(_, reply)] = told(session.receive(client, message("PULL-DOC-REQ")))
+    assert reply["buffers"] == [b"x", b"yz"]
+    session.leave(client, 1.0)
+    back = Connection(2, from_browser=True)
+    session.join(back)
+    assert rounds(session, back) == [3, 6, 12]
+
+
+def test_prepared_answer_is_dropped_when_the_document_changes() -> None:
+    session = make_session()
+    session.prepared = Prepared((), b"{}", [], False)
+    model(session, "div").text = "other"
+    assert session.prepared is None
+
+
+def rounds(session: Session, connection: Connection) -> list[int]:
+    """For how many buffers each round of realignment allows."""
+    sent = [effect for number in range(3) for effect in session.realign(connection, number)]
+    return [effect.frames.count((BINARY, b"")) for effect in sent if isinstance(effect, Send)]
+
+
+def test_realignment_is_for_the_client_that_is_stuck_and_counts_its_rounds() -> None:
+    session = make_session()
+    back = returned(session)
+    [effect] = session.realign(back)
+    assert isinstance(effect, Send) and effect.connections == [back] and effect.role is Role.ANSWER
+    assert effect.frames == codec.realignment(0, 0)
+    [effect] = session.realign(back, 2)
+    assert isinstance(effect, Send) and effect.frames == codec.realignment(2, 3)
+
+
+def test_page_of_another_process_is_helped_for_32_buffers_first_and_4096_at_most() -> None:
+    session = make_session()
+    session.expect_returning_page()
+    client = Connection(1, from_browser=True)
+    session.join(client)
+    assert rounds(session, client) == [33, 66, 132]
+    [effect] = session.realign(client, 20)
+    assert isinstance(effect, Send) and effect.frames.count((BINARY, b"")) == 4097
+
+
+def test_realignment_allows_for_the_buffers_of_the_largest_message() -> None:
+    session = make_session()
+    cut_off = subscriber(session, 1, from_browser=True, maybe_cut_off=True)
+    for columns in (3, 1):
+        data = {str(number): np.zeros(2) for number in range(columns)}
+        session.turn(lambda data=data: setattr(model(session, "source"), "data", data), "a callback")  # type: ignore[misc]
+    session.leave(cut_off, 1.0)
+    back = Connection(2, from_browser=True)
+    session.join(back)
+    assert rounds(session, back) == [4, 8, 16]
+
+
+def test_client_that_has_gone_is_not_realigned() -> None:
+    session = make_session()
+    back = returned(session)
+    session.leave(back, 2.0)
+    assert session.realign(back) == []
+
+
+def test_client_that_leaves_whole_does_not_undo_that_another_was_cut_off() -> None:
+    session = make_session()
+    session.leave(subscriber(session, 1, maybe_cut_off=True), 1.0)
+    session.leave(subscriber(session, 2), 2.0)
+    back = Connection(3, from_browser=True)
+    session.join(back)
+    assert realigned(session.realign(back))
+
+
+def test_push_of_a_returning_browser_does_not_realign_it() -> None:
+    session = make_session()
+    back = returned(session)
+    effects = session.receive(back, message("SERVER-INFO-REQ"))
+    assert not realigned(effects) and not back.realigned
