@@ -137,11 +137,11 @@ class AsyncClientSession(SessionBase):
             if self._lost is None:
                 log.warning("%s", error)
                 self._end(error)
-            await link.close(1000 if isinstance(error, ConnectionLost) else 1002)
+            await link.hang_up(1000 if isinstance(error, ConnectionLost) else 1002)
         except Exception:
             log.exception("%s: the session failed; this is a fault of the client", self.url)
             self._end(ConnectionLost("the session failed; see the log", where=self.url))
-            await link.close(1011)
+            await link.hang_up(1011)
 
     def _receive(self, message: Message) -> None:
         if self._lost is not None:

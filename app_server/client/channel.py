@@ -61,7 +61,7 @@ class Channel:
         reading = asyncio.create_task(self._read(link))
         await asyncio.wait({reading, closing}, return_when=asyncio.FIRST_COMPLETED)
         self.open = False
-        await link.close(1000, self._why)
+        await (link.hang_up if reading.done() else link.close)(1000, self._why)
         closing.cancel()
         await reading  # it ends with the error that `take` raises
 

@@ -164,6 +164,19 @@ class Link:
         finally:
             self._stream.close()
 
+    async def hang_up(self, code: int = 1000, why: str = "closed") -> None:
+        """As `close`, for one that calls `receive` no more; what still comes is dropped."""
+        draining = asyncio.create_task(self._drained())
+        try:
+            await self.close(code, why)
+        finally:
+            draining.cancel()
+
+    async def _drained(self) -> None:
+        while await self._connection.read_message() is not None:
+            continue
+        self._ended.set()
+
     def abort(self) -> None:
         """End at once, without a word."""
         self._writer.cancel()
