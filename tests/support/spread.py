@@ -12,13 +12,15 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 WHOLE_FOLDERS = {
-    "tests/ansible": "hosts",
     "tests/container": "containers",
     "tests/manual": "containers",
     "tests/browser": "browser",
     "tests/peers": "peers",
 }
-"""Folders that are one group. The longest comes first: what begins last ends last."""
+"""Folders that are one group."""
+
+LONGEST = ("tests/ansible", *WHOLE_FOLDERS)
+"""Where the longest groups lie, the longest first: what begins last ends last."""
 
 # A library such as Panel, once imported, adds to every page of the process.
 LAST = "tests/unit/guests"
@@ -45,10 +47,9 @@ def group_of(nodeid: str) -> str:
 def rank_of(nodeid: str) -> int:
     """Where a test is to come in a run: a smaller number comes first, equal ones stay in their order."""
     if PurePosixPath(nodeid.partition("::")[0]).is_relative_to(LAST):
-        return len(WHOLE_FOLDERS) + 1
-    folders = list(WHOLE_FOLDERS)
+        return len(LONGEST) + 1
     folder = folder_of(nodeid)
-    return folders.index(folder) if folder in folders else len(folders)
+    return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
 
 
 def times_by_folder(reports: Iterable[Timed]) -> Mapping[str, tuple[int, float]]:

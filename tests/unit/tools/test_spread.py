@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
-from tests.support.spread import WHOLE_FOLDERS, group_of, rank_of, times_by_folder
+from tests.support.spread import LONGEST, WHOLE_FOLDERS, group_of, rank_of, times_by_folder
 
 TESTS = Path(__file__).resolve().parents[2]
 
@@ -13,15 +13,17 @@ TESTS = Path(__file__).resolve().parents[2]
 def test_file_is_a_group_and_so_is_a_folder_whose_tests_share_what_is_slow() -> None:
     assert group_of("tests/unit/test_settings.py::test_a[x/y::z]") == "tests/unit/test_settings.py"
     assert group_of("tests/browser/test_sync.py::test_a") == group_of("tests/browser/test_login.py::test_b")
+    # Each of its files has hosts of its own.
+    assert group_of("tests/ansible/test_site.py::test_a") != group_of("tests/ansible/test_variants.py::test_b")
     assert group_of("tests/manual/test_pages.py::test_a") == group_of("tests/container/test_image.py::test_b")
 
 
 def test_folders_that_are_groups_are_there() -> None:
-    assert all((TESTS.parent / folder).is_dir() for folder in WHOLE_FOLDERS)
+    assert all((TESTS.parent / folder).is_dir() for folder in {*WHOLE_FOLDERS, *LONGEST})
 
 
 def test_longest_come_first_and_what_would_disturb_comes_last() -> None:
-    inside = [f"{folder}/test_x.py::test_y" for folder in WHOLE_FOLDERS]
+    inside = [f"{folder}/test_x.py::test_y" for folder in LONGEST]
     order = [*inside, "tests/protocol/test_x.py::test_y", "tests/unit/guests/test_x.py::test_y"]
     backwards = order[::-1]
     assert sorted(backwards, key=rank_of) == order
