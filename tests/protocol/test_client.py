@@ -44,6 +44,7 @@ from app_server.client import (
 from tests.protocol.conftest import SECRET, apps
 from tests.support.ports import free_port
 from tests.support.server import RunningServer, running_server
+from tests.support.waiting import patience
 
 PATIENCE_S = 20.0
 """For what should come at once, on a machine that does other work too."""
@@ -334,7 +335,7 @@ def test_sessions_of_many_threads_keep_apart(board: str) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(PATIENCE_S)
+        thread.join(patience(PATIENCE_S))
     assert results == {number: 2 * number for number in range(2, 8)}
 
 
@@ -442,7 +443,7 @@ def test_show_opens_the_page_of_the_session(board: str, monkeypatch: pytest.Monk
 def test_run_applies_what_comes_until_told_to_stop(board: str) -> None:
     with pull_session(url=board) as session, pull_session(session.id, board) as other:
         command(other, "answer:now")
-        session.run(lambda: bool(model(session, "answer").text == "now"), PATIENCE_S)
+        session.run(lambda: bool(model(session, "answer").text == "now"), patience(PATIENCE_S))
         with pytest.raises(NoAnswer) as late:
             session.run(lambda: False, 0.05)
         assert str(late.value) == (
@@ -459,7 +460,7 @@ def test_callbacks_of_the_document_run_in_run(board: str) -> None:
         beat = document.add_periodic_callback(lambda: slider.update(value=slider.value + 1), 10)
         session.force_roundtrip()
         assert names == []
-        session.run(lambda: slider.value >= 6, PATIENCE_S)
+        session.run(lambda: slider.value >= 6, patience(PATIENCE_S))
         document.remove_periodic_callback(beat)
         session.run(timeout_s=0.1)
         assert names == ["tick", "timeout"]
@@ -473,7 +474,7 @@ def test_another_thread_may_ask_for_a_callback(board: str) -> None:
         thread = threading.Thread(target=lambda: add(lambda: threads.append(threading.get_ident())))
         timer = threading.Timer(0.1, thread.start)
         timer.start()
-        session.run(lambda: bool(threads), PATIENCE_S)
+        session.run(lambda: bool(threads), patience(PATIENCE_S))
         assert threads == [threading.get_ident()]
 
 
@@ -483,7 +484,7 @@ def test_asynchronous_callback_needs_a_session_in_a_loop(board: str) -> None:
     with pull_session(url=board) as session:
         session.document.add_next_tick_callback(later)
         with pytest.raises(ClientError, match=r"a next tick callback is asynchronous\. Use open_session\(\) for it\."):
-            session.run(timeout_s=PATIENCE_S)
+            session.run(timeout_s=patience(PATIENCE_S))
 
 
 async def test_session_of_a_thread_works_inside_a_running_loop(board: str) -> None:
@@ -502,7 +503,7 @@ def test_what_was_changed_before_the_close_arrives(board: str) -> None:
             for number in range(50):
                 model(session, "slider").value = number
             model(session, "source").data = {"x": np.ones(200_000), "y": np.ones(200_000, dtype=np.int32)}
-        keeper.run(lambda: len(model(keeper, "source").data["x"]) == 200_000, PATIENCE_S)
+        keeper.run(lambda: len(model(keeper, "source").data["x"]) == 200_000, patience(PATIENCE_S))
         assert model(keeper, "slider").value == 49
 
 
@@ -522,7 +523,7 @@ def test_closed_session_leaves_its_document_and_takes_no_more_calls(board: str) 
 def test_session_that_nobody_keeps_is_closed(board: str) -> None:
     pull_session(url=board)
     gc.collect()
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience(PATIENCE_S)
     while any(thread.name == "app-server client" for thread in threading.enumerate()):
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -547,7 +548,7 @@ def test_end_of_the_server_is_told() -> None:
         with pull_session(url=f"{server.url}/board") as session:
             server.stop()
             with pytest.raises(ConnectionLost) as lost:
-                session.run(lambda: False, PATIENCE_S)
+                session.run(lambda: False, patience(PATIENCE_S))
             assert lost.value.close_code in (1001, 1012) and isinstance(lost.value, OSError)
             assert not session.connected
             with pytest.raises(ConnectionLost):
@@ -569,7 +570,7 @@ def test_run_without_a_goal_returns_at_the_end_of_the_connection() -> None:
     with running_server(*apps("board.py"), server="ours") as server:
         with pull_session(url=f"{server.url}/board") as session:
             threading.Timer(0.2, server.stop).start()
-            session.run(timeout_s=PATIENCE_S)
+            session.run(timeout_s=patience(PATIENCE_S))
             assert not session.connected
 
 
@@ -681,7 +682,7 @@ def test_unix_socket_is_another_way_in(tmp_path: Path) -> None:
     ]
     process = subprocess.Popen(command_line, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + patience(PATIENCE_S)
         while not path.exists():
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -691,7 +692,7 @@ def test_unix_socket_is_another_way_in(tmp_path: Path) -> None:
             assert model(session, "double").value == 4
     finally:
         process.terminate()
-        process.wait(PATIENCE_S)
+        process.wait(patience(PATIENCE_S))
     with pytest.raises(CannotConnect, match="no server answers"):
         pull_session(url="http://localhost/board", unix_socket=str(path))
 
@@ -704,7 +705,7 @@ async def test_session_in_a_loop_follows_the_server_by_itself(board: str) -> Non
         seen: list[Any] = []
         model(session, "double").on_change("value", lambda attr, old, new: seen.append(new))
         model(session, "slider").value = 21
-        await session.wait_for(lambda: seen == [42], PATIENCE_S)
+        await session.wait_for(lambda: seen == [42], patience(PATIENCE_S))
         assert (await session.request_server_info())["version_info"]["bokeh"] == bokeh.__version__
         assert session.connected
     assert not session.connected
@@ -721,7 +722,7 @@ async def test_session_in_a_loop_pushes_and_pulls_arrays(board: str) -> None:
         assert np.array_equal(model(other, "source").data["x"], np.arange(1000.0))
         source.stream({"x": [5.0]}, rollover=3)
         await session.force_roundtrip()
-        await other.wait_for(lambda: values(model(other, "source")) == {"x": [998, 999, 5]}, PATIENCE_S)
+        await other.wait_for(lambda: values(model(other, "source")) == {"x": [998, 999, 5]}, patience(PATIENCE_S))
         await other.pull()
         assert values(model(other, "source")) == {"x": [998, 999, 5]}
 
@@ -750,7 +751,7 @@ async def test_callbacks_of_the_document_run_in_the_loop(board: str) -> None:
     document.add_timeout_callback(later, 10)
     document.add_periodic_callback(lambda: slider.update(value=slider.value + 1), 5)
     await asyncio.to_thread(lambda: document.add_next_tick_callback(lambda: names.append("thread")))
-    await session.wait_for(lambda: model(session, "double").value >= 10 and len(names) == 3, PATIENCE_S)
+    await session.wait_for(lambda: model(session, "double").value >= 10 and len(names) == 3, patience(PATIENCE_S))
     await session.close()
     assert sorted(names) == ["async", "thread", "tick"]
 
@@ -807,7 +808,7 @@ async def test_time_out_in_the_loop_is_told(board: str) -> None:
 
 def until(session: Any, claim: Any) -> None:
     """Let the stock client take in messages until this is so; while it waits for an answer it drops them."""
-    timer = threading.Timer(PATIENCE_S, session.close)
+    timer = threading.Timer(patience(PATIENCE_S), session.close)
     timer.start()
     session._connection._loop_until(lambda: claim() or not session.connected)
     timer.cancel()

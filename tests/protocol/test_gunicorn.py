@@ -25,7 +25,7 @@ from tests.protocol.test_processes import Runs, use, workers
 from tests.support.client import PATIENCE_S, Site
 from tests.support.ports import free_port
 from tests.support.server import REPOSITORY, running_process
-from tests.support.waiting import until
+from tests.support.waiting import patience, until
 
 WORKERS = 4
 
@@ -150,7 +150,7 @@ def test_no_page_fails_while_all_workers_are_replaced_and_sessions_go_on_or_come
                 client.set("slider", "value", 2)
                 assert client.value("seen", "text") == f"{process} 2"
                 assert use(served, kept, 3) == process  # a page that reconnects
-                assert client.close_code(3 * PATIENCE_S) == 1012
+                assert client.close_code(patience(3 * PATIENCE_S)) == 1012
                 assert int(use(served, kept)) not in before  # although the token has expired
             finally:
                 over = True
@@ -211,7 +211,7 @@ def test_a_worker_that_crashes_or_hangs_is_replaced_and_its_share_taken(tmp_path
         assert hung != killed
         with served.site.client("/counting", token) as client:
             client.send("PATCH-DOC", {"events": [client.change("slider", "value", 100)]})  # it never comes back
-            assert client.close_code(3 * PATIENCE_S) is None
+            assert client.close_code(patience(3 * PATIENCE_S)) is None
         served.process.wait_for_log("WORKER TIMEOUT")
         served.process.wait_for_log("in hang")  # where it stood
         assert int(use(served, token)) not in (killed, hung)
@@ -229,7 +229,7 @@ def test_sigterm_lets_sessions_go_on_for_a_while(tmp_path: Path) -> None:
             assert served.site.get("/readyz").status == 503
             use(served, token)
             assert client.close_code() == 1012
-        assert served.process.process.wait(PATIENCE_S) == 0
+        assert served.process.process.wait(patience(PATIENCE_S)) == 0
         assert not any(worker.is_running() for worker in left)
         assert not list((tmp_path / "run").iterdir())
 
@@ -239,7 +239,7 @@ def test_sigint_ends_at_once(tmp_path: Path) -> None:
         with served.site.client("/counting") as client:
             send(served, signal.SIGINT)
             assert client.close_code() == 1001
-        assert served.process.process.wait(PATIENCE_S) == 0
+        assert served.process.process.wait(patience(PATIENCE_S)) == 0
 
 
 def test_applications_loaded_beforehand_with_settings_of_their_own(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import trustme
 from app_server.security.tokens import Signer, mint_session_id, mint_token
 from tests.protocol.conftest import Served, apps, serving
 from tests.support.client import PATIENCE_S, Client
-from tests.support.waiting import until
+from tests.support.waiting import patience, until
 
 UNSIGNED = Signer()
 
@@ -243,7 +243,7 @@ def test_no_process_is_left_when_the_server_stops(runs_file: Path, number: int) 
             assert len(left) == 4
             os.kill(served.process.process.pid, number)
             assert client.close_code() == 1001
-            assert served.process.process.wait(PATIENCE_S) == 0
+            assert served.process.process.wait(patience(PATIENCE_S)) == 0
         assert not any(process.is_running() for process in left)
 
 
@@ -255,7 +255,7 @@ def test_no_process_outlives_a_server_that_was_killed(runs_file: Path) -> None:
             give(stuck, "loop")
             left = family(served)
             os.kill(served.process.process.pid, signal.SIGKILL)
-            psutil.wait_procs(left, 2 * PATIENCE_S)
+            psutil.wait_procs(left, patience(2 * PATIENCE_S))
         assert not any(process.is_running() for process in left)
 
 
@@ -271,7 +271,7 @@ def test_a_drained_server_lets_sessions_go_on_until_they_end(runs_file: Path) ->
             pid = do(client, "this")
             with served.site.client("/apart", token) as again:
                 assert do(again, "that") == pid
-        assert served.process.process.wait(PATIENCE_S) == 0
+        assert served.process.process.wait(patience(PATIENCE_S)) == 0
 
 
 def test_new_sessions_run_what_was_loaded_anew_and_old_ones_stay_for_a_while(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.protocol.conftest import Served, apps, serving
 from tests.support.client import PATIENCE_S, Site, ask, fetch
-from tests.support.waiting import until
+from tests.support.waiting import patience, until
 
 SESSION_ID = "A" * 44
 
@@ -170,7 +170,7 @@ def stopped() -> dict[str, object]:
             alive_while = ask(connection, "/healthz").status
             connection.close()
             codes = [client.close_code(), other.close_code()]
-        exit_status = served.process.process.wait(PATIENCE_S)
+        exit_status = served.process.process.wait(patience(PATIENCE_S))
         return {
             "codes": codes,
             "ready": [ready_before, ready_while],

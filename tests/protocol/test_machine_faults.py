@@ -22,7 +22,7 @@ from tests.protocol.conftest import APPS, Served, apps, serving
 from tests.support.client import PATIENCE_S, Client, Site
 from tests.support.ports import free_port
 from tests.support.server import running_process
-from tests.support.waiting import until
+from tests.support.waiting import patience, until
 
 MODES = {
     "alone": [],
@@ -137,7 +137,7 @@ def test_a_run_folder_that_cannot_be_made_again_ends_the_server_with_a_line(tmp_
             left = main(served).children(recursive=True)
             (tmp_path / "run").rename(tmp_path / "elsewhere")
             (tmp_path / "run").symlink_to(tmp_path)  # which somebody else could have made
-            assert served.process.process.wait(2 * PATIENCE_S) == status
+            assert served.process.process.wait(patience(2 * PATIENCE_S)) == status
             assert_gone(left)
             log = served.process.log_text()
             assert f"{tmp_path / 'run'} belongs to somebody else" in log
@@ -163,7 +163,7 @@ def test_thread_that_never_ends_does_not_hide_that_the_server_gave_up(tmp_path: 
         served.site.token("/threaded")
         run.rename(tmp_path / "elsewhere")
         run.symlink_to(tmp_path)
-        assert served.process.process.wait(2 * PATIENCE_S) == status
+        assert served.process.process.wait(patience(2 * PATIENCE_S)) == status
 
 
 # The log
@@ -248,7 +248,7 @@ def test_nothing_is_left_of_a_server_that_stops_right_after_its_fork_server_was_
             zygote.kill()
             served.process.process.terminate()
             assert client.close_code() == 1001
-            assert served.process.process.wait(PATIENCE_S) == 0
+            assert served.process.process.wait(patience(PATIENCE_S)) == 0
         assert_gone(left)
 
 
@@ -262,7 +262,7 @@ def test_nothing_is_left_of_a_server_that_is_stopped_impatiently(tmp_path: Path)
             served.process.process.terminate()
             time.sleep(1.05)
             served.process.process.terminate()
-            assert served.process.process.wait(PATIENCE_S) == 1
+            assert served.process.process.wait(patience(PATIENCE_S)) == 1
         assert_gone(left)
 
 
@@ -277,7 +277,7 @@ def test_nothing_is_left_when_the_main_process_and_the_fork_server_are_killed_to
             main(served).kill()
             zygote.kill()
             assert client.close_code() == 1001
-        assert_gone(left, PATIENCE_S)
+        assert_gone(left, patience(PATIENCE_S))
 
 
 # Processes that stand still
@@ -312,7 +312,7 @@ def test_processes_that_stand_still_cost_what_they_do_and_no_more(tmp_path: Path
         workers[1].suspend()
         left = main(served).children(recursive=True)
         served.process.process.terminate()
-        assert served.process.process.wait(2 * PATIENCE_S) == 0
+        assert served.process.process.wait(patience(2 * PATIENCE_S)) == 0
     assert_gone(left)
 
 
@@ -398,10 +398,10 @@ def test_gunicorn_and_its_workers_may_be_killed_or_stand_still(tmp_path: Path) -
         until(lambda: len(main(served).children()) == 2)
         still = main(served).children()[0]
         still.suspend()
-        assert_gone([still], PATIENCE_S)
+        assert_gone([still], patience(PATIENCE_S))
         with served.site.client("/apart") as client:
             do(client, "this")
             left = main(served).children()
             main(served).kill()
             assert client.close_code() == 1012
-        assert_gone(left, PATIENCE_S)
+        assert_gone(left, patience(PATIENCE_S))

@@ -26,6 +26,7 @@ from tests.protocol.conftest import Served, apps, serving
 from tests.support.client import PATIENCE_S, Client, ask, open_socket
 from tests.support.secure import unverified
 from tests.support.server import REPOSITORY, stop
+from tests.support.waiting import patience
 
 PASSWORD = "open sesame"
 
@@ -111,7 +112,7 @@ def test_unix_socket_is_served_and_removed_at_the_end(tmp_path: Path) -> None:
         command(*apps("board.py"), "--unix-socket", path), env=environment(), stderr=subprocess.DEVNULL
     )
     try:
-        deadline_s = time.monotonic() + PATIENCE_S
+        deadline_s = time.monotonic() + patience(PATIENCE_S)
         while True:
             try:
                 with socket.socket(socket.AF_UNIX) as knocking:

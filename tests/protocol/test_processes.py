@@ -21,7 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from app_server.security.tokens import Signer, mint_session_id, mint_token
 from tests.protocol.conftest import Served, apps, serving
 from tests.support.client import PATIENCE_S, ask
-from tests.support.waiting import until
+from tests.support.waiting import patience, until
 
 PROCESSES = 4
 UNSIGNED = Signer()
@@ -153,7 +153,7 @@ def test_workers_do_not_outlive_their_parent(tmp_path: Path) -> None:
     with serving(*apps("counting.py"), "--num-procs", "2", env=environ) as served:
         left = workers(served)
         os.kill(served.process.process.pid, signal.SIGKILL)
-        psutil.wait_procs(left, PATIENCE_S)
+        psutil.wait_procs(left, patience(PATIENCE_S))
         assert not any(process.is_running() for process in left)
 
 
@@ -246,7 +246,7 @@ def test_a_drained_server_keeps_its_sessions_and_takes_no_new_ones(tmp_path: Pat
             use(served, token)  # a page that reconnects
             process = served.process.process
             os.kill(process.pid, signal.SIGINT)
-            process.wait(PATIENCE_S)
+            process.wait(patience(PATIENCE_S))
 
 
 def test_a_drained_server_ends_with_its_last_session(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_a_drained_server_ends_with_its_last_session(tmp_path: Path) -> None:
         with served.site.client("/counting"):
             served.process.process.terminate()
             served.process.wait_for_log("Stopping: 1 sessions")
-        assert served.process.process.wait(PATIENCE_S) == 0
+        assert served.process.process.wait(patience(PATIENCE_S)) == 0
 
 
 def test_where_tls_ends_here_connections_are_relayed(tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ def test_a_process_that_hangs_is_ended_where_that_is_wished_for(tmp_path: Path) 
         token = served.site.token("/counting")
         with served.site.client("/counting", token) as client:
             client.send("PATCH-DOC", {"events": [client.change("slider", "value", 100)]})  # it never comes back
-            assert client.close_code(3 * PATIENCE_S) is None
+            assert client.close_code(patience(3 * PATIENCE_S)) is None
         served.process.wait_for_log("has not moved for")
         served.process.wait_for_log("in hang")  # where it stood
         use(served, token)
@@ -314,7 +314,7 @@ def test_a_replaced_process_passes_on_what_comes_on_connections_that_it_kept(tmp
     flags = ["--num-procs", "2", "--drain", "20", "--prefix", "/p", "--route", "r1"]
     with serving(*apps("counting.py"), *flags, prefix="/_i/r1/p", env=environ) as served:
         before = {worker.pid for worker in workers(served)}
-        kept = HTTPConnection("localhost", served.process.port, timeout=PATIENCE_S)
+        kept = HTTPConnection("localhost", served.process.port, timeout=patience(PATIENCE_S))
         token = ask(kept, "/p/counting").token
         with served.site.client("/counting", token) as client:
             client.set("slider", "value", 1)
@@ -342,7 +342,7 @@ def test_the_command_drain_ends_a_server_with_its_last_session(tmp_path: Path) -
             command, env={**os.environ, **environ}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
-    said, _ = drain().communicate(timeout=3 * PATIENCE_S)
+    said, _ = drain().communicate(timeout=patience(3 * PATIENCE_S))
     assert said.startswith("app-server: drain: no server of this user runs here.")
     with serving(*apps("counting.py"), *flags, env=environ) as served:
         main = served.process.process.pid
@@ -350,8 +350,8 @@ def test_the_command_drain_ends_a_server_with_its_last_session(tmp_path: Path) -
             waiting = drain("--port", str(served.process.port), "--wait")
             until(lambda: all(served.site.get("/readyz").status == 503 for _ in range(4)), 3 * PATIENCE_S)
             assert waiting.poll() is None
-        said, _ = waiting.communicate(timeout=3 * PATIENCE_S)
+        said, _ = waiting.communicate(timeout=patience(3 * PATIENCE_S))
         lines = said.splitlines()
         assert lines[0] == f"process {main} takes no new sessions; 1 sessions with 1 connections are left"
         assert lines[-1] == f"process {main} has ended"
-        assert served.process.process.wait(PATIENCE_S) == 0
+        assert served.process.process.wait(patience(PATIENCE_S)) == 0

@@ -19,7 +19,7 @@ from tests.protocol.test_gunicorn import gunicorn
 from tests.support.client import PATIENCE_S
 from tests.support.fuzzed import Case, case
 from tests.support.raw import Raw, handshake_headers, head, session_of
-from tests.support.waiting import until
+from tests.support.waiting import patience, until
 
 MODES = {
     "one": [],
@@ -308,7 +308,7 @@ def try_case(served: Served, tried: Case, token: str) -> None:
         shared.sock.settimeout(0.05)  # the rest of a request may be waited for
         with suppress(TimeoutError):
             shared.received += shared.rest()
-        shared.sock.settimeout(PATIENCE_S)
+        shared.sock.settimeout(patience(PATIENCE_S))
         with suppress(OSError):
             shared.sock.shutdown(socket.SHUT_WR)
         answered = shared.rest()

@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.protocol.conftest import Served, apps, serving
 from tests.support.client import PATIENCE_S
 from tests.support.server import REPOSITORY
-from tests.support.waiting import until
+from tests.support.waiting import patience, until
 
 
 @contextmanager
@@ -195,7 +195,7 @@ def test_server_without_metrics_says_so(plain: Served) -> None:
 def test_systemd_hears_of_start_life_and_end(processes: int, tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(PATIENCE_S)
+        manager.settimeout(patience(PATIENCE_S))
         environ = {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "400000"}
         with meeting(tmp_path, "--num-procs", str(processes), names=("sleepy.py",), **environ) as served:
             lines = [manager.recv(4096).decode() for _ in range(4)]
@@ -223,5 +223,5 @@ def heard_while(manager: socket.socket, act: Callable[[], object]) -> list[str]:
         while True:
             while_waiting.append(manager.recv(4096).decode())
     except BlockingIOError:
-        manager.settimeout(PATIENCE_S)
+        manager.settimeout(patience(PATIENCE_S))
         return while_waiting

@@ -18,6 +18,7 @@ from tests.protocol.conftest import APPS, Served, apps, serving
 from tests.support.client import PATIENCE_S, Site
 from tests.support.ports import free_port
 from tests.support.server import REPOSITORY, running_process
+from tests.support.waiting import patience
 
 _APART_S = 0.005
 MODES = {"alone": [], "workers": ["--num-procs", "2"], "isolation": ["--isolation", "process"]}
@@ -37,7 +38,7 @@ def send(pid: int, numbers: Sequence[int]) -> None:
 
 def assert_ended_in_order(served: Served) -> None:
     """Fail unless the server ends with status 0, all hooks having run."""
-    assert served.process.process.wait(PATIENCE_S) == 0, served.process.log_text()
+    assert served.process.process.wait(patience(PATIENCE_S)) == 0, served.process.log_text()
     log = served.process.log_text()
     assert "session destroyed" in log and "server unloaded" in log
     assert "A second signal" not in log and "SIGKILL" not in log
@@ -76,7 +77,7 @@ def test_gunicorn_and_its_workers_take_repeated_signals_for_one(number: int) -> 
         with served.site.client("/leaving"):
             send(started.process.pid, [number, number])
             send(worker.pid, [number, number])
-            assert started.process.wait(PATIENCE_S) == 0
+            assert started.process.wait(patience(PATIENCE_S)) == 0
         assert_ended_in_order(served)
 
 
@@ -87,7 +88,7 @@ def test_a_signal_that_comes_later_does_not_wait(mode: str, status: int) -> None
             served.process.process.terminate()
             time.sleep(REPEAT_S + 0.05)  # what makes it impatience
             served.process.process.send_signal(signal.SIGINT)
-            assert served.process.process.wait(PATIENCE_S) == status
+            assert served.process.process.wait(patience(PATIENCE_S)) == status
         served.process.wait_for_log("A second signal: stopping at once")
 
 
@@ -113,7 +114,7 @@ def test_a_program_that_runs_a_server_ends_in_order(tmp_path: Path) -> None:
     command = [sys.executable, str(tmp_path / "program.py"), str(port)]
     with running_process(command, f"http://localhost:{port}", env={"PYTHONPATH": str(REPOSITORY)}) as started:
         send(started.process.pid, [signal.SIGTERM, signal.SIGTERM, signal.SIGINT])
-        assert started.process.wait(PATIENCE_S) == 0, started.log_text()
+        assert started.process.wait(patience(PATIENCE_S)) == 0, started.log_text()
         assert started.log_text().splitlines()[-2:] == ["unloaded", "over"]
 
 
@@ -121,10 +122,10 @@ def test_the_command_timeout_ends_a_server_in_order(tmp_path: Path) -> None:
     command = ["timeout", "5", sys.executable, "-m", "app_server", "serve", *map(str, apps("leaving")), "--port", "0"]
     with (tmp_path / "log").open("wb") as log:
         ended = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, cwd=REPOSITORY)
-        deadline_s = time.monotonic() + PATIENCE_S
+        deadline_s = time.monotonic() + patience(PATIENCE_S)
         while "Serving" not in (tmp_path / "log").read_text() and time.monotonic() < deadline_s:
             time.sleep(0.02)
         ended.terminate()  # which `timeout` passes on, to its child and then to its group
-        ended.wait(PATIENCE_S)
+        ended.wait(patience(PATIENCE_S))
     text = (tmp_path / "log").read_text()
     assert "server unloaded" in text and "A second signal" not in text

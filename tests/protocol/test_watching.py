@@ -18,7 +18,7 @@ from app_server.security.tokens import Signer, mint_token, read_token
 from tests.protocol.conftest import Served, apps, serving
 from tests.support.client import PATIENCE_S
 from tests.support.server import REPOSITORY
-from tests.support.waiting import until
+from tests.support.waiting import patience, until
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +168,7 @@ def token_for(session_id: str) -> str:
 
 def wait_until_free(served: Served) -> None:
     """Return when a page is to be had again."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience(PATIENCE_S)
     while served.site.get("/board").status != 200:
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.support.client import PATIENCE_S, Answer
+from tests.support.client import Answer
+from tests.support.waiting import PATIENCE_S, patience
 
 
 def handshake_headers(token: str = "none") -> dict[str, str]:
@@ -50,7 +51,7 @@ class Raw:
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
         self.host = parts.netloc
-        self.sock = socket.create_connection(("127.0.0.1", parts.port or 80), PATIENCE_S, (self.source, 0))
+        self.sock = socket.create_connection(("127.0.0.1", parts.port or 80), patience(PATIENCE_S), (self.source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if parts.scheme == "https":
             self.sock = ssl._create_unverified_context().wrap_socket(self.sock, server_hostname=parts.hostname)
