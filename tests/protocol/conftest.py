@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,10 @@ class Served:
     def log_size(self) -> int:
         """How much was logged so far."""
         return len(self.process.log_text())
+
+    def interrupt(self) -> None:
+        """Have it stop without waiting for its sessions, as Ctrl-C does."""
+        self.process.process.send_signal(signal.SIGINT)
 
     def assert_alive(self) -> None:
         """Fail where the process has ended."""

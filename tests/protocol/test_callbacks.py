@@ -179,7 +179,7 @@ def test_rebuilt_session_has_the_same_model_ids(brief: Served) -> None:
             client.set("command", "value", "root:later")
             seen.append((dict(client.roots and enumerate(client.roots)), sorted(client.attributes)))
         while "board rebuilt ended" not in brief.log_since(start):
-            time.sleep(0.02)
+            time.sleep(0.01)
     assert seen[0] == seen[1]
 
 

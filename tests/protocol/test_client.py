@@ -526,7 +526,7 @@ def test_session_that_nobody_keeps_is_closed(board: str) -> None:
     deadline = time.monotonic() + patience(PATIENCE_S)
     while any(thread.name == "app-server client" for thread in threading.enumerate()):
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.01)
 
 
 def test_change_that_the_server_does_not_carry_out_is_raised_at_the_next_roundtrip(
@@ -598,7 +598,7 @@ def _ending_threads() -> list[threading.Thread]:
         threads = [thread for thread in threading.enumerate() if thread.name == "app-server client"]
         if not threads:
             return []
-        time.sleep(0.02)
+        time.sleep(0.01)
     return threads
 
 
@@ -685,7 +685,7 @@ def test_unix_socket_is_another_way_in(tmp_path: Path) -> None:
         deadline = time.monotonic() + patience(PATIENCE_S)
         while not path.exists():
             assert time.monotonic() < deadline
-            time.sleep(0.02)
+            time.sleep(0.01)
         with pull_session(url="http://localhost/board", unix_socket=str(path)) as session:
             model(session, "slider").value = 2
             session.force_roundtrip()

@@ -21,7 +21,7 @@ from tests.support.client import fetch
 from tests.support.ports import free_port
 from tests.support.secure import unverified
 from tests.support.server import REPOSITORY, running_process
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_S, patience, until
 
 IMPATIENT = ("--request-timeout", "0.4", "--idle-timeout", "0.6")
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
@@ -119,7 +119,7 @@ def test_client_that_does_not_read_is_left(impatient: Served, path: str) -> None
         while any(one.raddr and one.raddr.port == own_port and one.status == "ESTABLISHED"
                   for one in process.net_connections("tcp")):  # fmt: skip
             assert time.monotonic() < deadline_s, "the connection is still open"
-            time.sleep(0.02)
+            time.sleep(0.01)
 
 
 def test_websocket_stays_open_however_long_it_is_silent(impatient: Served) -> None:
@@ -178,7 +178,7 @@ def test_limits_hold_on_a_unix_socket_in_every_mode(tmp_path: Path, flags: tuple
                *IMPATIENT, *flags]  # fmt: skip
     process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline_s = time.monotonic() + 30
+        deadline_s = time.monotonic() + patience(30)
         while True:
             try:
                 with socket.socket(socket.AF_UNIX) as sock:
@@ -189,10 +189,10 @@ def test_limits_hold_on_a_unix_socket_in_every_mode(tmp_path: Path, flags: tuple
                     break
             except (FileNotFoundError, ConnectionRefusedError):
                 assert time.monotonic() < deadline_s
-                time.sleep(0.02)
+                time.sleep(0.01)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(patience(PATIENCE_S))
 
 
 def test_server_without_descriptors_waits_for_some(tmp_path: Path) -> None:

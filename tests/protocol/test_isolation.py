@@ -297,6 +297,7 @@ def test_new_sessions_run_what_was_loaded_anew_and_old_ones_stay_for_a_while(tmp
         # Its token has expired meanwhile, and its process has handed its name on.
         with served.site.client("/app", token) as client:
             assert client.value("it", "text") == "new"
+        served.interrupt()
 
 
 def test_where_tls_ends_here_connections_to_sessions_are_relayed(tmp_path: Path) -> None:

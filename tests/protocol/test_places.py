@@ -122,7 +122,7 @@ def test_unix_socket_is_served_and_removed_at_the_end(tmp_path: Path) -> None:
                 break
             except OSError:
                 assert time.monotonic() < deadline_s and process.poll() is None
-                time.sleep(0.02)
+                time.sleep(0.01)
         assert page.startswith(b"HTTP/1.1 200")
         token = page.partition(b'"token":"')[2].partition(b'"')[0].decode()
         with open_socket("http://localhost", "/board", token, unix_path=str(path)) as opened:

@@ -188,6 +188,7 @@ def test_a_session_goes_on_while_its_process_is_replaced_and_comes_back_afterwar
         # The token has expired meanwhile, and was handed on with the session's name.
         assert int(use(served, token)) not in before
         until(lambda: not before & {worker.pid for worker in workers(served)})
+        served.interrupt()
 
 
 def test_no_page_fails_while_processes_are_replaced(tmp_path: Path) -> None:
@@ -330,6 +331,7 @@ def test_a_replaced_process_passes_on_what_comes_on_connections_that_it_kept(tmp
             client.set("slider", "value", 2)
             assert int(client.value("seen", "text").split()[0]) in before
         kept.close()
+        served.interrupt()
 
 
 def test_the_command_drain_ends_a_server_with_its_last_session(tmp_path: Path) -> None:

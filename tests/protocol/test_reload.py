@@ -43,7 +43,7 @@ def status_of_a_new_page(port: int) -> int:
 
 def test_reload_unloads_the_old_hooks_and_loads_the_new_ones(tmp_path: Path) -> None:
     write(tmp_path / "garden", "spring")
-    with running_server(tmp_path / "garden", "--dev") as server:
+    with running_server(tmp_path / "garden", "--dev", "--drain-deadline", "0.2") as server:
         server.wait_for_log("loaded spring")
         # This session's hook takes a minute to say goodbye; the developer does not wait for it.
         assert status_of_a_new_page(server.port) == 200
