@@ -112,7 +112,8 @@ def become(asked, output, changes, signals):
     sys.path[0] = os.getcwd()
     sys.orig_argv[:] = [sys.executable, "-m", asked["module"], *asked["words"]]
     sys.argv[:] = ["-m", *asked["words"]]
-    sys.modules["__main__"] = types.ModuleType("__main__")
+    sys.modules["__main__"] = main = types.ModuleType("__main__")
+    main.__annotations__ = {}  # as the interpreter's own has
     random.seed()
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
