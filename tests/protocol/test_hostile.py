@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.protocol.conftest import Served, apps, serving
 from tests.support.client import Client
-from tests.support.waiting import until
+from tests.support.waiting import patience, until
 
 MODES = {
     "one process": ("--websocket-compression-level", "1"),
@@ -137,14 +137,14 @@ def answer_to(client: Client, attack: Attack) -> str | int | None:
         for ident, payload in attack.buffers:
             client.socket.send(json.dumps({"id": ident}))
             client.socket.send(payload)
-        received = client.receive(30)
+        received = client.receive(patience(30))
         while received.reqid != "attack":
-            received = client.receive(30)
+            received = client.receive(patience(30))
         return str(received.content["text"]) if received.msgtype == "ERROR" else received.msgtype
     except ConnectionClosed as closed:
         return None if closed.rcvd is None else closed.rcvd.code
     except (BrokenPipeError, ConnectionResetError):
-        return client.close_code(30)
+        return client.close_code(patience(30))
 
 
 def test_messages_cost_little_and_leave_nothing_behind(attacked: Served) -> None:

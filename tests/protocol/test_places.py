@@ -148,7 +148,9 @@ def test_unix_socket_that_somebody_listens_on_is_not_taken_over(tmp_path: Path) 
 
 def refusal(*words: str | Path, **more: str) -> str:
     """The one line with which a server refuses to start."""
-    ended = subprocess.run(command(*words), env=environment(**more), capture_output=True, text=True, timeout=20)
+    ended = subprocess.run(
+        command(*words), env=environment(**more), capture_output=True, text=True, timeout=patience(20)
+    )
     lines = (ended.stdout + ended.stderr).strip().splitlines()
     assert ended.returncode not in (0, None)
     assert len(lines) == 1, lines
@@ -187,7 +189,11 @@ def test_certificate_that_cannot_be_used_is_one_line(certificate: dict[str, Path
 
 def test_wrong_flag_value_is_told_with_the_flag() -> None:
     ended = subprocess.run(
-        command(*apps("board.py"), "--port", "many"), env=environment(), capture_output=True, text=True, timeout=20
+        command(*apps("board.py"), "--port", "many"),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=patience(20),
     )
     assert ended.returncode != 0 and "--port" in ended.stderr and "Traceback" not in ended.stderr
 
@@ -204,5 +210,7 @@ def test_status_says_whether_starting_again_may_help(tmp_path: Path, certificate
             ([app, "--ssl-certfile", tmp_path / "no.pem"], 2),
             ([app, *busy], 1),
         ):
-            ended = subprocess.run(command(*words), env=environment(), capture_output=True, text=True, timeout=20)
+            ended = subprocess.run(
+                command(*words), env=environment(), capture_output=True, text=True, timeout=patience(20)
+            )
             assert (ended.returncode, len(ended.stderr.splitlines())) == (status, 1), ended.stderr
