@@ -14,7 +14,7 @@ from bokeh.document import without_document_lock
 from app_server.apps.function import application_from_function
 from app_server.document import engine
 from app_server.document.served import ServedDocument
-from app_server.protocol import websocket
+from app_server.protocol import messages, websocket
 from app_server.protocol.lag import Lag
 from app_server.protocol.websocket import Deflate, Payload
 from app_server.session.connection import Connection
@@ -36,6 +36,7 @@ class Stage:
         self.times: dict[str, list[float]] = {}
         application = application_from_function(lambda document: fill(document), "app")
         self.runtime = ApplicationRuntime(application, "/app", Limits(1_000_000), Lifetimes(1e6, 1e6), loop)
+        self.runtime.delivery._clock = loop.time
         loop.run_until_complete(self.runtime.start())
         self.session: Session = loop.run_until_complete(self.runtime.session("one", None, {}))
         self.document: ServedDocument = self.session.document
@@ -62,6 +63,14 @@ class Stage:
 
         function = hold if holds_s else note
         return function if locked else without_document_lock(function)
+
+    def receive(self, line: Line, message: messages.Message) -> None:
+        """A message of this client arrives."""
+
+        async def arrive() -> None:
+            self.runtime.receive(self.session, line.connection, message)
+
+        self.loop.run_until_complete(arrive())
 
     def view(self, bytes_per_s: float = 1e9, **options: Any) -> Line:
         """A client that has the document, at the end of such a line."""

@@ -202,7 +202,7 @@ def test_answer_to_a_slow_client_comes_after_what_it_answers(stage: Stage) -> No
         lambda: setattr(stage.model("source"), "data", {"x": np.zeros(POINTS), "y": np.zeros(POINTS)}), 50
     )
     stage.loop.run_for(1)
-    stage.runtime.receive(stage.session, line.connection, change(stage.session, "slider", "value", 7, "asked"))
+    stage.receive(line, change(stage.session, "slider", "value", 7, "asked"))
     stage.loop.run_for(1)
     kinds = [whole.header.get("reqid") or b'"new":"7"' in whole.content for whole in line.messages]
     assert 0 < kinds.index(True) < kinds.index("asked")
@@ -232,7 +232,7 @@ def test_client_for_which_too_much_waits_is_given_up(stage: Stage) -> None:
     for value in range(100):
         if value == 5:
             stopped.bytes_per_s = 1e-3
-        stage.runtime.receive(stage.session, quick.connection, change(stage.session, "slider", "value", value + 1))
+        stage.receive(quick, change(stage.session, "slider", "value", value + 1))
         stage.loop.run_for(0.1)
     assert stopped.given_up and not quick.given_up
     assert stage.runtime.delivery.queued_bytes == 0 and len(streamed(quick)) == 100
@@ -242,7 +242,6 @@ def test_log_says_once_that_a_client_is_slow_and_when_it_has_caught_up(
     stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO)
-    stage.runtime.delivery._clock = stage.loop.time
     line = stage.view(1 * MB)
     stage.view(1 * MB)
     stage.document.add_periodic_callback(replace(stage), 50)
@@ -257,7 +256,6 @@ def test_log_says_once_that_a_client_is_slow_and_when_it_has_caught_up(
 
 def test_log_is_silent_about_a_client_that_was_late_once(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    stage.runtime.delivery._clock = stage.loop.time
     line = stage.view()
     stage.document.add_periodic_callback(replace(stage), 50)
     stage.loop.run_for(5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tornado.httputil import HTTPServerRequest, RequestStartLine
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
 from app_server.transport.matching import Address, names_of
 
@@ -31,6 +31,7 @@ def test_path_that_no_browser_asks_for_is_no_address(path: str) -> None:
         (Address(("a",), slash=True), "/a//", None),
         (Address((), slash=True), "/", ()),
         (Address(("a",), ("p",)), "/a", None),
+        (Address(("a",), ("p",)), "/q/a", None),
         (Address(("a",), ("p",)), "/p/a", ()),
         (Address(("a",), ("p",), routed=True), "/_i/x/p/a", ()),
         (Address(("a",), ("p",), routed=True), "/p/_i/x/a", ()),
@@ -48,6 +49,6 @@ def test_path_that_no_browser_asks_for_is_no_address(path: str) -> None:
 )
 def test_address_matches_its_names_and_nothing_else(address: Address, path: str, rest: tuple[str, ...] | None) -> None:
     assert address.captured(path) == rest
-    asked = HTTPServerRequest(start_line=RequestStartLine("GET", path, "HTTP/1.1"), host="x")
+    asked = HTTPServerRequest(start_line=RequestStartLine("GET", path, "HTTP/1.1"), headers=HTTPHeaders({"Host": "x"}))
     expected = None if rest is None else {"path_args": list(rest)} if rest else {}
     assert address.match(asked) == expected
