@@ -34,6 +34,7 @@ def served(app_image: str, name: str, tmp_path: Path) -> Iterator[Site]:
     image = build("app-server-all-in-one", f"--build-context={site}", f"--build-context={base}")
     docker(
         "run", "--detach", "--init", "--name", name, "--read-only", "--tmpfs=/tmp", "--cap-drop=ALL",
+        "--health-start-interval=200ms",
         "--tmpfs=/run/app-server:mode=0770,uid=10001,gid=10001", "--security-opt=no-new-privileges",
         f"--publish=127.0.0.1:{port}:8080", f"--volume={ROOT}/tests/container/apps:/apps:ro", image,
     )  # fmt: skip

@@ -33,7 +33,8 @@ curdoc().title = "hello from {name}"
 @pytest.fixture(scope="module")
 def host(app_image: str) -> Iterator[Any]:
     """testinfra's look into a container that serves the examples as they are served in production."""
-    name = docker("run", "--detach", *HARDENED, f"--volume={ROOT}/examples:/apps:ro", app_image)
+    often = "--health-start-interval=200ms"
+    name = docker("run", "--detach", often, *HARDENED, f"--volume={ROOT}/examples:/apps:ro", app_image)
     try:
         wait_until(lambda: container_state(name) == "healthy", "the container is healthy")
         yield testinfra.get_host(f"docker://{name}")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.container.test_image import fetched, tiny_wheel
 from tests.support.engine import container_state, docker, wait_until
-from tests.support.images import ROOT
+from tests.support.images import ROOT, TAG
 from tests.support.ports import free_port
 from tests.support.stack import app_server
 
@@ -111,7 +111,7 @@ def test_deployment_gets_the_image_that_it_names(app_image: str, folder: Path, t
                                            "Name app-server, or an image FROM it."),
         (("--tag", "debian:trixie-slim"), "debian:trixie-slim: is there already, and was not made by this command. "
                                           "Choose another --tag, or give --force."),
-        (("--tag", "app-server:test"), "app-server:test: is the image that it would be built from. "
+        (("--tag", f"app-server:{TAG}"), f"app-server:{TAG}: is the image that it would be built from. "
                                        "Choose another --tag."),
         (("--tag", "app-server-nginx"), "app-server-nginx:latest: is an image that others are built from. "
                                         "Choose another --tag."),

@@ -20,6 +20,7 @@ from playwright.sync_api import Page
 from tests.support.browser import Complaints, drag_slider, model_value, open_app, patience_ms, wait_for_model
 from tests.support.client import Client
 from tests.support.engine import container_state, docker, wait_until
+from tests.support.images import TAG
 from tests.support.stack import Stack, running_stack
 
 DEPLOY = """
@@ -33,7 +34,7 @@ secrets: {secret_key: {file: SECRET}}
 paths: {apps: "{root}/tests/container/apps"}
 containers:
   build_context: "{root}"
-  images: {app: "app-server:test", proxy: "app-server-nginx-stack:test"}
+  images: {app: "app-server:TAG", proxy: "app-server-nginx-stack:TAG"}
   publish: {http: {port}, address: 127.0.0.1}
   memory_mb: 256
 """
@@ -45,7 +46,7 @@ service: {manager: gunicorn, drain_s: 1}
 paths: {apps: "{root}/tests/container/apps"}
 containers:
   build_context: "{root}"
-  images: {app: "app-server:test", proxy: "app-server-nginx-gunicorn:test"}
+  images: {app: "app-server:TAG", proxy: "app-server-nginx-gunicorn:TAG"}
   publish: {http: {port}, address: 127.0.0.1}
 """
 INSTANCES = ("a1", "a2", "a3")
@@ -64,7 +65,7 @@ def stack(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
     # Compose mounts the file as it is.
     secret.chmod(0o444)
     folder.chmod(0o755)
-    with running_stack(folder, DEPLOY.replace("SECRET", str(secret))) as stack:
+    with running_stack(folder, DEPLOY.replace("SECRET", str(secret)).replace("TAG", TAG)) as stack:
         yield stack
 
 
@@ -169,7 +170,7 @@ def test_secret_is_in_no_image_and_in_no_description(stack: Stack, tmp_path: Pat
     for service in SERVICES:
         assert SECRET not in json.dumps(stack.inspect(service))
     assert SECRET not in stack.compose("config")
-    for image in ("app-server:test", "app-server-nginx-stack:test"):
+    for image in (f"app-server:{TAG}", f"app-server-nginx-stack:{TAG}"):
         assert SECRET not in docker("history", "--no-trunc", image) + docker("image", "inspect", image)
 
 
@@ -290,7 +291,7 @@ def test_session_that_takes_all_memory_costs_its_instance_and_no_page(healthy: S
 
 
 def test_gunicorn_starts_a_worker_again_that_was_killed(engine: None, tmp_path: Path) -> None:
-    with running_stack(tmp_path, UNDER_GUNICORN) as stack:
+    with running_stack(tmp_path, UNDER_GUNICORN.replace("TAG", TAG)) as stack:
         with stack.site.client("/tools/who", stack.site.get("/tools/who").token) as client:
             client.set("slider", "value", 3)
             client.wait_value("text", "text", "3")

@@ -17,13 +17,14 @@ from typing import Any
 import yaml
 
 from tests.container.test_image import tiny_wheel
-from tests.support.engine import docker, wait_until
-from tests.support.images import ROOT
+from tests.support.engine import docker, one_at_a_time, wait_until
+from tests.support.images import ROOT, TAG
+from tests.support.waiting import patience
 from tests.unit.docs.test_manual import Block, blocks
 
 APP = "import tinywheel\nfrom bokeh.plotting import curdoc\n\ncurdoc().title = '{name}'\n"
 COMMAND_DEADLINE_S = 400
-NAME = "app-server-manual:test"
+NAME = f"app-server-manual:{TAG}"
 PARTS = (
     ".dockerignore", "LICENSE", "README.md", "pyproject.toml", "compose.yaml", "compose.tls.yaml",
     "compose.apache.yaml", "compose.dev.yaml", "ansible", "app_server", "deploy", "docker", "examples",
@@ -54,9 +55,16 @@ class Reader:
         words = ("--workdir", str(self.folder), self.container, "env", "-u", "HOME", "bash", "-c", line)
         done = subprocess.run(
             ["docker", "exec", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, errors="replace", timeout=COMMAND_DEADLINE_S, check=False,
+            text=True, errors="replace", timeout=patience(COMMAND_DEADLINE_S), check=False,
         )  # fmt: skip
         return Typed(line, done.returncode, done.stdout)
+
+    def install(self, wheel: Path) -> None:
+        """Bring app-server from its wheel, with what describes deployments, for a page that takes it for granted."""
+        place = Path("/opt") / wheel.name
+        docker("cp", wheel, f"{self.container}:{place}")
+        typed = self.type(f"pip install '{place}[deploy]'")
+        assert typed.status == 0, typed.said
 
     def read(
         self, page: Path, *, leaving: str = NOTHING, fails: str = NOTHING, parts: bool = False,
@@ -107,7 +115,8 @@ def image() -> str:
         shutil.copyfile(Path(__file__).with_name("Dockerfile"), place / "Dockerfile")
         needs = [*about["dependencies"], *about["optional-dependencies"]["deploy"]]
         (place / "packages.txt").write_text("\n".join(needs) + "\n", encoding="utf-8")
-        docker("build", "--quiet", "--tag", NAME, place, timeout_s=600)
+        with one_at_a_time(f"build-{NAME}"):
+            docker("build", "--quiet", "--tag", NAME, place, timeout_s=600)
     return NAME
 
 
@@ -145,8 +154,9 @@ def reader_of_a_host(folder: Path) -> Iterator[Reader]:
     # On a host, systemd shares the mounts of the root with its services; in a container it leaves that to others.
     boot = ("/bin/sh", "-c", "mount --make-rshared / && exec /sbin/init")
     with _running(folder, "--privileged", "--cgroupns", "private", *folders, command=boot) as found:
+        # Until the bus is there, it is refused at once.
         wait_until(
-            lambda: found.type("systemctl is-system-running").said.strip() in {"running", "degraded"}, "it is up"
+            lambda: found.type("systemctl is-system-running --wait").said.strip() in {"running", "degraded"}, "it is up"
         )
         yield found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -33,14 +34,14 @@ STOP = "systemctl disable --now app-server.target " + " ".join(f"app-server@{nam
 
 
 @pytest.fixture(scope="module")
-def root(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+def root(engine: None, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """Root, in a clone that has applications of their own."""
     folder = tmp_path_factory.getbasetemp() / "clone"
     folder.mkdir()
     try:
         with reader_of_a_host(folder) as found:
             write_applications(folder, "myapp", "plots")
-            done(found, "pip install '.[deploy]'")
+            found.install(wheel)
             yield found
     finally:
         shutil.rmtree(folder)

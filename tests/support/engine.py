@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.waiting import patience
 from tools import engine
 
 COMMAND_DEADLINE_S = 300.0
-POLL_INTERVAL_S = 0.1
+SHORTEST_PAUSE_S = 0.01
+LONGEST_PAUSE_S = 0.1
 
 
 @contextmanager
@@ -40,11 +42,21 @@ def running_engine() -> Iterator[None]:
                     engine.down()
 
 
+@contextmanager
+def one_at_a_time(name: str) -> Iterator[None]:
+    """Wait until no other process on this machine is inside with this name."""
+    engine.FOLDER.mkdir(parents=True, exist_ok=True)
+    with (engine.FOLDER / name).open("w", encoding="ascii") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def docker(*words: str | Path, check: bool = True, timeout_s: float = COMMAND_DEADLINE_S, text: str = "") -> str:
     """What `docker WORDS` prints on stdout; AssertionError with all that it said where it fails and `check` is set."""
     done = subprocess.run(
-        ["docker", *map(str, words)], input=text, capture_output=True, text=True, timeout=timeout_s, check=False
-    )
+        ["docker", *map(str, words)],
+        input=text, capture_output=True, text=True, timeout=patience(timeout_s), check=False,
+    )  # fmt: skip
     if check and done.returncode != 0:
         raise AssertionError(f"docker {' '.join(map(str, words))}: {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout.strip()
@@ -57,8 +69,13 @@ def container_state(name: str) -> str:
 
 
 def wait_until(holds: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
-    """Return when `holds()` does; AssertionError that says what was waited for after `timeout_s`."""
-    deadline = time.monotonic() + timeout_s
+    """Return when `holds()` does; AssertionError that says what was waited for after `timeout_s` on an idle machine.
+
+    What is asked is often a program that has to be started: the longer it takes, the less often it is asked.
+    """
+    begin = time.monotonic()
+    pause_s = SHORTEST_PAUSE_S
     while not holds():
-        assert time.monotonic() < deadline, f"after {timeout_s} s still not so: {what}"
-        time.sleep(POLL_INTERVAL_S)
+        assert time.monotonic() < begin + patience(timeout_s), f"after {timeout_s} s still not so: {what}"
+        time.sleep(pause_s)
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 WHOLE_FOLDERS = {
     "tests/container": "containers",
-    "tests/manual": "containers",
+    "tests/manual": "manual",
     "tests/browser": "browser",
     "tests/peers": "peers",
 }

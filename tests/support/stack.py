@@ -18,6 +18,7 @@ from tests.support.client import Answer, Site
 from tests.support.engine import container_state, docker, wait_until
 from tests.support.images import ROOT
 from tests.support.ports import free_port
+from tests.support.waiting import patience
 
 UP_DEADLINE_S = 300.0
 _ROUTE = re.compile(r"/_i/([A-Za-z0-9_-]+)/")
@@ -96,7 +97,7 @@ def app_server(*words: str | Path, cwd: Path | None = None, env: dict[str, str] 
     environ = {**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}
     return subprocess.run(
         [sys.executable, "-m", "app_server", *map(str, words)],
-        cwd=cwd, env=environ, capture_output=True, text=True, check=False, timeout=UP_DEADLINE_S,
+        cwd=cwd, env=environ, capture_output=True, text=True, check=False, timeout=patience(UP_DEADLINE_S),
     )  # fmt: skip
 
 

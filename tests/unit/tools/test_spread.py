@@ -15,7 +15,8 @@ def test_file_is_a_group_and_so_is_a_folder_whose_tests_share_what_is_slow() -> 
     assert group_of("tests/browser/test_sync.py::test_a") == group_of("tests/browser/test_login.py::test_b")
     # Each of its files has hosts of its own.
     assert group_of("tests/ansible/test_site.py::test_a") != group_of("tests/ansible/test_variants.py::test_b")
-    assert group_of("tests/manual/test_pages.py::test_a") == group_of("tests/container/test_image.py::test_b")
+    assert group_of("tests/container/test_stack.py::test_a") == group_of("tests/container/test_image.py::test_b")
+    assert group_of("tests/manual/test_pages.py::test_a") != group_of("tests/container/test_image.py::test_b")
 
 
 def test_folders_that_are_groups_are_there() -> None:
