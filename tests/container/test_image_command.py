@@ -111,7 +111,7 @@ def test_deployment_gets_the_image_that_it_names(app_image: str, folder: Path, t
                                            "Name app-server, or an image FROM it."),
         (("--tag", "debian:trixie-slim"), "debian:trixie-slim: is there already, and was not made by this command. "
                                           "Choose another --tag, or give --force."),
-        (("--tag", f"app-server:{TAG}"), f"app-server:{TAG}: is the image that it would be built from. "
+        (("--tag", "app-server:OURS"), "app-server:OURS: is the image that it would be built from. "
                                        "Choose another --tag."),
         (("--tag", "app-server-nginx"), "app-server-nginx:latest: is an image that others are built from. "
                                         "Choose another --tag."),
@@ -120,7 +120,10 @@ def test_deployment_gets_the_image_that_it_names(app_image: str, folder: Path, t
 def test_image_that_cannot_be_made_is_one_line(
     app_image: str, folder: Path, tag: str, words: tuple[str, ...], complaint: str
 ) -> None:
-    given = ("--from", app_image, "--tag", tag, *(word.replace("TAG", tag) for word in words))
+    def named(text: str) -> str:
+        return text.replace("TAG", tag).replace("OURS", TAG)
+
+    given = ("--from", app_image, "--tag", tag, *map(named, words))
     refused = app_server("image", "two", *given, cwd=folder)
     assert refused.returncode == 1
-    assert refused.stderr == f"app-server: {complaint.replace('TAG', tag)}\n"
+    assert refused.stderr == f"app-server: {named(complaint)}\n"
