@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -150,13 +151,15 @@ def run(words: Sequence[str], *, measured: bool) -> int:
     """The exit status of pytest with these arguments, then of coverage if it is measured."""
     # Some hundred processes import the same modules: whichever compiles one first does so for all.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    spread = ["-n", str(workers(os.cpu_count() or 1)), "--no-loadscope-reorder"]
-    pytest = ["-m", "pytest", *spread, f"--durations={SLOWEST}", *words]
-    if not measured:
-        # Its own process, so that the last lines are pytest's and its status is ours.
-        return subprocess.call([sys.executable, *pytest], cwd=ROOT)
-    subprocess.call([sys.executable, "-m", "coverage", "erase"], cwd=ROOT)
-    failed = subprocess.call([sys.executable, "-m", "coverage", "run", *pytest], cwd=ROOT)
+    spread = ["-n", str(workers(os.cpu_count() or 1)), "--no-loadscope-reorder", f"--durations={SLOWEST}"]
+    # Unix sockets lie below it, whose paths have 107 bytes at most; pytest's own name for it and the workers' are long.
+    with tempfile.TemporaryDirectory(prefix="t-", ignore_cleanup_errors=True) as folder:
+        pytest = ["-m", "pytest", *spread, f"--basetemp={folder}/t", *words]
+        if not measured:
+            # Its own process, so that the last lines are pytest's and its status is ours.
+            return subprocess.call([sys.executable, *pytest], cwd=ROOT)
+        subprocess.call([sys.executable, "-m", "coverage", "erase"], cwd=ROOT)
+        failed = subprocess.call([sys.executable, "-m", "coverage", "run", *pytest], cwd=ROOT)
     return subprocess.call([sys.executable, str(FLOORS)], cwd=ROOT) or failed
 
 
