@@ -1,0 +1,28 @@
+"""What can be rendered, and what is known of it elsewhere."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+from app_server.deployment.checks import CHECKS
+from app_server.deployment.targets import TARGETS
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_target_has_a_renderer(name: str) -> None:
+    module = importlib.import_module(f"app_server.deployment.render.{TARGETS[name].module}")
+    assert callable(module.render)
+
+
+@pytest.mark.parametrize(("target", "check"), [(target, check) for target, all in CHECKS.items() for check in all])
+def test_check_of_a_target_is_there(target: str, check: str) -> None:
+    assert target in TARGETS
+    assert callable(importlib.import_module(f"app_server.deployment.checks.{check}").check)
+
+
+def test_what_is_said_of_a_target_fits_behind_its_name() -> None:
+    for name, target in TARGETS.items():
+        assert target.about and not target.about.endswith("."), name
+        assert target.effect is None or target.effect.endswith("."), name
