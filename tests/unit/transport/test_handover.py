@@ -7,14 +7,19 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trustme
+from bokeh.models import Slider
 from tornado.web import Application, RequestHandler
 
 from app_server.fleet.crew import Crew
 from app_server.fleet.letters import Letter
 from app_server.fleet.place import Place
-from app_server.transport.handover import SharedHTTPServer, pass_on, user_of_letter
+from app_server.transport.handover import SharedHTTPServer, pass_on, portable, user_of_letter
+from tests.support.client import Site
+from tests.support.inside import inside
 
 WORDS = {"family": "AF_INET", "address": ["192.0.2.1", 4242], "scheme": "http", "user": "alice"}
 
@@ -111,3 +116,83 @@ async def test_a_head_of_the_largest_size_is_answered_when_it_was_handed_over(tm
     request += b"X:" + b"y" * (65536 - len(request) - 6) + b"\r\n\r\n"
     async with passing_on(tmp_path) as server:
         assert (await answers(request, b"", server)).endswith(b"192.0.2.1 None None\n")
+
+
+@asynccontextmanager
+async def gone(path: Path) -> AsyncIterator[list[int]]:
+    """A process that ends before it reads what it is sent; how often it was reached."""
+    reached: list[int] = []
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+    listener.setblocking(False)
+
+    async def end() -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            sock, _ = await loop.sock_accept(listener)
+            ready = asyncio.Event()
+            loop.add_reader(sock, ready.set)
+            await ready.wait()  # what has come and was not read resets the connection
+            loop.remove_reader(sock)
+            reached.append(1)
+            sock.close()
+
+    ending = asyncio.create_task(end())
+    yield reached
+    ending.cancel()
+    listener.close()
+
+
+async def test_connection_whose_receiver_ends_is_looked_after_here(tmp_path: Path) -> None:
+    request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    last = SharedHTTPServer(Application([("/.*", Whose)]))
+    async with member(tmp_path, 1, last) as crew, gone(tmp_path / "s-gone") as reached:
+        server = SharedHTTPServer(Application([("/.*", Elsewhere, {"crew": crew, "box": tmp_path / "s-gone"})]))
+        assert (await answers(request, b"", server)).endswith(b"192.0.2.1 None None\n")
+        assert reached == [1]
+
+
+async def test_connection_that_nobody_takes_is_closed_with_a_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = Place(tmp_path)
+    async with gone(tmp_path / "box-0-1") as reached:
+        crew = Crew(place, 1, 2, lambda session_id: False, lambda letter, sock: None)
+        place.give(0, tmp_path / "box-0-1")
+        server = SharedHTTPServer(Application([("/.*", Elsewhere, {"crew": crew, "box": place.slot(0)})]))
+        assert await answers(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"", server) == b""
+        assert len(reached) == 5
+    assert caplog.messages == ["A connection could not be handed over to slot-0, and is closed"]
+
+
+@pytest.mark.parametrize(
+    ("user", "found"),
+    [("ann", "ann"), ({"name": "ann"}, {"name": "ann"}), ((1, 2), None), ({1, 2}, None), (float("nan"), None)],
+)
+def test_user_travels_only_if_the_same_one_arrives(user: object, found: object) -> None:
+    assert portable(user) == found
+
+
+def test_tls_connections_are_relayed_whether_they_ask_once_or_stay(tmp_path: Path) -> None:
+    place = Place.make({"APP_SERVER_RUNTIME_DIR": str(tmp_path / "run")})
+    pem = tmp_path / "both.pem"
+    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(pem)
+    settings: dict[str, Any] = {"ssl_certfile": str(pem), "allow_websocket_origin": ("localhost",)}
+
+    def fill(document: Any) -> None:
+        document.add_root(Slider(name="slider", start=0, end=10, value=1))
+
+    with (
+        inside({"/app": fill}, prepare=lambda server: server.join(place, 0, 2), **settings) as first,
+        inside({"/app": fill}, prepare=lambda server: server.join(place, 1, 2), **settings) as second,
+    ):
+        here, there = (Site(f"https://127.0.0.1:{each.server.port}") for each in (first, second))
+        token = there.token("/app")
+        answer = here.get("/app", **{"bokeh-token": token})
+        assert answer.status == 200 and answer.token == token
+        with here.client("/app", token, origin="https://localhost") as client:
+            assert client.set("slider", "value", 4).msgtype == "OK"
+            assert len(second.server.site.wires) == 1 and not first.server.site.wires
+        (session,) = second.server.site.runtimes[0].registry
+        assert session.document.get_model_by_name("slider").value == 4  # type: ignore[union-attr]
