@@ -7,6 +7,7 @@ import inspect
 import json
 import logging
 import os
+import signal
 import socket
 import threading
 import webbrowser
@@ -524,3 +525,23 @@ def test_run_until_shutdown_belongs_to_the_main_thread_without_a_running_loop() 
             return complaint(running.run_until_shutdown)
 
     assert asyncio.run(inside()) == "the loop runs already; use start(), and stop() at the end"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_run_until_shutdown_stops_at_a_signal_and_gives_signals_back(number: int) -> None:
+    loop = IOLoop(make_current=False)
+    builder = Builder()
+    server = Server(builder, io_loop=loop, drain_s=0.01, **LOCAL)
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    seen: list[Any] = []
+
+    def ask() -> None:
+        seen.append(signal.getsignal(number))
+        signal.raise_signal(number)
+        signal.raise_signal(number)  # sooner than a second later it only repeats the first
+
+    loop.add_callback(ask)
+    server.run_until_shutdown()
+    assert {each: signal.getsignal(each) for each in before} == before and seen[0] is not before[number]
+    assert builder.diary == ["loaded", "unloaded"] and can_be_taken(server.port)
+    loop.close(all_fds=True)
