@@ -19,9 +19,6 @@ from app_server.protocol.messages import Message
 from app_server.protocol.websocket import BINARY, TEXT
 
 MAX_HEADER_BYTES: Final = 64 * 1024
-PREFIX_BYTES: Final = 4096
-"""How much of an oversized frame is looked at before it is refused or discarded."""
-
 BYTES_FOR_A_CONTAINER: Final = 100
 """A message may hold one list or object for so many bytes that it may have. Two bytes make one, 60 keep it in memory,
 and it takes microseconds: the 20 MiB of brackets that the default allows would hold the loop for ten seconds."""

@@ -160,6 +160,7 @@ class FrameReader:
     """
 
     _PREFIX_BYTES = 4096
+    """How much of an oversized message is looked at before it is refused or discarded."""
 
     def __init__(
         self,

@@ -93,6 +93,14 @@ def test_wait_begins_with_the_first_failure_that_is_not_free() -> None:
     assert patience.wait_s(10**6) == 5
 
 
+def test_users_are_slowed_down_sooner_and_offices_for_longer() -> None:
+    assert (USER, ADDRESS) == (Patience(free=5, longest_s=30), Patience(free=20, longest_s=300))
+    slowdown = Slowdown()
+    for number in range(10_001):
+        slowdown.begin(f"user {number}", None, 0.0)
+    assert len(slowdown) == 10_000
+
+
 def test_wait_is_over_to_the_second() -> None:
     slowdown = Slowdown()
     fail(slowdown, USER.free)
