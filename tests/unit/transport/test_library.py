@@ -527,21 +527,29 @@ def test_run_until_shutdown_belongs_to_the_main_thread_without_a_running_loop() 
     assert asyncio.run(inside()) == "the loop runs already; use start(), and stop() at the end"
 
 
+class Impatient(Builder):
+    """Has a signal come as soon as its application is loaded, and again at once."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+        self.handler: Any = None
+
+    def on_server_loaded(self, server_context: Any) -> None:
+        super().on_server_loaded(server_context)
+        self.handler = signal.getsignal(self.number)
+        assert callable(self.handler) and self.handler is not signal.default_int_handler
+        signal.raise_signal(self.number)
+        signal.raise_signal(self.number)  # sooner than a second later it only repeats the first
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_run_until_shutdown_stops_at_a_signal_and_gives_signals_back(number: int) -> None:
     loop = IOLoop(make_current=False)
-    builder = Builder()
+    builder = Impatient(number)
     server = Server(builder, io_loop=loop, drain_s=0.01, **LOCAL)
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
-    seen: list[Any] = []
-
-    def ask() -> None:
-        seen.append(signal.getsignal(number))
-        signal.raise_signal(number)
-        signal.raise_signal(number)  # sooner than a second later it only repeats the first
-
-    loop.add_callback(ask)
     server.run_until_shutdown()
-    assert {each: signal.getsignal(each) for each in before} == before and seen[0] is not before[number]
+    assert {each: signal.getsignal(each) for each in before} == before and builder.handler is not before[number]
     assert builder.diary == ["loaded", "unloaded"] and can_be_taken(server.port)
     loop.close(all_fds=True)
