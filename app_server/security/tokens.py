@@ -119,12 +119,11 @@ class Token:
 
         Raises TokenError for a payload that is damaged or larger than its limit.
         """
-        payload = dict(self._clear)
+        payload = {name: value for name, value in self._clear.items() if name not in (_OWNER_KEY, _SEAL_KEY)}
         if self._packed is not None:
             text = _inflate(_b64decode(self._packed, "the payload"), self._max_payload_bytes)
             payload.update(_read_object(text, "the payload", hook=_revive_bytes))
-        for name in ("session_id", _OWNER_KEY, _SEAL_KEY):
-            payload.pop(name, None)
+        payload.pop("session_id", None)
         return payload
 
 

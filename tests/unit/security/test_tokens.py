@@ -543,11 +543,15 @@ def test_bytes_of_every_length_come_back(size: int) -> None:
     }  # fmt: skip
 
 
-def test_name_of_the_owner_and_the_seal_stay_out_of_the_payload() -> None:
-    token = read_token(
-        OPEN, forge({**HEAD, **packed(b'{"seal":1,"owner":2,"session_id":3,"a":4}'), "session_expiry": 1})
-    )
-    assert token.payload == {"session_expiry": 1, "a": 4}
+def test_names_of_our_own_stay_out_of_the_payload_and_those_of_an_application_do_not() -> None:
+    own = {"owner": "the application's", "seal": 1}
+    for signer in (SIGNED, OPEN, SEALED):
+        session_id = mint_session_id(signer)
+        text = mint_token(signer, session_id, expires_at=EXPIRES_AT, payload=own, owner="mark")
+        token = read_token(signer, text)
+        assert (token.owner, token.payload) == ("mark", {"session_expiry": EXPIRES_AT, **own})
+    head = {**packed(b'{"session_id":3,"a":4}'), "owner": "mark", "seal": "x"}
+    assert read_token(OPEN, forge(head)).payload == {"session_expiry": EXPIRES_AT, "a": 4}
 
 
 def test_base64_may_be_padded() -> None:
