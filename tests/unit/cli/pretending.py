@@ -1,0 +1,60 @@
+"""A running server's folder for commands that look for one: a process of the test's own that answers from a thread."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from app_server.fleet import letters
+
+
+def snapshot(sessions: int = 2, connections: int = 1) -> dict[str, Any]:
+    """What a server with one application says of itself, as far as commands that end it read it."""
+    now = {"sessions": sessions, "connections": connections}
+    return {"processes": {"0": {"applications": {"/board": {"now": now, "ever": {}}}}}, "silent": []}
+
+
+@contextmanager
+def pretending(
+    base: Path, answer: Callable[[], Mapping[str, Any]] = snapshot, url: str = "http://localhost:5006/"
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that waits for its end, and whose server answers questions; its folder goes when it has ended."""
+    with subprocess.Popen(["sleep", "600"]) as process:
+        folder = base / str(process.pid)
+        folder.mkdir(parents=True)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(folder / f"box-0-{process.pid}"))
+        listener.listen()
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    letters.receive_now(connection, 10.0)
+                    connection.sendall(letters.Letter({"url": url, **answer()}).packed())
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield process
+        finally:
+            process.kill()
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+            thread.join()
+
+
+@contextmanager
+def meeting_place() -> Iterator[tuple[Path, dict[str, str]]]:
+    """A folder for servers, whose path is short enough for sockets, and the environment that names it."""
+    with tempfile.TemporaryDirectory(prefix="run-") as name:
+        yield Path(name), {"APP_SERVER_RUNTIME_DIR": name}
