@@ -40,7 +40,7 @@ CASES = [
     *((proxy, name) for proxy in ("nginx", "apache") for name in FAULTS),
     *((fault.proxy, name) for name, fault in MORE.items()),
 ]
-AT_ONCE = 14
+AT_ONCE = 10
 PATIENCE_S = 40.0
 
 ORIGIN = ("--allow-websocket-origin", f"{HOST}:*")
@@ -129,12 +129,15 @@ Reports = dict[tuple[str, str], tuple[Evidence, list[Finding]]]
 
 
 @pytest.fixture(scope="module")
-def reports(instances: dict[str, int], certificates: Certificates, bokehjs: Path) -> Iterator[Reports]:
-    """What the doctor finds for each fault behind each proxy; it is sent to several at a time."""
+def reports(
+    request: pytest.FixtureRequest, instances: dict[str, int], certificates: Certificates, bokehjs: Path
+) -> Iterator[Reports]:
+    """What the doctor finds for each fault that is asked for, behind each proxy; it is sent to several at a time."""
+    asked = [item.callspec.params for item in request.session.items if "reports" in getattr(item, "fixturenames", ())]
     with ExitStack() as stack:
         sites: dict[tuple[str, str], Ports] = {}
         proxies: list[RunningProxy] = []
-        for proxy, name in CASES:
+        for proxy, name in ((each["proxy"], each["name"]) for each in asked):
             fault = ALL[name]
             ports = Ports(free_port(), free_port(), behind(fault, instances))
             proxies.append(start(stack, proxy, fault, ports, certificates, bokehjs))
@@ -146,11 +149,12 @@ def reports(instances: dict[str, int], certificates: Certificates, bokehjs: Path
 
 async def look_at_all(sites: Mapping[tuple[str, str], Ports], root: Path) -> Reports:
     room = asyncio.Semaphore(AT_ONCE)
+    route = Route("127.0.0.1", timeout_s=patience(PATIENCE_S))
 
     async def look(fault: Fault, ports: Ports) -> Evidence:
         options = Options(
             str(root),
-            Route("127.0.0.1", timeout_s=PATIENCE_S),
+            route,
             idle_s=fault.idle_s,
             instances=len(ports.instances),
             embed_origins=() if fault.embedder is None else (fault.embedder,),

@@ -20,6 +20,7 @@ from app_server.deployment.plan import Plan
 from tests.support.deployed import plan_of, running_instances, running_proxy_of
 from tests.support.ports import consecutive_ports, free_port
 from tests.support.proxies import proxy_folder
+from tests.support.waiting import patience
 
 HOST = "app.test"
 APPS = Path(__file__).parent / "apps"
@@ -47,7 +48,7 @@ def plan_for(kind: str, folder: Path, port: int) -> Plan:
 def look(plan: Plan, folder: Path) -> Evidence:
     site = plan.site
     options = Options(
-        str(folder / "authority.pem"), Route("127.0.0.1", timeout_s=40), instances=3,
+        str(folder / "authority.pem"), Route("127.0.0.1", timeout_s=patience(40)), instances=3,
         http_port=plan.spec.proxy.http_port,
     )  # fmt: skip
     return asyncio.run(examine(read_target(f"{site.url.rstrip('/')}/board"), options))
