@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,9 +44,9 @@ def pair(folder: Path, **settings: Any) -> Iterator[tuple[Inside, Inside]]:
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Inside, Inside]]:
+def both() -> Iterator[tuple[Inside, Inside]]:
     """Two processes for tests that leave them as they are."""
-    with pair(tmp_path_factory.mktemp("m")) as made:
+    with tempfile.TemporaryDirectory(prefix="t-") as folder, pair(Path(folder)) as made:
         yield made
 
 
