@@ -220,5 +220,9 @@ def _refuse_foreign(base: Path) -> None:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         hint = f"Name a directory of this user's own with {VARIABLE}."
         raise OperatorError(f"{base} belongs to somebody else", where=VARIABLE, hint=hint)
+    if found.st_mode & stat.S_ISVTX and found.st_mode & stat.S_IWOTH:
+        # Such as /tmp: closing it would take it away from everybody else.
+        hint = f"Name a directory of this user's own, such as {base}/app-server."
+        raise OperatorError(f"{base} is a directory of all users", where=VARIABLE, hint=hint)
     if found.st_mode & 0o077:
         base.chmod(0o700)
