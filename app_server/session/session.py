@@ -347,11 +347,11 @@ class Session:
         effects = self.flush()
         self._unsubscribe(connection)  # it is not told of what it has pushed
         try:
-            changes = self._guarded(lambda: self._replace(message))
+            self._guarded(lambda: self._replace(message))
             effects += self.flush()
         finally:
             self._subscribe(connection)
-        return [*effects, Send([connection], self._answer(message, changes), Role.STATE)]
+        return [*effects, Send([connection], codec.ok(message.msgid), Role.STATE)]
 
     def _replace(self, message: Message) -> None:
         limit = self._limits.max_message_bytes

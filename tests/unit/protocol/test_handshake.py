@@ -43,6 +43,8 @@ def test_a_handshake_is_accepted_in_every_valid_spelling(changed: dict[str, str]
         ({"Sec-WebSocket-Key": "\xe4" * 24}, Fault.BAD_KEY),
         ({"Content-Length": "5"}, Fault.HAS_A_BODY),
         ({"Content-Length": "x"}, Fault.HAS_A_BODY),
+        ({"Content-Length": "0X0"}, Fault.HAS_A_BODY),
+        ({"Content-Length": "X"}, Fault.HAS_A_BODY),
         ({"Transfer-Encoding": "chunked"}, Fault.HAS_A_BODY),
         ({"Sec-WebSocket-Version": None}, Fault.OTHER_VERSION),
         ({"Sec-WebSocket-Version": "8"}, Fault.OTHER_VERSION),
@@ -78,3 +80,8 @@ def test_version_is_looked_at_before_the_key(version: str, key: str, fault: Faul
 @pytest.mark.parametrize("fields", ["\twebsocket\t", "a,websocket,b", " , websocket"])
 def test_tokens_may_have_white_space_around_them(fields: str) -> None:
     assert fault_of("GET", "HTTP/1.1", HTTPHeaders({**GOOD, "Upgrade": fields})) is None
+
+
+@pytest.mark.parametrize("space", ["\x0b", "\x0c", "\xa0", "\u2003"])
+def test_other_spaces_belong_to_the_token(space: str) -> None:
+    assert fault_of("GET", "HTTP/1.1", {**GOOD, "Upgrade": f"{space}websocket"}) is Fault.NOT_A_HANDSHAKE

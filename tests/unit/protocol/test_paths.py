@@ -119,7 +119,7 @@ def test_path_of_every_length_is_read(length: int) -> None:
 
 
 @pytest.mark.parametrize(("name", "route"), [
-    ("Xa/b cX", "/Xa/b%20cX"), ("//a//", "/a"), ("", "/"), ("/", "/"), ("a//b", "/a//b"),
+    ("Xa/b cX", "/Xa/b%20cX"), ("XaX", "/XaX"), ("//a//", "/a"), ("", "/"), ("/", "/"), ("a//b", "/a//b"),
 ])  # fmt: skip
 def test_route_has_a_segment_for_each_name(name: str, route: str) -> None:
     assert segment_route(name) == route

@@ -400,6 +400,7 @@ def test_offers_of_compression_that_we_can_meet_are_accepted(offer: str) -> None
         "permessage-deflate; server_max_window_bits=10",
         "permessage-deflate; unknown",
         "permessage-deflate; client_max_window_bits; client_max_window_bits",
+        "permessage-deflate; client_max_window_bits=10; client_max_window_bits=15",
         ";;,,",
     ],
 )
@@ -517,6 +518,7 @@ def test_first_bytes_are_read_of_a_frame_that_is_cut_off() -> None:
 @pytest.mark.parametrize(("data", "size"), [
     (client_frame(BINARY, b"x" * 1001), "1,001 bytes"),
     (client_frame(BINARY, b"x" * 1001, fin=False), "at least 1,001 bytes"),
+    (client_frame(TEXT, b"x" * 1001, fin=False), "at least 1,001 bytes"),
     (client_frame(BINARY, b"x" * 600, fin=False) + client_frame(CONTINUATION, b"x" * 600), "1,200 bytes"),
     (client_frame(BINARY, bytes(1001), rsv=0x40), "at least 1,001 bytes"),
 ])  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import sys
@@ -573,3 +574,9 @@ def test_secret_that_is_not_there_signs_as_an_empty_one() -> None:
     assert OPEN.accepted == (b"",) and OPEN.signature("a") == Signer(b"").signature("a")
     assert Signer(b"new", previous=b"old").accepted == (b"new", b"old")
     assert Signer(previous=b"old").accepted == (b"", b"old")
+
+
+def test_signature_is_an_hmac_of_the_text() -> None:
+    for signer, secret in ((OPEN, b""), (SIGNED, SECRET)):
+        assert signer.signature("ä") == b64(hmac.digest(secret, "ä".encode(), "sha256"))
+        assert signer.matches("ä", signer.signature("ä"))

@@ -240,3 +240,9 @@ def test_defaults_are_those_of_a_request_for_the_root() -> None:
     seen = VisibleRequest()
     assert (seen.full_url(), seen.method, seen.version) == ("http://localhost/", "GET", "HTTP/1.1")
     assert (seen.path, seen.query, seen.remote_ip, seen.arguments) == ("/", "", None, {})
+
+
+def test_cookies_of_a_token_are_those_of_the_page() -> None:
+    arrived = see("/app/ws", Cookie="who=another")
+    assert VisibleRequest.from_payload({"cookies": {"who": "me"}}, arrived).cookies == {"who": "me"}
+    assert VisibleRequest.from_payload({"headers": {"A": "1"}}, arrived).cookies == {"who": "another"}

@@ -142,3 +142,15 @@ async def test_document_that_has_ended_is_told_in_the_log(caplog: pytest.LogCapt
     document.destroy()
     await context.with_locked_document(lambda document: pytest.fail("ran"))
     assert caplog.messages == ["The session session-… has ended: with_locked_document runs nothing"]
+
+
+async def test_document_is_locked_by_the_runtime_once_the_session_is_built() -> None:
+    locked: list[Any] = []
+
+    async def locked_call(function: Any) -> None:
+        locked.append(function)
+
+    context = context_of(new_document("session-one"), ApplicationContext("/app", list))
+    context.attach(Ended(), locked_call)
+    await context.with_locked_document(print)
+    assert locked == [print]

@@ -876,3 +876,13 @@ def test_push_of_a_returning_browser_does_not_realign_it() -> None:
     back = returned(session)
     effects = session.receive(back, message("SERVER-INFO-REQ"))
     assert not realigned(effects) and not back.realigned
+
+
+def test_traceback_of_development_is_pythons_own() -> None:
+    session = make_session(show_tracebacks=True)
+    client = subscriber(session)
+    model(session, "slider").on_change("value", lambda attr, old, new: 1 / 0)
+    [(_, reply)] = told(session.receive(client, change(session, "slider", "value", 5)))
+    lines = reply["content"]["text"].splitlines()
+    assert (lines[0], lines[-1]) == ("Traceback (most recent call last):", "ZeroDivisionError: division by zero")
+    assert lines[1].startswith('  File "')

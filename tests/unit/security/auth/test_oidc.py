@@ -493,3 +493,22 @@ def test_claims_of_a_user_cannot_be_changed() -> None:
     assert user.claims["sub"] == "7"
     with pytest.raises(TypeError):
         user.claims["sub"] = "8"  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("said", "issuer"), [(f"{ISSUER}/X", ISSUER), (ISSUER, f"{ISSUER}/X"), (f"{ISSUER}X", ISSUER)])
+def test_issuer_of_another_path_is_another_provider(said: str, issuer: str) -> None:
+    with pytest.raises(ProviderError, match="it calls itself"):
+        read_provider({**DOCUMENT, "issuer": said}, issuer)
+
+
+@pytest.mark.parametrize("algorithms", [None, "ES256"])
+def test_provider_that_says_little_signs_with_rs256_and_has_no_logout(algorithms: object) -> None:
+    little = {name: value for name, value in DOCUMENT.items() if name != "end_session_endpoint"}
+    provider = read_provider({**little, "id_token_signing_alg_values_supported": algorithms}, ISSUER)
+    assert (provider.algorithms, provider.end_session_endpoint) == (("RS256",), None)
+
+
+@pytest.mark.parametrize("audience", ["others", ["others"], ["others", "more"], []])
+def test_id_token_for_other_audiences_is_refused_although_it_was_made_for_us(audience: object) -> None:
+    with pytest.raises(ProviderError, match="is not valid"):
+        read(id_token(aud=audience, azp="plots"))

@@ -160,7 +160,7 @@ def test_cost_of_a_hash_is_bounded(cost: str, allowed: bool) -> None:
     assert (PasswordHash.read(f"scrypt${cost}${'A' * 22}${'A' * 43}") is not None) is allowed
 
 
-@pytest.mark.parametrize("salt_bytes", [17, 18, 19, 33, 66])
+@pytest.mark.parametrize("salt_bytes", [17, 18, 19, 22, 33, 66])
 def test_hash_with_a_salt_of_another_length_is_read(salt_bytes: int) -> None:
     hashed = hash_password("correct horse", cost=QUICK, random=lambda _: bytes(range(salt_bytes)))
     assert PasswordHash.read(str(hashed)) == hashed

@@ -175,3 +175,21 @@ def test_interface_of_a_link_local_address_does_not_matter() -> None:
     for number in range(ADDRESS.free):
         slowdown.begin(f"user {number}", "fe80::1%eth0", 0.0)
     assert slowdown.begin("somebody", "fe80::2%eth1", 0.0) > 0.0
+
+
+def test_success_leaves_the_other_failures_of_its_address() -> None:
+    slowdown = Slowdown()
+    for user in ("ann", "bob"):
+        slowdown.begin(user, "192.0.2.1", 0.0)
+    slowdown.succeeded("ann", "192.0.2.1")
+    assert len(slowdown) == 2  # bob, and the address
+
+
+@pytest.mark.parametrize(("other", "slow"), [
+    ("2001:db8:0:0:8000::1", True), ("2001:db8::ffff:ffff:ffff:ffff", True), ("2001:db8:0:1::1", False),
+])  # fmt: skip
+def test_network_of_an_ipv6_address_ends_with_its_64th_bit(other: str, slow: bool) -> None:
+    slowdown = Slowdown()
+    for number in range(ADDRESS.free):
+        slowdown.begin(f"user {number}", "2001:db8::1", 0.0)
+    assert (slowdown.begin("somebody", other, 0.0) > 0.0) is slow
