@@ -30,7 +30,7 @@ class Change:
     """One event of a PATCH-DOC: its JSON, and the buffers that it names.
 
     `key` says what a later value may replace, if it has the same `shape`. What has none ends the replacing of `model`,
-    or of all models where that is None.
+    or of all models where that is None; what has a key needs no `model`.
     """
 
     text: bytes
@@ -69,12 +69,12 @@ def _change(event: dict[str, Any], buffers: Mapping[str, codec.Payload]) -> Chan
     text, kept = codec.dumps(event), tuple(named)
     match event:
         case {"kind": "ModelChanged", "model": {"id": model}, "attr": attr, "new": new} if not refers:
-            return Change(text, kept, (model, attr), _columns(new), model)
+            return Change(text, kept, (model, attr), _columns(new))
         case {"kind": "ColumnDataChanged", "model": {"id": model}, "attr": attr, "data": data, "cols": columns}:
             shape = (_columns(data) or frozenset()) | (frozenset() if columns is None else {"", *map(str, columns)})
-            return Change(text, kept, (model, attr), shape, model)
+            return Change(text, kept, (model, attr), shape)
         case {"kind": "TitleChanged"}:
-            return Change(text, kept, ("", "title"), None, "")
+            return Change(text, kept, ("", "title"))
         case {"kind": "ColumnsStreamed" | "ColumnsPatched", "model": {"id": model}}:
             return Change(text, kept, model=model)
     return Change(text, kept)

@@ -432,3 +432,14 @@ def test_replaced_value_keeps_its_place_and_its_turn() -> None:
     [message] = slow.take(0)  # one turn, whole
     assert [event["new"] for event in message["content"]["events"]] == ["b" * 100, 3]
     assert slow.backlog.size == 0
+
+
+def test_column_that_is_set_does_not_replace_all_columns() -> None:
+    slow = Slow()
+    source = slow.model("source")
+    slow.set("source", "data", {"x": [1], "y": [1]})
+    slow.take()
+    slow.set("source", "data", {"x": [2]})  # without y
+    slow.turn(lambda: source.data.update(x=[3]))
+    assert [event["cols"] for event in slow.events()] == [None, ["x"]]
+    assert slow.shown.get_model_by_name("source").data == {"x": [3]}  # type: ignore[union-attr]
