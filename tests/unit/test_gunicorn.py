@@ -1,0 +1,400 @@
+"""gunicorn's worker in the test's process: what it refuses, how it serves, leaves and hands its share on."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import os
+import signal
+import socket
+import types
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gunicorn.config import Config
+from gunicorn.errors import AppImportError
+from gunicorn.glogging import Logger
+from gunicorn.workers import base
+from tornado.httputil import HTTPHeaders
+
+from app_server import gunicorn
+from app_server.errors import ApplicationError, OperatorError
+from app_server.fleet import forks
+from app_server.fleet.place import VARIABLE, Place
+from app_server.fleet.shifts import SLOTS
+from app_server.gunicorn import Applications, Worker, app
+from app_server.settings import Settings
+from tests.support.waiting import patience
+
+LOAD_ERROR = 4
+"""gunicorn's Arbiter.APP_LOAD_ERROR: the status at which it ends instead of starting a worker again."""
+
+
+def fill(document: Any) -> None:
+    """An application."""
+    document.title = "Filled"
+
+
+@pytest.mark.parametrize(
+    ("sources", "keywords", "message"),
+    [
+        ((fill,), {"port": 80}, "port: is for gunicorn to say. Give gunicorn --bind."),
+        ((fill,), {"num_procs": 2}, "num_procs: is for gunicorn to say. Give gunicorn --workers."),
+        ((fill,), {"show": True}, "show: is for gunicorn to say. Leave it out."),
+        ((), {}, 'app_server.gunicorn:app: no application. Name at least one, such as app("myapp.py").'),
+    ],
+)  # fmt: skip
+def test_what_is_gunicorns_to_say_is_refused_with_where_to_say_it(
+    sources: tuple[Any, ...], keywords: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(OperatorError) as caught:
+        app(*sources, **keywords)
+    assert str(caught.value) == message
+
+
+def test_processes_for_sessions_that_the_environment_wants_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_SERVER_ISOLATION", "process")
+    with pytest.raises(OperatorError) as caught:
+        app(fill)
+    assert str(caught.value) == (
+        "isolation: gunicorn's workers do not start processes for sessions. Use app-server serve --num-procs, or leave"
+        " it out."
+    )
+
+
+def test_one_application_several_and_a_dictionary_are_served_at_their_routes() -> None:
+    assert list(app(fill, prefix="/tools").applications) == ["/"]
+    assert list(app({"/a": fill, "/b": fill}).applications) == ["/a", "/b"]
+    assert app(fill, prefix="/tools").settings.prefix == "/tools"
+
+
+def test_another_worker_class_answers_with_what_is_wrong_and_says_more_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    answers: list[Any] = []
+    body = app(fill)({}, lambda *answer: answers.append(answer))
+    assert answers == [("500 Internal Server Error", [("Content-Type", "text/plain")])]
+    assert body == [b"The server is not set up well. Ask the site's operator; details are in the server log.\n"]
+    assert caplog.messages == ["gunicorn has been started without our worker class. Add: -k app_server.gunicorn.Worker"]
+
+
+class Arbiter:
+    """What gunicorn's main process gives its workers: an address, its settings and its log."""
+
+    def __init__(self) -> None:
+        self.cfg = Config()
+        self.cfg.set("graceful_timeout", 3)
+        self.log = Logger(self.cfg)
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.socket.setblocking(False)  # as gunicorn's
+        self.at_exit: list[Callable[[], Any]] = []
+        self.timers: list[tuple[float, tuple[int, ...]]] = []
+        self.ended: list[int] = []
+        self.age = 0
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.socket.getsockname()[1]}"
+
+    def worker(self, wsgi: object = None) -> Worker:
+        """The next worker, before its fork."""
+        self.age += 1
+        sock = self.socket.dup()
+        listener = types.SimpleNamespace(sock=sock, family=sock.family, getsockname=sock.getsockname)
+        application = types.SimpleNamespace(wsgi=lambda: wsgi, callable=wsgi)
+        made = Worker(self.age, os.getppid(), [listener], application, 30, self.cfg, self.log)
+        made.wsgi = wsgi
+        made.pid = os.getpid()
+        return made
+
+    def timer(self, delay_s: float, function: object, arguments: tuple[int, ...]) -> Any:
+        """Note what would end the process."""
+        self.timers.append((delay_s, arguments))
+        return types.SimpleNamespace(start=lambda: None)
+
+
+@pytest.fixture
+def arbiter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Arbiter]:
+    made = Arbiter()
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "run"))
+    monkeypatch.setattr(Worker, "_newest", None)
+    monkeypatch.setattr(Worker, "_place", None)
+    monkeypatch.setattr(gunicorn, "atexit", types.SimpleNamespace(register=made.at_exit.append))
+    monkeypatch.setattr(gunicorn, "threading", types.SimpleNamespace(Timer=made.timer))
+    monkeypatch.setattr(gunicorn, "os", types.SimpleNamespace(**vars(os) | {"_exit": made.ended.append}))
+    monkeypatch.setattr(gunicorn, "_LOOK_S", 0.005)
+    monkeypatch.setattr(gunicorn, "_NOTIFY_S", 0.005)
+    monkeypatch.setattr(forks, "freeze", lambda: None)
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+    before = {number: signal.getsignal(number) for number in numbers}
+    yield made
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    made.socket.close()
+
+
+@asynccontextmanager
+async def serving(worker: Worker) -> AsyncIterator[asyncio.Task[int]]:
+    """A worker that serves; the task has the status that it ends with."""
+    task = asyncio.ensure_future(worker._served(worker.wsgi))
+    assert worker._place is not None
+    box = worker._place.box(worker.age - 1, os.getpid())
+    async with asyncio.timeout(patience(10)):
+        while not task.done() and not (box.exists() and worker._place.holder(0) is not None):
+            await asyncio.sleep(0.002)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        for listener in worker.sockets:
+            listener.sock.close()
+
+
+async def status_of(task: asyncio.Task[int]) -> int:
+    """The status that the worker ends with."""
+    async with asyncio.timeout(patience(10)):
+        return await asyncio.shield(task)
+
+
+def get(url: str) -> str:
+    """The page at this address."""
+    with urllib.request.urlopen(url, timeout=patience(10)) as answer:
+        return str(answer.read().decode())
+
+
+async def test_a_worker_serves_until_gunicorn_says_so_and_gives_its_place_up(arbiter: Arbiter) -> None:
+    worker = arbiter.worker(app(fill))
+    async with serving(worker) as task:
+        assert "<title>Filled</title>" in await asyncio.to_thread(get, f"{arbiter.url}/")
+        for _ in range(3):
+            signal.raise_signal(signal.SIGTERM)
+        assert await status_of(task) == 0
+    assert not worker.alive and arbiter.timers == [(1.0, (0,))]
+    assert worker._place is not None and worker._place.boxes() == []
+
+
+async def test_a_worker_that_is_to_quit_ends_without_waiting_for_sessions(arbiter: Arbiter) -> None:
+    arbiter.cfg.set("graceful_timeout", 3600)
+    async with serving(arbiter.worker(app(fill))) as task:
+        await asyncio.to_thread(get, f"{arbiter.url}/")  # its session would be waited for
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.sleep(0.02)
+        assert not task.done()
+        signal.raise_signal(signal.SIGQUIT)
+        assert await status_of(task) == 0
+
+
+async def test_a_worker_whose_main_process_has_gone_leaves(arbiter: Arbiter, caplog: pytest.LogCaptureFixture) -> None:
+    worker = arbiter.worker(app(fill))
+    arbiter.log.error_log.propagate = True
+    async with serving(worker) as task:
+        worker.ppid = 1 if os.getppid() != 1 else 2
+        assert await status_of(task) == 0
+    assert "gunicorn's main process has ended; leaving too" in caplog.messages
+
+
+async def test_the_only_worker_leaves_after_its_requests_once_it_has_no_session(arbiter: Arbiter) -> None:
+    worker = arbiter.worker(app(fill))
+    worker.max_requests = 2
+    async with serving(worker) as task:
+        await asyncio.to_thread(get, f"{arbiter.url}/healthz")
+        await asyncio.sleep(0.02)
+        assert not task.done()
+        await asyncio.to_thread(get, f"{arbiter.url}/healthz")
+        assert await status_of(task) == 0
+
+
+async def test_who_leaves_gives_its_share_to_who_stays(arbiter: Arbiter) -> None:
+    elder, heir = arbiter.worker(app(fill)), arbiter.worker(app(fill))
+    place = elder._place
+    assert place is not None and heir._place is place
+    async with serving(elder) as leaving, serving(heir) as staying:
+        boxes = [place.box(number, os.getpid()) for number in (0, 1)]
+        async with asyncio.timeout(patience(10)):
+            while {place.holder(slot) for slot in range(SLOTS)} != set(boxes):
+                await asyncio.sleep(0.005)
+        elder.handle_exit(signal.SIGTERM, None)
+        elder._woken.set()
+        assert await status_of(leaving) == 0
+        assert {place.holder(slot) for slot in range(SLOTS)} == {boxes[1]} and not staying.done()
+        assert "<title>Filled</title>" in await asyncio.to_thread(get, f"{arbiter.url}/")
+
+
+async def test_an_application_that_does_not_start_ends_gunicorn(
+    arbiter: Arbiter, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = app(fill)
+
+    def prepare() -> None:
+        raise ApplicationError("it cannot be prepared", where="app.py:3")
+
+    monkeypatch.setattr(loaded.applications["/"], "prepare", prepare)
+    async with serving(arbiter.worker(loaded)) as task:
+        assert await status_of(task) == LOAD_ERROR
+    assert "app.py:3: it cannot be prepared" in caplog.messages
+    assert arbiter.timers == [(1.0, (LOAD_ERROR,))]
+
+
+def test_what_is_no_application_of_ours_is_refused_with_what_to_name(arbiter: Arbiter) -> None:
+    with pytest.raises(AppImportError) as caught:
+        arbiter.worker(object()).load_wsgi()
+    assert str(caught.value) == (
+        "app-server: this worker serves what app_server.gunicorn.app returns, and nothing else. "
+        'Name app_server.gunicorn:app("myapp.py").'
+    )
+
+
+def test_an_error_of_the_operators_is_one_line_for_gunicorn(arbiter: Arbiter) -> None:
+    worker = arbiter.worker()
+
+    def wsgi() -> Applications:
+        return app(fill, port=80)
+
+    worker.app = types.SimpleNamespace(wsgi=wsgi)
+    with pytest.raises(AppImportError) as caught:
+        worker.load_wsgi()
+    assert str(caught.value) == "app-server: port: is for gunicorn to say. Give gunicorn --bind."
+
+
+@pytest.mark.parametrize(
+    ("error", "booted", "status"),
+    [
+        (SystemExit(7), True, 7),
+        (SystemExit("words"), True, 1),
+        (AppImportError("no such application"), False, LOAD_ERROR),
+        (ValueError("while it starts"), False, 3),
+        (ValueError("while it serves"), True, 255),
+        (KeyboardInterrupt(), True, 255),
+    ],
+)
+def test_whatever_happens_the_process_ends_there_with_a_status(
+    arbiter: Arbiter, monkeypatch: pytest.MonkeyPatch, error: BaseException, booted: bool, status: int
+) -> None:
+    worker = arbiter.worker()
+    worker.booted = booted
+
+    def init(self: object) -> None:
+        raise error
+
+    monkeypatch.setattr(base.Worker, "init_process", init)
+    output = io.StringIO()
+    monkeypatch.setattr("sys.stderr", output)
+    with pytest.raises(SystemExit) as ended:
+        worker.init_process()
+    assert ended.value.code == status
+    arbiter.at_exit[-1]()  # before anything that the main process has registered
+    assert arbiter.ended == [status]
+    if isinstance(error, AppImportError):
+        assert output.getvalue() == "no such application\n"
+
+
+def test_a_worker_that_was_silent_for_too_long_ends_at_once(arbiter: Arbiter) -> None:
+    worker = arbiter.worker()
+    seen: list[object] = []
+    arbiter.cfg.set("worker_abort", lambda worker: seen.append(worker))
+    worker.handle_abort(signal.SIGABRT, None)
+    assert arbiter.ended == [1] and seen == [worker]
+
+
+def test_signals_say_how_soon_a_worker_is_to_leave(arbiter: Arbiter) -> None:
+    patient, quick = arbiter.worker(), arbiter.worker()
+    patient.handle_exit(signal.SIGTERM, None)
+    quick.handle_quit(signal.SIGQUIT, None)
+    assert (patient.alive, patient._quick) == (False, False)
+    assert (quick.alive, quick._quick) == (False, True)
+
+
+def test_gunicorns_access_log_gets_a_line_without_secrets(arbiter: Arbiter) -> None:
+    asked = {
+        "User-Agent": "Mozilla", "Referer": "http://host/from?token=secret", "Cookie": "secret",
+        "Authorization": "secret", "Bokeh-Session-Id": "secret", "X-Shown": "shown",
+    }  # fmt: skip
+    arbiter.cfg.set("accesslog", "-")
+    arbiter.log.setup(arbiter.cfg)
+    request = types.SimpleNamespace(
+        headers=HTTPHeaders(asked), remote_ip="192.0.2.1", method="GET", path="/app", version="HTTP/1.1",
+        request_time=lambda: 0.25,
+    )  # fmt: skip
+    handler = types.SimpleNamespace(
+        request=request, get_status=lambda: 404, _headers=HTTPHeaders({"Content-Length": "12"})
+    )
+    arbiter.cfg.set(
+        "access_log_format", '%(h)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s" %(D)s "%(q)s" %({x-shown}i)s %({cookie}i)s'
+    )
+    output = io.StringIO()
+    sink = logging.StreamHandler(output)
+    arbiter.log.access_log.addHandler(sink)
+    arbiter.log.access_log.setLevel(logging.INFO)
+    try:
+        arbiter.worker()._log_access(handler)
+    finally:
+        arbiter.log.access_log.removeHandler(sink)
+    assert output.getvalue() == '192.0.2.1 "GET /app HTTP/1.1" 404 12 "http://host/from" "Mozilla" 250000 "" shown -\n'
+
+
+def test_the_address_and_tls_are_gunicorns(tmp_path: Path) -> None:
+    cfg = Config()
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        settings = gunicorn._with_address(Settings(), cfg, [sock])
+        assert (settings.address, settings.port) == sock.getsockname()
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(tmp_path / "socket"))
+        cfg.set("certfile", "cert.pem")
+        cfg.set("keyfile", "key.pem")
+        settings = gunicorn._with_address(Settings(), cfg, [sock])
+    assert settings.unix_socket == str(tmp_path / "socket")
+    assert (settings.ssl_certfile, settings.ssl_keyfile) == ("cert.pem", "key.pem")
+
+
+def test_workers_of_another_user_meet_in_that_users_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    cfg = types.SimpleNamespace(uid=os.geteuid() + 1)
+    monkeypatch.delenv(VARIABLE, raising=False)
+    assert gunicorn._made_place(cfg) is None
+    assert gunicorn._base(cfg).name == f"app-server-{os.geteuid() + 1}"
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "run"))
+    assert gunicorn._base(cfg) == tmp_path / "run"
+
+
+def test_the_main_process_takes_the_meeting_place_away_at_its_end(arbiter: Arbiter) -> None:
+    worker = arbiter.worker()
+    place = worker._place
+    assert isinstance(place, Place) and place.folder.is_dir() and arbiter.at_exit == [place.remove]
+    assert arbiter.worker()._place is place and len(arbiter.at_exit) == 1
+    assert worker._number_of_newest() == 1  # of the second, counted from 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (Settings(), "gunicorn: %(message)s"),
+        (Settings(log_json=True), "JsonFormatter"),
+        (Settings(log_format="%(message)s!"), "%(message)s!"),
+    ],
+)
+def test_lines_go_where_gunicorns_go_in_its_format_unless_settings_say_otherwise(
+    settings: Settings, expected: str
+) -> None:
+    logger, root, ours = logging.getLogger("gunicorn.error"), logging.getLogger(), logging.getLogger("app_server")
+    before = logger.handlers, root.handlers, root.level, ours.level
+    sink = logging.StreamHandler(io.StringIO())
+    sink.setFormatter(logging.Formatter("gunicorn: %(message)s"))
+    try:
+        logger.handlers, root.handlers = [sink], []
+        gunicorn._log_as(settings, None)
+        assert root.handlers == [sink]
+        assert sink.formatter is not None
+        assert expected in (sink.formatter._fmt, type(sink.formatter).__name__)
+        for level, number in (("trace", 9), ("debug", logging.DEBUG)):
+            gunicorn._log_as(Settings(log_level=level), None)
+            assert ours.level == number
+    finally:
+        logger.handlers, root.handlers, level, own = before
+        root.setLevel(level)
+        ours.setLevel(own)
