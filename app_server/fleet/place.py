@@ -199,7 +199,7 @@ def running(environ: Mapping[str, str]) -> Iterator[tuple[int, Place]]:
     base = base_directory(environ)
     dead = set(_dead(base))
     for folder in sorted(base.glob("[0-9]*")):
-        if folder.is_dir() and folder not in dead:
+        if folder.name.isdecimal() and folder.is_dir() and folder not in dead:
             yield int(folder.name), Place(folder)
 
 
