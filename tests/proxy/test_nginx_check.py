@@ -103,5 +103,5 @@ def test_own_earlier_site_and_others_faults_are_no_business_of_ours(tmp_path: Pa
 
 def test_two_deployments_on_one_host_are_told(tmp_path: Path, no_other_sites: Path) -> None:
     other = next(iter(render("nginx", planned(tmp_path, "name: first\n" + BASE)).values())).text
-    [found] = beside(tmp_path, no_other_sites, "name: second\n" + BASE, **{"conf.d__first.conf": other})
-    assert "would refuse it beside its other sites: " in found
+    found = beside(tmp_path, no_other_sites, "name: second\n" + BASE, **{"conf.d__first.conf": other})
+    assert len(found) == 1 and "would refuse it beside its other sites: " in found[0], found
