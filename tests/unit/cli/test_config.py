@@ -1,4 +1,4 @@
-"""`app-server config` and `app-server init`: what they print, write, refuse, and never overwrite."""
+"""`app-server config`: what it prints, writes, refuses, and never overwrites."""
 
 from __future__ import annotations
 
@@ -169,34 +169,6 @@ def test_schema_is_json(place: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert status == EXIT_OK and json.loads(out)["required"] == ["apps"]
 
 
-def test_init_looks_at_the_application(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, err = run(
-        capsys, "init", "-o", "new.yaml", "--server-name", "a.example.org", "--server-name", "b.example.org",
-        "--instances", "3", "--port", "5200", "--tls", "acme", "--email", "me@example.org", "--name", "tools",
-    )  # fmt: skip
-    assert status == EXIT_OK
-    assert (place / "new.yaml").read_text(encoding="utf-8").splitlines()[2:] == [
-        "name: tools",
-        "apps:",
-        "  myapp: myapp.py  # a script; imports bokeh, nowhere_to_be_found",
-        "public: [a.example.org, b.example.org]",
-        "instances: {count: 3, port: 5200}",
-        "tls:",
-        "  mode: acme",
-        "  acme: me@example.org",
-    ]
-    assert "myapp.py imports nowhere_to_be_found, which is not installed here" in err
-    assert "\nnew.yaml is written. Next, whatever you need of these:\n" in out
-    assert "\n  app-server config all -f new.yaml --check " in out
-
-
-def test_init_leaves_nothing_where_a_rule_is_broken(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, _, err = run(capsys, "init", "myapp.py", "-o", "new.yaml", "--tls", "acme")
-    assert status == EXIT_FAILED
-    assert err.startswith("app-server: public: no public authority gives a certificate for localhost.")
-    assert sorted(path.name for path in place.iterdir()) == ["deploy.yaml", "myapp.py"]
-
-
 def test_files_that_another_target_left_are_named_when_they_go(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -206,36 +178,6 @@ def test_files_that_another_target_left_are_named_when_they_go(
         "systemd/app-server@.service, systemd/instances/a1.env\n"
     )
     assert "and 3 more" not in run(capsys, "config", "nginx", "--output", "out")[1]
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["--proxy", "ngnix"], "--proxy: expected one of nginx, apache, none, not 'ngnix'"),
-        (["--server-name", "https://x.org"], "--server-name: expected a host's name or address, not 'https://x.org'"),
-        (["--prefix", "a b"], "--prefix: expected a path such as /tools"),
-        (["--tls", "acme"], "public: no public authority gives a certificate for localhost."),
-    ],
-)
-def test_init_names_the_flag_at_fault_and_leaves_no_file(
-    place: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
-) -> None:
-    status, _, err = run(capsys, "init", "myapp.py", "-o", "new.yaml", "--yes", *words)
-    assert status == EXIT_FAILED and err.startswith(f"app-server: {message}")
-    assert not (place / "new.yaml").exists()
-
-
-def test_init_finds_what_looks_like_an_application(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (place / "helper.py").write_text("x = 1\n", encoding="utf-8")
-    (place / "folder").mkdir()
-    (place / "folder" / "main.py").write_text("import bokeh\n", encoding="utf-8")
-    notebook = {"cells": [{"cell_type": "code", "source": ["%time 1\n", "import bokeh\n", "curdoc()\n"]}]}
-    (place / "note.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
-    assert run(capsys, "init", "-o", "new.yaml")[0] == EXIT_OK
-    text = (place / "new.yaml").read_text(encoding="utf-8")
-    assert "  folder: folder  # a folder with main.py; imports bokeh" in text
-    assert "  note: note.ipynb  # a notebook; imports bokeh" in text
-    assert "helper" not in text
 
 
 def test_build_context_is_another_than_the_file_says(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
