@@ -39,8 +39,8 @@ _LAST_EXPIRY = 2**53
 class TokenError(PeerError):
     """The token or session id is malformed, oversized or not signed with our secret."""
 
-    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
-        super().__init__(what, close_code=1008, where=where, hint=hint)
+    def __init__(self, what: str) -> None:
+        super().__init__(what, close_code=1008)
 
 
 @dataclass(frozen=True)

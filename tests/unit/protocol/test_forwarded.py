@@ -62,6 +62,7 @@ def test_client_is_whom_the_nearest_proxy_names(headers: list[tuple[str, str]], 
         ({"X-Scheme": "Https", "X-Forwarded-Proto": "http"}, "https"),
         ({"X-Scheme": "gopher", "X-Forwarded-Proto": "http"}, "http"),
         ({"X-Forwarded-Proto": "javascript"}, None),
+        ({"X-Forwarded-Proto": "XhttpsX"}, None),
         ({}, None),
     ],
 )

@@ -336,3 +336,28 @@ def test_answer_again_to_the_first_probe_changes_nothing() -> None:
     lag.probes(PROBE_EVERY_BYTES, 10.0)
     lag.answered(asked(1), 10.1)
     assert lag.oldest_s == 10.0
+
+
+def test_answer_to_the_second_probe_stands_for_the_first() -> None:
+    lag = Lag()
+    assert lag.probes(300_000, 10.0) == (asked(1), asked(2))
+    lag.answered(asked(2), 10.1)
+    assert lag.answers and lag.is_idle and lag.unconfirmed_bytes == 0
+
+
+def test_client_that_gives_no_answers_is_late_by_the_clock() -> None:
+    lag = Lag()
+    lag.probes(PROBE_EVERY_BYTES, 0.0)
+    lag.taken(10_000)
+    assert not lag.is_late(10_000, 0.25) and lag.is_late(10_000, 0.5)
+
+
+def test_client_is_late_after_its_time_and_strictly_for_less_than_five_seconds() -> None:
+    lag = proven()
+    lag.was_late(16.0)
+    lag.probes(10, 16.0)
+    assert not lag.is_late(0, 16.25) and lag.is_late(0, 16.26)
+    lag.answered(asked(2), 16.3)
+    lag.probes(PROBE_EVERY_BYTES, 20.875)
+    lag.probes(PROBE_EVERY_BYTES, 20.875)
+    assert lag.is_late(0, 20.96875) and not lag.is_late(0, 21.0)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import struct
 import tracemalloc
+import zlib
 from collections.abc import Iterable
 from random import Random
 
@@ -661,3 +662,10 @@ def test_offer_with_a_value_that_the_rfc_does_not_know_is_declined(offer: str) -
 def test_offer_of_a_window_is_accepted(offer: str) -> None:
     agreed = negotiate_deflate(f"permessage-deflate; {offer}")
     assert agreed is not None and not agreed.client_context_takeover
+
+
+@given(st.binary(max_size=100))
+def test_compressed_payload_lacks_the_four_bytes_that_the_rfc_has_left_out(payload: bytes) -> None:
+    deflater = zlib.compressobj(6, zlib.DEFLATED, -15, 8)
+    whole = deflater.compress(payload) + deflater.flush(zlib.Z_SYNC_FLUSH)
+    assert Deflate().compress(payload) + b"\x00\x00\xff\xff" == whole

@@ -580,3 +580,12 @@ def test_signature_is_an_hmac_of_the_text() -> None:
     for signer, secret in ((OPEN, b""), (SIGNED, SECRET)):
         assert signer.signature("ä") == b64(hmac.digest(secret, "ä".encode(), "sha256"))
         assert signer.matches("ä", signer.signature("ä"))
+
+
+@pytest.mark.parametrize("text", ["eX", "eXX=", "X", "eyJ9X"])
+def test_letter_at_the_end_is_part_of_a_token(text: str) -> None:
+    with pytest.raises(TokenError):
+        read_token(OPEN, text)
+    good = mint_token(OPEN, "abcd", expires_at=1)
+    with pytest.raises(TokenError):
+        read_token(OPEN, f"{good}X")

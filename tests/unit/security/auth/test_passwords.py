@@ -234,3 +234,8 @@ def test_fingerprint_is_made_of_name_and_hash() -> None:
     users = file_of(ann="correct horse")
     expected = f"ann\n{users.users['ann']}"
     assert users.fingerprint("ann", lambda text: text[::-1]) == expected[::-1][:16]
+
+
+def test_password_that_no_keyboard_types_is_wrong_and_no_error() -> None:
+    users = file_of(ann="correct horse")
+    assert not users.check("ann", "correct horse\ud800") and not users.check("\ud800", "correct horse")
