@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app_server.deployment import nodes
 from app_server.deployment.nodes import DEEPEST, Entry, laid_over, parse
 from app_server.errors import OperatorError
 
@@ -96,7 +97,8 @@ def test_what_is_no_yaml_is_explained(text: str, error: str) -> None:
     ],
     ids=["deep", "billion laughs"],
 )
-def test_blocks_without_end_are_refused(text: str) -> None:
+def test_blocks_without_end_are_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "MOST_NODES", 1000)
     with pytest.raises(OperatorError, match="not usable: blocks within blocks without end"):
         parse(text, "f.yaml")
 
