@@ -21,7 +21,7 @@ import pytest
 from tests.support.client import Answer, Client, Site, fetch
 from tests.support.deployed import Deployment, running_deployment
 from tests.support.server import REPOSITORY, RunningServer
-from tests.support.waiting import until
+from tests.support.waiting import patience, until
 
 APPS = REPOSITORY / "tests" / "protocol" / "apps"
 MESSAGE = "Back at 5; costs $2 'each' and 3 %"
@@ -76,7 +76,7 @@ def route_of(page: Answer) -> str:
 
 def opened(deployment: Deployment) -> tuple[str, Client, ExitStack]:
     """A page and its socket, as a browser opens them: the page's instance, the client, and what closes it."""
-    page = fetch(deployment.url + "/asking", timeout_s=PATIENCE_S)
+    page = fetch(deployment.url + "/asking", timeout_s=patience(PATIENCE_S))
     assert page.status == 200, page.text
     route, stack = route_of(page), ExitStack()
     client = stack.enter_context(joined(deployment, route, page.token))
@@ -90,7 +90,7 @@ def joined(deployment: Deployment, route: str, token: str) -> AbstractContextMan
 
 def statuses(deployment: Deployment, count: int, path: str = "/asking") -> Counter[int]:
     """How many of so many pages had which status."""
-    return Counter(fetch(deployment.url + path, timeout_s=PATIENCE_S).status for _ in range(count))
+    return Counter(fetch(deployment.url + path, timeout_s=patience(PATIENCE_S)).status for _ in range(count))
 
 
 def test_page_and_socket_meet_the_same_instance_in_every_open(three: Deployment) -> None:
@@ -206,7 +206,7 @@ def test_hung_instance_is_soon_left_alone(three: Deployment) -> None:
     pages: list[Future[Answer]] = []
 
     def come(visitors: int, served: int) -> None:
-        pages.extend(waiting.submit(fetch, three.url + "/asking", timeout_s=PATIENCE_S) for _ in range(visitors))
+        pages.extend(waiting.submit(fetch, three.url + "/asking", timeout_s=patience(PATIENCE_S)) for _ in range(visitors))
         until(lambda: sum(page.done() for page in pages) >= served)
 
     try:
