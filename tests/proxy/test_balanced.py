@@ -206,7 +206,8 @@ def test_hung_instance_is_soon_left_alone(three: Deployment) -> None:
     pages: list[Future[Answer]] = []
 
     def come(visitors: int, served: int) -> None:
-        pages.extend(waiting.submit(fetch, three.url + "/asking", timeout_s=patience(PATIENCE_S)) for _ in range(visitors))
+        timeout_s = patience(PATIENCE_S)
+        pages.extend(waiting.submit(fetch, three.url + "/asking", timeout_s=timeout_s) for _ in range(visitors))
         until(lambda: sum(page.done() for page in pages) >= served)
 
     try:
