@@ -188,7 +188,9 @@ async def test_callbacks_run_in_the_loop_and_other_threads_may_ask_for_them(host
 async def test_changes_of_another_thread_are_sent_before_the_close(host: Host) -> None:
     async with opening(host) as session:
         slider = named(session, "slider")
-        await asyncio.to_thread(lambda: setattr(slider, "value", 11))
+        thread = threading.Thread(target=lambda: setattr(slider, "value", 11))
+        thread.start()
+        thread.join()  # the loop has no turn until the session is closed
     await ended(host)
     assert [event["new"] for event in host.changes] == [11]
 
