@@ -27,6 +27,7 @@ from app_server.protocol.forwarded import address_in, client_address, client_sch
         ("_hidden:80", None),
         ("localhost", None),
         ("203.0.113.999", None),
+        ("X203.0.113.9X", None),
         ("", None),
     ],
 )

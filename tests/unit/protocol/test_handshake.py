@@ -29,6 +29,7 @@ def test_a_handshake_is_accepted_in_every_valid_spelling(changed: dict[str, str]
     [
         ({"Upgrade": None}, Fault.NOT_A_HANDSHAKE),
         ({"Upgrade": "websockets"}, Fault.NOT_A_HANDSHAKE),
+        ({"Upgrade": "XwebsocketX"}, Fault.NOT_A_HANDSHAKE),
         ({"Upgrade": "web socket"}, Fault.NOT_A_HANDSHAKE),
         ({"Connection": None}, Fault.NOT_A_HANDSHAKE),
         ({"Connection": "close"}, Fault.NOT_A_HANDSHAKE),

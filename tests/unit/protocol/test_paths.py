@@ -103,6 +103,7 @@ def test_long_paths_are_read_and_not_kept() -> None:
 def test_path_that_is_longer_than_that_of_any_file_is_none_of_ours() -> None:
     assert segments("/" + "%41" * 4095) == ("A" * 4095,)
     assert segments("/" + "%41" * 4096) is None
+    assert segments("/" + "a" * (3 * 4096 - 1)) is not None and segments("/" + "a" * (3 * 4096)) is None
 
 
 def test_names_are_kept_as_they_are_composed() -> None:
@@ -119,7 +120,8 @@ def test_path_of_every_length_is_read(length: int) -> None:
 
 
 @pytest.mark.parametrize(("name", "route"), [
-    ("Xa/b cX", "/Xa/b%20cX"), ("XaX", "/XaX"), ("//a//", "/a"), ("", "/"), ("/", "/"), ("a//b", "/a//b"),
+    ("Xa/b cX", "/Xa/b%20cX"), ("XaX", "/XaX"), (" a", "/%20a"),
+    ("//a//", "/a"), ("", "/"), ("/", "/"), ("a//b", "/a//b"),
 ])  # fmt: skip
 def test_route_has_a_segment_for_each_name(name: str, route: str) -> None:
     assert segment_route(name) == route

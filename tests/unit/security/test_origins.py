@@ -106,6 +106,7 @@ NO_HOST = "has no valid host. A * stands for one whole label: *.example.com, 192
         ("host:", "has no valid port (nothing behind the colon). Write 1 to 65535, or *."),
         ("host:0", "has no valid port (0 behind the colon). Write 1 to 65535, or *."),
         ("host:70000", "has no valid port (70000 behind the colon). Write 1 to 65535, or *."),
+        ("host:80:90", "has too many colons. Write an IPv6 address in brackets: [::1]:5006."),
         ("::1:5006", "has too many colons. Write an IPv6 address in brackets: [::1]:5006."),
         ("[::1]5006", "has something other than a port behind the bracket. Write [::1]:5006."),
     ],

@@ -886,3 +886,14 @@ def test_traceback_of_development_is_pythons_own() -> None:
     lines = reply["content"]["text"].splitlines()
     assert (lines[0], lines[-1]) == ("Traceback (most recent call last):", "ZeroDivisionError: division by zero")
     assert lines[1].startswith('  File "')
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_change_after_a_turn_wakes_the_runtime(fails: bool) -> None:
+    session = make_session()
+    subscriber(session)
+    woken: list[str] = []
+    session.wake = lambda: woken.append("woken")
+    session.turn((lambda: 1 / 0) if fails else (lambda: None), "a callback")
+    model(session, "div").text = "after"
+    assert woken == ["woken"]

@@ -118,3 +118,4 @@ def test_name_that_is_only_used_has_no_line(line: str) -> None:
 
 def test_login_url_of_many_slashes_is_below_the_prefix_once() -> None:
     assert below("/tools", "//login") == "/tools/login"
+    assert below("/tools", "X/login") == "/tools/X/login"

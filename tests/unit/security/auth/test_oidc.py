@@ -73,7 +73,8 @@ def _text(data: bytes) -> str:
 
 
 def test_description_lies_below_the_issuer() -> None:
-    assert discovery_url(f"{ISSUER}/realm/") == f"{ISSUER}/realm/.well-known/openid-configuration"
+    for realm in ("realm", "X"):
+        assert discovery_url(f"{ISSUER}/{realm}/") == f"{ISSUER}/{realm}/.well-known/openid-configuration"
 
 
 def test_provider_is_read_from_its_description() -> None:
