@@ -1,0 +1,18 @@
+"""The route of an application, by its path."""
+
+from __future__ import annotations
+
+import pytest
+
+from app_server.deployment.routes import route_for
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("myapp.py", "/myapp"), ("apps/myapp.ipynb", "/myapp"), ("myapp/", "/myapp"), ("./a/../b.py", "/b"),
+        ("my other.py", "/my%20other"), ("été.py", "/%C3%A9t%C3%A9"), ("v1.2", "/v1.2"), ("a.b.py", "/a.b"),
+    ],
+)  # fmt: skip
+def test_route_is_the_name_without_its_ending(path: str, route: str) -> None:
+    assert route_for(path) == route
