@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,10 @@ def pretending(
     base: Path, answer: Callable[[], Mapping[str, Any]] = snapshot, url: str = "http://localhost:5006/"
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A process that waits for its end, and whose server answers questions; its folder goes when it has ended."""
-    with subprocess.Popen(["sleep", "600"]) as process:
+    with subprocess.Popen(["sleep", "600"]) as process, socket.socket(socket.AF_UNIX) as listener, ExitStack() as ends:
+        ends.callback(process.kill)
         folder = base / str(process.pid)
         folder.mkdir(parents=True)
-        listener = socket.socket(socket.AF_UNIX)
         listener.bind(str(folder / f"box-0-{process.pid}"))
         listener.listen()
 
@@ -47,9 +47,7 @@ def pretending(
         try:
             yield process
         finally:
-            process.kill()
             listener.shutdown(socket.SHUT_RDWR)
-            listener.close()
             thread.join()
 
 

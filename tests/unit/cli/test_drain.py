@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, drain, main
+from tests.support.waiting import patience
 from tests.unit.cli.pretending import meeting_place, pretending, snapshot
 
 
@@ -25,7 +26,7 @@ def test_only_server_is_the_one_that_is_meant(
     base, environ = place
     with pretending(base) as process:
         assert main(["drain"], environ) == EXIT_OK
-        assert process.wait(10) == -signal.SIGTERM
+        assert process.wait(patience(10)) == -signal.SIGTERM
     said = capsys.readouterr().out
     assert said == f"process {process.pid} takes no new sessions; 2 sessions with 1 connections are left\n"
 
@@ -40,9 +41,9 @@ def test_port_names_one_of_several(place: tuple[Path, dict[str, str]], capsys: p
             f" {second[0]} (http://localhost:{second[1]}/). Name one: app-server drain PID\n"
         )
         assert main(["drain", "--port", "5007"], environ) == EXIT_OK
-        assert other.wait(10) == -signal.SIGTERM and one.poll() is None
+        assert other.wait(patience(10)) == -signal.SIGTERM and one.poll() is None
         assert main(["drain", str(one.pid)], environ) == EXIT_OK
-        assert one.wait(10) == -signal.SIGTERM
+        assert one.wait(patience(10)) == -signal.SIGTERM
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from bokeh.plotting import figure
 from app_server.client.errors import ClientError, ConnectionLost, NoAnswer, ProtocolViolation, RequestFailed
 from app_server.client.session import ClientSession, pull_session, push_session, show_session
 from app_server.document import remote
-from tests.support.waiting import patience
+from tests.support.waiting import patience, until
 from tests.unit.client.host import Host, hosted
 
 
@@ -45,8 +45,7 @@ def test_pulled_document_is_the_servers_and_follows_it_in_calls_of_the_session(h
         host.slide(8)
         session.run(until=lambda: named(session, "slider").value == 8, timeout_s=patience(5))
         host.slide(9)
-        while not session._channel.waiting():  # type: ignore[union-attr]
-            pass
+        until(lambda: session._channel.waiting())  # type: ignore[union-attr]
         assert named(session, "slider").value == 8
         session.sync()
         assert named(session, "slider").value == 9
@@ -66,10 +65,11 @@ def test_what_the_program_changes_is_sent_at_once(host: Host) -> None:
 
 def test_a_server_that_does_not_answer_a_pull_is_given_up(host: Host) -> None:
     host.silent = {"PULL-DOC-REQ"}
+    timeout_s = patience(0.3)  # for the connection too
     with pytest.raises(NoAnswer) as caught:
-        pull_session(None, host.url, timeout_s=0.3)
+        pull_session(None, host.url, timeout_s=timeout_s)
     assert str(caught.value) == (
-        f"{host.url}: the server has not answered a PULL-DOC-REQ within 0.3 s. Wait longer with timeout_s."
+        f"{host.url}: the server has not answered a PULL-DOC-REQ within {timeout_s:g} s. Wait longer with timeout_s."
     )
     assert host.ended.wait(patience(5)) and host.ends == [(1000, "closed")]
 
@@ -149,8 +149,7 @@ def test_a_change_that_fails_while_the_session_closes_is_in_the_log(
     host.failing = {"PATCH-DOC"}
     session = pulled(host)
     named(session, "slider").value = 5
-    while not session._channel.waiting():  # type: ignore[union-attr]
-        pass
+    until(lambda: session._channel.waiting())  # type: ignore[union-attr]
     session.close()
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == [
         f"{host.url}: a change of the document was not carried out: it fails"

@@ -6,8 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
+from hypothesis import strategies as st
+
 from app_server.deployment.load import Loaded, load
 from app_server.deployment.plan import Plan, resolve
+from app_server.deployment.render import render
 from app_server.errors import OperatorErrors
 
 MINIMAL = """\
@@ -15,6 +18,24 @@ apps:
   myapp: myapp.py
 public: tools.example.org
 """
+THREE = """\
+apps:
+  myapp: myapp.py
+public: tools.example.org
+instances: 3
+"""
+HOSTS = """\
+apps:
+  myapp: myapp.py
+public: tools.example.org
+instances:
+  count: 2
+  hosts:
+    - {name: one, address: 10.0.0.1, ssh: "me@one:2222"}
+    - {name: two, address: 10.0.0.2}
+"""
+PRINTABLE = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=40)
+"""Values of a deployment that hold no line break."""
 
 
 def loaded(folder: Path, text: str = MINIMAL, environment: str | None = None) -> Loaded:
@@ -45,3 +66,14 @@ def faults(folder: Path, text: str, environment: str | None = None) -> list[str]
     except OperatorErrors as errors:
         return [str(fault).replace(f"{folder}/", "") for fault in errors.faults]
     return []
+
+
+def text(folder: Path, target: str, spec: str, name: str) -> str:
+    """One file of a target."""
+    return render(target, planned(folder, spec))[name].text
+
+
+def line(text: str, start: str) -> str:
+    """The only line that begins so, without that."""
+    (found,) = [line for line in text.splitlines() if line.startswith(start)]
+    return found.removeprefix(start)

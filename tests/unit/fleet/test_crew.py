@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import resource
 import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -21,6 +20,8 @@ from app_server.fleet import letters
 from app_server.fleet.crew import Crew
 from app_server.fleet.letters import Letter, Unreachable
 from app_server.fleet.place import Place
+from tests.support.descriptors import no_descriptors
+from tests.support.waiting import patience
 
 
 @pytest.fixture
@@ -59,21 +60,8 @@ def as_process(monkeypatch: pytest.MonkeyPatch, pid: int) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def no_descriptors() -> Iterator[None]:
-    """This process can open nothing more."""
-    lowest = os.open("/", os.O_RDONLY)
-    os.close(lowest)
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-
-
 async def until_there(path: Path) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(patience(5)):
         while not path.exists():
             await asyncio.sleep(0.005)
 
@@ -102,7 +90,7 @@ async def test_a_folder_whose_place_is_taken_is_given_up(place: Place) -> None:
     shutil.rmtree(place.folder.parent)
     place.folder.parent.write_text("no folder")
     with pytest.raises(OperatorError) as caught:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(patience(5)):
             await crew.keep()
     assert str(caught.value) == (
         f"APP_SERVER_RUNTIME_DIR: {place.folder}, where the server's processes meet, was deleted, and cannot be made"
@@ -137,12 +125,12 @@ async def test_who_has_no_descriptors_for_a_while_answers_afterwards(
             await asyncio.sleep(0)
             sock.connect(str(crew.box))
             with no_descriptors():
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(patience(5)):
                     while not caplog.records:
                         await asyncio.sleep(0.001)
                 await asyncio.sleep(0.005)
             await letters.send(sock, Letter({"question": "knows", "session": "known"}))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(patience(5)):
                 assert (await letters.receive(sock)).words == {"knows": True}
     messages = [record.getMessage() for record in caplog.records]
     assert messages == ["Other processes of the server cannot reach this one: Too many open files"]
@@ -235,7 +223,7 @@ async def test_what_is_no_question_arrives_with_its_connection(place: Place) -> 
     async with opened(place, arrived=lambda letter, sock: letters_come.put_nowait((letter, sock))) as crew:
         with await crew.reach(crew.box) as sock:
             await letters.send(sock, Letter({"head": "GET /"}, b"rest"))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(patience(5)):
                 letter, come = await letters_come.get()
             with come:
                 assert (letter.words, letter.blob) == ({"head": "GET /"}, b"rest")

@@ -99,11 +99,6 @@ def kept(tmp_path: Path, machine: Machine) -> Iterator[Kept]:
         made.child.leash.close()
 
 
-def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What was logged."""
-    return [record.getMessage() for record in caplog.records]
-
-
 @pytest.mark.parametrize(
     ("code", "end", "line"),
     [
@@ -124,7 +119,7 @@ def test_why_a_child_ended_is_logged_and_left_for_its_page(
     assert not kept.is_told
     machine.ended.append((7, code))
     kept.keeper.reap()
-    assert lines(caplog) == [f"/app session abc…: {line}"]
+    assert caplog.messages == [f"/app session abc…: {line}"]
     assert remains.find(kept.box) == Remains(end, ("p1",))
     assert not kept.box.exists() and kept.is_told and len(kept.keeper) == 0
     assert kept.mark.entry is None
@@ -139,7 +134,7 @@ def test_an_orderly_end_leaves_nothing(
         assert machine.sent == [(7, signal.SIGTERM)]
     machine.ended.append((7, 0 if how == "orderly" else -signal.SIGKILL))
     kept.keeper.reap()
-    assert lines(caplog) == [] and remains.find(kept.box) is None
+    assert caplog.messages == [] and remains.find(kept.box) is None
     assert remains.settled(kept.box) and not kept.box.exists() and kept.is_told
 
 
@@ -162,7 +157,7 @@ def test_a_full_disk_does_not_keep_who_asked_from_hearing_of_the_end(
     monkeypatch.setattr(remains, "_write", full)
     machine.ended.append((7, 1))
     kept.keeper.reap()
-    assert lines(caplog) == [
+    assert caplog.messages == [
         "/app session abc…: its process ended by itself, with status 1",
         "/app session abc…: why it has ended cannot be written down: No space left on device",
     ]
@@ -206,7 +201,7 @@ def test_a_callback_over_its_limit_tells_where_it_is_and_is_killed_then(
     assert machine.sent == [(7, signal.SIGUSR1), (7, signal.SIGKILL)]
     machine.ended.append((7, -signal.SIGKILL))
     kept.keeper.reap()
-    assert lines(caplog) == [
+    assert caplog.messages == [
         "/app session abc…: a callback takes longer than 0.5 s. It is here:",
         "/app session abc…: ended, for a callback took longer than --callback-limit allows",
     ]
@@ -237,7 +232,7 @@ def test_a_blocked_session_is_told_once_and_its_end_too(
     kept.mark.busy()  # another turn, without a pause between
     kept.keeper.look_after()
     assert machine.sent == [(7, signal.SIGUSR1)]
-    assert lines(caplog) == [
+    assert caplog.messages == [
         "/app session abc…: has been blocked for 3.0 s. It is here:",
         "/app session abc…: goes on; it was blocked for 4.5 s",
     ]
@@ -274,7 +269,7 @@ def test_what_a_crashed_process_left_is_adopted_and_its_end_is_found_out(
     kept.reap()
     (child,) = kept
     assert (child.box, child.adopted, child.pid) == (box, Identity.own(), os.getpid())
-    assert kept.has(box) and lines(caplog) == [
+    assert kept.has(box) and caplog.messages == [
         "A process that forked sessions has crashed; another one looks after its 1 sessions now"
     ]
     machine.ended.append((os.getpid(), 0))  # no child, so that the kernel cannot have said so
@@ -285,7 +280,7 @@ def test_what_a_crashed_process_left_is_adopted_and_its_end_is_found_out(
         kept.reap()
     assert len(kept) == 0 and mark.entry is None
     assert remains.find(box) == Remains(End.CRASH, ("p1",))
-    assert lines(caplog)[-1] == "/app session abc…: its process ended by itself"
+    assert caplog.messages[-1] == "/app session abc…: its process ended by itself"
 
 
 def test_why_a_process_ended_that_was_no_child_is_guessed(tmp_path: Path) -> None:

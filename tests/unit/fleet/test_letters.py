@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import socket
 import struct
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from app_server.fleet import letters
 from app_server.fleet.letters import Letter, Unreachable
+from tests.support.descriptors import no_descriptors
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -107,17 +107,10 @@ async def test_two_letters_at_once_are_read_one_by_one_and_a_cut_one_when_its_re
 
 async def test_a_connection_for_which_there_is_no_descriptor_stays_the_senders() -> None:
     one, other = pair()
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     with one:
         await letters.send(one, Letter({"head": "GET /"}, b"rest", other.fileno()))
-        lowest = os.dup(0)
-        os.close(lowest)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
-        try:
-            with other, pytest.raises(Unreachable) as caught:
-                await letters.receive(other)
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        with no_descriptors(), other, pytest.raises(Unreachable) as caught:
+            await letters.receive(other)
         assert str(caught.value) == "this process has no descriptor left for what came with it"
         with pytest.raises(Unreachable):
             await letters.read_by_peer(one, 5)

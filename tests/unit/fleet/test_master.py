@@ -133,11 +133,6 @@ def played(machine: Machine, story: Story, slots: int = 1, limits: Limits | None
     return made.run()
 
 
-def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What was logged."""
-    return [record.getMessage() for record in caplog.records]
-
-
 def test_each_slot_has_a_worker_and_is_announced_before(machine: Machine) -> None:
     announced: list[int] = []
 
@@ -174,8 +169,8 @@ def test_the_pauses_between_starts_grow_to_half_a_minute_and_are_short_again_aft
     expected = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0]
     assert all(wanted - 0.001 <= pause <= wanted + 0.11 for wanted, pause in zip(expected, pauses, strict=True)), pauses
     assert len(machine.tasks) == 13
-    assert lines(caplog)[0] == "Worker 0 (process 1000) ended with status 1 after 0 s; another one starts in 0.1 s"
-    assert lines(caplog)[-1] == "Worker 0 (process 1011) ended with SIGSEGV after 61 s; another one starts in 0.1 s"
+    assert caplog.messages[0] == "Worker 0 (process 1000) ended with status 1 after 0 s; another one starts in 0.1 s"
+    assert caplog.messages[-1] == "Worker 0 (process 1011) ended with SIGSEGV after 61 s; another one starts in 0.1 s"
 
 
 def test_one_that_crashes_is_no_longer_the_first_and_the_others_go_on(machine: Machine) -> None:
@@ -294,7 +289,7 @@ def test_who_does_not_leave_is_killed_once_five_seconds_after_its_time(
 
     assert played(machine, story, limits=Limits(leave_s=10, hang_s=0)) == 0
     assert machine.sent == [(0, signal.SIGTERM), (0, signal.SIGKILL)]
-    assert lines(caplog) == [
+    assert caplog.messages == [
         "Worker 0 (process 1000) did not leave in time; killing it",
         "Worker 0 (process 1000) ended with SIGKILL",
     ]
@@ -315,7 +310,7 @@ def test_who_stands_still_tells_where_and_is_killed_at_the_next_look(
 
     assert played(machine, story, limits=Limits(10, hang_s=30)) == 0
     assert machine.sent[:2] == [(0, signal.SIGUSR1), (0, signal.SIGKILL)]
-    assert lines(caplog)[0] == "Worker 0 (process 1000) has not moved for 31 s; ending it. It was here:"
+    assert caplog.messages[0] == "Worker 0 (process 1000) has not moved for 31 s; ending it. It was here:"
 
 
 def test_who_does_not_come_to_serving_is_ended_too(machine: Machine, caplog: pytest.LogCaptureFixture) -> None:
@@ -328,7 +323,7 @@ def test_who_does_not_come_to_serving_is_ended_too(machine: Machine, caplog: pyt
 
     assert played(machine, story, limits=Limits(10, 30, start_s=60)) == 0
     assert machine.sent[:2] == [(0, signal.SIGUSR1), (0, signal.SIGKILL)]
-    assert lines(caplog) == [
+    assert caplog.messages == [
         "Worker 0 (process 1000) has not come to serving within 61 s; ending it. It was here:",
         "Worker 0 (process 1000) ended with SIGKILL after 61 s; another one starts in 0.1 s",
     ]
@@ -358,7 +353,7 @@ def test_workers_are_replaced_one_after_another_and_leave_once_their_heirs_are_r
         yield 0.0
 
     assert played(machine, story, slots=2) == 0
-    assert lines(caplog) == [
+    assert caplog.messages == [
         "Replacing the workers one after another",
         "Worker 0 (process 1000) has left",
         "Worker 1 (process 1001) has left",
@@ -379,7 +374,7 @@ def test_an_heir_that_does_not_start_leaves_the_old_worker_and_ends_the_replacin
         assert machine.slots == [0, 1, 0] and machine.sent == [] and not master.replacing
 
     assert played(machine, story, slots=2) == 0
-    assert lines(caplog) == ["The new worker 0 ended with status 1; the old one goes on"]
+    assert caplog.messages == ["The new worker 0 ended with status 1; the old one goes on"]
 
 
 def test_workers_stay_if_the_reload_finds_a_fault(machine: Machine, caplog: pytest.LogCaptureFixture) -> None:
@@ -394,7 +389,7 @@ def test_workers_stay_if_the_reload_finds_a_fault(machine: Machine, caplog: pyte
         assert machine.slots == [0] and not master.replacing
 
     assert played(machine, story, reload=reload) == 0
-    assert lines(caplog) == ["The workers stay as they are: cert.pem: certificate is for nobody"]
+    assert caplog.messages == ["The workers stay as they are: cert.pem: certificate is for nobody"]
 
 
 def test_nothing_is_replaced_while_the_server_stops(machine: Machine) -> None:
@@ -433,7 +428,7 @@ def test_who_is_no_child_of_ours_is_reaped_and_forgotten(machine: Machine, caplo
         yield 0.0
 
     assert played(machine, story) == 0
-    assert lines(caplog) == []
+    assert caplog.messages == []
 
 
 def test_a_worker_that_ends_badly_while_the_server_stops_is_logged(
@@ -446,7 +441,7 @@ def test_a_worker_that_ends_badly_while_the_server_stops_is_logged(
         yield 0.0
 
     assert played(machine, story) == 0
-    assert lines(caplog) == ["Worker 0 (process 1000) ended with signal 33"]
+    assert caplog.messages == ["Worker 0 (process 1000) ended with signal 33"]
 
 
 def test_a_machine_that_has_no_room_for_a_process_is_asked_again_later(
@@ -463,7 +458,7 @@ def test_a_machine_that_has_no_room_for_a_process_is_asked_again_later(
 
     open_before = len(os.listdir("/proc/self/fd"))
     assert played(machine, story, slots=2) == 0
-    assert lines(caplog) == [
+    assert caplog.messages == [
         "Worker 1 (process 1001) ended with SIGKILL after 0 s; another one starts in 0.1 s",
         "Worker 1 cannot be started: Resource temporarily unavailable; trying again in 0.2 s",
         "Worker 1 cannot be started: Resource temporarily unavailable; trying again in 0.4 s",
@@ -486,7 +481,7 @@ def test_an_heir_for_which_there_is_no_room_leaves_the_old_worker(
         assert machine.slots == [0] and machine.sent == [] and not master.replacing
 
     assert played(machine, story) == 0
-    assert lines(caplog) == [
+    assert caplog.messages == [
         "The new worker 0 cannot be started: Resource temporarily unavailable; the old one goes on"
     ]
 

@@ -180,11 +180,6 @@ def nursery(tmp_path: Path, machine: Machine) -> Iterator[Nursery]:
     made.close()
 
 
-def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What was logged."""
-    return [record.getMessage() for record in caplog.records]
-
-
 def test_a_session_gets_a_process_and_who_asked_hears_of_its_end(
     nursery: Nursery, machine: Machine, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -205,7 +200,7 @@ def test_a_session_gets_a_process_and_who_asked_hears_of_its_end(
         signal.raise_signal(signal.SIGTERM)
 
     assert nursery.run(story) == 0
-    assert lines(caplog) == ["/app session two-is-s…: its process ended by itself, with SIGSEGV"]
+    assert caplog.messages == ["/app session two-is-s…: its process ended by itself, with SIGSEGV"]
 
 
 def test_a_session_that_has_a_process_gets_no_other_and_is_reminded_of_its_name(
@@ -272,7 +267,7 @@ def test_a_machine_without_room_for_a_process_is_said_to_who_asked_and_costs_no_
         yield 0.1
 
     assert nursery.run(story) == 0
-    assert set(lines(caplog)) == {"No process can be started for a session: Resource temporarily unavailable"}
+    assert set(caplog.messages) == {"No process can be started for a session: Resource temporarily unavailable"}
 
 
 def test_a_request_for_which_there_is_no_descriptor_is_served_when_there_is_one(
@@ -305,7 +300,7 @@ def test_a_request_for_which_there_is_no_descriptor_is_served_when_there_is_one(
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert len(pauses) == 3
-    assert lines(caplog) == ["No process can be started for a session: Too many open files"]
+    assert caplog.messages == ["No process can be started for a session: Too many open files"]
 
 
 def test_who_asked_and_has_gone_is_no_failure(
@@ -325,7 +320,7 @@ def test_who_asked_and_has_gone_is_no_failure(
         yield 0.1
 
     assert nursery.run(story) == 0
-    assert lines(caplog) == []
+    assert caplog.messages == []
 
 
 def test_a_stop_serves_what_was_asked_before_and_kills_who_does_not_end_in_time(
@@ -350,7 +345,7 @@ def test_a_stop_serves_what_was_asked_before_and_kills_who_does_not_end_in_time(
         yield 0.0
 
     assert nursery.run(story) == 0
-    assert lines(caplog) == []
+    assert caplog.messages == []
 
 
 def test_the_end_of_the_main_process_ends_the_sessions(nursery: Nursery, machine: Machine) -> None:
@@ -431,7 +426,7 @@ def test_a_run_folder_that_cannot_be_made_again_is_said_once_and_tried_again(
         signal.raise_signal(signal.SIGTERM)
 
     assert nursery.run(story) == 0
-    told = [line for line in lines(caplog) if line.startswith("No process")]
+    told = [line for line in caplog.messages if line.startswith("No process")]
     assert told == ["No process can be started for sessions: [Errno 17] File exists: "
                     f"'{nursery.place.folder.parent}'"]  # fmt: skip
 

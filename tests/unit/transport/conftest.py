@@ -1,16 +1,7 @@
-"""Fixtures for the tests of this folder."""
+"""Fixtures for the tests of this folder: they make Unix sockets below `tmp_path`."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
+from tests.support.short_paths import tmp_path
 
-import pytest
-
-
-@pytest.fixture
-def tmp_path() -> Iterator[Path]:
-    """A folder with a short path, whatever the worker and the test are called: Unix sockets are made below it."""
-    with tempfile.TemporaryDirectory(prefix="t-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder).resolve()
+__all__ = ["tmp_path"]

@@ -51,7 +51,7 @@ def site() -> Iterator[Inside]:
 
 @pytest.fixture(scope="module")
 def users() -> Iterator[Inside]:
-    """Sessions for whoever the proxy says it is, which is anybody on this machine."""
+    """Sessions for the user that the proxy names; every program on this machine is believed."""
     with inside(
         {"/app": fill}, auth_header="X-User", auth_header_from=("127.0.0.1",), session_ids="signed", secret_key=KEY
     ) as served:

@@ -167,6 +167,6 @@ def test_header_is_believed_of_a_trusted_peer_only(trusted: bool, caplog: pytest
     assert said == [f"The header X-User from 127.0.0.1 {what}"]
 
 
-def test_settings_choose_among_all_gates() -> None:
+def test_setting_of_a_header_chooses_its_gate_which_has_no_logout() -> None:
     header = gate_for(Settings(auth_header="X-User", auth_header_from=("127.0.0.1",)))
     assert isinstance(header, HeaderGate) and header.logout_url is None

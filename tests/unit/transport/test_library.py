@@ -35,6 +35,7 @@ from app_server import Server
 from app_server.errors import ApplicationError, OperatorError
 from tests.protocol.conftest import APPS
 from tests.support.client import Site, fetch
+from tests.support.waiting import patience
 
 LOCAL: dict[str, Any] = {"port": 0, "address": "127.0.0.1"}
 
@@ -86,7 +87,7 @@ def in_a_thread(applications: Any, **keywords: Any) -> Iterator[Server]:
     finally:
         server.stop()
         server.io_loop.add_callback(server.io_loop.stop)
-        thread.join(10)
+        thread.join(patience(10))
         assert not thread.is_alive()
         server.io_loop.close(all_fds=True)
 
@@ -459,7 +460,7 @@ def test_log_level_is_that_of_our_logger(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 class Opened:
-    """Stands in for a browser."""
+    """A browser that only notes what it is asked to open."""
 
     def __init__(self) -> None:
         self.addresses: list[tuple[str, int]] = []

@@ -31,6 +31,7 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = dict(sys.modules)
     yield
     sys.modules.update(before)
+    sys.modules.pop("helper_of_reload", None)
 
 
 def titled(title: str) -> str:

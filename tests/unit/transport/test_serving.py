@@ -24,6 +24,7 @@ from app_server.transport import serving
 from app_server.transport.server import Server
 from app_server.transport.serving import load_applications
 from tests.support.clock import skipping_loop
+from tests.support.waiting import patience
 
 
 def test_second_application_of_an_address_is_refused_with_another_one(tmp_path: Path) -> None:
@@ -80,7 +81,7 @@ async def served(folder: Path, notifier: Any = None, **settings: Any) -> AsyncIt
     server.bind()
     server.join(Place.make({"APP_SERVER_RUNTIME_DIR": str(folder / "run")}), 0, 1)
     task = asyncio.create_task(serving._serve(server, notifier=notifier))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(patience(10)):
         while len(server._background) < 3:
             await asyncio.sleep(0.001)
         await asyncio.sleep(0.01)
@@ -184,7 +185,7 @@ async def test_process_whose_main_process_has_ended_stops_too(
     pipe, other = os.pipe()
     loop.add_reader(pipe, serving._on_orphaned, loop, pipe, asked)
     os.close(other)
-    assert await asyncio.wait_for(asked.first, 5) == signal.SIGTERM
+    assert await asyncio.wait_for(asked.first, patience(5)) == signal.SIGTERM
     assert caplog.messages == ["The main process has ended; stopping too"]
     os.close(pipe)
 

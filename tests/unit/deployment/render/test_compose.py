@@ -31,7 +31,7 @@ def test_files_at_the_root_are_what_the_examples_give() -> None:
     written = tool("compose_files").files()
     assert {"compose.yaml", "docker/nginx/site/app-server.conf", "docker/nginx/site/nginx.conf"} <= set(written)
     for path, text in written.items():
-        assert (ROOT / path).read_text(encoding="utf-8") == text, f"{path} has to be made anew: make docs"
+        assert (ROOT / path).read_text(encoding="utf-8") == text, f"{path} is out of date: run make docs"
 
 
 def test_every_container_is_hardened(tmp_path: Path) -> None:

@@ -6,30 +6,10 @@ import ast
 from pathlib import Path
 
 from hypothesis import given
-from hypothesis import strategies as st
 
-from app_server.deployment.render import render
 from app_server.deployment.render.gunicorn import literal
 from app_server.errors import OperatorError
-from tests.unit.deployment.making import planned
-
-THREE = """\
-apps:
-  myapp: myapp.py
-public: tools.example.org
-instances: 3
-"""
-
-
-def text(folder: Path, target: str, spec: str, name: str) -> str:
-    """One file of a target."""
-    return render(target, planned(folder, spec))[name].text
-
-
-def line(text: str, start: str) -> str:
-    """The only line that begins so, without that."""
-    (found,) = [line for line in text.splitlines() if line.startswith(start)]
-    return found.removeprefix(start)
+from tests.unit.deployment.making import PRINTABLE, THREE, line, text
 
 
 def test_gunicorn_gets_settings_as_keywords(tmp_path: Path) -> None:
@@ -63,9 +43,6 @@ def test_gunicorn_itself_speaks_tls_where_nothing_stands_in_front(tmp_path: Path
     spec = "apps: {a: a.py}\nproxy: none\nservice: gunicorn\ntls: {certificate: /c.pem, key: /k.pem}\n"
     conf = text(tmp_path, "gunicorn", spec, "gunicorn/a1.conf.py")
     assert 'certfile = "/c.pem"\nkeyfile = "/k.pem"\n' in conf and "ssl_certfile" not in conf
-
-
-PRINTABLE = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=40)
 
 
 @given(PRINTABLE)

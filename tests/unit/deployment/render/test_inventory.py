@@ -9,25 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app_server.deployment.render import render
 from app_server.deployment.render.inventory import dump
-from tests.unit.deployment.making import planned
-
-HOSTS = """\
-apps:
-  myapp: myapp.py
-public: tools.example.org
-instances:
-  count: 2
-  hosts:
-    - {name: one, address: 10.0.0.1, ssh: "me@one:2222"}
-    - {name: two, address: 10.0.0.2}
-"""
-
-
-def text(folder: Path, target: str, spec: str, name: str) -> str:
-    """One file of a target."""
-    return render(target, planned(folder, spec))[name].text
+from tests.unit.deployment.making import HOSTS, text
 
 
 def test_inventory_names_what_each_host_runs(tmp_path: Path) -> None:

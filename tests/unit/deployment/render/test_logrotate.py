@@ -4,26 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app_server.deployment.render import render
-from tests.unit.deployment.making import planned
-
-THREE = """\
-apps:
-  myapp: myapp.py
-public: tools.example.org
-instances: 3
-"""
-
-
-def text(folder: Path, target: str, spec: str, name: str) -> str:
-    """One file of a target."""
-    return render(target, planned(folder, spec))[name].text
-
-
-def line(text: str, start: str) -> str:
-    """The only line that begins so, without that."""
-    (found,) = [line for line in text.splitlines() if line.startswith(start)]
-    return found.removeprefix(start)
+from tests.unit.deployment.making import THREE, text
 
 
 def test_logs_are_put_away_as_the_file_says(tmp_path: Path) -> None:

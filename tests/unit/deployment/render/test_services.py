@@ -8,26 +8,10 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
 
 from app_server.deployment.render import render
 from app_server.errors import OperatorError
-from tests.unit.deployment.making import planned
-
-THREE = """\
-apps:
-  myapp: myapp.py
-public: tools.example.org
-instances: 3
-"""
-
-
-def text(folder: Path, target: str, spec: str, name: str) -> str:
-    """One file of a target."""
-    return render(target, planned(folder, spec))[name].text
-
-
-PRINTABLE = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=40)
+from tests.unit.deployment.making import PRINTABLE, THREE, planned
 
 
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15, deadline=None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 import yaml
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -22,14 +21,6 @@ tunnels:
   office: {kind: reverse, server: "tunnel@gateway.host:2222", listen: 8000, identity: /keys/office}
   far: {kind: local, server: me@far.host, jump: [me@one, two], alive_interval_s: 5}
 """
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> str:
-    """A deployment with two tunnels."""
-    path = tmp_path / "deploy.yaml"
-    path.write_text(FILE, encoding="utf-8")
-    return str(path)
 
 
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)

@@ -13,35 +13,7 @@ from hypothesis import strategies as st
 from app_server.deployment.render import render
 from app_server.deployment.render.supervisor import assignment, command
 from app_server.errors import OperatorError
-from tests.unit.deployment.making import planned
-
-THREE = """\
-apps:
-  myapp: myapp.py
-public: tools.example.org
-instances: 3
-"""
-HOSTS = """\
-apps:
-  myapp: myapp.py
-public: tools.example.org
-instances:
-  count: 2
-  hosts:
-    - {name: one, address: 10.0.0.1, ssh: "me@one:2222"}
-    - {name: two, address: 10.0.0.2}
-"""
-
-
-def text(folder: Path, target: str, spec: str, name: str) -> str:
-    """One file of a target."""
-    return render(target, planned(folder, spec))[name].text
-
-
-def line(text: str, start: str) -> str:
-    """The only line that begins so, without that."""
-    (found,) = [line for line in text.splitlines() if line.startswith(start)]
-    return found.removeprefix(start)
+from tests.unit.deployment.making import HOSTS, PRINTABLE, THREE, line, planned, text
 
 
 def test_supervisor_has_a_program_for_each_instance(tmp_path: Path) -> None:
@@ -74,9 +46,6 @@ def test_supervisor_knows_no_credentials(tmp_path: Path) -> None:
     message = "supervisor knows no credentials, and so not 'key'. Name a file or a variable instead."
     with pytest.raises(OperatorError, match=message):
         render("supervisor", planned(tmp_path, spec))
-
-
-PRINTABLE = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=40)
 
 
 @given(st.lists(PRINTABLE, min_size=1, max_size=4))

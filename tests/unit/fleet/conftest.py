@@ -1,0 +1,7 @@
+"""Fixtures for the tests of this folder: they make Unix sockets below `tmp_path`."""
+
+from __future__ import annotations
+
+from tests.support.short_paths import tmp_path
+
+__all__ = ["tmp_path"]
