@@ -23,8 +23,8 @@ from app_server.fleet.zygote import BEGUN, Birth
 from app_server.settings import Settings
 from app_server.transport.server import Server
 from app_server.transport.solo import Solo
-from tests.support.client import PATIENCE_S
 from tests.support.inside import Inside, inside
+from tests.support.waiting import PATIENCE_S, patience
 
 SLOT = 1
 
@@ -84,7 +84,7 @@ class Isolated:
 
     async def ended(self) -> None:
         """Return when all sessions have ended."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(patience(PATIENCE_S)):
             while self._tasks:
                 await asyncio.wait(self._tasks)
 

@@ -13,6 +13,7 @@ import pytest
 from app_server.fleet import letters
 from app_server.fleet.letters import Letter, Unreachable
 from tests.support.descriptors import no_descriptors
+from tests.support.waiting import patience
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
@@ -128,7 +129,7 @@ async def test_all_are_asked_at_once_and_who_does_not_answer_is_none(tmp_path: P
             listener.listen()
             listener.setblocking(False)
         asked = asyncio.ensure_future(
-            letters.ask_all([tmp_path / "there", tmp_path / "busy", tmp_path / "gone"], {"question": "?"}, 0.1)
+            letters.ask_all([tmp_path / name for name in ("there", "busy", "gone")], {"question": "?"}, patience(0.1))
         )
         await answer(await letters.accept(there))
         assert await asked == [{"yes": True}, None, None]

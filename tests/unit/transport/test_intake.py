@@ -20,6 +20,7 @@ from app_server.transport.intake import close_gently
 from app_server.transport.server import Server
 from tests.support.client import PATIENCE_S
 from tests.support.inside import Inside, inside
+from tests.support.waiting import patience
 
 HOOKS = """
 from tornado.web import RequestHandler
@@ -79,7 +80,8 @@ def site() -> Iterator[Inside]:
 @pytest.fixture(scope="module")
 def hasty() -> Iterator[Inside]:
     """A server that waits for nobody for long."""
-    with inside({"/app": fill}, request_timeout_s=0.3, idle_timeout_s=0.3) as served:
+    short_s = patience(0.3)  # and long enough for a busy machine to send a request
+    with inside({"/app": fill}, request_timeout_s=short_s, idle_timeout_s=short_s) as served:
         yield served
 
 

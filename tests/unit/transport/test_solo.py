@@ -20,6 +20,7 @@ from app_server.transport import solo as module
 from app_server.transport.solo import Solo
 from tests.support.client import PATIENCE_S
 from tests.support.isolated import Isolated, isolated
+from tests.support.waiting import patience
 
 
 def fill(document: Any) -> None:
@@ -34,7 +35,7 @@ def fail(document: Any) -> None:
 
 async def until(claim: Callable[[], object]) -> None:
     """Return when the claim holds."""
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(patience(PATIENCE_S)):
         while not claim():
             await asyncio.sleep(0.005)
 
@@ -117,7 +118,7 @@ async def test_process_ends_with_the_main_one(tmp_path: Path) -> None:
 async def test_process_for_which_no_session_comes_ends_after_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_LINGER_S", 0.01)
+    monkeypatch.setattr(module, "_LINGER_S", patience(0.1))  # its page has to come before
     async with isolated(tmp_path, fail) as run:
         assert (await run.get("/app")).status == 500
         await run.ended()
@@ -230,7 +231,7 @@ async def test_connection_that_comes_while_the_process_leaves_goes_back(tmp_path
         sock = await letters.reach(solo._birth.box)
         solo._leaving = True
         await letters.send(sock, Letter({"family": "AF_UNIX"}, b"GET /"))
-        letter = await asyncio.wait_for(came, PATIENCE_S)
+        letter = await asyncio.wait_for(came, patience(PATIENCE_S))
         assert (letter.words, letter.blob) == ({"family": "AF_UNIX"}, b"GET /") and letter.descriptor is not None
         solo._leaving = False
 

@@ -20,6 +20,7 @@ from app_server.deployment.doctor.rules import judge
 from app_server.deployment.doctor.visit import Route
 from tests.support.inside import Inside, inside
 from tests.support.ports import free_port
+from tests.support.waiting import patience
 
 OPTIONS = Options(route=Route("127.0.0.1", timeout_s=20.0), idle_s=0.2, openings=2)
 FRIEND = "http://friend.test"
@@ -119,7 +120,7 @@ def test_walk_ends_at_its_limit_whatever_anybody_does() -> None:
     async def go() -> Evidence:
         async with await asyncio.start_server(lambda incoming, outgoing: None, "127.0.0.1", 0) as server:
             place = read_target(f"http://localhost:{server.sockets[0].getsockname()[1]}/board")
-            return await examine(place, Options(route=Route("127.0.0.1", timeout_s=0.05), idle_s=0.05))
+            return await examine(place, Options(route=Route("127.0.0.1", timeout_s=patience(0.1)), idle_s=0.05))
 
     found = asyncio.run(go())
     assert found.page is not None and found.page.answer.failure is not None
