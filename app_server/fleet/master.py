@@ -234,7 +234,7 @@ class Master:
         try:
             pulse = Pulse()
             task = Task(number, not self._was_ready, pulse, self._parent_pipe, writing)
-            pid = fork(lambda: self._in_worker(task, before))
+            pid = fork(lambda: self._in_worker(task, before, reading))
         except OSError:
             os.close(reading)
             raise
@@ -253,12 +253,12 @@ class Master:
         pause_s = self._pause_before_next(slot, 0.0)
         log.error("Worker %d cannot be started: %s; trying again in %g s", number, error.strerror, pause_s)
 
-    def _in_worker(self, task: Task, signals: Iterable[int]) -> int:
+    def _in_worker(self, task: Task, signals: Iterable[int], other_end: int) -> int:
         own_signals()
         signal.pthread_sigmask(signal.SIG_SETMASK, signals)
         os.close(self._life)
         self._selector.close()
-        for descriptor in (self._wakeup, self._wakeup_end, *(worker.ready_pipe for worker in self._workers())):
+        for descriptor in (self._wakeup, self._wakeup_end, other_end, *(each.ready_pipe for each in self._workers())):
             os.close(descriptor)
         return self._work(task)
 

@@ -73,6 +73,9 @@ def test_a_template_of_the_documents_is_filled() -> None:
 @pytest.mark.parametrize("text", ["", "{}", '{"a": 1, "generator": "app-server"}', "<html></html>"])
 def test_files_of_others_are_not_taken_for_ours(text: str) -> None:
     assert not is_ours(text)
+
+
+def test_a_file_that_only_holds_one_of_ours_is_not_taken_for_ours() -> None:
     assert not is_ours(" " * 300 + as_json(plotted()))
 
 

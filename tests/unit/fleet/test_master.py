@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import os
 import signal
@@ -17,6 +18,7 @@ from app_server.fleet import master as masters
 from app_server.fleet.forks import ended_children
 from app_server.fleet.master import CANNOT_GO_ON, CANNOT_START, Limits, Master, Pulse, Task
 from app_server.fleet.stopping import StopSignals
+from tests.support.descriptors import channels
 
 FIRST_PID = 1000
 
@@ -488,16 +490,19 @@ def test_an_heir_for_which_there_is_no_room_leaves_the_old_worker(
 
 def test_a_forked_worker_knows_when_its_parent_has_gone_and_has_none_of_its_descriptors() -> None:
     before = {number: signal.getsignal(number) for number in masters._HANDLED}
-    work_pid = os.getpid()
+    reading, writing = os.pipe()
+    main_pid, open_before = os.getpid(), channels()
 
     def work(task: Task) -> int:
-        kept = {task.parent_pipe, task._ready_pipe}
-        if task.is_orphaned or os.getpid() == work_pid or os.getpgid(0) != os.getpid():
-            return 20
-        if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-            return 21
+        facts = {
+            "own group": os.getpgid(0) == os.getpid() != main_pid,
+            "signals": signal.getsignal(signal.SIGTERM) is signal.SIG_DFL,
+            "orphaned": task.is_orphaned,
+            "descriptors": channels() - open_before == {task.parent_pipe, task._ready_pipe},
+        }
         task.report_ready()
-        return CANNOT_GO_ON if len(kept) == 2 else 22
+        os.write(writing, json.dumps(facts).encode())
+        return CANNOT_GO_ON
 
     made = Master(1, work, Limits(10, 0))
     try:
@@ -506,6 +511,9 @@ def test_a_forked_worker_knows_when_its_parent_has_gone_and_has_none_of_its_desc
         signal.set_wakeup_fd(-1)
         for number, handler in before.items():
             signal.signal(number, handler)
+    os.close(writing)
+    with open(reading, "rb") as told:
+        assert json.load(told) == {"own group": True, "signals": True, "orphaned": False, "descriptors": True}
     assert list(ended_children()) == []
     task = Task(0, True, Pulse(), made._parent_pipe, made._wakeup_end)
     assert not task.is_orphaned

@@ -20,7 +20,7 @@ from app_server.transport.intake import close_gently
 from app_server.transport.server import Server
 from tests.support.client import PATIENCE_S
 from tests.support.inside import Inside, inside
-from tests.support.waiting import patience
+from tests.support.waiting import patience, until
 
 HOOKS = """
 from tornado.web import RequestHandler
@@ -163,10 +163,8 @@ def test_client_that_takes_no_answer_is_let_go(hasty: Inside) -> None:
         sock.settimeout(PATIENCE_S)
         sock.connect(("127.0.0.1", hasty.server.port))
         sock.sendall(b"GET /static/js/bokeh.js HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
-        while not hasty.call(lambda: len(hasty.server._http._exchanges)):
-            pass
-        while hasty.call(lambda: len(hasty.server._http._exchanges)):
-            pass  # each look is one round of its loop
+        until(lambda: hasty.call(lambda: len(hasty.server._http._exchanges)))
+        until(lambda: not hasty.call(lambda: len(hasty.server._http._exchanges)))
         found = 0
         with suppress(ConnectionResetError):
             while data := sock.recv(2**20):
