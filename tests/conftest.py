@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.spread import folder_of, group_of, rank_of, times_by_folder
+from tests.support.spread import folder_of, group_of, next_group, rank_of, times_by_folder
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,6 +36,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByGroup(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             return group_of(nodeid)
+
+        def _assign_work_unit(self, node: Any) -> None:
+            others = [groups for other, groups in self.assigned_work.items() if other is not node]
+            running = [name for groups in others for name, tests in groups.items() if not all(tests.values())]
+            begun = next_group(list(self.workqueue), running, len(self.nodes))
+            self.workqueue.move_to_end(begun, last=False)
+            super()._assign_work_unit(node)
 
     return ByGroup(config, log)
 

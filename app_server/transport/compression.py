@@ -20,7 +20,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -67,11 +67,15 @@ class Cache:
     """The variants of contents by hash and coding. Its coroutines belong to one loop, the rest to any thread.
 
     `folder` holds the small variants between starts, in a disk cache shared by all processes of the user; None, or
-    a folder that cannot be written, leaves them in memory alone.
+    a folder that cannot be written, leaves them in memory alone. `shipped` is a folder of small variants that came
+    with the installation. It is only read.
     """
 
-    def __init__(self, folder: Path | None = None, *, memory_bytes: int = _MEMORY_BYTES) -> None:
+    def __init__(
+        self, folder: Path | None = None, *, shipped: Path | None = None, memory_bytes: int = _MEMORY_BYTES
+    ) -> None:
         self._folder = folder
+        self._shipped = shipped
         self._memory_bytes = memory_bytes
         self._lock = threading.Lock()
         self._variants: OrderedDict[tuple[str, Coding], Variant] = OrderedDict()
@@ -151,7 +155,7 @@ class Cache:
             with self._lock:
                 self._queued.discard(path)  # before it is read: what changes from now on may be asked for again
             try:
-                self._make_small(path.read_bytes())
+                self.small(path.read_bytes())
             except OSError as error:
                 log.debug("Not compressed ahead of time: %s", error)
             except Exception:
@@ -159,11 +163,12 @@ class Cache:
             finally:
                 self._jobs.task_done()
 
-    def _make_small(self, content: bytes) -> None:
+    def small(self, content: bytes) -> bytes:
+        """The small variant of the content, made now unless it is there; that takes seconds for a megabyte."""
         digest = digest_of(content)
         held = self.held(digest, "br")
         if held is not None and held.final:
-            return
+            return held.body
         body = self._load(digest)
         if body is None:
             with self._claimed(digest):
@@ -172,35 +177,26 @@ class Cache:
                     body = compress_small(content)
                     self._store(digest, body)
         self.keep(digest, "br", Variant(body, final=True))
+        return body
 
     def _claimed(self, digest: str) -> AbstractContextManager[None]:
         """Servers that start together, as the instances of a host do, make one small variant and not one each."""
         return nullcontext() if self._folder is None else claimed(self._folder / f".{digest}.claim", _CLAIM_S)
 
-    def _file(self, digest: str) -> Path | None:
-        return None if self._folder is None else self._folder / f"{digest}.{_SMALL_QUALITY}.br"
-
     def _load(self, digest: str) -> bytes | None:
-        file = self._file(digest)
-        if file is None:
-            return None
-        try:
-            body = file.read_bytes()
-            # What others could have written, or a disk could have lost, must not become a script in somebody's browser.
-            if len(body) > LARGEST_HELD_BYTES or digest_of(brotli.decompress(body)) != digest:
-                raise ValueError("its content is not what its name says")
-            os.utime(file)  # it is in use: the oldest go first
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, brotli.error) as error:
-            log.warning("Ignored the compressed file %s: %s", file, error)
-            return None
-        return body
+        for folder in filter(None, (self._shipped, self._folder)):
+            file = folder / _name(digest)
+            body = _read(file, digest)
+            if body is not None:
+                with suppress(OSError):  # it may lie on a disk that is only read
+                    os.utime(file)  # it is in use: the oldest go first
+                return body
+        return None
 
     def _store(self, digest: str, body: bytes) -> None:
-        file = self._file(digest)
-        if file is None:
+        if self._folder is None:
             return
+        file = self._folder / _name(digest)
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".tmp")
@@ -216,6 +212,26 @@ class Cache:
             self._folder = None
         else:
             _prune(file.parent, _DISK_BYTES)
+
+
+def _name(digest: str) -> str:
+    """The name of a small variant's file."""
+    return f"{digest}.{_SMALL_QUALITY}.br"
+
+
+def _read(file: Path, digest: str) -> bytes | None:
+    """The small variant of the content with this hash; None if the file is not there or holds something else."""
+    try:
+        body = file.read_bytes()
+        # What others could have written, or a disk could have lost, must not become a script in somebody's browser.
+        if len(body) > LARGEST_HELD_BYTES or digest_of(brotli.decompress(body)) != digest:
+            raise ValueError("its content is not what its name says")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, brotli.error) as error:
+        log.warning("Ignored the compressed file %s: %s", file, error)
+        return None
+    return body
 
 
 def digest_of(content: bytes) -> str:
@@ -247,10 +263,15 @@ def cache_folder(environment: Mapping[str, str]) -> Path | None:
     return Path(base) / "app-server" / "static"
 
 
+def shipped_folder() -> Path:
+    """Where an installation may bring compressed files along, as our images do; servers only read it."""
+    return Path(sys.prefix) / "share" / "app-server" / "static"
+
+
 @cache
 def default_cache() -> Cache:
     """The cache of this process."""
-    return Cache(cache_folder(os.environ))
+    return Cache(cache_folder(os.environ), shipped=shipped_folder())
 
 
 def precompress(paths: Iterable[Path]) -> None:
@@ -258,6 +279,14 @@ def precompress(paths: Iterable[Path]) -> None:
     for position, path in enumerate(paths):
         # Behind what a browser waits for, and in the order given.
         default_cache().ask_for_small(Path(path), priority=1 + position)
+
+
+def ship(paths: Iterable[Path], folder: Path) -> None:
+    """Put the small variants of these files into a folder that an installation brings along; takes some seconds."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in paths:
+        content = path.read_bytes()
+        (folder / _name(digest_of(content))).write_bytes(default_cache().small(content))
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

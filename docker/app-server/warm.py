@@ -1,4 +1,4 @@
-"""Import what a server imports, so that its byte code is written while the image is built and no start compiles it."""
+"""Do while the image is built what each start would do: compile what a server imports, and compress BokehJS."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from app_server.document import embedding
+from app_server.transport.compression import ship, shipped_folder
 
 MODULES = ("app_server.transport.server", "bokeh.plotting", "gunicorn.app.wsgiapp", "prometheus_client")
 APPLICATION = """
@@ -19,8 +22,10 @@ plot.line(x=[1, 2], y=[1, 2])
 curdoc().add_root(column(Slider(start=0, end=1, value=0, step=0.1), plot))
 """
 
+
 for name in MODULES:
     importlib.import_module(name)
+ship(embedding.page_scripts(), shipped_folder())
 with tempfile.TemporaryDirectory() as folder:
     path = Path(folder) / "application.py"
     path.write_text(APPLICATION, encoding="utf-8")

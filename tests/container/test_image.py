@@ -112,6 +112,16 @@ def test_bill_of_materials_names_every_package(host: Any) -> None:
     assert {f"pkg:deb/debian/{package}" for package in installed} <= named
 
 
+def test_scripts_of_a_page_are_compressed_before_the_start(host: Any) -> None:
+    code = (
+        "from app_server.document import embedding; from app_server.transport import compression;"
+        "cache = compression.Cache(shipped=compression.shipped_folder());"
+        "compression.compress_small = lambda content: exit('compressed now');"
+        "print(sum(len(cache.small(path.read_bytes())) for path in embedding.page_scripts()))"
+    )
+    assert 0 < int(host.check_output(f'python -c "{code}"')) < 950_000
+
+
 def test_image_is_small_and_labelled(app_image: str) -> None:
     about = json.loads(docker("image", "inspect", app_image))[0]
     assert about["Size"] <= LARGEST_IMAGE_BYTES

@@ -7,7 +7,7 @@ slow to make, such as a browser or hosts.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Protocol
 
@@ -21,6 +21,9 @@ WHOLE_FOLDERS = {
 
 LONGEST = ("tests/ansible", *WHOLE_FOLDERS)
 """Where the longest groups lie, the longest first: what begins last ends last."""
+
+WITH_CONTAINERS = ("tests/ansible", "tests/container", "tests/manual")
+"""Where tests start hosts and stacks: a run of nothing else would wait for the engine only."""
 
 # A library such as Panel, once imported, adds to every page of the process.
 LAST = "tests/unit/guests"
@@ -50,6 +53,21 @@ def rank_of(nodeid: str) -> int:
         return len(LONGEST) + 1
     folder = folder_of(nodeid)
     return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
+
+
+def next_group(waiting: Sequence[str], running: Sequence[str], workers: int) -> str:
+    """Which of the waiting groups a worker begins with; those that start containers have half of the workers at most.
+
+    `running` are the groups that the others are at. Groups come in their order otherwise.
+    """
+    full = sum(map(starts_containers, running)) >= max(1, workers // 2)
+    return next((group for group in waiting if not (full and starts_containers(group))), waiting[0])
+
+
+def starts_containers(group: str) -> bool:
+    """Whether the tests of this group start containers."""
+    names = (WHOLE_FOLDERS.get(folder, folder) for folder in WITH_CONTAINERS)
+    return group in names or folder_of(group) in WITH_CONTAINERS
 
 
 def times_by_folder(reports: Iterable[Timed]) -> Mapping[str, tuple[int, float]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
-from tests.support.spread import LONGEST, WHOLE_FOLDERS, group_of, rank_of, times_by_folder
+from tests.support.spread import LONGEST, WHOLE_FOLDERS, group_of, next_group, rank_of, times_by_folder
 
 TESTS = Path(__file__).resolve().parents[2]
 
@@ -28,6 +28,15 @@ def test_longest_come_first_and_what_would_disturb_comes_last() -> None:
     order = [*inside, "tests/protocol/test_x.py::test_y", "tests/unit/guests/test_x.py::test_y"]
     backwards = order[::-1]
     assert sorted(backwards, key=rank_of) == order
+
+
+def test_groups_that_start_containers_have_half_of_the_workers() -> None:
+    hosts, more_hosts, plain = "tests/ansible/test_a.py", "tests/ansible/test_b.py", "tests/unit/test_a.py"
+    waiting = [more_hosts, plain]
+    assert next_group(waiting, [hosts], workers=4) == more_hosts
+    assert next_group(waiting, [hosts, "containers"], workers=4) == plain
+    assert next_group(waiting, ["manual", "browser"], workers=2) == plain
+    assert next_group([more_hosts], [hosts, "manual"], workers=4) == more_hosts, "there is nothing else to do"
 
 
 def test_times_are_added_by_folder() -> None:

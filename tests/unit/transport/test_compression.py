@@ -80,6 +80,34 @@ def test_precompressed_files_are_small_before_anyone_asks(tmp_path: Path, monkey
     assert held is not None and held.final and brotli.decompress(held.body) == SCRIPT
 
 
+def test_what_an_installation_brings_along_is_not_compressed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, shipped = tmp_path / "a.js", tmp_path / "share"
+    script.write_bytes(SCRIPT)
+    monkeypatch.setattr(compression, "default_cache", lambda: Cache())
+    compression.ship([script], shipped)
+    (file,) = shipped.iterdir()
+    file.chmod(0o444)
+    monkeypatch.setattr(compression, "compress_small", lambda content: pytest.fail("it was there"))
+    for cache in (Cache(shipped=shipped), Cache(tmp_path / "cache", shipped=shipped)):
+        assert cache.small(SCRIPT) == file.read_bytes()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_changed_file_of_an_installation_is_not_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    script = tmp_path / "a.js"
+    script.write_bytes(SCRIPT)
+    monkeypatch.setattr(compression, "default_cache", lambda: Cache())
+    compression.ship([script], tmp_path / "share")
+    (file,) = (tmp_path / "share").iterdir()
+    file.write_bytes(brotli.compress(b"another script"))
+    assert brotli.decompress(Cache(shipped=tmp_path / "share").small(SCRIPT)) == SCRIPT
+    assert f"Ignored the compressed file {file}: its content is not what its name says" in caplog.text
+
+
 def test_the_scripts_of_a_page_take_less_than_950_kilobytes() -> None:
     # To compress them takes ten seconds, so they are kept as long as neither the code nor the library that does it
     # changes; the cache looks whether what it finds is what it should be.
@@ -90,7 +118,7 @@ def test_the_scripts_of_a_page_take_less_than_950_kilobytes() -> None:
     folder = Path(str(bokeh_settings.bokehjs_path())) / "js"
     names = ("bokeh", "bokeh-widgets", "bokeh-tables", "bokeh-gl", "bokeh-mathjax")
     for name in names:
-        cache._make_small((folder / f"{name}.min.js").read_bytes())  # here, for its thread has a low priority
+        cache.small((folder / f"{name}.min.js").read_bytes())  # here, for its thread has a low priority
     held = [cache.held(digest_of((folder / f"{name}.min.js").read_bytes()), "br") for name in names]
     assert all(variant is not None and variant.final for variant in held)
     assert sum(len(variant.body) for variant in held if variant is not None) < 950_000
