@@ -14,9 +14,9 @@ _POLL_INTERVAL_S: Final = 0.25
 
 @contextmanager
 def claimed(file: Path, patience_s: float) -> Iterator[None]:
-    """Let one process at a time in, and nobody wait for longer than `patience_s`: who holds the claim may be stopped.
+    """Let one process at a time in. Wait for `patience_s` seconds at most: the process that is inside may be stopped.
 
-    The file is made for it, and goes with the last claim. If it cannot be written, everybody is let in.
+    The file is made for the claim and deleted after it. If it cannot be written, every process is let in.
     """
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -34,10 +34,12 @@ def claimed(file: Path, patience_s: float) -> Iterator[None]:
             if ours:
                 with suppress(OSError):
                     file.unlink()
+                with suppress(OSError):  # closing is not enough: a child process may have the file open, too
+                    fcntl.flock(handle, fcntl.LOCK_UN)
 
 
 def _locks(handle: int) -> bool:
-    """Whether the file is locked for this process now; as much where its disk knows no locks."""
+    """Whether the file is locked for this process now; True, too, if its disk knows no locks."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -161,7 +161,7 @@ def test_no_page_fails_while_all_workers_are_replaced_and_sessions_go_on_or_come
 
 def test_more_and_fewer_workers_share_the_sessions(tmp_path: Path) -> None:
     runs = Runs(tmp_path / "runs")
-    with gunicorn(tmp_path, "--workers", "1", "--graceful-timeout", "60") as served:
+    with gunicorn(tmp_path, "--workers", "1", "--graceful-timeout", "600") as served:
         kept = served.site.token("/counting")
         with served.site.client("/counting", kept) as client:
             client.set("slider", "value", 1)
@@ -235,7 +235,7 @@ def test_sigterm_lets_sessions_go_on_for_a_while(tmp_path: Path) -> None:
 
 
 def test_sigint_ends_at_once(tmp_path: Path) -> None:
-    with gunicorn(tmp_path, "--workers", "2", "--graceful-timeout", "60") as served:
+    with gunicorn(tmp_path, "--workers", "2", "--graceful-timeout", "600") as served:
         with served.site.client("/counting") as client:
             send(served, signal.SIGINT)
             assert client.close_code() == 1001

@@ -260,7 +260,7 @@ def test_no_process_outlives_a_server_that_was_killed(runs_file: Path) -> None:
 
 
 def test_a_drained_server_lets_sessions_go_on_until_they_end(runs_file: Path) -> None:
-    flags = ["--isolation", "process", "--drain", "30", "--unused-session-lifetime", "1000"]
+    flags = ["--isolation", "process", "--drain", "600", "--unused-session-lifetime", "1000"]
     flags += ["--check-unused-sessions", "50"]
     with serving(*apps("apart.py"), *flags, env={"COUNTING_FILE": str(runs_file)}) as served:
         token = served.site.token("/apart")

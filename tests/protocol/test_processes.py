@@ -252,7 +252,7 @@ def test_a_drained_server_keeps_its_sessions_and_takes_no_new_ones(tmp_path: Pat
 
 def test_a_drained_server_ends_with_its_last_session(tmp_path: Path) -> None:
     environ = {"COUNTING_FILE": str(tmp_path / "runs")}
-    flags = ["--drain", "60", "--unused-session-lifetime", "1000", "--check-unused-sessions", "50"]
+    flags = ["--drain", "600", "--unused-session-lifetime", "1000", "--check-unused-sessions", "50"]
     with serving(*apps("counting.py"), *flags, env=environ) as served:
         with served.site.client("/counting"):
             served.process.process.terminate()
@@ -336,7 +336,7 @@ def test_a_replaced_process_passes_on_what_comes_on_connections_that_it_kept(tmp
 
 def test_the_command_drain_ends_a_server_with_its_last_session(tmp_path: Path) -> None:
     environ = {"COUNTING_FILE": str(tmp_path / "runs"), "APP_SERVER_RUNTIME_DIR": str(tmp_path / "run")}
-    flags = "--num-procs 2 --drain 60 --unused-session-lifetime 1000 --check-unused-sessions 50".split()
+    flags = "--num-procs 2 --drain 600 --unused-session-lifetime 1000 --check-unused-sessions 50".split()
 
     def drain(*words: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "app_server", "drain", *words]

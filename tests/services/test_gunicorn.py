@@ -9,10 +9,11 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.support.client import PATIENCE_S, Site
+from tests.support.client import Site
 from tests.support.ports import free_port
 from tests.support.scenes import write
 from tests.support.server import POLL_INTERVAL_S, REPOSITORY, running_process
+from tests.support.waiting import PATIENCE_S, patience
 from tests.unit.deployment.making import planned
 
 GUNICORN = Path(sys.executable).with_name("gunicorn")
@@ -46,7 +47,7 @@ def test_generated_file_serves_signed_sessions_below_a_prefix(tmp_path: Path, pr
     # HUP reads the file again, and no page fails.
     os.kill(served.process.pid, signal.SIGHUP)
     served.wait_for_log("Hang up")
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience(PATIENCE_S)
     while served.log_text().count("Booting worker") < 4:
         assert site.get("/deep/board").status == 200
         assert time.monotonic() < deadline, served.log_text()

@@ -14,9 +14,10 @@ import pytest
 
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import render
-from tests.support.client import PATIENCE_S, Site
+from tests.support.client import Site
 from tests.support.ports import consecutive_ports
 from tests.support.server import POLL_INTERVAL_S, REPOSITORY, stop
+from tests.support.waiting import PATIENCE_S, patience
 from tests.unit.deployment.making import planned
 
 SUPERVISORD = Path(sys.executable).with_name("supervisord")
@@ -46,7 +47,7 @@ class Supervised:
 
     def wait_until_ready(self, number: int) -> None:
         """Return when an instance answers."""
-        deadline = time.monotonic() + 3 * PATIENCE_S
+        deadline = time.monotonic() + patience(3 * PATIENCE_S)
         while True:
             try:
                 if self.site(number).get("/readyz").status == 200:
@@ -58,7 +59,7 @@ class Supervised:
 
     def wait_until_running(self) -> list[int]:
         """The processes, once supervisor takes all of them for started."""
-        deadline = time.monotonic() + 3 * PATIENCE_S
+        deadline = time.monotonic() + patience(3 * PATIENCE_S)
         while 0 in (pids := self.pids()):
             assert time.monotonic() < deadline, self.control("status")
             time.sleep(POLL_INTERVAL_S)
@@ -143,7 +144,7 @@ def test_restart_of_one_instance_leaves_the_other_alone(supervised: Supervised) 
 def test_instance_that_dies_is_started_again(supervised: Supervised) -> None:
     before = supervised.wait_until_running()
     os.kill(before[1], 9)
-    deadline = time.monotonic() + 3 * PATIENCE_S
+    deadline = time.monotonic() + patience(3 * PATIENCE_S)
     while (after := supervised.pids())[1] in (0, before[1]):
         assert time.monotonic() < deadline, supervised.control("status")
         time.sleep(POLL_INTERVAL_S)

@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 from app_server.apps import Application, application_from_function
 from app_server.settings import Settings
 from app_server.transport.server import Server
-from tests.support.client import PATIENCE_S, Answer, Site
+from tests.support.client import Answer, Site
+from tests.support.waiting import PATIENCE_S, patience
 
 T = TypeVar("T")
 
@@ -28,7 +29,7 @@ class Inside(Site):
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:
         """What the coroutine returns, run in the server's loop."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(PATIENCE_S)
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(patience(PATIENCE_S))
 
     def call(self, function: Callable[..., T], *args: Any) -> T:
         """What the function returns, called in the server's loop."""
@@ -53,7 +54,7 @@ class Inside(Site):
         self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> Answer:
         """The answer to one request on a connection of its own; `path` is sent as it is."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE_S)
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=patience(PATIENCE_S))
         try:
             connection.request(method, path, body, {"Host": f"localhost:{self.server.port}", **(headers or {})})
             response = connection.getresponse()
@@ -103,7 +104,7 @@ def inside(
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), name="server", daemon=True)
     thread.start()
-    assert ready.wait(PATIENCE_S)
+    assert ready.wait(patience(PATIENCE_S))
     server = started[0]
     if isinstance(server, BaseException):
         thread.join()
@@ -112,5 +113,5 @@ def inside(
         yield Inside(server, loop)
     finally:
         loop.call_soon_threadsafe(stopping.set)
-        thread.join(2 * PATIENCE_S)
+        thread.join(patience(2 * PATIENCE_S))
         loop.close()

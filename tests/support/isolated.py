@@ -1,6 +1,6 @@
 """A server whose sessions have processes of their own, all of them in the test's process.
 
-The server that takes connections has a loop in a thread. In the test's own loop somebody answers in place of the
+The server that takes connections has a loop in a thread. In the test's own loop a task answers in place of the
 process that forks the sessions' processes: instead of a fork, a task begins there that does what such a process does.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -50,6 +51,19 @@ def test_nobody_waits_for_one_that_is_stopped(tmp_path: Path) -> None:
     with claimed(tmp_path / "claim", 60):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_child_of_the_holder_keeps_no_claim(tmp_path: Path) -> None:
+    with (tmp_path / "claim").open("ab") as waiting:
+        with claimed(tmp_path / "claim", 60):
+            child = os.fork()
+            if not child:
+                signal.pause()
+        try:
+            fcntl.flock(waiting, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
 
 def test_everybody_is_let_in_if_nothing_can_be_written(tmp_path: Path) -> None:
