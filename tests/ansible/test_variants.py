@@ -1,7 +1,7 @@
 """What else playbooks can install, on Debian 12: supervisor behind Apache with TLS and a firewall; gunicorn behind SSH.
 
 Two deployments, set up at the same time: `boards` on the host three, and on four one that nobody reaches but through a
-tunnel, whose gateway is three. The tests build on each other, in the order in which they stand here.
+tunnel, whose gateway is three. The tests share them, in whatever order they come; the last one takes them away.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import socket
 import ssl
 import subprocess
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,19 +23,12 @@ from tests.support.browser import chromium, drag_slider, model_value, open_app, 
 from tests.support.client import Site as Visited
 from tests.support.client import fetch
 from tests.support.engine import wait_until
-from tests.support.playbooks import (
-    ROOT,
-    Host,
-    Outcome,
-    Site,
-    build_image,
-    files_of,
-    opened_pages,
-    running_hosts,
-    wheelhouse,
-)
+from tests.support.kept_hosts import claimed_place
+from tests.support.playbooks import ROOT, Host, Outcome, Site, files_of, opened_pages, wheelhouse
 from tests.support.ports import free_port
 from tests.support.server import stop
+from tests.support.staging import Stage
+from tests.support.waiting import patience
 
 SUITE = "bookworm"
 BOARDS = """
@@ -60,6 +53,8 @@ secrets: {secret_key: {file: /etc/app-server/secret_key}}
 sessions: {ids: signed, unused_lifetime_s: 2}
 tunnels: {office: {kind: reverse, server: tunnel@THREE, ssh: admin@THREE, listen: VISITED}}
 """
+# Of the gateway, where nobody else listens.
+VISITED_PORT = 7400
 _ROUTE = re.compile(r"/_i/([a-z0-9]+)/")
 
 
@@ -106,43 +101,57 @@ class Both:
 
 
 @pytest.fixture(scope="module")
-def both(engine: None, wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
-    """Both deployments, packed and not yet installed."""
-    build_image(SUITE)
-    packages, keys = (wheelhouse(SUITE), wheel), tmp_path_factory.mktemp("variants")
-    with running_hosts(keys, ["three", "four"], SUITE) as (three, four):
-        visited = free_port()
-        words = {"THREE": three.address, "FOUR": four.address, "VISITED": str(visited)}
-        boards = _site(tmp_path_factory.mktemp("boards"), BOARDS, words, [three], packages, keys)
-        hidden = _site(tmp_path_factory.mktemp("hidden"), BEHIND_A_TUNNEL, words, [four], packages, keys)
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", keys / "visitor"], check=True)
-        yield Both(boards, hidden, visited, keys / "visitor")
+def stage(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage[Both]]:
+    """The hosts for both deployments."""
+    with claimed_place(("three", "four"), SUITE) as place:
+        packages = (wheelhouse(SUITE), place.wheel())
+
+        def described(hosts: Sequence[Host], folder: Path) -> Both:
+            words = {host.name.upper(): host.address for host in hosts} | {"VISITED": str(VISITED_PORT)}
+            if not (folder / "visitor").exists():
+                visitor = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "visitor"]
+                subprocess.run(visitor, check=True)
+            boards, hidden = (
+                _site(folder / name, deploy, words, host, packages, place.key)
+                for name, deploy, host in (("boards", BOARDS, hosts[0]), ("hidden", BEHIND_A_TUNNEL, hosts[1]))
+            )
+            return Both(boards, hidden, VISITED_PORT, folder / "visitor")
+
+        made = Stage(
+            place, lambda: tmp_path_factory.mktemp("variants") / "sites",
+            described, install, wait_until_served,
+        )  # fmt: skip
+        yield made
+        made.spend()
 
 
 def _site(
-    folder: Path, deploy: str, words: Mapping[str, str], hosts: list[Host], packages: tuple[Path, ...], keys: Path
+    folder: Path, deploy: str, words: Mapping[str, str], host: Host, packages: tuple[Path, ...], key: Path
 ) -> Site:
-    for word, value in words.items():
-        deploy = deploy.replace(word, value)
-    (folder / "deploy.yaml").write_text(deploy, encoding="utf-8")
-    shutil.copyfile(ROOT / "tests/container/apps/who.py", folder / "who.py")
-    shutil.copyfile(keys / "known_hosts", folder / "known_hosts")
-    site = Site(folder, hosts, packages, keys / "key")
-    site.pack()
+    site = Site(folder, [host], packages, key)
+    if not folder.exists():
+        folder.mkdir()
+        for word, value in words.items():
+            deploy = deploy.replace(word, value)
+        (folder / "deploy.yaml").write_text(deploy, encoding="utf-8")
+        shutil.copyfile(ROOT / "tests/container/apps/who.py", folder / "who.py")
+        shutil.copyfile(key.with_name("known_hosts"), folder / "known_hosts")
+        site.pack()
     return site
 
 
-@pytest.fixture(scope="module")
-def before(both: Both) -> list[set[str]]:
-    """What was on the hosts before anything was done."""
-    return [files_of(host) for host in (both.three, both.four)]
-
-
-@pytest.fixture(scope="module")
-def installed(both: Both, before: list[set[str]]) -> Both:
-    """Both deployments, installed."""
+def install(both: Both) -> None:
+    """Bring both deployments to their hosts."""
     both.play("site.yml")
-    return both
+
+
+def wait_until_served(both: Both) -> None:
+    """Return when hosts that have just started serve both deployments."""
+    runs, active = ("supervisorctl", "status"), ("systemctl", "is-active", "apache2")
+    wait_until(lambda: both.three.run(*runs, check=False).count("RUNNING") == 2, "boards run", patience(60))
+    wait_until(lambda: both.three.run(*active, check=False) == "active", "Apache runs", patience(60))
+    wait_until(lambda: fetch(f"{both.url}/who", timeout_s=30).status == 200, "Apache serves them", patience(60))
+    wait_until(lambda: f":{both.visited_port} " in both.three.run("ss", "-ltn"), "the tunnel is open", patience(60))
 
 
 def test_second_run_changes_nothing(installed: Both) -> None:
@@ -252,10 +261,10 @@ def test_changed_programs_are_started_one_after_another_without_a_lost_page(inst
     assert all("COLOUR=green" in installed.three.run("cat", f"/proc/{pid}/environ").split("\0") for pid in pids)
 
 
-def test_uninstall_leaves_nothing(installed: Both, before: list[set[str]]) -> None:
-    installed.play("uninstall.yml")
-    for host, was in zip((installed.three, installed.four), before, strict=True):
+def test_uninstall_leaves_nothing(ending: Both, stage: Stage[Both]) -> None:
+    ending.play("uninstall.yml")
+    for host, was in zip((ending.three, ending.four), stage.before, strict=True):
         assert files_of(host) ^ was == set()
         users = host.run("getent", "passwd")
         assert not {"boards", "app-server", "tunnel"} & {line.partition(":")[0] for line in users.splitlines()}
-    assert "boards" not in installed.three.run("nft", "list", "ruleset", check=False)
+    assert "boards" not in ending.three.run("nft", "list", "ruleset", check=False)

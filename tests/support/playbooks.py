@@ -21,6 +21,7 @@ import yaml
 
 from tests.support.client import fetch
 from tests.support.engine import docker, wait_until
+from tests.support.waiting import patience
 from tools import engine
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -152,7 +153,7 @@ class Site:
                 _program("ansible-playbook"), "--inventory", self.folder / "inventory.yml",
                 "--extra-vars", f"@{self.folder / 'variables.yml'}", *flags, ROOT / "ansible" / playbook,
             ],
-            env={**os.environ, **self.environ}, cwd=self.folder, timeout=PLAYBOOK_DEADLINE_S,
+            env={**os.environ, **self.environ}, cwd=self.folder, timeout=patience(PLAYBOOK_DEADLINE_S),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
         )  # fmt: skip
         (self.folder / f"{playbook}.log").write_text(done.stdout, encoding="utf-8")
@@ -162,8 +163,8 @@ class Site:
         """The status and the words of an `app-server` command in the folder."""
         done = subprocess.run(
             [sys.executable, "-m", "app_server", *words], env={**os.environ, **self.environ}, cwd=self.folder,
-            timeout=PLAYBOOK_DEADLINE_S, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, check=False,
+            timeout=patience(PLAYBOOK_DEADLINE_S), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
         )  # fmt: skip
         return done.returncode, done.stdout
 
@@ -244,30 +245,30 @@ def _pip_variables() -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def running_hosts(folder: Path, names: Sequence[str], suite: str = SUITE) -> Iterator[list[Host]]:
-    """Bare hosts; `folder` gets the key that lets `admin` in, and the keys of the hosts."""
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key"], check=True)
+def running_hosts(
+    images: Mapping[str, str], addresses: Mapping[str, str], network: str, key: Path
+) -> Iterator[list[Host]]:
+    """A host of each image, by their names; `key` lets `admin` in, and beside it `known_hosts` gets the hosts' keys."""
     with ExitStack() as stack:
-        hosts = [stack.enter_context(_running_host(name, folder, suite)) for name in names]
+        hosts = []
+        for name, image in images.items():
+            host = Host(name, f"app-server-test-{uuid.uuid4().hex[:12]}", addresses[name])
+            stack.callback(docker, "rm", "--force", "--volumes", host.container, check=False)
+            docker(
+                "run", "--detach", "--name", host.container, "--hostname", name, "--privileged", "--cgroupns=private",
+                "--network", network, "--ip", host.address,
+                "--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp", image,
+            )  # fmt: skip
+            hosts.append(host)
+        known = [f"{host.address} {_let_in(host, key)}\n" for host in hosts]
+        key.with_name("known_hosts").write_text("".join(known), encoding="ascii")
         yield hosts
 
 
-@contextmanager
-def _running_host(name: str, folder: Path, suite: str) -> Iterator[Host]:
-    container = f"app-server-test-{uuid.uuid4().hex[:12]}"
-    docker(
-        "run", "--detach", "--name", container, "--hostname", name, "--privileged", "--cgroupns=private",
-        "--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp", image_of(suite),
-    )  # fmt: skip
-    try:
-        where = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-        host = Host(name, container, docker("inspect", "--format", where, container))
-        up = ("systemctl", "is-active", "ssh.service")
-        wait_until(lambda: host.run(*up, check=False) == "active", f"sshd of {name} runs", BOOT_DEADLINE_S)
-        docker("cp", folder / "key.pub", f"{container}:/home/admin/.ssh/authorized_keys")
-        host.run("chown", "admin:admin", "/home/admin/.ssh/authorized_keys")
-        with (folder / "known_hosts").open("a", encoding="ascii") as known:
-            known.write(f"{host.address} {host.run('cat', '/etc/ssh/ssh_host_ed25519_key.pub')}\n")
-        yield host
-    finally:
-        docker("rm", "--force", "--volumes", container, check=False)
+def _let_in(host: Host, key: Path) -> str:
+    """Wait until a host is up, and let the owner of the key in; the host's own public key."""
+    up = ("systemctl", "is-active", "ssh.service")
+    wait_until(lambda: host.run(*up, check=False) == "active", f"sshd of {host.name} runs", patience(BOOT_DEADLINE_S))
+    docker("cp", key.with_suffix(".pub"), f"{host.container}:/home/admin/.ssh/authorized_keys")
+    host.run("chown", "admin:admin", "/home/admin/.ssh/authorized_keys")
+    return host.run("cat", "/etc/ssh/ssh_host_ed25519_key.pub")
