@@ -25,7 +25,7 @@ instances:
   hosts:
     - {name: one, address: ONE, ssh: admin@ONE}
 secrets: {secret_key: {file: /etc/app-server/secret_key}}
-sessions: {ids: signed, unused_lifetime_s: 2}
+sessions: {ids: signed, unused_lifetime_s: 2, token_expiry_s: 3600}
 service: {drain_s: 2}
 """
 SECOND = "    - {name: two, address: TWO, ssh: admin@TWO}\n"
