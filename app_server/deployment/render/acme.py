@@ -49,7 +49,8 @@ def unit_words(value: tuple[str, ...]) -> Quoted:
 
 
 def _unit_word(word: str) -> str:
-    text = unit(word).replace("$", "$$")
+    # As plain text: what Markup is given to replace with, it escapes for HTML.
+    text = str(unit(word)).replace("$", "$$")
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return text if text and all(char.isalnum() or char in "-_./:=%@+," for char in text) else f'"{escaped}"'
 
