@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 VARIABLE = "APP_SERVER_RUNTIME_DIR"
 
+_OF_ALL = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))
+"""What the Filesystem Hierarchy Standard and Linux give to all users."""
+
 _LONGEST_BASE = 70
 """Characters of the base that leave room for the name of a socket: its whole path ends at 107 bytes (unix(7))."""
 
@@ -220,9 +223,10 @@ def _refuse_foreign(base: Path) -> None:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         hint = f"Name a directory of this user's own with {VARIABLE}."
         raise OperatorError(f"{base} belongs to somebody else", where=VARIABLE, hint=hint)
-    if found.st_mode & stat.S_ISVTX and found.st_mode & stat.S_IWOTH:
-        # Such as /tmp: closing it would take it away from everybody else.
+    if found.st_mode & stat.S_ISVTX and found.st_mode & stat.S_IWOTH and (base in _OF_ALL or any(base.iterdir())):
+        # To close it would take it away from everybody else. A new tmpfs, which is open to all as well, is ours.
         hint = f"Name a directory of this user's own, such as {base}/app-server."
         raise OperatorError(f"{base} is a directory of all users", where=VARIABLE, hint=hint)
-    if found.st_mode & 0o077:
-        base.chmod(0o700)
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        # Who may write here could put another folder in the place of ours. Reading tells nothing: ours are 0700.
+        base.chmod(stat.S_IMODE(found.st_mode) & ~(stat.S_IWGRP | stat.S_IWOTH | stat.S_ISVTX))

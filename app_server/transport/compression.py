@@ -188,8 +188,9 @@ class Cache:
             file = folder / _name(digest)
             body = _read(file, digest)
             if body is not None:
-                with suppress(OSError):  # it may lie on a disk that is only read
-                    os.utime(file)  # it is in use: the oldest go first
+                if folder == self._folder:
+                    with suppress(OSError):  # another process may have tidied it up
+                        os.utime(file)  # it is in use: the oldest go first
                 return body
         return None
 

@@ -87,7 +87,7 @@ def attacks() -> dict[str, Attack]:
 @pytest.fixture(scope="module", params=MODES)
 def attacked(request: pytest.FixtureRequest) -> Iterator[Served]:
     flags = (*MODES[request.param], "--unused-session-lifetime", "1000", "--check-unused-sessions", "50")
-    with serving(*apps("board.py"), *flags) as served:
+    with serving(*apps("board.py"), *flags, measured=False) as served:
         with served.site.client("/board"):  # everything has been there once
             pass
         yield served

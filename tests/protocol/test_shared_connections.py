@@ -70,7 +70,8 @@ def served(mode: str, folder: Path) -> Iterator[Served]:
         starting = gunicorn(folder, *flags, name="whose.py", keywords=keywords)
     else:
         flags += ["--unused-session-lifetime", "1500", "--check-unused-sessions", "100"]
-        starting = serving(*apps("whose.py"), *flags, env={"APP_SERVER_RUNTIME_DIR": str(folder / "run")})
+        environ = {"APP_SERVER_RUNTIME_DIR": str(folder / "run")}
+        starting = serving(*apps("whose.py"), *flags, env=environ, measured=False)
     with starting as served:
         yield served
 

@@ -21,6 +21,7 @@ import yaml
 
 from tests.support.client import fetch
 from tests.support.engine import docker, wait_until
+from tests.support.measuring import unmeasured
 from tests.support.waiting import patience
 from tools import engine
 
@@ -153,7 +154,7 @@ class Site:
                 _program("ansible-playbook"), "--inventory", self.folder / "inventory.yml",
                 "--extra-vars", f"@{self.folder / 'variables.yml'}", *flags, ROOT / "ansible" / playbook,
             ],
-            env={**os.environ, **self.environ}, cwd=self.folder, timeout=patience(PLAYBOOK_DEADLINE_S),
+            env={**unmeasured(os.environ), **self.environ}, cwd=self.folder, timeout=patience(PLAYBOOK_DEADLINE_S),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
         )  # fmt: skip
         (self.folder / f"{playbook}.log").write_text(done.stdout, encoding="utf-8")

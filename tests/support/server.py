@@ -17,6 +17,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from tests.support import warm as forks
+from tests.support.measuring import unmeasured
 from tests.support.ports import free_port
 from tests.support.waiting import POLL_INTERVAL_S, patience
 
@@ -74,13 +75,15 @@ def running_server(
     env: Mapping[str, str] | None = None,
     server: str | None = None,
     cold: bool = False,
+    measured: bool = True,
 ) -> Iterator[RunningServer]:
     """Serve `args` (applications and flags) on a free loopback port and yield the server once it answers.
 
     `env` is added to the environment of the test run. `server` is `ours`, `stock` or `panel`, which is the stock server
     for Panel's applications, and defaults to `server_under_test()`. `--port` and `--address` are chosen here unless
     `args` hold them. Ours is a fork of a process that has imported all that it imports, unless `cold`: tests of the
-    process itself, such as its memory or its start, need one that was started as users start it.
+    process itself, such as its memory or its start, need one that was started as users start it. Coverage leaves it
+    alone unless `measured`: tests of what a server uses need that.
     """
     words = [str(arg) for arg in args]
     port = int(words[words.index("--port") + 1]) if "--port" in words else free_port()
@@ -92,7 +95,8 @@ def running_server(
     command = [sys.executable, *_COMMANDS[kind], "serve", *words, *more]
     scheme = "https" if "--ssl-certfile" in words or "BOKEH_SSL_CERTFILE" in (env or {}) else "http"
     # The name, not the address: the stock server allows the origin localhost:PORT by default.
-    with _running(start, command, f"{scheme}://localhost:{port}", cwd, env) as started:
+    environ = os.environ if measured and kind == "ours" else unmeasured(os.environ)
+    with _running(start, command, f"{scheme}://localhost:{port}", cwd, {**environ, **(env or {})}) as started:
         yield started
 
 
@@ -109,7 +113,8 @@ def running_process(
 
     With `warm`, `command` is `[sys.executable, "-m", MODULE, ...]`, and becomes a fork as in `running_server`.
     """
-    with _running(_start_warm if warm else _start_cold, command, url, cwd, env) as started:
+    start = _start_warm if warm else _start_cold
+    with _running(start, command, url, cwd, {**os.environ, **(env or {})}) as started:
         yield started
 
 
@@ -118,9 +123,9 @@ Start = Callable[[list[str], Path | None, Mapping[str, str], IO[bytes]], Process
 
 @contextmanager
 def _running(
-    start: Start, command: list[str], url: str, cwd: Path | None, env: Mapping[str, str] | None
+    start: Start, command: list[str], url: str, cwd: Path | None, env: Mapping[str, str]
 ) -> Iterator[RunningServer]:
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
+    environment = {"PYTHONUNBUFFERED": "1", **env}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), environment.get("PYTHONPATH")]))
     with tempfile.TemporaryDirectory(prefix="server-log-") as folder:
         log_path = Path(folder) / "log"

@@ -35,6 +35,7 @@ def test_directory_of_all_users_is_refused_and_stays_open(tmp_path: Path) -> Non
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o1777)
+    (shared / "of another user").mkdir()
     with pytest.raises(OperatorError) as caught:
         Place.make({VARIABLE: str(shared)})
     assert str(caught.value) == (
@@ -64,11 +65,16 @@ def test_a_short_runtime_directory_that_can_be_written_is_taken() -> None:
         assert base_directory({"RUNTIME_DIRECTORY": f"{folder}:/other"}) == Path(folder) / "app-server"
 
 
-def test_what_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
-    (tmp_path / "run").mkdir(mode=0o755)
-    (tmp_path / "run").chmod(0o755)
+@pytest.mark.parametrize(("before", "after"), [(0o755, 0o755), (0o750, 0o750), (0o777, 0o755), (0o1777, 0o755)])
+def test_others_cannot_write_where_a_servers_folder_is_and_may_read_what_they_could(
+    tmp_path: Path, before: int, after: int
+) -> None:
+    """Such as /run, /srv, or a tmpfs that a container has just got."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run").chmod(before)
     place = Place.make(base_of(tmp_path))
-    assert stat.S_IMODE((tmp_path / "run").stat().st_mode) == stat.S_IMODE(place.folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "run").stat().st_mode) == after
+    assert stat.S_IMODE(place.folder.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize("how", ["link", "owner"])
