@@ -1,4 +1,4 @@
-"""Which applications bring a guest along, and that the others do not pay for it."""
+"""Which modules bring a guest along, and that applications without one do not pay for it."""
 
 from __future__ import annotations
 
