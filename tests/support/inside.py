@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import http.client
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from app_server.apps import Application, application_from_function
+from app_server.security import tokens
+from app_server.session.session import Session
 from app_server.settings import Settings
 from app_server.transport.server import Server
 from tests.support.client import Answer, Site
@@ -115,3 +118,15 @@ def inside(
         loop.call_soon_threadsafe(stopping.set)
         thread.join(patience(2 * PATIENCE_S))
         loop.close()
+
+
+def session_of(site: Inside, token: str, application: int = 0) -> Session | None:
+    """The living session of this token, None where it has none."""
+    ident = site.server.site.read_token(token).session_id
+    return site.server.site.runtimes[application].registry.get(ident)
+
+
+def expired(site: Inside, session_id: str | None = None, **more: Any) -> str:
+    """A token of this session, or of a new one, that was good until a moment ago."""
+    ident = session_id or site.server.site.mint_session_id()
+    return tokens.mint_token(site.server.site.signer, ident, expires_at=int(time.time()) - 1, **more)

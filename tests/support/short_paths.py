@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from app_server.fleet.place import Place
+
 
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
@@ -16,3 +18,9 @@ def tmp_path() -> Iterator[Path]:
         path = Path(folder).resolve() / "p"  # below a folder that is this user's own too
         path.mkdir()
         yield path
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """A server's run folder, below `tmp_path`."""
+    return Place.make({"APP_SERVER_RUNTIME_DIR": str(tmp_path / "run")})

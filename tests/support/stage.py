@@ -11,7 +11,8 @@ from typing import Any
 
 from bokeh.document import without_document_lock
 
-from app_server.apps.function import application_from_function
+from app_server.apps.function import FunctionApplication, application_from_function
+from app_server.apps.hooks import Hooks
 from app_server.document import engine
 from app_server.document.served import ServedDocument
 from app_server.protocol import messages, websocket
@@ -25,6 +26,18 @@ from tests.support.clock import SkippingLoop, skipping_loop
 from tests.unit.session.making import message
 
 engine.install()
+
+
+class Hooked(FunctionApplication):
+    """An application with hooks, which builds its documents with `build`."""
+
+    def __init__(self, build: Callable[[Any], object], **hooks: Any) -> None:
+        super().__init__("/app", lambda document: build(document))
+        self._hooks = Hooks(**hooks)
+
+    @property
+    def hooks(self) -> Hooks:
+        return self._hooks
 
 
 class Stage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -29,3 +30,10 @@ def until(claim: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
     while not claim():
         assert time.monotonic() < begin + patience(patience_s), f"it did not come about within {patience_s:g} s"
         time.sleep(POLL_INTERVAL_S)
+
+
+async def until_soon(claim: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
+    """As `until`, for a test on the loop that has to go on meanwhile; TimeoutError."""
+    async with asyncio.timeout(patience(patience_s)):
+        while not claim():
+            await asyncio.sleep(POLL_INTERVAL_S)

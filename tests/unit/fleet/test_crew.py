@@ -9,7 +9,6 @@ import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,12 +20,7 @@ from app_server.fleet.crew import Crew
 from app_server.fleet.letters import Letter, Unreachable
 from app_server.fleet.place import Place
 from tests.support.descriptors import no_descriptors
-from tests.support.waiting import patience
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place.make({"APP_SERVER_RUNTIME_DIR": str(tmp_path / "run")})
+from tests.support.waiting import patience, until_soon
 
 
 @pytest.fixture(autouse=True)
@@ -60,12 +54,6 @@ def as_process(monkeypatch: pytest.MonkeyPatch, pid: int) -> Iterator[None]:
         yield
 
 
-async def until_there(path: Path) -> None:
-    async with asyncio.timeout(patience(5)):
-        while not path.exists():
-            await asyncio.sleep(0.005)
-
-
 @pytest.mark.parametrize("lost", ["everything", "folder", "socket", "link"])
 async def test_what_is_deleted_is_put_back(place: Place, lost: str, caplog: pytest.LogCaptureFixture) -> None:
     crew = Crew(place, 0, 1, lambda session_id: session_id == "known", lambda letter, sock: None)
@@ -76,7 +64,7 @@ async def test_what_is_deleted_is_put_back(place: Place, lost: str, caplog: pyte
         shutil.rmtree(deleted[lost])
     else:
         deleted[lost].unlink()
-    await until_there(place.slot(0))
+    await until_soon(place.slot(0).exists)
     assert (await crew.ask(place.slot(0), {"question": "knows", "session": "known"}))["knows"] is True
     keeping.cancel()
     await crew.close()
@@ -125,9 +113,7 @@ async def test_who_has_no_descriptors_for_a_while_answers_afterwards(
             await asyncio.sleep(0)
             sock.connect(str(crew.box))
             with no_descriptors():
-                async with asyncio.timeout(patience(5)):
-                    while not caplog.records:
-                        await asyncio.sleep(0.001)
+                await until_soon(lambda: caplog.records)
                 await asyncio.sleep(0.005)
             await letters.send(sock, Letter({"question": "knows", "session": "known"}))
             async with asyncio.timeout(patience(5)):

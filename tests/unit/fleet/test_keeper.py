@@ -18,28 +18,18 @@ from app_server.fleet.keeper import OUT_OF_MEMORY, PUT_BACK, Child, Keeper, Sess
 from app_server.fleet.marks import Entry, Marks
 from app_server.fleet.proc import Identity
 from app_server.fleet.remains import End, Remains
+from tests.unit.fleet.machine import Machine
 
 GONE = Identity(2**22 + 1, 1)
 """A process that no machine has: ids end below."""
 
 
-class Machine:
+class Below(Machine):
     """The system under a keeper: who got which signal and priority, who has ended, what time it is."""
 
     def __init__(self) -> None:
-        self.now_s = 1000.0
-        self.sent: list[tuple[int, int]] = []
+        super().__init__(1000.0, first_pid=0)
         self.niceness: list[tuple[int, int]] = []
-        self.ended: list[tuple[int, int]] = []
-
-    def waited(self) -> Iterator[tuple[int, int]]:
-        """Who has ended since the last time."""
-        while self.ended:
-            yield self.ended.pop(0)
-
-    def kill(self, pid: int, number: int) -> None:
-        """Note who gets which signal."""
-        self.sent.append((pid, number))
 
     def setpriority(self, which: int, pid: int, nice: int) -> None:
         """Note who gets which priority."""
@@ -47,8 +37,8 @@ class Machine:
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    made = Machine()
+def machine(monkeypatch: pytest.MonkeyPatch) -> Below:
+    made = Below()
     monkeypatch.setattr(keeper, "ended_children", made.waited)
     monkeypatch.setattr(
         keeper, "os",
@@ -91,7 +81,7 @@ class Kept:
 
 
 @pytest.fixture
-def kept(tmp_path: Path, machine: Machine) -> Iterator[Kept]:
+def kept(tmp_path: Path, machine: Below) -> Iterator[Kept]:
     made = Kept(tmp_path)
     yield made
     made.held.close()
@@ -114,7 +104,7 @@ def kept(tmp_path: Path, machine: Machine) -> Iterator[Kept]:
     ],
 )
 def test_why_a_child_ended_is_logged_and_left_for_its_page(
-    kept: Kept, machine: Machine, caplog: pytest.LogCaptureFixture, code: int, end: End, line: str
+    kept: Kept, machine: Below, caplog: pytest.LogCaptureFixture, code: int, end: End, line: str
 ) -> None:
     assert not kept.is_told
     machine.ended.append((7, code))
@@ -127,7 +117,7 @@ def test_why_a_child_ended_is_logged_and_left_for_its_page(
 
 @pytest.mark.parametrize("how", ["orderly", "stopping"])
 def test_an_orderly_end_leaves_nothing(
-    kept: Kept, machine: Machine, caplog: pytest.LogCaptureFixture, how: str
+    kept: Kept, machine: Below, caplog: pytest.LogCaptureFixture, how: str
 ) -> None:
     if how == "stopping":
         kept.keeper.stop(signal.SIGTERM)
@@ -138,7 +128,7 @@ def test_an_orderly_end_leaves_nothing(
     assert remains.settled(kept.box) and not kept.box.exists() and kept.is_told
 
 
-def test_the_name_of_another_process_is_not_taken_away(kept: Kept, machine: Machine) -> None:
+def test_the_name_of_another_process_is_not_taken_away(kept: Kept, machine: Below) -> None:
     kept.box.unlink()
     with socket.socket(socket.AF_UNIX) as successor:
         successor.bind(str(kept.box))
@@ -149,7 +139,7 @@ def test_the_name_of_another_process_is_not_taken_away(kept: Kept, machine: Mach
 
 
 def test_a_full_disk_does_not_keep_who_asked_from_hearing_of_the_end(
-    kept: Kept, machine: Machine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    kept: Kept, machine: Below, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(path: Path, text: str) -> None:
         raise OSError(28, "No space left on device")
@@ -164,13 +154,13 @@ def test_a_full_disk_does_not_keep_who_asked_from_hearing_of_the_end(
     assert kept.is_told and len(kept.keeper) == 0
 
 
-def test_who_is_no_child_of_a_session_is_ignored(kept: Kept, machine: Machine) -> None:
+def test_who_is_no_child_of_a_session_is_ignored(kept: Kept, machine: Below) -> None:
     machine.ended.append((8, 1))
     kept.keeper.reap()
     assert len(kept.keeper) == 1
 
 
-def test_a_living_process_is_reminded_of_its_name_and_one_about_to_end_is_not(kept: Kept, machine: Machine) -> None:
+def test_a_living_process_is_reminded_of_its_name_and_one_about_to_end_is_not(kept: Kept, machine: Below) -> None:
     assert kept.keeper.remind(kept.box) and machine.sent == [(7, PUT_BACK)]
     assert not kept.keeper.remind(kept.box.with_name("s-two"))
     kept.mark.resign()
@@ -183,7 +173,7 @@ def test_one_that_is_about_to_be_killed_is_not_reminded(kept: Kept) -> None:
 
 
 def test_a_callback_over_its_limit_tells_where_it_is_and_is_killed_then(
-    tmp_path: Path, machine: Machine, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, machine: Below, caplog: pytest.LogCaptureFixture
 ) -> None:
     kept = Kept(tmp_path, SessionLimits(callback_s=0.5))
     kept.mark.busy()
@@ -209,7 +199,7 @@ def test_a_callback_over_its_limit_tells_where_it_is_and_is_killed_then(
     assert found is not None and found.end is End.CALLBACK
 
 
-def test_a_callback_that_comes_back_after_its_warning_is_let_live(tmp_path: Path, machine: Machine) -> None:
+def test_a_callback_that_comes_back_after_its_warning_is_let_live(tmp_path: Path, machine: Below) -> None:
     kept = Kept(tmp_path, SessionLimits(callback_s=0.5))
     for _ in range(2):
         kept.mark.busy()
@@ -222,7 +212,7 @@ def test_a_callback_that_comes_back_after_its_warning_is_let_live(tmp_path: Path
 
 
 def test_a_blocked_session_is_told_once_and_its_end_too(
-    tmp_path: Path, machine: Machine, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, machine: Below, caplog: pytest.LogCaptureFixture
 ) -> None:
     kept = Kept(tmp_path, SessionLimits(block_s=2.0))
     kept.mark.busy()
@@ -238,7 +228,7 @@ def test_a_blocked_session_is_told_once_and_its_end_too(
     ]
 
 
-def test_who_computes_for_long_stands_back_until_it_is_done(kept: Kept, machine: Machine) -> None:
+def test_who_computes_for_long_stands_back_until_it_is_done(kept: Kept, machine: Below) -> None:
     kept.mark.busy()
     machine.now_s += 0.9
     kept.keeper.look_after()
@@ -252,7 +242,7 @@ def test_who_computes_for_long_stands_back_until_it_is_done(kept: Kept, machine:
 
 
 def test_what_a_crashed_process_left_is_adopted_and_its_end_is_found_out(
-    tmp_path: Path, machine: Machine, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, machine: Below, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.WARNING)
     before, now = Marks(2), Marks(2)

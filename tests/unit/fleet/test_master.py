@@ -19,18 +19,15 @@ from app_server.fleet.forks import ended_children
 from app_server.fleet.master import CANNOT_GO_ON, CANNOT_START, Limits, Master, Pulse, Task
 from app_server.fleet.stopping import StopSignals
 from tests.support.descriptors import channels
+from tests.unit.fleet.machine import FIRST_PID, Machine
 
-FIRST_PID = 1000
 
-
-class Machine:
+class Main(Machine):
     """The system under a main process: who was forked, who got which signal, who has ended, and what time it is."""
 
     def __init__(self) -> None:
-        self.now_s = 100.0
+        super().__init__()
         self.tasks: dict[int, Task] = {}
-        self.sent: list[tuple[int, int]] = []
-        self.ended: list[tuple[int, int]] = []
         self.no_more = 0
         self._made: list[Task] = []
 
@@ -51,23 +48,10 @@ class Machine:
         self.tasks[pid] = made
         return pid
 
-    def kill(self, pid: int, number: int) -> None:
-        """Note who gets which signal."""
-        self.sent.append((pid - FIRST_PID, number))
-
-    def waited(self) -> Iterator[tuple[int, int]]:
-        """Who has ended since the last time."""
-        while self.ended:
-            yield self.ended.pop(0)
-
     def ready(self, *numbers: int) -> None:
         """These take connections now."""
         for number in numbers:
             self.tasks[FIRST_PID + number].report_ready()
-
-    def end(self, number: int, code: int = 0) -> None:
-        """This one ends, with this exit code."""
-        self.ended.append((FIRST_PID + number, code))
 
     @property
     def slots(self) -> list[int]:
@@ -81,8 +65,8 @@ class Machine:
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
-    made = Machine()
+def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Main]:
+    made = Main()
     monkeypatch.setattr(masters, "Task", made.task)
     monkeypatch.setattr(masters, "fork", made.fork)
     monkeypatch.setattr(masters, "ended_children", made.waited)
@@ -98,10 +82,10 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
     made.close()
 
 
-Story = Callable[[Machine, Master], Iterator[float | None]]
+Story = Callable[[Main, Master], Iterator[float | None]]
 
 
-def played(machine: Machine, story: Story, slots: int = 1, limits: Limits | None = None, **hooks: Any) -> int:
+def played(machine: Main, story: Story, slots: int = 1, limits: Limits | None = None, **hooks: Any) -> int:
     """The exit status of a main process to which this happens; what a story yields is how many seconds pass then.
 
     When the story is over, SIGTERM ends it, and all that are still there end as they are told.
@@ -135,10 +119,10 @@ def played(machine: Machine, story: Story, slots: int = 1, limits: Limits | None
     return made.run()
 
 
-def test_each_slot_has_a_worker_and_is_announced_before(machine: Machine) -> None:
+def test_each_slot_has_a_worker_and_is_announced_before(machine: Main) -> None:
     announced: list[int] = []
 
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         assert announced == machine.slots == [0, 1, 2]
         assert [task.first for task in machine.tasks.values()] == [True, True, True]
         yield 0.5
@@ -148,11 +132,11 @@ def test_each_slot_has_a_worker_and_is_announced_before(machine: Machine) -> Non
 
 
 def test_the_pauses_between_starts_grow_to_half_a_minute_and_are_short_again_after_a_long_life(
-    machine: Machine, caplog: pytest.LogCaptureFixture
+    machine: Main, caplog: pytest.LogCaptureFixture
 ) -> None:
     pauses: list[float] = []
 
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         for _ in range(11):
             machine.end(len(machine.tasks) - 1, 1)
             before_s, forks = machine.now_s, len(machine.tasks)
@@ -175,10 +159,10 @@ def test_the_pauses_between_starts_grow_to_half_a_minute_and_are_short_again_aft
     assert caplog.messages[-1] == "Worker 0 (process 1011) ended with SIGSEGV after 61 s; another one starts in 0.1 s"
 
 
-def test_one_that_crashes_is_no_longer_the_first_and_the_others_go_on(machine: Machine) -> None:
+def test_one_that_crashes_is_no_longer_the_first_and_the_others_go_on(machine: Main) -> None:
     counts: list[int] = []
 
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         machine.ready(0, 1)
         yield 0.0
         assert master.moves(1.0)
@@ -194,8 +178,8 @@ def test_one_that_crashes_is_no_longer_the_first_and_the_others_go_on(machine: M
     assert (0, signal.SIGTERM) in machine.sent
 
 
-def test_what_a_new_start_would_not_mend_ends_the_server_before_it_was_ready(machine: Machine) -> None:
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+def test_what_a_new_start_would_not_mend_ends_the_server_before_it_was_ready(machine: Main) -> None:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         machine.end(0, CANNOT_START)
         yield 0.0
         assert master.stopping
@@ -205,8 +189,8 @@ def test_what_a_new_start_would_not_mend_ends_the_server_before_it_was_ready(mac
     assert machine.slots == [0, 1]
 
 
-def test_what_fails_to_start_after_the_server_was_ready_is_started_again(machine: Machine) -> None:
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+def test_what_fails_to_start_after_the_server_was_ready_is_started_again(machine: Main) -> None:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         machine.ready(0)
         yield 0.0
         machine.end(0, CANNOT_START)
@@ -217,8 +201,8 @@ def test_what_fails_to_start_after_the_server_was_ready_is_started_again(machine
     assert played(machine, story) == 0
 
 
-def test_what_only_a_new_start_of_the_server_would_mend_ends_it(machine: Machine) -> None:
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+def test_what_only_a_new_start_of_the_server_would_mend_ends_it(machine: Main) -> None:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         machine.ready(0, 1)
         yield 0.0
         machine.end(1, CANNOT_GO_ON)
@@ -228,8 +212,8 @@ def test_what_only_a_new_start_of_the_server_would_mend_ends_it(machine: Machine
     assert machine.sent == [(0, signal.SIGTERM)]
 
 
-def test_a_signal_during_the_start_ends_it_and_who_comes_late_is_not_ready(machine: Machine) -> None:
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+def test_a_signal_during_the_start_ends_it_and_who_comes_late_is_not_ready(machine: Main) -> None:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         signal.raise_signal(signal.SIGTERM)
         yield 0.0
         machine.ready(0)
@@ -247,9 +231,9 @@ def test_a_signal_during_the_start_ends_it_and_who_comes_late_is_not_ready(machi
     ids=["repeated", "impatient"],
 )
 def test_a_second_signal_kills_if_it_comes_noticeably_later(
-    machine: Machine, after_s: float, sent: list[tuple[int, int]], status: int
+    machine: Main, after_s: float, sent: list[tuple[int, int]], status: int
 ) -> None:
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         machine.ready(0)
         yield 0.0
         signal.raise_signal(signal.SIGTERM)
@@ -262,8 +246,8 @@ def test_a_second_signal_kills_if_it_comes_noticeably_later(
     assert machine.sent == sent
 
 
-def test_an_interrupt_soon_after_the_first_signal_hurries_the_workers(machine: Machine) -> None:
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+def test_an_interrupt_soon_after_the_first_signal_hurries_the_workers(machine: Main) -> None:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         machine.ready(0)
         yield 0.0
         signal.raise_signal(signal.SIGTERM)
@@ -275,9 +259,9 @@ def test_an_interrupt_soon_after_the_first_signal_hurries_the_workers(machine: M
 
 
 def test_who_does_not_leave_is_killed_once_five_seconds_after_its_time(
-    machine: Machine, caplog: pytest.LogCaptureFixture
+    machine: Main, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         machine.ready(0)
         yield 0.0
         signal.raise_signal(signal.SIGTERM)
@@ -298,9 +282,9 @@ def test_who_does_not_leave_is_killed_once_five_seconds_after_its_time(
 
 
 def test_who_stands_still_tells_where_and_is_killed_at_the_next_look(
-    machine: Machine, caplog: pytest.LogCaptureFixture
+    machine: Main, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         machine.ready(0)
         yield 29.0
         machine.tasks[1000].pulse.beat()
@@ -315,8 +299,8 @@ def test_who_stands_still_tells_where_and_is_killed_at_the_next_look(
     assert caplog.messages[0] == "Worker 0 (process 1000) has not moved for 31 s; ending it. It was here:"
 
 
-def test_who_does_not_come_to_serving_is_ended_too(machine: Machine, caplog: pytest.LogCaptureFixture) -> None:
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+def test_who_does_not_come_to_serving_is_ended_too(machine: Main, caplog: pytest.LogCaptureFixture) -> None:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         yield 61.0
         yield 0.0
         yield 0.0
@@ -332,11 +316,11 @@ def test_who_does_not_come_to_serving_is_ended_too(machine: Machine, caplog: pyt
 
 
 def test_workers_are_replaced_one_after_another_and_leave_once_their_heirs_are_ready(
-    machine: Machine, caplog: pytest.LogCaptureFixture
+    machine: Main, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
 
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         machine.ready(0, 1)
         yield 0.0
         signal.raise_signal(signal.SIGHUP)
@@ -363,9 +347,9 @@ def test_workers_are_replaced_one_after_another_and_leave_once_their_heirs_are_r
 
 
 def test_an_heir_that_does_not_start_leaves_the_old_worker_and_ends_the_replacing(
-    machine: Machine, caplog: pytest.LogCaptureFixture
+    machine: Main, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         machine.ready(0, 1)
         yield 0.0
         signal.raise_signal(signal.SIGHUP)
@@ -379,11 +363,11 @@ def test_an_heir_that_does_not_start_leaves_the_old_worker_and_ends_the_replacin
     assert caplog.messages == ["The new worker 0 ended with status 1; the old one goes on"]
 
 
-def test_workers_stay_if_the_reload_finds_a_fault(machine: Machine, caplog: pytest.LogCaptureFixture) -> None:
+def test_workers_stay_if_the_reload_finds_a_fault(machine: Main, caplog: pytest.LogCaptureFixture) -> None:
     def reload() -> None:
         raise OperatorError("certificate is for nobody", where="cert.pem")
 
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         machine.ready(0)
         yield 0.0
         signal.raise_signal(signal.SIGHUP)
@@ -394,8 +378,8 @@ def test_workers_stay_if_the_reload_finds_a_fault(machine: Machine, caplog: pyte
     assert caplog.messages == ["The workers stay as they are: cert.pem: certificate is for nobody"]
 
 
-def test_nothing_is_replaced_while_the_server_stops(machine: Machine) -> None:
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+def test_nothing_is_replaced_while_the_server_stops(machine: Main) -> None:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         machine.ready(0)
         yield 0.0
         signal.raise_signal(signal.SIGTERM)
@@ -406,8 +390,8 @@ def test_nothing_is_replaced_while_the_server_stops(machine: Machine) -> None:
     assert played(machine, story) == 0
 
 
-def test_a_crash_during_the_replacing_is_waited_for(machine: Machine) -> None:
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+def test_a_crash_during_the_replacing_is_waited_for(machine: Main) -> None:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         machine.ready(0, 1)
         yield 0.0
         signal.raise_signal(signal.SIGHUP)
@@ -424,8 +408,8 @@ def test_a_crash_during_the_replacing_is_waited_for(machine: Machine) -> None:
     assert played(machine, story, slots=2) == 0
 
 
-def test_who_is_no_child_of_ours_is_reaped_and_forgotten(machine: Machine, caplog: pytest.LogCaptureFixture) -> None:
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+def test_who_is_no_child_of_ours_is_reaped_and_forgotten(machine: Main, caplog: pytest.LogCaptureFixture) -> None:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         machine.ended.append((77, 1))
         yield 0.0
 
@@ -434,9 +418,9 @@ def test_who_is_no_child_of_ours_is_reaped_and_forgotten(machine: Machine, caplo
 
 
 def test_a_worker_that_ends_badly_while_the_server_stops_is_logged(
-    machine: Machine, caplog: pytest.LogCaptureFixture
+    machine: Main, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         signal.raise_signal(signal.SIGTERM)
         yield 0.0
         machine.end(0, -33)
@@ -447,9 +431,9 @@ def test_a_worker_that_ends_badly_while_the_server_stops_is_logged(
 
 
 def test_a_machine_that_has_no_room_for_a_process_is_asked_again_later(
-    machine: Machine, caplog: pytest.LogCaptureFixture
+    machine: Main, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         machine.ready(0, 1)
         yield 0.0
         machine.no_more = 2
@@ -471,9 +455,9 @@ def test_a_machine_that_has_no_room_for_a_process_is_asked_again_later(
 
 
 def test_an_heir_for_which_there_is_no_room_leaves_the_old_worker(
-    machine: Machine, caplog: pytest.LogCaptureFixture
+    machine: Main, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def story(machine: Machine, master: Master) -> Iterator[float]:
+    def story(machine: Main, master: Master) -> Iterator[float]:
         machine.ready(0)
         yield 0.0
         machine.no_more = 1

@@ -19,14 +19,10 @@ from app_server.fleet.place import Place
 from app_server.fleet.remains import End, Remains
 from app_server.fleet.wards import Wards
 from app_server.fleet.zygote import ALREADY, BEGUN
+from tests.support.waiting import until_soon
 
 SLOT = 1
 Answer = Callable[[Path, socket.socket], None]
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place.make({"APP_SERVER_RUNTIME_DIR": str(tmp_path / "run")})
 
 
 @asynccontextmanager
@@ -68,9 +64,7 @@ async def test_a_session_is_over_when_the_connection_ends_on_which_it_was_asked_
         box = await sessions.begin("/app", "one", lambda: over.append("one"))
         assert box.is_socket() and not over
         held[0].close()
-        async with asyncio.timeout(5):
-            while not over:
-                await asyncio.sleep(0.005)
+        await until_soon(lambda: over)
 
 
 async def test_a_nursery_that_stands_still_is_not_waited_for_for_ever(

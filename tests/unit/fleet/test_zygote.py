@@ -23,20 +23,18 @@ from app_server.fleet.master import Pulse, Task
 from app_server.fleet.place import Place
 from app_server.fleet.proc import Identity
 from app_server.fleet.zygote import ALREADY, BEGUN, Birth, Zygote
+from tests.unit.fleet.machine import FIRST_PID, Machine
 
 SLOT = 3
-FIRST_PID = 1000
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 
-class Machine:
+class Host(Machine):
     """The system under it: who was forked, who got which signal, who has ended, and what time it is."""
 
     def __init__(self) -> None:
-        self.now_s = 100.0
+        super().__init__()
         self.forked: list[Callable[[], int]] = []
-        self.sent: list[tuple[int, int]] = []
-        self.ended: list[tuple[int, int]] = []
         self.parent = os.getppid()
         self.full = False
         self.wait: Callable[[], None] = lambda: None
@@ -47,19 +45,6 @@ class Machine:
             raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         self.forked.append(work)
         return FIRST_PID + len(self.forked) - 1
-
-    def kill(self, pid: int, number: int) -> None:
-        """Note who gets which signal."""
-        self.sent.append((pid - FIRST_PID, number))
-
-    def waited(self) -> Iterator[tuple[int, int]]:
-        """Who has ended since the last time."""
-        while self.ended:
-            yield self.ended.pop(0)
-
-    def end(self, number: int, code: int = 0) -> None:
-        """This one ends, with this exit code."""
-        self.ended.append((FIRST_PID + number, code))
 
     def sleep(self, duration_s: float) -> None:
         """Let time pass."""
@@ -73,7 +58,7 @@ Story = Callable[[], Iterator[float]]
 class Stage(Pulse):
     """What happens while it runs: a step of the story each time its loop comes round."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Host) -> None:
         self.machine = machine
         self.story: Iterator[float] = iter(())
         super().__init__()
@@ -89,7 +74,7 @@ class Stage(Pulse):
 class Nursery:
     """One such process at its place, and those that ask it."""
 
-    def __init__(self, folder: Path, machine: Machine) -> None:
+    def __init__(self, folder: Path, machine: Host) -> None:
         self.machine = machine
         self.place = Place.make({"APP_SERVER_RUNTIME_DIR": str(folder / "run")})
         self.marks = Marks(4)
@@ -157,8 +142,8 @@ def answer(sock: socket.socket) -> bytes | None:
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
-    made = Machine()
+def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
+    made = Host()
     monkeypatch.setattr(forks, "freeze", lambda: None)
     monkeypatch.setattr(forks, "fork", made.fork)
     monkeypatch.setattr(keeper, "ended_children", made.waited)
@@ -174,14 +159,14 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
 
 
 @pytest.fixture
-def nursery(tmp_path: Path, machine: Machine) -> Iterator[Nursery]:
+def nursery(tmp_path: Path, machine: Host) -> Iterator[Nursery]:
     made = Nursery(tmp_path, machine)
     yield made
     made.close()
 
 
 def test_a_session_gets_a_process_and_who_asked_hears_of_its_end(
-    nursery: Nursery, machine: Machine, caplog: pytest.LogCaptureFixture
+    nursery: Nursery, machine: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     def story() -> Iterator[float]:
         assert os.read(nursery.reading, 1) == b"+"
@@ -204,7 +189,7 @@ def test_a_session_gets_a_process_and_who_asked_hears_of_its_end(
 
 
 def test_a_session_that_has_a_process_gets_no_other_and_is_reminded_of_its_name(
-    nursery: Nursery, machine: Machine
+    nursery: Nursery, machine: Host
 ) -> None:
     def story() -> Iterator[float]:
         nursery.ask("one")
@@ -229,7 +214,7 @@ def test_a_session_that_has_a_process_gets_no_other_and_is_reminded_of_its_name(
     ids=["no socket", "list", "long", "no JSON"],
 )
 def test_what_is_no_request_is_let_go_and_the_next_one_is_served(
-    nursery: Nursery, machine: Machine, data: bytes | None
+    nursery: Nursery, machine: Host, data: bytes | None
 ) -> None:
     def story() -> Iterator[float]:
         wrong = nursery.ask("one", data=data, alone=data is None)
@@ -247,7 +232,7 @@ def test_what_is_no_request_is_let_go_and_the_next_one_is_served(
 
 
 def test_a_machine_without_room_for_a_process_is_said_to_who_asked_and_costs_no_mark(
-    nursery: Nursery, machine: Machine, caplog: pytest.LogCaptureFixture
+    nursery: Nursery, machine: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     def story() -> Iterator[float]:
         machine.full = True
@@ -271,7 +256,7 @@ def test_a_machine_without_room_for_a_process_is_said_to_who_asked_and_costs_no_
 
 
 def test_a_request_for_which_there_is_no_descriptor_is_served_when_there_is_one(
-    nursery: Nursery, machine: Machine, caplog: pytest.LogCaptureFixture
+    nursery: Nursery, machine: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     pauses: list[float] = []
@@ -304,7 +289,7 @@ def test_a_request_for_which_there_is_no_descriptor_is_served_when_there_is_one(
 
 
 def test_who_asked_and_has_gone_is_no_failure(
-    nursery: Nursery, machine: Machine, caplog: pytest.LogCaptureFixture
+    nursery: Nursery, machine: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     def story() -> Iterator[float]:
         nursery.ask("one").close()
@@ -324,7 +309,7 @@ def test_who_asked_and_has_gone_is_no_failure(
 
 
 def test_a_stop_serves_what_was_asked_before_and_kills_who_does_not_end_in_time(
-    nursery: Nursery, machine: Machine, caplog: pytest.LogCaptureFixture
+    nursery: Nursery, machine: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     def story() -> Iterator[float]:
         asked = nursery.ask("one")
@@ -348,7 +333,7 @@ def test_a_stop_serves_what_was_asked_before_and_kills_who_does_not_end_in_time(
     assert caplog.messages == []
 
 
-def test_the_end_of_the_main_process_ends_the_sessions(nursery: Nursery, machine: Machine) -> None:
+def test_the_end_of_the_main_process_ends_the_sessions(nursery: Nursery, machine: Host) -> None:
     def story() -> Iterator[float]:
         nursery.ask("one")
         yield 0.1
@@ -364,7 +349,7 @@ def test_the_end_of_the_main_process_ends_the_sessions(nursery: Nursery, machine
     assert nursery.run(story) == 0
 
 
-def test_the_end_of_who_guards_it_leaves_the_sessions_to_the_next_one(nursery: Nursery, machine: Machine) -> None:
+def test_the_end_of_who_guards_it_leaves_the_sessions_to_the_next_one(nursery: Nursery, machine: Host) -> None:
     def story() -> Iterator[float]:
         nursery.ask("one")
         yield 0.1
@@ -377,7 +362,7 @@ def test_the_end_of_who_guards_it_leaves_the_sessions_to_the_next_one(nursery: N
     assert machine.sent == []
 
 
-def test_what_is_deleted_of_the_run_folder_is_put_back(nursery: Nursery, machine: Machine) -> None:
+def test_what_is_deleted_of_the_run_folder_is_put_back(nursery: Nursery, machine: Host) -> None:
     nursery.page = b'["page"]'
 
     def story() -> Iterator[float]:
@@ -444,7 +429,7 @@ def test_a_run_folder_that_cannot_hold_its_socket_ends_it_with_what_to_do(nurser
 
 
 def test_the_process_of_a_session_is_limited_signed_busy_and_without_the_descriptors_of_others(
-    nursery: Nursery, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    nursery: Nursery, machine: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nursery.limits = SessionLimits(memory_bytes=2**30, cpu_s=1.5)
     inbox, outbox = os.pipe()

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.support.short_paths import tmp_path
+from tests.support.short_paths import place, tmp_path
 
-__all__ = ["tmp_path"]
+__all__ = ["place", "tmp_path"]

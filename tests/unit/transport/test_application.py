@@ -12,9 +12,8 @@ from bokeh.models import Div
 from app_server.apps.function import FunctionApplication
 from app_server.apps.hooks import Hooks
 from app_server.security import tokens
-from app_server.session.session import Session
 from tests.support.client import Answer
-from tests.support.inside import Inside, inside
+from tests.support.inside import Inside, expired, inside, session_of
 
 KEY = "k" * 40
 ANN, BOB = {"X-User": "ann"}, {"X-User": "bob"}
@@ -56,18 +55,6 @@ def users() -> Iterator[Inside]:
         {"/app": fill}, auth_header="X-User", auth_header_from=("127.0.0.1",), session_ids="signed", secret_key=KEY
     ) as served:
         yield served
-
-
-def session_of(site: Inside, token: str, application: int = 0) -> Session | None:
-    """The living session of this token."""
-    ident = site.server.site.read_token(token).session_id
-    return site.server.site.runtimes[application].registry.get(ident)
-
-
-def expired(site: Inside, session_id: str | None = None, **more: Any) -> str:
-    """A token that was good until a moment ago."""
-    ident = session_id or site.server.site.mint_session_id()
-    return tokens.mint_token(site.server.site.signer, ident, expires_at=int(time.time()) - 1, **more)
 
 
 def refused(site: Inside, answer: Answer, words: str, reason: str, before: int) -> None:

@@ -20,7 +20,7 @@ from app_server.security import tokens
 from app_server.transport import connection as module
 from app_server.transport.connection import Client, _told
 from app_server.transport.wire import WireLimits
-from tests.support.inside import Inside, inside
+from tests.support.inside import Inside, expired, inside
 from tests.support.raw import handshake_headers
 from tests.support.stage import staged
 from tests.support.waiting import patience, until
@@ -123,11 +123,6 @@ def close_of(site: Inside, token: str, app: str = "/app", **options: Any) -> tup
     site.call(lambda: None)
     assert end.value.rcvd is not None
     return end.value.rcvd.code, end.value.rcvd.reason
-
-
-def expired(site: Inside, session_id: str) -> str:
-    """A token that was good until a moment ago."""
-    return tokens.mint_token(site.server.site.signer, session_id, expires_at=int(time.time()) - 1)
 
 
 def test_token_that_builds_no_session_is_refused_in_the_protocols_terms(

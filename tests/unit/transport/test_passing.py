@@ -21,8 +21,7 @@ from app_server.fleet.place import Place
 from app_server.fleet.remains import End
 from app_server.fleet.zygote import ALREADY
 from app_server.security import tokens
-from app_server.session.session import Session
-from tests.support.inside import Inside, inside
+from tests.support.inside import Inside, inside, session_of
 from tests.support.isolated import isolated
 
 
@@ -48,11 +47,6 @@ def both() -> Iterator[tuple[Inside, Inside]]:
     """Two processes for tests that leave them as they are."""
     with tempfile.TemporaryDirectory(prefix="t-") as folder, pair(Path(folder)) as made:
         yield made
-
-
-def session_of(site: Inside, token: str) -> Session | None:
-    """The living session of this token in this process."""
-    return site.server.site.runtimes[0].registry.get(site.server.site.read_token(token).session_id)
 
 
 # The processes that take connections

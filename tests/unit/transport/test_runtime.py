@@ -13,15 +13,13 @@ import pytest
 from bokeh.io import curdoc
 from bokeh.models import Slider
 
-from app_server.apps.function import FunctionApplication
-from app_server.apps.hooks import Hooks
 from app_server.document.served import new_document
 from app_server.errors import ApplicationError, InternalError
 from app_server.security.admission import Admission, Full
 from app_server.session.session import Limits, Session
 from app_server.transport.runtime import ApplicationRuntime, Desk, Lifetimes, Snapshot
 from tests.support.clock import SkippingLoop, skipping_loop
-from tests.support.stage import Line, Stage, staged
+from tests.support.stage import Hooked, Line, Stage, staged
 from tests.unit.session.making import change, message
 
 
@@ -385,18 +383,6 @@ def test_what_was_called_is_counted_by_its_kind(stage: Stage, desk: Desk, door: 
 
 
 # The sessions of an application
-
-
-class Hooked(FunctionApplication):
-    """An application with hooks."""
-
-    def __init__(self, build: Callable[[Any], Any], **hooks: Any) -> None:
-        super().__init__("/app", lambda document: build(document))
-        self._hooks = Hooks(**hooks)
-
-    @property
-    def hooks(self) -> Hooks:
-        return self._hooks
 
 
 def runtime_of(

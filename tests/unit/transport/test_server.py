@@ -18,8 +18,6 @@ from bokeh.models import Div
 from websockets.exceptions import ConnectionClosed
 
 from app_server.apps import application_from_function
-from app_server.apps.function import FunctionApplication
-from app_server.apps.hooks import Hooks
 from app_server.errors import TransientError
 from app_server.fleet.place import Place
 from app_server.settings import Settings
@@ -29,23 +27,12 @@ from tests.support.client import PATIENCE_S, Site
 from tests.support.clock import SkippingLoop, skipping_loop
 from tests.support.inside import inside
 from tests.support.ports import free_port
+from tests.support.stage import Hooked
 
 
 def fill(document: Any) -> None:
     """A text."""
     document.add_root(Div(name="text", text="1"))
-
-
-class Hooked(FunctionApplication):
-    """An application with hooks."""
-
-    def __init__(self, **hooks: Any) -> None:
-        super().__init__("/app", fill)
-        self._hooks = Hooks(**hooks)
-
-    @property
-    def hooks(self) -> Hooks:
-        return self._hooks
 
 
 @pytest.fixture
@@ -119,7 +106,7 @@ def test_stop_says_goodbye_runs_the_hooks_and_closes_every_connection() -> None:
         name: (lambda context, name=name: order.append(name))
         for name in ("on_server_loaded", "on_session_created", "on_session_destroyed", "on_server_unloaded")
     }
-    with inside({"/app": Hooked(**hooks)}, allow_websocket_origin=("localhost",)) as served:
+    with inside({"/app": Hooked(fill, **hooks)}, allow_websocket_origin=("localhost",)) as served:
         idle = socket.create_connection(("127.0.0.1", served.server.port or 0))
         with served.client("/app", origin="http://localhost") as client:
             served.do(served.server.stop(1012))
@@ -140,7 +127,7 @@ def test_request_that_has_come_is_answered_before_the_end() -> None:
         asked.set()
         await release.wait()
 
-    with inside({"/app": Hooked(on_session_created=created)}) as served:
+    with inside({"/app": Hooked(fill, on_session_created=created)}) as served:
         answers: list[Any] = []
         thread = threading.Thread(target=lambda: answers.append(Site(served.url).get("/app")))
         thread.start()

@@ -15,14 +15,13 @@ import pytest
 from bokeh.models import Div
 
 from app_server.apps import Application, application_from_function, load_application
-from app_server.apps.function import FunctionApplication
-from app_server.apps.hooks import Hooks
 from app_server.settings import Settings
 from app_server.transport.runtime import Snapshot
 from app_server.transport.server import Server
 from app_server.transport.snapshot import Unsound, take
 from tests.support.client import Answer
 from tests.support.clock import skipping_loop
+from tests.support.stage import Hooked
 
 BUILD_HELD: list[Any] = []
 
@@ -60,18 +59,6 @@ def fill(document: Any) -> None:
     document.add_root(Div(text="found"))
 
 
-class Hooked(FunctionApplication):
-    """An application with hooks."""
-
-    def __init__(self, **hooks: Any) -> None:
-        super().__init__("/app", fill)
-        self._hooks = Hooks(**hooks)
-
-    @property
-    def hooks(self) -> Hooks:
-        return self._hooks
-
-
 def test_document_page_and_first_answer_are_kept() -> None:
     snapshot = taken(fill)
     assert len(snapshot.document.roots) == 1 and snapshot.prepared is not None
@@ -81,7 +68,7 @@ def test_document_page_and_first_answer_are_kept() -> None:
 
 
 def test_hook_for_each_session_leaves_nothing_that_is_the_same_for_all() -> None:
-    assert taken(Hooked(on_session_created=lambda context: None)).prepared is None
+    assert taken(Hooked(fill, on_session_created=lambda context: None)).prepared is None
 
 
 def start_thread(document: Any) -> None:
@@ -155,7 +142,7 @@ def test_application_that_fails_says_so() -> None:
 
 def test_hook_of_the_server_is_to_run_in_each_process() -> None:
     with pytest.raises(Unsound, match="^has the hook on_server_loaded, which is to run before it in each process$"):
-        taken(Hooked(on_server_loaded=lambda context: None))
+        taken(Hooked(fill, on_server_loaded=lambda context: None))
 
 
 def test_application_that_looks_at_its_session_is_told_by_its_line(tmp_path: Path) -> None:

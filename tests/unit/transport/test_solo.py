@@ -20,7 +20,7 @@ from app_server.transport import solo as module
 from app_server.transport.solo import Solo
 from tests.support.client import PATIENCE_S
 from tests.support.isolated import Isolated, isolated
-from tests.support.waiting import patience
+from tests.support.waiting import patience, until_soon
 
 
 def fill(document: Any) -> None:
@@ -31,13 +31,6 @@ def fill(document: Any) -> None:
 def fail(document: Any) -> None:
     """An application with a fault."""
     raise ValueError("it is broken")
-
-
-async def until(claim: Callable[[], object]) -> None:
-    """Return when the claim holds."""
-    async with asyncio.timeout(patience(PATIENCE_S)):
-        while not claim():
-            await asyncio.sleep(0.005)
 
 
 async def begun(run: Isolated) -> tuple[str, Solo]:
@@ -65,7 +58,7 @@ async def test_process_notes_what_its_page_shows_and_forgets_it_at_its_orderly_e
         page = solo._birth.box.with_name(f"{solo._birth.box.name}.page")
         assert session.document.roots[0].id in page.read_text()
         session.document.add_root(Slider(name="second"))
-        await until(lambda: session.document.roots[1].id in page.read_text())
+        await until_soon(lambda: session.document.roots[1].id in page.read_text())
         await runtime.end(session)
         await run.ended()
         assert run.statuses == [0] and not page.exists() and not solo._birth.box.exists()
@@ -143,7 +136,7 @@ async def test_process_waits_for_a_session_that_is_being_built(tmp_path: Path, m
 
         monkeypatch.setattr(module.Solo, "_linger", linger)
         asking = asyncio.create_task(run.get("/app"))
-        await until(lambda: run.statuses)
+        await until_soon(lambda: run.statuses)
         await asking
         assert len(times) == 3
 
@@ -178,8 +171,8 @@ async def test_name_that_was_deleted_is_put_back_and_serves_again(tmp_path: Path
         box.unlink()
         page.unlink()
         signal.raise_signal(PUT_BACK)
-        await until(box.exists)
-        await until(page.exists)
+        await until_soon(box.exists)
+        await until_soon(page.exists)
         assert (await run.get(f"/app?bokeh-token={token}")).token == token
         assert len(run.sessions) == 1
         inode = box.stat().st_ino
@@ -201,7 +194,7 @@ async def test_name_is_put_back_when_whoever_took_it_has_let_it_go(
         await asyncio.sleep(0.02)
         assert box.is_file()
         box.unlink()
-        await until(box.is_socket)
+        await until_soon(box.is_socket)
         assert (await run.get(f"/app?bokeh-token={token}")).token == token
 
 

@@ -26,11 +26,6 @@ def stage() -> Iterator[Stage]:
         yield played
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place.make({"APP_SERVER_RUNTIME_DIR": str(tmp_path / "run")})
-
-
 def teller_of(stage: Stage, place: Place) -> Teller:
     """What tells slot 0 what the stage's session counts."""
     site = SimpleNamespace(runtimes=[stage.runtime], gauges=SimpleNamespace(answers=Counter({"2xx": 3})))
