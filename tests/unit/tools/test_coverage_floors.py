@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.tools.test_tools import tool
+from tests.support.tools import tool
 
 floors = tool("coverage_floors")
 FILES = {

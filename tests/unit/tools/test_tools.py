@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import socket
@@ -16,19 +15,7 @@ import pytest
 
 from app_server import __version__
 from app_server.settings import all_settings
-
-ROOT = Path(__file__).resolve().parents[3]
-
-
-def tool(name: str) -> ModuleType:
-    """A module of tools/, which is no package."""
-    spec = importlib.util.spec_from_file_location(f"tools_{name}", ROOT / "tools" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their own module up.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+from tests.support.tools import ROOT, tool
 
 
 def test_page_of_settings_is_up_to_date() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.tools.test_tools import ROOT, tool
+from tests.support.tools import ROOT, tool
 
 wheelhouse = tool("wheelhouse")
 

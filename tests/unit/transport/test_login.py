@@ -6,7 +6,6 @@ import base64
 import logging
 import re
 from collections.abc import Iterator
-from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from app_server.security.auth.passwords import Cost, hash_password
 from app_server.settings import Settings
 from app_server.transport import login
 from app_server.transport.login import PasswordGate, Users, _read_basic, _whole_s
-from tests.support.client import Answer
+from tests.support.cookies import Browser
 from tests.support.inside import Inside, inside
 
 QUICK = Cost(2, 1, 1)
@@ -43,39 +42,6 @@ def site(users: Path) -> Iterator[Inside]:
     """An application for those users, below a prefix."""
     with inside({"/app": lambda document: None}, basic_auth=str(users), cookie_secret=SECRET, prefix="/p") as served:
         yield served
-
-
-class Browser:
-    """Keeps cookies."""
-
-    def __init__(self, site: Inside) -> None:
-        self._site = site
-        self.cookies: dict[str, str] = {}
-
-    def get(self, path: str, **headers: str) -> Answer:
-        """The answer to GET."""
-        return self._keep(self._site.ask(path, headers={**self._sent(), **headers}))
-
-    def post(self, path: str, headers: dict[str, str] | None = None, **fields: str) -> Answer:
-        """The answer to a form."""
-        return self._keep(self._site.post(path, fields, {**self._sent(), **(headers or {})}))
-
-    def log_in(self, user: str, password: str, **fields: str) -> Answer:
-        """The answer to the form that is asked for first."""
-        found = re.search(r'name="form_token" value="([^"]+)"', self.get("/p/login").text)
-        assert found is not None
-        return self.post("/p/login", user=user, password=password, form_token=found[1], **fields)
-
-    def _sent(self) -> dict[str, str]:
-        return {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
-
-    def _keep(self, answer: Answer) -> Answer:
-        for line in answer.headers.get("set-cookie", "").split("\n"):
-            for name, morsel in SimpleCookie(line).items():
-                self.cookies[name] = morsel.value
-                if not morsel.value:
-                    del self.cookies[name]
-        return answer
 
 
 def basic(user: str, password: str) -> str:

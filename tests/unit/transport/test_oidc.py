@@ -20,10 +20,10 @@ from app_server.settings import Settings
 from app_server.transport import oidc
 from app_server.transport.oidc import OidcGate
 from tests.support.client import Answer
+from tests.support.cookies import Browser
 from tests.support.inside import Inside, inside
 from tests.support.oidc_provider import CLIENT_ID, CLIENT_SECRET, provider
 from tests.support.ports import free_port
-from tests.unit.transport.test_login import Browser
 
 SECRET = "s" * 40
 

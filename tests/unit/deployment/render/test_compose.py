@@ -11,8 +11,8 @@ import yaml
 from app_server.deployment.plan import Plan, resolve
 from app_server.deployment.render import render
 from app_server.errors import OperatorError
+from tests.support.tools import tool
 from tests.unit.deployment.making import loaded
-from tests.unit.tools.test_tools import tool
 
 ROOT = Path(__file__).resolve().parents[4]
 THREE = "apps: {a: a.py}\ninstances: 3\ncontainers: {build_context: ., source: ./examples}\n"
