@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -49,10 +48,3 @@ def pretending(
         finally:
             listener.shutdown(socket.SHUT_RDWR)
             thread.join()
-
-
-@contextmanager
-def meeting_place() -> Iterator[tuple[Path, dict[str, str]]]:
-    """A folder for servers, whose path is short enough for sockets, and the environment that names it."""
-    with tempfile.TemporaryDirectory(prefix="run-") as name:
-        yield Path(name), {"APP_SERVER_RUNTIME_DIR": name}

@@ -64,8 +64,9 @@ def test_faulty_deployment_is_said_before_an_engine_is_asked(
     ("words", "name"), [([], "tools.tar.gz"), (["-o", "x.tgz"], "x.tgz"), (["--output", "a/b.tgz"], "a/b.tgz")]
 )
 def test_archive_that_is_there_is_kept(
-    place: Path, capsys: pytest.CaptureFixture[str], words: list[str], name: str
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str], name: str
 ) -> None:
+    monkeypatch.setenv("PATH", str(place))  # no engine is asked, whatever goes wrong
     (place / "deploy.yaml").write_text(DEPLOYMENT, encoding="utf-8")
     (place / "a").mkdir()
     (place / name).write_text("mine", encoding="utf-8")

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, drain, main
 from tests.support.waiting import patience
-from tests.unit.cli.pretending import meeting_place, pretending, snapshot
-
-
-@pytest.fixture
-def place() -> Iterator[tuple[Path, dict[str, str]]]:
-    with meeting_place() as found:
-        yield found
+from tests.unit.cli.pretending import pretending, snapshot
 
 
 def test_only_server_is_the_one_that_is_meant(
-    place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str]
+    meeting_place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    base, environ = place
+    base, environ = meeting_place
     with pretending(base) as process:
         assert main(["drain"], environ) == EXIT_OK
         assert process.wait(patience(10)) == -signal.SIGTERM
@@ -31,8 +24,10 @@ def test_only_server_is_the_one_that_is_meant(
     assert said == f"process {process.pid} takes no new sessions; 2 sessions with 1 connections are left\n"
 
 
-def test_port_names_one_of_several(place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str]) -> None:
-    base, environ = place
+def test_port_names_one_of_several(
+    meeting_place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, environ = meeting_place
     with pretending(base) as one, pretending(base, url="http://localhost:5007/ (and more)") as other:
         assert main(["drain"], environ) == EXIT_USAGE
         first, second = sorted([(one.pid, 5006), (other.pid, 5007)], key=lambda each: str(each[0]))
@@ -61,16 +56,16 @@ def test_port_names_one_of_several(place: tuple[Path, dict[str, str]], capsys: p
     ],
 )  # fmt: skip
 def test_what_means_no_server_is_one_line(
-    place: tuple[Path, dict[str, str]], words: list[str], error: str, capsys: pytest.CaptureFixture[str]
+    meeting_place: tuple[Path, dict[str, str]], words: list[str], error: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["drain", *words], place[1]) == EXIT_USAGE
+    assert main(["drain", *words], meeting_place[1]) == EXIT_USAGE
     assert capsys.readouterr().err == f"app-server: {error}\n"
 
 
 def test_what_is_left_is_said_when_it_changes_until_the_end(
-    place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    meeting_place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    base, environ = place
+    base, environ = meeting_place
     monkeypatch.setattr(drain, "LOOK_S", 0.0)
     left = [2, 2, 1, 1, 0]
     folders: list[Path] = []
@@ -94,9 +89,9 @@ def test_what_is_left_is_said_when_it_changes_until_the_end(
 
 
 def test_server_that_has_ended_meanwhile_is_said(
-    place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    meeting_place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    base, environ = place
+    base, environ = meeting_place
 
     def gone(pid: int, number: int) -> None:
         if number:

@@ -14,17 +14,6 @@ from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
 from app_server.cli.init import MOST_INSTANCES, are_free, path_from, write_new
 from app_server.errors import OperatorError
 
-APP = "from bokeh.plotting import curdoc\nimport sys, nowhere_to_be_found\ncurdoc()\n"
-
-
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, with an application and a deployment."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "myapp.py").write_text(APP, encoding="utf-8")
-    (tmp_path / "deploy.yaml").write_text("apps:\n  myapp: myapp.py\npublic: foo.com\n", encoding="utf-8")
-    return tmp_path
-
 
 def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
     """Status, output and complaints of a command line."""

@@ -14,13 +14,7 @@ from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main, status
 from app_server.transport.metrics import snapshot_of
 from tests.support.inside import Inside, inside
 from tests.support.ports import free_port
-from tests.unit.cli.pretending import meeting_place, pretending
-
-
-@pytest.fixture
-def place() -> Iterator[tuple[Path, dict[str, str]]]:
-    with meeting_place() as found:
-        yield found
+from tests.unit.cli.pretending import pretending
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +26,9 @@ def site() -> Iterator[Inside]:
 
 
 def test_processes_of_this_users_server_are_asked(
-    place: tuple[Path, dict[str, str]], site: Inside, capsys: pytest.CaptureFixture[str]
+    meeting_place: tuple[Path, dict[str, str]], site: Inside, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    base, environ = place
+    base, environ = meeting_place
     with pretending(base, lambda: snapshot_of(site.server.site)) as process:
         assert main(["status", "--json"], environ) == EXIT_OK
         found = json.loads(capsys.readouterr().out)
@@ -91,14 +85,16 @@ def test_screen_is_shown_until_somebody_has_seen_enough(site: Inside, monkeypatc
     ],
 )  # fmt: skip
 def test_what_means_no_server_is_one_line(
-    place: tuple[Path, dict[str, str]], words: list[str], error: str, capsys: pytest.CaptureFixture[str]
+    meeting_place: tuple[Path, dict[str, str]], words: list[str], error: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["status", *words], place[1]) == EXIT_USAGE
+    assert main(["status", *words], meeting_place[1]) == EXIT_USAGE
     assert capsys.readouterr().err == f"app-server: {error}\n"
 
 
-def test_several_servers_are_named(place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str]) -> None:
-    base, environ = place
+def test_several_servers_are_named(
+    meeting_place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, environ = meeting_place
     with pretending(base), pretending(base):
         assert main(["status"], environ) == EXIT_USAGE
     said = capsys.readouterr().err
@@ -121,9 +117,9 @@ def test_address_that_has_no_metrics_is_one_line(capsys: pytest.CaptureFixture[s
 
 
 def test_server_that_does_not_answer_is_named_and_one_that_has_ended_is_said(
-    place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    meeting_place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    base, environ = place
+    base, environ = meeting_place
 
     def silent() -> dict[str, Any]:
         raise OSError

@@ -92,7 +92,14 @@ def test_page_is_not_told_of_another_sessions_classes() -> None:
 
 def test_of_classes_of_one_name_each_page_is_told_of_its_own() -> None:
     one, two = session("bokeh_app_f1"), session("bokeh_app_f2")
-    mine: type[HasProps] = define("bokeh_app_f1", "Same", __qualified_name__="Same")
-    other: type[HasProps] = define("bokeh_app_f2", "Same", __qualified_name__="Same")
+    mine: type[HasProps] = define("bokeh_app_f1", "Same", __qualified_model__="Same")
+    other: type[HasProps] = define("bokeh_app_f2", "Same", __qualified_model__="Same")
     assert mine in data_models_of(one) and other not in data_models_of(one)
     assert other in data_models_of(two) and mine not in data_models_of(two)
+
+
+def test_bases_come_first_where_a_name_was_defined_before_without_them() -> None:
+    define("shared_g", "Last")
+    base = define("shared_g", "Base")
+    define("shared_g", "Last", base)
+    assert told(new_document("one")) == ["Base", "Last"]
