@@ -7,7 +7,6 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from bokeh.core.has_props import HasProps
 from bokeh.core.properties import Int
 from bokeh.model import DataModel, Model
 from bokeh.models import Slider
@@ -92,8 +91,10 @@ def test_page_is_not_told_of_another_sessions_classes() -> None:
 
 def test_of_classes_of_one_name_each_page_is_told_of_its_own() -> None:
     one, two = session("bokeh_app_f1"), session("bokeh_app_f2")
-    mine: type[HasProps] = define("bokeh_app_f1", "Same", __qualified_model__="Same")
-    other: type[HasProps] = define("bokeh_app_f2", "Same", __qualified_model__="Same")
+    mine = define("bokeh_app_f1", "Same", __qualified_model__="Same")
+    other = define("bokeh_app_f2", "Same", __qualified_model__="Same")
+    one.add_root(mine())
+    two.add_root(other())
     assert mine in data_models_of(one) and other not in data_models_of(one)
     assert other in data_models_of(two) and mine not in data_models_of(two)
 
