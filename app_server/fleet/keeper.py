@@ -170,7 +170,8 @@ class Keeper:
         elif child.mark is not None:
             child.mark.clear()
         try:
-            self._note(child, end, status)
+            if child.box != self._folder:  # one that was adopted while it ended had no name any more
+                self._note(child, end, status)
         except OSError as error:
             log.error("%s: why it has ended cannot be written down: %s", child.name, error.strerror)
         if child.leash is not None:

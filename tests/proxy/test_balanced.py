@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 
 import pytest
 
@@ -107,8 +107,12 @@ def test_page_and_socket_meet_the_same_instance_in_every_open(three: Deployment)
     # Apache names an instance by its id, nginx by its address.
     by_id = kind_of(three) == "apache"
     known = {str(each.route): each.route if by_id else each.server for each in three.plan.instances}
-    sockets = [line for line in logged(three) if line["uri"].endswith("/ws")]
-    met = [(known[line["uri"].split("/")[2]], line["instance"]) for line in sockets]
+
+    def sockets() -> list[dict[str, str]]:
+        return [line for line in logged(three) if line["uri"].endswith("/ws")]
+
+    until(lambda: len(sockets()) >= OPENS)  # a line is written when its socket has ended
+    met = [(known[line["uri"].split("/")[2]], line["instance"]) for line in sockets()]
     assert len(met) == OPENS
     assert [pair for pair in met if pair[0] != pair[1]] == []
 
@@ -207,7 +211,11 @@ def test_hung_instance_is_soon_left_alone(three: Deployment) -> None:
 
     def come(visitors: int, served: int) -> None:
         timeout_s = patience(PATIENCE_S)
-        pages.extend(waiting.submit(fetch, three.url + "/asking", timeout_s=timeout_s) for _ in range(visitors))
+        for _ in range(visitors):
+            pages.append(waiting.submit(fetch, three.url + "/asking", timeout_s=timeout_s))
+            # One after another: instances that are late have connections, too, and would be taken for busy.
+            with suppress(TimeoutError):
+                pages[-1].result(patience(0.5))
         until(lambda: sum(page.done() for page in pages) >= served)
 
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -149,6 +150,7 @@ def reports(
 
 async def look_at_all(sites: Mapping[tuple[str, str], Ports], root: Path) -> Reports:
     room = asyncio.Semaphore(AT_ONCE)
+    visits_left = Counter({ports.https: 2 for ports in sites.values()})
     route = Route("127.0.0.1", timeout_s=patience(PATIENCE_S))
 
     async def look(fault: Fault, ports: Ports) -> Evidence:
@@ -161,7 +163,12 @@ async def look_at_all(sites: Mapping[tuple[str, str], Ports], root: Path) -> Rep
             http_port=ports.http,
         )
         async with room:
-            return await examine(read_target(f"https://{HOST}:{ports.https}/tools/board"), options)
+            seen = await examine(read_target(f"https://{HOST}:{ports.https}/tools/board"), options)
+            # A proxy that got no processor in the second between its timeout and the next ping takes the ping first.
+            while fault.finding == "read-timeout" and not judge(seen) and (visits := visits_left[ports.https]) > 0:
+                visits_left[ports.https] = visits - 1
+                seen = await examine(read_target(f"https://{HOST}:{ports.https}/tools/board"), options)
+            return seen
 
     # First those that take longest.
     cases = sorted(sites, key=lambda case: -ALL[case[1]].idle_s)

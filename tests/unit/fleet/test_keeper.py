@@ -273,6 +273,29 @@ def test_what_a_crashed_process_left_is_adopted_and_its_end_is_found_out(
     assert caplog.messages[-1] == "/app session abc…: its process ended by itself"
 
 
+def test_process_that_was_ending_in_order_when_it_was_adopted_leaves_no_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, now = Marks(2), Marks(2)
+    with monkeypatch.context() as patched:
+        patched.setattr(Identity, "own", classmethod(lambda cls: GONE))
+        before.own()  # by the process that has crashed
+    mark = before.take()
+    assert mark is not None
+    mark.sign(Entry(Identity.own(), "s-one", "/app session abc…"))
+    mark.resign()
+    kept = Keeper(tmp_path, SessionLimits(), [before, now])
+    kept.reap()
+    kept.reap()
+    assert len(kept) == 1
+    caplog.clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(Identity, "lives", property(lambda self: False))
+        kept.reap()
+    assert (len(kept), mark.entry, caplog.messages) == (0, None, [])
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_why_a_process_ended_that_was_no_child_is_guessed(tmp_path: Path) -> None:
     limits = SessionLimits(cpu_s=10)
     kept = Keeper(tmp_path, limits, [Marks(1)])
