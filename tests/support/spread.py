@@ -58,9 +58,11 @@ def rank_of(nodeid: str) -> int:
 def next_group(waiting: Sequence[str], running: Sequence[str], workers: int) -> str:
     """Which of the waiting groups a worker begins with; those that start containers have half of the workers at most.
 
-    `running` are the groups that the others are at. Groups come in their order otherwise.
+    `running` are the groups that the others are at. Groups come in their order otherwise. When nothing but containers
+    and unit tests is left, containers come first again: unit tests are soon done, and half of the workers would idle.
     """
-    full = sum(map(starts_containers, running)) >= max(1, workers // 2)
+    others = [group for group in waiting if not starts_containers(group) and folder_of(group) != "tests/unit"]
+    full = bool(others) and sum(map(starts_containers, running)) >= max(1, workers // 2)
     return next((group for group in waiting if not (full and starts_containers(group))), waiting[0])
 
 

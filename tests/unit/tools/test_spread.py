@@ -31,12 +31,15 @@ def test_longest_come_first_and_what_would_disturb_comes_last() -> None:
 
 
 def test_groups_that_start_containers_have_half_of_the_workers() -> None:
-    hosts, more_hosts, plain = "tests/ansible/test_a.py", "tests/ansible/test_b.py", "tests/unit/test_a.py"
+    hosts, more_hosts, plain = "tests/ansible/test_a.py", "tests/ansible/test_b.py", "tests/proxy/test_a.py"
+    unit = "tests/unit/test_a.py"
     waiting = [more_hosts, plain]
     assert next_group(waiting, [hosts], workers=4) == more_hosts
     assert next_group(waiting, [hosts, "containers"], workers=4) == plain
     assert next_group(waiting, ["manual", "browser"], workers=2) == plain
     assert next_group([more_hosts], [hosts, "manual"], workers=4) == more_hosts, "there is nothing else to do"
+    assert next_group([more_hosts, unit], [hosts, "manual"], workers=4) == more_hosts, "unit tests are soon done"
+    assert next_group([unit, "manual"], [hosts, "browser"], workers=4) == unit, "groups come in their order"
 
 
 def test_times_are_added_by_folder() -> None:
