@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 import trustme
+from websockets.exceptions import InvalidStatus
 
 from app_server.security.tokens import Signer, mint_session_id, mint_token
 from tests.protocol.conftest import Served, apps, serving
@@ -40,9 +41,16 @@ def give(client: Client, words: str) -> None:
 
 def notice(served: Served, token: str) -> str:
     """What the page of an ended session shows when it reconnects, as it does with the token that it has."""
-    with served.site.client("/apart", token) as client:
-        assert len(client.roots) == 1
-        return str(client.attributes[client.roots[0]]["text"])
+    begin = time.monotonic()
+    while True:
+        try:
+            with served.site.client("/apart", token) as client:
+                assert len(client.roots) == 1
+                return str(client.attributes[client.roots[0]]["text"])
+        except InvalidStatus as refused:
+            # Its process is just ending: a page tries again, too.
+            assert refused.response.status_code == 503 and time.monotonic() < begin + patience(PATIENCE_S)
+            time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
