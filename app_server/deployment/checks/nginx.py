@@ -60,7 +60,7 @@ def check(plan: Plan, files: Files) -> Iterator[Finding]:
 def scratch_plan(plan: Plan, folder: Path) -> tuple[Plan, list[Finding]]:
     """The same plan on other ports and paths; what stands in for files that are not here is told."""
     findings: list[Finding] = []
-    http, https = free_ports(2)
+    http, https = _ports()
     tls = plan.tls
     if tls is not None:
         missing = [path for path in (tls.certificate, tls.key) if not os.access(path, os.R_OK)]
@@ -108,6 +108,13 @@ def _crossplane(main: Path) -> Iterator[Finding]:
             # Directives newer than the parser.
             if 'unknown directive "http2"' not in text:
                 yield Finding("fault", f"crossplane: {text}", where="nginx")
+
+
+def _ports() -> list[int]:
+    """Free ports for HTTP and HTTPS. To gixy an address with 443 anywhere in it, such as port 34430, has TLS."""
+    while "443" in str((ports := free_ports(2))[0]):
+        pass
+    return ports
 
 
 def _gixy(main: Path) -> Iterator[Finding]:
