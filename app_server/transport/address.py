@@ -120,7 +120,7 @@ def _no_address(settings: Settings, error: OSError | ValueError) -> OperatorErro
 
 
 def _hint_on(address: str) -> str | None:
-    """How to write an address that was given as it stands in a URL."""
+    """What to type for an address that was written as in a URL."""
     if address.startswith("[") and "]" in address:
         bare, _, port = address[1:].partition("]")
         return f"Write it without brackets: --address {bare}" + (f" --port {port[1:]}." if port[1:].isdigit() else ".")

@@ -224,7 +224,7 @@ def _read(file: Path, digest: str) -> bytes | None:
     """The small variant of the content with this hash; None if the file is not there or holds something else."""
     try:
         body = file.read_bytes()
-        # What others could have written, or a disk could have lost, must not become a script in somebody's browser.
+        # Browsers run this: never serve a file that was changed or damaged.
         if len(body) > LARGEST_HELD_BYTES or digest_of(brotli.decompress(body)) != digest:
             raise ValueError("its content is not what its name says")
     except FileNotFoundError:

@@ -298,7 +298,7 @@ class Wire:
     @property
     def _is_deaf(self) -> bool:
         """Whether nothing is read now: the owner wants it so, the client asks for more than it takes, or what was read
-        has yet to be handled. Behind our Close frame only its answer is looked for, which costs nobody anything."""
+        has yet to be handled. After our Close frame we keep reading, but only for the client's answer to it."""
         if self._unhandled is not None or self._sent_close is not None:
             return self._unhandled is not None
         return self._paused or self.queued_bytes > self._limits.max_queue_bytes
