@@ -3,7 +3,7 @@
 As root on Debian the missing packages are installed. Elsewhere it is said which are missing and which tests that
 skips; where CI is set to true, a missing one is a failure instead. Further arguments go to pytest.
 
-There is a worker for each core, and at least two, since most tests wait for other programs (`-n 0` is none). Without
+There are two workers for each core, since most tests wait for other programs (`-n 0` is none). Without
 arguments it is measured which lines of `app_server` have run, in subprocesses and forks too, and `coverage_floors.py`
 judges it.
 """
@@ -167,7 +167,7 @@ def run(words: Sequence[str], *, measured: bool) -> int:
 
 def workers(cores: int) -> int:
     """How many tests run at a time on so many cores."""
-    return min(max(2, cores), MOST_WORKERS)
+    return min(2 * cores, MOST_WORKERS)
 
 
 def may_install() -> bool:

@@ -62,7 +62,7 @@ def next_group(waiting: Sequence[str], running: Sequence[str], workers: int) -> 
     and unit tests is left, containers come first again: unit tests are soon done, and half of the workers would idle.
     """
     others = [group for group in waiting if not starts_containers(group) and folder_of(group) != "tests/unit"]
-    full = bool(others) and sum(map(starts_containers, running)) >= max(1, workers // 2)
+    full = bool(others) and sum(map(starts_containers, running)) >= (workers + 1) // 2
     return next((group for group in waiting if not (full and starts_containers(group))), waiting[0])
 
 

@@ -37,6 +37,7 @@ def test_groups_that_start_containers_have_half_of_the_workers() -> None:
     assert next_group(waiting, [hosts], workers=4) == more_hosts
     assert next_group(waiting, [hosts, "containers"], workers=4) == plain
     assert next_group(waiting, ["manual", "browser"], workers=2) == plain
+    assert next_group(waiting, ["manual", "browser"], workers=3) == more_hosts
     assert next_group([more_hosts], [hosts, "manual"], workers=4) == more_hosts, "there is nothing else to do"
     assert next_group([more_hosts, unit], [hosts, "manual"], workers=4) == more_hosts, "unit tests are soon done"
     assert next_group([unit, "manual"], [hosts, "browser"], workers=4) == unit, "groups come in their order"
