@@ -37,19 +37,19 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.errors import AppImportError
 from gunicorn.workers import base
 
+from app_server.embedded.keywords import INSTEAD, in_keywords, settings_from_keywords
+from app_server.embedded.server import Source, Sources, by_route
+from app_server.engine import containment
 from app_server.errors import AppServerError, OperatorError
-from app_server.fleet import forks
-from app_server.fleet.place import VARIABLE, Place
-from app_server.fleet.shifts import SLOTS, Shifts
+from app_server.http.accepting import raise_descriptor_limit
 from app_server.observe.logs import JsonFormatter, Stamp
 from app_server.observe.output import forgive_output
+from app_server.processes import forks
+from app_server.processes.elastic import SLOTS, ElasticWorkerGroup
+from app_server.processes.runtime_dir import VARIABLE, RuntimeDir
+from app_server.requests.state import key_of_this_run
+from app_server.server.server import Server
 from app_server.settings import Settings, with_signing_key
-from app_server.transport import enduring
-from app_server.transport.accepting import raise_descriptor_limit
-from app_server.transport.keywords import INSTEAD, in_keywords, settings_from_keywords
-from app_server.transport.library import Source, Sources, by_route
-from app_server.transport.server import Server
-from app_server.transport.site import key_of_this_run
 
 log = logging.getLogger(__name__)
 
@@ -124,13 +124,13 @@ class Worker(base.Worker):  # type: ignore[misc]
     _newest: mmap.mmap | None = None
     """The number of the newest worker, which all processes see; gunicorn's main process alone writes it."""
 
-    _place: Place | None = None
+    _runtime_dir: RuntimeDir | None = None
 
     def __init__(self, age: int, *args: Any) -> None:
         super().__init__(age, *args)
         if Worker._newest is None:
             Worker._newest = mmap.mmap(-1, mmap.PAGESIZE)
-            Worker._place = _made_place(self.cfg)
+            Worker._runtime_dir = _made_runtime_dir(self.cfg)
             key_of_this_run()
         _AGE.pack_into(Worker._newest, 0, age)
         self._quick = False
@@ -198,7 +198,7 @@ class Worker(base.Worker):  # type: ignore[misc]
         _log_as(self.wsgi.settings, self.cfg)
         forks.reseed()
         raise_descriptor_limit()
-        if status := enduring.run(self._served(self.wsgi)):
+        if status := containment.run(self._served(self.wsgi)):
             sys.exit(status)
 
     async def _served(self, loaded: Applications) -> int:
@@ -229,15 +229,15 @@ class Worker(base.Worker):  # type: ignore[misc]
         if self.log.access_log_enabled:
             server.also_log(self._log_access)
         server.share([sock.sock for sock in self.sockets])
-        place = self._place or Place.join(_base(self.cfg), self.ppid)
-        crew = server.join(place, self.age - 1, SLOTS, kind=Shifts)
+        runtime_dir = self._runtime_dir or RuntimeDir.join(_base(self.cfg), self.ppid)
+        workers = server.join(runtime_dir, self.age - 1, SLOTS, kind=ElasticWorkerGroup)
         await server.start()
         forks.freeze()
-        keeping = loop.create_task(crew.keep())
+        keeping = loop.create_task(workers.keep())
         self.log.info("Worker %d serves %d applications (pid: %s)", self.age, len(loaded.applications), self.pid)
-        await self._until_told(server, crew, keeping)
+        await self._until_told(server, workers, keeping)
         self._quick |= keeping.done()
-        await self._end(server, crew)
+        await self._end(server, workers)
         notifying.cancel()
         if keeping.done():
             keeping.result()
@@ -283,30 +283,30 @@ class Worker(base.Worker):  # type: ignore[misc]
                 self._woken.set()
             await asyncio.sleep(_NOTIFY_S)
 
-    async def _until_told(self, server: Server, crew: Shifts, keeping: asyncio.Task[None]) -> None:
+    async def _until_told(self, server: Server, workers: ElasticWorkerGroup, keeping: asyncio.Task[None]) -> None:
         """Return when the worker is to leave: because gunicorn says so, after max_requests, or because it is lost."""
         while self.alive and not keeping.done():
-            answered = sum(server.site.gauges.answers.values())
-            if answered >= self.max_requests and await self._may_go(server, crew):
+            answered = sum(server.state.gauges.answers.values())
+            if answered >= self.max_requests and await self._may_go(server, workers):
                 self.log.info("Worker %d has answered %d requests, and makes way for a new one", self.age, answered)
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), _LOOK_S)
 
-    async def _may_go(self, server: Server, crew: Shifts) -> bool:
+    async def _may_go(self, server: Server, workers: ElasticWorkerGroup) -> bool:
         """Whether a worker may leave by itself: one at a time, and the only one not while it has sessions."""
-        others = await crew.may_leave()
-        if others == 0 and not server.site.session_count:
+        others = await workers.may_leave()
+        if others == 0 and not server.state.session_count:
             server.unlisten()  # who comes now waits in the listening socket's queue for the next worker
             return True
         return others > 0
 
-    async def _end(self, server: Server, crew: Shifts) -> None:
+    async def _end(self, server: Server, workers: ElasticWorkerGroup) -> None:
         """Leave: give the share to others, let sessions go on for a while, tell the rest to come back."""
         graceful_s = float(self.cfg.graceful_timeout)
         closing_s = min(_CLOSING_S, graceful_s / 3)
         if not self._quick:
-            leaving = asyncio.ensure_future(self._drain(server, crew, graceful_s - closing_s))
+            leaving = asyncio.ensure_future(self._drain(server, workers, graceful_s - closing_s))
             while not leaving.done() and not self._quick:
                 await asyncio.wait({leaving}, timeout=_LOOK_S)
             leaving.cancel()
@@ -317,25 +317,25 @@ class Worker(base.Worker):  # type: ignore[misc]
         except TimeoutError:
             self.log.error("Not everything ended within %g s; stopping all the same", closing_s)
 
-    async def _drain(self, server: Server, crew: Shifts, patience_s: float) -> None:
+    async def _drain(self, server: Server, workers: ElasticWorkerGroup, patience_s: float) -> None:
         loop = asyncio.get_running_loop()
-        self.log.info("Worker %d leaves: %d sessions, %d connections", self.age, server.site.session_count,
-                      len(server.site.wires))  # fmt: skip
+        self.log.info("Worker %d leaves: %d sessions, %d connections", self.age, server.state.session_count,
+                      len(server.state.wires))  # fmt: skip
         begun_s = loop.time()
-        crew.leaving = True
+        workers.leaving = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
-                await self._be_relieved(crew, begun_s)
+                await self._be_relieved(workers, begun_s)
         await server.drain(max(0.0, begun_s + patience_s - loop.time()))
 
-    async def _be_relieved(self, crew: Shifts, begun_s: float) -> None:
+    async def _be_relieved(self, workers: ElasticWorkerGroup, begun_s: float) -> None:
         """Return when others have all that comes, or when everybody leaves, because gunicorn stops."""
         loop = asyncio.get_running_loop()
-        while not crew.superseded:
+        while not workers.superseded:
             await asyncio.sleep(_LOOK_S)  # all who are told to leave have heard it by then
-            comes = self._number_of_newest() > await crew.newest()
+            comes = self._number_of_newest() > await workers.newest()
             if not comes or loop.time() - begun_s > _NEWCOMER_S:
-                if await crew.relieve() or not comes:
+                if await workers.relieve() or not comes:
                     return
 
     def _number_of_newest(self) -> int:
@@ -343,13 +343,13 @@ class Worker(base.Worker):  # type: ignore[misc]
         return int(_AGE.unpack_from(Worker._newest, 0)[0]) - 1
 
 
-def _made_place(cfg: Any) -> Place | None:
+def _made_runtime_dir(cfg: Any) -> RuntimeDir | None:
     """The processes' meeting place, where gunicorn's main process can make it; None where another user has to."""
     if cfg.uid != os.geteuid():
         return None
-    place = Place.make(os.environ)
-    atexit.register(place.remove)
-    return place
+    runtime_dir = RuntimeDir.make(os.environ)
+    atexit.register(runtime_dir.remove)
+    return runtime_dir
 
 
 def _base(cfg: Any) -> Path:

@@ -1178,7 +1178,7 @@ def bokeh_environment(path: str) -> dict[str, str]:
     }
 
 
-def resolve(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> Settings:
+def resolve_settings(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> Settings:
     """The settings by precedence: flag, environment, configuration file, default.
 
     `flags` is as for `from_flags`. Files that a setting names are looked at. OperatorError says what is wrong with

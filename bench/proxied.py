@@ -60,9 +60,9 @@ def generated_nginx(served: Served) -> Iterator[Proxied]:
     from app_server.deployment.checks.nginx import command, write_scratch
     from app_server.deployment.checks.scratch import is_listening, running
     from app_server.deployment.load import from_values
-    from app_server.deployment.plan import resolve
-    from app_server.deployment.tls import installed_nginx
-    from app_server.deployment.tls.development import development_certificate
+    from app_server.deployment.plan import resolve_plan
+    from app_server.tls import installed_nginx
+    from app_server.tls.development import development_certificate
 
     installed = installed_nginx()
     if installed is None:
@@ -74,7 +74,7 @@ def generated_nginx(served: Served) -> Iterator[Proxied]:
             app=served.app, host=HOST, port=served.port, http=free_port(), https=https, folder=folder,
             certificate=pair.certificate, key=pair.key,
         )  # fmt: skip
-        plan = resolve(from_values(yaml.safe_load(text), "bench"), proxy_version=installed.version)
+        plan = resolve_plan(from_values(yaml.safe_load(text), "bench"), proxy_version=installed.version)
         words = command(installed.path, folder, write_scratch(plan, folder))
         with running(words, folder / "output", lambda: is_listening(https)) as complaint:
             if complaint is not None:

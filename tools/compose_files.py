@@ -58,11 +58,11 @@ def tls_override(text: str) -> str:
 def rendered(environment: str | None, target: str = "compose") -> dict[str, str]:
     """The texts of one environment."""
     from app_server.deployment.load import load
-    from app_server.deployment.plan import resolve
+    from app_server.deployment.plan import resolve_plan
     from app_server.deployment.render import render
 
     words = ("app-server", "config", "-f", SOURCE, *(("-e", environment) if environment else ()))
-    plan = resolve(load(ROOT / SOURCE, environment), layout="compose", regenerate=words, beside="deploy")
+    plan = resolve_plan(load(ROOT / SOURCE, environment), layout="compose", regenerate=words, beside="deploy")
     return {path: file.text for path, file in render(target, plan).items()}
 
 

@@ -1,6 +1,6 @@
 """Say which share of each room's lines the tests have run, and fail where it is below the floor of pyproject.toml.
 
-    python tools/coverage_floors.py     reads what `coverage run` has left in build/coverage; 2 is below a floor
+python tools/coverage_floors.py     reads what `coverage run` has left in build/coverage; 2 is below a floor
 """
 
 from __future__ import annotations

@@ -58,7 +58,11 @@ def main(argv: Sequence[str]) -> int:
 
 
 def commands(
-    folder: Path, requirements: Sequence[Path], limits: Path, python: str | None, platform: str | None,
+    folder: Path,
+    requirements: Sequence[Path],
+    limits: Path,
+    python: str | None,
+    platform: str | None,
     own: Path = REQUIREMENTS,
 ) -> Iterator[list[str]]:
     """The calls of pip: the server's wheels with their hashes, those of applications beside them, and app-server's.

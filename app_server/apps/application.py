@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from app_server.apps.faults import Place, application_error
+from app_server.apps.faults import CodePlace, application_error
 from app_server.apps.helpers import make_importable
 from app_server.apps.hooks import Hooks
 from app_server.apps.running import process_state
 from app_server.document.current import current_document, install
-from app_server.document.muted import muted
-from app_server.document.themes import Document
+from app_server.document.pages.noop_output import noop_output
+from app_server.document.pages.themes import Document
 from app_server.errors import ApplicationError, AppServerError, from_keyboard
 
 
@@ -39,7 +39,7 @@ class Application(ABC):
     _helper_names: frozenset[str] = frozenset()
 
     def __init__(
-        self, route: str, place: Place, *, folder: Path | None = None, argv: Sequence[str] | None = None
+        self, route: str, place: CodePlace, *, folder: Path | None = None, argv: Sequence[str] | None = None
     ) -> None:
         self.route = route
         self._place = place
@@ -110,7 +110,7 @@ class Application(ABC):
         install()
         if self._folder is not None:
             make_importable(self._helper_names, self._folder)
-        with self._blamed(), process_state(self._folder, self._argv), muted(self._name):
+        with self._blamed(), process_state(self._folder, self._argv), noop_output(self._name):
             yield
 
     @contextmanager

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from app_server.apps.application import Application
-from app_server.apps.faults import Place
-from app_server.document.themes import Document
+from app_server.apps.faults import CodePlace
+from app_server.document.pages.themes import Document
 from app_server.errors import ApplicationError
 
 
@@ -15,7 +15,7 @@ class BrokenApplication(Application):
     """Raises what loading it raised, until its files are changed."""
 
     def __init__(self, route: str, path: Path, error: ApplicationError, watched: Iterable[Path]) -> None:
-        super().__init__(route, Place(path.parent, "", str(path)))
+        super().__init__(route, CodePlace(path.parent, "", str(path)))
         self.path = path
         self._error = error
         self._watched = frozenset(watched)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from app_server.apps.application import Application
-from app_server.apps.faults import Place
+from app_server.apps.faults import CodePlace
 from app_server.apps.hooks import Hooks, hooks_from
-from app_server.document.themes import Document
+from app_server.document.pages.themes import Document
 from app_server.errors import ApplicationError
 
 
@@ -28,7 +28,7 @@ class BuiltApplication(Application):
 
     def __init__(self, builder: DocumentBuilder, route: str = "/") -> None:
         name = type(builder).__name__
-        super().__init__(route, Place(None, "", name))
+        super().__init__(route, CodePlace(None, "", name))
         self._builder = builder
         static_path = getattr(builder, "static_path", None)
         self.static_path = Path(static_path) if static_path else None

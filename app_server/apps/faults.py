@@ -22,7 +22,7 @@ ADVICE = "Correct it, and start the server again unless --dev reloads it"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CodePlace:
     """Where an application's code lies, and how its paths are shown: as they were given, `myapp/main.py`.
 
     `folder` is None for a function that was typed in.
@@ -52,7 +52,7 @@ class Place:
         return self.folder is not None and filename.startswith(os.path.join(str(self.folder), ""))
 
 
-def application_error(error: BaseException, place: Place) -> ApplicationError:
+def application_error(error: BaseException, place: CodePlace) -> ApplicationError:
     """The error of an application's code with its innermost own line; the caller raises it from `error`.
 
     The traceback of `error` loses the server's frames at its head, so that a report begins with the author's code.
@@ -92,7 +92,7 @@ def _hint(error: BaseException) -> str:
             return ADVICE
 
 
-def _where(error: BaseException, place: Place) -> str:
+def _where(error: BaseException, place: CodePlace) -> str:
     """The innermost line of the application; failing that, of any code but libraries'; failing that, of any."""
     if isinstance(error, SyntaxError) and error.filename is not None and place.owns(error.filename):
         # The file that does not parse has no frame of its own.

@@ -11,10 +11,10 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from app_server.apps.application import Application
-from app_server.apps.faults import Place
+from app_server.apps.faults import CodePlace
 from app_server.apps.hooks import is_async, takes_one_argument
 from app_server.apps.routes import segment_route
-from app_server.document.themes import Document
+from app_server.document.pages.themes import Document
 from app_server.errors import ApplicationError
 
 BuildFunction = Callable[[Document], Any]
@@ -108,10 +108,10 @@ def _modules_in_sight(function: Any) -> frozenset[str]:
     return frozenset(name.partition(".")[0] for name in held if isinstance(name, str) and name)
 
 
-def _place(function: Any) -> Place:
+def _place(function: Any) -> CodePlace:
     code = _code(function)
     if code is None or not os.path.isfile(code.co_filename):
-        return Place(None, "", _name(function) if code is None else code.co_filename)
+        return CodePlace(None, "", _name(function) if code is None else code.co_filename)
     folder = Path(code.co_filename).parent
     shown = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else str(folder)
-    return Place(folder, shown, code.co_filename)
+    return CodePlace(folder, shown, code.co_filename)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app_server.apps.faults import Place
+from app_server.apps.faults import CodePlace
 from app_server.errors import ApplicationError, likely
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ _ARGUMENTS = {
 }
 
 
-def hooks_from(names: Mapping[str, Any], place: Place, filename: str, *, with_requests: bool) -> Hooks:
+def hooks_from(names: Mapping[str, Any], place: CodePlace, filename: str, *, with_requests: bool) -> Hooks:
     """The hooks among a module's names; one of a wrong signature is an `ApplicationError` with its line.
 
     `process_request` is used only `with_requests`: in `app_hooks.py`. What is called almost like a hook is logged.
@@ -67,7 +67,7 @@ def hooks_from(names: Mapping[str, Any], place: Place, filename: str, *, with_re
     return Hooks(**found)
 
 
-def _mistyped(names: Mapping[str, Any], place: Place, filename: str) -> Iterator[str]:
+def _mistyped(names: Mapping[str, Any], place: CodePlace, filename: str) -> Iterator[str]:
     """A sentence for each function of the file that is no hook, and is called almost like one that is missing."""
     for name, value in names.items():
         code = getattr(value, "__code__", None)
@@ -79,7 +79,7 @@ def _mistyped(names: Mapping[str, Any], place: Place, filename: str) -> Iterator
             yield f"{where}: {name} is not a hook, and is never called by the server. Did you mean {near}?"
 
 
-def check_hook(name: str, argument: str, function: Any, place: Place, filename: str) -> None:
+def check_hook(name: str, argument: str, function: Any, place: CodePlace, filename: str) -> None:
     """Refuse what cannot be called with one argument, and a `process_request` that would have to be awaited."""
     if not callable(function):
         what = f"{name} is not a function but {type(function).__name__}"

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app_server.apps.application import Application
-from app_server.apps.code import CodeApplication, FolderApplication
-from app_server.apps.faults import Place
+from app_server.apps.faults import CodePlace
 from app_server.apps.function import BuildFunction, application_from_function
 from app_server.apps.routes import absolute
+from app_server.apps.scripts.code import CodeApplication, FolderApplication
 from app_server.errors import ApplicationError, OperatorError, likely
 from app_server.settings import closed_folder
 
@@ -44,11 +44,11 @@ def load_application(path: str | os.PathLike[str], argv: Sequence[str] = (), *, 
         raise OperatorError("there is no such file or folder", where=given, hint=hint) from None
     if place.is_dir():
         main = find_main(place, given)
-        return FolderApplication(place, main, Place(place, given, str(main)), argv, watched=dev)
+        return FolderApplication(place, main, CodePlace(place, given, str(main)), argv, watched=dev)
     if place.suffix not in (".py", ".ipynb"):
         raise OperatorError("is neither a script nor a notebook", where=given, hint=_WHAT_IS_SERVED)
     _warn_of_lone_main(place, given)
-    return CodeApplication(place, place, Place(place.parent, os.path.dirname(given), str(place)), argv)
+    return CodeApplication(place, place, CodePlace(place.parent, os.path.dirname(given), str(place)), argv)
 
 
 def find_main(folder: Path, given: str) -> Path:

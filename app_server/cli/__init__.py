@@ -25,6 +25,15 @@ EXIT_USAGE = 2
 # What a shell reports for a program that SIGINT (2) has ended.
 EXIT_INTERRUPTED = 128 + 2
 
+FOLDERS = {
+    **dict.fromkeys(("html", "json"), "writing"),
+    **dict.fromkeys(("serve", "static", "status", "drain", "passwd", "secret", "info", "completion"), "running"),
+    **dict.fromkeys(
+        ("bundle", "certificate", "config", "deploy", "doctor", "image", "init", "release", "tunnel"), "deploying"
+    ),
+}
+"""Which folder the module of a command lies in."""
+
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """The exit status of the command line `argv`, by default the process's own."""
@@ -40,7 +49,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     environ = os.environ if environ is None else environ
     try:
         namespace = parse(argv, environ)
-        command = importlib.import_module(f"app_server.cli.{namespace.command}")
+        command = importlib.import_module(f"app_server.cli.{FOLDERS[namespace.command]}.{namespace.command}")
         run = command.prepare(namespace, environ)
     except Answered as answer:
         say(answer.text)

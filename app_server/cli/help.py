@@ -5,14 +5,14 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from app_server.cli.bundle import USAGE as BUNDLE_USAGE
-from app_server.cli.config import usage as config_usage
-from app_server.cli.deploy import USAGE as DEPLOY_USAGE
-from app_server.cli.doctor_flags import DOCTOR_USAGE
-from app_server.cli.image import USAGE as IMAGE_USAGE
-from app_server.cli.init import USAGE as INIT_USAGE
-from app_server.cli.release import USAGE as RELEASE_USAGE
-from app_server.cli.static import own_settings
+from app_server.cli.deploying.bundle import USAGE as BUNDLE_USAGE
+from app_server.cli.deploying.config import usage as config_usage
+from app_server.cli.deploying.deploy import USAGE as DEPLOY_USAGE
+from app_server.cli.deploying.doctor_flags import DOCTOR_USAGE
+from app_server.cli.deploying.image import USAGE as IMAGE_USAGE
+from app_server.cli.deploying.init import USAGE as INIT_USAGE
+from app_server.cli.deploying.release import USAGE as RELEASE_USAGE
+from app_server.cli.running.static import own_settings
 from app_server.cli.terminal import Paint
 from app_server.settings import GROUPS, Arity, Setting, all_settings
 

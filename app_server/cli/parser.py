@@ -13,16 +13,16 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from app_server.cli.bundle import add_arguments as add_bundle_arguments
-from app_server.cli.config import add_arguments as add_config_arguments
-from app_server.cli.config import add_file_arguments
-from app_server.cli.deploy import add_arguments as add_deploy_arguments
-from app_server.cli.doctor_flags import add_doctor_arguments
+from app_server.cli.deploying.bundle import add_arguments as add_bundle_arguments
+from app_server.cli.deploying.config import add_arguments as add_config_arguments
+from app_server.cli.deploying.config import add_file_arguments
+from app_server.cli.deploying.deploy import add_arguments as add_deploy_arguments
+from app_server.cli.deploying.doctor_flags import add_doctor_arguments
+from app_server.cli.deploying.image import add_arguments as add_image_arguments
+from app_server.cli.deploying.init import add_arguments as add_init_arguments
+from app_server.cli.deploying.release import add_arguments as add_release_arguments
 from app_server.cli.help import COMMANDS, overview, serve_help, short_help
-from app_server.cli.image import add_arguments as add_image_arguments
-from app_server.cli.init import add_arguments as add_init_arguments
-from app_server.cli.release import add_arguments as add_release_arguments
-from app_server.cli.static import own_settings
+from app_server.cli.running.static import own_settings
 from app_server.cli.terminal import columns, paint_for
 from app_server.errors import OperatorError, likely
 from app_server.settings import Arity, Setting, all_settings

@@ -18,7 +18,7 @@ _PAGE_SCHEMES: Final = {"ws": "http", "wss": "https"}
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ServerAddress:
     """Where an application is: its page, its socket with the arguments, and the Authorization header if it has one.
 
     Neither address holds a name and password, so that both may be logged.
@@ -33,7 +33,7 @@ class Address:
         return f"{self.page_url}?bokeh-session-id={quote(session_id, safe='')}"
 
 
-def parse_address(url: str, arguments: Arguments | None = None) -> Address:
+def parse_address(url: str, arguments: Arguments | None = None) -> ServerAddress:
     """The address of the application at `url`, which may also be that of its socket (`ws://…/ws`).
 
     What stands behind the question mark of `url` is added to the arguments; a name and password become HTTP basic
@@ -48,7 +48,7 @@ def parse_address(url: str, arguments: Arguments | None = None) -> Address:
     socket_url = f"{_SOCKET_SCHEMES[parts.scheme]}://{host}{path.rstrip('/')}/ws"
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     query = urlencode([*pairs, *_pairs(arguments or {})])
-    return Address(page_url, f"{socket_url}?{query}" if query else socket_url, _authorization(parts))
+    return ServerAddress(page_url, f"{socket_url}?{query}" if query else socket_url, _authorization(parts))
 
 
 def _split(url: str) -> SplitResult:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from app_server import settings
-from app_server.client.address import Address
+from app_server.client.address import ServerAddress
 from app_server.client.errors import ClientError
 from app_server.security import tokens
 from app_server.security.tokens import Signer, TokenError
@@ -72,7 +72,7 @@ def identify(session_id: str | None, token: str | None, signer: Signer) -> Ident
 class Opening:
     """All that it takes to open a connection; `timeout_s` is for the whole of it, None waits for ever."""
 
-    address: Address
+    address: ServerAddress
     identity: Identity
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     max_message_bytes: int = MAX_MESSAGE_BYTES
@@ -104,7 +104,7 @@ class Opening:
 
 
 def request_headers(
-    address: Address, headers: Mapping[str, str] | None, cookies: Mapping[str, str] | None
+    address: ServerAddress, headers: Mapping[str, str] | None, cookies: Mapping[str, str] | None
 ) -> dict[str, str]:
     """The headers of the opening request; ClientError where one would break the request."""
     found = {} if address.authorization is None else {"Authorization": address.authorization}

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from app_server.deployment.output_tree import Manifest
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.targets import TARGETS
-from app_server.deployment.tree import Manifest
 
 Kind = Literal["new", "changed", "gone"]
 # Whose files say with what an instance is started besides its command: variables, secrets, limits, a sandbox.

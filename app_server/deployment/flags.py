@@ -13,7 +13,7 @@ from app_server.errors import OperatorError, OperatorErrors
 from app_server.settings import Arity, Setting, all_settings, from_flags
 
 if TYPE_CHECKING:
-    from app_server.deployment.plan import Site, TlsFiles
+    from app_server.deployment.plan import SitePlan, TlsFiles
     from app_server.deployment.targets import Layout
 
 # On a command line these are no values. Negative numbers are.
@@ -56,12 +56,12 @@ def milliseconds(value_s: float) -> str:
     return str(max(1, round(value_s * 1000)))
 
 
-def common_flags(loaded: Loaded, site: Site, tls: TlsFiles | None, layout: Layout) -> tuple[str, ...]:
+def common_flags(loaded: Loaded, site: SitePlan, tls: TlsFiles | None, layout: Layout) -> tuple[str, ...]:
     """The flags that every instance gets, in an order that never changes."""
     return (*_proxy_flags(loaded.spec, site, tls, layout), *_session_flags(loaded.spec), *_server_flags(loaded))
 
 
-def _proxy_flags(spec: Spec, site: Site, tls: TlsFiles | None, layout: Layout) -> Iterator[str]:
+def _proxy_flags(spec: Spec, site: SitePlan, tls: TlsFiles | None, layout: Layout) -> Iterator[str]:
     if site.prefix:
         yield from ("--prefix", site.prefix)
     direct = spec.proxy.kind == "none"

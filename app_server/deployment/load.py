@@ -10,8 +10,8 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from app_server.deployment.nodes import Entry, Place, laid_over, parse
 from app_server.deployment.spec import Spec
+from app_server.deployment.yaml_nodes import YamlEntry, YamlPlace, laid_over, parse
 from app_server.errors import OperatorError, OperatorErrors, likely
 
 DEFAULT_FILE = "deploy.yaml"
@@ -27,10 +27,10 @@ class Loaded:
     """A spec, and where each of its values was written."""
 
     spec: Spec
-    entry: Entry
+    entry: YamlEntry
     file: str
     environment: str | None = None
-    overlays: tuple[Entry, ...] = ()
+    overlays: tuple[YamlEntry, ...] = ()
     """what the environment lays over the rest"""
 
     def is_inherited(self, *path: str) -> bool:
@@ -56,7 +56,7 @@ def load(file: str | Path, environment: str | None = None) -> Loaded:
     """
     entry, faults = _read(str(file))
     overlays = _overlays(str(file), entry, environment, faults)
-    base = Entry(entry.place, items={k: v for k, v in (entry.items or {}).items() if k != ENVIRONMENTS},
+    base = YamlEntry(entry.place, items={k: v for k, v in (entry.items or {}).items() if k != ENVIRONMENTS},
                  key_places=entry.key_places) if entry.items is not None else entry  # fmt: skip
     whole = base if environment is None else _of_environment(base, environment, overlays)
     spec, found = validated(whole)
@@ -74,7 +74,7 @@ def load(file: str | Path, environment: str | None = None) -> Loaded:
 
 def from_values(values: Mapping[str, Any], source: str) -> Loaded:
     """The deployment that plain values describe, such as a command line's; `source` stands in for the file."""
-    entry = _as_entry(values, Place(source, 1, 1))
+    entry = _as_entry(values, YamlPlace(source, 1, 1))
     spec, faults = validated(entry)
     if faults or spec is None:
         raise OperatorErrors([OperatorError(fault.what, where=str(fault.where).removeprefix(f"{source}:1:1: "),
@@ -82,7 +82,7 @@ def from_values(values: Mapping[str, Any], source: str) -> Loaded:
     return Loaded(spec, entry, source)
 
 
-def validated(entry: Entry) -> tuple[Spec | None, list[OperatorError]]:
+def validated(entry: YamlEntry) -> tuple[Spec | None, list[OperatorError]]:
     """The spec that the entries make, or what is wrong with them."""
     if entry.items is None:
         return None, [OperatorError("expected lines of the form `key: value`", where=str(entry.place))]
@@ -92,7 +92,7 @@ def validated(entry: Entry) -> tuple[Spec | None, list[OperatorError]]:
         return None, list(_faults(entry, error))
 
 
-def fault_at(entry: Entry, path: tuple[str | int, ...], what: str, hint: str | None = None) -> OperatorError:
+def fault_at(entry: YamlEntry, path: tuple[str | int, ...], what: str, hint: str | None = None) -> OperatorError:
     """An error about what the path leads to."""
     place, done = entry.find(path)
     # Of what nobody wrote, not even in short, the whole name is what tells most.
@@ -105,7 +105,7 @@ def dotted(path: Iterable[str | int]) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
 
 
-def _read(file: str) -> tuple[Entry, list[OperatorError]]:
+def _read(file: str) -> tuple[YamlEntry, list[OperatorError]]:
     try:
         text = Path(file).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -118,12 +118,12 @@ def _read(file: str) -> tuple[Entry, list[OperatorError]]:
     return parse(text, file)
 
 
-def _blocks(entry: Entry) -> dict[str, Entry]:
+def _blocks(entry: YamlEntry) -> dict[str, YamlEntry]:
     found = (entry.items or {}).get(ENVIRONMENTS)
     return dict(found.items) if found is not None and found.items is not None else {}
 
 
-def _overlays(file: str, entry: Entry, environment: str | None, faults: list[OperatorError]) -> list[Entry]:
+def _overlays(file: str, entry: YamlEntry, environment: str | None, faults: list[OperatorError]) -> list[YamlEntry]:
     """The entries that an environment lays over the file's own, in their order."""
     block = (entry.items or {}).get(ENVIRONMENTS)
     if block is not None and block.items is None and (block.text or block.parts):
@@ -149,7 +149,7 @@ def _overlays(file: str, entry: Entry, environment: str | None, faults: list[Ope
     return overlays
 
 
-def _of_environment(base: Entry, environment: str, overlays: list[Entry]) -> Entry:
+def _of_environment(base: YamlEntry, environment: str, overlays: list[YamlEntry]) -> YamlEntry:
     """The entries of an environment: a deployment with a name of its own, `NAME-ENVIRONMENT` unless it states one."""
     whole = base
     for overlay in overlays:
@@ -163,8 +163,8 @@ def _of_environment(base: Entry, environment: str, overlays: list[Entry]) -> Ent
         what = f"{name}, the name of the environment {environment}, is longer than {LONGEST_NAME} characters"
         hint = f"Give it one of its own: {ENVIRONMENTS}.{environment}.name."
         raise OperatorErrors([OperatorError(what, where=f"{place}: name", hint=hint)])
-    entry = Entry(place, text=name)
-    return laid_over(whole, Entry(place, items={"name": entry}, key_places={"name": place}))
+    entry = YamlEntry(place, text=name)
+    return laid_over(whole, YamlEntry(place, items={"name": entry}, key_places={"name": place}))
 
 
 def environment_name(name: str, environment: str) -> str:
@@ -172,7 +172,7 @@ def environment_name(name: str, environment: str) -> str:
     return f"{name}-{re.sub(r'[^a-z0-9_-]+', '-', environment.lower())}"
 
 
-def _faults(entry: Entry, error: ValidationError) -> Iterator[OperatorError]:
+def _faults(entry: YamlEntry, error: ValidationError) -> Iterator[OperatorError]:
     """What pydantic has found, in our words."""
     failed = [tuple(item["loc"]) for item in error.errors(include_url=False, include_context=False)]
     for item in error.errors(include_url=False):
@@ -239,12 +239,12 @@ def _sorted(faults: list[OperatorError]) -> list[OperatorError]:
     return sorted(faults, key=position)
 
 
-def _as_entry(value: Any, place: Place) -> Entry:
+def _as_entry(value: Any, place: YamlPlace) -> YamlEntry:
     if isinstance(value, Mapping):
         items = {str(key): _as_entry(item, place) for key, item in value.items()}
-        return Entry(place, items=items, key_places=dict.fromkeys(items, place))
+        return YamlEntry(place, items=items, key_places=dict.fromkeys(items, place))
     if isinstance(value, list | tuple):
-        return Entry(place, parts=[_as_entry(item, place) for item in value])
+        return YamlEntry(place, parts=[_as_entry(item, place) for item in value])
     if isinstance(value, bool):
-        return Entry(place, text="yes" if value else "no")
-    return Entry(place, text=None if value is None else str(value))
+        return YamlEntry(place, text="yes" if value else "no")
+    return YamlEntry(place, text=None if value is None else str(value))

@@ -17,10 +17,10 @@ from typing import Literal
 from app_server.deployment.contained import Contained, contained
 from app_server.deployment.flags import common_flags, own_flags
 from app_server.deployment.load import DEFAULT_NAME, Loaded
-from app_server.deployment.nodes import Entry
 from app_server.deployment.routes import route_for, segment_route
 from app_server.deployment.spec import Application, Secret, Spec, Tunnel
 from app_server.deployment.targets import Layout
+from app_server.deployment.yaml_nodes import YamlEntry
 
 FIRST_PORT = 5100
 # Where Bokeh's users look for a server that nothing stands in front of.
@@ -115,7 +115,7 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class SitePlan:
     """The public address. `hosts[0]` is where redirects lead to; `origins` as `--allow-websocket-origin` takes them."""
 
     hosts: tuple[str, ...]
@@ -179,7 +179,7 @@ class Plan:
     spec: Spec
     name: str
     layout: Layout
-    site: Site
+    site: SitePlan
     pools: tuple[Pool, ...]
     machines: tuple[Machine, ...]
     tls: TlsFiles | None
@@ -199,7 +199,7 @@ class Plan:
     contained: Contained
     """what containers are made of"""
     tunnels: tuple[tuple[str, Tunnel], ...] = ()
-    entry: Entry | None = field(default=None, compare=False, repr=False)
+    entry: YamlEntry | None = field(default=None, compare=False, repr=False)
     """where each value was written, for errors; two plans that differ only in this are the same"""
 
     @property
@@ -264,7 +264,7 @@ def version_of(text: str | None) -> tuple[int, ...] | None:
     return None if text in (None, "detect") else tuple(int(part) for part in str(text).split("."))
 
 
-def resolve(
+def resolve_plan(
     loaded: Loaded,
     *,
     layout: Layout = "host",
@@ -356,7 +356,7 @@ def certificate_stem(host: str) -> str:
     return re.sub(r"[^A-Za-z0-9.-]", "_", host)
 
 
-def _site(spec: Spec, tls: TlsFiles | None, *, publishes: bool) -> Site:
+def _site(spec: Spec, tls: TlsFiles | None, *, publishes: bool) -> SitePlan:
     public = spec.public
     scheme: Literal["http", "https"] = public.scheme or ("https" if tls else "http")
     if publishes and public.port is None and public.scheme is None:
@@ -371,7 +371,7 @@ def _site(spec: Spec, tls: TlsFiles | None, *, publishes: bool) -> Site:
     origins += [f"localhost:{tunnel.listen}" for tunnel in spec.tunnels.values()]
     origins += [origin.partition("://")[2] for origin in spec.embedding.origins]
     prefix = "" if public.prefix in ("", "/") else public.prefix.rstrip("/")
-    return Site(public.hosts, scheme, port, prefix, tuple(dict.fromkeys(origins)))
+    return SitePlan(public.hosts, scheme, port, prefix, tuple(dict.fromkeys(origins)))
 
 
 def published_port(spec: Spec, scheme: str) -> int:
@@ -457,7 +457,7 @@ def _groups(spec: Spec) -> Iterator[tuple[str | None, dict[str, Application]]]:
             yield name, {name: app}
 
 
-def _pools(loaded: Loaded, site: Site, tls: TlsFiles | None, paths: Paths, layout: Layout) -> tuple[Pool, ...]:
+def _pools(loaded: Loaded, site: SitePlan, tls: TlsFiles | None, paths: Paths, layout: Layout) -> tuple[Pool, ...]:
     spec = loaded.spec
     pools: list[Pool] = []
     first_port = spec.instances.port or (DIRECT_PORT if spec.proxy.kind == "none" else FIRST_PORT)

@@ -18,4 +18,3 @@ def route_for(path: str) -> str:
     name = posixpath.basename(posixpath.normpath(path))
     stem, suffix = posixpath.splitext(name)
     return segment_route(stem if suffix in (".py", ".ipynb") else name)
-

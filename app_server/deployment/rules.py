@@ -27,7 +27,7 @@ Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RuleVerdict:
     """What a rule has found: about which value, what, and what to do."""
 
     level: Literal["fault", "warning"]
@@ -36,7 +36,7 @@ class Verdict:
     hint: str | None = None
 
 
-Rule = Callable[[Plan], Iterator[Verdict]]
+Rule = Callable[[Plan], Iterator[RuleVerdict]]
 RULES: list[Rule] = []
 
 
@@ -46,7 +46,7 @@ def rule(function: Rule) -> Rule:
     return function
 
 
-def judge(plan: Plan) -> list[Verdict]:
+def judge(plan: Plan) -> list[RuleVerdict]:
     """All that the rules find."""
     return [verdict for each in RULES for verdict in each(plan)]
 
@@ -63,16 +63,16 @@ def enforce(loaded: Loaded, plan: Plan) -> list[OperatorError]:
     return told["warning"]
 
 
-def _fault(path: Path, what: str, hint: str | None = None) -> Verdict:
-    return Verdict("fault", path, what, hint)
+def _fault(path: Path, what: str, hint: str | None = None) -> RuleVerdict:
+    return RuleVerdict("fault", path, what, hint)
 
 
-def _warning(path: Path, what: str, hint: str | None = None) -> Verdict:
-    return Verdict("warning", path, what, hint)
+def _warning(path: Path, what: str, hint: str | None = None) -> RuleVerdict:
+    return RuleVerdict("warning", path, what, hint)
 
 
 @rule
-def pings_come_before_the_proxy_gives_up(plan: Plan) -> Iterator[Verdict]:
+def pings_come_before_the_proxy_gives_up(plan: Plan) -> Iterator[RuleVerdict]:
     """A silent socket lives on pings alone."""
     given = plan.spec.sessions.ping_interval_s
     ping_s = PING_INTERVAL_S if given is None else given
@@ -84,7 +84,7 @@ def pings_come_before_the_proxy_gives_up(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def stops_leave_time_to_drain(plan: Plan) -> Iterator[Verdict]:
+def stops_leave_time_to_drain(plan: Plan) -> Iterator[RuleVerdict]:
     """What is killed in the middle of its drain loses its sessions."""
     for path, limit_s in (
         (("service", "stop_timeout_s"), plan.spec.service.stop_timeout_s),
@@ -96,7 +96,7 @@ def stops_leave_time_to_drain(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def every_public_name_is_an_origin(plan: Plan) -> Iterator[Verdict]:
+def every_public_name_is_an_origin(plan: Plan) -> Iterator[RuleVerdict]:
     """A page whose origin is not allowed stays blank."""
     if not plan.has_proxy and plan.site.hosts == ("localhost",):
         return
@@ -111,7 +111,7 @@ def every_public_name_is_an_origin(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def bases_are_no_products(plan: Plan) -> Iterator[Verdict]:
+def bases_are_no_products(plan: Plan) -> Iterator[RuleVerdict]:
     """An image that others are built from would hold one site's applications from then on."""
     images, made = plan.spec.containers.images, plan.contained
     if images.app is not None and made.build_context and not made.mount and is_base(images.app):
@@ -123,7 +123,7 @@ def bases_are_no_products(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def ports_are_used_once(plan: Plan) -> Iterator[Verdict]:
+def ports_are_used_once(plan: Plan) -> Iterator[RuleVerdict]:
     """Two programs cannot listen on one port of a machine."""
     taken: dict[tuple[str, int], str] = {}
     proxy_machines = [machine for machine in plan.machines if machine.is_proxy] if plan.layout == "host" else []
@@ -150,7 +150,7 @@ def ports_are_used_once(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def local_tunnels_have_ports_of_their_own(plan: Plan) -> Iterator[Verdict]:
+def local_tunnels_have_ports_of_their_own(plan: Plan) -> Iterator[RuleVerdict]:
     """Two tunnels cannot listen on one port of one side."""
     taken: dict[tuple[str, str, int], str] = {}
     for name, tunnel in plan.tunnels:
@@ -162,7 +162,7 @@ def local_tunnels_have_ports_of_their_own(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def apache_has_a_thread_for_each_session(plan: Plan) -> Iterator[Verdict]:
+def apache_has_a_thread_for_each_session(plan: Plan) -> Iterator[RuleVerdict]:
     """Behind Apache the visitor for whom there is no thread waits without a word, and so does everybody after."""
     if plan.spec.proxy.kind != "apache":
         return
@@ -176,7 +176,7 @@ def apache_has_a_thread_for_each_session(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def signatures_need_a_key(plan: Plan) -> Iterator[Verdict]:
+def signatures_need_a_key(plan: Plan) -> Iterator[RuleVerdict]:
     """The server does not start without one."""
     if plan.spec.sessions.ids not in (None, "unsigned") and plan.spec.secrets.secret_key is None:
         what = "signed sessions need a secret key"
@@ -184,7 +184,7 @@ def signatures_need_a_key(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def instances_share_a_key(plan: Plan) -> Iterator[Verdict]:
+def instances_share_a_key(plan: Plan) -> Iterator[RuleVerdict]:
     """Behind a login sessions are signed, by default with a key that each instance makes for itself."""
     spec = plan.spec
     known = spec.secrets.secret_key or spec.secrets.cookie_secret or spec.sessions.ids
@@ -194,7 +194,7 @@ def instances_share_a_key(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def limits_need_isolation(plan: Plan) -> Iterator[Verdict]:
+def limits_need_isolation(plan: Plan) -> Iterator[RuleVerdict]:
     """One session among others in a process cannot be limited on its own."""
     everywhere = plan.spec.sessions.isolation
     blocks: list[tuple[Path, object, object]] = [(("sessions", "limits"), plan.spec.sessions.limits, everywhere)]
@@ -209,7 +209,7 @@ def limits_need_isolation(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def several_instances_need_a_proxy(plan: Plan) -> Iterator[Verdict]:
+def several_instances_need_a_proxy(plan: Plan) -> Iterator[RuleVerdict]:
     """Nobody would find the others."""
     if not plan.has_proxy and len(plan.instances) > 1:
         what = f"without a proxy people reach one address, but there are {len(plan.instances)} instances"
@@ -218,7 +218,7 @@ def several_instances_need_a_proxy(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def proxy_is_needed_for_what_only_it_does(plan: Plan) -> Iterator[Verdict]:
+def proxy_is_needed_for_what_only_it_does(plan: Plan) -> Iterator[RuleVerdict]:
     """Without a proxy these blocks would say one thing and nothing would happen."""
     if plan.has_proxy:
         return
@@ -237,7 +237,7 @@ def proxy_is_needed_for_what_only_it_does(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def tls_has_what_it_needs(plan: Plan) -> Iterator[Verdict]:
+def tls_has_what_it_needs(plan: Plan) -> Iterator[RuleVerdict]:
     """A mode without its files, or files without their mode."""
     tls = plan.spec.tls
     if tls.mode == "files" and tls.certificate is None:
@@ -256,7 +256,7 @@ def tls_has_what_it_needs(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def authorities_sign_public_names_alone(plan: Plan) -> Iterator[Verdict]:
+def authorities_sign_public_names_alone(plan: Plan) -> Iterator[RuleVerdict]:
     """No ACME authority gives a certificate for localhost or 10.0.0.1."""
     if plan.tls is None or plan.tls.mode != "acme" or "acme-v0" not in plan.spec.tls.acme.directory:
         return
@@ -268,14 +268,14 @@ def authorities_sign_public_names_alone(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def one_authenticator_decides(plan: Plan) -> Iterator[Verdict]:
+def one_authenticator_decides(plan: Plan) -> Iterator[RuleVerdict]:
     """Two would both have to be passed, which nobody means."""
     if plan.spec.access.basic is not None and plan.spec.access.external is not None:
         yield _fault(("access", "external"), "access.basic already says who is let in", "Leave one of them out.")
 
 
 @rule
-def secrets_come_from_one_place(plan: Plan) -> Iterator[Verdict]:
+def secrets_come_from_one_place(plan: Plan) -> Iterator[RuleVerdict]:
     """Each has one source, one that its manager knows, and never a value in the file."""
     for name in VARIABLES:
         secret = getattr(plan.spec.secrets, name)
@@ -296,7 +296,7 @@ def secrets_come_from_one_place(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def applications_have_places_of_their_own(plan: Plan) -> Iterator[Verdict]:
+def applications_have_places_of_their_own(plan: Plan) -> Iterator[RuleVerdict]:
     """Two at one address, or one where the server keeps its own."""
     taken: dict[str, str] = {}
     for app in plan.apps:
@@ -311,7 +311,7 @@ def applications_have_places_of_their_own(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def hosts_have_names_of_their_own(plan: Plan) -> Iterator[Verdict]:
+def hosts_have_names_of_their_own(plan: Plan) -> Iterator[RuleVerdict]:
     """A name or an address that two have is a mistake in one of them."""
     for key, hosts in (("instances", plan.spec.instances.hosts), ("proxy", plan.spec.proxy.hosts)):
         for about in ("name", "address"):
@@ -324,7 +324,7 @@ def hosts_have_names_of_their_own(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def sockets_stay_on_their_machine(plan: Plan) -> Iterator[Verdict]:
+def sockets_stay_on_their_machine(plan: Plan) -> Iterator[RuleVerdict]:
     """A Unix socket reaches nobody elsewhere, and its path has a limit."""
     folder = plan.spec.instances.socket_dir
     if folder is None:
@@ -340,7 +340,7 @@ def sockets_stay_on_their_machine(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def visitors_have_enough_connections(plan: Plan) -> Iterator[Verdict]:
+def visitors_have_enough_connections(plan: Plan) -> Iterator[RuleVerdict]:
     """A browser opens several connections for one page."""
     most = plan.spec.rate_limits.connections
     if most is not None and most < BROWSERS_CONNECTIONS:
@@ -349,7 +349,7 @@ def visitors_have_enough_connections(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def one_address_cannot_have_more_than_there_is(plan: Plan) -> Iterator[Verdict]:
+def one_address_cannot_have_more_than_there_is(plan: Plan) -> Iterator[RuleVerdict]:
     """A limit that can never be reached is a mistake."""
     sessions = plan.spec.sessions
     if sessions.max_sessions and (sessions.max_sessions_per_address or 0) > sessions.max_sessions:
@@ -358,7 +358,7 @@ def one_address_cannot_have_more_than_there_is(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def embedding_sites_can_show_it(plan: Plan) -> Iterator[Verdict]:
+def embedding_sites_can_show_it(plan: Plan) -> Iterator[RuleVerdict]:
     """Pages over https load nothing over http."""
     for number, origin in enumerate(plan.spec.embedding.origins):
         if origin.startswith("https://") and plan.site.scheme == "http" and plan.has_proxy:
@@ -370,7 +370,7 @@ def embedding_sites_can_show_it(plan: Plan) -> Iterator[Verdict]:
 
 
 @rule
-def a_session_fits_into_its_container(plan: Plan) -> Iterator[Verdict]:
+def a_session_fits_into_its_container(plan: Plan) -> Iterator[RuleVerdict]:
     """The smaller limit is the one that counts."""
     limit = plan.spec.sessions.limits.session_memory_mb
     most = plan.spec.service.memory_mb

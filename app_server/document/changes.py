@@ -26,7 +26,7 @@ from bokeh.core.property.wrappers import (
 )
 from bokeh.document.events import ModelChangedEvent
 
-from app_server.document import encoder
+from app_server.document.encoding import encoder
 from app_server.document.served import ServedDocument, UnsendableError
 
 _stock_set = PropertyDescriptor._set

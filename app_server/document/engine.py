@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from app_server.document import changes, classes, current, extensions, foreign, ids, speedups
+from app_server.document import changes, classes, current, ids, speedups
+from app_server.document.encoding import foreign
+from app_server.document.pages import extensions
 
 log = logging.getLogger(__name__)
 

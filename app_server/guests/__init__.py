@@ -10,8 +10,8 @@ import logging
 from collections.abc import Collection
 from functools import cache
 
+from app_server.guests.detect import brings
 from app_server.guests.guest import Guest
-from app_server.guests.kin import brings
 
 __all__ = ["Guest", "greet"]
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 _NOBODY = Guest()
 
 
-def greet(imports: Collection[str]) -> Guest:
+def guest_for(imports: Collection[str]) -> Guest:
     """The guest of an application that imports these top-level modules; it is imported here, once in a process.
 
     OperatorError where the guest is of a version that cannot be served.

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
-from app_server.document import embedding, extensions
+from app_server.document.pages import embedding, extensions
 from app_server.document.served import DocumentEvent, ServedDocument
 
 FindFile = Callable[[str], "Path | None"]

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from app_server.document import embedding
+from app_server.document.pages import embedding
+from app_server.embedded.server import Server, Source
 from app_server.errors import OperatorError
+from app_server.http.static import version_of
 from app_server.notebook.address import NotebookUrl, place_of
 from app_server.notebook.embed import embedding_html
-from app_server.transport.library import Server, Source
-from app_server.transport.static import version_of
 
 
 @dataclass(frozen=True)

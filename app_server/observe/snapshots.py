@@ -55,7 +55,7 @@ def growth(new: Any, old: Any) -> Any:
     return max(new - old, 0)
 
 
-class Ledger:
+class Totals:
     """Adds up what the children of a process count, so that no counter goes back when one of them ends.
 
     What a child had counted when it was last heard of is kept, and what is true at a moment only goes with it.

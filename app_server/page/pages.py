@@ -18,8 +18,8 @@ from jinja2 import Environment, FileSystemLoader, PackageLoader, TemplateSyntaxE
 from markupsafe import Markup
 
 from app_server.errors import OperatorError
-from app_server.page.art import pictures
 from app_server.page.icon import mark
+from app_server.page.thumbnails import pictures
 
 ASK_OPERATOR = "Ask the site's operator; details are in the server log."
 """What a page advises when only the server's log may say more."""

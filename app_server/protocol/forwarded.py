@@ -43,7 +43,7 @@ def client_address(headers: Mapping[str, str]) -> str | None:
 
 
 def client_scheme(headers: Mapping[str, str]) -> str | None:
-    """"http" or "https", as the nearest proxy was asked, in whatever case; None if it does not say."""
+    """ "http" or "https", as the nearest proxy was asked, in whatever case; None if it does not say."""
     for name in ("X-Scheme", "X-Forwarded-Proto"):
         word = headers.get(name, "").rpartition(",")[2].strip().strip('"').lower()
         if word in _SCHEMES:

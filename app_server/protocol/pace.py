@@ -23,7 +23,7 @@ class Phase(Enum):
     ANSWER = "the request is complete; until the answer was taken"
 
 
-class Verdict(Enum):
+class PaceVerdict(Enum):
     """What becomes of a connection."""
 
     GOES_ON = "it is in time"
@@ -59,21 +59,21 @@ class Pace:
         limits = [limit for limit in (self.request_s, self.idle_s) if limit > 0]
         return min(1.0, max(0.02, min(limits, default=4.0) / 4))
 
-    def judge(self, progress: Progress, now_s: float) -> Verdict:
+    def judge(self, progress: Progress, now_s: float) -> PaceVerdict:
         """What becomes of a connection that is this far."""
         if progress.phase is Phase.ANSWER:
-            return Verdict.CLOSE if _over(progress.stalled_s, self.idle_s, now_s) else Verdict.GOES_ON
+            return PaceVerdict.CLOSE if _over(progress.stalled_s, self.idle_s, now_s) else PaceVerdict.GOES_ON
         if progress.phase is Phase.BODY:
             allowed_s = self.request_s and self.request_s + progress.body_bytes / _SLOWEST_BYTES_PER_S
-            return Verdict.TIMEOUT if _over(progress.since_s, allowed_s, now_s) else Verdict.GOES_ON
+            return PaceVerdict.TIMEOUT if _over(progress.since_s, allowed_s, now_s) else PaceVerdict.GOES_ON
         if progress.phase is Phase.OPENED:
             # The handshake of TLS is part of this, and one that never ends is closed too.
             begun = progress.begun_s is not None
             late = _over(progress.since_s, self.request_s, now_s)
-            return Verdict.GOES_ON if not late else Verdict.TIMEOUT if begun else Verdict.CLOSE
+            return PaceVerdict.GOES_ON if not late else PaceVerdict.TIMEOUT if begun else PaceVerdict.CLOSE
         if progress.begun_s is not None:
-            return Verdict.TIMEOUT if _over(progress.begun_s, self.request_s, now_s) else Verdict.GOES_ON
-        return Verdict.CLOSE if _over(progress.since_s, self.idle_s, now_s) else Verdict.GOES_ON
+            return PaceVerdict.TIMEOUT if _over(progress.begun_s, self.request_s, now_s) else PaceVerdict.GOES_ON
+        return PaceVerdict.CLOSE if _over(progress.since_s, self.idle_s, now_s) else PaceVerdict.GOES_ON
 
 
 def _over(since_s: float | None, limit_s: float, now_s: float) -> bool:

@@ -39,7 +39,7 @@ _ROOT_ADDED = re.compile(
 RootTest = Callable[[str], bool]
 
 
-class State(Enum):
+class ReceiverState(Enum):
     """What the receiver waits for."""
 
     HEADER = "header"
@@ -113,16 +113,16 @@ class Receiver:
         self._structure_bytes = patience * max_message_bytes
         self._is_root = is_root
         self._consumers = {
-            State.HEADER: self._header,
-            State.METADATA: self._metadata,
-            State.CONTENT: self._content,
-            State.BUFFER_ID: self._buffer_id,
-            State.BUFFER: self._buffer,
+            ReceiverState.HEADER: self._header,
+            ReceiverState.METADATA: self._metadata,
+            ReceiverState.CONTENT: self._content,
+            ReceiverState.BUFFER_ID: self._buffer_id,
+            ReceiverState.BUFFER: self._buffer,
         }
         self._reset()
 
     def _reset(self) -> None:
-        self.state = State.HEADER
+        self.state = ReceiverState.HEADER
         self._fields: dict[str, Any] = {}
         self._body: Any = None
         self._buffers: list[tuple[str, bytes]] = []
@@ -133,7 +133,7 @@ class Receiver:
 
     def feed(self, opcode: int, payload: bytes) -> Message | None:
         """The message that this frame completes, if it does; PeerError where it does not fit."""
-        if opcode != (BINARY if self.state is State.BUFFER else TEXT):
+        if opcode != (BINARY if self.state is ReceiverState.BUFFER else TEXT):
             raise PeerError(f"expected the {self.state.value} of a message, got another kind of frame")
         return self._consumers[self.state](payload)
 
@@ -141,7 +141,7 @@ class Receiver:
         """Whether a frame larger than the limit, which begins with `prefix`, can be dropped rather than refused."""
         if self._discarding:
             return True
-        if self.state is not State.CONTENT or opcode != TEXT or self._fields["msgtype"] != messages.PATCH_DOC:
+        if self.state is not ReceiverState.CONTENT or opcode != TEXT or self._fields["msgtype"] != messages.PATCH_DOC:
             return False
         root = announced_root(prefix)
         return root is not None and self._is_root(root)
@@ -149,7 +149,7 @@ class Receiver:
     def discard(self) -> Message | None:
         """Take note that a frame which `may_discard` allowed was dropped; the message that it completes, if it does."""
         self._discarding = True
-        if self.state is State.CONTENT:
+        if self.state is ReceiverState.CONTENT:
             self._body = {"events": []}
         return self._advance()
 
@@ -165,12 +165,12 @@ class Receiver:
             raise PeerError("the header of a message has a malformed num_buffers or reqid")
         self._fields = {"msgid": msgid, "msgtype": msgtype, "reqid": reqid}
         self._remaining_buffers = buffers
-        self.state = State.METADATA
+        self.state = ReceiverState.METADATA
 
     def _metadata(self, payload: bytes) -> None:
         # Nothing defines a metadata key, so its value is not needed; that it is JSON is still checked.
         _json_object(payload, "metadata")
-        self.state = State.CONTENT
+        self.state = ReceiverState.CONTENT
 
     def _content(self, payload: bytes) -> Message | None:
         self._count(payload)
@@ -198,7 +198,7 @@ class Receiver:
         if not isinstance(ident, str):
             raise PeerError("a buffer header lacks its id")
         self._buffer_ident = ident
-        self.state = State.BUFFER
+        self.state = ReceiverState.BUFFER
 
     def _buffer(self, payload: bytes) -> Message | None:
         if not self._discarding:
@@ -213,11 +213,11 @@ class Receiver:
         return self._complete_or_next()
 
     def _advance(self) -> Message | None:
-        return self._advance_buffer() if self.state is State.BUFFER else self._complete_or_next()
+        return self._advance_buffer() if self.state is ReceiverState.BUFFER else self._complete_or_next()
 
     def _complete_or_next(self) -> Message | None:
         if self._remaining_buffers > 0:
-            self.state = State.BUFFER_ID
+            self.state = ReceiverState.BUFFER_ID
             return None
         message = Message(**self._fields, content=self._body, buffers=self._buffers, discarded=self._discarding)
         self._reset()

@@ -30,7 +30,7 @@ class ApplicationContext:
         """The path at which the application is served."""
         return self._url
 
-    def keep_apart(self) -> None:
+    def isolate(self) -> None:
         """Each session has a process of its own: there are others, but not here."""
         self._apart = True
 

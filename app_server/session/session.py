@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
 
-from app_server.document import embedding, encoder, patch
-from app_server.document.notice import added_notice
+from app_server.document.encoding import encoder, patch
+from app_server.document.pages import embedding
+from app_server.document.pages.notice import added_notice
 from app_server.document.served import DocumentEvent, ServedDocument, SessionCallback
 from app_server.errors import PeerError, from_keyboard
 from app_server.protocol import codec, messages
@@ -45,7 +46,7 @@ _UNKNOWN_BUFFERS = 32
 _MOST_MISSING_BUFFERS = 4096
 
 
-class State(Enum):
+class SessionState(Enum):
     """A session is built before it is made, lives, and ends once."""
 
     LIVING = "living"
@@ -54,7 +55,7 @@ class State(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class MessageLimits:
     """What a session allows; `show_tracebacks` is for development alone."""
 
     max_message_bytes: int
@@ -90,7 +91,7 @@ class Session:
         session_id: str,
         document: ServedDocument,
         context: SessionContext,
-        limits: Limits,
+        limits: MessageLimits,
         *,
         application: str = "",
         now_s: float = 0.0,
@@ -108,7 +109,7 @@ class Session:
         self.failed: Callable[[], None] = _nothing
         """Called while an exception of the application's code is at hand."""
         self._limits = limits
-        self._state = State.LIVING
+        self._state = SessionState.LIVING
         self._subscribed: list[Connection] = []
         self.prepared: Prepared | None = None
         self._first_pull_is_over = False
@@ -121,7 +122,7 @@ class Session:
     @property
     def destroyed(self) -> bool:
         """Whether the session has ended, or is ending while its hooks run."""
-        return self._state is not State.LIVING
+        return self._state is not SessionState.LIVING
 
     @property
     def viewers(self) -> Sequence[Connection]:
@@ -279,11 +280,11 @@ class Session:
 
     def begin_end(self) -> None:
         """The session ends: no turn is taken any more, but its hooks may still read its document."""
-        self._state = State.ENDING
+        self._state = SessionState.ENDING
 
     def end(self) -> list[Effect]:
         """The session ends: its clients are told, its document is taken apart. The hooks have run already."""
-        self._state = State.ENDED
+        self._state = SessionState.ENDED
         effects: list[Effect] = [Close(connection, 1001, "the session has ended") for connection in self.connections]
         self.connections = []
         self._subscribed = []

@@ -8,10 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from app_server.document import embedding
-from app_server.transport.compression import ship, shipped_folder
+from app_server.document.pages import embedding
+from app_server.http.compression import ship, shipped_folder
 
-MODULES = ("app_server.transport.server", "bokeh.plotting", "gunicorn.app.wsgiapp", "prometheus_client")
+MODULES = ("app_server.server.server", "bokeh.plotting", "gunicorn.app.wsgiapp", "prometheus_client")
 APPLICATION = """
 from bokeh.layouts import column
 from bokeh.models import Slider

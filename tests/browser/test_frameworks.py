@@ -77,8 +77,14 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
             stack.enter_context(running_process(command, f"http://127.0.0.1:{ports[name]}", env=variables))
         server = stack.enter_context(
             running_server(
-                EXAMPLES / "embedding", EXAMPLES / "seed" / "sliders.py", ASKING, "--port", str(server_port), *flags,
-                server="ours", env=environ,
+                EXAMPLES / "embedding",
+                EXAMPLES / "seed" / "sliders.py",
+                ASKING,
+                "--port",
+                str(server_port),
+                *flags,
+                server="ours",
+                env=environ,
             )  # fmt: skip
         )
         addresses = {name: f"http://localhost:{port}" for name, port in ports.items()}

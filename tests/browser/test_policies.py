@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Page
 
-from app_server.deployment.doctor.address import read_target
-from app_server.deployment.doctor.evidence import Answer, Evidence
-from app_server.deployment.doctor.evidence import Page as SeenPage
-from app_server.deployment.doctor.rules.policy import policy_lets_the_page_run
+from app_server.doctor.address import read_target
+from app_server.doctor.evidence import Answer, Evidence
+from app_server.doctor.evidence import Page as SeenPage
+from app_server.doctor.rules.policy import policy_lets_the_page_run
 from tests.support.browser import Complaints
 from tests.support.server import RunningServer, running_server
 from tests.support.waiting import until

@@ -193,8 +193,11 @@ def test_new_release_and_the_way_back_cost_no_page(deployment: Deployment, page:
     ("text", "bad", "complaint"),
     [
         ("apps: {bad: bad.py}\n", "def (:\n", "app-a1: does not start: "),
-        ("apps: {bad: bad.py}\n", "1 / 0\n",
-         "app-a1: /bad is answered with status 500: bad.py:1: ZeroDivisionError: division by zero. Nothing was"),
+        (
+            "apps: {bad: bad.py}\n",
+            "1 / 0\n",
+            "app-a1: /bad is answered with status 500: bad.py:1: ZeroDivisionError: division by zero. Nothing was",
+        ),
         ("proxy: {include: /etc/nothing.conf}\n", "", "nginx's configuration: "),
     ],
 )

@@ -76,7 +76,7 @@ def test_nobody_is_sent_to_pip_where_there_is_none(host: Any) -> None:
 
 
 def test_byte_code_is_there_before_the_start(host: Any) -> None:
-    said = host.run("python -v -c 'import app_server.transport.server, bokeh.plotting'").stderr
+    said = host.run("python -v -c 'import app_server.server.server, bokeh.plotting'").stderr
     compiled_now = re.findall(r"^# code object from /.*py$", said, re.MULTILINE)
     assert said.count("# code object from '/opt/cache/") > 300
     assert compiled_now == []
@@ -114,7 +114,7 @@ def test_bill_of_materials_names_every_package(host: Any) -> None:
 
 def test_scripts_of_a_page_are_compressed_before_the_start(host: Any) -> None:
     code = (
-        "from app_server.document import embedding; from app_server.transport import compression;"
+        "from app_server.document import embedding; from app_server.server import compression;"
         "cache = compression.Cache(shipped=compression.shipped_folder());"
         "compression.compress_small = lambda content: exit('compressed now');"
         "print(sum(len(cache.small(path.read_bytes())) for path in embedding.page_scripts()))"

@@ -119,7 +119,7 @@ def hooked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture(scope="module")
-def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def isolated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A server whose users log in on another site, found out about asynchronously."""
     module = write(tmp_path_factory.mktemp("hooks") / "auth.py", ASYNC_HOOKS)
     with serving(*apps("knowing.py"), "--auth-module", module) as served:
@@ -203,42 +203,42 @@ def test_session_that_two_users_ask_for_at_once_goes_to_one_of_them(hooked: Serv
     assert sorted(answers) == [200, *[403] * 5]
 
 
-def test_login_may_be_on_another_site(elsewhere: Served) -> None:
-    visitor = Visitor(elsewhere.process.url)
-    port = elsewhere.process.port
+def test_login_may_be_on_another_site(isolated: Served) -> None:
+    visitor = Visitor(isolated.process.url)
+    port = isolated.process.port
     expected = f"https://id.example.org/in?next=http%3A%2F%2Flocalhost%3A{port}%2Fknowing%3Fa%3D1"
     assert where(visitor, "/knowing?a=1") == expected
 
 
-def test_asynchronous_hook_tells_who_is_there_and_the_socket_asks_it_anew(elsewhere: Served) -> None:
-    ann = Visitor(elsewhere.process.url, cookies={"who": "ann"})
+def test_asynchronous_hook_tells_who_is_there_and_the_socket_asks_it_anew(isolated: Served) -> None:
+    ann = Visitor(isolated.process.url, cookies={"who": "ann"})
     assert ann.seen("/knowing")["user"] == "Account(name='ann')"
     token = ann.ask("/knowing").token
-    assert refused(Visitor(elsewhere.process.url), "/knowing", token) == 403
-    assert refused(Visitor(elsewhere.process.url, cookies={"who": "bob"}), "/knowing", token) == 403
+    assert refused(Visitor(isolated.process.url), "/knowing", token) == 403
+    assert refused(Visitor(isolated.process.url, cookies={"who": "bob"}), "/knowing", token) == 403
 
 
-def test_hook_that_raises_tells_the_log_and_nobody_else(elsewhere: Served) -> None:
-    start = elsewhere.log_size()
-    answer = Visitor(elsewhere.process.url).ask("/knowing?bokeh-token=hush", headers={"X-Fail": "1"})
+def test_hook_that_raises_tells_the_log_and_nobody_else(isolated: Served) -> None:
+    start = isolated.log_size()
+    answer = Visitor(isolated.process.url).ask("/knowing?bokeh-token=hush", headers={"X-Fail": "1"})
     assert answer.status == 500
     assert "hunter2" not in answer.text and "details are in the server log" in answer.text
-    assert "RuntimeError: the database is away" in elsewhere.log_since(start)
-    assert "hush" not in elsewhere.log_since(start)
+    assert "RuntimeError: the database is away" in isolated.log_since(start)
+    assert "hush" not in isolated.log_since(start)
 
 
-def test_user_who_could_be_anybody_is_not_let_in(elsewhere: Served) -> None:
-    start = elsewhere.log_size()
-    assert Visitor(elsewhere.process.url).ask("/knowing", headers={"X-Anybody": "1"}).status == 500
+def test_user_who_could_be_anybody_is_not_let_in(isolated: Served) -> None:
+    start = isolated.log_size()
+    assert Visitor(isolated.process.url).ask("/knowing", headers={"X-Anybody": "1"}).status == 500
     expected = "--auth-module: get_user returned something of type object, which could be any user"
-    assert expected in elsewhere.log_since(start)
+    assert expected in isolated.log_since(start)
 
 
-def test_login_url_that_raises_leads_nowhere(elsewhere: Served) -> None:
-    start = elsewhere.log_size()
-    assert Visitor(elsewhere.process.url).ask("/knowing?nowhere=1&bokeh-token=hush").status == 500
-    assert "RuntimeError: no such place" in elsewhere.log_since(start)
-    assert "hush" not in elsewhere.log_since(start)
+def test_login_url_that_raises_leads_nowhere(isolated: Served) -> None:
+    start = isolated.log_size()
+    assert Visitor(isolated.process.url).ask("/knowing?nowhere=1&bokeh-token=hush").status == 500
+    assert "RuntimeError: no such place" in isolated.log_since(start)
+    assert "hush" not in isolated.log_since(start)
 
 
 def test_broken_module_keeps_the_server_from_starting(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def guarded_by_password(users_file: Path) -> Iterator[Served]:
 
 
 @pytest.fixture
-def site(guarded_by_password: Served) -> str:
+def state(guarded_by_password: Served) -> str:
     return guarded_by_password.process.url
 
 
@@ -276,8 +276,8 @@ def from_address(number: int, url: str) -> Visitor:
     return Visitor(url, source=f"127.0.1.{number}")
 
 
-def test_form_lets_a_user_in_and_leads_to_the_page(site: str) -> None:
-    ann = Visitor(site)
+def test_form_lets_a_user_in_and_leads_to_the_page(state: str) -> None:
+    ann = Visitor(state)
     login = where(ann, "/knowing?a=1")
     answer = ann.log_in("ann", "correct horse", login)
     assert (answer.status, answer.headers["location"]) == (303, "/knowing?a=1")
@@ -287,8 +287,8 @@ def test_form_lets_a_user_in_and_leads_to_the_page(site: str) -> None:
     assert (seen["user"], seen["kind"], seen["logout_url"]) == ("ann", "User", "/logout")
 
 
-def test_what_proves_the_user_is_hidden_from_applications(site: str) -> None:
-    ann = Visitor(site, headers={"Authorization": f"Basic {base64.b64encode(b'ann:correct horse').decode()}"})
+def test_what_proves_the_user_is_hidden_from_applications(state: str) -> None:
+    ann = Visitor(state, headers={"Authorization": f"Basic {base64.b64encode(b'ann:correct horse').decode()}"})
     ann.cookies["flavour"] = "sweet"
     ann.log_in("ann", "correct horse")
     seen = ann.seen("/knowing")
@@ -297,15 +297,15 @@ def test_what_proves_the_user_is_hidden_from_applications(site: str) -> None:
     assert seen["cookie_header"] == "flavour=sweet"
 
 
-def test_basic_authentication_lets_programs_in(site: str) -> None:
-    program = Visitor(site, headers={"Authorization": f"Basic {base64.b64encode(b'bob:battery staple').decode()}"})
+def test_basic_authentication_lets_programs_in(state: str) -> None:
+    program = Visitor(state, headers={"Authorization": f"Basic {base64.b64encode(b'bob:battery staple').decode()}"})
     assert program.ask("/knowing/metadata").status == 200
     assert program.seen("/knowing")["user"] == "bob"
 
 
 @pytest.mark.server("guarded_by_password")
-def test_wrong_password_is_refused_alike_for_everybody(site: str, log: Callable[[], list[str]]) -> None:
-    visitor = from_address(1, site)
+def test_wrong_password_is_refused_alike_for_everybody(state: str, log: Callable[[], list[str]]) -> None:
+    visitor = from_address(1, state)
     answers = [visitor.log_in(name, "a wrong password") for name in ("ann", "nobody", "a\0b", "")]
     assert [answer.status for answer in answers] == [403] * 4
     for answer in answers:
@@ -320,9 +320,9 @@ def test_wrong_password_is_refused_alike_for_everybody(site: str, log: Callable[
 
 
 @pytest.mark.server("guarded_by_password")
-def test_wrong_basic_credentials_are_answered_with_401(site: str, log: Callable[[], list[str]]) -> None:
+def test_wrong_basic_credentials_are_answered_with_401(state: str, log: Callable[[], list[str]]) -> None:
     for credentials in (b"bob:wrong", b"no colon", b"\xff\xfe:x", b":"):
-        program = from_address(2, site)
+        program = from_address(2, state)
         program.headers["Authorization"] = f"Basic {base64.b64encode(credentials).decode()}"
         answer = program.ask("/knowing")
         assert answer.status == 401, credentials
@@ -331,19 +331,19 @@ def test_wrong_basic_credentials_are_answered_with_401(site: str, log: Callable[
     assert "wrong" not in "".join(log())
 
 
-def test_failed_logins_slow_down(site: str) -> None:
-    visitor = from_address(3, site)
+def test_failed_logins_slow_down(state: str) -> None:
+    visitor = from_address(3, state)
     statuses = [visitor.log_in("cyd", "guess").status for _ in range(7)]
     assert statuses == [403] * 5 + [429] * 2
     answer = visitor.log_in("cyd", "guess")
     assert answer.headers["retry-after"] == "1"
     assert "Please wait 1 second and try again." in answer.text
-    assert from_address(4, site).log_in("ann", "correct horse").status == 303
+    assert from_address(4, state).log_in("ann", "correct horse").status == 303
 
 
-def test_many_guesses_at_once_are_slowed_down_too(site: str) -> None:
+def test_many_guesses_at_once_are_slowed_down_too(state: str) -> None:
     statuses: list[int] = []
-    visitors = [from_address(5, site) for _ in range(12)]
+    visitors = [from_address(5, state) for _ in range(12)]
     threads = [
         threading.Thread(target=lambda v=visitor: statuses.append(v.log_in("dot", "guess").status))
         for visitor in visitors
@@ -356,8 +356,8 @@ def test_many_guesses_at_once_are_slowed_down_too(site: str) -> None:
 
 
 @pytest.mark.server("guarded_by_password")
-def test_form_of_another_site_is_not_taken(site: str, log: Callable[[], list[str]]) -> None:
-    visitor = from_address(6, site)
+def test_form_of_another_site_is_not_taken(state: str, log: Callable[[], list[str]]) -> None:
+    visitor = from_address(6, state)
     good = {"user": "ann", "password": "correct horse"}
     assert visitor.post("/login", **good).status == 403  # no token at all
     assert visitor.log_in("ann", "correct horse", form_token="forged").status == 403
@@ -373,31 +373,31 @@ def test_form_of_another_site_is_not_taken(site: str, log: Callable[[], list[str
 
 
 @pytest.mark.parametrize("target", ["//evil.example/", "https://evil.example/", "/\\evil.example", "/\t/evil.example"])
-def test_login_leads_to_no_other_site(site: str, target: str) -> None:
-    assert Visitor(site).log_in("ann", "correct horse", next=target).headers["location"] == "/"
+def test_login_leads_to_no_other_site(state: str, target: str) -> None:
+    assert Visitor(state).log_in("ann", "correct horse", next=target).headers["location"] == "/"
 
 
-def test_page_of_a_crooked_address_leads_to_no_other_site(site: str) -> None:
-    ann = Visitor(site)
+def test_page_of_a_crooked_address_leads_to_no_other_site(state: str) -> None:
+    ann = Visitor(state)
     login = ann.ask("/login?next=//evil.example/%22%3E%3Cscript%3E")
     assert "evil.example" not in login.text and "<script" not in login.text
 
 
-def test_login_page_may_do_nothing_but_send_its_form(site: str) -> None:
-    headers = Visitor(site).ask("/login").headers
+def test_login_page_may_do_nothing_but_send_its_form(state: str) -> None:
+    headers = Visitor(state).ask("/login").headers
     assert headers["cache-control"] == "no-store"
     assert "default-src 'none'" in headers["content-security-policy"]
     assert "form-action 'self'" in headers["content-security-policy"]
 
 
-def test_logged_in_user_is_not_asked_again(site: str) -> None:
-    ann = Visitor(site)
+def test_logged_in_user_is_not_asked_again(state: str) -> None:
+    ann = Visitor(state)
     ann.log_in("ann", "correct horse")
     assert ann.ask("/login?next=/knowing").headers["location"] == "/knowing"
 
 
-def test_logout_forgets_the_user(site: str) -> None:
-    ann = Visitor(site)
+def test_logout_forgets_the_user(state: str) -> None:
+    ann = Visitor(state)
     ann.log_in("ann", "correct horse")
     token = ann.ask("/knowing").token
     assert ann.ask("/logout", headers={"Sec-Fetch-Site": "cross-site"}).status == 403
@@ -408,8 +408,8 @@ def test_logout_forgets_the_user(site: str) -> None:
     assert refused(ann, "/knowing", token) == 403
 
 
-def test_forged_cookie_is_nobody(site: str) -> None:
-    ann, forger = Visitor(site), Visitor(site)
+def test_forged_cookie_is_nobody(state: str) -> None:
+    ann, forger = Visitor(state), Visitor(state)
     ann.log_in("ann", "correct horse")
     body, _, tag = ann.cookies["app_server_login"].partition(".")
     for value in ("", "x", "a.b", f"{body}.", f"{body}.{tag[:-2]}AA", f".{tag}"):
@@ -687,8 +687,8 @@ def test_token_is_small_whatever_the_request_carries(short_lived: Served) -> Non
     assert seen["cookies"] == ["large"]
 
 
-def test_token_of_a_user_is_small_too(site: str) -> None:
-    ann = Visitor(site)
+def test_token_of_a_user_is_small_too(state: str) -> None:
+    ann = Visitor(state)
     ann.log_in("ann", "correct horse")
     assert len(ann.ask("/knowing").token) < 400
 
@@ -735,12 +735,12 @@ def test_request_travels_where_another_instance_may_need_it(flags: str, small: b
             assert payload["cookies"] == {"flavour": "sweet"}
 
 
-def test_forged_and_expired_tokens_are_refused(site: str) -> None:
-    ann = Visitor(site)
+def test_forged_and_expired_tokens_are_refused(state: str) -> None:
+    ann = Visitor(state)
     ann.log_in("ann", "correct horse")
     expired = generate_jwt_token("gone", signed=False, expiration=-10)
     for token in ("forged", expired):
         answer = ann.ask(f"/knowing?bokeh-token={token}")
         assert answer.status == 403 and "Invalid token or session ID" in answer.text
-    with open_socket(site, "/knowing", expired, additional_headers={"Cookie": ann.cookie_header}) as socket:
+    with open_socket(state, "/knowing", expired, additional_headers={"Cookie": ann.cookie_header}) as socket:
         assert Client(socket).close_code() == 1008

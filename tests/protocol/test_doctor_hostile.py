@@ -10,17 +10,17 @@ from dataclasses import dataclass
 
 import pytest
 
-from app_server.deployment.doctor.address import read_target
-from app_server.deployment.doctor.evidence import Evidence
-from app_server.deployment.doctor.finding import Finding
-from app_server.deployment.doctor.probes import MAX_REDIRECTS, Options, examine
-from app_server.deployment.doctor.report import as_data, as_text
-from app_server.deployment.doctor.rules import judge
-from app_server.deployment.doctor.visit import Route
+from app_server.doctor.address import read_target
+from app_server.doctor.evidence import Evidence
+from app_server.doctor.finding import Finding
+from app_server.doctor.probes import MAX_REDIRECTS, Options, examine
+from app_server.doctor.report import as_data, as_text
+from app_server.doctor.rules import judge
+from app_server.doctor.visit import Route
 from app_server.protocol import codec, websocket
 from app_server.protocol.websocket import accept_key
 
-Answering = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
+BaseHandler = Callable[[str, asyncio.StreamWriter], Awaitable[None]]
 """Given the head of a request, writes whatever it likes; the connection is closed afterwards."""
 
 TIMEOUT_S = 1.0
@@ -42,7 +42,7 @@ async def for_ever(writer: asyncio.StreamWriter, part: bytes, pause_s: float = 0
         await asyncio.sleep(pause_s)
 
 
-def with_page(then: Answering) -> Answering:
+def with_page(then: BaseHandler) -> BaseHandler:
     """A page with a token for whoever wants one, and this for those who want a WebSocket."""
 
     async def answering(head: str, writer: asyncio.StreamWriter) -> None:
@@ -54,7 +54,7 @@ def with_page(then: Answering) -> Answering:
     return answering
 
 
-def upgraded(then: Callable[[asyncio.StreamWriter], Awaitable[None]]) -> Answering:
+def upgraded(then: Callable[[asyncio.StreamWriter], Awaitable[None]]) -> BaseHandler:
     """A WebSocket that is opened as it should be, and then goes wrong."""
 
     async def answering(head: str, writer: asyncio.StreamWriter) -> None:
@@ -132,7 +132,7 @@ async def silent_socket(writer: asyncio.StreamWriter) -> None:
 
 
 # What a hostile server does, and what the doctor calls it.
-HOSTILE: dict[str, tuple[Answering, str]] = {
+HOSTILE: dict[str, tuple[BaseHandler, str]] = {
     "silence": (silence, "page-failed"),
     "goodbye": (goodbye, "page-failed"),
     "garbage": (garbage, "page-failed"),
@@ -153,7 +153,7 @@ HOSTILE: dict[str, tuple[Answering, str]] = {
 
 
 @asynccontextmanager
-async def hostile_server(answering: Answering) -> AsyncIterator[int]:
+async def hostile_server(answering: BaseHandler) -> AsyncIterator[int]:
     """The port of a server that answers so."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -179,7 +179,7 @@ class Visit:
     limit_s: float
 
 
-async def visit(answering: Answering, scheme: str = "http") -> Visit:
+async def visit(answering: BaseHandler, scheme: str = "http") -> Visit:
     options = Options(None, Route(timeout_s=TIMEOUT_S), idle_s=0.3, openings=2)
     async with hostile_server(answering) as port:
         started = time.monotonic()

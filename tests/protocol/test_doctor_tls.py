@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from app_server.deployment.doctor.address import read_target
-from app_server.deployment.doctor.evidence import Tls
-from app_server.deployment.doctor.tls import look_at_tls
-from app_server.deployment.doctor.visit import Route
+from app_server.doctor.address import read_target
+from app_server.doctor.evidence import Tls
+from app_server.doctor.tls import look_at_tls
+from app_server.doctor.visit import Route
 
 NAME = "app.test"
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app_server.cli.static import own_settings
+from app_server.cli.running.static import own_settings
 from tests.support.client import fetch
 from tests.support.ports import free_port
 from tests.support.server import RunningServer, running_process

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from app_server.deployment.doctor.probes import SHORT_IDLE_S
+from app_server.doctor.probes import SHORT_IDLE_S
 
 HOST = "app.test"
 ROUTES = ("a", "b", "c")
@@ -279,11 +279,16 @@ MORE = {
     ),
     "page as a file": Fault("page-type", {HSTS: f"{HSTS}    add_header Content-Disposition attachment;\n"}),
     "socket behind a password": Fault(
-        "socket-denied", {"location ^~ /_i/a/ {": "location ~ ^/_i/[bc]/ { return 401; }\n    location ^~ /_i/a/ {",
-                          "location ^~ /_i/b/": "location /_i/b/", "location ^~ /_i/c/": "location /_i/c/"}
+        "socket-denied",
+        {
+            "location ^~ /_i/a/ {": "location ~ ^/_i/[bc]/ { return 401; }\n    location ^~ /_i/a/ {",
+            "location ^~ /_i/b/": "location /_i/b/",
+            "location ^~ /_i/c/": "location /_i/c/",
+        },
     ),
-    "socket denied": Fault("socket-denied", {f"location ^~ /_i/{route}/ {{": f"location ^~ /_i/{route}/ {{ deny all;"
-                                             for route in ROUTES}),
+    "socket denied": Fault(
+        "socket-denied", {f"location ^~ /_i/{route}/ {{": f"location ^~ /_i/{route}/ {{ deny all;" for route in ROUTES}
+    ),
     "socket at no place": Fault(
         "socket-path",
         {f"    location ^~ /_i/{route}/ {{ proxy_pass http://board_{route}; }}\n": "" for route in ROUTES},
@@ -296,7 +301,8 @@ MORE = {
     ),
     "nobody behind": Fault("server-down", behind="nobody"),
     "no other instance asked": Fault(
-        "instance-down", {"proxy_next_upstream error timeout http_503;": "proxy_next_upstream off;"},
+        "instance-down",
+        {"proxy_next_upstream error timeout http_503;": "proxy_next_upstream off;"},
         behind="one missing",
     ),
     "read timeout of 9 s": Fault("read-timeout", {"proxy_read_timeout 1h;": "proxy_read_timeout 9s;"}, idle_s=12.0),

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from app_server.deployment.plan import Plan
-from app_server.deployment.render.acme import files_of, site_of
-from app_server.deployment.tls.acme import AcmeSite
+from app_server.deployment.render.proxies.acme import files_of, site_of
+from app_server.tls.acme import AcmeSite
 from tests.support.acme import Authority, certbot_program, running_authority
 from tests.support.deployed import plan_of, running_proxy_of
 from tests.support.proxies import RunningProxy, proxy_folder

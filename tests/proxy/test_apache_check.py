@@ -8,8 +8,9 @@ import pytest
 
 from app_server.deployment.checks import check
 from app_server.deployment.plan import Plan
-from app_server.deployment.render import apache, render
-from app_server.deployment.tls import installed_apache
+from app_server.deployment.render import render
+from app_server.deployment.render.proxies import apache
+from app_server.tls import installed_apache
 from tests.unit.deployment.making import planned, with_applications
 
 WITH_TLS = "apps: {myapp: myapp.py}\npublic: foo.com\ninstances: 3\ntls: development\n"

@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 import trustme
 
-from app_server.cli.info import static_path
-from app_server.deployment.doctor.address import read_target
-from app_server.deployment.doctor.evidence import Evidence
-from app_server.deployment.doctor.finding import Finding
-from app_server.deployment.doctor.probes import Options, examine
-from app_server.deployment.doctor.report import remedies_for
-from app_server.deployment.doctor.rules import judge
-from app_server.deployment.doctor.visit import Route
+from app_server.cli.running.info import static_path
+from app_server.doctor.address import read_target
+from app_server.doctor.evidence import Evidence
+from app_server.doctor.finding import Finding
+from app_server.doctor.probes import Options, examine
+from app_server.doctor.report import remedies_for
+from app_server.doctor.rules import judge
+from app_server.doctor.visit import Route
 from tests.proxy.sites import FAULTS, HOST, MORE, ROUTES, Fault, Ports, apache_site, nginx_site, planted
 from tests.support.ports import free_port
 from tests.support.proxies import (
@@ -71,9 +71,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     root = tmp_path_factory.mktemp("authority") / "root.pem"
     authority.cert_pem.write_to_path(str(root))
     key = issued.private_key_pem.bytes()
-    return Certificates(
-        root, {"fullchain.pem": b"".join((leaf, *others)), "certificate.pem": leaf, "key.pem": key}
-    )
+    return Certificates(root, {"fullchain.pem": b"".join((leaf, *others)), "certificate.pem": leaf, "key.pem": key})
 
 
 @pytest.fixture(scope="module")

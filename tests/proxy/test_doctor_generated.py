@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import trustme
 
-from app_server.cli.info import static_path
-from app_server.deployment.doctor.address import read_target
-from app_server.deployment.doctor.evidence import Evidence
-from app_server.deployment.doctor.probes import Options, examine
-from app_server.deployment.doctor.rules import judge
-from app_server.deployment.doctor.visit import Route
+from app_server.cli.running.info import static_path
 from app_server.deployment.plan import Plan
+from app_server.doctor.address import read_target
+from app_server.doctor.evidence import Evidence
+from app_server.doctor.probes import Options, examine
+from app_server.doctor.rules import judge
+from app_server.doctor.visit import Route
 from tests.support.deployed import plan_of, running_instances, running_proxy_of
 from tests.support.ports import consecutive_ports, free_port
 from tests.support.proxies import proxy_folder

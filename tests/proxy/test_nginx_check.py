@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app_server.deployment.checks import Finding, check, neighbours
+from app_server.deployment.checks import CheckFinding, check, neighbours
 from app_server.deployment.render import render
 from tests.unit.deployment.making import planned, with_applications
 
@@ -27,7 +27,7 @@ def no_other_sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return home
 
 
-def findings(folder: Path, text: str) -> list[Finding]:
+def findings(folder: Path, text: str) -> list[CheckFinding]:
     """What the checks of nginx find."""
     plan = with_applications(planned(folder, text), folder)
     return list(check("nginx", plan, render("nginx", plan)))

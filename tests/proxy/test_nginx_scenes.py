@@ -108,9 +108,7 @@ def test_load_balancing_over_six() -> None:
 
 
 @pytest.mark.parametrize("scene", ["nginx", "nginx-static", "nginx-tls", "nginx-load-balancing", "nginx-sticky-route"])
-def test_checks_have_nothing_against_a_scene(
-    scene: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_checks_have_nothing_against_a_scene(scene: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # What else this machine's nginx serves is not the scene's.
     monkeypatch.setattr(neighbours, "HOME", str(tmp_path))
     plan = with_applications(as_it_is(scene), tmp_path)

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app_server.deployment.plan import Plan
-from app_server.deployment.tls.guideline import guideline
+from app_server.tls.guideline import guideline
 from tests.support.client import Site, fetch
 from tests.support.deployed import plan_of, running_instances, running_proxy_of
 from tests.support.ports import free_port

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app_server.deployment.checks import Finding, check
+from app_server.deployment.checks import CheckFinding, check
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import Files, render
 from tests.unit.deployment.making import planned, with_applications
@@ -29,14 +29,14 @@ tunnels:
 TARGETS = ("systemd", "supervisor", "gunicorn", "logrotate", "ssh", "inventory")
 
 
-def found(plan: Plan, target: str, change: Callable[[str], str] = lambda text: text) -> list[Finding]:
+def found(plan: Plan, target: str, change: Callable[[str], str] = lambda text: text) -> list[CheckFinding]:
     """What the checks of a target say of its files, after a change of their texts."""
     plan = with_applications(plan, Path(plan.source).parent)
     files: Files = {path: replace(file, text=change(file.text)) for path, file in render(target, plan).items()}
     return list(check(target, plan, files))
 
 
-def faults(findings: list[Finding]) -> list[str]:
+def faults(findings: list[CheckFinding]) -> list[str]:
     """What keeps the deployment from working, or is worse than it should be."""
     return [str(finding) for finding in findings if finding.level in ("fault", "warning")]
 

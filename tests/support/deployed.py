@@ -24,7 +24,7 @@ import yaml
 
 from app_server.deployment.checks import apache, nginx
 from app_server.deployment.load import from_values
-from app_server.deployment.plan import Plan, resolve
+from app_server.deployment.plan import Plan, resolve_plan
 from tests.support.ports import consecutive_ports, free_port
 from tests.support.proxies import RunningProxy, proxy_folder, running_apache_file, running_nginx_file
 from tests.support.server import POLL_INTERVAL_S, REPOSITORY, START_DEADLINE_S, RunningServer, running_process
@@ -42,12 +42,12 @@ class Deployment:
     @property
     def url(self) -> str:
         """The address of the proxy, without a slash at its end."""
-        return self.plan.site.url.rstrip("/")
+        return self.plan.state.url.rstrip("/")
 
     @property
     def origin(self) -> str:
         """What browsers send as the Origin."""
-        return f"{self.plan.site.scheme}://{self.plan.site.authority}"
+        return f"{self.plan.state.scheme}://{self.plan.state.authority}"
 
     def log_lines(self) -> list[str]:
         """The lines of the proxy's access log."""
@@ -79,7 +79,7 @@ def plan_of(text: str, folder: Path, apps: Path) -> Plan:
             "etc": str(folder),
         },
     }
-    return resolve(from_values(values, "deploy.yaml"), regenerate=("app-server", "config"))
+    return resolve_plan(from_values(values, "deploy.yaml"), regenerate=("app-server", "config"))
 
 
 @contextmanager

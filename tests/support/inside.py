@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 
 from app_server.apps import Application, application_from_function
 from app_server.security import tokens
+from app_server.server.server import Server
 from app_server.session.session import Session
 from app_server.settings import Settings
-from app_server.transport.server import Server
 from tests.support.client import Answer, Site
 from tests.support.waiting import PATIENCE_S, patience
 
@@ -120,13 +120,13 @@ def inside(
         loop.close()
 
 
-def session_of(site: Inside, token: str, application: int = 0) -> Session | None:
+def session_of(state: Inside, token: str, application: int = 0) -> Session | None:
     """The living session of this token, None where it has none."""
-    ident = site.server.site.read_token(token).session_id
-    return site.server.site.runtimes[application].registry.get(ident)
+    ident = state.server.state.read_token(token).session_id
+    return state.server.state.runtimes[application].registry.get(ident)
 
 
-def expired(site: Inside, session_id: str | None = None, **more: Any) -> str:
+def expired(state: Inside, session_id: str | None = None, **more: Any) -> str:
     """A token of this session, or of a new one, that was good until a moment ago."""
-    ident = session_id or site.server.site.mint_session_id()
-    return tokens.mint_token(site.server.site.signer, ident, expires_at=int(time.time()) - 1, **more)
+    ident = session_id or state.server.state.mint_session_id()
+    return tokens.mint_token(state.server.state.signer, ident, expires_at=int(time.time()) - 1, **more)

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from app_server.apps import application_from_function
-from app_server.fleet import letters
-from app_server.fleet.keeper import PUT_BACK
-from app_server.fleet.place import Place
-from app_server.fleet.zygote import BEGUN, Birth
+from app_server.processes import ipc
+from app_server.processes.fork_server import BEGUN, SessionSpec
+from app_server.processes.keeper import PUT_BACK
+from app_server.processes.runtime_dir import RuntimeDir
+from app_server.server.server import Server
+from app_server.server.session_process import SessionProcess
 from app_server.settings import Settings
-from app_server.transport.server import Server
-from app_server.transport.solo import Solo
 from tests.support.inside import Inside, inside
 from tests.support.waiting import PATIENCE_S, patience
 
@@ -32,10 +32,10 @@ SLOT = 1
 class Isolated:
     """`front` takes the connections of the application at /app, `sessions` are those that were begun."""
 
-    def __init__(self, place: Place, fill: Callable[[Any], Any], settings: dict[str, Any]) -> None:
-        self.place = place
+    def __init__(self, runtime_dir: RuntimeDir, fill: Callable[[Any], Any], settings: dict[str, Any]) -> None:
+        self.runtime_dir = runtime_dir
         self.front: Inside
-        self.sessions: dict[str, Solo] = {}
+        self.sessions: dict[str, SessionProcess] = {}
         self.servers: dict[str, Server] = {}
         self.statuses: list[int] = []
         self.answer = BEGUN
@@ -44,12 +44,12 @@ class Isolated:
         self._settings = settings
         self._tasks: set[asyncio.Task[Any]] = set()
         self._pipe, self._alive = os.pipe()
-        box = place.zygote_box(SLOT, os.getpid())
+        socket_path = runtime_dir.fork_server_socket(SLOT, os.getpid())
         self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(box))
+        self._listener.bind(str(socket_path))
         self._listener.listen()
         self._listener.setblocking(False)
-        place.give(SLOT, box)
+        runtime_dir.give(SLOT, socket_path)
 
     async def get(self, path: str, **asked: Any) -> Any:
         """The answer of the server to a request for this path."""
@@ -66,19 +66,19 @@ class Isolated:
 
     async def _begin(self, sock: socket.socket) -> None:
         with sock:
-            letter = await letters.receive(sock)
-            assert letter.descriptor is not None
-            listener = socket.socket(fileno=letter.descriptor)
+            message = await ipc.receive(sock)
+            assert message.descriptor is not None
+            listener = socket.socket(fileno=message.descriptor)
             if self.answer != BEGUN:
                 listener.close()
                 sock.send(self.answer) if self.answer else None
                 return
-            ident, loop = letter.words["session"], asyncio.get_running_loop()
+            ident, loop = message.fields["session"], asyncio.get_running_loop()
             application = application_from_function(self._fill, "/app")
             server = self.servers[ident] = Server({"/app": application}, Settings(**self._settings), loop)
-            server.site.know_address(self.front.server.port or 0)
-            birth = Birth("/app", ident, 0, Path(letter.words["box"]), listener, None, self._pipe)
-            solo = self.sessions[ident] = Solo(server, birth)
+            server.state.know_address(self.front.server.port or 0)
+            spec = SessionSpec("/app", ident, 0, Path(message.fields["socket"]), listener, None, self._pipe)
+            solo = self.sessions[ident] = SessionProcess(server, spec)
             sock.send(BEGUN)
             self.statuses.append(await solo.live())
 
@@ -104,15 +104,15 @@ class Isolated:
 @asynccontextmanager
 async def isolated(folder: Path, fill: Callable[[Any], Any], **settings: Any) -> AsyncIterator[Isolated]:
     """Serve this function's application at /app; the processes meet in this folder."""
-    place = Place.make({"APP_SERVER_RUNTIME_DIR": str(folder / "run")})
+    runtime_dir = RuntimeDir.make({"APP_SERVER_RUNTIME_DIR": str(folder / "run")})
     settings = {"allow_websocket_origin": ("localhost",), "keep_alive_ms": 0, **settings}
-    made = Isolated(place, fill, settings)
+    made = Isolated(runtime_dir, fill, settings)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, PUT_BACK)}
     listening = asyncio.create_task(made.listen())
 
     def join(server: Server) -> None:
-        server.join(place, 0, 1)
-        server.keep_apart({"/app": SLOT})
+        server.join(runtime_dir, 0, 1)
+        server.isolate({"/app": SLOT})
 
     try:
         with inside({"/app": fill}, prepare=join, **settings) as made.front:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app_server.fleet.place import Place
+from app_server.processes.runtime_dir import RuntimeDir
 
 
 @pytest.fixture
@@ -21,6 +21,6 @@ def tmp_path() -> Iterator[Path]:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    """A server's run folder, below `tmp_path`."""
-    return Place.make({"APP_SERVER_RUNTIME_DIR": str(tmp_path / "run")})
+def runtime_dir(tmp_path: Path) -> RuntimeDir:
+    """A server's runtime directory, below `tmp_path`."""
+    return RuntimeDir.make({"APP_SERVER_RUNTIME_DIR": str(tmp_path / "run")})

@@ -15,12 +15,12 @@ from app_server.apps.function import FunctionApplication, application_from_funct
 from app_server.apps.hooks import Hooks
 from app_server.document import engine
 from app_server.document.served import ServedDocument
+from app_server.engine.runtime import ApplicationRuntime, Lifetimes
 from app_server.protocol import messages, websocket
 from app_server.protocol.lag import Lag
 from app_server.protocol.websocket import Deflate, Payload
 from app_server.session.connection import Connection
-from app_server.session.session import Limits, Session
-from app_server.transport.runtime import ApplicationRuntime, Lifetimes
+from app_server.session.session import MessageLimits, Session
 from bench.wire import CLOSE, PING, FrameReader, Message, MessageReader
 from tests.support.clock import SkippingLoop, skipping_loop
 from tests.unit.session.making import message
@@ -48,7 +48,7 @@ class Stage:
         self.runs: Counter[str] = Counter()
         self.times: dict[str, list[float]] = {}
         application = application_from_function(lambda document: fill(document), "app")
-        self.runtime = ApplicationRuntime(application, "/app", Limits(1_000_000), Lifetimes(1e6, 1e6), loop)
+        self.runtime = ApplicationRuntime(application, "/app", MessageLimits(1_000_000), Lifetimes(1e6, 1e6), loop)
         self.runtime.delivery._clock = loop.time
         loop.run_until_complete(self.runtime.start())
         self.session: Session = loop.run_until_complete(self.runtime.session("one", None, {}))

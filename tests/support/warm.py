@@ -176,13 +176,13 @@ def fork(command: Sequence[str], cwd: Path | None, environment: Mapping[str, str
     None where it has to be started cold: the words or the folder change what is imported, or no helper has imported in
     such an environment.
     """
-    _, _, module, *words = command
-    if _SHAPES_IMPORTS in words or (helper := _helpers.get(environment)) is None:
+    _, _, module, *fields = command
+    if _SHAPES_IMPORTS in fields or (helper := _helpers.get(environment)) is None:
         return None
     folder = (cwd or Path()).absolute()
     if folder.resolve() != PROGRAM.parents[2] and _shadows(folder, helper.modules):
         return None
-    asked = {"module": module, "words": words, "cwd": str(folder), "env": dict(environment), "umask": _umask()}
+    asked = {"module": module, "words": fields, "cwd": str(folder), "env": dict(environment), "umask": _umask()}
     return Forked(helper, command, helper.ask(asked, [output.fileno()]))
 
 

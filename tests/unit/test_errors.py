@@ -74,7 +74,7 @@ def test_an_interrupt_is_of_the_keyboard_where_nothing_handles_the_signal(
 
 
 def test_the_package_hands_out_its_server_and_nothing_that_is_not_there() -> None:
-    from app_server.transport.library import Server
+    from app_server.embedded.server import Server
 
     assert app_server.Server is Server
     with pytest.raises(AttributeError, match="module 'app_server' has no attribute 'Sever'"):

@@ -24,10 +24,10 @@ from tornado.httputil import HTTPHeaders
 
 from app_server import gunicorn
 from app_server.errors import ApplicationError, OperatorError
-from app_server.fleet import forks
-from app_server.fleet.place import VARIABLE, Place
-from app_server.fleet.shifts import SLOTS
 from app_server.gunicorn import Applications, Worker, app
+from app_server.processes import forks
+from app_server.processes.elastic import SLOTS
+from app_server.processes.runtime_dir import VARIABLE, RuntimeDir
 from app_server.settings import Settings
 from tests.support.waiting import patience
 
@@ -124,7 +124,7 @@ def arbiter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Arbiter
     made = Arbiter()
     monkeypatch.setenv(VARIABLE, str(tmp_path / "run"))
     monkeypatch.setattr(Worker, "_newest", None)
-    monkeypatch.setattr(Worker, "_place", None)
+    monkeypatch.setattr(Worker, "_runtime_dir", None)
     monkeypatch.setattr(gunicorn, "atexit", types.SimpleNamespace(register=made.at_exit.append))
     monkeypatch.setattr(gunicorn, "threading", types.SimpleNamespace(Timer=made.timer))
     monkeypatch.setattr(gunicorn, "os", types.SimpleNamespace(**vars(os) | {"_exit": made.ended.append}))
@@ -143,10 +143,10 @@ def arbiter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Arbiter
 async def serving(worker: Worker) -> AsyncIterator[asyncio.Task[int]]:
     """A worker that serves; the task has the status that it ends with."""
     task = asyncio.ensure_future(worker._served(worker.wsgi))
-    assert worker._place is not None
-    box = worker._place.box(worker.age - 1, os.getpid())
+    assert worker._runtime_dir is not None
+    socket_path = worker._runtime_dir.socket_path(worker.age - 1, os.getpid())
     async with asyncio.timeout(patience(10)):
-        while not task.done() and not (box.exists() and worker._place.holder(0) is not None):
+        while not task.done() and not (socket_path.exists() and worker._runtime_dir.holder(0) is not None):
             await asyncio.sleep(0.002)
     try:
         yield task
@@ -177,7 +177,7 @@ async def test_a_worker_serves_until_gunicorn_says_so_and_gives_its_place_up(arb
             signal.raise_signal(signal.SIGTERM)
         assert await status_of(task) == 0
     assert not worker.alive and arbiter.timers == [(1.0, (0,))]
-    assert worker._place is not None and worker._place.boxes() == []
+    assert worker._runtime_dir is not None and worker._runtime_dir.socket_paths() == []
 
 
 async def test_a_worker_that_is_to_quit_ends_without_waiting_for_sessions(arbiter: Arbiter) -> None:
@@ -212,18 +212,18 @@ async def test_the_only_worker_leaves_after_its_requests_once_it_has_no_session(
 
 
 async def test_who_leaves_gives_its_share_to_who_stays(arbiter: Arbiter) -> None:
-    elder, heir = arbiter.worker(app(fill)), arbiter.worker(app(fill))
-    place = elder._place
-    assert place is not None and heir._place is place
-    async with serving(elder) as leaving, serving(heir) as staying:
-        boxes = [place.box(number, os.getpid()) for number in (0, 1)]
+    predecessor, heir = arbiter.worker(app(fill)), arbiter.worker(app(fill))
+    runtime_dir = predecessor._runtime_dir
+    assert runtime_dir is not None and heir._runtime_dir is runtime_dir
+    async with serving(predecessor) as leaving, serving(heir) as staying:
+        socket_paths = [runtime_dir.socket_path(number, os.getpid()) for number in (0, 1)]
         async with asyncio.timeout(patience(10)):
-            while {place.holder(slot) for slot in range(SLOTS)} != set(boxes):
+            while {runtime_dir.holder(slot) for slot in range(SLOTS)} != set(socket_paths):
                 await asyncio.sleep(0.005)
-        elder.handle_exit(signal.SIGTERM, None)
-        elder._woken.set()
+        predecessor.handle_exit(signal.SIGTERM, None)
+        predecessor._woken.set()
         assert await status_of(leaving) == 0
-        assert {place.holder(slot) for slot in range(SLOTS)} == {boxes[1]} and not staying.done()
+        assert {runtime_dir.holder(slot) for slot in range(SLOTS)} == {socket_paths[1]} and not staying.done()
         assert "<title>Filled</title>" in await asyncio.to_thread(get, f"{arbiter.url}/")
 
 
@@ -356,7 +356,7 @@ def test_the_address_and_tls_are_gunicorns(tmp_path: Path) -> None:
 def test_workers_of_another_user_meet_in_that_users_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     cfg = types.SimpleNamespace(uid=os.geteuid() + 1)
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert gunicorn._made_place(cfg) is None
+    assert gunicorn._made_runtime_dir(cfg) is None
     assert gunicorn._base(cfg).name == f"app-server-{os.geteuid() + 1}"
     monkeypatch.setenv(VARIABLE, str(tmp_path / "run"))
     assert gunicorn._base(cfg) == tmp_path / "run"
@@ -364,9 +364,11 @@ def test_workers_of_another_user_meet_in_that_users_directory(monkeypatch: pytes
 
 def test_the_main_process_takes_the_meeting_place_away_at_its_end(arbiter: Arbiter) -> None:
     worker = arbiter.worker()
-    place = worker._place
-    assert isinstance(place, Place) and place.folder.is_dir() and arbiter.at_exit == [place.remove]
-    assert arbiter.worker()._place is place and len(arbiter.at_exit) == 1
+    runtime_dir = worker._runtime_dir
+    assert (
+        isinstance(runtime_dir, RuntimeDir) and runtime_dir.folder.is_dir() and arbiter.at_exit == [runtime_dir.remove]
+    )
+    assert arbiter.worker()._runtime_dir is runtime_dir and len(arbiter.at_exit) == 1
     assert worker._number_of_newest() == 1  # of the second, counted from 0
 
 

@@ -21,7 +21,7 @@ from app_server.settings import (
     all_settings,
     bokeh_environment,
     from_config,
-    resolve,
+    resolve_settings,
     with_signing_key,
     without_effect,
 )
@@ -44,7 +44,7 @@ FIELDS = (
 def fault(flags: dict[str, list[str]] | None = None, environ: dict[str, str] | None = None) -> str:
     """The whole message of the error that these settings meet."""
     with pytest.raises(OperatorError) as caught:
-        resolve(flags or {}, environ or {})
+        resolve_settings(flags or {}, environ or {})
     return str(caught.value)
 
 
@@ -60,7 +60,7 @@ def test_settings_have_the_names_that_other_rooms_use() -> None:
 
 
 def test_nothing_given_means_the_defaults() -> None:
-    assert resolve({}, {}) == Settings()
+    assert resolve_settings({}, {}) == Settings()
 
 
 def test_defaults_are_those_of_the_stock_command() -> None:
@@ -107,14 +107,14 @@ def test_flag_counts_before_environment_before_file_before_default(tmp_path: Pat
     path = config(tmp_path, "log_level: error\nport: 1\nprefix: /file\n")
     flags = {"use_config": [path], "log_level": ["debug"]}
     environ = {"BOKEH_PY_LOG_LEVEL": "warning", "BOKEH_DEFAULT_SERVER_PORT": "2"}
-    settings = resolve(flags, environ)
+    settings = resolve_settings(flags, environ)
     assert (settings.log_level, settings.port, settings.prefix, settings.route) == ("debug", 2, "/file", None)
 
 
 def test_empty_variable_counts_as_not_set() -> None:
     environ = dict.fromkeys(["BOKEH_SECRET_KEY", "BOKEH_SIGN_SESSIONS", "BOKEH_ALLOW_WS_ORIGIN"], "")
     environ["BOKEH_XSRF_COOKIES"] = " "
-    assert resolve({}, environ) == Settings()
+    assert resolve_settings({}, environ) == Settings()
 
 
 def test_stock_variables_are_read(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_stock_variables_are_read(tmp_path: Path) -> None:
         "BOKEH_LOG_LEVEL": "fatal",
         "APP_SERVER_ROUTE": "a-1",
     }
-    assert resolve({}, environ) == Settings(
+    assert resolve_settings({}, environ) == Settings(
         allow_websocket_origin=("example.org", "*.example.org:443"),
         cookie_secret="cookies",
         enable_xsrf_cookies=True,
@@ -155,14 +155,14 @@ def test_stock_variables_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("word", ["no", "No", "false", "FALSE", "off", "0"])
 def test_no_means_no(word: str) -> None:
-    settings = resolve({}, {"BOKEH_SIGN_SESSIONS": word, "BOKEH_XSRF_COOKIES": word})
+    settings = resolve_settings({}, {"BOKEH_SIGN_SESSIONS": word, "BOKEH_XSRF_COOKIES": word})
     assert (settings.session_ids, settings.enable_xsrf_cookies) == ("unsigned", False)
 
 
 @pytest.mark.parametrize("word", ["yes", "Yes", "true", "TRUE", "on", "1"])
 def test_yes_means_yes(word: str) -> None:
     environ = {"BOKEH_SIGN_SESSIONS": word, "BOKEH_XSRF_COOKIES": word, "BOKEH_SECRET_KEY": "k"}
-    settings = resolve({}, environ)
+    settings = resolve_settings({}, environ)
     assert (settings.session_ids, settings.enable_xsrf_cookies) == ("signed", True)
 
 
@@ -181,16 +181,16 @@ LOGINS: list[dict[str, list[str]]] = [
 @pytest.mark.parametrize("login", LOGINS)
 def test_sessions_behind_a_login_are_signed(login: dict[str, list[str]]) -> None:
     environ = {"BOKEH_COOKIE_SECRET": "c" * 44}
-    settings = resolve(login, environ)
+    settings = resolve_settings(login, environ)
     assert settings.session_ids == "signed" and settings.secret_key is not None
-    assert settings.secret_key == resolve(login, environ).secret_key != environ["BOKEH_COOKIE_SECRET"]
-    assert resolve(login, {**environ, "BOKEH_SECRET_KEY": "k" * 44}).secret_key == "k" * 44
-    assert resolve({**login, "session_ids": ["unsigned"]}, environ).session_ids == "unsigned"
-    assert resolve(login, {**environ, "BOKEH_SIGN_SESSIONS": "no"}).session_ids == "unsigned"
+    assert settings.secret_key == resolve_settings(login, environ).secret_key != environ["BOKEH_COOKIE_SECRET"]
+    assert resolve_settings(login, {**environ, "BOKEH_SECRET_KEY": "k" * 44}).secret_key == "k" * 44
+    assert resolve_settings({**login, "session_ids": ["unsigned"]}, environ).session_ids == "unsigned"
+    assert resolve_settings(login, {**environ, "BOKEH_SIGN_SESSIONS": "no"}).session_ids == "unsigned"
 
 
 def test_key_of_a_run_is_made_only_where_sessions_are_signed_without_one() -> None:
-    without = resolve({"auth_module": [__file__]}, {})
+    without = resolve_settings({"auth_module": [__file__]}, {})
     assert (without.session_ids, without.secret_key) == ("signed", None)
     assert with_signing_key(without, lambda: "made").secret_key == "made"
     assert with_signing_key(replace(without, secret_key="chosen"), lambda: "made").secret_key == "chosen"
@@ -199,8 +199,8 @@ def test_key_of_a_run_is_made_only_where_sessions_are_signed_without_one() -> No
 
 def test_flag_for_session_ids_counts_before_the_variable_for_signing() -> None:
     environ = {"BOKEH_SIGN_SESSIONS": "yes", "BOKEH_SECRET_KEY": "k"}
-    assert resolve({"session_ids": ["external-signed"]}, environ).session_ids == "external-signed"
-    assert resolve({"session_ids": ["unsigned"]}, environ).session_ids == "unsigned"
+    assert resolve_settings({"session_ids": ["external-signed"]}, environ).session_ids == "external-signed"
+    assert resolve_settings({"session_ids": ["unsigned"]}, environ).session_ids == "unsigned"
 
 
 # Values
@@ -285,12 +285,12 @@ def test_wrong_value_is_refused_and_its_flag_named(flags: dict[str, list[str]], 
     ],
 )
 def test_right_value_is_taken(name: str, words: list[str], value: object) -> None:
-    assert getattr(resolve({name: words}, {}), name) == value
+    assert getattr(resolve_settings({name: words}, {}), name) == value
 
 
 @pytest.mark.parametrize(("words", "watched"), [([], ()), ([__file__], (__file__,))])
 def test_dev_flag_takes_files_to_watch_or_none(words: list[str], watched: tuple[str, ...]) -> None:
-    settings = resolve({"dev_watch": words}, {})
+    settings = resolve_settings({"dev_watch": words}, {})
     assert (settings.dev, settings.dev_watch) == (True, watched)
 
 
@@ -304,7 +304,7 @@ def test_any_word_is_taken_or_refused_with_its_flag(setting: object, word: str) 
     if name == "use_config":
         return
     try:
-        resolve({name: [word]}, {"BOKEH_SECRET_KEY": "k"})
+        resolve_settings({name: [word]}, {"BOKEH_SECRET_KEY": "k"})
     except OperatorError as error:
         assert error.where == flag
 
@@ -329,13 +329,11 @@ def test_any_word_is_taken_or_refused_with_its_flag(setting: object, word: str) 
         ),
         (
             {"include_headers": ["a"], "exclude_headers": ["b"]},
-            "--exclude-headers: --include-headers already says which headers applications see. "
-            "Leave one of them out.",
+            "--exclude-headers: --include-headers already says which headers applications see. Leave one of them out.",
         ),
         (
             {"include_cookies": ["a"], "exclude_cookies": ["b"]},
-            "--exclude-cookies: --include-cookies already says which cookies applications see. "
-            "Leave one of them out.",
+            "--exclude-cookies: --include-cookies already says which cookies applications see. Leave one of them out.",
         ),
         (
             {"session_ids": ["signed"]},
@@ -399,13 +397,13 @@ def test_auth_module_that_is_missing_is_refused_and_not_ignored() -> None:
 def test_secret_may_come_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_text("a long key\n", encoding="utf-8")
-    assert resolve({}, {"BOKEH_COOKIE_SECRET_FILE": str(path)}).cookie_secret == "a long key"
+    assert resolve_settings({}, {"BOKEH_COOKIE_SECRET_FILE": str(path)}).cookie_secret == "a long key"
 
 
 def test_file_of_the_secret_key_may_hold_the_key_before_it_too(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_text("the new key\nthe old key\n", encoding="utf-8")
-    assert resolve({}, {"BOKEH_SECRET_KEY_FILE": str(path)}).secret_key == "the new key\nthe old key"
+    assert resolve_settings({}, {"BOKEH_SECRET_KEY_FILE": str(path)}).secret_key == "the new key\nthe old key"
 
 
 def test_file_of_a_secret_that_cannot_be_used_is_refused_without_its_content(tmp_path: Path) -> None:
@@ -419,7 +417,7 @@ def test_file_of_a_secret_that_cannot_be_used_is_refused_without_its_content(tmp
 
 def test_trusted_proxies_may_stand_in_one_word_or_in_several() -> None:
     words = ["127.0.0.1,10.0.0.0/8", "unix"]
-    settings = resolve({"auth_header": ["X-User"], "auth_header_from": words}, {})
+    settings = resolve_settings({"auth_header": ["X-User"], "auth_header_from": words}, {})
     assert settings.auth_header_from == ("127.0.0.1/32", "10.0.0.0/8", "unix")
 
 
@@ -440,7 +438,7 @@ def test_setting_for_logging_in_says_what_it_expects(name: str, word: str, expec
 
 
 def test_bokeh_default_port_is_no_contradiction_to_a_unix_socket() -> None:
-    assert resolve({"unix_socket": ["/tmp/s"]}, {"BOKEH_DEFAULT_SERVER_PORT": "80"}).unix_socket == "/tmp/s"
+    assert resolve_settings({"unix_socket": ["/tmp/s"]}, {"BOKEH_DEFAULT_SERVER_PORT": "80"}).unix_socket == "/tmp/s"
 
 
 @pytest.mark.parametrize("name", ["ssl_certfile", "index", "dev_watch"])
@@ -465,7 +463,7 @@ def test_file_takes_own_and_stock_names(tmp_path: Path) -> None:
         "route: null\n"
         "minified: no\n",
     )
-    assert resolve({"use_config": [path]}, {}) == Settings(
+    assert resolve_settings({"use_config": [path]}, {}) == Settings(
         use_config=path,
         keep_alive_ms=1000,
         allow_websocket_origin=("a.org", "b.org:80"),

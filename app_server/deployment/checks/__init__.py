@@ -19,7 +19,7 @@ Level = Literal["good", "note", "warning", "fault"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckFinding:
     """What a check has found: `what` in one sentence without a full stop, `where` the file or key, `hint` what to do.
 
     `good` is what was proven, `note` what could not be looked at, a `warning` lets the deployment work, a `fault` does
@@ -54,9 +54,9 @@ CHECKS: dict[str, tuple[str, ...]] = {
 """The check modules of each target."""
 
 
-def check(target: str, plan: Plan, files: Files) -> Iterator[Finding]:
+def check(target: str, plan: Plan, files: Files) -> Iterator[CheckFinding]:
     """What the checks of a target find in its files."""
     for name in CHECKS.get(target, ()):
         module = importlib.import_module(f"app_server.deployment.checks.{name}")
-        found: Iterable[Finding] = module.check(plan, files)
+        found: Iterable[CheckFinding] = module.check(plan, files)
         yield from found

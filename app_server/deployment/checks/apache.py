@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from app_server.deployment.checks import Finding
+from app_server.deployment.checks import CheckFinding
 from app_server.deployment.checks.nginx import scratch_plan
 from app_server.deployment.checks.scratch import running
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import Files
-from app_server.deployment.render.apache import OLDEST, global_path, render, shown, site_path
-from app_server.deployment.tls import Installed, installed_apache
+from app_server.deployment.render.proxies.apache import OLDEST, global_path, render, shown, site_path
+from app_server.tls import Installed, installed_apache
 
 ANSWER_S = 30.0
 ALARMING = ("emerg", "alert", "crit", "error")
@@ -54,16 +54,16 @@ Include site.conf
 MODULE_FOLDERS = ("/usr/lib/apache2/modules", "/usr/lib64/httpd/modules")
 
 
-def check(plan: Plan, files: Files) -> Iterator[Finding]:
+def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
     """What Apache has against the site."""
     installed = installed_apache()
     if installed is None:
         hint = "Install Apache, or check on the host that will run it."
-        yield Finding("note", "there is no Apache here, so the site was not tried", hint=hint)
+        yield CheckFinding("note", "there is no Apache here, so the site was not tried", hint=hint)
         return
     if installed.version < OLDEST:
         what = f"Apache {shown(installed.version)} cannot hand WebSockets on as the site wants it"
-        yield Finding("fault", what, where="apache", hint=f"Take {shown(OLDEST)} or newer.")
+        yield CheckFinding("fault", what, where="apache", hint=f"Take {shown(OLDEST)} or newer.")
         return
     with tempfile.TemporaryDirectory(prefix="app-server-check-") as name:
         folder = Path(name)
@@ -98,22 +98,24 @@ def command(program: Path | str, folder: Path, main: Path) -> list[str]:
     return [str(program), "-d", str(folder), "-f", str(main), "-DFOREGROUND"]
 
 
-def _tried(installed: Installed, scratch: Plan, folder: Path, main: Path) -> Iterator[Finding]:
+def _tried(installed: Installed, scratch: Plan, folder: Path, main: Path) -> Iterator[CheckFinding]:
     words, name = command(installed.path, folder, main), f"Apache {shown(installed.version)}"
     tested = subprocess.run([*words, "-t"], capture_output=True, text=True, timeout=ANSWER_S, check=False)
     if tested.returncode != 0:
-        yield Finding("fault", f"{name} refuses it: {_gist(tested.stdout + tested.stderr, folder)}", where="apache")
+        yield CheckFinding(
+            "fault", f"{name} refuses it: {_gist(tested.stdout + tested.stderr, folder)}", where="apache"
+        )
         return
     with running(words, folder / "output", lambda: _answers(scratch.listen_http)) as complaint:
         log = folder / "error.log"
         said = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
         if complaint is not None:
-            yield Finding("fault", f"{name} does not start: {_gist(complaint + said, folder)}", where="apache")
+            yield CheckFinding("fault", f"{name} does not start: {_gist(complaint + said, folder)}", where="apache")
             return
         for line in said.splitlines():
             if _is_alarming(line):
-                yield Finding("warning", f"{name}: {_gist(line, folder)}", where="apache")
-        yield Finding("good", f"{name} takes the site, and started with it", where="apache")
+                yield CheckFinding("warning", f"{name}: {_gist(line, folder)}", where="apache")
+        yield CheckFinding("good", f"{name} takes the site, and started with it", where="apache")
 
 
 def _answers(port: int) -> bool:

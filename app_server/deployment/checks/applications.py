@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from app_server.deployment.checks import Finding
+from app_server.deployment.checks import CheckFinding
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import Files
 
 
-def check(plan: Plan, files: Files) -> Iterator[Finding]:
+def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
     """A fault for each application that is in none of the folders where it could be.
 
     If the host's folder is not on this machine, applications may be only there: then it is a warning.
@@ -21,7 +21,7 @@ def check(plan: Plan, files: Files) -> Iterator[Finding]:
     for name, app in plan.spec.apps.items():
         if not any((folder / app.path).exists() for folder in folders):
             shown = ", ".join(dict.fromkeys(str(folder) for folder in folders))
-            yield Finding(
+            yield CheckFinding(
                 "fault" if known else "warning", f"{app.path} is not in {shown}", where=f"apps.{name}.path",
                 hint="Put it there, or correct the path." if known else "Make sure that it is on the host.",
             )  # fmt: skip

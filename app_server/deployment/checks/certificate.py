@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app_server.deployment.checks import Finding, Level
+from app_server.deployment.checks import CheckFinding, Level
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import Files
-from app_server.deployment.tls.installed import system_roots
 from app_server.protocol.doctor import DEVELOPMENT_ORGANIZATION
+from app_server.tls.installed import system_roots
 
 _BESIDE = "It is for development: put its authority.pem beside it, and have your browser trust that."
 
 
-def check(plan: Plan, files: Files) -> Iterator[Finding]:
+def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
     """What is wrong with the files; nothing where there are none, or where ACME or a later step makes them."""
     if plan.tls is None or plan.layout != "host":
         return
@@ -24,21 +24,21 @@ def check(plan: Plan, files: Files) -> Iterator[Finding]:
         chain_pem = certificate.read_bytes()
     except OSError:
         return  # which the check of the proxy tells
-    from app_server.deployment.tls.certificates import Material, inspect
+    from app_server.tls.certificates import Material, inspect
 
     try:
         key_pem, key_mode = key.read_bytes(), key.stat().st_mode
     except OSError as error:
-        yield Finding("note", f"cannot be read here: {error.strerror}", where=str(key))
+        yield CheckFinding("note", f"cannot be read here: {error.strerror}", where=str(key))
         key_pem, key_mode = None, None
     material = Material(chain_pem, key_pem, key_mode, _roots(plan))
     found = inspect(material, plan.site.hosts, datetime.now(UTC), plan.tls.profile)
     for each in found:
         level: Level = "fault" if each.level == "error" else "warning"
         hint = _BESIDE if DEVELOPMENT_ORGANIZATION in each.what else each.hint
-        yield Finding(level, each.what, where=str(certificate), hint=hint.rstrip("."))
+        yield CheckFinding(level, each.what, where=str(certificate), hint=hint.rstrip("."))
     if not found:
-        yield Finding("good", "the certificate is for every public name, and in order", where=str(certificate))
+        yield CheckFinding("good", "the certificate is for every public name, and in order", where=str(certificate))
 
 
 def _roots(plan: Plan) -> bytes:

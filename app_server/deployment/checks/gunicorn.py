@@ -9,20 +9,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from app_server.deployment.checks import Finding
+from app_server.deployment.checks import CheckFinding
 from app_server.deployment.checks.programs import find, run
 from app_server.deployment.plan import Instance, Plan
 from app_server.deployment.render import Files
-from app_server.deployment.render.gunicorn import render_instance
+from app_server.deployment.render.services.gunicorn import render_instance
 from app_server.version import how_to_install
 
 
-def check(plan: Plan, files: Files) -> Iterator[Finding]:
+def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
     """What gunicorn says of each pool's first instance; the others differ in address and route alone."""
     program = find("gunicorn")
     if program is None or importlib.util.find_spec("gunicorn") is None:
         hint = how_to_install("gunicorn")
-        yield Finding("note", "there is no gunicorn here, so its configuration was not read", hint=hint)
+        yield CheckFinding("note", "there is no gunicorn here, so its configuration was not read", hint=hint)
         return
     for pool in plan.pools:
         instance = pool.instances[0]
@@ -32,17 +32,17 @@ def check(plan: Plan, files: Files) -> Iterator[Finding]:
             text = files[path].text
             if not _are_here(plan, instance):
                 what = "the applications are not on this machine, so empty ones stand in for them"
-                yield Finding("note", what, where=plan.paths.apps)
+                yield CheckFinding("note", what, where=plan.paths.apps)
                 text = render_instance(*_stand_ins(plan, instance, folder))
             written = folder / "gunicorn.conf.py"
             written.write_text(text, encoding="utf-8")
             # What is to be kept secret stands in for itself.
             answer = run([program, "--check-config", "-c", written], {each.variable: "x" * 44 for each in plan.secrets})
             if answer.status == 0:
-                yield Finding("good", "gunicorn reads it, and loads the applications", where=path)
+                yield CheckFinding("good", "gunicorn reads it, and loads the applications", where=path)
             else:
                 said = answer.lines[-1] if answer.lines else f"status {answer.status}"
-                yield Finding("fault", f"gunicorn refuses it: {said.rpartition('Error: ')[2][-400:]}", where=path)
+                yield CheckFinding("fault", f"gunicorn refuses it: {said.rpartition('Error: ')[2][-400:]}", where=path)
 
 
 def _are_here(plan: Plan, instance: Instance) -> bool:

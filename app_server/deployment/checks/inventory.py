@@ -7,17 +7,17 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from app_server.deployment.checks import Finding
+from app_server.deployment.checks import CheckFinding
 from app_server.deployment.checks.programs import find, run, write
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import Files
 
 
-def check(plan: Plan, files: Files) -> Iterator[Finding]:
+def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
     """Whether Ansible finds every machine in it."""
     program = find("ansible-inventory")
     if program is None:
-        yield Finding("note", "there is no Ansible here, so the inventory was not read", where="inventory.yml")
+        yield CheckFinding("note", "there is no Ansible here, so the inventory was not read", where="inventory.yml")
         return
     with tempfile.TemporaryDirectory(prefix="app-server-check-") as name:
         (path,) = write(Path(name), [("inventory.yml", files["inventory.yml"])])
@@ -27,9 +27,9 @@ def check(plan: Plan, files: Files) -> Iterator[Finding]:
         expected = {machine.name for machine in plan.machines}
         if answer.status != 0 or found != expected:
             said = " ".join(answer.lines)[-300:]
-            yield Finding("fault", f"Ansible finds other hosts than were meant: {said}", where="inventory.yml")
+            yield CheckFinding("fault", f"Ansible finds other hosts than were meant: {said}", where="inventory.yml")
         else:
-            yield Finding("good", f"Ansible finds {', '.join(sorted(found))}", where="inventory.yml")
+            yield CheckFinding("good", f"Ansible finds {', '.join(sorted(found))}", where="inventory.yml")
 
 
 def _hosts(text: str) -> list[str]:

@@ -6,17 +6,17 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from app_server.deployment.checks import Finding
+from app_server.deployment.checks import CheckFinding
 from app_server.deployment.checks.programs import find, of_target, run, write
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import Files
 
 
-def check(plan: Plan, files: Files) -> Iterator[Finding]:
+def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
     """What logrotate says of the rule."""
     program = find("logrotate")
     if program is None:
-        yield Finding("note", "there is no logrotate here, so its rule was not read", where="logrotate")
+        yield CheckFinding("note", "there is no logrotate here, so its rule was not read", where="logrotate")
         return
     with tempfile.TemporaryDirectory(prefix="app-server-check-") as name:
         folder = Path(name)
@@ -25,6 +25,6 @@ def check(plan: Plan, files: Files) -> Iterator[Finding]:
         wrong = [line for line in answer.lines if line.startswith("error:")]
         if wrong or answer.status != 0:
             said = " ".join(wrong or answer.lines).replace(f"{folder}/", "")
-            yield Finding("fault", f"logrotate: {said[-300:]}", where="logrotate")
+            yield CheckFinding("fault", f"logrotate: {said[-300:]}", where="logrotate")
         else:
-            yield Finding("good", "logrotate reads the rule", where="logrotate")
+            yield CheckFinding("good", "logrotate reads the rule", where="logrotate")

@@ -10,10 +10,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from app_server.deployment.checks import Finding
+from app_server.deployment.checks import CheckFinding
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import Files
-from app_server.deployment.tls import installed_nginx
+from app_server.tls import installed_nginx
 
 HOME = "/etc/nginx"
 _ANSWER_S = 30.0
@@ -21,7 +21,7 @@ _MAIN = "nginx.conf"
 _WRITTEN = re.compile(r"^(\s*(?:pid|error_log|access_log))\s+/[^;\s]*", re.MULTILINE)
 
 
-def check(plan: Plan, files: Files) -> Iterator[Finding]:
+def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
     """What nginx refuses of the site only because of what else it reads here; nothing if it can't be tried here.
 
     A copy of its configuration is tried, in which this site stands where it would be installed. An earlier site of the
@@ -44,7 +44,7 @@ def check(plan: Plan, files: Files) -> Iterator[Finding]:
         for refusal in _refusals(installed.path, folder):
             if refusal not in before and not re.search(r"No such file|Permission denied|cannot load", refusal):
                 shown = refusal.replace(str(folder), HOME)
-                yield Finding(
+                yield CheckFinding(
                     "warning", f"the nginx of this machine would refuse it beside its other sites: {shown}",
                     where="nginx", hint=_hint(refusal),
                 )  # fmt: skip

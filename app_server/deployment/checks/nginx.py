@@ -13,12 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app_server.deployment.checks import Finding
+from app_server.deployment.checks import CheckFinding
 from app_server.deployment.checks.scratch import certificate_into, free_ports, is_listening, running
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import Files
-from app_server.deployment.render.nginx import HTTP2_DIRECTIVE_SINCE, STICKY_ROUTE_SINCE, render
-from app_server.deployment.tls import Installed, installed_nginx
+from app_server.deployment.render.proxies.nginx import HTTP2_DIRECTIVE_SINCE, STICKY_ROUTE_SINCE, render
+from app_server.tls import Installed, installed_nginx
 
 ANSWER_S = 30.0
 # Redirects and error pages tell nothing that a visitor who is kept out may not know.
@@ -45,7 +45,7 @@ http {{
 """
 
 
-def check(plan: Plan, files: Files) -> Iterator[Finding]:
+def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
     """What is wrong with the site, told by whatever of nginx, crossplane and gixy is here."""
     with tempfile.TemporaryDirectory(prefix="app-server-check-") as name:
         folder = Path(name)
@@ -57,9 +57,9 @@ def check(plan: Plan, files: Files) -> Iterator[Finding]:
         yield from _nginx(plan, scratch, folder, main)
 
 
-def scratch_plan(plan: Plan, folder: Path) -> tuple[Plan, list[Finding]]:
+def scratch_plan(plan: Plan, folder: Path) -> tuple[Plan, list[CheckFinding]]:
     """The same plan on other ports and paths; what stands in for files that are not here is told."""
-    findings: list[Finding] = []
+    findings: list[CheckFinding] = []
     http, https = _ports()
     tls = plan.tls
     if tls is not None:
@@ -68,10 +68,10 @@ def scratch_plan(plan: Plan, folder: Path) -> tuple[Plan, list[Finding]]:
             certificate, key = certificate_into(folder, plan.site.hosts)
             tls = replace(tls, certificate=certificate, key=key)
             what = "is not here, so a certificate of our own stands in for it"
-            findings.append(Finding("note", what, where=missing[0]))
+            findings.append(CheckFinding("note", what, where=missing[0]))
     proxy = plan.spec.proxy
     if proxy.include is not None and not os.access(proxy.include, os.R_OK):
-        findings.append(Finding("note", "is not here, so the site is checked without it", where=proxy.include))
+        findings.append(CheckFinding("note", "is not here, so the site is checked without it", where=proxy.include))
         proxy = proxy.model_copy(update={"include": None})
     # On the loopback address alone: a check is nobody else's business.
     proxy = proxy.model_copy(update={"address": "127.0.0.1"})
@@ -95,9 +95,9 @@ def command(program: Path | str, folder: Path, main: Path) -> list[str]:
     return [str(program), "-p", str(folder), "-c", str(main), "-e", str(folder / "error.log")]
 
 
-def _crossplane(main: Path) -> Iterator[Finding]:
+def _crossplane(main: Path) -> Iterator[CheckFinding]:
     if importlib.util.find_spec("crossplane") is None:
-        yield Finding("note", "crossplane is not installed, so nothing has looked at the site's grammar")
+        yield CheckFinding("note", "crossplane is not installed, so nothing has looked at the site's grammar")
         return
     import crossplane  # type: ignore[import-untyped]
 
@@ -107,7 +107,7 @@ def _crossplane(main: Path) -> Iterator[Finding]:
             text = str(error["error"])
             # Directives newer than the parser.
             if 'unknown directive "http2"' not in text:
-                yield Finding("fault", f"crossplane: {text}", where="nginx")
+                yield CheckFinding("fault", f"crossplane: {text}", where="nginx")
 
 
 def _ports() -> list[int]:
@@ -117,10 +117,10 @@ def _ports() -> list[int]:
     return ports
 
 
-def _gixy(main: Path) -> Iterator[Finding]:
+def _gixy(main: Path) -> Iterator[CheckFinding]:
     """What gixy finds, whatever its severity."""
     if importlib.util.find_spec("gixy") is None:
-        yield Finding("note", "gixy-ng is not installed, so nobody has looked for mistakes that nginx takes")
+        yield CheckFinding("note", "gixy-ng is not installed, so nobody has looked for mistakes that nginx takes")
         return
     done = subprocess.run(
         [sys.executable, "-m", "gixy.cli.main", "-l", "-f", "json", "--skips", GIXY_SKIPS, str(main)],
@@ -129,30 +129,30 @@ def _gixy(main: Path) -> Iterator[Finding]:
     yield from _gixy_findings(done.stdout, done.stderr)
 
 
-def _gixy_findings(printed: str, complaint: str) -> Iterator[Finding]:
+def _gixy_findings(printed: str, complaint: str) -> Iterator[CheckFinding]:
     import json
 
     try:
         found = json.loads(printed or "[]")
     except ValueError:
-        yield Finding("note", f"gixy-ng could not look at the site: {(complaint or printed).strip()[-200:]}")
+        yield CheckFinding("note", f"gixy-ng could not look at the site: {(complaint or printed).strip()[-200:]}")
         return
     for issue in found:
-        yield Finding("warning", f"gixy: {issue.get('summary')}: {issue.get('reason') or issue.get('description')}",
-                      where="nginx")  # fmt: skip
+        reason = issue.get("reason") or issue.get("description")
+        yield CheckFinding("warning", f"gixy: {issue.get('summary')}: {reason}", where="nginx")
 
 
-def _nginx(plan: Plan, scratch: Plan, folder: Path, main: Path) -> Iterator[Finding]:
+def _nginx(plan: Plan, scratch: Plan, folder: Path, main: Path) -> Iterator[CheckFinding]:
     installed = installed_nginx()
     if installed is None:
         hint = "Install nginx, or check on the host that will run it."
-        yield Finding("note", "there is no nginx here, so the site was not tried", hint=hint)
+        yield CheckFinding("note", "there is no nginx here, so the site was not tried", hint=hint)
         return
     shown = ".".join(map(str, installed.version))
     if plan.proxy_version is not None and _form(plan.proxy_version) != _form(installed.version):
         # A directive of the one may be unknown to the other.
         what = f"the nginx of this machine is {shown}, so the site was tried in the form for that one"
-        yield Finding("note", what, where="proxy.version")
+        yield CheckFinding("note", what, where="proxy.version")
         main = write_scratch(replace(scratch, proxy_version=installed.version), folder)
     yield from _started(installed, shown, scratch, folder, main)
 
@@ -161,15 +161,15 @@ def _form(version: tuple[int, ...]) -> tuple[bool, ...]:
     return version >= STICKY_ROUTE_SINCE, version >= HTTP2_DIRECTIVE_SINCE
 
 
-def _started(installed: Installed, shown: str, scratch: Plan, folder: Path, main: Path) -> Iterator[Finding]:
+def _started(installed: Installed, shown: str, scratch: Plan, folder: Path, main: Path) -> Iterator[CheckFinding]:
     words = command(installed.path, folder, main)
     tested = subprocess.run([*words, "-t", "-q"], capture_output=True, text=True, timeout=ANSWER_S, check=False)
     for line in (tested.stderr + tested.stdout).splitlines():
         severity, text = _read_line(line, folder)
         if severity in ("emerg", "alert", "crit", "error"):
-            yield Finding("fault", f"nginx {shown} refuses it: {text}", where="nginx")
+            yield CheckFinding("fault", f"nginx {shown} refuses it: {text}", where="nginx")
         elif severity == "warn" and "deprecated" not in text:
-            yield Finding("warning", f"nginx {shown}: {text}", where="nginx")
+            yield CheckFinding("warning", f"nginx {shown}: {text}", where="nginx")
     if tested.returncode != 0:
         return
     with running(words, folder / "output", lambda: is_listening(scratch.listen_http)) as complaint:
@@ -181,9 +181,11 @@ def _started(installed: Installed, shown: str, scratch: Plan, folder: Path, main
                 for severity, text in (_read_line(line, folder) for line in said.splitlines())
                 if severity in ("emerg", "alert", "crit")
             ]
-            yield Finding("fault", f"nginx {shown} does not start: {(faults or [said.strip()])[-1]}", where="nginx")
+            yield CheckFinding(
+                "fault", f"nginx {shown} does not start: {(faults or [said.strip()])[-1]}", where="nginx"
+            )
         else:
-            yield Finding("good", f"nginx {shown} takes the site, and started with it", where="nginx")
+            yield CheckFinding("good", f"nginx {shown} takes the site, and started with it", where="nginx")
 
 
 def _read_line(line: str, folder: Path) -> tuple[str, str]:

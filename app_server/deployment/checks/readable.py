@@ -8,7 +8,7 @@ import pwd
 import subprocess
 from collections.abc import Iterator
 
-from app_server.deployment.checks import Finding
+from app_server.deployment.checks import CheckFinding
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import Files
 
@@ -16,7 +16,7 @@ _ANSWER_S = 10.0
 _FILE_FLAGS = ("--ssl-certfile", "--ssl-keyfile", "--auth-module", "--basic-auth", "--index", "--ico-path")
 
 
-def check(plan: Plan, files: Files) -> Iterator[Finding]:
+def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
     """A fault for each file that is on this machine and that the service's user may not read."""
     wanted = {path: where for path, where in _wanted(plan).items() if os.path.lexists(path)}
     try:
@@ -25,12 +25,12 @@ def check(plan: Plan, files: Files) -> Iterator[Finding]:
         return  # made later, when the host is set up
     if wanted and os.geteuid() not in (0, user.pw_uid):
         hint = f"Check as root, or as {plan.user}."
-        yield Finding("note", f"only root can find out what {plan.user} may read", where="service.user", hint=hint)
+        yield CheckFinding("note", f"only root can find out what {plan.user} may read", where="service.user", hint=hint)
         return
     for path, where in wanted.items():
         if not _reads(user, plan.group, path):
             hint = f"Such as: chgrp {plan.group} {path} && chmod g+r {path}; its folders need x for that group too."
-            yield Finding("fault", f"{plan.user} (service.user) cannot read {path}", where=where, hint=hint)
+            yield CheckFinding("fault", f"{plan.user} (service.user) cannot read {path}", where=where, hint=hint)
 
 
 def _wanted(plan: Plan) -> dict[str, str]:

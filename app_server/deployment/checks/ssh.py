@@ -8,14 +8,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from app_server.deployment.checks import Finding
+from app_server.deployment.checks import CheckFinding
 from app_server.deployment.checks.programs import Answer, find, of_target, run, write
 from app_server.deployment.checks.systemd import check_units
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import Files
-from app_server.deployment.render.ssh import other_side_of, tunnels_of
-from app_server.deployment.tunnels.description import Form, Tunnel
-from app_server.deployment.tunnels.ssh import GATEWAY_USER
+from app_server.deployment.render.services.ssh import other_side_of, tunnels_of
+from app_server.tunnels.description import Form, Tunnel
+from app_server.tunnels.ssh import GATEWAY_USER
 
 # What a tunnel is not safe without, as ssh -G spells it.
 EXPECTED = {
@@ -38,7 +38,7 @@ EXPECTED_THERE = {
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-def check(plan: Plan, files: Files) -> Iterator[Finding]:
+def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
     """What is wrong with the tunnels, here and on the other side."""
     tunnels = tunnels_of(plan)
     if not tunnels:
@@ -52,16 +52,16 @@ def check(plan: Plan, files: Files) -> Iterator[Finding]:
     yield from check_units(files, "ssh")
 
 
-def _ssh(files: Files, tunnels: tuple[Tunnel, ...], folder: Path) -> Iterator[Finding]:
+def _ssh(files: Files, tunnels: tuple[Tunnel, ...], folder: Path) -> Iterator[CheckFinding]:
     program = find("ssh")
     if program is None:
-        yield Finding("note", "there is no ssh here, so nobody has read the configuration", where="ssh/config")
+        yield CheckFinding("note", "there is no ssh here, so nobody has read the configuration", where="ssh/config")
         return
     (config,) = write(folder, of_target(files, "ssh", "config"))
     for tunnel in tunnels:
         answer = run([program, "-G", "-F", config, tunnel.name])
         if answer.status != 0:
-            yield Finding("fault", f"ssh refuses it: {_said(answer, folder)}", where="ssh/config")
+            yield CheckFinding("fault", f"ssh refuses it: {_said(answer, folder)}", where="ssh/config")
             continue
         found = _settings(answer)
         wrong = [f"{key} {found.get(key)}" for key, value in EXPECTED.items() if found.get(key, value) != value]
@@ -69,17 +69,17 @@ def _ssh(files: Files, tunnels: tuple[Tunnel, ...], folder: Path) -> Iterator[Fi
         if keyword not in found:
             wrong.append(f"no {keyword}")
         if wrong:
-            yield Finding("fault", f"ssh takes it for {', '.join(wrong)}", where=f"tunnels.{tunnel.name}")
+            yield CheckFinding("fault", f"ssh takes it for {', '.join(wrong)}", where=f"tunnels.{tunnel.name}")
         else:
-            yield Finding("good", "ssh reads the configuration as it is meant", where=f"tunnels.{tunnel.name}")
+            yield CheckFinding("good", "ssh reads the configuration as it is meant", where=f"tunnels.{tunnel.name}")
 
 
-def _sshd(files: Files, tunnels: tuple[Tunnel, ...], folder: Path) -> Iterator[Finding]:
+def _sshd(files: Files, tunnels: tuple[Tunnel, ...], folder: Path) -> Iterator[CheckFinding]:
     """Whether sshd would narrow the user of the tunnels to them."""
     program, keygen = find("sshd"), find("ssh-keygen")
     snippets = [(path, file) for path, file in of_target(files, "ssh", ".conf") if "/other-side/" in path]
     if program is None or keygen is None:
-        yield Finding("note", "there is no sshd here, so nobody has read what the other side gets", where="ssh")
+        yield CheckFinding("note", "there is no sshd here, so nobody has read what the other side gets", where="ssh")
         return
     key = folder / "host_key"
     run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", key])
@@ -88,16 +88,16 @@ def _sshd(files: Files, tunnels: tuple[Tunnel, ...], folder: Path) -> Iterator[F
             answer = run([program, "-T", "-f", written, "-h", key, "-C", f"user={user},host=h,addr=192.0.2.1"])
             if "privilege separation directory" in answer.text:
                 what = "sshd is not set up here, so nobody has read what the other side gets"
-                yield Finding("note", what, where=path)
+                yield CheckFinding("note", what, where=path)
             elif answer.status != 0:
-                yield Finding("fault", f"sshd refuses it: {_said(answer, folder)}", where=path)
+                yield CheckFinding("fault", f"sshd refuses it: {_said(answer, folder)}", where=path)
             else:
                 found = _settings(answer)
                 wrong = [f"{key} {found.get(key)}" for key, value in EXPECTED_THERE.items() if found.get(key) != value]
                 if wrong:
-                    yield Finding("fault", f"sshd takes it for {', '.join(wrong)}", where=path)
+                    yield CheckFinding("fault", f"sshd takes it for {', '.join(wrong)}", where=path)
                 else:
-                    yield Finding("good", f"sshd lets {user} have the tunnels and nothing else", where=path)
+                    yield CheckFinding("good", f"sshd lets {user} have the tunnels and nothing else", where=path)
 
 
 def _users(tunnels: tuple[Tunnel, ...], path: str) -> list[str]:
@@ -105,7 +105,7 @@ def _users(tunnels: tuple[Tunnel, ...], path: str) -> list[str]:
     return sorted({tunnel.destination.user or GATEWAY_USER for tunnel in mine})
 
 
-def _needed(tunnel: Tunnel) -> Iterator[Finding]:
+def _needed(tunnel: Tunnel) -> Iterator[CheckFinding]:
     """The key and the known hosts, where this is the machine that has them."""
     where = f"tunnels.{tunnel.name}"
     for path, hint in (
@@ -113,11 +113,13 @@ def _needed(tunnel: Tunnel) -> Iterator[Finding]:
         (tunnel.known_hosts, "ssh-keyscan prints what belongs there, to be compared with what its owner says."),
     ):
         if path is not None and not os.path.exists(path):
-            yield Finding("note", f"{path} is not on this machine", where=where, hint=hint)
+            yield CheckFinding("note", f"{path} is not on this machine", where=where, hint=hint)
     if tunnel.identity is not None and os.path.exists(tunnel.identity):
         if os.stat(tunnel.identity).st_mode & OTHERS:
             hint = f"chmod 600 {tunnel.identity}"
-            yield Finding("fault", "others may read the private key, so that ssh refuses it", where=where, hint=hint)
+            yield CheckFinding(
+                "fault", "others may read the private key, so that ssh refuses it", where=where, hint=hint
+            )
 
 
 def _settings(answer: Answer) -> dict[str, str]:

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from app_server.deployment.checks import Finding
+from app_server.deployment.checks import CheckFinding
 from app_server.deployment.checks.programs import find, run
 from app_server.deployment.checks.scratch import running
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import Files
-from app_server.deployment.render.supervisor import program_of, render
+from app_server.deployment.render.services.supervisor import program_of, render
 
 MAIN = """\
 [supervisord]
@@ -37,12 +37,12 @@ files={folder}/programs/*.conf
 """
 
 
-def check(plan: Plan, files: Files) -> Iterator[Finding]:
+def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
     """What supervisord says of each machine's programs, started with its logs and user moved aside."""
     supervisord, supervisorctl = find("supervisord"), find("supervisorctl")
     if supervisord is None or supervisorctl is None:
         hint = "Install supervisor, or check on a host that runs it."
-        yield Finding("note", "there is no supervisor here, so its programs were not read", hint=hint)
+        yield CheckFinding("note", "there is no supervisor here, so its programs were not read", hint=hint)
         return
     for machine in [machine for machine in plan.machines if machine.instances]:
         with tempfile.TemporaryDirectory(prefix="app-server-check-") as name:
@@ -51,7 +51,7 @@ def check(plan: Plan, files: Files) -> Iterator[Finding]:
             yield from _started(supervisord, supervisorctl, alone, Path(name), expected)
 
 
-def _started(program: str, control: str, plan: Plan, folder: Path, expected: set[str]) -> Iterator[Finding]:
+def _started(program: str, control: str, plan: Plan, folder: Path, expected: set[str]) -> Iterator[CheckFinding]:
     where = "supervisor"
     main = write_scratch(plan, folder)
     variables = {secret.environment: "x" for secret in plan.secrets if secret.environment is not None}
@@ -61,16 +61,16 @@ def _started(program: str, control: str, plan: Plan, folder: Path, expected: set
     with running(words, folder / "output", (folder / "socket").exists) as complaint:
         if complaint is not None:
             said = " ".join(complaint.replace(f"{folder}/", "").split())
-            yield Finding("fault", f"supervisord does not start: {said[-300:]}", where=where)
+            yield CheckFinding("fault", f"supervisord does not start: {said[-300:]}", where=where)
             return
         answer = run([control, "-c", str(main), "avail"])
         # Each line: the name, whether it is in use, whether it starts by itself, its priorities.
         found = {line.split()[0] for line in answer.lines}
         if found != expected:
             shown = " ".join(answer.lines)[-300:]
-            yield Finding("fault", f"supervisord has read other programs than were meant: {shown}", where=where)
+            yield CheckFinding("fault", f"supervisord has read other programs than were meant: {shown}", where=where)
         else:
-            yield Finding("good", f"supervisord has started with the {len(found)} programs", where=where)
+            yield CheckFinding("good", f"supervisord has started with the {len(found)} programs", where=where)
 
 
 def write_scratch(plan: Plan, folder: Path) -> Path:

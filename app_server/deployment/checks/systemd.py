@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from app_server.deployment.checks import Finding
+from app_server.deployment.checks import CheckFinding
 from app_server.deployment.checks.programs import find, of_target, run, write
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import Files
@@ -17,18 +17,20 @@ MOST_EXPOSED = 1.5
 UNIT_ENDINGS = (".service", ".target")
 
 
-def check(plan: Plan, files: Files) -> Iterator[Finding]:
+def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
     """What is wrong with the units of the instances."""
     yield from check_units(files, "systemd")
 
 
-def check_units(files: Files, target: str) -> Iterator[Finding]:
+def check_units(files: Files, target: str) -> Iterator[CheckFinding]:
     """What is wrong with the units among a target's files."""
     units = [(path, file) for path, file in of_target(files, target) if path.endswith(UNIT_ENDINGS)]
     program = find("systemd-analyze")
     if program is None:
         hint = "Check on a host that runs systemd."
-        yield Finding("note", "there is no systemd-analyze here, so the units were not read", where=target, hint=hint)
+        yield CheckFinding(
+            "note", "there is no systemd-analyze here, so the units were not read", where=target, hint=hint
+        )
         return
     with tempfile.TemporaryDirectory(prefix="app-server-check-") as name:
         folder = Path(name)
@@ -36,24 +38,24 @@ def check_units(files: Files, target: str) -> Iterator[Finding]:
         findings = [*_verify(program, folder, paths), *_security(program, paths)]
         yield from findings
         if not any(finding.level in ("warning", "fault") for finding in findings):
-            yield Finding("good", f"systemd reads the {len(paths)} units", where=target)
+            yield CheckFinding("good", f"systemd reads the {len(paths)} units", where=target)
 
 
-def _verify(program: str, folder: Path, paths: list[Path]) -> Iterator[Finding]:
+def _verify(program: str, folder: Path, paths: list[Path]) -> Iterator[CheckFinding]:
     answer = run([program, "verify", "--man=no", "--recursive-errors=no", *paths])
     for line in answer.lines:
         line = line.replace(f"{folder}/", "")
         missing = re.search(r"Command (\S+) is not executable: No such file", line)
         if missing is not None:
-            yield Finding("note", "is not on this machine, so nobody has started it", where=missing[1])
+            yield CheckFinding("note", "is not on this machine, so nobody has started it", where=missing[1])
         # What it says of the machine's own units is their business.
         elif any(line.startswith((f"{path.name}:", path.stem)) for path in paths):
-            yield Finding("fault", f"systemd: {line}", where="systemd")
+            yield CheckFinding("fault", f"systemd: {line}", where="systemd")
     if answer.status != 0 and not any("is not executable" in line for line in answer.lines):
-        yield Finding("fault", f"systemd-analyze verify fails: {' '.join(answer.lines)[-300:]}", where="systemd")
+        yield CheckFinding("fault", f"systemd-analyze verify fails: {' '.join(answer.lines)[-300:]}", where="systemd")
 
 
-def _security(program: str, paths: list[Path]) -> Iterator[Finding]:
+def _security(program: str, paths: list[Path]) -> Iterator[CheckFinding]:
     for path in paths:
         if path.suffix != ".service":
             continue
@@ -61,7 +63,7 @@ def _security(program: str, paths: list[Path]) -> Iterator[Finding]:
         level = re.search(r"exposure level for .*: ([0-9.]+)", answer.text)
         if level is None:
             # --offline came with systemd 250.
-            yield Finding("note", "this systemd-analyze cannot tell how well a unit is shut off", where=path.name)
+            yield CheckFinding("note", "this systemd-analyze cannot tell how well a unit is shut off", where=path.name)
         elif float(level[1]) > MOST_EXPOSED:
             what = f"systemd-analyze security says {level[1]}; what was generated has {MOST_EXPOSED:g} at most"
-            yield Finding("warning", what, where=path.name)
+            yield CheckFinding("warning", what, where=path.name)

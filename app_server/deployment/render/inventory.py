@@ -14,17 +14,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from app_server.deployment.plan import Instance, Machine, Plan
-from app_server.deployment.render import File, Files, apache, nginx
+from app_server.deployment.render import File, Files
 from app_server.deployment.render import render as render_target
-from app_server.deployment.render.ssh import other_side_of, tunnels_of
-from app_server.deployment.render.ssh import unit_of as tunnel_unit_of
-from app_server.deployment.render.supervisor import program_of
-from app_server.deployment.render.systemd import unit_of
+from app_server.deployment.render.proxies import apache, nginx
+from app_server.deployment.render.services.ssh import other_side_of, tunnels_of
+from app_server.deployment.render.services.ssh import unit_of as tunnel_unit_of
+from app_server.deployment.render.services.supervisor import program_of
+from app_server.deployment.render.services.systemd import unit_of
 from app_server.deployment.render.templates import header
 from app_server.deployment.targets import TARGETS
-from app_server.deployment.tunnels.description import Form, read_place
-from app_server.deployment.tunnels.guide import local_half
-from app_server.deployment.tunnels.ssh import authorized_key
+from app_server.tunnels.description import Form, read_place
+from app_server.tunnels.guide import local_half
+from app_server.tunnels.ssh import authorized_key
 
 LOCAL = ("localhost", "127.0.0.1", "::1")
 MANAGERS = {"systemd": ("systemd",), "supervisor": ("supervisor",), "gunicorn": ("gunicorn", "systemd"), "none": ()}

@@ -21,7 +21,7 @@ Filters = Mapping[str, Callable[..., str]]
 def template_root() -> Path:
     """The folder `deploy/`: in the wheel beside this package, else in the repository."""
     here = Path(__file__).resolve()
-    for root in (here.parents[1] / "drawings", here.parents[3] / "deploy"):
+    for root in (here.parents[1] / "templates", here.parents[3] / "deploy"):
         if root.is_dir():
             return root
     raise InternalError("the templates of deployments are not installed", where=str(here.parents[1]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from app_server.deployment.load import fault_at
-from app_server.deployment.nodes import Entry
+from app_server.deployment.yaml_nodes import YamlEntry
 from app_server.errors import OperatorError
 
 _LONGEST_SHOWN = 80
@@ -19,7 +19,7 @@ class Unwritable(OperatorError):
         self.value = value
         self.part = part
 
-    def at_home(self, entry: Entry | None) -> OperatorError:
+    def at_home(self, entry: YamlEntry | None) -> OperatorError:
         """The same error about what was written in deploy.yaml, with its key and line; this one if it was not."""
         path = None if entry is None else entry.path_to(self.value, self.part)
         if entry is None or path is None:

@@ -15,18 +15,18 @@ from typing import Any
 
 import yaml
 
-from app_server.deployment import release
 from app_server.deployment.plan import Plan
 from app_server.deployment.reason import plain
+from app_server.deployment.releases import release
 from app_server.deployment.render import Files, render
 from app_server.deployment.render.inventory import dump
-from app_server.deployment.rollout.hooks import Hooks
+from app_server.deployment.rollout.hooks import RolloutHooks
 from app_server.deployment.rollout.store import Store
 from app_server.errors import OperatorError
 
 Say = Callable[[str], None]
 INVENTORY, REMOVED = "inventory.yml", "removed.yml"
-NO_HOOKS = Hooks(None)
+NO_HOOKS = RolloutHooks(None)
 
 
 def playbooks() -> Path:
@@ -57,7 +57,7 @@ def deploy(
     *,
     packages: Sequence[Path],
     include: Sequence[str],
-    hooks: Hooks = NO_HOOKS,
+    hooks: RolloutHooks = NO_HOOKS,
 ) -> int:
     """Pack what the deployment in `folder` is and install it on its hosts; 0, or 1 where the hook after it failed.
 
@@ -84,7 +84,7 @@ def deploy(
         return 0 if hooks.after(say, release=name, seconds=f"{spent_s:.0f}") else 1
 
 
-def roll_back(plan: Plan, store: Store, say: Say, *, hooks: Hooks = NO_HOOKS) -> int:
+def roll_back(plan: Plan, store: Store, say: Say, *, hooks: RolloutHooks = NO_HOOKS) -> int:
     """Put the release before in its place on all hosts; 0, or 1 where the hook after it failed. OperatorError."""
     command = program()
     hooks.look()

@@ -21,14 +21,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from app_server.deployment.contained import BASE, LABEL
+from app_server.deployment.images.contents import of_plan
+from app_server.deployment.images.context import context_of
 from app_server.deployment.plan import Plan, certificate_stem, published_port
 from app_server.deployment.render import render
-from app_server.deployment.render.compose import CONFIGURATION, published_address
+from app_server.deployment.render.containers.compose import CONFIGURATION, published_address
 from app_server.deployment.rollout import docker, proxy
-from app_server.deployment.rollout.contents import of_plan
-from app_server.deployment.rollout.context import context_of
 from app_server.deployment.rollout.docker import Project
-from app_server.deployment.rollout.hooks import Hooks
+from app_server.deployment.rollout.hooks import RolloutHooks
 from app_server.deployment.rollout.proxy import Configuration
 from app_server.deployment.rollout.steps import PROXY, Step, ago, content_name, steps
 from app_server.deployment.rollout.store import Store
@@ -37,11 +37,11 @@ from app_server.errors import OperatorError
 KEPT_RELEASES = 5
 
 Say = Callable[[str], None]
-NO_HOOKS = Hooks(None)
+NO_HOOKS = RolloutHooks(None)
 
 
 def deploy(
-    plan: Plan, store: Store, folder: Path, say: Say, *, everything: bool = False, hooks: Hooks = NO_HOOKS
+    plan: Plan, store: Store, folder: Path, say: Say, *, everything: bool = False, hooks: RolloutHooks = NO_HOOKS
 ) -> int:
     """Roll out what the plan says; 0, or 1 where the hook after it failed. Relative paths begin in `folder`."""
     docker.require()
@@ -68,7 +68,7 @@ def deploy(
     return 0 if hooks.after(say, release=str(number)) else 1
 
 
-def roll_back(name: str, store: Store, folder: Path, say: Say, *, hooks: Hooks = NO_HOOKS) -> int:
+def roll_back(name: str, store: Store, folder: Path, say: Say, *, hooks: RolloutHooks = NO_HOOKS) -> int:
     """Put the release before the current one in its place; 0, or 1 where the hook after it failed."""
     docker.require()
     hooks.look()

@@ -26,7 +26,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Hooks:
+class RolloutHooks:
     """The hooks of one roll-out; `folder` is where deploy.yaml is, None where no hook shall run."""
 
     folder: Path | None

@@ -10,9 +10,9 @@ from pydantic import Field
 
 from app_server.deployment.spec.applications import (
     Application,
+    ApplicationLimits,
     Applications,
     Instances,
-    Limits,
     OwnInstances,
     ServerHost,
 )
@@ -41,7 +41,7 @@ from app_server.deployment.spec.running import (
 
 __all__ = [
     "Access", "Application", "Containers", "Embedding", "Gateway", "Headers", "Ingress", "Instances", "Kubernetes",
-    "Limits", "Logs", "Maintenance",
+    "ApplicationLimits", "Logs", "Maintenance",
     "OwnInstances", "Paths", "Proxy", "Public", "RateLimits", "Secret", "Secrets", "ServerHost", "Service", "Sessions",
     "Spec", "Tls", "Tunnel",
 ]  # fmt: skip

@@ -23,7 +23,7 @@ from app_server.deployment.spec.base import (
 Isolation = Annotated[Literal["none", "process", "snapshot"], choice()]
 
 
-class Limits(Model):
+class ApplicationLimits(Model):
     """What one session may use up."""
 
     session_memory_mb: Annotated[int, whole(16)] | None = None
@@ -91,7 +91,7 @@ class Application(Model):
     """its sys.argv; it is served by instances of its own then"""
     isolation: Isolation | None = None
     """its sessions' isolation, where it differs from `sessions.isolation`; by instances of its own"""
-    limits: Limits | None = None
+    limits: ApplicationLimits | None = None
     """what its sessions may use up, where it differs from `sessions.limits`; by instances of its own"""
     instances: OwnInstances | None = None
     """serve it by instances of its own"""

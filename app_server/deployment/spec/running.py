@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from app_server.deployment.spec.applications import Isolation, Limits
+from app_server.deployment.spec.applications import ApplicationLimits, Isolation
 from app_server.deployment.spec.base import (
     LIST,
     AbsolutePath,
@@ -48,7 +48,7 @@ class Sessions(Model):
     """how often browsers are pinged; else the server's default"""
     isolation: Isolation | None = None
     """process: each session in a process of its own; snapshot: forked from a finished one"""
-    limits: Limits = Field(default_factory=Limits)
+    limits: ApplicationLimits = Field(default_factory=ApplicationLimits)
     """what one session may use up"""
 
 

@@ -25,7 +25,7 @@ NAMES: Final = ("get_user", "get_user_async", "login_url", "get_login_url", "Log
 
 
 @dataclass(frozen=True)
-class Hooks:
+class AuthHooks:
     """The hooks of one module; `get_user` may return an awaitable."""
 
     get_user: Callable[[Any], Any]
@@ -36,7 +36,7 @@ class Hooks:
     logout_handler: type | None = None
 
 
-def hooks_from(namespace: Mapping[str, Any], *, path: str, source: str, handler_class: type) -> Hooks:
+def hooks_from(namespace: Mapping[str, Any], *, path: str, source: str, handler_class: type) -> AuthHooks:
     """The hooks that a module's namespace holds; OperatorError names the file and the line of what does not fit.
 
     `handler_class` is what LoginHandler and LogoutHandler have to derive from.
@@ -45,7 +45,7 @@ def hooks_from(namespace: Mapping[str, Any], *, path: str, source: str, handler_
     for name, what in _faults(found, handler_class):
         line = line_of(source, name)
         raise OperatorError(what, where=path if line is None else f"{path}:{line}", hint="See docs/authentication.md.")
-    return Hooks(
+    return AuthHooks(
         get_user=found["get_user"] or found["get_user_async"],
         login_url=found["login_url"],
         get_login_url=found["get_login_url"],

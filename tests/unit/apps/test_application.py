@@ -14,11 +14,11 @@ from bokeh.document import Document
 from bokeh.io import curdoc
 
 from app_server.apps.application import Application
-from app_server.apps.faults import ADVICE, Place
+from app_server.apps.faults import ADVICE, CodePlace
 from app_server.apps.hooks import Hooks
 from app_server.errors import ApplicationError, AppServerError, OperatorError
 
-PLACE = Place(Path(__file__).parent, "board", __file__)
+PLACE = CodePlace(Path(__file__).parent, "board", __file__)
 
 
 class Board(Application):

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from app_server.apps.faults import ADVICE, Place, application_error, describe
+from app_server.apps.faults import ADVICE, CodePlace, application_error, describe
 from app_server.errors import ApplicationError
 
-PLACE = Place(Path("/srv/apps/board"), "board", "/srv/apps/board/main.py")
+PLACE = CodePlace(Path("/srv/apps/board"), "board", "/srv/apps/board/main.py")
 STDLIB = sysconfig.get_path("stdlib")
 
 
-def raised(*steps: tuple[str, str], place: Place = PLACE) -> ApplicationError:
+def raised(*steps: tuple[str, str], place: CodePlace = PLACE) -> ApplicationError:
     """The error of code in these files: each line calls the next file's, the last one raises."""
     call: Callable[[], object] = lambda: None  # noqa: E731
     for filename, line in reversed(steps):
@@ -46,7 +46,7 @@ def test_files_are_named_as_they_were_given(filename: str, shown: str) -> None:
 
 @pytest.mark.parametrize(("given", "shown"), [("", "main.py"), (".", "main.py"), ("../x", "../x/main.py")])
 def test_shown_folder_is_written_without_idle_dots(given: str, shown: str) -> None:
-    assert Place(Path("/a"), given, "/a/main.py").name("/a/main.py") == shown
+    assert CodePlace(Path("/a"), given, "/a/main.py").name("/a/main.py") == shown
 
 
 def test_library_inside_the_folder_is_not_the_applications_own() -> None:
@@ -54,12 +54,12 @@ def test_library_inside_the_folder_is_not_the_applications_own() -> None:
     assert not PLACE.owns("/srv/apps/board/venv/lib/python3.11/site-packages/numpy/core.py")
     assert not PLACE.owns("/srv/apps/other.py")
     # The folder may itself lie in one of an installed package's.
-    inside = Place(Path("/x/site-packages/app"), "app", "/x/site-packages/app/main.py")
+    inside = CodePlace(Path("/x/site-packages/app"), "app", "/x/site-packages/app/main.py")
     assert inside.owns("/x/site-packages/app/part.py")
 
 
 def test_function_that_was_typed_in_owns_only_its_file() -> None:
-    place = Place(None, "", "<stdin>")
+    place = CodePlace(None, "", "<stdin>")
     assert place.owns("<stdin>") and not place.owns("/srv/a.py")
 
 

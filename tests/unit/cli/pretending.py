@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from app_server.fleet import letters
+from app_server.processes import ipc
 
 
 def snapshot(sessions: int = 2, connections: int = 1) -> dict[str, Any]:
@@ -38,8 +38,8 @@ def pretending(
                 except OSError:
                     return
                 with connection:
-                    letters.receive_now(connection, 10.0)
-                    connection.sendall(letters.Letter({"url": url, **answer()}).packed())
+                    ipc.receive_now(connection, 10.0)
+                    connection.sendall(ipc.Message({"url": url, **answer()}).packed())
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()

@@ -37,12 +37,12 @@ class StandIn:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     stand_in = StandIn()
-    module = types.ModuleType("app_server.transport.serving")
+    module = types.ModuleType("app_server.server.lifecycle")
     module.serve_until_stopped = stand_in.serve_until_stopped  # type: ignore[attr-defined]
     # The package too, or importing it would bring Tornado.
-    monkeypatch.setitem(sys.modules, "app_server.transport", types.ModuleType("app_server.transport"))
-    monkeypatch.setitem(sys.modules, "app_server.transport.serving", module)
-    monkeypatch.setattr("app_server.cli.serve.configure_logging", lambda settings: None)
+    monkeypatch.setitem(sys.modules, "app_server.server", types.ModuleType("app_server.server"))
+    monkeypatch.setitem(sys.modules, "app_server.server.lifecycle", module)
+    monkeypatch.setattr("app_server.cli.running.serve.configure_logging", lambda settings: None)
     return stand_in
 
 
@@ -128,8 +128,10 @@ def test_every_flag_of_the_stock_command_is_known() -> None:
         (["sevre", "a.py"], "app-server: sevre: unknown command. Did you mean serve?"),
         (["a b.py"], "app-server: a b.py: unknown command. To serve an application: app-server serve 'a b.py'"),
         (["/"], "app-server: /: unknown command. To serve an application: app-server serve /"),
-        (["help", "serve"], "app-server: help: unknown command. Write `app-server --help`, or "
-         "`app-server COMMAND --help`."),
+        (
+            ["help", "serve"],
+            "app-server: help: unknown command. Write `app-server --help`, or `app-server COMMAND --help`.",
+        ),
         (["it's"], "app-server: it's: unknown command. `app-server --help` lists the commands."),
         (["completion", "csh"], "app-server: SHELL: expected one of bash, zsh, fish, tcsh, not 'csh'"),
     ],

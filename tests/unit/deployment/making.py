@@ -9,7 +9,7 @@ from textwrap import dedent
 from hypothesis import strategies as st
 
 from app_server.deployment.load import Loaded, load
-from app_server.deployment.plan import Plan, resolve
+from app_server.deployment.plan import Plan, resolve_plan
 from app_server.deployment.render import render
 from app_server.errors import OperatorErrors
 
@@ -56,7 +56,7 @@ def with_applications(plan: Plan, folder: Path) -> Plan:
 
 def planned(folder: Path, text: str = MINIMAL, environment: str | None = None) -> Plan:
     """The same, worked out."""
-    return resolve(loaded(folder, text, environment), regenerate=("app-server", "config"))
+    return resolve_plan(loaded(folder, text, environment), regenerate=("app-server", "config"))
 
 
 def faults(folder: Path, text: str, environment: str | None = None) -> list[str]:

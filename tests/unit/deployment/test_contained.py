@@ -8,14 +8,14 @@ import pytest
 import yaml
 
 from app_server.deployment.contained import is_base, seen_from
-from app_server.deployment.plan import Plan, resolve
+from app_server.deployment.plan import Plan, resolve_plan
 from app_server.deployment.render import render
 from app_server.deployment.rollout.compose import for_volume
 from tests.unit.deployment.making import loaded
 
 
 def planned(folder: Path, text: str, environment: str | None = None, beside: str = ".") -> Plan:
-    return resolve(loaded(folder, f"apps: {{a: a.py}}\n{text}\n", environment), layout="compose", beside=beside)
+    return resolve_plan(loaded(folder, f"apps: {{a: a.py}}\n{text}\n", environment), layout="compose", beside=beside)
 
 
 @pytest.mark.parametrize(

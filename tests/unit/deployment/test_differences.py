@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from app_server.deployment.differences import differences, effects
+from app_server.deployment.output_tree import Manifest, read_manifest, text_of, write_tree
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import File, render
-from app_server.deployment.tree import Manifest, read_manifest, text_of, write_tree
 from tests.unit.deployment.making import MINIMAL, planned
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app_server.deployment.flags import known_flags, milliseconds, seconds
-from app_server.deployment.plan import Plan, resolve
+from app_server.deployment.plan import Plan, resolve_plan
 from app_server.deployment.targets import Layout
 from app_server.errors import OperatorError, OperatorErrors
 from tests.unit.deployment.making import loaded
@@ -16,7 +16,7 @@ APPS = "apps: {a: a.py}\n"
 
 
 def plan(folder: Path, text: str, layout: Layout = "host") -> Plan:
-    return resolve(loaded(folder, APPS + text), layout=layout)
+    return resolve_plan(loaded(folder, APPS + text), layout=layout)
 
 
 def flags(folder: Path, text: str, layout: Layout = "host") -> tuple[str, ...]:
@@ -111,7 +111,7 @@ def test_application_of_its_own_has_limits_of_its_own(tmp_path: Path) -> None:
         "sessions: {isolation: process, limits: {session_memory_mb: 100}}\n"
     )
     found = {
-        instance.name: " ".join(instance.flags) for instance in resolve(loaded(tmp_path, text)).instances
+        instance.name: " ".join(instance.flags) for instance in resolve_plan(loaded(tmp_path, text)).instances
     }  # fmt: skip
     own = next(words for name, words in found.items() if "b" in name)
     assert "--isolation snapshot" in own and "--callback-limit 9" in own and "--session-memory" not in own

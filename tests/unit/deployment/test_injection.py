@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app_server.deployment.load import from_values
-from app_server.deployment.plan import resolve
+from app_server.deployment.plan import resolve_plan
 from app_server.deployment.render import is_wanted, render
 from app_server.deployment.targets import TARGETS
 from app_server.errors import OperatorError
@@ -75,7 +75,7 @@ def line_counts(values: Values, manager: str, proxy: str) -> dict[str, list[int]
     found = {}
     for name, target in TARGETS.items():
         try:
-            plan = resolve(loaded, layout=target.layout, regenerate=("app-server", "config"))
+            plan = resolve_plan(loaded, layout=target.layout, regenerate=("app-server", "config"))
             if target.layout == "host" and not is_wanted(name, plan):
                 continue
             # By every end of a line that any reader might know.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app_server.deployment.load import load
-from app_server.deployment.plan import resolve
+from app_server.deployment.plan import resolve_plan
 from app_server.errors import OperatorError
 from tests.unit.deployment.making import faults, loaded
 
@@ -123,12 +123,10 @@ def test_file_of_an_environment_counts_most(tmp_path: Path) -> None:
         ("name: sales", "EU.west", "sales-eu-west"),
     ],
 )
-def test_environment_is_a_deployment_of_its_own(
-    tmp_path: Path, text: str, environment: str | None, name: str
-) -> None:
+def test_environment_is_a_deployment_of_its_own(tmp_path: Path, text: str, environment: str | None, name: str) -> None:
     (tmp_path / "deploy.EU.west.yaml").write_text("instances: 2\n", encoding="utf-8")
     text = f"apps: {{a: a.py}}\n{text}\n"
-    found = resolve(loaded(tmp_path, text, environment))
+    found = resolve_plan(loaded(tmp_path, text, environment))
     assert found.name == name
     paths = found.paths
     assert {paths.etc, paths.run, paths.state, paths.log, found.user} == {

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
 from app_server.deployment.load import load
-from app_server.deployment.plan import resolve
+from app_server.deployment.plan import resolve_plan
 from app_server.deployment.rules import judge
 from app_server.deployment.schema import description, json_schema, models
 from app_server.deployment.spec import Spec
@@ -26,7 +26,7 @@ def test_example_is_the_schemas() -> None:
 
 def test_example_is_a_deployment_that_breaks_no_rule() -> None:
     loaded = load(TARGET)
-    assert [str(verdict.what) for verdict in judge(resolve(loaded))] == []
+    assert [str(verdict.what) for verdict in judge(resolve_plan(loaded))] == []
     assert loaded.spec.name == "tools"
 
 

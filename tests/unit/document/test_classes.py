@@ -14,10 +14,12 @@ import pytest
 from bokeh.core.has_props import HasProps
 
 from app_server.apps import load_application
-from app_server.document import classes, embedding, encoder, engine, patch
+from app_server.document import classes, engine
+from app_server.document.encoding import encoder, patch
+from app_server.document.pages import embedding
 from app_server.document.served import ServedDocument, new_document
 from app_server.errors import ApplicationError, PeerError
-from app_server.transport import reload
+from app_server.server import reload
 
 engine.install()
 

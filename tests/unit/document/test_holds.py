@@ -23,7 +23,7 @@ from app_server.document.holds import Holds, without_repetition
 T = TypeVar("T")
 
 
-def elsewhere(work: Callable[[], T]) -> T:
+def isolated(work: Callable[[], T]) -> T:
     """What the function returns in a thread of its own."""
     found: list[T] = []
     thread = threading.Thread(target=lambda: found.append(work()))
@@ -45,8 +45,8 @@ def test_nothing_is_held_at_first(holds: Holds) -> None:
 def test_hold_is_a_threads_own(holds: Holds) -> None:
     holds.set("combine")
     assert holds.any and holds.mine().policy == "combine"
-    assert elsewhere(lambda: holds.mine().policy) is None
-    assert elsewhere(lambda: holds.mine()) is not holds.mine()
+    assert isolated(lambda: holds.mine().policy) is None
+    assert isolated(lambda: holds.mine()) is not holds.mine()
 
 
 def test_end_gives_what_was_held_once(holds: Holds) -> None:
@@ -76,14 +76,14 @@ def test_thread_that_holds_ends_only_its_own_hold(holds: Holds) -> None:
         holds.mine().events.append("there")
         return [hold.events for hold in holds.take()]
 
-    assert elsewhere(there) == [["there"]]
+    assert isolated(there) == [["there"]]
     assert holds.any and holds.mine().events == ["here"]
 
 
 def test_thread_without_a_hold_ends_those_of_all_others(holds: Holds) -> None:
     holds.set("collect")
     holds.mine().events.append("here")
-    assert elsewhere(lambda: [hold.events for hold in holds.take()]) == [["here"]]
+    assert isolated(lambda: [hold.events for hold in holds.take()]) == [["here"]]
     assert not holds.any and holds.mine().policy is None
 
 

@@ -17,7 +17,7 @@ from app_server.document import current, ids
 from app_server.document.ids import ModelIds
 from app_server.document.served import DocumentEvent, ServedDocument
 from app_server.errors import ApplicationError
-from app_server.guests import greet
+from app_server.guests import guest_for
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.context import ApplicationContext, SessionContext
 
@@ -58,7 +58,7 @@ def context_of(document: ServedDocument, asked: VisibleRequest | None, route: st
 def built(document: ServedDocument, user: Any = None) -> Iterator[Any]:
     """A block in which the application's code runs."""
     context = context_of(document, request("/app?x=1"), user=user)
-    with document.at_work(), greet({"panel"}).building(document):
+    with document.at_work(), guest_for({"panel"}).building(document):
         yield context
 
 
@@ -84,9 +84,7 @@ def document() -> ServedDocument:
         ),
     ],
 )
-def test_place_is_that_of_the_page(
-    uri: str, route: str, expected: tuple[str, str], document: ServedDocument
-) -> None:
+def test_place_is_that_of_the_page(uri: str, route: str, expected: tuple[str, str], document: ServedDocument) -> None:
     assert panel.place_of(context_of(document, request(uri), route)) == expected
 
 
@@ -219,7 +217,7 @@ def test_changes_in_a_callback_are_sent_at_once_and_together_under_a_hold(docume
         slider.servable()
     session = _Session(document)
     context.attach(session, None)
-    greet({"panel"}).opened(session)
+    guest_for({"panel"}).opened(session)
     with document.at_work():
         document.callbacks.trigger_event(DocumentReady())
         slider.value = 2
@@ -235,7 +233,7 @@ def test_component_brings_its_files_along_in_every_session(document: ServedDocum
     with built(document) as context:
         context.kept._sessions = lambda: [] if others == "none" else [object()]
         if others == "unknown":
-            context.kept.keep_apart()
+            context.kept.isolate()
         pn.extension("tabulator")
         pn.Column(pn.widgets.FileDropper()).servable()
         assert "filedropper" in pn.state._extensions
@@ -248,7 +246,7 @@ def test_expiration_of_a_session_in_a_process_of_its_own_is_blocked(document: Se
     from tests.unit.session.making import make_session
 
     with built(document) as context:
-        context.kept.keep_apart()  # the others are in processes of their own
+        context.kept.isolate()  # the others are in processes of their own
         pn.state.block_expiration()
     session = make_session("a session")
     context.attach(session, lambda function: function(document))
@@ -282,7 +280,7 @@ def test_nothing_of_a_document_that_ended_is_kept() -> None:
         pn.state.location.sync(pn.widgets.IntSlider(), {"value": "v"})
     for callback in document.ending_callbacks():
         callback(context)
-    greet({"panel"}).ended(document)
+    guest_for({"panel"}).ended(document)
     document.destroy()
     gone = weakref.ref(document)
     del document, context, callback
@@ -298,6 +296,6 @@ def test_files_of_an_ended_sessions_components_are_named_by_no_page(document: Se
         kind = type("Lamp", (pn.reactive.ReactiveHTML,), body)
         kind()
     assert kind.__javascript__ == ["lamp.js"]
-    greet({"panel"}).ended(document)
+    guest_for({"panel"}).ended(document)
     assert not kind.__javascript__
     document.destroy()

@@ -38,7 +38,9 @@ def test_only_a_notebook_of_this_machine_keeps_the_server_to_it() -> None:
     assert place_of("http://lab.example:8888", {}).address is None
 
 
-@pytest.mark.parametrize("url", ["", "ftp://lab.example", "http://", "http://lab.example:99999", "http://lab.example:0"])
+@pytest.mark.parametrize(
+    "url", ["", "ftp://lab.example", "http://", "http://lab.example:99999", "http://lab.example:0"]
+)
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(OperatorError) as caught:
         place_of(url, {})

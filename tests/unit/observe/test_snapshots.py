@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app_server.observe.gauges import ApplicationGauges
-from app_server.observe.snapshots import Ledger, Snapshot, add, merge, quantile, totals
+from app_server.observe.snapshots import Snapshot, Totals, add, merge, quantile, totals
 
 
 def snapshot(process: str, sessions: int, built: int, **refused: int) -> Snapshot:
@@ -57,32 +57,32 @@ def test_trees_are_added_place_by_place(one: Any, other: Any, total: Any) -> Non
 
 
 def test_counters_of_a_child_outlive_it_and_its_sessions_do_not() -> None:
-    ledger = Ledger()
-    ledger.note(100, counted(sessions=4, built=9))
-    ledger.note(101, counted(sessions=1, built=3))
-    ledger.close(100)
-    ledger.note(101, counted(sessions=1, built=4))
-    balance = ledger.balance()["/app"]
+    totals = Totals()
+    totals.note(100, counted(sessions=4, built=9))
+    totals.note(101, counted(sessions=1, built=3))
+    totals.close(100)
+    totals.note(101, counted(sessions=1, built=4))
+    balance = totals.balance()["/app"]
     assert (balance["now"], balance["ever"]["built"]) == ({"sessions": 1}, 13)
 
 
 def test_child_counts_once_however_often_it_is_noted_or_closed() -> None:
-    ledger = Ledger()
+    totals = Totals()
     for built in (1, 2, 3):
-        ledger.note(100, counted(sessions=0, built=built))
-    ledger.close(100)
-    ledger.close(100)
-    assert ledger.balance()["/app"]["ever"]["built"] == 3
+        totals.note(100, counted(sessions=0, built=built))
+    totals.close(100)
+    totals.close(100)
+    assert totals.balance()["/app"]["ever"]["built"] == 3
 
 
 def test_sum_never_becomes_smaller_by_rounding() -> None:
-    ledger, sums = Ledger(), []
+    totals, sums = Totals(), []
     for number in range(1, 200):
         for child in (1, 2, 3):
             found = counted(sessions=1, built=0)
             found["/app"]["ever"]["build"]["sum_s"] = 0.1 * number * child
-            ledger.note(child, found)
-            sums.append(ledger.balance()["/app"]["ever"]["build"]["sum_s"])
+            totals.note(child, found)
+            sums.append(totals.balance()["/app"]["ever"]["build"]["sum_s"])
     assert sums == sorted(sums)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app_server.errors import PeerError
 from app_server.protocol import codec, messages
 from app_server.protocol.messages import Message
-from app_server.protocol.receiver import MAX_HEADER_BYTES, Receiver, State, announced_root, check_structure
+from app_server.protocol.receiver import MAX_HEADER_BYTES, Receiver, ReceiverState, announced_root, check_structure
 from app_server.protocol.websocket import BINARY, TEXT
 
 Frames = list[tuple[int, bytes]]
@@ -24,12 +24,12 @@ BUFFER = (BINARY, b"\x00\x01")
 KNOWN_ROOT = b'{"events":[{"kind":"RootAdded","model":{"type":"object","name":"Row","id":"p1","attributes":{}}}]}'
 
 # The frames that bring a receiver into each state.
-REACHED_BY: dict[State, Frames] = {
-    State.HEADER: [],
-    State.METADATA: [HEADER],
-    State.CONTENT: [HEADER, EMPTY],
-    State.BUFFER_ID: [HEADER, EMPTY, EMPTY],
-    State.BUFFER: [HEADER, EMPTY, EMPTY, BUFFER_ID],
+REACHED_BY: dict[ReceiverState, Frames] = {
+    ReceiverState.HEADER: [],
+    ReceiverState.METADATA: [HEADER],
+    ReceiverState.CONTENT: [HEADER, EMPTY],
+    ReceiverState.BUFFER_ID: [HEADER, EMPTY, EMPTY],
+    ReceiverState.BUFFER: [HEADER, EMPTY, EMPTY, BUFFER_ID],
 }
 
 
@@ -37,7 +37,7 @@ def feed_all(receiver: Receiver, frames: Iterable[tuple[int, bytes]]) -> list[Me
     return [message for frame in frames if (message := receiver.feed(*frame)) is not None]
 
 
-def receiver_in(state: State, **options: Any) -> Receiver:
+def receiver_in(state: ReceiverState, **options: Any) -> Receiver:
     receiver = Receiver(10_000, **options)
     assert feed_all(receiver, REACHED_BY[state]) == []
     assert receiver.state is state
@@ -52,7 +52,7 @@ def test_message_without_buffers_is_complete_after_its_content() -> None:
     frames = [(TEXT, b'{"msgid":"7","msgtype":"OK","reqid":"3"}'), EMPTY, (TEXT, b'{"a":[1]}')]
     receiver = Receiver(100)
     assert feed_all(receiver, frames) == [Message("7", "OK", {"a": [1]}, [], "3")]
-    assert receiver.state is State.HEADER
+    assert receiver.state is ReceiverState.HEADER
 
 
 def test_message_with_buffers_is_complete_after_the_last_one() -> None:
@@ -73,16 +73,16 @@ def test_unknown_header_keys_and_metadata_are_tolerated() -> None:
     assert feed_all(Receiver(100), frames) == [Message("1", "PATCH-DOC", {}, [], None)]
 
 
-@pytest.mark.parametrize("state", State)
-def test_frame_of_the_wrong_kind_is_refused_in_every_state(state: State) -> None:
-    wrong = TEXT if state is State.BUFFER else BINARY
+@pytest.mark.parametrize("state", ReceiverState)
+def test_frame_of_the_wrong_kind_is_refused_in_every_state(state: ReceiverState) -> None:
+    wrong = TEXT if state is ReceiverState.BUFFER else BINARY
     with pytest.raises(PeerError) as refused:
         receiver_in(state).feed(wrong, b"{}")
     assert str(refused.value) == f"expected the {state.value} of a message, got another kind of frame"
     assert refused.value.close_code == 1002
 
 
-@pytest.mark.parametrize("state", [state for state in State if state is not State.BUFFER])
+@pytest.mark.parametrize("state", [state for state in ReceiverState if state is not ReceiverState.BUFFER])
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
@@ -97,7 +97,9 @@ def test_frame_of_the_wrong_kind_is_refused_in_every_state(state: State) -> None
         (b"7", "is not a JSON object"),
     ],
 )
-def test_text_that_is_no_json_object_is_refused_in_every_state(state: State, payload: bytes, reason: str) -> None:
+def test_text_that_is_no_json_object_is_refused_in_every_state(
+    state: ReceiverState, payload: bytes, reason: str
+) -> None:
     with pytest.raises(PeerError, match=reason):
         receiver_in(state).feed(TEXT, payload)
 
@@ -128,12 +130,12 @@ def test_malformed_header_is_refused(payload: bytes, reason: str) -> None:
 @pytest.mark.parametrize("payload", [b"{}", b'{"id":7}', b'{"id":null}'])
 def test_buffer_header_without_a_textual_id_is_refused(payload: bytes) -> None:
     with pytest.raises(PeerError) as refused:
-        receiver_in(State.BUFFER_ID).feed(TEXT, payload)
+        receiver_in(ReceiverState.BUFFER_ID).feed(TEXT, payload)
     assert str(refused.value) == "a buffer header lacks its id"
 
 
-@pytest.mark.parametrize("state", [State.HEADER, State.METADATA, State.BUFFER_ID])
-def test_oversized_small_part_is_refused_unread(state: State) -> None:
+@pytest.mark.parametrize("state", [ReceiverState.HEADER, ReceiverState.METADATA, ReceiverState.BUFFER_ID])
+def test_oversized_small_part_is_refused_unread(state: ReceiverState) -> None:
     receiver = Receiver(10 * MAX_HEADER_BYTES)
     feed_all(receiver, REACHED_BY[state])
     with pytest.raises(PeerError) as refused:
@@ -228,7 +230,7 @@ def test_known_root_that_is_uploaded_again_is_discarded() -> None:
     receiver = Receiver(10_000, lambda ident: ident == "p1")
     frames = [(TEXT, header(num_buffers=1)), EMPTY, (TEXT, KNOWN_ROOT), BUFFER_ID, BUFFER]
     assert feed_all(receiver, frames) == [Message("1", "PATCH-DOC", {"events": []}, [], None, discarded=True)]
-    assert receiver.state is State.HEADER
+    assert receiver.state is ReceiverState.HEADER
 
 
 def test_message_after_a_discarded_one_is_read_again() -> None:
@@ -245,12 +247,14 @@ def test_new_root_is_not_discarded() -> None:
 
 
 def test_only_the_content_of_a_patch_may_be_discarded() -> None:
-    allowed = {state: receiver_in(state, is_root=lambda ident: True).may_discard(TEXT, KNOWN_ROOT) for state in State}
-    assert allowed == {state: state is State.CONTENT for state in State}
+    allowed = {
+        state: receiver_in(state, is_root=lambda ident: True).may_discard(TEXT, KNOWN_ROOT) for state in ReceiverState
+    }
+    assert allowed == {state: state is ReceiverState.CONTENT for state in ReceiverState}
 
 
 def test_oversized_parts_of_a_discarded_message_go_by() -> None:
-    receiver = receiver_in(State.CONTENT, is_root=lambda ident: ident == "p1")
+    receiver = receiver_in(ReceiverState.CONTENT, is_root=lambda ident: ident == "p1")
     assert receiver.may_discard(TEXT, KNOWN_ROOT[:90])
     assert receiver.discard() is None
     assert receiver.feed(*BUFFER_ID) is None
@@ -300,10 +304,10 @@ payloads = (
 
 
 @given(
-    st.sampled_from(list(State)),
+    st.sampled_from(list(ReceiverState)),
     st.lists(st.tuples(st.sampled_from([TEXT, TEXT, TEXT, BINARY, 0, 9, -1]), payloads), max_size=12),
 )
-def test_arbitrary_frames_yield_messages_or_a_peer_error_and_nothing_else(state: State, frames: Frames) -> None:
+def test_arbitrary_frames_yield_messages_or_a_peer_error_and_nothing_else(state: ReceiverState, frames: Frames) -> None:
     receiver = receiver_in(state, is_root=lambda ident: ident == "p1")
     try:
         for opcode, payload in frames:
@@ -357,10 +361,10 @@ def test_known_root_beside_another_event_is_kept() -> None:
 
 
 @pytest.mark.parametrize(("state", "part"), [
-    (State.HEADER, "header"), (State.METADATA, "metadata"), (State.CONTENT, "content"),
-    (State.BUFFER_ID, "buffer header"),
+    (ReceiverState.HEADER, "header"), (ReceiverState.METADATA, "metadata"), (ReceiverState.CONTENT, "content"),
+    (ReceiverState.BUFFER_ID, "buffer header"),
 ])  # fmt: skip
-def test_part_that_is_at_fault_is_named(state: State, part: str) -> None:
+def test_part_that_is_at_fault_is_named(state: ReceiverState, part: str) -> None:
     for payload, what in ((b"{", "is not JSON"), (b"[]", "is not a JSON object")):
         with pytest.raises(PeerError) as refused:
             receiver_in(state).feed(TEXT, payload)
@@ -459,19 +463,19 @@ def test_root_of_another_message_than_a_patch_is_kept() -> None:
 
 
 def test_only_a_root_that_is_known_may_be_discarded() -> None:
-    receiver = receiver_in(State.CONTENT, is_root=lambda ident: ident == "p1")
+    receiver = receiver_in(ReceiverState.CONTENT, is_root=lambda ident: ident == "p1")
     assert receiver.may_discard(TEXT, KNOWN_ROOT)
     assert not receiver.may_discard(TEXT, KNOWN_ROOT.replace(b'"p1"', b'"p2"'))
     assert not receiver.may_discard(TEXT, b"{}")
     assert not receiver.may_discard(BINARY, KNOWN_ROOT)
-    assert not receiver_in(State.CONTENT).may_discard(TEXT, KNOWN_ROOT)
+    assert not receiver_in(ReceiverState.CONTENT).may_discard(TEXT, KNOWN_ROOT)
 
 
 def test_message_without_buffers_is_complete_when_it_was_dropped() -> None:
     receiver = Receiver(10_000, lambda ident: True)
     feed_all(receiver, [(TEXT, header(reqid="7")), EMPTY])
     assert receiver.discard() == Message("1", "PATCH-DOC", {"events": []}, [], "7", discarded=True)
-    assert receiver.state is State.HEADER and not receiver.may_discard(TEXT, KNOWN_ROOT)
+    assert receiver.state is ReceiverState.HEADER and not receiver.may_discard(TEXT, KNOWN_ROOT)
 
 
 def test_buffers_of_a_dropped_message_do_not_count() -> None:

@@ -17,7 +17,7 @@ from app_server.security.visible_request import VisibleRequest
 from app_server.session.connection import Connection
 from app_server.session.context import ApplicationContext, SessionContext
 from app_server.session.effects import Await, Close, Effect, Send
-from app_server.session.session import Limits, Session
+from app_server.session.session import MessageLimits, Session
 
 engine.install()
 
@@ -60,7 +60,7 @@ def make_session(
     document.attach_context(context)
     with document.at_work():
         build(document)
-    limits = Limits(1_000_000, show_tracebacks=show_tracebacks)
+    limits = MessageLimits(1_000_000, show_tracebacks=show_tracebacks)
     session = Session(ident, document, context, limits, application="/app", now_s=now_s)
     document.listen(Listener(session))
     return session

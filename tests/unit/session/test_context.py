@@ -99,7 +99,7 @@ def test_application_knows_its_path_and_its_living_sessions() -> None:
 
 def test_application_whose_sessions_are_apart_has_none_here() -> None:
     application = ApplicationContext("/app", list)
-    application.keep_apart()
+    application.isolate()
     for context in (application, application.server_context):
         with pytest.raises(ApplicationError) as caught:
             _ = context.sessions

@@ -11,13 +11,13 @@ import pytest
 from bokeh.events import ConnectionLost
 from bokeh.models import ColumnDataSource, Div, GlyphRenderer
 
-from app_server.document import patch as patches
+from app_server.document.encoding import patch as patches
 from app_server.document.served import ServedDocument, SessionCallback, Timing
 from app_server.protocol import codec
 from app_server.protocol.websocket import BINARY
 from app_server.session.connection import Connection
 from app_server.session.effects import Await, Effect, Role, Send
-from app_server.session.session import Limits, Prepared, Session
+from app_server.session.session import MessageLimits, Prepared, Session
 from tests.unit.session.making import change, fill, make_session, message, subscriber, told
 
 
@@ -520,7 +520,7 @@ def test_new_session_is_empty_and_alive() -> None:
 
 def test_session_made_without_the_server_has_no_application_in_its_name() -> None:
     made = make_session()
-    bare = Session("session-one", made.document, made.context, Limits(100))
+    bare = Session("session-one", made.document, made.context, MessageLimits(100))
     assert bare.name == " session session-…" and bare.name.application == ""
 
 

@@ -38,7 +38,10 @@ def broken(folder: Path) -> set[str]:
 def package(tmp_path: Path) -> Path:
     """A package with every room and no import in it, under the project's contracts."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    rooms = "cli transport deployment notebook fleet observe client session apps page guests document protocol security"
+    rooms = (
+        "cli embedded server auth requests http websocket engine deployment doctor tls tunnels notebook processes"
+        " observe client session apps page guests document protocol security"
+    )
     for room in (*rooms.split(), "store"):
         (tmp_path / "app_server" / room).mkdir(parents=True)
         (tmp_path / "app_server" / room / "__init__.py").touch()
@@ -54,20 +57,20 @@ def write(package: Path, module: str, text: str) -> None:
 
 def test_code_that_keeps_to_its_rooms_breaks_nothing(package: Path) -> None:
     write(package, "document/plot", "import bokeh.plotting\nfrom bokeh.models import Slider\n")
-    write(package, "transport/handlers", "import asyncio\nimport tornado.web\nimport app_server.document.plot\n")
-    write(package, "cli/serve", "import subprocess\nimport app_server.transport.handlers\n")
+    write(package, "requests/handlers", "import asyncio\nimport tornado.web\nimport app_server.document.plot\n")
+    write(package, "cli/serve", "import subprocess\nimport app_server.requests.handlers\n")
     assert broken(package) == set()
 
 
 def test_notebook_may_hold_a_server_and_no_server_a_notebook(package: Path) -> None:
-    write(package, "notebook/live", "import app_server.transport.library\n")
+    write(package, "notebook/live", "import app_server.embedded.server\n")
     assert broken(package) == set()
-    write(package, "transport/library", "import app_server.notebook.live\n")
+    write(package, "embedded/server", "import app_server.notebook.live\n")
     assert broken(package) == {"A room imports only from rooms below it"}
 
 
 def test_import_upwards_is_found(package: Path) -> None:
-    write(package, "session/engine", "import app_server.transport\n")
+    write(package, "session/engine", "import app_server.server\n")
     assert broken(package) == {"A room imports only from rooms below it"}
 
 
@@ -88,7 +91,7 @@ def test_guest_may_bring_panel_and_what_it_needs_of_bokeh(package: Path) -> None
 
 @pytest.mark.parametrize("module", ["panel", "param", "holoviews", "hvplot.pandas"])
 def test_panel_outside_its_room_is_found(module: str, package: Path) -> None:
-    write(package, "transport/handlers", f"import {module}\n")
+    write(package, "requests/handlers", f"import {module}\n")
     assert broken(package) == {"Only guests/ imports Panel and its kin"}
 
 

@@ -146,9 +146,7 @@ def test_a_test_runs_on_each_core_and_not_more_than_there_are_long_groups() -> N
     assert [workers(cores) for cores in (1, 2, 4, 64)] == [2, 4, 8, 12]
 
 
-def test_root_on_debian_installs_what_is_missing(
-    without_chromium: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_root_on_debian_installs_what_is_missing(without_chromium: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     installed: list[list[str]] = []
     monkeypatch.setattr(without_chromium, "may_install", lambda: True)
     monkeypatch.setattr(without_chromium, "install", installed.append)

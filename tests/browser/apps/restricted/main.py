@@ -1,4 +1,5 @@
 """A page under the Content-Security-Policy of its argument; its button runs JavaScript that is made of text."""
+
 from bokeh.models import Button, CustomJS
 from bokeh.plotting import curdoc
 

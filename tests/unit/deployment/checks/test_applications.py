@@ -8,7 +8,7 @@ import pytest
 
 from app_server.deployment.checks import CHECKS
 from app_server.deployment.checks.applications import check
-from app_server.deployment.plan import resolve
+from app_server.deployment.plan import resolve_plan
 from app_server.deployment.targets import TARGETS, Layout
 from tests.unit.deployment.making import loaded
 
@@ -16,7 +16,7 @@ SPEC = "apps: {here: here.py, gone: sub/gone.py}\npaths: {apps: HOME}\n"
 
 
 def findings(folder: Path, home: Path, layout: Layout = "host") -> list[str]:
-    plan = resolve(loaded(folder, SPEC.replace("HOME", str(home))), layout=layout)
+    plan = resolve_plan(loaded(folder, SPEC.replace("HOME", str(home))), layout=layout)
     return [f"{each.level}: {each}".replace(str(folder), "FOLDER") for each in check(plan, {})]
 
 
@@ -48,7 +48,7 @@ def test_missing_application_is_a_fault_of_an_image(tmp_path: Path, layout: Layo
 def test_image_is_made_of_the_folder_that_the_file_says(tmp_path: Path, containers: str, looked_in: str) -> None:
     (tmp_path / "apps").mkdir()
     (tmp_path / "apps/here.py").touch()
-    plan = resolve(loaded(tmp_path, f"apps: {{here: here.py}}\n{containers}"), layout="compose")
+    plan = resolve_plan(loaded(tmp_path, f"apps: {{here: here.py}}\n{containers}"), layout="compose")
     [found] = [str(each).replace(str(tmp_path), "FOLDER") for each in check(plan, {})]
     assert found == f"apps.here.path: here.py is not in {looked_in}. Put it there, or correct the path."
 

@@ -8,8 +8,8 @@ import pytest
 
 from app_server.deployment.checks import certificate
 from app_server.deployment.checks.certificate import check
-from app_server.deployment.plan import resolve
-from app_server.deployment.tls.development import development_certificate
+from app_server.deployment.plan import resolve_plan
+from app_server.tls.development import development_certificate
 from tests.unit.deployment.making import loaded, planned
 
 DEPLOYMENT = """\
@@ -48,10 +48,10 @@ def test_certificate_that_is_not_here_is_not_told_twice(tmp_path: Path) -> None:
 
 def test_openssl_that_was_found_counts_unless_the_file_states_one(tmp_path: Path) -> None:
     text = "apps: {myapp: myapp.py}\npublic: tools.example.org\ntls: development\n"
-    plan = resolve(loaded(tmp_path, text), openssl=(3, 5, 1))
+    plan = resolve_plan(loaded(tmp_path, text), openssl=(3, 5, 1))
     assert plan.tls is not None and plan.tls.openssl == (3, 5, 1)
     stated = text.replace("tls: development", "tls: {mode: development, openssl: 3.0.2}")
-    plan = resolve(loaded(tmp_path, stated), openssl=(3, 5, 1))
+    plan = resolve_plan(loaded(tmp_path, stated), openssl=(3, 5, 1))
     assert plan.tls is not None and plan.tls.openssl == (3, 0, 2)
 
 

@@ -39,9 +39,7 @@ def test_braces_are_no_template_of_ansibles() -> None:
 @pytest.mark.parametrize(
     ("hosts", "proxy", "settle_s"), [(1, "nginx", 0), (2, "nginx", 11), (1, "apache", 2), (2, "apache", 11)]
 )
-def test_proxy_is_given_time_to_come_back_to_an_instance(
-    tmp_path: Path, hosts: int, proxy: str, settle_s: int
-) -> None:
+def test_proxy_is_given_time_to_come_back_to_an_instance(tmp_path: Path, hosts: int, proxy: str, settle_s: int) -> None:
     named = "".join(f"    - {{name: h{number}, address: 10.0.0.{number}}}\n" for number in range(1, hosts + 1))
     spec = (
         "apps: {myapp: myapp.py}\npublic: tools.example.org\n"
@@ -61,10 +59,10 @@ def test_inventory_has_the_gateways_that_somebody_may_log_in_to(tmp_path: Path) 
     assert found["children"]["gateways"] == {"hosts": {"gateway-gateway": {}}}
     gateway = {"gateway_server": "gateway", "ansible_host": "gateway", "ansible_user": "admin"}
     assert found["hosts"]["gateway-gateway"] == gateway
-    office, desk = found["hosts"]["one"]["app_server_tunnels"]
+    office, queue = found["hosts"]["one"]["app_server_tunnels"]
     assert (office["server_user"], office["server_port"], office["listen"]) == ("tunnel", 2200, 5006)
     # People come in through what the tunnel offers, and nothing else.
-    assert 'permitopen="localhost:5006"' in office["visitor_options"] and desk["visitor_options"] is None
+    assert 'permitopen="localhost:5006"' in office["visitor_options"] and queue["visitor_options"] is None
 
 
 def test_inventory_has_the_scripts_of_a_certificate_by_acme(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from app_server.deployment.load import from_values
-from app_server.deployment.plan import Plan, resolve
+from app_server.deployment.plan import Plan, resolve_plan
 from app_server.deployment.rollout import ansible
 from app_server.deployment.rollout.store import Store
 from app_server.errors import OperatorError
@@ -19,7 +19,7 @@ from app_server.errors import OperatorError
 def plan(**values: Any) -> Plan:
     """Of one application on this machine, or as `values` say."""
     values = {"apps": {"board": "board.py"}, "public": "tools.example.org", **values}
-    return resolve(from_values(values, "deploy.yaml"), regenerate=("app-server", "config"))
+    return resolve_plan(from_values(values, "deploy.yaml"), regenerate=("app-server", "config"))
 
 
 def test_playbooks_of_the_sources_are_found() -> None:

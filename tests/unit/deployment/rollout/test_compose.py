@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app_server.deployment.contained import LABEL
-from app_server.deployment.plan import Plan, resolve
+from app_server.deployment.plan import Plan, resolve_plan
 from app_server.deployment.rollout.compose import (
     for_volume,
     image_names,
@@ -28,7 +28,7 @@ TLS = "tls: development\n"
 
 
 def planned(folder: Path, text: str) -> Plan:
-    return resolve(loaded(folder, text), layout="compose")
+    return resolve_plan(loaded(folder, text), layout="compose")
 
 
 def missing(folder: Path, text: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app_server.deployment.rollout.hooks import Hooks
+from app_server.deployment.rollout.hooks import RolloutHooks
 from app_server.errors import OperatorError
 
 NOTE = """#!/bin/sh
@@ -26,7 +26,7 @@ def hook(folder: Path, name: str, text: str, mode: int = 0o755) -> None:
 def test_hooks_are_told_of_the_roll_out_in_the_folder_of_the_deployment(tmp_path: Path) -> None:
     for name in ("before-deploy", "after-deploy", "deploy-failed"):
         hook(tmp_path, name, NOTE)
-    hooks = Hooks(tmp_path, {"name": "site"})
+    hooks = RolloutHooks(tmp_path, {"name": "site"})
     with hooks.around(print, release="4f2a"):
         pass
     assert hooks.after(print, release="4f2a")
@@ -37,7 +37,7 @@ def test_hooks_are_told_of_the_roll_out_in_the_folder_of_the_deployment(tmp_path
 def test_failing_hook_before_stops_the_roll_out(tmp_path: Path) -> None:
     hook(tmp_path, "before-deploy", "#!/bin/sh\nexit 3\n")
     hook(tmp_path, "deploy-failed", NOTE)
-    with pytest.raises(OperatorError) as caught, Hooks(tmp_path).around(print):
+    with pytest.raises(OperatorError) as caught, RolloutHooks(tmp_path).around(print):
         raise AssertionError("it went on")
     assert str(caught.value) == "hooks/before-deploy: ended with 3. Nothing was touched."
     assert not (tmp_path / "told").exists()
@@ -45,7 +45,7 @@ def test_failing_hook_before_stops_the_roll_out(tmp_path: Path) -> None:
 
 def test_failed_roll_out_is_told_with_its_reason(tmp_path: Path) -> None:
     hook(tmp_path, "deploy-failed", NOTE)
-    with pytest.raises(OperatorError, match="no room"), Hooks(tmp_path, {"name": "site"}).around(print):
+    with pytest.raises(OperatorError, match="no room"), RolloutHooks(tmp_path, {"name": "site"}).around(print):
         raise OperatorError("no room")
     assert (tmp_path / "told").read_text(encoding="utf-8").splitlines()[0] == "deploy-failed site  no room"
 
@@ -53,7 +53,7 @@ def test_failed_roll_out_is_told_with_its_reason(tmp_path: Path) -> None:
 def test_failing_hook_after_is_reported_and_takes_nothing_back(tmp_path: Path) -> None:
     hook(tmp_path, "after-deploy", "#!/bin/sh\nexit 4\n")
     said: list[str] = []
-    assert not Hooks(tmp_path).after(said.append)
+    assert not RolloutHooks(tmp_path).after(said.append)
     assert said == ["hooks/after-deploy: ended with 4"]
 
 
@@ -61,17 +61,17 @@ def test_hook_that_is_not_executable_is_found_before_anything_begins(tmp_path: P
     hook(tmp_path, "after-deploy", NOTE, mode=0o644)
     path = tmp_path / "hooks" / "after-deploy"
     with pytest.raises(OperatorError) as caught:
-        Hooks(tmp_path).look()
+        RolloutHooks(tmp_path).look()
     assert str(caught.value) == f"{path}: is not executable. chmod +x {path}"
 
 
 def test_hook_without_an_interpreter_is_an_error(tmp_path: Path) -> None:
     hook(tmp_path, "before-deploy", "#!/no/such/program\n")
     with pytest.raises(OperatorError, match="cannot be run"):
-        Hooks(tmp_path).before()
+        RolloutHooks(tmp_path).before()
 
 
 def test_no_hook_runs_where_none_is_wanted(tmp_path: Path) -> None:
     hook(tmp_path, "before-deploy", "#!/bin/sh\nexit 3\n")
-    Hooks(None).before()
-    assert Hooks(None).after(print)
+    RolloutHooks(None).before()
+    assert RolloutHooks(None).after(print)

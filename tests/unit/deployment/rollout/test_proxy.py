@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app_server.deployment.plan import resolve
+from app_server.deployment.plan import resolve_plan
 from app_server.deployment.rollout.compose import named_images, write_release
 from app_server.deployment.rollout.proxy import (
     Configuration,
@@ -25,7 +25,7 @@ TEXT = "apps: {a: a.py}\ninstances: 2\nproxy: "
 
 def released(folder: Path, text: str) -> Path:
     """The folder of a release of this deploy.yaml."""
-    write_release(resolve(loaded(folder, text), layout="compose"), folder / "release")
+    write_release(resolve_plan(loaded(folder, text), layout="compose"), folder / "release")
     return folder / "release"
 
 

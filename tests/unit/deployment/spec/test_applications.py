@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app_server.deployment.spec.applications import Application, Applications, Instances, Limits, ServerHost
+from app_server.deployment.spec.applications import Application, ApplicationLimits, Applications, Instances, ServerHost
 from tests.unit.deployment.spec.reading import fault, read, said
 
 
@@ -46,9 +46,11 @@ def test_what_makes_an_application_have_instances_of_its_own(more: dict[str, Any
         (Application, {}, "path: Field required"),
         (Application, {"path": "a.py", "isolation": "docker"},
          "isolation: expected one of none, process, snapshot, not 'docker'"),
-        (Limits, {"session_memory_mb": "15"}, "session_memory_mb: expected a whole number, at least 16, not '15'"),
-        (Limits, {"session_cpu_s": "0.9"}, "session_cpu_s: expected a number of seconds, at least 1, not '0.9'"),
-        (Limits, {"callback_s": "0"}, "callback_s: expected a number of seconds, at least 0.1, not '0'"),
+        (ApplicationLimits, {"session_memory_mb": "15"},
+         "session_memory_mb: expected a whole number, at least 16, not '15'"),
+        (ApplicationLimits, {"session_cpu_s": "0.9"},
+         "session_cpu_s: expected a number of seconds, at least 1, not '0.9'"),
+        (ApplicationLimits, {"callback_s": "0"}, "callback_s: expected a number of seconds, at least 0.1, not '0'"),
         (Applications, {}, ": Dictionary should have at least 1 item after validation, not 0"),
         (Applications, {"9": "a.py"},
          "9.[key]: expected a name of letters, digits, '_' and '-' that begins with a letter, at most 24, not '9'"),

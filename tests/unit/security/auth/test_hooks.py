@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app_server.errors import OperatorError
-from app_server.security.auth.hooks import Hooks, below, hooks_from, is_own_path, line_of
+from app_server.security.auth.hooks import AuthHooks, below, hooks_from, is_own_path, line_of
 
 
 class Handler:
@@ -17,7 +17,7 @@ class Handler:
 GOOD = "def get_user(handler): return 'ann'\nlogin_url = '/login'\n"
 
 
-def read(source: str) -> Hooks:
+def read(source: str) -> AuthHooks:
     namespace: dict[str, Any] = {"Handler": Handler}
     exec(source, namespace)
     return hooks_from(namespace, path="auth.py", source=source, handler_class=Handler)

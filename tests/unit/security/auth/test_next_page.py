@@ -39,8 +39,8 @@ def test_own_pages_are_those_below_the_prefix(text: str, expected: str) -> None:
 def test_login_address_says_where_to_go_on_to() -> None:
     here, full = "/app?a=1&b=2", "https://plots.example.org/app?a=1&b=2"
     assert login_address("/login", here, full) == "/login?next=%2Fapp%3Fa%3D1%26b%3D2"
-    elsewhere = login_address("https://id.example.org/in", here, full)
-    assert elsewhere == "https://id.example.org/in?next=https%3A%2F%2Fplots.example.org%2Fapp%3Fa%3D1%26b%3D2"
+    isolated = login_address("https://id.example.org/in", here, full)
+    assert isolated == "https://id.example.org/in?next=https%3A%2F%2Fplots.example.org%2Fapp%3Fa%3D1%26b%3D2"
     assert login_address("https://id.example.org/in?x=1", here, full) == "https://id.example.org/in?x=1"
 
 

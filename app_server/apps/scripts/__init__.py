@@ -1,0 +1,1 @@
+"""Applications from files: scripts, notebooks and folders."""

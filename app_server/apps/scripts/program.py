@@ -1,0 +1,123 @@
+"""A source file compiled once, to be run many times, each time in a module of its own."""
+
+from __future__ import annotations
+import __future__
+
+import ast
+import functools
+import linecache
+import operator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+from uuid import uuid4
+
+from app_server.apps.faults import CodePlace, application_error
+from app_server.apps.scripts.notebook import notebook_names, read_cells
+from app_server.apps.scripts.sources import ImportedName, imported_names
+from app_server.document.pages.noop_output import APPLICATION_MODULE_PREFIX
+from app_server.errors import ApplicationError, OperatorError
+from app_server.settings import ISOLATIONS
+
+_FUTURE_FLAGS = functools.reduce(
+    operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The code of a file: one piece for a script, one for each cell of a notebook; and what it imports."""
+
+    path: Path
+    codes: tuple[CodeType, ...]
+    imported: frozenset[ImportedName]
+    names: dict[str, Any] = field(repr=False)
+    docstring: str = ""
+    isolation: str | None = None
+
+    def new_module(self, package: ModuleType | None = None) -> ModuleType:
+        """An empty module of a unique name for one run; in `package`, relative imports find the folder's modules."""
+        module = ModuleType(new_module_name())
+        module.__file__ = str(self.path)
+        if package is not None:
+            module.__package__ = package.__name__
+            module.__path__ = [str(self.path.parent)]
+        module.__dict__.update(self.names)
+        return module
+
+    def run(self, module: ModuleType) -> None:
+        """Execute the code in the module; what the code raises passes."""
+        for code in self.codes:
+            exec(code, module.__dict__)
+
+
+def new_module_name() -> str:
+    """A name that no module has had."""
+    return f"{APPLICATION_MODULE_PREFIX}{uuid4().hex}"
+
+
+def read_program(path: Path, place: CodePlace) -> Program:
+    """The program of a `.py` or `.ipynb` file, or an `ApplicationError` with the line that does not parse."""
+    content = read_source(path, place)
+    is_notebook = path.suffix == ".ipynb"
+    try:
+        pieces = list(_notebook_pieces(path, content, place) if is_notebook else _script_pieces(path, content))
+    except (SyntaxError, ValueError) as error:
+        # A null byte is a ValueError before Python 3.12.
+        raise application_error(error, place) from error
+    imported = frozenset(name for tree, _ in pieces for name in imported_names(tree))
+    codes = tuple(code for _, code in pieces)
+    docstring = ast.get_docstring(pieces[0][0]) if pieces and not is_notebook else None
+    isolation = next(filter(None, (_isolation(tree, path, place) for tree, _ in pieces)), None)
+    return Program(path, codes, imported, notebook_names() if is_notebook else {}, docstring or "", isolation)
+
+
+def _isolation(tree: ast.Module, path: Path, place: CodePlace) -> str | None:
+    """What a line `__isolation__ = "process"` says, which is read and not run: it counts before anything runs."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["__isolation__"]:
+            value = node.value.value if isinstance(node.value, ast.Constant) else None
+            if isinstance(value, str) and value in ISOLATIONS:
+                return value
+            what = f"__isolation__ is {ast.unparse(node.value)}"
+            hint = f"Write one of {', '.join(map(repr, ISOLATIONS))}"
+            raise ApplicationError(what, where=place.line(str(path), node.lineno), hint=hint)
+    return None
+
+
+def read_source(path: Path, place: CodePlace) -> bytes:
+    """The bytes of a source file, or an `OperatorError` that says why it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        what = f"the file cannot be read: {error.strerror}"
+        raise OperatorError(what, where=place.name(str(path)), hint="Let the server's user read it") from error
+
+
+def _script_pieces(path: Path, content: bytes) -> Iterator[tuple[ast.Module, CodeType]]:
+    # Bytes, so that Python itself obeys a coding line and a byte order mark.
+    yield _compiled(content, str(path), 0)
+
+
+def _notebook_pieces(path: Path, content: bytes, place: CodePlace) -> Iterator[tuple[ast.Module, CodeType]]:
+    """Each cell by itself, as IPython does it; a `from __future__` holds for the cells after it too."""
+    flags = 0
+    for cell in read_cells(content, place.name(str(path))):
+        filename = f"{path}:cell {cell.number}"
+        _show_in_tracebacks(filename, cell.source)
+        tree, code = _compiled(cell.source, filename, flags)
+        flags |= code.co_flags & _FUTURE_FLAGS
+        yield tree, code
+
+
+def _compiled(source: str | bytes, filename: str, flags: int) -> tuple[ast.Module, CodeType]:
+    tree = compile(source, filename, "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
+    assert isinstance(tree, ast.Module)
+    return tree, compile(tree, filename, "exec", flags, dont_inherit=True)
+
+
+def _show_in_tracebacks(filename: str, source: str) -> None:
+    # Without a time of change, linecache keeps the entry although no such file exists.
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)

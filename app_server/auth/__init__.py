@@ -1,0 +1,1 @@
+"""Backends that say who sends a request, and their pages."""

@@ -1,0 +1,178 @@
+"""The gates by name: which one the settings ask for, and the two that keep nothing in the browser."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tornado.web import Finish, HTTPError, RequestHandler
+
+from app_server.engine.containment import is_fault
+from app_server.errors import OperatorError, TransientError
+from app_server.http.auth_backend import AuthBackend, Routes, peer_of
+from app_server.http.base_handler import BaseHandler, Enduring
+from app_server.http.matching import RouteAddress
+from app_server.page import ASK_OPERATOR
+from app_server.protocol.paths import canonical_route
+from app_server.security.auth.hooks import AuthHooks, below, hooks_from
+from app_server.security.auth.peers import TrustedPeers, user_named
+from app_server.security.auth.users import User
+from app_server.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_MOST_REPORTED = 1000
+
+
+def backend_for(settings: Settings) -> AuthBackend:
+    """The gate that the settings describe. Raises OperatorError where a file that it needs is not as it should be."""
+    if settings.auth_module:
+        return HookBackend(load_hooks(settings.auth_module), settings.prefix)
+    if settings.basic_auth:
+        from app_server.auth.login import PasswordBackend
+
+        return PasswordBackend(settings)
+    if settings.auth_header:
+        return HeaderBackend(settings.auth_header, TrustedPeers.from_words(settings.auth_header_from))
+    if settings.oidc_issuer:
+        from app_server.auth.oidc import OidcBackend
+
+        return OidcBackend(settings)
+    return AuthBackend()
+
+
+def load_hooks(path: str) -> AuthHooks:
+    """The hooks of this file, which is run. OperatorError names the line where it fails or does not fit."""
+    try:
+        source = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise OperatorError(f"{path} cannot be read: {error}", where="--auth-module") from None
+    full = str(Path(path).resolve())
+    name = f"app_server_auth_{Path(path).stem}"
+    spec = spec_from_loader(name, loader=None, origin=full)
+    assert spec is not None
+    module = module_from_spec(spec)
+    module.__file__ = full
+    sys.modules[name] = module  # where dataclasses and pickle look for it
+    try:
+        exec(compile(source, full, "exec"), module.__dict__)
+    except SyntaxError as error:
+        raise OperatorError(f"not Python: {error.msg}", where=f"{path}:{error.lineno}") from error
+    except BaseException as error:
+        if not is_fault(error):
+            raise
+        lines = [number for frame, number in traceback.walk_tb(error.__traceback__)
+                 if frame.f_code.co_filename == full]  # fmt: skip
+        what = f"the authentication module failed: {type(error).__name__}: {error}".rstrip(": ")
+        raise TransientError(what, where=f"{path}:{lines[-1]}" if lines else path) from error
+    return hooks_from(module.__dict__, path=path, source=source, handler_class=RequestHandler)
+
+
+def enduring(handler: type[RequestHandler]) -> type[RequestHandler]:
+    """A handler of the authentication module, answered with an error whatever it raises."""
+    return type(handler.__name__, (Enduring, handler), {})
+
+
+class HookBackend(AuthBackend):
+    """Asks the hooks of `--auth-module`."""
+
+    open = False
+
+    def __init__(self, hooks: AuthHooks, prefix: str) -> None:
+        self._hooks = hooks
+        self._prefix = prefix
+        self.logout_url = below(prefix, hooks.logout_url) if hooks.logout_url else None
+
+    async def user(self, handler: BaseHandler) -> Any:
+        """What get_user or get_user_async returns, once it is known that it can be told from other users."""
+        try:
+            user = self._hooks.get_user(handler)
+            if inspect.isawaitable(user):
+                user = await user
+            if user:
+                self.owner(user)
+            return user
+        except (HTTPError, Finish):
+            raise
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+            # Not left to Tornado, whose report shows the query, and with it tokens.
+            if isinstance(error, OperatorError):
+                log.error("%s", error)
+            else:
+                log.exception("--auth-module: get_user raised an exception")
+            handler.told = True
+            handler.refuse(500, "Something went wrong on the server", ASK_OPERATOR)
+            return None
+
+    def login_url(self, handler: BaseHandler) -> str | None:
+        """The module's login_url below the prefix, or what its get_login_url says."""
+        if self._hooks.get_login_url is not None:
+            try:
+                return self._hooks.get_login_url(handler)
+            except (HTTPError, Finish):
+                raise
+            except BaseException as error:
+                if not is_fault(error):
+                    raise
+                log.exception("--auth-module: get_login_url raised an exception")
+                raise HTTPError(500) from None
+        return below(self._prefix, self._hooks.login_url or "")
+
+    def routes(self, below_prefix: Callable[[str], RouteAddress], context: Mapping[str, Any]) -> Routes:
+        """Where the module's own handlers answer."""
+        served = (
+            (self._hooks.login_url, self._hooks.login_handler),
+            (self._hooks.logout_url, self._hooks.logout_handler),
+        )
+        return [
+            (below_prefix(canonical_route(urlsplit(url).path)), enduring(handler))
+            for url, handler in served
+            if url and handler
+        ]
+
+
+class HeaderBackend(AuthBackend):
+    """Believes a trusted proxy who somebody is."""
+
+    open = False
+
+    def __init__(self, header: str, trusted: TrustedPeers) -> None:
+        self._header = header
+        self._trusted = trusted
+        self._reported: set[str] = set()
+
+    async def user(self, handler: BaseHandler) -> Any:
+        """The user whom the header names, if it comes from a trusted peer."""
+        values = handler.request.headers.get_list(self._header)
+        peer = peer_of(handler)
+        if not self._trusted.trusts(peer):
+            if values:
+                self._report(peer, "is not in --auth-header-from, so it was ignored")
+            return None
+        name = user_named(values)
+        if name is None:
+            if values:
+                self._report(peer, "did not hold one name, so it was ignored")
+            return None
+        return User(name, "header")
+
+    def advice(self, handler: BaseHandler) -> str | None:
+        """What to do depends on whether the request came by the proxy."""
+        if self._trusted.trusts(peer_of(handler)):
+            return "The proxy in front of this server has named no user. Log in there, and load the page again."
+        return "This address is not meant for browsers. Open the page at its public address, and log in there."
+
+    def _report(self, peer: str, what: str) -> None:
+        """Say this once for each peer."""
+        if (peer + what) not in self._reported and len(self._reported) < _MOST_REPORTED:
+            self._reported.add(peer + what)
+            log.warning("The header %s from %s %s", self._header, peer, what)

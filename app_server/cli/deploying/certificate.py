@@ -1,0 +1,91 @@
+"""`app-server certificate NAME ...`: a certificate for development, or what is wrong with one that is there."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from app_server.cli.terminal import say
+from app_server.errors import OperatorError
+from app_server.version import how_to_install
+
+PROFILES = ("intermediate", "modern")
+
+
+def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
+    """What makes or checks a certificate, after the words have been found to make sense."""
+    _need_packages()
+    from app_server.tls.development import state_folder
+
+    checked = Path(namespace.check[0]) if "check" in namespace else None
+    for flag in ("key", "roots", "profile"):
+        if flag in namespace and checked is None:
+            raise OperatorError("has no meaning without --check", where=f"--{flag}", hint="Give --check too.")
+    if checked is None:
+        folder = Path(namespace.folder[0]) if "folder" in namespace else state_folder(environ)
+        return partial(make, namespace.files or ["localhost", "127.0.0.1", "::1"], folder)
+    if "folder" in namespace:
+        raise OperatorError("has no meaning with --check", where="--folder", hint="Leave one of them out.")
+    profile = namespace.profile[0] if "profile" in namespace else PROFILES[0]
+    if profile not in PROFILES:
+        raise OperatorError(f"expected one of {', '.join(PROFILES)}", where="--profile")
+    key = Path(namespace.key[0]) if "key" in namespace else None
+    return partial(check, namespace.files, checked, key, _roots(namespace), profile)
+
+
+def make(names: Sequence[str], folder: Path) -> int:
+    """Make a certificate unless a good one is there, and say where it is; 0."""
+    from app_server.tls.development import development_certificate
+
+    pair = development_certificate(names, folder.absolute())
+    say(
+        f"{'made       ' if pair.made else 'was there  '} {', '.join(names)}\n"
+        f"certificate {pair.certificate}\n"
+        f"key         {pair.key}\n"
+        f"authority   {pair.authority}  (browsers have to trust this one, once)"
+    )
+    return 0
+
+
+def check(names: Sequence[str], certificate: Path, key: Path | None, roots: Path | None, profile: str) -> int:
+    """Say what is wrong with a certificate; 1 where that keeps browsers out."""
+    from app_server.tls.certificates import Material, inspect
+
+    material = Material(
+        chain_pem=_read(certificate),
+        key_pem=None if key is None else _read(key),
+        key_mode=None if key is None else key.stat().st_mode,
+        roots_pem=b"" if roots is None else _read(roots),
+    )
+    findings = inspect(material, names, datetime.now(UTC), profile)
+    for finding in findings:
+        say(f"{certificate}: {finding}")
+    if not findings:
+        say(f"{certificate}: nothing is wrong")
+    return 1 if any(finding.level == "error" for finding in findings) else 0
+
+
+def _roots(namespace: argparse.Namespace) -> Path | None:
+    if "roots" in namespace:
+        return Path(namespace.roots[0])
+    from app_server.tls.installed import system_roots
+
+    return system_roots()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise OperatorError(f"cannot be read: {error.strerror}", where=str(path)) from None
+
+
+def _need_packages() -> None:
+    missing = [name for name in ("cryptography", "trustme") if importlib.util.find_spec(name) is None]
+    if missing:
+        hint = how_to_install("deploy")
+        raise OperatorError(f"this command needs {' and '.join(missing)}", where="certificate", hint=hint)

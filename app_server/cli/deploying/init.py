@@ -1,0 +1,243 @@
+"""`app-server init FILE_OR_DIR ...`: a first deploy.yaml, by questions at a terminal or by flags."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app_server.cli.deploying.config import DEFAULT_FILE, need_packages
+from app_server.cli.terminal import say
+from app_server.errors import OperatorError, OperatorErrors
+
+if TYPE_CHECKING:
+    from app_server.deployment.scaffold import Found, Wishes
+
+FLAGS = {
+    "name": "name", "public": "server_name", "public.hosts": "server_name", "public.prefix": "prefix",
+    "instances": "instances", "instances.count": "instances", "instances.port": "port", "proxy": "proxy",
+    "proxy.kind": "proxy", "tls": "tls", "tls.mode": "tls", "tls.certificate": "tls_cert", "tls.key": "tls_key",
+    "tls.acme": "email",
+}  # fmt: skip
+"""The flag that gives each key of a first file, as argparse names it."""
+
+MOST_INSTANCES, LAST_PORT = 512, 65535
+FIRST_PORT = 5100
+NEXT_PORTS = range(5100, 5900, 100)
+
+USAGE = """\
+app-server init [FILE_OR_DIR ...] [flags]
+
+  Looks at the applications (those of the current folder, if none is named), asks
+  at a terminal what it cannot know, and writes a first deploy.yaml.
+
+  -o, --output FILE    the file to write (deploy.yaml); never one that is there
+  --name NAME          what units and folders are named after
+  --server-name NAME   a public name (repeatable)
+  --prefix PATH        have everything below this path
+  --instances N        how many instances
+  --port PORT          the first instance's port
+  --proxy KIND         nginx, apache or none
+  --tls MODE           off, files, acme or development
+  --tls-cert FILE      the certificate, for files
+  --tls-key FILE       its key
+  --email ADDRESS      where an ACME authority writes to
+  --yes                ask nothing, take the defaults"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The words and flags of the command."""
+    add = parser.add_argument
+    add("files", nargs="*", default=[], metavar="FILE_OR_DIR", help="a script, notebook or directory")
+    add("-o", "--output", nargs=1, metavar="FILE", help="the file to write")
+    add("--name", nargs=1, metavar="NAME", help="what units and folders are named after")
+    add("--server-name", action="append", metavar="NAME", help="a public name")
+    add("--prefix", nargs=1, metavar="PATH", help="have everything below this path")
+    add("--instances", nargs=1, metavar="N", help="how many instances")
+    add("--port", nargs=1, metavar="PORT", help="the first instance's port")
+    add("--proxy", nargs=1, metavar="KIND", help="nginx, apache or none")
+    add("--tls", nargs=1, metavar="MODE", help="off, files, acme or development")
+    add("--tls-cert", nargs=1, metavar="FILE", help="the certificate, for files")
+    add("--tls-key", nargs=1, metavar="FILE", help="its key")
+    add("--email", nargs=1, metavar="ADDRESS", help="where an ACME authority writes to")
+    add("--yes", action="store_const", const=True, help="ask nothing, take the defaults")
+
+
+def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
+    """What asks and writes, after the applications have been looked at."""
+    need_packages()
+    output = Path(namespace.output[0] if "output" in namespace else DEFAULT_FILE)
+    refuse_existing(output)
+    from app_server.deployment.scaffold import candidates, inspect
+
+    apps = [inspect(path) for path in namespace.files] or candidates(Path())
+    if not apps:
+        raise OperatorError("there is no application in this folder", hint="Such as: app-server init myapp.py")
+    asks = "yes" not in namespace and sys.stdin.isatty()
+    wishes = wished(namespace)
+    if wishes.tls == "files" and wishes.certificate is None and not asks:
+        raise OperatorError("files needs a certificate", where="--tls", hint="Give --tls-cert and --tls-key.")
+    return partial(run, apps, wishes, namespace, output, asks=asks)
+
+
+def refuse_existing(output: Path) -> None:
+    """Raise OperatorError where something is there already."""
+    if os.path.lexists(output):
+        raise OperatorError("is there already", where=str(output), hint="Edit it, or choose another --output.")
+    if not output.parent.is_dir():
+        raise OperatorError(f"there is no folder {output.parent}", where=str(output))
+
+
+def run(apps: Sequence[Found], wishes: Wishes, namespace: argparse.Namespace, output: Path, *, asks: bool) -> int:
+    """Ask, write, and say what comes next; 0."""
+    from app_server.deployment.load import load
+    from app_server.deployment.scaffold import first_file
+
+    if asks:
+        wishes = asked(apps, wishes, namespace)
+    if wishes.port is None and wishes.proxy != "none":
+        port = next((port for port in NEXT_PORTS if are_free(port, wishes.instances)), FIRST_PORT)
+        wishes = replace(wishes, port=None if port == FIRST_PORT else port)
+    relative = [replace(app, path=path_from(app.path, output.parent)) for app in apps]
+    text = first_file(relative, wishes)
+    write_new(output, text)
+    try:
+        judge(load(output))
+    except OperatorError as error:
+        output.unlink()
+        faults = error.faults if isinstance(error, OperatorErrors) else (error,)
+        raise OperatorErrors([as_typed(fault, output, namespace) for fault in faults]) from None
+    say(text.removesuffix("\n"))
+    for app in apps:
+        if missing := app.missing():
+            print(f"app-server: note: {app.path} imports {', '.join(missing)}, which is not installed here",
+                  file=sys.stderr)  # fmt: skip
+    say(f"\n{output} is written. Next, whatever you need of these:")
+    for words, about in next_steps(output):
+        say(f"  {words:<44}  {about}")
+    return 0
+
+
+def next_steps(output: Path) -> Sequence[tuple[str, str]]:
+    """Commands that work with the file as it is, and what each does."""
+    file = "" if output == Path(DEFAULT_FILE) else f" -f {shlex.quote(str(output))}"
+    return (
+        (f"app-server config all{file} --check", "have nginx and systemd try what would be written"),
+        (f"app-server config all{file} --output out", "write it"),
+        (f"app-server deploy compose{file}", "serve it in containers on this machine"),
+        (f"app-server image{file}", "make an image, for a swarm or Kubernetes"),
+    )
+
+
+def judge(loaded: Any) -> None:
+    """Raise OperatorErrors where the deployment breaks a rule."""
+    from app_server.deployment.plan import resolve_plan
+    from app_server.deployment.rules import enforce
+
+    enforce(loaded, resolve_plan(loaded))
+
+
+def as_typed(fault: OperatorError, output: Path, namespace: argparse.Namespace) -> OperatorError:
+    """A fault without the place in a file that is not there any more, and with the flag that gave the value."""
+    key = (fault.where or "").removeprefix(f"{output}:").partition(": ")[2]
+    name = FLAGS.get(key.partition("[")[0])
+    where = f"--{name.replace('_', '-')}" if name is not None and name in namespace else key
+    return OperatorError(fault.what, where=where or None, hint=fault.hint)
+
+
+def path_from(path: str, folder: Path) -> str:
+    """The path as the file's readers will find it: below the folder of the file, if it is there."""
+    found = os.path.relpath(os.path.abspath(path), os.path.abspath(folder))
+    return os.path.abspath(path) if found.startswith("..") else found
+
+
+def wished(namespace: argparse.Namespace) -> Wishes:
+    """What the flags say."""
+    from app_server.deployment.scaffold import Wishes
+
+    def one(name: str) -> str | None:
+        return getattr(namespace, name)[0] if name in namespace else None
+
+    wishes = Wishes(
+        name=one("name"), prefix=one("prefix"), certificate=absolute(one("tls_cert")), key=absolute(one("tls_key")),
+        email=one("email"), instances=whole(one("instances") or "1", MOST_INSTANCES, "--instances"),
+        port=whole(one("port") or "", LAST_PORT, "--port") if "port" in namespace else None,
+        proxy=one("proxy") or "nginx",
+    )  # fmt: skip
+    if "server_name" in namespace:
+        wishes = replace(wishes, hosts=tuple(namespace.server_name))
+    return replace(wishes, tls=one("tls") or ("files" if wishes.certificate else "off"))
+
+
+def absolute(path: str | None) -> str | None:
+    """A path as it may stand in a file."""
+    return None if path is None else os.path.abspath(path)
+
+
+def whole(word: str, most: int, where: str) -> int:
+    """A number from 1 to `most`. OperatorError for another word."""
+    if not (word.isascii() and word.isdigit() and 0 < int(word[:6]) <= most):
+        raise OperatorError(f"expected a whole number from 1 to {most}, not {word[:60]!r}", where=where)
+    return int(word)
+
+
+def asked(apps: Sequence[Found], wishes: Wishes, namespace: argparse.Namespace) -> Wishes:
+    """What was answered at the terminal; what a flag says is not asked."""
+    for app in apps:
+        print(f"  {app.path}: {app.kind}" + (f", imports {', '.join(app.imports)}" if app.imports else ""))
+    if "server_name" not in namespace:
+        hosts = ask("Under which name do people reach it?", socket.getfqdn())
+        wishes = replace(wishes, hosts=tuple(hosts.replace(",", " ").split()))
+    if "instances" not in namespace:
+        wishes = replace(wishes, instances=whole(ask("How many instances?", "1"), MOST_INSTANCES, "instances"))
+    if "proxy" not in namespace:
+        wishes = replace(wishes, proxy=ask("Which web server stands in front: nginx, apache or none?", "nginx"))
+    if "tls" not in namespace and wishes.tls == "off":
+        wishes = replace(wishes, tls=ask("Where does the certificate come from: off, files, acme, development?", "off"))
+    if wishes.tls == "files" and wishes.certificate is None:
+        certificate = absolute(ask("The certificate's file?", "/etc/ssl/site.pem"))
+        wishes = replace(wishes, certificate=certificate, key=absolute(ask("Its key's file?", "/etc/ssl/site.key")))
+    if wishes.tls == "acme" and wishes.email is None:
+        wishes = replace(wishes, email=ask("Where may the authority write to (an address, or nothing)?", "") or None)
+    return wishes
+
+
+def ask(question: str, default: str) -> str:
+    """An answer, the default for an empty one."""
+    try:
+        return input(f"{question} [{default}] ").strip() or default
+    except EOFError:
+        raise OperatorError("no more answers; nothing was written", where="stdin") from None
+
+
+def are_free(first: int, count: int) -> bool:
+    """Whether nobody listens on these loopback ports."""
+    for port in range(first, first + count):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+    return True
+
+
+def write_new(output: Path, text: str) -> None:
+    """Write a file that is not there; whole, or not at all."""
+    draft = output.with_name(f".{output.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        os.link(draft, output)  # refuses where something has come to be there meanwhile
+    except FileExistsError:
+        raise OperatorError("is there already", where=str(output)) from None
+    except OSError as error:
+        raise OperatorError(f"cannot be written: {error.strerror}", where=str(output)) from None
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,91 @@
+"""`app-server release`: what hosts need of a deployment in two archives; and a trial of it on such a host."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app_server.cli.deploying.config import ALL, Job, add_file_arguments, command_line, need_packages, read
+from app_server.cli.terminal import paint_for, say
+from app_server.errors import OperatorError
+
+if TYPE_CHECKING:
+    from app_server.deployment.load import Loaded
+
+USAGE = """\
+app-server release -o DIR --packages PATH ... [-f FILE] [-e NAME] [--include PATTERN ...]
+       app-server release --try DIR --program PATH
+
+  Writes what hosts need of a deployment: release.json, release.tar.gz and
+  packages.tar.gz. The playbooks in ansible/ call it, and install what it wrote.
+
+  -f, --file FILE         what describes the deployment (deploy.yaml)
+  -e, --environment NAME  one of its environments, such as staging
+  -o, --output DIR        where to write
+  --packages PATH         requirements, wheels, or a folder of them (repeatable)
+  --include PATTERN       further files beside the applications, such as data/*.csv
+                          (repeatable)
+  --try DIR               start each command of an unpacked release once, open its
+                          pages, and stop it
+  --program PATH          the `app-server` that is to be tried"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The words and flags of the command."""
+    add_file_arguments(parser)
+    add = parser.add_argument
+    add("-o", "--output", nargs=1, metavar="DIR", help="where to write")
+    add("--packages", action="append", metavar="PATH", help="requirements, wheels, or a folder of them")
+    add("--include", action="append", metavar="PATTERN", help="further files beside the applications")
+    add("--try", dest="trial", nargs=1, metavar="DIR", help="try an unpacked release")
+    add("--program", nargs=1, metavar="PATH", help="the app-server that is to be tried")
+
+
+def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
+    """What writes or tries a release, after all that was typed has been found to make sense."""
+    if "trial" in namespace:
+        if "program" not in namespace:
+            raise OperatorError("needs --program", where="--try", hint="Name the environment's bin/app-server.")
+        return partial(attempt, Path(namespace.trial[0]), namespace.program[0])
+    need_packages()
+    if "output" not in namespace:
+        raise OperatorError("is needed", where="--output", hint="Name a folder to write to.")
+    loaded = read(namespace)
+    import sys
+
+    job = Job(ALL, loaded, command_line(namespace), paint_for(sys.stderr, environ))
+    packages = [Path(path) for path in getattr(namespace, "packages", [])]
+    return partial(write, job, loaded, Path(namespace.output[0]), getattr(namespace, "include", []), packages)
+
+
+def write(job: Job, loaded: Loaded, folder: Path, include: Sequence[str], packages: Sequence[Path]) -> int:
+    """Write the release; 0."""
+    from app_server.deployment.releases import release
+
+    source = Path(loaded.file).resolve().parent
+    gathered = release.gather(job.plan, job.files, source, include=include, packages=packages)
+    changed = release.write(folder, gathered)
+    release.write_certificates(job.plan, folder)
+    say(f"release {gathered.about['id']} in {folder}" + ("" if changed else " (unchanged)"))
+    return 0
+
+
+def attempt(folder: Path, program: str) -> int:
+    """Try an unpacked release; 0. OperatorError where it does not work."""
+    # Nothing here needs the packages that only deployments do: hosts have none of them.
+    from app_server.deployment.releases import preflight
+
+    try:
+        about: dict[str, Any] = json.loads((folder / "release.json").read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = json.loads((folder / "files" / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OperatorError(f"holds no release: {error}", where=str(folder)) from None
+    environ = preflight.environment_with_keys(about["secrets"])
+    for each in preflight.trials(manifest["instances"], folder, program):
+        preflight.attempt(each, environ)
+        say(f"instance {each.name} starts and shows its pages")
+    return 0

@@ -1,0 +1,142 @@
+"""`app-server tunnel`: the way through SSH to a server that cannot be reached directly."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from app_server.cli.deploying.config import need_packages, plan_of, read
+from app_server.cli.terminal import say
+from app_server.errors import OperatorError
+from app_server.tunnels.description import (
+    ALIVE_COUNT,
+    ALIVE_INTERVAL_S,
+    PORT,
+    Form,
+    Tunnel,
+    read_place,
+    read_places,
+    read_port,
+)
+from app_server.tunnels.guide import config_file, gateway_file, guide
+
+FLAGS = ("reverse", "port", "listen", "via", "identity", "known_hosts", "alive_interval", "alive_count")
+"""What describes a tunnel without a file."""
+
+
+def unit_file(tunnel: Tunnel) -> str:
+    """The systemd unit of a tunnel that is to stay."""
+    need_packages()
+    from app_server.deployment.render.services.ssh import standalone_unit
+
+    return standalone_unit(tunnel)
+
+
+SHOWN: Mapping[str, Callable[[Tunnel], str]] = {
+    "commands": guide, "config": config_file, "unit": unit_file, "gateway": gateway_file,
+}  # fmt: skip
+"""What `--show` prints of a tunnel."""
+
+
+def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
+    """What prints the tunnel, or runs it."""
+    tunnels = from_file(namespace) if "file" in namespace or "environment" in namespace else [described(namespace)]
+    if "run" in namespace:
+        if len(tunnels) > 1:
+            names = ", ".join(tunnel.name for tunnel in tunnels)
+            raise OperatorError("runs one tunnel", where="--run", hint=f"Say which of {names}.")
+        return partial(keep, tunnels[0])
+    shown = getattr(namespace, "show", ["commands"])[0]
+    if shown not in SHOWN:
+        raise OperatorError(f"{shown[:40]!r} is none of {', '.join(SHOWN)}", where="--show")
+    return partial(tell, "\n\n".join(SHOWN[shown](tunnel) for tunnel in tunnels))
+
+
+def from_file(namespace: argparse.Namespace) -> list[Tunnel]:
+    """The tunnels of a deployment, or the one that is named."""
+    need_packages()
+    from app_server.deployment.render.services.ssh import tunnels_of
+
+    for name in FLAGS:
+        if name in namespace:
+            raise OperatorError("is told by the file", where=_flag(name), hint="Leave it out, or leave out -f.")
+    loaded = read(namespace)
+    tunnels = list(tunnels_of(plan_of(loaded, "host", ())))
+    names = [tunnel.name for tunnel in tunnels]
+    if not tunnels:
+        raise OperatorError("has no tunnels", where=loaded.file, hint="They stand below the key tunnels.")
+    if not namespace.server:
+        return tunnels
+    if namespace.server not in names:
+        hint = f"There are {', '.join(names)}." if len(names) > 1 else f"There is {names[0]}."
+        raise OperatorError(f"has no tunnel {namespace.server[:40]!r}", where=loaded.file, hint=hint)
+    return [tunnels[names.index(namespace.server)]]
+
+
+def described(namespace: argparse.Namespace) -> Tunnel:
+    """The tunnel that the flags describe."""
+    if not namespace.server:
+        raise OperatorError("no host", where="tunnel", hint="Say which one: app-server tunnel USER@HOST")
+    destination = read_place(namespace.server, "HOST")
+    port = read_port(namespace.port[0], "--port") if "port" in namespace else PORT
+    return Tunnel(
+        # As the name of a Host and of a unit, which a colon would break.
+        name=re.sub(r"[^A-Za-z0-9_.-]", "-", f"tunnel-{destination.host}"),
+        destination=destination,
+        form=Form.REVERSE if "reverse" in namespace else Form.LOCAL,
+        target_port=port,
+        listen_port=read_port(namespace.listen[0], "--listen") if "listen" in namespace else port,
+        via=read_places(getattr(namespace, "via", []), "--via"),
+        identity=_file(namespace, "identity"),
+        known_hosts=_file(namespace, "known_hosts"),
+        alive_interval_s=_count(namespace, "alive_interval", ALIVE_INTERVAL_S),
+        alive_count=_count(namespace, "alive_count", ALIVE_COUNT),
+    )
+
+
+def keep(tunnel: Tunnel) -> int:
+    """Keep the tunnel open until SIGINT or SIGTERM."""
+    from app_server.tunnels.keeper import TunnelKeeper
+
+    return TunnelKeeper(tunnel, _status, interactive=sys.stdin.isatty()).run()
+
+
+def tell(text: str) -> int:
+    """Print what was asked for."""
+    say(text)
+    return 0
+
+
+def _status(line: str) -> None:
+    print(f"tunnel: {line}", file=sys.stderr, flush=True)
+
+
+def _count(namespace: argparse.Namespace, name: str, default: int) -> int:
+    if name not in namespace:
+        return default
+    word = getattr(namespace, name)[0]
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", word):
+        raise OperatorError(f"expected a whole number from 1 to 9999, not {word[:40]!r}", where=_flag(name))
+    return int(word)
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _file(namespace: argparse.Namespace, name: str) -> str | None:
+    """The path of a file that is there; ssh would merely warn of a missing one, and try others."""
+    if name not in namespace:
+        return None
+    path: str = os.path.abspath(os.path.expanduser(getattr(namespace, name)[0]))
+    if not os.path.isfile(path):
+        raise OperatorError(f"{path} is not a file", where=_flag(name), hint="Look at the path.")
+    if re.search(r'["\\%\x00-\x1f\x7f$]', path):
+        raise OperatorError(
+            "holds characters that ssh takes for something else", where=_flag(name), hint="Rename the file."
+        )
+    return path

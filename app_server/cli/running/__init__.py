@@ -1,0 +1,1 @@
+"""Commands that serve applications and look after servers."""

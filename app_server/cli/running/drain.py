@@ -1,0 +1,100 @@
+"""`app-server drain [PID]`: have a running server take no new sessions, and end with those that it has."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from urllib.parse import urlsplit
+
+from app_server.cli.running.status import Meeting, alive, ask, meeting_of, several
+from app_server.cli.terminal import say
+from app_server.errors import OperatorError
+from app_server.observe.snapshots import totals
+from app_server.processes.runtime_dir import running
+
+LOOK_S = 0.5
+_WHERE = "drain"
+
+
+def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
+    """What drains the server that is meant: the only one of this user, the one with this process, or on this port."""
+    port = namespace.port[0] if "port" in namespace else None
+    for word, flag in ((port, "--port"), (namespace.target or None, "PID")):
+        if word is not None and not (word.isascii() and word.isdigit() and len(word) < 10):
+            raise OperatorError(f"expected a number, not {word[:40]!r}", where=flag)
+    if port is not None and namespace.target:
+        raise OperatorError("names a server, and so does the process", where="--port", hint="Leave one of them out.")
+    meeting = meeting_on(int(port), environ) if port is not None else find(namespace.target, environ)
+    return partial(run, meeting, wait="wait" in namespace)
+
+
+def find(target: str, environ: Mapping[str, str]) -> Meeting:
+    """The server with this process, or the only one. OperatorError where there is none, or several."""
+    if target:
+        return meeting_of(int(target), environ)
+    found = list(running(environ))
+    if not found:
+        hint = "Name its process: app-server drain PID"
+        raise OperatorError("no server of this user runs here", where=_WHERE, hint=hint)
+    if len(found) > 1:
+        pids = several(found)
+        raise OperatorError(f"several servers run here: {pids}", where=_WHERE, hint="Name one: app-server drain PID")
+    return Meeting(*found[0])
+
+
+def meeting_on(port: int, environ: Mapping[str, str]) -> Meeting:
+    """This user's server that listens on this port. OperatorError where none does."""
+    for main, runtime_dir in running(environ):
+        meeting = Meeting(main, runtime_dir)
+        if port_of(meeting) == port:
+            return meeting
+    raise OperatorError(f"no server of this user listens on port {port}", where="--port",
+                        hint="Name its process instead: app-server drain PID")  # fmt: skip
+
+
+def port_of(meeting: Meeting) -> int | None:
+    """The port that the server says it listens on; None where it says nothing, or has none."""
+    try:
+        return urlsplit(str(ask(meeting)["url"]).split(" ")[0]).port
+    except (OperatorError, ValueError):
+        return None
+
+
+def run(meeting: Meeting, *, wait: bool) -> int:
+    """Ask the server to end with its last session; with `wait`, tell what is left until it has ended."""
+    before = left(meeting)
+    try:
+        os.kill(meeting.main, signal.SIGTERM)
+    except ProcessLookupError:
+        raise OperatorError("the server has ended", where=f"process {meeting.main}") from None
+    except PermissionError:
+        hint = "Use its user's account."
+        raise OperatorError("is another user's", where=f"process {meeting.main}", hint=hint) from None
+    say(f"process {meeting.main} takes no new sessions; {before}")
+    shown = before
+    # The folder goes with the server; its process may stay for a while longer, until its parent has heard of its end.
+    while wait and alive(meeting.main) and meeting.runtime_dir.folder.exists():
+        time.sleep(LOOK_S)
+        now = left(meeting)
+        if now and now != shown:
+            say(now)
+            shown = now
+    if wait:
+        say(f"process {meeting.main} has ended")
+    return 0
+
+
+def left(meeting: Meeting) -> str:
+    """What the server still has, in words; "" where it does not say."""
+    try:
+        snapshot = ask(meeting)
+    except OperatorError:
+        return ""
+    counts = [numbers["now"] for numbers in totals(snapshot).values()]
+    sessions = sum(int(count["sessions"]) for count in counts)
+    connections = sum(int(count["connections"]) for count in counts)
+    return f"{sessions} sessions with {connections} connections are left"

@@ -1,0 +1,99 @@
+"""`app-server serve FILE_OR_DIR …`: from words to a running server."""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import logging
+import os
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from functools import partial
+from secrets import token_urlsafe
+
+from app_server.cli.running.logs import configure_logging
+from app_server.errors import OperatorError
+from app_server.observe.output import forgive_output
+from app_server.settings import (
+    SIGNED_IDS,
+    Arity,
+    Settings,
+    all_settings,
+    bokeh_environment,
+    resolve_settings,
+    with_signing_key,
+    without_effect,
+)
+
+log = logging.getLogger(__name__)
+
+# 32 bytes are what HMAC-SHA256 gains strength from; a shorter key can be guessed sooner.
+SHORTEST_GOOD_KEY_BYTES = 32
+
+
+def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
+    """What serves the applications, after all that was typed has been found to make sense."""
+    flags = {setting.name: getattr(namespace, setting.name) for setting in all_settings() if setting.name in namespace}
+    if not namespace.files:
+        refuse_swallowed_files(flags)
+    settings = resolve_settings(flags, environ)
+    own = bokeh_environment(settings.use_config) if settings.use_config is not None else {}
+    paths = expand(namespace.files) if settings.glob else list(namespace.files)
+    return partial(run, settings, paths, own)
+
+
+def run(settings: Settings, paths: Sequence[str], bokeh_variables: Mapping[str, str]) -> int:
+    """The exit status of the server, once it has stopped."""
+    forgive_output()
+    configure_logging(settings)
+    tell_bokeh(os.environ, settings, bokeh_variables)
+    for line in without_effect(os.environ):
+        log.warning("%s", line)
+    if settings.use_config is not None:
+        log.info("settings are also read from %s", settings.use_config)
+    if settings.secret_key is not None and len(settings.secret_key.split()[0].encode()) < SHORTEST_GOOD_KEY_BYTES:
+        log.warning("BOKEH_SECRET_KEY is short enough to be guessed; `app-server secret` prints a better one")
+    if settings.session_ids in SIGNED_IDS and settings.secret_key is None:
+        log.warning(
+            "no key for signed sessions, so one was made for this run: open pages cannot go on after a restart."
+            " Set BOKEH_SECRET_KEY to what `app-server secret` prints"
+        )
+    settings = with_signing_key(settings, token_urlsafe)
+    # Here and not above: it brings bokeh and Tornado along, which take a second.
+    from app_server.server.lifecycle import serve_until_stopped
+
+    return serve_until_stopped(settings, paths)
+
+
+def expand(patterns: Sequence[str]) -> list[str]:
+    """The files that match, sorted for each pattern, none twice; OperatorError for a pattern without any."""
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        matches = sorted(glob.glob(pattern, recursive=True))
+        if not matches:
+            raise OperatorError("no file matches", where=pattern, hint="Look at the path, or leave out --glob.")
+        found.update(dict.fromkeys(matches))
+    return list(found)
+
+
+def refuse_swallowed_files(flags: Mapping[str, Sequence[str]]) -> None:
+    """Raise OperatorError where a flag has taken all the applications as words of its own: --dev myapp.py"""
+    for setting in all_settings():
+        words = flags.get(setting.name, ())
+        if setting.arity in (Arity.SOME, Arity.ANY, Arity.REST) and any(map(os.path.exists, words)):
+            raise OperatorError(
+                f"takes the words that follow it ({' '.join(words)}), so that no application is left",
+                where=setting.flag,
+                hint="Name the applications first, and this flag after them.",
+            )
+
+
+def tell_bokeh(environ: MutableMapping[str, str], settings: Settings, variables: Mapping[str, str]) -> None:
+    """Put into the environment what bokeh reads from there when it is imported."""
+    for name in [name for name, text in environ.items() if name.startswith("BOKEH_") and not text.strip()]:
+        del environ[name]  # bokeh takes an empty text for a value, and fails to read it
+    for name, value in variables.items():
+        # A variable that is set already has precedence over the file.
+        environ.setdefault(name, value)
+    if settings.session_ids not in SIGNED_IDS:
+        # bokeh takes any text there for a yes, "no" as well, and would warn of a missing key.
+        environ.pop("BOKEH_SIGN_SESSIONS", None)

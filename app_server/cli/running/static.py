@@ -1,0 +1,38 @@
+"""`app-server static`: BokehJS's files alone, as a content delivery network of one's own."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from app_server.cli.running.logs import configure_logging
+from app_server.settings import Setting, Settings, all_settings, resolve_settings
+
+SETTINGS = (
+    "port", "address", "unix_socket", "prefix", "use_xheaders", "ssl_certfile", "ssl_keyfile", "ssl_password",
+    "request_timeout_s", "idle_timeout_s", "log_level", "log_format", "log_file", "log_json",
+)  # fmt: skip
+"""The settings of `serve` that this command has too."""
+
+
+def own_settings() -> tuple[Setting, ...]:
+    """Those settings, in the order of the table."""
+    return tuple(setting for setting in all_settings() if setting.name in SETTINGS)
+
+
+def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
+    """What serves the files."""
+    flags = {setting.name: getattr(namespace, setting.name) for setting in own_settings() if setting.name in namespace}
+    # Variables about sessions and logins are for the applications' server, which may share the environment.
+    names = {variable for setting in own_settings() for variable in setting.environment}
+    own = {name: value for name, value in environ.items() if name.removesuffix("_FILE") in names}
+    return partial(run, resolve_settings(flags, own))
+
+
+def run(settings: Settings) -> int:
+    """The exit status, once the server has stopped."""
+    configure_logging(settings)
+    from app_server.server.bokehjs_server import serve_static_until_stopped
+
+    return serve_static_until_stopped(settings)

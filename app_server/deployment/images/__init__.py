@@ -1,0 +1,1 @@
+"""Images of applications: what goes into them, and how they are built."""

@@ -1,0 +1,191 @@
+"""`app-server image`: an image of applications, built from the image app-server, tried, and only then named.
+
+What goes into it lies in a scratch folder, the build's context, beside a Dockerfile of a few lines. The image gets its
+name when its applications have answered; until then nothing has changed for anybody.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from app_server.deployment.contained import BASE, LABEL, is_base
+from app_server.deployment.images.contents import Contents
+from app_server.deployment.images.context import context_of
+from app_server.deployment.images.sources import DOCKERFILE
+from app_server.deployment.rollout import docker
+from app_server.errors import OperatorError
+
+_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_NAME = re.compile(rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_PART}(?:/{_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?")
+START_DEADLINE_S = 60.0
+# Within the container, which costs much less than asking the engine again and again.
+WAIT = "until healthcheck 2>/dev/null; do sleep 0.2; done"
+# How the image is run, here and by those who are told how.
+HARDENED = ("--init", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody wants built: `base` is the image that it begins with, `build_context` a clone that has that one.
+
+    Both names have a tag, as `full_name` gives them.
+    """
+
+    name: str
+    base: str
+    contents: Contents
+    build_context: Path | None = None
+    pip_conf: Path | None = None
+    proxy: str | None = None
+    """the kind of a proxy whose image is built too where it is missing: compose.yaml names it"""
+    tried: bool = True
+    force: bool = False
+
+    @property
+    def pip(self) -> str:
+        """The image that brings pip, beside the base."""
+        return f"{self.base.rpartition(':')[0]}:pip"
+
+
+def full_name(text: str, flag: str) -> str:
+    """An image's name with its tag. OperatorError where it is none."""
+    if not _NAME.fullmatch(text):
+        hint = "Such as dashboard, dashboard:2 or registry.example.org/team/dashboard:2."
+        raise OperatorError(f"{text!r} is no name of an image", where=flag, hint=hint)
+    return text if ":" in text.rpartition("/")[2] else f"{text}:latest"
+
+
+def build(wish: Wish, say: Say) -> int:
+    """Build, try and name the image; 0."""
+    docker.require_builder()
+    _refuse_taken(wish)
+    say(f"{wish.name} from {wish.base}")
+    needed = [(wish.base, "app-server"), *([(wish.pip, "pip")] if wish.contents.requirements else [])]
+    for image, target in needed:
+        _provide(image, target, wish, say)
+    if wish.proxy is not None and wish.build_context is not None:
+        _provide(f"{BASE}-{wish.proxy}:latest", "", wish, say, f"docker/{wish.proxy}/Dockerfile")
+    _refuse_foreign_base(wish.base)
+    begun_s = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="app-server-image-") as scratch:
+        context = Path(scratch)
+        write_context(wish, context)
+        secret = _secret(wish)
+        image = docker.build(*secret, str(context), where=wish.name)
+    say(f"  built in {time.monotonic() - begun_s:.0f} s, {int(docker.about(image)['Size']) / 1e6:.0f} MB")
+    try:
+        if wish.tried:
+            _try_out(image, wish.contents)
+            say(f"  tried it: {', '.join(wish.contents.routes)} {'answer' if wish.contents.routes[1:] else 'answers'}")
+        docker.run("tag", image, wish.name)
+    except BaseException:
+        if not docker.about(image)["RepoTags"]:
+            with suppress(OperatorError):
+                docker.run("rmi", image)
+        raise
+    say(f"run it:  docker run --rm {' '.join(HARDENED)} -p 127.0.0.1:5006:5006 {wish.name}")
+    say(f"open it: http://localhost:5006{wish.contents.routes[0] if len(wish.contents.routes) == 1 else '/'}")
+    return 0
+
+
+def _refuse_taken(wish: Wish) -> None:
+    """OperatorError where the name is that of an image which this command has not made."""
+    if wish.name in (wish.base, wish.pip) or is_base(wish.name):
+        hint = "Choose another --tag."
+        others = "is the image that it would be built from"
+        what = others if wish.name in (wish.base, wish.pip) else "is an image that others are built from"
+        raise OperatorError(what, where=wish.name, hint=hint)
+    is_there = docker.image_id(wish.name) is not None
+    if is_there and not wish.force and LABEL not in (docker.about(wish.name)["Config"].get("Labels") or {}):
+        hint = "Choose another --tag, or give --force."
+        what = "is there already, and was not made by this command"
+        raise OperatorError(what, where=wish.name, hint=hint)
+
+
+def _provide(image: str, target: str, wish: Wish, say: Say, dockerfile: str = DOCKERFILE) -> None:
+    """See to it that an image is here that others are built from. OperatorError where it is not and cannot be built."""
+    if docker.image_id(image) is not None:
+        return
+    if wish.build_context is None:
+        use = "" if target == "app-server" else "; it installs the requirements"
+        hint = "Name a clone of app-server with --build-context, or load the image with `docker load`."
+        raise OperatorError(f"there is no such image{use}", where=image, hint=hint)
+    begun_s = time.monotonic()
+    words = ["--file", str(wish.build_context / dockerfile), "--tag", image]
+    if target:
+        words += ["--target", target]
+    docker.build(*words, *_secret(wish), str(wish.build_context), where=image)
+    say(f"  built {image} from {wish.build_context} in {time.monotonic() - begun_s:.0f} s")
+
+
+def _secret(wish: Wish) -> tuple[str, ...]:
+    return () if wish.pip_conf is None else ("--secret", f"id=pip.conf,src={wish.pip_conf.resolve()}")
+
+
+def _refuse_foreign_base(base: str) -> None:
+    """OperatorError for a base that is no image of app-server, or holds a site's applications already."""
+    config = docker.about(base)["Config"]
+    if LABEL in (config.get("Labels") or {}):
+        hint = "Name app-server, and build that one again where its name was taken: `docker rmi` it first."
+        raise OperatorError("is an image of applications, which nothing is built from", where=base, hint=hint)
+    if config.get("Entrypoint") != ["start"]:
+        hint = "Name app-server, or an image FROM it."
+        raise OperatorError("is no image of app-server", where=base, hint=hint)
+
+
+def write_context(wish: Wish, context: Path) -> None:
+    """The build's context: the Dockerfile, the applications in apps/, what they require in requirements/."""
+    context_of(wish.contents, context)
+    (context / "Dockerfile").write_text("\n".join(dockerfile(wish)) + "\n", encoding="utf-8")
+
+
+def dockerfile(wish: Wish) -> Iterator[str]:
+    """The lines of the Dockerfile. What is required comes first: it changes less often than the applications."""
+    contents = wish.contents
+    yield f"FROM {wish.base}"
+    if contents.requirements is not None:
+        mounts = f"--mount=from={wish.pip},target=/pip --mount=source=requirements,target=/requirements"
+        secret = " --mount=type=secret,id=pip.conf,target=/etc/pip.conf,uid=10001" if wish.pip_conf else ""
+        installs = [
+            f"cd {shlex.quote(str(Path('/requirements') / path.parent))} && /pip/install {shlex.quote(path.name)}"
+            for path in contents.requirements.files
+        ]
+        yield f"RUN {mounts}{secret} {' && '.join(installs)}"
+    words = shlex.join(contents.words)
+    yield "COPY apps /apps"
+    yield f"ENV APP_SERVER_APPS={_quoted(words)}"
+    yield f"LABEL {LABEL}={_quoted(words)} \\"
+    yield f"      org.opencontainers.image.title={_quoted(wish.name)} \\"
+    yield f"      org.opencontainers.image.base.name={_quoted(wish.base)}"
+
+
+def _quoted(value: str) -> str:
+    """A value of a Dockerfile, in which no variable is replaced."""
+    return json.dumps(value, ensure_ascii=False).replace("$", "\\$")
+
+
+def _try_out(image: str, contents: Contents) -> None:
+    """Start the image, and have each application build a session. OperatorError with its last words where one fails."""
+    container = docker.run("run", "--detach", *HARDENED, image).strip()
+    hint = "--no-try builds it all the same, where an application needs what is not here."
+    try:
+        if not docker.succeeds("exec", container, "timeout", f"{START_DEADLINE_S:g}", "sh", "-c", WAIT):
+            what = f"does not start: {docker.complaint_of(container)}"
+            raise OperatorError(what, where="the image", hint=hint)
+        for word, route in zip(contents.words, contents.routes, strict=True):
+            if not docker.succeeds("exec", container, "healthcheck", route):
+                what = f"does not show its page: {docker.complaint_of(container)}"
+                raise OperatorError(what, where=word, hint=hint)
+    finally:
+        with suppress(OperatorError):
+            docker.run("rm", "--force", "--volumes", container)

@@ -1,0 +1,66 @@
+"""What images of app-server are built of: the clone that this program runs from, or what its wheel brings along."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from app_server.errors import OperatorError
+from app_server.version import __version__
+
+DOCKERFILE = "docker/app-server/Dockerfile"
+_PACKAGE = Path(__file__).resolve().parents[2]
+# In a wheel: what is beside the package in a clone, and where that is in the package.
+_BROUGHT = {"deploy": "deployment/templates", "ansible": "deployment/playbooks", "": "deployment/sources"}
+
+
+def sources() -> Path | None:
+    """A folder that images can be built of; None if there is none. OperatorError if it cannot be written."""
+    clone = _PACKAGE.parent
+    if (clone / DOCKERFILE).is_file():
+        return clone
+    if not (_PACKAGE / _BROUGHT[""] / DOCKERFILE).is_file():
+        return None
+    return _assembled(_cache() / f"sources-{__version__}")
+
+
+def _cache() -> Path:
+    """Where this user's caches are; the home may be unset, or another one's."""
+    named = os.environ.get("XDG_CACHE_HOME") or (f"{os.environ['HOME']}/.cache" if os.environ.get("HOME") else "")
+    for folder in (Path(named) / "app-server" if named else None, Path(tempfile.gettempdir())):
+        if folder is None:
+            continue
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return folder if folder.name == "app-server" else folder / f"app-server-{os.getuid()}"
+    raise OperatorError("cannot be written", where=tempfile.gettempdir(), hint="Set TMPDIR to a folder that can.")
+
+
+def _assembled(folder: Path) -> Path:
+    """The wheel's files as a clone has them. The same files give the same image, whenever they were copied."""
+    try:
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.parent.lstat().st_uid != os.geteuid():
+            # Another user could exchange what the images are made of.
+            hint = "Set XDG_CACHE_HOME to a folder of your own."
+            raise OperatorError("belongs to another user", where=str(folder.parent), hint=hint)
+        draft = Path(tempfile.mkdtemp(prefix=".sources-", dir=folder.parent))
+        shutil.copytree(_PACKAGE / _BROUGHT[""], draft, dirs_exist_ok=True)
+        for name in ("deploy", "ansible"):
+            shutil.copytree(_PACKAGE / _BROUGHT[name], draft / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(_PACKAGE, draft / "app_server", ignore=_what_is_beside)
+        shutil.rmtree(folder, ignore_errors=True)
+        draft.rename(folder)
+    except OSError as error:
+        raise OperatorError(f"cannot be written: {error.strerror}", where=str(folder)) from None
+    return folder
+
+
+def _what_is_beside(folder: str, names: list[str]) -> list[str]:
+    own = {Path(path).name for path in _BROUGHT.values()} if Path(folder) == _PACKAGE / "deployment" else set()
+    return [name for name in names if name == "__pycache__" or name in own]

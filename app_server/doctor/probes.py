@@ -1,0 +1,375 @@
+"""The walk: which requests are made, and in which order. Nothing here says what is right or wrong.
+
+    name -> TLS, http:// and the page -> everything that the page leads to, side by side
+
+Only the page, two scripts that embed it and the openings make sessions in the application: three, and as many as
+`Options.openings` says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qsl, urlencode
+
+from app_server.doctor.address import Target
+from app_server.doctor.evidence import (
+    FAILED_BEHIND,
+    FOREIGN_ORIGIN,
+    Answer,
+    Embedding,
+    Evidence,
+    Handshake,
+    Idle,
+    Opening,
+    Page,
+    Reach,
+    enlarged_token,
+)
+from app_server.doctor.frames import BadFrame
+from app_server.doctor.tls import look_at_tls
+from app_server.doctor.visit import FALSE_ADDRESS, Route, Socket, Visitor, connection, failure_of
+from app_server.protocol.doctor import TRICKLE, TRICKLE_S
+
+T = TypeVar("T")
+
+LARGE_TOKEN_BYTES: Final = 12 * 1024
+"""What a page's token may grow to with cookies and headers in it; nginx and Apache take 8 kB unless told otherwise."""
+
+SHORT_IDLE_S: Final = 8.0
+"""Finds time-outs of a few seconds, which are mostly mistakes, without keeping anybody waiting."""
+
+LONG_IDLE_S: Final = 70.0
+"""Longer than the 60 s of nginx and Apache as they come."""
+
+LATE_S: Final = 0.25
+"""How long to look for an end that a busy machine may have kept from us."""
+
+IDLE_TRIES: Final = 3
+"""How many sockets to open for one that gets as far as silence."""
+
+MAX_REDIRECTS: Final = 8
+MAX_FAILED_PAGES: Final = 3
+MAX_ADDRESSES: Final = 4
+MAX_SCRIPTS: Final = 12
+
+
+@dataclass(frozen=True)
+class Options:
+    """How thoroughly to look, and how to get there. Times are seconds; `ca_file` replaces the machine's authorities."""
+
+    ca_file: str | None = None
+    route: Route = Route()
+    idle_s: float = SHORT_IDLE_S
+    openings: int = 6
+    instances: int | None = None
+    embed_origins: tuple[str, ...] = ()
+    http_port: int | None = None
+    proxy: str | None = None
+
+    @property
+    def limit_s(self) -> float:
+        """A time within which all is over, whatever anybody does: the steps that come one after the other."""
+        return self.idle_s + (MAX_REDIRECTS + 8) * self.route.timeout_s
+
+
+async def examine(target: Target, options: Options) -> Evidence:
+    """All that can be seen of the deployment at this address."""
+    evidence = Evidence(
+        target, now=time.time(), instances_expected=options.instances, proxy_given=options.proxy,
+        timeout_s=options.route.timeout_s, names_session=_names_session(target, options.route),
+    )  # fmt: skip
+    return await _Walk(options, evidence).run()
+
+
+class _Walk:
+    """Gathers evidence, step by step."""
+
+    def __init__(self, options: Options, evidence: Evidence) -> None:
+        self._options = options
+        self._evidence = evidence
+        self._visitor = Visitor(options.route)
+
+    async def run(self) -> Evidence:
+        """Everything, as far as the time limit lets it."""
+        try:
+            async with asyncio.timeout(self._options.limit_s):
+                await self._go()
+        except TimeoutError:
+            pass  # the single steps have limits of their own, and say what took so long
+        return self._evidence
+
+    def _note(self, **seen: Any) -> None:
+        self._evidence = replace(self._evidence, **seen)
+
+    async def _go(self) -> None:
+        reach = await self._look_up()
+        if not any(place.failure is None for place in reach):
+            return
+        await asyncio.gather(self._ask_plainly(), self._load_page())
+        page = self._evidence.page
+        if page is None:
+            return
+        await self._note_all(
+            nonsense=self._visitor.say_nonsense(page.answer.target),
+            tls=self._tls(page.answer.target),
+            **self._about_requests(page),
+            **(self._about_sessions(page, page.token) if page.token else {}),
+        )
+
+    async def _note_all(self, **steps: Awaitable[Any]) -> None:
+        """Take the steps side by side, and note each as soon as it has come to its end."""
+
+        async def take(name: str, step: Awaitable[Any]) -> None:
+            self._note(**{name: await step})
+
+        await asyncio.gather(*(take(name, step) for name, step in steps.items()))
+
+    async def _look_up(self) -> Sequence[Reach]:
+        target, route = self._evidence.target, self._options.route
+        try:
+            async with asyncio.timeout(route.timeout_s):
+                loop = asyncio.get_running_loop()
+                found = await loop.getaddrinfo(route.address or target.host, target.port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            self._note(name_failure=failure_of(error, route.timeout_s))
+            return ()
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))[:MAX_ADDRESSES]
+        reach = await asyncio.gather(*(self._reach(address) for address in addresses))
+        self._note(reach=tuple(reach))
+        return reach
+
+    async def _reach(self, address: str) -> Reach:
+        plain = replace(self._evidence.target, scheme="http")
+        try:
+            async with connection(replace(self._options.route, address=address), plain):
+                return Reach(address)
+        except Exception as error:
+            return Reach(address, failure_of(error, self._options.route.timeout_s))
+
+    async def _tls(self, target: Target) -> Any:
+        if target.scheme != "https":
+            return None
+        return await look_at_tls(self._options.route, target, self._options.ca_file)
+
+    async def _ask_plainly(self) -> None:
+        """What http:// answers where the address is one of https://."""
+        target = self._evidence.target
+        if target.scheme == "https":
+            port = self._options.http_port or (80 if target.port == 443 else None)
+            if port is not None:
+                plain = replace(target, scheme="http", port=port)
+                self._note(plain=await Visitor(self._options.route).ask(plain, method="HEAD"))
+
+    async def _load_page(self) -> None:
+        """The page, wherever redirects lead."""
+        target, redirects = self._evidence.target, list[Answer]()
+        failed: list[Answer] = []
+        while True:
+            answer = await self._visitor.ask(target)
+            if len(failed) < _tries_after(answer):
+                failed.append(answer)
+                continue
+            location = answer.header("location")
+            following = target.follow(location) if location and 300 <= answer.status < 400 else None
+            if following is None or len(redirects) >= MAX_REDIRECTS or following.host != target.host:
+                break
+            redirects.append(answer)
+            target = following
+        self._note(page=Page(answer), redirects=tuple(redirects), failed_pages=tuple(failed))
+
+    def _about_requests(self, page: Page) -> dict[str, Awaitable[Any]]:
+        """What can be asked without a session."""
+        target = page.answer.target
+        root = page.root_path
+        scripts = [found for link in page.bokehjs[:MAX_SCRIPTS] if (found := target.follow(link)) is not None]
+        own_file = target.path.rstrip("/") + "/static/js/bokeh.min.js"
+        steps: dict[str, Awaitable[Any]] = {
+            "honest": self._visitor.ask(target, method="HEAD"),
+            "spoofed": self._visitor.ask(target, method="HEAD", headers=_spoofs(target)),
+            "scripts": self._all(self._ask_packed(script) for script in scripts),
+            "scripts_again": self._revalidated(scripts[:1]),
+            "own_static": self._visitor.ask(target.at(own_file), method="HEAD"),
+        }
+        if root is not None:
+            steps |= {
+                "beside_static": self._visitor.ask(target.at(f"{root}static-of-the-doctor")),
+                "extensions": self._visitor.ask(target.at(f"{root}static/extensions/doctor/none.js")),
+                "missing": self._visitor.ask(target.at(f"{root}nothing-of-the-doctor")),
+                "trickle": self._trickle(target.at(f"{root}healthz", TRICKLE)),
+            }
+        return steps
+
+    async def _trickle(self, target: Target) -> Answer:
+        """An answer that the server sends bit by bit. Of three the slowest counts: a busy machine may collect one."""
+        best = Answer(target)
+        for _ in range(3):
+            answer = await self._visitor.ask(target, extra_s=TRICKLE_S)
+            if answer.spread_s >= best.spread_s:
+                best = answer
+            if best.seen is None or best.spread_s > TRICKLE_S / 2:
+                break
+        return best
+
+    async def _ask_packed(self, script: Target) -> Answer:
+        """A script as a browser asks for it; its content does not matter."""
+        answer = await self._visitor.ask(script, headers={"Accept-Encoding": "gzip, br"})
+        return replace(answer, body=answer.body[:200])
+
+    async def _revalidated(self, scripts: Sequence[Target]) -> tuple[Answer, ...]:
+        """The answers to a browser that has these files already."""
+        found = []
+        for script in scripts:
+            first = await self._visitor.ask(script, method="HEAD", headers={"Accept-Encoding": "gzip, br"})
+            known = {"If-None-Match": first.header("etag"), "If-Modified-Since": first.header("last-modified")}
+            headers = {name: value for name, value in known.items() if value}
+            if headers:
+                headers["Accept-Encoding"] = "gzip, br"
+                found.append(replace(await self._visitor.ask(script, headers=headers), body=b""))
+        return tuple(found)
+
+    def _about_sessions(self, page: Page, token: str) -> dict[str, Awaitable[Any]]:
+        """What needs a session: that of the page, and as many as there are openings."""
+        target = page.answer.target
+        large = enlarged_token(token, LARGE_TOKEN_BYTES)
+        return {
+            "idle": self._stay_idle(page, token),
+            "openings": self._all(self._open() for _ in range(self._options.openings)),
+            "foreign": self._visitor.open_socket(_socket_of(page), token, origin=FOREIGN_ORIGIN),
+            "foreign_script": self._visitor.ask(_autoload_of(target), origin=FOREIGN_ORIGIN),
+            "own_scripts": self._ask_one_by_one(_autoload_of(target)),
+            "large_token": self._visitor.open_socket(_socket_of(page), large, origin=target.origin),
+            "large_token_bytes": _done(len(large)),
+            "embeddings": self._all(self._embed(target, origin) for origin in self._options.embed_origins),
+        }
+
+    async def _open(self) -> Opening:
+        """The application as a new browser opens it."""
+        visitor = Visitor(self._options.route)
+        target = self._evidence.page.answer.target if self._evidence.page else self._evidence.target
+        page = Page(await visitor.ask(target))
+        if page.token is None:
+            return Opening(page)
+        pulled: int | None = None
+
+        async def pull(opened: Socket) -> None:
+            nonlocal pulled
+            async with asyncio.timeout(self._options.route.timeout_s):
+                pulled = await opened.pull()
+
+        opened = await visitor.open_socket(_socket_of(page), page.token, origin=target.origin, then=pull)
+        return Opening(page, replace(opened, pulled_bytes=pulled))
+
+    async def _stay_idle(self, page: Page, token: str) -> Idle | None:
+        """How long a socket lives on which this end says nothing of its own accord; None where none can be had."""
+        found: Idle | None = None
+        wanted_s = self._options.idle_s
+
+        async def wait(opened: Socket) -> None:
+            nonlocal found
+            async with asyncio.timeout(self._options.route.timeout_s):
+                await opened.pull()  # as a page does; the server takes one that has not asked for a stuck one
+            started = time.monotonic()
+            ended = await _end_within(opened, wanted_s)
+            if ended is None:
+                # Where this program was late itself, the end has come by now, and only has not been looked at.
+                ended = await _end_within(opened, LATE_S)
+            lasted_s = time.monotonic() - started
+            found = Idle(wanted_s, lasted_s, ended, opened.close_code, opened.pings)
+
+        origin = page.answer.target.origin
+        for _ in range(IDLE_TRIES):
+            opened = await self._visitor.open_socket(_socket_of(page), token, origin=origin, then=wait)
+            if not _lost_early(opened):
+                break
+        if not opened.accepted and opened.answer.status == 403:
+            # The origin is refused, which is another matter: programs, which have none, are let in.
+            await self._visitor.open_socket(_socket_of(page), token, origin="", then=wait)
+        return found
+
+    async def _ask_one_by_one(self, target: Target) -> tuple[Answer, ...]:
+        """What two browsers get, the second one after the first: a cache may have kept it."""
+        return tuple([await Visitor(self._options.route).ask(target, origin=target.origin) for _ in range(2)])
+
+    async def _embed(self, target: Target, origin: str) -> Embedding:
+        visitor = Visitor(self._options.route)
+        script = await visitor.ask(_autoload_of(target), origin=origin)
+        token = Page(script).token
+        opened: Handshake | None = None
+        if token is not None:
+            opened = await visitor.open_socket(_socket_of(Page(script), target), token, origin=origin)
+        return Embedding(origin, script, opened)
+
+    async def _all(self, steps: Any) -> tuple[Any, ...]:
+        return tuple(await asyncio.gather(*steps))
+
+
+async def _end_within(opened: Socket, patience_s: float) -> str | None:
+    """How the socket ended; None if it has not within this time."""
+    with suppress(TimeoutError):
+        try:
+            async with asyncio.timeout(patience_s):
+                while await opened.receive() is not None:
+                    pass
+        except BadFrame as error:
+            return str(error)
+    return opened.ended
+
+
+def _lost_early(opened: Handshake) -> bool:
+    """Whether the proxy gave up on a socket before the server had greeted it: nothing is known about silence then."""
+    cut = opened.accepted and opened.greeting is None and opened.close_code is None and opened.failure is None
+    return cut or opened.answer.status in FAILED_BEHIND
+
+
+def _names_session(target: Target, route: Route) -> bool:
+    given = {name.lower() for name, _ in route.headers} | {name for name, _ in parse_qsl(target.query)}
+    return not given.isdisjoint({"bokeh-session-id", "bokeh-token"})
+
+
+def _tries_after(answer: Answer) -> int:
+    """How often to ask for a page again that came to this: of several instances, another one may be well."""
+    if answer.status in FAILED_BEHIND:
+        return MAX_FAILED_PAGES
+    return int(answer.failure is not None and answer.failure.kind in ("timeout", "closed"))
+
+
+def _spoofs(target: Target) -> dict[str, str]:
+    """What somebody sends who wants to pass for somebody else."""
+    scheme = "http" if target.scheme == "https" else "https"
+    return {
+        "X-Forwarded-For": FALSE_ADDRESS,
+        "X-Real-IP": FALSE_ADDRESS,
+        "X-Scheme": scheme,
+        "X-Forwarded-Proto": scheme,
+        "X-Forwarded-Host": "doctor.invalid",
+        "Forwarded": f"for={FALSE_ADDRESS};proto={scheme};host=doctor.invalid",
+    }
+
+
+def _socket_of(page: Page, target: Target | None = None) -> Target:
+    """Where the page's socket is; `target` is the application where the page is the script that embeds it."""
+    target = target or page.answer.target
+    path = page.socket_path
+    return target.at(path if not path.endswith("/autoload.js/ws") else f"{target.path.rstrip('/')}/ws", target.query)
+
+
+def _autoload_of(target: Target) -> Target:
+    path = target.path.rstrip("/")
+    query = urlencode(
+        {
+            "bokeh-autoload-element": "doctor",
+            "bokeh-app-path": path or "/",
+            "bokeh-absolute-url": target.origin + path,
+        }
+    )
+    return target.at(f"{path}/autoload.js", query)
+
+
+async def _done(value: T) -> T:
+    return value

@@ -1,0 +1,1 @@
+"""Documents and events as the protocol sends them, both ways."""

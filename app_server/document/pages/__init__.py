@@ -1,0 +1,1 @@
+"""Pages of documents, with a server and without."""

@@ -1,0 +1,156 @@
+"""What a page needs to show a document: BokehJS's files, extensions' files, the element of each root, the script.
+
+The list of files is the same for every page of a server until a new model class appears, so it is made once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bokeh
+import bokeh.embed.bundle as bokeh_bundle
+from bokeh.core.templates import AUTOLOAD_JS, FILE, MACROS
+from bokeh.core.types import ID
+from bokeh.document import Document
+from bokeh.embed.bundle import Bundle, Script, bundle_for_objs_and_resources
+from bokeh.embed.elements import div_for_render_item, script_for_render_items
+from bokeh.embed.util import RenderItem
+from bokeh.resources import Resources
+from bokeh.settings import settings
+from bokeh.util.serialization import make_globally_unique_css_safe_id
+from jinja2 import Template
+
+from app_server.document import classes
+from app_server.document.pages import extensions
+
+VersionOf = Callable[[str], str]
+"""The version of a file of BokehJS, given by its path under `static/`, for the `?v=` of its address."""
+
+PAGE_COMPONENTS = ("bokeh", "bokeh-gl", "bokeh-widgets", "bokeh-tables", "bokeh-mathjax")
+"""What every page loads: which parts a session will need is not known when its page is made."""
+
+
+def static_root() -> Path:
+    """The folder of BokehJS's files."""
+    return Path(str(settings.bokehjs_path()))
+
+
+def page_scripts() -> list[Path]:
+    """BokehJS's files that every page loads."""
+    suffix = ".min.js" if settings.minified() else ".js"
+    return [static_root() / "js" / f"{component}{suffix}" for component in PAGE_COMPONENTS]
+
+
+def extension_roots() -> Mapping[str, Path]:
+    """The folders of the extensions' files by package, as far as a page needed them; it grows."""
+    return bokeh_bundle.extension_dirs
+
+
+def versions() -> dict[str, str]:
+    """The versions that a client may ask for."""
+    return {"bokeh": bokeh.__version__}
+
+
+def minimum_log_level() -> str:
+    """The log level of the browser's console, from BOKEH_LOG_LEVEL."""
+    return str(settings.log_level())
+
+
+@dataclass(frozen=True, slots=True)
+class PageBundle:
+    """The scripts and style sheets of a page, as HTML for its head and as lists for a script that loads them."""
+
+    js_html: str
+    css_html: str
+    bundle: Bundle
+
+
+class Bundles:
+    """The page bundles of one server, by the address that their URLs start with."""
+
+    def __init__(self, version_of: VersionOf) -> None:
+        self._version_of = version_of
+        self._made: dict[tuple[str, bool], tuple[frozenset[object], object, PageBundle]] = {}
+
+    def get(self, root_url: str, *, resources: bool = True) -> PageBundle:
+        """The bundle whose addresses start with `root_url` ("/prefix/" or "https://host/prefix/")."""
+        key = root_url, resources
+        traits = classes.traits()
+        made = self._made.get(key)
+        if made is None or not traits <= made[0] or made[1] != extensions.known():
+            if len(self._made) > 64:  # absolute addresses come from requests
+                self._made.clear()
+            bundle = self._make(root_url, resources)
+            made = self._made[key] = traits, extensions.known(), bundle
+        return made[2]
+
+    def resources(self, root_url: str) -> Resources:
+        """Where BokehJS comes from: this server, unless BOKEH_RESOURCES names another place."""
+        # Not bokeh's own setting: applications change it while they run, and pages are for all of them.
+        mode: Any = os.environ.get("BOKEH_RESOURCES") or "server"
+        if mode.startswith("server"):
+            return Resources(mode=mode, root_url=root_url, path_versioner=self.versioned)
+        return Resources(mode=mode)
+
+    def versioned(self, path: str) -> str:
+        """A path below `static/` with the version of its content."""
+        return f"{path}?v={self._version_of(path)}"
+
+    def _make(self, root_url: str, resources: bool) -> PageBundle:
+        bundle = bundle_for_objs_and_resources(None, self.resources(root_url) if resources else None)
+        js_html, css_html = bundle
+        return PageBundle(js_html, css_html, bundle)
+
+
+def render_page(
+    document: Document,
+    token: str,
+    bundle: PageBundle,
+    *,
+    app_path: str | None = None,
+    head: str = "",
+    base: Template = FILE,
+) -> str:
+    """The HTML page of a session's document, by the document's own template where it has one.
+
+    `app_path` is where BokehJS opens its socket, if not where the page is; `head` is HTML to add to the head; `base` is
+    the template of documents that have none of their own, and what theirs extend.
+    """
+    item = RenderItem(token=token, roots=document.roots, use_for_title=True)
+    json_id = make_globally_unique_css_safe_id()
+    script = script_for_render_items(json_id, [item], app_path=app_path)
+    context: dict[str, Any] = {
+        **document.template_variables,
+        "title": document.title,
+        "bokeh_js": bundle.js_html + head,
+        "bokeh_css": bundle.css_html,
+        "plot_script": f'<script type="application/json" id="{json_id}">{{}}</script>\n'
+        f'<script type="text/javascript">{script}</script>',
+        "docs": [item],
+        "doc": item,
+        "roots": item.roots,
+        "base": base,
+        "macros": MACROS,
+        "plot_div": div_for_render_item(item),
+    }
+    return _template(document.template, base).render(context)
+
+
+def _template(template: Template | str | None, base: Template) -> Template:
+    if isinstance(template, str):
+        return base.environment.from_string("{% extends base %}\n" + template)
+    return base if template is None or template is FILE else template
+
+
+def render_autoload(token: str, element_id: str, bundle: PageBundle, *, app_path: str, absolute_url: str | None) -> str:
+    """The script that puts a session's document in the place of the element in somebody else's page."""
+    item = RenderItem(token=token, elementid=ID(element_id), use_for_title=False)
+    # BokehJS's loader adds to the bundle, which is shared by all pages: work on a copy.
+    bokeh_js = bundle.bundle
+    copy = Bundle(bokeh_js.js_files, bokeh_js.js_raw, bokeh_js.css_files, bokeh_js.css_raw, bokeh_js.hashes)
+    copy.add(Script(script_for_render_items({}, [item], app_path=app_path, absolute_url=absolute_url)))
+    return AUTOLOAD_JS.render(bundle=copy, elementid=element_id)

@@ -1,0 +1,424 @@
+"""`from app_server import Server`: the server as a part of somebody else's program.
+
+    taken (its address) -> started -> stopped
+
+Each step is made once; `start` and `stop` may be called from any thread, all that they do is done in the loop's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import glob
+import logging
+import os
+import signal
+import threading
+import webbrowser
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from secrets import token_urlsafe
+from types import FrameType
+from typing import Any, TypeAlias
+
+from tornado.ioloop import IOLoop
+
+from app_server.apps import Application, application_from_function, load_application
+from app_server.apps.builder import DocumentBuilder, application_from_builder, is_builder
+from app_server.document.engine import install
+from app_server.document.pages.themes import Document
+from app_server.embedded.keywords import in_keywords, of_several_processes, settings_from_keywords
+from app_server.engine import containment
+from app_server.errors import OperatorError
+from app_server.http.matching import RouteAddress, names_of
+from app_server.processes.stop_signals import Heard, StopSignals
+from app_server.protocol.paths import canonical_route
+from app_server.requests.handlers import FaviconHandler, HealthHandler, IndexHandler, MissingHandler, ReadyHandler
+from app_server.server import server
+from app_server.server.routes import WELL_KNOWN
+from app_server.session.session import Session
+from app_server.settings import Settings, with_signing_key
+
+log = logging.getLogger(__name__)
+
+Source: TypeAlias = "str | os.PathLike[str] | Callable[[Document], Any] | DocumentBuilder | Application"
+Sources: TypeAlias = "Source | list[Source] | tuple[Source, ...] | Mapping[str, Source]"
+
+_LEVELS = {"trace": 9}
+"""The number that bokeh uses for what is finer than debug."""
+
+_GRACE_S = 5.0
+"""How much longer than the drain deadline a thread waits for the loop of another to stop."""
+
+_SITE_HANDLERS = (FaviconHandler, HealthHandler, IndexHandler, MissingHandler, ReadyHandler)
+"""What answers for a whole site; inside somebody else's, only what lies below the prefix is ours."""
+
+
+class Server:
+    """Serves applications from within a program: in its event loop, in a thread of its own, or as all that it does.
+
+    `applications` is one source, a list of them, or a dictionary from routes to sources; a source is the path of a
+    script, notebook or folder, a function that takes a document and fills it, an object with `initialize_document`
+    such as a `bokeh.application.Application`, or an `Application` of ours. `io_loop` is Tornado's, by default the
+    current one. `extra_patterns` are handlers of Tornado that are asked first. Further keywords are settings by the
+    names of `app_server.settings.Settings`, or by those of the stock server; what is not given comes from the
+    environment and the defaults. What the stock server has and this one has not, such as `http_server_kwargs`, is
+    refused with what to do instead. `port=0` takes a free one. The address is taken at once, and with `listen=False`
+    not at all: then `handlers()` serve in a Tornado application of your own, and `port` says where that one listens.
+
+    OperatorError for what cannot be as it was said, ApplicationError for an application that does not load.
+    """
+
+    def __init__(
+        self,
+        applications: Sources,
+        io_loop: IOLoop | None = None,
+        http_server_kwargs: Mapping[str, Any] | None = None,
+        *,
+        listen: bool = True,
+        extra_patterns: Sequence[tuple[Any, ...]] = (),
+        **settings: Any,
+    ) -> None:
+        install()
+        if http_server_kwargs is not None:
+            settings["http_server_kwargs"] = http_server_kwargs
+        self.settings = with_signing_key(settings_from_keywords(settings, os.environ), token_urlsafe)
+        if settings.get("log_level") is not None:
+            level = self.settings.log_level
+            logging.getLogger("app_server").setLevel(_LEVELS.get(level) or level.upper())
+        for name in of_several_processes(self.settings):
+            log.warning("%s comes from the environment, and has no effect on a server inside a program", name)
+        if not listen:
+            _check_foreign_address(settings)
+        self._io_loop = io_loop or IOLoop.current()
+        self._loop: asyncio.AbstractEventLoop = self._io_loop.asyncio_loop  # type: ignore[attr-defined]
+        self._listens = listen
+        with in_keywords():
+            self._core = _Core(by_route(applications, self.settings), self.settings, self._loop, extra_patterns)
+            self._core.open(listen)
+        self._lock = threading.Lock()
+        self._asked_to_start = self._asked_to_stop = False
+        self._starting: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Server {', '.join(runtime.url for runtime in self._core.state.runtimes)} at {self.url}>"
+
+    @property
+    def io_loop(self) -> IOLoop:
+        """The loop that serves."""
+        return self._io_loop
+
+    @property
+    def port(self) -> int | None:
+        """The port that is listened on; None on a Unix socket."""
+        return self._core.port
+
+    @property
+    def address(self) -> str | None:
+        """The address that is listened on; None for all."""
+        return self.settings.address
+
+    @property
+    def unix_socket(self) -> str | None:
+        """The Unix socket that is listened on; None on a port."""
+        return self.settings.unix_socket
+
+    @property
+    def prefix(self) -> str:
+        """The path that everything is served under, without a slash at its end."""
+        return self.settings.prefix
+
+    @property
+    def index(self) -> str | None:
+        """The template of the index page; None for the one that the server brings."""
+        return self.settings.index
+
+    @property
+    def url(self) -> str:
+        """Where a browser on this machine finds the server; the path where it listens on a Unix socket."""
+        return f"unix:{self.settings.unix_socket}" if self.settings.unix_socket else self._core.url
+
+    def handlers(self) -> list[tuple[Any, ...]]:
+        """What is served, for a Tornado application of one's own: `application.add_handlers(".*", server.handlers())`.
+
+        All that lies below the prefix is among them; without one, the applications and `/static/`. The other
+        application's settings count for them: `cookie_secret`, `xsrf_cookies`, its log.
+        """
+        routes = self._core.routes()
+        if self.prefix:
+            above = [RouteAddress(names_of(path)) for path in WELL_KNOWN]
+            return [route for route in routes if route[1] is not MissingHandler and route[0] not in above]
+        return [route for route in routes if route[1] not in _SITE_HANDLERS]
+
+    def start(self) -> None:
+        """Run the applications' load hooks, then take connections; at once, or as soon as the loop runs.
+
+        A second call does nothing; RuntimeError after `stop`.
+        """
+        with self._lock:
+            if self._asked_to_stop:
+                raise RuntimeError("this server was stopped; make another one")
+            if self._asked_to_start:
+                return
+            self._asked_to_start = True
+        self._in_loop(self._begin)
+
+    def _begin(self) -> None:
+        self._starting = self._loop.create_task(self._core.start())
+        self._starting.add_done_callback(self._has_begun)
+
+    def _has_begun(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("The server could not start: %s", error, exc_info=error)
+        elif self.settings.show and not task.cancelled():
+            runtimes = self._core.state.runtimes
+            self.show(runtimes[0].url if len(runtimes) == 1 else "/")
+
+    async def started(self) -> None:
+        """Wait until connections are taken, having called `start` where nobody has; in the loop."""
+        self.start()
+        while self._starting is None:  # asked for in another thread a moment ago
+            await asyncio.sleep(0)
+        await asyncio.shield(self._starting)
+
+    def unlisten(self) -> None:
+        """Take no more connections; those that are there go on."""
+        self._in_loop(self._core.unlisten)
+
+    def stop(self, wait: bool = True) -> None:
+        """End every session with its hooks and every connection, and free the address.
+
+        In the thread of the running loop this is only begun: `await server.stopped()` there. Anywhere else, `wait`
+        returns when it is done, or at the latest when `drain_deadline_s` is over. A second call does nothing more.
+        """
+        with self._lock:
+            self._asked_to_stop = True
+        if self._is_own_thread():
+            self._end()
+        elif self._loop.is_running():
+            done = asyncio.run_coroutine_threadsafe(self.stopped(), self._loop)
+            if wait:
+                try:
+                    done.result(self.settings.drain_deadline_s + _GRACE_S)
+                except TimeoutError:
+                    log.error("The server's loop did not stop it in time")
+        elif not self._loop.is_closed():
+            self._loop.run_until_complete(self.stopped())
+        else:
+            self._core.close()
+
+    async def stopped(self) -> None:
+        """Wait until everything has ended, having called `stop` where nobody has; in the loop."""
+        with self._lock:
+            self._asked_to_stop = True
+        await asyncio.shield(self._end())
+
+    def _end(self) -> asyncio.Task[None]:
+        if self._stopping is None:
+            self._stopping = self._loop.create_task(self._wind_up())
+        return self._stopping
+
+    async def _wind_up(self) -> None:
+        try:
+            if self._starting is not None:
+                async with asyncio.timeout(self.settings.drain_deadline_s):
+                    await asyncio.wait([self._starting])
+                    await self._core.stop()
+        except TimeoutError:
+            log.error("Not everything ended within %g s; stopping all the same", self.settings.drain_deadline_s)
+        finally:
+            self._core.close()
+
+    async def __aenter__(self) -> Server:
+        """Serve inside the block: `async with Server(applications, port=0) as server:`"""
+        await self.started()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.stopped()
+
+    def run_until_shutdown(self) -> None:
+        """Serve until the process gets SIGINT or SIGTERM, then stop; in the main thread, while no loop runs in it.
+
+        A signal that comes a second or more after the first does what it would have done without this; sooner, it
+        only repeats the first, as `timeout` and some supervisors do.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            hint = "In another one use start() and io_loop.start()."
+            raise RuntimeError(f"signals come to the main thread alone, where run_until_shutdown belongs. {hint}")
+        if self._loop.is_running():
+            raise RuntimeError("the loop runs already; use start(), and stop() at the end")
+        containment.run_in(self._loop, self._until_shutdown())
+
+    async def _until_shutdown(self) -> None:
+        asked: asyncio.Future[int] = self._loop.create_future()
+        with _signals(self._loop, asked.set_result):
+            await self.started()
+            if await asked == signal.SIGTERM and self.settings.drain_s > 0:
+                await self._core.drain(self.settings.drain_s)
+            await self.stopped()
+
+    def show(self, app_path: str = "/", browser: str | None = None, new: str = "tab") -> None:
+        """Open an application in a browser, by default the system's; `new` is "tab" or "window"."""
+        if not app_path.startswith("/"):
+            raise ValueError(f"app_path must begin with a slash, and {app_path!r} does not")
+        if new not in ("tab", "window"):
+            raise ValueError(f"new must be 'tab' or 'window', not {new!r}")
+        if self.settings.unix_socket:
+            raise OperatorError("no browser opens a Unix socket", where=self.settings.unix_socket)
+        webbrowser.get(browser).open(self.url.rstrip("/") + app_path, new={"tab": 2, "window": 1}[new])
+
+    def get_session(self, app_path: str, session_id: str) -> Session:
+        """The living session of this id; ValueError where there is none."""
+        for session in self.get_sessions(app_path):
+            if session.id == session_id:
+                return session
+        raise ValueError(f"{app_path} has no session of this id")
+
+    def get_sessions(self, app_path: str | None = None) -> list[Session]:
+        """The living sessions of one application, or of all; ValueError if it is not served.
+
+        Their documents belong to the loop's thread: from another one, `session.document.add_next_tick_callback`.
+        """
+        runtimes = {runtime.url: runtime for runtime in self._core.state.runtimes}
+        if app_path is None:
+            return [session for runtime in runtimes.values() for session in runtime.registry]
+        if _route(app_path) not in runtimes:
+            raise ValueError(f"no application is served at {app_path}; there are {', '.join(runtimes) or 'none'}")
+        return list(runtimes[_route(app_path)].registry)
+
+    def _is_own_thread(self) -> bool:
+        try:
+            return asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            return False
+
+    def _in_loop(self, function: Callable[[], Any]) -> None:
+        if self._is_own_thread():
+            function()
+        else:
+            self._loop.call_soon_threadsafe(function)
+
+
+class _Core(server.Server):
+    """The server's own class, with what a program needs that makes more than one of them, or listens itself."""
+
+    def open(self, listen: bool) -> None:
+        """Take the address, or only learn from it which pages are our own."""
+        if listen:
+            self.bind()
+        else:
+            self.state.know_address(self.settings.port)
+
+    def close(self) -> None:
+        """Free the address, also if nothing was ever served there. Idempotent."""
+        self.unlisten()
+        self._close_sockets()
+        path = self.settings.unix_socket
+        if self._socket_inode is not None and path is not None:
+            with suppress(FileNotFoundError):
+                if os.stat(path).st_ino == self._socket_inode:  # and not one that somebody else has put there
+                    os.unlink(path)
+
+    def unlisten(self) -> None:
+        super().unlisten()
+        if not self._background:  # not started: the sockets are still ours alone, and must not be listened on later
+            self._close_sockets()
+
+    def _close_sockets(self) -> None:
+        for sock in self._sockets:
+            sock.close()
+        self._sockets = []
+
+
+@contextmanager
+def _signals(loop: asyncio.AbstractEventLoop, first: Callable[[int], None]) -> Iterator[None]:
+    """Call `first` in the loop at SIGINT or SIGTERM; an impatient signal, and those afterwards, do what they did."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    stop_signals = StopSignals()
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        heard = stop_signals.hear()
+        if heard is Heard.FIRST:
+            loop.call_soon_threadsafe(first, number)
+        elif heard is Heard.IMPATIENT:
+            restore()
+            signal.raise_signal(number)
+
+    for number in before:
+        signal.signal(number, on_signal)
+    try:
+        yield
+    finally:
+        restore()
+
+
+_OF_THE_SITE = "Leave it out, and tell it the HTTPServer of the application that serves the handlers."
+
+
+def _check_foreign_address(keywords: Mapping[str, Any]) -> None:
+    """Refuse a server that would not know which pages are its own."""
+    for name in ("unix_socket", "ssl_certfile", "ssl_keyfile", "ssl_password", "use_xheaders"):
+        if keywords.get(name) not in (None, False):
+            raise OperatorError("has no meaning with listen=False", where=name, hint=_OF_THE_SITE)
+    if not keywords.get("port") and not keywords.get("allow_websocket_origin"):
+        hint = "Give port, or allow_websocket_origin with the public name."
+        what = "nothing says where the application listens that these handlers serve in"
+        raise OperatorError(what, where="port", hint=hint)
+
+
+def by_route(sources: Sources, settings: Settings, *, prepare: bool = True) -> dict[str, Application]:
+    """The applications of these sources by their routes; OperatorError where two have the same.
+
+    Without `prepare` none of their code has run.
+    """
+    found = _by_route(sources, settings)
+    for application in found.values() if prepare else ():
+        application.prepare()
+    return found
+
+
+def _by_route(sources: Sources, settings: Settings) -> dict[str, Application]:
+    if isinstance(sources, Mapping):
+        pairs = [(_route(route), _made_of(source, settings)) for route, source in sources.items()]
+    else:
+        listed = _expanded(list(sources) if isinstance(sources, list | tuple) else [sources], settings)
+        pairs = [(application.route, application) for application in (_made_of(item, settings) for item in listed)]
+    found: dict[str, Application] = {}
+    for route, application in pairs:
+        if route in found:
+            hint = "Give a dictionary from routes to applications."
+            raise OperatorError("two applications would be served there", where=route, hint=hint)
+        found[route] = application
+    return found
+
+
+def _expanded(sources: list[Source], settings: Settings) -> list[Source]:
+    """The sources with the patterns among them replaced by what matches, where the setting `glob` asks for it."""
+    if not settings.glob:
+        return sources
+    found: list[Source] = []
+    for source in sources:
+        found += sorted(glob.glob(source, recursive=True)) if isinstance(source, str) else [source]
+    return found
+
+
+def _made_of(source: Any, settings: Settings) -> Application:
+    if isinstance(source, Application):
+        return source
+    if isinstance(source, str | os.PathLike):
+        return load_application(source, settings.args, dev=settings.dev)
+    if is_builder(source):
+        return application_from_builder(source)
+    if isinstance(source, Document):
+        hint = "Give a function that takes a document and fills it: each visitor has one of their own."
+        raise OperatorError("a Document cannot be served to several people", where="applications", hint=hint)
+    return application_from_function(source)
+
+
+def _route(given: str) -> str:
+    return canonical_route(given)

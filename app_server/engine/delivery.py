@@ -1,0 +1,284 @@
+"""Sends what turns decide: one write for each client, one encoding for all that keep up.
+
+A client that reads more slowly than its session changes has a backlog of its own, in which newer values take the place
+of those that wait (`session.backlog`), and is sent the next piece of it when it has read the last one. Only callbacks
+wait for it, when no client of their session keeps up, or too much waits that nothing can replace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from app_server.observe.gauges import ApplicationGauges
+from app_server.protocol import websocket
+from app_server.protocol.codec import Frame
+from app_server.protocol.messages import Message
+from app_server.protocol.websocket import Deflate, Payload
+from app_server.session.backlog import Backlog, Change, changes_of, keys_of
+from app_server.session.connection import Connection
+from app_server.session.effects import Close, Role, Send
+from app_server.session.naming import LogName
+
+log = logging.getLogger(__name__)
+
+_PIECE_BYTES = 256 * 1024
+"""How much of a backlog is sent at once; what stays may still be replaced."""
+
+_FIXED_BYTES_OF_ALL = 256 * 1024
+"""When no client keeps up and this much waits that nothing can replace, timeouts and next ticks wait like beats."""
+
+_FIXED_BYTES_OF_ONE = 8 * 1024 * 1024
+"""When this much waits for one client that nothing can replace, its session's callbacks wait for that client."""
+
+_MOST_BYTES = 64 * 1024 * 1024
+"""What may wait for one client: more can only come of what does not wait for it, such as other clients' messages."""
+
+_SLOW_AFTER_S = 2.0
+_CAUGHT_UP_AFTER_S = 5.0
+"""A client that was late again and again for so long is slow; one that was not late for so long has caught up."""
+
+_LOG_EVERY_S = 60.0
+"""A client that changes between the two is logged this often at most."""
+
+
+class FrameSink(Protocol):
+    """Where the frames for one connection go."""
+
+    @property
+    def deflate(self) -> Deflate | None: ...
+
+    @property
+    def queued_bytes(self) -> int: ...
+
+    @property
+    def is_late(self) -> bool: ...
+
+    @property
+    def has_room(self) -> bool: ...
+
+    @property
+    def late_by_s(self) -> float: ...
+
+    def write(self, chunks: Sequence[Payload]) -> None: ...
+
+    def close(self, code: int, reason: str = "") -> None: ...
+
+    def give_up(self, waiting_bytes: int, why: str) -> None: ...
+
+    def watch_closely(self) -> None: ...
+
+    def pause(self) -> None: ...
+
+    def resume(self) -> None: ...
+
+
+@dataclass(slots=True)
+class _Delay:
+    """Since when a client is late again and again, and what the log was told of it."""
+
+    since_s: float
+    last_s: float
+    logged_s: float | None = None
+    callbacks: int = 0
+    timer: asyncio.Handle | None = field(default=None, repr=False)
+
+
+class Delivery:
+    """The outgoing side of one application's clients."""
+
+    def __init__(
+        self,
+        gauges: ApplicationGauges,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._gauges = gauges
+        self._clock = clock
+        self.sinks: dict[Connection, FrameSink] = {}
+        self._backlogs: dict[Connection, Backlog] = {}
+        self._delays: dict[Connection, _Delay] = {}
+        self._names: dict[Connection, LogName] = {}
+
+    @property
+    def queued_bytes(self) -> int:
+        """How much waits for all clients together."""
+        waiting = sum(backlog.size for backlog in self._backlogs.values())
+        return waiting + sum(sink.queued_bytes for sink in self.sinks.values())
+
+    def connect(self, connection: Connection, name: LogName, sink: FrameSink) -> None:
+        """A client has come, to the session of this name."""
+        self.sinks[connection] = sink
+        self._names[connection] = name
+
+    def disconnect(self, connection: Connection) -> FrameSink | None:
+        """A client has gone, or is to go by way of its outlet."""
+        self._backlogs.pop(connection, None)
+        self._names.pop(connection, None)
+        delay = self._delays.pop(connection, None)
+        if delay is not None and delay.timer is not None:
+            delay.timer.cancel()
+        return self.sinks.pop(connection, None)
+
+    def deliver(self, effects: Sequence[Send | Close]) -> None:
+        """Send what a turn sends, and close what it closes."""
+        if not effects:
+            return
+        for connection, chunks in self._writes(effects).items():
+            sink = self.sinks.get(connection)
+            if sink is not None:
+                sink.write(chunks)
+        for effect in effects:
+            if isinstance(effect, Close):
+                sink = self.disconnect(effect.connection)
+                if sink is not None:
+                    sink.close(effect.code, effect.reason)
+
+    def _writes(self, effects: Sequence[Send | Close]) -> dict[Connection, list[Payload]]:
+        """What is written to each client, one encoding for all; what a late client is to wait for is held back."""
+        sinks, backlogs = self.sinks, self._backlogs
+        encoded: dict[int, list[Payload]] = {}
+        held: dict[int, list[Change]] = {}
+        writes: dict[Connection, list[Payload]] = {}  # lists that several may share: they are replaced, not changed
+        plain: dict[Connection, list[Frame]] = {}
+        for effect in effects:
+            if isinstance(effect, Close):
+                continue
+            self._gauges.messages_out += len(effect.connections)
+            for connection in effect.connections:
+                sink = sinks.get(connection)
+                if sink is None:
+                    continue
+                if (
+                    (sink.is_late or connection in backlogs)
+                    and not (connection in writes or connection in plain)
+                    and self._hold(connection, sink, effect, held)
+                ):
+                    continue
+                if sink.deflate is not None:
+                    packed = websocket.serialize(effect.frames, sink.deflate)
+                    writes[connection] = [*writes[connection], *packed] if connection in writes else packed
+                elif len(effect.connections) == 1 and connection not in writes:
+                    plain.setdefault(connection, []).extend(effect.frames)
+                else:
+                    if connection in plain:
+                        writes[connection] = websocket.serialize(plain.pop(connection))
+                    chunks = encoded.get(id(effect.frames))
+                    if chunks is None:
+                        chunks = encoded[id(effect.frames)] = websocket.serialize(effect.frames)
+                    writes[connection] = [*writes[connection], *chunks] if connection in writes else chunks
+        for connection, frames in plain.items():
+            writes[connection] = websocket.serialize(frames)
+        return writes
+
+    def caught_up(self, connection: Connection) -> None:
+        """A client that was late has read what it was sent: it gets the next piece of what waits for it."""
+        sink = self.sinks.get(connection)
+        while sink is not None and connection in self._backlogs and sink.has_room:
+            backlog = self._backlogs[connection]
+            chunks: list[Payload] = []
+            for frames in backlog.take(_PIECE_BYTES):
+                chunks += websocket.serialize(frames, sink.deflate)
+            if not backlog:
+                del self._backlogs[connection]
+            sink.write(chunks)
+            sink = self.sinks.get(connection)
+
+    def set_by(self, connection: Connection, message: Message) -> None:
+        """A client sets properties itself: older values of them that wait for it are out of date."""
+        if not self._backlogs:
+            return
+        backlog = self._backlogs.get(connection)
+        if backlog is not None:
+            backlog.forget(keys_of(message.content))
+            if not backlog:
+                del self._backlogs[connection]
+
+    def must_wait(self, connections: Sequence[Connection], *, beat: bool) -> bool:
+        """Whether a callback of a session with these clients, one that may leave out beats or not, is to wait.
+
+        A beat waits when no client keeps up. Anything waits when too much waits that nothing can replace.
+        """
+        late = [connection for connection in connections if self._is_late(connection)]
+        if not late:
+            return False
+        fixed = [self._fixed_bytes(connection) for connection in late]
+        if max(fixed) > _FIXED_BYTES_OF_ONE:
+            return True
+        return len(late) == len(connections) and (beat or min(fixed) > _FIXED_BYTES_OF_ALL)
+
+    def waited_for(self, connections: Sequence[Connection]) -> None:
+        """A callback of a session with these clients has begun to wait."""
+        for connection in connections:
+            if self._is_late(connection):
+                self._note_late(connection).callbacks += 1
+
+    def _is_late(self, connection: Connection) -> bool:
+        sink = self.sinks.get(connection)
+        return sink is not None and sink.is_late
+
+    def _fixed_bytes(self, connection: Connection) -> int:
+        backlog = self._backlogs.get(connection)
+        return 0 if backlog is None else backlog.fixed_bytes
+
+    def _hold(self, connection: Connection, sink: FrameSink, effect: Send, held: dict[int, list[Change]]) -> bool:
+        """Have a message wait for its client; False where it is to be sent at once."""
+        self.caught_up(connection)
+        backlog = self._backlogs.get(connection)
+        if backlog is None:
+            if effect.role is not Role.CHANGES or not sink.is_late:
+                return False
+            backlog = self._backlogs[connection] = Backlog()
+        if effect.role is Role.CHANGES:
+            changes = held.get(id(effect.frames))
+            if changes is None:
+                changes = held[id(effect.frames)] = changes_of(effect.frames)
+            backlog.add_changes(changes)
+        else:
+            backlog.add_answer(effect.frames, is_state=effect.role is Role.STATE)
+        self._note_late(connection)
+        if backlog.size > _MOST_BYTES:
+            sink.give_up(backlog.size, "reads too slowly for what may not be left out")
+        return True
+
+    def _note_late(self, connection: Connection) -> _Delay:
+        """Take note that something was held back for a client, and log it when that goes on."""
+        now_s = self._clock()
+        self.sinks[connection].watch_closely()
+        delay = self._delays.get(connection)
+        if delay is None:
+            delay = self._delays[connection] = _Delay(now_s, now_s)
+        elif delay.logged_s is None and now_s - delay.last_s > _SLOW_AFTER_S:
+            delay.since_s = now_s
+        delay.last_s = now_s
+        if delay.timer is None and now_s - delay.since_s >= _SLOW_AFTER_S and self._may_log(delay, now_s):
+            self._log_slow(connection, delay, now_s)
+        return delay
+
+    def _may_log(self, delay: _Delay, now_s: float) -> bool:
+        return delay.logged_s is None or now_s - delay.logged_s >= _LOG_EVERY_S
+
+    def _log_slow(self, connection: Connection, delay: _Delay, now_s: float) -> None:
+        delay.logged_s, delay.callbacks = now_s, 0
+        log.warning(
+            "%s: the client at %s reads more slowly than the application sends (%.1f s behind); it is sent the newest "
+            "values only, and periodic callbacks wait when no other client keeps up",
+            self._names[connection], connection.remote or "an unknown address", self.sinks[connection].late_by_s,
+        )  # fmt: skip
+        delay.timer = asyncio.get_running_loop().call_later(_CAUGHT_UP_AFTER_S, self._look_again, connection)
+
+    def _look_again(self, connection: Connection) -> None:
+        """Log that a slow client has caught up, if it has."""
+        delay, sink = self._delays[connection], self.sinks[connection]
+        now_s = self._clock()
+        if sink.is_late or connection in self._backlogs or now_s - delay.last_s < _CAUGHT_UP_AFTER_S:
+            delay.timer = asyncio.get_running_loop().call_later(_CAUGHT_UP_AFTER_S, self._look_again, connection)
+            return
+        delay.timer, delay.since_s = None, now_s
+        log.info(
+            "%s: the client at %s keeps up again; callbacks waited for it %d times",
+            self._names[connection], connection.remote or "an unknown address", delay.callbacks,
+        )  # fmt: skip

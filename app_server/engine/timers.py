@@ -1,0 +1,126 @@
+"""The timers of a session: when its periodic, timeout and next-tick callbacks are due.
+
+A callback that is due waits for its turn like everything else that happens to the session. A periodic callback leaves
+out a beat only while its own last run is waiting or running: no callback can keep another from running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+from app_server.document.served import SessionCallback, Timing
+from app_server.engine.inbox import Inbox, Over, Turn
+from app_server.session.effects import Effect
+from app_server.session.session import Session
+
+_KINDS = {timing: timing.name.lower() for timing in Timing}
+"""What the callbacks of each timing are called where they are counted."""
+
+_SHORTEST_PERIOD_S = 0.0005
+
+
+class Turns(Protocol):
+    """Where the turns of a session wait; `over` is called when a turn and what it awaits have ended."""
+
+    @property
+    def session(self) -> Session: ...
+
+    def call_back(self, turn: Turn, kind: str, over: Over = None, *, beat: bool) -> None: ...
+
+    def call_waiting(self) -> None: ...
+
+    def take(self, turn: Turn, kind: str, heard_s: float | None = None, over: Over = None) -> None: ...
+
+
+class Timers:
+    """The session callbacks of one session; they may be added and removed from any thread."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        context: contextvars.Context,
+        soon: Callable[[Callable[[], None]], None],
+        queue: Turns,
+        inbox: Inbox,
+    ) -> None:
+        self._loop = loop
+        self._context = context
+        self._soon = soon
+        self._queue = queue
+        self._inbox = inbox
+        self.patched = queue.session.patched
+        self._handles: dict[str, asyncio.Handle] = {}
+        self._wanted: set[str] = set()  # changed in any thread; adding and discarding are atomic
+        self._busy: set[str] = set()
+        """The periodic callbacks whose last run waits or is under way."""
+
+    def callback_added(self, callback: SessionCallback) -> None:
+        """Run this callback when it is due (called by the document, in any thread)."""
+        self._wanted.add(callback.ident)
+        if callback.timing is Timing.NEXT_TICK:
+            self._inbox.tick_added(callback.ident)
+        self._soon(lambda: self._schedule(callback))
+
+    def callback_removed(self, ident: str) -> None:
+        """Do not run this callback any more (called by the document, in any thread)."""
+        self._wanted.discard(ident)
+        self._soon(lambda: self._cancel(ident))
+
+    def stop(self) -> None:
+        """Run nothing any more."""
+        self._wanted.clear()
+        for handle in self._handles.values():
+            handle.cancel()
+        self._handles.clear()
+
+    def _schedule(self, callback: SessionCallback) -> None:
+        if callback.timing is Timing.NEXT_TICK:
+            try:
+                self._run(callback)
+            finally:
+                self._inbox.tick_submitted(callback.ident)
+        elif callback.ident in self._wanted and not self._queue.session.destroyed:
+            self._call_at(callback, self._loop.time() + callback.delay_ms / 1000)
+
+    def _call_at(self, callback: SessionCallback, due_s: float) -> None:
+        context = self._context.copy()
+        self._handles[callback.ident] = self._loop.call_at(due_s, self._due, callback, due_s, context=context)
+
+    def _due(self, callback: SessionCallback, due_s: float) -> None:
+        if callback.timing is Timing.TIMEOUT:
+            del self._handles[callback.ident]
+            self._run(callback)
+            return
+        # The next beat counts from when this one was due, which keeps the rate; what was missed is left out.
+        period_s = max(callback.delay_ms / 1000, _SHORTEST_PERIOD_S)
+        missed = max(0, int((self._loop.time() - due_s) / period_s))
+        self._call_at(callback, due_s + (missed + 1) * period_s)
+        self._beat(callback)
+
+    def _beat(self, callback: SessionCallback) -> None:
+        """Run a periodic callback, unless its last run is not over yet; that one may be waiting for a client."""
+        if callback.ident in self._busy:
+            self._queue.call_waiting()
+        else:
+            self._busy.add(callback.ident)
+            self._run(callback, partial(self._busy.discard, callback.ident))
+
+    def _run(self, callback: SessionCallback, over: Over = None) -> None:
+        kind = _KINDS[callback.timing]
+        if callback.locked:
+            beat = callback.timing is Timing.PERIODIC
+            self._queue.call_back(lambda: self._run_if_wanted(callback), kind, over, beat=beat)
+        else:
+            self._queue.take(lambda: self._run_if_wanted(callback), kind, over=over)
+
+    def _run_if_wanted(self, callback: SessionCallback) -> list[Effect]:
+        return self._queue.session.run(callback) if callback.ident in self._wanted else []
+
+    def _cancel(self, ident: str) -> None:
+        handle = self._handles.pop(ident, None)
+        if handle is not None:
+            handle.cancel()

@@ -1,0 +1,1 @@
+"""What an HTTP request meets before it is known which application it is for."""

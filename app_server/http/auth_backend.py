@@ -1,0 +1,71 @@
+"""The gate in front of pages and sockets: who is asking, and what happens to somebody whom it does not know."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from app_server.http.base_handler import BaseHandler
+from app_server.http.matching import RouteAddress
+from app_server.security.auth.next_page import login_address
+from app_server.security.auth.users import identity
+
+Routes = list[tuple[Any, ...]]
+
+
+class AuthBackend:
+    """Lets everybody in; the gates that do not derive from it.
+
+    `hidden_headers` and `hidden_cookies` hold what proves who somebody is: no application gets to see it.
+    """
+
+    open = True
+    logout_url: str | None = None
+    hidden_headers: frozenset[str] = frozenset()
+    hidden_cookies: frozenset[str] = frozenset()
+
+    async def user(self, handler: BaseHandler) -> Any:
+        """Whoever sends this request; what is false means nobody. May answer the request itself."""
+        return "default_user"
+
+    def login_url(self, handler: BaseHandler) -> str | None:
+        """Where whoever sends this request can log in; None where no page of ours leads there."""
+        return None
+
+    def deny(self, handler: BaseHandler) -> None:
+        """Answer somebody who is not logged in: with the way to log in where a person looks at it, else with 403."""
+        login_url = self.login_url(handler) if handler.shows_pages else None
+        request = handler.request
+        if login_url is None or request.method not in ("GET", "HEAD"):
+            handler.refuse(403, "You are not logged in", self.advice(handler))
+            return
+        handler.set_header("Cache-Control", "no-store")
+        handler.redirect(login_address(login_url, request.uri or "/", request.full_url()))
+
+    def advice(self, handler: BaseHandler) -> str | None:
+        """What somebody who is not logged in can do about it."""
+        return "Open the application's page and log in there."
+
+    def owner(self, user: Any) -> str | None:
+        """What tells this user's sessions from those of others; None where everybody may have them."""
+        return None if self.open else identity(user)
+
+    def routes(self, below: Callable[[str], RouteAddress], context: Mapping[str, Any]) -> Routes:
+        """Tornado's routes for logging in and out.
+
+        `below` is where a path is below the prefix, `context` what the site's handlers are made with.
+        """
+        return []
+
+    def stop(self) -> None:
+        """Let go of threads and connections."""
+
+
+def peer_of(handler: BaseHandler) -> str:
+    """The address of the connection's other end, or "unix"; never what a header claims."""
+    context: Any = getattr(handler.request.connection, "context", None)
+    family = getattr(context, "address_family", None)
+    if family in (socket.AF_INET, socket.AF_INET6):
+        return str(context.address[0])
+    return "unix" if family == socket.AF_UNIX else ""

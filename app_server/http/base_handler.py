@@ -1,0 +1,128 @@
+"""Answers that a person can read, whatever goes wrong: what all our handlers share."""
+
+from __future__ import annotations
+
+import logging
+from types import TracebackType
+from typing import Any
+
+from tornado.iostream import StreamClosedError
+from tornado.web import HTTPError, OutputTransform, RequestHandler
+
+from app_server.engine.containment import is_fault
+from app_server.errors import LONGEST_SHOWN, in_one_line
+from app_server.http.doctor_header import answer_doctor
+from app_server.observe import logs
+from app_server.page import error_page
+
+log = logging.getLogger(__name__)
+
+_HEADLINES = {
+    404: "There is no such page",
+    405: "This address does not take that method",
+    500: "Something went wrong on the server",
+}
+
+
+SELF_EVIDENT = frozenset(_HEADLINES)
+"""The statuses of answers that say no more than their status does."""
+
+
+class Leavable(RequestHandler):
+    """A request whose client may leave before it has its answer, which is no fault of anybody's."""
+
+    max_body_bytes = 8192
+    """How large the body of a request may be; nothing is done with it unless a handler says so."""
+
+    def log_exception(
+        self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Say at debug level that the client has left, and as Tornado does whatever else was raised."""
+        if isinstance(value, StreamClosedError):
+            log.debug("%s: the client left before the answer was complete", self._request_summary())
+        elif isinstance(value, HTTPError) or typ is None or value is None:
+            super().log_exception(typ, value, tb)
+        else:  # Tornado would write the query, too, which may carry a token
+            log.error("Uncaught exception %s", self._request_summary(), exc_info=(typ, value, tb))
+
+    def _request_summary(self) -> str:
+        """What Tornado calls the request in its lines of the log: without the query."""
+        asked = in_one_line(f"{self.request.method} {self.request.path}", LONGEST_SHOWN)
+        return f"{asked} ({self.request.remote_ip})"
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """Answer with an error, unless there is no one who could read it."""
+        info = kwargs.get("exc_info")
+        if info and isinstance(info[1], StreamClosedError):
+            self._finished = True
+            self.on_finish()
+        else:
+            super().send_error(status_code, **kwargs)
+
+
+class Enduring(RequestHandler):
+    """A request that is answered with an error whatever its handler raises.
+
+    Tornado lets pass what is no Exception. Other people's code, which may call sys.exit(), would so end the server.
+    """
+
+    async def _execute(self, transforms: list[OutputTransform], *args: bytes, **kwargs: bytes) -> None:
+        try:
+            await super()._execute(transforms, *args, **kwargs)
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+            self._handle_request_exception(RuntimeError(f"{type(error).__name__} was raised"))
+
+
+class BaseHandler(Enduring, Leavable):
+    """A request that is answered with pages of ours; it knows neither the site nor who asks."""
+
+    shows_pages = False
+    """Whether somebody whom the gate does not know is sent to log in, rather than refused."""
+    request_id = ""
+    """By what name the log knows the request."""
+    refused_because = ""
+    """What an answer that refuses something says of it, for the log."""
+    told = False
+    """Whether the log says already what came of this request."""
+
+    def tell_log(self, message: str, *about: object) -> None:
+        """Say in the log why this request is refused; this line is the only one about it."""
+        log.warning(message, *about)
+        self.told = True
+
+    def name_request(self) -> None:
+        """Let the log, and whoever asks, know the request by the id that a proxy gave it, or else by a new one."""
+        self.request_id = logs.request_id_from(self.request.headers.get("X-Request-ID"))
+        logs.request_id.set(self.request_id)
+        self.set_header("X-Request-ID", self.request_id)
+
+    def set_default_headers(self) -> None:
+        """Say who answers, and keep browsers from guessing content types."""
+        self.set_header("Server", "app-server")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        if self.request_id:
+            self.set_header("X-Request-ID", self.request_id)
+        answer_doctor(self)
+
+    def compute_etag(self) -> None:
+        """No ETag: what is computed for each request is not to be kept."""
+        return
+
+    def refuse(self, status: int, headline: str, hint: str | None = None, *, detail: str = "") -> None:
+        """Answer with an error page."""
+        self.refused_because = headline
+        self.set_status(status)
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(error_page(status, headline, detail, hint=hint))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer what went wrong without telling how the server is made."""
+        info = kwargs.get("exc_info")
+        error = info[1] if info else None
+        if isinstance(error, HTTPError) and error.reason:
+            self.refuse(status_code, error.reason)
+        else:
+            self.refuse(status_code, _HEADLINES.get(status_code, self._reason))

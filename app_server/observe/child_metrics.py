@@ -1,0 +1,51 @@
+"""What sessions with processes of their own have counted, as the process adds it up that hands them connections."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from app_server.observe.snapshots import Totals
+
+STILL_THERE_S = 60.0
+"""So often a session tells that it is there although nothing has happened: whoever adds up may have been replaced."""
+
+
+class ChildMetrics:
+    """What the sessions with processes of their own have told this process."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._totals = Totals()
+        self._answers = Totals()
+        self._heard_s: dict[str, float] = {}
+
+    def take(self, words: Mapping[str, Any]) -> None:
+        """A session has told what it counted: `child` is its name, `over` says that this is the last of it."""
+        child, applications = str(words["child"]), words["applications"]
+        for gauges in applications.values():
+            gauges["now"]["apart_bytes"] = int(words["memory_bytes"])
+        self._totals.note(child, applications)
+        self._answers.note(child, {"": {"now": {}, "ever": words["answers"]}})
+        self._heard_s[child] = self._clock()
+        if words["over"]:
+            self.close(child)
+
+    def close(self, child: str) -> None:
+        """This session's process is gone."""
+        self._totals.close(child)
+        self._answers.close(child)
+        self._heard_s.pop(child, None)
+
+    def answers(self) -> dict[str, int]:
+        """How many requests all of them have answered, by the class of the status."""
+        found: dict[str, int] = self._answers.balance().get("", {"ever": {}})["ever"]
+        return found
+
+    def balance(self) -> dict[str, Any]:
+        """What all of them have counted, by application."""
+        now_s = self._clock()
+        for child in [child for child, heard_s in self._heard_s.items() if now_s - heard_s > 3 * STILL_THERE_S]:
+            self.close(child)
+        return self._totals.balance()

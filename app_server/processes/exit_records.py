@@ -1,0 +1,98 @@
+"""What is left of a session whose process was ended or has crashed: why, and which elements its page shows.
+
+The process writes down what its page shows while it lives, for it may not get the chance later; whoever looks after
+it adds the reason. Both are files beside the session's socket, so that every process of the server finds them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+_KEPT = 500
+_KEPT_S = 3600.0
+"""A page that was left alone for longer than this finds the application as it starts."""
+
+
+class ExitReason(Enum):
+    """Why a session's process did not come to an orderly end."""
+
+    MEMORY = "memory"
+    CPU = "cpu"
+    CALLBACK = "callback"
+    CRASH = "crash"
+
+
+@dataclass(frozen=True, slots=True)
+class ExitRecord:
+    """`roots` are the ids of the models that the session's page has elements for."""
+
+    end: ExitReason
+    roots: tuple[str, ...]
+
+
+def note_page(socket_path: Path, roots: Sequence[str]) -> None:
+    """Write down what the page of the session behind this socket shows."""
+    _write(_page_file(socket_path), json.dumps(list(roots)))
+
+
+def forget(socket_path: Path) -> None:
+    """The session has come to an orderly end."""
+    _page_file(socket_path).unlink(missing_ok=True)
+
+
+def leave(socket_path: Path, end: ExitReason) -> None:
+    """The session's process is no more, for this reason."""
+    try:
+        roots = json.loads(_page_file(socket_path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return  # no page was made yet
+    _page_file(socket_path).unlink(missing_ok=True)
+    _write(_end_file(socket_path), json.dumps({"end": end.value, "roots": roots}))
+
+
+def settled(socket_path: Path) -> bool:
+    """Whether nothing is to be written about this session any more: it has no process, or none with a page."""
+    return not _page_file(socket_path).exists()
+
+
+def find(socket_path: Path) -> ExitRecord | None:
+    """What is left of the session behind this socket."""
+    try:
+        found = json.loads(_end_file(socket_path).read_text(encoding="utf-8"))
+        return ExitRecord(ExitReason(found["end"]), tuple(map(str, found["roots"])))
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def prune(folder: Path) -> None:
+    """Forget what is old, and the oldest of what is too much."""
+    found = []
+    for path in folder.glob("s-*.end"):
+        with contextlib.suppress(FileNotFoundError):
+            found.append((path.stat().st_mtime, path))
+    found.sort(reverse=True)
+    oldest = time.time() - _KEPT_S
+    for number, (written, path) in enumerate(found):
+        if number >= _KEPT or written < oldest:
+            path.unlink(missing_ok=True)
+
+
+def _page_file(socket_path: Path) -> Path:
+    return socket_path.with_name(f"{socket_path.name}.page")
+
+
+def _end_file(socket_path: Path) -> Path:
+    return socket_path.with_name(f"{socket_path.name}.end")
+
+
+def _write(path: Path, text: str) -> None:
+    fresh = path.with_name(f".{path.name}-{os.getpid()}")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)

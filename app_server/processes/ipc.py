@@ -1,0 +1,231 @@
+"""What the processes of one server send each other over Unix sockets: a few words, bytes, and perhaps a connection.
+
+    letter = lengths (two 32-bit numbers, big-endian) + words (JSON) + bytes, and at most one descriptor beside them
+
+A connection is passed as a descriptor (SCM_RIGHTS, unix(7)), which costs one system call, or, where its bytes go
+through the sender (TLS), as the Unix socket that brought the letter.
+"""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import json
+import logging
+import os
+import socket
+import struct
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+_LENGTHS = struct.Struct("!II")
+_LONGEST_WORDS_BYTES = 64 * 1024 * 1024  # the state of a process with very many sessions
+_LONGEST_BYTES = 16 * 1024 * 1024
+_READ_BYTES = 256 * 1024
+
+_ACCEPT_PAUSE_S = 0.1
+"""How long nothing is accepted after a failure: trying at once would only fail again."""
+
+
+class Unreachable(Exception):
+    """Nobody is at the other end: the process has ended, is about to start, or is not known at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`words` say what is meant; `blob` is what was read from a connection; `descriptor` is that connection, if any."""
+
+    fields: Mapping[str, Any]
+    body: bytes = b""
+    descriptor: int | None = None
+
+    def packed(self) -> bytes:
+        """The letter as bytes, all but the descriptor."""
+        fields = json.dumps(self.fields, separators=(",", ":")).encode()
+        return _LENGTHS.pack(len(fields), len(self.body)) + fields + self.body
+
+
+async def reach(socket_path: Path) -> socket.socket:
+    """A connection to the process that listens there; Unreachable where none does."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    try:
+        await _connect(sock, str(socket_path))
+    except OSError as error:  # also because the folder has gone, or something else is in its place
+        sock.close()
+        raise Unreachable(f"{socket_path.name}: {error.strerror or error}") from error
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+async def accept(listener: socket.socket) -> socket.socket:
+    """The next connection to this process; while there is no descriptor for it, it waits in the listener's queue."""
+    loop = asyncio.get_running_loop()
+    said = False
+    while True:
+        try:
+            return (await loop.sock_accept(listener))[0]
+        except OSError as error:
+            if not said:
+                log.error("Other processes of the server cannot reach this one: %s", error.strerror)
+            said = True
+            await asyncio.sleep(_ACCEPT_PAUSE_S)
+
+
+async def _connect(sock: socket.socket, path: str) -> None:
+    while True:
+        try:
+            sock.connect(path)
+            return
+        except BlockingIOError:
+            # The other's backlog is full, which a Unix socket answers at once and never announces the end of.
+            await asyncio.sleep(0.01)
+
+
+async def send(sock: socket.socket, message: Message) -> None:
+    """Send a letter, whose descriptor stays open here. Unreachable where the other end goes away meanwhile."""
+    data = message.packed()
+    try:
+        if message.descriptor is not None:
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [message.descriptor]))]
+            # The socket is new and its buffer empty, so that this takes the beginning and the descriptor at least.
+            data = data[sock.sendmsg([data], rights) :]
+        if data:
+            await asyncio.get_running_loop().sock_sendall(sock, data)
+    except ConnectionError as error:
+        raise Unreachable(str(error)) from error
+
+
+async def ask(socket_path: Path, fields: Mapping[str, Any], patience_s: float) -> Mapping[str, Any]:
+    """What the process answers; Unreachable where it is gone, TimeoutError where it is busy for too long."""
+    async with asyncio.timeout(patience_s):
+        sock = await reach(socket_path)
+        try:
+            await send(sock, Message(fields))
+            return (await receive(sock)).fields
+        finally:
+            sock.close()
+
+
+async def ask_all(
+    socket_paths: Sequence[Path], fields: Mapping[str, Any], patience_s: float
+) -> list[Mapping[str, Any] | None]:
+    """What each of these processes answers; None where one did not in time."""
+
+    async def one(socket_path: Path) -> Mapping[str, Any] | None:
+        try:
+            return await ask(socket_path, fields, patience_s)
+        except (Unreachable, TimeoutError):
+            return None
+
+    return await asyncio.gather(*map(one, socket_paths))
+
+
+def receive_now(sock: socket.socket, patience_s: float) -> Message:
+    """The next letter, for a process without a loop; Unreachable where it does not come whole within that time."""
+    sock.settimeout(patience_s)
+    data = bytearray()
+    descriptors: list[int] = []
+    try:
+        while (need := _missing(data)) > 0:
+            data += _part(sock, need, descriptors)
+        return _letter(data, descriptors)
+    except (OSError, ValueError) as error:
+        _close(descriptors)
+        raise Unreachable(str(error)) from error
+    except BaseException:
+        _close(descriptors)
+        raise
+
+
+async def read_by_peer(sock: socket.socket, patience_s: float) -> None:
+    """Return when the other end has read all that was sent and closed the socket, or when the time is up.
+
+    Unreachable where it goes away without having read it, which Linux tells by a reset.
+    """
+    try:
+        async with asyncio.timeout(patience_s):
+            while True:
+                await _readable(sock)
+                with suppress(BlockingIOError):
+                    sock.recv(1)
+                    return
+    except TimeoutError:
+        return
+    except ConnectionError as error:
+        raise Unreachable(str(error)) from error
+
+
+async def receive(sock: socket.socket) -> Message:
+    """The next letter; Unreachable where the other end goes away before it is complete."""
+    data = bytearray()
+    descriptors: list[int] = []
+    try:
+        while (need := _missing(data)) > 0:
+            await _readable(sock)
+            with suppress(BlockingIOError):
+                data += _part(sock, need, descriptors)
+        return _letter(data, descriptors)
+    except (OSError, ValueError) as error:
+        _close(descriptors)
+        raise Unreachable(str(error)) from error
+    except BaseException:
+        _close(descriptors)
+        raise
+
+
+def _part(sock: socket.socket, need: int, descriptors: list[int]) -> bytes:
+    """At most so many bytes of a letter, which are there; a descriptor that comes with them is added to the list."""
+    part, found, flags, _ = socket.recv_fds(sock, min(need, _READ_BYTES), 1)
+    descriptors += found
+    if flags & socket.MSG_CTRUNC:
+        # The rest stays unread, which tells the sender that the connection is still its own (`read_by_peer`).
+        raise Unreachable("this process has no descriptor left for what came with it")
+    if not part:
+        raise Unreachable("the sender went away")
+    return part
+
+
+def _letter(data: bytearray, descriptors: list[int]) -> Message:
+    words_end = _LENGTHS.size + _LENGTHS.unpack_from(data)[0]
+    fields = json.loads(bytes(data[_LENGTHS.size : words_end]))
+    if not isinstance(fields, dict):
+        raise Unreachable("the sender sent no words")
+    return Message(fields, bytes(data[words_end:]), descriptors[0] if descriptors else None)
+
+
+def _missing(data: bytearray) -> int:
+    """How many bytes of the letter are missing, as far as one can say; exactly those are read, nothing behind them."""
+    if len(data) < _LENGTHS.size:
+        return _LENGTHS.size - len(data)
+    fields, body = _LENGTHS.unpack_from(data)
+    if fields > _LONGEST_WORDS_BYTES or body > _LONGEST_BYTES:
+        raise Unreachable("the sender sent nonsense")
+    return _LENGTHS.size + int(fields) + int(body) - len(data)
+
+
+async def _readable(sock: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+
+    def note() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_reader(sock, note)
+    try:
+        await ready
+    finally:
+        loop.remove_reader(sock)
+
+
+def _close(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)

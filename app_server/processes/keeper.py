@@ -1,0 +1,295 @@
+"""Sessions' processes, looked after: their limits are kept, and when they have come to their end it is noted why.
+
+They are children of the process that looks after them, or have been those of one that was there before and has crashed:
+then their records in shared memory (`marks`) say who they are, and the kernel does not tell how they ended.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app_server.processes import exit_records
+from app_server.processes.busy_table import BusyTable, Mark
+from app_server.processes.exit_records import ExitReason
+from app_server.processes.forks import ended_children
+from app_server.processes.proc import Identity
+
+log = logging.getLogger(__name__)
+
+OUT_OF_MEMORY = 75
+"""The status of a session's process that its application's demand for memory has ended."""
+
+PUT_BACK = signal.SIGURG
+"""Has a session's process look whether its socket still has its name. Without a handler it is ignored."""
+
+_STACK_S = 0.1
+"""How long a process that is to be ended has for writing where it stood."""
+
+_YIELD_AFTER_S = 1.0
+_YIELD_BY = 10
+"""A tenth of the processor time that the others get, where there is not enough for all (sched(7))."""
+
+_CPU_UNSEEN_S = 2.0
+"""So much processor time a process may have used at most since it was last looked at."""
+
+_LOOK_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """What one session's process may take; 0 is no limit."""
+
+    memory_bytes: int = 0
+    cpu_s: float = 0.0
+    callback_s: float = 0.0
+    block_s: float = 0.0
+    """After so long the log tells what holds a session, which goes on all the same."""
+
+
+@dataclass(eq=False, slots=True)
+class Child:
+    """A session's process. `adopted` is set, and `leash` None, where a process began it that has crashed since."""
+
+    pid: int
+    name: str
+    socket_path: Path
+    mark: Mark | None
+    lifeline: socket.socket | None = None
+    adopted: Identity | None = None
+    cpu_s: float = 0.0
+    warned_s: float | None = None
+    blocked_since_s: float | None = None
+    yields: bool = False
+    end: ExitReason | None = None
+
+    def send(self, number: int) -> None:
+        """Send it a signal, if it is still there."""
+        if self.adopted is not None:
+            self.adopted.signal(number)
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+
+class ProcessKeeper:
+    """Looks after sessions' processes; `marks` are its own, the last one, and those of its predecessors."""
+
+    def __init__(self, folder: Path, limits: SessionLimits, marks: Sequence[BusyTable]) -> None:
+        self.marks = marks[-1]
+        self.stopping = False
+        """Whether all of them were asked to end: none of their ends is noted as a failure."""
+        self._predecessors = list(marks[:-1])
+        self._folder = folder
+        self._limits = limits
+        self._children: dict[int, Child] = {}
+        self._nice = os.getpriority(os.PRIO_PROCESS, 0)
+
+    def __len__(self) -> int:
+        return len(self._children)
+
+    def __iter__(self) -> Iterator[Child]:
+        return iter(list(self._children.values()))
+
+    def add(self, child: Child) -> None:
+        """Look after this child of this process."""
+        self._children[child.pid] = child
+
+    def has(self, socket_path: Path) -> bool:
+        """Whether the process of this session lives, and is not about to end."""
+        entries = [
+            child.mark.entry
+            for child in self._children.values()
+            if child.socket_path == socket_path and child.mark is not None
+        ]
+        return any(entry is not None and entry.socket_path == socket_path.name for entry in entries)
+
+    def remind(self, socket_path: Path) -> bool:
+        """Have the process of this session put back the name of its socket; whether there is one."""
+        self.reap()
+        found = [
+            child for child in self if child.socket_path == socket_path and child.end is None and self.has(socket_path)
+        ]
+        for child in found:
+            child.send(PUT_BACK)
+        return bool(found)
+
+    def forget_all(self) -> None:
+        """Leave all to the process that this one was forked from."""
+        for child in self._children.values():
+            if child.lifeline is not None:
+                child.lifeline.close()
+        self._children.clear()
+
+    def stop(self, number: int) -> None:
+        """Ask all of them to end, by this signal."""
+        self.stopping = True
+        self.signal(number)
+
+    def signal(self, number: int) -> None:
+        """Send all of them a signal."""
+        for child in self:
+            child.send(number)
+
+    def reap(self) -> None:
+        """Note what has ended, and take over the processes that a crashed zygote has left."""
+        self._adopt()
+        for child in self:
+            if child.adopted is not None:
+                self._look_at_adopted(child, child.adopted)
+        for pid, code in ended_children():
+            found = self._children.get(pid)
+            if found is not None and found.adopted is None:
+                self._ended(found, code)
+
+    def _adopt(self) -> None:
+        for marks in self._predecessors:
+            if not marks.orphaned:
+                continue
+            marks.own()
+            entries = [(mark, entry) for mark in marks.signed() if (entry := mark.entry) is not None]
+            for mark, entry in entries:
+                pid, socket_path = entry.identity.pid, self._folder / entry.socket_path
+                self._children[pid] = Child(pid, entry.name, socket_path, mark, adopted=entry.identity)
+            if entries:
+                log.warning("A process that forked sessions has crashed; another one looks after its %d sessions now",
+                            len(entries))  # fmt: skip
+
+    def _look_at_adopted(self, child: Child, identity: Identity) -> None:
+        if not identity.lives:
+            self._ended(child, None)
+        elif self._limits.cpu_s:
+            child.cpu_s = max(child.cpu_s, identity.cpu_s())
+
+    def _ended(self, child: Child, status: int | None) -> None:
+        del self._children[child.pid]
+        end = child.end or (self._guessed(child) if status is None else _end_of(status, self.stopping))
+        if child.mark is not None and child.adopted is None:
+            self.marks.give_back(child.mark)
+        elif child.mark is not None:
+            child.mark.clear()
+        try:
+            if child.socket_path != self._folder:  # one that was adopted while it ended had no name any more
+                self._note(child, end, status)
+        except OSError as error:
+            log.error("%s: why it has ended cannot be written down: %s", child.name, error.strerror)
+        if child.lifeline is not None:
+            with contextlib.suppress(OSError):  # the process at the other end is gone
+                child.lifeline.shutdown(socket.SHUT_RDWR)
+            child.lifeline.close()
+
+    def _note(self, child: Child, end: ExitReason | None, status: int | None) -> None:
+        """Leave behind what is to be known; nothing after an orderly end, which has left no name either."""
+        has_left_its_name = _is_dead(child.socket_path)
+        if end is None and not has_left_its_name:
+            return  # the name may be another process's by now
+        if end is None:
+            exit_records.forget(child.socket_path)
+        else:
+            log.error("%s: %s", child.name, _told(end, status))
+            exit_records.leave(child.socket_path, end)
+            exit_records.prune(self._folder)
+        if has_left_its_name:
+            child.socket_path.unlink(missing_ok=True)
+
+    def _guessed(self, child: Child) -> ExitReason | None:
+        """Why a process has ended that was not this one's child: an orderly end takes the note of its page along."""
+        if self.stopping or exit_records.settled(child.socket_path):
+            return None
+        return ExitReason.CPU if 0 < self._limits.cpu_s <= child.cpu_s + _CPU_UNSEEN_S else ExitReason.CRASH
+
+    def look_after(self) -> None:
+        """End what a callback holds for too long, which tells the log first where."""
+        now_s = time.monotonic()
+        for child in self:
+            since_s = child.mark.since_s if child.mark is not None else None
+            self._weigh(child, since_s, now_s)
+            if self._limits.block_s:
+                self._tell_block(child, since_s, now_s)
+            if self._limits.callback_s:
+                self._limit_callback(child, since_s, now_s)
+
+    def _limit_callback(self, child: Child, since_s: float | None, now_s: float) -> None:
+        if since_s is None or now_s - since_s < self._limits.callback_s or child.end is not None:
+            child.warned_s = None
+        elif child.warned_s is None:
+            log.error("%s: a callback takes longer than %g s. It is here:", child.name, self._limits.callback_s)
+            child.warned_s = now_s
+            child.send(signal.SIGUSR1)
+        elif now_s - child.warned_s > _STACK_S:
+            child.end = ExitReason.CALLBACK
+            child.send(signal.SIGKILL)
+
+    def _weigh(self, child: Child, since_s: float | None, now_s: float) -> None:
+        """Let a session that computes for long stand back behind the others, which answer people."""
+        yields = since_s is not None and now_s - since_s > _YIELD_AFTER_S
+        if yields != child.yields:
+            child.yields = yields
+            with contextlib.suppress(OSError):  # the way back is not open to every user
+                os.setpriority(os.PRIO_PROCESS, child.pid, min(self._nice + _YIELD_BY, 19) if yields else self._nice)
+
+    def _tell_block(self, child: Child, since_s: float | None, now_s: float) -> None:
+        """Have the log tell where a session is that has not come round for too long, and when it does again."""
+        if child.blocked_since_s is not None and since_s != child.blocked_since_s:
+            log.warning("%s: goes on; it was blocked for %.1f s", child.name, now_s - child.blocked_since_s)
+            child.blocked_since_s = None
+        if since_s is None or now_s - since_s < self._limits.block_s or child.end is not None:
+            return
+        if child.blocked_since_s is None:
+            child.blocked_since_s = since_s
+            log.error("%s: has been blocked for %.1f s. It is here:", child.name, now_s - since_s)
+            child.send(signal.SIGUSR1)
+
+
+def end_left_behind(tables: Sequence[BusyTable], number: int, patience_s: float) -> None:
+    """End the processes in these tables that still live, by this signal, and kill them after `patience_s`."""
+    entries = [mark.entry for marks in tables for mark in marks.signed()]
+    left = [entry.identity for entry in entries if entry is not None and entry.identity.signal(number)]
+    deadline_s = time.monotonic() + patience_s
+    while left and time.monotonic() < deadline_s:
+        time.sleep(_LOOK_S)
+        left = [identity for identity in left if identity.lives]
+    for identity in left:
+        identity.signal(signal.SIGKILL)
+
+
+def _is_dead(socket_path: Path) -> bool:
+    """Whether no process listens there."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(socket_path))
+        except ConnectionRefusedError:
+            return True
+        except OSError:  # it is not there, or its queue is full
+            return False
+    return False
+
+
+def _end_of(status: int, stopping: bool) -> ExitReason | None:
+    if status == 0 or stopping:
+        return None
+    if status == OUT_OF_MEMORY:
+        return ExitReason.MEMORY
+    return ExitReason.CPU if status == -signal.SIGXCPU else ExitReason.CRASH
+
+
+def _told(end: ExitReason, status: int | None) -> str:
+    if end is not ExitReason.CRASH:
+        return {
+            ExitReason.MEMORY: "ended, for it wanted more memory than --session-memory allows",
+            ExitReason.CPU: "ended, for it has used the processor time that --session-cpu allows",
+            ExitReason.CALLBACK: "ended, for a callback took longer than --callback-limit allows",
+        }[end]
+    if status is None:
+        return "its process ended by itself"
+    how = f"status {status}" if status >= 0 else signal.Signals(-status).name
+    hint = "; maybe the machine ran out of memory" if status == -signal.SIGKILL else ""
+    return f"its process ended by itself, with {how}{hint}"

@@ -1,0 +1,191 @@
+"""The sessions that have processes of their own, as the process sees them that takes the connections.
+
+It finds such a session by its socket, whoever had it started; and where there is none, it makes the socket first and
+has a process forked for it then. Binding a socket succeeds once, so that a session gets one process; and whoever
+connects to it meanwhile waits in its queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from app_server.processes import exit_records, ipc
+from app_server.processes.exit_records import ExitRecord
+from app_server.processes.fork_server import ALREADY, BEGUN
+from app_server.processes.ipc import Message, Unreachable
+from app_server.processes.runtime_dir import discard
+from app_server.processes.worker_group import WorkerGroup
+
+log = logging.getLogger(__name__)
+
+_BACKLOG = 128
+_ATTEMPTS = 3
+_LOOK_S = 0.02
+_ANSWER_S = 10.0
+"""How long the process that forks sessions has to answer: it does so within milliseconds unless it stands still."""
+
+_PUT_BACK_S = 3.0
+"""How long a session's process has to put back its socket's name; one that is not busy needs moments."""
+
+_SETTLED_WITHIN_S = 2.0
+
+
+class SessionProcesses:
+    """Sessions with processes of their own; `zygotes` says which slot forks those of each application, by its route."""
+
+    def __init__(self, workers: WorkerGroup, fork_servers: dict[str, int]) -> None:
+        self._workers = workers
+        self._zygotes = fork_servers
+        self._lifelines: set[socket.socket] = set()
+        self._pages: dict[str, tuple[int, list[str]]] = {}
+
+    def __len__(self) -> int:
+        """How many sessions have processes now, whoever has them."""
+        return len(self._workers.runtime_dir.session_boxes())
+
+    def socket_path(self, route: str, session_id: str) -> Path:
+        """Where the session's process listens, if there is one."""
+        return self._workers.runtime_dir.session_box(route, session_id)
+
+    def page(self, route: str) -> list[bytes] | None:
+        """The page of every new session of this application, in pieces between which its token belongs.
+
+        None where each session has a page of its own.
+        """
+        path = self._workers.runtime_dir.page(self._zygotes[route])
+        try:
+            written_ns = path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return None
+        known = self._pages.get(route)
+        if known is None or known[0] != written_ns:
+            known = self._pages[route] = written_ns, json.loads(path.read_bytes())
+        return [piece.encode() for piece in known[1]]
+
+    async def exit_record(self, socket_path: Path) -> ExitRecord | None:
+        """What is left of the session that had this socket, where it was ended or has crashed.
+
+        A process that has ended just now is about to be looked at, which is waited for.
+        """
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + _SETTLED_WITHIN_S
+        while not exit_records.settled(socket_path) and loop.time() < deadline_s:
+            await asyncio.sleep(_LOOK_S)
+        return exit_records.find(socket_path)
+
+    async def begin(self, route: str, session_id: str, over: Callable[[], None]) -> Path:
+        """The socket of a process that is started for this session; `over` is called when that is gone.
+
+        Unreachable where none can be started now.
+        """
+        socket_path = self.socket_path(route, session_id)
+        try:
+            listener = listen(socket_path)
+        except OSError as error:
+            over()
+            raise Unreachable(f"{socket_path.parent}: {error.strerror}") from error
+        if listener is None:
+            over()
+            return socket_path
+        try:
+            fields = {"route": route, "session": session_id, "slot": self._workers.slot, "socket": str(socket_path)}
+            lifeline = await self._ask(self._zygotes[route], Message(fields, descriptor=listener.fileno()))
+        except BaseException:
+            discard(socket_path)
+            over()
+            raise
+        finally:
+            listener.close()
+        if lifeline is None:
+            discard(socket_path)
+            over()
+            await self._put_back(socket_path)
+        else:
+            self._hold(lifeline, over)
+        return socket_path
+
+    async def _ask(self, slot: int, message: Message) -> socket.socket | None:
+        """The connection on which a process was asked for, once there is one; None where the session has one already.
+
+        Unreachable if none comes, also because the process that forks it has stopped answering.
+        """
+        for _ in range(_ATTEMPTS):
+            sock = await self._workers.reach(self._workers.runtime_dir.slot(slot))
+            try:
+                async with asyncio.timeout(_ANSWER_S):
+                    await ipc.send(sock, message)
+                    answer = await asyncio.get_running_loop().sock_recv(sock, 1)
+                if answer == BEGUN:
+                    return sock
+                if answer == ALREADY:
+                    sock.close()
+                    return None
+            except (Unreachable, ConnectionError):
+                pass
+            except TimeoutError:
+                sock.close()
+                raise Unreachable("what forks sessions' processes does not answer") from None
+            except BaseException:
+                sock.close()
+                raise
+            sock.close()  # who was asked has come to an end, and somebody else takes the place within moments
+        raise Unreachable("nobody starts processes for sessions")
+
+    async def _put_back(self, socket_path: Path) -> None:
+        """Wait until a session's process has put back the name of its socket, which was deleted."""
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + _PUT_BACK_S
+        while not socket_path.exists():
+            if loop.time() > deadline_s:
+                raise Unreachable(f"{socket_path.name} was deleted, and its process is too busy to put it back")
+            await asyncio.sleep(_LOOK_S)
+
+    def _hold(self, lifeline: socket.socket, over: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+
+        def ended() -> None:
+            loop.remove_reader(lifeline)
+            lifeline.close()
+            self._lifelines.discard(lifeline)
+            over()
+
+        self._lifelines.add(lifeline)
+        loop.add_reader(lifeline, ended)
+
+    def clear(self, socket_path: Path) -> None:
+        """Nobody answers behind this socket any more."""
+        discard(socket_path)
+
+    def close(self) -> None:
+        """Hear no more of the processes; they go on."""
+        for lifeline in self._lifelines:
+            asyncio.get_running_loop().remove_reader(lifeline)
+            lifeline.close()
+        self._lifelines.clear()
+
+
+def listen(socket_path: Path) -> socket.socket | None:
+    """A socket that listens there; None where another one does. OSError where the folder is gone or full."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    # It gets its name when it listens: whoever sees the name can connect.
+    fresh = socket_path.with_name(f".{socket_path.name[2:]}{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    try:
+        listener.bind(str(fresh))
+        listener.listen(_BACKLOG)
+        os.link(fresh, socket_path)
+    except FileExistsError:
+        listener.close()
+        return None
+    except BaseException:
+        listener.close()
+        raise
+    finally:
+        fresh.unlink(missing_ok=True)
+    return listener

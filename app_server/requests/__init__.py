@@ -1,0 +1,1 @@
+"""Requests for applications: which session, which process, and the answer."""

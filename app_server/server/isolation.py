@@ -1,0 +1,193 @@
+"""Applications whose sessions are kept apart: which they are, and the process that their sessions' are forked from."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from socket import socket
+
+from app_server.apps import Application, Hooks
+from app_server.errors import AppServerError
+from app_server.processes import forks
+from app_server.processes.busy_table import BusyTable
+from app_server.processes.fork_server import ForkServer
+from app_server.processes.keeper import SessionLimits
+from app_server.processes.master import CANNOT_START, Task
+from app_server.processes.runtime_dir import RuntimeDir
+from app_server.server.server import Server
+from app_server.server.session_process import live, prepare_to_live
+from app_server.server.snapshot import Unsound, take
+from app_server.server.warmup import warm_up
+from app_server.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_SOUND = b"+"
+_LONGEST_REASON = 2000
+
+
+@dataclass(frozen=True)
+class ForkServerPlan:
+    """One process that sessions' processes are forked from: its slot and the routes of its applications.
+
+    `copied` says that its only application is to start there, once for all.
+    """
+
+    slot: int
+    routes: tuple[str, ...]
+    copied: bool
+
+
+def plan_fork_servers(
+    applications: Mapping[str, Application], settings: Settings, first_slot: int
+) -> list[ForkServerPlan]:
+    """Who forks the sessions of which applications; none where all sessions are together."""
+    if settings.dev:
+        return []
+    chosen = {route: application.isolation or settings.isolation for route, application in applications.items()}
+    plain = tuple(route for route, how in chosen.items() if how == "process")
+    copied = [((route,), True) for route, how in chosen.items() if how == "snapshot"]
+    groups = [*([(plain, False)] if plain else []), *copied]
+    return [ForkServerPlan(first_slot + number, *group) for number, group in enumerate(groups)]
+
+
+def idle_limits(settings: Settings, processes: int, apart: Collection[ForkServerPlan]) -> list[str]:
+    """A sentence for each limit that was set and ends nothing, as there is no process that it could end."""
+    alone = {
+        "--session-memory": settings.session_memory_mb,
+        "--session-cpu": settings.session_cpu_s,
+        "--callback-limit": settings.callback_limit_s,
+    }
+    found = [] if apart else [f"{flag} has no effect without --isolation" for flag, limit in alone.items() if limit]
+    if settings.hang_timeout_s and processes == 1 and not apart:
+        found.append("--hang-timeout has no effect with one process; set --num-procs to 2 or more")
+    return found
+
+
+def limits_of(settings: Settings) -> SessionLimits:
+    """What the settings allow one session's process."""
+    memory_bytes = settings.session_memory_mb * 1024 * 1024
+    return SessionLimits(memory_bytes, settings.session_cpu_s, settings.callback_limit_s, settings.block_limit_s)
+
+
+def fork_sessions(
+    applications: Mapping[str, Application],
+    settings: Settings,
+    runtime_dir: RuntimeDir,
+    task: Task,
+    sockets: Sequence[socket],
+    *,
+    copied: bool,
+    marks: Sequence[BusyTable],
+) -> int:
+    """Be the process that the sessions of these applications are forked from, until a signal; its exit status.
+
+    With `copied` the only application starts first, and sessions are copies of that. `sockets` are those that the
+    server listens on, which no session gets. `marks` is the memory that this process shares with its
+    sessions', the last one, and that of its predecessors, whose sessions may still be there.
+    """
+    # Whoever ends TLS has the key, and no session's process needs it.
+    settings = replace(settings, ssl_certfile=None, ssl_keyfile=None, ssl_password=None)
+    nowhere = asyncio.new_event_loop()
+    nowhere.close()
+    server = Server(applications, settings, nowhere)
+    server.share(sockets)
+    for sock in sockets:
+        sock.close()
+    _import_ahead(applications.values())
+    warm_up()
+    server.state.bundles.get(server.state.root_url)
+    prepare_to_live()
+
+    def run() -> int:
+        leave_s = partial(_leave_s, settings)
+        page = _page_of_all(server)
+        try:
+            return ForkServer(runtime_dir, task, limits_of(settings), partial(live, server), leave_s, marks, page).run()
+        except AppServerError as error:
+            log.error("%s", error)
+            return CANNOT_START
+
+    runtime_dir.page(task.slot).unlink(missing_ok=True)
+    return _started_once(server, run) if copied else run()
+
+
+def _page_of_all(server: Server) -> bytes | None:
+    """The page of every new session, in pieces, for the processes that take connections.
+
+    Its session begins with its socket. None where sessions' pages differ, or where a hook is to see the page's request.
+    """
+    runtime = server.state.runtimes[0]
+    prepared = None if runtime.snapshot is None else runtime.snapshot.prepared
+    if prepared is None or runtime.application.hooks.process_request is not Hooks().process_request:
+        return None
+    return json.dumps([piece.decode() for piece in prepared.page]).encode()
+
+
+def _started_once(server: Server, run: Callable[[], int]) -> int:
+    """What `run` returns in a process in which the application has started, or, where that is unsound, in this one.
+
+    The other process is tried first, so that this one stays as it was.
+    """
+    (runtime,) = server.state.runtimes
+    verdict, told = os.pipe()
+
+    def attempt() -> int:
+        os.close(verdict)
+        try:
+            runtime.snapshot = take(server.state, runtime)
+        except Unsound as unsound:
+            os.write(told, str(unsound).encode()[:_LONGEST_REASON])
+            return 0
+        os.write(told, _SOUND)
+        os.close(told)
+        return run()
+
+    pid = forks.fork(attempt)
+    os.close(told)
+    reason = os.read(verdict, _LONGEST_REASON)
+    os.close(verdict)
+    if reason == _SOUND:
+        return _guard(pid)
+    os.waitpid(pid, 0)
+    told_reason = reason.decode(errors="replace") or "ends the process in which it starts"
+    log.warning("%s: each session starts it anew (--isolation process), for it %s", runtime.name, told_reason)
+    return run()
+
+
+def _guard(pid: int) -> int:
+    """Pass signals on to this process until it ends; its exit status."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: os.kill(pid, number))
+    _, status = os.waitpid(pid, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else 128 - code
+
+
+def _leave_s(settings: Settings, number: int) -> float:
+    return settings.drain_deadline_s + (settings.drain_s if number == signal.SIGTERM else 0)
+
+
+def _import_ahead(applications: Iterable[Application]) -> None:
+    """Import what the applications will import, once for all sessions; what fails is theirs to find out."""
+    for name in sorted({name for application in applications for name in application.modules}):
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:  # `from x import y` names what need not be a module
+            log.debug("%s is not imported ahead: %s", name, error)
+        except Exception as error:
+            log.warning("%s cannot be imported ahead; each session tries it again: %s", name, error)
+    others = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if others:
+        log.warning(
+            "What the applications import has started threads (%s), which their sessions' processes do not have",
+            ", ".join(others),
+        )

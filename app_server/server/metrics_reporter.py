@@ -1,0 +1,74 @@
+"""What the process of one session counts is told to the process that hands it its connections, which adds it up.
+
+It is told when something has happened, so that a thousand idle sessions cost nothing, and a last time at the end. What
+one counted that crashed is known up to a few seconds before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from app_server.observe.child_metrics import STILL_THERE_S
+from app_server.observe.memory import proportional_bytes
+from app_server.processes import ipc
+from app_server.processes.ipc import Unreachable
+from app_server.processes.runtime_dir import RuntimeDir
+from app_server.requests.state import ServerState
+
+log = logging.getLogger(__name__)
+
+QUESTION = "tally"
+
+_FIRST_S = 2.0
+"""A session that has just begun has other things to do."""
+
+_TELL_S = 5.0
+"""The rhythm in which a session tells what has happened."""
+
+_ANSWER_S = 1.0
+
+
+class MetricsReporter:
+    """Tells what a process counted for its only session; `child` is what the session is called there."""
+
+    def __init__(self, state: ServerState, runtime_dir: RuntimeDir, slot: int, child: str) -> None:
+        self._state = state
+        self._runtime_dir = runtime_dir
+        self._slot = slot
+        self._child = child
+        self._told: Mapping[str, Any] = {}
+        self._told_s = 0.0
+
+    async def run(self) -> None:
+        """Tell until cancelled."""
+        await asyncio.sleep(_FIRST_S)
+        while True:
+            applications = self._applications()
+            if applications != self._told or time.monotonic() - self._told_s > STILL_THERE_S:
+                await self._tell(applications)
+            await asyncio.sleep(_TELL_S)
+
+    async def finish(self) -> None:
+        """Tell the last of it."""
+        await self._tell(self._applications(), over=True)
+
+    def _applications(self) -> dict[str, Any]:
+        return {
+            runtime.url: {"now": runtime.now(), "ever": runtime.gauges.snapshot()} for runtime in self._state.runtimes
+        }
+
+    async def _tell(self, applications: Mapping[str, Any], *, over: bool = False) -> None:
+        self._told, self._told_s = applications, time.monotonic()
+        memory = 0 if over else proportional_bytes() or 0
+        fields = {
+            "question": QUESTION, "child": self._child, "over": over, "applications": applications,
+            "memory_bytes": memory, "answers": dict(self._state.gauges.answers),
+        }  # fmt: skip
+        try:
+            await ipc.ask(self._runtime_dir.slot(self._slot), fields, _ANSWER_S)
+        except (Unreachable, TimeoutError) as error:
+            log.debug("What a session counted could not be told: %s", error)

@@ -1,0 +1,172 @@
+"""Live reload in --dev: a change of a file loads the application anew, in this process, and its pages load again.
+
+Pages hold a stream of server-sent events open. When a watched file changes, the applications' modules are forgotten,
+the applications are loaded anew, their sessions end, and every page is told. A file that cannot be loaded leaves a
+page that says why, and that loads again at the next change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import sys
+import sysconfig
+from collections.abc import Iterable
+from pathlib import Path
+
+from tornado.iostream import StreamClosedError
+
+from app_server.apps import broken_application, load_application
+from app_server.document.classes import forget as forget_classes
+from app_server.errors import ApplicationError, AppServerError
+from app_server.page import live_reload_script
+from app_server.requests.application_handler import Handler
+from app_server.requests.state import ServerState
+
+log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 0.3
+
+
+class ReloadHandler(Handler):
+    """The stream of events that a page listens to."""
+
+    def initialize(self, state: ServerState, live_reload: LiveReload) -> None:  # type: ignore[override]
+        """Called by Tornado with what the route carries."""
+        super().initialize(state)
+        self._live_reload = live_reload
+
+    @property
+    def awaited(self) -> bool:
+        """The stream has no end of its own."""
+        return False
+
+    async def get(self, *captured: str) -> None:
+        """Send the id of this start, then "reload" when something has changed."""
+        live_reload = self._live_reload
+        self.set_header("Content-Type", "text/event-stream")
+        self.set_header("Cache-Control", "no-store")
+        try:
+            self.write(f"event: start\ndata: {live_reload.start_id}\n\n")
+            await self.flush()
+            await live_reload.changed()
+            self.write("event: reload\ndata: now\n\n")
+            await self.flush()
+        except StreamClosedError:
+            log.debug("A page stopped listening for changes")
+
+
+class LiveReload:
+    """Watches the files of the applications and what they import."""
+
+    def __init__(self, state: ServerState) -> None:
+        self._state = state
+        self.start_id = secrets.token_hex(8)
+        self._waiting: asyncio.Event = asyncio.Event()
+        self._seen = self._times()
+        self._looking = asyncio.Lock()
+        # Python tells a changed module by whole seconds and size: an edit within a second could be overlooked.
+        sys.dont_write_bytecode = True
+
+    def script(self, prefix: str) -> str:
+        """The HTML that lets a page listen."""
+        return live_reload_script(f"{prefix}/_dev/reload")
+
+    async def changed(self) -> None:
+        """Return when something has changed."""
+        await self._waiting.wait()
+
+    def stop(self) -> None:
+        """Let the listening pages go."""
+        self._waiting.set()
+
+    async def watch(self) -> None:
+        """Look for changes for ever."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            await self.look()
+
+    async def look(self) -> None:
+        """Load the applications again if something has changed: what was saved before is what is served from now on."""
+        async with self._looking:
+            times = self._times()
+            if times != self._seen:
+                changed = sorted({str(path) for path, _ in set(times.items()) ^ set(self._seen.items())})
+                log.info("Changed: %s", ", ".join(changed[:5]))
+                await self._reload()
+                self._seen = self._times()
+
+    async def _reload(self) -> None:
+        for runtime in self._state.runtimes:
+            for session in runtime.registry:
+                runtime.begin_end(session)
+        await asyncio.sleep(0)
+        forget_modules()
+        for runtime in self._state.runtimes:
+            path = runtime.application.path
+            if path is None:
+                continue
+            try:
+                application = load_application(in_short(path), self._state.settings.args, dev=True)
+                application.prepare()
+                await runtime.replace(application)
+            except AppServerError as error:
+                log.error("%s", error)
+                old = runtime.application
+                await runtime.replace(broken_application(old.route, path, as_failure(error), old.watch_paths()))
+        self.start_id = secrets.token_hex(8)  # for a page that was loaded, but does not listen yet
+        waiting, self._waiting = self._waiting, asyncio.Event()
+        waiting.set()
+
+    def _times(self) -> dict[Path, int]:
+        times: dict[Path, int] = {}
+        for path in self._watched():
+            try:
+                times[path] = path.stat().st_mtime_ns
+            except OSError:
+                continue  # being replaced: the next look will find it
+        return times
+
+    def _watched(self) -> Iterable[Path]:
+        for runtime in self._state.runtimes:
+            yield from runtime.application.watch_paths()
+        yield from map(Path, self._state.settings.dev_watch)
+        for _, path in own_modules():
+            yield path
+
+
+def as_failure(error: AppServerError) -> ApplicationError:
+    """This error as one that a session's build can raise."""
+    return error if isinstance(error, ApplicationError) else ApplicationError(error.what, where=error.where)
+
+
+def own_modules() -> list[tuple[str, Path]]:
+    """The loaded modules that are neither installed nor part of Python or of this server: the application's own."""
+    installed = [Path(path).resolve() for path in {*sysconfig.get_paths().values(), sys.prefix, sys.base_prefix}]
+    installed.append(Path(__file__).resolve().parents[1])
+    found = []
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if not file or name == "__main__":
+            continue
+        path = Path(file).resolve()
+        if not any(path.is_relative_to(folder) for folder in installed):
+            found.append((name, path))
+    return found
+
+
+def forget_modules() -> None:
+    """Have the application's own modules imported again, with the model classes in them."""
+    names = [name for name, _ in own_modules()]
+    for name in names:
+        sys.modules.pop(name, None)
+    forget_classes(names)
+
+
+def in_short(path: Path) -> Path:
+    """The path relative to the working directory if it lies below, as most people type it; errors show it."""
+    try:
+        return path.relative_to(Path.cwd())
+    except (ValueError, OSError):
+        return path

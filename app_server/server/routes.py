@@ -1,0 +1,144 @@
+"""Which address is answered by which handler."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from app_server.document.pages import embedding
+from app_server.engine.runtime import ApplicationRuntime
+from app_server.errors import OperatorError
+from app_server.http.matching import RouteAddress, names_of
+from app_server.http.static import FoundFiles, StaticFiles
+from app_server.observe import exposition
+from app_server.protocol.paths import segments
+from app_server.requests.handlers import (
+    AutoloadHandler,
+    FaviconHandler,
+    HealthHandler,
+    IndexHandler,
+    MetadataHandler,
+    MissingHandler,
+    PageHandler,
+    ReadyHandler,
+)
+from app_server.requests.socket import SocketHandler
+from app_server.requests.state import ServerState
+from app_server.server.metrics import MetricsHandler
+from app_server.server.reload import LiveReload, ReloadHandler
+
+Rules = list[tuple[Any, ...]]
+
+WELL_KNOWN = ("/healthz", "/readyz", "/favicon.ico")
+
+
+def routes_of(state: ServerState, live_reload: LiveReload | None) -> Rules:
+    """The handlers of the site and its applications, for Tornado; the first that fits answers.
+
+    OperatorError for an application that no address would lead to.
+    """
+    for runtime in state.runtimes:
+        if segments(runtime.url) is None:
+            hint = "Browsers take . and .. out of an address. Give the application another name."
+            raise OperatorError("no address leads there", where=runtime.url, hint=hint)
+    base = names_of(state.settings.prefix)
+    rules = [
+        *_own_pages(state, live_reload),
+        *state.auth.routes(partial(_below, base), {"state": state}),
+        *(rule for runtime in state.runtimes for rule in _files(base, runtime)),
+        *_shared_files(base),
+        *(rule for runtime in state.runtimes for rule in _application(base, state, runtime)),
+        *(rule for runtime in state.runtimes for rule in _components(base, runtime)),
+        (_below(base, "/", slash=True), IndexHandler, {"state": state}),
+        (r".*", MissingHandler, {"state": state}),
+    ]
+    for runtime in state.runtimes:
+        _refuse_hidden(state, runtime, rules)
+    return rules
+
+
+def _below(base: tuple[str, ...], path: str, **options: bool) -> RouteAddress:
+    """This path below the prefix, on every instance's route."""
+    return RouteAddress(names_of(path), base, routed=True, **options)
+
+
+def _own_pages(state: ServerState, live_reload: LiveReload | None) -> Rules:
+    prefix, context = state.settings.prefix, {"state": state}
+    handlers = dict(zip(WELL_KNOWN, (HealthHandler, ReadyHandler, FaviconHandler), strict=True))
+    rules: Rules = [(RouteAddress(names_of(path)), handler, context) for path, handler in handlers.items()]
+    if prefix:
+        rules += [(RouteAddress(names_of(prefix + path)), handler, context) for path, handler in handlers.items()]
+    rules.append((_below(names_of(prefix), "/favicon.ico"), FaviconHandler, context))
+    if state.settings.metrics:
+        exposition.check()
+        rules.append((RouteAddress(("metrics",)), MetricsHandler, context))
+    if live_reload is not None:
+        reloading = {**context, "live_reload": live_reload}
+        rules.append((_below(names_of(prefix), "/_dev/reload"), ReloadHandler, reloading))
+    return rules
+
+
+def _shared_files(base: tuple[str, ...]) -> Rules:
+    """BokehJS, and the files of extensions."""
+    return [
+        (_below(base, "/static/extensions", rest=True), StaticFiles, {"packages": embedding.extension_roots()}),
+        (_below(base, "/static", rest=True), StaticFiles, {"roots": (embedding.static_root(),)}),
+    ]
+
+
+def _files(base: tuple[str, ...], runtime: ApplicationRuntime) -> Rules:
+    """The application's own files before BokehJS's."""
+    own, url = runtime.application.static_path, runtime.url.rstrip("/")
+    roots = (own, embedding.static_root()) if own is not None else (embedding.static_root(),)
+    return [
+        (_below(base, f"{url}/static/extensions", rest=True), StaticFiles, {"packages": embedding.extension_roots()}),
+        (_below(base, f"{url}/static", rest=True), StaticFiles, {"roots": roots}),
+    ]
+
+
+def _application(base: tuple[str, ...], state: ServerState, runtime: ApplicationRuntime) -> Rules:
+    context, url = {"state": state, "runtime": runtime}, runtime.url.rstrip("/")
+    return [
+        (_below(base, f"{url}/ws"), SocketHandler, context),
+        (_below(base, f"{url}/metadata"), MetadataHandler, context),
+        (_below(base, f"{url}/autoload.js"), AutoloadHandler, context),
+        (_below(base, runtime.url, slash=True), PageHandler, context),
+    ]
+
+
+def _components(base: tuple[str, ...], runtime: ApplicationRuntime) -> Rules:
+    """What a guest's pages ask for: beside the page, if its address ends with a slash, or else at the root."""
+    find = runtime.guest.find_component
+    if find is None:
+        return []
+    places = dict.fromkeys((f"{runtime.url.rstrip('/')}/components", "/components"))
+    return [(_below(base, place, rest=True), FoundFiles, {"find": find}) for place in places]
+
+
+def _refuse_hidden(state: ServerState, runtime: ApplicationRuntime, rules: Sequence[tuple[Any, ...]]) -> None:
+    """Raise OperatorError if another handler has an address that the application needs, as its browsers ask for it."""
+    for below in ("", "/", "/ws", "/metadata", "/autoload.js"):
+        for place in (state.settings.prefix, f"/_i/x{state.settings.prefix}", f"{state.settings.prefix}/_i/x"):
+            path = f"{place}{runtime.url.rstrip('/')}{below}" or "/"
+            handler, context = _first(rules, path)
+            if context.get("runtime") is runtime:
+                continue
+            hint = "Give the application another name, or another route: /NAME=FILE."
+            raise OperatorError(_holder(handler, context, path), where=runtime.url, hint=hint)
+
+
+def _first(rules: Sequence[tuple[Any, ...]], path: str) -> tuple[type, dict[str, Any]]:
+    for matcher, handler, *context in rules:
+        if isinstance(matcher, RouteAddress) and matcher.captured(path) is not None:
+            return handler, context[0] if context else {}
+    return MissingHandler, {}
+
+
+def _holder(handler: type, context: dict[str, Any], path: str) -> str:
+    other = context.get("runtime")
+    if other is not None:
+        return f"the application {other.url} answers at {path}"
+    if issubclass(handler, StaticFiles):
+        return f"static files are at {path}"
+    return "no address leads there" if handler is MissingHandler else f"the server's own page is at {path}"

@@ -1,0 +1,267 @@
+"""The process of one session: what it does from the fork to the session's end.
+
+It serves as any other process does, with the same handlers and the same session, but listens on no address: its
+connections come with letters. It ends with its session; what arrives meanwhile goes back to whoever sent it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import faulthandler
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Coroutine
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from app_server.document.served import ServedDocument, root_ids
+from app_server.engine import containment
+from app_server.engine.runtime import ApplicationRuntime
+from app_server.errors import AppServerError
+from app_server.processes import exit_records, ipc, session_processes
+from app_server.processes.busy_table import TimedSelector
+from app_server.processes.fork_server import SessionSpec
+from app_server.processes.ipc import Message, Unreachable
+from app_server.processes.keeper import OUT_OF_MEMORY, PUT_BACK
+from app_server.processes.runtime_dir import RuntimeDir, discard
+from app_server.server.metrics_reporter import MetricsReporter
+from app_server.server.server import Server
+from app_server.session.session import Session
+
+log = logging.getLogger(__name__)
+
+_ATTEMPTS, _AGAIN_S = 40, 0.05
+"""For two seconds a session waits until another process has taken away a socket with its name."""
+
+_HAND_ON_S = 1.0
+_LINGER_S = 5.0
+"""How long a process waits for a session when the first request for it has failed to build one."""
+
+
+def prepare_to_live() -> None:
+    """What all sessions' processes have in common, done once in the process that they are forked from."""
+    faulthandler.register(signal.SIGUSR1, all_threads=True)
+    faulthandler.register(signal.SIGXCPU, all_threads=True, chain=True)
+
+
+def live(server: Server, spec: SessionSpec) -> int:
+    """Serve this session until it ends; the process's exit status."""
+    selector = None if spec.mark is None else TimedSelector(spec.mark)
+    loop = asyncio.SelectorEventLoop(selector)
+    asyncio.set_event_loop(loop)
+    # The loop is not closed: that would wait for threads of the application, and the process is about to end.
+    return containment.run_in(loop, SessionProcess(server, spec).live())
+
+
+class SessionProcess:
+    """One session in a process of its own."""
+
+    def __init__(self, server: Server, spec: SessionSpec) -> None:
+        self._server = server
+        self._spec = spec
+        self._listener = spec.listener
+        self._inode = _inode(spec.socket_path)
+        self._runtime_dir = RuntimeDir(spec.socket_path.parent)
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._over: asyncio.Future[int]
+        self._leaving = False
+        self._status = 0
+        self._runtime: ApplicationRuntime = next(
+            runtime for runtime in server.state.runtimes if runtime.url == spec.route
+        )
+
+    async def live(self) -> int:
+        """Serve until the session ends, or somebody ends it; the exit status."""
+        loop = asyncio.get_running_loop()
+        self._over = loop.create_future()
+        for handled in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(handled, self._on_signal, handled)
+        loop.add_signal_handler(PUT_BACK, self._put_back)
+        loop.add_reader(self._spec.parent_pipe, self._on_orphaned)
+        self._server.state.only_session = self._spec.session_id
+        self._server.state.runtimes = [self._runtime]
+        self._runtime.on_begin = self._begun
+        self._runtime.on_end = self._ended
+        await self._server.start_alone(loop)
+        self._listener.setblocking(False)
+        self._listening = loop.create_task(self._listen())
+        self._linger()
+        reporter = MetricsReporter(self._server.state, self._runtime_dir, self._spec.slot, self._spec.socket_path.name)
+        telling = loop.create_task(reporter.run())
+        number = await self._over
+        await self._leave(number)
+        telling.cancel()
+        await reporter.finish()
+        return self._status
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _put_back(self, attempts: int = _ATTEMPTS) -> None:
+        """Put back the name of the session's socket, and the note of its page, if they were deleted.
+
+        The process that missed them may have made a socket of that name, which it is about to take away.
+        """
+        there = _inode(self._spec.socket_path)
+        if self._leaving or there == self._inode is not None:
+            return
+        if there is not None:
+            if attempts:
+                asyncio.get_running_loop().call_later(_AGAIN_S, self._put_back, attempts - 1)
+            return
+        try:
+            self._runtime_dir.restore()
+            listener = session_processes.listen(self._spec.socket_path)
+        except (OSError, AppServerError) as error:
+            log.warning("%s: a session cannot be found: %s", self._runtime.name, error)
+            return
+        if listener is not None:
+            self._listen_on(listener)
+            session = self._runtime.registry.get(self._spec.session_id)
+            if session is not None:
+                self._note_page(session.document)
+
+    def _listen_on(self, listener: socket.socket) -> None:
+        """Take connections from this socket, and no more from the one whose name is gone."""
+        self._listening.cancel()
+        self._listener.close()
+        self._listener = listener
+        self._inode = _inode(self._spec.socket_path)
+        listener.setblocking(False)
+        self._listening = asyncio.get_running_loop().create_task(self._listen())
+
+    async def _listen(self) -> None:
+        while True:
+            self._begin(self._read(await ipc.accept(self._listener)))
+
+    async def _read(self, sock: Any) -> None:
+        try:
+            message = await ipc.receive(sock)
+        except Unreachable as error:
+            log.debug("A letter did not come whole: %s", error)
+            sock.close()
+            return
+        if self._leaving:
+            await self._send_back(message, sock)
+        else:
+            self._server.arrive(message, sock)
+
+    async def _send_back(self, message: Message, sock: Any) -> None:
+        """Let the connection go where a process for a new session is started."""
+        descriptor = sock.fileno() if message.descriptor is None else message.descriptor
+        try:
+            other = await ipc.reach(self._runtime_dir.slot(self._spec.slot))
+            await ipc.send(other, Message(message.fields, message.body, descriptor))
+            other.close()
+        except Unreachable as error:
+            log.warning("%s: a connection is lost: %s", self._runtime.name, error)
+        if message.descriptor is not None:
+            os.close(message.descriptor)
+        sock.close()
+
+    def _linger(self) -> None:
+        """End, after a while, where no session came of it."""
+        self._lingering = asyncio.get_running_loop().call_later(_LINGER_S, self._give_up)
+
+    def _give_up(self) -> None:
+        if self._runtime.registry.building(self._spec.session_id) is not None:
+            self._linger()
+        elif self._runtime.registry.get(self._spec.session_id) is None:
+            self._finish(0)
+
+    def _begun(self, session: Session) -> None:
+        self._lingering.cancel()
+        session.failed = self._look_at_failure
+        document = session.document
+        document.leave_to_the_system()
+        self._note_page(document)
+        document.listen_to_roots(partial(self._note_page, document))
+
+    def _note_page(self, document: ServedDocument) -> None:
+        """Write down what to show where the session is ended: no fault of the session's where that cannot be."""
+        try:
+            exit_records.note_page(self._spec.socket_path, root_ids(document))
+        except OSError as error:
+            what = "the page of this session will not say why, should it be ended"
+            log.warning("%s: %s: %s; %s", self._runtime.name, self._spec.socket_path.parent, error.strerror, what)
+
+    def _look_at_failure(self) -> None:
+        """What the application raised is its own affair, unless it is that it may have no more memory."""
+        if isinstance(sys.exc_info()[1], MemoryError) and self._server.settings.session_memory_mb:
+            self._status = OUT_OF_MEMORY
+            self._finish(0)
+
+    def _finish(self, number: int) -> None:
+        if not self._over.done():
+            self._over.set_result(number)
+
+    def _ended(self, session: Session) -> None:
+        if session.id == self._spec.session_id:
+            self._finish(0)
+
+    def _on_signal(self, number: int) -> None:
+        """End, or wait a while first. A repeated signal changes nothing: its sender kills at the deadline."""
+        if number == signal.SIGTERM and self._server.settings.drain_s > 0:
+            self._server.state.draining = True
+            asyncio.get_running_loop().call_later(self._server.settings.drain_s, self._finish, number)
+        else:
+            self._finish(number)
+
+    def _on_orphaned(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._spec.parent_pipe)
+        self._finish(signal.SIGTERM)
+
+    async def _leave(self, number: int) -> None:
+        """Say goodbye: nobody finds this process any more, and whoever has done so already is sent elsewhere."""
+        settings = self._server.settings
+        self._leaving = True
+        if self._spec.mark is not None:
+            self._spec.mark.resign()
+        with contextlib.suppress(OSError):
+            if self._status == OUT_OF_MEMORY:  # a page that comes back is to find this
+                exit_records.leave(self._spec.socket_path, exit_records.ExitReason.MEMORY)
+            else:
+                exit_records.forget(self._spec.socket_path)
+        discard(self._spec.socket_path)
+        comes_back = number == signal.SIGTERM and settings.drain_s > 0
+        if comes_back:
+            await self._hand_on()
+        try:
+            async with asyncio.timeout(settings.drain_deadline_s):
+                await self._server.stop(1012 if comes_back else 1001)
+        except TimeoutError:
+            log.error("Not everything ended within %g s; stopping all the same", settings.drain_deadline_s)
+        self._listening.cancel()
+        await self._empty_socket()
+
+    async def _hand_on(self) -> None:
+        """Let the session's page come back to the processes that go on, also when its token has expired long ago."""
+        fields = {"question": "inherit", "sessions": [self._spec.session_id]}
+        with contextlib.suppress(Unreachable, TimeoutError):  # nobody goes on
+            await ipc.ask(self._runtime_dir.slot(self._spec.slot), fields, _HAND_ON_S)
+
+    async def _empty_socket(self) -> None:
+        """Whoever had found the socket before its name was gone is still to be answered."""
+        while True:
+            try:
+                sock, _ = self._listener.accept()
+            except BlockingIOError:
+                break
+            await self._read(sock)
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+
+def _inode(path: Path) -> int | None:
+    """Which file this is now; None where there is none."""
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return None

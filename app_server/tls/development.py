@@ -1,0 +1,140 @@
+"""Certificates for development, signed by an authority of one's own that this machine keeps.
+
+The authority is made once, kept with mode 0600 and never overwritten, so that whoever has told a browser to trust it
+need not do so again. Certificates are made anew when they do not cover a name or come near their end.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app_server.errors import OperatorError
+from app_server.protocol.doctor import DEVELOPMENT_ORGANIZATION
+from app_server.tls.certificates import SOON, Material, inspect
+
+if TYPE_CHECKING:
+    import trustme
+
+LIFETIME = timedelta(days=90)
+"""What both profiles of the guideline allow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Files of a certificate (its chain behind it) and its key; `authority` is what a browser has to trust.
+
+    `made` says whether the certificate is new.
+    """
+
+    certificate: Path
+    key: Path
+    authority: Path
+    made: bool
+
+
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """Where this user's authority and certificates are kept."""
+    state = environ.get("XDG_STATE_HOME") or str(_home(environ) / ".local" / "state")
+    return Path(state) / "app-server" / "certificates"
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    try:
+        return Path(environ.get("HOME") or Path.home())
+    except RuntimeError:
+        hint = "Set HOME, or XDG_STATE_HOME, to a folder of yours that stays."
+        raise OperatorError("there is no home to keep certificates in", where="HOME", hint=hint) from None
+
+
+def development_certificate(names: Sequence[str], folder: Path, now: datetime | None = None) -> Pair:
+    """Files of a certificate for these names, made unless the folder holds them. Raises OperatorError."""
+    for name in names:
+        _check_name(name)
+    now = now or datetime.now(UTC)
+    stem = re.sub(r"[^A-Za-z0-9.-]", "_", names[0].replace("*", "_wildcard"))
+    authority = _authority(folder)
+    certificate, key = folder / f"{stem}.pem", folder / f"{stem}.key"
+    if certificate.exists() and _still_good(certificate, key, authority.file, names, now):
+        return Pair(certificate, key, authority.file, made=False)
+    issued = authority.ca.issue_cert(
+        *names, common_name=names[0], not_before=now - timedelta(days=1), not_after=now + LIFETIME - timedelta(days=1)
+    )
+    chain = b"".join(each.bytes() for each in issued.cert_chain_pems)
+    # The key first: between the two a proxy that starts sees a mismatch, never a key that others can read.
+    _replace(key, issued.private_key_pem.bytes(), 0o600)
+    _replace(certificate, chain, 0o644)
+    return Pair(certificate, key, authority.file, made=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Authority:
+    ca: trustme.CA
+    file: Path
+
+
+def _authority(folder: Path) -> _Authority:
+    """The authority that the folder holds, or a new one. Raises OperatorError where only half of it is there."""
+    import trustme
+
+    file, key_file = folder / "authority.pem", folder / "authority.key"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not file.exists() and not key_file.exists():
+            ca = trustme.CA(
+                organization_name=DEVELOPMENT_ORGANIZATION,
+                organization_unit_name=f"{socket.gethostname()}, {datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
+            )
+            _create(key_file, ca.private_key_pem.bytes(), 0o600)
+            _create(file, ca.cert_pem.bytes(), 0o644)
+            return _Authority(ca, file)
+        return _Authority(trustme.CA.from_pem(file.read_bytes(), key_file.read_bytes()), file)
+    except FileNotFoundError as missing:
+        hint = "Put it back, or move the rest of the folder away for a new authority."
+        raise OperatorError("half of the development authority is missing", where=missing.filename, hint=hint) from None
+    except ValueError:
+        hint = "Put it back from a copy, or move the folder away for a new authority."
+        raise OperatorError("this is no authority that was made here", where=str(file), hint=hint) from None
+    except OSError as error:
+        where = str(error.filename or folder)
+        raise OperatorError(f"cannot be used: {error.strerror}", where=where, hint="Choose another folder.") from None
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9a-fA-F:]+", name):
+        hint = "Give names such as localhost, plots.example.org, *.example.org, 127.0.0.1 or ::1."
+        raise OperatorError("no host's name", where=name, hint=hint)
+
+
+def _still_good(certificate: Path, key: Path, authority: Path, names: Sequence[str], now: datetime) -> bool:
+    """Whether these files can be used as they are. Raises OperatorError where somebody else made them."""
+    material = Material(
+        certificate.read_bytes(), key.read_bytes() if key.exists() else None, None, authority.read_bytes()
+    )
+    found = {finding.name for finding in inspect(material, [name.replace("*", "any") for name in names], now + SOON)}
+    if found & {"not-a-certificate", "incomplete", "self-signed", "order"}:
+        hint = "It was not made by this authority: move it away."
+        raise OperatorError("a certificate of somebody else is in its place", where=str(certificate), hint=hint)
+    return key.exists() and not found & {"name", "expired", "key-mismatch", "not-a-key", "key-locked"}
+
+
+def _create(path: Path, content: bytes, mode: int) -> None:
+    """Write a file that must not be there yet, with its mode from the first moment."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(content)
+
+
+def _replace(path: Path, content: bytes, mode: int) -> None:
+    """Write a file whole or not at all."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        _create(aside, content, mode)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""The sockets of clients after their handshake."""

@@ -1,0 +1,127 @@
+"""A source file that is compiled once: what is read of it before it runs, and what its runs share."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+
+import pytest
+
+from app_server.apps.faults import CodePlace
+from app_server.apps.scripts.program import Program, new_module_name, read_program, read_source
+from app_server.errors import ApplicationError, OperatorError
+from tests.unit.apps.shelf import MENDED, Write, notebook
+
+
+def program(folder: Path, name: str = "app.py") -> Program:
+    """The program of a file, which errors call `shown/NAME`."""
+    return read_program(folder / name, CodePlace(folder, "shown", str(folder / name)))
+
+
+def ran(read: Program) -> dict[str, object]:
+    """The names of a module after a run."""
+    module = read.new_module()
+    read.run(module)
+    return vars(module)
+
+
+def fault(folder: Path, name: str = "app.py") -> str:
+    """What is said of a file that is no program."""
+    with pytest.raises((ApplicationError, OperatorError)) as caught:
+        program(folder, name)
+    return str(caught.value)
+
+
+def test_docstring_is_a_scripts_and_not_a_notebooks(write: Write) -> None:
+    folder = write({"app.py": '"""About it.\n\nMore."""\n', "n.ipynb": notebook('"""A cell."""'), "e.py": ""})
+    assert program(folder).docstring == "About it.\n\nMore."
+    assert program(folder, "n.ipynb").docstring == program(folder, "e.py").docstring == ""
+
+
+def test_each_run_begins_with_an_empty_module(write: Write) -> None:
+    read = program(write({"app.py": "seen = 'seen' in dir()\nthings = []\n"}))
+    first, second = ran(read), ran(read)
+    assert not first["seen"] and not second["seen"]
+    assert first["things"] is not second["things"]
+    assert first["__name__"] != second["__name__"]
+    assert first["__file__"] == str(read.path)
+
+
+def test_names_of_modules_are_never_given_twice() -> None:
+    names = {new_module_name() for _ in range(1000)}
+    assert len(names) == 1000 and all(name.startswith("bokeh_app_") and name.isidentifier() for name in names)
+
+
+def test_cells_share_their_names_and_later_ones_win(write: Write) -> None:
+    found = ran(program(write({"n.ipynb": notebook("a = 1\nb = 1", "b = a + 1")}), "n.ipynb"))
+    assert (found["a"], found["b"]) == (1, 2)
+
+
+def test_future_import_of_a_cell_holds_in_the_cells_after_it(write: Write) -> None:
+    cells = notebook("def f(a: int): ...", "from __future__ import annotations", "def g(a: int): ...")
+    found = ran(program(write({"n.ipynb": cells}), "n.ipynb"))
+    assert found["f"].__annotations__ == {"a": int}  # type: ignore[attr-defined]
+    assert found["g"].__annotations__ == {"a": "int"}  # type: ignore[attr-defined]
+
+
+def test_traceback_of_a_cell_shows_its_line(write: Write) -> None:
+    read = program(write({"n.ipynb": notebook("a = 1", "b = 2\n1 / 0  # here")}), "n.ipynb")
+    with pytest.raises(ZeroDivisionError) as caught:
+        ran(read)
+    told = "".join(traceback.format_exception(caught.value))
+    assert f'File "{read.path}:cell 2", line 2' in told and "1 / 0  # here" in told
+
+
+@pytest.mark.parametrize("word", ["none", "process", "snapshot"])
+def test_isolation_is_read_and_not_run(write: Write, word: str) -> None:
+    assert program(write({"app.py": f"raise SystemExit\n__isolation__ = {word!r}\n"})).isolation == word
+    assert program(write({"n.ipynb": notebook("1", f"__isolation__ = {word!r}")}), "n.ipynb").isolation == word
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["", "x = __isolation__ = 'process'\n", "def f():\n    __isolation__ = 'process'\n", "__isolation__: str\n"],
+)
+def test_isolation_is_only_a_line_of_its_own(write: Write, source: str) -> None:
+    assert program(write({"app.py": source})).isolation is None
+
+
+@pytest.mark.parametrize("value", ["'proces'", "'PROCESS'", "None", "''", "1", "mode", "'pro' + 'cess'"])
+def test_isolation_that_there_is_not(write: Write, value: str) -> None:
+    assert fault(write({"app.py": f"import os\n\n__isolation__ = {value}\n"})) == (
+        f"shown/app.py:3: __isolation__ is {value}. Write one of 'none', 'process', 'snapshot'"
+    )
+
+
+def test_file_that_does_not_parse_is_named_with_its_line(write: Write) -> None:
+    assert fault(write({"app.py": "a = 1\nb = = 2\n"})) == f"shown/app.py:2: SyntaxError: invalid syntax. {MENDED}"
+
+
+def test_cell_that_does_not_parse_is_named_with_its_line(write: Write) -> None:
+    found = fault(write({"n.ipynb": notebook("a = 1", "b = 2\nc = = 3")}), "n.ipynb")
+    assert found == f"shown/n.ipynb:cell 2:2: SyntaxError: invalid syntax. {MENDED}"
+
+
+@pytest.mark.parametrize(
+    ("content", "title"),
+    [("\ufefftitle = 'ä'\n".encode(), "ä"), ("# coding: latin-1\ntitle = 'ä'\n".encode("latin-1"), "ä")],
+)
+def test_marks_of_an_encoding_are_obeyed(tmp_path: Path, content: bytes, title: str) -> None:
+    (tmp_path / "app.py").write_bytes(content)
+    assert ran(program(tmp_path))["title"] == title
+
+
+def test_file_that_is_not_there_or_not_readable_is_the_operators_matter(tmp_path: Path) -> None:
+    place = CodePlace(tmp_path, "shown", "")
+    for name, why in (("gone.py", "No such file or directory"), ("folder.py", "Is a directory")):
+        (tmp_path / "folder.py").mkdir(exist_ok=True)
+        with pytest.raises(OperatorError) as caught:
+            read_source(tmp_path / name, place)
+        assert str(caught.value) == f"shown/{name}: the file cannot be read: {why}. Let the server's user read it"
+
+
+def test_reading_leaves_no_module_behind(write: Write) -> None:
+    before = set(sys.modules)
+    ran(program(write({"app.py": "a = 1\n"})))
+    assert set(sys.modules) == before

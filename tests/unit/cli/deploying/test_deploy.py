@@ -1,0 +1,130 @@
+"""`app-server deploy`: what it refuses before it does anything, and what it has rolled out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app_server.cli import EXIT_OK, EXIT_USAGE, main
+from app_server.deployment.rollout import ansible, compose
+from app_server.deployment.rollout.hooks import RolloutHooks
+from app_server.deployment.rollout.store import Store
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to be in, with an application."""
+    (tmp_path / "myapp.py").touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("target", ["ansible", "compose"])
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("apps: {a: {path: a.py, workers: 2}}\npublic: foo.com\n", "deploy.yaml:1:24: apps.a.workers: "),
+        (
+            "apps: {a: myapp.py}\npublic: foo.com\nsessions: {ids: signed}\n",
+            "sessions.ids: signed sessions need a secret key",
+        ),
+    ],
+)
+def test_deployment_with_a_fault_touches_nothing(
+    place: Path, capsys: pytest.CaptureFixture[str], target: str, text: str, reason: str
+) -> None:
+    (place / "deploy.yaml").write_text(text, encoding="utf-8")
+    assert main(["deploy", target], {}) == EXIT_USAGE
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert reason in captured.err
+    assert not (place / "deployed").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ([], "TARGET: expected compose or ansible. Such as: app-server deploy compose"),
+        (["swarm"], "TARGET: expected compose or ansible, not 'swarm'. Such as: app-server deploy compose"),
+        (["compose", "--rollback", "--all"], "--all: has no meaning with --rollback. Leave it out."),
+        (["ansible", "--rollback", "--include", "x"], "--include: has no meaning with --rollback. Leave it out."),
+        (["ansible", "--all"], "--all: has no meaning with ansible. Leave it out."),
+        (["ansible", "--build-context", "x"], "--build-context: has no meaning with ansible. Leave it out."),
+        (["compose", "--packages", "x"], "--packages: has no meaning with compose. Leave it out."),
+        (["compose", "--no-doctor"], "--no-doctor: has no meaning with compose. Leave it out."),
+    ],
+)
+def test_words_that_do_not_go_together_are_one_line(
+    words: list[str], error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["deploy", *words], {}) == EXIT_USAGE
+    assert capsys.readouterr().err == f"app-server: {error}\n"
+
+
+@pytest.fixture
+def rolled_out(place: Path, monkeypatch: pytest.MonkeyPatch) -> list[Rolled]:
+    """What would have been rolled out, with a deployment for both targets."""
+    (place / "deploy.yaml").write_text(
+        "name: tools\napps: {myapp: myapp.py}\npublic: foo.com\n"
+        "instances: {hosts: [{name: one, address: 10.0.0.1}]}\nenvironments: {staging: {public: staging.foo.com}}\n"
+    )
+    done: list[Rolled] = []
+
+    def note(action: str) -> Callable[..., int]:
+        def act(*words: Any, hooks: RolloutHooks, **more: Any) -> int:
+            [store] = [word for word in words if isinstance(word, Store)]
+            done.append(Rolled(action, store.folder, hooks, more))
+            return 0
+
+        return act
+
+    for module in (compose, ansible):
+        monkeypatch.setattr(module, "deploy", note("deploy"))
+        monkeypatch.setattr(module, "roll_back", note("rollback"))
+    return done
+
+
+@dataclass
+class Rolled:
+    """One rollout that was asked for."""
+
+    action: str
+    store: Path
+    hooks: RolloutHooks
+    more: dict[str, Any]
+
+
+def test_compose_rolls_out_with_the_store_beside_its_file(place: Path, rolled_out: list[Rolled]) -> None:
+    (place / "deploy.yaml").write_text("name: tools\napps: {myapp: myapp.py}\npublic: foo.com\n")
+    assert main(["deploy", "compose", "--all"], {}) == EXIT_OK
+    assert main(["deploy", "compose", "--rollback", "--store", "kept", "--no-hooks"], {}) == EXIT_OK
+    first, second = rolled_out
+    assert (first.action, first.store, first.more) == ("deploy", place / "deployed" / "tools", {"everything": True})
+    assert (second.action, second.store, second.more) == ("rollback", Path("kept"), {})
+
+
+def test_ansible_rolls_out_and_looks_at_an_application_from_outside(
+    rolled_out: list[Rolled], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[list[str]] = []
+    monkeypatch.setattr("subprocess.call", lambda words: looked.append(words) or 3)
+    words = ["deploy", "ansible", "-e", "staging"]
+    assert main([*words, "--include", "*.csv", "--packages", "w.txt"], {}) == 3
+    assert [each[1:] for each in looked] == [["-m", "app_server", "doctor", "http://staging.foo.com/myapp"]]
+    assert rolled_out[0].more == {"packages": [Path("w.txt")], "include": ["*.csv"]}
+    assert main([*words, "--rollback", "--no-doctor"], {}) == EXIT_OK
+    assert len(looked) == 1 and rolled_out[1].action == "rollback"
+
+
+def test_store_that_was_begun_here_is_gone_on_with(place: Path, rolled_out: list[Rolled]) -> None:
+    (place / "below").mkdir()
+    (place / "below" / "myapp.py").touch()
+    (place / "below" / "deploy.yaml").write_text("name: tools\napps: {myapp: myapp.py}\npublic: foo.com\n")
+    (place / "deployed" / "tools").mkdir(parents=True)
+    (place / "deployed" / "tools" / "log").touch()
+    assert main(["deploy", "compose", "-f", "below/deploy.yaml"], {}) == EXIT_OK
+    assert rolled_out[0].store == Path("deployed/tools")

@@ -1,0 +1,110 @@
+"""`app-server drain`: which server is meant, what it is told, and what is said of it until its end."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
+from app_server.cli.running import drain
+from tests.support.waiting import patience
+from tests.unit.cli.pretending import pretending, snapshot
+
+
+def test_only_server_is_the_one_that_is_meant(
+    meeting_place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, environ = meeting_place
+    with pretending(base) as process:
+        assert main(["drain"], environ) == EXIT_OK
+        assert process.wait(patience(10)) == -signal.SIGTERM
+    said = capsys.readouterr().out
+    assert said == f"process {process.pid} takes no new sessions; 2 sessions with 1 connections are left\n"
+
+
+def test_port_names_one_of_several(
+    meeting_place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, environ = meeting_place
+    with pretending(base) as one, pretending(base, url="http://localhost:5007/ (and more)") as other:
+        assert main(["drain"], environ) == EXIT_USAGE
+        first, second = sorted([(one.pid, 5006), (other.pid, 5007)], key=lambda each: str(each[0]))
+        assert capsys.readouterr().err == (
+            f"app-server: drain: several servers run here: {first[0]} (http://localhost:{first[1]}/),"
+            f" {second[0]} (http://localhost:{second[1]}/). Name one: app-server drain PID\n"
+        )
+        assert main(["drain", "--port", "5007"], environ) == EXIT_OK
+        assert other.wait(patience(10)) == -signal.SIGTERM and one.poll() is None
+        assert main(["drain", str(one.pid)], environ) == EXIT_OK
+        assert one.wait(patience(10)) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        ([], "drain: no server of this user runs here. Name its process: app-server drain PID"),
+        (["x1"], "PID: expected a number, not 'x1'"),
+        (["1234567890"], "PID: expected a number, not '1234567890'"),
+        (["--port", "١"], "--port: expected a number, not '١'"),
+        (["1", "--port", "2"], "--port: names a server, and so does the process. Leave one of them out."),
+        (["--port", "5006"], "--port: no server of this user listens on port 5006."
+         " Name its process instead: app-server drain PID"),
+        (["999999999"], "999999999: no server of this user has this process."
+         " It may be another user's, or no app-server: use its user's account."),
+    ],
+)  # fmt: skip
+def test_what_means_no_server_is_one_line(
+    meeting_place: tuple[Path, dict[str, str]], words: list[str], error: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["drain", *words], meeting_place[1]) == EXIT_USAGE
+    assert capsys.readouterr().err == f"app-server: {error}\n"
+
+
+def test_what_is_left_is_said_when_it_changes_until_the_end(
+    meeting_place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, environ = meeting_place
+    monkeypatch.setattr(drain, "LOOK_S", 0.0)
+    left = [2, 2, 1, 1, 0]
+    folders: list[Path] = []
+
+    def answer() -> dict[str, object]:
+        sessions = left.pop(0)
+        if not left:
+            shutil.rmtree(folders[0])
+        return snapshot(sessions, 0)
+
+    with pretending(base, answer) as process:
+        folders.append(base / str(process.pid))
+        assert main(["drain", "--wait"], environ) == EXIT_OK
+    begin = f"process {process.pid} takes no new sessions; "
+    assert capsys.readouterr().out.removeprefix(begin).splitlines() == [
+        "2 sessions with 0 connections are left",
+        "1 sessions with 0 connections are left",
+        "0 sessions with 0 connections are left",
+        f"process {process.pid} has ended",
+    ]
+
+
+def test_server_that_has_ended_meanwhile_is_said(
+    meeting_place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, environ = meeting_place
+
+    def gone(pid: int, number: int) -> None:
+        if number:
+            raise ProcessLookupError
+
+    def foreign(pid: int, number: int) -> None:
+        if number:
+            raise PermissionError
+
+    with pretending(base) as process:
+        for kill, error in ((gone, "the server has ended"), (foreign, "is another user's. Use its user's account.")):
+            monkeypatch.setattr("os.kill", kill)
+            assert main(["drain"], environ) == EXIT_FAILED
+            monkeypatch.undo()
+            assert capsys.readouterr().err == f"app-server: process {process.pid}: {error}\n"

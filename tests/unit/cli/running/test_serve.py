@@ -1,0 +1,75 @@
+"""What `serve` does before the server starts."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import types
+from pathlib import Path
+
+import pytest
+
+from app_server.cli.running.serve import expand, prepare, run, tell_bokeh
+from app_server.errors import OperatorError
+from app_server.settings import Settings
+
+
+@pytest.fixture
+def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("app_server.server.lifecycle")
+    module.serve_until_stopped = lambda settings, paths: 0  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "app_server.server", types.ModuleType("app_server.server"))
+    monkeypatch.setitem(sys.modules, "app_server.server.lifecycle", module)
+    monkeypatch.setattr("app_server.cli.running.serve.configure_logging", lambda settings: None)
+
+
+def test_patterns_become_sorted_files_without_repetition(tmp_path: Path) -> None:
+    for name in ("b.py", "a.py", "c.txt"):
+        (tmp_path / name).touch()
+    assert expand([f"{tmp_path}/*.py", f"{tmp_path}/a*", f"{tmp_path}/c.txt"]) == [
+        f"{tmp_path}/a.py",
+        f"{tmp_path}/b.py",
+        f"{tmp_path}/c.txt",
+    ]
+
+
+def test_pattern_without_a_match_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError) as caught:
+        expand([f"{tmp_path}/*.py"])
+    assert str(caught.value) == f"{tmp_path}/*.py: no file matches. Look at the path, or leave out --glob."
+
+
+def test_names_are_left_alone_without_glob() -> None:
+    prepared = prepare(argparse.Namespace(files=["*.py"]), {})
+    assert prepared.args[1] == ["*.py"]  # type: ignore[attr-defined]
+
+
+def test_variable_that_is_set_counts_before_the_file() -> None:
+    environ = {"BOKEH_MINIFIED": "yes"}
+    tell_bokeh(environ, Settings(), {"BOKEH_MINIFIED": "no", "BOKEH_RESOURCES": "cdn"})
+    assert environ == {"BOKEH_MINIFIED": "yes", "BOKEH_RESOURCES": "cdn"}
+
+
+def test_empty_variable_is_kept_from_bokeh_which_cannot_read_it() -> None:
+    environ = {"BOKEH_MINIFIED": "", "BOKEH_RESOURCES": " ", "HOME": ""}
+    tell_bokeh(environ, Settings(), {"BOKEH_RESOURCES": "cdn"})
+    assert environ == {"BOKEH_RESOURCES": "cdn", "HOME": ""}
+
+
+def test_a_no_to_signing_is_kept_from_bokeh_which_reads_it_as_a_yes() -> None:
+    environ = {"BOKEH_SIGN_SESSIONS": "no"}
+    tell_bokeh(environ, Settings(), {})
+    assert environ == {}
+
+
+@pytest.mark.usefixtures("no_server")
+def test_short_key_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        run(Settings(secret_key="x" * 31), [], {})
+        assert caplog.messages == [
+            "BOKEH_SECRET_KEY is short enough to be guessed; `app-server secret` prints a better one"
+        ]
+        caplog.clear()
+        run(Settings(secret_key="x" * 32), [], {})
+        assert caplog.messages == []

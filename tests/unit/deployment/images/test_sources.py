@@ -1,0 +1,88 @@
+"""What images are built of: a clone, or what a wheel brings along."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from app_server.deployment.images import sources as module
+from app_server.deployment.images.sources import sources
+from app_server.errors import OperatorError
+from app_server.version import __version__
+
+ROOT = Path(__file__).resolve().parents[4]
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An installed package as pyproject.toml has a wheel made."""
+    place = tmp_path / "site-packages/app_server"
+    for path in (
+        "cli/main.py", "cli/__pycache__/main.pyc", "deployment/plan.py", "deployment/templates/nginx/site.conf",
+        "deployment/playbooks/site.yml", "deployment/sources/docker/app-server/Dockerfile",
+        "deployment/sources/requirements/image.txt", "deployment/sources/pyproject.toml",
+    ):  # fmt: skip
+        (place / path).parent.mkdir(parents=True, exist_ok=True)
+        (place / path).write_text(path, encoding="utf-8")
+    monkeypatch.setattr(module, "_PACKAGE", place)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return place
+
+
+def test_clone_that_runs_this_is_taken_as_it_is() -> None:
+    assert sources() == ROOT
+
+
+def test_wheel_is_put_together_as_a_clone(package: Path, tmp_path: Path) -> None:
+    for _ in range(2):  # the second time takes the place of the first
+        folder = sources()
+        assert folder == tmp_path / "cache/app-server" / f"sources-{__version__}"
+        assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()) == [
+            "ansible/site.yml", "app_server/cli/main.py", "app_server/deployment/plan.py", "deploy/nginx/site.conf",
+            "docker/app-server/Dockerfile", "pyproject.toml", "requirements/image.txt",
+        ]  # fmt: skip
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_home_need_not_be_set(package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = sources()
+    assert folder is not None and folder.is_relative_to(tmp_path) and (folder / "pyproject.toml").is_file()
+
+
+def test_folder_of_another_user_is_not_built_from(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / f"app-server-{os.getuid()}").mkdir()
+    monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(OperatorError) as refused:
+        sources()
+    assert str(refused.value) == (
+        f"{tmp_path}/app-server-{os.getuid()}: belongs to another user. Set XDG_CACHE_HOME to a folder of your own."
+    )
+
+
+def test_package_without_them_has_none(package: Path) -> None:
+    (package / "deployment/sources/docker/app-server/Dockerfile").unlink()
+    assert sources() is None
+
+
+def test_wheel_brings_all_that_the_dockerfiles_copy() -> None:
+    import tomllib
+
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    brought = about["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    copied = set()
+    for file in ROOT.glob("docker/*/Dockerfile"):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if line.startswith("COPY ") and "--from=" not in line:
+                copied.update(word for word in line.split()[1:-1] if not word.startswith("--"))
+    there = {"app_server", "wheel[s]/", "examples", *brought}
+    assert [path for path in copied if not any(path == each or path.startswith(f"{each}/") for each in there)] == []

@@ -1,0 +1,91 @@
+"""Units of systemd."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+
+from app_server.deployment.render import render
+from app_server.deployment.render.services.systemd import word
+from app_server.errors import OperatorError
+from tests.unit.deployment.making import PRINTABLE, THREE, line, planned, text
+
+
+def test_unit_of_several_instances_takes_from_each_what_is_its_own(tmp_path: Path) -> None:
+    unit = text(tmp_path, "systemd", THREE, "systemd/app-server@.service")
+    assert line(unit, "ExecStart=").startswith(
+        "/opt/app-server/bin/app-server serve myapp.py --address ${INSTANCE_ADDRESS} --port ${INSTANCE_PORT} --route %i"
+    )
+    assert line(unit, "EnvironmentFile=") == "/etc/app-server/instances/%i.env"
+    own = text(tmp_path, "systemd", THREE, "systemd/instances/a2.env")
+    assert own.splitlines()[-2:] == ["INSTANCE_ADDRESS=127.0.0.1", "INSTANCE_PORT=5101"]
+
+
+def test_unit_with_sockets_names_them_after_the_instance(tmp_path: Path) -> None:
+    spec = THREE.replace("instances: 3", "instances: {count: 3, socket_dir: /run/app-server}")
+    unit = text(tmp_path, "systemd", spec, "systemd/app-server@.service")
+    assert " --unix-socket /run/app-server/%i.sock --route %i " in line(unit, "ExecStart=")
+    assert line(unit, "RuntimeDirectory=") == "app-server"
+    assert line(unit, "RuntimeDirectoryPreserve=") == "yes"
+
+
+def test_application_of_its_own_has_a_unit_of_its_own(tmp_path: Path) -> None:
+    spec = THREE.replace("  myapp: myapp.py", "  myapp: myapp.py\n  dash: {path: dash, args: [a b, $HOME, 50%]}")
+    unit = text(tmp_path, "systemd", spec, "systemd/app-server-dash@.service")
+    assert line(unit, "ExecStart=").endswith(' --args "a b" $$HOME 50%%')
+
+
+def test_unit_waits_for_the_drain(tmp_path: Path) -> None:
+    spec = THREE + "service: {drain_s: 100, watchdog_s: 7, restart_s: 1.5, open_files: 4096}\n"
+    unit = text(tmp_path, "systemd", spec, "systemd/app-server@.service")
+    values = [line(unit, key) for key in ("TimeoutStopSec=", "WatchdogSec=", "RestartSec=", "LimitNOFILE=")]
+    assert values == ["115", "7", "1.5", "4096"]
+
+
+def test_secret_is_a_credential_of_the_unit(tmp_path: Path) -> None:
+    spec = THREE + "secrets: {secret_key: {file: /etc/key}, cookie_secret: {credential: cookies}}\n"
+    unit = text(tmp_path, "systemd", spec, "systemd/app-server@.service")
+    assert line(unit, "LoadCredential=") == "secret_key:/etc/key"
+    assert line(unit, "LoadCredentialEncrypted=") == "cookies"
+    assert "Environment=BOKEH_SECRET_KEY_FILE=%d/secret_key\n" in unit
+    assert "Environment=BOKEH_COOKIE_SECRET_FILE=%d/cookies\n" in unit
+
+
+def test_systemd_cannot_rename_a_variable(tmp_path: Path) -> None:
+    spec = THREE + "secrets: {secret_key: {environment: MY_KEY}}\n"
+    with pytest.raises(OperatorError) as caught:
+        render("systemd", planned(tmp_path, spec))
+    assert str(caught.value) == (
+        "secrets.secret_key.environment: systemd cannot hand on MY_KEY under the name BOKEH_SECRET_KEY. "
+        "Call it BOKEH_SECRET_KEY, or name a file or a credential."
+    )
+
+
+def test_port_below_1024_needs_a_capability(tmp_path: Path) -> None:
+    spec = "apps: {myapp: myapp.py}\nproxy: none\ninstances: {port: 80}\n"
+    unit = text(tmp_path, "systemd", spec, "systemd/app-server@.service")
+    assert line(unit, "AmbientCapabilities=") == "CAP_NET_BIND_SERVICE"
+    # Within a namespace of users of its own the capability would be worth nothing.
+    assert "PrivateUsers" not in unit
+
+
+def test_target_says_how_to_restart_without_loss(tmp_path: Path) -> None:
+    target = text(tmp_path, "systemd", THREE, "systemd/app-server.target")
+    assert [line[4:] for line in target.splitlines() if "systemctl restart" in line] == [
+        f"systemctl restart app-server@a{number}" for number in (1, 2, 3)
+    ]
+
+
+@given(PRINTABLE)
+def test_no_word_leaves_its_place_in_a_unit(value: str) -> None:
+    try:
+        shown = str(word(value))
+    except OperatorError:
+        return
+    # As systemd takes it apart: quotes and backslashes as in a shell, then %% and $$.
+    assert "\n" not in shown
+    (found,) = shlex.split(shown) if shown[0] == '"' else [shown.replace("\\\\", "\\")]
+    assert found.replace("%%", "%").replace("$$", "$") == value

@@ -1,0 +1,81 @@
+"""Frames of a server, and what a client sends."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app_server.doctor.frames import BadFrame, Frame, Messages, ServerFrames, masked
+from app_server.protocol.codec import encode
+from app_server.protocol.websocket import BINARY, CLOSE, PING, TEXT, FrameReader, close_payload, serialize
+
+
+def sent(*frames: tuple[int, bytes]) -> bytes:
+    return b"".join(bytes(chunk) for chunk in serialize(frames))
+
+
+@given(st.lists(st.tuples(st.sampled_from([TEXT, BINARY, PING]), st.binary(max_size=120))), st.integers(1, 40))
+def test_frames_of_our_server_are_read_however_they_are_cut(frames: list[tuple[int, bytes]], step: int) -> None:
+    data, reader, found = sent(*frames), ServerFrames(), list[Frame]()
+    for start in range(0, len(data), step):
+        found += reader.feed(data[start : start + step])
+    assert [(frame.opcode, frame.payload) for frame in found] == frames
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536, 200_000])
+def test_server_understands_what_is_sent(size: int) -> None:
+    data = masked(BINARY, b"x" * size, b"\x01\x02\x03\x04")
+    assert list(FrameReader(1_000_000).feed(data)) == [(BINARY, b"x" * size)]
+    assert list(ServerFrames().feed(sent((BINARY, b"x" * size)))) == [Frame(BINARY, b"x" * size)]
+
+
+def test_fragments_are_joined() -> None:
+    assert list(ServerFrames().feed(b"\x01\x02ab\x89\x00\x80\x01c")) == [Frame(PING, b""), Frame(TEXT, b"abc")]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"HTTP/1.1 400 Bad Request",
+        masked(TEXT, b"masked", b"abcd"),
+        b"\xc1\x00",
+        b"\x83\x00",
+        b"\x82\x7f\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"\x82\x7e\x04\x01",
+        b"\x02\x7d" + b"x" * 125 + (b"\x00\x7d" + b"x" * 125) * 10,
+    ],
+)
+def test_what_no_server_sends_is_a_bad_frame(data: bytes) -> None:
+    with pytest.raises(BadFrame):
+        list(ServerFrames(max_bytes=1024).feed(data))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_frames_or_a_bad_frame(data: bytes) -> None:
+    try:
+        list(ServerFrames(max_bytes=1024).feed(data))
+    except BadFrame:
+        pass
+
+
+def test_close_frame_has_code_and_reason() -> None:
+    [frame] = ServerFrames().feed(sent((CLOSE, close_payload(1008, "no token"))))
+    assert (frame.close_code, frame.text) == (1008, "no token")
+    assert Frame(CLOSE, b"").close_code is None
+
+
+def test_message_is_complete_with_its_buffers() -> None:
+    frames = encode("PATCH-DOC", buffers=[("a", b"1"), ("b", b"2")]) + encode("OK")
+    messages = Messages()
+    found = [messages.feed(Frame(opcode, bytes(payload))) for opcode, payload in frames]
+    assert found == [None] * 6 + ["PATCH-DOC", None, None, "OK"]
+
+
+BROKEN = [b"hello", b"[]", b"{}", b'{"msgtype": 3}', b'{"msgtype": "OK", "num_buffers": -1}']
+
+
+@pytest.mark.parametrize("payload", BROKEN)
+def test_other_protocol_is_a_bad_frame(payload: bytes) -> None:
+    with pytest.raises(BadFrame, match="not Bokeh's protocol"):
+        Messages().feed(Frame(TEXT, payload))

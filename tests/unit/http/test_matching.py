@@ -1,0 +1,56 @@
+"""Addresses are found by the names in their paths."""
+
+from __future__ import annotations
+
+import pytest
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
+
+from app_server.http.matching import RouteAddress, names_of
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [("", ()), ("/", ()), ("/a", ("a",)), ("/a/b/", ("a", "b")), ("/a%20b//", ("a b",)), ("/%C3%A4", ("ä",))],
+)
+def test_path_of_our_own_has_names(path: str, names: tuple[str, ...]) -> None:
+    assert names_of(path) == names
+
+
+@pytest.mark.parametrize("path", ["/a/../b", "/a%2Fb", "a"])
+def test_path_that_no_browser_asks_for_is_no_address(path: str) -> None:
+    with pytest.raises(ValueError, match=r"is not the path of an address$"):
+        names_of(path)
+
+
+@pytest.mark.parametrize(
+    ("address", "path", "rest"),
+    [
+        (RouteAddress(("a",)), "/a", ()),
+        (RouteAddress(("a",)), "/a/", None),
+        (RouteAddress(("a",), slash=True), "/a/", ()),
+        (RouteAddress(("a",), slash=True), "/a//", None),
+        (RouteAddress((), slash=True), "/", ()),
+        (RouteAddress(("a",), ("p",)), "/a", None),
+        (RouteAddress(("a",), ("p",)), "/q/a", None),
+        (RouteAddress(("a",), ("p",)), "/p/a", ()),
+        (RouteAddress(("a",), ("p",), routed=True), "/_i/x/p/a", ()),
+        (RouteAddress(("a",), ("p",), routed=True), "/p/_i/x/a", ()),
+        (RouteAddress(("a",), ("p",)), "/_i/x/p/a", None),
+        (RouteAddress(("a",), ("p",), routed=True), "/_i/x.y/p/a", None),
+        (RouteAddress(("a",), ("p",), routed=True), f"/_i/{'x' * 33}/p/a", None),
+        (RouteAddress(("_i",), routed=True), "/_i", ()),
+        (RouteAddress(("s",), rest=True), "/s", None),
+        (RouteAddress(("s",), rest=True), "/s/", ("",)),
+        (RouteAddress(("s",), rest=True), "/s/js/a%20b.js", ("js/a b.js",)),
+        (RouteAddress(("s",), ("p",), routed=True, rest=True), "/_i/x/p/s/a", ("a",)),
+        (RouteAddress(("s",), rest=True), "/s/../a", None),
+        (RouteAddress(("s",), rest=True), "/s/a%CC%88.js", ("a\u0308.js",)),
+    ],
+)
+def test_address_matches_its_names_and_nothing_else(
+    address: RouteAddress, path: str, rest: tuple[str, ...] | None
+) -> None:
+    assert address.captured(path) == rest
+    asked = HTTPServerRequest(start_line=RequestStartLine("GET", path, "HTTP/1.1"), headers=HTTPHeaders({"Host": "x"}))
+    expected = None if rest is None else {"path_args": list(rest)} if rest else {}
+    assert address.match(asked) == expected

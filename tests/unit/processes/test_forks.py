@@ -1,0 +1,135 @@
+"""Processes that are forked: whatever happens in one, it ends there, and never runs what its parent does next."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app_server.processes.forks import exit_status, flush_output, fork
+
+
+class Broken(io.StringIO):
+    """An output that raises whenever it is flushed or written to."""
+
+    def __init__(self, error: type[BaseException]) -> None:
+        super().__init__()
+        self.error = error
+
+    def flush(self) -> None:
+        """Raise."""
+        raise self.error
+
+    def write(self, text: str, /) -> int:
+        """Raise."""
+        raise self.error
+
+
+def closed() -> io.StringIO:
+    """An output that was closed."""
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+def status_of(work: Callable[[], Any]) -> int:
+    """The status of a process forked for this work; the test fails if that process gets out of `fork`."""
+    parent = os.getpid()
+    try:
+        pid = fork(work)
+    finally:
+        if os.getpid() != parent:
+            os._exit(99)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def raising(error: BaseException) -> Callable[[], int]:
+    """Work that raises this."""
+
+    def work() -> int:
+        sys.stderr = io.StringIO()
+        raise error
+
+    return work
+
+
+OUTPUTS: dict[str, Callable[[], Any]] = {
+    "none": lambda: None,
+    "closed": closed,
+    "full": lambda: Broken(OSError),
+    "without flush": object,
+    "exits": lambda: Broken(SystemExit),
+    "interrupted": lambda: Broken(KeyboardInterrupt),
+}
+
+
+@pytest.mark.parametrize("output", OUTPUTS.values(), ids=OUTPUTS)
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_an_output_that_the_work_leaves_behind_ends_the_process_all_the_same(
+    output: Callable[[], Any], name: str
+) -> None:
+    def work() -> int:
+        setattr(sys, name, output())
+        return 7
+
+    # What flush() raises beside Exception is somebody's wish to end this process.
+    assert status_of(work) == 7
+
+
+@pytest.mark.parametrize("output", [None, closed(), Broken(OSError), object()])
+def test_an_output_that_was_there_before_does_not_keep_a_process_from_starting(
+    output: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", output)
+    flush_output()
+    assert status_of(lambda: 7) == 7
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (SystemExit(5), 5), (SystemExit("a reason"), 1), (SystemExit(2**70 + 3), 3), (KeyboardInterrupt(), 1),
+        (GeneratorExit(), 1), (ValueError(), 1), (RecursionError(), 1), (MemoryError(), 1),
+    ],
+)  # fmt: skip
+def test_what_the_work_raises_ends_the_process(error: BaseException, status: int) -> None:
+    assert status_of(raising(error)) == status
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt])
+def test_a_hook_for_exceptions_that_fails_itself_ends_the_process(error: type[BaseException]) -> None:
+    def work() -> int:
+        def hook(*_: object) -> None:
+            raise error
+
+        sys.excepthook = hook
+        raise ValueError
+
+    assert status_of(work) == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [(0, 0), (256, 0), (-1, 255), (2**70, 0), (None, 1), ("text", 1), (1.5, 1)]
+)
+def test_a_status_is_a_byte(code: object, status: int) -> None:
+    assert exit_status(code) == status
+    assert status_of(lambda: code) == status
+
+
+def test_a_signal_that_comes_at_once_ends_the_process_and_not_the_work_of_its_parent(tmp_path: Path) -> None:
+    def work() -> int:
+        os.kill(os.getpid(), signal.SIGINT)
+        return 7
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        assert status_of(work) in (1, 7)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()

@@ -1,0 +1,344 @@
+"""Sessions' processes, looked after: whose ends, signals and clock a test makes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import socket
+import types
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app_server.processes import exit_records, keeper
+from app_server.processes.busy_table import BusyTable, Entry
+from app_server.processes.exit_records import ExitReason, ExitRecord
+from app_server.processes.keeper import OUT_OF_MEMORY, PUT_BACK, Child, ProcessKeeper, SessionLimits, end_left_behind
+from app_server.processes.proc import Identity
+from tests.unit.processes.machine import Machine
+
+GONE = Identity(2**22 + 1, 1)
+"""A process that no machine has: ids end below."""
+
+
+class Below(Machine):
+    """The system under a keeper: who got which signal and priority, who has ended, what time it is."""
+
+    def __init__(self) -> None:
+        super().__init__(1000.0, first_pid=0)
+        self.niceness: list[tuple[int, int]] = []
+
+    def setpriority(self, which: int, pid: int, nice: int) -> None:
+        """Note who gets which priority."""
+        self.niceness.append((pid, nice))
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Below:
+    made = Below()
+    monkeypatch.setattr(keeper, "ended_children", made.waited)
+    monkeypatch.setattr(
+        keeper, "os",
+        types.SimpleNamespace(
+            **vars(os) | {"kill": made.kill, "setpriority": made.setpriority, "getpriority": lambda *_: 0}
+        ),
+    )  # fmt: skip
+    clock = types.SimpleNamespace(monotonic=lambda: made.now_s)
+    monkeypatch.setattr(keeper, "time", clock)
+    monkeypatch.setattr("app_server.processes.busy_table.time", clock)
+    return made
+
+
+class Kept:
+    """A keeper of one child, with a dead socket's name, a page's note and a leash, as a session's process leaves."""
+
+    def __init__(self, folder: Path, limits: SessionLimits | None = None, pid: int = 7) -> None:
+        self.socket_path = folder / "s-one"
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(self.socket_path))
+        exit_records.note_page(self.socket_path, ["p1"])
+        self.marks = BusyTable(2)
+        self.keeper = ProcessKeeper(folder, limits or SessionLimits(), [self.marks])
+        mark = self.marks.take()
+        assert mark is not None
+        mark.sign(Entry(Identity(pid, 1), self.socket_path.name, "/app session abc…"))
+        self.mark = mark
+        self.held, lifeline = socket.socketpair()
+        self.held.setblocking(False)
+        self.child = Child(pid, "/app session abc…", self.socket_path, mark, lifeline)
+        self.keeper.add(self.child)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether who asked for the process has heard of its end."""
+        try:
+            return self.held.recv(1) == b""
+        except BlockingIOError:
+            return False
+
+
+@pytest.fixture
+def kept(tmp_path: Path, machine: Below) -> Iterator[Kept]:
+    made = Kept(tmp_path)
+    yield made
+    made.held.close()
+    if made.child.lifeline is not None:
+        made.child.lifeline.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "end", "line"),
+    [
+        (1, ExitReason.CRASH, "its process ended by itself, with status 1"),
+        (-signal.SIGSEGV, ExitReason.CRASH, "its process ended by itself, with SIGSEGV"),
+        (
+            -signal.SIGKILL,
+            ExitReason.CRASH,
+            "its process ended by itself, with SIGKILL; maybe the machine ran out of memory",
+        ),
+        (OUT_OF_MEMORY, ExitReason.MEMORY, "ended, for it wanted more memory than --session-memory allows"),
+        (-signal.SIGXCPU, ExitReason.CPU, "ended, for it has used the processor time that --session-cpu allows"),
+    ],
+)
+def test_why_a_child_ended_is_logged_and_left_for_its_page(
+    kept: Kept, machine: Below, caplog: pytest.LogCaptureFixture, code: int, end: ExitReason, line: str
+) -> None:
+    assert not kept.is_told
+    machine.ended.append((7, code))
+    kept.keeper.reap()
+    assert caplog.messages == [f"/app session abc…: {line}"]
+    assert exit_records.find(kept.socket_path) == ExitRecord(end, ("p1",))
+    assert not kept.socket_path.exists() and kept.is_told and len(kept.keeper) == 0
+    assert kept.mark.entry is None
+
+
+@pytest.mark.parametrize("how", ["orderly", "stopping"])
+def test_an_orderly_end_leaves_nothing(kept: Kept, machine: Below, caplog: pytest.LogCaptureFixture, how: str) -> None:
+    if how == "stopping":
+        kept.keeper.stop(signal.SIGTERM)
+        assert machine.sent == [(7, signal.SIGTERM)]
+    machine.ended.append((7, 0 if how == "orderly" else -signal.SIGKILL))
+    kept.keeper.reap()
+    assert caplog.messages == [] and exit_records.find(kept.socket_path) is None
+    assert exit_records.settled(kept.socket_path) and not kept.socket_path.exists() and kept.is_told
+
+
+def test_the_name_of_another_process_is_not_taken_away(kept: Kept, machine: Below) -> None:
+    kept.socket_path.unlink()
+    with socket.socket(socket.AF_UNIX) as successor:
+        successor.bind(str(kept.socket_path))
+        successor.listen()
+        machine.ended.append((7, 0))
+        kept.keeper.reap()
+        assert kept.socket_path.exists() and not exit_records.settled(kept.socket_path)
+
+
+def test_a_full_disk_does_not_keep_who_asked_from_hearing_of_the_end(
+    kept: Kept, machine: Below, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, text: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(exit_records, "_write", full)
+    machine.ended.append((7, 1))
+    kept.keeper.reap()
+    assert caplog.messages == [
+        "/app session abc…: its process ended by itself, with status 1",
+        "/app session abc…: why it has ended cannot be written down: No space left on device",
+    ]
+    assert kept.is_told and len(kept.keeper) == 0
+
+
+def test_who_is_no_child_of_a_session_is_ignored(kept: Kept, machine: Below) -> None:
+    machine.ended.append((8, 1))
+    kept.keeper.reap()
+    assert len(kept.keeper) == 1
+
+
+def test_a_living_process_is_reminded_of_its_name_and_one_about_to_end_is_not(kept: Kept, machine: Below) -> None:
+    assert kept.keeper.remind(kept.socket_path) and machine.sent == [(7, PUT_BACK)]
+    assert not kept.keeper.remind(kept.socket_path.with_name("s-two"))
+    kept.mark.resign()
+    assert not kept.keeper.has(kept.socket_path) and not kept.keeper.remind(kept.socket_path)
+
+
+def test_one_that_is_about_to_be_killed_is_not_reminded(kept: Kept) -> None:
+    kept.child.end = ExitReason.CALLBACK
+    assert not kept.keeper.remind(kept.socket_path)
+
+
+def test_a_callback_over_its_limit_tells_where_it_is_and_is_killed_then(
+    tmp_path: Path, machine: Below, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = Kept(tmp_path, SessionLimits(callback_s=0.5))
+    kept.mark.busy()
+    machine.now_s += 0.4
+    kept.keeper.look_after()
+    assert machine.sent == []
+    machine.now_s += 0.2
+    kept.keeper.look_after()
+    machine.now_s += 0.05
+    kept.keeper.look_after()
+    assert machine.sent == [(7, signal.SIGUSR1)]
+    machine.now_s += 0.06
+    kept.keeper.look_after()
+    kept.keeper.look_after()
+    assert machine.sent == [(7, signal.SIGUSR1), (7, signal.SIGKILL)]
+    machine.ended.append((7, -signal.SIGKILL))
+    kept.keeper.reap()
+    assert caplog.messages == [
+        "/app session abc…: a callback takes longer than 0.5 s. It is here:",
+        "/app session abc…: ended, for a callback took longer than --callback-limit allows",
+    ]
+    found = exit_records.find(kept.socket_path)
+    assert found is not None and found.end is ExitReason.CALLBACK
+
+
+def test_a_callback_that_comes_back_after_its_warning_is_let_live(tmp_path: Path, machine: Below) -> None:
+    kept = Kept(tmp_path, SessionLimits(callback_s=0.5))
+    for _ in range(2):
+        kept.mark.busy()
+        machine.now_s += 0.6
+        kept.keeper.look_after()
+        kept.mark.idle()
+        machine.now_s += 0.2
+        kept.keeper.look_after()
+    assert machine.sent == [(7, signal.SIGUSR1)] * 2
+
+
+def test_a_blocked_session_is_told_once_and_its_end_too(
+    tmp_path: Path, machine: Below, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = Kept(tmp_path, SessionLimits(block_s=2.0))
+    kept.mark.busy()
+    for _ in range(3):
+        machine.now_s += 1.5
+        kept.keeper.look_after()
+    kept.mark.busy()  # another turn, without a pause between
+    kept.keeper.look_after()
+    assert machine.sent == [(7, signal.SIGUSR1)]
+    assert caplog.messages == [
+        "/app session abc…: has been blocked for 3.0 s. It is here:",
+        "/app session abc…: goes on; it was blocked for 4.5 s",
+    ]
+
+
+def test_who_computes_for_long_stands_back_until_it_is_done(kept: Kept, machine: Below) -> None:
+    kept.mark.busy()
+    machine.now_s += 0.9
+    kept.keeper.look_after()
+    assert machine.niceness == []
+    machine.now_s += 0.2
+    kept.keeper.look_after()
+    kept.keeper.look_after()
+    kept.mark.idle()
+    kept.keeper.look_after()
+    assert machine.niceness == [(7, 10), (7, 0)]
+
+
+def test_what_a_crashed_process_left_is_adopted_and_its_end_is_found_out(
+    tmp_path: Path, machine: Below, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.WARNING)
+    before, now = BusyTable(2), BusyTable(2)
+    socket_path = tmp_path / "s-one"
+    exit_records.note_page(socket_path, ["p1"])
+    with monkeypatch.context() as patched:
+        patched.setattr(Identity, "own", classmethod(lambda cls: GONE))
+        before.own()  # by the process that has crashed
+    mark = before.take()
+    assert mark is not None
+    mark.sign(Entry(Identity.own(), socket_path.name, "/app session abc…"))
+    kept = ProcessKeeper(tmp_path, SessionLimits(cpu_s=100), [before, now])
+    kept.reap()
+    kept.reap()
+    (child,) = kept
+    assert (child.socket_path, child.adopted, child.pid) == (socket_path, Identity.own(), os.getpid())
+    assert kept.has(socket_path) and caplog.messages == [
+        "A process that forked sessions has crashed; another one looks after its 1 sessions now"
+    ]
+    machine.ended.append((os.getpid(), 0))  # no child, so that the kernel cannot have said so
+    kept.reap()
+    assert len(kept) == 1
+    with monkeypatch.context() as patched:
+        patched.setattr(Identity, "lives", property(lambda self: False))
+        kept.reap()
+    assert len(kept) == 0 and mark.entry is None
+    assert exit_records.find(socket_path) == ExitRecord(ExitReason.CRASH, ("p1",))
+    assert caplog.messages[-1] == "/app session abc…: its process ended by itself"
+
+
+def test_process_that_was_ending_in_order_when_it_was_adopted_leaves_no_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, now = BusyTable(2), BusyTable(2)
+    with monkeypatch.context() as patched:
+        patched.setattr(Identity, "own", classmethod(lambda cls: GONE))
+        before.own()  # by the process that has crashed
+    mark = before.take()
+    assert mark is not None
+    mark.sign(Entry(Identity.own(), "s-one", "/app session abc…"))
+    mark.resign()
+    kept = ProcessKeeper(tmp_path, SessionLimits(), [before, now])
+    kept.reap()
+    kept.reap()
+    assert len(kept) == 1
+    caplog.clear()
+    with monkeypatch.context() as patched:
+        patched.setattr(Identity, "lives", property(lambda self: False))
+        kept.reap()
+    assert (len(kept), mark.entry) == (0, None)
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_why_a_process_ended_that_was_no_child_is_guessed(tmp_path: Path) -> None:
+    limits = SessionLimits(cpu_s=10)
+    kept = ProcessKeeper(tmp_path, limits, [BusyTable(1)])
+    (tmp_path / "s-1.page").write_text(json.dumps([]))
+    child = Child(1, "it", tmp_path / "s-1", None)
+    assert kept._guessed(child) is ExitReason.CRASH
+    child.cpu_s = 9.2
+    assert kept._guessed(child) is ExitReason.CPU
+    (tmp_path / "s-1.page").unlink()
+    assert kept._guessed(child) is None  # it has taken its note along
+
+
+def test_a_forked_process_keeps_no_leash_of_the_others(kept: Kept) -> None:
+    kept.keeper.forget_all()
+    assert len(kept.keeper) == 0 and kept.is_told
+
+
+def test_a_signal_to_who_is_gone_is_no_error(tmp_path: Path) -> None:
+    Child(GONE.pid, "it", tmp_path / "s-1", None).send(signal.SIGTERM)
+    Child(GONE.pid, "it", tmp_path / "s-1", None, adopted=GONE).send(signal.SIGTERM)
+
+
+def test_who_is_left_at_the_end_is_asked_and_killed_when_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[int, int]] = []
+    now_s = [0.0]
+    living = {11, 12}
+
+    def pass_time(duration_s: float) -> None:
+        now_s[0] += duration_s
+        if now_s[0] > 1.0:
+            living.discard(11)
+
+    def tell(self: Identity, number: int) -> bool:
+        sent.append((self.pid, number))
+        return self.pid in living
+
+    monkeypatch.setattr(keeper, "time", types.SimpleNamespace(monotonic=lambda: now_s[0], sleep=pass_time))
+    monkeypatch.setattr(Identity, "signal", tell)
+    monkeypatch.setattr(Identity, "lives", property(lambda self: self.pid in living))
+    tables = [BusyTable(3)]
+    for pid in (11, 12, 13):
+        mark = tables[0].take()
+        assert mark is not None
+        mark.sign(Entry(Identity(pid, 1), "s-1", "it"))
+    end_left_behind(tables, signal.SIGINT, 3.0)
+    assert sent == [(11, signal.SIGINT), (12, signal.SIGINT), (13, signal.SIGINT), (12, signal.SIGKILL)]
+    assert 3.0 <= now_s[0] < 3.1

@@ -1,0 +1,321 @@
+"""The handshake of a WebSocket, whom it is refused, and what a client's connection does to its session."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from bokeh.models import Div, Slider
+from tornado.iostream import IOStream
+from websockets.exceptions import ConnectionClosed
+
+from app_server.errors import PeerError, TooLargeError
+from app_server.requests import socket as module
+from app_server.requests.socket import Client, _told
+from app_server.security import tokens
+from app_server.websocket.wire import WireLimits
+from tests.support.inside import Inside, expired, inside
+from tests.support.raw import handshake_headers
+from tests.support.stage import staged
+from tests.support.waiting import patience, until
+
+ORIGIN = {"Origin": "http://localhost"}
+ANN, BOB = {"X-User": "ann"}, {"X-User": "bob"}
+
+
+def fill(document: Any) -> None:
+    """A slider, and a text that says where it is."""
+    slider = Slider(name="slider", start=0, end=10, value=1)
+    text = Div(name="text", text="1")
+    slider.on_change("value", lambda attr, old, new: setattr(text, "text", str(new)))
+    document.add_root(slider)
+    document.add_root(text)
+
+
+def fail(document: Any) -> None:
+    """An application with a fault."""
+    raise ValueError("it is broken")
+
+
+@pytest.fixture(scope="module")
+def state() -> Iterator[Inside]:
+    """Two applications, one of which fails; pages of one origin may open their sockets."""
+    with inside(
+        {"/app": fill, "/broken": fail}, allow_websocket_origin=("localhost",), websocket_max_message_size_bytes=5000
+    ) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def users() -> Iterator[Inside]:
+    """Sessions for the user that the proxy names; every program on this machine is believed."""
+    with inside({"/app": fill}, auth_header="X-User", auth_header_from=("127.0.0.1",)) as served:
+        yield served
+
+
+def ask(state: Inside, token: str, path: str = "/app/ws", **changed: str | None) -> Any:
+    """The answer to a handshake some of whose headers are changed, or left out if None."""
+    headers = {**handshake_headers(token), **ORIGIN}
+    for name, value in changed.items():
+        name = name.replace("_", "-")
+        headers = {key: old for key, old in headers.items() if key.lower() != name.lower()}
+        if value is not None:
+            headers[name] = value
+    return state.ask(path, headers=headers)
+
+
+def counted(state: Inside, reason: str, application: int = 0) -> int:
+    """How many were refused for this reason."""
+    return state.server.state.runtimes[application].gauges.refused[reason]
+
+
+# The handshake
+
+
+def test_client_is_greeted_gets_its_document_and_the_answers_to_what_it_changes(state: Inside) -> None:
+    with state.client("/app", origin="http://localhost") as client:
+        assert client.set("slider", "value", 7).msgtype == "OK"
+        client.wait_value("text", "text", "7")
+        assert len(state.server.state.wires) == 1
+    state.call(lambda: None)
+    assert state.server.state.runtimes[0].gauges.bytes_in > 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "status", "fields"),
+    [
+        ({"Upgrade": None}, 400, "Open the application&#39;s page instead."),
+        ({"Connection": "keep-alive"}, 400, "Open the application&#39;s page instead."),
+        ({"Sec_WebSocket_Key": None}, 400, "Open the application&#39;s page instead."),
+        ({"Sec_WebSocket_Key": "short"}, 400, "Open the application&#39;s page instead."),
+        ({"Sec_WebSocket_Version": "8"}, 426, ""),
+        ({"Origin": "https://evil.example"}, 403, "This page&#39;s origin may not open a session here"),
+        ({"Sec_WebSocket_Protocol": None}, 403, "The subprotocols must be bokeh and a token"),
+        ({"Sec_WebSocket_Protocol": "bokeh"}, 403, "The subprotocols must be bokeh and a token"),
+        ({"Sec_WebSocket_Protocol": "token, x"}, 403, "The subprotocols must be bokeh and a token"),
+        ({"Sec_WebSocket_Protocol": "bokeh, x, y"}, 403, "The subprotocols must be bokeh and a token"),
+    ],
+)
+def test_handshake_that_is_not_as_it_should_be_is_refused(
+    state: Inside, changed: dict[str, str | None], status: int, fields: str
+) -> None:
+    before = counted(state, "origin") + counted(state, "malformed")
+    answer = ask(state, "x", **changed)
+    assert answer.status == status and fields in answer.text
+    assert answer.headers.get("sec-websocket-version") == ("13" if status == 426 else None)
+    assert counted(state, "origin") + counted(state, "malformed") == before + 1
+
+
+def close_of(state: Inside, token: str, app: str = "/app", **options: Any) -> tuple[int, str]:
+    """The code and reason with which the server closes a socket at once."""
+    with (
+        state.socket(app, token, origin="http://localhost", **options) as client,
+        pytest.raises(ConnectionClosed) as end,
+    ):
+        while True:
+            client.socket.recv(timeout=patience(5))
+    state.call(lambda: None)
+    assert end.value.rcvd is not None
+    return end.value.rcvd.code, end.value.rcvd.reason
+
+
+def test_token_that_builds_no_session_is_refused_in_the_protocols_terms(
+    state: Inside, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = counted(state, "token")
+    assert close_of(state, "nonsense")[0] == 1008
+    late = expired(state, state.server.state.mint_session_id())
+    assert close_of(state, late) == (1008, "the token has expired; load the page again")
+    assert counted(state, "token") == before + 2
+    assert caplog.messages[-1] == "/app: refused a token from 127.0.0.1: the token has expired; load the page again"
+
+
+def test_session_that_cannot_be_built_is_no_ones_handshakes_fault(
+    state: Inside, caplog: pytest.LogCaptureFixture
+) -> None:
+    ident = state.server.state.mint_session_id()
+    token = tokens.mint_token(state.server.state.signer, ident, expires_at=int(time.time()) + 60)
+    before = counted(state, "failed", 1)
+    assert close_of(state, token, "/broken") == (1011, "the application failed to start; see the server's log")
+    assert counted(state, "failed", 1) == before + 1
+    assert "/broken: the session could not be built" in caplog.messages
+
+
+def test_expired_token_joins_the_living_session(state: Inside) -> None:
+    ident = state.server.state.read_token(state.token("/app")).session_id
+    with state.client("/app", expired(state, ident), origin="http://localhost") as client:
+        assert client.value("slider", "value") == 1
+
+
+def test_server_that_drains_lets_living_sessions_come_back_only() -> None:
+    with inside({"/app": fill}, allow_websocket_origin=("localhost",)) as served:
+        token = served.token("/app")
+        served.server.state.draining = True
+        ident = served.server.state.mint_session_id()
+        other = tokens.mint_token(served.server.state.signer, ident, expires_at=int(time.time()) + 60)
+        answer = ask(served, other)
+        assert answer.status == 503 and "The server is going away" in answer.text
+        assert ask(served, "nonsense").status == 503
+        with served.client("/app", token, origin="http://localhost") as client:
+            assert client.value("slider", "value") == 1
+
+
+def test_socket_of_a_server_that_is_full_is_told_when_to_come_again() -> None:
+    with inside({"/app": fill}, allow_websocket_origin=("localhost",), max_sessions=1) as served:
+        served.token("/app")
+        ident = served.server.state.mint_session_id()
+        other = tokens.mint_token(served.server.state.signer, ident, expires_at=int(time.time()) + 60)
+        answer = ask(served, other)
+        assert answer.status == 503 and answer.headers["retry-after"] == "5"
+        assert "The server has as many sessions as it may have" in answer.text
+        assert counted(served, "full") == 1
+
+
+def test_session_of_another_user_is_refused_before_the_handshake(
+    users: Inside, caplog: pytest.LogCaptureFixture
+) -> None:
+    token = users.get("/app", headers=ANN).token
+    own = users.server.url.rstrip("/").replace("127.0.0.1", "localhost")
+    answer = ask(users, token, Origin=own, X_User="bob")
+    assert answer.status == 403 and "This session belongs to somebody else" in answer.text
+    assert counted(users, "owner") == 1
+    assert caplog.messages == ["/app: refused 127.0.0.1 the session of another user"]
+    assert ask(users, token, Origin=own, X_User="ann").status == 101
+    assert ask(users, token, Origin=own).status == 403
+    assert ask(users, "nonsense", Origin=own, X_User="ann").status == 101, "which is answered in the protocol's terms"
+
+
+def test_messages_are_compressed_if_both_want_that() -> None:
+    with inside({"/app": fill}, allow_websocket_origin=("localhost",), websocket_compression_level=6) as served:
+        with served.client("/app", origin="http://localhost", compression="deflate") as client:
+            assert "permessage-deflate" in client.socket.response.headers["Sec-WebSocket-Extensions"]
+            assert client.set("slider", "value", 7).msgtype == "OK"
+            client.wait_value("text", "text", "7")
+        with served.client("/app", origin="http://localhost") as client:
+            assert "Sec-WebSocket-Extensions" not in client.socket.response.headers
+
+
+# What a client sends
+
+
+def test_message_that_is_too_large_ends_the_connection_and_says_what_would_help(
+    state: Inside, caplog: pytest.LogCaptureFixture
+) -> None:
+    with state.client("/app", origin="http://localhost") as client:
+        client.socket.send("x" * 5001)
+        assert client.close_code() == 1009
+    (line,) = [text for text in caplog.messages if "closing the connection" in text]
+    assert line.endswith("To accept larger messages, such as uploads, raise --websocket-max-message-size")
+
+
+def test_message_that_breaks_the_protocol_ends_the_connection(state: Inside, caplog: pytest.LogCaptureFixture) -> None:
+    with state.client("/app", origin="http://localhost") as client:
+        client.socket.send("no JSON")
+        assert client.close_code() == 1002
+    (line,) = [text for text in caplog.messages if "closing the connection" in text]
+    assert "closing the connection from 127.0.0.1: it broke the protocol: " in line
+
+
+def test_fault_of_the_server_ends_the_connection_and_is_logged_as_one(
+    state: Inside, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*anything: object) -> None:
+        raise LookupError("ours")
+
+    with state.client("/app", origin="http://localhost") as client:
+        monkeypatch.setattr(state.server.state.runtimes[0], "receive", fault)
+        client.send("SERVER-INFO-REQ")
+        assert client.close_code() == 1011
+    assert any("a message could not be handled; this is a fault of the server" in text for text in caplog.messages)
+
+
+def test_root_that_is_pushed_again_goes_by_even_if_it_is_too_large(state: Inside) -> None:
+    with state.client("/app", origin="http://localhost") as client:
+        root = client.ident("slider")
+        parts: list[Any] = [{"msgid": "big", "msgtype": "PATCH-DOC"}, {}]
+        event = {"kind": "RootAdded", "model": {"type": "object", "name": "Slider", "id": root, "x": "y" * 6000}}
+        for part in (*parts, {"events": [event]}):
+            client.socket.send(json.dumps(part, separators=(",", ":")))  # as browsers write it
+        assert client.receive().reqid == "big"
+        assert client.set("slider", "value", 2).msgtype == "OK"
+
+
+@pytest.mark.parametrize(
+    ("error", "fields"),
+    [
+        (PeerError("it came twice"), "it broke the protocol: it came twice"),
+        (
+            PeerError("too many parts", close_code=1009),
+            "too many parts. To accept larger messages, such as uploads, raise --websocket-max-message-size",
+        ),
+        (
+            TooLargeError(5000, 6000, whole=True),
+            "a message of 6,000 bytes is larger than 5,000 bytes. To accept larger messages, such as uploads, raise"
+            " --websocket-max-message-size",
+        ),
+    ],
+)
+def test_log_says_what_a_client_did_and_how_that_is_allowed(error: PeerError, fields: str) -> None:
+    assert _told(error) == fields
+
+
+# A client that comes and goes
+
+
+def test_client_that_has_gone_is_noticed(state: Inside) -> None:
+    token = state.token("/app")
+    ident = state.server.state.read_token(token).session_id
+    session = state.server.state.runtimes[0].registry.get(ident)
+    assert session is not None
+    with state.client("/app", token, origin="http://localhost") as client:
+        assert session.connection_count == 1
+        client.cut()
+    until(lambda: state.call(lambda: session.connection_count) == 0)
+    assert not state.server.state.wires
+
+
+@pytest.mark.parametrize("asks", [False, True])
+def test_client_that_does_not_ask_for_its_document_is_helped_in_rounds_until_it_does(asks: bool) -> None:
+    came_s: list[int] = []
+    ours, theirs = socket.socketpair()
+    with ours, theirs, staged(fill) as stage:
+        ours.setblocking(False)
+        stage.session.expect_returning_page()
+        client = Client(stage.runtime, "192.0.2.1", from_browser=True)
+        state = SimpleNamespace(wire_limits=WireLimits(5000, 5000), wires=set())
+
+        async def begin() -> None:
+            client.open(IOStream(ours), stage.session, None, SimpleNamespace(state=state))  # type: ignore[arg-type]
+
+        def came() -> None:
+            theirs.recv(100_000)
+            came_s.append(round(stage.loop.time()))
+            if asks and came_s[-1] == 8:
+                client.connection.asked = True
+
+        stage.loop.add_reader(theirs, came)
+        stage.loop.run_until_complete(begin())
+        stage.loop.run_for(600)
+        stage.loop.remove_reader(theirs)
+        assert state.wires == {client.wire}
+        client.wire.abort()
+        assert not state.wires
+    assert sorted(set(came_s))[1:] == [2**number for number in range(4 if asks else 8)]
+
+
+def test_client_of_a_request_that_went_away_leaves_a_line_for_debugging(
+    state: Inside, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(stream: object) -> None:
+        raise OSError("gone")
+
+    monkeypatch.setattr(module, "take_over", gone)
+    with caplog.at_level(logging.DEBUG, "app_server.requests.socket"):
+        ask(state, state.token("/app"))
+    assert "/app: a client went away during the handshake" in caplog.messages

@@ -1,0 +1,120 @@
+"""Which applications' sessions are kept apart, by whom, and within which limits."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from app_server.apps import application_from_function
+from app_server.apps.hooks import Hooks
+from app_server.document.served import new_document
+from app_server.engine.runtime import Snapshot
+from app_server.processes.keeper import SessionLimits
+from app_server.server.isolation import (
+    ForkServerPlan,
+    _import_ahead,
+    _leave_s,
+    _page_of_all,
+    idle_limits,
+    limits_of,
+    plan_fork_servers,
+)
+from app_server.session.session import Prepared
+from app_server.settings import Settings
+
+
+def application(isolation: str | None = None) -> Any:
+    """An application whose author wants its sessions kept apart in this way."""
+    made = application_from_function(lambda document: None)
+    made.isolation = isolation
+    return made
+
+
+def test_sessions_of_one_kind_share_a_nursery_and_copies_have_one_each() -> None:
+    applications = {
+        "/plain": application("process"), "/copy": application("snapshot"), "/chosen": application(),
+        "/together": application("none"), "/other": application("snapshot"),
+    }  # fmt: skip
+    assert plan_fork_servers(applications, Settings(isolation="process"), 4) == [
+        ForkServerPlan(4, ("/plain", "/chosen"), copied=False),
+        ForkServerPlan(5, ("/copy",), copied=True),
+        ForkServerPlan(6, ("/other",), copied=True),
+    ]
+    assert plan_fork_servers({"/a": application()}, Settings(), 1) == []
+    assert plan_fork_servers({"/a": application()}, Settings(isolation="snapshot"), 1) == [
+        ForkServerPlan(1, ("/a",), copied=True)
+    ]
+    assert plan_fork_servers(applications, Settings(dev=True), 1) == [], "in development all are in one process"
+
+
+def test_limit_that_ends_nothing_is_named() -> None:
+    limits = Settings(session_memory_mb=500, session_cpu_s=9, callback_limit_s=3, hang_timeout_s=60)
+    assert idle_limits(limits, 1, []) == [
+        "--session-memory has no effect without --isolation",
+        "--session-cpu has no effect without --isolation",
+        "--callback-limit has no effect without --isolation",
+        "--hang-timeout has no effect with one process; set --num-procs to 2 or more",
+    ]
+    assert idle_limits(limits, 1, [ForkServerPlan(1, ("/a",), copied=False)]) == []
+    assert idle_limits(limits, 2, []) == idle_limits(limits, 1, [])[:3]
+    assert idle_limits(Settings(), 1, []) == []
+
+
+def test_limits_of_a_process_are_in_bytes_and_seconds() -> None:
+    settings = Settings(session_memory_mb=2, session_cpu_s=9, callback_limit_s=3, block_limit_s=4)
+    assert limits_of(settings) == SessionLimits(2 * 1024 * 1024, 9, 3, 4)
+
+
+@pytest.mark.parametrize(("number", "seconds"), [(signal.SIGTERM, 15), (signal.SIGINT, 10)])
+def test_sessions_have_their_time_to_go(number: int, seconds: float) -> None:
+    assert _leave_s(Settings(drain_s=5, drain_deadline_s=10), number) == seconds
+
+
+@pytest.mark.parametrize("case", ["kept", "no snapshot", "no page", "a hook"])
+def test_page_of_all_is_in_pieces_unless_pages_differ(case: str) -> None:
+    prepared = Prepared((b"<p>", b"</p>"), b"{}", [], inline=True)
+    snapshot = Snapshot(new_document("one"), None if case == "no page" else prepared)
+    hooks = Hooks(process_request=lambda request: {}) if case == "a hook" else Hooks()
+    runtime = SimpleNamespace(
+        snapshot=None if case == "no snapshot" else snapshot, application=SimpleNamespace(hooks=hooks)
+    )
+    server: Any = SimpleNamespace(state=SimpleNamespace(runtimes=[runtime]))
+    found = _page_of_all(server)
+    assert (None if found is None else json.loads(found)) == (["<p>", "</p>"] if case == "kept" else None)
+
+
+def test_what_applications_import_is_imported_once_and_what_fails_is_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "imported_ahead.py").write_text("here = 1\n", encoding="utf-8")
+    (tmp_path / "fails_ahead.py").write_text("raise ValueError('not now')\n", encoding="utf-8")
+    applications = [
+        SimpleNamespace(modules={"imported_ahead", "imported_ahead.here"}),
+        SimpleNamespace(modules={"fails_ahead"}),
+    ]
+    before = threading.enumerate()
+    _import_ahead(applications)  # type: ignore[arg-type]
+    assert "imported_ahead" in sys.modules
+    lines = [text for text in caplog.messages if "started threads" not in text]
+    assert lines == ["fails_ahead cannot be imported ahead; each session tries it again: not now"]
+    assert threading.enumerate() == before
+    del sys.modules["imported_ahead"]
+
+
+def test_threads_that_imports_have_started_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait, name="poller")
+    thread.start()
+    _import_ahead([])
+    done.set()
+    thread.join()
+    (line,) = caplog.messages
+    assert line.startswith("What the applications import has started threads (") and "poller" in line

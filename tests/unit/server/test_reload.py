@@ -1,0 +1,117 @@
+"""Live reload: what is served from now on when files have changed, and whom that is told."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from app_server.apps import load_application
+from app_server.errors import ApplicationError, OperatorError
+from app_server.server import reload
+from app_server.server.reload import LiveReload, as_failure, in_short
+from tests.support.client import PATIENCE_S
+from tests.support.inside import Inside, inside
+
+
+def test_reloaded_application_is_named_as_most_people_typed_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert in_short(tmp_path / "apps" / "hello.py") == Path("apps/hello.py")
+    assert in_short(tmp_path.parent / "hello.py") == tmp_path.parent / "hello.py"
+
+
+@pytest.fixture
+def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The tests' own modules stay loaded, which a reload takes for the application's."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", sys.dont_write_bytecode)
+    before = dict(sys.modules)
+    yield
+    sys.modules.update(before)
+    sys.modules.pop("helper_of_reload", None)
+
+
+def titled(title: str) -> str:
+    """A script whose helper module has the title."""
+    return (
+        f"from bokeh.io import curdoc\nimport helper_of_reload\ncurdoc().title = '{title} ' + helper_of_reload.words\n"
+    )
+
+
+@contextmanager
+def developing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Inside, Path]]:
+    """A server in development, and the script that it serves."""
+    monkeypatch.setattr(reload, "_LOOK_EVERY_S", 3600)  # the tests look
+    script = folder / "report.py"
+    script.write_text(titled("first"), encoding="utf-8")
+    (folder / "helper_of_reload.py").write_text("words = 'one'\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(folder))
+    application = load_application(str(script), dev=True)
+    application.prepare()
+    with inside({"/report": application}, dev=True) as served:
+        yield served, script
+
+
+def live_reload(state: Inside) -> LiveReload:
+    """What watches the files."""
+    found = state.server._live_reload
+    assert found is not None
+    return found
+
+
+def test_page_is_that_of_the_files_as_they_were_saved_last(
+    tmp_path: Path, modules: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with developing(tmp_path, monkeypatch) as (state, script):
+        assert "<title>first one</title>" in state.get("/report").text
+        (session,) = state.server.state.runtimes[0].registry
+        start_id = live_reload(state).start_id
+        state.do(live_reload(state).look())
+        assert live_reload(state).start_id == start_id and not session.destroyed, "nothing has changed"
+        script.write_text(titled("second"), encoding="utf-8")
+        assert "<title>second one</title>" in state.get("/report").text
+        assert session.destroyed and live_reload(state).start_id != start_id
+        (tmp_path / "helper_of_reload.py").write_text("words = 'two'\n", encoding="utf-8")
+        assert "<title>second two</title>" in state.get("/report").text
+
+
+def test_file_that_does_not_load_is_a_page_that_says_why_until_it_is_mended(
+    tmp_path: Path, modules: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with developing(tmp_path, monkeypatch) as (state, script):
+        script.write_text("def (", encoding="utf-8")
+        broken = state.get("/report")
+        assert broken.status == 500 and "report.py:1" in broken.text and "/_dev/reload" in broken.text
+        assert any("report.py:1" in text for text in caplog.messages)
+        script.write_text(titled("mended"), encoding="utf-8")
+        assert "<title>mended one</title>" in state.get("/report").text
+
+
+def test_page_hears_that_something_has_changed(tmp_path: Path, modules: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with developing(tmp_path, monkeypatch) as (state, script):
+        with socket.create_connection(("127.0.0.1", state.server.port or 0), PATIENCE_S) as sock:
+            sock.sendall(b"GET /_dev/reload HTTP/1.1\r\nHost: x\r\n\r\n")
+            heard = b""
+            while b"event: start" not in heard:
+                heard += sock.recv(65536)
+            assert b"Content-Type: text/event-stream" in heard
+            assert f"data: {live_reload(state).start_id}".encode() in heard
+            script.write_text(titled("second"), encoding="utf-8")
+            state.do(live_reload(state).look())
+            while b"event: reload" not in heard:
+                heard += sock.recv(65536)
+        with socket.create_connection(("127.0.0.1", state.server.port or 0), PATIENCE_S) as sock:
+            sock.sendall(b"GET /_dev/reload HTTP/1.1\r\nHost: x\r\n\r\n")
+            sock.recv(10)
+            listening = state.call(lambda: list(state.server.state.under_way))
+            assert listening and not any(handler.awaited for handler in listening), "it does not hold up the end"
+
+
+def test_fault_of_the_operator_is_one_that_a_page_can_show() -> None:
+    found = as_failure(OperatorError("is not readable", where="app.py"))
+    assert isinstance(found, ApplicationError) and str(found) == "app.py: is not readable"
+    kept = ApplicationError("it broke")
+    assert as_failure(kept) is kept

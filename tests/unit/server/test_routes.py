@@ -1,0 +1,139 @@
+"""Which addresses the server has, and for which applications there is none left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app_server.apps import application_from_function
+from app_server.embedded.server import by_route
+from app_server.errors import OperatorError
+from app_server.http.matching import RouteAddress, names_of
+from app_server.requests.handlers import MissingHandler, PageHandler
+from app_server.server.server import Server
+from app_server.settings import Settings
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    yield loop
+    loop.close()
+
+
+def served(loop: asyncio.AbstractEventLoop, *routes: str, **settings: Any) -> list[tuple[Any, ...]]:
+    sources = {route: application_from_function(lambda doc: None) for route in routes}
+    resolved = Settings(**settings)
+    return Server(by_route(sources, resolved, prepare=False), resolved, loop).routes()
+
+
+def answering(rules: list[tuple[Any, ...]], path: str) -> tuple[type, Any]:
+    """The handler of this path, and the route of its application, or the rest of the path that it gets."""
+    for matcher, handler, *context in rules:
+        if isinstance(matcher, RouteAddress) and (found := matcher.captured(path)) is not None:
+            runtime = context[0].get("runtime") if context else None
+            return handler, found[0] if found else runtime.url if runtime else None
+    return MissingHandler, None
+
+
+@pytest.mark.parametrize(
+    "path", ["/plot%20(1)", "/plot%20%281%29", "/_i/w-1/plot%20(1)", "/%5fi/w-1/%70lot%20(1)/", "/plot%20(1)/"]
+)
+def test_page_is_at_every_spelling_of_its_address(loop: asyncio.AbstractEventLoop, path: str) -> None:
+    assert answering(served(loop, "/plot (1)", "/a+b"), path) == (PageHandler, "/plot%20(1)")
+
+
+@pytest.mark.parametrize(
+    "path", ["/plot%201", "/aab", "/plot%2520(1)", "//a+b", "/a+b//", "/x/../a+b", "/a%2Bb%00", "/_i/a.b/a+b"]
+)
+def test_page_is_nowhere_else(loop: asyncio.AbstractEventLoop, path: str) -> None:
+    assert answering(served(loop, "/plot (1)", "/a+b"), path)[0] is MissingHandler
+
+
+def test_prefix_is_a_name_and_no_expression(loop: asyncio.AbstractEventLoop) -> None:
+    rules = served(loop, "/app", prefix="/gr%C3%B6%C3%9Fe+(1)")
+    for path in ("/gr%c3%b6%c3%9fe%2B(1)/app", "/_i/x/gr%C3%B6%C3%9Fe+%281%29/app", "/gr%C3%B6%C3%9Fe+(1)/_i/x/app/"):
+        assert answering(rules, path) == (PageHandler, "/app")
+    assert answering(rules, "/gr%C3%B6%C3%9Feee1/app")[0] is MissingHandler
+
+
+@pytest.mark.parametrize("prefix", ["", "/tools"])
+@pytest.mark.parametrize(
+    "name", ["healthz", "readyz", "favicon.ico", "static", "static/x", "static/extensions", "_i/x"]
+)
+def test_application_at_an_address_of_the_server_is_refused(
+    loop: asyncio.AbstractEventLoop, name: str, prefix: str
+) -> None:
+    with pytest.raises(OperatorError) as refused:
+        served(loop, f"/{name}", prefix=prefix)
+    assert refused.value.where == f"/{name}"
+    assert refused.value.hint == "Give the application another name, or another route: /NAME=FILE."
+
+
+@pytest.mark.parametrize(
+    ("routes", "hidden", "what"),
+    [
+        (("/a", "/a/ws"), "/a/ws", "the application /a answers at /a/ws"),
+        (("/a/metadata", "/a"), "/a/metadata", "the application /a/metadata answers at /a/metadata"),
+        (("/", "/autoload.js"), "/autoload.js", "the application / answers at /autoload.js"),
+        (("/a", "/a/static"), "/a/static", "static files are at /a/static/"),
+        (("/a/static/b", "/a"), "/a/static/b", "static files are at /a/static/b"),
+        (("/..",), "/..", "no address leads there"),
+    ],
+)
+def test_application_that_another_one_hides_is_refused(
+    loop: asyncio.AbstractEventLoop, routes: tuple[str, ...], hidden: str, what: str
+) -> None:
+    with pytest.raises(OperatorError) as refused:
+        served(loop, *routes)
+    assert what.rstrip("/") in refused.value.what
+
+
+def test_names_that_only_look_taken_are_served(loop: asyncio.AbstractEventLoop) -> None:
+    names = ("/", "/statics", "/a", "/a/b", "/ws2", "/metrics", "/login", "/healthz/x", "/_dev", "/components")
+    rules = served(loop, *names)
+    for name in names:
+        assert answering(rules, name) == (PageHandler, name)
+
+
+def test_metrics_and_live_reload_take_their_addresses_when_they_are_on(loop: asyncio.AbstractEventLoop) -> None:
+    for name, settings in (("/metrics", {"metrics": True}), ("/_dev/reload", {"dev": True})):
+        served(loop, name)
+        with pytest.raises(OperatorError, match="the server's own page is at"):
+            served(loop, name, **settings)  # type: ignore[arg-type]
+    served(loop, "/metrics", prefix="/tools", metrics=True)
+
+
+def test_pages_for_logging_in_take_their_addresses(loop: asyncio.AbstractEventLoop, tmp_path: Any) -> None:
+    users = tmp_path / "users"
+    users.write_text("")
+    users.chmod(0o600)
+    hooks = tmp_path / "hooks.py"
+    hooks.write_text(
+        "from tornado.web import RequestHandler\n"
+        "def get_user(request): return 'x'\n"
+        "login_url = '/sign in'\n"
+        "class LoginHandler(RequestHandler): pass\n"
+    )
+    oidc = {"oidc_issuer": "https://id.example", "oidc_client_id": "x", "oidc_client_secret": "y"}
+    for names, settings in (
+        (("/login", "/logout"), {"basic_auth": str(users)}),
+        (("/login", "/login/callback", "/logout"), oidc),
+        (("/sign in",), {"auth_module": str(hooks)}),
+    ):
+        for name in names:
+            with pytest.raises(OperatorError, match="the server's own page is at"):
+                served(loop, name, cookie_secret="s" * 40, **settings)
+
+
+def test_two_spellings_of_one_name_are_one_address(loop: asyncio.AbstractEventLoop) -> None:
+    with pytest.raises(OperatorError, match="two applications would be served there"):
+        served(loop, "/h\u00e4user", "/ha\u0308user")
+
+
+def test_path_that_is_no_address_has_no_names() -> None:
+    with pytest.raises(ValueError, match="is not the path of an address"):
+        names_of("/../x")

@@ -1,0 +1,34 @@
+"""What is served to nobody, so that sessions find it done."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import warnings
+
+import pytest
+
+from app_server.document.engine import install
+from app_server.server import warmup
+
+
+def test_rehearsal_succeeds_says_nothing_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    install()
+    caplog.set_level(logging.DEBUG)
+    before = set(threading.enumerate())
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        warmup.warm_up()
+    assert [record.getMessage() for record in caplog.records if record.levelno > logging.DEBUG] == []
+    assert sum("200 GET /" in message for message in caplog.messages) == 3
+    assert sum("101 GET /ws" in message for message in caplog.messages) == 3
+    assert [str(warning.message) for warning in warned if "Deprecation" in warning.category.__name__] == []
+    assert set(threading.enumerate()) <= before
+
+
+def test_rehearsal_that_fails_is_a_warning(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    install()
+    monkeypatch.setattr(warmup, "_PAGE", b"GET /missing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    warmup.warm_up()
+    (record,) = [record for record in caplog.records if record.levelno >= logging.WARNING and "warm" in record.msg]
+    assert record.levelno == logging.WARNING
