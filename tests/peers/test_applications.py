@@ -17,8 +17,8 @@ from tests.support.client import Site
 Script = Callable[[Visit], None]
 
 
-def account_of(state: Site, path: str, script: Script) -> Account:
-    with visiting(state, path) as visit:
+def account_of(site: Site, path: str, script: Script) -> Account:
+    with visiting(site, path) as visit:
         script(visit)
         return visit.finish()
 
@@ -26,7 +26,7 @@ def account_of(state: Site, path: str, script: Script) -> Account:
 def accounts_of(peers: Peers, path: str, script: Script) -> list[Account]:
     """What the same person is told by both at the same time, the stock server first."""
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(lambda state: account_of(state, path, script), peers.both()))
+        return list(pool.map(lambda site: account_of(site, path, script), peers.both()))
 
 
 def assert_same(peers: Peers, path: str, script: Script) -> None:

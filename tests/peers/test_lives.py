@@ -8,11 +8,11 @@ from tests.support.client import Site
 from tests.support.waiting import until
 
 
-def life(state: Site) -> str:
+def life(site: Site) -> str:
     """What somebody who comes later is told."""
-    with visiting(state, "/living?who=first") as visit:
+    with visiting(site, "/living?who=first") as visit:
         visit.press("end")
-    with visiting(state, "/living?who=second") as visit:
+    with visiting(site, "/living?who=second") as visit:
         until(lambda: "destroyed" in _looked(visit))
         return _looked(visit)
 
@@ -23,5 +23,5 @@ def _looked(visit: Visit) -> str:
 
 
 def test_hooks_and_callbacks_of_a_sessions_end_run_in_the_same_order(peers: Peers) -> None:
-    stock, ours = (life(state) for state in peers.both())
+    stock, ours = (life(site) for site in peers.both())
     assert stock == ours

@@ -62,8 +62,8 @@ APPLIED_AS_FAR_AS_POSSIBLE = ("wrong type", "good, then unknown model")
 """The stock server leaves out what stands beside a change that cannot be applied."""
 
 
-def _answered(state: Site, name: str) -> Json:
-    with visiting(state, "/linked") as visit:
+def _answered(site: Site, name: str) -> Json:
+    with visiting(site, "/linked") as visit:
         visit.send(*EVENTS[name](visit))
         visit.forget("events", *(["last"] if name in APPLIED_AS_FAR_AS_POSSIBLE else []))
         return visit.finish().told()
@@ -71,36 +71,36 @@ def _answered(state: Site, name: str) -> Json:
 
 @pytest.mark.parametrize("name", EVENTS)
 def test_events_are_answered_and_applied_the_same(peers: Peers, name: str) -> None:
-    stock, ours = (_answered(state, name) for state in peers.both())
+    stock, ours = (_answered(site, name) for site in peers.both())
     assert list(islice(differences(stock, ours), 10)) == []
 
 
-def _information(state: Site) -> Json:
-    with state.client("/linked", pull=False) as client:
+def _information(site: Site) -> Json:
+    with site.client("/linked", pull=False) as client:
         reply = client.request("SERVER-INFO-REQ")
         versions = reply.content["version_info"]
         return reply.msgtype, versions["bokeh"], sorted(versions)
 
 
 def test_server_says_the_same_of_itself(peers: Peers) -> None:
-    stock, ours = (_information(state) for state in peers.both())
+    stock, ours = (_information(site) for site in peers.both())
     assert stock == ours
 
 
-def _error(state: Site) -> Json:
-    with state.client("/linked") as client:
+def _error(site: Site) -> Json:
+    with site.client("/linked") as client:
         reply = client.patch(client.change("one", "value", "text"))
         return reply.msgtype, sorted(reply.content)
 
 
 def test_error_has_the_same_parts(peers: Peers) -> None:
-    stock, ours = (_error(state) for state in peers.both())
+    stock, ours = (_error(site) for site in peers.both())
     assert stock == ours
 
 
-def _pushed(state: Site) -> Json:
+def _pushed(site: Site) -> Json:
     """The documents of a page that was there, and of one that comes, after another client has pushed a new document."""
-    with visiting(state, "/titled") as visit, state.client("/titled", visit.page.token) as pushing:
+    with visiting(site, "/titled") as visit, site.client("/titled", visit.page.token) as pushing:
         attributes = {"text": "Pushed", "name": "pushed"}
         root = {"type": "object", "name": "Div", "id": "pushed", "attributes": attributes}
         config = {"type": "object", "name": "DocumentConfig", "id": "config", "attributes": {}}
@@ -113,13 +113,13 @@ def _pushed(state: Site) -> Json:
 
 
 def test_pushed_document_replaces_the_sessions(peers: Peers) -> None:
-    stock, ours = (_pushed(state) for state in peers.both())
+    stock, ours = (_pushed(site) for site in peers.both())
     assert list(islice(differences(stock, ours), 10)) == []
 
 
-def _watched(state: Site, path: str, act: Callable[[Visit], None], done: Callable[[Client], object]) -> Json:
+def _watched(site: Site, path: str, act: Callable[[Visit], None], done: Callable[[Client], object]) -> Json:
     """What a second page hears of what a person does at the first."""
-    with visiting(state, path) as visit, state.client(path, visit.page.token, pull=False) as other:
+    with visiting(site, path) as visit, site.client(path, visit.page.token, pull=False) as other:
         album = Album()
         first = album.document(other.pull())
         act(visit)
@@ -142,5 +142,5 @@ def test_second_page_hears_of_the_same(peers: Peers, path: str) -> None:
             data = {"kind": "ColumnDataChanged", "attr": "data", "model": visit.ref("points"), "cols": None}
             visit.send({**data, "data": cells}, visit.client.change("box", "left", 0.5), _title("seen"))
 
-    stock, ours = (_watched(state, path, act, lambda client: client.title == "seen") for state in peers.both())
+    stock, ours = (_watched(site, path, act, lambda client: client.title == "seen") for site in peers.both())
     assert list(islice(differences(stock, ours), 10)) == []

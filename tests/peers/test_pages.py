@@ -19,7 +19,7 @@ def outline(answer: Answer) -> list[str]:
 
 @pytest.mark.parametrize("path", ["/embedded", "/titled", "/noted", "/hooked"])
 def test_page_is_made_of_the_same_elements(peers: Peers, path: str) -> None:
-    stock, ours = (outline(state.get(path)) for state in peers.both())
+    stock, ours = (outline(site.get(path)) for site in peers.both())
     assert stock == ours
 
 
@@ -34,5 +34,5 @@ def embedded(answer: Answer) -> list[str]:
 )
 def test_script_for_another_page_embeds_the_same(peers: Peers, query: str) -> None:
     path = f"/asked/autoload.js?bokeh-autoload-element=here{query}"
-    stock, ours = (embedded(state.get(path)) for state in peers.both())
+    stock, ours = (embedded(site.get(path)) for site in peers.both())
     assert stock == ours

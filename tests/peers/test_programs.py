@@ -50,9 +50,9 @@ operations = st.one_of(
 programs = st.lists(st.lists(operations, min_size=1, max_size=6), min_size=1, max_size=3)
 
 
-def outcome(state: Site, program: list[Any]) -> tuple[Json, Json, Json]:
+def outcome(site: Site, program: list[Any]) -> tuple[Json, Json, Json]:
     """What a page saw, the document that it has at the end, and the one of a page that comes then."""
-    with visiting(state, "/robot") as visit:
+    with visiting(site, "/robot") as visit:
         for number, orders in enumerate(program):
             visit.set("orders", "value", json.dumps({"number": number, "do": orders}))
         account = visit.finish().told()
@@ -72,7 +72,7 @@ def outcome(state: Site, program: list[Any]) -> tuple[Json, Json, Json]:
 @given(program=programs)
 def test_any_operations_do_the_same_under_both_servers(peers: Peers, program: list[Any]) -> None:
     with ThreadPoolExecutor(2) as pool:
-        (stock, _, _), (ours, followed, late) = pool.map(lambda state: outcome(state, program), peers.both())
+        (stock, _, _), (ours, followed, late) = pool.map(lambda site: outcome(site, program), peers.both())
     assert list(islice(differences(stock, ours), 10)) == []
     for document in (followed, late):
         document["roots"][0]["attributes"].pop("value", None)  # which the page has set itself

@@ -16,9 +16,9 @@ from tests.support.client import Site
 ELEMENT = "bokeh-autoload-element=here"
 
 
-def seen(state: Site, path: str, headers: Mapping[str, str]) -> Any:
+def seen(site: Site, path: str, headers: Mapping[str, str]) -> Any:
     """What the application says it knows."""
-    with visiting(state, path, headers=headers) as visit:
+    with visiting(site, path, headers=headers) as visit:
         return json.loads(visit.client.value("known", "text"))
 
 
@@ -35,7 +35,7 @@ def seen(state: Site, path: str, headers: Mapping[str, str]) -> Any:
     ],
 )
 def test_arguments_are_the_same(peers: Peers, path: str) -> None:
-    stock, ours = (seen(state, path, {}) for state in peers.both())
+    stock, ours = (seen(site, path, {}) for site in peers.both())
     assert stock == ours
 
 
@@ -55,19 +55,19 @@ def test_arguments_are_the_same(peers: Peers, path: str) -> None:
     ],
 )
 def test_cookies_and_headers_are_the_same(peers: Peers, headers: Mapping[str, str]) -> None:
-    stock, ours = (seen(state, "/asked", headers) for state in peers.both())
+    stock, ours = (seen(site, "/asked", headers) for site in peers.both())
     assert stock == ours
 
 
-def visible(state: Site, path: str, method: str) -> dict[str, Any]:
+def visible(site: Site, path: str, method: str) -> dict[str, Any]:
     """What a program goes by: whether it worked and what it got, and whether the page that asks may read it."""
-    answer = state.get(path, method=method, headers={"Origin": state.url})
+    answer = site.get(path, method=method, headers={"Origin": site.url})
     worked = 200 <= answer.status < 300
     return {
         "status": 200 if worked else answer.status,
         "kind": answer.headers["content-type"].partition(";")[0] if worked and method == "GET" else "",
         "location": answer.headers.get("location"),
-        "readable": answer.headers.get("access-control-allow-origin") in ("*", state.url) if worked else None,
+        "readable": answer.headers.get("access-control-allow-origin") in ("*", site.url) if worked else None,
         "GET is allowed": "GET" in answer.headers.get("access-control-allow-methods", "") if worked else None,
     }
 
@@ -96,17 +96,17 @@ def visible(state: Site, path: str, method: str) -> dict[str, Any]:
     ],
 )
 def test_addresses_answer_the_same(peers: Peers, method: str, path: str) -> None:
-    stock, ours = (visible(state, path, method) for state in peers.both())
+    stock, ours = (visible(site, path, method) for site in peers.both())
     assert stock == ours
 
 
 @pytest.mark.parametrize("path", ["/plot%20(1)", "/a+b", "/it's", "/it%27s", "/v1.2", "/na%C3%AFve-%C3%BC"])
 def test_file_of_an_odd_name_is_served_where_the_stock_server_serves_it(peers: Peers, path: str) -> None:
-    stock, ours = (state.get(path).status for state in peers.both())
+    stock, ours = (site.get(path).status for site in peers.both())
     assert stock != 200 or ours == 200
 
 
 @pytest.mark.parametrize("path", ["/asked/metadata", "/hooked/metadata"])
 def test_metadata_is_the_same(peers: Peers, path: str) -> None:
-    stock, ours = (json.loads(state.get(path).body) for state in peers.both())
+    stock, ours = (json.loads(site.get(path).body) for site in peers.both())
     assert stock == ours

@@ -32,8 +32,8 @@ class Account:
 class Visit:
     """A page that was loaded and whose socket is open."""
 
-    def __init__(self, state: Site, path: str, page: Answer, client: Client) -> None:
-        self.state = state
+    def __init__(self, site: Site, path: str, page: Answer, client: Client) -> None:
+        self.site = site
         self.path = path
         self.page = page
         self.client = client
@@ -119,7 +119,7 @@ class Visit:
         """The account, with all events so far and the document as somebody else sees it who comes now."""
         self.client.request("SERVER-INFO-REQ")  # what was sent before the answer is here
         self.account.events = self._album.events(self.client.pushed)
-        with self.state.client(self.path, self.page.token, pull=False) as another:
+        with self.site.client(self.path, self.page.token, pull=False) as another:
             self.pulled_last = another.pull()
             self.account.last = Album().document(self.pulled_last)
         for name in self._forgotten:
@@ -128,10 +128,10 @@ class Visit:
 
 
 @contextmanager
-def visiting(state: Site, path: str, *, headers: Mapping[str, str] | None = None, **query: str) -> Iterator[Visit]:
+def visiting(site: Site, path: str, *, headers: Mapping[str, str] | None = None, **query: str) -> Iterator[Visit]:
     """A visit of this page; its path may have a query."""
-    page = state.get(path, headers=headers, **query)
+    page = site.get(path, headers=headers, **query)
     assert page.status == 200, page.text[:2000]
     place = path.partition("?")[0].rstrip("/")
-    with state.client(place, page.token, pull=False) as client:
-        yield Visit(state, place, page, client)
+    with site.client(place, page.token, pull=False) as client:
+        yield Visit(site, place, page, client)

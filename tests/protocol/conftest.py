@@ -21,7 +21,7 @@ SECRET = "a secret for the tests of forty-four letters"
 class Served:
     """A running server: its site for clients, its process and log for assertions."""
 
-    state: Site
+    site: Site
     process: RunningServer
 
     def log_since(self, start: int) -> str:

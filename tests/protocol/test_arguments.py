@@ -41,7 +41,7 @@ def dropped(served: Served, token: str) -> str:
     """The token of a session that is no more."""
 
     def sessions() -> float:
-        figures = re.findall(r"^app_server_sessions\{.*\} (.*)$", served.state.get("/metrics").text, re.MULTILINE)
+        figures = re.findall(r"^app_server_sessions\{.*\} (.*)$", served.site.get("/metrics").text, re.MULTILINE)
         apart = [box for box in RUN_FOLDERS[served.process.port].glob("*/s-*") if not box.suffix]
         return sum(map(float, figures)) + len(apart)
 
@@ -50,7 +50,7 @@ def dropped(served: Served, token: str) -> str:
 
 
 def seen(served: Served, token: str, app: str = "/told", **options: Any) -> list[Any]:
-    with served.state.client(app, token, **options) as client:
+    with served.site.client(app, token, **options) as client:
         client.set("field", "value", "tell")
         found: list[Any] = json.loads(client.value("seen", "text"))
         return found
@@ -58,19 +58,19 @@ def seen(served: Served, token: str, app: str = "/told", **options: Any) -> list
 
 @pytest.mark.parametrize("query", ["", "?who=visitor&of=the+page+around+it"])
 def test_arguments_of_an_embedded_application_outlive_its_session(brief: Served, query: str) -> None:
-    token = dropped(brief, brief.state.get("/told/autoload.js", **ASKED).token)
+    token = dropped(brief, brief.site.get("/told/autoload.js", **ASKED).token)
     assert seen(brief, token, query=query)[0] == {"who": ["ann"]}
 
 
 def test_page_of_a_dropped_session_has_the_arguments_that_its_socket_repeats(brief: Served) -> None:
-    token = dropped(brief, brief.state.token("/told", who="ann"))
+    token = dropped(brief, brief.site.token("/told", who="ann"))
     assert len(token) < 400
     assert "zlib" not in base64.urlsafe_b64decode(token + "==").decode()
     assert seen(brief, token, query="?who=ann")[0] == {"who": ["ann"]}
 
 
 def test_arguments_that_somebody_else_wrote_into_a_token_replace_none(brief: Served) -> None:
-    token = dropped(brief, brief.state.get("/told/autoload.js", **ASKED).token)
+    token = dropped(brief, brief.site.get("/told/autoload.js", **ASKED).token)
     head = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     head["session_expiry"] += 1  # which the server's seal does not hold for
     forged = base64.urlsafe_b64encode(json.dumps(head).encode()).decode().rstrip("=")
@@ -92,9 +92,9 @@ def test_request_is_as_the_page_made_it_also_for_the_hook(tmp_path: Path) -> Non
     environ = {"APP_SERVER_RUNTIME_DIR": str(run)}
     with serving(folder, *BRIEF, env=environ) as served:
         RUN_FOLDERS[served.process.port] = run
-        token = dropped(served, served.state.get("/told/autoload.js", **ASKED).token)
+        token = dropped(served, served.site.get("/told/autoload.js", **ASKED).token)
         assert seen(served, token, additional_headers={"X-Word": "arrived"}) == [{"who": ["ann"]}, ["ann"], "arrived"]
     with serving(folder, *BRIEF, "--token-payload", "always", env=environ) as served:
         RUN_FOLDERS[served.process.port] = run
-        token = dropped(served, served.state.get("/told/autoload.js", headers={"X-Word": "page"}, **ASKED).token)
+        token = dropped(served, served.site.get("/told/autoload.js", headers={"X-Word": "page"}, **ASKED).token)
         assert seen(served, token, additional_headers={"X-Word": "arrived"}) == [{"who": ["ann"]}, ["ann"], "page"]

@@ -267,7 +267,7 @@ def guarded_by_password(users_file: Path) -> Iterator[Served]:
 
 
 @pytest.fixture
-def state(guarded_by_password: Served) -> str:
+def site(guarded_by_password: Served) -> str:
     return guarded_by_password.process.url
 
 
@@ -276,8 +276,8 @@ def from_address(number: int, url: str) -> Visitor:
     return Visitor(url, source=f"127.0.1.{number}")
 
 
-def test_form_lets_a_user_in_and_leads_to_the_page(state: str) -> None:
-    ann = Visitor(state)
+def test_form_lets_a_user_in_and_leads_to_the_page(site: str) -> None:
+    ann = Visitor(site)
     login = where(ann, "/knowing?a=1")
     answer = ann.log_in("ann", "correct horse", login)
     assert (answer.status, answer.headers["location"]) == (303, "/knowing?a=1")
@@ -287,8 +287,8 @@ def test_form_lets_a_user_in_and_leads_to_the_page(state: str) -> None:
     assert (seen["user"], seen["kind"], seen["logout_url"]) == ("ann", "User", "/logout")
 
 
-def test_what_proves_the_user_is_hidden_from_applications(state: str) -> None:
-    ann = Visitor(state, headers={"Authorization": f"Basic {base64.b64encode(b'ann:correct horse').decode()}"})
+def test_what_proves_the_user_is_hidden_from_applications(site: str) -> None:
+    ann = Visitor(site, headers={"Authorization": f"Basic {base64.b64encode(b'ann:correct horse').decode()}"})
     ann.cookies["flavour"] = "sweet"
     ann.log_in("ann", "correct horse")
     seen = ann.seen("/knowing")
@@ -297,15 +297,15 @@ def test_what_proves_the_user_is_hidden_from_applications(state: str) -> None:
     assert seen["cookie_header"] == "flavour=sweet"
 
 
-def test_basic_authentication_lets_programs_in(state: str) -> None:
-    program = Visitor(state, headers={"Authorization": f"Basic {base64.b64encode(b'bob:battery staple').decode()}"})
+def test_basic_authentication_lets_programs_in(site: str) -> None:
+    program = Visitor(site, headers={"Authorization": f"Basic {base64.b64encode(b'bob:battery staple').decode()}"})
     assert program.ask("/knowing/metadata").status == 200
     assert program.seen("/knowing")["user"] == "bob"
 
 
 @pytest.mark.server("guarded_by_password")
-def test_wrong_password_is_refused_alike_for_everybody(state: str, log: Callable[[], list[str]]) -> None:
-    visitor = from_address(1, state)
+def test_wrong_password_is_refused_alike_for_everybody(site: str, log: Callable[[], list[str]]) -> None:
+    visitor = from_address(1, site)
     answers = [visitor.log_in(name, "a wrong password") for name in ("ann", "nobody", "a\0b", "")]
     assert [answer.status for answer in answers] == [403] * 4
     for answer in answers:
@@ -320,9 +320,9 @@ def test_wrong_password_is_refused_alike_for_everybody(state: str, log: Callable
 
 
 @pytest.mark.server("guarded_by_password")
-def test_wrong_basic_credentials_are_answered_with_401(state: str, log: Callable[[], list[str]]) -> None:
+def test_wrong_basic_credentials_are_answered_with_401(site: str, log: Callable[[], list[str]]) -> None:
     for credentials in (b"bob:wrong", b"no colon", b"\xff\xfe:x", b":"):
-        program = from_address(2, state)
+        program = from_address(2, site)
         program.headers["Authorization"] = f"Basic {base64.b64encode(credentials).decode()}"
         answer = program.ask("/knowing")
         assert answer.status == 401, credentials
@@ -331,19 +331,19 @@ def test_wrong_basic_credentials_are_answered_with_401(state: str, log: Callable
     assert "wrong" not in "".join(log())
 
 
-def test_failed_logins_slow_down(state: str) -> None:
-    visitor = from_address(3, state)
+def test_failed_logins_slow_down(site: str) -> None:
+    visitor = from_address(3, site)
     statuses = [visitor.log_in("cyd", "guess").status for _ in range(7)]
     assert statuses == [403] * 5 + [429] * 2
     answer = visitor.log_in("cyd", "guess")
     assert answer.headers["retry-after"] == "1"
     assert "Please wait 1 second and try again." in answer.text
-    assert from_address(4, state).log_in("ann", "correct horse").status == 303
+    assert from_address(4, site).log_in("ann", "correct horse").status == 303
 
 
-def test_many_guesses_at_once_are_slowed_down_too(state: str) -> None:
+def test_many_guesses_at_once_are_slowed_down_too(site: str) -> None:
     statuses: list[int] = []
-    visitors = [from_address(5, state) for _ in range(12)]
+    visitors = [from_address(5, site) for _ in range(12)]
     threads = [
         threading.Thread(target=lambda v=visitor: statuses.append(v.log_in("dot", "guess").status))
         for visitor in visitors
@@ -356,8 +356,8 @@ def test_many_guesses_at_once_are_slowed_down_too(state: str) -> None:
 
 
 @pytest.mark.server("guarded_by_password")
-def test_form_of_another_site_is_not_taken(state: str, log: Callable[[], list[str]]) -> None:
-    visitor = from_address(6, state)
+def test_form_of_another_site_is_not_taken(site: str, log: Callable[[], list[str]]) -> None:
+    visitor = from_address(6, site)
     good = {"user": "ann", "password": "correct horse"}
     assert visitor.post("/login", **good).status == 403  # no token at all
     assert visitor.log_in("ann", "correct horse", form_token="forged").status == 403
@@ -373,31 +373,31 @@ def test_form_of_another_site_is_not_taken(state: str, log: Callable[[], list[st
 
 
 @pytest.mark.parametrize("target", ["//evil.example/", "https://evil.example/", "/\\evil.example", "/\t/evil.example"])
-def test_login_leads_to_no_other_site(state: str, target: str) -> None:
-    assert Visitor(state).log_in("ann", "correct horse", next=target).headers["location"] == "/"
+def test_login_leads_to_no_other_site(site: str, target: str) -> None:
+    assert Visitor(site).log_in("ann", "correct horse", next=target).headers["location"] == "/"
 
 
-def test_page_of_a_crooked_address_leads_to_no_other_site(state: str) -> None:
-    ann = Visitor(state)
+def test_page_of_a_crooked_address_leads_to_no_other_site(site: str) -> None:
+    ann = Visitor(site)
     login = ann.ask("/login?next=//evil.example/%22%3E%3Cscript%3E")
     assert "evil.example" not in login.text and "<script" not in login.text
 
 
-def test_login_page_may_do_nothing_but_send_its_form(state: str) -> None:
-    headers = Visitor(state).ask("/login").headers
+def test_login_page_may_do_nothing_but_send_its_form(site: str) -> None:
+    headers = Visitor(site).ask("/login").headers
     assert headers["cache-control"] == "no-store"
     assert "default-src 'none'" in headers["content-security-policy"]
     assert "form-action 'self'" in headers["content-security-policy"]
 
 
-def test_logged_in_user_is_not_asked_again(state: str) -> None:
-    ann = Visitor(state)
+def test_logged_in_user_is_not_asked_again(site: str) -> None:
+    ann = Visitor(site)
     ann.log_in("ann", "correct horse")
     assert ann.ask("/login?next=/knowing").headers["location"] == "/knowing"
 
 
-def test_logout_forgets_the_user(state: str) -> None:
-    ann = Visitor(state)
+def test_logout_forgets_the_user(site: str) -> None:
+    ann = Visitor(site)
     ann.log_in("ann", "correct horse")
     token = ann.ask("/knowing").token
     assert ann.ask("/logout", headers={"Sec-Fetch-Site": "cross-site"}).status == 403
@@ -408,8 +408,8 @@ def test_logout_forgets_the_user(state: str) -> None:
     assert refused(ann, "/knowing", token) == 403
 
 
-def test_forged_cookie_is_nobody(state: str) -> None:
-    ann, forger = Visitor(state), Visitor(state)
+def test_forged_cookie_is_nobody(site: str) -> None:
+    ann, forger = Visitor(site), Visitor(site)
     ann.log_in("ann", "correct horse")
     body, _, tag = ann.cookies["app_server_login"].partition(".")
     for value in ("", "x", "a.b", f"{body}.", f"{body}.{tag[:-2]}AA", f".{tag}"):
@@ -687,8 +687,8 @@ def test_token_is_small_whatever_the_request_carries(short_lived: Served) -> Non
     assert seen["cookies"] == ["large"]
 
 
-def test_token_of_a_user_is_small_too(state: str) -> None:
-    ann = Visitor(state)
+def test_token_of_a_user_is_small_too(site: str) -> None:
+    ann = Visitor(site)
     ann.log_in("ann", "correct horse")
     assert len(ann.ask("/knowing").token) < 400
 
@@ -735,12 +735,12 @@ def test_request_travels_where_another_instance_may_need_it(flags: str, small: b
             assert payload["cookies"] == {"flavour": "sweet"}
 
 
-def test_forged_and_expired_tokens_are_refused(state: str) -> None:
-    ann = Visitor(state)
+def test_forged_and_expired_tokens_are_refused(site: str) -> None:
+    ann = Visitor(site)
     ann.log_in("ann", "correct horse")
     expired = generate_jwt_token("gone", signed=False, expiration=-10)
     for token in ("forged", expired):
         answer = ann.ask(f"/knowing?bokeh-token={token}")
         assert answer.status == 403 and "Invalid token or session ID" in answer.text
-    with open_socket(state, "/knowing", expired, additional_headers={"Cookie": ann.cookie_header}) as socket:
+    with open_socket(site, "/knowing", expired, additional_headers={"Cookie": ann.cookie_header}) as socket:
         assert Client(socket).close_code() == 1008

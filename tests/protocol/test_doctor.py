@@ -38,18 +38,18 @@ def seen_by(url: str, sent: Sent, **headers: str) -> Seen | None:
 
 
 def test_server_alone_is_well(plain: Served) -> None:
-    evidence = look(f"{plain.state.url}/board")
+    evidence = look(f"{plain.site.url}/board")
     assert ids(evidence) == []
     assert len(evidence.instances) == 1 and evidence.proxy is None
     assert all(opening.socket is not None and opening.socket.pulled_bytes for opening in evidence.openings)
 
 
 def test_only_the_doctor_is_told(plain: Served) -> None:
-    host = plain.state.url.removeprefix("http://")
+    host = plain.site.url.removeprefix("http://")
     for path in ("/board", "/healthz", "/nowhere", "/static/js/bokeh.min.js", "/board/ws"):
-        assert HEADER.lower() not in fetch(plain.state.url + path).headers
-        assert HEADER.lower() not in fetch(plain.state.url + path, headers={HEADER: "hello"}).headers
-        seen = seen_by(plain.state.url + path, Sent("http", host, path))
+        assert HEADER.lower() not in fetch(plain.site.url + path).headers
+        assert HEADER.lower() not in fetch(plain.site.url + path, headers={HEADER: "hello"}).headers
+        seen = seen_by(plain.site.url + path, Sent("http", host, path))
         assert seen is not None and (seen.scheme, seen.host, seen.path) == ("same", "same", "same"), path
 
 
@@ -57,13 +57,13 @@ def test_application_below_another_prefix_is_told(plain: Served) -> None:
     sent = Sent("http", "x", "/tools/board")
     wanted = {"/tools/board": "elsewhere", "/tools/nothing": "here"}
     for path, place in wanted.items():
-        seen = seen_by(plain.state.url + path, sent)
+        seen = seen_by(plain.site.url + path, sent)
         assert seen is not None and seen.place == place
-    assert ids(look(f"{plain.state.url}/tools/board")) == ["prefix-missing"]
+    assert ids(look(f"{plain.site.url}/tools/board")) == ["prefix-missing"]
 
 
 def test_health_trickles_for_the_doctor_alone(plain: Served) -> None:
-    url = f"{plain.state.url}/healthz?{TRICKLE}"
+    url = f"{plain.site.url}/healthz?{TRICKLE}"
     started = time.monotonic()
     assert fetch(url).headers.get("transfer-encoding") is None
     assert time.monotonic() - started < TRICKLE_S
@@ -74,7 +74,7 @@ def test_health_trickles_for_the_doctor_alone(plain: Served) -> None:
 
 def test_forged_headers_are_believed_where_nobody_stands_in_front() -> None:
     with serving(*apps("board.py"), "--use-xheaders") as served:
-        [finding] = judge(look(f"{served.state.url}/board"))
+        [finding] = judge(look(f"{served.site.url}/board"))
         assert (finding.id, finding.hop.value) == ("forgery-believed", "application server")
 
 
@@ -85,7 +85,7 @@ def test_page_behind_a_login_is_seen_with_name_and_password(tmp_path: Path) -> N
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
     with serving(*apps("board.py"), "--basic-auth", users, env={"BOKEH_COOKIE_SECRET": "nobody knows"}) as served:
-        host = served.state.url.removeprefix("http://")
+        host = served.site.url.removeprefix("http://")
         assert ids(look(f"http://{host}/board")) == ["login-required"]
         evidence = look(f"http://ann:a%20long%20password@{host}/board")
         assert ids(evidence) == [] and len(evidence.openings) == 6
@@ -98,14 +98,14 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_command_prints_a_report_and_its_status_tells_the_worst(plain: Served) -> None:
-    missing = run(f"{plain.state.url}/tools/board", "--json")
+    missing = run(f"{plain.site.url}/tools/board", "--json")
     report = json.loads(missing.stdout)
     assert (missing.returncode, missing.stderr, report["ok"]) == (1, "", False)
     assert [finding["id"] for finding in report["findings"]] == ["prefix-missing"]
     assert {"where": "app-server", "how": "tell it the path that the proxy gives it", "lines": ["--prefix /tools"]} in (
         report["findings"][0]["remedies"]
     )
-    well = run(f"{plain.state.url}/board", "--long", "1", "--opens", "2")
+    well = run(f"{plain.site.url}/board", "--long", "1", "--opens", "2")
     assert (well.returncode, well.stderr) == (0, "")
     assert well.stdout.splitlines()[-1] == "Nothing is wrong."
     assert "one instance for page and socket" in " ".join(well.stdout.split())

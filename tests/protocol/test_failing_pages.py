@@ -45,22 +45,22 @@ def failing(request: pytest.FixtureRequest) -> Iterator[Served]:
 def goes_on(served: Served) -> None:
     """Fail where the server, or an application that has done nothing, does not answer."""
     served.assert_alive()
-    with served.state.client("/board") as client:
+    with served.site.client("/board") as client:
         assert client.set("slider", "value", 7).msgtype == "OK"
 
 
 def test_extension_that_cannot_be_made_is_an_error_page_of_its_application(failing: Served) -> None:
-    answer = failing.state.get("/lost_extension")
+    answer = failing.site.get("/lost_extension")
     assert answer.status == 500 and "lost_in_translation.ts" in unescape(answer.text), answer.text
     goes_on(failing)
-    script = failing.state.get("/lost_extension/autoload.js", **{"bokeh-autoload-element": "here"})
+    script = failing.site.get("/lost_extension/autoload.js", **{"bokeh-autoload-element": "here"})
     assert script.status == 500 and "lost_in_translation.ts" in script.text
 
 
 def test_extension_that_does_not_compile_is_an_error_page_with_the_compilers_words() -> None:
     with serving(*apps("bad_extension.py", "board.py")) as served:
         with pytest.raises(HTTPError) as failed:
-            urlopen(f"{served.state.url}/bad_extension", timeout=60)  # compiling takes seconds
+            urlopen(f"{served.site.url}/bad_extension", timeout=60)  # compiling takes seconds
         text = unescape(failed.value.read().decode())
         assert failed.value.code == 500
         assert "Cannot find name 'Nothing'" in text and "bad_extension.py:Bad.ts:1:26" in text and str(APPS) not in text
@@ -69,23 +69,23 @@ def test_extension_that_does_not_compile_is_an_error_page_with_the_compilers_wor
 
 def test_document_that_cannot_be_sent_is_an_error_page_that_names_the_value(failing: Served) -> None:
     for what, words in UNSENDABLE.items():
-        answer = failing.state.get("/unsendable", what=what)
+        answer = failing.site.get("/unsendable", what=what)
         assert answer.status == 500 and words in unescape(answer.text), (what, answer.text)
-    script = failing.state.get("/unsendable/autoload.js", what="unset", **{"bokeh-autoload-element": "here"})
+    script = failing.site.get("/unsendable/autoload.js", what="unset", **{"bokeh-autoload-element": "here"})
     assert script.status == 500 and UNSENDABLE["unset"] in script.text
-    assert failing.state.get("/unsendable").status == 200
+    assert failing.site.get("/unsendable").status == 200
     goes_on(failing)
 
 
 def test_application_that_leaves_ends_nothing_but_its_session(failing: Served) -> None:
     for where in ("script", "template", "process_request"):
         for how in KINDS:
-            answer = failing.state.get("/quitting", where=where, how=how)
+            answer = failing.site.get("/quitting", where=where, how=how)
             assert answer.status == 500, (where, how, answer.status)
     for where in ("on_session_created", "on_session_destroyed", "loop"):
         for how in KINDS:
-            assert failing.state.get("/quitting", where=where, how=how).status == 200, (where, how)
-    assert failing.state.get("/quitting", where="task").status == 200
+            assert failing.site.get("/quitting", where=where, how=how).status == 200, (where, how)
+    assert failing.site.get("/quitting", where="task").status == 200
     goes_on(failing)
 
 
@@ -142,7 +142,7 @@ def test_authentication_module_that_leaves_ends_nothing_else(tmp_path: Path) -> 
         with serving(*apps("board.py"), "--auth-module", str(module)) as served:
             for where in wheres:
                 for how in ("SystemExit", "KeyboardInterrupt", "GeneratorExit"):
-                    assert served.state.get("/board", where=where, how=how).status == 500, (where, how)
+                    assert served.site.get("/board", where=where, how=how).status == 500, (where, how)
             if rest == LEAVING_HANDLER:
-                assert served.state.get("/login").status == 500
-            assert served.state.get("/board", user="ann").status == 200
+                assert served.site.get("/login").status == 500
+            assert served.site.get("/board", user="ann").status == 200

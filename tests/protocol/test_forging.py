@@ -83,34 +83,34 @@ def signed(users: Path, application: Path) -> Iterator[Served]:
 
 
 def bob(served: Served) -> Visitor:
-    visitor = Visitor(served.state.url)
+    visitor = Visitor(served.site.url)
     visitor.log_in("bob", "pencil")
     return visitor
 
 
 def test_token_that_nobody_signed_says_nothing_of_headers_and_cookies(plain: Served) -> None:
-    with plain.state.client("/asking", forged(), additional_headers={"X-Word": "real", "Cookie": "a=b"}) as client:
+    with plain.site.client("/asking", forged(), additional_headers={"X-Word": "real", "Cookie": "a=b"}) as client:
         found = seen(client)
     assert (found["headers"]["x-word"], found["cookies"]) == ("real", {"a": "b"})
     assert "alice" not in json.dumps(found)
 
 
 def test_arguments_of_a_token_that_nobody_signed_count_where_the_address_has_none(plain: Served) -> None:
-    with plain.state.client("/asking", forged()) as client:
+    with plain.site.client("/asking", forged()) as client:
         assert seen(client)["arguments"] == {"n": ["7"]}
-    with plain.state.client("/asking", forged(), query="?n=8&m=1") as client:
+    with plain.site.client("/asking", forged(), query="?n=8&m=1") as client:
         assert seen(client)["arguments"] == {"n": ["8"], "m": ["1"]}
 
 
 def test_page_asked_for_with_a_forged_token_shows_what_the_server_saw(plain: Served) -> None:
     token = forged()
-    answer = plain.state.get("/asking", headers={"X-Word": "real"}, **{"bokeh-token": token})
-    with plain.state.client("/asking", answer.token) as client:
+    answer = plain.site.get("/asking", headers={"X-Word": "real"}, **{"bokeh-token": token})
+    with plain.site.client("/asking", answer.token) as client:
         assert seen(client)["headers"]["x-word"] == "real"
 
 
 def test_results_of_process_request_cannot_be_forged(plain: Served) -> None:
-    with plain.state.client("/hooked", forged(), additional_headers={"X-Word": "real"}) as client:
+    with plain.site.client("/hooked", forged(), additional_headers={"X-Word": "real"}) as client:
         assert client.value("seen", "text") == "made by the hook, Ann, real"
 
 
@@ -143,7 +143,7 @@ def test_key_of_the_cookies_signs_sessions_over_a_restart(users: Path, applicati
 def test_login_without_any_key_signs_with_one_of_this_run_and_says_so(application: Path) -> None:
     flags = ["--auth-header", "X-User", "--auth-header-from", "127.0.0.0/8,::1", "--num-procs", "2"]
     with serving(application, *flags) as served:
-        visitor = Visitor(served.state.url, headers={"X-User": "bob"})
+        visitor = Visitor(served.site.url, headers={"X-User": "bob"})
         assert [visitor.seen("/telling")["user"] for _ in range(4)] == ["bob"] * 4
         assert served.process.log_text().count("no key for signed sessions, so one was made for this run") == 1
         assert visitor.ask("/telling?bokeh-session-id=chosen").status == 403

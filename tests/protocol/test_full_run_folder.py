@@ -42,12 +42,12 @@ def fill(folder: Path) -> None:
 
 @pytest.mark.parametrize("mode", ["workers", "process", "snapshot"])
 def test_a_full_run_folder_is_503_with_one_line_until_there_is_room(tmp_path: Path, mode: str) -> None:
-    with little_room(tmp_path, *MODES[mode]) as (served, inside), served.state.client("/apart") as client:
+    with little_room(tmp_path, *MODES[mode]) as (served, inside), served.site.client("/apart") as client:
         before = do(client, "before")
         fill(inside)
         start = served.log_size()
         if mode == "process":
-            assert served.state.get("/apart").status == 503
+            assert served.site.get("/apart").status == 503
             assert len(served.log_since(start).splitlines()) == 1, served.log_since(start)
             assert "no process for a session: " in served.log_since(start)
             assert "No space left on device" in served.log_since(start)
@@ -63,6 +63,6 @@ def test_a_full_run_folder_is_503_with_one_line_until_there_is_room(tmp_path: Pa
         assert do(client, "after") == before
         for path in inside.glob("fill-*"):
             path.unlink()
-        until(lambda: served.state.get("/apart").status == 200)
+        until(lambda: served.site.get("/apart").status == 200)
         visit(served)
         assert "Traceback" not in served.process.log_text()

@@ -86,7 +86,7 @@ def test_100_pages_with_their_sockets_are_100_runs(shared: Served, runs: Runs) -
     until(lambda: serving_workers(shared) == WORKERS, 3 * PATIENCE_S)
 
     def visit(number: int) -> str:
-        return use(shared, shared.state.token("/counting"), number % 99 + 1)
+        return use(shared, shared.site.token("/counting"), number % 99 + 1)
 
     with ThreadPoolExecutor(8) as pool:
         answered = list(pool.map(visit, range(100)))
@@ -99,14 +99,14 @@ def test_any_worker_tells_what_all_have_counted(tmp_path: Path) -> None:
     with gunicorn(tmp_path, "--workers", "2", keywords=", metrics=True") as served:
         until(lambda: serving_workers(served) == 2, 3 * PATIENCE_S)
         for _ in range(6):
-            served.state.token("/counting")
+            served.site.token("/counting")
         command = [sys.executable, "-m", "app_server", "status", "--json"]
         environ = {**os.environ, "APP_SERVER_RUNTIME_DIR": str(tmp_path / "run")}
         told = subprocess.run(command, env=environ, cwd=REPOSITORY, capture_output=True, timeout=60, check=True).stdout
         processes = json.loads(told)["processes"].values()
         assert {facts["pid"] for facts in processes} == {worker.pid for worker in workers(served)}
         assert sum(facts["applications"]["/counting"]["now"]["sessions"] for facts in processes) == 6
-        text = served.state.get("/metrics").text
+        text = served.site.get("/metrics").text
         figures = re.findall(r"^app_server_sessions\{.*\} (.*)$", text, re.MULTILINE)
         assert (len(figures), sum(map(float, figures))) == (2, 6)
 
@@ -116,7 +116,7 @@ def test_a_client_with_a_token_of_its_own_and_the_page_of_its_session_meet(share
         session_id = mint_session_id(Signer())
         token = mint_token(Signer(), session_id, expires_at=int(time.time()) + 60)
         first = use(shared, token)
-        page = shared.state.get("/counting", headers={"Bokeh-Session-Id": session_id})
+        page = shared.site.get("/counting", headers={"Bokeh-Session-Id": session_id})
         assert use(shared, page.token) == first
     assert len(runs) == 12
 
@@ -131,7 +131,7 @@ def test_no_page_fails_while_all_workers_are_replaced_and_sessions_go_on_or_come
         def visit(number: int) -> int:
             pages = 0
             while not over:
-                token = served.state.token("/counting")
+                token = served.site.token("/counting")
                 pages += 1
                 try:
                     use(served, token)
@@ -139,8 +139,8 @@ def test_no_page_fails_while_all_workers_are_replaced_and_sessions_go_on_or_come
                     use(served, token)
             return pages
 
-        kept = served.state.token("/counting")
-        with served.state.client("/counting", kept) as client, ThreadPoolExecutor(3) as pool:
+        kept = served.site.token("/counting")
+        with served.site.client("/counting", kept) as client, ThreadPoolExecutor(3) as pool:
             client.set("slider", "value", 1)
             process = client.value("seen", "text").split()[0]
             visitors = [pool.submit(visit, number) for number in range(3)]
@@ -162,8 +162,8 @@ def test_no_page_fails_while_all_workers_are_replaced_and_sessions_go_on_or_come
 def test_more_and_fewer_workers_share_the_sessions(tmp_path: Path) -> None:
     runs = Runs(tmp_path / "runs")
     with gunicorn(tmp_path, "--workers", "1", "--graceful-timeout", "600") as served:
-        kept = served.state.token("/counting")
-        with served.state.client("/counting", kept) as client:
+        kept = served.site.token("/counting")
+        with served.site.client("/counting", kept) as client:
             client.set("slider", "value", 1)
             first = client.value("seen", "text").split()[0]
             send(served, signal.SIGTTIN)
@@ -172,13 +172,13 @@ def test_more_and_fewer_workers_share_the_sessions(tmp_path: Path) -> None:
             met: list[str] = []
 
             def meet() -> str:
-                met.append(use(served, served.state.token("/counting")))
+                met.append(use(served, served.site.token("/counting")))
                 return met[-1]
 
             until(lambda: meet() != first, PATIENCE_S)
             send(served, signal.SIGTTOU)  # the first one leaves
             served.process.wait_for_log("Worker 1 leaves")
-            until(lambda: served.state.get("/readyz").status == 200)
+            until(lambda: served.site.get("/readyz").status == 200)
             assert use(served, kept) == first  # its session is still there
             until(lambda: [meet() != first for _ in range(5)] == [True] * 5, PATIENCE_S)
         assert len(runs) == len(met) + 1
@@ -188,11 +188,11 @@ def test_a_worker_that_has_answered_enough_makes_way_when_another_one_is_there(t
     flags = ["--workers", "2", "--max-requests", "30", "--graceful-timeout", "6"]
     with gunicorn(tmp_path, *flags) as served:
         until(lambda: serving_workers(served) == 2, 3 * PATIENCE_S)
-        with served.state.client("/counting") as client:
+        with served.site.client("/counting") as client:
             client.set("slider", "value", 1)
             before = {worker.pid for worker in workers(served)}
             while before & {worker.pid for worker in workers(served)}:
-                token = served.state.token("/counting")
+                token = served.site.token("/counting")
                 try:
                     use(served, token)
                 except ConnectionClosed:
@@ -204,12 +204,12 @@ def test_a_worker_that_has_answered_enough_makes_way_when_another_one_is_there(t
 def test_a_worker_that_crashes_or_hangs_is_replaced_and_its_share_taken(tmp_path: Path) -> None:
     with gunicorn(tmp_path, "--workers", "2", "--timeout", "3") as served:
         until(lambda: serving_workers(served) == 2, 3 * PATIENCE_S)
-        token = served.state.token("/counting")
+        token = served.site.token("/counting")
         killed = int(use(served, token))
         os.kill(killed, signal.SIGKILL)
         hung = int(use(served, token))
         assert hung != killed
-        with served.state.client("/counting", token) as client:
+        with served.site.client("/counting", token) as client:
             client.send("PATCH-DOC", {"events": [client.change("slider", "value", 100)]})  # it never comes back
             assert client.close_code(patience(3 * PATIENCE_S)) is None
         served.process.wait_for_log("WORKER TIMEOUT")
@@ -220,13 +220,13 @@ def test_a_worker_that_crashes_or_hangs_is_replaced_and_its_share_taken(tmp_path
 def test_sigterm_lets_sessions_go_on_for_a_while(tmp_path: Path) -> None:
     with gunicorn(tmp_path, "--workers", "2", "--graceful-timeout", "8") as served:
         until(lambda: serving_workers(served) == 2, 3 * PATIENCE_S)
-        token = served.state.token("/counting")
+        token = served.site.token("/counting")
         left = workers(served)
-        with served.state.client("/counting", token) as client:
+        with served.site.client("/counting", token) as client:
             client.set("slider", "value", 1)
             send(served, signal.SIGTERM)
-            until(lambda: all(served.state.get("/counting").status == 503 for _ in range(6)))
-            assert served.state.get("/readyz").status == 503
+            until(lambda: all(served.site.get("/counting").status == 503 for _ in range(6)))
+            assert served.site.get("/readyz").status == 503
             use(served, token)
             assert client.close_code() == 1012
         assert served.process.process.wait(patience(PATIENCE_S)) == 0
@@ -236,7 +236,7 @@ def test_sigterm_lets_sessions_go_on_for_a_while(tmp_path: Path) -> None:
 
 def test_sigint_ends_at_once(tmp_path: Path) -> None:
     with gunicorn(tmp_path, "--workers", "2", "--graceful-timeout", "600") as served:
-        with served.state.client("/counting") as client:
+        with served.site.client("/counting") as client:
             send(served, signal.SIGINT)
             assert client.close_code() == 1001
         assert served.process.process.wait(patience(PATIENCE_S)) == 0
@@ -248,9 +248,9 @@ def test_applications_loaded_beforehand_with_settings_of_their_own(tmp_path: Pat
     with gunicorn(tmp_path, *flags, keywords=keywords, warm=False, BOKEH_SECRET_KEY=SECRET) as served:
         until(lambda: serving_workers(served) == 2, 3 * PATIENCE_S)
         address = {"X-Real-Ip": "203.0.113.9"}
-        page = served.state.get("/some/where/counting", headers=address)
+        page = served.site.get("/some/where/counting", headers=address)
         assert page.status == 200
-        with served.state.client("/some/where/counting", page.token) as client:
+        with served.site.client("/some/where/counting", page.token) as client:
             client.set("slider", "value", 5)
         assert "OURS " in served.process.log_text()
         served.process.wait_for_log("203.0.113.9")
@@ -305,5 +305,5 @@ def test_a_worker_that_is_interrupted_ends_alone(tmp_path: Path) -> None:
         served.process.wait_for_log("Worker 3 serves")
         assert "Worker 1 leaves" not in served.process.log_text()
         assert (tmp_path / "run" / str(served.process.process.pid)).is_dir()
-        assert use(served, served.state.token("/counting"))
+        assert use(served, served.site.token("/counting"))
         served.process.wait_for_log("KeyboardInterrupt")

@@ -88,7 +88,7 @@ def attacks() -> dict[str, Attack]:
 def attacked(request: pytest.FixtureRequest) -> Iterator[Served]:
     flags = (*MODES[request.param], "--unused-session-lifetime", "1000", "--check-unused-sessions", "50")
     with serving(*apps("board.py"), *flags, measured=False) as served:
-        with served.state.client("/board"):  # everything has been there once
+        with served.site.client("/board"):  # everything has been there once
             pass
         yield served
         served.assert_alive()
@@ -156,7 +156,7 @@ def test_messages_cost_little_and_leave_nothing_behind(attacked: Served) -> None
         if attack.packed and not compresses:
             continue
         options: dict[str, Any] = {"compression": "deflate"} if attack.packed else {}
-        with attacked.state.client("/board", **options) as client:
+        with attacked.site.client("/board", **options) as client:
             forget_peaks(attacked)
             before_s, before_bytes = total(attacked, cpu_s), total(attacked, lambda process: process.memory_info().rss)
             answer = answer_to(client, attack)
@@ -194,7 +194,7 @@ def test_paths_that_a_client_sends_are_not_looked_at(attacked: Served, tmp_path:
     picture, pipe = tmp_path / "secret.svg", tmp_path / "pipe.svg"
     picture.write_text(PICTURE)
     os.mkfifo(pipe)
-    with attacked.state.client("/board") as client:
+    with attacked.site.client("/board") as client:
         for number, path in enumerate((picture, pipe, tmp_path / "missing.svg", tmp_path)):
             began_s = time.monotonic()
             icon = {"icon": str(path)}

@@ -123,7 +123,7 @@ def test_client_that_does_not_read_is_left(impatient: Served, path: str) -> None
 
 
 def test_websocket_stays_open_however_long_it_is_silent(impatient: Served) -> None:
-    with impatient.state.client("/board") as client:
+    with impatient.site.client("/board") as client:
         time.sleep(1.5)
         assert client.pull().msgtype == "PULL-DOC-REPLY"
 
@@ -248,7 +248,7 @@ def test_browser_that_leaves_is_one_line_at_most(tmp_path: Path) -> None:
                     sock.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
                     if sent:
                         sock.recv(sent)
-        assert served.state.get("/board").status == 200
+        assert served.site.get("/board").status == 200
         served.process.wait_for_log("the client left before the answer was complete")
         log = served.log_since(start)
     assert "Traceback" not in log and "ERROR" not in log and "Uncaught" not in log, log

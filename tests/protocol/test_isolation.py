@@ -44,7 +44,7 @@ def notice(served: Served, token: str) -> str:
     begin = time.monotonic()
     while True:
         try:
-            with served.state.client("/apart", token) as client:
+            with served.site.client("/apart", token) as client:
                 assert len(client.roots) == 1
                 return str(client.attributes[client.roots[0]]["text"])
         except InvalidStatus as refused:
@@ -80,7 +80,7 @@ def runs(runs_file: Path) -> Callable[[], int]:
 
 
 def test_each_session_has_a_process_of_its_own_which_ends_with_it(apart: Served) -> None:
-    with apart.state.client("/apart") as one, apart.state.client("/apart") as other:
+    with apart.site.client("/apart") as one, apart.site.client("/apart") as other:
         pids = {int(do(one, "this")), int(do(other, "that"))}
         assert len(pids) == 2
         assert pids <= {process.pid for process in family(apart)}
@@ -88,8 +88,8 @@ def test_each_session_has_a_process_of_its_own_which_ends_with_it(apart: Served)
 
 
 def test_a_session_that_never_returns_is_ended_alone_and_its_page_says_so(apart: Served) -> None:
-    token = apart.state.token("/apart")
-    with apart.state.client("/apart", token) as stuck, apart.state.client("/apart") as other:
+    token = apart.site.token("/apart")
+    with apart.site.client("/apart", token) as stuck, apart.site.client("/apart") as other:
         root = stuck.roots[0]
         give(stuck, "loop")
         began_s, answers = time.monotonic(), 0
@@ -100,15 +100,15 @@ def test_a_session_that_never_returns_is_ended_alone_and_its_page_says_so(apart:
         assert stuck.close_code() is None  # its process is killed
         assert do(other, "on")
     assert "It took longer to answer" in notice(apart, token)
-    with apart.state.client("/apart", token) as client:
+    with apart.site.client("/apart", token) as client:
         assert client.roots == [root]  # the page finds its element
     apart.process.wait_for_log("a callback takes longer than 1 s")
     apart.process.wait_for_log("in loop_for_ever")
 
 
 def test_a_session_that_wants_too_much_memory_is_ended_alone(apart: Served) -> None:
-    token = apart.state.token("/apart")
-    with apart.state.client("/apart", token) as client:
+    token = apart.site.token("/apart")
+    with apart.site.client("/apart", token) as client:
         assert do(client, "take 50")
         give(client, "take 150")
         assert client.close_code() == 1001
@@ -118,8 +118,8 @@ def test_a_session_that_wants_too_much_memory_is_ended_alone(apart: Served) -> N
 def test_a_session_that_computes_for_too_long_is_ended_alone(runs_file: Path) -> None:
     flags = ["--isolation", "process", "--session-cpu", "1"]
     with serving(*apps("apart.py"), *flags, env={"COUNTING_FILE": str(runs_file)}) as served:
-        token = served.state.token("/apart")
-        with served.state.client("/apart", token) as client, served.state.client("/apart") as other:
+        token = served.site.token("/apart")
+        with served.site.client("/apart", token) as client, served.site.client("/apart") as other:
             give(client, "compute")
             assert client.close_code() is None
             assert do(other, "on")
@@ -129,8 +129,8 @@ def test_a_session_that_computes_for_too_long_is_ended_alone(runs_file: Path) ->
 
 @pytest.mark.parametrize(("words", "how"), [("crash", "SIGSEGV"), ("leave", "status 3")])
 def test_a_session_that_crashes_takes_nobody_along_and_its_page_says_so(apart: Served, words: str, how: str) -> None:
-    token = apart.state.token("/apart")
-    with apart.state.client("/apart", token) as client, apart.state.client("/apart") as other:
+    token = apart.site.token("/apart")
+    with apart.site.client("/apart", token) as client, apart.site.client("/apart") as other:
         before = do(other, "before")
         give(client, words)
         assert client.close_code() is None
@@ -140,7 +140,7 @@ def test_a_session_that_crashes_takes_nobody_along_and_its_page_says_so(apart: S
 
 
 def test_sessions_of_others_are_refused_with_the_reason(apart: Served) -> None:
-    with apart.state.client("/apart") as client:
+    with apart.site.client("/apart") as client:
         client.set("field", "value", "others")
     apart.process.wait_for_log("server_context.sessions has no other sessions: each has a process of its own")
     apart.process.wait_for_log("Keep what sessions share in a file, a database or Redis")
@@ -149,7 +149,7 @@ def test_sessions_of_others_are_refused_with_the_reason(apart: Served) -> None:
 def test_random_numbers_differ_between_sessions(apart: Served) -> None:
     drawn = set()
     for _ in range(3):
-        with apart.state.client("/apart") as client:
+        with apart.site.client("/apart") as client:
             client.set("field", "value", "draw")
             drawn.update(client.value("seen", "text").split()[1:])
     assert len(drawn) == 6
@@ -157,7 +157,7 @@ def test_random_numbers_differ_between_sessions(apart: Served) -> None:
 
 def test_60_pages_with_their_sockets_are_60_runs(apart: Served, runs: Callable[[], int]) -> None:
     def visit(number: int) -> str:
-        with apart.state.client("/apart") as client:
+        with apart.site.client("/apart") as client:
             return do(client, str(number))
 
     with ThreadPoolExecutor(6) as pool:
@@ -168,7 +168,7 @@ def test_60_pages_with_their_sockets_are_60_runs(apart: Served, runs: Callable[[
 def test_an_embedded_application_runs_once(apart: Served, runs: Callable[[], int]) -> None:
     query = {"bokeh-autoload-element": "e1", "bokeh-app-path": "/apart"}
     for _ in range(4):
-        with apart.state.client("/apart", apart.state.get("/apart/autoload.js", **query).token) as client:
+        with apart.site.client("/apart", apart.site.get("/apart/autoload.js", **query).token) as client:
             assert do(client, "this")
     assert runs() == 4
 
@@ -180,8 +180,8 @@ def test_whoever_asks_for_a_session_that_is_being_made_waits_for_it(apart: Serve
     def ask(number: int) -> str:
         asked = token
         if number % 2:
-            asked = apart.state.get("/counting", **{"slow": "1", "bokeh-session-id": session_id}).token
-        with apart.state.client("/counting", asked) as client:
+            asked = apart.site.get("/counting", **{"slow": "1", "bokeh-session-id": session_id}).token
+        with apart.site.client("/counting", asked) as client:
             client.set("slider", "value", number + 1)
             return str(client.value("seen", "text").split()[0])
 
@@ -191,52 +191,52 @@ def test_whoever_asks_for_a_session_that_is_being_made_waits_for_it(apart: Serve
 
 
 def test_a_page_that_comes_back_finds_its_session_as_it_was(apart: Served) -> None:
-    token = apart.state.token("/apart")
-    with apart.state.client("/apart", token) as client:
+    token = apart.site.token("/apart")
+    with apart.site.client("/apart", token) as client:
         pid = do(client, "remember")
         client.cut()
-    with apart.state.client("/apart", token) as client:
+    with apart.site.client("/apart", token) as client:
         assert client.value("seen", "text") == f"{pid} remember"
 
 
 def test_a_forged_token_starts_no_process(apart: Served, runs: Callable[[], int]) -> None:
-    assert apart.state.get("/apart", **{"bokeh-token": "nonsense"}).status == 403
-    with apart.state.socket("/apart", "nonsense") as client:
+    assert apart.site.get("/apart", **{"bokeh-token": "nonsense"}).status == 403
+    with apart.site.socket("/apart", "nonsense") as client:
         assert client.close_code() == 1008
     expired = mint_token(UNSIGNED, mint_session_id(UNSIGNED), expires_at=int(time.time()) - 1)
-    with apart.state.socket("/apart", expired) as client:
+    with apart.site.socket("/apart", expired) as client:
         assert client.close_code() == 1008
     assert runs() == 0
 
 
 def test_a_process_that_takes_connections_may_crash_and_the_sessions_go_on(runs_file: Path) -> None:
     with serving(*apps("apart.py"), "--isolation", "process", env={"COUNTING_FILE": str(runs_file)}) as served:
-        token = served.state.token("/apart")
-        with served.state.client("/apart", token) as client:
+        token = served.site.token("/apart")
+        with served.site.client("/apart", token) as client:
             pid = do(client, "before")
             front, _ = psutil.Process(served.process.process.pid).children()
             front.kill()
             assert do(client, "meanwhile") == pid
             served.process.wait_for_log("ended with SIGKILL")
         until(lambda: served.process.log_text().count("ended with SIGKILL") and _answers(served))
-        with served.state.client("/apart", token) as client:
+        with served.site.client("/apart", token) as client:
             assert client.value("seen", "text") == f"{pid} meanwhile"
 
 
 def _answers(served: Served) -> bool:
     try:
-        return served.state.get("/healthz").status == 200
+        return served.site.get("/healthz").status == 200
     except OSError:
         return False
 
 
 def test_the_process_that_sessions_are_forked_from_may_crash_and_they_go_on(runs_file: Path) -> None:
     with serving(*apps("apart.py"), "--isolation", "process", env={"COUNTING_FILE": str(runs_file)}) as served:
-        with served.state.client("/apart") as client:
+        with served.site.client("/apart") as client:
             pid = do(client, "before")
             psutil.Process(int(pid)).parent().kill()  # type: ignore[union-attr]
             assert do(client, "after") == pid
-            with served.state.client("/apart") as another:  # which waits until there is a new one
+            with served.site.client("/apart") as another:  # which waits until there is a new one
                 assert do(another, "this")
 
 
@@ -244,7 +244,7 @@ def test_the_process_that_sessions_are_forked_from_may_crash_and_they_go_on(runs
 def test_no_process_is_left_when_the_server_stops(runs_file: Path, number: int) -> None:
     flags = ["--isolation", "process", "--drain-deadline", "2"]
     with serving(*apps("apart.py"), *flags, env={"COUNTING_FILE": str(runs_file)}) as served:
-        with served.state.client("/apart") as client, served.state.client("/apart") as stuck:
+        with served.site.client("/apart") as client, served.site.client("/apart") as stuck:
             do(client, "this")
             give(stuck, "loop")
             left = family(served)
@@ -258,7 +258,7 @@ def test_no_process_is_left_when_the_server_stops(runs_file: Path, number: int) 
 def test_no_process_outlives_a_server_that_was_killed(runs_file: Path) -> None:
     flags = ["--isolation", "process", "--drain-deadline", "2"]
     with serving(*apps("apart.py"), *flags, env={"COUNTING_FILE": str(runs_file)}) as served:
-        with served.state.client("/apart") as client, served.state.client("/apart") as stuck:
+        with served.site.client("/apart") as client, served.site.client("/apart") as stuck:
             do(client, "this")
             give(stuck, "loop")
             left = family(served)
@@ -271,13 +271,13 @@ def test_a_drained_server_lets_sessions_go_on_until_they_end(runs_file: Path) ->
     flags = ["--isolation", "process", "--drain", "600", "--unused-session-lifetime", "1000"]
     flags += ["--check-unused-sessions", "50"]
     with serving(*apps("apart.py"), *flags, env={"COUNTING_FILE": str(runs_file)}) as served:
-        token = served.state.token("/apart")
-        with served.state.client("/apart", token) as client:
+        token = served.site.token("/apart")
+        with served.site.client("/apart", token) as client:
             served.process.process.terminate()
             served.process.wait_for_log("Stopping: 1 sessions")
-            assert served.state.get("/apart").status == 503
+            assert served.site.get("/apart").status == 503
             pid = do(client, "this")
-            with served.state.client("/apart", token) as again:
+            with served.site.client("/apart", token) as again:
                 assert do(again, "that") == pid
         assert served.process.process.wait(patience(PATIENCE_S)) == 0
 
@@ -289,21 +289,21 @@ def test_new_sessions_run_what_was_loaded_anew_and_old_ones_stay_for_a_while(tmp
     script.write_text(text.format("old"))
     flags = ["--isolation", "process", "--drain", "3", "--session-token-expiration", "1"]
     with serving(script, *flags) as served:
-        token = served.state.token("/app")
-        with served.state.client("/app", token) as client:
+        token = served.site.token("/app")
+        with served.site.client("/app", token) as client:
             script.write_text(text.format("new"))
             os.kill(served.process.process.pid, signal.SIGHUP)
 
             def is_new() -> bool:
-                with served.state.client("/app") as another:
+                with served.site.client("/app") as another:
                     return bool(another.value("it", "text") == "new")
 
             until(is_new)
-            with served.state.client("/app", token) as again:
+            with served.site.client("/app", token) as again:
                 assert again.value("it", "text") == "old"
             assert client.close_code() == 1012
         # Its token has expired meanwhile, and its process has handed its name on.
-        with served.state.client("/app", token) as client:
+        with served.site.client("/app", token) as client:
             assert client.value("it", "text") == "new"
         served.interrupt()
 
@@ -317,7 +317,7 @@ def test_where_tls_ends_here_connections_to_sessions_are_relayed(tmp_path: Path)
         trusting = ssl.create_default_context(cafile=str(tmp_path / "ca"))
         pids = set()
         for number in range(3):
-            with served.state.client("/apart", ssl=trusting, origin=served.process.url) as client:
+            with served.site.client("/apart", ssl=trusting, origin=served.process.url) as client:
                 pids.add(do(client, str(number)))
         assert len(pids) == 3
     assert len((tmp_path / "runs").read_text().splitlines()) == 3

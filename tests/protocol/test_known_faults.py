@@ -37,13 +37,13 @@ def token_of(**head: object) -> str:
 def test_application_that_raises_frees_its_session_id(plain: Served) -> None:
     asked = {"bokeh-session-id": "freed"}
     for _ in range(2):
-        assert plain.state.get("/faulty", **asked, fail="raise").status == 500
-    assert plain.state.get("/faulty", **asked).status == 200
+        assert plain.site.get("/faulty", **asked, fail="raise").status == 500
+    assert plain.site.get("/faulty", **asked).status == 200
 
 
 def test_application_that_raises_gives_an_error_page_without_its_traceback(plain: Served) -> None:
     start = plain.log_size()
-    answer = plain.state.get("/faulty", fail="raise")
+    answer = plain.site.get("/faulty", fail="raise")
     assert answer.status == 500
     assert answer.headers["content-type"].startswith("text/html")
     assert "secret" not in answer.text and "Traceback" not in answer.text and "faulty.py" not in answer.text
@@ -51,21 +51,21 @@ def test_application_that_raises_gives_an_error_page_without_its_traceback(plain
 
 
 def test_in_development_the_error_page_shows_the_traceback(developing: Served) -> None:
-    answer = developing.state.get("/faulty", fail="raise")
+    answer = developing.site.get("/faulty", fail="raise")
     assert answer.status == 500
     assert "a secret of the application" in answer.text and "faulty.py" in answer.text
 
 
 def test_application_that_never_stops_recursing_fails_alone(plain: Served) -> None:
-    assert plain.state.get("/faulty", fail="recurse").status == 500
-    assert plain.state.get("/faulty").status == 200
+    assert plain.site.get("/faulty", fail="recurse").status == 500
+    assert plain.site.get("/faulty").status == 200
 
 
 class Stalled:
     """A client that asks for the document and then reads nothing."""
 
-    def __init__(self, state: Site, app: str, token: str) -> None:
-        parts = urlsplit(state.url)
+    def __init__(self, site: Site, app: str, token: str) -> None:
+        parts = urlsplit(site.url)
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.socket.connect((parts.hostname, parts.port))
@@ -80,10 +80,10 @@ class Stalled:
 
 
 def test_stalled_client_holds_up_nobody_and_is_dropped(brief: Served) -> None:
-    token = brief.state.token("/board")
-    with brief.state.client("/board", token) as other:
+    token = brief.site.token("/board")
+    with brief.site.client("/board", token) as other:
         start = brief.log_size()
-        stalled = Stalled(brief.state, "/board", token)
+        stalled = Stalled(brief.site, "/board", token)
         slowest_s = 0.0
         for number in range(12):
             began_s = time.monotonic()
@@ -102,25 +102,25 @@ def session_id(token: str) -> str:
 
 
 def test_edits_of_a_connection_lost_callback_reach_the_other_client(plain: Served) -> None:
-    token = plain.state.token("/board")
-    with plain.state.client("/board", token) as staying:
-        with plain.state.client("/board", token):
+    token = plain.site.token("/board")
+    with plain.site.client("/board", token) as staying:
+        with plain.site.client("/board", token):
             pass
         staying.wait_value("lost", "text", "1")
-        with plain.state.client("/board", token) as leaving:
+        with plain.site.client("/board", token) as leaving:
             leaving.cut()
         staying.wait_value("lost", "text", "2")
 
 
 @pytest.mark.parametrize("way", ["exit", "CancelledError", "KeyboardInterrupt", "GeneratorExit"])
 def test_application_that_exits_does_not_end_the_server(plain: Served, way: str) -> None:
-    answer = plain.state.get("/faulty", fail=way)
+    answer = plain.site.get("/faulty", fail=way)
     assert answer.status == 500
     plain.assert_alive()
 
 
 def test_hook_whose_future_was_cancelled_does_not_keep_the_session_from_being_built(plain: Served) -> None:
-    with plain.state.client("/hooked", plain.state.token("/hooked", fail="CancelledError")):
+    with plain.site.client("/hooked", plain.site.token("/hooked", fail="CancelledError")):
         plain.assert_alive()
 
 
@@ -128,7 +128,7 @@ def test_hook_whose_future_was_cancelled_does_not_keep_the_session_from_being_bu
 def test_client_is_answered_whatever_a_callback_raises(plain: Served, kind: str) -> None:
     start = plain.log_size()
     ways = {"raise": "ERROR", "raise-soon": "OK", "raise-after": "OK", "raise-later": "OK", "raise-often": "OK"}
-    with plain.state.client("/board") as client:
+    with plain.site.client("/board") as client:
         for number, (way, answer) in enumerate(ways.items(), 1):
             assert client.set("command", "value", f"{way}:{kind}").msgtype == answer
             until(lambda number=number: plain.log_since(start).count("the session goes on") == number)  # type: ignore[misc]
@@ -139,7 +139,7 @@ def test_client_is_answered_whatever_a_callback_raises(plain: Served, kind: str)
 
 @pytest.mark.parametrize("command", ["exit:3", "exit-soon", "exit-later"])
 def test_callback_that_exits_does_not_end_the_server(plain: Served, command: str) -> None:
-    with plain.state.client("/board") as client:
+    with plain.site.client("/board") as client:
         client.set("command", "value", command)
         assert client.set("slider", "value", 9).msgtype == "OK"
         assert client.value("double", "value") == 18
@@ -147,7 +147,7 @@ def test_callback_that_exits_does_not_end_the_server(plain: Served, command: str
 
 
 def test_hook_of_a_documents_end_finds_the_names_of_its_script(brief: Served) -> None:
-    token = brief.state.token("/hooked")
+    token = brief.site.token("/hooked")
     name = session_id(token)[:12]
     brief.process.wait_for_log(f"epilogue {name}: still here")
     assert f"farewell {name}: still here" in brief.process.log_text()
@@ -157,10 +157,10 @@ def test_hook_of_a_documents_end_finds_the_names_of_its_script(brief: Served) ->
 def stopped() -> dict[str, object]:
     """What a server with two clients did on SIGTERM."""
     with serving(*apps("hooked", "board.py")) as served:
-        state = served.state
-        keeping = state.token("/hooked", slow="1.5")
-        with state.client("/hooked", keeping) as client, state.client("/board") as other:
-            parts = urlsplit(state.url)
+        site = served.site
+        keeping = site.token("/hooked", slow="1.5")
+        with site.client("/hooked", keeping) as client, site.client("/board") as other:
+            parts = urlsplit(site.url)
             connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
             ready_before = ask(connection, "/readyz").status
             served.process.process.send_signal(signal.SIGTERM)
@@ -204,7 +204,7 @@ def test_while_draining_the_server_is_alive_but_not_ready(stopped: dict[str, obj
 
 def test_second_sigterm_ends_the_process_at_once() -> None:
     with serving(*apps("hooked")) as served:
-        served.state.token("/hooked", slow="5")
+        served.site.token("/hooked", slow="5")
         served.process.process.send_signal(signal.SIGTERM)
         served.process.wait_for_log("Stopping")
         process = served.process.process
@@ -223,13 +223,13 @@ def test_second_sigterm_ends_the_process_at_once() -> None:
     "path", ["/static/%00", "/folder/static/%00", "/static/js/%00.js", "/%00", "/static/extensions/%00/x"]
 )
 def test_null_byte_in_a_path_is_no_fault_of_ours(plain: Served, path: str) -> None:
-    assert plain.state.get(path).status in (400, 404)
+    assert plain.site.get(path).status in (400, 404)
 
 
 @pytest.mark.parametrize("token", ["nonsense", "", "a.b", token_of(session_id=7), encode(b"[]"), "\u00e9"])
 @pytest.mark.parametrize("path", ["/board", "/board/autoload.js"])
 def test_bad_token_over_http_is_forbidden(plain: Served, path: str, token: str) -> None:
-    answer = plain.state.get(path, **{"bokeh-token": token, "bokeh-autoload-element": "e1"})
+    answer = plain.site.get(path, **{"bokeh-token": token, "bokeh-autoload-element": "e1"})
     assert answer.status == 403
     assert "Traceback" not in answer.text
 
@@ -244,8 +244,8 @@ def test_zip_bomb_in_a_token_is_cheap(plain: Served) -> None:
     process = Process(plain.process.process.pid)
     before_bytes, before_s = process.memory_info().rss, sum(process.cpu_times()[:2])
     for _ in range(5):
-        assert plain.state.get("/board", **{"bokeh-token": token}).status == 403
-        with plain.state.socket("/board", token) as client:
+        assert plain.site.get("/board", **{"bokeh-token": token}).status == 403
+        with plain.site.socket("/board", token) as client:
             assert client.close_code() == 1008
     assert process.memory_info().rss - before_bytes < 30_000_000
     assert sum(process.cpu_times()[:2]) - before_s < 1
@@ -273,15 +273,15 @@ def test_refused_token_closes_its_socket_at_once_with_1008(plain: Served, claims
     later = int(time.time()) + 100
     known = {name: later if value is LATER else value for name, value in (claims or {}).items()}
     token = "nonsense" if claims is None else token_of(**known)
-    with plain.state.socket("/board", token) as client:
+    with plain.site.socket("/board", token) as client:
         assert client.close_code(timeout_s=3) == 1008
 
 
 def test_client_that_answers_no_ping_is_dropped(brief: Served) -> None:
-    token = brief.state.token("/board")
+    token = brief.site.token("/board")
     start = time.monotonic()
-    silent = Stalled(brief.state, "/board", token)
-    with brief.state.client("/board", token) as talking:
+    silent = Stalled(brief.site, "/board", token)
+    with brief.site.client("/board", token) as talking:
         talking.wait_value("lost", "text", "1")
         assert time.monotonic() - start < 5
         assert talking.set("slider", "value", 3).msgtype == "OK"
@@ -289,7 +289,7 @@ def test_client_that_answers_no_ping_is_dropped(brief: Served) -> None:
 
 
 def test_hundred_changes_in_a_callback_are_one_message(plain: Served) -> None:
-    with plain.state.client("/board") as client:
+    with plain.site.client("/board") as client:
         client.pushed.clear()
         client.set("command", "value", "hundred:x")
         assert [len(message.content["events"]) for message in client.pushed] == [100]
@@ -297,8 +297,8 @@ def test_hundred_changes_in_a_callback_are_one_message(plain: Served) -> None:
 
 
 def test_second_client_gets_a_new_model_whole(plain: Served) -> None:
-    token = plain.state.token("/board")
-    with plain.state.client("/board", token) as first, plain.state.client("/board", token) as second:
+    token = plain.site.token("/board")
+    with plain.site.client("/board", token) as first, plain.site.client("/board", token) as second:
         first.set("command", "value", "root:fresh")
         assert first.value("fresh", "text") == "new"
         second.wait_for(lambda: len(second.roots) == len(first.roots))
@@ -306,7 +306,7 @@ def test_second_client_gets_a_new_model_whole(plain: Served) -> None:
 
 
 def test_error_reply_tells_no_traceback(plain: Served) -> None:
-    with plain.state.client("/board") as client:
+    with plain.site.client("/board") as client:
         reply = client.set("command", "value", "fail:7")
         assert reply.msgtype == "ERROR"
         assert "secret" not in json.dumps(reply.content) and "Traceback" not in json.dumps(reply.content)
@@ -314,33 +314,33 @@ def test_error_reply_tells_no_traceback(plain: Served) -> None:
 
 
 def test_error_reply_tells_the_traceback_in_development(developing: Served) -> None:
-    with developing.state.client("/board") as client:
+    with developing.site.client("/board") as client:
         reply = client.set("command", "value", "fail:7")
         assert reply.msgtype == "ERROR"
         assert "the secret of the board 7" in json.dumps(reply.content) and "board.py" in json.dumps(reply.content)
 
 
 def test_async_hook_of_a_sessions_start_is_awaited(plain: Served) -> None:
-    with plain.state.client("/hooked") as client:
+    with plain.site.client("/hooked") as client:
         assert client.value("seen", "text").startswith("made by the hook, Ann")
 
 
 def test_sign_sessions_no_means_no() -> None:
     with serving(*apps("board.py"), env={"BOKEH_SIGN_SESSIONS": "no"}) as served:
-        token = served.state.token("/board")
+        token = served.site.token("/board")
         assert "." not in token and "." not in session_id(token)
 
 
 @pytest.mark.parametrize("path", ["/board", "/board/autoload.js"])
 def test_answer_that_carries_a_token_is_not_stored(plain: Served, path: str) -> None:
-    answer = plain.state.get(path, **{"bokeh-autoload-element": "e1"})
+    answer = plain.site.get(path, **{"bokeh-autoload-element": "e1"})
     assert answer.token
     assert answer.headers["cache-control"] == "no-store"
 
 
 def page_scripts(served: Served) -> list[str]:
     return [
-        path.replace("&amp;", "&") for path in re.findall(r'<script[^>]+src="([^"]+)"', served.state.get("/board").text)
+        path.replace("&amp;", "&") for path in re.findall(r'<script[^>]+src="([^"]+)"', served.site.get("/board").text)
     ]
 
 
@@ -349,7 +349,7 @@ def test_scripts_of_a_page_are_compressed_and_immutable(plain: Served) -> None:
     assert len(scripts) >= 4
     total_bytes = 0
     for path in scripts:
-        answer = plain.state.get(path, headers={"Accept-Encoding": "gzip, deflate, br"})
+        answer = plain.site.get(path, headers={"Accept-Encoding": "gzip, deflate, br"})
         assert answer.status == 200
         assert answer.headers["content-encoding"] in ("br", "gzip")
         assert "immutable" in answer.headers["cache-control"]
@@ -359,7 +359,7 @@ def test_scripts_of_a_page_are_compressed_and_immutable(plain: Served) -> None:
 
 
 def test_script_is_plain_for_whoever_cannot_unpack_it(plain: Served) -> None:
-    answer = plain.state.get("/static/js/bokeh.min.js")
+    answer = plain.site.get("/static/js/bokeh.min.js")
     assert "content-encoding" not in answer.headers
     assert len(answer.body) > 500_000
 
@@ -368,19 +368,19 @@ def test_script_is_plain_for_whoever_cannot_unpack_it(plain: Served) -> None:
     "path", ["/board", "/board/", "/static/js/bokeh.min.js", "/healthz", "/readyz", "/favicon.ico"]
 )
 def test_head_answers_as_get_without_a_body(plain: Served, path: str) -> None:
-    answer = plain.state.get(path, method="HEAD")
+    answer = plain.site.get(path, method="HEAD")
     assert (answer.status, answer.body) == (200, b"")
 
 
 def test_head_of_a_page_makes_no_session(plain: Served) -> None:
     start = plain.log_size()
-    assert plain.state.get("/hooked", method="HEAD").status == 200
+    assert plain.site.get("/hooked", method="HEAD").status == 200
     assert "creating" not in plain.log_since(start)
 
 
 def test_document_that_cannot_be_written_is_an_error_page(plain: Served) -> None:
     start = plain.log_size()
-    answer = plain.state.get("/faulty", fail="incomplete")
+    answer = plain.site.get("/faulty", fail="incomplete")
     assert answer.status == 500
     assert "GlyphRenderer has no value for data_source, which a browser needs" in answer.text
     assert "/faulty" in plain.log_since(start)
@@ -388,7 +388,7 @@ def test_document_that_cannot_be_written_is_an_error_page(plain: Served) -> None
 
 def test_pull_of_a_document_that_can_no_longer_be_written_answers_with_an_error(plain: Served) -> None:
     start = plain.log_size()
-    with plain.state.client("/faulty", plain.state.token("/faulty", fail="later"), pull=False) as client:
+    with plain.site.client("/faulty", plain.site.token("/faulty", fail="later"), pull=False) as client:
         assert client.pull().msgtype == "ERROR"
         assert client.request("SERVER-INFO-REQ").msgtype == "SERVER-INFO-REPLY"
     assert "GlyphRenderer has no value for data_source" in plain.log_since(start)
@@ -398,18 +398,18 @@ def test_twenty_concurrent_requests_build_one_session(plain: Served) -> None:
     start = plain.log_size()
     asked = {"bokeh-session-id": "of-twenty"}
     with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(lambda _: plain.state.get("/hooked", **asked).status, range(20)))
+        answers = list(pool.map(lambda _: plain.site.get("/hooked", **asked).status, range(20)))
     assert answers == [200] * 20
     assert plain.log_since(start).count("building of-twenty") == 1
 
 
 def test_refused_handshake_is_an_http_answer(plain: Served) -> None:
-    with pytest.raises(InvalidStatus) as refused, plain.state.socket("/board", "x", origin="http://elsewhere.example"):
+    with pytest.raises(InvalidStatus) as refused, plain.site.socket("/board", "x", origin="http://elsewhere.example"):
         pass
     assert refused.value.response.status_code == 403
 
 
 def test_certificates_and_files_of_the_server_are_not_served(plain: Served) -> None:
     for path in ("/folder/static/../main.py", "/folder/static/%2e%2e/main.py", "/folder/static/..%2fmain.py"):
-        assert fetch(plain.state.url + path).status in (400, 403, 404)
-    assert plain.state.get("/folder/static/own.css").body == Path(apps("folder")[0], "static/own.css").read_bytes()
+        assert fetch(plain.site.url + path).status in (400, 403, 404)
+    assert plain.site.get("/folder/static/own.css").body == Path(apps("folder")[0], "static/own.css").read_bytes()

@@ -72,13 +72,13 @@ def loop_for_ever(client: Client) -> None:
 
 def explained(served: Served, token: str) -> bool:
     """Whether the page of a session that has ended says why."""
-    with served.state.client("/apart", token) as client:
+    with served.site.client("/apart", token) as client:
         return "It took longer to answer" in client.attributes[client.roots[0]].get("text", "")
 
 
 def visit(served: Served) -> psutil.Process:
     """Open the page and use it; the process of its session."""
-    with served.state.client("/apart") as client:
+    with served.site.client("/apart") as client:
         return do(client, "this")
 
 
@@ -110,17 +110,17 @@ def assert_healthy_start(served: Served) -> None:
 def test_a_healthy_start_says_little_and_a_run_folder_that_is_deleted_is_made_again(tmp_path: Path, mode: str) -> None:
     flags = ["--workers", "2"] if mode == "gunicorn" else MODES[mode]
     with (gunicorn if mode == "gunicorn" else machine)(tmp_path, *flags) as served:
-        token = served.state.token("/apart")
+        token = served.site.token("/apart")
         if mode == "gunicorn":
             until(lambda: served.process.log_text().count(" serves ") == 2)
         else:
             served.process.wait_for_log("Serving ")  # another worker may answer before the first one says so
         assert_healthy_start(served)
-        with served.state.client("/apart", token) as client:
+        with served.site.client("/apart", token) as client:
             before = do(client, "before").pid
             shutil.rmtree(tmp_path / "run")
             assert visit(served).is_running()
-            with served.state.client("/apart", token) as again:
+            with served.site.client("/apart", token) as again:
                 assert again.value("seen", "text") == f"{before} before"
             for _ in range(4):
                 visit(served)
@@ -167,7 +167,7 @@ def test_thread_that_never_ends_does_not_hide_that_the_server_gave_up(tmp_path: 
         else serving(str(app), env={"APP_SERVER_RUNTIME_DIR": str(run)})
     )
     with started as served:
-        served.state.token("/threaded")
+        served.site.token("/threaded")
         run.rename(tmp_path / "elsewhere")
         run.symlink_to(tmp_path)
         assert served.process.process.wait(patience(2 * PATIENCE_S)) == status
@@ -180,7 +180,7 @@ def test_a_full_disk_under_the_log_costs_lines_of_it(tmp_path: Path) -> None:
     (tmp_path / "log").symlink_to("/dev/full")
     with machine(tmp_path, "--num-procs", "2", "--log-file", str(tmp_path / "log")) as served:
         for _ in range(3):
-            assert served.state.get("/missing").status == 404
+            assert served.site.get("/missing").status == 404
             visit(served)
         lines = served.process.log_text().splitlines()
     assert all("cannot be written: No space left on device" in line for line in lines), lines
@@ -192,7 +192,7 @@ def test_a_full_disk_under_the_log_costs_lines_of_it(tmp_path: Path) -> None:
 
 def fork_servers(served: Served) -> list[psutil.Process]:
     """The processes that have forked the session of a page that is opened for this."""
-    with served.state.client("/apart") as client:
+    with served.site.client("/apart") as client:
         found = [do(client, "this").parent()]
     return [process for process in found if process is not None]
 
@@ -201,8 +201,8 @@ def fork_servers(served: Served) -> list[psutil.Process]:
 def test_sessions_whose_fork_server_was_killed_keep_their_limits(tmp_path: Path, victim: str) -> None:
     flags = MODES[victim.split()[-1]]
     with machine(tmp_path, *flags, "--callback-limit", "1", "--session-cpu", "60") as served:
-        token, stuck_token = served.state.token("/apart"), served.state.token("/apart")
-        with served.state.client("/apart", token) as client, served.state.client("/apart", stuck_token) as stuck:
+        token, stuck_token = served.site.token("/apart"), served.site.token("/apart")
+        with served.site.client("/apart", token) as client, served.site.client("/apart", stuck_token) as stuck:
             before = do(client, "before")
             do(stuck, "before")
             (fork_server,) = fork_servers(served)
@@ -222,8 +222,8 @@ def test_sessions_whose_fork_server_was_killed_keep_their_limits(tmp_path: Path,
 def test_sessions_of_a_killed_fork_server_end_in_order_and_crash_with_a_notice(tmp_path: Path) -> None:
     flags = ["--unused-session-lifetime", "100", "--check-unused-sessions", "50"]
     with machine(tmp_path, *MODES["process"], *flags) as served:
-        crashing, ending = served.state.token("/apart"), served.state.token("/apart")
-        with served.state.client("/apart", crashing) as one, served.state.client("/apart", ending) as other:
+        crashing, ending = served.site.token("/apart"), served.site.token("/apart")
+        with served.site.client("/apart", crashing) as one, served.site.client("/apart", ending) as other:
             ended = do(other, "this")
             do(one, "this")
             (fork_server,) = fork_servers(served)
@@ -232,10 +232,10 @@ def test_sessions_of_a_killed_fork_server_end_in_order_and_crash_with_a_notice(t
             one.send("PATCH-DOC", {"events": [one.change("field", "value", "crash")]})
             assert one.close_code() is None
         served.process.wait_for_log("its process ended by itself")
-        with served.state.client("/apart", crashing) as client:
+        with served.site.client("/apart", crashing) as client:
             assert "unexpected end" in client.attributes[client.roots[0]]["text"]
         assert_gone([ended])
-        with served.state.client("/apart", ending) as client:
+        with served.site.client("/apart", ending) as client:
             assert do(client, "fresh") != ended
         assert served.process.log_text().count("its process ended by itself") == 1
 
@@ -245,7 +245,7 @@ def test_nothing_is_left_of_a_server_that_stops_right_after_its_fork_server_was_
     tmp_path: Path, mode: str
 ) -> None:
     with machine(tmp_path, *MODES[mode], "--drain-deadline", "1") as served:
-        with served.state.client("/apart") as client, served.state.client("/apart") as stuck:
+        with served.site.client("/apart") as client, served.site.client("/apart") as stuck:
             sessions = [do(client, "this"), do(stuck, "this")]
             (fork_server,) = fork_servers(served)
             loop_for_ever(stuck)
@@ -260,7 +260,7 @@ def test_nothing_is_left_of_a_server_that_stops_right_after_its_fork_server_was_
 
 def test_nothing_is_left_of_a_server_that_is_stopped_impatiently(tmp_path: Path) -> None:
     with machine(tmp_path, *MODES["process"], "--drain", "30") as served:
-        with served.state.client("/apart") as client, served.state.client("/apart") as stuck:
+        with served.site.client("/apart") as client, served.site.client("/apart") as stuck:
             do(client, "this")
             do(stuck, "this")
             loop_for_ever(stuck)
@@ -274,7 +274,7 @@ def test_nothing_is_left_of_a_server_that_is_stopped_impatiently(tmp_path: Path)
 
 def test_nothing_is_left_when_the_main_process_and_the_fork_server_are_killed_together(tmp_path: Path) -> None:
     with machine(tmp_path, *MODES["process"], "--drain-deadline", "1") as served:
-        with served.state.client("/apart") as client, served.state.client("/apart") as stuck:
+        with served.site.client("/apart") as client, served.site.client("/apart") as stuck:
             sessions = [do(client, "this"), do(stuck, "this")]
             (fork_server,) = fork_servers(served)
             loop_for_ever(stuck)
@@ -300,7 +300,7 @@ def standing_still(process: psutil.Process) -> Iterator[None]:
 
 def test_processes_that_stand_still_cost_what_they_do_and_no_more(tmp_path: Path) -> None:
     flags = ["--isolation", "process", "--num-procs", "2", "--drain-deadline", "1"]
-    with machine(tmp_path, *flags) as served, served.state.client("/apart") as client:
+    with machine(tmp_path, *flags) as served, served.site.client("/apart") as client:
         session = do(client, "this")
         fork_server = session.parent()
         assert fork_server is not None
@@ -309,7 +309,7 @@ def test_processes_that_stand_still_cost_what_they_do_and_no_more(tmp_path: Path
             assert visit(served) != session
         with standing_still(fork_server):
             assert do(client, "that") == session
-            assert served.state.get("/healthz").status == 200
+            assert served.site.get("/healthz").status == 200
         assert visit(served).parent() == fork_server
         with standing_still(session):
             assert visit(served) != session
@@ -344,18 +344,18 @@ def test_a_clock_that_jumps_ends_no_session_and_refuses_no_new_page(tmp_path: Pa
     flags = ["--check-unused-sessions", "50", "--keep-alive", "200"]
     environ = {"PYTHONPATH": str(tmp_path), "JUMP_FILE": str(jump)}
     with machine(tmp_path, *MODES[mode], *flags, **environ) as served:
-        token = served.state.token("/apart")
-        with served.state.client("/apart", token) as client:
+        token = served.site.token("/apart")
+        with served.site.client("/apart", token) as client:
             before = do(client, "before")
             for jump_s in (86_400, -86_400, 0):
                 jump.write_text(str(jump_s))
                 assert do(client, f"at {jump_s}") == before
-                with served.state.client("/apart", token) as again:  # although the token may have expired
+                with served.site.client("/apart", token) as again:  # although the token may have expired
                     assert again.value("seen", "text") == f"{before.pid} at {jump_s}"
                 visit(served)
-        unused = served.state.token("/apart")
+        unused = served.site.token("/apart")
         jump.write_text("86400")
-        with served.state.client("/apart", unused) as client:  # its session waits for it still
+        with served.site.client("/apart", unused) as client:  # its session waits for it still
             assert do(client, "late").is_running()
         assert "ERROR" not in served.process.log_text()
 
@@ -374,11 +374,11 @@ def test_a_nursery_without_descriptors_refuses_new_sessions_until_others_end(tmp
         with ExitStack() as stack:
             statuses = []
             while 503 not in statuses and len(statuses) < 60:
-                page = served.state.get("/apart")
+                page = served.site.get("/apart")
                 statuses.append(page.status)
                 if page.status == 200:
                     try:
-                        stack.enter_context(served.state.client("/apart", page.token))
+                        stack.enter_context(served.site.client("/apart", page.token))
                     except (OSError, WebSocketException):
                         break
             assert len(statuses) > 5
@@ -393,7 +393,7 @@ def test_a_nursery_without_descriptors_refuses_new_sessions_until_others_end(tmp
 
 def test_gunicorn_and_its_workers_may_be_killed_or_stand_still(tmp_path: Path) -> None:
     with gunicorn(tmp_path, "--workers", "2", "--timeout", "2") as served:
-        with served.state.client("/apart") as client:
+        with served.site.client("/apart") as client:
             mine = do(client, "this")
             with standing_still(main(served)):
                 assert do(client, "that") == mine
@@ -405,7 +405,7 @@ def test_gunicorn_and_its_workers_may_be_killed_or_stand_still(tmp_path: Path) -
         still = main(served).children()[0]
         still.suspend()
         assert_gone([still], patience(PATIENCE_S))
-        with served.state.client("/apart") as client:
+        with served.site.client("/apart") as client:
             do(client, "this")
             left = main(served).children()
             main(served).kill()

@@ -44,8 +44,8 @@ def columns(client: Client, reply: Received) -> dict[str, list[float]]:
 @pytest.fixture
 def pair(plain: Served) -> Iterator[tuple[Client, Client]]:
     """Two clients of one session of the board."""
-    token = plain.state.token("/board")
-    with plain.state.client("/board", token) as one, plain.state.client("/board", token) as other:
+    token = plain.site.token("/board")
+    with plain.site.client("/board", token) as one, plain.site.client("/board", token) as other:
         yield one, other
 
 
@@ -58,7 +58,7 @@ def test_change_reaches_the_other_client_and_is_not_echoed(pair: tuple[Client, C
 
 
 def test_derived_changes_come_before_the_ok(plain: Served) -> None:
-    with plain.state.client("/board") as client:
+    with plain.site.client("/board") as client:
         msgid = client.send("PATCH-DOC", {"events": [client.change("slider", "value", 30)]})
         first, second = client.receive(), client.receive()
         assert (first.msgtype, second.msgtype, second.reqid) == ("PATCH-DOC", "OK", msgid)
@@ -83,10 +83,10 @@ def test_arrays_travel_in_buffers_from_the_server(pair: tuple[Client, Client]) -
 
 
 def test_arrays_travel_in_buffers_to_the_server(plain: Served) -> None:
-    token = plain.state.token("/board")
+    token = plain.site.token("/board")
     x, x_buffer = array(np.array([1.5, np.inf, -2.0]), "b0")
     y, y_buffer = array(np.array([7, 8, 9], dtype=np.int32), "b1")
-    with plain.state.client("/board", token) as client:
+    with plain.site.client("/board", token) as client:
         data = {"type": "map", "entries": [["x", x], ["y", y]]}
         assert client.patch(client.change("source", "data", data), buffers=[x_buffer, y_buffer]).msgtype == "OK"
         reply = client.pull()
@@ -94,7 +94,7 @@ def test_arrays_travel_in_buffers_to_the_server(plain: Served) -> None:
 
 
 def test_streams_are_sent_once_each_and_in_order(plain: Served) -> None:
-    with plain.state.client("/board") as client:
+    with plain.site.client("/board") as client:
         client.set("command", "value", "stream:100")
         events = client.events()
         assert [event["kind"] for event in events] == ["ColumnsStreamed", "ColumnsStreamed", "ModelChanged"]
@@ -104,12 +104,12 @@ def test_streams_are_sent_once_each_and_in_order(plain: Served) -> None:
 
 def test_changes_of_threads_come_once_each_and_end_as_in_the_session(plain: Served) -> None:
     start = plain.log_size()
-    token = plain.state.token("/threads")
-    with plain.state.client("/threads", token) as client:
+    token = plain.site.token("/threads")
+    with plain.site.client("/threads", token) as client:
         client.set("command", "value", "go")
         client.wait_for(lambda: client.title == "done")
         streamed = [row for event in client.events() if event["kind"] == "ColumnsStreamed" for row in rows(event)]
-        with plain.state.client("/threads", token) as other:
+        with plain.site.client("/threads", token) as other:
             assert rows({"data": other.value("source", "data")}) == streamed
             assert sorted(streamed) == sorted(other.value("text", "tags")) == list(range(400))
             for attr in ("tags", "text"):
@@ -173,7 +173,7 @@ def test_title_travels_both_ways(pair: tuple[Client, Client]) -> None:
 
 
 def test_events_and_messages_reach_the_application(plain: Served) -> None:
-    with plain.state.client("/board") as client:
+    with plain.site.client("/board") as client:
         values = {"type": "map", "entries": [["model", {"id": client.ident("button")}]]}
         click = {"type": "event", "name": "button_click", "values": values}
         assert client.patch({"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": click}).msgtype == "OK"
@@ -183,7 +183,7 @@ def test_events_and_messages_reach_the_application(plain: Served) -> None:
 
 
 def test_server_info_names_both_versions(plain: Served) -> None:
-    with plain.state.client("/board") as client:
+    with plain.site.client("/board") as client:
         reply = client.request("SERVER-INFO-REQ")
         assert reply.msgtype == "SERVER-INFO-REPLY"
         assert reply.content["version_info"].keys() == {"bokeh", "server"}
@@ -205,13 +205,13 @@ def test_pushed_document_replaces_the_old_one(pair: tuple[Client, Client]) -> No
     "content", [{}, {"doc": 7}, {"doc": {}}, {"doc": {"roots": 1, "title": 2}}, {"doc": {"roots": [{"id": "x"}]}}]
 )
 def test_malformed_push_is_answered_with_an_error(plain: Served, content: object) -> None:
-    with plain.state.client("/board") as client:
+    with plain.site.client("/board") as client:
         assert client.request("PUSH-DOC", content).msgtype == "ERROR"
         assert client.set("slider", "value", 2).msgtype == "OK"
 
 
 def test_stock_client_pulls_and_changes_a_session(plain: Served) -> None:
-    with pull_session(url=f"{plain.state.url}/board", arguments={"a": "b"}) as session:
+    with pull_session(url=f"{plain.site.url}/board", arguments={"a": "b"}) as session:
         assert session.document.title == "Board"
         session.document.get_model_by_name("slider").value = 12
         source = session.document.get_model_by_name("source")
@@ -219,7 +219,7 @@ def test_stock_client_pulls_and_changes_a_session(plain: Served) -> None:
         source.data = {"x": np.array([1.0]), "y": np.array([2.0])}
         session.document.get_model_by_name("command").value = "hundred:stock"
         assert session.request_server_info()["version_info"]["bokeh"]
-        with pull_session(url=f"{plain.state.url}/board", session_id=session.id) as again:
+        with pull_session(url=f"{plain.site.url}/board", session_id=session.id) as again:
             assert again.document.get_model_by_name("double").value == 24
             assert again.document.get_model_by_name("many-99").text == "stock"
             assert list(again.document.get_model_by_name("source").data["x"]) == [1]
@@ -229,11 +229,11 @@ def test_stock_client_pushes_a_session(plain: Served) -> None:
     document = Document()
     source = ColumnDataSource({"x": np.arange(3.0)}, name="pushed-source")
     document.add_root(source)
-    with push_session(document, url=f"{plain.state.url}/board", session_id="pushed-by-stock") as session:
+    with push_session(document, url=f"{plain.site.url}/board", session_id="pushed-by-stock") as session:
         source.stream({"x": [3.0]})
         session.force_roundtrip()
-        token = plain.state.token("/board", **{"bokeh-session-id": "pushed-by-stock"})
-        with plain.state.client("/board", token, pull=False) as client:
+        token = plain.site.token("/board", **{"bokeh-session-id": "pushed-by-stock"})
+        with plain.site.client("/board", token, pull=False) as client:
             reply = client.pull()
             [(name, rep)] = client.value("pushed-source", "data")["entries"]
             assert (name, numbers(rep, reply.buffers)) == ("x", [0, 1, 2, 3])
@@ -243,7 +243,7 @@ def test_stock_client_pushes_a_session(plain: Served) -> None:
 
 
 def test_message_in_fragments_is_one_message(plain: Served) -> None:
-    with plain.state.client("/board") as client:
+    with plain.site.client("/board") as client:
         content = json.dumps({"events": [client.change("slider", "value", 11)]})
         client.socket.send(json.dumps({"msgid": "f", "msgtype": "PATCH-DOC"}))
         client.socket.send("{}")
@@ -252,20 +252,20 @@ def test_message_in_fragments_is_one_message(plain: Served) -> None:
 
 
 def test_ping_is_answered(plain: Served) -> None:
-    with plain.state.client("/board") as client:
+    with plain.site.client("/board") as client:
         assert client.socket.ping(b"are you there").wait(5)
 
 
 def test_close_is_answered_with_its_code(plain: Served) -> None:
-    with plain.state.client("/board") as client:
+    with plain.site.client("/board") as client:
         client.socket.close(4321, "enough")
         assert client.socket.close_code == 4321
 
 
 def test_compression_is_agreed_only_where_it_is_asked_for(plain: Served, brief: Served) -> None:
-    with plain.state.client("/board", compression="deflate") as client:
+    with plain.site.client("/board", compression="deflate") as client:
         assert client.socket.protocol.extensions == []
-    with brief.state.client("/board", compression="deflate") as client:
+    with brief.site.client("/board", compression="deflate") as client:
         assert [extension.name for extension in client.socket.protocol.extensions] == ["permessage-deflate"]
         client.set("command", "value", "hundred:" + "packed " * 1000)
         assert client.value("many-99", "text") == "packed " * 1000
@@ -276,9 +276,9 @@ def test_compression_is_agreed_only_where_it_is_asked_for(plain: Served, brief: 
 @pytest.mark.parametrize("compression", [None, "deflate"])
 def test_message_that_is_too_large_ends_its_connection_with_1009(brief: Served, compression: str | None) -> None:
     start = brief.log_size()
-    token = brief.state.token("/board")
-    with brief.state.client("/board", token) as staying:
-        with brief.state.client("/board", token, compression=compression) as client:
+    token = brief.site.token("/board")
+    with brief.site.client("/board", token) as staying:
+        with brief.site.client("/board", token, compression=compression) as client:
             client.send("PATCH-DOC", {"events": [client.change("answer", "text", "x" * 100_000)]})
             assert client.close_code() == 1009
         assert staying.set("slider", "value", 6).msgtype == "OK"
@@ -291,16 +291,16 @@ def test_message_that_is_too_large_ends_its_connection_with_1009(brief: Served, 
 def test_browser_is_shown_that_a_message_was_too_large_before_its_connection_ends_and_when_it_is_back(
     brief: Served,
 ) -> None:
-    token = brief.state.token("/board")
+    token = brief.site.token("/board")
     for _ in range(2):
-        with brief.state.client("/board", token, origin=brief.process.url) as client:
+        with brief.site.client("/board", token, origin=brief.process.url) as client:
             client.send("PATCH-DOC", {"events": [client.change("answer", "text", "x" * 100_000)]})
             assert "too large" in json.dumps(client.receive().content)
             assert client.close_code() == 1009
-    with brief.state.client("/board", token, origin=brief.process.url) as client:
+    with brief.site.client("/board", token, origin=brief.process.url) as client:
         [added] = client.receive().content["events"]
         assert added["kind"] == "RootAdded" and "too large" in added["model"]["attributes"]["text"]
-    with brief.state.client("/board", token, origin=brief.process.url) as client:
+    with brief.site.client("/board", token, origin=brief.process.url) as client:
         assert client.set("slider", "value", 7).msgtype == "OK"
         assert [event["kind"] for event in client.events()] == ["ModelChanged"]
 
@@ -310,7 +310,7 @@ def test_browser_is_shown_that_a_message_was_too_large_before_its_connection_end
 def test_known_root_that_is_uploaded_again_may_be_larger_than_the_limit(
     brief: Served, compression: str | None, fragmented: bool
 ) -> None:
-    with brief.state.client("/board", compression=compression) as client:
+    with brief.site.client("/board", compression=compression) as client:
         ident = client.ident("answer")
         model = {"type": "object", "name": "Div", "id": ident, "attributes": {"text": "x" * 300_000}}
         content = json.dumps({"events": [{"kind": "RootAdded", "model": model}]}, separators=(",", ":"))
@@ -345,8 +345,8 @@ def test_known_root_that_is_uploaded_again_may_be_larger_than_the_limit(
 def test_malformed_message_ends_its_connection_with_a_legal_code(
     plain: Served, frames: list[str | bytes], code: int
 ) -> None:
-    token = plain.state.token("/board")
-    with plain.state.client("/board", token) as staying, plain.state.client("/board", token) as client:
+    token = plain.site.token("/board")
+    with plain.site.client("/board", token) as staying, plain.site.client("/board", token) as client:
         for frame in frames:
             client.socket.send(frame)
         assert client.close_code() == code
@@ -387,7 +387,7 @@ MALFORMED_EVENTS: dict[str, object] = {
 @pytest.mark.parametrize("content", MALFORMED_EVENTS.values(), ids=list(MALFORMED_EVENTS))
 def test_malformed_patch_is_answered_with_an_error(plain: Served, content: object) -> None:
     start = plain.log_size()
-    with plain.state.client("/board") as client:
+    with plain.site.client("/board") as client:
         reply = client.request("PATCH-DOC", content)
         assert (reply.msgtype, reply.content["traceback"]) == ("ERROR", None)
         assert client.set("slider", "value", 2).msgtype == "OK"
@@ -396,13 +396,13 @@ def test_malformed_patch_is_answered_with_an_error(plain: Served, content: objec
 
 
 def test_change_to_a_value_of_the_wrong_type_is_answered_with_an_error(plain: Served) -> None:
-    with plain.state.client("/board") as client:
+    with plain.site.client("/board") as client:
         assert client.set("slider", "value", "text").msgtype == "ERROR"
         assert client.set("slider", "value", 2).msgtype == "OK"
 
 
 def test_change_about_a_model_that_has_gone_is_left_out(plain: Served) -> None:
-    with plain.state.client("/board") as client:
+    with plain.site.client("/board") as client:
         client.set("command", "value", "root:gone")
         event = client.change("gone", "text", "too late")
         client.set("command", "value", "unroot:gone")
@@ -411,7 +411,7 @@ def test_change_about_a_model_that_has_gone_is_left_out(plain: Served) -> None:
 
 
 def test_value_that_cannot_be_written_harms_only_its_own_callback(plain: Served) -> None:
-    with plain.state.client("/board") as client:
+    with plain.site.client("/board") as client:
         assert client.set("command", "value", "unserializable:").msgtype == "ERROR"
         assert client.set("slider", "value", 17).msgtype == "OK"
         assert client.value("double", "value") == 34
@@ -421,32 +421,32 @@ def test_value_that_cannot_be_written_harms_only_its_own_callback(plain: Served)
 
 
 def test_second_pull_has_its_arrays_inline(plain: Served) -> None:
-    token = plain.state.token("/board")
-    with plain.state.client("/board", token, pull=False) as client:
+    token = plain.site.token("/board")
+    with plain.site.client("/board", token, pull=False) as client:
         first = client.pull()
         assert first.buffers
         before = columns(client, first)
         client.cut()
-    with plain.state.client("/board", token, pull=False) as returned:
+    with plain.site.client("/board", token, pull=False) as returned:
         second = returned.pull()
         assert second.buffers == ()
         assert columns(returned, second) == before == {"x": [0, 1, 2, 3, 4], "y": [0, 1, 2, 3, 4]}
 
 
 def test_returning_client_finds_what_it_changed(plain: Served) -> None:
-    token = plain.state.token("/board")
-    with plain.state.client("/board", token) as client:
+    token = plain.site.token("/board")
+    with plain.site.client("/board", token) as client:
         client.set("slider", "value", 33)
         client.cut()
-    with plain.state.client("/board", token) as returned:
+    with plain.site.client("/board", token) as returned:
         assert (returned.value("slider", "value"), returned.value("double", "value")) == (33, 66)
 
 
 def test_browser_that_came_back_and_says_nothing_is_realigned(plain: Served) -> None:
-    token = plain.state.token("/board")
-    with plain.state.client("/board", token) as client:
+    token = plain.site.token("/board")
+    with plain.site.client("/board", token) as client:
         client.cut()
-    with plain.state.client("/board", token, pull=False, origin=plain.process.url) as returned:
+    with plain.site.client("/board", token, pull=False, origin=plain.process.url) as returned:
         frames = [returned.socket.recv(timeout=4) for _ in range(7)]
         assert len(set(frames[:6])) == 1 and frames[6] == b""
         header = json.loads(frames[0])

@@ -44,7 +44,7 @@ def printing(flags: Sequence[str], folder: Path, where: str = "", **environ: str
 
 def use(served: Served, words: str) -> int:
     """Open the application, have it print, and leave it; the process in which it lived."""
-    with served.state.client("/printing") as client:
+    with served.site.client("/printing") as client:
         client.set("field", "value", words)
         pid, _, done = str(client.value("seen", "text")).partition(" ")
         assert done == words

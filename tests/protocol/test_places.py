@@ -63,7 +63,7 @@ def secure(certificate: dict[str, Path]) -> Iterator[Served]:
 
 def test_tls_is_served_with_a_key_that_a_password_locks(secure: Served, certificate: dict[str, Path]) -> None:
     trusting = ssl.create_default_context(cafile=str(certificate["authority"]))
-    with secure.state.client("/board", ssl=trusting, origin=secure.process.url) as client:
+    with secure.site.client("/board", ssl=trusting, origin=secure.process.url) as client:
         assert client.set("slider", "value", 9).msgtype == "OK"
         big = "x" * 300_000
         assert client.set("command", "value", f"answer:{big}").msgtype == "OK"
@@ -84,7 +84,7 @@ def test_tls_is_served_with_a_key_that_a_password_locks(secure: Served, certific
 def test_forwarded_headers_count_where_they_are_asked_for(
     secure: Served, forwarded: dict[str, str], expected: tuple[str, str]
 ) -> None:
-    with secure.state.client("/asking", secure.state.get("/asking", headers=forwarded).token) as client:
+    with secure.site.client("/asking", secure.site.get("/asking", headers=forwarded).token) as client:
         found = json.loads(client.value("seen", "text"))
     assert (found["remote_ip"], found["protocol"]) == expected
 
@@ -93,7 +93,7 @@ def test_forwarded_headers_are_those_of_one_request(secure: Served) -> None:
     connection = http.client.HTTPSConnection("localhost", secure.process.port, context=unverified())
     for forwarded, expected in (({"X-Real-Ip": "9.9.9.9:1"}, "9.9.9.9"), ({}, "127.0.0.1")):
         token = ask(connection, "/asking", headers=forwarded).token
-        with secure.state.client("/asking", token) as client:
+        with secure.site.client("/asking", token) as client:
             assert json.loads(client.value("seen", "text"))["remote_ip"] == expected
     connection.close()
 

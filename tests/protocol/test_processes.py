@@ -68,7 +68,7 @@ def runs(runs_file: Path) -> Runs:
 
 def use(served: Served, token: str, value: int = 7) -> str:
     """Open the session of this token and move its slider; the process that answers."""
-    with served.state.client("/counting", token) as client:
+    with served.site.client("/counting", token) as client:
         client.set("slider", "value", value)
         process, seen = client.value("seen", "text").split()
         assert seen == str(value)
@@ -77,7 +77,7 @@ def use(served: Served, token: str, value: int = 7) -> str:
 
 def test_200_pages_with_their_sockets_are_200_runs(several: Served, runs: Runs) -> None:
     def visit(number: int) -> str:
-        return use(several, several.state.token("/counting"), number % 99 + 1)
+        return use(several, several.site.token("/counting"), number % 99 + 1)
 
     with ThreadPoolExecutor(8) as pool:
         answered = list(pool.map(visit, range(200)))
@@ -88,7 +88,7 @@ def test_200_pages_with_their_sockets_are_200_runs(several: Served, runs: Runs) 
 
 def test_an_embedded_application_runs_once(several: Served, runs: Runs) -> None:
     query = {"bokeh-autoload-element": "e1", "bokeh-app-path": "/counting"}
-    tokens = [several.state.get("/counting/autoload.js", **query).token for _ in range(12)]
+    tokens = [several.site.get("/counting/autoload.js", **query).token for _ in range(12)]
     assert sorted(use(several, token) for token in tokens) == sorted(runs.processes)
     assert len(runs) == 12
 
@@ -98,7 +98,7 @@ def test_a_client_with_a_token_of_its_own_and_the_page_of_its_session_meet(sever
         session_id = mint_session_id(UNSIGNED)
         token = mint_token(UNSIGNED, session_id, expires_at=int(time.time()) + 60)
         first = use(several, token)
-        page = several.state.get("/counting", headers={"Bokeh-Session-Id": session_id})
+        page = several.site.get("/counting", headers={"Bokeh-Session-Id": session_id})
         assert page.status == 200
         assert use(several, page.token) == first
     assert len(runs) == 12
@@ -112,7 +112,7 @@ def test_requests_for_a_session_that_is_being_built_wait_for_it(several: Served,
         if number % 2:
             return use(several, token)
         query = {"slow": "1", "bokeh-session-id": session_id}
-        return use(several, several.state.get("/counting", **query).token)
+        return use(several, several.site.get("/counting", **query).token)
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(ask, range(8)))) == 1
@@ -120,8 +120,8 @@ def test_requests_for_a_session_that_is_being_built_wait_for_it(several: Served,
 
 
 def test_a_forged_token_is_refused_as_with_one_process(several: Served) -> None:
-    assert several.state.get("/counting", **{"bokeh-token": "nonsense"}).status == 403
-    with several.state.socket("/counting", "nonsense") as client:
+    assert several.site.get("/counting", **{"bokeh-token": "nonsense"}).status == 403
+    with several.site.socket("/counting", "nonsense") as client:
         assert client.close_code() == 1008
 
 
@@ -133,12 +133,12 @@ def workers(served: Served) -> list[psutil.Process]:
 def test_a_process_that_crashes_is_started_again(tmp_path: Path) -> None:
     environ = {"COUNTING_FILE": str(tmp_path / "runs")}
     with serving(*apps("counting.py"), "--num-procs", "2", env=environ) as served:
-        token = served.state.token("/counting")
+        token = served.site.token("/counting")
         killed = int(use(served, token))
         survivor = next(worker.pid for worker in workers(served) if worker.pid != killed)
-        other = next(token for token in (served.state.token("/counting") for _ in range(99))
+        other = next(token for token in (served.site.token("/counting") for _ in range(99))
                      if use(served, token) == str(survivor))  # fmt: skip
-        with served.state.client("/counting", other) as undisturbed:
+        with served.site.client("/counting", other) as undisturbed:
             os.kill(killed, signal.SIGKILL)
             # Its page comes back with the same token, and finds the application as it starts.
             assert int(use(served, token)) not in (killed, survivor)
@@ -161,7 +161,7 @@ def test_sigterm_ends_all_processes_with_status_0(tmp_path: Path) -> None:
     environ = {"COUNTING_FILE": str(tmp_path / "runs")}
     with serving(*apps("counting.py"), "--num-procs", "2", env=environ) as served:
         left = workers(served)
-        with served.state.client("/counting") as client:
+        with served.site.client("/counting") as client:
             assert served.process.stop() == 0
             assert client.close_code() == 1001
         assert not any(process.is_running() for process in left)
@@ -172,8 +172,8 @@ def test_a_session_goes_on_while_its_process_is_replaced_and_comes_back_afterwar
     flags = ["--num-procs", "2", "--drain", "4", "--session-token-expiration", "1"]
     with serving(*apps("counting.py"), *flags, env=environ) as served:
         before = {worker.pid for worker in workers(served)}
-        token = served.state.token("/counting")
-        with served.state.client("/counting", token) as client:
+        token = served.site.token("/counting")
+        with served.site.client("/counting", token) as client:
             client.set("slider", "value", 1)
             process = client.value("seen", "text").split()[0]
             os.kill(served.process.process.pid, signal.SIGHUP)
@@ -183,7 +183,7 @@ def test_a_session_goes_on_while_its_process_is_replaced_and_comes_back_afterwar
             assert client.value("seen", "text") == f"{process} 2"
             assert use(served, token, 3) == process
             until(lambda: len({worker.pid for worker in workers(served)} - before) == 2)
-            until(lambda: int(use(served, served.state.token("/counting"))) not in before)
+            until(lambda: int(use(served, served.site.token("/counting"))) not in before)
             assert client.close_code() == 1012
         # The token has expired meanwhile, and was handed on with the session's name.
         assert int(use(served, token)) not in before
@@ -201,7 +201,7 @@ def test_no_page_fails_while_processes_are_replaced(tmp_path: Path) -> None:
         def visit(number: int) -> int:
             pages = 0
             while not over:
-                token = served.state.token("/counting")
+                token = served.site.token("/counting")
                 pages += 1
                 try:
                     use(served, token)
@@ -227,19 +227,19 @@ def test_applications_that_no_longer_load_leave_the_old_processes_serving(tmp_pa
         script.write_text("def\n")
         os.kill(served.process.process.pid, signal.SIGHUP)
         served.process.wait_for_log("The workers stay as they are")
-        assert served.state.get("/app").status == 200
+        assert served.site.get("/app").status == 200
         assert {worker.pid for worker in workers(served)} == before
 
 
 def test_a_drained_server_keeps_its_sessions_and_takes_no_new_ones(tmp_path: Path) -> None:
     environ = {"COUNTING_FILE": str(tmp_path / "runs")}
     with serving(*apps("counting.py"), "--drain", "30", env=environ) as served:
-        token = served.state.token("/counting")
-        with served.state.client("/counting", token) as client:
+        token = served.site.token("/counting")
+        with served.site.client("/counting", token) as client:
             served.process.process.terminate()
             served.process.wait_for_log("Stopping: 1 sessions")
-            assert served.state.get("/readyz").status == 503
-            refused = served.state.get("/counting")
+            assert served.site.get("/readyz").status == 503
+            refused = served.site.get("/counting")
             assert refused.status == 503
             assert refused.headers["retry-after"] == "2"
             client.set("slider", "value", 9)
@@ -254,7 +254,7 @@ def test_a_drained_server_ends_with_its_last_session(tmp_path: Path) -> None:
     environ = {"COUNTING_FILE": str(tmp_path / "runs")}
     flags = ["--drain", "600", "--unused-session-lifetime", "1000", "--check-unused-sessions", "50"]
     with serving(*apps("counting.py"), *flags, env=environ) as served:
-        with served.state.client("/counting"):
+        with served.site.client("/counting"):
             served.process.process.terminate()
             served.process.wait_for_log("Stopping: 1 sessions")
         assert served.process.process.wait(patience(PATIENCE_S)) == 0
@@ -270,7 +270,7 @@ def test_where_tls_ends_here_connections_are_relayed(tmp_path: Path) -> None:
     with serving(*apps("counting.py"), *flags, env=environ) as served:
         trusting = ssl.create_default_context(cafile=str(tmp_path / "ca"))
         for number in range(1, 13):
-            with served.state.client("/counting", ssl=trusting, origin=served.process.url) as client:
+            with served.site.client("/counting", ssl=trusting, origin=served.process.url) as client:
                 client.set("slider", "value", number)
                 assert client.value("seen", "text").endswith(f" {number}")
         assert len(runs) == 12
@@ -281,8 +281,8 @@ def test_a_process_that_hangs_is_ended_where_that_is_wished_for(tmp_path: Path) 
     environ = {"COUNTING_FILE": str(tmp_path / "runs")}
     flags = ["--num-procs", "2", "--hang-timeout", "1.5"]
     with serving(*apps("counting.py"), *flags, env=environ) as served:
-        token = served.state.token("/counting")
-        with served.state.client("/counting", token) as client:
+        token = served.site.token("/counting")
+        with served.site.client("/counting", token) as client:
             client.send("PATCH-DOC", {"events": [client.change("slider", "value", 100)]})  # it never comes back
             assert client.close_code(patience(3 * PATIENCE_S)) is None
         served.process.wait_for_log("has not moved for")
@@ -304,7 +304,7 @@ def test_a_new_process_that_hangs_while_it_starts_leaves_the_old_one_serving(tmp
         served.process.wait_for_log("has not come to serving within 1 s; ending it")
         served.process.wait_for_log("in on_server_loaded")  # where it stood
         assert {worker.pid for worker in workers(served)} == before
-        assert served.state.get("/app").status == 200
+        assert served.site.get("/app").status == 200
         hooks.write_text("")
         os.kill(served.process.process.pid, signal.SIGHUP)
         until(lambda: not before & {worker.pid for worker in workers(served)}, 3 * PATIENCE_S)
@@ -317,7 +317,7 @@ def test_a_replaced_process_passes_on_what_comes_on_connections_that_it_kept(tmp
         before = {worker.pid for worker in workers(served)}
         kept = HTTPConnection("localhost", served.process.port, timeout=patience(PATIENCE_S))
         token = ask(kept, "/p/counting").token
-        with served.state.client("/counting", token) as client:
+        with served.site.client("/counting", token) as client:
             client.set("slider", "value", 1)
             assert int(client.value("seen", "text").split()[0]) in before
             os.kill(served.process.process.pid, signal.SIGHUP)
@@ -326,7 +326,7 @@ def test_a_replaced_process_passes_on_what_comes_on_connections_that_it_kept(tmp
             assert ask(kept, "/p/counting/autoload.js", "OPTIONS").status == 204
             fresh = ask(kept, "/p/counting")
             assert fresh.status == 200
-            until(lambda: int(use(served, served.state.token("/counting"))) not in before)
+            until(lambda: int(use(served, served.site.token("/counting"))) not in before)
             use(served, fresh.token)
             client.set("slider", "value", 2)
             assert int(client.value("seen", "text").split()[0]) in before
@@ -348,9 +348,9 @@ def test_the_command_drain_ends_a_server_with_its_last_session(tmp_path: Path) -
     assert said.startswith("app-server: drain: no server of this user runs here.")
     with serving(*apps("counting.py"), *flags, env=environ) as served:
         main = served.process.process.pid
-        with served.state.client("/counting"):
+        with served.site.client("/counting"):
             waiting = drain("--port", str(served.process.port), "--wait")
-            until(lambda: all(served.state.get("/readyz").status == 503 for _ in range(4)), 3 * PATIENCE_S)
+            until(lambda: all(served.site.get("/readyz").status == 503 for _ in range(4)), 3 * PATIENCE_S)
             assert waiting.poll() is None
         said, _ = waiting.communicate(timeout=patience(3 * PATIENCE_S))
         lines = said.splitlines()

@@ -59,16 +59,16 @@ def test_page_right_after_a_save_is_the_new_one(tmp_path: Path) -> None:
     source = "import seeds\n" + MAIN.replace('"{text}"', '"{text}" + seeds.name, name="text"')
     app.write_text(source.format(text="a "), encoding="utf-8")
     with running_server(app, "--dev") as server:
-        state = Site(server.url)
+        site = Site(server.url)
         for number in range(3):
             app.write_text(source.format(text=f"{number} "), encoding="utf-8")
-            with state.client("/garden") as client:
+            with site.client("/garden") as client:
                 assert client.value("text", "text").startswith(f"{number} ")
             helper.write_text(f"name = 'elm {number}'\n", encoding="utf-8")
-            with state.client("/garden") as client:
+            with site.client("/garden") as client:
                 assert client.value("text", "text") == f"{number} elm {number}"
         app.write_text("x = = 1\n", encoding="utf-8")
-        assert state.get("/garden").status == 500
-        assert state.get("/garden/autoload.js", **{"bokeh-autoload-element": "x"}).status == 500
+        assert site.get("/garden").status == 500
+        assert site.get("/garden/autoload.js", **{"bokeh-autoload-element": "x"}).status == 500
         app.write_text(source.format(text="mended "), encoding="utf-8")
-        assert state.get("/garden").status == 200
+        assert site.get("/garden").status == 200

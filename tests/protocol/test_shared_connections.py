@@ -79,8 +79,8 @@ def served(mode: str, folder: Path) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def token(served: Served) -> Iterator[str]:
     """The token of a session that lives, and whose owner looks at it."""
-    token = served.state.token("/whose")
-    with served.state.client("/whose", token):
+    token = served.site.token("/whose")
+    with served.site.client("/whose", token):
         yield token
 
 
@@ -100,7 +100,7 @@ def test_who_asks_next_on_a_connection_gets_no_session_of_others(
     served: Served, mode: str, token: str, headers: dict[str, str]
 ) -> None:
     for _ in range(1 if mode in APART else 3):  # one of three has the session, and any takes the connection
-        with Raw(served.state.url) as shared:
+        with Raw(served.site.url) as shared:
             first = shared.ask(f"/whose?bokeh-token={token}", headers)
             assert first is not None and first.status == 200
             assert session_of(first.token) == session_of(token)
@@ -117,9 +117,9 @@ def test_who_asks_next_on_a_connection_gets_no_session_of_others(
 def test_what_is_sent_behind_a_request_is_never_answered_by_its_session(
     served: Served, token: str, headers: dict[str, str]
 ) -> None:
-    host = {"Host": Raw(served.state.url).host}
+    host = {"Host": Raw(served.site.url).host}
     for _ in range(3):
-        with Raw(served.state.url) as shared:
+        with Raw(served.site.url) as shared:
             mine, others = f"/whose?bokeh-token={token}", head("/whose", host)
             shared.send(head(mine, {**host, **headers}) + others * 2)
             first = shared.answer()
@@ -133,11 +133,11 @@ def test_what_is_sent_behind_a_request_is_never_answered_by_its_session(
 
 
 def test_a_socket_that_is_refused_leaves_no_connection_to_its_session(served: Served, token: str) -> None:
-    host = {"Host": Raw(served.state.url).host}
+    host = {"Host": Raw(served.site.url).host}
     bad = {**handshake_headers(token), "Sec-WebSocket-Protocol": f"other, {token}"}
     for headers in (bad, {**handshake_headers(token), "Origin": "http://evil.example"}):
         for _ in range(3):
-            with Raw(served.state.url) as shared:
+            with Raw(served.site.url) as shared:
                 shared.send(head("/whose/ws", {**host, **headers}))
                 refused = shared.answer()
                 assert refused is not None and refused.status == 403
@@ -147,8 +147,8 @@ def test_a_socket_that_is_refused_leaves_no_connection_to_its_session(served: Se
 
 
 def test_what_came_early_behind_a_handshake_belongs_to_the_socket(served: Served, token: str) -> None:
-    host = {"Host": Raw(served.state.url).host}
-    with Raw(served.state.url) as shared:
+    host = {"Host": Raw(served.site.url).host}
+    with Raw(served.site.url) as shared:
         shared.send(head("/whose/ws", {**host, **handshake_headers(token)}) + head("/whose", host))
         opened = shared.answer()
         assert opened is not None and opened.status == 101
@@ -162,7 +162,7 @@ def test_what_came_early_behind_a_handshake_belongs_to_the_socket(served: Served
     [{"Connection": "close"}, {"Connection": "keep-alive"}, {"Upgrade": "h2c"}, {"Sec-WebSocket-Key": "c2hvcnQ="}],
 )
 def test_what_is_no_handshake_opens_no_socket(served: Served, token: str, headers: dict[str, str]) -> None:
-    with Raw(served.state.url) as shared:
+    with Raw(served.site.url) as shared:
         answer = shared.ask("/whose/ws", {**handshake_headers(token), **headers})
         assert answer is not None and answer.status == 400
 
@@ -170,12 +170,12 @@ def test_what_is_no_handshake_opens_no_socket(served: Served, token: str, header
 def test_who_vanishes_after_asking_for_a_socket_leaves_no_line_in_the_log(
     served: Served, mode: str, token: str
 ) -> None:
-    before, tokens = served.log_size(), [token] * 50 + [served.state.token("/whose") for _ in range(5)] * 2
+    before, tokens = served.log_size(), [token] * 50 + [served.site.token("/whose") for _ in range(5)] * 2
     for named in tokens:
-        with Raw(served.state.url) as shared:
+        with Raw(served.site.url) as shared:
             shared.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             shared.send(head("/whose/ws", {"Host": shared.host, **handshake_headers(named)}))
-    with served.state.client("/whose", token) as client:
+    with served.site.client("/whose", token) as client:
         client.set("field", "value", "on")
     until(lambda: connections(served) == 1)  # that of the token's owner
     lines = served.log_since(before).splitlines()
@@ -190,14 +190,14 @@ def test_a_user_is_known_for_one_request(isolation: str, tmp_path: Path) -> None
         "async def get_user_async(handler):\n    return handler.request.headers.get('Name')\nlogin_url = '/nowhere'\n"
     )
     flags = ["--isolation", isolation, "--auth-module", str(module)]
-    with serving(*apps("whose.py"), *flags) as served, Raw(served.state.url) as shared:
-        page = served.state.get("/whose", headers={"Name": "alice"})
-        with served.state.client("/whose", page.token, additional_headers={"Name": "alice"}):
+    with serving(*apps("whose.py"), *flags) as served, Raw(served.site.url) as shared:
+        page = served.site.get("/whose", headers={"Name": "alice"})
+        with served.site.client("/whose", page.token, additional_headers={"Name": "alice"}):
             first = shared.ask(f"/whose?bokeh-token={page.token}", {"Name": "alice", "Connection": "upgrade"})
             assert first is not None and first.status == 200
             assert first.headers["connection"] == "close"
             assert shared.ask(f"/whose?bokeh-token={page.token}") is None
-            with Raw(served.state.url) as other:
+            with Raw(served.site.url) as other:
                 refused = other.ask(f"/whose?bokeh-token={page.token}", {"Connection": "upgrade"})
                 assert refused is not None and refused.status == 302
 
@@ -219,7 +219,7 @@ def test_a_body_is_never_taken_for_a_request_nor_a_request_for_a_body(
 ) -> None:
     for target in (f"/whose?bokeh-token={token}", "/whose"):
         for _ in range(1 if mode in APART else 2):
-            with Raw(served.state.url) as shared:
+            with Raw(served.site.url) as shared:
                 words = [f"{method} {target} HTTP/1.1", f"Host: {shared.host}", *lines, "", ""]
                 shared.send("\r\n".join(words).encode() + body)
                 first = shared.answer(method)
@@ -244,7 +244,7 @@ def test_a_body_is_never_taken_for_a_request_nor_a_request_for_a_body(
 def test_a_body_of_unknown_length_is_refused_and_the_connection_closed(
     served: Served, token: str, lines: list[str]
 ) -> None:
-    with Raw(served.state.url) as shared:
+    with Raw(served.site.url) as shared:
         words = [f"GET /whose?bokeh-token={token} HTTP/1.1", f"Host: {shared.host}", *lines, "", ""]
         shared.send("\r\n".join(words).encode() + b"0\r\n\r\n" + head("/whose", {"Host": shared.host}) * 2)
         answer = shared.answer()
@@ -253,7 +253,7 @@ def test_a_body_of_unknown_length_is_refused_and_the_connection_closed(
 
 
 def test_a_large_body_is_refused_before_the_request_is_handed_over(served: Served, token: str) -> None:
-    with Raw(served.state.url) as shared:
+    with Raw(served.site.url) as shared:
         size = 1024 * 1024 + 1
         words = [f"GET /whose?bokeh-token={token} HTTP/1.1", f"Host: {shared.host}", f"Content-Length: {size}", "", ""]
         shared.send("\r\n".join(words).encode() + b"x" * size)
@@ -264,7 +264,7 @@ def test_a_large_body_is_refused_before_the_request_is_handed_over(served: Serve
 
 
 def test_a_handshake_with_a_body_is_refused(served: Served, token: str) -> None:
-    with Raw(served.state.url) as shared:
+    with Raw(served.site.url) as shared:
         shared.send(
             head("/whose/ws", {"Host": shared.host, **handshake_headers(token), "Content-Length": "4"}) + b"body"
         )
@@ -299,7 +299,7 @@ class Resources:
 
 def try_case(served: Served, tried: Case, token: str) -> None:
     """Send what nobody should send, and look at the answers."""
-    with Raw(served.state.url) as shared:
+    with Raw(served.site.url) as shared:
         for piece in tried.pieces:
             shared.send(piece)
         if tried.end == "resets":
@@ -332,14 +332,14 @@ def test_what_nobody_should_send_harms_nobody_and_leaves_nothing_behind(
         return Resources.of(served, run.parent)
 
     for name in names * 4:  # what is made once for each process
-        assert served.state.get(name).status == 200
+        assert served.site.get(name).status == 200
     for seed in range(1, 20):
         try_case(served, case(-seed, token), token)
     before = settled()
     for seed in range(CASES):
         try_case(served, case(seed, token), token)
     for name in names:
-        assert served.state.get(name).status == 200
+        assert served.site.get(name).status == 200
     log = served.log_since(start)
     for bad in ("Traceback", "fault of the server", "smuggled", "Uncaught"):
         assert bad not in log, log[max(0, log.index(bad) - 3000) :][:6000]

@@ -74,12 +74,12 @@ class Watcher:
 
 def watch(served: Served, width: float, kind: str, duration_s: float, *, beside: bool) -> list[Watcher]:
     """What the client at the end of a line sees, and, `beside` it, one without a line."""
-    token = served.state.token("/telling", kind=kind)
+    token = served.site.token("/telling", kind=kind)
     with ExitStack() as stack:
         line = stack.enter_context(narrow_line(served.process.port, width))
         watchers = [Watcher(f"http://localhost:{line.port}", token, duration_s)]
         if beside:
-            watchers.append(Watcher(served.state.url, token, duration_s))
+            watchers.append(Watcher(served.site.url, token, duration_s))
         return [watcher.result() for watcher in watchers]
 
 

@@ -28,7 +28,7 @@ def copied(runs_file: Path) -> Iterator[Served]:
 
 def visit(served: Served, value: int, **query: str) -> list[str]:
     """Open the page, move its slider; what the application saw."""
-    with served.state.client("/started", served.state.token("/started", **query)) as client:
+    with served.site.client("/started", served.site.token("/started", **query)) as client:
         assert client.title == "Started"
         client.set("slider", "value", value)
         return str(client.value("seen", "text")).split()
@@ -45,25 +45,25 @@ def test_30_sessions_are_one_run_and_each_is_itself(copied: Served, runs_file: P
 
 
 def test_two_clients_of_a_session_see_what_it_has_become(copied: Served) -> None:
-    token = copied.state.token("/started")
-    with copied.state.client("/started", token) as one:
+    token = copied.site.token("/started")
+    with copied.site.client("/started", token) as one:
         one.set("slider", "value", 42)
-        with copied.state.client("/started", token) as other:
+        with copied.site.client("/started", token) as other:
             assert other.value("slider", "value") == 42
             assert other.value("seen", "text") == one.value("seen", "text")
 
 
 def test_callbacks_that_were_asked_for_at_the_start_run_in_each_session(copied: Served) -> None:
-    with copied.state.client("/started") as client:
+    with copied.site.client("/started") as client:
         client.wait_for(lambda: int(client.value("beats", "text")) >= 3)
 
 
 def test_an_embedded_session_and_one_with_an_id_of_its_own_are_copies_too(copied: Served, runs_file: Path) -> None:
     query = {"bokeh-autoload-element": "e1", "bokeh-app-path": "/started"}
-    tokens = [copied.state.get("/started/autoload.js", **query).token]
-    tokens.append(copied.state.get("/started", headers={"Bokeh-Session-Id": "mine"}).token)
+    tokens = [copied.site.get("/started/autoload.js", **query).token]
+    tokens.append(copied.site.get("/started", headers={"Bokeh-Session-Id": "mine"}).token)
     for token in tokens:
-        with copied.state.client("/started", token) as client:
+        with copied.site.client("/started", token) as client:
             client.set("slider", "value", 3)
             assert client.value("seen", "text")
     assert len(runs_file.read_text().splitlines()) == 1
@@ -89,9 +89,9 @@ def test_applications_that_cannot_start_for_all_start_for_each(tmp_path: Path) -
             path = f"/started_{fault}"
             served.process.wait_for_log(f"{path}: each session starts it anew (--isolation process), for it {reason}")
             if fault == "raises":
-                assert served.state.get(path).status == 500
+                assert served.site.get(path).status == 500
             else:
-                with served.state.client(path) as client:
+                with served.site.client(path) as client:
                     client.set("slider", "value", 1)
                     assert client.value("seen", "text")
         counted = Counter(runs.read_text().splitlines())
@@ -108,7 +108,7 @@ def test_an_application_says_itself_how_it_is_kept_apart(tmp_path: Path) -> None
         found: dict[str, set[str]] = {}
         for name in ("process", "snapshot", "none"):
             for _ in range(2):
-                with served.state.client(f"/as_{name}") as client:
+                with served.site.client(f"/as_{name}") as client:
                     found.setdefault(name, set()).add(client.value("it", "text"))
         # What a copy remembers of its start, the process in which it was included, is the same in all.
         assert [len(found[name]) for name in ("process", "snapshot", "none")] == [2, 1, 1]

@@ -62,18 +62,18 @@ def figures(*words: object, folder: Path | None = None) -> dict[str, Any]:
 
 def total(served: Served, name: str, **labels: str) -> float:
     """A metric, added up over the processes."""
-    families = text_string_to_metric_families(served.state.get("/metrics").text)
+    families = text_string_to_metric_families(served.site.get("/metrics").text)
     samples = [sample for family in families for sample in family.samples if sample.name == f"app_server_{name}"]
     return sum(sample.value for sample in samples if labels.items() <= sample.labels.items())
 
 
 def test_any_process_answers_for_all(several: Served) -> None:
-    tokens = [several.state.token("/board") for _ in range(12)]
+    tokens = [several.site.token("/board") for _ in range(12)]
     assert [total(several, "sessions", application="/board") for _ in range(4)] == [12] * 4
     assert total(several, "sessions_opened_total", application="/board") >= len(tokens)
     assert total(several, "silent_processes") == 0
     pids = {child.pid for child in psutil.Process(several.process.process.pid).children()}
-    families = text_string_to_metric_families(several.state.get("/metrics").text)
+    families = text_string_to_metric_families(several.site.get("/metrics").text)
     found = {sample.value for family in families for sample in family.samples if family.name == "app_server_process_id"}
     assert found == pids
     assert total(several, "proportional_memory_bytes") < total(several, "resident_memory_bytes")
@@ -98,13 +98,13 @@ def test_status_finds_a_server_that_meets_elsewhere(several: Served, tmp_path: P
 
 
 def test_status_reads_metrics_of_a_server_elsewhere(several: Served) -> None:
-    shown = figures(several.state.url)
+    shown = figures(several.site.url)
     assert sorted(shown["processes"]) == ["0", "1"]
     assert set(shown["processes"]["0"]["applications"]) == {"/board", "/sleepy"}
 
 
 def test_status_is_a_table_for_people(several: Served, meeting_place: Path) -> None:
-    with several.state.client("/board") as client:
+    with several.site.client("/board") as client:
         client.set("slider", "value", 3)
         answer = status("--once", folder=meeting_place)
     assert answer.returncode == 0, answer.stderr
@@ -127,7 +127,7 @@ def test_process_that_does_not_answer_is_named_and_not_waited_for(several: Serve
 
 def test_process_that_is_replaced_is_shown_beside_its_successor(several: Served, meeting_place: Path) -> None:
     before = {facts["pid"] for facts in figures(folder=meeting_place)["processes"].values()}
-    with several.state.client("/board"):
+    with several.site.client("/board"):
         several.process.process.send_signal(signal.SIGHUP)
         until(lambda: len(figures(folder=meeting_place)["processes"]) >= 3)
         leaving = {name: facts for name, facts in figures(folder=meeting_place)["processes"].items() if "-" in name}
@@ -139,7 +139,7 @@ def test_process_that_is_replaced_is_shown_beside_its_successor(several: Served,
 def test_full_process_hands_new_pages_to_one_that_has_room(tmp_path: Path) -> None:
     flags = "--num-procs 3 --max-sessions 2 --unused-session-lifetime 60000"
     with meeting(tmp_path, *flags.split()) as served:
-        assert [served.state.get("/board").status for _ in range(7)] == [200] * 6 + [503]
+        assert [served.site.get("/board").status for _ in range(7)] == [200] * 6 + [503]
         shown = figures(folder=tmp_path)["processes"].values()
         assert [facts["applications"]["/board"]["now"]["sessions"] for facts in shown] == [2, 2, 2]
 
@@ -148,7 +148,7 @@ def test_sessions_with_processes_of_their_own_are_added_up(tmp_path: Path) -> No
     flags = "--num-procs 2 --isolation process --metrics --unused-session-lifetime 200 --check-unused-sessions 50"
     app = {"application": "/board"}
     with meeting(tmp_path, *flags.split()) as served, ExitStack() as clients:
-        opened = [clients.enter_context(served.state.client("/board")) for _ in range(3)]
+        opened = [clients.enter_context(served.site.client("/board")) for _ in range(3)]
         for client in opened:
             client.set("slider", "value", 3)
         until(lambda: total(served, "sessions", **app) == total(served, "round_trip_seconds_count", **app) == 3)
@@ -184,8 +184,8 @@ def test_server_that_is_not_there_is_one_line(words: list[str], message: str, tm
 
 
 def test_server_without_metrics_says_so(plain: Served) -> None:
-    answer = status(plain.state.url)
-    url = f"{plain.state.url}/metrics"
+    answer = status(plain.site.url)
+    url = f"{plain.site.url}/metrics"
     hint = "Start the server with --metrics, and ask it directly: through a proxy it does not answer."
     assert answer.returncode == 1
     assert answer.stderr == f"app-server: {url}: answered with status 404. {hint}\n"
@@ -202,7 +202,7 @@ def test_systemd_hears_of_start_life_and_end(processes: int, tmp_path: Path) -> 
             assert any(line.startswith("READY=1") for line in lines)
             assert sum(line.startswith("WATCHDOG=1\nSTATUS=") for line in lines) >= 2
             if processes == 1:
-                with served.state.client("/sleepy") as client:
+                with served.site.client("/sleepy") as client:
                     waiting = heard_while(manager, lambda: client.set("command", "value", "1.5"))
                     assert sum(line.startswith("WATCHDOG=1") for line in waiting) <= 4
             served.process.process.terminate()

@@ -47,7 +47,7 @@ def assert_ended_in_order(served: Served) -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_signals_within_milliseconds_are_one_request(mode: str) -> None:
     with serving(*apps("leaving"), *MODES[mode]) as served:
-        with served.state.client("/leaving") as client:
+        with served.site.client("/leaving") as client:
             send(served.process.process.pid, BURSTS[mode])
             assert client.close_code() == 1001
         assert_ended_in_order(served)
@@ -55,7 +55,7 @@ def test_signals_within_milliseconds_are_one_request(mode: str) -> None:
 
 def test_what_signals_every_process_of_the_service_is_one_request() -> None:
     with serving(*apps("leaving"), "--num-procs", "2", "--isolation", "process") as served:
-        with served.state.client("/leaving") as client:
+        with served.site.client("/leaving") as client:
             main = psutil.Process(served.process.process.pid)
             for process in [main, *main.children(recursive=True)]:
                 process.terminate()
@@ -74,7 +74,7 @@ def test_gunicorn_and_its_workers_take_repeated_signals_for_one(number: int) -> 
     with running_process(command, f"http://localhost:{port}") as started:
         served = Served(Site(started.url), started)
         (worker,) = psutil.Process(started.process.pid).children()
-        with served.state.client("/leaving"):
+        with served.site.client("/leaving"):
             send(started.process.pid, [number, number])
             send(worker.pid, [number, number])
             assert started.process.wait(patience(PATIENCE_S)) == 0
@@ -84,7 +84,7 @@ def test_gunicorn_and_its_workers_take_repeated_signals_for_one(number: int) -> 
 @pytest.mark.parametrize(("mode", "status"), [("alone", 1), ("isolation", 1)])
 def test_a_signal_that_comes_later_does_not_wait(mode: str, status: int) -> None:
     with serving(*apps("leaving"), *MODES[mode], "--drain", "60") as served:
-        with served.state.client("/leaving"):
+        with served.site.client("/leaving"):
             served.process.process.terminate()
             time.sleep(REPEAT_S + 0.05)  # what makes it impatience
             served.process.process.send_signal(signal.SIGINT)

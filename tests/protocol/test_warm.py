@@ -73,7 +73,7 @@ def facts_of(folder: Path, port: int, *, cold: bool) -> dict[str, Any]:
     environ = {"FACTS": str(folder / "facts"), "APP_SERVER_LOG_LEVEL": "warning"}
     with serving(folder / "about.py", "--port", str(port), cold=cold, cwd=folder, env=environ, **UNMEASURED) as served:
         assert isinstance(served.process.process, Forked) != cold
-        assert served.state.get("/about").status == 200
+        assert served.site.get("/about").status == 200
         assert served.process.stop() == 0
         served.process.wait_for_log("ended in order")
     found: dict[str, Any] = json.loads((folder / "facts").read_text())

@@ -31,7 +31,7 @@ def watched() -> Iterator[Served]:
 
 def measured(served: Served, name: str, **labels: str) -> float:
     """The value of a metric; 0 where it is not there."""
-    answer = served.state.get("/metrics")
+    answer = served.site.get("/metrics")
     assert (answer.status, answer.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
     for family in text_string_to_metric_families(answer.text):
         for sample in family.samples:
@@ -43,7 +43,7 @@ def measured(served: Served, name: str, **labels: str) -> float:
 def test_sessions_connections_and_changes_are_counted(watched: Served) -> None:
     app = {"application": "/board"}
     before = {name: measured(watched, name, **app) for name in ("sessions_opened_total", "round_trip_seconds_count")}
-    with watched.state.client("/board") as client:
+    with watched.site.client("/board") as client:
         for value in range(5):
             client.set("slider", "value", value + 10)
         assert measured(watched, "sessions", **app) == measured(watched, "connections", **app) == 1
@@ -54,7 +54,7 @@ def test_sessions_connections_and_changes_are_counted(watched: Served) -> None:
 
 
 def test_callbacks_are_told_apart(watched: Served) -> None:
-    with watched.state.client("/beats") as client:
+    with watched.site.client("/beats") as client:
         client.set("command", "value", "timeout:1")
         client.wait_value("count", "text", "1")
         client.set("command", "value", "async-tick:")
@@ -65,29 +65,29 @@ def test_callbacks_are_told_apart(watched: Served) -> None:
 
 def test_application_that_fails_is_counted_as_refused(watched: Served) -> None:
     before = measured(watched, "opens_refused_total", application="/faulty", reason="failed")
-    assert watched.state.get("/faulty", fail="raise").status == 500
+    assert watched.site.get("/faulty", fail="raise").status == 500
     assert measured(watched, "opens_refused_total", application="/faulty", reason="failed") == before + 1
 
 
 def test_forged_token_is_counted_as_refused(watched: Served) -> None:
-    with watched.state.socket("/board", "nonsense") as client:
+    with watched.site.socket("/board", "nonsense") as client:
         assert client.close_code() == 1008
     assert measured(watched, "opens_refused_total", application="/board", reason="token") == 1
 
 
 def test_foreign_origin_is_counted_as_refused(watched: Served) -> None:
     headers = {"Origin": "https://example.net"}
-    assert watched.state.get("/board/autoload.js", headers=headers, **{"bokeh-autoload-element": "here"}).status == 403
+    assert watched.site.get("/board/autoload.js", headers=headers, **{"bokeh-autoload-element": "here"}).status == 403
     assert measured(watched, "opens_refused_total", application="/board", reason="origin") == 1
 
 
 def test_metrics_are_not_for_those_who_come_through_a_proxy(watched: Served) -> None:
     for header in ("X-Forwarded-For", "X-Real-IP", "Forwarded", "Via"):
-        assert watched.state.get("/metrics", headers={header: "192.0.2.1"}).status == 404
+        assert watched.site.get("/metrics", headers={header: "192.0.2.1"}).status == 404
 
 
 def test_metrics_are_off_unless_asked_for(plain: Served) -> None:
-    assert plain.state.get("/metrics").status == 404
+    assert plain.site.get("/metrics").status == 404
 
 
 @pytest.mark.parametrize(("command", "where"), [("0.7", ""), ("later:0.7", ", in a next tick callback")])
@@ -95,7 +95,7 @@ def test_blocked_loop_is_told_with_its_culprit(watched: Served, command: str, wh
     names = ("loop_blocks_total", "loop_blocked_seconds_total")
     before = {name: measured(watched, name) for name in names}
     start = watched.log_size()
-    with watched.state.client("/sleepy") as client:
+    with watched.site.client("/sleepy") as client:
         client.set("command", "value", command)
         if where:
             client.wait_value("slept", "text", command)
@@ -130,24 +130,24 @@ def small() -> Iterator[Served]:
 
 
 def test_full_server_lets_nobody_in_but_those_who_have_a_session(small: Served) -> None:
-    state = small.state
-    token = state.token("/board")
-    with state.client("/board", token) as first, state.client("/board"):
-        page = state.get("/board")
+    site = small.site
+    token = site.token("/board")
+    with site.client("/board", token) as first, site.client("/board"):
+        page = site.get("/board")
         assert (page.status, page.headers["retry-after"]) == (503, "5")
         assert '<meta http-equiv="refresh" content="5">' in page.text
         assert "The server has as many sessions as it may have. This page tries again by itself." in page.text
-        script = state.get("/board/autoload.js", **{"bokeh-autoload-element": "here"})
+        script = site.get("/board/autoload.js", **{"bokeh-autoload-element": "here"})
         assert (script.status, script.headers["retry-after"]) == (503, "5")
         assert script.text.startswith('console.error("app-server: Too many visitors at the moment. ')
-        with pytest.raises(InvalidStatus) as caught, state.socket("/board", token_for("someone")):
+        with pytest.raises(InvalidStatus) as caught, site.socket("/board", token_for("someone")):
             pass
         assert caught.value.response.status_code == 503
-        assert state.get("/board", **{"bokeh-token": token}).status == 200
-        with state.client("/board", token) as second:
+        assert site.get("/board", **{"bokeh-token": token}).status == 200
+        with site.client("/board", token) as second:
             second.set("slider", "value", 7)
             first.wait_value("double", "value", 14)
-        assert state.get("/readyz").status == 200
+        assert site.get("/readyz").status == 200
     wait_until_free(small)
 
 
@@ -156,7 +156,7 @@ def test_one_address_has_no_more_than_its_share() -> None:
     with serving(*apps("board.py"), *flags.split()) as served:
         neighbours = [{"X-Real-IP": f"2001:db8::{number}"} for number in (1, 2)]
         stranger = {"X-Real-IP": "2001:db8:0:1::1"}
-        found = [served.state.get("/board", headers=headers) for headers in (*neighbours, stranger)]
+        found = [served.site.get("/board", headers=headers) for headers in (*neighbours, stranger)]
     assert [answer.status for answer in found] == [200, 503, 200]
     assert "Your address has as many sessions as one may have." in found[1].text
 
@@ -169,21 +169,21 @@ def token_for(session_id: str) -> str:
 def wait_until_free(served: Served) -> None:
     """Return when a page is to be had again."""
     deadline = time.monotonic() + patience(PATIENCE_S)
-    while served.state.get("/board").status != 200:
+    while served.site.get("/board").status != 200:
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
 
 def test_json_log_tells_application_session_and_request() -> None:
     with serving(*apps("sleepy.py", "beats.py", "faulty.py"), "--log-json", "--log-level", "debug") as served:
-        page = served.state.get("/sleepy", headers={"X-Request-ID": "proxy-17"})
-        with served.state.client("/sleepy", page.token) as client:
+        page = served.site.get("/sleepy", headers={"X-Request-ID": "proxy-17"})
+        with served.site.client("/sleepy", page.token) as client:
             client.set("command", "value", "0")
-        with served.state.client("/beats") as client:
+        with served.site.client("/beats") as client:
             client.set("command", "value", "fail:")
             client.wait_value("word", "text", "about to fail")
             served.process.wait_for_log("a beat fails")
-        failed = served.state.get("/faulty", fail="raise")
+        failed = served.site.get("/faulty", fail="raise")
         served.process.wait_for_log("a secret of the application")
         until(lambda: served.process.log_text().endswith("\n"))
         lines = [json.loads(line) for line in served.process.log_text().splitlines()]
@@ -217,7 +217,7 @@ def test_application_called_metrics_gives_way_to_the_figures(tmp_path: Path) -> 
 
 def test_session_apart_that_blocks_is_told_and_goes_on() -> None:
     with serving(*apps("sleepy.py"), "--isolation", "process", "--block-limit", "0.4") as served:
-        with served.state.client("/sleepy") as client:
+        with served.site.client("/sleepy") as client:
             assert client.set("command", "value", "1.5").msgtype == "OK"
             served.process.wait_for_log("goes on; it was blocked for")
             assert client.set("command", "value", "0").msgtype == "OK"

@@ -12,17 +12,17 @@ from tests.support.inside import Inside
 class Browser:
     """Keeps cookies."""
 
-    def __init__(self, state: Inside) -> None:
-        self._state = state
+    def __init__(self, site: Inside) -> None:
+        self._site = site
         self.cookies: dict[str, str] = {}
 
     def get(self, path: str, **headers: str) -> Answer:
         """The answer to GET."""
-        return self._keep(self._state.ask(path, headers={**self._sent(), **headers}))
+        return self._keep(self._site.ask(path, headers={**self._sent(), **headers}))
 
     def post(self, path: str, headers: dict[str, str] | None = None, **fields: str) -> Answer:
         """The answer to a form."""
-        return self._keep(self._state.post(path, fields, {**self._sent(), **(headers or {})}))
+        return self._keep(self._site.post(path, fields, {**self._sent(), **(headers or {})}))
 
     def log_in(self, user: str, password: str, **fields: str) -> Answer:
         """The answer to the form that is asked for first."""

@@ -42,12 +42,12 @@ class Deployment:
     @property
     def url(self) -> str:
         """The address of the proxy, without a slash at its end."""
-        return self.plan.state.url.rstrip("/")
+        return self.plan.site.url.rstrip("/")
 
     @property
     def origin(self) -> str:
         """What browsers send as the Origin."""
-        return f"{self.plan.state.scheme}://{self.plan.state.authority}"
+        return f"{self.plan.site.scheme}://{self.plan.site.authority}"
 
     def log_lines(self) -> list[str]:
         """The lines of the proxy's access log."""

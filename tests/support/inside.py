@@ -120,13 +120,13 @@ def inside(
         loop.close()
 
 
-def session_of(state: Inside, token: str, application: int = 0) -> Session | None:
+def session_of(site: Inside, token: str, application: int = 0) -> Session | None:
     """The living session of this token, None where it has none."""
-    ident = state.server.state.read_token(token).session_id
-    return state.server.state.runtimes[application].registry.get(ident)
+    ident = site.server.state.read_token(token).session_id
+    return site.server.state.runtimes[application].registry.get(ident)
 
 
-def expired(state: Inside, session_id: str | None = None, **more: Any) -> str:
+def expired(site: Inside, session_id: str | None = None, **more: Any) -> str:
     """A token of this session, or of a new one, that was good until a moment ago."""
-    ident = session_id or state.server.state.mint_session_id()
-    return tokens.mint_token(state.server.state.signer, ident, expires_at=int(time.time()) - 1, **more)
+    ident = session_id or site.server.state.mint_session_id()
+    return tokens.mint_token(site.server.state.signer, ident, expires_at=int(time.time()) - 1, **more)

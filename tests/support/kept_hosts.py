@@ -69,19 +69,19 @@ class Place:
             yield hosts
 
     @contextmanager
-    def again(self, state: Path) -> Iterator[tuple[list[Host], list[set[str]]]]:
+    def again(self, site: Path) -> Iterator[tuple[list[Host], list[set[str]]]]:
         """The hosts as they were kept, started as after a power cut, and `before`; `site` gets what was kept of it."""
-        shutil.copytree(self.folder / "site", state)
+        shutil.copytree(self.folder / "site", site)
         before = json.loads((self.folder / "before.json").read_text(encoding="utf-8"))
         with running_hosts(self._kept, self.addresses, self.name, self.key) as hosts:
             yield hosts, [set(paths) for paths in before]
 
-    def keep(self, hosts: Sequence[Host], state: Path, before: Sequence[set[str]]) -> None:
+    def keep(self, hosts: Sequence[Host], site: Path, before: Sequence[set[str]]) -> None:
         """Keep the hosts as they are, the deployment's files, and which files hosts have without it."""
         for host in hosts:
             docker("commit", "--change", f"LABEL {LABEL}={self.name}", host.container, self._kept[host.name])
         shutil.rmtree(self.folder / "site", ignore_errors=True)
-        shutil.copytree(state, self.folder / "site")
+        shutil.copytree(site, self.folder / "site")
         (self.folder / "before.json").write_text(json.dumps([sorted(paths) for paths in before]), encoding="utf-8")
 
     def wheel(self) -> Path:

@@ -86,7 +86,7 @@ def nginx_configuration(http: str) -> str:
     )
 
 
-def apache_configuration(state: str, modules: Sequence[str] = APACHE_MODULES) -> str:
+def apache_configuration(site: str, modules: Sequence[str] = APACHE_MODULES) -> str:
     """A whole configuration of Apache around what a site adds to it, `Listen` included."""
     found = next((folder for folder in _MODULE_FOLDERS if Path(folder).is_dir()), _MODULE_FOLDERS[0])
     # Some of them are built into the program, here or there.
@@ -99,7 +99,7 @@ def apache_configuration(state: str, modules: Sequence[str] = APACHE_MODULES) ->
         f"{loaded}TypesConfig {_MIME_TYPES if Path(_MIME_TYPES).exists() else os.devnull}\n"
         "ServerName localhost\nPidFile apache.pid\nDefaultRuntimeDir .\nMutex file:. default\n"
         "ErrorLog error.log\nLogLevel warn\nServerLimit 2\nStartServers 1\nThreadsPerChild 64\nMaxRequestWorkers 128\n"
-        f"{state}\n"
+        f"{site}\n"
     )
 
 
@@ -120,9 +120,9 @@ def running_nginx_file(folder: Path, configuration: Path, *ports: int) -> Iterat
 
 
 @contextmanager
-def running_apache(folder: Path, state: str, *ports: int) -> Iterator[RunningProxy]:
+def running_apache(folder: Path, site: str, *ports: int) -> Iterator[RunningProxy]:
     """Apache with this site, from when it listens on all of the ports."""
-    (folder / "apache.conf").write_text(apache_configuration(state), encoding="utf-8")
+    (folder / "apache.conf").write_text(apache_configuration(site), encoding="utf-8")
     with running_apache_file(folder, folder / "apache.conf", *ports) as proxy:
         yield proxy
 

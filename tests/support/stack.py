@@ -38,7 +38,7 @@ class Stack:
         return f"http://localhost:{self.port}"
 
     @property
-    def state(self) -> Site:
+    def site(self) -> Site:
         """The way in, for clients."""
         return Site(self.url)
 
@@ -77,7 +77,7 @@ class Stack:
 
     def page(self, app: str = "/who") -> tuple[str, Answer]:
         """A new session's page, and the instance that has it."""
-        answer = self.state.get(app)
+        answer = self.site.get(app)
         assert answer.status == 200, (answer.status, answer.text[:500])
         found = _ROUTE.search(answer.text)
         assert found is not None, answer.text[-3000:]
