@@ -68,7 +68,7 @@ def processes() -> Iterator[ExitStack]:
 @pytest.fixture(scope="session")
 def engine() -> Iterator[None]:
     """A container engine, brought up where there is none; its base image is `debian:trixie-slim`."""
-    from tests.support.engine import running_engine
+    from tests.support.containers.engine import running_engine
     from tools.engine import base_image
 
     with running_engine():

@@ -112,7 +112,7 @@ NEEDS = (
         "unshare with mount namespaces",
         find_unshare,
         "util-linux",
-        "tests/protocol/test_full_run_folder.py",
+        "tests/protocol/processes/test_full_run_folder.py",
         "APP_SERVER_TEST_UNSHARE",
     ),
     Need("sshd (as root)", find_sshd, "openssh-server", "tests/tunnel", "APP_SERVER_TEST_SSHD"),

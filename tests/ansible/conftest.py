@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.ansible import pair
-from tests.support.kept_hosts import claimed_place
-from tests.support.playbooks import SUITE, Site
-from tests.support.staging import Stage
+from tests.support.hosts.kept import claimed_place
+from tests.support.hosts.playbooks import SUITE, Site
+from tests.support.hosts.staging import Stage
 
 # Each of the first tests waits for an image, wheels or a whole run over two bare hosts.
 TIMEOUT_S = 2400

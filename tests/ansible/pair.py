@@ -12,9 +12,9 @@ from pathlib import Path
 from tests.container.test_image import tiny_wheel
 from tests.support.client import Answer, fetch
 from tests.support.client import Site as Visited
-from tests.support.engine import wait_until
-from tests.support.kept_hosts import Place
-from tests.support.playbooks import ROOT, Host, Site, opened_pages, wheelhouse
+from tests.support.containers.engine import wait_until
+from tests.support.hosts.kept import Place
+from tests.support.hosts.playbooks import ROOT, Host, Site, opened_pages, wheelhouse
 from tests.support.waiting import patience
 
 DEPLOY = """

@@ -14,10 +14,10 @@ import pytest
 from websockets.exceptions import ConnectionClosedError, WebSocketException
 
 from tests.ansible.pair import INSTANCES, page, title, visitors
-from tests.support.browser import chromium, drag_slider, model_value, open_app, wait_for_model
+from tests.support.browsers.pages import chromium, drag_slider, model_value, open_app, wait_for_model
 from tests.support.client import Site as Visited
-from tests.support.engine import wait_until
-from tests.support.playbooks import Site, files_of
+from tests.support.containers.engine import wait_until
+from tests.support.hosts.playbooks import Site, files_of
 
 
 @pytest.fixture

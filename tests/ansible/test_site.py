@@ -15,11 +15,11 @@ import pytest
 import testinfra
 
 from tests.ansible.pair import INSTANCES, describe, install, page, visitors
-from tests.support.browser import chromium, drag_slider, model_value, open_app, wait_for_model
+from tests.support.browsers.pages import chromium, drag_slider, model_value, open_app, wait_for_model
 from tests.support.client import Site as Visited
-from tests.support.engine import wait_until
-from tests.support.playbooks import Site, files_of
-from tests.support.staging import Stage
+from tests.support.containers.engine import wait_until
+from tests.support.hosts.playbooks import Site, files_of
+from tests.support.hosts.staging import Stage
 
 
 @pytest.fixture

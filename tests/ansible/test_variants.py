@@ -19,15 +19,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.browser import chromium, drag_slider, model_value, open_app, wait_for_model
+from tests.support.browsers.pages import chromium, drag_slider, model_value, open_app, wait_for_model
 from tests.support.client import Site as Visited
 from tests.support.client import fetch
-from tests.support.engine import wait_until
-from tests.support.kept_hosts import claimed_place
-from tests.support.playbooks import ROOT, Host, Outcome, Site, files_of, opened_pages, wheelhouse
+from tests.support.containers.engine import wait_until
+from tests.support.hosts.kept import claimed_place
+from tests.support.hosts.playbooks import ROOT, Host, Outcome, Site, files_of, opened_pages, wheelhouse
+from tests.support.hosts.staging import Stage
 from tests.support.ports import free_port
 from tests.support.server import stop
-from tests.support.staging import Stage
 from tests.support.waiting import patience
 
 SUITE = "bookworm"

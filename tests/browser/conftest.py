@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.support.browser import Complaints, chromium, window
+from tests.support.browsers.pages import Complaints, chromium, window
 from tests.support.missing import require_chromium
 
 

@@ -15,7 +15,7 @@ import pytest
 from bokeh.embed import server_document
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import (
+from tests.support.browsers.pages import (
     Complaints,
     count_colours,
     drag_slider,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import drag_slider, model_value, open_app, patience_ms, wait_for_model
+from tests.support.browsers.pages import drag_slider, model_value, open_app, patience_ms, wait_for_model
 from tests.support.server import RunningServer, running_server
 from tests.support.waiting import patience
 

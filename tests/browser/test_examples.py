@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import (
+from tests.support.browsers.pages import (
     Complaints,
     count_colours,
     drag_over_plot,

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from tests.support.browser import Complaints, drag_slider, open_app, patience_ms, wait_for_model
-from tests.support.deployed import Deployment, running_deployment
+from tests.support.browsers.pages import Complaints, drag_slider, open_app, patience_ms, wait_for_model
+from tests.support.deployments.deployed import Deployment, running_deployment
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import Complaints, drag_slider, model_value, open_app, wait_for_model
+from tests.support.browsers.pages import Complaints, drag_slider, model_value, open_app, wait_for_model
 from tests.support.ports import free_port
 from tests.support.server import EXAMPLES, RunningServer, running_process, running_server
 

@@ -16,7 +16,7 @@ import pytest
 from bokeh.embed import server_document, server_session
 from playwright.sync_api import Page, Request
 
-from tests.support.browser import (
+from tests.support.browsers.pages import (
     Complaints,
     count_colours,
     drag_slider,
@@ -26,9 +26,9 @@ from tests.support.browser import (
     wait_idle,
 )
 from tests.support.client import Site, fetch
-from tests.support.files import serving_files
 from tests.support.ports import free_port
 from tests.support.server import EXAMPLES, REPOSITORY, RunningServer, running_process, running_server
+from tests.support.servers.files import serving_files
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from tests.support.browser import Complaints, open_app, patience_ms
+from tests.support.browsers.pages import Complaints, open_app, patience_ms
 from tests.support.server import running_server
 
 pytestmark = pytest.mark.browser

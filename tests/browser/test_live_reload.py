@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import Complaints, model_value, open_app, patience_ms, wait_for_model, wait_idle
+from tests.support.browsers.pages import Complaints, model_value, open_app, patience_ms, wait_for_model, wait_idle
 from tests.support.server import RunningServer, running_server
 
 pytestmark = pytest.mark.browser

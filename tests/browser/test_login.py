@@ -11,10 +11,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from app_server.security.auth.passwords import Cost, hash_password
-from tests.support.browser import Complaints, model_value, open_app, wait_idle
-from tests.support.oidc_provider import CLIENT_ID, CLIENT_SECRET
+from tests.support.browsers.pages import Complaints, model_value, open_app, wait_idle
 from tests.support.ports import free_port
 from tests.support.server import RunningServer, running_process, running_server
+from tests.support.servers.oidc_provider import CLIENT_ID, CLIENT_SECRET
 
 pytestmark = pytest.mark.browser
 
@@ -95,7 +95,7 @@ def test_form_fits_phones_and_desktops(
 def test_provider_of_identities_leads_there_and_back(page: Page, processes: ExitStack, complaints: Complaints) -> None:
     port, provider_port = free_port(), free_port()
     issuer = f"http://localhost:{provider_port}"
-    command = [sys.executable, "-m", "tests.support.oidc_provider", str(provider_port)]
+    command = [sys.executable, "-m", "tests.support.servers.oidc_provider", str(provider_port)]
     processes.enter_context(running_process([*command, f"http://localhost:{port}/login/callback"], issuer))
     flags = ["--port", str(port), "--oidc-issuer", issuer, "--oidc-client-id", CLIENT_ID]
     environment = {**COOKIE_SECRET, "APP_SERVER_OIDC_CLIENT_SECRET": CLIENT_SECRET}

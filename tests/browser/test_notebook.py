@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import (
+from tests.support.browsers.pages import (
     Complaints,
     count_colours,
     drag_slider,

@@ -13,7 +13,8 @@ import pytest
 from bokeh.embed import server_document
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.support.browser import (
+from tests.support.browsers.line import cuttable_line
+from tests.support.browsers.pages import (
     Complaints,
     count_colours,
     drag_slider,
@@ -24,7 +25,6 @@ from tests.support.browser import (
     wait_idle,
     wait_until_drawn_anew,
 )
-from tests.support.line import cuttable_line
 from tests.support.ports import free_port
 from tests.support.server import EXAMPLES, RunningServer, running_process, running_server, server_under_test
 from tests.support.waiting import patience

@@ -13,7 +13,7 @@ from app_server.doctor.address import read_target
 from app_server.doctor.evidence import Answer, Evidence
 from app_server.doctor.evidence import Page as SeenPage
 from app_server.doctor.rules.policy import policy_lets_the_page_run
-from tests.support.browser import Complaints
+from tests.support.browsers.pages import Complaints
 from tests.support.server import RunningServer, running_server
 from tests.support.waiting import until
 

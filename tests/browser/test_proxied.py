@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Page
 
 from app_server.tls.development import development_certificate
-from tests.support.browser import Complaints, drag_slider, model_value, open_app, patience_ms, wait_for_model
-from tests.support.deployed import plan_of, running_instances, running_proxy_of
-from tests.support.proxies import proxy_folder
+from tests.support.browsers.pages import Complaints, drag_slider, model_value, open_app, patience_ms, wait_for_model
+from tests.support.deployments.deployed import plan_of, running_instances, running_proxy_of
+from tests.support.deployments.proxies import proxy_folder
 
 pytestmark = pytest.mark.browser
 

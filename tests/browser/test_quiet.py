@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tests.support import quiet_chromium
+from tests.support.browsers import quiet_chromium
 
 ASK = """
 import socket, sys

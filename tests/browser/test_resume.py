@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import Complaints, drag_slider, model_value, open_app, patience_ms, wait_for_model
-from tests.support.line import Line, cuttable_line
+from tests.support.browsers.line import Line, cuttable_line
+from tests.support.browsers.pages import Complaints, drag_slider, model_value, open_app, patience_ms, wait_for_model
 from tests.support.server import RunningServer, running_server
 
 pytestmark = pytest.mark.browser

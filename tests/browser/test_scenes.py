@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from tests.support.browser import drag_slider, open_app, wait_for_model
-from tests.support.scenes import embedding_site
+from tests.support.browsers.pages import drag_slider, open_app, wait_for_model
+from tests.support.deployments.scenes import embedding_site
 
 pytestmark = pytest.mark.browser
 

@@ -10,7 +10,7 @@ import pytest
 from bokeh.util.token import generate_session_id
 from playwright.sync_api import Page, expect
 
-from tests.support.browser import Complaints, model_value, open_app
+from tests.support.browsers.pages import Complaints, model_value, open_app
 from tests.support.server import RunningServer, running_server
 
 pytestmark = pytest.mark.browser

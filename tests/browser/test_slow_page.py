@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page
 
 from bench.narrow import narrow_line
-from tests.support.browser import model_value, open_app, wait_for_model
+from tests.support.browsers.pages import model_value, open_app, wait_for_model
 from tests.support.server import running_server
 from tests.support.waiting import patience
 

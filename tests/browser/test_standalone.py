@@ -12,10 +12,10 @@ import pytest
 from playwright.sync_api import Page
 
 from app_server.cli import main
-from tests.support.browser import count_colours, drag_slider, model_value, wait_for_model, wait_idle
-from tests.support.files import serving_files
+from tests.support.browsers.pages import count_colours, drag_slider, model_value, wait_for_model, wait_idle
 from tests.support.ports import free_port
 from tests.support.server import REPOSITORY, RunningServer, running_process
+from tests.support.servers.files import serving_files
 
 pytestmark = pytest.mark.browser
 

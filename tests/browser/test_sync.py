@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, WebSocket, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
-from tests.support.browser import (
+from tests.support.browsers.pages import (
     Complaints,
     drag_over_plot,
     drag_slider,

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.support.browser import Complaints, chromium, window
-from tests.support.engine import docker
-from tests.support.images import build
+from tests.support.browsers.pages import Complaints, chromium, window
+from tests.support.containers.engine import docker
+from tests.support.containers.images import build
 
 # The first run builds all images, and before them perhaps the engine's base image.
 TIMEOUT_S = 900

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.client import Site
-from tests.support.engine import container_state, docker, wait_until
-from tests.support.images import ROOT, build
+from tests.support.containers.engine import container_state, docker, wait_until
+from tests.support.containers.images import ROOT, build
+from tests.support.containers.stack import app_server
 from tests.support.ports import free_port
-from tests.support.stack import app_server
 
 DEPLOY = """
 apps: {who: who.py}

@@ -20,11 +20,11 @@ from app_server.deployment.rollout.compose import trial_name
 from app_server.deployment.rollout.docker import image_id
 from tests.container.test_image import tiny_wheel
 from tests.container.test_stack import opened, visitors, wait_until_back
-from tests.support.browser import Complaints, drag_slider, wait_for_model
-from tests.support.engine import docker, wait_until
-from tests.support.images import ROOT
+from tests.support.browsers.pages import Complaints, drag_slider, wait_for_model
+from tests.support.containers.engine import docker, wait_until
+from tests.support.containers.images import ROOT
+from tests.support.containers.stack import Stack, app_server
 from tests.support.ports import free_port
-from tests.support.stack import Stack, app_server
 
 DEPLOY = """
 name: NAME

@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tests.support.engine import docker
-from tests.support.images import ROOT
+from tests.support.containers.engine import docker
+from tests.support.containers.images import ROOT
 from tools.engine import engine_version, up
 
 
@@ -19,7 +19,7 @@ def test_an_engine_that_answers_is_left_alone(engine: None) -> None:
 
 
 def test_worker_that_is_done_leaves_the_engine_to_the_others(engine: None) -> None:
-    program = "from tests.support.engine import running_engine\nwith running_engine(): pass"
+    program = "from tests.support.containers.engine import running_engine\nwith running_engine(): pass"
     others = [subprocess.Popen([sys.executable, "-c", program], cwd=ROOT) for _ in range(2)]
     assert [other.wait() for other in others] == [0, 0]
     assert engine_version() is not None

@@ -17,8 +17,8 @@ import testinfra
 
 from app_server import __version__
 from tests.support.client import Site
-from tests.support.engine import container_state, docker, wait_until
-from tests.support.images import ROOT, TAG, build
+from tests.support.containers.engine import container_state, docker, wait_until
+from tests.support.containers.images import ROOT, TAG, build
 from tests.support.ports import free_port
 
 LARGEST_IMAGE_BYTES = 200_000_000

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.container.test_image import fetched, tiny_wheel
-from tests.support.engine import container_state, docker, wait_until
-from tests.support.images import ROOT, TAG
+from tests.support.containers.engine import container_state, docker, wait_until
+from tests.support.containers.images import ROOT, TAG
+from tests.support.containers.stack import app_server
 from tests.support.ports import free_port
-from tests.support.stack import app_server
 
 ONE = """
 from pathlib import Path

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.client import Site
-from tests.support.engine import docker
-from tests.support.images import ROOT
+from tests.support.containers.engine import docker
+from tests.support.containers.images import ROOT
+from tests.support.containers.stack import app_server
 from tests.support.ports import free_port
-from tests.support.stack import app_server
 
 
 @contextmanager

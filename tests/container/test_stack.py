@@ -17,11 +17,11 @@ import pytest
 import testinfra
 from playwright.sync_api import Page
 
-from tests.support.browser import Complaints, drag_slider, model_value, open_app, patience_ms, wait_for_model
+from tests.support.browsers.pages import Complaints, drag_slider, model_value, open_app, patience_ms, wait_for_model
 from tests.support.client import Client
-from tests.support.engine import container_state, docker, wait_until
-from tests.support.images import TAG
-from tests.support.stack import Stack, running_stack
+from tests.support.containers.engine import container_state, docker, wait_until
+from tests.support.containers.images import TAG
+from tests.support.containers.stack import Stack, running_stack
 
 DEPLOY = """
 name: {name}

@@ -18,10 +18,10 @@ import pytest
 import yaml
 
 from tests.support.client import Answer, Site
-from tests.support.engine import docker, wait_until
-from tests.support.images import ROOT, build
-from tests.support.stack import app_server
-from tests.support.swarm import Node, Swarm, running_swarm
+from tests.support.containers.engine import docker, wait_until
+from tests.support.containers.images import ROOT, build
+from tests.support.containers.stack import app_server
+from tests.support.containers.swarm import Node, Swarm, running_swarm
 
 DEPLOY = """
 name: site

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.images import ROOT
+from tests.support.containers.images import ROOT
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,8 @@ from typing import Any
 import yaml
 
 from tests.container.test_image import tiny_wheel
-from tests.support.engine import docker, one_at_a_time, wait_until
-from tests.support.images import ROOT, TAG
+from tests.support.containers.engine import docker, one_at_a_time, wait_until
+from tests.support.containers.images import ROOT, TAG
 from tests.support.waiting import patience
 from tests.unit.docs.test_manual import Block, blocks
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.manual.reader import Reader, Typed, reader_of_a_host, typed_lines, write_applications
-from tests.support.engine import wait_until
-from tests.support.images import ROOT
+from tests.support.containers.engine import wait_until
+from tests.support.containers.images import ROOT
 from tests.unit.docs.test_manual import blocks
 
 TIMEOUT_S = 600

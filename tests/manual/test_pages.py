@@ -15,8 +15,8 @@ import pytest
 from app_server.deployment.rollout.compose import trial_name
 from tests.manual.reader import Reader, reader, write_applications
 from tests.support.client import Site
-from tests.support.engine import docker, wait_until
-from tests.support.images import ROOT
+from tests.support.containers.engine import docker, wait_until
+from tests.support.containers.images import ROOT
 
 TIMEOUT_S = 900
 CONTAINERS = ("examples", "all-in-one")

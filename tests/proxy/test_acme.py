@@ -16,9 +16,9 @@ import pytest
 from app_server.deployment.plan import Plan
 from app_server.deployment.render.proxies.acme import files_of, site_of
 from app_server.tls.acme import AcmeSite
-from tests.support.acme import Authority, certbot_program, running_authority
-from tests.support.deployed import plan_of, running_proxy_of
-from tests.support.proxies import RunningProxy, proxy_folder
+from tests.support.deployments.deployed import plan_of, running_proxy_of
+from tests.support.deployments.proxies import RunningProxy, proxy_folder
+from tests.support.servers.acme import Authority, certbot_program, running_authority
 
 HOST = "plots.example.org"
 DEPLOYMENT = f"""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 from tests.support.client import fetch
-from tests.support.deployed import plan_of, running_proxy_of
-from tests.support.proxies import proxy_folder
+from tests.support.deployments.deployed import plan_of, running_proxy_of
+from tests.support.deployments.proxies import proxy_folder
 from tests.support.server import REPOSITORY, running_process
 
 

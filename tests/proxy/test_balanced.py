@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 import pytest
 
 from tests.support.client import Answer, Client, Site, fetch
-from tests.support.deployed import Deployment, running_deployment
+from tests.support.deployments.deployed import Deployment, running_deployment
 from tests.support.server import REPOSITORY, RunningServer
 from tests.support.waiting import patience, until
 

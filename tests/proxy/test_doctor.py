@@ -24,14 +24,14 @@ from app_server.doctor.report import remedies_for
 from app_server.doctor.rules import judge
 from app_server.doctor.visit import Route
 from tests.proxy.sites import FAULTS, HOST, MORE, ROUTES, Fault, Ports, apache_site, nginx_site, planted
-from tests.support.ports import free_port
-from tests.support.proxies import (
+from tests.support.deployments.proxies import (
     RunningProxy,
     apache_configuration,
     proxy_folder,
     running_apache_file,
     running_nginx,
 )
+from tests.support.ports import free_port
 from tests.support.server import RunningServer, running_server
 from tests.support.waiting import patience
 

@@ -17,9 +17,9 @@ from app_server.doctor.evidence import Evidence
 from app_server.doctor.probes import Options, examine
 from app_server.doctor.rules import judge
 from app_server.doctor.visit import Route
-from tests.support.deployed import plan_of, running_instances, running_proxy_of
+from tests.support.deployments.deployed import plan_of, running_instances, running_proxy_of
+from tests.support.deployments.proxies import proxy_folder
 from tests.support.ports import consecutive_ports, free_port
-from tests.support.proxies import proxy_folder
 from tests.support.waiting import patience
 
 HOST = "app.test"

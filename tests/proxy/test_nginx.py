@@ -11,9 +11,9 @@ from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from tests.support.client import Site, fetch
-from tests.support.deployed import running_deployment
+from tests.support.deployments.deployed import running_deployment
+from tests.support.deployments.proxies import proxy_folder
 from tests.support.ports import free_port
-from tests.support.proxies import proxy_folder
 from tests.support.server import REPOSITORY
 
 APPS = REPOSITORY / "tests" / "protocol" / "apps"

@@ -18,9 +18,9 @@ import yaml
 from app_server.deployment.checks import check, neighbours
 from app_server.deployment.render import render
 from tests.support.client import Site, fetch
-from tests.support.deployed import Deployment, running_deployment
-from tests.support.proxies import proxy_folder
-from tests.support.scenes import SCENES, as_it_is
+from tests.support.deployments.deployed import Deployment, running_deployment
+from tests.support.deployments.proxies import proxy_folder
+from tests.support.deployments.scenes import SCENES, as_it_is
 from tests.support.server import REPOSITORY
 from tests.unit.deployment.making import with_applications
 

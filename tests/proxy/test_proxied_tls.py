@@ -25,9 +25,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from app_server.deployment.plan import Plan
 from app_server.tls.guideline import guideline
 from tests.support.client import Site, fetch
-from tests.support.deployed import plan_of, running_instances, running_proxy_of
+from tests.support.deployments.deployed import plan_of, running_instances, running_proxy_of
+from tests.support.deployments.proxies import proxy_folder
 from tests.support.ports import free_port
-from tests.support.proxies import proxy_folder
 from tests.support.server import REPOSITORY
 
 DEPLOYMENT = """

@@ -12,8 +12,8 @@ import pytest
 import trustme
 
 from app_server.deployment.render.containers.kubernetes_front import RELOADING
+from tests.support.deployments.proxies import proxy_folder
 from tests.support.ports import free_port
-from tests.support.proxies import proxy_folder
 from tests.support.waiting import until
 
 PATIENCE_S = 20.0

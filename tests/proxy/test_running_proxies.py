@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.client import fetch
-from tests.support.files import serving_files
+from tests.support.deployments.proxies import proxy_folder, running_apache, running_nginx
 from tests.support.ports import free_port
-from tests.support.proxies import proxy_folder, running_apache, running_nginx
+from tests.support.servers.files import serving_files
 
 
 @pytest.fixture

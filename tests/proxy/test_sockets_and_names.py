@@ -12,9 +12,9 @@ import pytest
 
 from app_server.deployment.plan import Plan
 from tests.support.client import Site, fetch
-from tests.support.deployed import plan_of, running_on_sockets, running_proxy_of
+from tests.support.deployments.deployed import plan_of, running_on_sockets, running_proxy_of
+from tests.support.deployments.proxies import proxy_folder
 from tests.support.ports import free_port
-from tests.support.proxies import proxy_folder
 from tests.support.server import REPOSITORY
 
 # The instances are told their public address: both proxies have it in turn.

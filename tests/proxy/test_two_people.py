@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 
 from app_server.security.auth.passwords import Cost, hash_password
 from tests.support.client import Answer
-from tests.support.deployed import plan_of, running_proxy_of
+from tests.support.clients.raw import Raw, RawSocket, handshake_headers, head, session_of
+from tests.support.deployments.deployed import plan_of, running_proxy_of
+from tests.support.deployments.proxies import proxy_folder
 from tests.support.ports import free_port
-from tests.support.proxies import proxy_folder
-from tests.support.raw import Raw, RawSocket, handshake_headers, head, session_of
 from tests.support.server import REPOSITORY, RunningServer, running_process
 
 APP = REPOSITORY / "tests" / "protocol" / "apps" / "whose.py"

@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.support.client import Site
+from tests.support.deployments.scenes import write
 from tests.support.ports import free_port
-from tests.support.scenes import write
 from tests.support.server import POLL_INTERVAL_S, REPOSITORY, running_process
 from tests.support.waiting import PATIENCE_S, patience
 from tests.unit.deployment.making import planned

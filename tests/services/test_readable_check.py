@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app_server.deployment.checks.readable import check
-from tests.support.proxies import proxy_folder
+from tests.support.deployments.proxies import proxy_folder
 from tests.unit.deployment.making import planned
 
 USER = "nobody"

@@ -10,8 +10,8 @@ from bokeh.util.token import generate_session_id
 from websockets.exceptions import InvalidStatus
 
 from tests.support.client import Site
+from tests.support.deployments.scenes import embedding_site, moved, started
 from tests.support.ports import free_port
-from tests.support.scenes import embedding_site, moved, started
 
 
 def use(site: Site, origin: str, token: str | None = None) -> None:

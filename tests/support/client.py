@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect, unix_connect
 
-from tests.support.secure import unverified
+from tests.support.clients.secure import unverified
 from tests.support.waiting import PATIENCE_S, patience
 
 _TOKEN = re.compile(r'"token":"([^"]+)"')

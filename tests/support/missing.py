@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import pytest
 
-from tests.support.browser import CHROMIUM
+from tests.support.browsers.pages import CHROMIUM
 
 
 def missing(reason: str) -> NoReturn:

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from tests.support import warm as forks
 from tests.support.measuring import unmeasured
 from tests.support.ports import free_port
+from tests.support.servers import warm as forks
 from tests.support.waiting import POLL_INTERVAL_S, patience
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.client import PATIENCE_S, Client, Site
-from tests.support.hosts import Host, hosts, why_not
+from tests.support.hosts.namespaces import Host, hosts, why_not
 from tests.support.missing import missing
 from tests.support.server import REPOSITORY, stop
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.browser import chromium, drag_slider, model_value, open_app, patience_ms, wait_for_model
+from tests.support.browsers.pages import chromium, drag_slider, model_value, open_app, patience_ms, wait_for_model
 from tests.support.missing import require_chromium
 from tests.tunnel.conftest import Net, tunnel
 

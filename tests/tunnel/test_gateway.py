@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.hosts import Host
+from tests.support.hosts.namespaces import Host
 from tests.support.server import REPOSITORY
 from tests.tunnel.conftest import PORT, Net, session, started, tunnel
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.support.hosts import Host
+from tests.support.hosts.namespaces import Host
 from tests.support.server import REPOSITORY
 from tests.tunnel.conftest import PORT, Net, Running, session, tunnel
 

@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from app_server.deployment.plan import Plan
-from tests.support.hosts import Host
-from tests.support.scenes import moved, write
+from tests.support.deployments.scenes import moved, write
+from tests.support.hosts.namespaces import Host
 from tests.tunnel.conftest import PORT, Net, Running, session, started, tunnel
 
 

@@ -12,7 +12,7 @@ from app_server.auth.backends import HeaderBackend, HookBackend, backend_for, lo
 from app_server.errors import OperatorError
 from app_server.http.auth_backend import AuthBackend
 from app_server.settings import Settings
-from tests.support.inside import Inside, inside
+from tests.support.servers.inside import Inside, inside
 
 
 def write(folder: Path, source: str) -> str:

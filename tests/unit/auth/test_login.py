@@ -16,8 +16,8 @@ from app_server.auth.login import PasswordBackend, Users, _read_basic, _whole_s
 from app_server.errors import OperatorError
 from app_server.security.auth.passwords import Cost, hash_password
 from app_server.settings import Settings
-from tests.support.cookies import Browser
-from tests.support.inside import Inside, inside
+from tests.support.clients.cookies import Browser
+from tests.support.servers.inside import Inside, inside
 
 QUICK = Cost(2, 1, 1)
 SECRET = "s" * 40

@@ -20,10 +20,10 @@ from app_server.auth.oidc import OidcBackend
 from app_server.security.auth.oidc import Attempt, ProviderError
 from app_server.settings import Settings
 from tests.support.client import Answer
-from tests.support.cookies import Browser
-from tests.support.inside import Inside, inside
-from tests.support.oidc_provider import CLIENT_ID, CLIENT_SECRET, provider
+from tests.support.clients.cookies import Browser
 from tests.support.ports import free_port
+from tests.support.servers.inside import Inside, inside
+from tests.support.servers.oidc_provider import CLIENT_ID, CLIENT_SECRET, provider
 
 SECRET = "s" * 40
 

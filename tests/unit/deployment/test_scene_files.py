@@ -12,7 +12,7 @@ import pytest
 
 from app_server.deployment.render import render
 from app_server.deployment.rules import judge
-from tests.support.scenes import GOLDEN, UPDATE, as_it_is
+from tests.support.deployments.scenes import GOLDEN, UPDATE, as_it_is
 
 FILES = {
     "standalone": ("commands", "systemd"),

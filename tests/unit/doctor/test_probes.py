@@ -18,8 +18,8 @@ from app_server.doctor.evidence import Evidence
 from app_server.doctor.probes import IDLE_TRIES, LARGE_TOKEN_BYTES, Options, examine
 from app_server.doctor.rules import judge
 from app_server.doctor.visit import Route
-from tests.support.inside import Inside, inside
 from tests.support.ports import free_port
+from tests.support.servers.inside import Inside, inside
 from tests.support.waiting import patience
 
 OPTIONS = Options(route=Route("127.0.0.1", timeout_s=20.0), idle_s=0.2, openings=2)

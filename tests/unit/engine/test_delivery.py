@@ -11,7 +11,7 @@ import pytest
 from bokeh.models import ColumnDataSource, Div, Slider
 
 from app_server.protocol import websocket
-from tests.support.stage import Line, Stage, staged
+from tests.support.servers.stage import Line, Stage, staged
 from tests.unit.session.making import change
 
 POINTS = 6000  # of two columns: 96 kB, a tenth of a second on a line of 1 MB/s

@@ -10,7 +10,7 @@ import pytest
 from bokeh.models import Slider
 
 from tests.support.clock import skipping_loop
-from tests.support.stage import Stage
+from tests.support.servers.stage import Stage
 from tests.unit.session.making import change
 
 

@@ -15,7 +15,7 @@ from bokeh.models import Div
 
 from app_server.engine.loop_monitor import LoopMonitor, whose_turn
 from app_server.observe.gauges import LoopGauges
-from tests.support.stage import Stage, staged
+from tests.support.servers.stage import Stage, staged
 from tests.support.waiting import patience
 
 

@@ -19,7 +19,7 @@ from app_server.errors import ApplicationError, InternalError
 from app_server.security.admission import Admission, Full
 from app_server.session.session import MessageLimits, Session
 from tests.support.clock import SkippingLoop, skipping_loop
-from tests.support.stage import Hooked, Line, Stage, staged
+from tests.support.servers.stage import Hooked, Line, Stage, staged
 from tests.unit.session.making import change, message
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from bokeh.models import Slider
 
-from tests.support.stage import Stage, staged
+from tests.support.servers.stage import Stage, staged
 from tests.unit.session.making import change
 
 

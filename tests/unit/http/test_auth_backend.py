@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app_server.http.auth_backend import AuthBackend, peer_of
-from tests.support.inside import Inside, inside
+from tests.support.servers.inside import Inside, inside
 
 HOOKS = """
 def get_user(handler):

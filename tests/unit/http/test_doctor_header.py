@@ -13,7 +13,7 @@ import pytest
 
 from app_server.http import doctor_header
 from app_server.protocol.doctor import HEADER, Seen, Sent
-from tests.support.inside import Inside, inside
+from tests.support.servers.inside import Inside, inside
 
 
 def handler_on(sock: socket.socket | None) -> Any:

@@ -19,7 +19,7 @@ from app_server.http.intake import close_gently
 from app_server.server.server import Server
 from app_server.settings import Settings
 from tests.support.client import PATIENCE_S
-from tests.support.inside import Inside, inside
+from tests.support.servers.inside import Inside, inside
 from tests.support.waiting import patience, until
 
 HOOKS = """

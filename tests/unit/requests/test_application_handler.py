@@ -13,7 +13,7 @@ from app_server.apps.function import FunctionApplication
 from app_server.apps.hooks import Hooks
 from app_server.security import tokens
 from tests.support.client import Answer
-from tests.support.inside import Inside, expired, inside, session_of
+from tests.support.servers.inside import Inside, expired, inside, session_of
 
 KEY = "k" * 40
 ANN, BOB = {"X-User": "ann"}, {"X-User": "bob"}

@@ -21,8 +21,8 @@ from app_server.processes.exit_records import ExitReason
 from app_server.processes.fork_server import ALREADY
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.security import tokens
-from tests.support.inside import Inside, inside, session_of
-from tests.support.isolated import isolated
+from tests.support.servers.inside import Inside, inside, session_of
+from tests.support.servers.isolated import isolated
 
 
 def fill(document: Any) -> None:

@@ -13,7 +13,7 @@ from bokeh.models import Slider
 
 from app_server.apps import empty_application
 from app_server.protocol import doctor
-from tests.support.inside import Inside, inside
+from tests.support.servers.inside import Inside, inside
 
 
 def fill(document: Any) -> None:

@@ -20,9 +20,9 @@ from app_server.requests import socket as module
 from app_server.requests.socket import Client, _told
 from app_server.security import tokens
 from app_server.websocket.wire import WireLimits
-from tests.support.inside import Inside, expired, inside
-from tests.support.raw import handshake_headers
-from tests.support.stage import staged
+from tests.support.clients.raw import handshake_headers
+from tests.support.servers.inside import Inside, expired, inside
+from tests.support.servers.stage import staged
 from tests.support.waiting import patience, until
 
 ORIGIN = {"Origin": "http://localhost"}

@@ -19,7 +19,7 @@ from app_server.processes.runtime_dir import RuntimeDir
 from app_server.processes.worker_group import WorkerGroup
 from app_server.requests.socket_handoff import SharedHTTPServer, pass_on, portable, user_of_letter
 from tests.support.client import Site
-from tests.support.inside import inside
+from tests.support.servers.inside import inside
 
 WORDS = {"family": "AF_INET", "address": ["192.0.2.1", 4242], "scheme": "http", "user": "alice"}
 

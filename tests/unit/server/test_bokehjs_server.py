@@ -11,7 +11,7 @@ import pytest
 
 from app_server.server.bokehjs_server import StaticServer, serve_static_until_stopped
 from app_server.settings import Settings
-from tests.support.inside import Inside, inside
+from tests.support.servers.inside import Inside, inside
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from bokeh.models import Div
 
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.server.metrics import merged, snapshot_of, snapshot_of_all
-from tests.support.inside import Inside, inside
+from tests.support.servers.inside import Inside, inside
 
 
 def fill(document: Any) -> None:

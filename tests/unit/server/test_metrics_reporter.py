@@ -17,7 +17,7 @@ from app_server.processes.ipc import Unreachable
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.processes.worker_group import WorkerGroup
 from app_server.server.metrics_reporter import QUESTION, MetricsReporter
-from tests.support.stage import Stage, staged
+from tests.support.servers.stage import Stage, staged
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from app_server.errors import ApplicationError, OperatorError
 from app_server.server import reload
 from app_server.server.reload import LiveReload, as_failure, in_short
 from tests.support.client import PATIENCE_S
-from tests.support.inside import Inside, inside
+from tests.support.servers.inside import Inside, inside
 
 
 def test_reloaded_application_is_named_as_most_people_typed_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

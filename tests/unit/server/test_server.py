@@ -25,9 +25,9 @@ from app_server.server.server import Server
 from app_server.settings import Settings
 from tests.support.client import PATIENCE_S, Site
 from tests.support.clock import SkippingLoop, skipping_loop
-from tests.support.inside import inside
 from tests.support.ports import free_port
-from tests.support.stage import Hooked
+from tests.support.servers.inside import inside
+from tests.support.servers.stage import Hooked
 
 
 def fill(document: Any) -> None:

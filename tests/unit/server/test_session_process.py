@@ -19,7 +19,7 @@ from app_server.processes.keeper import OUT_OF_MEMORY, PUT_BACK
 from app_server.server import session_process as module
 from app_server.server.session_process import SessionProcess
 from tests.support.client import PATIENCE_S
-from tests.support.isolated import Isolated, isolated
+from tests.support.servers.isolated import Isolated, isolated
 from tests.support.waiting import patience, until_soon
 
 

@@ -21,7 +21,7 @@ from app_server.server.snapshot import Unsound, take
 from app_server.settings import Settings
 from tests.support.client import Answer
 from tests.support.clock import skipping_loop
-from tests.support.stage import Hooked
+from tests.support.servers.stage import Hooked
 
 BUILD_HELD: list[Any] = []
 

@@ -12,7 +12,7 @@ import pytest
 
 from app_server.server.stats_log import Reports
 from app_server.settings import Settings
-from tests.support.stage import Stage, staged
+from tests.support.servers.stage import Stage, staged
 
 
 @pytest.fixture

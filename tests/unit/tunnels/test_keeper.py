@@ -11,7 +11,7 @@ from app_server.errors import OperatorError
 from app_server.tunnels import keeper as module
 from app_server.tunnels.description import Form, Tunnel, TunnelEnd
 from app_server.tunnels.keeper import LONGEST_WAIT_S, RetryPace, TunnelKeeper, hint_for
-from tests.support.inside import inside
+from tests.support.servers.inside import inside
 
 
 def test_waits_double_up_to_a_limit() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
-from tests.support.inside import Inside, inside
 from tests.support.ports import free_port
+from tests.support.servers.inside import Inside, inside
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import yaml
 from app_server.deployment.plan import Plan, resolve_plan
 from app_server.deployment.render import render
 from app_server.errors import OperatorError
-from tests.support.scenes import GOLDEN, UPDATE
+from tests.support.deployments.scenes import GOLDEN, UPDATE
 from tests.unit.deployment.making import loaded
 
 THREE = "apps: {a: a.py}\npublic: tools.example.org\ninstances: 3\n"
