@@ -53,8 +53,8 @@ def leave(socket_path: Path, end: ExitReason) -> None:
         roots = json.loads(_page_file(socket_path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return  # no page was made yet
-    _page_file(socket_path).unlink(missing_ok=True)
     _write(_end_file(socket_path), json.dumps({"end": end.value, "roots": roots}))
+    _page_file(socket_path).unlink(missing_ok=True)
 
 
 def settled(socket_path: Path) -> bool:

@@ -225,6 +225,9 @@ class ProcessKeeper:
             child.send(signal.SIGUSR1)
         elif now_s - child.warned_s > _STACK_S:
             child.end = ExitReason.CALLBACK
+            # Before the kill: if this process crashes now, its successor cannot know why that one has ended.
+            with contextlib.suppress(OSError):
+                exit_records.leave(child.socket_path, child.end)
             child.send(signal.SIGKILL)
 
     def _weigh(self, child: Child, since_s: float | None, now_s: float) -> None:

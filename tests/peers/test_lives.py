@@ -8,13 +8,14 @@ from tests.support.client import Site
 from tests.support.waiting import until
 
 
-def life(site: Site) -> str:
-    """What somebody who comes later is told."""
+def life(site: Site) -> dict[str, list[str]]:
+    """What was written down by the time that the second visitor looks, by whose line it is."""
     with visiting(site, "/living?who=first") as visit:
         visit.press("end")
     with visiting(site, "/living?who=second") as visit:
-        until(lambda: "destroyed" in _looked(visit))
-        return _looked(visit)
+        until(lambda: "first ended" in _looked(visit))
+        lines = [line.split(maxsplit=1) for line in _looked(visit).split(", ")]
+    return {who: [text for name, text in lines if name == who] for who, _ in lines}
 
 
 def _looked(visit: Visit) -> str:
@@ -25,3 +26,5 @@ def _looked(visit: Visit) -> str:
 def test_hooks_and_callbacks_of_a_sessions_end_run_in_the_same_order(peers: Peers) -> None:
     stock, ours = (life(site) for site in peers.both())
     assert stock == ours
+    first = ["created False", "destroyed True", "ended"]
+    assert ours == {"server": ["loaded"], "first": first, "second": ["created False"]}

@@ -269,12 +269,15 @@ def test_where_tls_ends_here_connections_are_relayed(tmp_path: Path) -> None:
     flags = ["--num-procs", "3", "--ssl-certfile", tmp_path / "pem"]
     with serving(*apps("counting.py"), *flags, env=environ) as served:
         trusting = ssl.create_default_context(cafile=str(tmp_path / "ca"))
-        for number in range(1, 13):
+        for number in range(1, 201):
             with served.site.client("/counting", ssl=trusting, origin=served.process.url) as client:
                 client.set("slider", "value", number)
                 assert client.value("seen", "text").endswith(f" {number}")
-        assert len(runs) == 12
-        assert len(set(runs.processes)) > 1
+            assert len(runs) == number
+            # The kernel chooses who accepts: on a busy machine the same one for a while.
+            if number >= 12 and len(set(runs.processes)) > 1:
+                return
+        pytest.fail("one process took all connections")
 
 
 def test_a_process_that_hangs_is_ended_where_that_is_wished_for(tmp_path: Path) -> None:

@@ -197,6 +197,17 @@ def test_a_callback_over_its_limit_tells_where_it_is_and_is_killed_then(
     assert found is not None and found.end is ExitReason.CALLBACK
 
 
+def test_why_a_callback_is_killed_is_known_even_if_the_killer_crashes(tmp_path: Path, machine: Below) -> None:
+    kept = Kept(tmp_path, SessionLimits(callback_s=0.5))
+    kept.mark.busy()
+    for pause_s in (0.6, 0.2):
+        machine.now_s += pause_s
+        kept.keeper.look_after()
+    assert machine.sent[-1] == (7, signal.SIGKILL)
+    found = exit_records.find(kept.socket_path)
+    assert found is not None and (found.end, found.roots) == (ExitReason.CALLBACK, ("p1",))
+
+
 def test_a_callback_that_comes_back_after_its_warning_is_let_live(tmp_path: Path, machine: Below) -> None:
     kept = Kept(tmp_path, SessionLimits(callback_s=0.5))
     for _ in range(2):

@@ -17,6 +17,6 @@ def note_end(session_context, name=name, lines=diary.lines):  # the stock server
 
 document.on_session_destroyed(note_end)
 end.on_click(lambda: document.session_context.session.request_expiration())
-look.on_click(lambda: said.update(text=" ".join(diary.lines)))
+look.on_click(lambda: said.update(text=", ".join(diary.lines)))
 for root in (said, end, look):
     document.add_root(root)
