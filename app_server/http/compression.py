@@ -15,7 +15,6 @@ import logging
 import os
 import queue
 import sys
-import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -28,6 +27,7 @@ from typing import Final, Literal, ParamSpec, TypeVar
 
 import brotli  # type: ignore[import-untyped]
 
+from app_server.files import write_atomically
 from app_server.http.claim import claimed
 
 log = logging.getLogger(__name__)
@@ -200,14 +200,7 @@ class Cache:
         file = self._folder / _name(digest)
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".tmp")
-            try:
-                with open(handle, "wb") as temporary:
-                    temporary.write(body)
-                os.replace(name, file)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            write_atomically(file, body, mode=0o600, durable=False)
         except OSError as error:
             log.info("Compressed files stay in memory: %s cannot be written: %s", file.parent, error.strerror or error)
             self._folder = None

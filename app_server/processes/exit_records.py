@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+
+from app_server.files import write_atomically
 
 _KEPT = 500
 _KEPT_S = 3600.0
@@ -39,7 +40,7 @@ class ExitRecord:
 
 def note_page(socket_path: Path, roots: Sequence[str]) -> None:
     """Write down what the page of the session behind this socket shows."""
-    _write(_page_file(socket_path), json.dumps(list(roots)))
+    write_atomically(_page_file(socket_path), json.dumps(list(roots)), durable=False)
 
 
 def forget(socket_path: Path) -> None:
@@ -53,7 +54,7 @@ def leave(socket_path: Path, end: ExitReason) -> None:
         roots = json.loads(_page_file(socket_path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return  # no page was made yet
-    _write(_end_file(socket_path), json.dumps({"end": end.value, "roots": roots}))
+    write_atomically(_end_file(socket_path), json.dumps({"end": end.value, "roots": roots}), durable=False)
     _page_file(socket_path).unlink(missing_ok=True)
 
 
@@ -90,9 +91,3 @@ def _page_file(socket_path: Path) -> Path:
 
 def _end_file(socket_path: Path) -> Path:
     return socket_path.with_name(f"{socket_path.name}.end")
-
-
-def _write(path: Path, text: str) -> None:
-    fresh = path.with_name(f".{path.name}-{os.getpid()}")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)

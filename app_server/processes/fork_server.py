@@ -25,6 +25,7 @@ from pathlib import Path
 from types import FrameType
 
 from app_server.errors import OperatorError
+from app_server.files import write_atomically
 from app_server.processes import forks, ipc
 from app_server.processes.busy_table import BusyTable, Entry, Mark
 from app_server.processes.ipc import Message, Unreachable
@@ -155,9 +156,7 @@ class ForkServer:
         """Have the others find this process, and the page of its sessions."""
         path = self._runtime_dir.page(self._task.slot)
         if self._page is not None:
-            fresh = path.with_name(f".{path.name}-{os.getpid()}")
-            fresh.write_bytes(self._page)
-            fresh.replace(path)
+            write_atomically(path, self._page, durable=False)
         self._runtime_dir.give(self._task.slot, self._socket_path)
 
     def _stay_reachable(self) -> None:

@@ -6,7 +6,6 @@ need not do so again. Certificates are made anew when they do not cover a name o
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app_server.errors import OperatorError
+from app_server.files import write_atomically
 from app_server.protocol.doctor import DEVELOPMENT_ORGANIZATION
 from app_server.tls.certificates import SOON, Material, inspect
 
@@ -68,8 +68,8 @@ def development_certificate(names: Sequence[str], folder: Path, now: datetime | 
     )
     chain = b"".join(each.bytes() for each in issued.cert_chain_pems)
     # The key first: between the two a proxy that starts sees a mismatch, never a key that others can read.
-    _replace(key, issued.private_key_pem.bytes(), 0o600)
-    _replace(certificate, chain, 0o644)
+    write_atomically(key, issued.private_key_pem.bytes(), mode=0o600)
+    write_atomically(certificate, chain, mode=0o644)
     return Pair(certificate, key, authority.file, made=True)
 
 
@@ -91,8 +91,8 @@ def _authority(folder: Path) -> _Authority:
                 organization_name=DEVELOPMENT_ORGANIZATION,
                 organization_unit_name=f"{socket.gethostname()}, {datetime.now(UTC):%Y-%m-%d %H:%M:%S}",
             )
-            _create(key_file, ca.private_key_pem.bytes(), 0o600)
-            _create(file, ca.cert_pem.bytes(), 0o644)
+            write_atomically(key_file, ca.private_key_pem.bytes(), mode=0o600, overwrite=False)
+            write_atomically(file, ca.cert_pem.bytes(), mode=0o644, overwrite=False)
             return _Authority(ca, file)
         return _Authority(trustme.CA.from_pem(file.read_bytes(), key_file.read_bytes()), file)
     except FileNotFoundError as missing:
@@ -122,19 +122,3 @@ def _still_good(certificate: Path, key: Path, authority: Path, names: Sequence[s
         hint = "It was not made by this authority: move it away."
         raise OperatorError("a certificate of somebody else is in its place", where=str(certificate), hint=hint)
     return key.exists() and not found & {"name", "expired", "key-mismatch", "not-a-key", "key-locked"}
-
-
-def _create(path: Path, content: bytes, mode: int) -> None:
-    """Write a file that must not be there yet, with its mode from the first moment."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(content)
-
-
-def _replace(path: Path, content: bytes, mode: int) -> None:
-    """Write a file whole or not at all."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        _create(aside, content, mode)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from app_server.cli.deploying.config import DEFAULT_FILE, need_packages
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError, OperatorErrors
+from app_server.files import write_atomically
 
 if TYPE_CHECKING:
     from app_server.deployment.scaffold import Found, Wishes
@@ -230,14 +231,10 @@ def are_free(first: int, count: int) -> bool:
 
 
 def write_new(output: Path, text: str) -> None:
-    """Write a file that is not there; whole, or not at all."""
-    draft = output.with_name(f".{output.name}.{os.getpid()}")
+    """Write a file that does not exist yet; whole, or not at all."""
     try:
-        draft.write_text(text, encoding="utf-8")
-        os.link(draft, output)  # refuses where something has come to be there meanwhile
+        write_atomically(output, text, overwrite=False)
     except FileExistsError:
         raise OperatorError("is there already", where=str(output)) from None
     except OSError as error:
         raise OperatorError(f"cannot be written: {error.strerror}", where=str(output)) from None
-    finally:
-        draft.unlink(missing_ok=True)

@@ -7,15 +7,15 @@ import fcntl
 import getpass
 import os
 import sys
-import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
+from app_server.files import write_atomically
 from app_server.security.auth.passwords import PasswordFile, hash_password, password_fault
 from app_server.security.auth.users import is_name
 
@@ -101,22 +101,8 @@ def alone(path: Path) -> Iterator[None]:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Put the text in the file's place in one step, for its owner's eyes alone; a crash leaves the old file."""
-    draft = None
+    """Replace the file in one step; only its owner may read it. A crash leaves the old file."""
     try:
-        owner = path.stat() if path.exists() else None
-        number, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # which has mode 0600
-        with open(number, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(number)
-            if owner is not None and os.geteuid() == 0:
-                os.fchown(number, owner.st_uid, owner.st_gid)
-        os.replace(draft, path)
-        draft = None
+        write_atomically(path, text, mode=0o600)
     except OSError as error:
         raise OperatorError(f"cannot be written: {error.strerror}", where=str(path)) from None
-    finally:
-        if draft is not None:
-            with suppress(OSError):
-                os.unlink(draft)

@@ -6,16 +6,15 @@ import argparse
 import os
 import stat
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app_server.cli.terminal import paint_for, say
 from app_server.errors import ApplicationError, OperatorError
+from app_server.files import write_atomically
 
 if TYPE_CHECKING:
     from app_server.document.pages.themes import Document
@@ -106,7 +105,7 @@ def run(jobs: Sequence[Job], argv: Sequence[str], render: Render, environ: Mappi
             say(text.removesuffix("\n"))
         else:
             check_output(job.output, force=force)  # building may have taken a while
-            write_whole(Path(os.path.realpath(job.output)), text, job.output)
+            write_whole(job.output, text)
             print(f"{job.path}: {job.output} ({len(text.encode()):,} bytes)", file=sys.stderr)
     if any(thread.is_alive() and not thread.daemon for thread in set(threading.enumerate()) - threads):
         end_soon()
@@ -163,32 +162,12 @@ def warn_of_callbacks(job: Job, document: Document, environ: Mapping[str, str]) 
     print(f"{paint('fault', 'app-server:')} warning: {job.path}: {named}: {about}", file=sys.stderr, flush=True)
 
 
-def write_whole(path: Path, text: str, shown: str) -> None:
-    """Put the text in the file's place in one step; a crash leaves what was there."""
-    draft = None
+def write_whole(path: str, text: str) -> None:
+    """Replace the file in one step; a crash leaves the old one."""
     try:
-        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~umask()
-        number, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with open(number, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(number)
-            os.fchmod(number, mode)
-        os.replace(draft, path)
-        draft = None
+        write_atomically(Path(path), text)
     except OSError as error:
-        raise OperatorError(f"cannot be written: {error.strerror}", where=shown) from None
-    finally:
-        if draft is not None:
-            with suppress(OSError):
-                os.unlink(draft)
-
-
-def umask() -> int:
-    """The permissions that new files do not get."""
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+        raise OperatorError(f"cannot be written: {error.strerror}", where=path) from None
 
 
 def end_soon() -> None:

@@ -17,7 +17,6 @@ import itertools
 import json
 import os
 import tarfile
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +27,7 @@ from app_server.deployment.output_tree import manifest_text
 from app_server.deployment.plan import Plan
 from app_server.deployment.render import Files
 from app_server.errors import OperatorError
+from app_server.files import write_atomically
 
 ARCHIVE = "release.tar.gz"
 PACKAGES = "packages.tar.gz"
@@ -99,10 +99,7 @@ def write(folder: Path, release: Release) -> bool:
         folder.mkdir(parents=True, exist_ok=True)
         changed = {name: content for name, content in contents.items() if _differs(folder / name, content)}
         for name, content in changed.items():
-            with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{name}.", delete=False) as draft:
-                draft.write(content)
-            os.chmod(draft.name, 0o644)
-            os.replace(draft.name, folder / name)
+            write_atomically(folder / name, content, mode=0o644)
     except OSError as error:
         raise OperatorError(f"cannot be written: {error.strerror}", where=str(folder)) from None
     return bool(changed)

@@ -139,10 +139,10 @@ def test_the_name_of_another_process_is_not_taken_away(kept: Kept, machine: Belo
 def test_a_full_disk_does_not_keep_who_asked_from_hearing_of_the_end(
     kept: Kept, machine: Below, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, text: str) -> None:
+    def full(path: Path, text: str, *, durable: bool) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(exit_records, "_write", full)
+    monkeypatch.setattr(exit_records, "write_atomically", full)
     machine.ended.append((7, 1))
     kept.keeper.reap()
     assert caplog.messages == [
