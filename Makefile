@@ -30,6 +30,7 @@ lint: test-venv
 	$(VENV)/ruff check
 	$(VENV)/mypy
 	$(VENV)/lint-imports --no-logo
+	$(VENV)/python -m tools.house
 
 bench: test-venv
 	$(VENV)/python -m bench.run $(ARGS)
