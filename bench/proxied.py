@@ -60,7 +60,7 @@ def generated_nginx(served: Served) -> Iterator[Proxied]:
     from app_server.deployment.checks.nginx import command, write_scratch
     from app_server.deployment.checks.scratch import is_listening, running
     from app_server.deployment.load import from_values
-    from app_server.deployment.plan import resolve_plan
+    from app_server.deployment.plan.resolver import resolve_plan
     from app_server.tls import installed_nginx
     from app_server.tls.development import development_certificate
 

@@ -58,7 +58,7 @@ def tls_override(text: str) -> str:
 def rendered(environment: str | None, target: str = "compose") -> dict[str, str]:
     """The texts of one environment."""
     from app_server.deployment.load import load
-    from app_server.deployment.plan import resolve_plan
+    from app_server.deployment.plan.resolver import resolve_plan
     from app_server.deployment.render import render
 
     words = ("app-server", "config", "-f", SOURCE, *(("-e", environment) if environment else ()))

@@ -9,7 +9,7 @@ import posixpath
 import re
 from dataclasses import dataclass
 
-from app_server.deployment.load import DEFAULT_NAME, Loaded
+from app_server.deployment.load import DEFAULT_NAME, LoadedSpec
 
 BASE = "app-server"
 """The image that all images of applications are built from."""
@@ -49,7 +49,7 @@ class Contained:
     """files that no release holds, by absolute paths"""
 
 
-def contained(loaded: Loaded, beside: str) -> Contained:
+def contained(loaded: LoadedSpec, beside: str) -> Contained:
     """What the containers of a deployment are made of; `beside` leads from the generated files to deploy.yaml."""
     spec, containers = loaded.spec, loaded.spec.containers
     mount = spec.paths.apps if containers.source is None else None
@@ -102,13 +102,13 @@ def seen_from(beside: str, path: str) -> str:
     return joined if joined == "." or joined.startswith(("/", "../")) or joined == ".." else f"./{joined}"
 
 
-def _own_files(loaded: Loaded) -> tuple[str, ...]:
+def _own_files(loaded: LoadedSpec) -> tuple[str, ...]:
     """deploy.yaml, what it says of environments, and the archive that `bundle` writes."""
     stem, dot, suffix = posixpath.basename(loaded.file).rpartition(".")
     return tuple(f"**/{name}" for name in (f"{stem}{dot}{suffix}", f"{stem}.*.{suffix}", f"{loaded.spec.name}.tar.gz"))
 
 
-def _secrets(loaded: Loaded) -> tuple[str, ...]:
+def _secrets(loaded: LoadedSpec) -> tuple[str, ...]:
     spec = loaded.spec
     stated = (getattr(spec.secrets, name) for name in type(spec.secrets).model_fields)
     basic = spec.access.basic

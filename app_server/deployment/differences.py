@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app_server.deployment.output_tree import Manifest
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.targets import TARGETS
 

@@ -23,7 +23,7 @@ ENVIRONMENTS = "environments"
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LoadedSpec:
     """A spec, and where each of its values was written."""
 
     spec: Spec
@@ -48,7 +48,7 @@ class Loaded:
         return fault_at(self.entry, path, what, hint)
 
 
-def load(file: str | Path, environment: str | None = None) -> Loaded:
+def load(file: str | Path, environment: str | None = None) -> LoadedSpec:
     """The deployment that a file describes, for one of its environments if that is named.
 
     An environment is a block below `environments`, a file beside it (deploy.staging.yaml for `staging`), or both, of
@@ -69,17 +69,17 @@ def load(file: str | Path, environment: str | None = None) -> Loaded:
             del name
     if faults or spec is None:
         raise OperatorErrors(_sorted(faults))
-    return Loaded(spec, whole, str(file), environment, tuple(overlays))
+    return LoadedSpec(spec, whole, str(file), environment, tuple(overlays))
 
 
-def from_values(values: Mapping[str, Any], source: str) -> Loaded:
+def from_values(values: Mapping[str, Any], source: str) -> LoadedSpec:
     """The deployment that plain values describe, such as a command line's; `source` stands in for the file."""
     entry = _as_entry(values, YamlPlace(source, 1, 1))
     spec, faults = validated(entry)
     if faults or spec is None:
         raise OperatorErrors([OperatorError(fault.what, where=str(fault.where).removeprefix(f"{source}:1:1: "),
                                             hint=fault.hint) for fault in faults])  # fmt: skip
-    return Loaded(spec, entry, source)
+    return LoadedSpec(spec, entry, source)
 
 
 def validated(entry: YamlEntry) -> tuple[Spec | None, list[OperatorError]]:

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app_server.deployment.contained import is_base
-from app_server.deployment.load import Loaded
-from app_server.deployment.plan import VARIABLES, Plan, authority, is_address
+from app_server.deployment.load import LoadedSpec
+from app_server.deployment.plan.addresses import authority, is_address
+from app_server.deployment.plan.defaults import VARIABLES
+from app_server.deployment.plan.values import Plan
 from app_server.errors import OperatorError, OperatorErrors
 
 PING_INTERVAL_S = 37
@@ -51,7 +53,7 @@ def judge(plan: Plan) -> list[RuleVerdict]:
     return [verdict for each in RULES for verdict in each(plan)]
 
 
-def enforce(loaded: Loaded, plan: Plan) -> list[OperatorError]:
+def enforce(loaded: LoadedSpec, plan: Plan) -> list[OperatorError]:
     """The warnings, with their places; OperatorErrors where there are faults."""
     verdicts = judge(plan)
     told = {

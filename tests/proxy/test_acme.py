@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render.proxies.acme import files_of, site_of
 from app_server.tls.acme import AcmeSite
 from tests.support.deployments.deployed import plan_of, running_proxy_of

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app_server.deployment.checks import check
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import render
 from app_server.deployment.render.proxies import apache
 from app_server.tls import installed_apache

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from app_server.cli.running.info import static_path
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.doctor.address import read_target
 from app_server.doctor.evidence import Evidence
 from app_server.doctor.probes import Options, examine

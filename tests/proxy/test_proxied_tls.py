@@ -22,7 +22,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.tls.guideline import guideline
 from tests.support.client import Site, fetch
 from tests.support.deployments.deployed import plan_of, running_instances, running_proxy_of

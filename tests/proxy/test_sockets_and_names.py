@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from tests.support.client import Site, fetch
 from tests.support.deployments.deployed import plan_of, running_on_sockets, running_proxy_of
 from tests.support.deployments.proxies import proxy_folder

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app_server.deployment.checks import CheckFinding, check
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import Files, render
 from tests.unit.deployment.making import planned, with_applications
 

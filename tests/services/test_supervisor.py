@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import render
 from tests.support.client import Site
 from tests.support.ports import consecutive_ports

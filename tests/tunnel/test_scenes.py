@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from tests.support.deployments.scenes import moved, write
 from tests.support.hosts.namespaces import Host
 from tests.tunnel.conftest import PORT, Net, Running, session, started, tunnel

@@ -21,8 +21,8 @@ from app_server.version import how_to_install
 
 if TYPE_CHECKING:
     from app_server.deployment.differences import Difference
-    from app_server.deployment.load import Loaded
-    from app_server.deployment.plan import Plan
+    from app_server.deployment.load import LoadedSpec
+    from app_server.deployment.plan.values import Plan
     from app_server.deployment.render import File
 
 DEFAULT_FILE = "deploy.yaml"
@@ -168,7 +168,7 @@ def need_packages() -> None:
         raise OperatorError(f"deployments need the packages {', '.join(missing)}", hint=hint)
 
 
-def read(namespace: argparse.Namespace) -> Loaded:
+def read(namespace: argparse.Namespace) -> LoadedSpec:
     """The deployment that the command line names, by a file or by its own flags."""
     from app_server.deployment.load import from_values, load
 
@@ -208,7 +208,7 @@ def clone(namespace: argparse.Namespace) -> Path | None:
     return folder
 
 
-def built_of(loaded: Loaded, folder: Path | None) -> Loaded:
+def built_of(loaded: LoadedSpec, folder: Path | None) -> LoadedSpec:
     """The same deployment, its images built of that folder where one is given."""
     if folder is None:
         return loaded
@@ -268,7 +268,7 @@ class Job:
     """One target, or all of them, of one deployment."""
 
     def __init__(
-        self, target: str, loaded: Loaded, words: tuple[str, ...], paint: Paint, folder: Path | None = None
+        self, target: str, loaded: LoadedSpec, words: tuple[str, ...], paint: Paint, folder: Path | None = None
     ) -> None:
         from app_server.deployment.render import is_wanted, render
         from app_server.deployment.rules import enforce
@@ -370,22 +370,22 @@ def containers_plan(namespace: argparse.Namespace) -> Plan:
     return plan
 
 
-def folder_of(loaded: Loaded) -> Path:
+def folder_of(loaded: LoadedSpec) -> Path:
     """The folder of the deployment's file, in which its relative paths begin; where we are for one of flags."""
     return Path(loaded.file).parent
 
 
-def way_to(loaded: Loaded, folder: Path | None) -> str:
+def way_to(loaded: LoadedSpec, folder: Path | None) -> str:
     """The way from the folder of generated files, or from where we are, to that of the deployment's file."""
     return Path(os.path.relpath(folder_of(loaded), folder or Path())).as_posix()
 
 
-def plan_of(loaded: Loaded, layout: Layout, words: Sequence[str], beside: str = ".") -> Plan:
+def plan_of(loaded: LoadedSpec, layout: Layout, words: Sequence[str], beside: str = ".") -> Plan:
     """The plan for a layout, with the proxy's version found here where the file says so.
 
     `beside` leads from the generated files to the folder of the deployment's file.
     """
-    from app_server.deployment.plan import resolve_plan
+    from app_server.deployment.plan.resolver import resolve_plan
 
     version = openssl = None
     if loaded.spec.proxy.version == "detect":

@@ -25,7 +25,7 @@ from app_server.cli.terminal import paint_for, say
 from app_server.errors import OperatorError
 
 if TYPE_CHECKING:
-    from app_server.deployment.plan import Plan
+    from app_server.deployment.plan.values import Plan
     from app_server.deployment.rollout.hooks import RolloutHooks
 
 TARGETS = ("compose", "ansible")

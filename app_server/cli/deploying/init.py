@@ -139,7 +139,7 @@ def next_steps(output: Path) -> Sequence[tuple[str, str]]:
 
 def judge(loaded: Any) -> None:
     """Raise OperatorErrors where the deployment breaks a rule."""
-    from app_server.deployment.plan import resolve_plan
+    from app_server.deployment.plan.resolver import resolve_plan
     from app_server.deployment.rules import enforce
 
     enforce(loaded, resolve_plan(loaded))

@@ -14,7 +14,7 @@ from app_server.cli.terminal import paint_for, say
 from app_server.errors import OperatorError
 
 if TYPE_CHECKING:
-    from app_server.deployment.load import Loaded
+    from app_server.deployment.load import LoadedSpec
 
 USAGE = """\
 app-server release -o DIR --packages PATH ... [-f FILE] [-e NAME] [--include PATTERN ...]
@@ -62,7 +62,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     return partial(write, job, loaded, Path(namespace.output[0]), getattr(namespace, "include", []), packages)
 
 
-def write(job: Job, loaded: Loaded, folder: Path, include: Sequence[str], packages: Sequence[Path]) -> int:
+def write(job: Job, loaded: LoadedSpec, folder: Path, include: Sequence[str], packages: Sequence[Path]) -> int:
     """Write the release; 0."""
     from app_server.deployment.releases import release
 

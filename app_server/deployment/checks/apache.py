@@ -19,7 +19,7 @@ from pathlib import Path
 from app_server.deployment.checks import CheckFinding
 from app_server.deployment.checks.nginx import scratch_plan
 from app_server.deployment.checks.scratch import running
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import Files
 from app_server.deployment.render.proxies.apache import OLDEST, global_path, render, shown, site_path
 from app_server.tls import Installed, installed_apache

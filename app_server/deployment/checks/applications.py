@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app_server.deployment.checks import CheckFinding
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import Files
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app_server.deployment.checks import CheckFinding, Level
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import Files
 from app_server.protocol.doctor import DEVELOPMENT_ORGANIZATION
 from app_server.tls.installed import system_roots

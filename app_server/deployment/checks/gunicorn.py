@@ -11,7 +11,7 @@ from pathlib import Path
 
 from app_server.deployment.checks import CheckFinding
 from app_server.deployment.checks.programs import find, run
-from app_server.deployment.plan import Instance, Plan
+from app_server.deployment.plan.values import Instance, Plan
 from app_server.deployment.render import Files
 from app_server.deployment.render.services.gunicorn import render_instance
 from app_server.version import how_to_install

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app_server.deployment.checks import CheckFinding
 from app_server.deployment.checks.programs import find, run, write
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import Files
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app_server.deployment.checks import CheckFinding
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import Files
 from app_server.tls import installed_nginx
 

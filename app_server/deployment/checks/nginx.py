@@ -15,7 +15,7 @@ from typing import Any
 
 from app_server.deployment.checks import CheckFinding
 from app_server.deployment.checks.scratch import certificate_into, free_ports, is_listening, running
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import Files
 from app_server.deployment.render.proxies.nginx import HTTP2_DIRECTIVE_SINCE, STICKY_ROUTE_SINCE, render
 from app_server.tls import Installed, installed_nginx

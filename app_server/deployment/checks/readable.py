@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator
 
 from app_server.deployment.checks import CheckFinding
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import Files
 
 _ANSWER_S = 10.0

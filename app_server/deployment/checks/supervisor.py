@@ -11,7 +11,7 @@ from pathlib import Path
 from app_server.deployment.checks import CheckFinding
 from app_server.deployment.checks.programs import find, run
 from app_server.deployment.checks.scratch import running
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import Files
 from app_server.deployment.render.services.supervisor import program_of, render
 

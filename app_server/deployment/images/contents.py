@@ -16,7 +16,7 @@ from app_server.deployment.scaffold import Found, inspect
 from app_server.errors import OperatorError
 
 if TYPE_CHECKING:
-    from app_server.deployment.plan import Plan
+    from app_server.deployment.plan.values import Plan
 
 REQUIREMENTS = "requirements.txt"
 # Lines of a requirements file that lead to another file, or to a folder of wheels.

@@ -24,7 +24,7 @@ from typing import Any
 
 from app_server.deployment.images.contents import of_plan
 from app_server.deployment.output_tree import manifest_text
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import Files
 from app_server.errors import OperatorError
 from app_server.files import write_atomically

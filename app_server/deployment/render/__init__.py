@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render.unwritable import Unwritable
 from app_server.deployment.targets import TARGETS
 from app_server.errors import OperatorError

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app_server.deployment.plan import Instance, Machine, Plan
+from app_server.deployment.plan.values import Instance, Machine, Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.render import render as render_target
 from app_server.deployment.render.proxies import apache, nginx

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.reason import plain
 from app_server.deployment.releases import release
 from app_server.deployment.render import Files, render

@@ -7,7 +7,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.rollout import docker
 from app_server.deployment.rollout.compose import Say, build, image_names, look_before, write_release
 from app_server.errors import OperatorError

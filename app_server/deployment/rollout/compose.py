@@ -23,7 +23,8 @@ from pathlib import Path
 from app_server.deployment.contained import BASE, LABEL
 from app_server.deployment.images.contents import of_plan
 from app_server.deployment.images.context import context_of
-from app_server.deployment.plan import Plan, certificate_stem, published_port
+from app_server.deployment.plan.site import certificate_stem, published_port
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import render
 from app_server.deployment.render.containers.compose import CONFIGURATION, published_address
 from app_server.deployment.rollout import docker, proxy

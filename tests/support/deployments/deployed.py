@@ -24,7 +24,8 @@ import yaml
 
 from app_server.deployment.checks import apache, nginx
 from app_server.deployment.load import from_values
-from app_server.deployment.plan import Plan, resolve_plan
+from app_server.deployment.plan.resolver import resolve_plan
+from app_server.deployment.plan.values import Plan
 from tests.support.deployments.proxies import RunningProxy, proxy_folder, running_apache_file, running_nginx_file
 from tests.support.ports import consecutive_ports, free_port
 from tests.support.server import POLL_INTERVAL_S, REPOSITORY, START_DEADLINE_S, RunningServer, running_process

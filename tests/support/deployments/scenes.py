@@ -13,7 +13,8 @@ from typing import Any
 import yaml
 
 from app_server.deployment.load import from_values, load
-from app_server.deployment.plan import Plan, resolve_plan
+from app_server.deployment.plan.resolver import resolve_plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import Files, render
 from tests.support.client import Site
 from tests.support.ports import free_port

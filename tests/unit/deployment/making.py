@@ -8,8 +8,9 @@ from textwrap import dedent
 
 from hypothesis import strategies as st
 
-from app_server.deployment.load import Loaded, load
-from app_server.deployment.plan import Plan, resolve_plan
+from app_server.deployment.load import LoadedSpec, load
+from app_server.deployment.plan.resolver import resolve_plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import render
 from app_server.errors import OperatorErrors
 
@@ -38,7 +39,7 @@ PRINTABLE = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), min_si
 """Values of a deployment that hold no line break."""
 
 
-def loaded(folder: Path, text: str = MINIMAL, environment: str | None = None) -> Loaded:
+def loaded(folder: Path, text: str = MINIMAL, environment: str | None = None) -> LoadedSpec:
     """What a deploy.yaml with this text says."""
     path = folder / "deploy.yaml"
     path.write_text(dedent(text), encoding="utf-8")

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from app_server.deployment.contained import is_base, seen_from
-from app_server.deployment.plan import Plan, resolve_plan
+from app_server.deployment.plan.resolver import resolve_plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import render
 from app_server.deployment.rollout.compose import for_volume
 from tests.unit.deployment.making import loaded

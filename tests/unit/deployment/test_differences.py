@@ -8,7 +8,7 @@ import pytest
 
 from app_server.deployment.differences import differences, effects
 from app_server.deployment.output_tree import Manifest, read_manifest, text_of, write_tree
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, render
 from tests.unit.deployment.making import MINIMAL, planned
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app_server.deployment.load import from_values
-from app_server.deployment.plan import resolve_plan
+from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.render import is_wanted, render
 from app_server.deployment.targets import TARGETS
 from app_server.errors import OperatorError

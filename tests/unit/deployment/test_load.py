@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app_server.deployment.load import load
-from app_server.deployment.plan import resolve_plan
+from app_server.deployment.plan.resolver import resolve_plan
 from app_server.errors import OperatorError
 from tests.unit.deployment.making import faults, loaded
 

@@ -10,7 +10,7 @@ import pytest
 
 from app_server.deployment import output_tree
 from app_server.deployment.output_tree import read_manifest, write_tree
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, render
 from app_server.errors import OperatorError, OperatorErrors
 from tests.unit.deployment.making import MINIMAL, planned

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app_server.deployment.routes import route_for
+from app_server.apps import routes as served
+from app_server.deployment.routes import route_for, segment_route
 
 
 @pytest.mark.parametrize(
@@ -16,3 +17,9 @@ from app_server.deployment.routes import route_for
 )  # fmt: skip
 def test_route_is_the_name_without_its_ending(path: str, route: str) -> None:
     assert route_for(path) == route
+
+
+@pytest.mark.parametrize("path", ["a.py", "x/b.ipynb", "c", "c.d/", "./e f.py", "/g/h.tar.py", "i.txt"])
+def test_routes_are_those_of_serve(path: str) -> None:
+    assert route_for(path) == served.route_for(path)
+    assert segment_route(path) == served.segment_route(path)

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
 from app_server.deployment.load import load
-from app_server.deployment.plan import resolve_plan
+from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.rules import judge
 from app_server.deployment.schema import description, json_schema, models
 from app_server.deployment.spec import Spec

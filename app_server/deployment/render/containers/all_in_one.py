@@ -5,7 +5,7 @@ Proxy and instances meet at sockets as they do with compose, so that nginx's con
 
 from __future__ import annotations
 
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.render import render as render_target
 from app_server.deployment.render.services.supervisor import command, plain

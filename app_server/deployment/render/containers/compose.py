@@ -13,7 +13,9 @@ from functools import partial
 from typing import Any
 
 from app_server.deployment.contained import BASE
-from app_server.deployment.plan import Instance, Plan, bracketed, certificate_stem, published_port
+from app_server.deployment.plan.addresses import bracketed
+from app_server.deployment.plan.site import certificate_stem, published_port
+from app_server.deployment.plan.values import Instance, Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.render import render as render_target
 from app_server.deployment.render.templates import Quoted, environment, header, settings

@@ -13,7 +13,8 @@ from typing import Final
 
 import yaml
 
-from app_server.deployment.plan import CONTAINER_PORT, Instance, Plan, Pool
+from app_server.deployment.plan.defaults import CONTAINER_PORT
+from app_server.deployment.plan.values import Instance, Plan, Pool
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.containers.compose import manager_words
 from app_server.deployment.render.containers.kubernetes_front import front

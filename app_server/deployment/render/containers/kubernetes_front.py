@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Final
 
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File
 from app_server.deployment.render import render as render_target
 from app_server.deployment.render.containers.compose import place_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, TypeAlias
 
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 
 Object: TypeAlias = dict[str, Any]
 

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from app_server.deployment.plan import Instance, Plan, PlannedSecret, Pool, published_port
+from app_server.deployment.plan.site import published_port
+from app_server.deployment.plan.values import Instance, Plan, PlannedSecret, Pool
 from app_server.deployment.render import File, Files
 from app_server.deployment.render import render as render_target
 from app_server.deployment.render.containers.compose import (

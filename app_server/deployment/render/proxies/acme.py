@@ -6,7 +6,7 @@ import ipaddress
 import shlex
 from typing import Any
 
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.templates import Quoted, environment, header
 from app_server.deployment.render.unwritable import refused

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from app_server.deployment.plan import Instance, Plan, Pool
+from app_server.deployment.plan.values import Instance, Plan, Pool
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.proxies.headers import security_headers
 from app_server.deployment.render.proxies.pages import UNAVAILABLE_RETRY_S, small_page, unavailable_page

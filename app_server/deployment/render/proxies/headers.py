@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 
 
 def security_headers(plan: Plan) -> tuple[tuple[str, str], ...]:

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from app_server.deployment.plan import Instance, Plan, Pool, is_address
+from app_server.deployment.plan.addresses import is_address
+from app_server.deployment.plan.values import Instance, Plan, Pool
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.proxies.headers import security_headers
 from app_server.deployment.render.proxies.pages import small_page, unavailable_page

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.templates import header
 from app_server.deployment.render.unwritable import refused

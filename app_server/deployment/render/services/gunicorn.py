@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app_server.deployment.plan import Instance, Plan, bracketed
+from app_server.deployment.plan.addresses import bracketed
+from app_server.deployment.plan.values import Instance, Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.templates import Quoted, environment, header, settings
 from app_server.deployment.render.unwritable import refused

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.services.systemd import FILTERS, FIRST_UNPRIVILEGED_PORT, UNITS, specified, word
 from app_server.deployment.render.templates import Quoted, environment, header

@@ -7,7 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 
-from app_server.deployment.plan import Instance, Plan
+from app_server.deployment.plan.values import Instance, Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.templates import Quoted, environment, header, settings
 from app_server.deployment.render.unwritable import Unwritable, refused

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app_server.deployment.plan import Instance, Plan, PlannedSecret, Pool
+from app_server.deployment.plan.values import Instance, Plan, PlannedSecret, Pool
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.templates import Quoted, environment, header, settings
 from app_server.deployment.render.unwritable import refused

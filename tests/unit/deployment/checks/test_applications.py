@@ -8,7 +8,7 @@ import pytest
 
 from app_server.deployment.checks import CHECKS
 from app_server.deployment.checks.applications import check
-from app_server.deployment.plan import resolve_plan
+from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.targets import TARGETS, Layout
 from tests.unit.deployment.making import loaded
 

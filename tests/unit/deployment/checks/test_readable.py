@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app_server.deployment.checks.readable import _wanted, check
-from app_server.deployment.plan import Plan
+from app_server.deployment.plan.values import Plan
 from tests.unit.deployment.making import MINIMAL, planned
 
 FILES = ("/etc/c.pem", "/etc/c.key")

@@ -12,7 +12,7 @@ import pytest
 
 from app_server.deployment.images.contents import of_plan
 from app_server.deployment.images.context import context_of, main
-from app_server.deployment.plan import resolve_plan
+from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.render.containers.compose import contents
 from tests.unit.deployment.making import loaded
 

@@ -20,7 +20,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An installed package as pyproject.toml has a wheel made."""
     place = tmp_path / "site-packages/app_server"
     for path in (
-        "cli/main.py", "cli/__pycache__/main.pyc", "deployment/plan.py", "deployment/templates/nginx/site.conf",
+        "cli/main.py", "cli/__pycache__/main.pyc", "deployment/load.py", "deployment/templates/nginx/site.conf",
         "deployment/playbooks/site.yml", "deployment/sources/docker/app-server/Dockerfile",
         "deployment/sources/requirements/image.txt", "deployment/sources/pyproject.toml",
     ):  # fmt: skip
@@ -40,7 +40,7 @@ def test_wheel_is_put_together_as_a_clone(package: Path, tmp_path: Path) -> None
         folder = sources()
         assert folder == tmp_path / "cache/app-server" / f"sources-{__version__}"
         assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()) == [
-            "ansible/site.yml", "app_server/cli/main.py", "app_server/deployment/plan.py", "deploy/nginx/site.conf",
+            "ansible/site.yml", "app_server/cli/main.py", "app_server/deployment/load.py", "deploy/nginx/site.conf",
             "docker/app-server/Dockerfile", "pyproject.toml", "requirements/image.txt",
         ]  # fmt: skip
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]

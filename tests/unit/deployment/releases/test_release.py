@@ -11,7 +11,8 @@ import pytest
 
 from app_server.deployment.images.contents import of_plan
 from app_server.deployment.load import from_values
-from app_server.deployment.plan import Plan, resolve_plan
+from app_server.deployment.plan.resolver import resolve_plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.releases.preflight import trials
 from app_server.deployment.releases.release import ARCHIVE, PACKAGES, Member, gather, write, write_certificates
 from app_server.deployment.render import File, Files

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from app_server.deployment.load import from_values
-from app_server.deployment.plan import Plan, resolve_plan
+from app_server.deployment.plan.resolver import resolve_plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.rollout import ansible
 from app_server.deployment.rollout.store import Store
 from app_server.errors import OperatorError

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from app_server.deployment.contained import LABEL
-from app_server.deployment.plan import Plan, resolve_plan
+from app_server.deployment.plan.resolver import resolve_plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.rollout.compose import (
     for_volume,
     image_names,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app_server.deployment.plan import resolve_plan
+from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.rollout.compose import named_images, write_release
 from app_server.deployment.rollout.proxy import (
     Configuration,

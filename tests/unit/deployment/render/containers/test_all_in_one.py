@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app_server.deployment.plan import resolve_plan
+from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.render import is_wanted, render
 from app_server.errors import OperatorError
 from tests.unit.deployment.making import MINIMAL, loaded

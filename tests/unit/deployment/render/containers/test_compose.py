@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from app_server.deployment.plan import Plan, resolve_plan
+from app_server.deployment.plan.resolver import resolve_plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import render
 from app_server.errors import OperatorError
 from tests.support.tools import tool

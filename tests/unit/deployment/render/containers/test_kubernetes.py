@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app_server.deployment.plan import resolve_plan
+from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.render import render
 from app_server.deployment.render.containers.kubernetes_objects import literal
 from app_server.errors import OperatorError

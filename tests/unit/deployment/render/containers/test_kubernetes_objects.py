@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from app_server.deployment.plan import Plan, resolve_plan
+from app_server.deployment.plan.resolver import resolve_plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render.containers.kubernetes_objects import (
     PRE_STOP_S,
     labels,

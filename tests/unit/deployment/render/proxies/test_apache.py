@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from app_server.deployment.load import load
-from app_server.deployment.plan import resolve_plan
+from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.render import render
 from app_server.deployment.render.proxies.apache import formatted, literal, modules, quote, workers
 from app_server.errors import OperatorError, OperatorErrors

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app_server.deployment.load import from_values
-from app_server.deployment.plan import Plan, resolve_plan
+from app_server.deployment.plan.resolver import resolve_plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import render
 from app_server.deployment.render.proxies.nginx import quote
 from app_server.errors import InternalError, OperatorError

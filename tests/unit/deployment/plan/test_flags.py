@@ -1,4 +1,4 @@
-"""The flags of start commands, and what has no place among them."""
+"""The flags of start commands, and the settings that are refused."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from app_server.deployment.flags import known_flags, milliseconds, seconds
-from app_server.deployment.plan import Plan, resolve_plan
+from app_server.deployment.plan.flags import known_flags, milliseconds, seconds
+from app_server.deployment.plan.resolver import resolve_plan
+from app_server.deployment.plan.values import Plan
 from app_server.deployment.targets import Layout
 from app_server.errors import OperatorError, OperatorErrors
-from tests.unit.deployment.making import loaded
+from tests.unit.deployment.making import faults, loaded
 
 APPS = "apps: {a: a.py}\n"
 
@@ -28,7 +29,7 @@ def flags(folder: Path, text: str, layout: Layout = "host") -> tuple[str, ...]:
     return tuple(found)
 
 
-def told(folder: Path, text: str) -> list[str]:
+def refused(folder: Path, text: str) -> list[str]:
     with pytest.raises(OperatorErrors) as caught:
         plan(folder, text)
     return [str(fault).replace(f"{folder}/", "") for fault in caught.value.faults]
@@ -73,7 +74,7 @@ EXTERNAL = "access: {external: {url: 'http://127.0.0.1:4180/auth', user_header: 
          ["10.0.0.8", "10.0.0.9"]),
     ],
 )  # fmt: skip
-def test_user_of_a_header_is_believed_of_the_proxy_only(
+def test_user_of_a_header_is_trusted_from_the_proxy_only(
     tmp_path: Path, text: str, layout: Layout, trusted: list[str]
 ) -> None:
     found = flags(tmp_path, EXTERNAL + text, layout)
@@ -85,8 +86,8 @@ def test_header_among_containers_needs_their_network(tmp_path: Path) -> None:
     with pytest.raises(OperatorError) as caught:
         plan(tmp_path, EXTERNAL, "containers")
     assert str(caught.value) == (
-        "access.external: a header is believed of one network alone."
-        " Name the network between proxy and instances: containers.subnet."
+        "access.external: needs the network that the header is trusted from."
+        " Set containers.subnet to the network between proxy and instances."
     )
 
 
@@ -141,31 +142,55 @@ def test_switch_that_is_off_is_no_flag(tmp_path: Path) -> None:
     [
         ("indx: x", "is not a setting of the server. Did you mean index?"),
         ("qqqq: x", "is not a setting of the server. docs/settings.md lists them."),
-        ("port: 1", "is told by instances.port. Say it there."),
-        ("isolation: process", "is told by sessions.isolation. Say it there."),
+        ("port: 1", "is set by instances.port. Set it there."),
+        ("isolation: process", "is set by sessions.isolation. Set it there."),
         (
             "secret_key: x",
-            "is a secret, and has no place in a file. Name where it comes from below secrets.secret_key.",
+            "is a secret, and must not be in this file. Name where it comes from below secrets.secret_key.",
         ),
-        ("dev: yes", "has no place in a deployment. Leave it out."),
-        ("index: -x", "begins with a dash, as a flag does: '-x'. Write a path as ./NAME."),
+        ("dev: yes", "cannot be set in a deployment. Leave it out."),
+        ("index: -x", "must not begin with a dash, like a flag: '-x'. Write a path as ./NAME."),
     ],
 )
-def test_what_is_no_flag_of_a_deployment_is_told_with_its_place(tmp_path: Path, setting: str, error: str) -> None:
+def test_setting_that_is_no_flag_of_a_deployment_is_refused_with_its_position(
+    tmp_path: Path, setting: str, error: str
+) -> None:
     name = setting.partition(":")[0]
-    assert told(tmp_path, f"server:\n  {setting}\n") == [f"deploy.yaml:3:3: server.{name}: {error}"]
+    assert refused(tmp_path, f"server:\n  {setting}\n") == [f"deploy.yaml:3:3: server.{name}: {error}"]
 
 
-def test_value_that_the_setting_does_not_take_is_told(tmp_path: Path) -> None:
-    [found] = told(tmp_path, "server: {disable_index: perhaps}\n")
+def test_value_that_the_setting_does_not_take_is_refused(tmp_path: Path) -> None:
+    [found] = refused(tmp_path, "server: {disable_index: perhaps}\n")
     assert found.startswith("deploy.yaml:2:10: server.disable_index: expected ") and found.endswith("not 'perhaps'")
 
 
-def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
-    assert len(told(tmp_path, "server: {port: 1, dev: yes, qqqq: x}\n")) == 3
+def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
+    assert len(refused(tmp_path, "server: {port: 1, dev: yes, qqqq: x}\n")) == 3
 
 
 def test_flags_that_are_known_are_those_of_serve() -> None:
     assert {"--port", "--drain", "--isolation"} <= known_flags() and all(
         flag.startswith("--") for flag in known_flags()
     )
+
+
+def test_server_settings_are_checked(tmp_path: Path) -> None:
+    text = """\
+    apps: {a: a.py}
+    server:
+      keep_aliv_ms: 5
+      port: 80
+      secret_key: abc
+      dev: yes
+      mem_log_frequency_ms: often
+      index: --
+    """
+    found = faults(tmp_path, text)
+    assert (
+        found[0] == "deploy.yaml:3:3: server.keep_aliv_ms: is not a setting of the server. Did you mean keep_alive_ms?"
+    )
+    assert found[1] == "deploy.yaml:4:3: server.port: is set by instances.port. Set it there."
+    assert found[2].startswith("deploy.yaml:5:3: server.secret_key: is a secret, and must not be in this file.")
+    assert found[3] == "deploy.yaml:6:3: server.dev: cannot be set in a deployment. Leave it out."
+    assert found[4] == "deploy.yaml:7:3: server.mem_log_frequency_ms: expected a whole number, at least 0, not 'often'"
+    assert found[5].startswith("deploy.yaml:8:3: server.index: must not begin with a dash, like a flag: '--'.")

@@ -7,19 +7,19 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
-from app_server.deployment.load import Loaded, suggestion
+from app_server.deployment.load import LoadedSpec, suggestion
 from app_server.deployment.spec import Application, Spec
 from app_server.errors import OperatorError, OperatorErrors
 from app_server.settings import Arity, Setting, all_settings, from_flags
 
 if TYPE_CHECKING:
-    from app_server.deployment.plan import SitePlan, TlsFiles
+    from app_server.deployment.plan.values import SitePlan, TlsFiles
     from app_server.deployment.targets import Layout
 
-# On a command line these are no values. Negative numbers are.
+# On a command line these are not values. Negative numbers are.
 _DASHED = re.compile(r"-(?![0-9.])")
-# What the rest of the file says already, and what makes no sense on a host.
-_SAID_BY = {
+# Settings that other keys of the file set, and settings that make no sense on a host.
+_SET_BY = {
     "port": "instances.port", "address": "instances.address", "unix_socket": "instances.socket_dir",
     "prefix": "public.prefix", "route": "instances.count",
     "allow_websocket_origin": "public.hosts and embedding.origins",
@@ -32,7 +32,7 @@ _SAID_BY = {
     "num_procs": "instances.processes", "drain_s": "service.drain_s", "log_level": "logs.level",
     "log_json": "logs.server", "ssl_certfile": "tls.certificate", "ssl_keyfile": "tls.key",
 }  # fmt: skip
-_NOT_HERE = {"show", "dev", "dev_watch", "glob", "use_config", "log_file"}
+_NOT_IN_DEPLOYMENTS = {"show", "dev", "dev_watch", "glob", "use_config", "log_file"}
 
 
 @cache
@@ -56,7 +56,7 @@ def milliseconds(value_s: float) -> str:
     return str(max(1, round(value_s * 1000)))
 
 
-def common_flags(loaded: Loaded, site: SitePlan, tls: TlsFiles | None, layout: Layout) -> tuple[str, ...]:
+def common_flags(loaded: LoadedSpec, site: SitePlan, tls: TlsFiles | None, layout: Layout) -> tuple[str, ...]:
     """The flags that every instance gets, in an order that never changes."""
     return (*_proxy_flags(loaded.spec, site, tls, layout), *_session_flags(loaded.spec), *_server_flags(loaded))
 
@@ -65,7 +65,7 @@ def _proxy_flags(spec: Spec, site: SitePlan, tls: TlsFiles | None, layout: Layou
     if site.prefix:
         yield from ("--prefix", site.prefix)
     direct = spec.proxy.kind == "none"
-    # A server that is reached directly allows its own names by itself.
+    # Without a proxy, the server allows its own names anyway.
     if not (direct and site.hosts == ("localhost",) and len(site.origins) == 1):
         for origin in site.origins:
             yield from ("--allow-websocket-origin", origin)
@@ -76,21 +76,25 @@ def _proxy_flags(spec: Spec, site: SitePlan, tls: TlsFiles | None, layout: Layou
         if tls.key != tls.certificate:
             yield from ("--ssl-keyfile", tls.key)
     if spec.access.external is not None:
-        # Whoever the proxy names; it takes away what browsers send under this name.
-        trusted = "unix" if spec.instances.socket_dir else "127.0.0.1/32"
+        # The user that the proxy names; it removes what browsers send under this name.
         yield from ("--auth-header", spec.access.external.user_header)
-        if layout == "compose":
-            yield from ("--auth-header-from", "unix")
-        elif layout in ("containers", "cluster"):
-            if spec.containers.subnet is None:
-                hint = "Name the network between proxy and instances: containers.subnet."
-                raise OperatorError("a header is believed of one network alone", where="access.external", hint=hint)
-            yield from ("--auth-header-from", str(spec.containers.subnet))
-        elif not spec.instances.hosts or spec.instances.socket_dir:
-            yield from ("--auth-header-from", trusted)
-        else:
-            for address in [host.address for host in spec.proxy.hosts] or [spec.instances.hosts[0].address]:
-                yield from ("--auth-header-from", address)
+        for network in _trusted(spec, layout):
+            yield from ("--auth-header-from", network)
+
+
+def _trusted(spec: Spec, layout: Layout) -> list[str]:
+    """Where requests come from whose header is trusted: the proxy's addresses or networks, or "unix"."""
+    if layout == "compose" or layout == "host" and spec.instances.socket_dir:
+        return ["unix"]
+    if layout in ("containers", "cluster"):
+        if spec.containers.subnet is None:
+            what = "needs the network that the header is trusted from"
+            hint = "Set containers.subnet to the network between proxy and instances."
+            raise OperatorError(what, where="access.external", hint=hint)
+        return [str(spec.containers.subnet)]
+    if not spec.instances.hosts:
+        return ["127.0.0.1/32"]
+    return [host.address for host in spec.proxy.hosts] or [spec.instances.hosts[0].address]
 
 
 def _session_flags(spec: Spec) -> Iterator[str]:
@@ -118,7 +122,7 @@ def _session_flags(spec: Spec) -> Iterator[str]:
 
 
 def own_flags(spec: Spec, own: str | None, apps: dict[str, Application]) -> tuple[str, ...]:
-    """The flags about what sessions of these applications may do; `own` is the one that stands alone."""
+    """The flags that limit sessions of these applications; `own` is the application with its own instances."""
     app = apps[own] if own is not None else None
     isolation = (app.isolation if app is not None else None) or spec.sessions.isolation
     limits = (app.limits if app is not None else None) or spec.sessions.limits
@@ -134,8 +138,8 @@ def own_flags(spec: Spec, own: str | None, apps: dict[str, Application]) -> tupl
     return tuple(words)
 
 
-def _server_flags(loaded: Loaded) -> list[str]:
-    """The flags of the block `server`; OperatorErrors for what is no setting, or is said elsewhere."""
+def _server_flags(loaded: LoadedSpec) -> list[str]:
+    """The flags of the block `server`; OperatorErrors for unknown settings, and for those set elsewhere in the file."""
     words: list[str] = []
     faults: list[OperatorError] = []
     for name, values in loaded.spec.server.items():
@@ -144,13 +148,13 @@ def _server_flags(loaded: Loaded) -> list[str]:
         if setting is None:
             hint = suggestion(name, _by_name()) or "docs/settings.md lists them."
             faults.append(loaded.fault(path, "is not a setting of the server", hint))
-        elif name in _SAID_BY:
-            faults.append(loaded.fault(path, f"is told by {_SAID_BY[name]}", "Say it there."))
+        elif name in _SET_BY:
+            faults.append(loaded.fault(path, f"is set by {_SET_BY[name]}", "Set it there."))
         elif setting.secret:
             hint = f"Name where it comes from below secrets.{name}."
-            faults.append(loaded.fault(path, "is a secret, and has no place in a file", hint))
-        elif name in _NOT_HERE or setting.flag is None:
-            faults.append(loaded.fault(path, "has no place in a deployment", "Leave it out."))
+            faults.append(loaded.fault(path, "is a secret, and must not be in this file", hint))
+        elif name in _NOT_IN_DEPLOYMENTS or setting.flag is None:
+            faults.append(loaded.fault(path, "cannot be set in a deployment", "Leave it out."))
         else:
             try:
                 words += _flag_words(setting, values)
@@ -162,7 +166,7 @@ def _server_flags(loaded: Loaded) -> list[str]:
 
 
 def _flag_words(setting: Setting, values: tuple[str, ...]) -> list[str]:
-    """A setting as flags, once its own parser has taken it."""
+    """A setting as flags, checked by the setting's own parser."""
     assert setting.flag is not None
     if setting.arity is Arity.SWITCH:
         try:
@@ -173,7 +177,7 @@ def _flag_words(setting: Setting, values: tuple[str, ...]) -> list[str]:
     from_flags({setting.name: list(values)})
     for value in values:
         if _DASHED.match(value):
-            raise OperatorError(f"begins with a dash, as a flag does: {value!r}", hint="Write a path as ./NAME.")
+            raise OperatorError(f"must not begin with a dash, like a flag: {value!r}", hint="Write a path as ./NAME.")
     if setting.arity is Arity.REPEATED:
         return [word for value in values for word in (setting.flag, value)]
     return [setting.flag, *values]
