@@ -23,7 +23,8 @@ from app_server.requests.ended_page import too_large
 from app_server.security.admission import Full
 from app_server.session.connection import Connection
 from app_server.session.session import Session
-from app_server.websocket.wire import Wire, take_over
+from app_server.websocket.take_over import take_over
+from app_server.websocket.wire import Wire
 
 log = logging.getLogger(__name__)
 

@@ -32,7 +32,7 @@ from app_server.processes import ipc
 from app_server.processes.ipc import Message, Unreachable
 from app_server.processes.worker_group import WorkerGroup
 from app_server.protocol.handshake import fault_of
-from app_server.websocket.wire import take_over
+from app_server.websocket.take_over import take_over
 
 log = logging.getLogger(__name__)
 

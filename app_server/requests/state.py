@@ -36,7 +36,8 @@ from app_server.security.visible_request import RequestFilter, VisibleRequest
 from app_server.session.inheritance import Inheritance
 from app_server.session.session import MessageLimits
 from app_server.settings import SIGNED_IDS, Settings
-from app_server.websocket.wire import Wire, WireLimits
+from app_server.websocket.owner import WireLimits
+from app_server.websocket.wire import Wire
 
 log = logging.getLogger(__name__)
 

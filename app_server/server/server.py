@@ -278,7 +278,7 @@ class Server:
                 if not wire.has_gone(2 * interval_s + 1):
                     wire.ping()
                 elif wire.queued_bytes:
-                    wire.give_up(wire.queued_bytes, "has stopped reading")
+                    wire.give_up(wire.queued_bytes, "stopped reading")
                 else:
                     wire.abort(1006, "no sign of life")
 

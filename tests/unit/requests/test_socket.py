@@ -19,7 +19,7 @@ from app_server.errors import PeerError, TooLargeError
 from app_server.requests import socket as module
 from app_server.requests.socket import Client, _told
 from app_server.security import tokens
-from app_server.websocket.wire import WireLimits
+from app_server.websocket.owner import WireLimits
 from tests.support.clients.raw import handshake_headers
 from tests.support.servers.inside import Inside, expired, inside
 from tests.support.servers.stage import staged

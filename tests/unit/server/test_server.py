@@ -228,7 +228,7 @@ def test_clients_are_pinged_and_the_silent_ones_cut_off(loop: SkippingLoop) -> N
     loop.run_for(0.2)
     assert living.told == [5, "ping"]
     assert silent.told == [5, (1006, "no sign of life")]
-    assert stuck.told == [5, (7, "has stopped reading")]
+    assert stuck.told == [5, (7, "stopped reading")]
 
 
 def test_keep_alive_of_zero_asks_nobody(loop: SkippingLoop) -> None:

@@ -9,89 +9,29 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import pytest
 import trustme
-from tornado.iostream import IOStream, StreamClosedError
 
 from app_server.errors import PeerError
 from app_server.observe.gauges import ApplicationGauges
 from app_server.protocol.websocket import BINARY, CLOSE, PING, PONG, TEXT
-from app_server.websocket.wire import Wire, WireLimits, take_over
+from app_server.websocket.owner import WireLimits
+from app_server.websocket.wire import Wire
 from tests.support.clock import SkippingLoop, skipping_loop
-
-_SMALL = 4096
-
-
-@dataclass
-class Owner:
-    """Notes what it is told."""
-
-    closed: list[int] = field(default_factory=list)
-    frames: list[bytes] = field(default_factory=list)
-    now_s: float = 0.0
-
-    def clock(self) -> float:
-        """The time, which goes on with each frame."""
-        return self.now_s
-
-    def frame_received(self, opcode: int, payload: bytes) -> None:
-        """Take 8 ms."""
-        self.frames.append(payload)
-        self.now_s += 0.008
-
-    def frame_discarded(self) -> None:
-        """Nothing to do."""
-
-    def may_discard(self, opcode: int, prefix: bytes) -> bool:
-        """No frame is."""
-        return False
-
-    def wire_caught_up(self) -> None:
-        """Nothing to do."""
-
-    def refused(self, error: PeerError) -> None:
-        """The test has broken the protocol."""
-        raise error
-
-    def wire_closed(self, code: int, reason: str) -> None:
-        """The connection is over."""
-        self.closed.append(code)
-
-
-@pytest.fixture
-def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Two connected sockets between which little fits."""
-    ours, theirs = socket.socketpair()
-    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SMALL)
-    with ours, theirs:
-        theirs.setblocking(False)
-        yield ours, theirs
-
-
-def wire_on(sock: socket.socket) -> Wire:
-    """A wire that reads from this socket."""
-    wire = Wire(sock, Owner(), WireLimits(2**20, 64 * 2**20))
-    wire.start()
-    return wire
-
-
-def masked(opcode: int, payload: bytes = b"") -> bytes:
-    """A client's frame, with a mask of zeros."""
-    return bytes((0x80 | opcode, 0x80 | len(payload))) + bytes(4) + payload
-
-
-def read_all(wire: Wire, theirs: socket.socket) -> bytes:
-    """Everything that the wire has to say."""
-    found = b""
-    while True:
-        try:
-            found += theirs.recv(2**20)
-        except BlockingIOError:
-            if not wire.queued_bytes:
-                return found
-            wire._flush()
+from tests.unit.websocket.making import (
+    MESSAGES,
+    SMALL_BYTES,
+    STREAM,
+    Heard,
+    Owner,
+    heard_on,
+    masked,
+    masked_of_any_size,
+    read_all,
+    settled,
+    wire_on,
+)
 
 
 async def test_pings_of_a_client_that_does_not_read_cost_no_memory(ends: tuple[socket.socket, socket.socket]) -> None:
@@ -138,7 +78,7 @@ async def test_many_small_answers_that_wait_cost_no_more_time_each(
         wire.write([b"an answer"] * 1000)
     began_s = time.process_time()
     for _ in range(20):
-        theirs.recv(_SMALL)
+        theirs.recv(SMALL_BYTES)
         wire._flush()
     assert time.process_time() - began_s < 0.2
     assert wire.queued_bytes > 2 * 2**20
@@ -201,79 +141,6 @@ async def test_violation_behind_many_messages_ends_the_connection(ends: tuple[so
 # What comes in
 
 
-@dataclass
-class Heard(Owner):
-    """Notes everything, also what breaks the protocol, at a time that stands still."""
-
-    whole: list[tuple[int, bytes]] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
-    refuses: bytes | None = None
-    discards: bool = False
-
-    def frame_received(self, opcode: int, payload: bytes) -> None:
-        """Refuse one payload, if there is one to be refused."""
-        self.whole.append((opcode, payload))
-        if payload == self.refuses:
-            raise PeerError("it is not what was asked for", close_code=1003)
-
-    def frame_discarded(self) -> None:
-        """One has gone by."""
-        self.told.append("discarded")
-
-    def may_discard(self, opcode: int, prefix: bytes) -> bool:
-        """Whether frames that are too large may go by."""
-        return self.discards
-
-    def wire_caught_up(self) -> None:
-        """The client has read all."""
-        self.told.append("caught up")
-
-    def refused(self, error: PeerError) -> None:
-        """The client has broken the protocol."""
-        self.told.append(f"refused: {error}")
-
-    def wire_closed(self, code: int, reason: str) -> None:
-        """The connection is over."""
-        self.told.append(f"closed: {code} {reason}")
-
-
-def masked_of_any_size(opcode: int, payload: bytes, *, last: bool = True) -> bytes:
-    """A client's frame, as long as it needs to be; or a part of one that others follow."""
-    size = len(payload)
-    length = (
-        bytes([0x80 | size])
-        if size < 126
-        else b"\xfe" + size.to_bytes(2, "big")
-        if size < 65536
-        else b"\xff" + size.to_bytes(8, "big")
-    )
-    return bytes([(0x80 if last else 0) | opcode]) + length + bytes(4) + payload
-
-
-async def settled() -> None:
-    """Let the loop see what sockets have brought."""
-    for _ in range(4):
-        await asyncio.sleep(0)
-
-
-def heard_on(sock: socket.socket, owner: Heard | None = None, **limits: int) -> tuple[Wire, Heard]:
-    """A wire that reads from this socket, and what it has heard."""
-    owner = owner or Heard()
-    wire = Wire(sock, owner, WireLimits(limits.get("message", 2**20), limits.get("queue", 2**20)), clock=owner.clock)
-    wire.start()
-    return wire, owner
-
-
-STREAM = (
-    masked_of_any_size(TEXT, b"short")
-    + masked_of_any_size(TEXT, b"in parts, ", last=False)
-    + masked(PING, b"between")
-    + masked_of_any_size(0, b"and whole")
-    + masked_of_any_size(BINARY, b"x" * 130)
-)
-MESSAGES = [(TEXT, b"short"), (TEXT, b"in parts, and whole"), (BINARY, b"x" * 130)]
-
-
 async def test_messages_are_the_same_wherever_their_bytes_are_split() -> None:
     for split in range(1, len(STREAM)):
         ours, theirs = socket.socketpair()
@@ -334,7 +201,7 @@ async def test_client_that_goes_in_the_middle_of_a_frame_is_over(
     theirs.send(STREAM[:split])
     theirs.close()
     await settled()
-    assert owner.told == ["closed: 1006 the client went away"] and wire.closed
+    assert owner.heard == ["closed: 1006 the client went away"] and wire.closed
     assert owner.whole == MESSAGES[: len(owner.whole)] and len(owner.whole) < 3
 
 
@@ -349,7 +216,7 @@ async def test_connection_that_is_reset_is_over_with_the_reason() -> None:
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         theirs.close()
         await settled()
-        assert owner.told == ["closed: 1006 Connection reset by peer"]
+        assert owner.heard == ["closed: 1006 Connection reset by peer"]
 
 
 async def test_message_that_its_owner_refuses_ends_the_connection_with_its_code(
@@ -359,12 +226,12 @@ async def test_message_that_its_owner_refuses_ends_the_connection_with_its_code(
     wire, owner = heard_on(ours, Heard(refuses=b"bad"))
     theirs.send(masked(TEXT, b"good") + masked(TEXT, b"bad") + masked(TEXT, b"late"))
     await settled()
-    assert owner.told == ["refused: it is not what was asked for"]
+    assert owner.heard == ["refused: it is not what was asked for"]
     assert [payload for _, payload in owner.whole] == [b"good", b"bad"]
     assert theirs.recv(100) == b"\x88\x1e\x03\xebit is not what was asked for"
     theirs.send(masked(CLOSE, b"\x03\xeb"))
     await settled()
-    assert owner.told[1:] == ["closed: 1003 it is not what was asked for"]
+    assert owner.heard[1:] == ["closed: 1003 it is not what was asked for"]
 
 
 async def test_bytes_that_are_no_frames_end_the_connection_in_our_direction_at_once(
@@ -374,13 +241,13 @@ async def test_bytes_that_are_no_frames_end_the_connection_in_our_direction_at_o
     wire, owner = heard_on(ours)
     theirs.send(b"\x81\x01x" + masked(TEXT, b"late"))
     await settled()
-    assert len(owner.told) == 1 and owner.told[0].startswith("refused: ") and not owner.whole
-    assert theirs.recv(100)[:4] == b"\x88" + bytes([len(owner.told[0]) - 9 + 2]) + b"\x03\xea"
+    assert len(owner.heard) == 1 and owner.heard[0].startswith("refused: ") and not owner.whole
+    assert theirs.recv(100)[:4] == b"\x88" + bytes([len(owner.heard[0]) - 9 + 2]) + b"\x03\xea"
     assert theirs.recv(100) == b"", "there is nothing to wait for"
     theirs.send(masked(TEXT, b"later"))
     theirs.close()
     await settled()
-    assert not owner.whole and owner.told[1].startswith("closed: 1002 ")
+    assert not owner.whole and owner.heard[1].startswith("closed: 1002 ")
 
 
 @pytest.mark.parametrize("discards", [True, False])
@@ -392,9 +259,9 @@ async def test_message_that_is_too_large_goes_by_or_ends_the_connection(
     theirs.send(masked_of_any_size(BINARY, bytes(1001)) + masked(TEXT, b"next"))
     await settled()
     if discards:
-        assert owner.told == ["discarded"] and owner.whole == [(TEXT, b"next")]
+        assert owner.heard == ["discarded"] and owner.whole == [(TEXT, b"next")]
     else:
-        assert len(owner.told) == 1 and owner.told[0].startswith("refused: ") and not owner.whole
+        assert len(owner.heard) == 1 and owner.heard[0].startswith("refused: ") and not owner.whole
         assert theirs.recv(4)[2:] == b"\x03\xf1"
     wire.abort()
 
@@ -433,7 +300,7 @@ async def test_close_frame_that_is_answered_ends_the_connection(
     assert theirs.recv(100) == b"\x88\x09\x03\xe9goodbye"
     theirs.send(masked(TEXT, b"too late") + masked(CLOSE, b"\x03\xe9"))
     await settled()
-    assert owner.told == ["closed: 1001 goodbye"] and not owner.whole and wire.closed
+    assert owner.heard == ["closed: 1001 goodbye"] and not owner.whole and wire.closed
     with pytest.raises(OSError, match="Bad file descriptor"):
         ours.getsockname()
 
@@ -448,13 +315,13 @@ def test_close_frame_that_nobody_answers_ends_the_connection_after_five_seconds(
 
         loop.run_until_complete(close())
         loop.run_for(4.9)
-        assert owner.told == []
+        assert owner.heard == []
         loop.run_for(0.2)
-        assert owner.told == ["closed: 1001 goodbye"]
+        assert owner.heard == ["closed: 1001 goodbye"]
 
 
 @pytest.mark.parametrize(
-    ("payload", "answer", "told"),
+    ("payload", "answer", "heard"),
     [
         (b"", b"\x88\x00", "closed: 1005 "),
         (b"\x03\xe8", b"\x88\x02\x03\xe8", "closed: 1000 "),
@@ -462,13 +329,13 @@ def test_close_frame_that_nobody_answers_ends_the_connection_after_five_seconds(
     ],
 )
 async def test_clients_close_frame_is_answered(
-    ends: tuple[socket.socket, socket.socket], payload: bytes, answer: bytes, told: str
+    ends: tuple[socket.socket, socket.socket], payload: bytes, answer: bytes, heard: str
 ) -> None:
     ours, theirs = ends
     wire, owner = heard_on(ours)
     theirs.send(masked(CLOSE, payload))
     await settled()
-    assert owner.told == [told]
+    assert owner.heard == [heard]
     assert theirs.recv(100) == answer and theirs.recv(100) == b""
 
 
@@ -478,12 +345,12 @@ async def test_clients_close_frame_is_answered_after_what_waits(ends: tuple[sock
     wire.write([b"x" * 100_000])
     theirs.send(masked(CLOSE, b"\x03\xe8"))
     await settled()
-    assert owner.told == []
+    assert owner.heard == []
     found = b""
     while not found.endswith(b"\x88\x02\x03\xe8"):
         found += theirs.recv(2**20)
         await settled()
-    assert found.count(b"x") == 100_000 and owner.told == ["closed: 1000 "]
+    assert found.count(b"x") == 100_000 and owner.heard == ["closed: 1000 "]
 
 
 async def test_nothing_happens_to_a_connection_that_is_over(ends: tuple[socket.socket, socket.socket]) -> None:
@@ -493,7 +360,7 @@ async def test_nothing_happens_to_a_connection_that_is_over(ends: tuple[socket.s
     for act in (wire.ping, wire.pause, wire.resume, wire.close, wire.abort, wire._go_on, wire._flush):
         act(*(1000,) if act == wire.close else ())
     wire.write([b"x"])
-    assert owner.told == ["closed: 1011 a fault"] and theirs.recv(10) == b""
+    assert owner.heard == ["closed: 1011 a fault"] and theirs.recv(10) == b""
     assert not wire.is_late and not wire.has_room and not wire.queued_bytes
 
 
@@ -502,7 +369,7 @@ async def test_client_that_is_gone_is_found_out_by_writing(ends: tuple[socket.so
     wire, owner = heard_on(ours)
     theirs.close()
     wire.write([b"x"])
-    assert owner.told == ["closed: 1006 Broken pipe"]
+    assert owner.heard == ["closed: 1006 Broken pipe"]
 
 
 async def test_client_that_is_given_up_is_logged(
@@ -511,9 +378,9 @@ async def test_client_that_is_given_up_is_logged(
     ours, theirs = ends
     wire, owner = heard_on(ours)
     with caplog.at_level(logging.WARNING):
-        wire.give_up(70, "has stopped reading")
-    assert caplog.messages == ["A client has stopped reading: 70 bytes wait for it; its connection ends"]
-    assert owner.told == ["closed: 1008 the client does not read"]
+        wire.give_up(70, "stopped reading")
+    assert caplog.messages == ["Client stopped reading; closing the connection (70 bytes queued)"]
+    assert owner.heard == ["closed: 1008 the client does not read"]
 
 
 # What goes out
@@ -572,7 +439,7 @@ async def test_client_is_late_until_it_has_read_and_its_owner_hears_of_that(
         found += theirs.recv(2**20)
         await settled()
     found += theirs.recv(2**20)
-    assert owner.told == ["caught up"]
+    assert owner.heard == ["caught up"]
     for number in (1, 2):
         assert b"\x89\x04\0\0\0" + bytes([number]) in found
         theirs.send(masked(PONG, bytes([0, 0, 0, number])))
@@ -599,9 +466,9 @@ def test_client_that_gives_no_answer_is_taken_for_one_that_has_none() -> None:
         theirs.setblocking(False)
         read_with(loop, theirs)
         loop.run_for(0.9)
-        assert wire.is_late and owner.told == []
+        assert wire.is_late and owner.heard == []
         loop.run_for(1.2)  # it looks each second
-        assert owner.told == ["caught up"] and not wire.is_late
+        assert owner.heard == ["caught up"] and not wire.is_late
         wire.abort()
 
 
@@ -672,7 +539,7 @@ async def test_everything_arrives_over_tls_too(tls_ends: tuple[ssl.SSLSocket, ss
     assert found.count(b"x") == 2**19 and found.count(b"y") == 10
     theirs.send(masked(CLOSE, b"\x03\xe9"))
     await settled()
-    assert owner.told == ["closed: 1001 "]
+    assert owner.heard == ["closed: 1001 "]
 
 
 async def test_messages_of_one_tls_record_take_turns_and_none_is_left(
@@ -687,40 +554,3 @@ async def test_messages_of_one_tls_record_take_turns_and_none_is_left(
         await asyncio.sleep(0)
     assert owner.frames == [b"%d" % number for number in range(10)]
     wire.abort()
-
-
-# A socket that Tornado had
-
-
-async def test_socket_is_taken_over_with_what_was_read_from_it(ends: tuple[socket.socket, socket.socket]) -> None:
-    ours, theirs = ends
-    ours.setblocking(False)
-    stream = IOStream(ours)
-    theirs.send(b"head\r\n\r\n" + STREAM)
-    await stream.read_until(b"\r\n\r\n")
-    sock, left_over = take_over(stream)
-    assert sock is ours and left_over == STREAM
-    wire, owner = Wire(sock, owner := Heard(), WireLimits(2**20, 2**20), clock=owner.clock), owner
-    wire.start(left_over)
-    theirs.send(masked(TEXT, b"more"))
-    await settled()
-    assert owner.whole == [*MESSAGES, (TEXT, b"more")]
-    wire.abort()
-
-
-async def test_socket_of_which_nothing_was_read_is_taken_over(ends: tuple[socket.socket, socket.socket]) -> None:
-    ours, theirs = ends
-    ours.setblocking(False)
-    assert take_over(IOStream(ours)) == (ours, b"")
-
-
-@pytest.mark.parametrize("by", ["us", "them"])
-async def test_socket_of_a_client_that_is_gone_is_not_taken_over(
-    ends: tuple[socket.socket, socket.socket], by: str
-) -> None:
-    ours, theirs = ends
-    ours.setblocking(False)
-    stream = IOStream(ours)
-    stream.close() if by == "us" else theirs.close()
-    with pytest.raises(StreamClosedError):
-        take_over(stream)
