@@ -1,5 +1,5 @@
 # make demo   serve the examples              make test    everything: lint, types, layers, all tests
-# make lint   ruff, mypy, layers, tools/house   make check   lint, and the tests of units and of the protocol
+# make lint   ruff, mypy, layers, house       make check   lint, and the tests of units and of the protocol
 # make bench  measure against the stock server
 # make docs   derive what is derived          make lock    pin the dependencies anew
 # make clean  remove what these have made          make wheelhouse  gather what hosts install
