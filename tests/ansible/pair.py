@@ -12,10 +12,9 @@ from pathlib import Path
 from tests.container.test_image import tiny_wheel
 from tests.support.client import Answer, fetch
 from tests.support.client import Site as Visited
-from tests.support.containers.engine import wait_until
 from tests.support.hosts.kept import Place
 from tests.support.hosts.playbooks import ROOT, Host, Site, opened_pages, wheelhouse
-from tests.support.waiting import patience
+from tests.support.waiting import until
 
 DEPLOY = """
 apps: {who: who.py}
@@ -71,7 +70,7 @@ def wait_until_served(site: Site) -> None:
     for name, on in INSTANCES.items():
         active = ("systemctl", "is-active", f"app-server@{name}", "nginx" if on == "one" else "ssh")
         host = site.hosts[on == "two"]
-        wait_until(lambda: host.run(*active, check=False) == "active\nactive", f"{name} runs", patience(60))  # noqa: B023
+        until(lambda: host.run(*active, check=False) == "active\nactive", f"{name} runs", 60)  # noqa: B023
 
 
 def page(site: Site) -> tuple[str, Answer]:

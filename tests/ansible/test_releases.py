@@ -16,8 +16,8 @@ from websockets.exceptions import ConnectionClosedError, WebSocketException
 from tests.ansible.pair import INSTANCES, page, title, visitors
 from tests.support.browsers.pages import chromium, drag_slider, model_value, open_app, wait_for_model
 from tests.support.client import Site as Visited
-from tests.support.containers.engine import wait_until
 from tests.support.hosts.playbooks import Site, files_of
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -84,12 +84,12 @@ def test_killed_instance_is_back_and_costs_no_page(installed: Site) -> None:
     with visitors(installed) as seen:
         before = installed.hosts[1].run("systemctl", "show", "app-server@b1", "-p", "MainPID", "--value")
         installed.hosts[1].run("systemctl", "kill", "--signal=KILL", "app-server@b1")
-        wait_until(
+        until(
             lambda: (
                 installed.hosts[1].run("systemctl", "is-active", "app-server@b1", check=False) == "active"
                 and installed.hosts[1].run("systemctl", "show", "app-server@b1", "-p", "MainPID", "--value") != before
             ),
-            "the instance runs again",
+            "the instance runs again", 60,
         )
         time.sleep(0.5)
     assert set(seen) == {200}, seen
@@ -233,9 +233,9 @@ def test_lost_host_costs_no_page_and_stops_a_run(installed: Site) -> None:
         outcome = installed.play("site.yml")
         assert outcome.status != 0 and outcome.count("unreachable") == 1, outcome.said
         assert outcome.count("changed") == 0, outcome.said
-        wait_until(lambda: seen[200] > 5, "pages go on")
+        until(lambda: seen[200] > 5, "pages go on", 60)
     assert set(seen) == {200}, seen
-    wait_until(lambda: page(installed)[0].startswith("b"), "the host is back behind the proxy")
+    until(lambda: page(installed)[0].startswith("b"), "the host is back behind the proxy", 60)
 
 
 def test_frozen_host_stops_a_run_before_anything_is_touched(installed: Site) -> None:
@@ -244,4 +244,4 @@ def test_frozen_host_stops_a_run_before_anything_is_touched(installed: Site) -> 
         outcome = installed.play("site.yml")
     assert outcome.status != 0 and outcome.count("unreachable") == 1, outcome.said
     assert outcome.count("changed") == 0, outcome.said
-    wait_until(lambda: page(installed)[0].startswith("b"), "the host is back behind the proxy")
+    until(lambda: page(installed)[0].startswith("b"), "the host is back behind the proxy", 60)

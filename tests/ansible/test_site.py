@@ -17,9 +17,9 @@ import testinfra
 from tests.ansible.pair import INSTANCES, describe, install, page, visitors
 from tests.support.browsers.pages import chromium, drag_slider, model_value, open_app, wait_for_model
 from tests.support.client import Site as Visited
-from tests.support.containers.engine import wait_until
 from tests.support.hosts.playbooks import Site, files_of
 from tests.support.hosts.staging import Stage
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_everything_in_the_way_is_told_before_anything_is_touched(bare: Site, st
     other.run("touch", place)
     other.run("systemd-run", "--unit=other-program", "python3", "-c", listen)
     try:
-        wait_until(lambda: ":5101" in other.run("ss", "-ltn"), "the other program listens")
+        until(lambda: ":5101" in other.run("ss", "-ltn"), "the other program listens", 60)
         refused(
             bare, [stage.before[0], stage.before[1] | {f"f 644 root {place} "}],
             "MB left, and 99999999 MB are asked for",

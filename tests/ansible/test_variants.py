@@ -22,13 +22,12 @@ import pytest
 from tests.support.browsers.pages import chromium, drag_slider, model_value, open_app, wait_for_model
 from tests.support.client import Site as Visited
 from tests.support.client import fetch
-from tests.support.containers.engine import wait_until
 from tests.support.hosts.kept import claimed_place
 from tests.support.hosts.playbooks import ROOT, Host, Outcome, Site, files_of, opened_pages, wheelhouse
 from tests.support.hosts.staging import Stage
 from tests.support.ports import free_port
 from tests.support.server import stop
-from tests.support.waiting import patience
+from tests.support.waiting import until
 
 SUITE = "bookworm"
 BOARDS = """
@@ -148,10 +147,10 @@ def install(both: Both) -> None:
 def wait_until_served(both: Both) -> None:
     """Return when hosts that have just started serve both deployments."""
     runs, active = ("supervisorctl", "status"), ("systemctl", "is-active", "apache2")
-    wait_until(lambda: both.three.run(*runs, check=False).count("RUNNING") == 2, "boards run", patience(60))
-    wait_until(lambda: both.three.run(*active, check=False) == "active", "Apache runs", patience(60))
-    wait_until(lambda: fetch(f"{both.url}/who", timeout_s=30).status == 200, "Apache serves them", patience(60))
-    wait_until(lambda: f":{both.visited_port} " in both.three.run("ss", "-ltn"), "the tunnel is open", patience(60))
+    until(lambda: both.three.run(*runs, check=False).count("RUNNING") == 2, "boards run", 60)
+    until(lambda: both.three.run(*active, check=False) == "active", "Apache runs", 60)
+    until(lambda: fetch(f"{both.url}/who", timeout_s=30).status == 200, "Apache serves them", 60)
+    until(lambda: f":{both.visited_port} " in both.three.run("ss", "-ltn"), "the tunnel is open", 60)
 
 
 def test_second_run_changes_nothing(installed: Both) -> None:
@@ -166,7 +165,7 @@ def test_supervisor_runs_the_instances(installed: Both) -> None:
     assert pid is not None
     limits = ("cat", f"/proc/{pid[1]}/limits")  # the shell that supervisor starts sets them, then becomes the server
     wanted = re.compile(r"Max open files +4096 +4096 ")
-    wait_until(lambda: wanted.search(installed.three.run(*limits)) is not None, "the limits are set", 10)
+    until(lambda: wanted.search(installed.three.run(*limits)) is not None, "the limits are set", 10)
     # They read the key themselves, and nobody else does.
     assert installed.three.run("stat", "--format=%a %U %G", "/etc/boards/secret_key") == "640 root boards"
     assert installed.three.run("stat", "--format=%U", f"/proc/{pid[1]}") == "boards"
@@ -221,7 +220,7 @@ def test_page_and_socket_of_gunicorn_come_through_the_tunnel(installed: Both) ->
     words = installed.ssh("-NT", "-o", "ExitOnForwardFailure=yes", "-L", f"{here}:{there}")
     process = subprocess.Popen([*words, f"tunnel@{installed.three.address}"], stdin=subprocess.DEVNULL)
     try:
-        wait_until(lambda: _listens(here), "ssh listens")
+        until(lambda: _listens(here), "ssh listens", 60)
         # The server answers to the name that people type, with the port that the tunnel was made for.
         origin = {"Origin": f"http://{there}"}
         visited = Visited(f"http://localhost:{here}")

@@ -11,7 +11,6 @@ from playwright.sync_api import Page, expect
 
 from tests.support.browsers.pages import drag_slider, model_value, open_app, patience_ms, wait_for_model
 from tests.support.server import RunningServer, running_server
-from tests.support.waiting import patience
 
 pytestmark = pytest.mark.browser
 
@@ -106,7 +105,7 @@ def test_hooks_are_awaited_and_come_in_order(processes: ExitStack, page: Page) -
     expect(page).to_have_title("made by the hook")
     assert model_value(page, "agent", "model.text") == "Chromium"
     page.goto("about:blank")
-    server.wait_for_log("diary: and still here", patience(10))
+    server.wait_for_log("diary: and still here", 10)
     assert server.stop() == 0
     assert [line for line in server.log_text().splitlines() if line.startswith("diary: ")] == [
         "diary: server loaded",

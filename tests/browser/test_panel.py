@@ -27,7 +27,6 @@ from tests.support.browsers.pages import (
 )
 from tests.support.ports import free_port
 from tests.support.server import EXAMPLES, RunningServer, running_process, running_server, server_under_test
-from tests.support.waiting import patience
 
 pytestmark = [pytest.mark.browser]
 
@@ -123,7 +122,7 @@ def test_page_is_there_before_onload_and_the_cache_outlives_it(server: RunningSe
     expect(page.locator(".log")).to_be_visible()
     press(page, "5")
     expect(page.get_by_text("words of 5 letters")).to_be_visible()
-    server.wait_for_log("library: a visitor has gone", timeout_s=patience(30))
+    server.wait_for_log("library: a visitor has gone", 30)
 
 
 def _arguments(page: Page) -> dict[str, Any]:
@@ -269,7 +268,7 @@ def test_application_in_another_sites_page_finds_its_files(
 def test_end_of_a_session_leaves_no_exception(server: RunningServer, page: Page) -> None:
     open_app(page, f"{server.url}/ways")
     page.goto("about:blank")
-    server.wait_for_log("ways: destroyed", timeout_s=patience(30))
+    server.wait_for_log("ways: destroyed", 30)
     assert "KeyError" not in server.log_text()
     assert "never awaited" not in server.log_text()
 

@@ -21,7 +21,6 @@ from tests.support.browsers.pages import (
 )
 from tests.support.ports import free_port
 from tests.support.server import EXAMPLES, RunningServer, running_process, running_server, server_under_test
-from tests.support.waiting import patience
 
 pytestmark = pytest.mark.browser
 
@@ -155,8 +154,8 @@ def test_lifecycle_hooks_leave_their_traces_in_order(processes: ExitStack, page:
     assert "server loaded" in model_value(page, "journal", "model.text")
     open_app(page, f"{server.url}/session_cleanup")
     page.goto("about:blank")
-    server.wait_for_log("lifecycle: session destroyed", patience(10))
-    server.wait_for_log("session_cleanup: closed a database with 1 visit(s)", patience(10))
+    server.wait_for_log("lifecycle: session destroyed", 10)
+    server.wait_for_log("session_cleanup: closed a database with 1 visit(s)", 10)
     server.stop()
     traces = [line for line in server.log_text().splitlines() if line.startswith("lifecycle: ")]
     expected = ["server loaded", "session created", "session destroyed", "server unloaded"]

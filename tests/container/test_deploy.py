@@ -21,10 +21,11 @@ from app_server.deployment.rollout.docker import image_id
 from tests.container.test_image import tiny_wheel
 from tests.container.test_stack import opened, visitors, wait_until_back
 from tests.support.browsers.pages import Complaints, drag_slider, wait_for_model
-from tests.support.containers.engine import docker, wait_until
+from tests.support.containers.engine import docker
 from tests.support.containers.images import ROOT
 from tests.support.containers.stack import Stack, app_server
 from tests.support.ports import free_port
+from tests.support.waiting import until
 
 DEPLOY = """
 name: NAME
@@ -165,7 +166,7 @@ def test_new_release_and_the_way_back_cost_no_page(deployment: Deployment, page:
             status, said, complained = deployment.deploy(text="headers: {extra: {X-Release: new}}\n")
             assert status == 0 and said.count("replaced") == 2, said + complained
             assert "proxy        has read its new configuration" in said
-            wait_until(lambda: release_told(deployment) == "new", "the proxy sends its new header")
+            until(lambda: release_told(deployment) == "new", "the proxy sends its new header", 60)
         assert set(seen) == {200} and seen[200] > 20, seen
         # The page that was open has moved with its session's application, and works.
         wait_until_back(page)
@@ -175,7 +176,7 @@ def test_new_release_and_the_way_back_cost_no_page(deployment: Deployment, page:
         with visitors(deployment.stack) as seen:
             status, said, complained = deployment.deploy("--rollback")
             assert status == 0 and said.count("replaced") == 2, said + complained
-            wait_until(lambda: release_told(deployment) is None, "the proxy sends the header no more")
+            until(lambda: release_told(deployment) is None, "the proxy sends the header no more", 60)
         assert set(seen) == {200}, seen
         log = deployment.folder / "deployed" / deployment.stack.name / "log"
         last = log.read_text(encoding="utf-8").splitlines()[-1]

@@ -19,9 +19,10 @@ from playwright.sync_api import Page
 
 from tests.support.browsers.pages import Complaints, drag_slider, model_value, open_app, patience_ms, wait_for_model
 from tests.support.client import Client
-from tests.support.containers.engine import container_state, docker, wait_until
+from tests.support.containers.engine import container_state, docker
 from tests.support.containers.images import TAG
 from tests.support.containers.stack import Stack, running_stack
+from tests.support.waiting import until
 
 DEPLOY = """
 name: {name}
@@ -215,7 +216,7 @@ def test_killed_process_costs_no_page_and_starts_again(healthy: Stack, page: Pag
     begun = restarts(healthy, route)
     with visitors(healthy) as seen:
         os.kill(healthy.server_process(f"app-{route}"), signal.SIGKILL)
-        wait_until(lambda: restarts(healthy, route) > begun, "the engine has started it again")
+        until(lambda: restarts(healthy, route) > begun, "the engine has started it again", 60)
         healthy.wait_healthy(f"app-{route}")
     assert set(seen) == {200}, seen
     # The page has come back, on whichever instance, and works.
@@ -285,7 +286,7 @@ def test_session_that_takes_all_memory_costs_its_instance_and_no_page(healthy: S
                     ]
                 },
             )
-            wait_until(lambda: restarts(healthy, "a3") > begun, "the instance was ended and started again")
+            until(lambda: restarts(healthy, "a3") > begun, "the instance was ended and started again", 60)
     assert set(seen) == {200}, seen
     assert container_state(healthy.container("app-a1")) == "healthy"
 
@@ -299,8 +300,8 @@ def test_gunicorn_starts_a_worker_again_that_was_killed(engine: None, tmp_path: 
         assert b"gunicorn" in Path(f"/proc/{main}/cmdline").read_bytes()
         (worker,) = children(main)
         os.kill(worker, signal.SIGKILL)
-        wait_until(lambda: worker not in children(main), "the worker is gone")
-        wait_until(lambda: stack.site.get("/tools/who").status == 200, "there is a worker again")
+        until(lambda: worker not in children(main), "the worker is gone", 60)
+        until(lambda: stack.site.get("/tools/who").status == 200, "there is a worker again", 60)
         # The container itself was not started again.
         state = stack.inspect("app-a1")
         assert (state["RestartCount"], stack.server_process("app-a1")) == (0, main)

@@ -18,10 +18,11 @@ import pytest
 import yaml
 
 from tests.support.client import Answer, Site
-from tests.support.containers.engine import docker, wait_until
+from tests.support.containers.engine import docker
 from tests.support.containers.images import ROOT, build
 from tests.support.containers.stack import app_server
 from tests.support.containers.swarm import Node, Swarm, running_swarm
+from tests.support.waiting import until
 
 DEPLOY = """
 name: site
@@ -134,7 +135,7 @@ def stack(engine: None, app_image: str, tmp_path_factory: pytest.TempPathFactory
             made = Stack(swarm, folder, images)
             made.deploy("first")
             made.deploy_apaches()
-            wait_until(made.is_up, "the stack is up", 120)
+            until(made.is_up, "the stack is up", 120)
             yield made
     finally:
         docker("rmi", "--force", images["first"], images["next"], images["bad"], check=False)
@@ -227,7 +228,7 @@ def test_update_costs_no_page_and_sessions_move(stack: Stack) -> None:
         with stack.site(one).client(f"/_i/{route}/who", page.token) as client:
             client.set("slider", "value", 7)
             client.wait_value("text", "text", "7")
-        wait_until(lambda: stack.update() == "completed", "the update is complete", 120)
+        until(lambda: stack.update() == "completed", "the update is complete", 120)
     assert set(visits.seen) == {200}, visits
     assert stack.images_of("site_app") == {stack.images["next"]}
 
@@ -235,8 +236,8 @@ def test_update_costs_no_page_and_sessions_move(stack: Stack) -> None:
 def test_bad_image_takes_itself_back_and_costs_no_page(stack: Stack) -> None:
     with visitors(stack, *stack.swarm.nodes) as visits:
         stack.deploy("bad")
-        wait_until(lambda: stack.update() == "rollback_completed", "the update was taken back", 120)
-        wait_until(stack.is_up, "the stack is up", 60)
+        until(lambda: stack.update() == "rollback_completed", "the update was taken back", 120)
+        until(stack.is_up, "the stack is up", 60)
     assert set(visits.seen) == {200}, visits
     assert stack.images_of("site_app") == {stack.images["next"]}
 
@@ -259,7 +260,7 @@ def test_lost_node_costs_no_page_of_the_others_and_its_instance_comes_back_elsew
         where = {"a" + task["Name"].rpartition(".")[2]: task["Node"] for task in stack.tasks("site_app")}
         assert where[served] != lost.name, where
         for port in (PORT, APACHE_PORT):
-            wait_until(lambda port=port: stack.page(other, port, path)[0] == route, f"{route} is back at {port}", 90)
+            until(lambda port=port: stack.page(other, port, path)[0] == route, f"{route} is back at {port}", 90)
     assert set(visits.seen) == {200}, visits
     # Less than what `proxy_next_upstream_timeout` leaves for another instance.
     assert visits.slowest_s < 10, visits

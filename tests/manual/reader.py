@@ -17,9 +17,9 @@ from typing import Any
 import yaml
 
 from tests.container.test_image import tiny_wheel
-from tests.support.containers.engine import docker, one_at_a_time, wait_until
+from tests.support.containers.engine import docker, one_at_a_time
 from tests.support.containers.images import ROOT, TAG
-from tests.support.waiting import patience
+from tests.support.waiting import patience, until
 from tests.unit.docs.test_manual import Block, blocks
 
 APP = "import tinywheel\nfrom bokeh.plotting import curdoc\n\ncurdoc().title = '{name}'\n"
@@ -155,9 +155,8 @@ def reader_of_a_host(folder: Path) -> Iterator[Reader]:
     boot = ("/bin/sh", "-c", "mount --make-rshared / && exec /sbin/init")
     with _running(folder, "--privileged", "--cgroupns", "private", *folders, command=boot) as found:
         # Until the bus is there, it is refused at once.
-        wait_until(
-            lambda: found.type("systemctl is-system-running --wait").said.strip() in {"running", "degraded"}, "it is up"
-        )
+        wait = "systemctl is-system-running --wait"
+        until(lambda: found.type(wait).said.strip() in {"running", "degraded"}, "it is up", 60)
         yield found
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.manual.reader import Reader, Typed, reader_of_a_host, typed_lines, write_applications
-from tests.support.containers.engine import wait_until
 from tests.support.containers.images import ROOT
+from tests.support.waiting import until
 from tests.unit.docs.test_manual import blocks
 
 TIMEOUT_S = 600
@@ -95,7 +95,7 @@ def test_services_page(root: Reader) -> None:
             assert "BOKEH_SECRET_KEY_FILE=/run/credentials/" in environment(root, "app-server@a1")
             done(root, STOP)
         if typed.line.startswith("supervisorctl restart "):
-            wait_until(lambda: all_answer(root), "all programs run")
+            until(lambda: all_answer(root), "all programs run", 60)
             done(root, "rm /etc/supervisor/conf.d/app-server.conf && supervisorctl update")
     assert all_answer(root)
     assert "gunicorn" in done(root, "systemctl status app-server@a1").said
@@ -119,7 +119,7 @@ def test_tls_page(host: Reader) -> None:
         said.append(typed.said)
         if typed.line.endswith("systemctl reload nginx"):
             done(host, "systemd-run --unit by-hand $PWD/out/commands/start.sh")
-            wait_until(partial(answers, host, "https://plots.example.org/plots", trusting), "nginx has the page")
+            until(partial(answers, host, "https://plots.example.org/plots", trusting), "nginx has the page", 60)
             done(host, "systemctl stop by-hand")
     assert "certificates/plots.example.org.pem: nothing is wrong\n" in said
     assert any("is for plots.example.org, not for maps.example.org." in line for line in said)
@@ -135,7 +135,7 @@ def test_apache_page(host: Reader) -> None:
     for typed in host.read(ROOT / "docs/apache.md"):
         if typed.line.endswith("systemctl restart apache2"):
             url = f"{'https' if restarts else 'http'}://foo.com/myapp"
-            wait_until(partial(answers, host, url, here), "Apache has the page")
+            until(partial(answers, host, url, here), "Apache has the page", 60)
             restarts.append(url)
     assert len(restarts) == 2
     assert shown(host, "https://foo.com/static/js/bokeh.min.js", f"--head {here}").startswith("200")
@@ -150,8 +150,8 @@ def test_tunnels_page(host: Reader) -> None:
     lines = [typed.line for typed in page]
     assert lines[-1].startswith("systemctl enable --now ")
     # It is as far as it can come without the gateway: ssh has read all that is there.
-    wait_until(
-        lambda: "gateway.example.org" in host.type("journalctl --unit app-server-tunnel-office").said, "it tried"
+    until(
+        lambda: "gateway.example.org" in host.type("journalctl --unit app-server-tunnel-office").said, "it tried", 60
     )
     assert "Permission denied" not in host.type("journalctl --unit app-server-tunnel-office").said
     done(host, "systemctl disable --now app-server-tunnel-office")

@@ -15,19 +15,26 @@ import pytest
 from app_server.deployment.rollout.compose import trial_name
 from tests.manual.reader import Reader, reader, write_applications
 from tests.support.client import Site
-from tests.support.containers.engine import docker, wait_until
+from tests.support.containers.engine import docker
 from tests.support.containers.images import ROOT
+from tests.support.waiting import until
 
 TIMEOUT_S = 900
 CONTAINERS = ("examples", "all-in-one")
-PROJECTS = ("app-server", "tools", "tools-staging", "app-server-staging")
+DEPLOYMENTS = ("app-server", "tools", "tools-staging", "app-server-staging")
+PROJECTS = (*DEPLOYMENTS, *map(trial_name, DEPLOYMENTS))
 # What only a swarm or a cluster can do: tests/container/test_swarm.py has one.
 OF_A_SWARM = "docker (secret|stack|swarm) "
 
 
 @pytest.fixture
 def typing(engine: None, tmp_path: Path) -> Iterator[Reader]:
-    """A reader with applications of their own, which require a package; nothing that was started stays."""
+    """A reader with applications of their own, which require a package; what they start is removed.
+
+    The pages choose the names of containers and projects. The test fails if one of them is in use, and removes nothing.
+    """
+    used = names_in_use()
+    assert not used, f"this test starts {', '.join(used)}, which run already. Remove or rename them, then run it again."
     shutil.rmtree(tmp_path)
     tmp_path.mkdir()
     with reader(tmp_path) as found:
@@ -37,9 +44,19 @@ def typing(engine: None, tmp_path: Path) -> Iterator[Reader]:
         finally:
             docker("rm", "--force", "--volumes", *CONTAINERS, check=False)
             # Not what is new in the engine: other tests start containers at the same time.
-            for project in (*PROJECTS, *map(trial_name, PROJECTS)):
+            for project in PROJECTS:
                 docker("compose", "--project-name", project, "kill", check=False)
                 docker("compose", "--project-name", project, "down", "--volumes", check=False)
+
+
+def names_in_use() -> list[str]:
+    """The names of the pages' containers and projects that are in the engine, running or not."""
+    containers = docker("ps", "--all", "--format", "{{.Names}}").split()
+    projects = docker("compose", "ls", "--all", "--quiet").split()
+    return [
+        *(f"the container {name}" for name in CONTAINERS if name in containers),
+        *(f"the project {name}" for name in PROJECTS if name in projects),
+    ]
 
 
 @pytest.mark.timeout(TIMEOUT_S)
@@ -77,7 +94,7 @@ def test_every_step_that_init_names(typing: Reader, wheel: Path) -> None:
     for step in ("app-server config compose -f tools/deploy.yaml --output tools/site", by_hand):
         typed = typing.type(step)
         assert typed.status == 0, f"{step}: {typed.said}"
-    wait_until(lambda: Site("http://localhost:8080").get("/myapp").status == 200, "the page is there")
+    until(lambda: Site("http://localhost:8080").get("/myapp").status == 200, "the page is there", 60)
     for target in ("nginx", "systemd", "supervisor", "inventory", "swarm", "kubernetes", "all-in-one", "logrotate"):
         typed = typing.type(f"app-server config {target} -f tools/deploy.yaml")
         assert typed.status == 0 and typed.said, f"{target}: {typed.said}"

@@ -54,9 +54,9 @@ def test_renewed_certificate_is_shown_without_a_restart(folder: Path) -> None:
     command = ["nginx", "-c", str(conf), "-e", f"{folder}/error.log", "-g", "daemon off;"]
     words = ["/bin/sh", "-c", RELOADING, "sh", str(folder / "secrets"), "QUIT", "HUP", *command]
     with subprocess.Popen(words, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}) as process:
-        until(lambda: shown(port), PATIENCE_S)
+        until(lambda: shown(port), patience_s=PATIENCE_S)
         renewed = renew(folder)
-        until(lambda: shown(port).split() == renewed.split(), PATIENCE_S)
+        until(lambda: shown(port).split() == renewed.split(), patience_s=PATIENCE_S)
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_S) == 0
         assert shown(port) == b""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 POLL_INTERVAL_S = 0.01
+LONGEST_INTERVAL_S = 0.1
 PATIENCE_S = 10.0
 """How long an idle machine may take for what is done at once."""
 
@@ -24,12 +25,17 @@ def patience(seconds: float) -> float:
     return seconds * max(1.0, waiting)
 
 
-def until(claim: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
-    """Return when the claim holds; AssertionError after `patience_s` on an idle machine, later on a busy one."""
-    begin = time.monotonic()
+def until(claim: Callable[[], object], what: str = "what was waited for", patience_s: float = PATIENCE_S) -> None:
+    """Return when the claim holds; AssertionError that says what did not, after `patience_s` on an idle machine.
+
+    What takes long to look at, because a program is started for it, is looked at less often.
+    """
+    begin = asked = time.monotonic()
     while not claim():
-        assert time.monotonic() < begin + patience(patience_s), f"it did not come about within {patience_s:g} s"
-        time.sleep(POLL_INTERVAL_S)
+        answered = time.monotonic()
+        assert answered < begin + patience(patience_s), f"after {patience_s:g} s still not so: {what}"
+        time.sleep(min(max(POLL_INTERVAL_S, answered - asked), LONGEST_INTERVAL_S))
+        asked = time.monotonic()
 
 
 async def until_soon(claim: Callable[[], object], patience_s: float = PATIENCE_S) -> None:

@@ -215,7 +215,7 @@ def test_second_sigterm_ends_the_process_at_once() -> None:
                 process.send_signal(signal.SIGTERM)
             return process.poll() is not None
 
-        until(ended, 4)
+        until(ended, patience_s=4)
         assert process.returncode != 0
 
 

@@ -83,7 +83,7 @@ def serving_workers(served: Served) -> int:
 
 
 def test_100_pages_with_their_sockets_are_100_runs(shared: Served, runs: Runs) -> None:
-    until(lambda: serving_workers(shared) == WORKERS, 3 * PATIENCE_S)
+    until(lambda: serving_workers(shared) == WORKERS, patience_s=3 * PATIENCE_S)
 
     def visit(number: int) -> str:
         return use(shared, shared.site.token("/counting"), number % 99 + 1)
@@ -97,7 +97,7 @@ def test_100_pages_with_their_sockets_are_100_runs(shared: Served, runs: Runs) -
 
 def test_any_worker_tells_what_all_have_counted(tmp_path: Path) -> None:
     with gunicorn(tmp_path, "--workers", "2", keywords=", metrics=True") as served:
-        until(lambda: serving_workers(served) == 2, 3 * PATIENCE_S)
+        until(lambda: serving_workers(served) == 2, patience_s=3 * PATIENCE_S)
         for _ in range(6):
             served.site.token("/counting")
         command = [sys.executable, "-m", "app_server", "status", "--json"]
@@ -124,7 +124,7 @@ def test_a_client_with_a_token_of_its_own_and_the_page_of_its_session_meet(share
 def test_no_page_fails_while_all_workers_are_replaced_and_sessions_go_on_or_come_back(tmp_path: Path) -> None:
     flags = ["--workers", "3", "--graceful-timeout", "12"]
     with gunicorn(tmp_path, *flags, keywords=", session_token_expiration=1") as served:
-        until(lambda: serving_workers(served) == 3, 3 * PATIENCE_S)
+        until(lambda: serving_workers(served) == 3, patience_s=3 * PATIENCE_S)
         before = {worker.pid for worker in workers(served)}
         over = False
 
@@ -146,7 +146,7 @@ def test_no_page_fails_while_all_workers_are_replaced_and_sessions_go_on_or_come
             visitors = [pool.submit(visit, number) for number in range(3)]
             try:
                 send(served, signal.SIGHUP)
-                until(lambda: serving_workers(served) == 6, 3 * PATIENCE_S)
+                until(lambda: serving_workers(served) == 6, patience_s=3 * PATIENCE_S)
                 client.set("slider", "value", 2)
                 assert client.value("seen", "text") == f"{process} 2"
                 assert use(served, kept, 3) == process  # a page that reconnects
@@ -155,7 +155,7 @@ def test_no_page_fails_while_all_workers_are_replaced_and_sessions_go_on_or_come
             finally:
                 over = True
             assert all(visitor.result() > 0 for visitor in visitors)
-        until(lambda: not before & {worker.pid for worker in workers(served)}, 3 * PATIENCE_S)
+        until(lambda: not before & {worker.pid for worker in workers(served)}, patience_s=3 * PATIENCE_S)
         assert count(served) == 3
 
 
@@ -167,7 +167,7 @@ def test_more_and_fewer_workers_share_the_sessions(tmp_path: Path) -> None:
             client.set("slider", "value", 1)
             first = client.value("seen", "text").split()[0]
             send(served, signal.SIGTTIN)
-            until(lambda: serving_workers(served) == 2, 3 * PATIENCE_S)
+            until(lambda: serving_workers(served) == 2, patience_s=3 * PATIENCE_S)
             # A share changes hands a moment after its new worker serves.
             met: list[str] = []
 
@@ -175,19 +175,19 @@ def test_more_and_fewer_workers_share_the_sessions(tmp_path: Path) -> None:
                 met.append(use(served, served.site.token("/counting")))
                 return met[-1]
 
-            until(lambda: meet() != first, PATIENCE_S)
+            until(lambda: meet() != first, patience_s=PATIENCE_S)
             send(served, signal.SIGTTOU)  # the first one leaves
             served.process.wait_for_log("Worker 1 leaves")
             until(lambda: served.site.get("/readyz").status == 200)
             assert use(served, kept) == first  # its session is still there
-            until(lambda: [meet() != first for _ in range(5)] == [True] * 5, PATIENCE_S)
+            until(lambda: [meet() != first for _ in range(5)] == [True] * 5, patience_s=PATIENCE_S)
         assert len(runs) == len(met) + 1
 
 
 def test_a_worker_that_has_answered_enough_makes_way_when_another_one_is_there(tmp_path: Path) -> None:
     flags = ["--workers", "2", "--max-requests", "30", "--graceful-timeout", "6"]
     with gunicorn(tmp_path, *flags) as served:
-        until(lambda: serving_workers(served) == 2, 3 * PATIENCE_S)
+        until(lambda: serving_workers(served) == 2, patience_s=3 * PATIENCE_S)
         with served.site.client("/counting") as client:
             client.set("slider", "value", 1)
             before = {worker.pid for worker in workers(served)}
@@ -203,7 +203,7 @@ def test_a_worker_that_has_answered_enough_makes_way_when_another_one_is_there(t
 
 def test_a_worker_that_crashes_or_hangs_is_replaced_and_its_share_taken(tmp_path: Path) -> None:
     with gunicorn(tmp_path, "--workers", "2", "--timeout", "3") as served:
-        until(lambda: serving_workers(served) == 2, 3 * PATIENCE_S)
+        until(lambda: serving_workers(served) == 2, patience_s=3 * PATIENCE_S)
         token = served.site.token("/counting")
         killed = int(use(served, token))
         os.kill(killed, signal.SIGKILL)
@@ -219,7 +219,7 @@ def test_a_worker_that_crashes_or_hangs_is_replaced_and_its_share_taken(tmp_path
 
 def test_sigterm_lets_sessions_go_on_for_a_while(tmp_path: Path) -> None:
     with gunicorn(tmp_path, "--workers", "2", "--graceful-timeout", "8") as served:
-        until(lambda: serving_workers(served) == 2, 3 * PATIENCE_S)
+        until(lambda: serving_workers(served) == 2, patience_s=3 * PATIENCE_S)
         token = served.site.token("/counting")
         left = workers(served)
         with served.site.client("/counting", token) as client:
@@ -246,7 +246,7 @@ def test_applications_loaded_beforehand_with_settings_of_their_own(tmp_path: Pat
     keywords = ", prefix='/some/where', use_xheaders=True, session_ids='signed', log_format='OURS %(message)s'"
     flags = ["--workers", "2", "--preload", "--access-logfile", "-"]
     with gunicorn(tmp_path, *flags, keywords=keywords, warm=False, BOKEH_SECRET_KEY=SECRET) as served:
-        until(lambda: serving_workers(served) == 2, 3 * PATIENCE_S)
+        until(lambda: serving_workers(served) == 2, patience_s=3 * PATIENCE_S)
         address = {"X-Real-Ip": "203.0.113.9"}
         page = served.site.get("/some/where/counting", headers=address)
         assert page.status == 200

@@ -91,7 +91,7 @@ def assert_gone(processes: list[psutil.Process], patience_s: float = 1.0) -> Non
         except psutil.NoSuchProcess:
             return False
 
-    until(lambda: not any(map(lives, processes)), patience_s)
+    until(lambda: not any(map(lives, processes)), patience_s=patience_s)
 
 
 def assert_healthy_start(served: Served) -> None:
@@ -283,7 +283,7 @@ def test_nothing_is_left_when_the_main_process_and_the_fork_server_are_killed_to
             main(served).kill()
             fork_server.kill()
             assert client.close_code() == 1001
-        assert_gone(left, patience(PATIENCE_S))
+        assert_gone(left, PATIENCE_S)
 
 
 # Processes that stand still
@@ -404,10 +404,10 @@ def test_gunicorn_and_its_workers_may_be_killed_or_stand_still(tmp_path: Path) -
         until(lambda: len(main(served).children()) == 2)
         still = main(served).children()[0]
         still.suspend()
-        assert_gone([still], patience(PATIENCE_S))
+        assert_gone([still], PATIENCE_S)
         with served.site.client("/apart") as client:
             do(client, "this")
             left = main(served).children()
             main(served).kill()
             assert client.close_code() == 1012
-        assert_gone(left, patience(PATIENCE_S))
+        assert_gone(left, PATIENCE_S)

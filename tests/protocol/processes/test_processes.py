@@ -213,7 +213,7 @@ def test_no_page_fails_while_processes_are_replaced(tmp_path: Path) -> None:
             visitors = [pool.submit(visit, number) for number in range(4)]
             until(lambda: len(runs) > 8)
             os.kill(served.process.process.pid, signal.SIGHUP)
-            until(lambda: not before & {worker.pid for worker in workers(served)}, 3 * PATIENCE_S)
+            until(lambda: not before & {worker.pid for worker in workers(served)}, patience_s=3 * PATIENCE_S)
             over = True
             assert all(visitor.result() > 0 for visitor in visitors)
         assert len(workers(served)) == 3
@@ -310,7 +310,7 @@ def test_a_new_process_that_hangs_while_it_starts_leaves_the_old_one_serving(tmp
         assert served.site.get("/app").status == 200
         hooks.write_text("")
         os.kill(served.process.process.pid, signal.SIGHUP)
-        until(lambda: not before & {worker.pid for worker in workers(served)}, 3 * PATIENCE_S)
+        until(lambda: not before & {worker.pid for worker in workers(served)}, patience_s=3 * PATIENCE_S)
 
 
 def test_a_replaced_process_passes_on_what_comes_on_connections_that_it_kept(tmp_path: Path) -> None:
@@ -353,7 +353,7 @@ def test_the_command_drain_ends_a_server_with_its_last_session(tmp_path: Path) -
         main = served.process.process.pid
         with served.site.client("/counting"):
             waiting = drain("--port", str(served.process.port), "--wait")
-            until(lambda: all(served.site.get("/readyz").status == 503 for _ in range(4)), 3 * PATIENCE_S)
+            until(lambda: all(served.site.get("/readyz").status == 503 for _ in range(4)), patience_s=3 * PATIENCE_S)
             assert waiting.poll() is None
         said, _ = waiting.communicate(timeout=patience(3 * PATIENCE_S))
         lines = said.splitlines()

@@ -148,7 +148,7 @@ def answer_to(client: Client, attack: Attack) -> str | int | None:
 
 
 def test_messages_cost_little_and_leave_nothing_behind(attacked: Served) -> None:
-    until(lambda: sessions_are_over(attacked), 10)
+    until(lambda: sessions_are_over(attacked), patience_s=10)
     files, processes = total(attacked, lambda process: process.num_fds()), len(family(attacked))
     memory = total(attacked, lambda process: process.memory_info().rss)
     compresses = "--websocket-compression-level" in attacked.process.process.args
@@ -167,9 +167,9 @@ def test_messages_cost_little_and_leave_nothing_behind(attacked: Served) -> None
         else:
             assert attack.answer in str(answer), (name, answer)
         assert cost_s < MOST_CPU_S and cost_bytes < MOST_MEMORY_BYTES, (name, cost_s, cost_bytes)
-    until(lambda: sessions_are_over(attacked), 10)
-    until(lambda: len(family(attacked)) <= processes, 10)
-    until(lambda: total(attacked, lambda process: process.num_fds()) <= files, 10)
+    until(lambda: sessions_are_over(attacked), patience_s=10)
+    until(lambda: len(family(attacked)) <= processes, patience_s=10)
+    until(lambda: total(attacked, lambda process: process.num_fds()) <= files, patience_s=10)
     assert total(attacked, lambda process: process.memory_info().rss) < memory + 200 * 2**20
 
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,8 +17,6 @@ from tests.support.waiting import patience
 from tools import engine
 
 COMMAND_DEADLINE_S = 300.0
-SHORTEST_PAUSE_S = 0.01
-LONGEST_PAUSE_S = 0.1
 
 
 @contextmanager
@@ -66,16 +63,3 @@ def container_state(name: str) -> str:
     """`healthy`, `starting`, `unhealthy` where the container has a health check, else `running`, `exited`, ..."""
     of_health = "{{if .State.Health}}{{.State.Health.Status}}{{else}}{{.State.Status}}{{end}}"
     return docker("inspect", "--format", of_health, name)
-
-
-def wait_until(holds: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
-    """Return when `holds()` does; AssertionError that says what was waited for after `timeout_s` on an idle machine.
-
-    What is asked is often a program that has to be started: the longer it takes, the less often it is asked.
-    """
-    begin = time.monotonic()
-    pause_s = SHORTEST_PAUSE_S
-    while not holds():
-        assert time.monotonic() < begin + patience(timeout_s), f"after {timeout_s} s still not so: {what}"
-        time.sleep(pause_s)
-        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

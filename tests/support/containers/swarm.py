@@ -16,8 +16,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.containers.engine import docker, wait_until
+from tests.support.containers.engine import docker
 from tests.support.hosts.namespaces import entered
+from tests.support.waiting import until
 from tools import engine
 
 PREFIX = "appswm"
@@ -106,7 +107,7 @@ def running_swarm(images: Sequence[str], names: Sequence[str] = ("one", "two", "
         _take_in(places, names[0], archive, saved)
         nodes = tuple(_started(place, name) for place, name in zip(places, names, strict=True))
         for node in nodes:
-            wait_until(node.answers, f"the engine of {node.name} answers")
+            until(node.answers, f"the engine of {node.name} answers", 60)
         first, *others = nodes
         # A node that says nothing for 6 to 9 s is lost; it would be 15 s and more.
         first.docker("swarm", "init", "--advertise-addr", first.address, "--dispatcher-heartbeat", "2s")
@@ -117,7 +118,7 @@ def running_swarm(images: Sequence[str], names: Sequence[str] = ("one", "two", "
         # What is deployed before would be put on those that are there.
         ready = ["Ready"] * len(nodes)
         listed = ("node", "ls", "--format", "{{.Status}}")
-        wait_until(lambda: first.docker(*listed).split() == ready, "all nodes are ready")
+        until(lambda: first.docker(*listed).split() == ready, "all nodes are ready", 60)
         stack.callback(_leave, together, nodes)
         yield swarm
 
@@ -148,7 +149,7 @@ def _take_in(places: Sequence[Place], name: str, archive: Path, saved: Future[st
     """Bring the images to all places: one engine unpacks them, the others have the same files."""
     first, *others = places
     node = _started(first, name)
-    wait_until(node.answers, f"the engine of {name} answers")
+    until(node.answers, f"the engine of {name} answers", 60)
     saved.result()
     node.docker("load", "--quiet", "--input", archive)
     archive.unlink()
@@ -210,7 +211,7 @@ def _remove(run: str) -> None:
         # What is still there in the engine's own network, such as its containerd.
         listed = subprocess.run(["ip", "netns", "pids", name], check=False, capture_output=True, text=True).stdout
         _kill(map(int, listed.split()))
-    wait_until(lambda: not _of_folder(folder), f"nothing of {folder} runs", 30)
+    until(lambda: not _of_folder(folder), f"nothing of {folder} runs", 30)
     mounts = [Path(line.split()[4]) for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
     for mount in reversed([mount for mount in mounts if mount.is_relative_to(folder)]):
         subprocess.run(["umount", "--lazy", str(mount)], check=False, capture_output=True)

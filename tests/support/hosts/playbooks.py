@@ -20,9 +20,9 @@ from pathlib import Path
 import yaml
 
 from tests.support.client import fetch
-from tests.support.containers.engine import docker, wait_until
+from tests.support.containers.engine import docker
 from tests.support.measuring import unmeasured
-from tests.support.waiting import patience
+from tests.support.waiting import patience, until
 from tools import engine
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -269,7 +269,7 @@ def running_hosts(
 def _let_in(host: Host, key: Path) -> str:
     """Wait until a host is up, and let the owner of the key in; the host's own public key."""
     up = ("systemctl", "is-active", "ssh.service")
-    wait_until(lambda: host.run(*up, check=False) == "active", f"sshd of {host.name} runs", patience(BOOT_DEADLINE_S))
+    until(lambda: host.run(*up, check=False) == "active", f"sshd of {host.name} runs", BOOT_DEADLINE_S)
     docker("cp", key.with_suffix(".pub"), f"{host.container}:/home/admin/.ssh/authorized_keys")
     host.run("chown", "admin:admin", "/home/admin/.ssh/authorized_keys")
     return host.run("cat", "/etc/ssh/ssh_host_ed25519_key.pub")

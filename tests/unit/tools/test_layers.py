@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -34,19 +36,27 @@ def broken(folder: Path) -> set[str]:
     return found
 
 
+def rooms() -> list[str]:
+    """The rooms on the staircase that exist, from its top to its bottom."""
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    [layers] = (each["layers"] for each in tools["importlinter"]["contracts"] if each["id"] == "staircase")
+    names = re.findall(r"\w+", " ".join(layers))
+    exist = {path.stem for path in (ROOT / "app_server").iterdir()}
+    return [name for name in names if name in exist]
+
+
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     """A package with every room and no import in it, under the project's contracts."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    rooms = (
-        "cli embedded server auth requests http websocket engine deployment doctor tls tunnels notebook processes"
-        " observe client session apps page guests document protocol security"
-    )
-    for room in (*rooms.split(), "store"):
-        (tmp_path / "app_server" / room).mkdir(parents=True)
-        (tmp_path / "app_server" / room / "__init__.py").touch()
-    for module in ("__init__", "__main__", "settings", "errors", "version"):
-        (tmp_path / "app_server" / f"{module}.py").touch()
+    (tmp_path / "app_server").mkdir()
+    for room in rooms():
+        if (ROOT / "app_server" / room).is_dir():
+            (tmp_path / "app_server" / room).mkdir()
+            (tmp_path / "app_server" / room / "__init__.py").touch()
+        else:
+            (tmp_path / "app_server" / f"{room}.py").touch()
+    (tmp_path / "app_server" / "__init__.py").touch()
     return tmp_path
 
 
