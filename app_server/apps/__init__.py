@@ -9,7 +9,7 @@ from app_server.apps.broken import broken_application
 from app_server.apps.function import application_from_function, empty_application
 from app_server.apps.hooks import Hooks
 from app_server.apps.load import as_application, load_application
-from app_server.apps.routes import route_for, split_route
+from app_server.sources.routes import route_for, split_route
 
 __all__ = [
     "Application",

@@ -13,9 +13,9 @@ from typing import Any
 from app_server.apps.application import Application
 from app_server.apps.faults import CodePlace
 from app_server.apps.hooks import is_async, takes_one_argument
-from app_server.apps.routes import segment_route
 from app_server.document.pages.themes import Document
 from app_server.errors import ApplicationError
+from app_server.sources.routes import segment_route
 
 BuildFunction = Callable[[Document], Any]
 

@@ -10,15 +10,14 @@ from pathlib import Path
 from app_server.apps.application import Application
 from app_server.apps.faults import CodePlace
 from app_server.apps.function import BuildFunction, application_from_function
-from app_server.apps.routes import absolute
 from app_server.apps.scripts.code import CodeApplication, FolderApplication
 from app_server.errors import ApplicationError, OperatorError, likely
 from app_server.settings import closed_folder
+from app_server.sources.routes import MAIN_NAMES, SUFFIXES, absolute
 
 log = logging.getLogger(__name__)
 
 _WHAT_IS_SERVED = "Name a .py script, an .ipynb notebook, or a folder with a main.py or main.ipynb"
-_MAIN_NAMES = ("main.py", "main.ipynb")
 _HOOKS_NAMES = ("app_hooks.py", "server_lifecycle.py")
 
 
@@ -45,7 +44,7 @@ def load_application(path: str | os.PathLike[str], argv: Sequence[str] = (), *, 
     if place.is_dir():
         main = find_main(place, given)
         return FolderApplication(place, main, CodePlace(place, given, str(main)), argv, watched=dev)
-    if place.suffix not in (".py", ".ipynb"):
+    if place.suffix not in SUFFIXES:
         raise OperatorError("is neither a script nor a notebook", where=given, hint=_WHAT_IS_SERVED)
     _warn_of_lone_main(place, given)
     return CodeApplication(place, place, CodePlace(place.parent, os.path.dirname(given), str(place)), argv)
@@ -54,7 +53,7 @@ def load_application(path: str | os.PathLike[str], argv: Sequence[str] = (), *, 
 def find_main(folder: Path, given: str) -> Path:
     """The one file of the folder that is run for each session; an error where there is none or a choice."""
     try:
-        mains = [name for name in _MAIN_NAMES if (folder / name).is_file()]
+        mains = [name for name in MAIN_NAMES if (folder / name).is_file()]
     except PermissionError:
         raise OperatorError("may not be entered by this user", where=given) from None
     if not mains:
@@ -64,7 +63,7 @@ def find_main(folder: Path, given: str) -> Path:
             [name] = scripts
             hint = f"Rename its {name} to main{Path(name).suffix}, or name {os.path.join(given, name)}"
         raise OperatorError("the folder has neither main.py nor main.ipynb", where=given, hint=hint)
-    for names in (_MAIN_NAMES, _HOOKS_NAMES):
+    for names in (MAIN_NAMES, _HOOKS_NAMES):
         if all((folder / name).is_file() for name in names):
             what = f"the folder has both {' and '.join(names)}"
             raise ApplicationError(what, where=given, hint="Keep one of them")
@@ -73,7 +72,7 @@ def find_main(folder: Path, given: str) -> Path:
 
 def _is_code(path: Path) -> bool:
     """Whether this is a script or a notebook, and not a package's own file."""
-    return path.suffix in (".py", ".ipynb") and not path.name.startswith((".", "_")) and path.is_file()
+    return path.suffix in SUFFIXES and not path.name.startswith((".", "_")) and path.is_file()
 
 
 def _nearest(path: Path) -> str | None:
@@ -97,5 +96,5 @@ def as_application(source: Application | str | os.PathLike[str] | BuildFunction)
 
 def _warn_of_lone_main(script: Path, given: str) -> None:
     others = (*_HOOKS_NAMES, "theme.yaml", "templates", "static")
-    if script.name in _MAIN_NAMES and any((script.parent / name).exists() for name in others):
+    if script.name in MAIN_NAMES and any((script.parent / name).exists() for name in others):
         log.warning("%s: served without what lies around it. Name its folder to have theme, template and hooks", given)

@@ -9,11 +9,14 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import decode_source
 from pathlib import Path
 
-from app_server.errors import OperatorError
+from app_server.errors import ApplicationError, OperatorError
+from app_server.sources.imports import imported_names
+from app_server.sources.notebook import read_cells
+from app_server.sources.routes import MAIN_NAMES, SUFFIXES
 
-MAINS = ("main.py", "main.ipynb")
 # What an application that is meant to be served does somewhere.
 _SERVED = re.compile(r"\bcurdoc\s*\(|\.servable\s*\(|\bserver_document\b")
 MOST_FOUND = 20
@@ -31,7 +34,7 @@ class Found:
     def name(self) -> str:
         """The name for the block `apps`."""
         path = Path(self.path)
-        stem = path.stem if path.suffix in (".py", ".ipynb") else path.name
+        stem = path.stem if path.suffix in SUFFIXES else path.name
         plain = re.sub(r"[^A-Za-z0-9_-]", "-", stem).strip("-")[:24] or "app"
         return plain if plain[0].isalpha() else f"a-{plain}"[:24]
 
@@ -55,14 +58,14 @@ def inspect(path: str) -> Found:
     """What is at this path. OperatorError where it is no application."""
     place = Path(path)
     if place.is_dir():
-        mains = [name for name in MAINS if (place / name).is_file()]
+        mains = [name for name in MAIN_NAMES if (place / name).is_file()]
         if len(mains) != 1:
             what = "the folder has neither main.py nor main.ipynb" if not mains else "the folder has two mains"
             raise OperatorError(what, where=path, hint="Name a script, a notebook, or a folder with one of them.")
         return Found(path, f"a folder with {mains[0]}", imports_of(place / mains[0]))
     if not place.is_file():
         raise OperatorError("there is no such file or folder", where=path)
-    if place.suffix not in (".py", ".ipynb"):
+    if place.suffix not in SUFFIXES:
         raise OperatorError("is neither a script nor a notebook", where=path, hint="Name a .py or an .ipynb file.")
     return Found(path, "a notebook" if place.suffix == ".ipynb" else "a script", imports_of(place))
 
@@ -75,9 +78,9 @@ def candidates(folder: Path) -> list[Found]:
             continue
         try:
             if place.is_dir():
-                is_served = any((place / name).is_file() for name in MAINS)
+                is_served = any((place / name).is_file() for name in MAIN_NAMES)
             else:
-                is_served = place.suffix in (".py", ".ipynb") and bool(_SERVED.search(_source(place)))
+                is_served = place.suffix in SUFFIXES and bool(_SERVED.search(_source(place)))
             if is_served:
                 found.append(inspect(str(place.relative_to(folder))))
         except OperatorError:
@@ -86,18 +89,18 @@ def candidates(folder: Path) -> list[Found]:
 
 
 def _source(path: Path) -> str:
-    """The Python of a script or a notebook."""
+    """The Python of a script or a notebook. OperatorError if it cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix != ".ipynb":
-            return text
-        cells = json.loads(text)["cells"]
-        code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-        return "\n".join(re.sub(r"^[%!].*$", "", part, flags=re.MULTILINE) for part in code)
+        content = path.read_bytes()
+        if path.suffix == ".ipynb":
+            return "\n".join(cell.source for cell in read_cells(content, str(path)))
+        return decode_source(content)
     except OSError as error:
         raise OperatorError(f"cannot be read: {error.strerror}", where=str(path)) from None
-    except (ValueError, KeyError, TypeError):
-        raise OperatorError("is not a readable script or notebook", where=str(path)) from None
+    except ApplicationError as error:
+        raise OperatorError(error.what, where=error.where, hint=error.hint) from None
+    except (SyntaxError, UnicodeDecodeError):
+        raise OperatorError("is neither UTF-8 nor in an encoding that it names", where=str(path)) from None
 
 
 def imports_of(path: Path) -> tuple[str, ...]:
@@ -106,12 +109,7 @@ def imports_of(path: Path) -> tuple[str, ...]:
         tree = ast.parse(_source(path))
     except SyntaxError as error:
         raise OperatorError(f"is not Python: {error.msg}", where=f"{path}:{error.lineno}") from None
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names.update(alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            names.add(node.module.split(".")[0])
+    names = {name.parts[0] for name in imported_names(tree) if name.level == 0}
     return tuple(sorted(names - sys.stdlib_module_names))
 
 

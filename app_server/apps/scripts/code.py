@@ -14,12 +14,12 @@ from jinja2 import Template
 from app_server.apps.application import Application
 from app_server.apps.faults import CodePlace
 from app_server.apps.hooks import Hooks, hooks_from
-from app_server.apps.routes import route_for
 from app_server.apps.scripts.program import Program, new_module_name, read_program
-from app_server.apps.scripts.sources import read_sources, tree_files
 from app_server.apps.scripts.template import LoadedTemplate, load_template, template_environment
 from app_server.document.classes import forget as forget_classes
 from app_server.document.pages.themes import Document, Theme, apply_theme, load_theme
+from app_server.sources.imports import read_sources, tree_files
+from app_server.sources.routes import route_for
 
 log = logging.getLogger(__name__)
 

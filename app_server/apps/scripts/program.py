@@ -15,11 +15,11 @@ from typing import Any
 from uuid import uuid4
 
 from app_server.apps.faults import CodePlace, application_error
-from app_server.apps.scripts.notebook import notebook_names, read_cells
-from app_server.apps.scripts.sources import ImportedName, imported_names
 from app_server.document.pages.noop_output import APPLICATION_MODULE_PREFIX
 from app_server.errors import ApplicationError, OperatorError
 from app_server.settings import ISOLATIONS
+from app_server.sources.imports import ImportedName, imported_names
+from app_server.sources.notebook import notebook_names, read_cells
 
 _FUTURE_FLAGS = functools.reduce(
     operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from app_server.deployment.images.collect import files_below, files_matching, modules_beside
 from app_server.deployment.images.ignoring import Ignoring, ignoring
 from app_server.deployment.scaffold import Found, inspect
 from app_server.errors import OperatorError
+from app_server.sources.routes import route_for
 
 if TYPE_CHECKING:
     from app_server.deployment.plan.values import Plan
@@ -58,7 +58,7 @@ def typed(paths: Sequence[str], include: Sequence[str], requirements: Sequence[s
     places = [Path(os.path.abspath(each.path)) for each in found]
     folder = Path(os.path.commonpath([place.parent for place in places]))
     leaving = ignoring(folder)
-    routes = [_route(place) for place in places]
+    routes = [route_for(place) for place in places]
     for route in routes:
         if routes.count(route) > 1:
             raise OperatorError(f"two applications have the address {route}", where="FILE_OR_DIR")
@@ -146,11 +146,6 @@ def _with(files: set[Path], include: Iterable[str], folder: Path, leaving: Ignor
     for pattern in include:
         files.update(files_matching(pattern, folder, leaving))
     return tuple(sorted(files))
-
-
-def _route(place: Path) -> str:
-    """Where `app-server serve` has an application of this name."""
-    return "/" + quote(place.name if place.is_dir() else place.stem, safe="!$&'()*+,;=:@")
 
 
 def _image_name(found: Found) -> str:

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from app_server.deployment.images.contents import Contents, planned
 from app_server.errors import OperatorError
+from app_server.sources.routes import MAIN_NAMES
 
 LIST = "install"
 """The file in requirements/ that names those which pip installs, one a line."""
-MAINS = ("main.py", "main.ipynb")
 
 
 def context_of(contents: Contents, target: Path) -> None:
@@ -58,7 +58,7 @@ def main(argv: Sequence[str]) -> int:
     """The exit status of the program."""
     source, target, about = Path(argv[0]), Path(argv[1]), json.loads(argv[2])
     apps = about.get("apps") or [
-        entry.name for entry in os.scandir(source) if any((Path(entry) / name).is_file() for name in MAINS)
+        entry.name for entry in os.scandir(source) if any((Path(entry) / name).is_file() for name in MAIN_NAMES)
     ]
     requirements = [str(source / path) for path in about.get("requirements", ())]
     try:

@@ -12,9 +12,9 @@ from app_server.deployment.load import DEFAULT_NAME, LoadedSpec
 from app_server.deployment.plan.defaults import CONTAINER_PORT, CONTAINER_SOCKETS, DIRECT_PORT, FIRST_PORT
 from app_server.deployment.plan.flags import common_flags, own_flags
 from app_server.deployment.plan.values import App, Instance, Paths, Pool, SitePlan, TlsFiles
-from app_server.deployment.routes import route_for, segment_route
 from app_server.deployment.spec import Application, Spec
 from app_server.deployment.targets import Layout
+from app_server.sources.routes import route_by_name, segment_route
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +126,13 @@ def letter(number: int) -> str:
 
 def _route(app: Application) -> str:
     """The path of an application below the prefix, "" if it is the root."""
-    return segment_route(app.route).rstrip("/") if app.route is not None else route_for(app.path).rstrip("/")
+    return segment_route(app.route).rstrip("/") if app.route is not None else route_by_name(app.path).rstrip("/")
 
 
 def _word(app: Application) -> str:
     """The application as the command line names it."""
     path = posixpath.normpath(app.path)
-    return path if app.route is None or app.route == route_for(path) else f"{_route(app) or '/'}={path}"
+    return path if app.route is None or app.route == route_by_name(path) else f"{_route(app) or '/'}={path}"
 
 
 def _instance(

@@ -47,8 +47,8 @@ def test_script_notebook_and_folder_are_applications(tmp_path: Path) -> None:
          " Name a script, a notebook, or a folder with one of them."),
         ("two", "two: the folder has two mains. Name a script, a notebook, or a folder with one of them."),
         ("bad.py", "bad.py:2: is not Python: invalid syntax"),
-        ("bad.ipynb", "bad.ipynb: is not a readable script or notebook"),
-        ("latin.py", "latin.py: is not a readable script or notebook"),
+        ("bad.ipynb", "bad.ipynb: the file is JSON but not a notebook. Save it again in Jupyter"),
+        ("latin.py", "latin.py: is neither UTF-8 nor in an encoding that it names"),
     ],
 )  # fmt: skip
 def test_what_is_no_application_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, error: str) -> None:

@@ -12,9 +12,9 @@ from app_server.deployment.plan.values import Instance, Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.templates import Quoted, environment, header, settings
 from app_server.deployment.render.unwritable import refused
-from app_server.deployment.routes import route_for
 from app_server.errors import OperatorError
 from app_server.settings import Arity, all_settings
+from app_server.sources.routes import route_by_name
 
 # As `app-server serve` takes an application with a route of its own.
 _ROUTED = re.compile(r"(/[A-Za-z0-9._~/-]*)=(.+)")
@@ -93,19 +93,22 @@ def bind(instance: Instance) -> str:
 
 
 def application(instance: Instance) -> str:
-    """The call that makes the application, as gunicorn's command line takes it: literals alone."""
+    """The call that makes the application, as gunicorn's command line takes it: only literals."""
     words = _sources(instance.apps)
     words += [f"{name}={value!r}" for name, value in keywords(instance).items()]
     return f"{FACTORY}({', '.join(words)})"
 
 
 def _sources(apps: tuple[str, ...]) -> list[str]:
-    """The applications as arguments; where one has a route of its own, a dictionary from routes to paths."""
-    split = [_ROUTED.fullmatch(app) for app in apps]
-    if not any(split):
+    """The applications as arguments; if one has a route of its own, a dictionary from routes to paths."""
+    routed = [_ROUTED.fullmatch(app) for app in apps]
+    if not any(routed):
         return [repr(app) for app in apps]
-    pairs = [(found[1], found[2]) if found else (route_for(app), app) for found, app in zip(split, apps, strict=True)]
-    return [repr(dict(pairs))]
+    paths = {
+        found[1] if found else route_by_name(app): found[2] if found else app
+        for app, found in zip(apps, routed, strict=True)
+    }
+    return [repr(paths)]
 
 
 def keywords(instance: Instance) -> Mapping[str, Any]:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from pathlib import Path
 
 from app_server.protocol.paths import canonical_route, segment_route
 
-__all__ = ["absolute", "route_for", "segment_route", "split_route"]
+__all__ = ["MAIN_NAMES", "SUFFIXES", "absolute", "route_by_name", "route_for", "segment_route", "split_route"]
+
+SUFFIXES = (".py", ".ipynb")
+"""The endings of scripts and notebooks."""
+MAIN_NAMES = ("main.py", "main.ipynb")
+"""The file of an application's folder that runs for each session."""
 
 
 def absolute(path: str | os.PathLike[str]) -> Path:
@@ -22,7 +28,17 @@ def route_for(path: str | os.PathLike[str]) -> str:
     A folder keeps the dots of its name. The folder `/` has no name and gets the route `/`.
     """
     place = absolute(path)
-    return segment_route(place.stem if place.suffix in (".py", ".ipynb") and not place.is_dir() else place.name)
+    return _named(place.name, is_folder=place.is_dir())
+
+
+def route_by_name(path: str) -> str:
+    """As `route_for`, for a path that may be on another host: nothing is looked up, so `sales.py` is a file."""
+    return _named(posixpath.basename(posixpath.normpath(path)), is_folder=False)
+
+
+def _named(name: str, *, is_folder: bool) -> str:
+    stem, suffix = posixpath.splitext(name)
+    return segment_route(stem if suffix in SUFFIXES and not is_folder else name)
 
 
 def split_route(word: str) -> tuple[str | None, str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app_server.apps import route_for, split_route
+from app_server.sources.routes import route_by_name, route_for, split_route
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,25 @@ def test_file_that_is_there_is_no_route_and_a_path(tmp_path: Path) -> None:
     path = tmp_path / "a=b.py"
     path.touch()
     assert split_route(str(path)) == (None, str(path))
+
+
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        ("myapp.py", "/myapp"), ("apps/myapp.ipynb", "/myapp"), ("myapp/", "/myapp"), ("./a/../b.py", "/b"),
+        ("my other.py", "/my%20other"), ("été.py", "/%C3%A9t%C3%A9"), ("v1.2", "/v1.2"), ("a.b.py", "/a.b"),
+    ],
+)  # fmt: skip
+def test_route_of_a_path_elsewhere_is_the_name_without_its_suffix(path: str, route: str) -> None:
+    assert route_by_name(path) == route
+
+
+@pytest.mark.parametrize("path", ["a.py", "x/b.ipynb", "c", "c.d/", "./e f.py", "/g/h.tar.py", "i.txt"])
+def test_route_of_a_path_elsewhere_is_that_of_serve(path: str) -> None:
+    assert route_by_name(path) == route_for(path)
+
+
+def test_folder_elsewhere_whose_name_ends_like_a_scripts_is_taken_for_one(tmp_path: Path) -> None:
+    (tmp_path / "sales.py").mkdir()
+    assert route_for(tmp_path / "sales.py") == "/sales.py"
+    assert route_by_name(str(tmp_path / "sales.py")) == "/sales"

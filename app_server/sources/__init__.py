@@ -1,0 +1,1 @@
+"""What an application's files say, read without running them and without bokeh: routes, imports, notebooks' code."""
