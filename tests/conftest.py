@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.measuring import measure
 from tests.support.spread import folder_of, group_of, next_group, rank_of, times_by_folder
 
 
@@ -26,6 +27,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         item.add_marker(folder_of(item.nodeid).rpartition("/")[2])
     items.sort(key=lambda item: rank_of(item.nodeid))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Measure the tests of some folders only."""
+    measure(folder_of(item.nodeid))
+    return (yield)  # type: ignore[return-value]
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -253,7 +253,7 @@ def ranged(visit: Visit) -> None:
     change = visit.client.change
     visit.send(change("x", "start", -1), change("x", "end", 12.5))
     visit.send(change("y", "start", 0), change("y", "end", 3), change("y", "reset_end", 3))
-    visit.set("second", "noop_output", True)
+    visit.set("second", "muted", True)
     visit.set("first", "visible", False)
     visit.set("plot", "inner_width", 180)
     visit.press("go")

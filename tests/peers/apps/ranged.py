@@ -36,7 +36,7 @@ def change():
 plot.x_range.on_change("start", tell)
 plot.x_range.on_change("end", tell)
 plot.y_range.on_change("end", tell)
-second.on_change("noop_output", tell)
+second.on_change("muted", tell)
 first.on_change("visible", tell)
 bars.x_range.on_change("factors", tell)
 go.on_click(change)
