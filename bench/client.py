@@ -13,8 +13,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from app_server.protocol.connection import ConnectionState, FrameConnection, Frames
 from bench.pages import Response, parse_response, socket_path, token_of
-from bench.wire import CLOSE, PING, PONG, FrameReader, Message, MessageReader, find_models, frame, message, set_value
+from bench.wire import CLOSE, FrameReader, Message, MessageReader, find_models, frame, message, set_value
 
 HOST = "127.0.0.1"
 REPLY_TIMEOUT_S = 60.0
@@ -53,6 +54,7 @@ class Connection(asyncio.Protocol):
         self._request = request
         self._handshake: bytes | None = b""
         self._frames = FrameReader()
+        self._connection = FrameConnection()
         self._messages = MessageReader()
         self._inbox: deque[Message] = deque()
         self._waiter: asyncio.Future[None] | None = None
@@ -111,14 +113,17 @@ class Connection(asyncio.Protocol):
     def close(self) -> None:
         """Leave with a close frame, as a tab that is closed."""
         if not self.closed:
-            self._transport.write(frame(CLOSE, (1001).to_bytes(2, "big"), os.urandom(4)))
+            self._write(self._connection.close(1001))
             self._transport.close()
 
     def _control(self, opcode: int, payload: bytes) -> None:
-        if opcode == PING:
-            self._transport.write(frame(PONG, payload, os.urandom(4)))
-        elif opcode == CLOSE:
+        self._write(self._connection.receive(opcode, payload))
+        if self._connection.state is ConnectionState.CLOSED:
             self._transport.close()
+
+    def _write(self, frames: Frames) -> None:
+        for opcode, payload in frames:
+            self._transport.write(frame(opcode, payload, os.urandom(4)))
 
     def _deliver(self, whole: Message) -> None:
         if self.on_message is not None:

@@ -19,10 +19,11 @@ from typing import Any, Final
 from app_server.doctor import http
 from app_server.doctor.address import Target
 from app_server.doctor.evidence import Answer, Failure, Handshake
-from app_server.doctor.frames import BadFrame, Messages, ServerFrames, masked
+from app_server.doctor.frames import BadFrame, Frame, Messages, ServerFrames, masked
 from app_server.protocol import codec, messages
+from app_server.protocol.connection import NO_STATUS, FrameConnection, Frames
 from app_server.protocol.doctor import HEADER, Sent
-from app_server.protocol.websocket import BINARY, CLOSE, PING, PONG, TEXT, accept_key, close_payload
+from app_server.protocol.websocket import CLOSE, PING, accept_key
 from app_server.version import __version__
 
 USER_AGENT: Final = f"app-server-doctor/{__version__}"
@@ -195,6 +196,7 @@ class Socket:
         self._outgoing = outgoing
         self._frames = ServerFrames()
         self._messages = Messages()
+        self._connection = FrameConnection()
         self._waiting = self._frames.feed(left_over)
         self.pings = 0
         self.received_bytes = len(left_over)
@@ -206,14 +208,11 @@ class Socket:
         """The type of the next message; None once the connection is over."""
         while self.ended is None:
             for frame in self._waiting:
-                if frame.opcode == PING:
-                    self.pings += 1
-                    self._send(PONG, frame.payload)
-                elif frame.opcode == CLOSE:
-                    self.close_code, self.close_reason = frame.close_code or 1005, frame.text[:200]
-                    self._end("a Close frame came")
-                    return None
-                elif frame.opcode in (TEXT, BINARY):
+                if frame.opcode >= CLOSE:
+                    self._control(frame)
+                    if self.ended is not None:
+                        return None
+                else:
                     msgtype = self._messages.feed(frame)
                     if msgtype is not None:
                         return msgtype
@@ -227,6 +226,13 @@ class Socket:
             self.received_bytes += len(data)
             self._waiting = self._frames.feed(data)
         return None
+
+    def _control(self, frame: Frame) -> None:
+        self.pings += frame.opcode == PING
+        self._send_all(self._connection.receive(frame.opcode, frame.payload))
+        if frame.opcode == CLOSE:
+            self.close_code, self.close_reason = frame.close_code or NO_STATUS, frame.text[:200]
+            self._end("a Close frame came")
 
     def _end(self, why: str) -> None:
         self.ended = why
@@ -248,10 +254,14 @@ class Socket:
     def _send(self, opcode: int, payload: bytes) -> None:
         self._outgoing.write(masked(opcode, payload, os.urandom(4)))
 
+    def _send_all(self, frames: Frames) -> None:
+        for opcode, payload in frames:
+            self._send(opcode, payload)
+
     async def goodbye(self) -> None:
         """Close as a browser does, without waiting for long."""
         if self.ended is None:
-            self._send(CLOSE, close_payload(1000))
+            self._send_all(self._connection.close(1000))
         with suppress(TimeoutError, OSError, BadFrame):
             async with asyncio.timeout(_CLOSE_PATIENCE_S):
                 while await self.receive() is not None:

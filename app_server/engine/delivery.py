@@ -17,8 +17,9 @@ from typing import Protocol
 from app_server.observe.gauges import ApplicationGauges
 from app_server.protocol import websocket
 from app_server.protocol.codec import Frame
+from app_server.protocol.deflate import Deflate
 from app_server.protocol.messages import Message
-from app_server.protocol.websocket import Deflate, Payload
+from app_server.protocol.websocket import Payload
 from app_server.session.backlog import Backlog, Change, changes_of, keys_of
 from app_server.session.connection import Connection
 from app_server.session.effects import Close, Role, Send

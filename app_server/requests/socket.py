@@ -14,10 +14,10 @@ from app_server.engine.runtime import ApplicationRuntime
 from app_server.errors import PeerError, TooLargeError
 from app_server.observe import logs
 from app_server.protocol import websocket
+from app_server.protocol.deflate import Deflate, negotiate_deflate
 from app_server.protocol.handshake import VERSION, Fault, fault_of
 from app_server.protocol.messages import Message
 from app_server.protocol.receiver import Receiver
-from app_server.protocol.websocket import Deflate
 from app_server.requests.application_handler import ApplicationHandler, Wanted
 from app_server.requests.ended_page import too_large
 from app_server.security.admission import Full
@@ -154,7 +154,7 @@ class SocketHandler(ApplicationHandler):
         settings = self.state.settings
         deflate = None
         if settings.websocket_compression_level is not None:
-            offer = websocket.negotiate_deflate(self.request.headers.get("Sec-WebSocket-Extensions", ""))
+            offer = negotiate_deflate(self.request.headers.get("Sec-WebSocket-Extensions", ""))
             if offer is not None:
                 deflate = Deflate(settings.websocket_compression_level, settings.websocket_compression_mem_level or 8)
                 self.set_header("Sec-WebSocket-Extensions", offer.answer)

@@ -19,7 +19,7 @@ _SLOWEST_BYTES_PER_S = 4096
 
 
 class Lateness:
-    """`caught_up` is called once after `is_late` was true, or `has_room` false, when that has changed."""
+    """How far one client is behind; `caught_up` is called once after each `wait`, when it is late no longer."""
 
     def __init__(
         self, sock: socket.socket, queue: WriteQueue, caught_up: Callable[[], None], clock: Callable[[], float]
@@ -32,24 +32,24 @@ class Lateness:
         self._timer: object | None = None
         self.lag = Lag()
         self.awaited = False
-        """Whether the owner waits for the client to catch up."""
+        """Whether `caught_up` is still to be called."""
 
-    def is_late(self) -> bool:
-        """Whether the client has yet to read what it was sent."""
-        lag, queued_bytes = self.lag, self._queue.queued_bytes
-        if not lag.is_late(queued_bytes, self._clock()):
+    def confirm(self) -> bool:
+        """Whether a client that seems late, by `lag`, is: its answer may be here, unread. If it is, wait for it."""
+        if self.lag.answers and self._queue.queued_bytes <= UNSENT_BYTES and _has_unread(self._socket):
             return False
-        if lag.answers and queued_bytes <= UNSENT_BYTES and _has_unread(self._socket):
-            return False  # its answer may be here already
-        self._await()
+        self.wait()
         return True
 
-    def has_room(self) -> bool:
-        """Whether a client that was late may be sent more."""
-        if self.is_late() or not self.lag.has_room(self._queue.queued_bytes):
-            self._await()
-            return False
-        return True
+    def wait(self) -> None:
+        """Call `caught_up` once the client is late no longer.
+
+        Its answer says so; if it gives none, the time that has passed does.
+        """
+        self.awaited = True
+        if self._timer is None:
+            delay_s = UNPROVEN_S if self.lag.is_unproven(self._clock()) else GIVEN_UP_AFTER_S
+            self._timer = self._loop.call_later(delay_s, self._look_again)
 
     def watch_closely(self) -> None:
         """Note that the client was late indeed."""
@@ -81,18 +81,11 @@ class Lateness:
             self._loop.remove_timeout(self._timer)
             self._timer = None
 
-    def _await(self) -> None:
-        """Wait for the client's answer; if it gives none, look again after a while."""
-        self.awaited = True
-        if self._timer is None:
-            delay_s = UNPROVEN_S if self.lag.is_unproven(self._clock()) else GIVEN_UP_AFTER_S
-            self._timer = self._loop.call_later(delay_s, self._look_again)
-
     def _look_again(self) -> None:
         self._timer = None
         self.note_relief()
         if self.awaited:
-            self._await()
+            self.wait()
 
 
 def _has_unread(sock: socket.socket) -> bool:

@@ -103,15 +103,22 @@ class Sender(ABC):
     @property
     def is_late(self) -> bool:
         """Whether the client has yet to read what it was sent; if so, `wire_caught_up` is called when it has."""
-        lag = self._lag
-        if lag.answers and not lag.under_way and self._queue.queued_bytes <= QUEUED_BYTES:
+        lag, queued_bytes = self._lag, self._queue.queued_bytes
+        if lag.answers and not lag.under_way and queued_bytes <= QUEUED_BYTES:
             return False
-        return not self.closed and self._lateness.is_late()
+        if self._connection.state is _DISCONNECTED or not lag.is_late(queued_bytes, self._clock()):
+            return False
+        return self._lateness.confirm()
 
     @property
     def has_room(self) -> bool:
         """Whether a client that was late may be sent more; if not, `wire_caught_up` is called when it may."""
-        return not self.closed and self._lateness.has_room()
+        if self._connection.state is _DISCONNECTED:
+            return False
+        if self.is_late or not self._lag.has_room(self._queue.queued_bytes):
+            self._lateness.wait()
+            return False
+        return True
 
     def watch_closely(self) -> None:
         """Note that the client was late indeed."""
@@ -164,7 +171,7 @@ class Sender(ABC):
 
     def _watch(self) -> None:
         wanted = (0 if self._is_deaf else IOLoop.READ) | (IOLoop.WRITE if self._queue.chunks else 0)
-        if wanted == self._watching or self.closed:
+        if wanted == self._watching or self._connection.state is _DISCONNECTED:
             return
         if not self._watching:
             self._loop.add_handler(self._socket, self._ready, wanted)

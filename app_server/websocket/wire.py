@@ -17,7 +17,8 @@ from app_server.errors import PeerError
 from app_server.observe.gauges import ApplicationGauges
 from app_server.protocol import websocket
 from app_server.protocol.connection import ConnectionState
-from app_server.protocol.websocket import Deflate, FrameReader, Incoming
+from app_server.protocol.deflate import Deflate
+from app_server.protocol.frame_reader import DISCARDED, FrameReader, Incoming
 from app_server.websocket.owner import Traffic, WireLimits, WireOwner
 from app_server.websocket.sender import WOULD_BLOCK, Sender
 
@@ -101,7 +102,7 @@ class Wire(Sender):
 
     def _acknowledge(self) -> None:
         """Acknowledge a part of a message at once: a client with Nagle's algorithm keeps the rest back until then."""
-        if self._quick_acks and _QUICKACK is not None and not self.closed:
+        if self._quick_acks and _QUICKACK is not None and self._connection.state is not _DISCONNECTED:
             self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     def _received(self, data: bytes) -> None:
@@ -156,7 +157,7 @@ class Wire(Sender):
         if owner is None or self._connection.state is not _OPEN:
             return  # "a peer discards any further data received" (RFC 6455, section 1.4)
         try:
-            if opcode == websocket.DISCARDED:
+            if opcode == DISCARDED:
                 owner.frame_discarded()
             else:
                 owner.frame_received(opcode, payload)

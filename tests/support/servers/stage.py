@@ -17,8 +17,9 @@ from app_server.document import engine
 from app_server.document.served import ServedDocument
 from app_server.engine.runtime import ApplicationRuntime, Lifetimes
 from app_server.protocol import messages, websocket
+from app_server.protocol.deflate import Deflate
 from app_server.protocol.lag import Lag
-from app_server.protocol.websocket import Deflate, Payload
+from app_server.protocol.websocket import Payload
 from app_server.session.connection import Connection
 from app_server.session.session import MessageLimits, Session
 from bench.wire import CLOSE, PING, FrameReader, Message, MessageReader

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from app_server.doctor.frames import BadFrame, Frame, Messages, ServerFrames, masked
 from app_server.protocol.codec import encode
-from app_server.protocol.websocket import BINARY, CLOSE, PING, TEXT, FrameReader, close_payload, serialize
+from app_server.protocol.frame_reader import FrameReader
+from app_server.protocol.websocket import BINARY, CLOSE, PING, TEXT, close_payload, serialize
 
 
 def sent(*frames: tuple[int, bytes]) -> bytes:
