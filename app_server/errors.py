@@ -106,6 +106,12 @@ def likely(word: str, known: Iterable[str], *, alike: float = 0.75) -> str | Non
     return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=alike)), None)
 
 
+def did_you_mean(word: str, known: Iterable[str], *, alike: float = 0.75) -> str | None:
+    """A hint that names the word which a mistyped one was probably meant to be; None if none is alike enough."""
+    found = likely(word, known, alike=alike)
+    return None if found is None else f"Did you mean {found}?"
+
+
 def from_keyboard(error: BaseException) -> bool:
     """Whether this is Ctrl-C rather than something that an application has raised.
 

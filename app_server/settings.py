@@ -55,6 +55,7 @@ class Arity(Enum):
     """How many words a flag takes."""
 
     SWITCH = "none: its presence means yes"
+    OPTIONAL = "none or one"
     ONE = "one"
     REPEATED = "one, and the flag may be given again"
     SOME = "one or more"
@@ -369,7 +370,7 @@ class Settings:
     )
     allow_websocket_origin: tuple[str, ...] = _setting(
         (),
-        "a public host whose pages may connect (repeatable)",
+        "a public host whose pages may connect",
         reason="only the server's own address, so that no foreign page can read a session",
         group="Network",
         parse=_origin,
@@ -579,7 +580,7 @@ class Settings:
     )
     oidc_allow: tuple[str, ...] = _setting(
         (),
-        "let in only whom the provider says this of, such as email=*@example.org (repeatable, one is enough)",
+        "let in only whom the provider says this of, such as email=*@example.org; one match is enough",
         reason="all users of the provider; give this where anybody can open an account there",
         group="Logging in",
         parse=_claim_pattern,
@@ -962,8 +963,7 @@ class Settings:
     )
     isolation: Isolation = _setting(
         "none",
-        "what sessions share: none keeps them together, process gives each a process of its own, snapshot makes"
-        " that process a copy of one in which the application has started already",
+        "whether each session gets its own process; snapshot starts it as a copy of one with the application loaded",
         reason="sessions in one process need the least memory and may share Python objects",
         group="Processes",
         parse=_choice(*ISOLATIONS),

@@ -121,6 +121,9 @@ NEEDS = (
     Need("sshd", find_in_system("sshd"), "openssh-server", "tests/services", "APP_SERVER_TEST_SSHD"),
     Need("systemd-analyze", find_in_system("systemd-analyze"), "systemd", "tests/services", "APP_SERVER_TEST_SYSTEMD"),
     Need("logrotate", find_in_system("logrotate"), "logrotate", "tests/services", "APP_SERVER_TEST_LOGROTATE"),
+    Need("bash", find_in_system("bash"), "bash", "tests/shells", "APP_SERVER_TEST_BASH"),
+    Need("zsh", find_in_system("zsh"), "zsh", "tests/shells", "APP_SERVER_TEST_ZSH"),
+    Need("fish", find_in_system("fish"), "fish", "tests/shells", "APP_SERVER_TEST_FISH"),
     Need("A container engine", find_engine, "docker.io", "tests/container", "APP_SERVER_TEST_DOCKER", install_engine),
     Need("ip", find_in_system("ip"), "iproute2", "tests/container/test_swarm.py", "APP_SERVER_TEST_IP"),
     Need(

@@ -44,7 +44,8 @@ def render(settings: Sequence[Setting]) -> str:
 def _section(setting: Setting) -> str:
     lines = [f"### `{setting.name}`\n", f"{setting.help[0].upper()}{setting.help[1:]}.\n"]
     if setting.flag is not None:
-        lines.append(f"- Flag: `{_spelled(setting)}`")
+        again = ", repeatable" if setting.arity is Arity.REPEATED else ""
+        lines.append(f"- Flag: `{_spelled(setting)}`{again}")
     if setting.environment:
         lines.append(f"- Variable: {_code(setting.environment)}")
     lines.append(f"- Key: {_code((setting.name, *setting.keys))}" if setting.name != "use_config" else "- Key: none")

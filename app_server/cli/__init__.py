@@ -1,15 +1,14 @@
 """The command `app-server`.
 
-Each command has a module with `prepare(namespace, environ)`, which checks all that was typed and returns what runs
-it. What is wrong up to there is a fault of usage and ends with status 2; what fails afterwards ends with status 1, or
-with 2 if a server would fail at each start until its settings or files are corrected.
-Nothing here imports bokeh or Tornado before a command that needs them runs, so that help is there at once.
+Each command has a module with `COMMAND`, which describes it, and `prepare(namespace, environ)`, which checks what was
+typed and returns what runs it. An error up to there is one of usage: status 2. A later one is status 1, or 2 if a
+server would fail at each start until its settings or files are corrected.
+No module imports bokeh or Tornado before a command needs them, because help must appear at once.
 """
 
 from __future__ import annotations
 
 import gc
-import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -25,21 +24,13 @@ EXIT_USAGE = 2
 # What a shell reports for a program that SIGINT (2) has ended.
 EXIT_INTERRUPTED = 128 + 2
 
-FOLDERS = {
-    **dict.fromkeys(("html", "json"), "writing"),
-    **dict.fromkeys(("serve", "static", "status", "drain", "passwd", "secret", "info", "completion"), "running"),
-    **dict.fromkeys(
-        ("bundle", "certificate", "config", "deploy", "doctor", "image", "init", "release", "tunnel"), "deploying"
-    ),
-}
-"""Which folder the module of a command lies in."""
-
 
 def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = None) -> int:
     """The exit status of the command line `argv`, by default the process's own."""
     if argv is None and sys.argv[1:2] == ["config"]:
         # A process that ends with its output has no use for a search for cycles, which takes a tenth of its time.
         gc.disable()
+    from app_server.cli.commands import module_of
     from app_server.cli.parser import Answered, parse
     from app_server.cli.terminal import complain, say
     from app_server.observe.output import replace_missing
@@ -49,8 +40,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
     environ = os.environ if environ is None else environ
     try:
         namespace = parse(argv, environ)
-        command = importlib.import_module(f"app_server.cli.{FOLDERS[namespace.command]}.{namespace.command}")
-        run = command.prepare(namespace, environ)
+        run = module_of(namespace.command).prepare(namespace, environ)
     except Answered as answer:
         say(answer.text)
         return EXIT_OK

@@ -1,173 +1,118 @@
-"""The texts of --help, derived from the table of settings: what fits a screen, or everything."""
+"""The texts of --help, derived from the commands' descriptions and wrapped to the terminal."""
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator
 
-from app_server.cli.deploying.bundle import USAGE as BUNDLE_USAGE
-from app_server.cli.deploying.config import usage as config_usage
-from app_server.cli.deploying.deploy import USAGE as DEPLOY_USAGE
-from app_server.cli.deploying.doctor_flags import DOCTOR_USAGE
-from app_server.cli.deploying.image import USAGE as IMAGE_USAGE
-from app_server.cli.deploying.init import USAGE as INIT_USAGE
-from app_server.cli.deploying.release import USAGE as RELEASE_USAGE
-from app_server.cli.running.static import own_settings
+from app_server.cli.command import Command, Flag, Word
+from app_server.cli.commands import COMMANDS, GROUPS
 from app_server.cli.terminal import Paint
-from app_server.settings import GROUPS, Arity, Setting, all_settings
+from app_server.settings import Arity
 
-COMMANDS = {
-    "serve": "serve applications, and keep them in sync with browsers",
-    "status": "show a running server in the terminal",
-    "drain": "have a running server end with the sessions that it has",
-    "html": "write applications as pages that need no server",
-    "json": "write applications' documents as JSON",
-    "static": "serve BokehJS alone, as a CDN of your own",
-    "tunnel": "reach a server through SSH: print the commands, or keep the tunnel open",
-    "secret": "print a new key for BOKEH_SECRET_KEY",
-    "passwd": "give a user of --basic-auth a password",
-    "certificate": "make a certificate for development, or check one",
-    "init": "write a first deploy.yaml for applications",
-    "config": "write what nginx and others need to run a deployment",
-    "deploy": "roll out a deployment, one instance after another",
-    "image": "build an image of applications, for a container engine",
-    "bundle": "write a deployment as one archive, for a machine without a network",
-    "doctor": "look at a running deployment from outside, and say what is wrong",
-    "release": "pack a deployment for hosts, or try one there",
-    "info": "print versions and paths",
-    "completion": "print a script that completes commands and flags in a shell",
-}
-_OUTPUT = (
-    "  -o, --output FILE   the file to write, once for each application; - for stdout\n"
-    "                      (the application's name, in the current folder)\n"
-    "  --force             overwrite a file that this command has not written\n"
-    "  --args ARG ...      hand what follows to the applications' sys.argv"
-)
-USAGES = {
-    "html": "app-server html FILE_OR_DIR ... [flags]\n\n"
-    "  --resources FROM    where BokehJS comes from: inline, cdn, server (inline)\n"
-    "  --server-url URL    with --resources server: where static/ is (http://localhost:5006/)\n" + _OUTPUT,
-    "json": "app-server json FILE_OR_DIR ... [flags]\n\n"
-    "  --indent N          put each value on a line of its own, N spaces for a level\n" + _OUTPUT,
-    "static": "app-server static [flags]",
-    "drain": "app-server drain [PID] [--port N] [--wait]\n\n"
-    "  --port N   the server that listens on this port\n"
-    "  --wait     tell what is left until the server has ended\n\n"
-    "  Sessions go on for as long as the server's --drain says.",
-    "status": "app-server status [PID|URL] [--once] [--json]\n\n"
-    "  --once   print it once; at a terminal it is shown until Ctrl-C\n"
-    "  --json   print all figures as JSON, once\n\n"
-    "  Without a PID: the only server of this user. A URL is that of a server with --metrics.",
-    "tunnel": "app-server tunnel USER@HOST [flags]\n"
-    "       app-server tunnel -f deploy.yaml [NAME] [--run | --show WHAT]\n\n"
-    "  --run               open the tunnel, and again whenever it breaks, until Ctrl-C\n"
-    "  --show WHAT         what to print: commands, config, unit, gateway (commands)\n"
-    "  --reverse           HOST is a gateway, which is to offer the server of this host\n"
-    "  --port N            the server's port (5006)\n"
-    "  --listen N          the port of localhost that leads to it, here or on the gateway (that of --port)\n"
-    "  --via USER@HOST     a jump host on the way; give it again for further ones\n"
-    "  --identity FILE     the private key (what ssh finds)\n"
-    "  --known-hosts FILE  the keys of hosts that are believed (what ssh finds)\n"
-    "  --alive-interval SECONDS, --alive-count N\n"
-    "                      a connection that leaves N probes in a row unanswered, one in SECONDS, is dead (15, 3)\n"
-    "  -f, --file FILE     the deployment that has the tunnel NAME\n"
-    "  -e, --environment NAME\n"
-    "                      one of its environments",
-    "secret": "app-server secret",
-    "passwd": "app-server passwd FILE USER [--delete]\n\n"
-    "  --delete   take the user out of the file\n\n"
-    "  The password is asked for twice at a terminal, and read from stdin elsewhere.",
-    "certificate": "app-server certificate [NAME ...] [--folder DIR]\n"
-    "       app-server certificate NAME ... --check FILE [--key FILE] [flags]\n\n"
-    "  --folder DIR     where the development authority and its certificates are kept\n"
-    "                   (~/.local/state/app-server/certificates)\n"
-    "  --check FILE     say what is wrong with this certificate for these names\n"
-    "  --key FILE       and with its key\n"
-    "  --roots FILE     the authorities that browsers trust (those of this machine)\n"
-    "  --profile NAME   of Mozilla's guideline: intermediate or modern (intermediate)",
-    "init": INIT_USAGE,
-    "config": config_usage(),
-    "deploy": DEPLOY_USAGE,
-    "release": RELEASE_USAGE,
-    "image": IMAGE_USAGE,
-    "bundle": BUNDLE_USAGE,
-    "doctor": DOCTOR_USAGE,
-    "info": "app-server info [--static]\n\n  --static   print the path of BokehJS alone",
-    "completion": "app-server completion bash|zsh|fish|tcsh\n\n"
-    '  eval "$(app-server completion bash)"              for this shell\n'
-    "  app-server completion fish >~/.config/fish/completions/app-server.fish",
-}
 INDENT = 2
+COMMON = "Common flags"
 # Where the help of a flag begins; a longer flag has its help on the next line.
 FLAG_COLUMNS = 29
+COMMAND_COLUMNS = 15
+# A longer remark in brackets may be broken.
+LONGEST_REMARK = 40
 
 
-def overview(paint: Paint) -> str:
+def overview(paint: Paint, width: int = 80) -> str:
     """What `app-server --help` prints."""
-    lines = [
-        f"{paint('heading', 'usage:')} app-server COMMAND ...",
-        "",
-        "Serves Bokeh applications: what Python changes is seen in the browser, and the other way round.",
-        "",
-        paint("heading", "commands"),
-        *(f"  {paint('word', f'{name:<12}')}{about}" for name, about in COMMANDS.items()),
-        "",
-        paint("heading", "options"),
-        f"  {paint('word', '-h, --help')}     show this; after a command, show help on it",
-        f"  {paint('word', '-V, --version')}  print the version",
-    ]
+    lines = [f"{paint('heading', 'usage:')} app-server COMMAND ...", ""]
+    lines += textwrap.wrap("Serve Bokeh applications, and keep their objects in Python and in browsers in sync.", width)
+    for group in GROUPS:
+        lines += ["", paint("heading", group.title)]
+        for name, about in group.commands.items():
+            lines += _row(name, about, width, paint, COMMAND_COLUMNS)
+    lines += ["", paint("heading", "Flags")]
+    lines += _row("-h, --help", "show help; `app-server help COMMAND` shows a command's", width, paint)
+    lines += _row("-V, --version", "print the version", width, paint)
+    return "\n".join([*lines, "", *_examples(("app-server serve myapp.py --show",), paint)])
+
+
+def command_help(name: str, command: Command, paint: Paint, width: int = 80, *, every: bool = False) -> str:
+    """What `app-server NAME --help` prints: the common flags, or with `every` all of them."""
+    every = every or not command.is_long
+    lines = [*_usage(name, command, paint, width), ""]
+    for paragraph in (command.text or f"{COMMANDS[name][0].upper()}{COMMANDS[name][1:]}.").split("\n\n"):
+        lines += [*textwrap.wrap(paragraph, width, break_on_hyphens=False), ""]
+    for word in command.words:
+        lines += _word(word, width, paint)
+    for title, flags in _by_group(command, every).items():
+        lines.append(paint("heading", title))
+        for flag in flags:
+            lines += _row(flag.spelled, _about(flag, every=every), width, paint)
+        lines.append("")
+    if command.notes:
+        lines += [*textwrap.wrap(command.notes, width, break_on_hyphens=False), ""]
+    lines += _examples(command.examples, paint)
+    if command.is_long:
+        more = "--help-all shows all flags, with their environment variables."
+        lines += ["", "docs/settings.md explains each setting." if every else more]
     return "\n".join(lines)
 
 
-def short_help(command: str, paint: Paint, width: int = 80) -> str:
-    """What `--help` prints for a command other than `serve`."""
-    about = COMMANDS[command]
-    settings = own_settings() if command == "static" else ()
-    flags = [line for setting in settings for line in _entry(setting, width, paint, every=True)]
-    listed = "\n\n" + "\n".join(flags) if flags else ""
-    return f"{paint('heading', 'usage:')} {USAGES[command]}{listed}\n\n{about[0].upper()}{about[1:]}."
+def _usage(name: str, command: Command, paint: Paint, width: int) -> Iterator[str]:
+    head = paint("heading", "usage:")
+    for form in command.forms:
+        line = f"app-server {name} {form}".rstrip()
+        for number, part in enumerate(textwrap.wrap(line, width - 7, subsequent_indent="    ")):
+            yield f"{head if number == 0 else '      '} {part}"
+        head = "      "
 
 
-def serve_help(width: int, paint: Paint, *, every: bool) -> str:
-    """What `serve --help` prints: the common settings, or every one."""
-    lines = [f"{paint('heading', 'usage:')} app-server serve FILE_OR_DIR ... [flags]"]
-    for group in GROUPS:
-        shown = [setting for setting in all_settings() if setting.group == group and (every or setting.common)]
-        if shown:
-            lines += ["", paint("heading", group)]
-            for setting in shown:
-                lines += _entry(setting, width, paint, every=every)
-    more = "docs/settings.md says more." if every else "--help-all lists every flag, with its environment variables."
-    return "\n".join([*lines, "", more])
+def _by_group(command: Command, every: bool) -> dict[str, list[Flag]]:
+    """The flags to show, those with a help, by the title above them, in the order of the titles' first flags."""
+    found: dict[str, list[Flag]] = {}
+    for flag in command.flags:
+        if flag.help and (flag.common or every):
+            found.setdefault(flag.group if every else COMMON, []).append(flag)
+    return found
 
 
-def _entry(setting: Setting, width: int, paint: Paint, *, every: bool) -> Iterator[str]:
-    """The lines about one setting; settings that share a flag are told once."""
-    if setting.flag is None:
-        spelled = " ".join(setting.environment)
-    elif setting.flag == "--dev" and setting.arity is not Arity.SWITCH:
-        return
+def _word(word: Word, width: int, paint: Paint) -> Iterator[str]:
+    """The lines on a word that is not a flag; its choices are a list if they are explained."""
+    if any(word.choices.values()):
+        yield paint("heading", word.metavar)
+        for choice, about in word.choices.items():
+            yield from _row(choice, about, width, paint, COMMAND_COLUMNS)
     else:
-        several = " ..." if setting.arity in (Arity.SOME, Arity.REST) else ""
-        spelled = f"{setting.flag} {setting.metavar}{several}".rstrip()
-    text = setting.help + _value(setting)
-    if every and setting.flag is not None and setting.environment:
-        text += f" [{', '.join(setting.environment)}]"
-    wrapped = textwrap.wrap(text, max(width - FLAG_COLUMNS - 1, 20), break_on_hyphens=False)
-    head = " " * INDENT + spelled
-    if len(head) + 2 > FLAG_COLUMNS:
-        yield paint("word", head)
+        yield from _row(word.metavar, _with_choices(word.help, tuple(word.choices)), width, paint)
+    yield ""
+
+
+def _about(flag: Flag, *, every: bool) -> str:
+    """The help of a flag, with its choices, its default and, in the long help, its environment variables."""
+    text = _with_choices(flag.help, tuple(flag.choices))
+    if flag.arity is Arity.REPEATED:
+        text += " (repeatable)"
+    if flag.default:
+        text += f" [default: {flag.default}]"
+    return text + (f" [env: {', '.join(flag.variables)}]" if every and flag.variables else "")
+
+
+def _with_choices(text: str, choices: tuple[str, ...]) -> str:
+    return f"{text}: {', '.join(choices)}" if choices else text
+
+
+def _row(head: str, text: str, width: int, paint: Paint, column: int = FLAG_COLUMNS) -> Iterator[str]:
+    """What can be typed, with its help beside it, or below it if there is no room."""
+    kept = re.sub(rf"\[[^\]]{{1,{LONGEST_REMARK}}}\]", lambda found: found[0].replace(" ", "\0"), text)
+    lines = textwrap.wrap(kept, max(width - column, 20), break_on_hyphens=False)
+    wrapped = [line.replace("\0", " ") for line in lines]
+    start = " " * INDENT + head
+    if len(start) + 2 > column:
+        yield paint("word", start)
     else:
-        yield paint("word", head) + " " * (FLAG_COLUMNS - len(head)) + wrapped.pop(0)
+        yield paint("word", start) + " " * (column - len(start)) + (wrapped.pop(0) if wrapped else "")
     for line in wrapped:
-        yield " " * FLAG_COLUMNS + line
+        yield " " * column + line
 
 
-def _value(setting: Setting) -> str:
-    """The choices and the default as they stand behind the help, where they say something."""
-    if setting.choices:
-        return f": {', '.join(setting.choices)} ({setting.default})"
-    if setting.arity is not Arity.ONE or setting.default in (None, ""):
-        return ""
-    shown = f"{setting.default:g}" if isinstance(setting.default, float) else setting.default
-    return f" ({shown})"
+def _examples(examples: tuple[str, ...], paint: Paint) -> list[str]:
+    title = "Example" if len(examples) == 1 else "Examples"
+    return [paint("heading", title), *(f"  {example}" for example in examples)]

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from app_server.deployment.spec import Spec
 from app_server.deployment.yaml_nodes import YamlEntry, YamlPlace, laid_over, parse
-from app_server.errors import OperatorError, OperatorErrors, likely
+from app_server.errors import OperatorError, OperatorErrors, did_you_mean
 
 DEFAULT_FILE = "deploy.yaml"
 DEFAULT_NAME = "app-server"
@@ -139,7 +139,7 @@ def _overlays(file: str, entry: YamlEntry, environment: str | None, faults: list
     beside = path.with_name(f"{path.stem}.{environment}{path.suffix}")
     known = _blocks(entry)
     if environment not in known and not beside.is_file():
-        hint = suggestion(environment, known) or f"Write a block {ENVIRONMENTS}.{environment}, or a file {beside}."
+        hint = did_you_mean(environment, known) or f"Write a block {ENVIRONMENTS}.{environment}, or a file {beside}."
         raise OperatorError(f"{file} has no environment {environment}", where="--environment", hint=hint)
     overlays = [known[environment]] if environment in known and known[environment].items is not None else []
     if beside.is_file():
@@ -179,7 +179,7 @@ def _faults(entry: YamlEntry, error: ValidationError) -> Iterator[OperatorError]
         path = tuple(step for step in item["loc"] if step != "[key]")
         kind = item["type"]
         if kind == "extra_forbidden":
-            hint = suggestion(str(path[-1]), keys_at(path[:-1]))
+            hint = did_you_mean(str(path[-1]), keys_at(path[:-1]))
             known = ", ".join(sorted(keys_at(path[:-1])))
             yield fault_at(entry, path, "is not a known key", hint or f"There are {known}.")
         elif kind == "missing":
@@ -220,12 +220,6 @@ def _inner(kind: Any) -> Any:
 def _element(kind: Any) -> Any:
     arguments = [arg for arg in get_args(kind) if arg is not Ellipsis]
     return _inner(arguments[-1]) if arguments and get_origin(kind) is not Union else None
-
-
-def suggestion(word: str, known: Iterable[str]) -> str | None:
-    """A hint for a word that is not known."""
-    found = likely(word, known)
-    return f"Did you mean {found}?" if found else None
 
 
 def _sorted(faults: list[OperatorError]) -> list[OperatorError]:

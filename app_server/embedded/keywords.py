@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from app_server.errors import OperatorError, likely
+from app_server.errors import OperatorError, did_you_mean
 from app_server.settings import Arity, Settings, all_settings, resolve_settings
 
 STOCK_NAMES = {
@@ -116,8 +116,8 @@ def _without_flags(text: str) -> str:
 
 
 def _hint(name: str, known: Mapping[str, object], instead: Mapping[str, str]) -> str:
-    found = likely(name, [*known, *STOCK_NAMES, *STOCK_OPPOSITES])
-    return instead.get(name) or (f"Did you mean {found}?" if found else "docs/settings.md lists them.")
+    meant = did_you_mean(name, [*known, *STOCK_NAMES, *STOCK_OPPOSITES])
+    return instead.get(name) or meant or "See docs/settings.md for all settings."
 
 
 def _own_names(keywords: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from app_server.cli.running.info import static_path
+from app_server.cli.general.info import static_path
 from app_server.doctor.address import read_target
 from app_server.doctor.evidence import Evidence
 from app_server.doctor.finding import Finding

@@ -7,29 +7,22 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from app_server.cli.deploying.config import add_build_context, add_file_arguments, containers_plan, need_packages
+from app_server.cli.command import Command, Flag, switch
+from app_server.cli.deploying.flags import BUILD_CONTEXT, OF_A_FILE
+from app_server.cli.deploying.loading import containers_plan, need_packages
 from app_server.cli.terminal import say
 
-USAGE = """\
-app-server bundle [-f FILE] [-e NAME] [flags]
-
-  Writes the images, compose.yaml and install.sh, for a machine with Docker and
-  without a network.
-
-  -f, --file FILE         what describes the deployment (deploy.yaml)
-  -e, --environment NAME  one of its environments, such as staging
-  --build-context DIR     a clone of app-server that the images are built of, whatever
-                          the file says
-  -o, --output FILE       the archive (the deployment's name and .tar.gz)
-  --force                 overwrite it"""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The flags of the command."""
-    add_file_arguments(parser)
-    add_build_context(parser)
-    parser.add_argument("-o", "--output", nargs=1, metavar="FILE", help="the archive")
-    parser.add_argument("--force", action="store_const", const=True, help="overwrite it")
+COMMAND = Command(
+    forms=("[-f FILE] [-e NAME] [flags]",),
+    text="Write the images, compose.yaml and install.sh as one archive, for a machine with Docker that has no network.",
+    examples=("app-server bundle -o site.tar.gz",),
+    flags=(
+        *OF_A_FILE,
+        BUILD_CONTEXT,
+        Flag(names=("-o", "--output"), metavar="FILE", help="the archive", default="NAME.tar.gz"),
+        switch("--force", "overwrite it"),
+    ),
+)
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:

@@ -9,11 +9,30 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from app_server.cli.command import Command, Flag, Word, choices
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
 from app_server.version import how_to_install
 
 PROFILES = ("intermediate", "modern")
+
+
+COMMAND = Command(
+    forms=("[NAME ...] [--folder DIR]", "NAME ... --check FILE [--key FILE] [flags]"),
+    text="Make a certificate for development, or say what is wrong with one.",
+    examples=("app-server certificate localhost", "app-server certificate www.example.com --check site.pem"),
+    words=(Word(name="files", metavar="NAME", help="a host's name or address", many=True),),
+    flags=(
+        Flag(names=("--folder",), metavar="DIR", help="where the development authority and its certificates are kept",
+             default="~/.local/state/app-server/certificates"),
+        Flag(names=("--check",), metavar="FILE", help="check this certificate for these names"),
+        Flag(names=("--key",), metavar="FILE", help="its private key, to check as well"),
+        Flag(names=("--roots",), metavar="FILE", help="the authorities that browsers trust",
+             default="those of this machine"),
+        Flag(names=("--profile",), metavar="NAME", help="a profile of Mozilla's guideline",
+             choices=choices(*PROFILES), default=PROFILES[0]),
+    ),
+)  # fmt: skip
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
@@ -31,8 +50,6 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     if "folder" in namespace:
         raise OperatorError("has no meaning with --check", where="--folder", hint="Leave one of them out.")
     profile = namespace.profile[0] if "profile" in namespace else PROFILES[0]
-    if profile not in PROFILES:
-        raise OperatorError(f"expected one of {', '.join(PROFILES)}", where="--profile")
     key = Path(namespace.key[0]) if "key" in namespace else None
     return partial(check, namespace.files, checked, key, _roots(namespace), profile)
 

@@ -1,4 +1,4 @@
-"""`app-server deploy TARGET`: roll out what deploy.yaml says, so that nobody notices."""
+"""`app-server deploy TARGET`: roll out what deploy.yaml describes, without interrupting anyone."""
 
 from __future__ import annotations
 
@@ -6,21 +6,16 @@ import argparse
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app_server.cli.deploying.config import (
-    ALL,
-    DEFAULT_FILE,
-    Job,
-    add_build_context,
-    add_file_arguments,
-    command_line,
-    containers_plan,
-    need_packages,
-    read,
-)
+from app_server.cli.command import Command, Flag, Word, switch
+from app_server.cli.deploying.described import command_line
+from app_server.cli.deploying.flags import BUILD_CONTEXT, INCLUDE, OF_A_FILE, PACKAGES, dashed, file_of
+from app_server.cli.deploying.job import ALL, Job
+from app_server.cli.deploying.loading import containers_plan, need_packages, read
 from app_server.cli.terminal import paint_for, say
 from app_server.errors import OperatorError
 
@@ -28,8 +23,11 @@ if TYPE_CHECKING:
     from app_server.deployment.plan.values import Plan
     from app_server.deployment.rollout.hooks import RolloutHooks
 
-TARGETS = ("compose", "ansible")
-# Flags that one target alone has.
+TARGETS = {
+    "compose": "on this machine, with Docker",
+    "ansible": "on the hosts of the deployment",
+}
+# Flags that only one target has.
 ONE_TARGETS = {
     "all": "compose",
     "build_context": "compose",
@@ -39,57 +37,37 @@ ONE_TARGETS = {
 }
 DEFAULT_STORE = "deployed"
 
-USAGE = """\
-app-server deploy compose|ansible [-f FILE] [-e NAME] [flags]
-
-  Builds and tries what is new, then replaces one instance after another: drained,
-  stopped, started, healthy, next. What does not get healthy is taken back.
-  compose does so on this machine, ansible on the hosts of the deployment.
-
-  -f, --file FILE         what describes the deployment (deploy.yaml)
-  -e, --environment NAME  one of its environments, such as staging
-  --rollback              put the release before in place again
-  --all                   replace what has not changed too, such as after a new secret
-                          (compose)
-  --build-context DIR     a clone of app-server that the images are built of, whatever
-                          the file says (compose; else what this was installed from)
-  --packages PATH         what hosts install: requirements, wheels, or a folder of them
-                          (ansible, repeatable)
-  --include PATTERN       further files beside the applications (ansible, repeatable)
-  --no-doctor             do not look at the deployment from outside at the end (ansible)
-  --no-hooks              do not run the programs in hooks/, beside FILE
-  --store DIR             where releases are kept (deployed/ and the deployment's name,
-                          beside FILE)"""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The words and flags of the command."""
-    parser.add_argument("target", nargs="?", default="", metavar="TARGET", help="compose or ansible")
-    add_file_arguments(parser)
-    parser.add_argument("--rollback", action="store_const", const=True, help="put the release before in place again")
-    parser.add_argument("--all", action="store_const", const=True, help="replace what has not changed too")
-    add_build_context(parser)
-    parser.add_argument("--packages", action="append", metavar="PATH", help="what hosts install")
-    parser.add_argument("--include", action="append", metavar="PATTERN", help="further files beside the applications")
-    parser.add_argument("--no-doctor", action="store_const", const=True, help="do not look at it from outside")
-    parser.add_argument("--no-hooks", action="store_const", const=True, help="do not run the programs in hooks/")
-    parser.add_argument("--store", nargs=1, metavar="DIR", help="where releases are kept")
+COMMAND = Command(
+    forms=("compose|ansible [-f FILE] [-e NAME] [flags]",),
+    text="Build and try what is new, then replace one instance after another: drain, stop, start, wait until it is "
+    "healthy, next. If an instance does not get healthy, the release before is restored.",
+    examples=("app-server deploy compose", "app-server deploy ansible -e staging",
+              "app-server deploy compose --rollback"),
+    words=(Word(name="target", metavar="TARGET", help="where to deploy", required=True, choices=TARGETS),),
+    flags=(
+        *OF_A_FILE,
+        switch("--rollback", "restore the release before"),
+        switch("--no-hooks", "do not run the programs in hooks/, next to FILE"),
+        Flag(names=("--store",), metavar="DIR", help="where releases are kept", default="deployed/NAME, next to FILE"),
+        switch("--all", "replace unchanged instances too, such as after a new secret", group="Only compose"),
+        replace(BUILD_CONTEXT, group="Only compose"),
+        replace(PACKAGES, group="Only ansible"),
+        replace(INCLUDE, group="Only ansible"),
+        switch("--no-doctor", "do not check the deployment from outside at the end", group="Only ansible"),
+    ),
+)  # fmt: skip
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What rolls out, after the deployment has been found to make sense."""
     need_packages()
-    if namespace.target not in TARGETS:
-        what = f"expected {' or '.join(TARGETS)}" + (f", not {namespace.target!r}" if namespace.target else "")
-        raise OperatorError(what, where="TARGET", hint="Such as: app-server deploy compose")
     for name in ("all", "build_context", "packages", "include"):
         if "rollback" in namespace and name in namespace:
-            flag = f"--{name.replace('_', '-')}"
-            raise OperatorError("has no meaning with --rollback", where=flag, hint="Leave it out.")
+            raise OperatorError("has no meaning with --rollback", where=dashed(name), hint="Leave it out.")
     for name, target in ONE_TARGETS.items():
         if name in namespace and namespace.target != target:
-            flag = f"--{name.replace('_', '-')}"
-            raise OperatorError(f"has no meaning with {namespace.target}", where=flag, hint="Leave it out.")
+            what = f"has no meaning with {namespace.target}"
+            raise OperatorError(what, where=dashed(name), hint="Leave it out.")
     return _ansible(namespace, environ) if namespace.target == "ansible" else _compose(namespace)
 
 
@@ -127,7 +105,7 @@ def _ansible(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Calla
 
 
 def _store(namespace: argparse.Namespace, folder: Path, name: str) -> Path:
-    """Where releases are kept: beside the deployment's file, or where they were begun before."""
+    """Where releases are kept: next to the deployment's file, or where earlier ones were stored."""
     if "store" in namespace:
         return Path(namespace.store[0])
     begun = Path(DEFAULT_STORE) / name
@@ -135,7 +113,7 @@ def _store(namespace: argparse.Namespace, folder: Path, name: str) -> Path:
 
 
 def _hooks(namespace: argparse.Namespace, plan: Plan) -> RolloutHooks:
-    """The programs beside the deployment's file, and what they are told."""
+    """The programs next to the deployment's file, and what their environment says."""
     from app_server.deployment.rollout.hooks import RolloutHooks
 
     about = {
@@ -146,7 +124,7 @@ def _hooks(namespace: argparse.Namespace, plan: Plan) -> RolloutHooks:
         "url": plan.site.url,
         "hosts": " ".join(machine.name for machine in plan.machines),
     }
-    file = Path(namespace.file[0] if "file" in namespace else DEFAULT_FILE)
+    file = file_of(getattr(namespace, "file", None))
     return RolloutHooks(None if "no_hooks" in namespace else file.resolve().parent, about)
 
 

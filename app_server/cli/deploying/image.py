@@ -8,52 +8,40 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app_server.cli.deploying.config import add_file_arguments, clone, containers_plan, need_packages
+from app_server.cli.command import Command, Flag, Word, switch
+from app_server.cli.deploying.flags import INCLUDE, OF_A_FILE
+from app_server.cli.deploying.loading import clone, containers_plan, need_packages
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
+from app_server.settings import Arity
 
 if TYPE_CHECKING:
     from app_server.deployment.images.contents import Contents
 
 DEFAULT_BASE = "app-server"
 
-USAGE = """\
-app-server image FILE_OR_DIR ... [flags]
-       app-server image [-f FILE] [-e NAME] [flags]
-
-  Builds an image that serves these applications, or those of a deployment; starts
-  it once, and has each application show its page. The modules beside a script that
-  it imports go with it.
-
-  -t, --tag NAME          the image's name (the first application's, or the
-                          deployment's)
-  --requirements FILE     what pip installs for them, wheels only (requirements.txt
-                          beside the applications; repeatable)
-  --include PATTERN       further files beside the applications, such as data/*.csv
-                          (repeatable)
-  --from NAME             the image to begin with (app-server)
-  --build-context DIR     a clone of app-server, to build that one where it is missing
-                          (what this command was installed from)
-  --pip-conf FILE         pip's configuration for the build; it leaves no trace
-  --no-try                do not start it, where applications need what is not here
-  --force                 take the name of an image that this command has not made
-  -f, --file FILE         what describes the deployment (deploy.yaml)
-  -e, --environment NAME  one of its environments, such as staging"""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The words and flags of the command."""
-    add = parser.add_argument
-    add("files", nargs="*", default=[], metavar="FILE_OR_DIR", help="a script, notebook or directory")
-    add("-t", "--tag", nargs=1, metavar="NAME", help="the image's name")
-    add("--requirements", action="append", metavar="FILE", help="what pip installs for the applications")
-    add("--include", action="append", metavar="PATTERN", help="further files beside the applications")
-    add("--from", dest="base", nargs=1, metavar="NAME", help="the image to begin with")
-    add("--build-context", nargs=1, metavar="DIR", help="a clone of app-server, to build that one of")
-    add("--pip-conf", nargs=1, metavar="FILE", help="pip's configuration for the build")
-    add("--no-try", action="store_const", const=True, help="do not start it")
-    add("--force", action="store_const", const=True, help="take the name of an image that is not this command's")
-    add_file_arguments(parser)
+COMMAND = Command(
+    forms=("FILE_OR_DIR ... [flags]", "[-f FILE] [-e NAME] [flags]"),
+    text="Build an image that serves these applications, or those of a deployment. Start it once, and check that each "
+    "application shows its page. Modules next to a script that it imports are included.",
+    examples=("app-server image myapp.py -t myapp:1",),
+    words=(Word(name="files", metavar="FILE_OR_DIR", help="a script, notebook or directory", many=True),),
+    flags=(
+        Flag(names=("-t", "--tag"), metavar="NAME", help="the image's name",
+             default="the first application's, or the deployment's"),
+        Flag(names=("--requirements",), metavar="FILE", arity=Arity.REPEATED,
+             help="what pip installs for them, only wheels", default="requirements.txt next to the applications"),
+        INCLUDE,
+        Flag(names=("--from",), dest="base", metavar="NAME", help="the image to build on", default=DEFAULT_BASE),
+        Flag(names=("--build-context",), metavar="DIR",
+             help="a clone of app-server, to build that image if it is missing",
+             default="what this command was installed from"),
+        Flag(names=("--pip-conf",), metavar="FILE", help="pip's configuration for the build; it leaves no trace"),
+        switch("--no-try", "do not start the image, if applications need what is not available here"),
+        switch("--force", "replace an image of this name that this command did not build"),
+        *OF_A_FILE,
+    ),
+)  # fmt: skip
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
@@ -104,7 +92,8 @@ def _of_deployment(namespace: argparse.Namespace) -> tuple[Contents, str | None]
     for app in plan.apps:
         if Path(app.path).is_absolute():
             hint = "Name it relative to the folder of the deployment's file."
-            raise OperatorError("an image holds what lies below one folder", where=f"apps.{app.name}.path", hint=hint)
+            what = "an image contains only files below one folder"
+            raise OperatorError(what, where=f"apps.{app.name}.path", hint=hint)
     folder = Path(plan.source).absolute().parent
     contents = of_plan(plan, folder, getattr(namespace, "include", []), getattr(namespace, "requirements", []))
     return contents, plan.spec.proxy.kind if plan.has_proxy and plan.spec.containers.images.proxy is None else None

@@ -13,7 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app_server.cli.deploying.config import DEFAULT_FILE, need_packages
+from app_server.cli.command import Command, Flag, Word, choices, switch
+from app_server.cli.deploying.flags import DEFAULT_FILE, PREFIX, PROXIES, SERVER_NAME, dashed
+from app_server.cli.deploying.loading import need_packages
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError, OperatorErrors
 from app_server.files import write_atomically
@@ -33,42 +35,29 @@ MOST_INSTANCES, LAST_PORT = 512, 65535
 FIRST_PORT = 5100
 NEXT_PORTS = range(5100, 5900, 100)
 
-USAGE = """\
-app-server init [FILE_OR_DIR ...] [flags]
-
-  Looks at the applications (those of the current folder, if none is named), asks
-  at a terminal what it cannot know, and writes a first deploy.yaml.
-
-  -o, --output FILE    the file to write (deploy.yaml); never one that is there
-  --name NAME          what units and folders are named after
-  --server-name NAME   a public name (repeatable)
-  --prefix PATH        have everything below this path
-  --instances N        how many instances
-  --port PORT          the first instance's port
-  --proxy KIND         nginx, apache or none
-  --tls MODE           off, files, acme or development
-  --tls-cert FILE      the certificate, for files
-  --tls-key FILE       its key
-  --email ADDRESS      where an ACME authority writes to
-  --yes                ask nothing, take the defaults"""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The words and flags of the command."""
-    add = parser.add_argument
-    add("files", nargs="*", default=[], metavar="FILE_OR_DIR", help="a script, notebook or directory")
-    add("-o", "--output", nargs=1, metavar="FILE", help="the file to write")
-    add("--name", nargs=1, metavar="NAME", help="what units and folders are named after")
-    add("--server-name", action="append", metavar="NAME", help="a public name")
-    add("--prefix", nargs=1, metavar="PATH", help="have everything below this path")
-    add("--instances", nargs=1, metavar="N", help="how many instances")
-    add("--port", nargs=1, metavar="PORT", help="the first instance's port")
-    add("--proxy", nargs=1, metavar="KIND", help="nginx, apache or none")
-    add("--tls", nargs=1, metavar="MODE", help="off, files, acme or development")
-    add("--tls-cert", nargs=1, metavar="FILE", help="the certificate, for files")
-    add("--tls-key", nargs=1, metavar="FILE", help="its key")
-    add("--email", nargs=1, metavar="ADDRESS", help="where an ACME authority writes to")
-    add("--yes", action="store_const", const=True, help="ask nothing, take the defaults")
+COMMAND = Command(
+    forms=("[FILE_OR_DIR ...] [flags]",),
+    text="Look at the applications, by default those of the current folder, ask at a terminal what is not known, and "
+    "write a first deploy.yaml.",
+    examples=("app-server init myapp.py", "app-server init myapp.py --server-name www.example.com --tls acme --yes"),
+    words=(Word(name="files", metavar="FILE_OR_DIR", help="a script, notebook or directory", many=True),),
+    flags=(
+        Flag(names=("-o", "--output"), metavar="FILE", help="the file to write; an existing one is never overwritten",
+             default=DEFAULT_FILE),
+        Flag(names=("--name",), metavar="NAME", help="what units and folders are named after"),
+        SERVER_NAME,
+        PREFIX,
+        Flag(names=("--instances",), metavar="N", help="the number of instances", default="1"),
+        Flag(names=("--port",), metavar="PORT", help="the first instance's port", default=str(FIRST_PORT)),
+        Flag(names=("--proxy",), metavar="KIND", help="the web server in front", choices=PROXIES, default="nginx"),
+        Flag(names=("--tls",), metavar="MODE", help="where the certificate comes from",
+             choices=choices("off", "files", "acme", "development"), default="off"),
+        Flag(names=("--tls-cert",), metavar="FILE", help="the certificate, for files"),
+        Flag(names=("--tls-key",), metavar="FILE", help="its private key"),
+        Flag(names=("--email",), metavar="ADDRESS", help="where an ACME authority writes to"),
+        switch("--yes", "ask nothing, use the defaults"),
+    ),
+)  # fmt: skip
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
@@ -149,7 +138,7 @@ def as_typed(fault: OperatorError, output: Path, namespace: argparse.Namespace) 
     """A fault without the place in a file that is not there any more, and with the flag that gave the value."""
     key = (fault.where or "").removeprefix(f"{output}:").partition(": ")[2]
     name = FLAGS.get(key.partition("[")[0])
-    where = f"--{name.replace('_', '-')}" if name is not None and name in namespace else key
+    where = dashed(name) if name is not None and name in namespace else key
     return OperatorError(fault.what, where=where or None, hint=fault.hint)
 
 

@@ -9,40 +9,32 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app_server.cli.deploying.config import ALL, Job, add_file_arguments, command_line, need_packages, read
+from app_server.cli.command import Command, Flag
+from app_server.cli.deploying.described import command_line
+from app_server.cli.deploying.flags import INCLUDE, OF_A_FILE, PACKAGES
+from app_server.cli.deploying.job import ALL, Job
+from app_server.cli.deploying.loading import need_packages, read
 from app_server.cli.terminal import paint_for, say
 from app_server.errors import OperatorError
 
 if TYPE_CHECKING:
     from app_server.deployment.load import LoadedSpec
 
-USAGE = """\
-app-server release -o DIR --packages PATH ... [-f FILE] [-e NAME] [--include PATTERN ...]
-       app-server release --try DIR --program PATH
-
-  Writes what hosts need of a deployment: release.json, release.tar.gz and
-  packages.tar.gz. The playbooks in ansible/ call it, and install what it wrote.
-
-  -f, --file FILE         what describes the deployment (deploy.yaml)
-  -e, --environment NAME  one of its environments, such as staging
-  -o, --output DIR        where to write
-  --packages PATH         requirements, wheels, or a folder of them (repeatable)
-  --include PATTERN       further files beside the applications, such as data/*.csv
-                          (repeatable)
-  --try DIR               start each command of an unpacked release once, open its
-                          pages, and stop it
-  --program PATH          the `app-server` that is to be tried"""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The words and flags of the command."""
-    add_file_arguments(parser)
-    add = parser.add_argument
-    add("-o", "--output", nargs=1, metavar="DIR", help="where to write")
-    add("--packages", action="append", metavar="PATH", help="requirements, wheels, or a folder of them")
-    add("--include", action="append", metavar="PATTERN", help="further files beside the applications")
-    add("--try", dest="trial", nargs=1, metavar="DIR", help="try an unpacked release")
-    add("--program", nargs=1, metavar="PATH", help="the app-server that is to be tried")
+COMMAND = Command(
+    forms=("-o DIR --packages PATH ... [-f FILE] [-e NAME] [--include PATTERN ...]", "--try DIR --program PATH"),
+    text="Write what hosts need of a deployment: release.json, release.tar.gz and packages.tar.gz. The playbooks in "
+    "ansible/ call this command, and install what it wrote.",
+    examples=("app-server release -o release --packages requirements.txt",),
+    flags=(
+        *OF_A_FILE,
+        Flag(names=("-o", "--output"), metavar="DIR", help="where to write"),
+        PACKAGES,
+        INCLUDE,
+        Flag(names=("--try",), dest="trial", metavar="DIR", group="On a host",
+             help="start each command of an unpacked release once, open its pages, and stop it"),
+        Flag(names=("--program",), metavar="PATH", help="the `app-server` to try", group="On a host"),
+    ),
+)  # fmt: skip
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:

@@ -9,9 +9,12 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from app_server.cli.deploying.config import need_packages, plan_of, read
+from app_server.cli.command import Command, Flag, Word, switch
+from app_server.cli.deploying.flags import OF_A_FILE, dashed
+from app_server.cli.deploying.loading import need_packages, plan_of, read
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
+from app_server.settings import Arity
 from app_server.tunnels.description import (
     ALIVE_COUNT,
     ALIVE_INTERVAL_S,
@@ -24,8 +27,24 @@ from app_server.tunnels.description import (
 )
 from app_server.tunnels.guide import config_file, gateway_file, guide
 
-FLAGS = ("reverse", "port", "listen", "via", "identity", "known_hosts", "alive_interval", "alive_count")
-"""What describes a tunnel without a file."""
+_DESCRIBED = "Without a file"
+
+
+def _described(name: str, metavar: str, help: str, default: str = "", arity: Arity = Arity.ONE) -> Flag:
+    return Flag(names=(name,), metavar=metavar, help=help, default=default, arity=arity, group=_DESCRIBED)
+
+
+DESCRIBED = (
+    switch("--reverse", "HOST is a gateway that publishes the server of this host", group=_DESCRIBED),
+    _described("--port", "N", "the server's port", str(PORT)),
+    _described("--listen", "N", "the port of localhost that leads to it, here or on the gateway", "that of --port"),
+    _described("--via", "USER@HOST", "a jump host on the way", arity=Arity.REPEATED),
+    _described("--identity", "FILE", "the private key", "what ssh finds"),
+    _described("--known-hosts", "FILE", "the keys of trusted hosts", "what ssh finds"),
+    _described("--alive-interval", "SECONDS", "how often to probe the connection", f"{ALIVE_INTERVAL_S}"),
+    _described("--alive-count", "N", "how many unanswered probes end the connection", f"{ALIVE_COUNT}"),
+)
+"""The flags that describe a tunnel without a file."""
 
 
 def unit_file(tunnel: Tunnel) -> str:
@@ -42,6 +61,21 @@ SHOWN: Mapping[str, Callable[[Tunnel], str]] = {
 """What `--show` prints of a tunnel."""
 
 
+COMMAND = Command(
+    forms=("USER@HOST [flags]", "-f deploy.yaml [NAME] [--run | --show WHAT]"),
+    text="Reach a server through SSH: print the commands, or keep the tunnel open.",
+    examples=("app-server tunnel ann@server.example.com --run",),
+    words=(Word(name="server", metavar="USER@HOST", help="the host that ssh connects to; with -f, a tunnel's name"),),
+    flags=(
+        switch("--run", "open the tunnel, and reopen it whenever it breaks, until Ctrl-C"),
+        Flag(names=("--show",), metavar="WHAT", help="what to print", choices=dict.fromkeys(SHOWN, ""),
+             default="commands"),
+        *OF_A_FILE,
+        *DESCRIBED,
+    ),
+)  # fmt: skip
+
+
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What prints the tunnel, or runs it."""
     tunnels = from_file(namespace) if "file" in namespace or "environment" in namespace else [described(namespace)]
@@ -51,8 +85,6 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
             raise OperatorError("runs one tunnel", where="--run", hint=f"Say which of {names}.")
         return partial(keep, tunnels[0])
     shown = getattr(namespace, "show", ["commands"])[0]
-    if shown not in SHOWN:
-        raise OperatorError(f"{shown[:40]!r} is none of {', '.join(SHOWN)}", where="--show")
     return partial(tell, "\n\n".join(SHOWN[shown](tunnel) for tunnel in tunnels))
 
 
@@ -61,14 +93,14 @@ def from_file(namespace: argparse.Namespace) -> list[Tunnel]:
     need_packages()
     from app_server.deployment.render.services.ssh import tunnels_of
 
-    for name in FLAGS:
+    for name in (flag.name for flag in DESCRIBED):
         if name in namespace:
-            raise OperatorError("is told by the file", where=_flag(name), hint="Leave it out, or leave out -f.")
+            raise OperatorError("has no meaning with -f", where=dashed(name), hint="Leave it out, or leave out -f.")
     loaded = read(namespace)
     tunnels = list(tunnels_of(plan_of(loaded, "host", ())))
     names = [tunnel.name for tunnel in tunnels]
     if not tunnels:
-        raise OperatorError("has no tunnels", where=loaded.file, hint="They stand below the key tunnels.")
+        raise OperatorError("has no tunnels", where=loaded.file, hint="Add them below the key tunnels.")
     if not namespace.server:
         return tunnels
     if namespace.server not in names:
@@ -120,12 +152,8 @@ def _count(namespace: argparse.Namespace, name: str, default: int) -> int:
         return default
     word = getattr(namespace, name)[0]
     if not re.fullmatch(r"[1-9][0-9]{0,3}", word):
-        raise OperatorError(f"expected a whole number from 1 to 9999, not {word[:40]!r}", where=_flag(name))
+        raise OperatorError(f"expected a whole number from 1 to 9999, not {word[:40]!r}", where=dashed(name))
     return int(word)
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
 
 
 def _file(namespace: argparse.Namespace, name: str) -> str | None:
@@ -134,9 +162,9 @@ def _file(namespace: argparse.Namespace, name: str) -> str | None:
         return None
     path: str = os.path.abspath(os.path.expanduser(getattr(namespace, name)[0]))
     if not os.path.isfile(path):
-        raise OperatorError(f"{path} is not a file", where=_flag(name), hint="Look at the path.")
+        raise OperatorError(f"{path} is not a file", where=dashed(name), hint="Look at the path.")
     if re.search(r'["\\%\x00-\x1f\x7f$]', path):
         raise OperatorError(
-            "holds characters that ssh takes for something else", where=_flag(name), hint="Rename the file."
+            "holds characters that ssh takes for something else", where=dashed(name), hint="Rename the file."
         )
     return path

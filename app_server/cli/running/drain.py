@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from urllib.parse import urlsplit
 
-from app_server.cli.running.status import Meeting, alive, ask, meeting_of, several
+from app_server.cli.command import Command, Flag, Word, switch
+from app_server.cli.running.status import Meeting, alive, ask, meeting_of, servers, several
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
 from app_server.observe.snapshots import totals
@@ -18,6 +19,19 @@ from app_server.processes.runtime_dir import running
 
 LOOK_S = 0.5
 _WHERE = "drain"
+
+
+COMMAND = Command(
+    forms=("[PID] [--port N] [--wait]",),
+    text="Stop a running server once its sessions have ended. It accepts no new sessions; existing ones "
+    "continue for as long as the server's --drain says.",
+    examples=("app-server drain --wait",),
+    words=(Word(name="target", metavar="PID", help="the server, if several are running", candidates=servers),),
+    flags=(
+        Flag(names=("--port",), metavar="N", help="the server that listens on this port"),
+        switch("--wait", "show what is left until the server has stopped"),
+    ),
+)
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:

@@ -13,11 +13,24 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from app_server.cli.command import Command, Word, switch
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
 from app_server.files import write_atomically
 from app_server.security.auth.passwords import PasswordFile, hash_password, password_fault
 from app_server.security.auth.users import is_name
+
+COMMAND = Command(
+    forms=("FILE USER [--delete]",),
+    text="Set the password of a user of --basic-auth. At a terminal the command asks for it twice; otherwise it reads "
+    "the first line of stdin.",
+    examples=("app-server passwd users.txt ann",),
+    words=(
+        Word(name="file", metavar="FILE", help="the file of --basic-auth"),
+        Word(name="user", metavar="USER", help="the user's name"),
+    ),
+    flags=(switch("--delete", "remove the user from the file"),),
+)
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import partial
 from secrets import token_urlsafe
 
+from app_server.cli.command import Command, Word, flags_of
 from app_server.cli.running.logs import configure_logging
 from app_server.errors import OperatorError
 from app_server.observe.output import forgive_output
@@ -28,6 +29,15 @@ log = logging.getLogger(__name__)
 
 # 32 bytes are what HMAC-SHA256 gains strength from; a shorter key can be guessed sooner.
 SHORTEST_GOOD_KEY_BYTES = 32
+
+
+COMMAND = Command(
+    forms=("FILE_OR_DIR ... [flags]",),
+    text="Serve applications, and keep them in sync with browsers.",
+    examples=("app-server serve myapp.py --show",),
+    words=(Word(name="files", metavar="FILE_OR_DIR", help="a script, notebook or directory", many=True),),
+    flags=flags_of(all_settings()),
+)
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from app_server.cli.command import Command, flags_of
 from app_server.cli.running.logs import configure_logging
 from app_server.settings import Setting, Settings, all_settings, resolve_settings
 
@@ -19,6 +20,14 @@ SETTINGS = (
 def own_settings() -> tuple[Setting, ...]:
     """Those settings, in the order of the table."""
     return tuple(setting for setting in all_settings() if setting.name in SETTINGS)
+
+
+COMMAND = Command(
+    forms=("[flags]",),
+    text="Serve only BokehJS, as a CDN of your own.",
+    examples=("app-server static --port 8081",),
+    flags=flags_of(own_settings()),
+)
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from app_server.cli.command import Choices, Command, Word, switch
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
 from app_server.observe import exposition, screen
@@ -37,6 +38,24 @@ class Meeting:
 
     main: int
     runtime_dir: RuntimeDir
+
+
+def servers(environ: Mapping[str, str]) -> Choices:
+    """The main processes of this user's servers, for completion."""
+    return {str(main): "a running server" for main, _ in running(environ)}
+
+
+COMMAND = Command(
+    forms=("[PID|URL] [--once] [--json]",),
+    text="Show a running server in the terminal. Without a PID it is the only server of this user. A URL is the "
+    "address of a server with --metrics.",
+    examples=("app-server status", "app-server status http://localhost:5006 --once"),
+    words=(Word(name="target", metavar="PID|URL", help="the server, if several are running", candidates=servers),),
+    flags=(
+        switch("--once", "print it once; at a terminal it is refreshed until Ctrl-C"),
+        switch("--json", "print all figures as JSON, once"),
+    ),
+)
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:

@@ -8,7 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from app_server.cli.writing.standalone import plan, run
+from app_server.cli.command import Command, Flag, choices
+from app_server.cli.writing.standalone import FLAGS, WORDS, plan, run
 from app_server.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -17,15 +18,28 @@ if TYPE_CHECKING:
 
 # Inline by default: such a page shows the same wherever and whenever it is opened.
 RESOURCES = ("inline", "cdn", "server")
-# Where `app-server static` and `serve` are, unless told otherwise.
+# Where `app-server static` and `serve` listen by default.
 SERVER_URL = "http://localhost:5006/"
+
+
+COMMAND = Command(
+    forms=("FILE_OR_DIR ... [flags]",),
+    text="Run each application once, and write its document as a page that needs no server.",
+    examples=("app-server html myapp.py",),
+    words=WORDS,
+    flags=(
+        Flag(names=("--resources",), metavar="FROM", help="where BokehJS comes from",
+             choices=choices(*RESOURCES), default=RESOURCES[0]),
+        Flag(names=("--server-url",), metavar="URL", help="the address above static/, for --resources server",
+             default=SERVER_URL),
+        *FLAGS,
+    ),
+)  # fmt: skip
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What runs the applications and writes the files."""
     mode = getattr(namespace, "resources", [RESOURCES[0]])[-1]
-    if mode not in RESOURCES:
-        raise OperatorError(f"expected one of {', '.join(RESOURCES)}, not {mode!r}", where="--resources")
     url = SERVER_URL
     if "server_url" in namespace:
         url = read_url(namespace.server_url[-1])

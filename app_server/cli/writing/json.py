@@ -7,13 +7,26 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from app_server.cli.writing.standalone import plan, run
+from app_server.cli.command import Command, Flag
+from app_server.cli.writing.standalone import FLAGS, WORDS, plan, run
 from app_server.errors import OperatorError
 
 if TYPE_CHECKING:
     from app_server.document.pages.themes import Document
 
 WIDEST_INDENT = 16
+
+
+COMMAND = Command(
+    forms=("FILE_OR_DIR ... [flags]",),
+    text="Run each application once, and write its document as JSON.",
+    examples=("app-server json myapp.py --indent 2",),
+    words=WORDS,
+    flags=(
+        Flag(names=("--indent",), metavar="N", help="put each value on a line of its own, indented by N spaces"),
+        *FLAGS,
+    ),
+)
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:

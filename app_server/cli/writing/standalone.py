@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app_server.cli.command import Flag, Word, switch
 from app_server.cli.terminal import paint_for, say
 from app_server.errors import ApplicationError, OperatorError
 from app_server.files import write_atomically
+from app_server.settings import Arity
 
 if TYPE_CHECKING:
     from app_server.document.pages.themes import Document
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
 Render = Callable[["Document"], str]
 
 STDOUT = "-"
+
+WORDS = (Word(name="files", metavar="FILE_OR_DIR", help="a script, notebook or directory", many=True),)
+FLAGS = (
+    Flag(names=("-o", "--output"), metavar="FILE", arity=Arity.REPEATED, default="NAME in the current folder",
+         help="the file to write, once for each application; - for stdout"),
+    switch("--force", "overwrite a file that this command did not write"),
+    Flag(names=("--args",), metavar="ARG", arity=Arity.REST, help="pass what follows to the applications as sys.argv"),
+)  # fmt: skip
+
 # How many callbacks a warning names.
 MOST_NAMED = 5
 # How long an application's threads have to end when everything is written; some run for ever.

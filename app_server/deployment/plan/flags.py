@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING
 
-from app_server.deployment.load import LoadedSpec, suggestion
+from app_server.deployment.load import LoadedSpec
 from app_server.deployment.spec import Application, Spec
-from app_server.errors import OperatorError, OperatorErrors
+from app_server.errors import OperatorError, OperatorErrors, did_you_mean
 from app_server.settings import Arity, Setting, all_settings, from_flags
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _server_flags(loaded: LoadedSpec) -> list[str]:
         path = ("server", name)
         setting = _by_name().get(name)
         if setting is None:
-            hint = suggestion(name, _by_name()) or "docs/settings.md lists them."
+            hint = did_you_mean(name, _by_name()) or "docs/settings.md lists them."
             faults.append(loaded.fault(path, "is not a setting of the server", hint))
         elif name in _SET_BY:
             faults.append(loaded.fault(path, f"is set by {_SET_BY[name]}", "Set it there."))

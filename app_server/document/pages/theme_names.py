@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import bokeh.models  # noqa: F401 - the classes that are looked through
 import yaml
 from bokeh.core.has_props import HasProps
 
-from app_server.errors import likely
+from app_server.errors import did_you_mean
 
 _PARTS = ("attrs", "line_defaults", "fill_defaults", "text_defaults")
 
@@ -24,7 +24,7 @@ def unknown_names(text: str | bytes, where: str) -> list[str]:
     classes = _classes()
     found: list[str] = []
     for key, value in root.value:
-        if key.value not in _PARTS and (meant := _nearest(key.value, _PARTS)):
+        if key.value not in _PARTS and (meant := did_you_mean(key.value, _PARTS, alike=0.8)):
             found.append(f"{_line(where, key)}: {key.value}: themes have no such part. {meant}")
         elif key.value == "attrs" and isinstance(value, yaml.MappingNode):
             for name, properties in value.value:
@@ -36,14 +36,15 @@ def _unknown_in_class(
     name: yaml.Node, properties: yaml.Node, classes: dict[str, list[type[HasProps]]], where: str
 ) -> Iterator[str]:
     if name.value not in classes:
-        if meant := _nearest(name.value, classes):
+        if meant := did_you_mean(name.value, classes, alike=0.8):
             yield f"{_line(where, name)}: attrs.{name.value}: no model has this name. {meant}"
         return
     known = {known for one in classes[name.value] for kin in _family(one) for known in kin.properties()}
     if isinstance(properties, yaml.MappingNode):
         for key, _ in properties.value:
             if key.value not in known:
-                meant = _nearest(key.value, known) or f"See the properties of {name.value} in bokeh's reference."
+                reference = f"See the properties of {name.value} in bokeh's reference."
+                meant = did_you_mean(key.value, known, alike=0.8) or reference
                 yield f"{_line(where, key)}: attrs.{name.value}.{key.value}: {name.value} has no such property. {meant}"
 
 
@@ -60,11 +61,6 @@ def _family(cls: type[HasProps]) -> Iterator[type[HasProps]]:
     yield cls
     for derived in cls.__subclasses__():
         yield from _family(derived)
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    found = likely(str(word), known, alike=0.8)
-    return f"Did you mean {found}?" if found else ""
 
 
 def _line(where: str, node: yaml.Node) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from app_server import __version__
-from app_server.cli.help import COMMANDS
-from app_server.cli.parser import INSTEAD, Answered, build, no_such_command, parse
+from app_server.cli.command import Command
+from app_server.cli.commands import COMMANDS, command_of
+from app_server.cli.parser import INSTEAD, Answered, no_such_command, parse, parser_of
 from app_server.errors import OperatorError
 from app_server.settings import Arity, all_settings
 
@@ -32,10 +33,11 @@ def test_flag_that_was_not_typed_has_no_attribute() -> None:
     assert vars(parse(["serve"], {})) == {"command": "serve", "files": []}
 
 
-def test_every_command_has_a_parser_that_knows_its_name() -> None:
-    parser, parsers = build()
-    assert list(parsers) == list(COMMANDS)
-    assert [one.prog for one in parsers.values()] == [f"{parser.prog} {name}" for name in COMMANDS]
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_a_parser_that_knows_its_name(name: str) -> None:
+    command = command_of(name)
+    assert isinstance(command, Command)
+    assert parser_of(name, command).prog == f"app-server {name}"
 
 
 def test_every_setting_of_the_command_line_is_a_list_of_words() -> None:
@@ -58,20 +60,17 @@ def test_version(words: list[str]) -> None:
 
 
 def test_help_is_of_the_command_that_is_named() -> None:
-    assert answer("--help") == answer("-h")
+    assert answer() == answer("--help") == answer("-h") == answer("help")
     assert "usage: app-server COMMAND" in answer("-h")
     short, whole = answer("serve", "-h"), answer("serve", "--help-all")
     assert len(short) < len(whole)
     for name in COMMANDS:
         assert answer(name, "--help").startswith(f"usage: app-server {name}")
+        assert answer("help", name) == answer("-h", name) == answer(name, "--help")
 
 
 def test_help_is_given_whatever_else_is_wrong() -> None:
     assert answer("serve", "--nosuch", "-h") == answer("serve", "-h")
-
-
-def test_nothing_is_no_command() -> None:
-    assert fault() == "no command. `app-server --help` lists them."
 
 
 @pytest.mark.parametrize(
@@ -79,12 +78,11 @@ def test_nothing_is_no_command() -> None:
     [
         ("serv", "Did you mean serve?"),
         ("stauts", "Did you mean status?"),
-        ("help", "Write `app-server --help`, or `app-server COMMAND --help`."),
-        ("app.py", "To serve an application: app-server serve app.py"),
-        ("a b.ipynb", "To serve an application: app-server serve 'a b.ipynb'"),
-        ("folder", "To serve an application: app-server serve folder"),
-        ("xyzzy", "`app-server --help` lists the commands."),
-        ("", "`app-server --help` lists the commands."),
+        ("app.py", "Did you mean `app-server serve app.py`?"),
+        ("a b.ipynb", "Did you mean `app-server serve 'a b.ipynb'`?"),
+        ("folder", "Did you mean `app-server serve folder`?"),
+        ("xyzzy", "See `app-server --help` for all commands."),
+        ("", "See `app-server --help` for all commands."),
     ],
 )
 def test_first_word_that_is_no_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, hint: str) -> None:
@@ -105,16 +103,16 @@ def test_flags_of_other_servers_are_answered_by_serve(flag: str) -> None:
     [
         (["status", "--onec"], "--onec: unknown argument. Did you mean --once?"),
         (["status", "--onec=1"], "--onec=1: unknown argument. Did you mean --once?"),
-        (["status", "--xyzzy"], "--xyzzy: unknown argument. `app-server status --help` lists all flags."),
-        (["status", "--oauth-key"], "--oauth-key: unknown argument. `app-server status --help` lists all flags."),
-        (["serve", "--oauth-key"], "--oauth-key: unknown argument. OpenID Connect is --oidc-issuer here."),
-        (["serve", "--xyzzy"], "--xyzzy: unknown argument. `app-server serve --help-all` lists all flags."),
-        (["drain", "1", "2"], "2: unknown argument. `app-server drain --help` lists all flags."),
-        (["serve", "-x"], "-x: unknown argument. `app-server serve --help-all` lists all flags."),
-        (["serve", "--port"], "--port: expected 1 argument. `app-server serve --help` lists what there is."),
+        (["status", "--xyzzy"], "--xyzzy: unknown argument. See `app-server status --help` for all flags."),
+        (["status", "--oauth-key"], "--oauth-key: unknown argument. See `app-server status --help` for all flags."),
+        (["serve", "--oauth-key"], "--oauth-key: unknown argument. Use --oidc-issuer for OpenID Connect."),
+        (["serve", "--xyzzy"], "--xyzzy: unknown argument. See `app-server serve --help-all` for all flags."),
+        (["drain", "1", "2"], "2: unknown argument. See `app-server drain --help` for all flags."),
+        (["serve", "-x"], "-x: unknown argument. See `app-server serve --help-all` for all flags."),
+        (["serve", "--port"], "--port: expected 1 argument. See `app-server serve --help`."),
         (["serve", "--include-header", "x"], "--include-header: unknown argument. Did you mean --include-headers?"),
         (["passwd", "--delete=x"],
-         "--delete: ignored explicit argument 'x'. `app-server passwd --help` lists what there is."),
+         "--delete: ignored explicit argument 'x'. See `app-server passwd --help`."),
     ],
 )  # fmt: skip
 def test_words_that_cannot_be_understood(words: list[str], message: str) -> None:
@@ -123,4 +121,4 @@ def test_words_that_cannot_be_understood(words: list[str], message: str) -> None
 
 def test_flags_are_never_guessed_from_their_beginning() -> None:
     assert fault("serve", "--por", "80") == "--por: unknown argument. Did you mean --port?"
-    assert fault("--vers").startswith("no command")
+    assert fault("--vers") == "--vers: unknown argument. Did you mean --version?"

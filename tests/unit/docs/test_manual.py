@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import shlex
 from collections.abc import Iterator
@@ -12,7 +11,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from app_server.cli.parser import Answered, build, parse
+from app_server.cli.commands import COMMANDS, command_of
+from app_server.cli.parser import Answered, parse, parser_of
 from app_server.deployment.rollout.hooks import VARIABLES
 from app_server.settings import all_settings
 
@@ -38,10 +38,7 @@ _FLAGS_OF_PANEL = frozenset(
 
 def _flags_of_other_commands() -> frozenset[str]:
     """The commands beside `serve` have their own."""
-    [commands] = [action for action in build()[0]._actions if isinstance(action, argparse._SubParsersAction)]
-    return frozenset(
-        flag for command in commands.choices.values() for action in command._actions for flag in action.option_strings
-    )
+    return frozenset(name for command in COMMANDS for flag in command_of(command).flags for name in flag.names)
 
 
 _FLAGS_OF_OTHER_COMMANDS = _flags_of_other_commands()
@@ -149,7 +146,7 @@ def test_python_blocks_compile(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_command_lines_parse(page: Path) -> None:
-    known = {action.dest for action in build()[1]["serve"]._actions}
+    known = {action.dest for action in parser_of("serve", command_of("serve"))._actions}
     for where, words in commands(page):
         try:
             namespace = parse(words, {})

@@ -56,7 +56,7 @@ def test_keywords_have_precedence_over_the_environment() -> None:
     ("keywords", "message"),
     [
         ({"prot": 1}, "prot: Server has no such keyword. Did you mean port?"),
-        ({"zzz": 1}, "zzz: Server has no such keyword. docs/settings.md lists them."),
+        ({"zzz": 1}, "zzz: Server has no such keyword. See docs/settings.md for all settings."),
         ({"port": "http"}, "port: expected a whole number from 0 to 65535, not 'http'"),
         ({"disable_index": 1}, "disable_index: expected True or False, not 1"),
         ({"use_index": "no"}, "use_index: expected True or False, not 'no'"),

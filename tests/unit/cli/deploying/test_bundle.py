@@ -40,7 +40,7 @@ def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
         ([], "deploy.yaml: there is no such file. `app-server init` writes a first one."),
         (["-f", "x.yaml"], "x.yaml: there is no such file. `app-server init` writes a first one."),
         (["--outptu", "x"], "--outptu: unknown argument. Did you mean --output?"),
-        (["--output"], "-o: expected 1 argument. `app-server bundle --help` lists what there is."),
+        (["--output"], "-o: expected 1 argument. See `app-server bundle --help`."),
     ],
 )
 def test_what_makes_no_sense_is_one_line(

@@ -47,7 +47,11 @@ def test_wrong_certificate_is_told_and_fails(tmp_path: Path, capsys: pytest.Capt
             EXIT_USAGE,
             "--folder: has no meaning with --check. Leave one of them out.",
         ),
-        (["--check", "a", "--profile", "old"], EXIT_USAGE, "--profile: expected one of intermediate, modern"),
+        (
+            ["--check", "a", "--profile", "old"],
+            EXIT_USAGE,
+            "--profile: expected one of intermediate, modern, not 'old'",
+        ),
         (["--check", "/no/such"], EXIT_FAILED, "/no/such: cannot be read: No such file or directory"),
         (
             ["under/way", "--folder", "/no/such"],

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
+from app_server.deployment.targets import TARGETS
+
+WORDS = ["all", *TARGETS, "schema"]
 
 
 def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
@@ -58,8 +61,8 @@ def test_flags_stand_in_for_a_file(place: Path, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["config"], "TARGET: expected one of "),
-        (["config", "ngnix"], "TARGET: expected one of "),
+        (["config"], "TARGET: expected one of all, acme, "),
+        (["config", "ngnix"], f"TARGET: expected one of {', '.join(WORDS)}, not 'ngnix'. Did you mean nginx?"),
         (["config", "nginx", "-f", "no.yaml"], "no.yaml: there is no such file. `app-server init` writes a first one."),
         (["config", "nginx", "-e", "x"], "--environment: deploy.yaml has no environment x"),
         (["config", "nginx", "--port", "80"], "--port: has no meaning without --app"),
@@ -74,7 +77,7 @@ def test_flags_stand_in_for_a_file(place: Path, capsys: pytest.CaptureFixture[st
         ),
         (["config", "nginx", "--app", "a.py", "--instances", "0"], "--instances: expected a whole number from 1"),
         (["config", "nginx", "--force"], "--force: has no meaning without --output"),
-        (["config", "nginx", "--diff", "--check"], "--check: is not possible together with --diff"),
+        (["config", "nginx", "--diff", "--check"], "--check: cannot be used with --diff"),
         (["init", "no.py"], "deploy.yaml: is there already. Edit it, or choose another --output."),
         (["init", "no.py", "-o", "new.yaml"], "no.py: there is no such file or folder"),
         (
@@ -167,7 +170,7 @@ def test_schema_is_json(place: Path, capsys: pytest.CaptureFixture[str]) -> None
 def test_files_that_another_target_left_are_named_when_they_go(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "config", "systemd", "--output", "out")[1] == "3 files in out\n"
     assert run(capsys, "config", "nginx", "--output", "out")[1] == (
-        "1 file in out\nremoved from it, as this run does not write them: systemd/app-server.target, "
+        "1 file in out\nremoved files of other targets: systemd/app-server.target, "
         "systemd/app-server@.service, systemd/instances/a1.env\n"
     )
     assert "and 3 more" not in run(capsys, "config", "nginx", "--output", "out")[1]
@@ -185,11 +188,11 @@ def test_build_context_is_another_than_the_file_says(place: Path, capsys: pytest
 
 
 def test_build_context_that_is_no_clone_is_one_line(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    hint = "Name the folder that has docker/app-server/Dockerfile in it."
+    hint = "Name the folder that contains docker/app-server/Dockerfile."
     for words in (("config", "compose"), ("deploy", "compose"), ("bundle",)):
         status, _, err = run(capsys, *words, "--build-context", "nowhere")
         assert status == EXIT_USAGE
-        assert err == f"app-server: --build-context {place}/nowhere: is no clone of app-server. {hint}\n"
+        assert err == f"app-server: --build-context {place}/nowhere: is not a clone of app-server. {hint}\n"
 
 
 @pytest.mark.parametrize("words", [("config", "nginx"), ("config", "kubernetes"), ("deploy", "ansible")])

@@ -48,8 +48,8 @@ def test_deployment_with_a_fault_touches_nothing(
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        ([], "TARGET: expected compose or ansible. Such as: app-server deploy compose"),
-        (["swarm"], "TARGET: expected compose or ansible, not 'swarm'. Such as: app-server deploy compose"),
+        ([], "TARGET: expected one of compose, ansible. For example: app-server deploy compose"),
+        (["swarm"], "TARGET: expected one of compose, ansible, not 'swarm'"),
         (["compose", "--rollback", "--all"], "--all: has no meaning with --rollback. Leave it out."),
         (["ansible", "--rollback", "--include", "x"], "--include: has no meaning with --rollback. Leave it out."),
         (["ansible", "--all"], "--all: has no meaning with ansible. Leave it out."),

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
+from app_server.cli.parser import parse
+from app_server.errors import OperatorError
 from tests.support.ports import free_port
 from tests.support.servers.inside import Inside, inside
 
@@ -61,3 +63,53 @@ def test_file_that_holds_no_certificates_is_refused(tmp_path: Path, capsys: pyte
     (tmp_path / "none.pem").write_text("nothing")
     assert main(["doctor", "http://a.test/", "--ca-file", f"{tmp_path}/none.pem"], {}) == EXIT_USAGE
     assert "cannot be read as certificates: " in capsys.readouterr().err
+
+
+# The words, before anything is done with them
+
+URL = "https://a.test/"
+
+
+def typed(*words: str) -> dict[str, object]:
+    """What the command line of the doctor says, without what every command has."""
+    found = vars(parse(["doctor", *words], {}))
+    return {name: value for name, value in found.items() if name != "command"}
+
+
+def test_flag_that_was_not_typed_is_not_there() -> None:
+    assert typed() == {"url": ""}
+    assert typed(URL) == {"url": URL}
+
+
+def test_flags_are_handed_on_as_they_were_typed() -> None:
+    assert typed(
+        URL, "--long", "5", "--instances", "3", "--opens", "x", "--embed-origin", "https://b.test",
+        "--embed-origin=https://c.test", "--http-port", "80", "--ca-file", "ca.pem", "--connect-to", "::1",
+        "--header", "Cookie: a", "--header", "X: b", "--proxy", "nginx", "--timeout", "0", "--json",
+    ) == {
+        "url": URL, "long": "5", "instances": ["3"], "opens": ["x"],
+        "embed_origin": ["https://b.test", "https://c.test"], "http_port": ["80"], "ca_file": ["ca.pem"],
+        "connect_to": ["::1"], "header": ["Cookie: a", "X: b"], "proxy": ["nginx"], "timeout": ["0"], "json": True,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("words", [(URL, "--long"), ("--long", "--json", URL)])
+def test_long_needs_no_number(words: tuple[str, ...]) -> None:
+    found = typed(*words)
+    assert (found["long"], found["url"]) == (None, URL)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([URL, "--opens"], "--opens: expected 1 argument. See `app-server doctor --help`."),
+        ([URL, "--header"], "--header: expected one argument. See `app-server doctor --help`."),
+        ([URL, "--instance", "3"], "--instance: unknown argument. Did you mean --instances?"),
+        ([URL, "--nosuch"], "--nosuch: unknown argument. See `app-server doctor --help` for all flags."),
+        ([URL, "https://b.test"], "https://b.test: unknown argument. See `app-server doctor --help` for all flags."),
+    ],
+)
+def test_words_that_cannot_be_understood(words: list[str], message: str) -> None:
+    with pytest.raises(OperatorError) as caught:
+        typed(*words)
+    assert str(caught.value) == message

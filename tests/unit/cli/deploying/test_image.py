@@ -29,8 +29,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                                      "Such as dashboard, dashboard:2 or registry.example.org/team/dashboard:2."),
         (["one.py", "--from", "a b"], "--from: 'a b' is no name of an image. "
                                       "Such as dashboard, dashboard:2 or registry.example.org/team/dashboard:2."),
-        (["one.py", "--build-context", "."], "--build-context FOLDER: is no clone of app-server. "
-                                             "Name the folder that has docker/app-server/Dockerfile in it."),
+        (["one.py", "--build-context", "."], "--build-context FOLDER: is not a clone of app-server. "
+                                             "Name the folder that contains docker/app-server/Dockerfile."),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_one_line(

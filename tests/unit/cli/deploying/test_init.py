@@ -53,7 +53,22 @@ def test_init_leaves_nothing_where_a_rule_is_broken(place: Path, capsys: pytest.
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--proxy", "ngnix"], "--proxy: expected one of nginx, apache, none, not 'ngnix'"),
+        (["--proxy", "ngnix"], "--proxy: expected one of nginx, apache, none, not 'ngnix'. Did you mean nginx?"),
+        (["--tls", "x"], "--tls: expected one of off, files, acme, development, not 'x'"),
+    ],
+)
+def test_choice_that_there_is_not_is_refused(
+    place: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+) -> None:
+    assert run(capsys, "init", "myapp.py", "-o", "new.yaml", "--yes", *words) == (
+        EXIT_USAGE, "", f"app-server: {message}\n"
+    )  # fmt: skip
+    assert not (place / "new.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
         (["--server-name", "https://x.org"], "--server-name: expected a host's name or address, not 'https://x.org'"),
         (["--prefix", "a b"], "--prefix: expected a path such as /tools"),
         (["--tls", "acme"], "public: no public authority gives a certificate for localhost."),

@@ -53,7 +53,7 @@ def test_one_tunnel_of_a_file_can_be_named(file: str, capsys: pytest.CaptureFixt
     [
         (["near"], "FILE: has no tunnel 'near'. There are office, far."),
         (["--run"], "--run: runs one tunnel. Say which of office, far."),
-        (["far", "--port", "1"], "--port: is told by the file. Leave it out, or leave out -f."),
+        (["far", "--port", "1"], "--port: has no meaning with -f. Leave it out, or leave out -f."),
     ],
 )
 def test_wrong_words_about_a_file_are_one_line(
@@ -71,7 +71,7 @@ def test_wrong_words_about_a_file_are_one_line(
         (["a@b", "--identity", "/no/such"], "--identity: /no/such is not a file. Look at the path."),
         (["a@b", "--alive-count", "0"], "--alive-count: expected a whole number from 1 to 9999, not '0'"),
         (["a@b", "--via", "b,-c"], "--via: '-c' is not the name of a host. Write USER@HOST."),
-        (["a@b", "--show", "x"], "--show: 'x' is none of commands, config, unit, gateway"),
+        (["a@b", "--show", "x"], "--show: expected one of commands, config, unit, gateway, not 'x'"),
     ],
 )
 def test_wrong_words_are_one_line(words: list[str], error: str, capsys: pytest.CaptureFixture[str]) -> None:

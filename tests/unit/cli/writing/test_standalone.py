@@ -189,7 +189,7 @@ def test_place_that_cannot_be_written_is_told_before_anything_runs(
         ),
         (
             ["html", "quiet.py", "--indent", "2"],
-            "--indent: unknown argument. `app-server html --help` lists all flags.",
+            "--indent: unknown argument. See `app-server html --help` for all flags.",
         ),
     ],
 )

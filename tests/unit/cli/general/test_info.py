@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app_server.cli import EXIT_OK, main
-from app_server.cli.running.info import bokehjs
+from app_server.cli.general.info import bokehjs
 
 
 def test_info_names_versions_and_paths(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
+from app_server.cli.command import Command, switch
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
 from app_server.version import __version__
@@ -18,8 +19,16 @@ from app_server.version import __version__
 PACKAGES = ("bokeh", "tornado", "orjson", "brotli")
 
 
+COMMAND = Command(
+    forms=("[--static]",),
+    text="Print versions and paths. Include them when you report a fault.",
+    examples=("app-server info",),
+    flags=(switch("--static", "print only the path of BokehJS"),),
+)
+
+
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
-    """What prints the report, or with --static the path of BokehJS alone."""
+    """What prints the report, or with --static the path of BokehJS only."""
     return partial(run, static_only="static" in namespace)
 
 
