@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
-from app_server.doctor.evidence import Evidence
+from app_server.doctor.seen.evidence import Evidence
 
 
 class Severity(Enum):

@@ -13,27 +13,20 @@ import socket
 import time
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, TypeVar
-from urllib.parse import parse_qsl, urlencode
 
 from app_server.doctor.address import Target
-from app_server.doctor.evidence import (
-    FAILED_BEHIND,
-    FOREIGN_ORIGIN,
-    Answer,
-    Embedding,
-    Evidence,
-    Handshake,
-    Idle,
-    Opening,
-    Page,
-    Reach,
-    enlarged_token,
-)
-from app_server.doctor.frames import BadFrame
-from app_server.doctor.tls import look_at_tls
-from app_server.doctor.visit import FALSE_ADDRESS, Route, Socket, Visitor, connection, failure_of
+from app_server.doctor.network.connection import connection, failure_of
+from app_server.doctor.network.frames import BadFrame
+from app_server.doctor.network.sockets import Socket
+from app_server.doctor.network.tls import look_at_tls
+from app_server.doctor.network.visitor import Visitor
+from app_server.doctor.options import MAX_REDIRECTS, Options
+from app_server.doctor.questions import autoload_of, is_lost_early, names_session, socket_of, spoofs, tries_after
+from app_server.doctor.seen.answers import FOREIGN_ORIGIN, Answer, Handshake, Idle, Reach
+from app_server.doctor.seen.evidence import Evidence
+from app_server.doctor.seen.pages import Embedding, Opening, Page, enlarged_token
 from app_server.protocol.doctor import TRICKLE, TRICKLE_S
 
 T = TypeVar("T")
@@ -41,48 +34,22 @@ T = TypeVar("T")
 LARGE_TOKEN_BYTES: Final = 12 * 1024
 """What a page's token may grow to with cookies and headers in it; nginx and Apache take 8 kB unless told otherwise."""
 
-SHORT_IDLE_S: Final = 8.0
-"""Finds time-outs of a few seconds, which are mostly mistakes, without keeping anybody waiting."""
-
-LONG_IDLE_S: Final = 70.0
-"""Longer than the 60 s of nginx and Apache as they come."""
-
 LATE_S: Final = 0.25
 """How long to look for an end that a busy machine may have kept from us."""
 
 IDLE_TRIES: Final = 3
 """How many sockets to open for one that gets as far as silence."""
 
-MAX_REDIRECTS: Final = 8
-MAX_FAILED_PAGES: Final = 3
 MAX_ADDRESSES: Final = 4
+
 MAX_SCRIPTS: Final = 12
-
-
-@dataclass(frozen=True)
-class Options:
-    """How thoroughly to look, and how to get there. Times are seconds; `ca_file` replaces the machine's authorities."""
-
-    ca_file: str | None = None
-    route: Route = Route()
-    idle_s: float = SHORT_IDLE_S
-    openings: int = 6
-    instances: int | None = None
-    embed_origins: tuple[str, ...] = ()
-    http_port: int | None = None
-    proxy: str | None = None
-
-    @property
-    def limit_s(self) -> float:
-        """A time within which all is over, whatever anybody does: the steps that come one after the other."""
-        return self.idle_s + (MAX_REDIRECTS + 8) * self.route.timeout_s
 
 
 async def examine(target: Target, options: Options) -> Evidence:
     """All that can be seen of the deployment at this address."""
     evidence = Evidence(
         target, now=time.time(), instances_expected=options.instances, proxy_given=options.proxy,
-        timeout_s=options.route.timeout_s, names_session=_names_session(target, options.route),
+        timeout_s=options.route.timeout_s, names_session=names_session(target, options.route),
     )  # fmt: skip
     return await _Walk(options, evidence).run()
 
@@ -172,7 +139,7 @@ class _Walk:
         failed: list[Answer] = []
         while True:
             answer = await self._visitor.ask(target)
-            if len(failed) < _tries_after(answer):
+            if len(failed) < tries_after(answer):
                 failed.append(answer)
                 continue
             location = answer.header("location")
@@ -191,7 +158,7 @@ class _Walk:
         own_file = target.path.rstrip("/") + "/static/js/bokeh.min.js"
         steps: dict[str, Awaitable[Any]] = {
             "honest": self._visitor.ask(target, method="HEAD"),
-            "spoofed": self._visitor.ask(target, method="HEAD", headers=_spoofs(target)),
+            "spoofed": self._visitor.ask(target, method="HEAD", headers=spoofs(target)),
             "scripts": self._all(self._ask_packed(script) for script in scripts),
             "scripts_again": self._revalidated(scripts[:1]),
             "own_static": self._visitor.ask(target.at(own_file), method="HEAD"),
@@ -240,10 +207,10 @@ class _Walk:
         return {
             "idle": self._stay_idle(page, token),
             "openings": self._all(self._open() for _ in range(self._options.openings)),
-            "foreign": self._visitor.open_socket(_socket_of(page), token, origin=FOREIGN_ORIGIN),
-            "foreign_script": self._visitor.ask(_autoload_of(target), origin=FOREIGN_ORIGIN),
-            "own_scripts": self._ask_one_by_one(_autoload_of(target)),
-            "large_token": self._visitor.open_socket(_socket_of(page), large, origin=target.origin),
+            "foreign": self._visitor.open_socket(socket_of(page), token, origin=FOREIGN_ORIGIN),
+            "foreign_script": self._visitor.ask(autoload_of(target), origin=FOREIGN_ORIGIN),
+            "own_scripts": self._ask_one_by_one(autoload_of(target)),
+            "large_token": self._visitor.open_socket(socket_of(page), large, origin=target.origin),
             "large_token_bytes": _done(len(large)),
             "embeddings": self._all(self._embed(target, origin) for origin in self._options.embed_origins),
         }
@@ -262,7 +229,7 @@ class _Walk:
             async with asyncio.timeout(self._options.route.timeout_s):
                 pulled = await opened.pull()
 
-        opened = await visitor.open_socket(_socket_of(page), page.token, origin=target.origin, then=pull)
+        opened = await visitor.open_socket(socket_of(page), page.token, origin=target.origin, then=pull)
         return Opening(page, replace(opened, pulled_bytes=pulled))
 
     async def _stay_idle(self, page: Page, token: str) -> Idle | None:
@@ -284,12 +251,12 @@ class _Walk:
 
         origin = page.answer.target.origin
         for _ in range(IDLE_TRIES):
-            opened = await self._visitor.open_socket(_socket_of(page), token, origin=origin, then=wait)
-            if not _lost_early(opened):
+            opened = await self._visitor.open_socket(socket_of(page), token, origin=origin, then=wait)
+            if not is_lost_early(opened):
                 break
         if not opened.accepted and opened.answer.status == 403:
             # The origin is refused, which is another matter: programs, which have none, are let in.
-            await self._visitor.open_socket(_socket_of(page), token, origin="", then=wait)
+            await self._visitor.open_socket(socket_of(page), token, origin="", then=wait)
         return found
 
     async def _ask_one_by_one(self, target: Target) -> tuple[Answer, ...]:
@@ -298,11 +265,11 @@ class _Walk:
 
     async def _embed(self, target: Target, origin: str) -> Embedding:
         visitor = Visitor(self._options.route)
-        script = await visitor.ask(_autoload_of(target), origin=origin)
+        script = await visitor.ask(autoload_of(target), origin=origin)
         token = Page(script).token
         opened: Handshake | None = None
         if token is not None:
-            opened = await visitor.open_socket(_socket_of(Page(script), target), token, origin=origin)
+            opened = await visitor.open_socket(socket_of(Page(script), target), token, origin=origin)
         return Embedding(origin, script, opened)
 
     async def _all(self, steps: Any) -> tuple[Any, ...]:
@@ -319,56 +286,6 @@ async def _end_within(opened: Socket, patience_s: float) -> str | None:
         except BadFrame as error:
             return str(error)
     return opened.ended
-
-
-def _lost_early(opened: Handshake) -> bool:
-    """Whether the proxy gave up on a socket before the server had greeted it: nothing is known about silence then."""
-    cut = opened.accepted and opened.greeting is None and opened.close_code is None and opened.failure is None
-    return cut or opened.answer.status in FAILED_BEHIND
-
-
-def _names_session(target: Target, route: Route) -> bool:
-    given = {name.lower() for name, _ in route.headers} | {name for name, _ in parse_qsl(target.query)}
-    return not given.isdisjoint({"bokeh-session-id", "bokeh-token"})
-
-
-def _tries_after(answer: Answer) -> int:
-    """How often to ask for a page again that came to this: of several instances, another one may be well."""
-    if answer.status in FAILED_BEHIND:
-        return MAX_FAILED_PAGES
-    return int(answer.failure is not None and answer.failure.kind in ("timeout", "closed"))
-
-
-def _spoofs(target: Target) -> dict[str, str]:
-    """What somebody sends who wants to pass for somebody else."""
-    scheme = "http" if target.scheme == "https" else "https"
-    return {
-        "X-Forwarded-For": FALSE_ADDRESS,
-        "X-Real-IP": FALSE_ADDRESS,
-        "X-Scheme": scheme,
-        "X-Forwarded-Proto": scheme,
-        "X-Forwarded-Host": "doctor.invalid",
-        "Forwarded": f"for={FALSE_ADDRESS};proto={scheme};host=doctor.invalid",
-    }
-
-
-def _socket_of(page: Page, target: Target | None = None) -> Target:
-    """Where the page's socket is; `target` is the application where the page is the script that embeds it."""
-    target = target or page.answer.target
-    path = page.socket_path
-    return target.at(path if not path.endswith("/autoload.js/ws") else f"{target.path.rstrip('/')}/ws", target.query)
-
-
-def _autoload_of(target: Target) -> Target:
-    path = target.path.rstrip("/")
-    query = urlencode(
-        {
-            "bokeh-autoload-element": "doctor",
-            "bokeh-app-path": path or "/",
-            "bokeh-absolute-url": target.origin + path,
-        }
-    )
-    return target.at(f"{path}/autoload.js", query)
 
 
 async def _done(value: T) -> T:

@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from app_server.doctor.evidence import Evidence
 from app_server.doctor.finding import Finding, Remedy, Severity
+from app_server.doctor.seen.evidence import Evidence
 
 Paint = Callable[[str, str], str]
 

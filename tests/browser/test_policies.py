@@ -10,9 +10,10 @@ import pytest
 from playwright.sync_api import Page
 
 from app_server.doctor.address import read_target
-from app_server.doctor.evidence import Answer, Evidence
-from app_server.doctor.evidence import Page as SeenPage
 from app_server.doctor.rules.policy import policy_lets_the_page_run
+from app_server.doctor.seen.answers import Answer
+from app_server.doctor.seen.evidence import Evidence
+from app_server.doctor.seen.pages import Page as SeenPage
 from tests.support.browsers.pages import Complaints
 from tests.support.server import RunningServer, running_server
 from tests.support.waiting import until

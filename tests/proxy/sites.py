@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from app_server.doctor.probes import SHORT_IDLE_S
+from app_server.doctor.options import SHORT_IDLE_S
 
 HOST = "app.test"
 ROUTES = ("a", "b", "c")

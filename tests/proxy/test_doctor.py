@@ -17,12 +17,13 @@ import trustme
 
 from app_server.cli.general.info import static_path
 from app_server.doctor.address import read_target
-from app_server.doctor.evidence import Evidence
 from app_server.doctor.finding import Finding
-from app_server.doctor.probes import Options, examine
+from app_server.doctor.network.connection import Route
+from app_server.doctor.options import Options
+from app_server.doctor.probes import examine
 from app_server.doctor.report import remedies_for
 from app_server.doctor.rules import judge
-from app_server.doctor.visit import Route
+from app_server.doctor.seen.evidence import Evidence
 from tests.proxy.sites import FAULTS, HOST, MORE, ROUTES, Fault, Ports, apache_site, nginx_site, planted
 from tests.support.deployments.proxies import (
     RunningProxy,

@@ -13,10 +13,11 @@ import trustme
 from app_server.cli.general.info import static_path
 from app_server.deployment.plan.values import Plan
 from app_server.doctor.address import read_target
-from app_server.doctor.evidence import Evidence
-from app_server.doctor.probes import Options, examine
+from app_server.doctor.network.connection import Route
+from app_server.doctor.options import Options
+from app_server.doctor.probes import examine
 from app_server.doctor.rules import judge
-from app_server.doctor.visit import Route
+from app_server.doctor.seen.evidence import Evidence
 from tests.support.deployments.deployed import plan_of, running_instances, running_proxy_of
 from tests.support.deployments.proxies import proxy_folder
 from tests.support.ports import consecutive_ports, free_port

@@ -16,11 +16,12 @@ from functools import partial
 from app_server.cli.command import Command, Flag, Word, choices, switch
 from app_server.cli.terminal import columns, paint_for, say
 from app_server.doctor.address import Target, parse_target, read_origin
-from app_server.doctor.probes import LONG_IDLE_S, SHORT_IDLE_S, Options, examine
+from app_server.doctor.network.connection import Route
+from app_server.doctor.network.tls import trusted_context
+from app_server.doctor.options import LONG_IDLE_S, SHORT_IDLE_S, Options
+from app_server.doctor.probes import examine
 from app_server.doctor.report import as_data, as_text, exit_status
 from app_server.doctor.rules import judge
-from app_server.doctor.tls import trusted_context
-from app_server.doctor.visit import Route
 from app_server.errors import OperatorError
 from app_server.settings import Arity
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from app_server.doctor.evidence import Evidence
 from app_server.doctor.finding import Finding, Rule, Severity
 from app_server.doctor.rules import handshake, headers, instances, page, policy, reach, sockets, static, tls
+from app_server.doctor.seen.evidence import Evidence
 
 RULES: Final[tuple[Rule, ...]] = (
     *reach.RULES,

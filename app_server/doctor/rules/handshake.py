@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from app_server.doctor.evidence import FAILED_BEHIND, Answer, Evidence, Handshake
 from app_server.doctor.finding import Finding, Hop, Rule, Severity, apache, isolated, nginx, server
+from app_server.doctor.seen.answers import FAILED_BEHIND, Answer, Handshake
+from app_server.doctor.seen.evidence import Evidence
 
 _UPGRADE: Final = (
     nginx("in the http block", "map $http_upgrade $connection_upgrade { default upgrade; '' ''; }"),
@@ -23,7 +24,7 @@ def upgrade_is_passed_on(evidence: Evidence) -> Iterator[Finding]:
         answer = lost[0].answer
         yield Finding(
             "upgrade-lost", Severity.ERROR, Hop.PROXY,
-            f"the handshake at {answer.target.path} was answered {answer.told}: no Upgrade came to the server"
+            f"the handshake at {answer.target.path} was answered {answer.summary}: no Upgrade came to the server"
             + _share(lost, evidence.sockets),
             "The page stays empty: BokehJS cannot connect.", _UPGRADE,
         )  # fmt: skip
@@ -57,7 +58,7 @@ def own_origin_is_let_in(evidence: Evidence) -> Iterator[Finding]:
         return
     yield Finding(
         "origin-refused", Severity.ERROR, Hop.SERVER,
-        f"the handshake of the page's own origin, {target.origin}, was answered {refused[0].told}",
+        f"the handshake of the page's own origin, {target.origin}, was answered {refused[0].summary}",
         "BokehJS cannot connect, and the server's log names the origin.",
         (server("name the host that people use", f"--allow-websocket-origin={target.authority}"),),
     )  # fmt: skip
@@ -202,19 +203,19 @@ def socket_greets(evidence: Evidence) -> Iterator[Finding]:
     share, first = _share(failed, sockets), failed[0]
     if first.close_code == 1008:
         yield Finding(
-            "token-refused", Severity.ERROR, Hop.SERVER, f"the page's own token was refused{share}: {first.told}",
+            "token-refused", Severity.ERROR, Hop.SERVER, f"the page's own token was refused{share}: {first.summary}",
             "BokehJS cannot connect.",
             (server("give every instance the same key, made once by `app-server secret`", "BOKEH_SECRET_KEY=…"),),
         )  # fmt: skip
     elif first.close_code == 1011:
         yield Finding(
-            "application-failed", Severity.ERROR, Hop.SERVER, f"the session cannot be built{share}: {first.told}",
+            "application-failed", Severity.ERROR, Hop.SERVER, f"the session cannot be built{share}: {first.summary}",
             "The application does not start.", (server("its log has the traceback"),),
         )  # fmt: skip
     else:
         yield Finding(
             "socket-failed", Severity.ERROR, Hop.PROXY,
-            f"the socket at {first.answer.target.path} does not open{share}: {first.told}",
+            f"the socket at {first.answer.target.path} does not open{share}: {first.summary}",
             "BokehJS cannot connect.",
             (
                 *(_UPGRADE if first.answer.failure is not None else ()),

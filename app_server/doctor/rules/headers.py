@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from app_server.doctor.evidence import Evidence
 from app_server.doctor.finding import Finding, Hop, Rule, Severity, apache, nginx, server
+from app_server.doctor.seen.evidence import Evidence
 from app_server.protocol.doctor import TRICKLE_S, Seen
 
 

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from statistics import median
 from typing import Final
 
-from app_server.doctor.evidence import FAILED_BEHIND, Answer, Evidence, Opening
 from app_server.doctor.finding import Finding, Hop, Rule, Severity, apache, nginx, server
+from app_server.doctor.seen.answers import FAILED_BEHIND, Answer
+from app_server.doctor.seen.evidence import Evidence
+from app_server.doctor.seen.pages import Opening
 
 SLOW_S: Final = 2.0
 """A proxy's time limit for connecting is mostly 2 s and more; an application that takes as long does so each time."""
@@ -73,7 +75,7 @@ def all_are_there(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(
             "instance-down", Severity.ERROR, Hop.SERVER,
             f"{len(failed)} of {len(answers)} requests of the same kind had no answer from an instance"
-            f" ({failed[0].told}), the others had",
+            f" ({failed[0].summary}), the others had",
             "Some visitors get no page.", remedies,
         )  # fmt: skip
     elif expected is not None and works and evidence.knows_doctor and len(evidence.instances) < expected:

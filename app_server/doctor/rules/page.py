@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from app_server.doctor.evidence import FAILED_BEHIND, Evidence, Page
 from app_server.doctor.finding import Finding, Hop, Remedy, Rule, Severity, apache, isolated, nginx, server
+from app_server.doctor.seen.answers import FAILED_BEHIND
+from app_server.doctor.seen.evidence import Evidence
+from app_server.doctor.seen.pages import Page
 
 _LOGIN = isolated(
     "app-server doctor",

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Final
 
 from app_server.doctor.csp import Policy, Script, scripts
-from app_server.doctor.evidence import BOKEHJS, Evidence, Page
 from app_server.doctor.finding import Finding, Hop, Rule, Severity, apache, nginx
+from app_server.doctor.seen.evidence import Evidence
+from app_server.doctor.seen.pages import BOKEHJS, Page
 
 _ALLOWED = (
     "script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; connect-src 'self';"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from app_server.doctor.evidence import Evidence
 from app_server.doctor.finding import Finding, Hop, Rule, Severity, apache, isolated, nginx, server
+from app_server.doctor.seen.evidence import Evidence
 
 
 def name_is_known(evidence: Evidence) -> Iterator[Finding]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from app_server.doctor.evidence import FAILED_BEHIND, FOREIGN_ORIGIN, Answer, Evidence
 from app_server.doctor.finding import Finding, Hop, Remedy, Rule, Severity, apache, nginx, server
+from app_server.doctor.seen.answers import FAILED_BEHIND, FOREIGN_ORIGIN, Answer
+from app_server.doctor.seen.evidence import Evidence
 
 
 def document_comes_whole(evidence: Evidence) -> Iterator[Finding]:
@@ -75,7 +76,7 @@ def large_tokens_fit(evidence: Evidence) -> Iterator[Finding]:
         return
     yield Finding(
         "header-buffers-small", Severity.ERROR, Hop.PROXY,
-        f"a handshake with a token of {evidence.large_token_bytes / 1000:.0f} kB was answered {large.told}",
+        f"a handshake with a token of {evidence.large_token_bytes / 1000:.0f} kB was answered {large.summary}",
         "Pages whose token carries many cookies or headers cannot connect, while others can.",
         (
             nginx("in the http or server block", "large_client_header_buffers 4 32k;"),
@@ -126,7 +127,7 @@ def embedding_pages_are_let_in(evidence: Evidence) -> Iterator[Finding]:
             hop = Hop.SERVER if script.seen is not None else Hop.PROXY
             yield Finding(
                 "embedding-refused", Severity.ERROR, hop,
-                f"{script.target.path} was answered {script.told} to a page of {embedding.origin}", why, (allow,),
+                f"{script.target.path} was answered {script.summary} to a page of {embedding.origin}", why, (allow,),
             )  # fmt: skip
         elif script.header("access-control-allow-origin") not in (embedding.origin, "*"):
             yield Finding(
@@ -138,7 +139,7 @@ def embedding_pages_are_let_in(evidence: Evidence) -> Iterator[Finding]:
         elif socket is not None and not socket.accepted:
             yield Finding(
                 "embedding-refused", Severity.ERROR, Hop.SERVER,
-                f"the socket of a page of {embedding.origin} was answered {socket.told}", why, (allow,),
+                f"the socket of a page of {embedding.origin} was answered {socket.summary}", why, (allow,),
             )  # fmt: skip
         closed = [answer for answer in evidence.scripts if _is_for_own_pages(answer)]
         if closed:

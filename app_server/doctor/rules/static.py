@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Final, TypeGuard
 
-from app_server.doctor.evidence import FAILED_BEHIND, Answer, Evidence
 from app_server.doctor.finding import Finding, Hop, Rule, Severity, apache, nginx, server
 from app_server.doctor.rules.page import path_is_kept
+from app_server.doctor.seen.answers import FAILED_BEHIND, Answer
+from app_server.doctor.seen.evidence import Evidence
 
 _SMALL_BYTES: Final = 100_000
 _LONG_S: Final = 86400
@@ -25,7 +26,7 @@ def bokehjs_arrives(evidence: Evidence) -> Iterator[Finding]:
         root = page.root_path or "/"
         yield Finding(
             "bokehjs-missing", Severity.ERROR, hop,
-            f"{failed[0].target.url}: {failed[0].told}, and so for {len(failed)} of {len(evidence.scripts)} scripts",
+            f"{failed[0].target.url}: {failed[0].summary}, and so for {len(failed)} of {len(evidence.scripts)} scripts",
             "The page stays blank.",
             (
                 nginx("let the files come from the server", f"location {root} {{ proxy_pass http://127.0.0.1:5006; }}"),
@@ -140,15 +141,15 @@ def static_is_no_wider(evidence: Evidence) -> Iterator[Finding]:
     if _is_the_proxys(evidence.beside_static):
         yield Finding(
             "static-captured", Severity.ERROR, Hop.PROXY,
-            f"{evidence.beside_static.target.path} is taken for a file: the proxy answers {evidence.beside_static.told}"
-            " without asking the server",
+            f"the proxy takes {evidence.beside_static.target.path} for a file, and answers"
+            f" {evidence.beside_static.summary} without asking the server",
             "Applications whose names begin with static cannot be opened.", remedies,
         )  # fmt: skip
     if _is_the_proxys(evidence.extensions):
         yield Finding(
             "extensions-captured", Severity.WARNING, Hop.PROXY,
-            f"{root}static/extensions/ is taken for a folder of the proxy's, which answers {evidence.extensions.told}",
-            "Models of extensions, such as Panel's, are not found, for the server alone has them.",
+            f"the proxy takes {root}static/extensions/ for its own folder, and answers {evidence.extensions.summary}",
+            "Models of extensions, such as Panel's, are not found: only the server has them.",
             (
                 nginx("before the files' location", f"location ^~ {root}static/extensions/ {{ proxy_pass http://…; }}"),
                 apache("before the files' exception",
@@ -159,7 +160,7 @@ def static_is_no_wider(evidence: Evidence) -> Iterator[Finding]:
     if _is_the_proxys(own) and own.status != 200:
         yield Finding(
             "static-captured", Severity.ERROR, Hop.PROXY,
-            f"{own.target.path} is taken for a file of the proxy's, which answers {own.told}",
+            f"the proxy takes {own.target.path} for a file of its own, and answers {own.summary}",
             "The application's own files, its styles and pictures, are not found.", remedies,
         )  # fmt: skip
 

@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from app_server.doctor.evidence import Evidence, Tls
 from app_server.doctor.finding import Finding, Hop, Rule, Severity, apache, isolated, nginx
+from app_server.doctor.seen.answers import Tls
+from app_server.doctor.seen.evidence import Evidence
 from app_server.protocol.doctor import DEVELOPMENT_ORGANIZATION
 
 _DAY_S = 86400

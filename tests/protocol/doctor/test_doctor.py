@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from app_server.doctor.address import parse_target
-from app_server.doctor.evidence import Evidence
-from app_server.doctor.probes import Options, examine
+from app_server.doctor.network.connection import Route
+from app_server.doctor.options import Options
+from app_server.doctor.probes import examine
 from app_server.doctor.rules import judge
-from app_server.doctor.visit import Route
+from app_server.doctor.seen.evidence import Evidence
 from app_server.protocol.doctor import HEADER, TRICKLE, TRICKLE_S, Seen, Sent
 from tests.protocol.conftest import Served, apps, serving
 from tests.support.client import fetch

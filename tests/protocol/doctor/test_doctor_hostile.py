@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import pytest
 
 from app_server.doctor.address import read_target
-from app_server.doctor.evidence import Evidence
 from app_server.doctor.finding import Finding
-from app_server.doctor.probes import MAX_REDIRECTS, Options, examine
+from app_server.doctor.network.connection import Route
+from app_server.doctor.options import MAX_REDIRECTS, Options
+from app_server.doctor.probes import examine
 from app_server.doctor.report import as_data, as_text
 from app_server.doctor.rules import judge
-from app_server.doctor.visit import Route
+from app_server.doctor.seen.evidence import Evidence
 from app_server.protocol import codec, websocket
 from app_server.protocol.websocket import accept_key
 

@@ -6,10 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from app_server.doctor.address import Target
-from app_server.doctor.evidence import Answer, Evidence, Failure, Handshake, Idle, Opening, Page, Reach, Tls
+from app_server.doctor.seen.answers import Answer, Failure, Handshake, Idle, Reach, Tls
+from app_server.doctor.seen.evidence import Evidence
+from app_server.doctor.seen.pages import Opening, Page
 from app_server.protocol.doctor import HEADER, Seen
 
 HOME = Target("https", "app.test", 443, "/tools/board")
+BARE = Answer(HOME)
 ROOT = "/tools/"
 NOW = 1_800_000_000.0
 DAY_S = 86400

@@ -14,10 +14,11 @@ import pytest
 from bokeh.models import Slider
 
 from app_server.doctor.address import Target, read_target
-from app_server.doctor.evidence import Evidence
-from app_server.doctor.probes import IDLE_TRIES, LARGE_TOKEN_BYTES, Options, examine
+from app_server.doctor.network.connection import Route
+from app_server.doctor.options import Options
+from app_server.doctor.probes import IDLE_TRIES, LARGE_TOKEN_BYTES, examine
 from app_server.doctor.rules import judge
-from app_server.doctor.visit import Route
+from app_server.doctor.seen.evidence import Evidence
 from tests.support.ports import free_port
 from tests.support.servers.inside import Inside, inside
 from tests.support.waiting import patience

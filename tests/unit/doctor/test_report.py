@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from app_server.doctor.evidence import Evidence, Failure, Reach
 from app_server.doctor.finding import Finding, Hop, Severity, apache, nginx, server
 from app_server.doctor.report import as_data, as_text, exit_status
+from app_server.doctor.seen.answers import Failure, Reach
+from app_server.doctor.seen.evidence import Evidence
 from tests.unit.doctor.making import HOME, answer, healthy
 
 FINDING = Finding(

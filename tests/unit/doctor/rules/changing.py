@@ -11,10 +11,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from app_server.doctor.evidence import Embedding, Evidence, Failure, Handshake, Opening, Page, Tls
 from app_server.doctor.finding import Hop, Severity
 from app_server.doctor.report import remedies_for
 from app_server.doctor.rules import judge
+from app_server.doctor.seen.answers import Failure, Handshake, Tls
+from app_server.doctor.seen.evidence import Evidence
+from app_server.doctor.seen.pages import Embedding, Opening, Page
 from tests.unit.doctor.making import (
     CAME,
     HOME,

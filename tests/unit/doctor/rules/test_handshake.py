@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from app_server.doctor.evidence import Handshake, Opening
 from app_server.doctor.finding import Hop, Severity
 from app_server.doctor.rules import handshake as rules
 from app_server.doctor.rules import judge
+from app_server.doctor.seen.answers import Handshake
+from app_server.doctor.seen.pages import Opening
 from tests.unit.doctor.making import CAME, TIMEOUT, handshake, refused
 from tests.unit.doctor.rules.changing import (
     FORBIDDEN,

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from app_server.doctor.evidence import Evidence
 from app_server.doctor.finding import Hop, Severity
 from app_server.doctor.rules import headers as rules
 from app_server.doctor.rules import judge
+from app_server.doctor.seen.evidence import Evidence
 from tests.unit.doctor.making import HOME, SEEN, answer, healthy, page
 from tests.unit.doctor.rules.changing import Case, Change, all_seen, change, findings_of, names, trip
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from app_server.doctor.evidence import Opening, Page
 from app_server.doctor.finding import Hop, Severity
 from app_server.doctor.rules import instances as rules
 from app_server.doctor.rules import judge
+from app_server.doctor.seen.pages import Opening, Page
 from tests.unit.doctor.making import SEEN, answer, healthy, opening
 from tests.unit.doctor.rules.changing import OTHER, Case, Change, change, findings_of, names, trip
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from app_server.doctor.evidence import Opening
 from app_server.doctor.finding import Hop, Severity
 from app_server.doctor.rules import judge
 from app_server.doctor.rules import page as rules
+from app_server.doctor.seen.pages import Opening
 from tests.unit.doctor.making import (
     HSTS,
     SCRIPT,

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from app_server.doctor.evidence import Evidence, Failure, Reach
 from app_server.doctor.finding import Hop, Severity
 from app_server.doctor.rules import judge
 from app_server.doctor.rules import reach as rules
+from app_server.doctor.seen.answers import Failure, Reach
+from app_server.doctor.seen.evidence import Evidence
 from tests.unit.doctor.making import HOME, HSTS, TIMEOUT, answer, healthy
 from tests.unit.doctor.rules.changing import Case, Change, change, findings_of, names, on_http, page_of, trip
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from app_server.doctor.evidence import Failure, Idle
 from app_server.doctor.finding import Hop, Severity
 from app_server.doctor.rules import judge
 from app_server.doctor.rules import sockets as rules
+from app_server.doctor.seen.answers import Failure, Idle
 from tests.unit.doctor.making import CAME, SCRIPTS, answer, handshake, healthy, refused
 from tests.unit.doctor.rules.changing import (
     EMBEDDED,

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from app_server.doctor.evidence import Page
 from app_server.doctor.finding import Hop, Severity
 from app_server.doctor.rules import judge
 from app_server.doctor.rules import static as rules
+from app_server.doctor.seen.pages import Page
 from tests.unit.doctor.making import HOME, HSTS, SCRIPT, TIMEOUT, answer, healthy, html
 from tests.unit.doctor.rules.changing import (
     JS,

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from app_server.doctor.evidence import Failure, Tls
 from app_server.doctor.finding import Hop, Severity
 from app_server.doctor.rules import judge
 from app_server.doctor.rules import tls as rules
+from app_server.doctor.seen.answers import Failure, Tls
 from tests.unit.doctor.making import DAY_S, NOW, healthy
 from tests.unit.doctor.rules.changing import (
     NO_STORE,

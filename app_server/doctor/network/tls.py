@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from app_server.doctor.address import Target
-from app_server.doctor.evidence import Tls
-from app_server.doctor.visit import Route, connection, failure_of, lenient_context
+from app_server.doctor.network.connection import Route, connection, failure_of, lenient_context
+from app_server.doctor.seen.answers import Tls
 
 _OLD: Final = {"TLSv1": ssl.TLSVersion.TLSv1, "TLSv1.1": ssl.TLSVersion.TLSv1_1}
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app_server.doctor.frames import BadFrame, Frame, Messages, ServerFrames, masked
+from app_server.doctor.network.frames import BadFrame, Frame, Messages, ServerFrames, masked
 from app_server.protocol.codec import encode
 from app_server.protocol.frame_reader import FrameReader
 from app_server.protocol.websocket import BINARY, CLOSE, PING, TEXT, close_payload, serialize

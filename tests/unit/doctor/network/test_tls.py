@@ -11,9 +11,9 @@ import pytest
 import trustme
 
 from app_server.doctor.address import Target
-from app_server.doctor.evidence import Tls
-from app_server.doctor.tls import look_at_tls, trusted_context
-from app_server.doctor.visit import Route
+from app_server.doctor.network.connection import Route
+from app_server.doctor.network.tls import look_at_tls, trusted_context
+from app_server.doctor.seen.answers import Tls
 
 
 @pytest.fixture(scope="module")

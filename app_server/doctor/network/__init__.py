@@ -1,0 +1,1 @@
+"""Connections to the host: requests and WebSockets, each within a time limit."""

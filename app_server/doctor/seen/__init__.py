@@ -1,0 +1,1 @@
+"""What the probes saw: values without a judgement."""
