@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from app_server.errors import OperatorError
-from app_server.security.hostnames import ascii_host
+from app_server.security.hostnames import ascii_host, bracketed
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _IN_PATH = "/%:@!$&'()*+,;=-._~"  # RFC 3986, section 3.3
@@ -30,7 +30,7 @@ class Target:
     @property
     def authority(self) -> str:
         """The host as a browser writes it into its Host header: without the port where that is the usual one."""
-        name = f"[{self.host}]" if ":" in self.host else self.host
+        name = bracketed(self.host)
         return name if self.port == DEFAULT_PORTS[self.scheme] else f"{name}:{self.port}"
 
     @property

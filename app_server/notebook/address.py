@@ -8,6 +8,7 @@ from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 from app_server.errors import OperatorError
+from app_server.security.hostnames import bracketed
 
 NotebookUrl: TypeAlias = "str | Callable[[int | None], str]"
 
@@ -84,7 +85,7 @@ def _split(url: str) -> SplitResult:
 def _host_and_port(parts: SplitResult) -> tuple[str, str]:
     """The host, an IPv6 address in brackets, and `:PORT` or nothing."""
     host = parts.hostname or ""
-    return f"[{host}]" if ":" in host else host, "" if parts.port is None else f":{parts.port}"
+    return bracketed(host), "" if parts.port is None else f":{parts.port}"
 
 
 def _origins(parts: SplitResult) -> tuple[str, ...]:

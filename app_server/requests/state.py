@@ -30,6 +30,7 @@ from app_server.processes.worker_group import WorkerGroup
 from app_server.protocol.paths import unescaped
 from app_server.security import tokens
 from app_server.security.admission import Admission
+from app_server.security.hostnames import bracketed
 from app_server.security.origins import OriginPolicy
 from app_server.security.tokens import Signer, Token
 from app_server.security.visible_request import RequestFilter, VisibleRequest
@@ -247,7 +248,7 @@ def own_hosts(address: str | None, port: int) -> tuple[str, ...]:
     """The origins under which a browser on this machine reaches the server itself."""
     names = ["localhost", "127.0.0.1", "[::1]"]
     if address and address not in ("0.0.0.0", "::", "localhost", "127.0.0.1", "::1"):
-        names.append(f"[{address}]" if ":" in address else address)
+        names.append(bracketed(address))
     return tuple(f"{name}:{port}" for name in names)
 
 

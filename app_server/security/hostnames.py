@@ -21,5 +21,10 @@ def ascii_host(host: str) -> str:
         raise ValueError(f"{host!r} is not a host name: {error}") from error
 
 
+def bracketed(host: str) -> str:
+    """The host as a URL spells it: an IPv6 address has brackets (RFC 3986, section 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
+
+
 def _ascii_label(label: str) -> str:
     return label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")

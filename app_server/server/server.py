@@ -35,6 +35,7 @@ from app_server.processes.worker_group import WorkerGroup
 from app_server.protocol.pace import Pace
 from app_server.requests.socket_handoff import SharedHTTPServer
 from app_server.requests.state import ServerState
+from app_server.security.hostnames import bracketed
 from app_server.server import metrics, metrics_reporter
 from app_server.server.reload import LiveReload
 from app_server.server.routes import routes_of
@@ -102,8 +103,7 @@ class Server:
         host = self.settings.address or "localhost"
         if host in ("0.0.0.0", "::"):
             host = "localhost"
-        host = f"[{host}]" if ":" in host else host
-        return f"{scheme}://{host}:{self._port}{self.settings.prefix}/"
+        return f"{scheme}://{bracketed(host)}:{self._port}{self.settings.prefix}/"
 
     def bind(self) -> None:
         """Listen. Raises OperatorError where the address cannot be had."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from app_server.errors import OperatorError
+from app_server.security.hostnames import bracketed
 
 # The server's usual port, on both ends, so that its default origin fits what the browser shows.
 PORT = 5006
@@ -37,8 +38,9 @@ class TunnelEnd:
 
     def __str__(self) -> str:
         """As ssh takes it in ProxyJump: user@host:port."""
-        bracketed = f"[{self.host}]" if ":" in self.host and self.port is not None else self.host
-        return f"{self.login_prefix}{bracketed}{'' if self.port is None else f':{self.port}'}"
+        if self.port is None:
+            return f"{self.login_prefix}{self.host}"
+        return f"{self.login_prefix}{bracketed(self.host)}:{self.port}"
 
     @property
     def login(self) -> str:
@@ -77,8 +79,10 @@ class Tunnel:
     @property
     def forward(self) -> tuple[str, str]:
         """Where is listened, and where that leads; each as ssh_config takes it."""
-        target = f"[{self.target_host}]" if ":" in self.target_host else self.target_host
-        return f"localhost:{self.listen_port}", self.target_socket or f"{target}:{self.target_port}"
+        return (
+            f"localhost:{self.listen_port}",
+            self.target_socket or f"{bracketed(self.target_host)}:{self.target_port}",
+        )
 
     @property
     def url(self) -> str:

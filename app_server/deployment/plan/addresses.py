@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-
-def bracketed(host: str) -> str:
-    """A host as addresses spell it: an IPv6 address has brackets."""
-    return f"[{host}]" if ":" in host else host
+from app_server.security.hostnames import bracketed
 
 
 def is_address(host: str) -> bool:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from app_server.deployment.contained import Contained
-from app_server.deployment.plan.addresses import authority, bracketed
+from app_server.deployment.plan.addresses import authority
 from app_server.deployment.plan.defaults import CONTAINER_CLOSED
 from app_server.deployment.spec import Spec, Tunnel
 from app_server.deployment.targets import Layout
 from app_server.deployment.yaml_nodes import YamlEntry
+from app_server.security.hostnames import bracketed
 
 
 @dataclass(frozen=True, slots=True)

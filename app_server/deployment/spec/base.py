@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaH
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
-from app_server.security.hostnames import ascii_host
+from app_server.security.hostnames import ascii_host, bracketed
 
 LONGEST_QUOTE = 60
 # sockaddr_un.sun_path holds 108 bytes with its final zero.
@@ -242,9 +242,8 @@ def _origin(word: str) -> str | None:
         return None
     if parts.username is not None:
         return None
-    host = f"[{host}]" if ":" in host else host
     default = 443 if parts.scheme == "https" else 80
-    return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, default) else "")
+    return f"{parts.scheme}://{bracketed(host)}" + (f":{port}" if port not in (None, default) else "")
 
 
 def _network(word: str) -> str | None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app_server.security.hostnames import ascii_host
+from app_server.security.hostnames import ascii_host, bracketed
 from app_server.security.origins import OriginPolicy
 
 # What Chromium's and Firefox's `new URL("https://" + host).hostname` give.
@@ -61,3 +61,10 @@ def test_label_of_ascii_beside_another_stays() -> None:
 def test_what_is_no_name_is_shown_with_its_fault() -> None:
     with pytest.raises(ValueError, match=r"^'a\\u2028b\.de' is not a host name: .+"):
         ascii_host("a\u2028b.de")
+
+
+@pytest.mark.parametrize(
+    ("host", "spelled"), [("example.org", "example.org"), ("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")]
+)
+def test_ipv6_address_has_brackets_in_a_url(host: str, spelled: str) -> None:
+    assert bracketed(host) == spelled

@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any
 
 from app_server.deployment.contained import BASE
-from app_server.deployment.plan.addresses import bracketed
 from app_server.deployment.plan.site import certificate_stem, published_port
 from app_server.deployment.plan.values import Instance, Plan
 from app_server.deployment.render import File, Files
@@ -21,6 +20,7 @@ from app_server.deployment.render import render as render_target
 from app_server.deployment.render.templates import Quoted, environment, header, settings
 from app_server.deployment.render.unwritable import refused
 from app_server.errors import OperatorError
+from app_server.security.hostnames import bracketed
 
 # The proxy's configuration, in the context of its image.
 CONFIGURATION = "docker/{kind}/site"

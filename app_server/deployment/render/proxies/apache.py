@@ -20,6 +20,7 @@ from app_server.deployment.render.proxies.pages import UNAVAILABLE_RETRY_S, smal
 from app_server.deployment.render.templates import Quoted, environment, header, settings
 from app_server.deployment.render.unwritable import refused
 from app_server.errors import OperatorError
+from app_server.security.hostnames import bracketed
 
 MODULES = (
     "authz_core", "headers", "setenvif", "unique_id", "rewrite", "alias", "slotmem_shm", "proxy", "proxy_http",
@@ -229,7 +230,7 @@ def _tls_lines(plan: Plan) -> tuple[Quoted, ...]:
 def _listen(plan: Plan, port: int) -> Quoted:
     """What a <VirtualHost> is for."""
     address = plan.spec.proxy.address or "*"
-    return Quoted(f"[{address}]:{port}" if ":" in address else f"{address}:{port}")
+    return Quoted(f"{bracketed(address)}:{port}")
 
 
 def _host_header(plan: Plan) -> Quoted:

@@ -19,6 +19,7 @@ from app_server.deployment.render.proxies.headers import security_headers
 from app_server.deployment.render.proxies.pages import small_page, unavailable_page
 from app_server.deployment.render.templates import Quoted, environment, header, settings
 from app_server.deployment.render.unwritable import refused
+from app_server.security.hostnames import bracketed
 
 STICKY_ROUTE_SINCE = (1, 29, 6)
 HTTP2_DIRECTIVE_SINCE = (1, 25, 1)
@@ -168,7 +169,7 @@ def _listens(plan: Plan, port: int) -> tuple[Quoted, ...]:
     """What a `listen` has before its options."""
     address = plan.spec.proxy.address
     if address is not None:
-        return (quote(f"[{address}]:{port}" if ":" in address else f"{address}:{port}"),)
+        return (quote(f"{bracketed(address)}:{port}"),)
     # Containers mostly have no IPv6, and nginx would not start.
     return (Quoted(port),) if plan.layout != "host" else (Quoted(port), Quoted(f"[::]:{port}"))
 

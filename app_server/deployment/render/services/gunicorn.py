@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from app_server.deployment.plan.addresses import bracketed
 from app_server.deployment.plan.values import Instance, Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.templates import Quoted, environment, header, settings
 from app_server.deployment.render.unwritable import refused
 from app_server.errors import OperatorError
+from app_server.security.hostnames import bracketed
 from app_server.settings import Arity, all_settings
 from app_server.sources.routes import route_by_name
 
