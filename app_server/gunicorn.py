@@ -42,12 +42,14 @@ from app_server.embedded.server import Source, Sources, by_route
 from app_server.engine import containment
 from app_server.errors import AppServerError, OperatorError
 from app_server.http.accepting import raise_descriptor_limit
+from app_server.http.listeners import Listening
 from app_server.observe.logs import JsonFormatter, Stamp
 from app_server.observe.output import forgive_output
 from app_server.processes import forks
 from app_server.processes.elastic import SLOTS, ElasticWorkerGroup
 from app_server.processes.runtime_dir import VARIABLE, RuntimeDir
-from app_server.requests.state import key_of_this_run
+from app_server.requests.policy import key_of_this_run
+from app_server.server.membership import Membership
 from app_server.server.server import Server
 from app_server.settings import Settings, with_signing_key
 
@@ -225,12 +227,15 @@ class Worker(base.Worker):  # type: ignore[misc]
         for application in loaded.applications.values():
             application.prepare()
         settings = with_signing_key(loaded.settings, lambda: key_of_this_run().hex())
-        server = Server(loaded.applications, _with_address(settings, self.cfg, self.sockets), loop)
-        if self.log.access_log_enabled:
-            server.also_log(self._log_access)
-        server.share([sock.sock for sock in self.sockets])
+        settings = _with_address(settings, self.cfg, self.sockets)
         runtime_dir = self._runtime_dir or RuntimeDir.join(_base(self.cfg), self.ppid)
-        workers = server.join(runtime_dir, self.age - 1, SLOTS, kind=ElasticWorkerGroup)
+        server = Server(
+            loaded.applications, settings, loop, Listening.shared(settings, [sock.sock for sock in self.sockets]),
+            membership=Membership(runtime_dir, self.age - 1, SLOTS, kind=ElasticWorkerGroup),
+            also_log=self._log_access if self.log.access_log_enabled else None,
+        )  # fmt: skip
+        workers = server.state.process.workers
+        assert isinstance(workers, ElasticWorkerGroup)
         await server.start()
         forks.freeze()
         keeping = loop.create_task(workers.keep())
@@ -286,7 +291,7 @@ class Worker(base.Worker):  # type: ignore[misc]
     async def _until_told(self, server: Server, workers: ElasticWorkerGroup, keeping: asyncio.Task[None]) -> None:
         """Return when the worker is to leave: because gunicorn says so, after max_requests, or because it is lost."""
         while self.alive and not keeping.done():
-            answered = sum(server.state.gauges.answers.values())
+            answered = sum(server.state.process.gauges.answers.values())
             if answered >= self.max_requests and await self._may_go(server, workers):
                 self.log.info("Worker %d has answered %d requests, and makes way for a new one", self.age, answered)
                 return
@@ -296,7 +301,7 @@ class Worker(base.Worker):  # type: ignore[misc]
     async def _may_go(self, server: Server, workers: ElasticWorkerGroup) -> bool:
         """Whether a worker may leave by itself: one at a time, and the only one not while it has sessions."""
         others = await workers.may_leave()
-        if others == 0 and not server.state.session_count:
+        if others == 0 and not server.state.process.session_count:
             server.unlisten()  # who comes now waits in the listening socket's queue for the next worker
             return True
         return others > 0
@@ -319,8 +324,8 @@ class Worker(base.Worker):  # type: ignore[misc]
 
     async def _drain(self, server: Server, workers: ElasticWorkerGroup, patience_s: float) -> None:
         loop = asyncio.get_running_loop()
-        self.log.info("Worker %d leaves: %d sessions, %d connections", self.age, server.state.session_count,
-                      len(server.state.wires))  # fmt: skip
+        self.log.info("Worker %d leaves: %d sessions, %d connections", self.age, server.state.process.session_count,
+                      len(server.state.process.wires))  # fmt: skip
         begun_s = loop.time()
         workers.leaving = True
         with contextlib.suppress(TimeoutError):

@@ -109,7 +109,7 @@ class HookBackend(AuthBackend):
                 log.error("%s", error)
             else:
                 log.exception("--auth-module: get_user raised an exception")
-            handler.told = True
+            handler.mark_logged()
             handler.refuse(500, "Something went wrong on the server", ASK_OPERATOR)
             return None
 

@@ -143,7 +143,7 @@ class LogoutHandler(LoginPages):
     async def get(self, *captured: str) -> None:
         """Forget who the browser's user is."""
         if self.request.headers.get("Sec-Fetch-Site") == "cross-site":
-            self.tell_log("Another site tried to log out somebody at %s", self.request.remote_ip)
+            self.log_refusal("Another site tried to log out somebody at %s", self.request.remote_ip)
             self.refuse(403, "Another site asked to log you out", "Open this address yourself to do so.")
             return
         self.auth.forget(self)
@@ -241,7 +241,7 @@ class PasswordBackend(CookieBackend):
         name, password = _read_basic(credentials)
         verdict = await self.attempt(name, password, handler.request.remote_ip)
         if verdict.user is None:
-            handler.told = True
+            handler.mark_logged()
             self.tell(handler, verdict)
         return verdict.user
 
@@ -325,12 +325,12 @@ class PasswordHandler(LoginPages):
         """Let the user in, or ask again and say why."""
         name, password = self.get_body_argument("user", ""), self.get_body_argument("password", "", strip=False)
         if self.from_another_site or not self._form_is_ours():
-            self.tell_log("A login form from %s was not one that we had sent", self.request.remote_ip)
+            self.log_refusal("A login form from %s was not one that we had sent", self.request.remote_ip)
             self._ask(403, "This form had become too old. Please try again.", name)
             return
         auth = self.auth
         verdict = await auth.attempt(name, password, self.request.remote_ip)
-        self.told = True
+        self.mark_logged()
         if verdict.user is not None:
             log.info("%r logged in from %s", verdict.user.name, self.request.remote_ip)
             auth.let_in(self, verdict.user)

@@ -178,12 +178,12 @@ class OidcPages(LoginPages):
     def refuse_login(self, error: ProviderError | LoginRefused) -> None:
         """Answer that it did not work; the log says why."""
         if isinstance(error, ProviderError):
-            self.told = True
+            self.mark_logged()
             log.error("Nobody can log in: the OpenID Connect provider is at fault. %s", error)
             hint = "Try again in a moment. If it goes on, tell whoever runs this server; the reason is in its log."
             self.refuse(502, "The service that you log in with does not answer as it should", hint)
         else:
-            self.tell_log("Refused a login from %s: %s", self.request.remote_ip, error)
+            self.log_refusal("Refused a login from %s: %s", self.request.remote_ip, error)
             self.refuse(403, "You may not log in here", "Log in as somebody else, or ask whoever runs this server.")
 
 
@@ -229,7 +229,9 @@ class OidcCallbackHandler(OidcPages):
         name = auth.state_cookie_name(state)
         begun = auth.state_seal.open(self.get_cookie(name) if state.isascii() else None, time.time())
         if begun is None or begun.get("state") != state:
-            self.tell_log("A login from %s came back that had not begun here, or too long ago", self.request.remote_ip)
+            self.log_refusal(
+                "A login from %s came back that had not begun here, or too long ago", self.request.remote_ip
+            )
             again = "Open the application's page and log in again. Cookies must be allowed."
             self.refuse(403, "This login has not begun here, or too long ago", again)
             return

@@ -15,7 +15,7 @@ import signal
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from secrets import token_urlsafe
 from types import FrameType
 from typing import Any, TypeAlias
@@ -93,15 +93,17 @@ class Server:
         self._loop: asyncio.AbstractEventLoop = self._io_loop.asyncio_loop  # type: ignore[attr-defined]
         self._listens = listen
         with in_keywords():
-            self._core = _Core(by_route(applications, self.settings), self.settings, self._loop, extra_patterns)
-            self._core.open(listen)
+            make = server.Server.bound if listen else server.Server
+            self._server = make(
+                by_route(applications, self.settings), self.settings, self._loop, extra_patterns=extra_patterns
+            )
         self._lock = threading.Lock()
         self._asked_to_start = self._asked_to_stop = False
         self._starting: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
-        return f"<Server {', '.join(runtime.url for runtime in self._core.state.runtimes)} at {self.url}>"
+        return f"<Server {', '.join(runtime.url for runtime in self._server.state.runtimes)} at {self.url}>"
 
     @property
     def io_loop(self) -> IOLoop:
@@ -111,7 +113,7 @@ class Server:
     @property
     def port(self) -> int | None:
         """The port that is listened on; None on a Unix socket."""
-        return self._core.port
+        return self._server.port
 
     @property
     def address(self) -> str | None:
@@ -136,7 +138,7 @@ class Server:
     @property
     def url(self) -> str:
         """Where a browser on this machine finds the server; the path where it listens on a Unix socket."""
-        return f"unix:{self.settings.unix_socket}" if self.settings.unix_socket else self._core.url
+        return f"unix:{self.settings.unix_socket}" if self.settings.unix_socket else self._server.url
 
     def handlers(self) -> list[tuple[Any, ...]]:
         """What is served, for a Tornado application of one's own: `application.add_handlers(".*", server.handlers())`.
@@ -144,7 +146,7 @@ class Server:
         All that lies below the prefix is among them; without one, the applications and `/static/`. The other
         application's settings count for them: `cookie_secret`, `xsrf_cookies`, its log.
         """
-        routes = self._core.routes()
+        routes = self._server.routes()
         if self.prefix:
             above = [RouteAddress(names_of(path)) for path in WELL_KNOWN]
             return [route for route in routes if route[1] is not MissingHandler and route[0] not in above]
@@ -164,14 +166,14 @@ class Server:
         self._in_loop(self._begin)
 
     def _begin(self) -> None:
-        self._starting = self._loop.create_task(self._core.start())
+        self._starting = self._loop.create_task(self._server.start())
         self._starting.add_done_callback(self._has_begun)
 
     def _has_begun(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("The server could not start: %s", error, exc_info=error)
         elif self.settings.show and not task.cancelled():
-            runtimes = self._core.state.runtimes
+            runtimes = self._server.state.runtimes
             self.show(runtimes[0].url if len(runtimes) == 1 else "/")
 
     async def started(self) -> None:
@@ -183,7 +185,7 @@ class Server:
 
     def unlisten(self) -> None:
         """Take no more connections; those that are there go on."""
-        self._in_loop(self._core.unlisten)
+        self._in_loop(self._server.unlisten)
 
     def stop(self, wait: bool = True) -> None:
         """End every session with its hooks and every connection, and free the address.
@@ -205,7 +207,7 @@ class Server:
         elif not self._loop.is_closed():
             self._loop.run_until_complete(self.stopped())
         else:
-            self._core.close()
+            self._server.close()
 
     async def stopped(self) -> None:
         """Wait until everything has ended, having called `stop` where nobody has; in the loop."""
@@ -223,11 +225,11 @@ class Server:
             if self._starting is not None:
                 async with asyncio.timeout(self.settings.drain_deadline_s):
                     await asyncio.wait([self._starting])
-                    await self._core.stop()
+                    await self._server.stop()
         except TimeoutError:
             log.error("Not everything ended within %g s; stopping all the same", self.settings.drain_deadline_s)
         finally:
-            self._core.close()
+            self._server.close()
 
     async def __aenter__(self) -> Server:
         """Serve inside the block: `async with Server(applications, port=0) as server:`"""
@@ -255,7 +257,7 @@ class Server:
         with _signals(self._loop, asked.set_result):
             await self.started()
             if await asked == signal.SIGTERM and self.settings.drain_s > 0:
-                await self._core.drain(self.settings.drain_s)
+                await self._server.drain(self.settings.drain_s)
             await self.stopped()
 
     def show(self, app_path: str = "/", browser: str | None = None, new: str = "tab") -> None:
@@ -280,7 +282,7 @@ class Server:
 
         Their documents belong to the loop's thread: from another one, `session.document.add_next_tick_callback`.
         """
-        runtimes = {runtime.url: runtime for runtime in self._core.state.runtimes}
+        runtimes = {runtime.url: runtime for runtime in self._server.state.runtimes}
         if app_path is None:
             return [session for runtime in runtimes.values() for session in runtime.registry]
         if _route(app_path) not in runtimes:
@@ -298,37 +300,6 @@ class Server:
             function()
         else:
             self._loop.call_soon_threadsafe(function)
-
-
-class _Core(server.Server):
-    """The server's own class, with what a program needs that makes more than one of them, or listens itself."""
-
-    def open(self, listen: bool) -> None:
-        """Take the address, or only learn from it which pages are our own."""
-        if listen:
-            self.bind()
-        else:
-            self.state.know_address(self.settings.port)
-
-    def close(self) -> None:
-        """Free the address, also if nothing was ever served there. Idempotent."""
-        self.unlisten()
-        self._close_sockets()
-        path = self.settings.unix_socket
-        if self._socket_inode is not None and path is not None:
-            with suppress(FileNotFoundError):
-                if os.stat(path).st_ino == self._socket_inode:  # and not one that somebody else has put there
-                    os.unlink(path)
-
-    def unlisten(self) -> None:
-        super().unlisten()
-        if not self._background:  # not started: the sockets are still ours alone, and must not be listened on later
-            self._close_sockets()
-
-    def _close_sockets(self) -> None:
-        for sock in self._sockets:
-            sock.close()
-        self._sockets = []
 
 
 @contextmanager

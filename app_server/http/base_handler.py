@@ -84,13 +84,17 @@ class BaseHandler(Enduring, Leavable):
     """By what name the log knows the request."""
     refused_because = ""
     """What an answer that refuses something says of it, for the log."""
-    told = False
-    """Whether the log says already what came of this request."""
+    logged = False
+    """Whether the log has a line about this request already."""
 
-    def tell_log(self, message: str, *about: object) -> None:
-        """Say in the log why this request is refused; this line is the only one about it."""
+    def mark_logged(self) -> None:
+        """Note that the log has a line about this request, which needs no second one."""
+        self.logged = True
+
+    def log_refusal(self, message: str, *about: object) -> None:
+        """Log why this request is refused; this line is the only one about it."""
         log.warning(message, *about)
-        self.told = True
+        self.mark_logged()
 
     def name_request(self) -> None:
         """Let the log, and whoever asks, know the request by the id that a proxy gave it, or else by a new one."""

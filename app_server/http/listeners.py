@@ -6,12 +6,52 @@ import errno
 import os
 import socket
 import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tornado.netutil import bind_sockets, bind_unix_socket
 
 from app_server.errors import OperatorError, TransientError
 from app_server.settings import Settings
+
+
+@dataclass(frozen=True)
+class Listening:
+    """The sockets that a server takes connections from, and its port, which the system may have chosen.
+
+    `inode` is that of a Unix socket that this process made, and that it removes when it closes; else None.
+    """
+
+    port: int
+    sockets: tuple[socket.socket, ...] = ()
+    unix_socket: str | None = None
+    inode: int | None = None
+
+    @classmethod
+    def bound(cls, settings: Settings) -> Listening:
+        """New sockets at the settings' address. OperatorError if the address cannot be used."""
+        sockets = tuple(bind(settings))
+        if settings.unix_socket:
+            return cls(settings.port, sockets, settings.unix_socket, os.stat(settings.unix_socket).st_ino)
+        return cls(_port_of(sockets), sockets)
+
+    @classmethod
+    def shared(cls, settings: Settings, sockets: Sequence[socket.socket]) -> Listening:
+        """Sockets that other processes listen on, too; the one that made them removes what they leave."""
+        return cls(settings.port if settings.unix_socket else _port_of(sockets), tuple(sockets))
+
+    def close(self) -> None:
+        """Close the sockets, and remove the Unix socket that is ours. Idempotent."""
+        for sock in self.sockets:
+            sock.close()
+        if self.inode is not None:
+            unlink(self.unix_socket, self.inode)
+
+
+def _port_of(sockets: Sequence[socket.socket]) -> int:
+    port: int = sockets[0].getsockname()[1]
+    return port
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:

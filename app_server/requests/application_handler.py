@@ -41,7 +41,7 @@ class Handler(BaseHandler):
     def initialize(self, state: ServerState) -> None:
         """Called by Tornado with what the route carries."""
         self.state = state
-        state.under_way.add(self)
+        state.process.under_way.add(self)
 
     @property
     def awaited(self) -> bool:
@@ -63,17 +63,17 @@ class Handler(BaseHandler):
         if not self.guarded or self.request.method == "OPTIONS":
             return
         # Another process of ours has asked the gate already, which may remember there what nobody knows here.
-        user = user_of_letter(self.request) or await self.state.auth.user(self)
+        user = user_of_letter(self.request) or await self.state.policy.auth.user(self)
         if self._finished:
             return
         if user:
             self.current_user = user
         else:
-            self.state.auth.deny(self)
+            self.state.policy.auth.deny(self)
 
     def get_login_url(self) -> str:
         """Where whoever asks can log in."""
-        return self.state.auth.login_url(self) or ""
+        return self.state.policy.auth.login_url(self) or ""
 
 
 _NOT_YOURS = "This session belongs to somebody else"
@@ -124,7 +124,7 @@ class ApplicationHandler(Handler):
 
     async def prepare(self) -> None:
         """Leave the request to the process that it belongs to; if that is this one, find out who asks."""
-        workers, session_processes = self.state.workers, self.state.session_processes
+        workers, session_processes = self.state.process.workers, self.state.process.session_processes
         apart = session_processes is not None and self.runtime.isolated
         if self.belongs_elsewhere and workers is not None and not apart:
             with refusing_without_descriptors(self):
@@ -153,7 +153,7 @@ class ApplicationHandler(Handler):
 
     def refuse_full(self, full: Full) -> None:
         """Answer that no more sessions are taken."""
-        self.tell_full(full)
+        self.log_full(full)
         self.set_header("Retry-After", str(RETRY_AFTER_S))
         self.refuse(503, full.sentence)
 
@@ -176,8 +176,8 @@ class ApplicationHandler(Handler):
         return text, [value for value in given if value is not None]
 
     def _wanted_by(self, text: str) -> Wanted | None:
-        token = self.state.read_token(text)
-        return Wanted(token.session_id, self.state.may_build(token)) if self.may_use(token) else None
+        token = self.state.policy.read_token(text)
+        return Wanted(token.session_id, self.state.process.may_build(token)) if self.may_use(token) else None
 
     def _names_a_session(self) -> bool:
         """Whether the request says, well or badly, which session it is for."""
@@ -194,29 +194,31 @@ class ApplicationHandler(Handler):
     def session_of(self, text: str) -> str | None:
         """The id of the session that a token names; None where it is no token of ours."""
         try:
-            return self.state.read_token(text).session_id
+            return self.state.policy.read_token(text).session_id
         except PeerError:
             return None
 
     @property
     def user(self) -> Any:
         """Whoever asks, for the application; None where nobody logs in."""
-        return None if self.state.auth.open else self.current_user
+        return None if self.state.policy.auth.open else self.current_user
 
     def owns(self, session: Session) -> bool:
         """Whether the session is that of whoever asks, or anybody's."""
-        auth = self.state.auth
+        auth = self.state.policy.auth
         return auth.open or auth.owner(session.context.user) == auth.owner(self.current_user)
 
     def may_use(self, token: Token) -> bool:
         """Whether the token is that of whoever asks, or anybody's."""
         state = self.state
-        return state.auth.open or token.owner is None or state.is_owner_mark(self.current_user, token.owner)
+        return (
+            state.policy.auth.open or token.owner is None or state.policy.is_owner_mark(self.current_user, token.owner)
+        )
 
     def own(self, session: Session) -> Session:
         """The session, if it is that of whoever asks; HTTPError 403 otherwise."""
         if not self.owns(session):
-            self.tell_log("%s: refused %s the session of another user", session.name, self.request.remote_ip)
+            self.log_refusal("%s: refused %s the session of another user", session.name, self.request.remote_ip)
             self.refusal = "owner"
             raise HTTPError(403, reason=_NOT_YOURS)
         return session
@@ -228,22 +230,22 @@ class ApplicationHandler(Handler):
 
     def visible_request(self) -> VisibleRequest:
         """What of this request the application may see."""
-        return self.state.visible_request(self.request)
+        return self.state.policy.visible_request(self.request)
 
     async def open_session(self) -> tuple[Session, str]:
         """The session that this request asks for, built if need be, and the token for its socket.
 
         Raises HTTPError 403 where the request may not have it, ApplicationError where the application fails.
         """
-        await self.state.look_for_changes()
+        await self.state.process.look_for_changes()
         text, given = self._given()
         if len(given) > 1:
             self.refusal = "token"
             raise HTTPError(403, reason="More than one session id or token was given")
         try:
             if text is not None:
-                token = self.state.read_token(text)
-                if self.runtime.registry.get(token.session_id) is None and not self.state.may_build(token):
+                token = self.state.policy.read_token(text)
+                if self.runtime.registry.get(token.session_id) is None and not self.state.process.may_build(token):
                     raise PeerError("the token has expired")
                 return await self.session_for(token), text
             session_id = self._session_id(given[0] if given else None)
@@ -252,11 +254,11 @@ class ApplicationHandler(Handler):
             self.refusal = "token"
             raise HTTPError(403, reason="Invalid token or session ID") from None
         request = self.visible_request()
-        expires_at = self.state.token_expiry_s()
+        expires_at = self.state.policy.token_expiry_s()
         payload = {**self._payload(request), "session_expiry": expires_at}
         session = self.own(await self.runtime.session(session_id, request, payload, self.user, self.address))
         arguments = None if self.socket_repeats_arguments else request.arguments
-        return session, self.state.mint_token(session_id, expires_at, payload, self.current_user, arguments)
+        return session, self.state.policy.mint_token(session_id, expires_at, payload, self.current_user, arguments)
 
     def _payload(self, request: VisibleRequest) -> dict[str, Any]:
         """What an application finds in its session's token_payload: the request, and what its hook makes of it."""
@@ -274,7 +276,7 @@ class ApplicationHandler(Handler):
                 self.refusal = "token"
                 raise HTTPError(403, reason="No bokeh-session-id provided")
             return state.mint_session_id()
-        if not given or len(given) > 256 or not tokens.verify_session_id(state.signer, given):
+        if not given or len(given) > 256 or not tokens.verify_session_id(state.policy.signer, given):
             raise PeerError("the signature of a session id is wrong")
         return given
 
@@ -284,7 +286,7 @@ class ApplicationHandler(Handler):
         Raises HTTPError 403 where token or session are another user's.
         """
         if not self.may_use(token):
-            self.tell_log("%s: refused %s the token of another user", self.runtime.name, self.request.remote_ip)
+            self.log_refusal("%s: refused %s the token of another user", self.runtime.name, self.request.remote_ip)
             self.refusal = "owner"
             raise HTTPError(403, reason=_NOT_YOURS)
         living = self.runtime.registry.get(token.session_id)
@@ -325,10 +327,10 @@ class ApplicationHandler(Handler):
         if self.runtime.guest.changes_pages and session.is_new:
             self.runtime.prepare(session)
 
-    def tell_full(self, full: Full) -> None:
+    def log_full(self, full: Full) -> None:
         """Say in the log that this address gets no session now."""
         self.refusal = full.reason
-        self.tell_log("%s: no session for %s: %s", self.runtime.name, self.address, full)
+        self.log_refusal("%s: no session for %s: %s", self.runtime.name, self.address, full)
 
     def refuse_application(self, error: ApplicationError) -> None:
         """Answer that the application failed; with the traceback in development alone."""
@@ -336,4 +338,4 @@ class ApplicationHandler(Handler):
         self.set_status(500)
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
-        self.finish(self.state.failure_page(error))
+        self.finish(self.state.pages.failure_page(error))

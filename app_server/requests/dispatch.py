@@ -33,7 +33,7 @@ def refusing_without_descriptors(handler: ApplicationHandler) -> Iterator[None]:
     except OSError as error:
         if error.errno not in SCARCE or handler.finished:
             raise
-        handler.tell_log("%s: no other process can be reached: %s", handler.runtime.name, error.strerror)
+        handler.log_refusal("%s: no other process can be reached: %s", handler.runtime.name, error.strerror)
         handler.refuse_for_a_moment()
 
 
@@ -42,7 +42,7 @@ async def hand_over(handler: ApplicationHandler, workers: WorkerGroup) -> None:
     named = handler.named_session()
     try:
         socket_path = await workers.owner(named)
-        if socket_path is None and named is None and workers.slots > 1 and handler.state.admission.full:
+        if socket_path is None and named is None and workers.slots > 1 and handler.state.process.admission.full:
             socket_path = await workers.with_room()
         while socket_path is not None and not handler.finished:
             try:
@@ -50,7 +50,7 @@ async def hand_over(handler: ApplicationHandler, workers: WorkerGroup) -> None:
                     handler.request,
                     workers,
                     socket_path,
-                    0 if handler.state.draining or workers.is_predecessor(socket_path) else None,
+                    0 if handler.state.process.draining or workers.is_predecessor(socket_path) else None,
                 )
                 handler.passed_on()
             except Unreachable:
@@ -77,7 +77,7 @@ async def hand_to_session(
     try:
         other = await workers.owner(wanted.session_id)
         if other is not None:
-            await pass_on(handler.request, workers, other, 0 if handler.state.draining else None)
+            await pass_on(handler.request, workers, other, 0 if handler.state.process.draining else None)
             handler.passed_on()
             return
     except Unreachable:
@@ -87,7 +87,7 @@ async def hand_to_session(
     if exit_record is not None:
         handler.runtime.stand_in(wanted.session_id, partial(show_exit_record, exit_record), handler.user)
         return
-    if not wanted.may_build or handler.state.draining:
+    if not wanted.may_build or handler.state.process.draining:
         return
     await _start_session(handler, workers, session_processes, wanted.session_id, socket_path)
 
@@ -111,7 +111,7 @@ async def _start_session(
             *key, partial(_session_over, handler.runtime, handler.state, key, socket_path.name)
         )
     except Unreachable as error:
-        handler.tell_log("%s: no process for a session: %s", handler.runtime.name, error)
+        handler.log_refusal("%s: no process for a session: %s", handler.runtime.name, error)
         handler.refuse_for_a_moment()
         return
     if not await _passed(handler, workers, socket_path):
@@ -120,7 +120,7 @@ async def _start_session(
 
 def _session_over(runtime: ApplicationRuntime, state: ServerState, key: tuple[str, str], child: str) -> None:
     runtime.admission.leave(key)
-    state.child_metrics.close(child)
+    state.process.child_metrics.close(child)
 
 
 async def _passed(handler: ApplicationHandler, workers: WorkerGroup, socket_path: Path) -> bool:
@@ -133,7 +133,7 @@ async def _passed(handler: ApplicationHandler, workers: WorkerGroup, socket_path
             workers,
             socket_path,
             0,
-            None if handler.state.auth.open else portable(handler.current_user),
+            None if handler.state.policy.auth.open else portable(handler.current_user),
         )
     except Unreachable:
         return False

@@ -39,16 +39,21 @@ class PageHandler(ApplicationHandler):
             return False
         page = session_processes.page(self.runtime.url)
         state = self.state
-        if page is None or state.draining or state.settings.session_ids in EXTERNAL_IDS or self._names_a_session():
+        if (
+            page is None
+            or state.process.draining
+            or state.settings.session_ids in EXTERNAL_IDS
+            or self._names_a_session()
+        ):
             return False
         try:
             self.runtime.admission.check(self.address)
         except Full as full:
             self.refuse_full(full)
             return True
-        expires_at = state.token_expiry_s()
+        expires_at = state.policy.token_expiry_s()
         payload = self.visible_request().payload()
-        token = state.mint_token(state.mint_session_id(), expires_at, payload, self.current_user)
+        token = state.policy.mint_token(state.mint_session_id(), expires_at, payload, self.current_user)
         self._page_headers()
         self.finish(token.encode("ascii").join(page))
         return True
@@ -60,7 +65,7 @@ class PageHandler(ApplicationHandler):
 
     async def get(self, *captured: str) -> None:
         """The page of a new session, or of the one that is asked for."""
-        if self.state.draining:
+        if self.state.process.draining:
             self._refuse_for_now(2)
             return
         try:
@@ -80,7 +85,7 @@ class PageHandler(ApplicationHandler):
 
     def refuse_full(self, full: Full) -> None:
         """Answer with a page that asks again by itself."""
-        self.tell_full(full)
+        self.log_full(full)
         detail = f"{full.sentence}. This page tries again by itself."
         self._refuse_for_now(RETRY_AFTER_S, _TOO_MANY, detail)
 
@@ -100,10 +105,10 @@ class PageHandler(ApplicationHandler):
             page = self.runtime.guest.render_page(
                 session.document,
                 token,
-                state.bundles,
-                state.root_url,
-                app_path=state.socket_path(self.runtime.url),
-                head=state.page_head,
+                state.pages.bundles,
+                state.pages.root_url,
+                app_path=state.policy.socket_path(self.runtime.url),
+                head=state.pages.head,
             )
         self.rendered(session)
         return page
@@ -143,7 +148,7 @@ class AutoloadHandler(ApplicationHandler):
         """Let pages of allowed origins read the answer; others are told nothing."""
         origin = self.request.headers.get("Origin")
         self.set_header("Vary", "Origin")
-        if origin is not None and self.state.origins.allows(origin):
+        if origin is not None and self.state.policy.origins.allows(origin):
             self.set_header("Access-Control-Allow-Origin", origin)
             self.set_header("Access-Control-Allow-Credentials", "true")
             self.set_header("Access-Control-Allow-Headers", "Bokeh-Session-Id, Content-Type, Authorization")
@@ -170,11 +175,11 @@ class AutoloadHandler(ApplicationHandler):
         if absolute_url is not None and not _is_absolute(absolute_url):
             raise HTTPError(400, reason="Malformed bokeh-absolute-url")
         origin = self.request.headers.get("Origin")
-        if not self.state.origins.allows(origin):
-            self.state.report_refused_origin(origin)
+        if not self.state.policy.origins.allows(origin):
+            self.state.process.report_refused_origin(origin)
             self.refusal = "origin"
             raise HTTPError(403, reason="Pages of this origin may not embed the application")
-        if self.state.draining:
+        if self.state.process.draining:
             raise HTTPError(503, reason="The server is restarting")
         try:
             session, token = await self.open_session()
@@ -183,7 +188,7 @@ class AutoloadHandler(ApplicationHandler):
             self.refuse_application(error)
             return
         except Full as full:
-            self.tell_full(full)
+            self.log_full(full)
             self.set_header("Retry-After", str(RETRY_AFTER_S))
             self.refuse(503, _TOO_MANY, "Load the page again in a while.", detail=full.sentence)
             return
@@ -200,10 +205,10 @@ class AutoloadHandler(ApplicationHandler):
                 session.document,
                 token,
                 element_id,
-                state.bundles,
+                state.pages.bundles,
                 self._root_of(absolute_url),
                 resources=self.get_argument("resources", "default") != "none",
-                app_path=state.routed(app_path),
+                app_path=state.policy.routed(app_path),
                 absolute_url=absolute_url,
             )
         self.rendered(session)
@@ -212,11 +217,11 @@ class AutoloadHandler(ApplicationHandler):
     def _root_of(self, absolute_url: str | None) -> str:
         """Where the server's files are for a page that knows the application by this address."""
         if absolute_url is None:
-            return self.state.root_url
+            return self.state.pages.root_url
         parts = urlsplit(absolute_url)
         # A proxy may serve us below a path that it takes away: what stands before the application's own is its.
         own = self.state.settings.prefix + self.runtime.url.rstrip("/")
-        return f"{parts.scheme}://{parts.netloc}{above(parts.path, own) or ''}{self.state.root_url}"
+        return f"{parts.scheme}://{parts.netloc}{above(parts.path, own) or ''}{self.state.pages.root_url}"
 
     def refuse(self, status: int, headline: str, hint: str | None = None, *, detail: str = "") -> None:
         """Answer with a script, for it is run as one whatever its status: it tells the page's console the reason."""
@@ -267,7 +272,7 @@ class IndexHandler(Handler):
             self.redirect(state.settings.prefix + state.runtimes[0].url + query)
             return
         try:
-            html = state.index_html(self.get_template_namespace())
+            html = state.pages.index_html(self.get_template_namespace())
         except OperatorError as error:
             log.error("%s", error)
             self.refuse(500, "The index page failed", ASK_OPERATOR)
@@ -285,7 +290,7 @@ class FaviconHandler(Handler):
 
     async def get(self, *captured: str) -> None:
         """The icon, or 404 where it is switched off."""
-        icon = self.state.favicon
+        icon = self.state.pages.favicon
         if icon is None:
             raise HTTPError(404)
         self.set_header("Content-Type", icon[0])
@@ -326,9 +331,9 @@ class ReadyHandler(Handler):
     async def get(self, *captured: str) -> None:
         """200, or 503 while draining."""
         self.set_header("Cache-Control", "no-store")
-        if self.state.draining:
+        if self.state.process.draining:
             self.set_status(503)
-        self.finish({"status": "draining" if self.state.draining else "ready"})
+        self.finish({"status": "draining" if self.state.process.draining else "ready"})
 
     async def head(self, *captured: str) -> None:
         """As for GET, without the body."""

@@ -99,17 +99,17 @@ class SocketHandler(ApplicationHandler):
             self.refuse(426, fault.value)
         elif fault is not None:
             self.refuse(400, fault.value, "Open the application's page instead.")
-        elif not self.state.origins.allows(headers.get("Origin")):
-            self.state.report_refused_origin(headers.get("Origin"))
+        elif not self.state.policy.origins.allows(headers.get("Origin")):
+            self.state.process.report_refused_origin(headers.get("Origin"))
             self.refusal = "origin"
             self.refuse(403, "This page's origin may not open a session here")
-        elif self.state.draining and not self._lives(self._session_id_hint(offered) or ""):
+        elif self.state.process.draining and not self._lives(self._session_id_hint(offered) or ""):
             self.refuse(503, "The server is going away")
         elif len(offered) != 2 or offered[0] != "bokeh":
             self.refusal = "malformed"
             self.refuse(403, "The subprotocols must be bokeh and a token")
         elif not self._may_join(offered[1]):
-            self.tell_log("%s: refused %s the session of another user", self.runtime.name, self.request.remote_ip)
+            self.log_refusal("%s: refused %s the session of another user", self.runtime.name, self.request.remote_ip)
             self.refusal = "owner"
             self.refuse(403, "This session belongs to somebody else")
         elif (full := self._fullness(self._session_id_hint(offered))) is not None:
@@ -119,7 +119,7 @@ class SocketHandler(ApplicationHandler):
         return None
 
     def _lives(self, session_id: str) -> bool:
-        session_processes = self.state.session_processes
+        session_processes = self.state.process.session_processes
         if (
             session_processes is not None
             and self.runtime.isolated
@@ -138,10 +138,10 @@ class SocketHandler(ApplicationHandler):
 
     def _may_join(self, text: str) -> bool:
         """Whether the token's session is that of whoever asks, or yet to be built."""
-        if self.state.auth.open:
+        if self.state.policy.auth.open:
             return True
         try:
-            token = self.state.read_token(text)
+            token = self.state.policy.read_token(text)
         except PeerError:
             return True  # which is answered in the protocol's own terms
         living = self.runtime.registry.get(token.session_id)
@@ -170,8 +170,8 @@ class SocketHandler(ApplicationHandler):
     async def _serve(self, stream: IOStream, handshake: Handshake, deflate: Deflate | None) -> None:
         client = Client(self.runtime, self.request.remote_ip or "", "Origin" in self.request.headers)
         try:
-            token = self.state.read_token(handshake.token)
-            if self.runtime.registry.get(token.session_id) is None and not self.state.may_build(token):
+            token = self.state.policy.read_token(handshake.token)
+            if self.runtime.registry.get(token.session_id) is None and not self.state.process.may_build(token):
                 raise PeerError("the token has expired; load the page again", close_code=1008)
             was_there = self.runtime.registry.get(token.session_id) is not None
             session = await self.session_for(token)
@@ -186,7 +186,7 @@ class SocketHandler(ApplicationHandler):
             self.runtime.gauges.refused["owner"] += 1
             refusal = 1008, error.reason or ""
         except Full as full:  # others came between the handshake and now
-            self.tell_full(full)
+            self.log_full(full)
             self.runtime.gauges.refused[full.reason] += 1
             refusal = 1013, full.what
         except Exception:
@@ -221,13 +221,13 @@ class Client:
 
     def open(self, stream: IOStream, session: Session, deflate: Deflate | None, handler: ApplicationHandler) -> None:
         """Take the socket over from Tornado, greet the client and begin to read."""
-        limits = handler.state.wire_limits
+        limits = handler.state.policy.wire_limits
         self.session = session
         self._max_message_bytes = limits.max_message_bytes
         self._receiver = Receiver(limits.max_message_bytes, session.is_root)
         sock, left_over = take_over(stream)
         self.wire = Wire(sock, self, limits, deflate=deflate, traffic=self.runtime.gauges)
-        self._wires = handler.state.wires
+        self._wires = handler.state.process.wires
         self._wires.add(self.wire)
         self.runtime.connect(session, self.connection, self.wire)
         self.wire.start(left_over)

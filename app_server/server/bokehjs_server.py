@@ -9,6 +9,7 @@ from typing import Any
 
 from app_server.document.pages import embedding
 from app_server.http.accepting import raise_descriptor_limit
+from app_server.http.listeners import Listening
 from app_server.http.static import StaticFiles
 from app_server.requests.handlers import FaviconHandler, HealthHandler, MissingHandler, ReadyHandler
 from app_server.server.server import Server
@@ -31,8 +32,8 @@ class SharedFiles(StaticFiles):
 class StaticServer(Server):
     """The server without applications, index and sessions."""
 
-    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__({}, settings, loop)
+    def __init__(self, settings: Settings, loop: asyncio.AbstractEventLoop, listening: Listening | None = None) -> None:
+        super().__init__({}, settings, loop, listening)
 
     def routes(self) -> list[tuple[Any, ...]]:
         """BokehJS below static/, the health of the process, the icon that browsers ask for, and 404."""
@@ -53,8 +54,7 @@ def serve_static_until_stopped(settings: Settings) -> int:
 
 async def _serve(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
-    server = StaticServer(settings, loop)
-    server.bind()
+    server = StaticServer(settings, loop, Listening.bound(settings))
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)

@@ -15,7 +15,9 @@ from functools import partial
 from socket import socket
 
 from app_server.apps import Application, Hooks
+from app_server.engine.runtime import Snapshot
 from app_server.errors import AppServerError
+from app_server.http.listeners import Listening
 from app_server.processes import forks
 from app_server.processes.busy_table import BusyTable
 from app_server.processes.fork_server import ForkServer
@@ -98,20 +100,21 @@ def fork_sessions(
     settings = replace(settings, ssl_certfile=None, ssl_keyfile=None, ssl_password=None)
     nowhere = asyncio.new_event_loop()
     nowhere.close()
-    server = Server(applications, settings, nowhere)
-    server.share(sockets)
+    server = Server(applications, settings, nowhere, Listening(Listening.shared(settings, sockets).port))
     for sock in sockets:
         sock.close()
     _import_ahead(applications.values())
     warm_up()
-    server.state.bundles.get(server.state.root_url)
+    server.state.pages.bundles.get(server.state.pages.root_url)
     prepare_to_live()
 
-    def run() -> int:
+    def run(snapshot: Snapshot | None = None) -> int:
         leave_s = partial(_leave_s, settings)
-        page = _page_of_all(server)
+        page = _page_of_all(server, snapshot)
         try:
-            return ForkServer(runtime_dir, task, limits_of(settings), partial(live, server), leave_s, marks, page).run()
+            return ForkServer(
+                runtime_dir, task, limits_of(settings), partial(live, server, snapshot), leave_s, marks, page
+            ).run()
         except AppServerError as error:
             log.error("%s", error)
             return CANNOT_START
@@ -120,19 +123,19 @@ def fork_sessions(
     return _started_once(server, run) if copied else run()
 
 
-def _page_of_all(server: Server) -> bytes | None:
+def _page_of_all(server: Server, snapshot: Snapshot | None) -> bytes | None:
     """The page of every new session, in pieces, for the processes that take connections.
 
     Its session begins with its socket. None where sessions' pages differ, or where a hook is to see the page's request.
     """
     runtime = server.state.runtimes[0]
-    prepared = None if runtime.snapshot is None else runtime.snapshot.prepared
+    prepared = None if snapshot is None else snapshot.prepared
     if prepared is None or runtime.application.hooks.process_request is not Hooks().process_request:
         return None
     return json.dumps([piece.decode() for piece in prepared.page]).encode()
 
 
-def _started_once(server: Server, run: Callable[[], int]) -> int:
+def _started_once(server: Server, run: Callable[[Snapshot | None], int]) -> int:
     """What `run` returns in a process in which the application has started, or, where that is unsound, in this one.
 
     The other process is tried first, so that this one stays as it was.
@@ -143,13 +146,13 @@ def _started_once(server: Server, run: Callable[[], int]) -> int:
     def attempt() -> int:
         os.close(verdict)
         try:
-            runtime.snapshot = take(server.state, runtime)
+            snapshot = take(server.state, runtime)
         except Unsound as unsound:
             os.write(told, str(unsound).encode()[:_LONGEST_REASON])
             return 0
         os.write(told, _SOUND)
         os.close(told)
-        return run()
+        return run(snapshot)
 
     pid = forks.fork(attempt)
     os.close(told)
@@ -160,7 +163,7 @@ def _started_once(server: Server, run: Callable[[], int]) -> int:
     os.waitpid(pid, 0)
     told_reason = reason.decode(errors="replace") or "ends the process in which it starts"
     log.warning("%s: each session starts it anew (--isolation process), for it %s", runtime.name, told_reason)
-    return run()
+    return run(None)
 
 
 def _guard(pid: int) -> int:

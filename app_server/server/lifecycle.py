@@ -27,6 +27,7 @@ from app_server.engine import containment
 from app_server.errors import ApplicationError, AppServerError, OperatorError
 from app_server.http import listeners
 from app_server.http.accepting import raise_descriptor_limit
+from app_server.http.listeners import Listening
 from app_server.processes import forks
 from app_server.processes.busy_table import BusyTable
 from app_server.processes.fork_server import MOST_SESSIONS
@@ -34,8 +35,9 @@ from app_server.processes.keeper import end_left_behind
 from app_server.processes.master import CANNOT_GO_ON, CANNOT_START, Heartbeat, Master, MasterLimits, Task
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.processes.stop_signals import Heard, StopSignals
-from app_server.requests.state import key_of_this_run
+from app_server.requests.policy import key_of_this_run
 from app_server.server.isolation import ForkServerPlan, fork_sessions, idle_limits, plan_fork_servers
+from app_server.server.membership import Membership
 from app_server.server.server import Server
 from app_server.server.systemd import Notifier
 from app_server.settings import Settings
@@ -113,9 +115,8 @@ async def _serve_alone(
     applications: Mapping[str, Application], settings: Settings, runtime_dir: RuntimeDir, notifier: Notifier
 ) -> int:
     _prepare(applications)
-    server = Server(applications, settings, asyncio.get_running_loop())
-    server.bind()
-    server.join(runtime_dir, 0, 1)
+    loop = asyncio.get_running_loop()
+    server = Server.bound(applications, settings, loop, membership=Membership(runtime_dir, 0, 1))
     return await _serve(server, notifier=notifier)
 
 
@@ -203,10 +204,10 @@ class _Several:
     async def _serve(self, task: Task) -> int:
         faulthandler.register(signal.SIGUSR1, all_threads=True)
         _prepare(self._applications, self._isolated)
-        server = Server(self._applications, self._settings, asyncio.get_running_loop())
-        server.share(self._sockets)
-        server.join(self._runtime_dir, task.slot, self._count)
-        server.isolate(self._isolated)
+        membership = Membership(self._runtime_dir, task.slot, self._count, fork_servers=self._isolated)
+        listening = Listening.shared(self._settings, self._sockets)
+        loop = asyncio.get_running_loop()
+        server = Server(self._applications, self._settings, loop, listening, membership=membership)
         status = await _serve(server, task)
         if task.is_orphaned:
             self._end_orphans()
@@ -293,8 +294,10 @@ class _Asked:
 
 async def _stop(server: Server, drain_s: float, hurry: asyncio.Event) -> None:
     settings = server.settings
-    log.info("Stopping: %d sessions, %d connections", server.state.session_count, len(server.state.wires))
-    drains = drain_s > 0 or (server.state.workers is not None and server.state.workers.superseded)
+    log.info(
+        "Stopping: %d sessions, %d connections", server.state.process.session_count, len(server.state.process.wires)
+    )
+    drains = drain_s > 0 or (server.state.process.workers is not None and server.state.process.workers.superseded)
     if drains:
         await _drain(server, drain_s, hurry)
     try:
@@ -323,7 +326,7 @@ def _on_orphaned(loop: asyncio.AbstractEventLoop, pipe: int, asked: _Asked) -> N
 
 async def _keep(server: Server, asked: _Asked) -> None:
     """Stay reachable for the server's other processes, and stop where that cannot be mended."""
-    workers = server.state.workers
+    workers = server.state.process.workers
     assert workers is not None
     try:
         await workers.keep()
@@ -342,7 +345,7 @@ async def _tell(notifier: Notifier, server: Server) -> None:
     """Tell systemd that the service is ready, and then that it moves: from the loop, which is what has to."""
     notifier.ready()
     while notifier.watchdog_s:
-        notifier.alive(f"{server.state.session_count} sessions, {len(server.state.wires)} connections")
+        notifier.alive(f"{server.state.process.session_count} sessions, {len(server.state.process.wires)} connections")
         await asyncio.sleep(notifier.watchdog_s / 2)
 
 

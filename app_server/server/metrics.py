@@ -25,7 +25,7 @@ _FORWARDED = ("X-Forwarded-For", "X-Real-Ip", "X-Forwarded-Proto", "Forwarded", 
 
 async def snapshot_of_all(state: ServerState) -> Snapshot:
     """What all processes of this server have counted; one that does not answer soon is only named."""
-    workers = state.workers
+    workers = state.process.workers
     if workers is None or workers.slots == 1:
         return snapshot_of(state)
     return merged(await workers.ask_all({"question": QUESTION}))
@@ -40,9 +40,11 @@ def merged(answers: Mapping[str, Mapping[str, Any] | None]) -> Snapshot:
 
 def snapshot_of(state: ServerState) -> Snapshot:
     """What this process has counted, and what is true of it now."""
-    workers = state.workers
+    workers = state.process.workers
     slot, shared = (
-        (0, False) if workers is None else (workers.slot, workers.slots > 1 or state.session_processes is not None)
+        (0, False)
+        if workers is None
+        else (workers.slot, workers.slots > 1 or state.process.session_processes is not None)
     )
     # One that was replaced goes on beside its successor until its sessions have ended.
     name = f"{slot}-{os.getpid()}" if workers is not None and workers.superseded else str(slot)
@@ -52,15 +54,15 @@ def snapshot_of(state: ServerState) -> Snapshot:
     }
     facts: dict[str, Any] = {
         "pid": os.getpid(),
-        "started_s": state.started_s,
+        "started_s": state.process.started_s,
         "taken_s": time.time(),
-        "draining": state.draining or (workers is not None and workers.superseded),
+        "draining": state.process.draining or (workers is not None and workers.superseded),
         "rss_bytes": resident_bytes(),
         "pss_bytes": proportional_bytes() if shared else None,  # which takes the system milliseconds to find out
-        "max_sessions": state.admission.max_sessions,
-        "answers": add(dict(state.gauges.answers), state.child_metrics.answers()),
-        "loop": state.gauges.loop.snapshot(),
-        "applications": add(state.child_metrics.balance(), own),
+        "max_sessions": state.process.admission.max_sessions,
+        "answers": add(dict(state.process.gauges.answers), state.process.child_metrics.answers()),
+        "loop": state.process.gauges.loop.snapshot(),
+        "applications": add(state.process.child_metrics.balance(), own),
     }
     return {"processes": {name: facts}, "silent": []}
 

@@ -66,7 +66,7 @@ class MetricsReporter:
         memory = 0 if over else proportional_bytes() or 0
         fields = {
             "question": QUESTION, "child": self._child, "over": over, "applications": applications,
-            "memory_bytes": memory, "answers": dict(self._state.gauges.answers),
+            "memory_bytes": memory, "answers": dict(self._state.process.gauges.answers),
         }  # fmt: skip
         try:
             await ipc.ask(self._runtime_dir.slot(self._slot), fields, _ANSWER_S)

@@ -12,17 +12,19 @@ import logging
 import secrets
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tornado.iostream import StreamClosedError
 
 from app_server.apps import broken_application, load_application
 from app_server.document.classes import forget as forget_classes
+from app_server.engine.runtime import ApplicationRuntime
 from app_server.errors import ApplicationError, AppServerError
 from app_server.page import live_reload_script
 from app_server.requests.application_handler import Handler
 from app_server.requests.state import ServerState
+from app_server.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +62,9 @@ class ReloadHandler(Handler):
 class LiveReload:
     """Watches the files of the applications and what they import."""
 
-    def __init__(self, state: ServerState) -> None:
-        self._state = state
+    def __init__(self, runtimes: Sequence[ApplicationRuntime], settings: Settings) -> None:
+        self._runtimes = runtimes
+        self._settings = settings
         self.start_id = secrets.token_hex(8)
         self._waiting: asyncio.Event = asyncio.Event()
         self._seen = self._times()
@@ -98,17 +101,17 @@ class LiveReload:
                 self._seen = self._times()
 
     async def _reload(self) -> None:
-        for runtime in self._state.runtimes:
+        for runtime in self._runtimes:
             for session in runtime.registry:
                 runtime.begin_end(session)
         await asyncio.sleep(0)
         forget_modules()
-        for runtime in self._state.runtimes:
+        for runtime in self._runtimes:
             path = runtime.application.path
             if path is None:
                 continue
             try:
-                application = load_application(in_short(path), self._state.settings.args, dev=True)
+                application = load_application(in_short(path), self._settings.args, dev=True)
                 application.prepare()
                 await runtime.replace(application)
             except AppServerError as error:
@@ -129,9 +132,9 @@ class LiveReload:
         return times
 
     def _watched(self) -> Iterable[Path]:
-        for runtime in self._state.runtimes:
+        for runtime in self._runtimes:
             yield from runtime.application.watch_paths()
-        yield from map(Path, self._state.settings.dev_watch)
+        yield from map(Path, self._settings.dev_watch)
         for _, path in own_modules():
             yield path
 

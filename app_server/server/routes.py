@@ -45,7 +45,7 @@ def routes_of(state: ServerState, live_reload: LiveReload | None) -> Rules:
     base = names_of(state.settings.prefix)
     rules = [
         *_own_pages(state, live_reload),
-        *state.auth.routes(partial(_below, base), {"state": state}),
+        *state.policy.auth.routes(partial(_below, base), {"state": state}),
         *(rule for runtime in state.runtimes for rule in _files(base, runtime)),
         *_shared_files(base),
         *(rule for runtime in state.runtimes for rule in _application(base, state, runtime)),

@@ -21,7 +21,7 @@ from typing import Any
 
 from app_server.document.served import ServedDocument, root_ids
 from app_server.engine import containment
-from app_server.engine.runtime import ApplicationRuntime
+from app_server.engine.runtime import Snapshot
 from app_server.errors import AppServerError
 from app_server.processes import exit_records, ipc, session_processes
 from app_server.processes.busy_table import TimedSelector
@@ -49,49 +49,50 @@ def prepare_to_live() -> None:
     faulthandler.register(signal.SIGXCPU, all_threads=True, chain=True)
 
 
-def live(server: Server, spec: SessionSpec) -> int:
+def live(prototype: Server, snapshot: Snapshot | None, spec: SessionSpec) -> int:
     """Serve this session until it ends; the process's exit status."""
     selector = None if spec.mark is None else TimedSelector(spec.mark)
     loop = asyncio.SelectorEventLoop(selector)
     asyncio.set_event_loop(loop)
     # The loop is not closed: that would wait for threads of the application, and the process is about to end.
-    return containment.run_in(loop, SessionProcess(server, spec).live())
+    return containment.run_in(loop, SessionProcess(prototype, spec, loop, snapshot).live())
 
 
 class SessionProcess:
-    """One session in a process of its own."""
+    """One session in a process of its own, which was forked from that of `prototype`."""
 
-    def __init__(self, server: Server, spec: SessionSpec) -> None:
-        self._server = server
+    def __init__(
+        self,
+        prototype: Server,
+        spec: SessionSpec,
+        loop: asyncio.AbstractEventLoop,
+        snapshot: Snapshot | None = None,
+    ) -> None:
+        self.server = prototype.for_session(
+            spec.route, spec.session_id, loop, snapshot, on_begin=self._begun, on_end=self._ended
+        )
         self._spec = spec
         self._listener = spec.listener
         self._inode = _inode(spec.socket_path)
         self._runtime_dir = RuntimeDir(spec.socket_path.parent)
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._over: asyncio.Future[int]
+        self._over: asyncio.Future[int] = loop.create_future()
         self._leaving = False
         self._status = 0
-        self._runtime: ApplicationRuntime = next(
-            runtime for runtime in server.state.runtimes if runtime.url == spec.route
-        )
+        (self._runtime,) = self.server.state.runtimes
 
     async def live(self) -> int:
         """Serve until the session ends, or somebody ends it; the exit status."""
         loop = asyncio.get_running_loop()
-        self._over = loop.create_future()
         for handled in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(handled, self._on_signal, handled)
         loop.add_signal_handler(PUT_BACK, self._put_back)
         loop.add_reader(self._spec.parent_pipe, self._on_orphaned)
-        self._server.state.only_session = self._spec.session_id
-        self._server.state.runtimes = [self._runtime]
-        self._runtime.on_begin = self._begun
-        self._runtime.on_end = self._ended
-        await self._server.start_alone(loop)
+        await self.server.start_isolated()
         self._listener.setblocking(False)
         self._listening = loop.create_task(self._listen())
         self._linger()
-        reporter = MetricsReporter(self._server.state, self._runtime_dir, self._spec.slot, self._spec.socket_path.name)
+        reporter = MetricsReporter(self.server.state, self._runtime_dir, self._spec.slot, self._spec.socket_path.name)
         telling = loop.create_task(reporter.run())
         number = await self._over
         await self._leave(number)
@@ -151,7 +152,7 @@ class SessionProcess:
         if self._leaving:
             await self._send_back(message, sock)
         else:
-            self._server.arrive(message, sock)
+            self.server.arrive(message, sock)
 
     async def _send_back(self, message: Message, sock: Any) -> None:
         """Let the connection go where a process for a new session is started."""
@@ -194,7 +195,7 @@ class SessionProcess:
 
     def _look_at_failure(self) -> None:
         """What the application raised is its own affair, unless it is that it may have no more memory."""
-        if isinstance(sys.exc_info()[1], MemoryError) and self._server.settings.session_memory_mb:
+        if isinstance(sys.exc_info()[1], MemoryError) and self.server.settings.session_memory_mb:
             self._status = OUT_OF_MEMORY
             self._finish(0)
 
@@ -208,9 +209,9 @@ class SessionProcess:
 
     def _on_signal(self, number: int) -> None:
         """End, or wait a while first. A repeated signal changes nothing: its sender kills at the deadline."""
-        if number == signal.SIGTERM and self._server.settings.drain_s > 0:
-            self._server.state.draining = True
-            asyncio.get_running_loop().call_later(self._server.settings.drain_s, self._finish, number)
+        if number == signal.SIGTERM and self.server.settings.drain_s > 0:
+            self.server.state.process.begin_draining()
+            asyncio.get_running_loop().call_later(self.server.settings.drain_s, self._finish, number)
         else:
             self._finish(number)
 
@@ -220,7 +221,7 @@ class SessionProcess:
 
     async def _leave(self, number: int) -> None:
         """Say goodbye: nobody finds this process any more, and whoever has done so already is sent elsewhere."""
-        settings = self._server.settings
+        settings = self.server.settings
         self._leaving = True
         if self._spec.mark is not None:
             self._spec.mark.resign()
@@ -235,7 +236,7 @@ class SessionProcess:
             await self._hand_on()
         try:
             async with asyncio.timeout(settings.drain_deadline_s):
-                await self._server.stop(1012 if comes_back else 1001)
+                await self.server.stop(1012 if comes_back else 1001)
         except TimeoutError:
             log.error("Not everything ended within %g s; stopping all the same", settings.drain_deadline_s)
         self._listening.cancel()

@@ -55,10 +55,10 @@ def take(state: ServerState, runtime: ApplicationRuntime) -> Snapshot:
         page = runtime.guest.render_page(
             document,
             _TOKEN,
-            state.bundles,
-            state.root_url,
-            app_path=state.socket_path(runtime.url),
-            head=state.page_head,
+            state.pages.bundles,
+            state.pages.root_url,
+            app_path=state.policy.socket_path(runtime.url),
+            head=state.pages.head,
         )
         encoded = encoder.encode_built(document, inline=True)
     except AppServerError as error:

@@ -15,7 +15,7 @@ from app_server.requests.state import ServerState
 log = logging.getLogger(__name__)
 
 
-class Reports:
+class StatsLog:
     """The periodic log lines of one server."""
 
     def __init__(self, state: ServerState) -> None:

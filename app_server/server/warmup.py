@@ -53,9 +53,9 @@ def warm_up() -> None:
 
 async def _serve_ourselves() -> None:
     loop = asyncio.get_running_loop()
-    # The settings of whoever serves could keep us out.
+    # The settings of the real server could refuse us.
     server = Server({"/": application_from_function(fill_sample)}, Settings(), loop)
-    await server.start_alone(loop)
+    await server.start_isolated()
     for _ in range(_VISITS):
         await _visit(server)
     await server.stop()

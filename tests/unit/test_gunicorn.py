@@ -29,6 +29,7 @@ from app_server.processes import forks
 from app_server.processes.elastic import SLOTS
 from app_server.processes.runtime_dir import VARIABLE, RuntimeDir
 from app_server.settings import Settings
+from tests.support.short_paths import tmp_path as tmp_path
 from tests.support.waiting import patience
 
 LOAD_ERROR = 4

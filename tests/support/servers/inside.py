@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from app_server.apps import Application, application_from_function
+from app_server.http.listeners import Listening
 from app_server.security import tokens
+from app_server.server.membership import Membership
 from app_server.server.server import Server
 from app_server.session.session import Session
 from app_server.settings import Settings
@@ -76,10 +78,10 @@ class Inside(Site):
 def inside(
     applications: Mapping[str, Application | Callable[[Any], Any]],
     kind: Callable[..., Server] = Server,
-    prepare: Callable[[Server], object] = lambda server: None,
+    membership: Membership | None = None,
     **settings: Any,
 ) -> Iterator[Inside]:
-    """Serve these applications, or functions of a document, by these settings; `prepare` is called before the start."""
+    """Serve these applications, or functions of a document, by these settings, as this one of its processes."""
     made = {
         route: source if isinstance(source, Application) else application_from_function(source, route)
         for route, source in applications.items()
@@ -90,9 +92,9 @@ def inside(
 
     async def serve() -> None:
         try:
-            server = kind(made, Settings(**settings), asyncio.get_running_loop())
-            server.bind()
-            prepare(server)
+            resolved = Settings(**settings)
+            more = {} if membership is None else {"membership": membership}
+            server = kind(made, resolved, asyncio.get_running_loop(), Listening.bound(resolved), **more)
             await server.start()
         except BaseException as error:
             started.append(error)
@@ -122,11 +124,11 @@ def inside(
 
 def session_of(site: Inside, token: str, application: int = 0) -> Session | None:
     """The living session of this token, None where it has none."""
-    ident = site.server.state.read_token(token).session_id
+    ident = site.server.state.policy.read_token(token).session_id
     return site.server.state.runtimes[application].registry.get(ident)
 
 
 def expired(site: Inside, session_id: str | None = None, **more: Any) -> str:
     """A token of this session, or of a new one, that was good until a moment ago."""
     ident = session_id or site.server.state.mint_session_id()
-    return tokens.mint_token(site.server.state.signer, ident, expires_at=int(time.time()) - 1, **more)
+    return tokens.mint_token(site.server.state.policy.signer, ident, expires_at=int(time.time()) - 1, **more)

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from app_server.apps import application_from_function
+from app_server.http.listeners import Listening
 from app_server.processes import ipc
 from app_server.processes.fork_server import BEGUN, SessionSpec
 from app_server.processes.keeper import PUT_BACK
 from app_server.processes.runtime_dir import RuntimeDir
+from app_server.server.membership import Membership
 from app_server.server.server import Server
 from app_server.server.session_process import SessionProcess
 from app_server.settings import Settings
@@ -75,10 +77,11 @@ class Isolated:
                 return
             ident, loop = message.fields["session"], asyncio.get_running_loop()
             application = application_from_function(self._fill, "/app")
-            server = self.servers[ident] = Server({"/app": application}, Settings(**self._settings), loop)
-            server.state.know_address(self.front.server.port or 0)
+            listening = Listening(self.front.server.port or 0)
+            prototype = Server({"/app": application}, Settings(**self._settings), loop, listening)
             spec = SessionSpec("/app", ident, 0, Path(message.fields["socket"]), listener, None, self._pipe)
-            solo = self.sessions[ident] = SessionProcess(server, spec)
+            solo = self.sessions[ident] = SessionProcess(prototype, spec, loop)
+            self.servers[ident] = solo.server
             sock.send(BEGUN)
             self.statuses.append(await solo.live())
 
@@ -110,12 +113,10 @@ async def isolated(folder: Path, fill: Callable[[Any], Any], **settings: Any) ->
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, PUT_BACK)}
     listening = asyncio.create_task(made.listen())
 
-    def join(server: Server) -> None:
-        server.join(runtime_dir, 0, 1)
-        server.isolate({"/app": SLOT})
-
     try:
-        with inside({"/app": fill}, prepare=join, **settings) as made.front:
+        with inside(
+            {"/app": fill}, membership=Membership(runtime_dir, 0, 1, fork_servers={"/app": SLOT}), **settings
+        ) as made.front:
             yield made
             await made.close()
     finally:

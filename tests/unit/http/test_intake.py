@@ -53,7 +53,7 @@ def test_bodies_are_limited_by_what_the_address_takes(loop: asyncio.AbstractEven
     applications = {"/app": application_from_function(lambda document: None)}
 
     def serving(**settings: Any) -> Server:
-        return Server(applications, Settings(**settings), loop, [(r"/upload", Upload)])
+        return Server(applications, Settings(**settings), loop, extra_patterns=[(r"/upload", Upload)])
 
     with_form = serving(basic_auth=str(users), cookie_secret="s" * 40, metrics=True)
     for path in ("/app", "/app/ws", "/app/autoload.js", "/static/js/bokeh.js", "/healthz", "/metrics", "/", "/nowhere"):
@@ -115,13 +115,13 @@ def post(*headers: str) -> bytes:
 def test_body_that_is_too_large_is_refused_while_it_comes(
     state: Inside, request_: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    before = state.server.state.gauges.answers.copy()
+    before = state.server.state.process.gauges.answers.copy()
     found = answers_to(state, request_)
     assert found.count(b"HTTP/1.1 ") == 1
     assert found.startswith(b"HTTP/1.1 413 ") and b"The request is too large" in found
     assert b"Connection: close\r\n" in found
     assert caplog.messages == ["413 POST /app: a body may have 8192 bytes there"]
-    assert sum((state.server.state.gauges.answers - before).values()) == 1
+    assert sum((state.server.state.process.gauges.answers - before).values()) == 1
 
 
 def test_body_of_the_largest_size_reaches_its_handler(state: Inside) -> None:

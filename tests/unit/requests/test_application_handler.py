@@ -87,7 +87,7 @@ def test_page_of_a_token_is_that_of_its_session(state: Inside) -> None:
 def test_more_than_one_name_for_a_session_is_refused(state: Inside, query: str, headers: dict[str, str]) -> None:
     token = state.get("/app").token
     before = state.server.state.runtimes[0].gauges.refused["token"]
-    ident = state.server.state.read_token(token).session_id
+    ident = state.server.state.policy.read_token(token).session_id
     answer = state.get("/app?" + query.format(token=token, ident=ident), headers=headers)
     refused(state, answer, "More than one session id or token was given", "token", before)
 
@@ -96,9 +96,9 @@ def test_more_than_one_name_for_a_session_is_refused(state: Inside, query: str, 
 @pytest.mark.parametrize("name", ["bokeh-token", "bokeh-session-id"])
 def test_token_or_id_that_we_have_not_signed_is_refused(state: Inside, name: str, given: str) -> None:
     before = state.server.state.runtimes[0].gauges.refused["token"]
-    count = state.server.state.session_count
+    count = state.server.state.process.session_count
     refused(state, state.get(f"/app?{name}={given}"), "Invalid token or session ID", "token", before)
-    assert state.server.state.session_count == count
+    assert state.server.state.process.session_count == count
 
 
 def test_token_that_has_expired_joins_a_living_session_and_builds_none(state: Inside) -> None:
@@ -109,14 +109,14 @@ def test_token_that_has_expired_joins_a_living_session_and_builds_none(state: In
     before = state.server.state.runtimes[0].gauges.refused["token"]
     refused(state, state.get(f"/app?bokeh-token={expired(state)}"), "Invalid token or session ID", "token", before)
     inherited = state.server.state.mint_session_id()
-    state.server.state.inherited.add([inherited])
+    state.server.state.process.inherited.add([inherited])
     assert state.get(f"/app?bokeh-token={expired(state, inherited)}").status == 200
 
 
 def test_token_of_another_server_of_the_same_key_builds_its_session_as_its_page_was(state: Inside) -> None:
     payload = {"headers": {"X-Page": "yes"}, "cookies": {}, "arguments": {"a": [b"1"]}, "level": "kept"}
     token = tokens.mint_token(
-        state.server.state.signer,
+        state.server.state.policy.signer,
         state.server.state.mint_session_id(),
         expires_at=int(time.time()) + 60,
         payload=payload,
@@ -143,7 +143,7 @@ def test_unsigned_token_is_not_believed_what_its_page_was() -> None:
     application = Asking()
     with inside({"/asking": application}) as served:
         state = served.server.state
-        ident = tokens.mint_session_id(state.signer)
+        ident = tokens.mint_session_id(state.policy.signer)
         foreign = tokens.Signer(None, signed=False, seal=b"other")
         payload = {"headers": {"X-Page": "forged"}, "cookies": {}, "arguments": {"level": [b"mine"]}}
         token = tokens.mint_token(foreign, ident, expires_at=int(time.time()) + 60, payload=payload)
@@ -179,7 +179,7 @@ def test_stranger_is_turned_away(users: Inside) -> None:
 @pytest.mark.parametrize("by", ["bokeh-token", "bokeh-session-id"])
 def test_session_of_another_user_is_refused(users: Inside, by: str, caplog: pytest.LogCaptureFixture) -> None:
     token = users.get("/app", headers=ANN).token
-    ident = users.server.state.read_token(token).session_id
+    ident = users.server.state.policy.read_token(token).session_id
     given = token if by == "bokeh-token" else ident
     before = users.server.state.runtimes[0].gauges.refused["owner"]
     answer = users.get(f"/app?{by}={given}", headers=BOB)
@@ -192,8 +192,8 @@ def test_session_of_another_user_is_refused(users: Inside, by: str, caplog: pyte
 def test_token_of_another_user_builds_nothing_either(users: Inside) -> None:
     state = users.server.state
     ident = state.mint_session_id()
-    mark = tokens.owner_mark(state.signer, "header\n\nann")
-    token = tokens.mint_token(state.signer, ident, expires_at=int(time.time()) + 60, owner=mark)
+    mark = tokens.owner_mark(state.policy.signer, "header\n\nann")
+    token = tokens.mint_token(state.policy.signer, ident, expires_at=int(time.time()) + 60, owner=mark)
     assert users.get(f"/app?bokeh-token={token}", headers=BOB).status == 403
     assert state.runtimes[0].registry.get(ident) is None
     assert users.get(f"/app?bokeh-token={token}", headers=ANN).status == 200
@@ -208,7 +208,7 @@ def test_request_waits_for_what_changed_files_bring(state: Inside, monkeypatch: 
     async def look() -> None:
         looked.append(1)
 
-    monkeypatch.setattr(state.server.state, "look_for_changes", look)
+    monkeypatch.setattr(state.server.state.process, "look_for_changes", look)
     assert state.get("/app").status == 200 and looked == [1]
 
 
@@ -218,7 +218,7 @@ def test_handler_that_raises_what_is_no_exception_answers_all_the_same(
     async def leave() -> None:
         raise SystemExit(1)
 
-    monkeypatch.setattr(state.server.state, "look_for_changes", leave)
+    monkeypatch.setattr(state.server.state.process, "look_for_changes", leave)
     answer = state.get("/app")
     assert answer.status == 500 and "Something went wrong on the server" in answer.text
     assert "\nSystemExit: 1" in caplog.text

@@ -21,6 +21,7 @@ from app_server.processes.exit_records import ExitReason
 from app_server.processes.fork_server import ALREADY
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.security import tokens
+from app_server.server.membership import Membership
 from tests.support.servers.inside import Inside, inside, session_of
 from tests.support.servers.isolated import isolated
 
@@ -36,8 +37,8 @@ def pair(folder: Path, **settings: Any) -> Iterator[tuple[Inside, Inside]]:
     runtime_dir = RuntimeDir.make({"APP_SERVER_RUNTIME_DIR": str(folder / "run")})
     settings = {"allow_websocket_origin": ("localhost",), **settings}
     with (
-        inside({"/app": fill}, prepare=lambda server: server.join(runtime_dir, 0, 2), **settings) as first,
-        inside({"/app": fill}, prepare=lambda server: server.join(runtime_dir, 1, 2), **settings) as second,
+        inside({"/app": fill}, membership=Membership(runtime_dir, 0, 2), **settings) as first,
+        inside({"/app": fill}, membership=Membership(runtime_dir, 1, 2), **settings) as second,
     ):
         yield first, second
 
@@ -62,12 +63,12 @@ def test_page_without_a_session_stays_where_it_arrived(both: tuple[Inside, Insid
 def test_page_of_a_session_is_answered_by_the_process_that_has_it(both: tuple[Inside, Inside], by: str) -> None:
     first, second = both
     token = second.get("/app").token
-    ident = second.server.state.read_token(token).session_id
-    before = first.server.state.session_count
+    ident = second.server.state.policy.read_token(token).session_id
+    before = first.server.state.process.session_count
     answer = first.get("/app?" + by.format(token=token, ident=ident))
-    assert answer.status == 200 and second.server.state.read_token(answer.token).session_id == ident
+    assert answer.status == 200 and second.server.state.policy.read_token(answer.token).session_id == ident
     assert answer.headers["connection"] == "close"
-    assert first.server.state.session_count == before
+    assert first.server.state.process.session_count == before
 
 
 def test_socket_is_opened_by_the_process_that_has_its_session(both: tuple[Inside, Inside]) -> None:
@@ -77,7 +78,7 @@ def test_socket_is_opened_by_the_process_that_has_its_session(both: tuple[Inside
         assert client.set("slider", "value", 5).msgtype == "OK"
         session = session_of(second, token)
         assert session is not None and session.connection_count == 1
-        assert len(second.server.state.wires) == 1 and not first.server.state.wires
+        assert len(second.server.state.process.wires) == 1 and not first.server.state.process.wires
 
 
 def test_session_that_nobody_has_yet_is_built_by_the_process_whose_it_will_be(both: tuple[Inside, Inside]) -> None:
@@ -105,8 +106,8 @@ def test_page_goes_to_a_process_that_has_room(tmp_path: Path) -> None:
 def test_page_whose_process_has_gone_is_asked_to_come_again(tmp_path: Path) -> None:
     with pair(tmp_path) as (first, second):
         token = second.get("/app").token
-        second.do(second.server.state.workers.close())  # type: ignore[union-attr]
-        first.server.state.draining = True  # which is no time to wait for others
+        second.do(second.server.state.process.workers.close())  # type: ignore[union-attr]
+        first.server.state.process.begin_draining()  # which is no time to wait for others
         answer = first.get(f"/app?bokeh-token={token}")
         assert answer.status == 503 and answer.headers["retry-after"] == "2"
         assert "The process that has this session is about to start again" in answer.text
@@ -122,7 +123,7 @@ def test_request_that_cannot_be_handed_over_for_want_of_descriptors_has_one_line
     async def scarce(*anything: object) -> None:
         raise OSError(number, "none left")
 
-    monkeypatch.setattr(first.server.state.workers, "reach", scarce)
+    monkeypatch.setattr(first.server.state.process.workers, "reach", scarce)
     answer = first.get(f"/app?bokeh-token={token}")
     assert answer.status == 503 and answer.headers["retry-after"] == "2"
     assert caplog.messages == ["/app: no other process can be reached: none left"]
@@ -137,7 +138,7 @@ def test_another_fault_of_the_system_is_ours(
     async def fault(*anything: object) -> None:
         raise OSError(errno.EINVAL, "that is wrong")
 
-    monkeypatch.setattr(first.server.state.workers, "reach", fault)
+    monkeypatch.setattr(first.server.state.process.workers, "reach", fault)
     assert first.get(f"/app?bokeh-token={token}").status == 500
 
 
@@ -148,10 +149,10 @@ async def test_session_begins_in_a_process_of_its_own_and_is_found_there(tmp_pat
     async with isolated(tmp_path, fill) as run:
         page = await run.get("/app")
         (ident,) = run.sessions
-        assert run.front.server.state.read_token(page.token).session_id == ident
+        assert run.front.server.state.policy.read_token(page.token).session_id == ident
         again = await run.get(f"/app?bokeh-token={page.token}")
         assert again.token == page.token and list(run.sessions) == [ident]
-        assert len(run.front.server.state.admission) == 1 and run.front.server.state.session_count == 1
+        assert len(run.front.server.state.process.admission) == 1 and run.front.server.state.process.session_count == 1
 
         def visit() -> int:
             with run.front.client("/app", page.token, origin="http://localhost") as client:
@@ -166,13 +167,13 @@ async def test_session_begins_in_a_process_of_its_own_and_is_found_there(tmp_pat
         await run.ended()
         assert run.statuses == [0]
         await asyncio.to_thread(run.front.call, lambda: None)
-        assert len(run.front.server.state.admission) == run.front.server.state.session_count == 0
+        assert len(run.front.server.state.process.admission) == run.front.server.state.process.session_count == 0
 
 
 async def test_request_that_may_have_no_session_starts_no_process(tmp_path: Path) -> None:
     async with isolated(tmp_path, fill) as run:
         state = run.front.server.state
-        late = tokens.mint_token(state.signer, state.mint_session_id(), expires_at=int(time.time()) - 1)
+        late = tokens.mint_token(state.policy.signer, state.mint_session_id(), expires_at=int(time.time()) - 1)
         for query in (
             "bokeh-token=nonsense",
             f"bokeh-token={late}",
@@ -181,7 +182,7 @@ async def test_request_that_may_have_no_session_starts_no_process(tmp_path: Path
         ):
             assert (await run.get(f"/app?{query}")).status == 403
         assert (await run.get("/app", method="HEAD")).status == 200
-        assert not run.sessions and not len(state.admission)
+        assert not run.sessions and not len(state.process.admission)
 
 
 async def test_no_process_is_started_for_more_sessions_than_there_may_be(tmp_path: Path) -> None:
@@ -189,7 +190,7 @@ async def test_no_process_is_started_for_more_sessions_than_there_may_be(tmp_pat
         assert (await run.get("/app")).status == 200
         full = await run.get("/app")
         assert full.status == 503 and full.headers["retry-after"] == "5" and len(run.sessions) == 1
-        run.front.server.state.draining = True
+        run.front.server.state.process.begin_draining()
         assert (await run.get("/app")).status == 503
 
 
@@ -200,7 +201,7 @@ async def test_page_of_a_session_that_was_ended_says_why(tmp_path: Path) -> None
         socket_path = run.runtime_dir.session_box("/app", ident)
         exit_records.note_page(socket_path, ["root-1"])
         exit_records.leave(socket_path, ExitReason.MEMORY)
-        token = state.mint_token(ident, state.token_expiry_s(), {}, None)
+        token = state.policy.mint_token(ident, state.policy.token_expiry_s(), {}, None)
 
         def look() -> Any:
             with run.front.client("/app", token, origin="http://localhost", pull=False) as client:
@@ -225,7 +226,7 @@ async def test_page_that_is_the_same_for_all_needs_no_process_until_its_socket_c
         assert await asyncio.to_thread(visit) == 1 and len(run.sessions) == 1
         named = await run.get(f"/app?bokeh-token={page.token}")
         assert "<title>" in named.text, "who names a session gets its page"
-        run.front.server.state.admission.max_sessions = 1
+        run.front.server.state.process.admission.max_sessions = 1
         assert (await run.get("/app")).status == 503
 
 
@@ -238,7 +239,11 @@ async def test_process_that_cannot_be_started_is_a_line_and_a_503(
     async with isolated(tmp_path, fill) as run:
         run.answer = answer
         got = await run.get("/app")
-        assert got.status == 503 and got.headers["retry-after"] == "2" and not len(run.front.server.state.admission)
+        assert (
+            got.status == 503
+            and got.headers["retry-after"] == "2"
+            and not len(run.front.server.state.process.admission)
+        )
         (line,) = caplog.messages
         assert line.startswith("/app: no process for a session: ")
 

@@ -47,10 +47,10 @@ def test_page_is_of_a_session_of_its_own_and_nobody_keeps_it(state: Inside) -> N
 
 
 def test_head_says_that_the_page_is_there_and_makes_no_session(state: Inside) -> None:
-    before = state.server.state.session_count
+    before = state.server.state.process.session_count
     answer = state.get("/p/app", method="HEAD")
     assert (answer.status, answer.body) == (200, b"") and answer.headers["cache-control"] == "no-store"
-    assert state.server.state.session_count == before
+    assert state.server.state.process.session_count == before
 
 
 def test_application_that_fails_is_told_without_its_reason(state: Inside, caplog: pytest.LogCaptureFixture) -> None:
@@ -79,7 +79,7 @@ def test_page_of_a_server_that_is_full_tries_again_by_itself() -> None:
 def test_server_that_drains_makes_no_sessions_and_says_so_to_balancers() -> None:
     with inside({"/app": fill}) as served:
         assert served.get("/readyz").text == '{"status": "ready"}'
-        served.server.state.draining = True
+        served.server.state.process.begin_draining()
         page, ready, alive = served.get("/app"), served.get("/readyz"), served.get("/healthz")
         script = served.get("/app/autoload.js?bokeh-autoload-element=x")
         head = served.get("/readyz", method="HEAD")

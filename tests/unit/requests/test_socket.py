@@ -82,7 +82,7 @@ def test_client_is_greeted_gets_its_document_and_the_answers_to_what_it_changes(
     with state.client("/app", origin="http://localhost") as client:
         assert client.set("slider", "value", 7).msgtype == "OK"
         client.wait_value("text", "text", "7")
-        assert len(state.server.state.wires) == 1
+        assert len(state.server.state.process.wires) == 1
     state.call(lambda: None)
     assert state.server.state.runtimes[0].gauges.bytes_in > 0
 
@@ -140,7 +140,7 @@ def test_session_that_cannot_be_built_is_no_ones_handshakes_fault(
     state: Inside, caplog: pytest.LogCaptureFixture
 ) -> None:
     ident = state.server.state.mint_session_id()
-    token = tokens.mint_token(state.server.state.signer, ident, expires_at=int(time.time()) + 60)
+    token = tokens.mint_token(state.server.state.policy.signer, ident, expires_at=int(time.time()) + 60)
     before = counted(state, "failed", 1)
     assert close_of(state, token, "/broken") == (1011, "the application failed to start; see the server's log")
     assert counted(state, "failed", 1) == before + 1
@@ -148,7 +148,7 @@ def test_session_that_cannot_be_built_is_no_ones_handshakes_fault(
 
 
 def test_expired_token_joins_the_living_session(state: Inside) -> None:
-    ident = state.server.state.read_token(state.token("/app")).session_id
+    ident = state.server.state.policy.read_token(state.token("/app")).session_id
     with state.client("/app", expired(state, ident), origin="http://localhost") as client:
         assert client.value("slider", "value") == 1
 
@@ -156,9 +156,9 @@ def test_expired_token_joins_the_living_session(state: Inside) -> None:
 def test_server_that_drains_lets_living_sessions_come_back_only() -> None:
     with inside({"/app": fill}, allow_websocket_origin=("localhost",)) as served:
         token = served.token("/app")
-        served.server.state.draining = True
+        served.server.state.process.begin_draining()
         ident = served.server.state.mint_session_id()
-        other = tokens.mint_token(served.server.state.signer, ident, expires_at=int(time.time()) + 60)
+        other = tokens.mint_token(served.server.state.policy.signer, ident, expires_at=int(time.time()) + 60)
         answer = ask(served, other)
         assert answer.status == 503 and "The server is going away" in answer.text
         assert ask(served, "nonsense").status == 503
@@ -170,7 +170,7 @@ def test_socket_of_a_server_that_is_full_is_told_when_to_come_again() -> None:
     with inside({"/app": fill}, allow_websocket_origin=("localhost",), max_sessions=1) as served:
         served.token("/app")
         ident = served.server.state.mint_session_id()
-        other = tokens.mint_token(served.server.state.signer, ident, expires_at=int(time.time()) + 60)
+        other = tokens.mint_token(served.server.state.policy.signer, ident, expires_at=int(time.time()) + 60)
         answer = ask(served, other)
         assert answer.status == 503 and answer.headers["retry-after"] == "5"
         assert "The server has as many sessions as it may have" in answer.text
@@ -270,14 +270,14 @@ def test_log_says_what_a_client_did_and_how_that_is_allowed(error: PeerError, fi
 
 def test_client_that_has_gone_is_noticed(state: Inside) -> None:
     token = state.token("/app")
-    ident = state.server.state.read_token(token).session_id
+    ident = state.server.state.policy.read_token(token).session_id
     session = state.server.state.runtimes[0].registry.get(ident)
     assert session is not None
     with state.client("/app", token, origin="http://localhost") as client:
         assert session.connection_count == 1
         client.cut()
     until(lambda: state.call(lambda: session.connection_count) == 0)
-    assert not state.server.state.wires
+    assert not state.server.state.process.wires
 
 
 @pytest.mark.parametrize("asks", [False, True])
@@ -288,7 +288,8 @@ def test_client_that_does_not_ask_for_its_document_is_helped_in_rounds_until_it_
         ours.setblocking(False)
         stage.session.expect_returning_page()
         client = Client(stage.runtime, "192.0.2.1", from_browser=True)
-        state = SimpleNamespace(wire_limits=WireLimits(5000, 5000), wires=set())
+        process = SimpleNamespace(wires=set())
+        state = SimpleNamespace(policy=SimpleNamespace(wire_limits=WireLimits(5000, 5000)), process=process)
 
         async def begin() -> None:
             client.open(IOStream(ours), stage.session, None, SimpleNamespace(state=state))  # type: ignore[arg-type]
@@ -303,9 +304,9 @@ def test_client_that_does_not_ask_for_its_document_is_helped_in_rounds_until_it_
         stage.loop.run_until_complete(begin())
         stage.loop.run_for(600)
         stage.loop.remove_reader(theirs)
-        assert state.wires == {client.wire}
+        assert state.process.wires == {client.wire}
         client.wire.abort()
-        assert not state.wires
+        assert not state.process.wires
     assert sorted(set(came_s))[1:] == [2**number for number in range(4 if asks else 8)]
 
 

@@ -18,6 +18,7 @@ from app_server.processes.ipc import Message
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.processes.worker_group import WorkerGroup
 from app_server.requests.socket_handoff import SharedHTTPServer, pass_on, portable, user_of_letter
+from app_server.server.membership import Membership
 from tests.support.client import Site
 from tests.support.servers.inside import inside
 
@@ -189,8 +190,8 @@ def test_tls_connections_are_relayed_whether_they_ask_once_or_stay(tmp_path: Pat
         document.add_root(Slider(name="slider", start=0, end=10, value=1))
 
     with (
-        inside({"/app": fill}, prepare=lambda server: server.join(runtime_dir, 0, 2), **settings) as first,
-        inside({"/app": fill}, prepare=lambda server: server.join(runtime_dir, 1, 2), **settings) as second,
+        inside({"/app": fill}, membership=Membership(runtime_dir, 0, 2), **settings) as first,
+        inside({"/app": fill}, membership=Membership(runtime_dir, 1, 2), **settings) as second,
     ):
         here, there = (Site(f"https://127.0.0.1:{each.server.port}") for each in (first, second))
         token = there.token("/app")
@@ -198,6 +199,6 @@ def test_tls_connections_are_relayed_whether_they_ask_once_or_stay(tmp_path: Pat
         assert answer.status == 200 and answer.token == token
         with here.client("/app", token, origin="https://localhost") as client:
             assert client.set("slider", "value", 4).msgtype == "OK"
-            assert len(second.server.state.wires) == 1 and not first.server.state.wires
+            assert len(second.server.state.process.wires) == 1 and not first.server.state.process.wires
         (session,) = second.server.state.runtimes[0].registry
         assert session.document.get_model_by_name("slider").value == 4  # type: ignore[union-attr]

@@ -17,7 +17,9 @@ from tests.support.servers.inside import Inside, inside
 @pytest.fixture(scope="module")
 def state() -> Iterator[Inside]:
     """The server, below a prefix."""
-    with inside({}, lambda applications, settings, loop: StaticServer(settings, loop), prefix="/p") as served:
+    with inside(
+        {}, lambda applications, settings, loop, listening: StaticServer(settings, loop, listening), prefix="/p"
+    ) as served:
         yield served
 
 

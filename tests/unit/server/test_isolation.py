@@ -82,11 +82,9 @@ def test_page_of_all_is_in_pieces_unless_pages_differ(case: str) -> None:
     prepared = Prepared((b"<p>", b"</p>"), b"{}", [], inline=True)
     snapshot = Snapshot(new_document("one"), None if case == "no page" else prepared)
     hooks = Hooks(process_request=lambda request: {}) if case == "a hook" else Hooks()
-    runtime = SimpleNamespace(
-        snapshot=None if case == "no snapshot" else snapshot, application=SimpleNamespace(hooks=hooks)
-    )
+    runtime = SimpleNamespace(application=SimpleNamespace(hooks=hooks))
     server: Any = SimpleNamespace(state=SimpleNamespace(runtimes=[runtime]))
-    found = _page_of_all(server)
+    found = _page_of_all(server, None if case == "no snapshot" else snapshot)
     assert (None if found is None else json.loads(found)) == (["<p>", "</p>"] if case == "kept" else None)
 
 

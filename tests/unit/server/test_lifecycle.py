@@ -21,6 +21,7 @@ from app_server.processes.runtime_dir import RuntimeDir
 from app_server.processes.stop_signals import Heard
 from app_server.server import lifecycle
 from app_server.server.lifecycle import load_applications
+from app_server.server.membership import Membership
 from app_server.server.server import Server
 from app_server.settings import Settings
 from tests.support.clock import skipping_loop
@@ -77,9 +78,9 @@ async def served(folder: Path, notifier: Any = None, **settings: Any) -> AsyncIt
     """A server as the command serves it, and the task that does."""
     loop = asyncio.get_running_loop()
     applications = {"/app": application_from_function(fill)}
-    server = Server(applications, Settings(port=0, address="127.0.0.1", keep_alive_ms=0, **settings), loop)
-    server.bind()
-    server.join(RuntimeDir.make({"APP_SERVER_RUNTIME_DIR": str(folder / "run")}), 0, 1)
+    resolved = Settings(port=0, address="127.0.0.1", keep_alive_ms=0, **settings)
+    membership = Membership(RuntimeDir.make({"APP_SERVER_RUNTIME_DIR": str(folder / "run")}), 0, 1)
+    server = Server.bound(applications, resolved, loop, membership=membership)
     task = asyncio.create_task(lifecycle._serve(server, notifier=notifier))
     async with asyncio.timeout(patience(10)):
         while len(server._background) < 3:
@@ -110,7 +111,7 @@ async def test_sessions_have_their_time_at_sigterm_unless_sigint_follows(
         session = await runtime.session("one", None, {})
         signal.raise_signal(signal.SIGTERM)
         await asyncio.sleep(0.02)
-        assert server.state.draining and not task.done() and not session.destroyed
+        assert server.state.process.draining and not task.done() and not session.destroyed
         if hurries:
             signal.raise_signal(signal.SIGINT)
         else:

@@ -11,6 +11,7 @@ import pytest
 from bokeh.models import Div
 
 from app_server.processes.runtime_dir import RuntimeDir
+from app_server.server.membership import Membership
 from app_server.server.metrics import merged, snapshot_of, snapshot_of_all
 from tests.support.servers.inside import Inside, inside
 
@@ -57,16 +58,16 @@ def test_snapshot_has_what_was_counted_and_what_is_true_now(state: Inside) -> No
 def test_snapshot_of_all_processes_is_asked_for(tmp_path: Path) -> None:
     runtime_dir = RuntimeDir.make({"APP_SERVER_RUNTIME_DIR": str(tmp_path / "run")})
     with (
-        inside({"/app": fill}, prepare=lambda server: server.join(runtime_dir, 0, 2)) as first,
-        inside({"/app": fill}, prepare=lambda server: server.join(runtime_dir, 1, 2)) as second,
+        inside({"/app": fill}, membership=Membership(runtime_dir, 0, 2)) as first,
+        inside({"/app": fill}, membership=Membership(runtime_dir, 1, 2)) as second,
     ):
         second.get("/app")
-        second.server.state.draining = True
+        second.server.state.process.begin_draining()
         found = first.do(snapshot_of_all(first.server.state))
         assert sorted(found["processes"]) == ["0", "1"] and found["silent"] == []
         assert found["processes"]["1"]["applications"]["/app"]["now"]["sessions"] == 1
         assert found["processes"]["1"]["draining"] is True and found["processes"]["1"]["pss_bytes"] > 0
-        second.server.state.workers.superseded = True  # type: ignore[union-attr]
+        second.server.state.process.workers.superseded = True  # type: ignore[union-attr]
         assert f"1-{os.getpid()}" in first.do(snapshot_of_all(first.server.state))["processes"]
 
 

@@ -26,9 +26,14 @@ def stage() -> Iterator[Stage]:
         yield played
 
 
+def counted(answers: Counter[str]) -> SimpleNamespace:
+    """A process that has given these answers."""
+    return SimpleNamespace(gauges=SimpleNamespace(answers=answers))
+
+
 def teller_of(stage: Stage, runtime_dir: RuntimeDir) -> MetricsReporter:
     """What tells slot 0 what the stage's session counts."""
-    state = SimpleNamespace(runtimes=[stage.runtime], gauges=SimpleNamespace(answers=Counter({"2xx": 3})))
+    state = SimpleNamespace(runtimes=[stage.runtime], process=counted(Counter({"2xx": 3})))
     return MetricsReporter(state, runtime_dir, 0, "s-one")  # type: ignore[arg-type]
 
 
@@ -71,7 +76,7 @@ async def test_words_arrive_at_the_process_that_adds_them_up(runtime_dir: Runtim
     workers = WorkerGroup(runtime_dir, 0, 1, lambda session_id: False, lambda message, sock: None)
     workers.answer(QUESTION, take)
     await workers.open()
-    state = SimpleNamespace(runtimes=[], gauges=SimpleNamespace(answers=Counter()))
+    state = SimpleNamespace(runtimes=[], process=counted(Counter()))
     await MetricsReporter(state, runtime_dir, 0, "s-one").finish()  # type: ignore[arg-type]
     await workers.close()
     assert [fields["child"] for fields in took] == ["s-one"]
@@ -85,7 +90,7 @@ async def test_nobody_to_tell_is_a_line_for_debugging(
         raise error
 
     monkeypatch.setattr(ipc, "ask", ask)
-    state = SimpleNamespace(runtimes=[], gauges=SimpleNamespace(answers=Counter()))
+    state = SimpleNamespace(runtimes=[], process=counted(Counter()))
     with caplog.at_level(logging.DEBUG, "app_server.server.metrics_reporter"):
         await MetricsReporter(state, runtime_dir, 0, "s-one").finish()  # type: ignore[arg-type]
     assert caplog.messages == [f"What a session counted could not be told: {error}"]

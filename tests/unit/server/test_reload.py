@@ -106,7 +106,7 @@ def test_page_hears_that_something_has_changed(tmp_path: Path, modules: None, mo
         with socket.create_connection(("127.0.0.1", state.server.port or 0), PATIENCE_S) as sock:
             sock.sendall(b"GET /_dev/reload HTTP/1.1\r\nHost: x\r\n\r\n")
             sock.recv(10)
-            listening = state.call(lambda: list(state.server.state.under_way))
+            listening = state.call(lambda: list(state.server.state.process.under_way))
             assert listening and not any(handler.awaited for handler in listening), "it does not hold up the end"
 
 

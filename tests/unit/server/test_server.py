@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,9 +16,9 @@ from bokeh.models import Div
 from websockets.exceptions import ConnectionClosed
 
 from app_server.apps import application_from_function
-from app_server.errors import TransientError
+from app_server.errors import OperatorError, TransientError
 from app_server.processes.runtime_dir import RuntimeDir
-from app_server.server import server as module
+from app_server.server.membership import Membership
 from app_server.server.server import Server
 from app_server.settings import Settings
 from tests.support.client import PATIENCE_S, Site
@@ -46,6 +44,11 @@ def server_of(loop: asyncio.AbstractEventLoop, **settings: Any) -> Server:
     return Server({"/app": application_from_function(fill)}, Settings(**settings), loop)
 
 
+def bound(loop: asyncio.AbstractEventLoop, **settings: Any) -> Server:
+    """A server that has its address, and was not started."""
+    return Server.bound({"/app": application_from_function(fill)}, Settings(**settings), loop)
+
+
 # Its address
 
 
@@ -64,27 +67,37 @@ def test_url_is_that_for_a_browser_on_this_machine(loop: SkippingLoop, settings:
 
 
 def test_port_is_the_one_that_the_system_chose_and_none_on_a_unix_socket(loop: SkippingLoop, tmp_path: Path) -> None:
-    server = server_of(loop, port=0, address="127.0.0.1")
-    server.bind()
+    server = bound(loop, port=0, address="127.0.0.1")
     assert server.port and str(server.port) in server.url
-    assert server.state.origins.allows(f"http://localhost:{server.port}")
-    sharing = server_of(loop, port=0)
-    sharing.share(server._sockets)
-    assert sharing.port == server.port
-    for sock in server._sockets:
-        sock.close()
+    assert server.state.policy.origins.allows(f"http://localhost:{server.port}")
+    server.close()
     path = tmp_path / "s"
-    unix = server_of(loop, unix_socket=str(path))
-    unix.bind()
+    unix = bound(loop, unix_socket=str(path))
     assert unix.port is None and path.is_socket()
-    unix._sockets[0].close()
+    unix.close()
+    assert not path.exists()
+
+
+def test_server_that_cannot_be_made_frees_its_address(loop: SkippingLoop, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with pytest.raises(OperatorError, match="--ico-path"):
+        bound(loop, unix_socket=str(path), ico_path=str(tmp_path / "none.ico"))
+    assert not path.exists()
+
+
+def test_server_that_does_not_listen_yet_never_will_once_its_sockets_are_closed(loop: SkippingLoop) -> None:
+    server = bound(loop, port=0, address="127.0.0.1")
+    server.unlisten()
+    loop.run_until_complete(server.start())
+    with pytest.raises(OSError, match="refused"):
+        socket.create_connection(("127.0.0.1", server.port or 0))
+    loop.run_until_complete(server.stop())
 
 
 async def test_unix_socket_is_served_and_taken_away_unless_it_is_somebody_elses(tmp_path: Path) -> None:
     path = tmp_path / "s"
     for replaced in (False, True):
-        server = server_of(asyncio.get_running_loop(), unix_socket=str(path))
-        server.bind()
+        server = bound(asyncio.get_running_loop(), unix_socket=str(path))
         await server.start()
         reader, writer = await asyncio.open_unix_connection(path)
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -113,7 +126,7 @@ def test_stop_says_goodbye_runs_the_hooks_and_closes_every_connection() -> None:
             with pytest.raises(ConnectionClosed) as end:
                 client.socket.recv(timeout=PATIENCE_S)
             assert end.value.rcvd is not None and end.value.rcvd.code == 1012
-        assert idle.recv(1) == b"" and not served.server.state.wires
+        assert idle.recv(1) == b"" and not served.server.state.process.wires
         idle.close()
         with pytest.raises(OSError, match="refused"):
             socket.create_connection(("127.0.0.1", served.server.port or 0))
@@ -149,7 +162,7 @@ def test_drain_waits_for_sessions_and_no_longer_than_it_may(
     session = loop.run_until_complete(runtime.session("one", None, {}))
     began_s = loop.time()
     loop.run_until_complete(server.drain(3))
-    assert 3 <= loop.time() - began_s < 3.1 and server.state.draining
+    assert 3 <= loop.time() - began_s < 3.1 and server.state.process.draining
     loop.call_later(1, runtime.begin_end, session)
     began_s = loop.time()
     loop.run_until_complete(server.drain(3))
@@ -161,22 +174,22 @@ def test_sessions_that_are_left_are_named_to_those_who_get_their_pages(
 ) -> None:
     runtime_dir = RuntimeDir.make({"APP_SERVER_RUNTIME_DIR": str(tmp_path / "run")})
     with (
-        inside({"/app": fill}, prepare=lambda server: server.join(runtime_dir, 0, 2)) as first,
-        inside({"/app": fill}, prepare=lambda server: server.join(runtime_dir, 1, 2)) as second,
+        inside({"/app": fill}, membership=Membership(runtime_dir, 0, 2)) as first,
+        inside({"/app": fill}, membership=Membership(runtime_dir, 1, 2)) as second,
     ):
-        ident = first.server.state.read_token(first.token("/app")).session_id
+        ident = first.server.state.policy.read_token(first.token("/app")).session_id
         runtime_dir.give(0, runtime_dir.socket_path(1, os.getpid()))
         first.do(first.server.drain(0))
-        assert ident in second.server.state.inherited
-        second.do(second.server.state.workers.close())  # type: ignore[union-attr]
+        assert ident in second.server.state.process.inherited
+        second.do(second.server.state.process.workers.close())  # type: ignore[union-attr]
         first.do(first.server.drain(0))
         assert "The process that takes over could not be told of 1 sessions" in caplog.messages
 
 
 def test_processes_answer_each_other(tmp_path: Path) -> None:
     runtime_dir = RuntimeDir.make({"APP_SERVER_RUNTIME_DIR": str(tmp_path / "run")})
-    with inside({"/app": fill}, prepare=lambda server: server.join(runtime_dir, 0, 1)) as served:
-        workers = served.server.state.workers
+    with inside({"/app": fill}, membership=Membership(runtime_dir, 0, 1)) as served:
+        workers = served.server.state.process.workers
         assert workers is not None
 
         def ask(fields: dict[str, Any]) -> Any:
@@ -184,14 +197,14 @@ def test_processes_answer_each_other(tmp_path: Path) -> None:
 
         assert ask({"question": "room"}) == {"room": True}
         assert ask({"question": "observe"})["url"] == served.server.url
-        served.server.state.draining = True
+        served.server.state.process.begin_draining()
         assert ask({"question": "room"}) == {"room": False}
         tally = {
             "child": "s-1", "over": False, "memory_bytes": 5, "answers": {}, "applications": {"/app": {
                 "now": {"sessions": 1}, "ever": served.server.state.runtimes[0].gauges.snapshot()}},
         }  # fmt: skip
         assert ask({"question": "tally", **tally}) == {}
-        assert served.server.state.child_metrics.balance()["/app"]["now"]["sessions"] == 1
+        assert served.server.state.process.child_metrics.balance()["/app"]["now"]["sessions"] == 1
 
 
 # While it serves
@@ -221,7 +234,7 @@ class Wire:
 def test_clients_are_pinged_and_the_silent_ones_cut_off(loop: SkippingLoop) -> None:
     server = server_of(loop, keep_alive_ms=2000)
     living, silent, stuck = Wire(), Wire(gone=True), Wire(gone=True, waiting=7)
-    server.state.wires = {living, silent, stuck}  # type: ignore[arg-type]
+    server.state.process.wires = {living, silent, stuck}  # type: ignore[arg-type]
     loop.create_task(server._keep_alive())
     loop.run_for(1.9)
     assert not living.told
@@ -233,39 +246,6 @@ def test_clients_are_pinged_and_the_silent_ones_cut_off(loop: SkippingLoop) -> N
 
 def test_keep_alive_of_zero_asks_nobody(loop: SkippingLoop) -> None:
     loop.run_until_complete(server_of(loop, keep_alive_ms=0)._keep_alive())
-
-
-@pytest.mark.parametrize(
-    ("status", "told", "level", "because"),
-    [
-        (200, False, logging.DEBUG, ""),
-        (403, False, logging.WARNING, ": it was a reason"),
-        (403, True, logging.DEBUG, ": it was a reason"),
-        (404, False, logging.WARNING, ""),
-        (500, False, logging.ERROR, ""),
-        (503, False, logging.ERROR, ": it was a reason"),
-    ],
-)
-def test_line_of_an_answer_has_its_level_and_its_reason(
-    loop: SkippingLoop, status: int, told: bool, level: int, because: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    server = server_of(loop)
-    heard: list[Any] = []
-    server.also_log(heard.append)
-    request = SimpleNamespace(
-        method="GET", path="/a\x1b?", remote_ip="192.0.2.1", request_time=lambda: 0.0012, query="token=x"
-    )
-    handler = SimpleNamespace(
-        request=request,
-        get_status=lambda: status,
-        told=told,
-        refused_because="it was a reason" if status >= 400 else "",
-    )
-    server._application.settings["log_function"](handler)
-    (record,) = [record for record in caplog.records if record.name == module.__name__]
-    assert (record.levelno, record.getMessage()) == (level, rf"{status} GET /a\x1b? (192.0.2.1) 1.2 ms{because}")
-    assert heard == [handler] and sum(server.state.gauges.answers.values()) == 1
 
 
 def test_live_reload_comes_with_development() -> None:

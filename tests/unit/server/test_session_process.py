@@ -96,7 +96,7 @@ async def test_signal_ends_the_session_at_once_or_after_a_while(
         await run.ended()
         assert run.statuses == [0]
         ident = next(iter(run.sessions))
-        assert (ident in run.front.server.state.inherited) == (told[0] == 1012), (
+        assert (ident in run.front.server.state.process.inherited) == (told[0] == 1012), (
             "its page may come back with an old token"
         )
 
@@ -218,7 +218,7 @@ async def test_connection_that_comes_while_the_process_leaves_goes_back(tmp_path
         _, solo = await begun(run)
         came: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
         loop = asyncio.get_running_loop()
-        run.front.server.state.workers._arrived = (  # type: ignore[union-attr]
+        run.front.server.state.process.workers._arrived = (  # type: ignore[union-attr]
             lambda message, sock: loop.call_soon_threadsafe(came.set_result, message)
         )
         sock = await ipc.reach(solo._spec.socket_path)
@@ -245,5 +245,5 @@ async def test_what_the_session_counted_is_told_at_its_end(tmp_path: Path) -> No
         await solo._runtime.end(session)
         await run.ended()
         await asyncio.to_thread(run.front.call, lambda: None)
-        balance = run.front.server.state.child_metrics.balance()
+        balance = run.front.server.state.process.child_metrics.balance()
         assert balance["/app"]["ever"]["built"] == balance["/app"]["ever"]["ended"] == 1

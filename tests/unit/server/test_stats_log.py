@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app_server.server.stats_log import Reports
+from app_server.server.stats_log import StatsLog
 from app_server.settings import Settings
 from tests.support.servers.stage import Stage, staged
 
@@ -24,7 +24,7 @@ def stage() -> Iterator[Stage]:
 def begin(stage: Stage, **settings: Any) -> int:
     """Begin the work of these settings; how many loops it is."""
     state = SimpleNamespace(settings=Settings(**settings), runtimes=[stage.runtime])
-    work = list(Reports(state).work())  # type: ignore[arg-type]
+    work = list(StatsLog(state).work())  # type: ignore[arg-type]
     for each in work:
         stage.loop.create_task(each)
     return len(work)

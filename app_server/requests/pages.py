@@ -1,0 +1,61 @@
+"""The pages that the server makes itself, and what an application's page needs of it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from app_server.document.pages import embedding
+from app_server.engine.runtime import ApplicationRuntime
+from app_server.errors import ApplicationError, OperatorError
+from app_server.http.index_template import own_index
+from app_server.http.static import version_of
+from app_server.page import ASK_OPERATOR, IndexEntry, error_page, favicon, index_page
+from app_server.protocol.paths import unescaped
+from app_server.settings import Settings
+
+
+class Pages:
+    """The index, the page of a failure and the icon; `head` is HTML for the head of every page."""
+
+    def __init__(self, settings: Settings, runtimes: Sequence[ApplicationRuntime], head: str = "") -> None:
+        self.head = head
+        self.root_url = f"{settings.prefix}/"
+        self.bundles = embedding.Bundles(lambda path: version_of(embedding.static_root() / path))
+        self.favicon = _favicon(settings)
+        self._settings = settings
+        self._runtimes = runtimes
+        urls = [runtime.url for runtime in runtimes]
+        self._own_index = own_index(settings.index, urls, settings.prefix) if settings.index else None
+
+    def failure_page(self, error: ApplicationError) -> str:
+        """The page of an application that failed; it shows the reason in development only."""
+        if self._settings.dev:
+            cause = error.__cause__
+            trace = "".join(traceback.format_exception(cause)) if cause is not None else None
+            return error_page(500, "The application failed", str(error), traceback=trace, head=self.head)
+        return error_page(500, "The application failed to start", hint=ASK_OPERATOR, traceback=error.shown or None)
+
+    def index_html(self, namespace: Mapping[str, Any]) -> str:
+        """The list of applications; `namespace` is what Tornado gives its templates."""
+        prefix = self._settings.prefix
+        if self._own_index is not None:
+            return self._own_index.render([runtime.url for runtime in self._runtimes], prefix, namespace)
+        entries = [
+            IndexEntry(unescaped(runtime.url), prefix + runtime.url, runtime.application.description)
+            for runtime in self._runtimes
+        ]
+        return index_page(entries, title="Applications", prefix=prefix)
+
+
+def _favicon(settings: Settings) -> tuple[str, bytes] | None:
+    if settings.ico_path == "none":
+        return None
+    if settings.ico_path in (None, "default"):
+        return favicon()
+    try:
+        return "image/x-icon", Path(settings.ico_path).read_bytes()
+    except OSError as error:
+        raise OperatorError(f"{settings.ico_path} cannot be read: {error.strerror}", where="--ico-path") from None

@@ -1,0 +1,71 @@
+"""This process among the processes of its server: which slot it has, and what it answers to the others."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from app_server.engine.runtime import ApplicationRuntime
+from app_server.processes.ipc import Message
+from app_server.processes.runtime_dir import RuntimeDir
+from app_server.processes.session_processes import SessionProcesses
+from app_server.processes.worker_group import WorkerGroup
+from app_server.requests.process import has_session
+from app_server.requests.state import ServerState
+from app_server.server import metrics, metrics_reporter
+
+
+@dataclass(frozen=True)
+class Membership:
+    """One of a server's processes: the directory in which they meet, its slot, and how many slots there are.
+
+    `fork_servers` names the slot that forks the sessions of an application, by the route of those that are isolated.
+    """
+
+    runtime_dir: RuntimeDir
+    slot: int
+    slots: int
+    kind: type[WorkerGroup] = WorkerGroup
+    fork_servers: Mapping[str, int] = field(default_factory=dict)
+
+    def workers(
+        self, runtimes: Sequence[ApplicationRuntime], arrive: Callable[[Message, socket.socket], None]
+    ) -> WorkerGroup:
+        """The group of processes, with this one in it; `arrive` is called with each connection that is handed over."""
+        return self.kind(self.runtime_dir, self.slot, self.slots, partial(has_session, runtimes), arrive)
+
+    def session_processes(self, workers: WorkerGroup) -> SessionProcesses | None:
+        """The processes of single sessions; None if no application is isolated."""
+        return SessionProcesses(workers, dict(self.fork_servers)) if self.fork_servers else None
+
+
+class PeerAnswers:
+    """The questions that the other processes of the server may ask this one."""
+
+    def __init__(self, state: ServerState, url: str) -> None:
+        self._state = state
+        self._url = url
+
+    def register(self, workers: WorkerGroup) -> None:
+        """Answer the others' questions from now on."""
+        workers.answer("inherit", self._inherit)
+        workers.answer(metrics.QUESTION, self._observe)
+        workers.answer("room", self._room)
+        workers.answer(metrics_reporter.QUESTION, self._take_tally)
+
+    async def _inherit(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        self._state.process.inherited.add(map(str, fields["sessions"]))
+        return {}
+
+    async def _observe(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**metrics.snapshot_of(self._state), "url": self._url}
+
+    async def _take_tally(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        self._state.process.child_metrics.take(fields)
+        return {}
+
+    async def _room(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"room": self._state.process.has_room}
