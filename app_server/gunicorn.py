@@ -45,8 +45,8 @@ from app_server.http.accepting import raise_descriptor_limit
 from app_server.http.listeners import Listening
 from app_server.observe.logs import JsonFormatter, Stamp
 from app_server.observe.output import forgive_output
-from app_server.processes import forks
 from app_server.processes.elastic import SLOTS, ElasticWorkerGroup
+from app_server.processes.forking import forks
 from app_server.processes.runtime_dir import VARIABLE, RuntimeDir
 from app_server.requests.policy import key_of_this_run
 from app_server.server.membership import Membership

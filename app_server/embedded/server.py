@@ -30,7 +30,7 @@ from app_server.embedded.keywords import in_keywords, of_several_processes, sett
 from app_server.engine import containment
 from app_server.errors import OperatorError
 from app_server.http.matching import RouteAddress, names_of
-from app_server.processes.stop_signals import Heard, StopSignals
+from app_server.processes.forking.stop_signals import Heard, StopSignals
 from app_server.protocol.paths import canonical_route
 from app_server.requests.handlers import FaviconHandler, HealthHandler, IndexHandler, MissingHandler, ReadyHandler
 from app_server.server import server

@@ -1,1 +1,1 @@
-"""THE CREW: the processes of one server, how they share its sessions, and who looks after them."""
+"""The processes of one server: how they divide its sessions, and how they reach each other."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app_server.document.pages.notice import fill_notice
 from app_server.document.served import ServedDocument
 from app_server.page import note, notice
-from app_server.processes.exit_records import ExitReason, ExitRecord
+from app_server.processes.forking.exit_records import ExitReason, ExitRecord
 
 _REASONS = {
     ExitReason.MEMORY: "It needed more memory than one session may take.",

@@ -18,11 +18,11 @@ from app_server.apps import Application, Hooks
 from app_server.engine.runtime import Snapshot
 from app_server.errors import AppServerError
 from app_server.http.listeners import Listening
-from app_server.processes import forks
-from app_server.processes.busy_table import BusyTable
-from app_server.processes.fork_server import ForkServer
-from app_server.processes.keeper import SessionLimits
-from app_server.processes.master import CANNOT_START, Task
+from app_server.processes.forking import forks
+from app_server.processes.forking.busy_table import BusyTable
+from app_server.processes.forking.fork_server import ForkServer
+from app_server.processes.forking.keeper import SessionLimits
+from app_server.processes.forking.master import CANNOT_START, Task
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.server.server import Server
 from app_server.server.session_process import live, prepare_to_live

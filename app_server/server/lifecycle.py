@@ -28,13 +28,13 @@ from app_server.errors import ApplicationError, AppServerError, OperatorError
 from app_server.http import listeners
 from app_server.http.accepting import raise_descriptor_limit
 from app_server.http.listeners import Listening
-from app_server.processes import forks
-from app_server.processes.busy_table import BusyTable
-from app_server.processes.fork_server import MOST_SESSIONS
-from app_server.processes.keeper import end_left_behind
-from app_server.processes.master import CANNOT_GO_ON, CANNOT_START, Heartbeat, Master, MasterLimits, Task
+from app_server.processes.forking import forks
+from app_server.processes.forking.busy_table import BusyTable
+from app_server.processes.forking.fork_server import MOST_SESSIONS
+from app_server.processes.forking.keeper import end_left_behind
+from app_server.processes.forking.master import CANNOT_GO_ON, CANNOT_START, Heartbeat, Master, MasterLimits, Task
+from app_server.processes.forking.stop_signals import Heard, StopSignals
 from app_server.processes.runtime_dir import RuntimeDir
-from app_server.processes.stop_signals import Heard, StopSignals
 from app_server.requests.policy import key_of_this_run
 from app_server.server.isolation import ForkServerPlan, fork_sessions, idle_limits, plan_fork_servers
 from app_server.server.membership import Membership

@@ -23,11 +23,12 @@ from app_server.document.served import ServedDocument, root_ids
 from app_server.engine import containment
 from app_server.engine.runtime import Snapshot
 from app_server.errors import AppServerError
-from app_server.processes import exit_records, ipc, session_processes
-from app_server.processes.busy_table import TimedSelector
-from app_server.processes.fork_server import SessionSpec
+from app_server.processes import ipc, session_processes
+from app_server.processes.forking import exit_records
+from app_server.processes.forking.busy_table import TimedSelector
+from app_server.processes.forking.fork_server import SessionSpec
+from app_server.processes.forking.keeper import OUT_OF_MEMORY, PUT_BACK
 from app_server.processes.ipc import Message, Unreachable
-from app_server.processes.keeper import OUT_OF_MEMORY, PUT_BACK
 from app_server.processes.runtime_dir import RuntimeDir, discard
 from app_server.server.metrics_reporter import MetricsReporter
 from app_server.server.server import Server

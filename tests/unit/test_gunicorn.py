@@ -25,8 +25,8 @@ from tornado.httputil import HTTPHeaders
 from app_server import gunicorn
 from app_server.errors import ApplicationError, OperatorError
 from app_server.gunicorn import Applications, Worker, app
-from app_server.processes import forks
 from app_server.processes.elastic import SLOTS
+from app_server.processes.forking import forks
 from app_server.processes.runtime_dir import VARIABLE, RuntimeDir
 from app_server.settings import Settings
 from tests.support.short_paths import tmp_path as tmp_path

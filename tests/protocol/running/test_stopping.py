@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app_server.processes.stop_signals import REPEAT_S
+from app_server.processes.forking.stop_signals import REPEAT_S
 from tests.protocol.conftest import APPS, Served, apps, serving
 from tests.support.client import PATIENCE_S, Site
 from tests.support.ports import free_port

@@ -18,8 +18,8 @@ from typing import Any
 from app_server.apps import application_from_function
 from app_server.http.listeners import Listening
 from app_server.processes import ipc
-from app_server.processes.fork_server import BEGUN, SessionSpec
-from app_server.processes.keeper import PUT_BACK
+from app_server.processes.forking.fork_server import BEGUN, SessionSpec
+from app_server.processes.forking.keeper import PUT_BACK
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.server.membership import Membership
 from app_server.server.server import Server

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app_server.errors import OperatorError, TransientError
-from app_server.processes.forks import fork
+from app_server.processes.forking.forks import fork
 from app_server.processes.runtime_dir import VARIABLE, RuntimeDir, base_directory, discard, running
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from app_server.processes import exit_records, ipc, session_processes
-from app_server.processes.exit_records import ExitReason, ExitRecord
-from app_server.processes.fork_server import ALREADY, BEGUN
+from app_server.processes import ipc, session_processes
+from app_server.processes.forking import exit_records
+from app_server.processes.forking.exit_records import ExitReason, ExitRecord
+from app_server.processes.forking.fork_server import ALREADY, BEGUN
 from app_server.processes.ipc import Unreachable
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.processes.session_processes import SessionProcesses

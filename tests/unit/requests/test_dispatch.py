@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from bokeh.models import Slider
 
-from app_server.processes import exit_records
 from app_server.processes import worker_group as crew_module
-from app_server.processes.exit_records import ExitReason
-from app_server.processes.fork_server import ALREADY
+from app_server.processes.forking import exit_records
+from app_server.processes.forking.exit_records import ExitReason
+from app_server.processes.forking.fork_server import ALREADY
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.security import tokens
 from app_server.server.membership import Membership

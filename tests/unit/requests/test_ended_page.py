@@ -6,7 +6,7 @@ import pytest
 
 from app_server.document import engine
 from app_server.document.served import new_document
-from app_server.processes.exit_records import ExitReason, ExitRecord
+from app_server.processes.forking.exit_records import ExitReason, ExitRecord
 from app_server.requests.ended_page import show_exit_record, too_large
 
 

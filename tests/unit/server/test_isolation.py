@@ -16,7 +16,7 @@ from app_server.apps import application_from_function
 from app_server.apps.hooks import Hooks
 from app_server.document.served import new_document
 from app_server.engine.runtime import Snapshot
-from app_server.processes.keeper import SessionLimits
+from app_server.processes.forking.keeper import SessionLimits
 from app_server.server.isolation import (
     ForkServerPlan,
     _import_ahead,

@@ -17,8 +17,8 @@ from bokeh.models import Div
 
 from app_server.apps import application_from_function
 from app_server.errors import ApplicationError, OperatorError
+from app_server.processes.forking.stop_signals import Heard
 from app_server.processes.runtime_dir import RuntimeDir
-from app_server.processes.stop_signals import Heard
 from app_server.server import lifecycle
 from app_server.server.lifecycle import load_applications
 from app_server.server.membership import Membership

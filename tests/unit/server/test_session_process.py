@@ -12,10 +12,11 @@ import pytest
 from bokeh.models import Slider
 from websockets.exceptions import ConnectionClosed
 
-from app_server.processes import exit_records, ipc
-from app_server.processes.exit_records import ExitReason
+from app_server.processes import ipc
+from app_server.processes.forking import exit_records
+from app_server.processes.forking.exit_records import ExitReason
+from app_server.processes.forking.keeper import OUT_OF_MEMORY, PUT_BACK
 from app_server.processes.ipc import Message
-from app_server.processes.keeper import OUT_OF_MEMORY, PUT_BACK
 from app_server.server import session_process as module
 from app_server.server.session_process import SessionProcess
 from tests.support.client import PATIENCE_S

@@ -49,9 +49,7 @@ def test_tree_without_a_fault(tree: Path, capsys: pytest.CaptureFixture[str]) ->
         ("tests/b.py", "Zygote", "tests/b.py:1: Zygote is called fork server now"),
     ],
 )
-def test_fault_of_each_kind(
-    path: str, text: str, fault: str, tree: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_fault_of_each_kind(path: str, text: str, fault: str, tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tree, path, text)
     assert main([], tree) == 1
     assert fault in capsys.readouterr().out

@@ -15,15 +15,15 @@ from pathlib import Path
 import pytest
 
 from app_server.errors import OperatorError
-from app_server.processes import fork_server, forks, keeper
-from app_server.processes.busy_table import BusyTable, Entry
-from app_server.processes.fork_server import ALREADY, BEGUN, ForkServer, SessionSpec
+from app_server.processes.forking import fork_server, forks, keeper
+from app_server.processes.forking.busy_table import BusyTable, Entry
+from app_server.processes.forking.fork_server import ALREADY, BEGUN, ForkServer, SessionSpec
+from app_server.processes.forking.keeper import PUT_BACK, SessionLimits
+from app_server.processes.forking.master import Heartbeat, Task
+from app_server.processes.forking.proc import Identity
 from app_server.processes.ipc import Message
-from app_server.processes.keeper import PUT_BACK, SessionLimits
-from app_server.processes.master import Heartbeat, Task
-from app_server.processes.proc import Identity
 from app_server.processes.runtime_dir import RuntimeDir
-from tests.unit.processes.machine import FIRST_PID, Machine
+from tests.unit.processes.forking.machine import FIRST_PID, Machine
 
 SLOT = 3
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from app_server.errors import OperatorError
-from app_server.processes import master as masters
-from app_server.processes.forks import ended_children
-from app_server.processes.master import CANNOT_GO_ON, CANNOT_START, Heartbeat, Master, MasterLimits, Task
-from app_server.processes.stop_signals import StopSignals
+from app_server.processes.forking import master as masters
+from app_server.processes.forking.forks import ended_children
+from app_server.processes.forking.master import CANNOT_GO_ON, CANNOT_START, Heartbeat, Master, MasterLimits, Task
+from app_server.processes.forking.stop_signals import StopSignals
 from tests.support.descriptors import channels
-from tests.unit.processes.machine import FIRST_PID, Machine
+from tests.unit.processes.forking.machine import FIRST_PID, Machine
 
 
 class Main(Machine):

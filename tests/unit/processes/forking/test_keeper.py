@@ -13,12 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from app_server.processes import exit_records, keeper
-from app_server.processes.busy_table import BusyTable, Entry
-from app_server.processes.exit_records import ExitReason, ExitRecord
-from app_server.processes.keeper import OUT_OF_MEMORY, PUT_BACK, Child, ProcessKeeper, SessionLimits, end_left_behind
-from app_server.processes.proc import Identity
-from tests.unit.processes.machine import Machine
+from app_server.processes.forking import exit_records, keeper
+from app_server.processes.forking.busy_table import BusyTable, Entry
+from app_server.processes.forking.exit_records import ExitReason, ExitRecord
+from app_server.processes.forking.keeper import (
+    OUT_OF_MEMORY,
+    PUT_BACK,
+    Child,
+    ProcessKeeper,
+    SessionLimits,
+    end_left_behind,
+)
+from app_server.processes.forking.proc import Identity
+from tests.unit.processes.forking.machine import Machine
 
 GONE = Identity(2**22 + 1, 1)
 """A process that no machine has: ids end below."""
@@ -48,7 +55,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Below:
     )  # fmt: skip
     clock = types.SimpleNamespace(monotonic=lambda: made.now_s)
     monkeypatch.setattr(keeper, "time", clock)
-    monkeypatch.setattr("app_server.processes.busy_table.time", clock)
+    monkeypatch.setattr("app_server.processes.forking.busy_table.time", clock)
     return made
 
 

@@ -24,8 +24,8 @@ from enum import Enum
 from types import FrameType
 
 from app_server.errors import AppServerError
-from app_server.processes.forks import ended_children, fork, own_signals
-from app_server.processes.stop_signals import Heard, StopSignals
+from app_server.processes.forking.forks import ended_children, fork, own_signals
+from app_server.processes.forking.stop_signals import Heard, StopSignals
 
 log = logging.getLogger(__name__)
 

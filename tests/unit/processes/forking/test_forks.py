@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from app_server.processes.forks import exit_status, flush_output, fork
+from app_server.processes.forking.forks import exit_status, flush_output, fork
 
 
 class Broken(io.StringIO):

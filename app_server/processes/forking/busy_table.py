@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app_server.processes.proc import Identity
+from app_server.processes.forking.proc import Identity
 
 _HEADER = struct.Struct("qqq")
 _SINCE = struct.Struct("d")

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from app_server.processes.proc import Identity
+from app_server.processes.forking.proc import Identity
 
 
 def test_a_process_knows_itself() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app_server.processes import exit_records
-from app_server.processes.exit_records import ExitReason, ExitRecord
+from app_server.processes.forking import exit_records
+from app_server.processes.forking.exit_records import ExitReason, ExitRecord
 from app_server.processes.runtime_dir import RuntimeDir
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app_server.processes.stop_signals import REPEAT_S, Heard, StopSignals
+from app_server.processes.forking.stop_signals import REPEAT_S, Heard, StopSignals
 
 
 @pytest.mark.parametrize(

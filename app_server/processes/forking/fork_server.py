@@ -26,12 +26,13 @@ from types import FrameType
 
 from app_server.errors import OperatorError
 from app_server.files import write_atomically
-from app_server.processes import forks, ipc
-from app_server.processes.busy_table import BusyTable, Entry, Mark
+from app_server.processes import ipc
+from app_server.processes.forking import forks
+from app_server.processes.forking.busy_table import BusyTable, Entry, Mark
+from app_server.processes.forking.keeper import PUT_BACK, Child, ProcessKeeper, SessionLimits
+from app_server.processes.forking.master import Task
+from app_server.processes.forking.proc import Identity
 from app_server.processes.ipc import Message, Unreachable
-from app_server.processes.keeper import PUT_BACK, Child, ProcessKeeper, SessionLimits
-from app_server.processes.master import Task
-from app_server.processes.proc import Identity
 from app_server.processes.runtime_dir import RuntimeDir, discard, placing
 
 log = logging.getLogger(__name__)

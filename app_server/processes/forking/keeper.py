@@ -16,11 +16,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app_server.processes import exit_records
-from app_server.processes.busy_table import BusyTable, Mark
-from app_server.processes.exit_records import ExitReason
-from app_server.processes.forks import ended_children
-from app_server.processes.proc import Identity
+from app_server.processes.forking import exit_records
+from app_server.processes.forking.busy_table import BusyTable, Mark
+from app_server.processes.forking.exit_records import ExitReason
+from app_server.processes.forking.forks import ended_children
+from app_server.processes.forking.proc import Identity
 
 log = logging.getLogger(__name__)
 

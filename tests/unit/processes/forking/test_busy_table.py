@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 
-from app_server.processes.busy_table import BusyTable, Entry, TimedSelector
-from app_server.processes.proc import Identity
+from app_server.processes.forking.busy_table import BusyTable, Entry, TimedSelector
+from app_server.processes.forking.proc import Identity
 
 
 def test_a_mark_tells_since_when_its_process_is_busy() -> None:
