@@ -46,7 +46,7 @@ def test_init_looks_at_the_application(place: Path, capsys: pytest.CaptureFixtur
 def test_init_leaves_nothing_where_a_rule_is_broken(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, _, err = run(capsys, "init", "myapp.py", "-o", "new.yaml", "--tls", "acme")
     assert status == EXIT_FAILED
-    assert err.startswith("app-server: public: no public authority gives a certificate for localhost.")
+    assert err.startswith("app-server: public: no public authority issues certificates for localhost.")
     assert sorted(path.name for path in place.iterdir()) == ["deploy.yaml", "myapp.py"]
 
 
@@ -71,7 +71,7 @@ def test_choice_that_there_is_not_is_refused(
     [
         (["--server-name", "https://x.org"], "--server-name: expected a host's name or address, not 'https://x.org'"),
         (["--prefix", "a b"], "--prefix: expected a path such as /tools"),
-        (["--tls", "acme"], "public: no public authority gives a certificate for localhost."),
+        (["--tls", "acme"], "public: no public authority issues certificates for localhost."),
     ],
 )
 def test_init_names_the_flag_at_fault_and_leaves_no_file(

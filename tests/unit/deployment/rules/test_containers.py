@@ -1,0 +1,30 @@
+"""The images of containers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.deployment.rules.tripping import Case, assert_tripped
+
+CASES: list[Case] = [
+    (
+        "bases_are_no_products",
+        "containers: {build_context: ., images: {app: 'app-server:2'}}\n",
+        "containers: {build_context: ., images: {app: 'site/app-server:2'}}\n",
+        "deploy.yaml:2:41: containers.images.app: app-server:2 is the base of other images, and would contain "
+        "this site's applications. Remove it, or choose another name.",
+    ),
+    (
+        "bases_are_no_products",
+        "containers: {images: {app: site, proxy: site}}\n",
+        "containers: {images: {app: site, proxy: front}}\n",
+        "deploy.yaml:2:23: containers.images.app: site is also the proxy's image. Give them different names.",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{case[0]}-{number}" for number, case in enumerate(CASES)])
+def test_rule_is_tripped_by_one_and_not_by_its_neighbour(case: Case, tmp_path: Path) -> None:
+    assert_tripped(case, tmp_path)
