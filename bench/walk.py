@@ -90,8 +90,7 @@ async def _noted(work: Awaitable[object]) -> Walk:
 
 async def measure() -> tuple[Walk, Walk]:
     """The walks of a slider's move and of a socket's opening, from the first bytes to the answer."""
-    server = Server({"/": load_application(_APPLICATION)}, Settings(port=0), asyncio.get_running_loop())
-    server.bind()
+    server = Server.bound({"/": load_application(_APPLICATION)}, Settings(port=0), asyncio.get_running_loop())
     await server.start()
     try:
         port = server.port
