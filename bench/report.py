@@ -14,47 +14,49 @@ VERDICTS = {True: "yes", False: "SHORTFALL", None: ""}
 NOT_MEASURED = "-"
 PAGE = Template("""# Benchmarks
 
-app-server beside `bokeh serve`, both in one run on one machine. Ratios count; absolute times are those of the machine.
+app-server compared with `bokeh serve`, both in one run on one machine. Look at the ratios; absolute times depend on the
+machine.
 
 ![How many times better than bokeh serve]($picture)
 
 $table
 
-**ratio** says how many times better than stock ours is, whichever direction is better. **canned** is a Tornado server
-that keeps no document and answers with recorded bytes in one write: the limit of Tornado in Python. A dash: not
+**ratio** says how many times better ours is than stock, whichever direction is better. **canned** is a Tornado server
+that keeps no document and answers with recorded bytes in one write: the limit of Tornado in Python. A dash means: not
 measured there.
 
 Measured on $machine; $versions.
 
 ## How it is measured
 
-- The load generator is one process on one core, the server under test another on the other core. It speaks HTTP/1.1 and
-  WebSocket over raw asyncio protocols with `TCP_NODELAY`, and imports nothing of bokeh. All traffic stays on loopback.
-- Each figure comes from a server started for it alone. Scenarios are repeated up to three times, the servers taking
-  turns, and the medians are shown. Both servers get the same flags: log level `warning`, and a session lifetime of an
-  hour, or of a second where sessions come and go.
+- The load generator is one process on one core, the server under test another on the other core. The load generator
+  speaks HTTP/1.1 and WebSocket over raw asyncio protocols with `TCP_NODELAY`, and does not import bokeh. All traffic
+  stays on loopback.
+- Each figure comes from a server started only for it. Scenarios are repeated up to three times, alternating between the
+  servers, and the medians are shown. Both servers get the same flags: log level `warning`, and a session lifetime of an
+  hour, or of a second if sessions come and go.
 - CPU is the server process's own clock, memory its anonymous memory. Neither includes the load generator.
-- A round trip ends with the last frame of the server's PATCH-DOC; in a closed loop the next begins after its OK.
-- At a given rate, users who know nothing of each other move their sliders at random (a Poisson process, the same in
-  each run), whether or not the server keeps up. What is never answered counts as infinitely late.
-- A push carries the time at which the application made it: its age on arrival is the clock minus that. Behind the grid
-  is how late it arrives against ticks exactly 50 ms apart, counted from the session's best one: a timer that drifts
-  falls behind.
-- A line of 1 MB/s is a program in between that passes on so many bytes a second. The session sends 1.9 MB/s to the
-  client behind it and to another one without a line; ages are taken after three seconds. No row that the application
-  streams may be missing at either.
-- What fills one process is worked out of the CPU for a beat. Beyond that, or where other programs take the processor,
-  beats are left out, evenly over the sessions.
-- The stall is the longest round trip of one live session while 200 others have closed and are ended.
-- A first page is the page and all its scripts, as a browser asks that accepts gzip and brotli; bytes include headers.
-- Servers of several processes have all cores, one of which the load generator shares; sessions are opened by eight
-  clients that do not wait for each other. A session that is stuck is in a loop without end, while ten others move their
-  sliders ten times a second. A page counts as drawn when BokehJS says that its document is idle.
-- 1000 sessions are each moved once a minute for five minutes (`BENCH_MINUTES`, `BENCH_HELD`); their private memory is
+- A round trip ends with the last frame of the server's PATCH-DOC; in a closed loop, the next begins after its OK.
+- At a given rate, independent users move their sliders at random (a Poisson process, the same in each run), whether or
+  not the server keeps up. What is never answered is infinitely late.
+- A push contains the time at which the application made it: its age on arrival is the clock minus that. Behind the grid
+  is how late it arrives compared with ticks exactly 50 ms apart, beginning with the session's best one: a timer that
+  drifts falls behind.
+- A connection of 1 MB/s is a program in between that forwards that many bytes a second. The session sends 1.9 MB/s to the
+  client behind it and to another one without a limit; ages are taken after three seconds. No row that the application
+  streams may be missing at either client.
+- What fills one process is calculated from the CPU for an update. Beyond that, or if other programs use the processor,
+  updates are skipped, evenly over the sessions.
+- The stall is the longest round trip of one open session while 200 others, whose pages have closed, are ended.
+- A first page is the page and all its scripts, for a browser that accepts gzip and brotli; bytes include headers.
+- Servers of several processes use all cores, one of which the load generator shares. Eight independent clients open
+  sessions. A stuck session is in an endless loop, while ten others move their sliders ten times a second. A page is drawn
+  when BokehJS says that its document is idle.
+- Each of 1000 sessions is moved once a minute for five minutes (`BENCH_MINUTES`, `BENCH_HELD`). Their private memory is
   that of all processes of the server, divided by their number. Memory after 10,000 sessions (`BENCH_CAME`) is compared
   with that after the first 500.
 - What is left of ended sessions is the growth of memory over the second half of them. After $leftover_s s the rest of
-  them is left out: the stock server needs longer than that.
+  them is skipped: the stock server needs longer than that.
 
 ## How to repeat it
 
@@ -63,8 +65,7 @@ python -m bench.run --markdown docs/benchmarks.md --picture docs/images/bench.sv
 python -m bench.run --quick --only round-trip
 ```
 
-The first takes about ten minutes on two cores that have nothing else to do. `bench/scenarios.py` names the loads,
-`bench/goals.py` what is to be reached.
+The first takes about ten minutes on two idle cores. `bench/scenarios.py` names the loads, `bench/goals.py` the goals.
 """)
 
 
