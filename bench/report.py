@@ -42,16 +42,16 @@ Measured on $machine; $versions.
 - A push contains the time at which the application made it: its age on arrival is the clock minus that. Behind the grid
   is how late it arrives compared with ticks exactly 50 ms apart, beginning with the session's best one: a timer that
   drifts falls behind.
-- A connection of 1 MB/s is a program in between that forwards that many bytes a second. The session sends 1.9 MB/s to the
-  client behind it and to another one without a limit; ages are taken after three seconds. No row that the application
-  streams may be missing at either client.
+- A connection of 1 MB/s is a program in between that forwards that many bytes a second. The session sends 1.9 MB/s to
+  the client behind it and to another one without a limit; ages are taken after three seconds. No row that the
+  application streams may be missing at either client.
 - What fills one process is calculated from the CPU for an update. Beyond that, or if other programs use the processor,
   updates are skipped, evenly over the sessions.
 - The stall is the longest round trip of one open session while 200 others, whose pages have closed, are ended.
 - A first page is the page and all its scripts, for a browser that accepts gzip and brotli; bytes include headers.
 - Servers of several processes use all cores, one of which the load generator shares. Eight independent clients open
-  sessions. A stuck session is in an endless loop, while ten others move their sliders ten times a second. A page is drawn
-  when BokehJS says that its document is idle.
+  sessions. A stuck session is in an endless loop, while ten others move their sliders ten times a second. A page is
+  drawn when BokehJS says that its document is idle.
 - Each of 1000 sessions is moved once a minute for five minutes (`BENCH_MINUTES`, `BENCH_HELD`). Their private memory is
   that of all processes of the server, divided by their number. Memory after 10,000 sessions (`BENCH_CAME`) is compared
   with that after the first 500.
