@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from app_server.deployment.rollout.compose import trial_name
 from app_server.deployment.rollout.docker import image_id
+from app_server.deployment.rollout.preflight import preflight_project
 from tests.container.test_image import tiny_wheel
 from tests.container.test_stack import opened, visitors, wait_until_back
 from tests.support.browsers.pages import Complaints, drag_slider, wait_for_model
@@ -92,7 +92,7 @@ def deployment(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     finally:
         for container in made.containers():
             docker("rm", "--force", "--volumes", container)
-        for project in (name, trial_name(name), *(f"{name}-{end}" for end in ("there", "stage", "clash"))):
+        for project in (name, preflight_project(name), *(f"{name}-{end}" for end in ("there", "stage", "clash"))):
             for what in ("network", "volume"):
                 label = f"label=com.docker.compose.project={project}"
                 for listed in docker(what, "ls", "--quiet", "--filter", label).split():
@@ -138,8 +138,8 @@ def test_environment_is_a_deployment_of_its_own(deployment: Deployment) -> None:
     port = deployment.stack.port
     assert status == 1 and complained == (
         f"app-server: containers.publish.http: port {port}: Address already in use by the containers of {name}. "
-        f"{name}-clash is a deployment of its own, beside {name}: choose another containers.publish.http for it, "
-        f"or say `name: {name}` where it is to take that one's place.\n"
+        f"{name}-clash is a separate deployment beside {name}: choose another containers.publish.http for it, "
+        f"or set `name: {name}` to replace that one.\n"
     ), said + complained
     status, said, complained = deployment.deploy("-e", "stage")
     assert status == 0 and said.startswith(f"release 1 of {name}-stage\n"), said + complained

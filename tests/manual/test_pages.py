@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app_server.deployment.rollout.compose import trial_name
+from app_server.deployment.rollout.preflight import preflight_project
 from tests.manual.reader import Reader, reader, write_applications
 from tests.support.client import Site
 from tests.support.containers.engine import docker
@@ -22,7 +22,7 @@ from tests.support.waiting import until
 TIMEOUT_S = 900
 CONTAINERS = ("examples", "all-in-one")
 DEPLOYMENTS = ("app-server", "tools", "tools-staging", "app-server-staging")
-PROJECTS = (*DEPLOYMENTS, *map(trial_name, DEPLOYMENTS))
+PROJECTS = (*DEPLOYMENTS, *map(preflight_project, DEPLOYMENTS))
 # What only a swarm or a cluster can do: tests/container/test_swarm.py has one.
 OF_A_SWARM = "docker (secret|stack|swarm) "
 

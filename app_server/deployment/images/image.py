@@ -11,7 +11,7 @@ import re
 import shlex
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from app_server.deployment.images.contents import Contents
 from app_server.deployment.images.context import context_of
 from app_server.deployment.images.sources import DOCKERFILE
 from app_server.deployment.rollout import docker
+from app_server.deployment.rollout.operator import Say
 from app_server.errors import OperatorError
 
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
@@ -31,7 +32,6 @@ WAIT = "until healthcheck 2>/dev/null; do sleep 0.2; done"
 # How the image is run, here and by those who are told how.
 HARDENED = ("--init", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

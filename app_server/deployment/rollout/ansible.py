@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,10 @@ from app_server.deployment.releases import release
 from app_server.deployment.render import Files, render
 from app_server.deployment.render.inventory import dump
 from app_server.deployment.rollout.hooks import RolloutHooks
+from app_server.deployment.rollout.operator import Say
 from app_server.deployment.rollout.store import Store
 from app_server.errors import OperatorError
 
-Say = Callable[[str], None]
 INVENTORY, REMOVED = "inventory.yml", "removed.yml"
 NO_HOOKS = RolloutHooks(None)
 

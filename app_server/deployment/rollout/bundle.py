@@ -9,7 +9,9 @@ from pathlib import Path
 
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.rollout import docker
-from app_server.deployment.rollout.compose import Say, build, image_names, look_before, write_release
+from app_server.deployment.rollout.contents import build, image_names, write_release
+from app_server.deployment.rollout.operator import Say
+from app_server.deployment.rollout.preconditions import check_preconditions
 from app_server.errors import OperatorError
 
 INSTALL = """\
@@ -29,7 +31,7 @@ def bundle(plan: Plan, target: Path, folder: Path, say: Say, *, force: bool = Fa
     if target.exists() and not force:
         raise OperatorError("is there already", where=str(target), hint="Choose another --output, or give --force.")
     docker.require()
-    look_before(plan, folder)
+    check_preconditions(plan, folder)
     with tempfile.TemporaryDirectory(prefix="bundle-", dir=target.absolute().parent) as scratch:
         place = Path(scratch) / plan.name
         write_release(plan, place)

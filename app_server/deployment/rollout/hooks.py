@@ -9,20 +9,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app_server.deployment.rollout.operator import operator
+from app_server.deployment.rollout.operator import Say, operator
 from app_server.errors import OperatorError
 
 FOLDER = "hooks"
 VARIABLES = ("name", "target", "action", "environment", "url", "hosts", "release", "by", "seconds", "error")
 """What hooks may find in APP_SERVER_DEPLOY_..., in capitals."""
 BEFORE, AFTER, FAILED = "before-deploy", "after-deploy", "deploy-failed"
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)

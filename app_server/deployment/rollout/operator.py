@@ -1,9 +1,13 @@
-"""Who runs a command, for the log of a deployment."""
+"""The person who runs a command: what they are called, and how to talk to them."""
 
 from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Callable
+
+Say = Callable[[str], None]
+"""Prints a line of progress."""
 
 
 def operator() -> str:

@@ -11,7 +11,7 @@ from app_server.deployment.contained import is_base, seen_from
 from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import render
-from app_server.deployment.rollout.compose import for_volume
+from app_server.deployment.rollout.contents import for_volume
 from tests.unit.deployment.making import loaded
 
 

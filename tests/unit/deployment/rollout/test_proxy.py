@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from app_server.deployment.plan.resolver import resolve_plan
-from app_server.deployment.rollout.compose import named_images, write_release
+from app_server.deployment.rollout.contents import named_images, write_release
 from app_server.deployment.rollout.proxy import (
     Configuration,
     configuration_of,

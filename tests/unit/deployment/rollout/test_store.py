@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app_server.deployment.rollout.compose import is_ours, trial_name
+from app_server.deployment.rollout.preconditions import is_ours
+from app_server.deployment.rollout.preflight import preflight_project
 from app_server.deployment.rollout.store import Store
 from tests.unit.deployment.making import faults
 
@@ -32,9 +33,9 @@ def test_holder_is_read_from_the_current_release(tmp_path: Path) -> None:
     assert store.holder() == "site"
 
 
-def test_trial_has_a_name_that_no_deployment_can_have(tmp_path: Path) -> None:
-    name = trial_name("site")
-    assert faults(tmp_path, f"apps: {{a: a.py}}\nname: {name}\n"), "an environment called trial would be stopped"
+def test_preflight_has_a_name_that_no_deployment_can_have(tmp_path: Path) -> None:
+    name = preflight_project("site")
+    assert faults(tmp_path, f"apps: {{a: a.py}}\nname: {name}\n"), "a deployment of this name would be stopped"
 
 
 def test_images_of_others_are_not_built_over() -> None:

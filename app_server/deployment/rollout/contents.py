@@ -1,0 +1,100 @@
+"""The files of a release, and its images, which are named by their contents."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from app_server.deployment.images.contents import of_plan
+from app_server.deployment.images.context import context_of
+from app_server.deployment.plan.values import Plan
+from app_server.deployment.render import render
+from app_server.deployment.render.containers.compose import CONFIGURATION
+from app_server.deployment.rollout import docker, proxy
+from app_server.deployment.rollout.docker import Project
+from app_server.deployment.rollout.operator import Say
+from app_server.deployment.rollout.preconditions import refuse_foreign_images
+from app_server.deployment.rollout.steps import PROXY, content_name
+
+
+def for_volume(plan: Plan) -> Plan:
+    """The plan whose proxy gets its configuration by a roll-out, in a volume, and not by files that are mounted."""
+    return replace(plan, contained=replace(plan.contained, mounts_configuration=False))
+
+
+def write_release(plan: Plan, place: Path) -> None:
+    """The files of a release; those of a release that was broken off are in nobody's way."""
+    shutil.rmtree(place, ignore_errors=True)
+    for path, file in render("compose", plan).items():
+        target = place / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(file.text, encoding="utf-8")
+        target.chmod(file.mode)
+
+
+def project(name: str, place: Path, folder: Path) -> Project:
+    """The project of a release, with its images named by their contents."""
+    return Project(name, [place / "compose.yaml", place / "images.yaml"], folder)
+
+
+def build(plan: Plan, place: Path, folder: Path, say: Say) -> None:
+    """Build the images, or find them, and write down by their contents what they are."""
+    site = place / CONFIGURATION.format(kind=plan.spec.proxy.kind)
+    services = Project(plan.name, [place / "compose.yaml"], folder)
+    if plan.contained.build_context is not None:
+        refuse_foreign_images(plan)
+        begun_s = time.monotonic()
+        # The release's own folders, whatever folder compose takes as the start of paths. JSON is YAML too.
+        override = {PROXY: {"build": {"additional_contexts": {"site": str(site.resolve())}}}} if plan.has_proxy else {}
+        gathered = place / "gathered"
+        if plan.contained.mount is None:
+            context_of(of_plan(plan, folder), gathered)
+            contexts = {"apps": str(gathered.resolve()), "gathered": str(gathered.resolve())}
+            override[f"app-{plan.instances[0].name}"] = {"build": {"additional_contexts": contexts}}
+        (place / "images.yaml").write_text(json.dumps({"services": override}), encoding="utf-8")
+        project(plan.name, place, folder).compose("build", "--quiet", where="docker compose build")
+        say(f"  built the images in {time.monotonic() - begun_s:.0f} s")
+        # The image has it now.
+        shutil.rmtree(gathered, ignore_errors=True)
+    wanted: dict[str, str] = {}
+    for service, about in json.loads(services.compose("config", "--format", "json"))["services"].items():
+        name = str(about["image"])
+        found = docker.image_id(name)
+        if found is None:
+            docker.run("pull", "--quiet", name, where=name, hint="Load it with `docker load`, or build it.")
+            found = docker.image_id(name)
+        assert found is not None
+        wanted[service] = content_name(name, found)
+        docker.run("tag", found, wanted[service])
+    (place / "images.yaml").write_text("".join(proxy.overrides(wanted, None)), encoding="utf-8")
+
+
+def configure(plan: Plan, place: Path, folder: Path) -> None:
+    """Have the proxy read its configuration in a volume, and keep its image where that differs in nothing else."""
+    configuration = proxy.configuration_of(place)
+    if configuration is None:
+        return
+    images = named_images(place)
+    stays = proxy.image_that_stays(project(plan.name, place, folder), images[PROXY])
+    if stays != images[PROXY]:
+        docker.run("rmi", images[PROXY])
+    text = "".join(proxy.overrides({**images, PROXY: stays}, configuration))
+    (place / "images.yaml").write_text(text, encoding="utf-8")
+
+
+def image_names(place: Path) -> set[str]:
+    """The images of a release, named by their contents."""
+    return set(named_images(place).values())
+
+
+def named_images(place: Path) -> dict[str, str]:
+    """The same by their services, in the order of the file."""
+    try:
+        text = (place / "images.yaml").read_text(encoding="utf-8")
+    except OSError:
+        return {}
+    return dict(re.findall(r'^  (\S+): \{"image": "([^"]+)", depends_on', text, re.MULTILINE))

@@ -1,0 +1,98 @@
+"""What must exist before a roll-out builds or starts anything."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from app_server.deployment.contained import BASE, LABEL
+from app_server.deployment.plan.site import certificate_stem, published_port
+from app_server.deployment.plan.values import Plan
+from app_server.deployment.render.containers.compose import published_address
+from app_server.deployment.rollout import docker
+from app_server.deployment.rollout.docker import Project
+from app_server.deployment.rollout.steps import PROXY
+from app_server.errors import OperatorError
+
+
+def check_preconditions(plan: Plan, folder: Path) -> None:
+    """OperatorError for a missing application, secret or certificate. Relative paths begin in `folder`."""
+    # An image that was built elsewhere contains the applications; their folder may be on another machine.
+    if plan.contained.build_context or plan.contained.mount:
+        _check_applications(plan, folder)
+    if plan.tls is not None and plan.spec.tls.certificate is None:
+        _check_certificate(plan, folder)
+    _check_secrets(plan)
+
+
+def _check_applications(plan: Plan, folder: Path) -> None:
+    apps = folder / (plan.contained.mount or plan.contained.source)
+    if not apps.is_dir():
+        hint = "Name the folder of the applications with containers.source."
+        raise OperatorError("there is no such folder", where=str(apps), hint=hint)
+    for app in plan.apps:
+        if os.path.isabs(app.path):
+            hint = f"Name it relative to {apps}."
+            raise OperatorError("containers cannot see this path of the host", where=app.path, hint=hint)
+        if not (apps / app.path).exists():
+            # Older versions looked there without being asked to.
+            beside = folder / "apps" / app.path
+            known = "Set containers.source: apps, which is the folder that it is in." if beside.exists() else None
+            raise OperatorError("there is no such file or folder", where=str(apps / app.path), hint=known)
+
+
+def _check_certificate(plan: Plan, folder: Path) -> None:
+    certificate = folder / plan.contained.certificates / f"{certificate_stem(plan.site.hosts[0])}.pem"
+    if not certificate.is_file():
+        words = ("app-server", "certificate", *plan.site.hosts, "--folder", str(certificate.parent))
+        raise OperatorError("there is no such file", where=str(certificate), hint=f"Create it: {shlex.join(words)}")
+
+
+def _check_secrets(plan: Plan) -> None:
+    for secret in plan.secrets:
+        if secret.file is not None and not Path(secret.file).is_file():
+            hint = "`app-server secret` creates one."
+            raise OperatorError("there is no such file", where=secret.file, hint=hint)
+        if secret.environment is not None and not os.environ.get(secret.environment):
+            raise OperatorError(f"the variable {secret.environment} is not set", where=f"secrets.{secret.name}")
+
+
+def refuse_foreign_images(plan: Plan) -> None:
+    """OperatorError if an image of this name exists that app-server did not build."""
+    made = plan.contained
+    named = (("app", made.app), *((("proxy", made.proxy),) if plan.has_proxy else ()))
+    for key, image in named:
+        if docker.image_id(image) is not None and not is_ours(docker.about(image)["Config"].get("Labels") or {}):
+            hint = f"Choose another name with containers.images.{key}, or remove it with `docker rmi`."
+            raise OperatorError("exists already, and was not built by app-server", where=image, hint=hint)
+
+
+def is_ours(labels: Mapping[str, str]) -> bool:
+    """Whether an image has the labels that our Dockerfiles set."""
+    return LABEL in labels or labels.get("org.opencontainers.image.title", "").startswith(BASE)
+
+
+def refuse_taken_port(plan: Plan) -> None:
+    """OperatorError if another program uses a port that the proxy needs."""
+    if PROXY in Project(plan.name, [], Path()).running():
+        return
+    address = published_address(plan) or ""
+    for scheme in ("http", "https") if plan.tls is not None else ("http",):
+        port = published_port(plan.spec, scheme)
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except OSError as error:
+                where, holder = f"containers.publish.{scheme}", docker.project_at(port)
+                what = f"port {port}: {error.strerror}" + (f" by the containers of {holder}" if holder else "")
+                hint = f"Stop what listens there, or choose another {where}."
+                if holder is not None and plan.name.startswith(f"{holder}-"):
+                    hint = (
+                        f"{plan.name} is a separate deployment beside {holder}: choose another {where} for it, "
+                        f"or set `name: {holder}` to replace that one."
+                    )
+                raise OperatorError(what, where=where, hint=hint) from None

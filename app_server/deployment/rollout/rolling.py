@@ -1,0 +1,83 @@
+"""Bringing what runs to the state of a release, one service after another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from app_server.deployment.rollout import docker, proxy
+from app_server.deployment.rollout.contents import project
+from app_server.deployment.rollout.docker import Project
+from app_server.deployment.rollout.operator import Say
+from app_server.deployment.rollout.proxy import Configuration
+from app_server.deployment.rollout.steps import PROXY, Step, steps
+from app_server.deployment.rollout.store import Store
+from app_server.errors import OperatorError
+
+
+def start(containers: Project, service: str, what: str, *options: str) -> None:
+    """Start or replace one service and wait until it is healthy. OperatorError with its last words where it is not."""
+    words = ("up", "--detach", "--no-deps", "--no-build", "--wait", "--quiet-pull", *options, service)
+    try:
+        containers.compose(*words)
+    except OperatorError as error:
+        raise OperatorError(f"{what}: {containers.log_of(service) or error.what}", where=service) from None
+
+
+def roll(name: str, store: Store, number: int, folder: Path, say: Say, *, everything: bool = False) -> None:
+    """Bring what runs to the state of a release. Where a service does not get healthy, what ran before comes back."""
+    new, configuration = project(name, store.path(number), folder), proxy.configuration_of(store.path(number))
+    try:
+        for step in _steps(new, configuration, everything=everything):
+            begun_s = time.monotonic()
+            _take(step, new, configuration, force=everything)
+            spent = "" if step.kind == "keep" else f" in {time.monotonic() - begun_s:.1f} s"
+            say(f"  {step.service:<12} {_SAID[step.kind]}{spent}")
+    except OperatorError as error:
+        current = store.current()
+        if current is not None and current != number:
+            say(f"  {error}")
+            say(f"  going back to release {current}")
+            old, configuration = project(name, store.path(current), folder), proxy.configuration_of(store.path(current))
+            for step in _steps(old, configuration):
+                _take(step, old, configuration)
+        elif current is None:
+            new.compose("down", "--timeout", "1")
+        raise
+    store.make_current(number)
+
+
+_SAID = {
+    "keep": "is as it was",
+    "start": "started",
+    "replace": "replaced",
+    "reload": "has read its new configuration",
+    "remove": "removed",
+}
+
+
+def _steps(containers: Project, configuration: Configuration | None, *, everything: bool = False) -> Sequence[Step]:
+    running = containers.running()
+    reconfigured = PROXY in running and proxy.is_changed(containers, configuration)
+    return steps(containers.hashes(), running, everything=everything, reconfigured=reconfigured)
+
+
+def _take(step: Step, containers: Project, configuration: Configuration | None, *, force: bool = False) -> None:
+    if step.service == PROXY and configuration is not None:
+        if step.kind == "reload":
+            proxy.reload(containers, configuration)
+        elif step.kind in ("start", "replace"):
+            proxy.fill(containers, configuration)
+    if step.kind in ("start", "replace"):
+        start(containers, step.service, "did not get healthy", *(("--force-recreate",) if force else ()))
+    elif step.kind == "remove":
+        listed = docker.run(
+            "ps", "--all", "--quiet",
+            "--filter", f"label=com.docker.compose.project={containers.name}",
+            "--filter", f"label=com.docker.compose.service={step.service}",
+        ).split()  # fmt: skip
+        for container in listed:
+            # `stop` gives it the time that its own compose.yaml has stated.
+            docker.run("stop", container)
+            docker.run("rm", container)
