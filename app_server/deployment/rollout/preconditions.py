@@ -40,7 +40,7 @@ def _check_applications(plan: Plan, folder: Path) -> None:
         if not (apps / app.path).exists():
             # Older versions looked there without being asked to.
             beside = folder / "apps" / app.path
-            known = "Set containers.source: apps, which is the folder that it is in." if beside.exists() else None
+            known = "Set containers.source: apps, which is its folder." if beside.exists() else None
             raise OperatorError("there is no such file or folder", where=str(apps / app.path), hint=known)
 
 

@@ -34,7 +34,7 @@ def test_application_has_to_be_there(tmp_path: Path) -> None:
     (tmp_path / "apps").mkdir()
     (tmp_path / "apps" / "myapp.py").touch()
     assert missing(tmp_path, BUILT) == (
-        "HERE/myapp.py: there is no such file or folder. Set containers.source: apps, which is the folder that it is in."
+        "HERE/myapp.py: there is no such file or folder. Set containers.source: apps, which is its folder."
     )
     check_preconditions(planned(tmp_path, BUILT.replace(": .}", ": ., source: apps}")), tmp_path)
 
