@@ -100,14 +100,15 @@ class Delivery:
         self._gauges = gauges
         self._clock = clock
         self.sinks: dict[Connection, FrameSink] = {}
-        self._backlogs: dict[Connection, Backlog] = {}
+        self.backlogs: dict[Connection, Backlog] = {}
+        """What waits for the clients that are late."""
         self._delays: dict[Connection, _Delay] = {}
         self._names: dict[Connection, LogName] = {}
 
     @property
     def queued_bytes(self) -> int:
         """How much waits for all clients together."""
-        waiting = sum(backlog.size for backlog in self._backlogs.values())
+        waiting = sum(backlog.size for backlog in self.backlogs.values())
         return waiting + sum(sink.queued_bytes for sink in self.sinks.values())
 
     def connect(self, connection: Connection, name: LogName, sink: FrameSink) -> None:
@@ -117,12 +118,30 @@ class Delivery:
 
     def disconnect(self, connection: Connection) -> FrameSink | None:
         """A client has gone, or is to go by way of its outlet."""
-        self._backlogs.pop(connection, None)
+        self.backlogs.pop(connection, None)
         self._names.pop(connection, None)
         delay = self._delays.pop(connection, None)
         if delay is not None and delay.timer is not None:
             delay.timer.cancel()
         return self.sinks.pop(connection, None)
+
+    def close_all(self, code: int, reason: str) -> None:
+        """Close the connections of all clients."""
+        for connection, sink in list(self.sinks.items()):
+            sink.close(code, reason)
+            self.disconnect(connection)
+
+    def pause(self, connections: Sequence[Connection]) -> None:
+        """Read no more from these clients."""
+        for connection in connections:
+            if connection in self.sinks:
+                self.sinks[connection].pause()
+
+    def resume(self, connections: Sequence[Connection]) -> None:
+        """Read again from these clients."""
+        for connection in connections:
+            if connection in self.sinks:
+                self.sinks[connection].resume()
 
     def deliver(self, effects: Sequence[Send | Close]) -> None:
         """Send what a turn sends, and close what it closes."""
@@ -140,7 +159,7 @@ class Delivery:
 
     def _writes(self, effects: Sequence[Send | Close]) -> dict[Connection, list[Payload]]:
         """What is written to each client, one encoding for all; what a late client is to wait for is held back."""
-        sinks, backlogs = self.sinks, self._backlogs
+        sinks, backlogs = self.sinks, self.backlogs
         encoded: dict[int, list[Payload]] = {}
         held: dict[int, list[Change]] = {}
         writes: dict[Connection, list[Payload]] = {}  # lists that several may share: they are replaced, not changed
@@ -178,25 +197,23 @@ class Delivery:
     def caught_up(self, connection: Connection) -> None:
         """A client that was late has read what it was sent: it gets the next piece of what waits for it."""
         sink = self.sinks.get(connection)
-        while sink is not None and connection in self._backlogs and sink.has_room:
-            backlog = self._backlogs[connection]
+        while sink is not None and connection in self.backlogs and sink.has_room:
+            backlog = self.backlogs[connection]
             chunks: list[Payload] = []
             for frames in backlog.take(_PIECE_BYTES):
                 chunks += websocket.serialize(frames, sink.deflate)
             if not backlog:
-                del self._backlogs[connection]
+                del self.backlogs[connection]
             sink.write(chunks)
             sink = self.sinks.get(connection)
 
     def set_by(self, connection: Connection, message: Message) -> None:
         """A client sets properties itself: older values of them that wait for it are out of date."""
-        if not self._backlogs:
-            return
-        backlog = self._backlogs.get(connection)
+        backlog = self.backlogs.get(connection)
         if backlog is not None:
             backlog.forget(keys_of(message.content))
             if not backlog:
-                del self._backlogs[connection]
+                del self.backlogs[connection]
 
     def must_wait(self, connections: Sequence[Connection], *, beat: bool) -> bool:
         """Whether a callback of a session with these clients, one that may leave out beats or not, is to wait.
@@ -222,17 +239,17 @@ class Delivery:
         return sink is not None and sink.is_late
 
     def _fixed_bytes(self, connection: Connection) -> int:
-        backlog = self._backlogs.get(connection)
+        backlog = self.backlogs.get(connection)
         return 0 if backlog is None else backlog.fixed_bytes
 
     def _hold(self, connection: Connection, sink: FrameSink, effect: Send, held: dict[int, list[Change]]) -> bool:
         """Have a message wait for its client; False where it is to be sent at once."""
         self.caught_up(connection)
-        backlog = self._backlogs.get(connection)
+        backlog = self.backlogs.get(connection)
         if backlog is None:
             if effect.role is not Role.CHANGES or not sink.is_late:
                 return False
-            backlog = self._backlogs[connection] = Backlog()
+            backlog = self.backlogs[connection] = Backlog()
         if effect.role is Role.CHANGES:
             changes = held.get(id(effect.frames))
             if changes is None:
@@ -275,7 +292,7 @@ class Delivery:
         """Log that a slow client has caught up, if it has."""
         delay, sink = self._delays[connection], self.sinks[connection]
         now_s = self._clock()
-        if sink.is_late or connection in self._backlogs or now_s - delay.last_s < _CAUGHT_UP_AFTER_S:
+        if sink.is_late or connection in self.backlogs or now_s - delay.last_s < _CAUGHT_UP_AFTER_S:
             delay.timer = asyncio.get_running_loop().call_later(_CAUGHT_UP_AFTER_S, self._look_again, connection)
             return
         delay.timer, delay.since_s = None, now_s

@@ -325,7 +325,7 @@ class ApplicationHandler(Handler):
     def rendered(self, session: Session) -> None:
         """Encode the document for its first client if rendering has changed it; ApplicationError where that fails."""
         if self.runtime.guest.changes_pages and session.is_new:
-            self.runtime.prepare(session)
+            session.prepare()
 
     def log_full(self, full: Full) -> None:
         """Say in the log that this address gets no session now."""

@@ -277,6 +277,6 @@ class Client:
     def wire_closed(self, code: int, reason: str) -> None:
         """The connection is over."""
         self._wires.discard(self.wire)
-        self.connection.maybe_cut_off = time.monotonic() - self.wire.last_sent_s < _CUT_OFF_WITHIN_S
+        self.connection.note_lost(maybe_cut_off=time.monotonic() - self.wire.last_sent_s < _CUT_OFF_WITHIN_S)
         log.debug("%s: a connection closed: %d %s", self.session.name, code, reason)
         self.runtime.disconnect(self.session, self.connection)

@@ -15,7 +15,7 @@ from functools import partial
 from socket import socket
 
 from app_server.apps import Application, Hooks
-from app_server.engine.runtime import Snapshot
+from app_server.engine.local import Snapshot
 from app_server.errors import AppServerError
 from app_server.http.listeners import Listening
 from app_server.processes.forking import forks

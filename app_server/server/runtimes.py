@@ -2,47 +2,58 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from app_server.apps import Application
-from app_server.engine.runtime import ApplicationRuntime, Lifetimes, Snapshot
+from app_server.engine.isolated import IsolatedRuntime
+from app_server.engine.lifecycle import Lifetimes, SessionObserver
+from app_server.engine.local import LocalRuntime, SingleSessionRuntime, Snapshot
+from app_server.engine.loop import EngineLoop
+from app_server.engine.runtime import ApplicationRuntime
 from app_server.observe.gauges import Gauges
+from app_server.requests.pages import Pages
 from app_server.requests.policy import Policy
 from app_server.security.admission import Admission
-from app_server.session.session import MessageLimits, Session
+from app_server.session.limits import MessageLimits
+
+
+@dataclass(frozen=True)
+class OwnSession:
+    """The only session of a process that was forked for it, and what that process has from before the fork.
+
+    `observer` is told when the session has been built, when its code raises something, and when it has ended.
+    """
+
+    session_id: str
+    policy: Policy
+    pages: Pages
+    snapshot: Snapshot | None
+    observer: SessionObserver
 
 
 def make_runtimes(
     applications: Mapping[str, Application],
     policy: Policy,
-    loop: asyncio.AbstractEventLoop,
+    loop: EngineLoop,
     gauges: Gauges,
     admission: Admission,
     isolated: Collection[str] = (),
+    session: OwnSession | None = None,
 ) -> Sequence[ApplicationRuntime]:
-    """One runtime for each application; the sessions of `isolated` routes live in processes of their own."""
+    """One runtime for each application; the sessions of `isolated` routes live in processes of their own.
+
+    With `session`, this is the process of that session.
+    """
     settings = policy.settings
     limits = MessageLimits(settings.websocket_max_message_size_bytes, show_tracebacks=settings.dev)
     lifetimes = Lifetimes(settings.unused_session_lifetime_ms / 1000, settings.check_unused_sessions_ms / 1000)
-    runtimes = [
-        ApplicationRuntime(application, route, limits, lifetimes, loop, gauges.application(route), admission)
-        for route, application in applications.items()
-    ]
-    for runtime in runtimes:
-        runtime.logout_url = policy.auth.logout_url
-        runtime.isolated = runtime.url in isolated
-    return runtimes
+    logout_url = policy.auth.logout_url
 
+    def runtime(route: str, application: Application) -> ApplicationRuntime:
+        own = application, route, limits, lifetimes, loop, gauges.application(route), admission, logout_url
+        if session is not None:
+            return SingleSessionRuntime(*own, session.observer, session.snapshot)
+        return IsolatedRuntime(*own) if route in isolated else LocalRuntime(*own)
 
-def serve_only(
-    runtimes: Sequence[ApplicationRuntime],
-    snapshot: Snapshot | None,
-    on_begin: Callable[[Session], None],
-    on_end: Callable[[Session], None],
-) -> None:
-    """Have the only session of this process begin with a snapshot, and report its begin and end."""
-    for runtime in runtimes:
-        runtime.snapshot = snapshot
-        runtime.on_begin = on_begin
-        runtime.on_end = on_end
+    return [runtime(route, application) for route, application in applications.items()]

@@ -10,7 +10,6 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 from tornado.httputil import HTTPServerRequest
@@ -20,8 +19,10 @@ from app_server.apps import Application
 from app_server.auth.backends import backend_for
 from app_server.document import engine
 from app_server.document.pages import embedding
+from app_server.engine.lifecycle import SessionObserver
+from app_server.engine.local import Snapshot
+from app_server.engine.loop import EngineLoop
 from app_server.engine.loop_monitor import LoopMonitor
-from app_server.engine.runtime import Snapshot
 from app_server.http.intake import Intake
 from app_server.http.listeners import Listening, tls_context
 from app_server.http.static import precompress
@@ -40,9 +41,8 @@ from app_server.server.membership import Membership, PeerAnswers
 from app_server.server.reload import LiveReload
 from app_server.server.request_log import request_log
 from app_server.server.routes import routes_of
-from app_server.server.runtimes import make_runtimes, serve_only
+from app_server.server.runtimes import OwnSession, make_runtimes
 from app_server.server.stats_log import StatsLog
-from app_server.session.session import Session
 from app_server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -56,21 +56,6 @@ _LOOK_S = 0.05
 
 _ANSWER_WITHIN_S = 2.0
 """How long a server that stops waits for the answers to requests that have come."""
-
-
-@dataclass(frozen=True)
-class OwnSession:
-    """The only session of a process that was forked for it, and what that process has from before the fork.
-
-    `on_begin` and `on_end` are called when the session has been built, and when it has ended.
-    """
-
-    session_id: str
-    policy: Policy
-    pages: Pages
-    snapshot: Snapshot | None
-    on_begin: Callable[[Session], None]
-    on_end: Callable[[Session], None]
 
 
 class Server:
@@ -100,9 +85,9 @@ class Server:
         gauges = Gauges()
         admission = Admission(settings.max_sessions, settings.max_sessions_per_address)
         isolated = membership.fork_servers if membership is not None else ()
-        runtimes = make_runtimes(applications, policy, loop, gauges, admission, isolated)
-        if session is not None:
-            serve_only(runtimes, session.snapshot, session.on_begin, session.on_end)
+        engine_loop = EngineLoop(loop)
+        runtimes = make_runtimes(applications, policy, engine_loop, gauges, admission, isolated, session)
+        self._loop_monitor = LoopMonitor(gauges.loop, engine_loop.running, settings.block_limit_s)
         self._live_reload = LiveReload(runtimes, settings) if settings.dev else None
         workers = membership.workers(runtimes, self.arrive) if membership is not None else None
         process = ProcessState(
@@ -155,13 +140,11 @@ class Server:
         session_id: str,
         loop: asyncio.AbstractEventLoop,
         snapshot: Snapshot | None,
-        *,
-        on_begin: Callable[[Session], None],
-        on_end: Callable[[Session], None],
+        observer: SessionObserver,
     ) -> Server:
         """A server of one session of this one's application, in a process that was forked from this one's."""
         (application,) = (runtime.application for runtime in self.state.runtimes if runtime.url == route)
-        session = OwnSession(session_id, self.state.policy, self.state.pages, snapshot, on_begin, on_end)
+        session = OwnSession(session_id, self.state.policy, self.state.pages, snapshot, observer)
         return Server({route: application}, self.settings, loop, Listening(self._listening.port), session=session)
 
     @property
@@ -192,16 +175,13 @@ class Server:
         self._background = [asyncio.create_task(work) for work in reports.work()]
         self._background.append(asyncio.create_task(self._keep_alive()))
         self._background.append(asyncio.create_task(self._http.watch()))
-        self._background.append(
-            asyncio.create_task(LoopMonitor(self.state.process.gauges.loop, self.settings.block_limit_s).run())
-        )
+        self._background.append(asyncio.create_task(self._loop_monitor.run()))
         if self._live_reload is not None:
             self._background.append(asyncio.create_task(self._live_reload.watch()))
 
     async def start_isolated(self) -> None:
         """Begin to serve one session in this process; its connections come by `arrive`."""
         for runtime in self.state.runtimes:
-            runtime.context.isolate()
             await runtime.start()
         self._background = [asyncio.create_task(self._keep_alive()), asyncio.create_task(self._http.watch())]
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from app_server.document.served import ServedDocument, root_ids
 from app_server.engine import containment
-from app_server.engine.runtime import Snapshot
+from app_server.engine.local import Snapshot
 from app_server.errors import AppServerError
 from app_server.processes import ipc, session_processes
 from app_server.processes.forking import exit_records
@@ -69,9 +69,7 @@ class SessionProcess:
         loop: asyncio.AbstractEventLoop,
         snapshot: Snapshot | None = None,
     ) -> None:
-        self.server = prototype.for_session(
-            spec.route, spec.session_id, loop, snapshot, on_begin=self._begun, on_end=self._ended
-        )
+        self.server = prototype.for_session(spec.route, spec.session_id, loop, snapshot, self)
         self._spec = spec
         self._listener = spec.listener
         self._inode = _inode(spec.socket_path)
@@ -178,9 +176,9 @@ class SessionProcess:
         elif self._runtime.registry.get(self._spec.session_id) is None:
             self._finish(0)
 
-    def _begun(self, session: Session) -> None:
+    def begun(self, session: Session) -> None:
+        """The session was built."""
         self._lingering.cancel()
-        session.failed = self._look_at_failure
         document = session.document
         document.leave_to_the_system()
         self._note_page(document)
@@ -194,8 +192,8 @@ class SessionProcess:
             what = "the page of this session will not say why, should it be ended"
             log.warning("%s: %s: %s; %s", self._runtime.name, self._spec.socket_path.parent, error.strerror, what)
 
-    def _look_at_failure(self) -> None:
-        """What the application raised is its own affair, unless it is that it may have no more memory."""
+    def failed(self) -> None:
+        """End the process if the application has raised that it may have no more memory; all else is its own affair."""
         if isinstance(sys.exc_info()[1], MemoryError) and self.server.settings.session_memory_mb:
             self._status = OUT_OF_MEMORY
             self._finish(0)
@@ -204,7 +202,8 @@ class SessionProcess:
         if not self._over.done():
             self._over.set_result(number)
 
-    def _ended(self, session: Session) -> None:
+    def ended(self, session: Session) -> None:
+        """A session has ended: if it is ours, so does the process."""
         if session.id == self._spec.session_id:
             self._finish(0)
 

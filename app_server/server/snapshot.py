@@ -18,13 +18,14 @@ from pathlib import Path
 from app_server.apps import Application, Hooks
 from app_server.document.encoding import encoder
 from app_server.document.served import new_document
-from app_server.engine.runtime import ApplicationRuntime, Snapshot
+from app_server.engine.local import Snapshot
+from app_server.engine.runtime import ApplicationRuntime
 from app_server.errors import AppServerError
 from app_server.guests import Guest
 from app_server.requests.state import ServerState
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.context import SessionContext
-from app_server.session.session import Prepared
+from app_server.session.whole_document import Prepared
 
 _TOKEN = "the-place-of-the-token-0f3b5c2e9a7d4186"
 _HARMLESS = ("/dev/null", "/dev/urandom", "/dev/random", "anon_inode:[eventfd]")

@@ -18,3 +18,15 @@ class Connection:
     """Whether it was lost so soon after something was sent that this may have come in part."""
     realigned: bool = field(default=False)
     """Whether it was sent what brings back a receiver that was cut off."""
+
+    def note_asked(self) -> None:
+        """It has asked for the document."""
+        self.asked = True
+
+    def note_realigned(self) -> None:
+        """It was sent what brings back a receiver that was cut off."""
+        self.realigned = True
+
+    def note_lost(self, *, maybe_cut_off: bool) -> None:
+        """It was lost, so soon after something was sent, or not, that this may have come in part."""
+        self.maybe_cut_off = maybe_cut_off

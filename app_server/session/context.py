@@ -22,7 +22,6 @@ class ApplicationContext:
     def __init__(self, url: str, sessions: Callable[[], Iterable[Any]]) -> None:
         self._url = url
         self._sessions = sessions
-        self._apart = False
         self.server_context = ServerContext(self)
 
     @property
@@ -30,20 +29,23 @@ class ApplicationContext:
         """The path at which the application is served."""
         return self._url
 
-    def isolate(self) -> None:
-        """Each session has a process of its own: there are others, but not here."""
-        self._apart = True
-
     @property
     def sessions(self) -> list[Any]:
-        """The application's living sessions. ApplicationError where each has a process of its own."""
-        if self._apart:
-            raise ApplicationError(
-                "server_context.sessions has no other sessions: each has a process of its own",
-                where=self._url,
-                hint="Keep what sessions share in a file, a database or Redis, or serve with --isolation none",
-            )
+        """The application's living sessions. ApplicationError if each has a process of its own."""
         return list(self._sessions())
+
+
+def isolated_context(url: str) -> ApplicationContext:
+    """The context of an application whose sessions each have a process of their own, in one of these processes."""
+
+    def refuse() -> Iterable[Any]:
+        raise ApplicationError(
+            "server_context.sessions has no other sessions: each has a process of its own",
+            where=url,
+            hint="Keep what sessions share in a file, a database or Redis, or serve with --isolation none",
+        )
+
+    return ApplicationContext(url, refuse)
 
 
 class ServerContext:
@@ -124,7 +126,7 @@ class SessionContext:
 
     @property
     def user(self) -> Any:
-        """Whoever opened the session, as the server or its authentication module knows them; None without either."""
+        """The user who opened the session, as the server or its authentication module knows them, or None."""
         return self._user
 
     @property
@@ -135,7 +137,7 @@ class SessionContext:
     async def with_locked_document(self, function: Callable[[ServedDocument], Any]) -> None:
         """Run `function(document)`, and await what it returns, while nothing else changes the document.
 
-        Where the session has ended, or could not be built, there is no document any more, and nothing is run.
+        If the session has ended, or could not be built, its document is gone, and nothing is run.
         """
         if self._document.ended:
             log.debug("The session %s… has ended: with_locked_document runs nothing", self._id[:8])

@@ -1,8 +1,8 @@
-"""The sessions of one application by id: each is built once, whoever asks for it and however often.
+"""The sessions of one application by id: each is built once, however many ask for it and however often.
 
 absent -> BUILDING -> LIVING -> absent
              |
-             +-> absent (the build failed; everybody who waited is told, and the id is free again)
+             +-> absent (the build failed; all that wait get its error, and the id is free again)
 """
 
 from __future__ import annotations
@@ -21,6 +21,12 @@ class Build:
 
     session_id: str
     waiters: list[Waiter] = field(default_factory=list)
+
+    def over(self, session: Session | None, error: BaseException | None) -> None:
+        """Call those that wait, once."""
+        waiters, self.waiters = self.waiters, []
+        for waiter in waiters:
+            waiter(session, error)
 
 
 class Registry:
@@ -45,7 +51,7 @@ class Registry:
         return self._building.get(session_id)
 
     def begin(self, session_id: str) -> Build:
-        """Claim this id for a build; nobody else may have it."""
+        """Claim this id for a build; no other build may have it."""
         if session_id in self._living or session_id in self._building:
             raise RuntimeError(f"session {session_id[:8]}… is there already")
         build = self._building[session_id] = Build(session_id)
@@ -55,15 +61,15 @@ class Registry:
         """The build has made this session, which lives from now on."""
         del self._building[build.session_id]
         self._living[build.session_id] = session
-        self._tell(build, session, None)
+        build.over(session, None)
 
     def fail(self, build: Build, error: BaseException) -> None:
         """The build has failed; its id is free again."""
         del self._building[build.session_id]
-        self._tell(build, None, error)
+        build.over(None, error)
 
     def remove(self, session: Session) -> bool:
-        """Forget this session; False where it was forgotten before."""
+        """Forget this session; False if it was forgotten before."""
         return self._living.pop(session.id, None) is not None
 
     def unused(self, now_s: float, lifetime_s: float) -> list[Session]:
@@ -75,8 +81,3 @@ class Registry:
             and not session.expiration_blocked
             and (session.expiration_requested or now_s - session.unused_since_s > lifetime_s)
         ]
-
-    def _tell(self, build: Build, session: Session | None, error: BaseException | None) -> None:
-        waiters, build.waiters = build.waiters, []
-        for waiter in waiters:
-            waiter(session, error)

@@ -102,10 +102,10 @@ def test_blocked_loop_is_told_with_its_culprit(watched: Served, command: str, wh
         assert measured(watched, "loop_blocks_total") == before["loop_blocks_total"] + 1
     watched.process.wait_for_log("it was blocked for")
     log = watched.log_since(start)
-    assert "nobody is served meanwhile, by /sleepy session " in log
-    assert f"…{where}. What it does:" in log
+    assert " s by /sleepy session " in log
+    assert f"…{where}; it serves no client meanwhile. Stack of its thread:" in log
     assert "time.sleep(float(" in log
-    assert log.count("What it does:") == log.count("The loop goes on; it was blocked for 0.") == 1
+    assert log.count("Stack of its thread:") == log.count("The event loop runs again; it was blocked for 0.") == 1
     assert 0.2 < measured(watched, "loop_longest_lag_seconds") < 5
     blocked_s = measured(watched, "loop_blocked_seconds_total") - before["loop_blocked_seconds_total"]
     assert 0.2 < blocked_s < 5
@@ -117,8 +117,8 @@ def test_process_that_was_stopped_is_not_taken_for_one_that_is_blocked(watched: 
     process.suspend()
     time.sleep(0.8)  # for so long it is stopped
     process.resume()
-    watched.process.wait_for_log("no thread could look meanwhile")
-    assert "What it does:" not in watched.log_since(start)
+    watched.process.wait_for_log("no other thread could run meanwhile")
+    assert "Stack of its thread:" not in watched.log_since(start)
 
 
 @pytest.fixture(scope="module")

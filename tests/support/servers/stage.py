@@ -15,13 +15,17 @@ from app_server.apps.function import FunctionApplication, application_from_funct
 from app_server.apps.hooks import Hooks
 from app_server.document import engine
 from app_server.document.served import ServedDocument
-from app_server.engine.runtime import ApplicationRuntime, Lifetimes
+from app_server.engine.lifecycle import Lifetimes
+from app_server.engine.local import LocalRuntime
+from app_server.engine.loop import EngineLoop
+from app_server.engine.turns.queue import TurnQueue
 from app_server.protocol import messages, websocket
 from app_server.protocol.deflate import Deflate
 from app_server.protocol.lag import Lag
 from app_server.protocol.websocket import Payload
 from app_server.session.connection import Connection
-from app_server.session.session import MessageLimits, Session
+from app_server.session.limits import MessageLimits
+from app_server.session.session import Session
 from bench.wire import CLOSE, PING, FrameReader, Message, MessageReader
 from tests.support.clock import SkippingLoop, skipping_loop
 from tests.unit.session.making import message
@@ -49,11 +53,19 @@ class Stage:
         self.runs: Counter[str] = Counter()
         self.times: dict[str, list[float]] = {}
         application = application_from_function(lambda document: fill(document), "app")
-        self.runtime = ApplicationRuntime(application, "/app", MessageLimits(1_000_000), Lifetimes(1e6, 1e6), loop)
-        self.runtime.delivery._clock = loop.time
+        self.runtime = LocalRuntime(
+            application, "/app", MessageLimits(1_000_000), Lifetimes(1e6, 1e6), EngineLoop(loop)
+        )  # fmt: skip
         loop.run_until_complete(self.runtime.start())
         self.session: Session = loop.run_until_complete(self.runtime.session("one", None, {}))
         self.document: ServedDocument = self.session.document
+
+    @property
+    def queue(self) -> TurnQueue:
+        """Where the session's turns are taken."""
+        queue = self.runtime._lifecycle.queue(self.session)
+        assert queue is not None
+        return queue
 
     def close(self) -> None:
         """End the session and all that it has under way."""

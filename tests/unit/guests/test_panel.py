@@ -19,7 +19,7 @@ from app_server.document.served import DocumentEvent, ServedDocument
 from app_server.errors import ApplicationError
 from app_server.guests import guest_for
 from app_server.security.visible_request import VisibleRequest
-from app_server.session.context import ApplicationContext, SessionContext
+from app_server.session.context import ApplicationContext, SessionContext, isolated_context
 
 pn: Any
 panel: Any
@@ -233,7 +233,7 @@ def test_component_brings_its_files_along_in_every_session(document: ServedDocum
     with built(document) as context:
         context.kept._sessions = lambda: [] if others == "none" else [object()]
         if others == "unknown":
-            context.kept.isolate()
+            context.kept._sessions = isolated_context("/app")._sessions
         pn.extension("tabulator")
         pn.Column(pn.widgets.FileDropper()).servable()
         assert "filedropper" in pn.state._extensions
@@ -246,7 +246,7 @@ def test_expiration_of_a_session_in_a_process_of_its_own_is_blocked(document: Se
     from tests.unit.session.making import make_session
 
     with built(document) as context:
-        context.kept.isolate()  # the others are in processes of their own
+        context.kept._sessions = isolated_context("/app")._sessions  # the others are in processes of their own
         pn.state.block_expiration()
     session = make_session("a session")
     context.attach(session, lambda function: function(document))

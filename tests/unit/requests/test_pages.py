@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app_server.apps import application_from_function
+from app_server.engine.loop import EngineLoop
 from app_server.errors import ApplicationError, OperatorError
 from app_server.http.auth_backend import AuthBackend
 from app_server.observe.gauges import Gauges
@@ -31,7 +32,7 @@ def pages_of(loop: SkippingLoop, **given: Any) -> Pages:
     settings = Settings(**given)
     applications = {route: application_from_function(lambda document: None) for route in ("/a", "/b%20c")}
     policy = Policy.of(settings, AuthBackend(), 5006)
-    return Pages(settings, make_runtimes(applications, policy, loop, Gauges(), Admission()))
+    return Pages(settings, make_runtimes(applications, policy, EngineLoop(loop), Gauges(), Admission()))
 
 
 def test_page_of_a_failure_has_its_reason_in_development_only(loop: SkippingLoop) -> None:

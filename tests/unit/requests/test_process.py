@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from app_server.apps import application_from_function
+from app_server.engine.loop import EngineLoop
 from app_server.http.auth_backend import AuthBackend
 from app_server.observe.gauges import Gauges
 from app_server.requests.policy import Policy
@@ -32,7 +33,9 @@ def process_of(loop: asyncio.AbstractEventLoop, max_sessions: int = 0, **more: A
     """The state of a process that serves two applications."""
     applications = {route: application_from_function(lambda document: None) for route in ("/a", "/b")}
     gauges, admission = Gauges(), Admission(max_sessions)
-    return ProcessState(make_runtimes(applications, POLICY, loop, gauges, admission), gauges, admission, **more)
+    return ProcessState(
+        make_runtimes(applications, POLICY, EngineLoop(loop), gauges, admission), gauges, admission, **more
+    )
 
 
 def test_refused_origin_is_said_once_and_not_for_ever(loop: SkippingLoop, caplog: pytest.LogCaptureFixture) -> None:

@@ -15,7 +15,7 @@ import pytest
 from app_server.apps import application_from_function
 from app_server.apps.hooks import Hooks
 from app_server.document.served import new_document
-from app_server.engine.runtime import Snapshot
+from app_server.engine.local import Snapshot
 from app_server.processes.forking.keeper import SessionLimits
 from app_server.server.isolation import (
     ForkServerPlan,
@@ -26,7 +26,7 @@ from app_server.server.isolation import (
     limits_of,
     plan_fork_servers,
 )
-from app_server.session.session import Prepared
+from app_server.session.whole_document import Prepared
 from app_server.settings import Settings
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -17,20 +18,28 @@ from app_server.security.visible_request import VisibleRequest
 from app_server.session.connection import Connection
 from app_server.session.context import ApplicationContext, SessionContext
 from app_server.session.effects import Await, Close, Effect, Send
-from app_server.session.session import MessageLimits, Session
+from app_server.session.limits import MessageLimits
+from app_server.session.session import Session
+from app_server.session.whole_document import Prepared
 
 engine.install()
 
 
-class Listener:
-    """Hands changes to the session, and notes the callbacks that come and go."""
+class Host:
+    """What runs a session, and notes what the session asks for."""
 
-    def __init__(self, session: Session) -> None:
-        self.session = session
+    def __init__(self) -> None:
         self.callbacks: dict[str, SessionCallback] = {}
+        self.woken = 0
+        self.failures: list[type[BaseException] | None] = []
 
-    def patched(self, event: Any) -> None:
-        self.session.patched(event)
+    def wake(self) -> None:
+        self.woken += 1
+
+    def send_now(self) -> None: ...
+
+    def failed(self) -> None:
+        self.failures.append(sys.exc_info()[0])
 
     def callback_added(self, callback: SessionCallback) -> None:
         self.callbacks[callback.ident] = callback
@@ -52,6 +61,8 @@ def make_session(
     *,
     now_s: float = 0.0,
     show_tracebacks: bool = False,
+    host: Host | None = None,
+    prepared: Prepared | None = None,
 ) -> Session:
     """A living session of the application /app."""
     document = new_document(ident)
@@ -61,9 +72,9 @@ def make_session(
     with document.at_work():
         build(document)
     limits = MessageLimits(1_000_000, show_tracebacks=show_tracebacks)
-    session = Session(ident, document, context, limits, application="/app", now_s=now_s)
-    document.listen(Listener(session))
-    return session
+    return Session(
+        ident, document, context, limits, host or Host(), application="/app", now_s=now_s, prepared=prepared
+    )  # fmt: skip
 
 
 def message(msgtype: str, content: dict[str, Any] | None = None, msgid: str = "m1", **fields: Any) -> Message:

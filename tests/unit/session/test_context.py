@@ -9,7 +9,7 @@ import pytest
 from app_server.document.served import ServedDocument, new_document
 from app_server.errors import ApplicationError
 from app_server.security.visible_request import VisibleRequest
-from app_server.session.context import ApplicationContext, SessionContext
+from app_server.session.context import ApplicationContext, SessionContext, isolated_context
 from app_server.session.session import Session
 from tests.unit.session.making import make_session
 
@@ -98,8 +98,7 @@ def test_application_knows_its_path_and_its_living_sessions() -> None:
 
 
 def test_application_whose_sessions_are_apart_has_none_here() -> None:
-    application = ApplicationContext("/app", list)
-    application.isolate()
+    application = isolated_context("/app")
     for context in (application, application.server_context):
         with pytest.raises(ApplicationError) as caught:
             _ = context.sessions

@@ -17,8 +17,10 @@ from app_server.protocol import codec
 from app_server.protocol.websocket import BINARY
 from app_server.session.connection import Connection
 from app_server.session.effects import Await, Effect, Role, Send
-from app_server.session.session import MessageLimits, Prepared, Session
-from tests.unit.session.making import change, fill, make_session, message, subscriber, told
+from app_server.session.limits import MessageLimits
+from app_server.session.session import Session
+from app_server.session.whole_document import Prepared
+from tests.unit.session.making import Host, change, fill, make_session, message, subscriber, told
 
 
 def ok(reqid: str = "m1") -> dict[str, Any]:
@@ -307,13 +309,12 @@ def test_asynchronous_callback_is_to_be_awaited_after_its_first_changes() -> Non
 
 
 def test_change_outside_of_a_turn_wakes_the_runtime_once() -> None:
-    session = make_session()
+    host = Host()
+    session = make_session(host=host)
     subscriber(session)
-    woken: list[int] = []
-    session.wake = lambda: woken.append(1)
     model(session, "div").text = "one"
     model(session, "div").text = "two"
-    assert woken == [1]
+    assert host.woken == 1
     assert told(session.flush()) == [
         ([1], patch(changed(session, "div", "text", "one"), changed(session, "div", "text", "two")))
     ]
@@ -321,10 +322,10 @@ def test_change_outside_of_a_turn_wakes_the_runtime_once() -> None:
 
 
 def test_change_without_clients_is_not_noted() -> None:
-    session = make_session()
-    session.wake = lambda: pytest.fail("woken for nobody")
+    host = Host()
+    session = make_session(host=host)
     model(session, "div").text = "unheard"
-    assert session.flush() == []
+    assert session.flush() == [] and host.woken == 0
 
 
 def test_new_model_is_whole_for_every_client_and_named_from_then_on() -> None:
@@ -515,12 +516,11 @@ def test_new_session_is_empty_and_alive() -> None:
     assert (session.unused_since_s, session.expiration_requested, session.expiration_blocked) == (7.0, False, False)
     assert session.is_new and not session.destroyed
     assert (session.name.application, session.name.session) == ("/app", "session-one")
-    assert (session.wake(), session.send_now(), session.failed()) == (None, None, None)  # type: ignore[func-returns-value]
 
 
 def test_session_made_without_the_server_has_no_application_in_its_name() -> None:
     made = make_session()
-    bare = Session("session-one", made.document, made.context, MessageLimits(100))
+    bare = Session("session-one", made.document, made.context, MessageLimits(100), Host())
     assert bare.name == " session session-…" and bare.name.application == ""
 
 
@@ -587,11 +587,10 @@ def test_callback_of_a_connection_lost_that_raises_is_named(caplog: pytest.LogCa
 
 
 def test_failure_is_reported_while_its_exception_is_at_hand(caplog: pytest.LogCaptureFixture) -> None:
-    session = make_session()
-    seen: list[object] = []
-    session.failed = lambda: seen.append(sys.exc_info()[0])
+    host = Host()
+    session = make_session(host=host)
     session.turn(lambda: 1 / 0, "a callback")
-    assert seen == [ZeroDivisionError]
+    assert host.failures == [ZeroDivisionError]
     assert caplog.records[0].exc_info is not None
 
 
@@ -608,10 +607,9 @@ def test_turn_locks_the_document_unless_it_is_told_otherwise() -> None:
 
 
 def test_change_in_a_turn_wakes_nobody_and_one_after_it_does() -> None:
-    session = make_session()
+    host = Host()
+    session = make_session(host=host)
     client = subscriber(session)
-    woken: list[str] = []
-    session.wake = lambda: woken.append("woken")
 
     def changes(text: str) -> None:
         model(session, "div").text = text
@@ -620,9 +618,9 @@ def test_change_in_a_turn_wakes_nobody_and_one_after_it_does() -> None:
     session.turn(lambda: 1 / 0, "a callback")
     model(session, "slider").on_change("value", lambda attr, old, new: changes(str(new)))
     session.receive(client, change(session, "slider", "value", 5))
-    assert woken == []
+    assert host.woken == 0
     changes("after")
-    assert woken == ["woken"]
+    assert host.woken == 1
 
 
 @pytest.mark.parametrize(("remote", "who"), [("192.0.2.1", "192.0.2.1"), ("", "a client")])
@@ -784,10 +782,9 @@ def test_notice_is_not_for_programs() -> None:
     (False, False, True), (False, True, True), (True, True, True), (True, False, False),
 ])  # fmt: skip
 def test_what_was_prepared_answers_the_first_pull(returning: bool, inline: bool, taken: bool) -> None:
-    session = make_session()
+    session = make_session(prepared=Prepared((), b'{"prepared":1}', [], inline))
     if returning:
         session.expect_returning_page()
-    session.prepared = Prepared((), b'{"prepared":1}', [], inline)
     client = Connection(1)
     session.join(client)
     [(_, reply)] = told(session.receive(client, message("PULL-DOC-REQ")))
@@ -798,8 +795,7 @@ def test_what_was_prepared_answers_the_first_pull(returning: bool, inline: bool,
 
 
 def test_buffers_of_what_was_prepared_are_sent_and_counted() -> None:
-    session = make_session()
-    session.prepared = Prepared((), b"{}", [("b0", b"x"), ("b1", b"yz")], False)
+    session = make_session(prepared=Prepared((), b"{}", [("b0", b"x"), ("b1", b"yz")], False))
     client = Connection(1, from_browser=True, maybe_cut_off=True)
     session.join(client)
     [(_, reply)] = told(session.receive(client, message("PULL-DOC-REQ")))
@@ -811,8 +807,7 @@ def test_buffers_of_what_was_prepared_are_sent_and_counted() -> None:
 
 
 def test_prepared_answer_is_dropped_when_the_document_changes() -> None:
-    session = make_session()
-    session.prepared = Prepared((), b"{}", [], False)
+    session = make_session(prepared=Prepared((), b"{}", [], False))
     model(session, "div").text = "other"
     assert session.prepared is None
 
@@ -890,10 +885,9 @@ def test_traceback_of_development_is_pythons_own() -> None:
 
 @pytest.mark.parametrize("fails", [False, True])
 def test_change_after_a_turn_wakes_the_runtime(fails: bool) -> None:
-    session = make_session()
+    host = Host()
+    session = make_session(host=host)
     subscriber(session)
-    woken: list[str] = []
-    session.wake = lambda: woken.append("woken")
     session.turn((lambda: 1 / 0) if fails else (lambda: None), "a callback")
     model(session, "div").text = "after"
-    assert woken == ["woken"]
+    assert host.woken == 1

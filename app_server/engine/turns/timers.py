@@ -7,13 +7,13 @@ out a beat only while its own last run is waiting or running: no callback can ke
 from __future__ import annotations
 
 import asyncio
-import contextvars
-from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
 from app_server.document.served import SessionCallback, Timing
-from app_server.engine.inbox import Inbox, Over, Turn
+from app_server.engine.loop import EngineLoop
+from app_server.engine.turns.inbox import Inbox, Over, Turn
+from app_server.engine.turns.paced import PacedCallbacks
 from app_server.session.effects import Effect
 from app_server.session.session import Session
 
@@ -29,9 +29,8 @@ class Turns(Protocol):
     @property
     def session(self) -> Session: ...
 
-    def call_back(self, turn: Turn, kind: str, over: Over = None, *, beat: bool) -> None: ...
-
-    def call_waiting(self) -> None: ...
+    @property
+    def paced(self) -> PacedCallbacks: ...
 
     def take(self, turn: Turn, kind: str, heard_s: float | None = None, over: Over = None) -> None: ...
 
@@ -39,36 +38,26 @@ class Turns(Protocol):
 class Timers:
     """The session callbacks of one session; they may be added and removed from any thread."""
 
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        context: contextvars.Context,
-        soon: Callable[[Callable[[], None]], None],
-        queue: Turns,
-        inbox: Inbox,
-    ) -> None:
+    def __init__(self, loop: EngineLoop, queue: Turns, inbox: Inbox) -> None:
         self._loop = loop
-        self._context = context
-        self._soon = soon
         self._queue = queue
         self._inbox = inbox
-        self.patched = queue.session.patched
         self._handles: dict[str, asyncio.Handle] = {}
         self._wanted: set[str] = set()  # changed in any thread; adding and discarding are atomic
         self._busy: set[str] = set()
         """The periodic callbacks whose last run waits or is under way."""
 
     def callback_added(self, callback: SessionCallback) -> None:
-        """Run this callback when it is due (called by the document, in any thread)."""
+        """Run this callback when it is due (from any thread)."""
         self._wanted.add(callback.ident)
         if callback.timing is Timing.NEXT_TICK:
             self._inbox.tick_added(callback.ident)
-        self._soon(lambda: self._schedule(callback))
+        self._loop.soon(lambda: self._schedule(callback))
 
     def callback_removed(self, ident: str) -> None:
-        """Do not run this callback any more (called by the document, in any thread)."""
+        """Do not run this callback any more (from any thread)."""
         self._wanted.discard(ident)
-        self._soon(lambda: self._cancel(ident))
+        self._loop.soon(lambda: self._cancel(ident))
 
     def stop(self) -> None:
         """Run nothing any more."""
@@ -87,8 +76,7 @@ class Timers:
             self._call_at(callback, self._loop.time() + callback.delay_ms / 1000)
 
     def _call_at(self, callback: SessionCallback, due_s: float) -> None:
-        context = self._context.copy()
-        self._handles[callback.ident] = self._loop.call_at(due_s, self._due, callback, due_s, context=context)
+        self._handles[callback.ident] = self._loop.call_at(due_s, partial(self._due, callback, due_s))
 
     def _due(self, callback: SessionCallback, due_s: float) -> None:
         if callback.timing is Timing.TIMEOUT:
@@ -104,7 +92,7 @@ class Timers:
     def _beat(self, callback: SessionCallback) -> None:
         """Run a periodic callback, unless its last run is not over yet; that one may be waiting for a client."""
         if callback.ident in self._busy:
-            self._queue.call_waiting()
+            self._queue.paced.go_on()
         else:
             self._busy.add(callback.ident)
             self._run(callback, partial(self._busy.discard, callback.ident))
@@ -113,7 +101,7 @@ class Timers:
         kind = _KINDS[callback.timing]
         if callback.locked:
             beat = callback.timing is Timing.PERIODIC
-            self._queue.call_back(lambda: self._run_if_wanted(callback), kind, over, beat=beat)
+            self._queue.paced.submit(lambda: self._run_if_wanted(callback), kind, over, beat=beat)
         else:
             self._queue.take(lambda: self._run_if_wanted(callback), kind, over=over)
 

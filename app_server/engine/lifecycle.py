@@ -1,0 +1,140 @@
+"""The living sessions of one application: how they are found, and how they end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from app_server.engine.delivery import Delivery
+from app_server.engine.loop import EngineLoop
+from app_server.engine.turns.queue import MakeSession, TurnQueue
+from app_server.observe.gauges import ApplicationGauges
+from app_server.security.admission import Admission
+from app_server.session.connection import Connection
+from app_server.session.effects import Await
+from app_server.session.registry import Registry
+from app_server.session.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long a session lives without a client, and how often that is checked."""
+
+    unused_s: float
+    check_s: float
+
+
+class SessionObserver(Protocol):
+    """What wants to know of the sessions of an application."""
+
+    def begun(self, session: Session) -> None:
+        """A session was built."""
+
+    def failed(self) -> None:
+        """A session's code raised the exception that is at hand."""
+
+    def ended(self, session: Session) -> None:
+        """A session has ended."""
+
+
+class _Unobserved:
+    """The observer of an application if nothing else wants to know of its sessions."""
+
+    def begun(self, session: Session) -> None: ...
+
+    def failed(self) -> None: ...
+
+    def ended(self, session: Session) -> None: ...
+
+
+UNOBSERVED: SessionObserver = _Unobserved()
+
+
+class Lifecycle:
+    """The sessions of one application that live in this process, each with the queue of its turns."""
+
+    def __init__(
+        self,
+        url: str,
+        loop: EngineLoop,
+        delivery: Delivery,
+        gauges: ApplicationGauges,
+        admission: Admission,
+        lifetimes: Lifetimes,
+        observer: SessionObserver,
+        farewell: Callable[[Session], Awaitable[None]],
+    ) -> None:
+        self.registry = Registry()
+        self.observer = observer
+        self._url = url
+        self._loop = loop
+        self._delivery = delivery
+        self._gauges = gauges
+        self._admission = admission
+        self._lifetimes = lifetimes
+        self._farewell = farewell
+        self._queues: dict[str, TurnQueue] = {}
+        self._endings: set[asyncio.Task[None]] = set()
+        self._sweeper: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look for unused sessions."""
+        self._sweeper = self._loop.asyncio.create_task(self._sweep())
+
+    async def stop(self) -> None:
+        """End all sessions, beside each other."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for session in self.registry:
+            self.begin_end(session)
+        while self._endings:
+            await asyncio.wait(self._endings)
+
+    def queue(self, session: Session) -> TurnQueue | None:
+        """The turns of this session; None if it has ended."""
+        return self._queues.get(session.id)
+
+    def open(self, session_id: str, make_session: MakeSession) -> TurnQueue:
+        """A session and its queue; it is not in the registry yet."""
+        queue = TurnQueue(self._loop, self._delivery, self._gauges, make_session, self.observer.failed)
+        self._queues[session_id] = queue
+        return queue
+
+    def discard(self, session_id: str) -> None:
+        """Take back what `open` has made: no client could have the session."""
+        self._queues.pop(session_id).stop()
+
+    def connect(self, session: Session, connection: Connection) -> None:
+        """A client has come."""
+        self._queues[session.id].submit(lambda: session.join(connection))
+
+    def begin_end(self, session: Session) -> None:
+        """End a session in a task of its own: a hook that takes its time, or never returns, holds up no other."""
+        ending = self._loop.asyncio.create_task(self.end(session))
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+
+    async def end(self, session: Session) -> None:
+        """End a session: its hooks run, its connections are closed, its memory is free."""
+        if not self.registry.remove(session):
+            return
+        self._admission.leave((self._url, session.id))
+        self._gauges.ended += 1
+        queue = self._queues.pop(session.id)
+        queue.stop()
+        session.begin_end()
+        await self._farewell(session)
+        queue.stop()  # what the hooks have begun and not awaited
+        self._delivery.deliver([effect for effect in session.end() if not isinstance(effect, Await)])
+        self.observer.ended(session)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(self._lifetimes.check_s)
+            for session in self.registry.unused(self._loop.time(), self._lifetimes.unused_s):
+                if not session.connections:
+                    self.begin_end(session)
+                    # One session in each round of the loop: the living ones do not notice.
+                    await asyncio.sleep(0)

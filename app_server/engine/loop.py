@@ -1,0 +1,43 @@
+"""The event loop of the sessions, as the engine uses it from any thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import threading
+from collections.abc import Callable
+
+from app_server.engine.running import Running
+
+log = logging.getLogger(__name__)
+
+
+class EngineLoop:
+    """One asyncio loop, its thread, and the context in which what it calls begins: no session's."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.asyncio = loop
+        self.running = Running()
+        self._context = contextvars.copy_context()
+        self._thread = threading.get_ident()
+
+    def is_here(self) -> bool:
+        """Whether this is the loop's thread."""
+        return threading.get_ident() == self._thread
+
+    def time(self) -> float:
+        """The loop's clock, in seconds."""
+        return self.asyncio.time()
+
+    def soon(self, function: Callable[[], None]) -> None:
+        """Call `function` in the loop's next iteration; from any thread. A closed loop drops it."""
+        call = self.asyncio.call_soon if self.is_here() else self.asyncio.call_soon_threadsafe
+        try:
+            call(function, context=self._context.copy())
+        except RuntimeError:
+            log.debug("The loop is closed; a callback is dropped")
+
+    def call_at(self, due_s: float, function: Callable[[], None]) -> asyncio.TimerHandle:
+        """Call `function` at this time of the loop's clock; only in its thread."""
+        return self.asyncio.call_at(due_s, function, context=self._context.copy())
