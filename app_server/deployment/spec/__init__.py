@@ -16,7 +16,7 @@ from app_server.deployment.spec.applications import (
     OwnInstances,
     ServerHost,
 )
-from app_server.deployment.spec.base import LIST, Line, Model, Name, Word
+from app_server.deployment.spec.base import Model
 from app_server.deployment.spec.cluster import Gateway, Ingress, Kubernetes
 from app_server.deployment.spec.front import (
     Access,
@@ -28,6 +28,7 @@ from app_server.deployment.spec.front import (
     RateLimits,
     Tls,
 )
+from app_server.deployment.spec.readers import LIST
 from app_server.deployment.spec.running import (
     Containers,
     Logs,
@@ -38,6 +39,7 @@ from app_server.deployment.spec.running import (
     Sessions,
     Tunnel,
 )
+from app_server.deployment.spec.words import Line, Name, Word
 
 __all__ = [
     "Access", "Application", "Containers", "Embedding", "Gateway", "Headers", "Ingress", "Instances", "Kubernetes",

@@ -4,21 +4,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from app_server.deployment.spec.base import (
-    LIST,
-    AbsolutePath,
-    AppName,
-    FilePath,
-    Host,
-    Model,
-    Name,
-    Port,
-    UrlPath,
-    Word,
-    choice,
-    seconds,
-    whole,
-)
+from app_server.deployment.spec.base import Model
+from app_server.deployment.spec.readers import LIST, choice, seconds, whole
+from app_server.deployment.spec.words import AbsolutePath, AppName, FilePath, Host, Name, Port, UrlPath, Word
 
 Isolation = Annotated[Literal["none", "process", "snapshot"], choice()]
 

@@ -4,7 +4,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from app_server.deployment.spec.base import LIST, Flag, Line, Model, text
+from app_server.deployment.spec.base import Model
+from app_server.deployment.spec.readers import LIST, Flag, text
+from app_server.deployment.spec.words import Line
 
 ObjectName = Annotated[str, text("the name of a Kubernetes object: a-z, 0-9, '-' and '.', at most 253",
                   r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")]  # fmt: skip

@@ -4,16 +4,15 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from app_server.deployment.spec.base import (
-    LIST,
+from app_server.deployment.spec.base import Model
+from app_server.deployment.spec.readers import LIST, Flag, choice, number, seconds, whole
+from app_server.deployment.spec.words import (
     AbsolutePath,
     Email,
-    Flag,
     HeaderName,
     HeaderValue,
     Host,
     Line,
-    Model,
     Name,
     Network,
     Origin,
@@ -24,10 +23,6 @@ from app_server.deployment.spec.base import (
     UrlPath,
     Version,
     Word,
-    choice,
-    number,
-    seconds,
-    whole,
 )
 
 

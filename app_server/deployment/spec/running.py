@@ -5,16 +5,15 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from app_server.deployment.spec.applications import ApplicationLimits, Isolation
-from app_server.deployment.spec.base import (
-    LIST,
+from app_server.deployment.spec.base import Model
+from app_server.deployment.spec.readers import LIST, Flag, choice, number, seconds, text, whole
+from app_server.deployment.spec.words import (
     AbsolutePath,
     Constraint,
-    Flag,
     Host,
     Image,
     Line,
     Mode,
-    Model,
     Name,
     Network,
     Port,
@@ -22,11 +21,6 @@ from app_server.deployment.spec.base import (
     User,
     Variable,
     Word,
-    choice,
-    number,
-    seconds,
-    text,
-    whole,
 )
 
 
