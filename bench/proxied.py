@@ -57,7 +57,7 @@ def generated_nginx(served: Served) -> Iterator[Proxied]:
     # What deployments need is imported by whoever measures one.
     import yaml
 
-    from app_server.deployment.checks.nginx import command, write_scratch
+    from app_server.deployment.checks.proxies.nginx import command, write_scratch
     from app_server.deployment.checks.scratch import is_listening, running
     from app_server.deployment.load import from_values
     from app_server.deployment.plan.resolver import resolve_plan

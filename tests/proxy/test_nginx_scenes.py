@@ -15,7 +15,8 @@ import pytest
 import trustme
 import yaml
 
-from app_server.deployment.checks import check, neighbours
+from app_server.deployment.checks import check
+from app_server.deployment.checks.proxies import neighbours
 from app_server.deployment.render import render
 from tests.support.client import Site, fetch
 from tests.support.deployments.deployed import Deployment, running_deployment

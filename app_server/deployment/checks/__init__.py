@@ -1,8 +1,8 @@
 """Checks of what was generated, by the programs that will read it. Nothing is called valid that did not start.
 
-To add one: write `checks/NAME.py` with `check(plan, files) -> Iterable[Finding]` and name it in `CHECKS` under its
-target. A check never touches what is installed or running; what it starts is on free ports, in a folder of its own, and
-ends with it.
+To add one, write `checks/NAME.py` with `check(plan, files) -> Iterable[CheckFinding]` and name it in `CHECKS` under its
+target. A check never touches what is installed or running; what it starts listens on free ports, in a folder of its
+own, and ends with the check.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ Level = Literal["good", "note", "warning", "fault"]
 
 @dataclass(frozen=True, slots=True)
 class CheckFinding:
-    """What a check has found: `what` in one sentence without a full stop, `where` the file or key, `hint` what to do.
+    """What a check found: `what` in one sentence without a full stop, `where` the file or key, `hint` what to do.
 
-    `good` is what was proven, `note` what could not be looked at, a `warning` lets the deployment work, a `fault` does
-    not.
+    `good` is what was proven, `note` what could not be checked; with a `warning` the deployment works, with a `fault`
+    it does not.
     """
 
     level: Level
@@ -38,18 +38,18 @@ class CheckFinding:
 
 CHECKS: dict[str, tuple[str, ...]] = {
     "all-in-one": ("applications",),
-    "apache": ("apache", "certificate", "applications"),
+    "apache": ("proxies.apache", "proxies.certificate", "applications"),
     "commands": ("applications",),
     "compose": ("applications",),
-    "gunicorn": ("gunicorn", "applications", "readable"),
+    "gunicorn": ("services.gunicorn", "applications", "readable"),
     "inventory": ("inventory", "applications"),
     "kubernetes": ("applications",),
-    "logrotate": ("logrotate",),
-    "nginx": ("nginx", "neighbours", "certificate", "applications"),
-    "ssh": ("ssh",),
-    "supervisor": ("supervisor", "applications", "readable"),
+    "logrotate": ("services.logrotate",),
+    "nginx": ("proxies.nginx", "proxies.neighbours", "proxies.certificate", "applications"),
+    "ssh": ("services.ssh",),
+    "supervisor": ("services.supervisor", "applications", "readable"),
     "swarm": ("applications",),
-    "systemd": ("systemd", "applications", "readable"),
+    "systemd": ("services.systemd", "applications", "readable"),
 }
 """The check modules of each target."""
 

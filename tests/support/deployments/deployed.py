@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from app_server.deployment.checks import apache, nginx
+from app_server.deployment.checks.proxies import apache, nginx
 from app_server.deployment.load import from_values
 from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.plan.values import Plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app_server.deployment.checks import nginx
+from app_server.deployment.checks.proxies import nginx
 
 
 def test_port_without_tls_holds_no_443(monkeypatch: pytest.MonkeyPatch) -> None:

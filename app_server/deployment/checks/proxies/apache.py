@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app_server.deployment.checks import CheckFinding
-from app_server.deployment.checks.nginx import scratch_plan
+from app_server.deployment.checks.proxies.nginx import scratch_plan
 from app_server.deployment.checks.scratch import running
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import Files

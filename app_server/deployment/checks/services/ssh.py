@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app_server.deployment.checks import CheckFinding
 from app_server.deployment.checks.programs import Answer, find, of_target, run, write
-from app_server.deployment.checks.systemd import check_units
+from app_server.deployment.checks.services.systemd import check_units
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import Files
 from app_server.deployment.render.services.ssh import other_side_of, tunnels_of

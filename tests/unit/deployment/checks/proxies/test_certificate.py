@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app_server.deployment.checks import certificate
-from app_server.deployment.checks.certificate import check
+from app_server.deployment.checks.proxies import certificate
+from app_server.deployment.checks.proxies.certificate import check
 from app_server.deployment.plan.resolver import resolve_plan
 from app_server.tls.development import development_certificate
 from tests.unit.deployment.making import loaded, planned

@@ -1,0 +1,1 @@
+"""Checks of what starts and looks after the instances."""
