@@ -13,7 +13,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
 INTRODUCTION = """\
 # Settings
 
-<!-- Derived from app_server/settings.py by `make docs`; change it there. -->
+<!-- Derived from app_server/settings/table.py by `make docs`; change it there. -->
 
 Each setting of `app-server serve` is looked for in this order; the first that has it counts:
 

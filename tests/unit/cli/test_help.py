@@ -43,7 +43,7 @@ def test_long_help_names_every_environment_variable() -> None:
 
 def test_help_says_the_default() -> None:
     text = serve_help(100, every=True)
-    assert "  --port PORT                listen on this port; 0 takes any free one [default: 5006]" in text
+    assert "  --port PORT                listen on this port; 0 selects a free one [default: 5006]" in text
     assert "[default: 37000]" in text
 
 

@@ -1,0 +1,53 @@
+"""The settings of a server: the table, the parsers, the sources, and what contradicts itself.
+
+A value is looked up in this order: flag, environment, the file of `--use-config`, default. Every source gives text,
+the same parser reads it, and an error names the flag, the variable or the line of the file.
+"""
+
+from __future__ import annotations
+
+from app_server.settings.bokeh import OWN_KEYS as BOKEH_OWN_KEYS
+from app_server.settings.bokeh import without_effect
+from app_server.settings.contradictions import WAYS_TO_LOG_IN
+from app_server.settings.file import bokeh_environment, from_config
+from app_server.settings.readable import closed_folder
+from app_server.settings.reading import FILE_ENDING, Given
+from app_server.settings.setting import GROUPS, Arity, Setting
+from app_server.settings.sources import from_environment, from_flags, resolve_settings, with_signing_key
+from app_server.settings.table import Settings, all_settings
+from app_server.settings.values import (
+    EXTERNAL_IDS,
+    ISOLATIONS,
+    SIGNED_IDS,
+    Isolation,
+    LogLevel,
+    SessionIds,
+    TokenPayload,
+)
+
+__all__ = [
+    "BOKEH_OWN_KEYS",
+    "EXTERNAL_IDS",
+    "FILE_ENDING",
+    "GROUPS",
+    "ISOLATIONS",
+    "SIGNED_IDS",
+    "WAYS_TO_LOG_IN",
+    "Arity",
+    "Given",
+    "Isolation",
+    "LogLevel",
+    "SessionIds",
+    "Setting",
+    "Settings",
+    "TokenPayload",
+    "all_settings",
+    "bokeh_environment",
+    "closed_folder",
+    "from_config",
+    "from_environment",
+    "from_flags",
+    "resolve_settings",
+    "with_signing_key",
+    "without_effect",
+]

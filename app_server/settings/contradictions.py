@@ -1,0 +1,132 @@
+"""Settings that contradict each other, or need another that is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from app_server.errors import OperatorError
+from app_server.settings.reading import Given
+from app_server.settings.values import SIGNED_IDS
+
+Chosen = Mapping[str, Given]
+
+# The ways to ask people who they are; at most one of them can be chosen.
+WAYS_TO_LOG_IN = ("auth_module", "basic_auth", "auth_header", "oidc_issuer")
+_OIDC_ONLY = ("oidc_client_id", "oidc_scope", "oidc_allow", "oidc_redirect_url")
+_ONE_OF_THEM = "Leave one of them out."
+
+
+def contradictions(chosen: Chosen) -> Iterator[OperatorError]:
+    """The faults of settings that make no sense together, most basic first."""
+    for rule in _RULES:
+        yield from rule(chosen)
+
+
+def _unix_socket_with_a_port(chosen: Chosen) -> Iterator[OperatorError]:
+    if "unix_socket" not in chosen:
+        return
+    for name in ("port", "address", "ssl_certfile", "ssl_keyfile"):
+        # The variable for the port is a default for all of bokeh, and may be set for other servers.
+        if name in chosen and chosen[name].where != "BOKEH_DEFAULT_SERVER_PORT":
+            what = f"a Unix socket has no {name.replace('_', ' ')}, but {chosen[name].where} sets one"
+            yield OperatorError(what, where=chosen["unix_socket"].where, hint=_ONE_OF_THEM)
+
+
+def _key_without_certificate(chosen: Chosen) -> Iterator[OperatorError]:
+    if "ssl_keyfile" in chosen and "ssl_certfile" not in chosen:
+        where, hint = chosen["ssl_keyfile"].where, "Give --ssl-certfile too."
+        yield OperatorError("a key without a certificate", where=where, hint=hint)
+
+
+def _included_and_excluded(chosen: Chosen) -> Iterator[OperatorError]:
+    for kind in ("headers", "cookies"):
+        if f"include_{kind}" in chosen and f"exclude_{kind}" in chosen:
+            what = f"{chosen[f'include_{kind}'].where} already says which {kind} applications see"
+            yield OperatorError(what, where=chosen[f"exclude_{kind}"].where, hint=_ONE_OF_THEM)
+
+
+def _signed_without_a_key(chosen: Chosen) -> Iterator[OperatorError]:
+    if "session_ids" in chosen and chosen["session_ids"].value in SIGNED_IDS and "secret_key" not in chosen:
+        hint = "Set BOKEH_SECRET_KEY to what `app-server secret` prints."
+        yield OperatorError("signed sessions need a secret key", where=chosen["session_ids"].where, hint=hint)
+
+
+def _dev_with_several_processes(chosen: Chosen) -> Iterator[OperatorError]:
+    if not _is_on("dev", chosen):
+        return
+    for name, single, needed in (("num_procs", 1, "with one process"), ("isolation", "none", "without isolation")):
+        if name in chosen and chosen[name].value != single:
+            hint = f"Leave it out, or {chosen[name].where}."
+            yield OperatorError(f"pages are only reloaded {needed}", where=chosen["dev"].where, hint=hint)
+
+
+def _format_of_json(chosen: Chosen) -> Iterator[OperatorError]:
+    if _is_on("log_json", chosen) and "log_format" in chosen:
+        what = f"{chosen['log_json'].where} already sets the format"
+        yield OperatorError(what, where=chosen["log_format"].where, hint=_ONE_OF_THEM)
+
+
+def _several_ways_to_log_in(chosen: Chosen) -> Iterator[OperatorError]:
+    ways = [chosen[name] for name in WAYS_TO_LOG_IN if name in chosen]
+    for other in ways[1:]:
+        yield OperatorError(f"{ways[0].where} already says how people log in", where=other.where, hint=_ONE_OF_THEM)
+
+
+def _untrusted_header(chosen: Chosen) -> Iterator[OperatorError]:
+    if "auth_header" in chosen and not ("auth_header_from" in chosen and chosen["auth_header_from"].value):
+        yield OperatorError(
+            "without a list of trusted proxies, anyone could claim to be any user",
+            where=chosen["auth_header"].where,
+            hint="Give their addresses with --auth-header-from, such as 127.0.0.1.",
+        )
+
+
+def _part_of_a_login_alone(chosen: Chosen) -> Iterator[OperatorError]:
+    """None of these is ignored: without the setting that it belongs to, everyone would be let in."""
+    for name, needed in (("auth_header_from", "auth_header"), *((name, "oidc_issuer") for name in _OIDC_ONLY)):
+        # A secret by itself does no harm: several servers may share an environment.
+        if name in chosen and needed not in chosen:
+            flag = f"--{needed.replace('_', '-')}"
+            yield OperatorError(f"has no meaning without {flag}", where=chosen[name].where, hint=f"Give {flag} too.")
+
+
+def _incomplete_oidc(chosen: Chosen) -> Iterator[OperatorError]:
+    if "oidc_issuer" not in chosen:
+        return
+    where = chosen["oidc_issuer"].where
+    if "oidc_client_id" not in chosen:
+        hint = "Give the one that the provider assigned with --oidc-client-id."
+        yield OperatorError("OpenID Connect needs a client id", where=where, hint=hint)
+    if "oidc_client_secret" not in chosen:
+        hint = "Set APP_SERVER_OIDC_CLIENT_SECRET, or APP_SERVER_OIDC_CLIENT_SECRET_FILE to a file with it."
+        yield OperatorError("OpenID Connect needs the client's secret", where=where, hint=hint)
+
+
+def _login_without_a_key(chosen: Chosen) -> Iterator[OperatorError]:
+    for name in ("basic_auth", "oidc_issuer"):
+        if name in chosen and "cookie_secret" not in chosen:
+            yield OperatorError(
+                "logins are kept in signed cookies, which need a key",
+                where=chosen[name].where,
+                hint="Set BOKEH_COOKIE_SECRET to what `app-server secret` prints,"
+                " or BOKEH_COOKIE_SECRET_FILE to a file with it.",
+            )
+
+
+def _is_on(name: str, chosen: Chosen) -> bool:
+    return name in chosen and bool(chosen[name].value)
+
+
+_RULES: tuple[Callable[[Chosen], Iterator[OperatorError]], ...] = (
+    _unix_socket_with_a_port,
+    _key_without_certificate,
+    _included_and_excluded,
+    _signed_without_a_key,
+    _dev_with_several_processes,
+    _format_of_json,
+    _several_ways_to_log_in,
+    _untrusted_header,
+    _part_of_a_login_alone,
+    _incomplete_oidc,
+    _login_without_a_key,
+)

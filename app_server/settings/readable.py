@@ -1,0 +1,46 @@
+"""Whether this user can read the files that settings name, and what to do if not."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from app_server.errors import OperatorError
+from app_server.settings.reading import Given
+
+
+def missing_files(chosen: Mapping[str, Given]) -> Iterator[OperatorError]:
+    """The faults of files that settings name but that cannot be read."""
+    for name in ("ssl_certfile", "ssl_keyfile", "auth_module", "basic_auth", "index", "ico_path"):
+        if name in chosen and not (name == "ico_path" and chosen[name].value in (None, "none")):
+            yield from unreadable(chosen[name].value, chosen[name].where)
+    if "dev_watch" in chosen:
+        for path in chosen["dev_watch"].value:
+            yield from unreadable(path, chosen["dev_watch"].where)
+
+
+def unreadable(path: str, where: str) -> Iterator[OperatorError]:
+    """The fault of a path that is not a file which this user can read."""
+    try:
+        mode = os.stat(path).st_mode
+    except PermissionError:
+        folder = closed_folder(path)
+        hint = f"Give it the permission to enter {folder}." if folder else None
+        yield OperatorError(f"{path} cannot be reached by this user", where=where, hint=hint)
+    except (FileNotFoundError, NotADirectoryError):
+        yield OperatorError(f"{path} does not exist", where=where)
+    except OSError as error:
+        yield OperatorError(f"{path} cannot be read: {error.strerror}", where=where)
+    else:
+        if not stat.S_ISREG(mode):
+            yield OperatorError(f"{path} is not a file", where=where)
+        elif not os.access(path, os.R_OK, effective_ids=True):
+            yield OperatorError(f"{path} cannot be read by this user", where=where)
+
+
+def closed_folder(path: str) -> str | None:
+    """The uppermost folder above this path that this user may not enter; None if there is none."""
+    folders = reversed(Path(os.path.abspath(path)).parents)
+    return next((str(folder) for folder in folders if not os.access(folder, os.X_OK, effective_ids=True)), None)

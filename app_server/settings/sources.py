@@ -1,0 +1,112 @@
+"""The sources of settings: flags, the environment and files; and the settings that they make together."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from app_server.errors import OperatorError
+from app_server.settings.bokeh import VARIABLES, read_for_bokeh
+from app_server.settings.contradictions import WAYS_TO_LOG_IN, contradictions
+from app_server.settings.file import from_config
+from app_server.settings.readable import missing_files, unreadable
+from app_server.settings.reading import FILE_ENDING, Given, parse, words_of
+from app_server.settings.setting import Arity
+from app_server.settings.table import Settings, all_settings
+from app_server.settings.values import SIGNED_IDS
+
+
+def from_flags(flags: Mapping[str, Sequence[str]]) -> dict[str, Given]:
+    """The settings that a command line gives, read from the words after each flag.
+
+    `flags` maps a field's name to its words, none for a switch; a name that is missing was not given.
+    """
+    by_name = {setting.name: setting for setting in all_settings()}
+    chosen: dict[str, Given] = {}
+    for name, words in flags.items():
+        setting = by_name[name]
+        where = setting.flag or name
+        if setting.commas:
+            words = [part for word in words for part in words_of(setting, word)]
+        chosen[name] = Given(True if setting.arity is Arity.SWITCH else parse(setting, words, where), where)
+        if name == "dev_watch":
+            # One flag, two settings: --dev [FILE ...]
+            chosen["dev"] = Given(True, where)
+    return chosen
+
+
+def from_environment(environ: Mapping[str, str]) -> dict[str, Given]:
+    """The settings that the environment gives; an empty variable is ignored.
+
+    A secret's variable has a twin ending in _FILE, which names a file that holds the secret.
+    """
+    chosen: dict[str, Given] = {}
+    for setting in all_settings():
+        for variable in setting.environment:
+            text = environ.get(variable, "")
+            if text.strip() and setting.name not in chosen:
+                chosen[setting.name] = Given(parse(setting, words_of(setting, text), variable, variable), variable)
+            twin = variable + FILE_ENDING
+            if setting.secret and environ.get(twin, "").strip():
+                if setting.name in chosen:
+                    raise OperatorError(f"{variable} gives the secret, too", where=twin, hint="Leave one of them out.")
+                secret = _secret_of(environ[twin], twin, setting.lines)
+                chosen[setting.name] = Given(parse(setting, [secret], twin), twin)
+    return chosen
+
+
+def _secret_of(path: str, where: str, most: int = 1) -> str:
+    """The secret in a file of one line, or of at most `most` lines."""
+    for fault in unreadable(path, where):
+        raise fault
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise OperatorError(f"{path} is not readable text", where=where) from None
+    if not text or len(text.splitlines()) > most:
+        # The message does not quote it: it may be a secret after all.
+        lines = "one line" if most == 1 else f"one to {most} lines"
+        raise OperatorError(f"{path} must contain {lines} with the secret", where=where)
+    return text
+
+
+def resolve_settings(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> Settings:
+    """The settings by precedence: flag, environment, configuration file, default.
+
+    `flags` is as for `from_flags`. Files that settings name must be readable. OperatorError says what is wrong with
+    the first faulty value, and which flag, variable or line gave it.
+    """
+    flagged = from_flags(flags)
+    config = from_config(flagged["use_config"].value) if "use_config" in flagged else {}
+    chosen = {**config, **from_environment(environ), **flagged}
+    for variable in VARIABLES:
+        if environ.get(variable, "").strip():
+            read_for_bokeh(variable, environ[variable], variable)
+    for fault in contradictions(chosen):
+        raise fault
+    for fault in missing_files(chosen):
+        raise fault
+    return _signed_behind_a_login(Settings(**{name: given.value for name, given in chosen.items()}), chosen)
+
+
+def with_signing_key(settings: Settings, make_key: Callable[[], str]) -> Settings:
+    """The settings with a key for this run if sessions are signed and no key was given."""
+    if settings.session_ids not in SIGNED_IDS or settings.secret_key:
+        return settings
+    return replace(settings, secret_key=make_key())
+
+
+def _signed_behind_a_login(settings: Settings, chosen: Mapping[str, Given]) -> Settings:
+    """The settings with signed sessions if there is a login and --session-ids was not given.
+
+    If there is no key for signatures, one is derived from the key of the login's cookies, which all instances share.
+    Without either the key stays None, for `with_signing_key`.
+    """
+    if "session_ids" in chosen or not any(name in chosen for name in WAYS_TO_LOG_IN):
+        return settings
+    key = settings.secret_key
+    if key is None and settings.cookie_secret is not None:
+        key = hmac.new(settings.cookie_secret.encode("utf-8"), b"session ids and tokens", "sha256").hexdigest()
+    return replace(settings, session_ids="signed", secret_key=key)

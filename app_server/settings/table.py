@@ -1,0 +1,425 @@
+"""Every setting once: its default with the reason, its help, and what does not follow from its name and type.
+
+The command line, `docs/settings.md` and `--help` are derived from the fields of `Settings`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import get_type_hints
+
+from app_server.settings import parsers
+from app_server.settings.parsers import integer
+from app_server.settings.setting import GROUPS, Arity, Setting, derive, setting
+from app_server.settings.values import Isolation, LogLevel, SessionIds, TokenPayload
+
+_OPEN = "anyone who can reach the server can open its pages"
+_ALL_SEEN = "applications see all of them, as under `bokeh serve`"
+_UNCOMPRESSED = "messages are not compressed: on a fast network compression costs more than it saves"
+
+
+# fmt: off
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of one server, checked and complete; units are in the names, None means "not set".
+
+    `Settings()` is a server with all defaults. Secrets are left out of `repr`. A field without a group belongs to the
+    group of the field above it.
+    """
+
+    show: bool = setting(
+        False, "open the applications in a browser",
+        reason="servers usually start where no one is watching",
+        group="Applications", common=True,
+    )
+    dev: bool = setting(
+        False, "reload pages when the application's files change",
+        reason="watching files takes time, and tracebacks are only for the application's author",
+        metavar="[FILE ...]", common=True,
+    )
+    dev_watch: tuple[str, ...] = setting(
+        (), "further files that --dev watches",
+        reason="code, templates, themes and static files are watched anyway",
+        arity=Arity.ANY, flag="--dev", metavar="FILE",
+    )
+    glob: bool = setting(
+        False, "expand *, ? and [ ] in file names",
+        reason="most shells expand them already",
+        common=True,
+    )
+    args: tuple[str, ...] = setting(
+        (), "pass what follows to the applications as sys.argv",
+        reason="most applications take no arguments",
+        parse=str, arity=Arity.REST, metavar="ARG", common=True,
+    )
+    use_config: str | None = setting(
+        None, "read settings from a YAML file",
+        reason="the server reads only files that you name",
+        metavar="FILE", common=True,
+    )
+
+    port: int = setting(
+        5006, "listen on this port; 0 selects a free one",
+        reason="the port where users of Bokeh expect a server",
+        group="Network", parse=integer(0, 65535), metavar="PORT", common=True,
+        environment=("BOKEH_DEFAULT_SERVER_PORT",), keys=("default_server_port",),
+    )
+    address: str | None = setting(
+        None, "listen only on this address, such as localhost",
+        reason="the server listens on all addresses, as `bokeh serve` does, so it works in containers",
+        metavar="ADDRESS", common=True,
+    )
+    unix_socket: str | None = setting(
+        None, "listen on a Unix socket instead of a port",
+        reason="without a proxy, browsers need a port",
+        parse=parsers.socket_path, metavar="PATH",
+    )
+    prefix: str = setting(
+        "", "serve everything below this path",
+        reason="most servers have a host of their own",
+        parse=parsers.prefix, metavar="PATH", common=True,
+    )
+    allow_websocket_origin: tuple[str, ...] = setting(
+        (), "a public host whose pages may connect",
+        reason="only the server's own address: pages of other sites must not read a session",
+        parse=parsers.origin, metavar="HOST[:PORT]", common=True,
+        environment=("BOKEH_ALLOW_WS_ORIGIN",), keys=("allowed_ws_origin",),
+    )
+    use_xheaders: bool = setting(
+        False, "trust a proxy's X-Forwarded-* and X-Real-Ip",
+        reason="without a proxy in front, any client could forge them",
+        common=True,
+    )
+    route: str | None = setting(
+        None, "this instance's id; its pages carry /_i/ID/ for the load balancer",
+        reason="a single instance needs no affinity",
+        parse=parsers.route, metavar="ID",
+        environment=("APP_SERVER_ROUTE",),
+    )
+    drain_s: float = setting(
+        0.0, "how long sessions continue after SIGTERM, while new pages go to other instances",
+        reason="a server that you stop by hand stops at once; behind a load balancer, 30 is a good value",
+        environment=("APP_SERVER_DRAIN",), keys=("drain",),
+    )
+    drain_deadline_s: float = setting(
+        10.0, "how long sessions may take to end when the server stops, after --drain",
+        reason="container runtimes and supervisors kill a process after this time",
+    )
+
+    session_ids: SessionIds = setting(
+        "unsigned", "how session ids are made",
+        reason="a signature needs a key that you choose; with a login the default is signed",
+        group="Sessions and signing", metavar="MODE", common=True,
+        # Unsigned ids from another program are only for an embedded server.
+        parse=parsers.choice("unsigned", "signed", "external-signed"),
+        choices=("unsigned", "signed", "external-signed"),
+        environment=("BOKEH_SIGN_SESSIONS",), keys=("sign_sessions",),
+        readers={"BOKEH_SIGN_SESSIONS": parsers.sign_sessions, "sign_sessions": parsers.sign_sessions},
+    )
+    secret_key: str | None = setting(
+        None, "the key that signs session ids and tokens; `app-server secret` makes one",
+        reason="a default key would protect nothing; the key's file may have the previous key on a second line, whose "
+        "signatures are still accepted",
+        secret=True, lines=2,
+        environment=("BOKEH_SECRET_KEY",),
+    )
+    session_token_expiration_s: int = setting(
+        300, "how long a page's token can open a new session",
+        reason="pages rarely take longer to connect, and a leaked token soon becomes useless",
+        parse=integer(1), keys=("session_token_expiration",),
+    )
+    cookie_secret: str | None = setting(
+        None, "the key that signs cookies",
+        reason="without a key, cookies are not signed",
+        flag="--cookie-secret", metavar="KEY", secret=True,
+        environment=("BOKEH_COOKIE_SECRET",),
+    )
+    enable_xsrf_cookies: bool = setting(
+        False, "require an XSRF cookie for PUT, POST and DELETE",
+        reason="the server's own pages send no such requests",
+        environment=("BOKEH_XSRF_COOKIES",), keys=("xsrf_cookies",),
+    )
+    token_payload: TokenPayload = setting(
+        "auto", "whether a page's token contains its request",
+        reason="with --route it does, because another instance may have to create the session; a single server keeps "
+        "the request, and its tokens stay below 400 bytes",
+        metavar="WHEN",
+        environment=("APP_SERVER_TOKEN_PAYLOAD",),
+    )
+
+    auth_module: str | None = setting(
+        None, "a Python file with hooks for logging in",
+        reason=_OPEN,
+        group="Logging in", metavar="FILE",
+        environment=("BOKEH_AUTH_MODULE",),
+    )
+    basic_auth: str | None = setting(
+        None, "let in the users of this file, which `app-server passwd` writes",
+        reason=_OPEN,
+        metavar="FILE",
+        environment=("APP_SERVER_BASIC_AUTH",),
+    )
+    auth_header: str | None = setting(
+        None, "let in the user that a proxy names in this header",
+        reason=_OPEN,
+        parse=parsers.header_name, metavar="NAME",
+        environment=("APP_SERVER_AUTH_HEADER",),
+    )
+    auth_header_from: tuple[str, ...] = setting(
+        (), "the proxies that may name a user: addresses, networks or 'unix', separated by commas",
+        reason="any other client that reaches the port could claim to be any user",
+        parse=parsers.network, metavar="NETWORK", commas=True,
+        environment=("APP_SERVER_AUTH_HEADER_FROM",),
+    )
+    oidc_issuer: str | None = setting(
+        None, "let in the users of this OpenID Connect provider",
+        reason=_OPEN,
+        parse=parsers.https_url, metavar="URL",
+        environment=("APP_SERVER_OIDC_ISSUER",),
+    )
+    oidc_client_id: str | None = setting(
+        None, "this server's client id at the provider",
+        reason="the provider assigns it",
+        metavar="ID",
+        environment=("APP_SERVER_OIDC_CLIENT_ID",),
+    )
+    oidc_client_secret: str | None = setting(
+        None, "this server's client secret at the provider",
+        reason="the provider assigns it",
+        secret=True,
+        environment=("APP_SERVER_OIDC_CLIENT_SECRET",),
+    )
+    oidc_scope: str = setting(
+        "openid profile email", "what to ask the provider about a user",
+        reason="a name to show, and what --oidc-allow usually checks",
+        parse=parsers.scope, metavar="SCOPES",
+        environment=("APP_SERVER_OIDC_SCOPE",),
+    )
+    oidc_allow: tuple[str, ...] = setting(
+        (), "let in only users with this claim, such as email=*@example.org; one match is enough",
+        reason="all users of the provider; set this if anyone can open an account there",
+        parse=parsers.claim_pattern, metavar="CLAIM=VALUE",
+        environment=("APP_SERVER_OIDC_ALLOW",),
+    )
+    oidc_redirect_url: str | None = setting(
+        None, "the public address of <prefix>/login/callback, as registered at the provider",
+        reason="it follows from the request, unless a proxy rewrites the host",
+        parse=parsers.https_url, metavar="URL",
+        environment=("APP_SERVER_OIDC_REDIRECT_URL",),
+    )
+    login_lifetime_s: int = setting(
+        43200, "how long a login lasts",
+        reason="a little more than a working day, so people log in once a day",
+        parse=integer(60, 31536000),
+        environment=("APP_SERVER_LOGIN_LIFETIME",), keys=("login_lifetime",),
+    )
+
+    ssl_certfile: str | None = setting(
+        None, "the certificate for HTTPS; may contain its private key",
+        reason="TLS usually ends at a proxy",
+        group="TLS", metavar="FILE", common=True,
+        environment=("BOKEH_SSL_CERTFILE",),
+    )
+    ssl_keyfile: str | None = setting(
+        None, "the certificate's private key",
+        reason="it may be in the certificate's file",
+        metavar="FILE", common=True,
+        environment=("BOKEH_SSL_KEYFILE",),
+    )
+    ssl_password: str | None = setting(
+        None, "the password of the private key",
+        reason="most keys have none",
+        secret=True,
+        environment=("BOKEH_SSL_PASSWORD",),
+    )
+
+    include_headers: tuple[str, ...] | None = setting(
+        None, "show applications only these request headers",
+        reason=_ALL_SEEN,
+        group="What applications see", arity=Arity.SOME, metavar="NAME",
+    )
+    exclude_headers: tuple[str, ...] | None = setting(
+        None, "hide these request headers from applications",
+        reason=_ALL_SEEN,
+        arity=Arity.SOME, metavar="NAME",
+    )
+    include_cookies: tuple[str, ...] | None = setting(
+        None, "show applications only these cookies",
+        reason=_ALL_SEEN,
+        arity=Arity.SOME, metavar="NAME",
+    )
+    exclude_cookies: tuple[str, ...] | None = setting(
+        None, "hide these cookies from applications",
+        reason=_ALL_SEEN,
+        arity=Arity.SOME, metavar="NAME",
+    )
+
+    request_timeout_s: float = setting(
+        30.0, "how long a client may take to send a request, including its TLS handshake; 0 sets no limit",
+        reason="even the slowest line carries a few kilobytes in that time; a slower client holds a connection that "
+        "others may need",
+        group="Limits",
+        environment=("APP_SERVER_REQUEST_TIMEOUT",), keys=("request_timeout",),
+    )
+    idle_timeout_s: float = setting(
+        75.0, "close a connection that sends no request, or reads no answer, for this long; 0 disables it. WebSockets "
+        "stay open",
+        reason="longer than proxies keep connections open (nginx 60 s), so they never use one that is closing",
+        environment=("APP_SERVER_IDLE_TIMEOUT",), keys=("idle_timeout",),
+    )
+    keep_alive_ms: int = setting(
+        37000, "how often to ping each browser; 0 disables it",
+        reason="proxies close a connection after 60 s of silence",
+        keys=("keep_alive",),
+    )
+    check_unused_sessions_ms: int = setting(
+        17000, "how often to look for sessions without a browser",
+        reason="a little longer than a session lives unused, so the first look usually finds it",
+        parse=integer(1), keys=("check_unused_sessions",),
+    )
+    unused_session_lifetime_ms: int = setting(
+        15000, "how long a session lives without a browser",
+        reason="a browser that lost its connection is back within seconds",
+        parse=integer(1), keys=("unused_session_lifetime",),
+    )
+    max_sessions: int = setting(
+        0, "how many sessions the process may have; 0 sets no limit",
+        reason="only the application's author knows what a session costs",
+        environment=("APP_SERVER_MAX_SESSIONS",),
+    )
+    max_sessions_per_address: int = setting(
+        0, "how many sessions one address may have; 0 sets no limit",
+        reason="a whole office or university may share one address",
+        environment=("APP_SERVER_MAX_SESSIONS_PER_ADDRESS",),
+    )
+    websocket_max_message_size_bytes: int = setting(
+        20 * 1024 * 1024, "the largest message to accept from a browser",
+        reason="20 MiB are enough for a large upload, and too little to exhaust memory",
+        parse=integer(1), keys=("websocket_max_message_size",),
+    )
+    websocket_compression_level: int | None = setting(
+        None, "compress messages at this zlib level, 0 to 9",
+        reason=_UNCOMPRESSED,
+        parse=integer(0, 9), metavar="LEVEL",
+    )
+    websocket_compression_mem_level: int | None = setting(
+        None, "compress messages with this zlib memory level, 1 to 9",
+        reason=_UNCOMPRESSED,
+        parse=integer(1, 9), metavar="LEVEL",
+    )
+
+    log_level: LogLevel = setting(
+        "info", "how much to log",
+        reason="addresses, sessions and faults, but not every message",
+        group="Logging", metavar="LEVEL", common=True,
+        environment=("BOKEH_PY_LOG_LEVEL",), keys=("py_log_level",),
+        # "none" is the stock command's word for "the default"; "warn" and "fatal" are in its documentation.
+        parse=parsers.choice("trace", "debug", "info", "warning", "error", "critical",
+                             none="info", warn="warning", fatal="critical"),
+    )
+    log_format: str = setting(
+        "%(asctime)s %(levelname)s %(message)s",
+        "the format of a line, as in Python's logging; also takes application, session, request_id",
+        reason="the time, the severity, and the message",
+        parse=parsers.log_format, metavar="FORMAT",
+    )
+    log_file: str | None = setting(
+        None, "append the log to a file instead of stderr",
+        reason="service managers and containers collect stderr",
+        metavar="FILE", common=True,
+    )
+    log_json: bool = setting(
+        False, "write each line of the log as a JSON object",
+        reason="people usually read the log; set this if a program collects it",
+        environment=("APP_SERVER_LOG_JSON",),
+    )
+    stats_log_frequency_ms: int = setting(
+        15000, "how often to log the number of sessions; 0 disables it",
+        reason="often enough to notice growing load",
+        keys=("stats_log_frequency",),
+    )
+    mem_log_frequency_ms: int = setting(
+        0, "how often to log the memory in use; 0 disables it",
+        reason="it only matters when you look for a leak",
+        keys=("mem_log_frequency",),
+    )
+
+    metrics: bool = setting(
+        False, "serve /metrics for Prometheus, except to requests through a proxy",
+        reason="strangers need not know how many people use which application",
+        group="Monitoring",
+        environment=("APP_SERVER_METRICS",),
+    )
+    block_limit_s: float = setting(
+        5.0, "log a stack trace when the event loop is blocked this long; 0 disables it",
+        reason="every session waits meanwhile, and after this time people think the application is broken",
+        environment=("APP_SERVER_BLOCK_LIMIT",), keys=("block_limit",),
+    )
+
+    index: str | None = setting(
+        None, "a template for the index page",
+        reason="the server has its own",
+        group="Pages", metavar="FILE",
+    )
+    disable_index: bool = setting(
+        False, "serve no index page at /",
+        reason="visitors want to see which applications there are",
+    )
+    disable_index_redirect: bool = setting(
+        False, "do not redirect / to the only application",
+        reason="an index with one entry is a needless click",
+    )
+    ico_path: str | None = setting(
+        None, "the site's icon, a .ico file; 'none' for no icon",
+        reason="the server has its own, because browsers ask for one anyway",
+        parse=parsers.icon, metavar="FILE",
+        environment=("BOKEH_ICO_PATH",),
+    )
+
+    num_procs: int = setting(
+        1, "the number of worker processes; 0 starts one per core",
+        reason="one process needs the least memory, and is enough until its core is busy",
+        group="Processes", parse=integer(0, 1024), common=True,
+        environment=("APP_SERVER_NUM_PROCS",),
+    )
+    hang_timeout_s: float = setting(
+        0.0, "replace a worker process that hangs for this long; 0 disables it",
+        reason="some callbacks are slow on purpose, and replacing the process ends all of its sessions",
+    )
+    start_timeout_s: float = setting(
+        300.0, "replace a new worker process that takes longer than this to start; 0 disables it",
+        reason="an application may take minutes to load, but one that hangs must not delay the others",
+    )
+    isolation: Isolation = setting(
+        "none", "whether each session gets its own process; snapshot starts it as a copy of one with the application "
+        "loaded",
+        reason="sessions in one process need the least memory and may share Python objects",
+        metavar="HOW", common=True,
+        environment=("APP_SERVER_ISOLATION",),
+    )
+    session_memory_mb: int = setting(
+        0, "kill the process of an isolated session that uses more memory than this; 0 sets no limit",
+        reason="only the application's author knows what it needs",
+        parse=integer(0, 10**7),
+    )
+    session_cpu_s: float = setting(
+        0.0, "kill the process of an isolated session that uses more CPU time than this; 0 sets no limit",
+        reason="a page that is open all day computes all day",
+    )
+    callback_limit_s: float = setting(
+        0.0, "kill the process of an isolated session if a callback takes longer than this; 0 sets no limit",
+        reason="some callbacks are slow on purpose",
+    )
+# fmt: on
+
+
+@cache
+def all_settings() -> tuple[Setting, ...]:
+    """Every setting in the order of its groups."""
+    kinds = get_type_hints(Settings)
+    found, group = [], GROUPS[0]
+    for item in fields(Settings):
+        group = item.metadata.get("group", group)
+        found.append(derive(item.name, kinds[item.name], item.default, item.metadata, group))
+    return tuple(found)

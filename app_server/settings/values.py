@@ -1,0 +1,14 @@
+"""The types of settings with a few values to choose from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+SessionIds = Literal["unsigned", "signed", "external", "external-signed"]
+SIGNED_IDS: tuple[SessionIds, ...] = ("signed", "external-signed")
+EXTERNAL_IDS: tuple[SessionIds, ...] = ("external", "external-signed")
+"""Another program creates these. Only an embedded server takes unsigned ones."""
+TokenPayload = Literal["auto", "always", "never"]
+Isolation = Literal["none", "process", "snapshot"]
+ISOLATIONS: tuple[Isolation, ...] = ("none", "process", "snapshot")
+LogLevel = Literal["trace", "debug", "info", "warning", "error", "critical"]
