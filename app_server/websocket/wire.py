@@ -143,10 +143,9 @@ class Wire(Sender):
 
     def _fail(self, error: PeerError) -> None:
         """Close the connection to a peer whose bytes are no frames, without waiting for an answer in frames."""
-        frames = self._connection.fail(error.close_code, error.what)
         if self._owner is not None:
-            self._owner.refused(error)
-        self._send_close(frames)
+            self._owner.refused(error)  # what it sends the page to say so leaves before the Close frame
+        self._send_close(self._connection.fail(error.close_code, error.what))
         # End our direction, and the peer ends its own.
         if not self.closed and not self._queue.chunks and not isinstance(self._socket, ssl.SSLSocket):
             with contextlib.suppress(OSError):  # the peer was faster

@@ -15,7 +15,7 @@ import trustme
 
 from app_server.errors import PeerError
 from app_server.observe.gauges import ApplicationGauges
-from app_server.protocol.websocket import BINARY, CLOSE, PING, PONG, TEXT
+from app_server.protocol.websocket import BINARY, CLOSE, PING, PONG, TEXT, frame_header
 from app_server.websocket.owner import WireLimits
 from app_server.websocket.wire import Wire
 from tests.support.clock import SkippingLoop, skipping_loop
@@ -248,6 +248,21 @@ async def test_bytes_that_are_no_frames_end_the_connection_in_our_direction_at_o
     theirs.close()
     await settled()
     assert not owner.whole and owner.heard[1].startswith("closed: 1002 ")
+
+
+async def test_what_its_owner_says_of_a_violation_leaves_before_the_close_frame(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    class Saying(Heard):
+        def refused(self, error: PeerError) -> None:
+            wire.write([frame_header(TEXT, 5), b"sorry"])
+
+    ours, theirs = ends
+    wire, _ = heard_on(ours, Saying(), message=1000)
+    theirs.send(masked_of_any_size(BINARY, bytes(1001)))
+    await settled()
+    assert theirs.recv(100).startswith(b"\x81\x05sorry\x88")
+    wire.abort()
 
 
 @pytest.mark.parametrize("discards", [True, False])
