@@ -22,7 +22,8 @@ from app_server.processes.forking import forks
 from app_server.processes.forking.busy_table import BusyTable
 from app_server.processes.forking.fork_server import ForkServer
 from app_server.processes.forking.keeper import SessionLimits
-from app_server.processes.forking.master import CANNOT_START, Task
+from app_server.processes.forking.master import CANNOT_START
+from app_server.processes.forking.worker import Task
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.server.server import Server
 from app_server.server.session_process import live, prepare_to_live

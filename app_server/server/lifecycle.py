@@ -30,10 +30,12 @@ from app_server.http.accepting import raise_descriptor_limit
 from app_server.http.listeners import Listening
 from app_server.processes.forking import forks
 from app_server.processes.forking.busy_table import BusyTable
-from app_server.processes.forking.fork_server import MOST_SESSIONS
+from app_server.processes.forking.fork_server import MAX_SESSIONS
+from app_server.processes.forking.heartbeat import Heartbeat
 from app_server.processes.forking.keeper import end_left_behind
-from app_server.processes.forking.master import CANNOT_GO_ON, CANNOT_START, Heartbeat, Master, MasterLimits, Task
+from app_server.processes.forking.master import CANNOT_GO_ON, CANNOT_START, Master
 from app_server.processes.forking.stop_signals import Heard, StopSignals
+from app_server.processes.forking.worker import MasterLimits, Task
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.requests.policy import key_of_this_run
 from app_server.server.isolation import ForkServerPlan, fork_sessions, idle_limits, plan_fork_servers
@@ -149,7 +151,7 @@ class _Several:
             route: fork_server_plan.slot for fork_server_plan in apart for route in fork_server_plan.routes
         }
         # The first ones are made now: all processes are to know them.
-        self._marks = {fork_server_plan.slot: [BusyTable(MOST_SESSIONS)] for fork_server_plan in apart}
+        self._marks = {fork_server_plan.slot: [BusyTable(MAX_SESSIONS)] for fork_server_plan in apart}
         self._begun: set[int] = set()
         self._sockets = listeners.bind(settings)
 
@@ -184,7 +186,7 @@ class _Several:
     def _starts(self, slot: int) -> None:
         """Make the memory that a process shares with the sessions it forks; it outlives that process."""
         if slot in self._marks and slot in self._begun:
-            self._marks[slot] = [marks for marks in self._marks[slot] if not marks.done] + [BusyTable(MOST_SESSIONS)]
+            self._marks[slot] = [marks for marks in self._marks[slot] if not marks.done] + [BusyTable(MAX_SESSIONS)]
         self._begun.add(slot)
 
     def _work(self, task: Task) -> int:

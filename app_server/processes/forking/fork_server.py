@@ -1,11 +1,11 @@
-"""The process that the sessions' own processes are forked from, and who looks after these.
+"""The process that forks a process for each session, and looks after it.
 
-    a letter with a listening socket -> fork -> the session's process listens there, serves its session, ends
+    a message with a listening socket -> fork -> the session's process listens there, serves its session, ends
                                           |
-                                          +-> too slow, too greedy, crashed: see `keeper`
+                                          +-> too slow, over a limit, crashed: see `keeper`
 
-It has imported what the applications import, has no threads and no event loop, and speaks to nobody but the processes
-of its own server. A connection that asks for a session stays open until the session's process is gone.
+It has imported what the applications import, has no threads and no event loop, and talks only to the processes of its
+own server. A connection that asks for a session stays open until the session's process is gone.
 """
 
 from __future__ import annotations
@@ -15,14 +15,12 @@ import logging
 import math
 import os
 import resource
-import selectors
 import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from app_server.errors import OperatorError
 from app_server.files import write_atomically
@@ -30,21 +28,24 @@ from app_server.processes import ipc
 from app_server.processes.forking import forks
 from app_server.processes.forking.busy_table import BusyTable, Entry, Mark
 from app_server.processes.forking.keeper import PUT_BACK, Child, ProcessKeeper, SessionLimits
-from app_server.processes.forking.master import Task
+from app_server.processes.forking.parent_loop import ParentLoop
 from app_server.processes.forking.proc import Identity
+from app_server.processes.forking.stop_signals import Heard
+from app_server.processes.forking.worker import Task
 from app_server.processes.ipc import Message, Unreachable
 from app_server.processes.runtime_dir import RuntimeDir, discard, placing
 
 log = logging.getLogger(__name__)
 
-MOST_SESSIONS = 65536
+MAX_SESSIONS = 65536
 BEGUN, ALREADY = b"+", b"="
 """The answers to a request for a process: it was forked, or the session has one already."""
 
+_HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 _TICK_S = 0.5
-_LETTER_S = 5.0
+_MESSAGE_S = 5.0
 _PAUSE_S = 0.1
-"""How long nothing is accepted after a failure: those who ask wait for seconds, and others end meanwhile."""
+"""How long nothing is accepted after a failure: requests wait for seconds, and other processes end meanwhile."""
 
 _CPU_GRACE_S = 5
 """After SIGXCPU, which a process may ignore, and before the kernel ends it."""
@@ -52,9 +53,9 @@ _CPU_GRACE_S = 5
 
 @dataclass(frozen=True, slots=True)
 class SessionSpec:
-    """What a session's process begins with: its session, and the socket on which connections are handed to it.
+    """What a session's process starts with: its session, and the socket on which connections are handed to it.
 
-    `slot` is that of the process which hands them over; `mark` is where it notes that it is busy; the descriptor
+    `slot` is that of the process which hands them over; the process notes in `mark` that it is busy; the descriptor
     `parent_pipe` ends when the server's main process does.
     """
 
@@ -68,11 +69,10 @@ class SessionSpec:
 
 
 class ForkServer:
-    """Forks a process for each session that it is asked for; `live(birth)` is what runs there, and gives its status.
+    """Forks a process for each session that it is asked for; `live(spec)` runs there, and returns its exit status.
 
-    `leave_s(signal)` is how long these processes have to end after this signal, in seconds. `marks` are its own
-    shared memory, the last one, and that of its predecessors. `page` is shown for every new session, if that is the
-    same for all.
+    `leave_s(signal)` is how long these processes have to end after this signal, in seconds. `tables` are its own busy
+    table, the last one, and those of its predecessors. `page` is the page of every new session if all have the same.
     """
 
     def __init__(
@@ -82,64 +82,58 @@ class ForkServer:
         limits: SessionLimits,
         live: Callable[[SessionSpec], int],
         leave_s: Callable[[int], float],
-        marks: Sequence[BusyTable],
+        tables: Sequence[BusyTable],
         page: bytes | None = None,
     ) -> None:
         self._runtime_dir = runtime_dir
         self._task = task
         self._limits = limits
         self._live = live
-        self._sessions = ProcessKeeper(runtime_dir.folder, limits, marks)
-        self._signals: list[int] = []
+        self._sessions = ProcessKeeper(runtime_dir.folder, limits, tables)
         self._leave_s = leave_s
         self._page = page
         self._kill_at_s = math.inf
         self._parent = os.getppid()
         self._socket_path = runtime_dir.fork_server_socket(task.slot, os.getpid())
-        self._selector = selectors.DefaultSelector()
-        self._wakeup, self._wakeup_end = os.pipe()
-        for descriptor in (self._wakeup, self._wakeup_end):
-            os.set_blocking(descriptor, False)
+        self._loop = ParentLoop(_HANDLED, self._handle_signal)
+        self._status = 0
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._complained = self._paused = False
         self._tick_s = min([_TICK_S, *(limit_s / 4 for limit_s in (limits.callback_s, limits.block_s) if limit_s)])
 
     def run(self) -> int:
-        """Work until a signal ends it, and all that it has forked is gone; the exit status.
+        """Work until a signal ends it and all processes that it has forked are gone; the exit status.
 
-        OperatorError where the run folder cannot hold its socket.
+        OperatorError if the runtime directory cannot hold its socket.
         """
-        self._sessions.marks.own()
+        self._sessions.table.own()
         with placing(self._runtime_dir.folder):
             self._runtime_dir.restore()
             self._listen()
-        for descriptor in (self._wakeup, self._task.parent_pipe):
-            self._selector.register(descriptor, selectors.EVENT_READ)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
-            signal.signal(number, self._note_signal)
-        signal.set_wakeup_fd(self._wakeup_end, warn_on_full_buffer=False)
+        self._loop.watch(self._task.parent_pipe, self._parent_ended)
+        self._loop.handle_signals()
         forks.freeze()
         self._task.report_ready()
-        while not self._stopping or len(self._sessions):
-            for key, _ in self._selector.select(self._tick_s):
-                if key.fd == self._wakeup:
-                    os.read(self._wakeup, 4096)
-                elif key.fd == self._task.parent_pipe:
-                    self._selector.unregister(self._task.parent_pipe)
-                    self._stop(signal.SIGTERM)
-                else:
-                    self._accept()
-            self._task.heartbeat.beat()
-            self._handle_signals()
-            self._sessions.reap()
-            self._kill_late()
-            self._sessions.look_after()
-            if self._stopping:
-                continue
-            self._stay_reachable()
-            if os.getppid() != self._parent and not self._task.is_orphaned:
-                return 1  # who guards this process has crashed: a new one looks after the sessions
-        return 0
+        self._loop.run(self._turn, self._tick_s)
+        return self._status
+
+    def _turn(self) -> bool:
+        """Do what is due; whether there is more to come."""
+        self._task.heartbeat.beat()
+        self._sessions.reap()
+        self._kill_late()
+        self._sessions.look_after()
+        if self._stopping:
+            return len(self._sessions) > 0
+        self._stay_reachable()
+        if os.getppid() != self._parent and not self._task.is_orphaned:
+            self._status = 1  # the process that guards this one has crashed: a new one looks after the sessions
+            return False
+        return True
+
+    def _parent_ended(self) -> None:
+        self._loop.ignore(self._task.parent_pipe)
+        self._stop(signal.SIGTERM)
 
     @property
     def _stopping(self) -> bool:
@@ -150,18 +144,18 @@ class ForkServer:
         self._listener.bind(str(self._socket_path))
         self._listener.listen(1024)
         self._listener.setblocking(False)
-        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._loop.watch(self._listener.fileno(), self._accept)
         self._publish()
 
     def _publish(self) -> None:
-        """Have the others find this process, and the page of its sessions."""
+        """Let the others find this process, and the page of its sessions."""
         path = self._runtime_dir.page(self._task.slot)
         if self._page is not None:
             write_atomically(path, self._page, durable=False)
         self._runtime_dir.give(self._task.slot, self._socket_path)
 
     def _stay_reachable(self) -> None:
-        """Put back what was deleted of the run folder."""
+        """Put back what was deleted from the runtime directory."""
         try:
             if not self._socket_path.exists():
                 self._runtime_dir.restore()
@@ -174,30 +168,24 @@ class ForkServer:
             self._complained = False
         except (OSError, OperatorError) as error:
             if not self._complained:
-                log.error("No process can be started for sessions: %s", error)
+                log.error("Cannot start processes for sessions: %s", error)
             self._complained = True
 
     def _page_is_lost(self) -> bool:
         return self._page is not None and not self._runtime_dir.page(self._task.slot).exists()
 
     def _unlisten(self) -> None:
-        with contextlib.suppress(KeyError, ValueError):  # it may not have come to listening
-            self._selector.unregister(self._listener)
+        self._loop.ignore(self._listener.fileno())
         self._listener.close()
 
-    def _note_signal(self, number: int, frame: FrameType | None) -> None:
-        self._signals.append(number)
-
-    def _handle_signals(self) -> None:
-        while self._signals:
-            number = self._signals.pop(0)
-            if number in (signal.SIGTERM, signal.SIGINT):
-                self._stop(number)
+    def _handle_signal(self, number: int, heard: Heard) -> None:
+        if number in (signal.SIGTERM, signal.SIGINT):
+            self._stop(number)
 
     def _stop(self, number: int) -> None:
-        """Fork no more, and let the sessions' processes do what the signal says."""
+        """Fork no more processes, and pass the signal on to those of the sessions."""
         if not self._stopping:
-            self._accept()  # what was sent before anybody could know
+            self._accept()  # what was sent before anyone could know
             self._unlisten()
             discard(self._socket_path)
         self._kill_at_s = min(self._kill_at_s, time.monotonic() + self._leave_s(number))
@@ -220,37 +208,37 @@ class ForkServer:
             try:
                 self._read(sock)
             except Unreachable as error:
-                log.debug("A letter did not come whole: %s", error)
+                log.debug("A message did not arrive completely: %s", error)
                 sock.close()
 
     def _pause(self, error: OSError) -> None:
-        """Let those who ask wait a moment, such as when there are no descriptors: trying at once does not help."""
+        """Accept nothing for a moment, such as while there are no descriptors: trying at once does not help."""
         if not self._paused:
-            log.error("No process can be started for a session: %s", error.strerror)
+            log.error("Cannot start a process for a session: %s", error.strerror)
         self._paused = True
         time.sleep(_PAUSE_S)
 
     def _read(self, sock: socket.socket) -> None:
-        message = ipc.receive_now(sock, _LETTER_S)
+        message = ipc.receive_now(sock, _MESSAGE_S)
         if message.descriptor is None:
             raise Unreachable("no socket came with it")
         listener = socket.socket(fileno=message.descriptor)
         try:
             if self._sessions.remind(Path(message.fields["socket"])):
-                with contextlib.suppress(ConnectionError):  # who asked has gone
+                with contextlib.suppress(ConnectionError):  # the process that asked has gone
                     sock.send(ALREADY)
                 sock.close()
             else:
                 self._fork(message, listener, sock)
         except OSError as error:
-            log.error("No process can be started for a session: %s", error.strerror)
+            log.error("Cannot start a process for a session: %s", error.strerror)
             sock.close()
         finally:
             listener.close()
 
     def _fork(self, message: Message, listener: socket.socket, lifeline: socket.socket) -> None:
         fields = message.fields
-        mark = self._sessions.marks.take()
+        mark = self._sessions.table.take()
         socket_path = Path(fields["socket"])
         spec = SessionSpec(
             fields["route"], fields["session"], int(fields["slot"]), socket_path, listener, mark, self._task.parent_pipe
@@ -260,24 +248,22 @@ class ForkServer:
             pid = forks.fork(lambda: self._in_child(spec, name, lifeline))
         except OSError:
             if mark is not None:
-                self._sessions.marks.give_back(mark)
+                self._sessions.table.give_back(mark)
             raise
         self._sessions.add(Child(pid, name, socket_path, mark, lifeline))
-        with contextlib.suppress(OSError):  # whoever asked has gone, and another one may find the process all the same
+        with contextlib.suppress(OSError):  # the process that asked has gone; another one may find the session's
             lifeline.send(BEGUN)
 
     def _in_child(self, spec: SessionSpec, name: str, lifeline: socket.socket) -> int:
         forks.own_signals()
-        self._selector.close()
+        self._loop.close()
         self._listener.close()
         self._sessions.forget_all()
-        for descriptor in (self._wakeup, self._wakeup_end):
-            os.close(descriptor)
         if spec.mark is not None:
             spec.mark.sign(Entry(Identity.own(), spec.socket_path.name, name))
             spec.mark.busy()
         _limit(self._limits)
-        # The leash stays open here too: who holds its other end is to hear of this process's end, not of its parent's.
+        # The lifeline stays open here too: its other end waits for the end of this process, not of its parent.
         with lifeline:
             return self._live(spec)
 

@@ -67,6 +67,16 @@ def ended_children() -> Iterator[tuple[int, int]]:
         yield pid, os.waitstatus_to_exitcode(status)
 
 
+def describe_exit(code: int) -> str:
+    """An exit code as a person reads it: "status 3", or the name of the signal for a negative one."""
+    if code >= 0:
+        return f"status {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"
+
+
 def exit_status(code: object) -> int:
     """The status of a process that ends with this code, 0 to 255; 1 for what is no number."""
     return code & 0xFF if isinstance(code, int) else _FAILED

@@ -1,7 +1,7 @@
-"""Sessions' processes, looked after: their limits are kept, and when they have come to their end it is noted why.
+"""Keeps sessions' processes within their limits, and notes why they ended.
 
-They are children of the process that looks after them, or have been those of one that was there before and has crashed:
-then their records in shared memory (`marks`) say who they are, and the kernel does not tell how they ended.
+They are children of the process that looks after them, or were those of a predecessor that has crashed. Of the latter,
+the busy table says which they are, and the kernel does not report how they ended.
 """
 
 from __future__ import annotations
@@ -19,44 +19,44 @@ from pathlib import Path
 from app_server.processes.forking import exit_records
 from app_server.processes.forking.busy_table import BusyTable, Mark
 from app_server.processes.forking.exit_records import ExitReason
-from app_server.processes.forking.forks import ended_children
+from app_server.processes.forking.forks import describe_exit, ended_children
 from app_server.processes.forking.proc import Identity
 
 log = logging.getLogger(__name__)
 
 OUT_OF_MEMORY = 75
-"""The status of a session's process that its application's demand for memory has ended."""
+"""The exit status of a session's process that ran out of memory."""
 
 PUT_BACK = signal.SIGURG
-"""Has a session's process look whether its socket still has its name. Without a handler it is ignored."""
+"""Makes a session's process check that its socket still has its name. Ignored by a process without a handler."""
 
 _STACK_S = 0.1
-"""How long a process that is to be ended has for writing where it stood."""
+"""How long a process has to write its stack before it is killed."""
 
 _YIELD_AFTER_S = 1.0
 _YIELD_BY = 10
-"""A tenth of the processor time that the others get, where there is not enough for all (sched(7))."""
+"""Gives a tenth of the processor time that the others get when the machine is busy (sched(7))."""
 
 _CPU_UNSEEN_S = 2.0
-"""So much processor time a process may have used at most since it was last looked at."""
+"""The most processor time that a process can have used since it was last looked at."""
 
 _LOOK_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
-    """What one session's process may take; 0 is no limit."""
+    """What one session's process may use; 0 is no limit."""
 
     memory_bytes: int = 0
     cpu_s: float = 0.0
     callback_s: float = 0.0
     block_s: float = 0.0
-    """After so long the log tells what holds a session, which goes on all the same."""
+    """After this long, the log shows what blocks a session, which continues."""
 
 
 @dataclass(eq=False, slots=True)
 class Child:
-    """A session's process. `adopted` is set, and `leash` None, where a process began it that has crashed since."""
+    """A session's process. If it was started by a predecessor, `adopted` is set and `lifeline` is None."""
 
     pid: int
     name: str
@@ -80,13 +80,13 @@ class Child:
 
 
 class ProcessKeeper:
-    """Looks after sessions' processes; `marks` are its own, the last one, and those of its predecessors."""
+    """Looks after sessions' processes; `tables` are its own, the last one, and those of its predecessors."""
 
-    def __init__(self, folder: Path, limits: SessionLimits, marks: Sequence[BusyTable]) -> None:
-        self.marks = marks[-1]
+    def __init__(self, folder: Path, limits: SessionLimits, tables: Sequence[BusyTable]) -> None:
+        self.table = tables[-1]
         self.stopping = False
-        """Whether all of them were asked to end: none of their ends is noted as a failure."""
-        self._predecessors = list(marks[:-1])
+        """Whether all of them were asked to end: none of them has failed then."""
+        self._predecessors = list(tables[:-1])
         self._folder = folder
         self._limits = limits
         self._children: dict[int, Child] = {}
@@ -112,7 +112,7 @@ class ProcessKeeper:
         return any(entry is not None and entry.socket_path == socket_path.name for entry in entries)
 
     def remind(self, socket_path: Path) -> bool:
-        """Have the process of this session put back the name of its socket; whether there is one."""
+        """Make the process of this session put back the name of its socket; False if there is no such process."""
         self.reap()
         found = [
             child for child in self if child.socket_path == socket_path and child.end is None and self.has(socket_path)
@@ -139,7 +139,7 @@ class ProcessKeeper:
             child.send(number)
 
     def reap(self) -> None:
-        """Note what has ended, and take over the processes that a crashed zygote has left."""
+        """Note which have ended, and take over the processes of a fork server that has crashed."""
         self._adopt()
         for child in self:
             if child.adopted is not None:
@@ -150,17 +150,16 @@ class ProcessKeeper:
                 self._ended(found, code)
 
     def _adopt(self) -> None:
-        for marks in self._predecessors:
-            if not marks.orphaned:
+        for table in self._predecessors:
+            if not table.orphaned:
                 continue
-            marks.own()
-            entries = [(mark, entry) for mark in marks.signed() if (entry := mark.entry) is not None]
+            table.own()
+            entries = [(mark, entry) for mark in table.signed() if (entry := mark.entry) is not None]
             for mark, entry in entries:
                 pid, socket_path = entry.identity.pid, self._folder / entry.socket_path
                 self._children[pid] = Child(pid, entry.name, socket_path, mark, adopted=entry.identity)
             if entries:
-                log.warning("A process that forked sessions has crashed; another one looks after its %d sessions now",
-                            len(entries))  # fmt: skip
+                log.warning("A fork server crashed; its successor takes over %d sessions", len(entries))
 
     def _look_at_adopted(self, child: Child, identity: Identity) -> None:
         if not identity.lives:
@@ -172,47 +171,47 @@ class ProcessKeeper:
         del self._children[child.pid]
         end = child.end or (self._guessed(child) if status is None else _end_of(status, self.stopping))
         if child.mark is not None and child.adopted is None:
-            self.marks.give_back(child.mark)
+            self.table.give_back(child.mark)
         elif child.mark is not None:
             child.mark.clear()
         try:
-            if child.socket_path != self._folder:  # one that was adopted while it ended had no name any more
+            if child.socket_path != self._folder:  # one that was adopted while it ended has no name any more
                 self._note(child, end, status)
         except OSError as error:
-            log.error("%s: why it has ended cannot be written down: %s", child.name, error.strerror)
+            log.error("%s: cannot record why it ended: %s", child.name, error.strerror)
         if child.lifeline is not None:
             with contextlib.suppress(OSError):  # the process at the other end is gone
                 child.lifeline.shutdown(socket.SHUT_RDWR)
             child.lifeline.close()
 
     def _note(self, child: Child, end: ExitReason | None, status: int | None) -> None:
-        """Leave behind what is to be known; nothing after an orderly end, which has left no name either."""
+        """Write the exit record; there is none after an orderly end, which leaves no name either."""
         has_left_its_name = _is_dead(child.socket_path)
         if end is None and not has_left_its_name:
             return  # the name may be another process's by now
         if end is None:
             exit_records.forget(child.socket_path)
         else:
-            log.error("%s: %s", child.name, _told(end, status))
+            log.error("%s: %s", child.name, _description(end, status))
             exit_records.leave(child.socket_path, end)
             exit_records.prune(self._folder)
         if has_left_its_name:
             child.socket_path.unlink(missing_ok=True)
 
     def _guessed(self, child: Child) -> ExitReason | None:
-        """Why a process has ended that was not this one's child: an orderly end takes the note of its page along."""
+        """Why a process ended that was not a child of this one; None if it has deleted the note of its page itself."""
         if self.stopping or exit_records.settled(child.socket_path):
             return None
         return ExitReason.CPU if 0 < self._limits.cpu_s <= child.cpu_s + _CPU_UNSEEN_S else ExitReason.CRASH
 
     def look_after(self) -> None:
-        """End what a callback holds for too long, which tells the log first where."""
+        """Kill sessions whose callback takes too long, after they have logged their stack."""
         now_s = time.monotonic()
         for child in self:
             since_s = child.mark.since_s if child.mark is not None else None
             self._weigh(child, since_s, now_s)
             if self._limits.block_s:
-                self._tell_block(child, since_s, now_s)
+                self._log_block(child, since_s, now_s)
             if self._limits.callback_s:
                 self._limit_callback(child, since_s, now_s)
 
@@ -220,26 +219,26 @@ class ProcessKeeper:
         if since_s is None or now_s - since_s < self._limits.callback_s or child.end is not None:
             child.warned_s = None
         elif child.warned_s is None:
-            log.error("%s: a callback takes longer than %g s. It is here:", child.name, self._limits.callback_s)
+            log.error("%s: a callback takes longer than %g s. Its stack:", child.name, self._limits.callback_s)
             child.warned_s = now_s
             child.send(signal.SIGUSR1)
         elif now_s - child.warned_s > _STACK_S:
             child.end = ExitReason.CALLBACK
-            # Before the kill: if this process crashes now, its successor cannot know why that one has ended.
+            # Before the kill: if this process crashes now, its successor cannot know why that one ended.
             with contextlib.suppress(OSError):
                 exit_records.leave(child.socket_path, child.end)
             child.send(signal.SIGKILL)
 
     def _weigh(self, child: Child, since_s: float | None, now_s: float) -> None:
-        """Let a session that computes for long stand back behind the others, which answer people."""
+        """Give a session that computes for long a lower CPU priority than the others."""
         yields = since_s is not None and now_s - since_s > _YIELD_AFTER_S
         if yields != child.yields:
             child.yields = yields
-            with contextlib.suppress(OSError):  # the way back is not open to every user
+            with contextlib.suppress(OSError):  # not every user may raise a priority again
                 os.setpriority(os.PRIO_PROCESS, child.pid, min(self._nice + _YIELD_BY, 19) if yields else self._nice)
 
-    def _tell_block(self, child: Child, since_s: float | None, now_s: float) -> None:
-        """Have the log tell where a session is that has not come round for too long, and when it does again."""
+    def _log_block(self, child: Child, since_s: float | None, now_s: float) -> None:
+        """Log the stack of a session that is blocked for too long, and when it continues."""
         if child.blocked_since_s is not None and since_s != child.blocked_since_s:
             log.warning("%s: goes on; it was blocked for %.1f s", child.name, now_s - child.blocked_since_s)
             child.blocked_since_s = None
@@ -247,13 +246,13 @@ class ProcessKeeper:
             return
         if child.blocked_since_s is None:
             child.blocked_since_s = since_s
-            log.error("%s: has been blocked for %.1f s. It is here:", child.name, now_s - since_s)
+            log.error("%s: has been blocked for %.1f s. Its stack:", child.name, now_s - since_s)
             child.send(signal.SIGUSR1)
 
 
 def end_left_behind(tables: Sequence[BusyTable], number: int, patience_s: float) -> None:
     """End the processes in these tables that still live, by this signal, and kill them after `patience_s`."""
-    entries = [mark.entry for marks in tables for mark in marks.signed()]
+    entries = [mark.entry for table in tables for mark in table.signed()]
     left = [entry.identity for entry in entries if entry is not None and entry.identity.signal(number)]
     deadline_s = time.monotonic() + patience_s
     while left and time.monotonic() < deadline_s:
@@ -284,15 +283,17 @@ def _end_of(status: int, stopping: bool) -> ExitReason | None:
     return ExitReason.CPU if status == -signal.SIGXCPU else ExitReason.CRASH
 
 
-def _told(end: ExitReason, status: int | None) -> str:
+_DESCRIPTIONS = {
+    ExitReason.MEMORY: "killed: exceeded --session-memory",
+    ExitReason.CPU: "killed: exceeded --session-cpu",
+    ExitReason.CALLBACK: "killed: a callback exceeded --callback-limit",
+}
+
+
+def _description(end: ExitReason, status: int | None) -> str:
     if end is not ExitReason.CRASH:
-        return {
-            ExitReason.MEMORY: "ended, for it wanted more memory than --session-memory allows",
-            ExitReason.CPU: "ended, for it has used the processor time that --session-cpu allows",
-            ExitReason.CALLBACK: "ended, for a callback took longer than --callback-limit allows",
-        }[end]
+        return _DESCRIPTIONS[end]
     if status is None:
-        return "its process ended by itself"
-    how = f"status {status}" if status >= 0 else signal.Signals(-status).name
+        return "its process ended unexpectedly"
     hint = "; maybe the machine ran out of memory" if status == -signal.SIGKILL else ""
-    return f"its process ended by itself, with {how}{hint}"
+    return f"its process ended unexpectedly: {describe_exit(status)}{hint}"

@@ -1,132 +1,38 @@
-"""The main process of a server with several: it starts the workers, starts them again, replaces and ends them.
+"""The main process of a server with several: it starts the workers, restarts, replaces and ends them.
 
-    STARTING -> READY -> LEAVING -> gone          (a worker that is replaced, or all of them at the end)
-        |         |
-        +---------+-> gone, and started again after a pause that grows while it keeps happening
-
-It serves nothing itself and runs no code of the applications, so that nothing that they do can take it along. It has
-no threads and no event loop, because it forks.
+It serves nothing itself and runs no code of the applications, and nothing that they do can take it down. It has no
+threads and no event loop, because it forks.
 """
 
 from __future__ import annotations
 
 import logging
-import mmap
 import os
-import select
-import selectors
 import signal
-import struct
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from enum import Enum
-from types import FrameType
 
 from app_server.errors import AppServerError
-from app_server.processes.forking.forks import ended_children, fork, own_signals
-from app_server.processes.forking.stop_signals import Heard, StopSignals
+from app_server.processes.forking.forks import describe_exit, ended_children, fork, own_signals
+from app_server.processes.forking.heartbeat import Heartbeat
+from app_server.processes.forking.parent_loop import ParentLoop
+from app_server.processes.forking.stop_signals import Heard
+from app_server.processes.forking.worker import MasterLimits, Slot, Task, Worker, WorkerState
 
 log = logging.getLogger(__name__)
 
 CANNOT_START = 3
-"""The status of a worker that has found what starting it again would not mend."""
+"""The exit status of a worker that would fail again if it was restarted."""
 
 CANNOT_GO_ON = 4
-"""The status of a worker that has found what only a new start of the whole server would mend."""
+"""The exit status of a worker with a fault that only a restart of the whole server can mend."""
 
 _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
-_BEAT = struct.Struct("d")
 _TICK_S = 0.5
-_SHORTEST_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 30.0
-_HEALTHY_AFTER_S = 60.0
-"""A worker that has lived for so long has started well: when it ends now, the next pause is the shortest again."""
 
 _GRACE_S = 5.0
-"""How much longer than it is allowed to a worker may take to end before it is killed."""
-
-
-class WorkerState(Enum):
-    """Where a worker is in its life."""
-
-    STARTING = "starting"
-    READY = "ready"
-    LEAVING = "leaving"
-
-
-class Heartbeat:
-    """A number in shared memory that a worker's loop keeps fresh, so that others see when it no longer turns."""
-
-    def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, mmap.PAGESIZE)
-        self.beat()
-
-    def beat(self) -> None:
-        """Note that the loop turns."""
-        _BEAT.pack_into(self._memory, 0, time.monotonic())
-
-    def age_s(self) -> float:
-        """How long ago the loop last turned, in seconds."""
-        beaten_s: float = _BEAT.unpack_from(self._memory, 0)[0]
-        return time.monotonic() - beaten_s
-
-
-@dataclass(eq=False, slots=True)
-class Worker:
-    """One forked process."""
-
-    slot: int
-    pid: int
-    ready_pipe: int
-    heartbeat: Heartbeat
-    started_s: float
-    state: WorkerState = WorkerState.STARTING
-    kill_at_s: float | None = None
-    reported_hung: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What a worker gets to know: its slot, how it reports, and a descriptor that ends when its parent does."""
-
-    slot: int
-    first: bool
-    heartbeat: Heartbeat
-    parent_pipe: int
-    _ready_pipe: int
-
-    @property
-    def is_orphaned(self) -> bool:
-        """Whether the main process has ended."""
-        poll = select.poll()
-        poll.register(self.parent_pipe, 0)
-        return bool(poll.poll(0))
-
-    def report_ready(self) -> None:
-        """Tell the parent that connections are taken now."""
-        os.write(self._ready_pipe, b"+")
-
-
-@dataclass(frozen=True, slots=True)
-class MasterLimits:
-    """How long a worker may take to leave, stand still, and start; 0 is for ever, except to leave. In seconds."""
-
-    leave_s: float
-    hang_s: float
-    start_s: float = 0.0
-
-
-@dataclass(slots=True)
-class _Slot:
-    failures: int = 0
-    start_at_s: float | None = None
-    workers: list[Worker] = field(default_factory=list)
-
-    @property
-    def newest(self) -> Worker | None:
-        return self.workers[-1] if self.workers else None
+"""How much longer than its limit a worker may take to leave before it is killed."""
 
 
 class Master:
@@ -153,19 +59,13 @@ class Master:
         self._reload = reload
         self._starts = starts
         self._tick = tick
-        self._slots = [_Slot() for _ in range(slots)]
+        self._slots = [Slot(number) for number in range(slots)]
         self._replacing: list[int] = []
-        self._signals: list[tuple[int, Heard]] = []
-        self._stop_signals = StopSignals()
+        self._loop = ParentLoop(_HANDLED, self._handle_signal)
         self._stopping: int | None = None
         self._status = 0
         self._was_ready = self._impatient = False
-        self._selector = selectors.DefaultSelector()
         self._parent_pipe, self._life = os.pipe()
-        self._wakeup, self._wakeup_end = os.pipe()
-        for descriptor in (self._wakeup, self._wakeup_end):
-            os.set_blocking(descriptor, False)
-        self._selector.register(self._wakeup, selectors.EVENT_READ)
 
     @property
     def stopping(self) -> bool:
@@ -180,9 +80,7 @@ class Master:
     @property
     def replacing(self) -> bool:
         """Whether workers are being replaced."""
-        return bool(self._replacing) or any(
-            len(slot.workers) > 1 and slot.workers[-1].state is WorkerState.STARTING for slot in self._slots
-        )
+        return bool(self._replacing) or any(slot.is_replacing for slot in self._slots)
 
     def moves(self, within_s: float) -> bool:
         """Whether the loop of any worker that is ready has turned within that time."""
@@ -192,41 +90,35 @@ class Master:
 
     def run(self) -> int:
         """Work until a signal ends it; the exit status of the server."""
-        for number in _HANDLED:
-            signal.signal(number, self._note_signal)
-        signal.set_wakeup_fd(self._wakeup_end, warn_on_full_buffer=False)
-        for slot in range(len(self._slots)):
+        self._loop.handle_signals()
+        for slot in self._slots:
             self._start(slot)
-        while self._stopping is None or any(True for _ in self._workers()):
-            for key, _ in self._selector.select(_TICK_S):
-                self._drain_pipe(key.fd)
-            self._handle_signals()
-            self._reap()
-            self._start_what_is_due()
-            self._replace_next()
-            self._look_after()
-            self._tick(sum(worker.state is WorkerState.READY for worker in self._workers()))
+        self._loop.run(self._turn, _TICK_S)
         return self._status
 
-    def _note_signal(self, number: int, frame: FrameType | None) -> None:
-        asks_to_stop = number in (signal.SIGTERM, signal.SIGINT)
-        self._signals.append((number, self._stop_signals.hear() if asks_to_stop else Heard.FIRST))
+    def _turn(self) -> bool:
+        """Do what is due; whether there is more to come."""
+        self._reap()
+        self._start_what_is_due()
+        self._replace_next()
+        self._look_after()
+        self._tick(sum(worker.state is WorkerState.READY for worker in self._workers()))
+        return self._stopping is None or any(True for _ in self._workers())
 
     def _workers(self) -> Iterator[Worker]:
         for slot in self._slots:
             yield from list(slot.workers)
 
-    def _start(self, number: int) -> None:
-        slot = self._slots[number]
-        slot.start_at_s = None
-        self._starts(number)
+    def _start(self, slot: Slot) -> None:
+        slot.begin_start()
+        self._starts(slot.number)
         try:
-            worker = self._forked(number)
+            worker = self._forked(slot.number)
         except OSError as error:
-            self._cannot_start(number, error)
+            self._cannot_start(slot, error)
             return
         slot.workers.append(worker)
-        self._selector.register(worker.ready_pipe, selectors.EVENT_READ)
+        self._loop.watch(worker.ready_pipe, lambda: self._read_report(worker))
 
     def _forked(self, number: int) -> Worker:
         """A new process for this slot. OSError if the machine has no room for one; nothing is left open then."""
@@ -245,52 +137,43 @@ class Master:
             os.close(writing)
         return Worker(number, pid, reading, heartbeat, time.monotonic())
 
-    def _cannot_start(self, number: int, error: OSError) -> None:
-        """Try again later if nothing works in this slot; a worker that was to be replaced stays."""
-        slot = self._slots[number]
+    def _cannot_start(self, slot: Slot, error: OSError) -> None:
+        """Try again later if no worker is in this slot; one that was to be replaced stays."""
         if slot.workers:
-            log.error("The new worker %d cannot be started: %s; the old one goes on", number, error.strerror)
+            log.error("Cannot start the new worker %d: %s; the old one stays", slot.number, error.strerror)
             self._replacing.clear()
             return
-        pause_s = self._pause_before_next(slot, 0.0)
-        log.error("Worker %d cannot be started: %s; trying again in %g s", number, error.strerror, pause_s)
+        pause_s = slot.pause(time.monotonic(), lived_s=0.0)
+        log.error("Cannot start worker %d: %s; trying again in %g s", slot.number, error.strerror, pause_s)
 
     def _in_worker(self, task: Task, signals: Iterable[int], other_end: int) -> int:
         own_signals()
         signal.pthread_sigmask(signal.SIG_SETMASK, signals)
-        os.close(self._life)
-        self._selector.close()
-        for descriptor in (self._wakeup, self._wakeup_end, other_end, *(each.ready_pipe for each in self._workers())):
+        self._loop.close()
+        for descriptor in (self._life, other_end, *(each.ready_pipe for each in self._workers())):
             os.close(descriptor)
         return self._work(task)
 
-    def _drain_pipe(self, descriptor: int) -> None:
-        data = os.read(descriptor, 4096)
-        if descriptor == self._wakeup:
-            return
-        worker = next(worker for worker in self._workers() if worker.ready_pipe == descriptor)
-        self._selector.unregister(descriptor)
-        if data and worker.state is WorkerState.STARTING:
+    def _read_report(self, worker: Worker) -> None:
+        self._loop.ignore(worker.ready_pipe)
+        if os.read(worker.ready_pipe, 1) and worker.state is WorkerState.STARTING:
             self._ready(worker)
 
     def _ready(self, worker: Worker) -> None:
-        worker.state = WorkerState.READY
-        worker.heartbeat.beat()
+        worker.become_ready()
         self._was_ready = True
         for predecessor in self._slots[worker.slot].workers[:-1]:
             self._let_leave(predecessor, signal.SIGTERM)
 
-    def _handle_signals(self) -> None:
-        while self._signals:
-            number, heard = self._signals.pop(0)
-            if number == signal.SIGHUP and self._stopping is None:
-                self._replace_all()
-            elif number in (signal.SIGTERM, signal.SIGINT) and heard is Heard.IMPATIENT:
-                self._stop_at_once()
-            elif number in (signal.SIGTERM, signal.SIGINT) and heard is Heard.FIRST:
-                self._stop(number)
-            elif number == signal.SIGINT:
-                self._hurry()
+    def _handle_signal(self, number: int, heard: Heard) -> None:
+        if number == signal.SIGHUP and self._stopping is None:
+            self._replace_all()
+        elif number in (signal.SIGTERM, signal.SIGINT) and heard is Heard.IMPATIENT:
+            self._stop_at_once()
+        elif number in (signal.SIGTERM, signal.SIGINT) and heard is Heard.FIRST:
+            self._stop(number)
+        elif number == signal.SIGINT:
+            self._hurry()
 
     def _stop_at_once(self) -> None:
         log.warning("A second signal: stopping at once")
@@ -314,8 +197,7 @@ class Master:
 
     def _let_leave(self, worker: Worker, number: int) -> None:
         if worker.state is not WorkerState.LEAVING or number == signal.SIGINT:
-            worker.state = WorkerState.LEAVING
-            worker.kill_at_s = time.monotonic() + self._limits.leave_s + _GRACE_S
+            worker.leave(kill_at_s=time.monotonic() + self._limits.leave_s + _GRACE_S)
             _signal(worker.pid, number)
 
     def _replace_all(self) -> None:
@@ -323,7 +205,7 @@ class Master:
         try:
             self._reload()
         except AppServerError as error:
-            log.error("The workers stay as they are: %s", error)
+            log.error("Not replacing the workers: %s", error)
             return
         self._replacing = list(range(len(self._slots)))
 
@@ -332,7 +214,7 @@ class Master:
         if not self._replacing or any(worker.state is WorkerState.STARTING for worker in self._workers()):
             return
         if self._slots[self._replacing[0]].start_at_s is None:
-            self._start(self._replacing.pop(0))
+            self._start(self._slots[self._replacing.pop(0)])
 
     def _reap(self) -> None:
         """Note which workers have ended; in a container, orphans of theirs come to this process too, as its init."""
@@ -345,12 +227,11 @@ class Master:
         slot = self._slots[worker.slot]
         newest = slot.newest is worker
         slot.workers.remove(worker)
-        if worker.ready_pipe in self._selector.get_map():
-            self._selector.unregister(worker.ready_pipe)
+        self._loop.ignore(worker.ready_pipe)
         os.close(worker.ready_pipe)
         if self._stopping is not None:
             if status not in (0, -signal.SIGTERM, -signal.SIGINT):
-                log.error("Worker %d (process %d) ended with %s", worker.slot, worker.pid, _told(status))
+                log.error("Worker %d (process %d) ended with %s", worker.slot, worker.pid, describe_exit(status))
             return
         if worker.state is WorkerState.LEAVING:
             log.info("Worker %d (process %d) has left", worker.slot, worker.pid)
@@ -363,51 +244,41 @@ class Master:
         elif newest and not slot.workers:
             self._start_again(worker, status)
         elif newest:
-            log.error("The new worker %d ended with %s; the old one goes on", worker.slot, _told(status))
+            log.error("The new worker %d ended with %s; the old one stays", worker.slot, describe_exit(status))
             self._replacing.clear()
 
     def _start_again(self, worker: Worker, status: int) -> None:
         slot = self._slots[worker.slot]
         lived_s = time.monotonic() - worker.started_s
-        pause_s = self._pause_before_next(slot, lived_s)
+        pause_s = slot.pause(time.monotonic(), lived_s)
         log.error(
             "Worker %d (process %d) ended with %s after %.0f s; another one starts in %g s",
-            worker.slot, worker.pid, _told(status), lived_s, pause_s,
+            worker.slot, worker.pid, describe_exit(status), lived_s, pause_s,
         )  # fmt: skip
-
-    def _pause_before_next(self, slot: _Slot, lived_s: float) -> float:
-        """Have the slot's next worker start after a pause, in seconds, which grows with each early end."""
-        slot.failures = 1 if lived_s > _HEALTHY_AFTER_S else slot.failures + 1
-        pause_s: float = min(_SHORTEST_PAUSE_S * 2 ** (slot.failures - 1), _LONGEST_PAUSE_S)
-        slot.start_at_s = time.monotonic() + pause_s
-        return pause_s
 
     def _start_what_is_due(self) -> None:
         now_s = time.monotonic()
-        for number, slot in enumerate(self._slots):
-            if self._stopping is None and slot.start_at_s is not None and now_s >= slot.start_at_s:
-                self._start(number)
+        for slot in self._slots:
+            if self._stopping is None and slot.is_due(now_s):
+                self._start(slot)
 
     def _look_after(self) -> None:
-        """Kill what does not leave, and what does not move any more, where that is wished for."""
+        """Kill workers that do not leave, and end those that hang."""
         now_s = time.monotonic()
         for worker in self._workers():
-            if worker.kill_at_s is not None and now_s > worker.kill_at_s:
+            if worker.must_be_killed(now_s):
                 log.error("Worker %d (process %d) did not leave in time; killing it", worker.slot, worker.pid)
                 _signal(worker.pid, signal.SIGKILL)
-                worker.kill_at_s = None
-            elif worker.state is WorkerState.READY and 0 < self._limits.hang_s < worker.heartbeat.age_s():
-                self._end_hung(worker, f"has not moved for {worker.heartbeat.age_s():.0f} s")
-            elif worker.state is WorkerState.STARTING and 0 < self._limits.start_s < now_s - worker.started_s:
-                self._end_hung(worker, f"has not come to serving within {now_s - worker.started_s:.0f} s")
+            elif fault := worker.fault(self._limits, now_s):
+                self._end_hung(worker, fault)
 
-    def _end_hung(self, worker: Worker, what: str) -> None:
-        if worker.reported_hung:
+    def _end_hung(self, worker: Worker, fault: str) -> None:
+        """Have it write its stack (faulthandler) first, and kill it at the next look."""
+        if not worker.report_hung():
             _signal(worker.pid, signal.SIGKILL)
             return
-        log.error("Worker %d (process %d) %s; ending it. It was here:", worker.slot, worker.pid, what)
-        worker.reported_hung = True
-        _signal(worker.pid, signal.SIGUSR1)  # it tells where it is (faulthandler), and is killed at the next look
+        log.error("Worker %d (process %d) %s; ending it. Its stack:", worker.slot, worker.pid, fault)
+        _signal(worker.pid, signal.SIGUSR1)
 
 
 def _signal(pid: int, number: int) -> None:
@@ -415,13 +286,3 @@ def _signal(pid: int, number: int) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         return
-
-
-def _told(status: int) -> str:
-    """An exit code as a person reads it."""
-    if status >= 0:
-        return f"status {status}"
-    try:
-        return signal.Signals(-status).name
-    except ValueError:
-        return f"signal {-status}"

@@ -56,7 +56,7 @@ def test_a_full_run_folder_is_503_with_one_line_until_there_is_room(tmp_path: Pa
         os.kill(served.process.process.pid, signal.SIGHUP)
         served.process.wait_for_log("Replacing the workers")
         if mode != "workers":
-            served.process.wait_for_log("the old one goes on")
+            served.process.wait_for_log("the old one stays")
         if mode != "workers":
             before.parent().kill()  # type: ignore[union-attr]
             served.process.wait_for_log("cannot hold the server's sockets: No space left on device")

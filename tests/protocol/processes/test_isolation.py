@@ -136,7 +136,7 @@ def test_a_session_that_crashes_takes_nobody_along_and_its_page_says_so(apart: S
         assert client.close_code() is None
         assert do(other, "after") == before
     assert "unexpected end" in notice(apart, token)
-    apart.process.wait_for_log(f"its process ended by itself, with {how}")
+    apart.process.wait_for_log(f"its process ended unexpectedly: {how}")
 
 
 def test_sessions_of_others_are_refused_with_the_reason(apart: Served) -> None:

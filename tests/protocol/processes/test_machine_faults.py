@@ -231,13 +231,13 @@ def test_sessions_of_a_killed_fork_server_end_in_order_and_crash_with_a_notice(t
             served.process.wait_for_log("looks after its")
             one.send("PATCH-DOC", {"events": [one.change("field", "value", "crash")]})
             assert one.close_code() is None
-        served.process.wait_for_log("its process ended by itself")
+        served.process.wait_for_log("its process ended unexpectedly")
         with served.site.client("/apart", crashing) as client:
             assert "unexpected end" in client.attributes[client.roots[0]]["text"]
         assert_gone([ended])
         with served.site.client("/apart", ending) as client:
             assert do(client, "fresh") != ended
-        assert served.process.log_text().count("its process ended by itself") == 1
+        assert served.process.log_text().count("its process ended unexpectedly") == 1
 
 
 @pytest.mark.parametrize("mode", ["process", "snapshot"])

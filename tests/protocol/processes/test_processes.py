@@ -226,7 +226,7 @@ def test_applications_that_no_longer_load_leave_the_old_processes_serving(tmp_pa
         before = {worker.pid for worker in workers(served)}
         script.write_text("def\n")
         os.kill(served.process.process.pid, signal.SIGHUP)
-        served.process.wait_for_log("The workers stay as they are")
+        served.process.wait_for_log("Not replacing the workers")
         assert served.site.get("/app").status == 200
         assert {worker.pid for worker in workers(served)} == before
 
@@ -303,7 +303,7 @@ def test_a_new_process_that_hangs_while_it_starts_leaves_the_old_one_serving(tmp
         before = {worker.pid for worker in workers(served)}
         hooks.write_text(hanging)
         os.kill(served.process.process.pid, signal.SIGHUP)
-        served.process.wait_for_log("The new worker 0 ended with SIGKILL; the old one goes on")
+        served.process.wait_for_log("The new worker 0 ended with SIGKILL; the old one stays")
         served.process.wait_for_log("has not come to serving within 1 s; ending it")
         served.process.wait_for_log("in on_server_loaded")  # where it stood
         assert {worker.pid for worker in workers(served)} == before

@@ -222,5 +222,5 @@ def test_session_apart_that_blocks_is_told_and_goes_on() -> None:
             served.process.wait_for_log("goes on; it was blocked for")
             assert client.set("command", "value", "0").msgtype == "OK"
         log = served.process.log_text()
-    assert log.count("s. It is here:") == 1
-    assert "in obey" in log[log.index("It is here:") :]
+    assert log.count("s. Its stack:") == 1
+    assert "in obey" in log[log.index("Its stack:") :]

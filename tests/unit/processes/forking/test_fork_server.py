@@ -18,9 +18,10 @@ from app_server.errors import OperatorError
 from app_server.processes.forking import fork_server, forks, keeper
 from app_server.processes.forking.busy_table import BusyTable, Entry
 from app_server.processes.forking.fork_server import ALREADY, BEGUN, ForkServer, SessionSpec
+from app_server.processes.forking.heartbeat import Heartbeat
 from app_server.processes.forking.keeper import PUT_BACK, SessionLimits
-from app_server.processes.forking.master import Heartbeat, Task
 from app_server.processes.forking.proc import Identity
+from app_server.processes.forking.worker import Task
 from app_server.processes.ipc import Message
 from app_server.processes.runtime_dir import RuntimeDir
 from tests.unit.processes.forking.machine import FIRST_PID, Machine
@@ -77,7 +78,7 @@ class ForkServerPlan:
     def __init__(self, folder: Path, machine: Host) -> None:
         self.machine = machine
         self.runtime_dir = RuntimeDir.make({"APP_SERVER_RUNTIME_DIR": str(folder / "run")})
-        self.marks = BusyTable(4)
+        self.table = BusyTable(4)
         self.limits = SessionLimits()
         self.page: bytes | None = None
         self.stage = Stage(machine)
@@ -95,7 +96,7 @@ class ForkServerPlan:
             self.limits,
             lambda spec: self.live(spec),
             lambda number: 5.0,
-            [self.marks],
+            [self.table],
             self.page,
         )
         self.stage.story = story()
@@ -191,7 +192,7 @@ def test_a_session_gets_a_process_and_who_asked_hears_of_its_end(
         signal.raise_signal(signal.SIGTERM)
 
     assert fork_server_plan.run(story) == 0
-    assert caplog.messages == ["/app session two-is-s…: its process ended by itself, with SIGSEGV"]
+    assert caplog.messages == ["/app session two-is-s…: its process ended unexpectedly: SIGSEGV"]
 
 
 def test_a_session_that_has_a_process_gets_no_other_and_is_reminded_of_its_name(
@@ -258,7 +259,7 @@ def test_a_machine_without_room_for_a_process_is_said_to_who_asked_and_costs_no_
         yield 0.1
 
     assert fork_server_plan.run(story) == 0
-    assert set(caplog.messages) == {"No process can be started for a session: Resource temporarily unavailable"}
+    assert set(caplog.messages) == {"Cannot start a process for a session: Resource temporarily unavailable"}
 
 
 def test_a_request_for_which_there_is_no_descriptor_is_served_when_there_is_one(
@@ -291,7 +292,7 @@ def test_a_request_for_which_there_is_no_descriptor_is_served_when_there_is_one(
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert len(pauses) == 3
-    assert caplog.messages == ["No process can be started for a session: Too many open files"]
+    assert caplog.messages == ["Cannot start a process for a session: Too many open files"]
 
 
 def test_who_asked_and_has_gone_is_no_failure(
@@ -419,8 +420,8 @@ def test_a_run_folder_that_cannot_be_made_again_is_said_once_and_tried_again(
         signal.raise_signal(signal.SIGTERM)
 
     assert fork_server_plan.run(story) == 0
-    told = [line for line in caplog.messages if line.startswith("No process")]
-    assert told == ["No process can be started for sessions: [Errno 17] File exists: "
+    errors = [line for line in caplog.messages if line.startswith("Cannot start")]
+    assert errors == ["Cannot start processes for sessions: [Errno 17] File exists: "
                     f"'{fork_server_plan.runtime_dir.folder.parent}'"]  # fmt: skip
 
 

@@ -67,9 +67,9 @@ class Kept:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(self.socket_path))
         exit_records.note_page(self.socket_path, ["p1"])
-        self.marks = BusyTable(2)
-        self.keeper = ProcessKeeper(folder, limits or SessionLimits(), [self.marks])
-        mark = self.marks.take()
+        self.table = BusyTable(2)
+        self.keeper = ProcessKeeper(folder, limits or SessionLimits(), [self.table])
+        mark = self.table.take()
         assert mark is not None
         mark.sign(Entry(Identity(pid, 1), self.socket_path.name, "/app session abc…"))
         self.mark = mark
@@ -99,15 +99,15 @@ def kept(tmp_path: Path, machine: Below) -> Iterator[Kept]:
 @pytest.mark.parametrize(
     ("code", "end", "line"),
     [
-        (1, ExitReason.CRASH, "its process ended by itself, with status 1"),
-        (-signal.SIGSEGV, ExitReason.CRASH, "its process ended by itself, with SIGSEGV"),
+        (1, ExitReason.CRASH, "its process ended unexpectedly: status 1"),
+        (-signal.SIGSEGV, ExitReason.CRASH, "its process ended unexpectedly: SIGSEGV"),
         (
             -signal.SIGKILL,
             ExitReason.CRASH,
-            "its process ended by itself, with SIGKILL; maybe the machine ran out of memory",
+            "its process ended unexpectedly: SIGKILL; maybe the machine ran out of memory",
         ),
-        (OUT_OF_MEMORY, ExitReason.MEMORY, "ended, for it wanted more memory than --session-memory allows"),
-        (-signal.SIGXCPU, ExitReason.CPU, "ended, for it has used the processor time that --session-cpu allows"),
+        (OUT_OF_MEMORY, ExitReason.MEMORY, "killed: exceeded --session-memory"),
+        (-signal.SIGXCPU, ExitReason.CPU, "killed: exceeded --session-cpu"),
     ],
 )
 def test_why_a_child_ended_is_logged_and_left_for_its_page(
@@ -153,8 +153,8 @@ def test_a_full_disk_does_not_keep_who_asked_from_hearing_of_the_end(
     machine.ended.append((7, 1))
     kept.keeper.reap()
     assert caplog.messages == [
-        "/app session abc…: its process ended by itself, with status 1",
-        "/app session abc…: why it has ended cannot be written down: No space left on device",
+        "/app session abc…: its process ended unexpectedly: status 1",
+        "/app session abc…: cannot record why it ended: No space left on device",
     ]
     assert kept.is_told and len(kept.keeper) == 0
 
@@ -197,8 +197,8 @@ def test_a_callback_over_its_limit_tells_where_it_is_and_is_killed_then(
     machine.ended.append((7, -signal.SIGKILL))
     kept.keeper.reap()
     assert caplog.messages == [
-        "/app session abc…: a callback takes longer than 0.5 s. It is here:",
-        "/app session abc…: ended, for a callback took longer than --callback-limit allows",
+        "/app session abc…: a callback takes longer than 0.5 s. Its stack:",
+        "/app session abc…: killed: a callback exceeded --callback-limit",
     ]
     found = exit_records.find(kept.socket_path)
     assert found is not None and found.end is ExitReason.CALLBACK
@@ -239,7 +239,7 @@ def test_a_blocked_session_is_told_once_and_its_end_too(
     kept.keeper.look_after()
     assert machine.sent == [(7, signal.SIGUSR1)]
     assert caplog.messages == [
-        "/app session abc…: has been blocked for 3.0 s. It is here:",
+        "/app session abc…: has been blocked for 3.0 s. Its stack:",
         "/app session abc…: goes on; it was blocked for 4.5 s",
     ]
 
@@ -275,9 +275,7 @@ def test_what_a_crashed_process_left_is_adopted_and_its_end_is_found_out(
     kept.reap()
     (child,) = kept
     assert (child.socket_path, child.adopted, child.pid) == (socket_path, Identity.own(), os.getpid())
-    assert kept.has(socket_path) and caplog.messages == [
-        "A process that forked sessions has crashed; another one looks after its 1 sessions now"
-    ]
+    assert kept.has(socket_path) and caplog.messages == ["A fork server crashed; its successor takes over 1 sessions"]
     machine.ended.append((os.getpid(), 0))  # no child, so that the kernel cannot have said so
     kept.reap()
     assert len(kept) == 1
@@ -286,7 +284,7 @@ def test_what_a_crashed_process_left_is_adopted_and_its_end_is_found_out(
         kept.reap()
     assert len(kept) == 0 and mark.entry is None
     assert exit_records.find(socket_path) == ExitRecord(ExitReason.CRASH, ("p1",))
-    assert caplog.messages[-1] == "/app session abc…: its process ended by itself"
+    assert caplog.messages[-1] == "/app session abc…: its process ended unexpectedly"
 
 
 def test_process_that_was_ending_in_order_when_it_was_adopted_leaves_no_line(

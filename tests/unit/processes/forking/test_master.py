@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 
 from app_server.errors import OperatorError
+from app_server.processes.forking import heartbeat, parent_loop
 from app_server.processes.forking import master as masters
 from app_server.processes.forking.forks import ended_children
-from app_server.processes.forking.master import CANNOT_GO_ON, CANNOT_START, Heartbeat, Master, MasterLimits, Task
+from app_server.processes.forking.heartbeat import Heartbeat
+from app_server.processes.forking.master import CANNOT_GO_ON, CANNOT_START, Master
 from app_server.processes.forking.stop_signals import StopSignals
+from app_server.processes.forking.worker import MasterLimits, Task
 from tests.support.descriptors import channels
 from tests.unit.processes.forking.machine import FIRST_PID, Machine
 
@@ -71,7 +74,8 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Main]:
     monkeypatch.setattr(masters, "fork", made.fork)
     monkeypatch.setattr(masters, "ended_children", made.waited)
     monkeypatch.setattr(masters, "time", types.SimpleNamespace(monotonic=lambda: made.now_s))
-    monkeypatch.setattr(masters, "StopSignals", lambda: StopSignals(lambda: made.now_s))
+    monkeypatch.setattr(heartbeat, "time", types.SimpleNamespace(monotonic=lambda: made.now_s))
+    monkeypatch.setattr(parent_loop, "StopSignals", lambda: StopSignals(lambda: made.now_s))
     monkeypatch.setattr(masters, "os", types.SimpleNamespace(**vars(os) | {"kill": made.kill}))
     monkeypatch.setattr(masters, "_TICK_S", 0)
     before = {number: signal.getsignal(number) for number in masters._HANDLED}
@@ -296,7 +300,7 @@ def test_who_stands_still_tells_where_and_is_killed_at_the_next_look(
 
     assert played(machine, story, limits=MasterLimits(10, hang_s=30)) == 0
     assert machine.sent[:2] == [(0, signal.SIGUSR1), (0, signal.SIGKILL)]
-    assert caplog.messages[0] == "Worker 0 (process 1000) has not moved for 31 s; ending it. It was here:"
+    assert caplog.messages[0] == "Worker 0 (process 1000) has not moved for 31 s; ending it. Its stack:"
 
 
 def test_who_does_not_come_to_serving_is_ended_too(machine: Main, caplog: pytest.LogCaptureFixture) -> None:
@@ -310,7 +314,7 @@ def test_who_does_not_come_to_serving_is_ended_too(machine: Main, caplog: pytest
     assert played(machine, story, limits=MasterLimits(10, 30, start_s=60)) == 0
     assert machine.sent[:2] == [(0, signal.SIGUSR1), (0, signal.SIGKILL)]
     assert caplog.messages == [
-        "Worker 0 (process 1000) has not come to serving within 61 s; ending it. It was here:",
+        "Worker 0 (process 1000) has not come to serving within 61 s; ending it. Its stack:",
         "Worker 0 (process 1000) ended with SIGKILL after 61 s; another one starts in 0.1 s",
     ]
 
@@ -360,7 +364,7 @@ def test_an_heir_that_does_not_start_leaves_the_old_worker_and_ends_the_replacin
         assert machine.slots == [0, 1, 0] and machine.sent == [] and not master.replacing
 
     assert played(machine, story, slots=2) == 0
-    assert caplog.messages == ["The new worker 0 ended with status 1; the old one goes on"]
+    assert caplog.messages == ["The new worker 0 ended with status 1; the old one stays"]
 
 
 def test_workers_stay_if_the_reload_finds_a_fault(machine: Main, caplog: pytest.LogCaptureFixture) -> None:
@@ -375,7 +379,7 @@ def test_workers_stay_if_the_reload_finds_a_fault(machine: Main, caplog: pytest.
         assert machine.slots == [0] and not master.replacing
 
     assert played(machine, story, reload=reload) == 0
-    assert caplog.messages == ["The workers stay as they are: cert.pem: certificate is for nobody"]
+    assert caplog.messages == ["Not replacing the workers: cert.pem: certificate is for nobody"]
 
 
 def test_nothing_is_replaced_while_the_server_stops(machine: Main) -> None:
@@ -446,8 +450,8 @@ def test_a_machine_that_has_no_room_for_a_process_is_asked_again_later(
     assert played(machine, story, slots=2) == 0
     assert caplog.messages == [
         "Worker 1 (process 1001) ended with SIGKILL after 0 s; another one starts in 0.1 s",
-        "Worker 1 cannot be started: Resource temporarily unavailable; trying again in 0.2 s",
-        "Worker 1 cannot be started: Resource temporarily unavailable; trying again in 0.4 s",
+        "Cannot start worker 1: Resource temporarily unavailable; trying again in 0.2 s",
+        "Cannot start worker 1: Resource temporarily unavailable; trying again in 0.4 s",
     ]
     machine.close()
     machine.tasks.clear()
@@ -467,9 +471,7 @@ def test_an_heir_for_which_there_is_no_room_leaves_the_old_worker(
         assert machine.slots == [0] and machine.sent == [] and not master.replacing
 
     assert played(machine, story) == 0
-    assert caplog.messages == [
-        "The new worker 0 cannot be started: Resource temporarily unavailable; the old one goes on"
-    ]
+    assert caplog.messages == ["Cannot start the new worker 0: Resource temporarily unavailable; the old one stays"]
 
 
 def test_a_forked_worker_knows_when_its_parent_has_gone_and_has_none_of_its_descriptors() -> None:
@@ -499,7 +501,7 @@ def test_a_forked_worker_knows_when_its_parent_has_gone_and_has_none_of_its_desc
     with open(reading, "rb") as told:
         assert json.load(told) == {"own group": True, "signals": True, "orphaned": False, "descriptors": True}
     assert list(ended_children()) == []
-    task = Task(0, True, Heartbeat(), made._parent_pipe, made._wakeup_end)
+    task = Task(0, True, Heartbeat(), made._parent_pipe, made._loop._wakeup_end)
     assert not task.is_orphaned
     os.close(made._life)
     assert task.is_orphaned
