@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect, unix_connect
 
-from tests.support.clients.secure import unverified
+from tests.support.clients.secure import OneAtATime, unverified
 from tests.support.waiting import PATIENCE_S, patience
 
 _TOKEN = re.compile(r'"token":"([^"]+)"')
@@ -293,6 +293,6 @@ def open_socket(
     if unix_path is not None:
         return unix_connect(unix_path, f"ws://localhost{app}/ws", subprotocols=words, ping_interval=None, **options)
     if url.startswith("https"):
-        options.setdefault("ssl", unverified())
+        options.setdefault("ssl", unverified()).sslsocket_class = OneAtATime
     address = f"ws{url.removeprefix('http')}{app}/ws{query}"
     return connect(address, subprotocols=words, ping_interval=None, proxy=None, **options)
