@@ -1,8 +1,8 @@
 """A round trip through two hundred towns, shortened by a thread while you watch.
 
-The thread anneals: it reverses stretches of the tour at random, and the cooler it gets, the less it puts up with longer
-tours. It owns its data and touches nothing of the document; a few times a second it schedules a callback that shows
-what it has found. Click on the map to found a town.
+The thread anneals: it reverses stretches of the tour at random, and the cooler it gets, the fewer longer tours it
+accepts. It owns its data and does not touch the document. A few times a second it schedules a callback that shows what
+it has found. Click on the map to found a town.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from bokeh.themes import Theme
 
 TOWNS = 200
 TRIES_PER_REPORT = 5_000
-REST_S = 0.05  # between two reports, so that one visitor does not keep a core busy
+REST_S = 0.05  # between two reports, or one visitor would keep a core busy
 HOT, COLD = 0.12, 0.0012
 PAPER, INK, MUTED, RED, BLUE = "#f7f4ec", "#1d2733", "#6d7680", "#d1432f", "#2b5d8a"
 
@@ -35,11 +35,11 @@ class Report:
     length: float
     temperature: float
     done: float
-    """The share of the search that lies behind, 0 to 1."""
+    """The part of the search that is done, 0 to 1."""
 
 
 def found_towns(count: int, seed: int = 11) -> np.ndarray:
-    """Return towns in a unit square, as rows of x and y: some in crowds, some alone."""
+    """Return towns in a unit square, as rows of x and y: some in groups, some far from others."""
     rng = np.random.default_rng(seed)
     centres = rng.uniform(0.15, 0.85, (9, 2))
     crowded = centres[rng.integers(0, 9, 3 * count)] + rng.normal(0, 0.07, (3 * count, 2))
@@ -56,7 +56,7 @@ def tour_length(towns: np.ndarray, tour: np.ndarray) -> float:
 
 
 class Search(Thread):
-    """A search for a short tour, which tells a document how far it has come."""
+    """A search for a short tour, which reports its progress to a document."""
 
     def __init__(
         self,
@@ -79,7 +79,7 @@ class Search(Thread):
         self.stopped.set()
 
     def run(self) -> None:
-        """Anneal, and schedule a callback after each round: the one thing that a thread may do to a document."""
+        """Anneal, and schedule a callback after each round: the only thing that a thread may do to a document."""
         random = Random(5)
         tour = list(range(len(self.towns)))
         random.shuffle(tour)
@@ -242,7 +242,7 @@ def show(sender: Search, report: Report) -> None:
 
 
 def add_town(event: PointEvent) -> None:
-    """Found a town where the map was clicked, and search anew."""
+    """Found a town where the map was clicked, and search again."""
     global towns
     towns = np.vstack([towns, [event.x, event.y]])
     start()

@@ -1,8 +1,8 @@
 """A quarter of a million stars: select some on the sky or in the diagram, and Python tells you what they are.
 
-Both plots draw the same data source with WebGL, so that a selection made in one shows in the other without a detour.
-The server receives the indices and answers with what only it can compute quickly: histograms and a summary of the
-selected stars. The catalogue is made up, the way stars live is not: a young cluster has blue stars, an old one giants.
+Both plots draw the same data source with WebGL, so a selection in one shows in the other at once. The server receives
+the indices and answers with what only it can compute quickly: histograms and a summary of the selected stars. The
+catalogue is invented, but stars do live like that: a young cluster has blue stars, an old one giants.
 """
 
 from dataclasses import dataclass
@@ -122,7 +122,7 @@ def catalogue(seed: int = 1) -> tuple[dict[str, np.ndarray], dict[str, np.ndarra
         "latitude": np.clip(latitude, -88, 88),
         "distance": np.maximum(distance, 5),
     }
-    # Half the bytes to the browser, and nobody sees the difference.
+    # Half the bytes to the browser, without a visible difference.
     return {name: values.astype(np.float32) for name, values in columns.items()}, members
 
 

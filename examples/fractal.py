@@ -1,7 +1,7 @@
 """The Mandelbrot and Julia sets: zoom with the wheel, and Python computes every new view with numpy.
 
 A change of the ranges asks for a new image. A coarse one comes first and a sharp one follows; both are computed in a
-thread, so that the server stays free for other visitors, and a view that has been left behind is not drawn.
+thread, so the server can serve other visitors meanwhile. A view that is no longer wanted is not drawn.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from bokeh.plotting import curdoc, figure
 SHADES = 256
 COARSE, SHARP = 4, 1
 LONGEST_SIDE_PX = 1200
-SETTLE_MS = 80  # a wheel turns in bursts; the last of them counts
+SETTLE_MS = 80  # a wheel turns in bursts; only the last one matters
 
 PALETTES = {
     "Ember": ["#03010a", "#1b0c3b", "#5c126e", "#b5305b", "#f0703a", "#fdc35b", "#fff7c8", "#fdc35b", "#7a1d6d"],
@@ -64,7 +64,7 @@ def escape(x: np.ndarray, y: np.ndarray, iterations: int, seed: complex | None) 
         size = z.real**2 + z.imag**2
         gone = size > 256
         if gone.any():
-            # A fraction of a step, so that bands of colour run into each other.
+            # A fraction of a step makes the bands of colour run into each other.
             smooth[inside[gone]] = step + 4 - np.log2(np.log2(size[gone]))
             stay = ~gone
             inside, z, constant = inside[stay], z[stay], constant[stay]
@@ -173,7 +173,7 @@ settling = None
 
 
 def ask_for_image() -> None:
-    """Have the present view computed as soon as the ranges have settled."""
+    """Compute the current view as soon as the ranges have settled."""
     global settling
     if settling is not None:
         doc.remove_timeout_callback(settling)
@@ -181,7 +181,7 @@ def ask_for_image() -> None:
 
 
 def start_image() -> None:
-    """Read the view while the document is locked, and have it computed without the lock."""
+    """Read the view while the document is locked, and compute it without the lock."""
     global newest, settling
     settling = None
     newest = next(tickets)
@@ -217,7 +217,7 @@ def show(ticket: int, view: tuple, pixels: np.ndarray, step: int) -> None:
 
 
 def describe(view: tuple, size: tuple[int, int], progress: str) -> None:
-    """Tell in words what is shown, or, with dots behind it, what will be."""
+    """Describe what is shown or, with dots behind it, what will be."""
     x0, x1, y0, y1 = view
     status.text = (
         f"<h1>{kind.labels[kind.active]}</h1>"
@@ -227,7 +227,7 @@ def describe(view: tuple, size: tuple[int, int], progress: str) -> None:
 
 
 def look_at(x: float, y: float, width: float) -> None:
-    """Move the view so that a frame of this width, five by four, fits in; the ranges ask for the image."""
+    """Move the view to fit a frame of this width, five by four; the ranges ask for the image."""
     wide, high = size_px["inner_width"], size_px["inner_height"]
     unit = max(width / wide, 0.8 * width / high)
     plot.x_range.update(start=x - unit * wide / 2, end=x + unit * wide / 2)
@@ -235,7 +235,7 @@ def look_at(x: float, y: float, width: float) -> None:
 
 
 def keep_round(attr: str, old: int, new: int) -> None:
-    """Give the view the shape of the plot, whose size the browser tells."""
+    """Give the view the shape of the plot, whose size the browser reports."""
     size_px[attr] = new
     middle = (plot.x_range.start + plot.x_range.end) / 2, (plot.y_range.start + plot.y_range.end) / 2
     width, height = plot.x_range.end - plot.x_range.start, plot.y_range.end - plot.y_range.start
@@ -264,7 +264,7 @@ def choose_seed(event: PointEvent) -> None:
 
 
 def choose_palette(attr: str, old: str, new: str) -> None:
-    """Colour the image anew; the browser has all it needs for that."""
+    """Change the colours of the image; the browser has all it needs for that."""
     mapper.palette = shades(new)
 
 

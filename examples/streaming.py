@@ -1,7 +1,7 @@
 """A wind farm, live: gusts cross twelve turbines, ten readings a second stream into the page.
 
-The weather is simulated, so that the application needs no network. A periodic callback computes the next reading and
-sends it in four ways that a dashboard needs: `stream` for the curves, `patch` for the bars, a new image for the strip
+The weather is simulated, so the application needs no network. A periodic callback computes the next reading and sends
+it in four ways that a dashboard needs: `stream` for the curves, `patch` for the bars, a new image for the strip
 of turbines, and properties for the figures on top.
 """
 

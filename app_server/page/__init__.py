@@ -1,4 +1,4 @@
-"""THE FACE: the pages that people see, as pure functions; their templates lie beside them."""
+"""The pages that visitors see, as pure functions; their templates are beside them."""
 
 from app_server.page.icon import favicon
 from app_server.page.login import logged_out_page, login_page, login_security_policy

@@ -1,4 +1,4 @@
-"""Our mark: a rising line on a rounded square, as SVG for pages and as an icon file for tabs."""
+"""The logo: a rising line on a rounded square, as SVG for pages and as an icon file for tabs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SIZES = (16, 32, 48)
 
 
 def mark() -> str:
-    """The mark as an SVG element. Its gradient has an id, so that a page should have it once."""
+    """The logo as an SVG element. Its gradient has an id, so use it once in a page."""
     points = " ".join(f"{x:g},{y:g}" for x, y in _POINTS)
     (x, y) = _POINTS[-1]
     return (
@@ -33,7 +33,7 @@ def mark() -> str:
 
 @cache
 def favicon() -> tuple[str, bytes]:
-    """The Content-Type and the bytes of an icon file with the mark in the sizes that browsers ask for."""
+    """The Content-Type and the bytes of an icon file with the logo, in the sizes that browsers request."""
     images = [_png(size) for size in _SIZES]
     offset = 6 + 16 * len(images)
     entries = b""

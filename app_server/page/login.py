@@ -1,4 +1,4 @@
-"""The pages of logging in and out, in the dress of the others: no script, nothing loaded, light and dark."""
+"""The login and logged-out pages. They look like the others, contain no script and load nothing."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ def login_page(
     user: str = "",
     fault: str | None = None,
 ) -> str:
-    """The form that asks who somebody is; it sends `user`, `password`, `next` and `form_token` to `action`.
+    """The login form. It sends `user`, `password`, `next` and `form_token` to `action`.
 
-    `fault` says what was wrong with the last attempt, whose `user` is written in already.
+    `fault` says what was wrong with the last attempt; its `user` is filled in.
     """
     return _render(
         "login.html",
@@ -31,7 +31,7 @@ def login_page(
 
 
 def logged_out_page(*, login_url: str | None, icon: str) -> str:
-    """What is seen after logging out; with a way back in where there is one."""
+    """The page after logging out, with a link to log in again if there is a `login_url`."""
     return _render("logged_out.html", title="You are logged out", login_url=login_url, icon=icon)
 
 

@@ -1,4 +1,4 @@
-"""What a page says about its server: pieces of HTML for the place of an application that has ended, or above it."""
+"""Messages inside an application's page, as pieces of HTML: in place of an application that has ended, or above it."""
 
 from __future__ import annotations
 

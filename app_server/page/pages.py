@@ -1,6 +1,6 @@
-"""The index, error and waiting pages: whole HTML documents that need nothing but themselves.
+"""The index, error and waiting pages, as complete HTML documents.
 
-They carry no script, load nothing from anywhere, follow the reader's light or dark, and escape whatever they are told.
+They contain no script, load nothing, follow the browser's light or dark mode, and escape every text they are given.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from app_server.page.icon import mark
 from app_server.page.thumbnails import pictures
 
 ASK_OPERATOR = "Ask the site's operator; details are in the server log."
-"""What a page advises when only the server's log may say more."""
+"""What a page advises if the details are only in the server's log."""
 
 
 @dataclass(frozen=True)
 class IndexEntry:
-    """One application on the index: its name, where it is, and a line about it if its author wrote one."""
+    """One application on the index: its name, its address, and its description if it has one."""
 
     name: str
     url: str
@@ -58,10 +58,10 @@ def error_page(
     head: str = "",
     home: str | None = None,
 ) -> str:
-    """What went wrong, for whoever asked for the page.
+    """The page that says what went wrong.
 
-    The traceback is for developers: leave it out where strangers read. `home` is the address to go back to, `head`
-    is HTML for the head.
+    The traceback is for developers: leave it out if strangers can read the page. `home` is the address to go back to,
+    `head` is HTML for the head.
     """
     return _render(
         "error.html",
@@ -77,12 +77,12 @@ def error_page(
 
 
 def busy_page(retry_after_s: int, *, headline: str = "One moment, please", detail: str = "") -> str:
-    """The page for a server that will answer soon; it asks again by itself after `retry_after_s`."""
+    """The page of a server that will answer soon. The browser reloads it after `retry_after_s`."""
     return _render(
         "error.html",
         title=headline,
         headline=headline,
-        detail=detail or "The server is busy or starting again. This page tries once more by itself.",
+        detail=detail or "The server is busy or restarting. This page reloads by itself.",
         retry_after_s=max(1, retry_after_s),
     )
 
@@ -124,7 +124,7 @@ def _line(error: Exception, path: Path) -> str:
 
 
 def content_security_policy() -> str:
-    """The strictest Content-Security-Policy that these pages work under, when nothing is added to their head."""
+    """The strictest Content-Security-Policy that these pages work with, if nothing is added to their head."""
     digest = b64encode(hashlib.sha256(_style().encode("utf-8")).digest()).decode("ascii")
     return (
         f"default-src 'none'; style-src 'sha256-{digest}'; img-src 'self' data:; "

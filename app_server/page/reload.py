@@ -1,4 +1,4 @@
-"""The script by which a page of `--dev` notices that what it shows has changed."""
+"""The script that reloads a page of `--dev` when its application has changed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 def live_reload_script(events_url: str) -> str:
-    """The HTML of a script that loads the page again when the stream of server-sent events at `events_url` says so.
+    """The HTML of a script that reloads the page when the server-sent events at `events_url` say so.
 
-    The stream opens with an event `start` whose data is an id of the server's start; an event `reload` loads the page
-    again, and so does another id after the connection was lost.
+    The stream opens with an event `start` whose data is an id of the server's start; an event `reload` reloads the
+    page, and so does another id after the connection was lost.
     """
     # In a script "</" would end the element, and JSON's U+2028 was a line end for old browsers; both have escapes.
     url = json.dumps(events_url).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

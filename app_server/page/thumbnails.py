@@ -13,7 +13,7 @@ _HUES = 6
 
 
 def pictures(names: Iterable[str]) -> list[str]:
-    """An SVG drawing for each name, alike as seldom as possible; the name decides, neighbours permitting.
+    """An SVG drawing for each name. The name chooses it, but names next to each other get different ones.
 
     The style sheet colours them, by the classes `art`, `hue-0` to `hue-5`, `a` and `b`.
     """
@@ -31,7 +31,7 @@ def pictures(names: Iterable[str]) -> list[str]:
 
 
 def _rarest(used: Counter[int], choices: int, wish: int) -> int:
-    """The choice that was used least so far, the wish or else what follows it; counted as used."""
+    """The choice that was used least so far, starting at the wish; marks it as used."""
     choice = min(((wish + step) % choices for step in range(choices)), key=lambda one: used[one])
     used[choice] += 1
     return choice

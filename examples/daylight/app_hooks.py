@@ -1,4 +1,4 @@
-"""What the server does for this application besides building its pages."""
+"""What the server does for this application, besides building its pages."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Where the sun stands, for a latitude and a day of the year; times are solar, so that noon is at 12.
+"""Where the sun stands, for a latitude and a day of the year. Times are solar: noon is at 12.
 
 The formulas are those of the NOAA solar calculator, good to a few minutes, which is finer than a plot can show.
 """
@@ -14,7 +14,7 @@ DAYS = np.arange(1, 366)
 HOURS = np.linspace(0, 24, 145)
 
 SUNRISE_DEG = -0.833
-"""The sun's altitude at sunrise: refraction lifts it by half a degree, and its upper edge counts."""
+"""The sun's altitude at sunrise: refraction lifts it by half a degree, and sunrise is when its upper edge appears."""
 
 TWILIGHTS_DEG = {"Civil twilight": -6.0, "Nautical twilight": -12.0, "Astronomical twilight": -18.0}
 

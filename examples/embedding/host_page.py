@@ -1,10 +1,10 @@
-"""Another web server, whose article embeds the application beside this file.
+"""Another web server, with an article that embeds the application beside this file.
 
     app-server serve examples/embedding --allow-websocket-origin localhost:8090
     python examples/embedding/host_page.py
 
-Then open http://localhost:8090/. The first command names the origin of this page, because a server answers the
-WebSockets of its own pages alone unless it is told of others.
+Then open http://localhost:8090/. The first command names the origin of this page, because by default a
+server accepts only WebSockets of its own pages.
 """
 
 import argparse

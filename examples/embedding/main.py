@@ -40,7 +40,7 @@ doc = curdoc()
 doc.theme = Theme(
     json={
         "attrs": {
-            # Transparent, so that the embedding page shows through.
+            # Transparent: the embedding page shows through.
             "Plot": {
                 "background_fill_color": None,
                 "border_fill_color": None,

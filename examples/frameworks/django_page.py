@@ -1,11 +1,11 @@
-"""A Django site of one file, which shows each visitor a session of their own: it is still there after a reload.
+"""A Django site in one file. Each visitor has their own session, which survives a reload.
 
 export BOKEH_SECRET_KEY=$(app-server secret)
 app-server serve examples/embedding --session-ids external-signed --allow-websocket-origin localhost:8000 \
     --unused-session-lifetime 600000
 BOKEH_SIGN_SESSIONS=yes python examples/frameworks/django_page.py
 
-The site alone can open sessions, because it alone shares the server's key. The id goes to the server in a header, not
+Only this site can open sessions, because only it shares the server's key. The id goes to the server in a header, not
 in an address that could be passed on.
 """
 
@@ -30,7 +30,7 @@ settings.configure(
     DEBUG=False,
     MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware"],
     ROOT_URLCONF=__name__,
-    # A key of each start will do for a demonstration; a real site keeps one.
+    # A new key at each start is enough for a demonstration; a real site keeps one.
     SECRET_KEY=os.environ.get("DJANGO_SECRET_KEY") or os.urandom(32).hex(),
     SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
     SESSION_COOKIE_HTTPONLY=True,

@@ -13,7 +13,7 @@ from flask_in_thread import start_plots
 
 from app_server import Server
 
-# What browsers call this site; the server of the plots answers to its pages alone.
+# What browsers call this site; the server of the plots answers only its pages.
 ORIGINS = os.environ.get("ORIGINS", "localhost:8000,127.0.0.1:8000").split(",")
 
 app = Flask(__name__)

@@ -35,7 +35,7 @@ async def main() -> None:
     options = parser.parse_args()
 
     application = Application([("/", Start)])
-    # The prefix keeps all that is Bokeh's apart: /plots/tides, /plots/static. The port is where our pages come from.
+    # The prefix separates all addresses of Bokeh: /plots/tides, /plots/static. The port is that of our own pages.
     plots = Server({"/tides": tides}, listen=False, port=options.port, prefix="/plots")
     application.add_handlers(".*", plots.handlers())
 

@@ -7,7 +7,7 @@ from bokeh.models import ColumnDataSource, Div, InlineStyleSheet, SingleInterval
 from bokeh.plotting import figure
 
 DAYS = np.linspace(0, 28, 28 * 48 + 1)
-# Both raise the sea twice a day; the moon is late by 50 minutes each day, so that they meet every other week.
+# Both raise the sea twice a day; the moon is 50 minutes later each day, so they meet every other week.
 MOON = np.cos(2 * np.pi * DAYS / 0.517525)
 SUN = np.cos(2 * np.pi * DAYS / 0.5)
 SEA, INK, MUTED = "#1c6dd0", "#1f2430", "#6b7280"

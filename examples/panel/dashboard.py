@@ -1,4 +1,4 @@
-"""A dashboard with a sidebar, figures, a plot and a table that Python fills anew at each change."""
+"""A dashboard with a sidebar, figures, a plot and a table that Python updates at each change."""
 
 from io import StringIO
 

@@ -1,4 +1,4 @@
-"""A slow start that is only felt once: the page is there at once, the data come when it has loaded, and are kept."""
+"""A slow start that only the first visitor notices: the page appears at once, its data follow and are kept."""
 
 import time
 
@@ -11,7 +11,7 @@ WORDS = "amber birch cedar dusk ember fern glade heath islet juniper knoll larch
 
 @pn.cache(ttl=3600)
 def catalogue(letters: int) -> list[str]:
-    """All words that have so many letters; it takes a second to find them, once an hour."""
+    """All words with this number of letters; it takes a second to find them, once an hour."""
     time.sleep(1)
     return sorted(word for word in WORDS if len(word) == letters)
 

@@ -1,4 +1,4 @@
-"""A page whose address says what it shows: what is set is in the address, and the address sets it."""
+"""A page whose address says what it shows: the address follows the widgets, and the widgets follow the address."""
 
 import panel as pn
 import param

@@ -1,4 +1,4 @@
-"""A stream: a periodic callback adds readings to a plot, and the visitor sets its pace or halts it."""
+"""A stream: a periodic callback adds readings to a plot, and the visitor sets its pace or stops it."""
 
 import math
 import random

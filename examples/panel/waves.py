@@ -1,4 +1,4 @@
-"""HoloViews and hvPlot: a DynamicMap that Python draws anew for each place of the slider and each tap on the plot."""
+"""HoloViews and hvPlot: a DynamicMap that Python redraws for each position of the slider and each tap on the plot."""
 
 import holoviews as hv
 import hvplot.pandas  # noqa: F401

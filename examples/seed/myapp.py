@@ -1,7 +1,7 @@
 """A button that scatters numbers: the smallest complete application in one module.
 
-Serve it with `app-server serve --show examples/seed/myapp.py`. The module runs once for every visitor, so that
-each of them has a count of their own.
+Serve it with `app-server serve --show examples/seed/myapp.py`. The module runs once for every visitor, so each has
+their own count.
 """
 
 from random import uniform

@@ -8,7 +8,7 @@ MOST = 10_000
 
 
 def requested_count() -> int:
-    """Return the argument N of the request, or the default where it is missing or no number."""
+    """Return the argument N of the request, or the default if it is missing or not a number."""
     # Names map to lists of bytes, because ?N=1&N=2 is a request too.
     arguments = curdoc().session_context.request.arguments
     try:

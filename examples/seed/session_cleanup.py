@@ -1,4 +1,4 @@
-"""A resource that lives exactly as long as the session: opened with the document, closed after the visitor."""
+"""A resource with the lifetime of the session: opened with the document, closed when the session ends."""
 
 import sqlite3
 from functools import partial

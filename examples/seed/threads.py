@@ -14,7 +14,7 @@ KEPT = 500
 # Only callbacks of the session may change it.
 source = ColumnDataSource({"x": [0.0], "y": [0.0]}, name="points")
 
-# curdoc() means this document only while the module runs: the thread gets it handed.
+# curdoc() means this document only while the module runs: pass it to the thread.
 doc = curdoc()
 
 

@@ -1,4 +1,4 @@
-"""Blocking work beside a document that stays alive: red points go on while a blue one is computed."""
+"""Blocking work that does not block the document: red points go on while a blue one is computed."""
 
 import asyncio
 import time

@@ -2,8 +2,8 @@
 
     BOKEH_SECRET_KEY_FILE=key python host_page.py --application https://apps.acme.com/myapp
 
-Each visitor gets a session whose id this site has signed with the key that the server has, too. Nobody else can open
-one: the server takes signed ids alone, and answers the pages of this site alone.
+Each visitor gets a session whose id this site has signed with the key that the server has, too. No one else can open
+one: the server accepts only signed ids, and answers only the pages of this site.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""A Flask page that alone can open sessions, because it alone shares the server's secret.
+"""A Flask page that opens sessions which nothing else can open, because only it shares the server's secret.
 
 export BOKEH_SECRET_KEY=$(app-server secret)
 BOKEH_SIGN_SESSIONS=yes app-server serve examples/seed/sliders.py --allow-websocket-origin localhost:8080

@@ -21,7 +21,7 @@ app = Flask(__name__)
 
 @app.get("/")
 def sliders_page() -> str:
-    """Return the page, with a session made for this visitor alone."""
+    """Return the page, with a session made only for this visitor."""
     with pull_session(url=SLIDERS_URL) as session:
         plot = session.document.select_one({"type": Plot, "name": "plot"})
         plot.title.text = "Special sliders for a specific user!"

@@ -21,11 +21,11 @@ app = Flask(__name__)
 
 @app.get("/")
 def sliders_page() -> str:
-    """Return the page, with a session made for this visitor alone."""
+    """Return the page, with a session made only for this visitor."""
     with pull_session(url=SLIDERS_URL) as session:
         session.document.get_model_by_name("plot").title.text = "Special sliders for a specific user!"
         session.document.get_model_by_name("amplitude").value = 2
-        # Leave only when the server has both, and has drawn the wave anew.
+        # Leave only when the server has both, and has computed the wave again.
         session.force_roundtrip()
         script = server_session(session_id=session.id, url=session.url)
     return render_template("page.html", script=script)
@@ -33,7 +33,7 @@ def sliders_page() -> str:
 
 @app.errorhandler(CannotConnect)
 def no_sliders(error: CannotConnect) -> tuple[str, int]:
-    """Tell the visitor that the server is away, and the log where it was looked for."""
+    """Tell the visitor that the server does not answer, and log the address."""
     app.logger.error("%s", error)
     return render_template("page.html", script="<p>The sliders are away; please come back in a minute.</p>"), 503
 

@@ -1,4 +1,4 @@
-"""Hooks that note when the server starts and when sessions come and go."""
+"""Hooks that record when the server starts and when sessions begin and end."""
 
 from bokeh.models import Div
 from bokeh.plotting import curdoc

@@ -1,4 +1,4 @@
-"""The four moments at which a server calls an application, besides building its documents."""
+"""The four hooks that a server calls, besides building documents."""
 
 from journal import note
 
@@ -9,7 +9,7 @@ def on_server_loaded(server_context):
 
 
 def on_server_unloaded(server_context):
-    """Called once, when the server ends in an orderly way."""
+    """Called once, when the server stops normally."""
     note("server unloaded")
 
 

@@ -1,4 +1,4 @@
-"""The least that a directory application needs: a main.py."""
+"""The smallest directory application: only a main.py."""
 
 from bokeh.plotting import curdoc, figure
 

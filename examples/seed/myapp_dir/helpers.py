@@ -1,4 +1,4 @@
-"""What main.py leaves to others: reading the things."""
+"""Reads the data for main.py."""
 
 import csv
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Thing:
 
     @property
     def density(self) -> float:
-        """Kilograms in a litre: less than 1 floats."""
+        """Kilograms per litre; a thing below 1 floats."""
         return self.mass_kg / self.volume_l
 
 
