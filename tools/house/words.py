@@ -62,7 +62,7 @@ OLD_NAMES: Mapping[str, str] = {
 
 TEXTS = ("README.md", "CHANGELOG.md", "app_server", "docs", "examples", "deploy", "ansible")
 EVERYTHING = (*TEXTS, "ARCHITECTURE.md", "CONTRIBUTING.md", "Makefile", "bench", "tools", "tests", "docker")
-OWN = "tools/house/"
+OWN = ("tools/house/", "tests/unit/tools/house/")
 SUFFIXES = frozenset(".py .md .html .j2 .txt .yaml .yml .toml .conf .cfg .sh .service .js".split()) | {""}
 
 
