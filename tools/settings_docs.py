@@ -15,20 +15,21 @@ INTRODUCTION = """\
 
 <!-- Derived from app_server/settings/table.py by `make docs`; change it there. -->
 
-Each setting of `app-server serve` is looked for in this order; the first that has it counts:
+The server looks up each setting of `app-server serve` in this order and uses the first value that it finds:
 
 1. the flag on the command line;
-2. the environment variable, unless it is empty;
+2. the environment variable, if it is not empty;
 3. the YAML file that `--use-config FILE` names, with lines such as `keep_alive_ms: 20000`;
 4. the default.
 
 Variables that start with `BOKEH_` are those of the stock server, and so are the second names of keys in the file.
-Booleans are `yes`, `true`, `on`, `1` or `no`, `false`, `off`, `0`; any other word is refused. A list is separated by
-commas in a variable, and may be a YAML list in the file. Secrets have variables and keys, so that no list of
-processes shows them; each of their variables has a twin that ends in `_FILE` and names a file with the secret.
+Booleans are `yes`, `true`, `on`, `1` or `no`, `false`, `off`, `0`; any other word is an error. A list is separated by
+commas in a variable, and may be a YAML list in the file. Secrets have variables and keys, because the arguments of a
+process are visible to other users. Each variable of a secret also exists with the ending `_FILE`: it names a file with
+the secret.
 
-What bokeh itself reads (`BOKEH_RESOURCES`, `BOKEH_MINIFIED`, `BOKEH_LOG_LEVEL` for the browser's log, and so on)
-works as ever, and may stand in the same file by its stock name (`minified: no`).
+The settings that bokeh itself reads (`BOKEH_RESOURCES`, `BOKEH_MINIFIED`, `BOKEH_LOG_LEVEL` for the browser's log, and
+so on) work as under `bokeh serve`, and may be in the same file by their stock names (`minified: no`).
 """
 
 

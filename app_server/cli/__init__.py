@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
         return int(run())
     except AppServerError as error:
         complain(error, environ)
-        # A service manager may try again what passes by itself, and leaves alone what a person has to mend.
+        # A service manager restarts the server for what may pass, but not for what a person has to correct.
         lasting = isinstance(error, OperatorError) and not isinstance(error, TransientError)
         return EXIT_USAGE if lasting and namespace.command in SERVERS else EXIT_FAILED
     except KeyboardInterrupt:

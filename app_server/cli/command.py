@@ -9,7 +9,7 @@ from app_server.errors import OperatorError, did_you_mean
 from app_server.settings import Arity, Setting
 
 Choices = Mapping[str, str]
-"""The words to choose from, and what each means; "" where the word says it."""
+"""The words to choose from, and what each means; "" if it is obvious."""
 
 Candidates = Callable[[Mapping[str, str]], Choices]
 """Finds words to complete with, given the environment, such as the processes of running servers."""
@@ -55,7 +55,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
-    """A word that is no flag, such as a file or a target; `many` for one or more of them."""
+    """An argument that is not a flag, such as a file or a target; `many` for any number of them."""
 
     name: str
     metavar: str

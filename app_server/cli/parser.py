@@ -136,7 +136,7 @@ def check_choices(command: Command, namespace: argparse.Namespace) -> None:
 
 
 def _chosen(command: Command, namespace: argparse.Namespace) -> Iterator[tuple[str, Mapping[str, str], Sequence[str]]]:
-    """Where a word was chosen, the choices, and the words that were typed; "" for a word that is missing."""
+    """The flag or metavar, its choices, and the words that were typed; "" for a word that is missing."""
     for word in command.words:
         if word.choices and (word.required or getattr(namespace, word.name)):
             yield word.metavar, word.choices, [getattr(namespace, word.name)]

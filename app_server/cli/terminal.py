@@ -1,4 +1,4 @@
-"""What the command writes to a terminal: plain text, coloured only where a person looks at it."""
+"""What the command writes: plain text, with colours only at a terminal."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def paint_for(stream: TextIO, environ: Mapping[str, str]) -> Paint:
 
 
 def columns() -> int:
-    """The width to write for, 80 where there is no terminal."""
+    """The number of columns to write for, 80 without a terminal."""
     return min(shutil.get_terminal_size((80, 24)).columns, WIDEST_COLUMNS)
 
 
 def say(text: str) -> None:
-    """Write text to stdout; a reader that has left, as in `app-server info | head -1`, is no fault."""
+    """Write text to stdout; ignore a reader that has left, as in `app-server info | head -1`."""
     try:
         print(text, flush=True)
     except BrokenPipeError:

@@ -26,7 +26,7 @@ COMMAND = Command(
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
-    """What writes the archive, after the deployment has been found to make sense."""
+    """What writes the archive, after the deployment's rules have been checked."""
     need_packages()
     from app_server.deployment.rollout.bundle import bundle
 

@@ -1,4 +1,4 @@
-"""`app-server certificate NAME ...`: a certificate for development, or what is wrong with one that is there."""
+"""`app-server certificate NAME ...`: make a certificate for development, or check an existing one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ COMMAND = Command(
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
-    """What makes or checks a certificate, after the words have been found to make sense."""
+    """What makes or checks a certificate, after all words have been checked."""
     _need_packages()
     from app_server.tls.development import state_folder
 
@@ -55,7 +55,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
 
 
 def make(names: Sequence[str], folder: Path) -> int:
-    """Make a certificate unless a good one is there, and say where it is; 0."""
+    """Make a certificate unless a valid one exists, and print its path; 0."""
     from app_server.tls.development import development_certificate
 
     pair = development_certificate(names, folder.absolute())
@@ -63,13 +63,13 @@ def make(names: Sequence[str], folder: Path) -> int:
         f"{'made       ' if pair.made else 'was there  '} {', '.join(names)}\n"
         f"certificate {pair.certificate}\n"
         f"key         {pair.key}\n"
-        f"authority   {pair.authority}  (browsers have to trust this one, once)"
+        f"authority   {pair.authority}  (let your browser trust this one, once)"
     )
     return 0
 
 
 def check(names: Sequence[str], certificate: Path, key: Path | None, roots: Path | None, profile: str) -> int:
-    """Say what is wrong with a certificate; 1 where that keeps browsers out."""
+    """Print what is wrong with a certificate; 1 if browsers would reject it."""
     from app_server.tls.certificates import Material, inspect
 
     material = Material(

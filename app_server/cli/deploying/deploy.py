@@ -59,7 +59,7 @@ COMMAND = Command(
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
-    """What rolls out, after the deployment has been found to make sense."""
+    """What rolls out, after the deployment's rules have been checked."""
     need_packages()
     for name in ("all", "build_context", "packages", "include"):
         if "rollback" in namespace and name in namespace:
@@ -101,7 +101,7 @@ def _ansible(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Calla
             include=getattr(namespace, "include", []), hooks=_hooks(namespace, plan),
         )  # fmt: skip
     address = f"{plan.site.scheme}://{plan.site.authority}{plan.apps[0].url}"
-    return partial(_and_look, roll_out, None if "no_doctor" in namespace else address)
+    return partial(_and_examine, roll_out, None if "no_doctor" in namespace else address)
 
 
 def _store(namespace: argparse.Namespace, folder: Path, name: str) -> Path:
@@ -128,8 +128,8 @@ def _hooks(namespace: argparse.Namespace, plan: Plan) -> RolloutHooks:
     return RolloutHooks(None if "no_hooks" in namespace else file.resolve().parent, about)
 
 
-def _and_look(roll_out: Callable[[], int], address: str | None) -> int:
-    """Roll out, then look at an application from outside; the first status that is not 0."""
+def _and_examine(roll_out: Callable[[], int], address: str | None) -> int:
+    """Roll out, then check an application from outside; the first status that is not 0."""
     status = roll_out()
     if address is None:
         return status

@@ -51,7 +51,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {flag.name: key for flag, key in _TABLE}
 
 def values_of(namespace: argparse.Namespace) -> dict[str, Any]:
     """The deployment that flags describe, as a file would say it."""
-    # The command is the one that was typed, in the folder where it was.
+    # The command and the folder are those of this run.
     values: dict[str, Any] = {"paths": {"command": "app-server", "apps": os.getcwd()}}
     for flag, (block, *rest) in _TABLE:
         if rest and flag.name in namespace:
@@ -89,7 +89,7 @@ def as_typed(fault: OperatorError) -> OperatorError:
 
 
 def command_line(namespace: argparse.Namespace) -> tuple[str, ...]:
-    """The words that make the same again, without the target, for the head of each file."""
+    """The command line that repeats this run, without the target, for the head of each file."""
     words = ["app-server", "config"]
     for name, flag in (
         ("file", "-f"), ("environment", "-e"), ("build_context", "--build-context"),

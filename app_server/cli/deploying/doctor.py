@@ -1,4 +1,4 @@
-"""`app-server doctor URL`: walk a running deployment from outside, and say what is wrong with it and where."""
+"""`app-server doctor URL`: check a running deployment from outside, and say what is wrong and where."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ COMMAND = Command(
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
-    """What looks at the deployment and prints the report, after all that was typed has been found to make sense."""
+    """What checks the deployment and prints the report, after all words have been checked."""
     if not namespace.url:
-        raise OperatorError("no address is given", hint="Such as: app-server doctor https://example.com/sliders")
+        raise OperatorError("no address", hint="For example: app-server doctor https://example.com/sliders")
     target, authorization = parse_target(namespace.url)
     headers = [_header(text) for text in getattr(namespace, "header", [])]
     if authorization is not None:
@@ -80,10 +80,10 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
 
 
 def run(target: Target, options: Options, environ: Mapping[str, str], *, as_json: bool) -> int:
-    """Print the report; 0 where an application was seen and nothing is broken, else 1."""
+    """Print the report; 0 if an application answered and nothing is broken, else 1."""
     started = time.monotonic()
     if not as_json and sys.stderr.isatty():
-        print(f"Looking at {target.url} for about {options.idle_s + 1:.0f} s ...", file=sys.stderr, flush=True)
+        print(f"Checking {target.url} for about {options.idle_s + 1:.0f} s ...", file=sys.stderr, flush=True)
     evidence = asyncio.run(examine(target, options))
     findings = judge(evidence)
     took_s = time.monotonic() - started
@@ -95,7 +95,7 @@ def run(target: Target, options: Options, environ: Mapping[str, str], *, as_json
 
 
 def _word(namespace: argparse.Namespace, name: str) -> str | None:
-    """What was typed behind a flag that takes one word."""
+    """The word after a flag that takes one, None if it was not typed."""
     words = getattr(namespace, name, None)
     return None if words is None else str(words[0])
 

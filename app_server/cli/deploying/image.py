@@ -1,4 +1,4 @@
-"""`app-server image`: applications and what they require as an image, in one command."""
+"""`app-server image`: build an image of applications and what they require."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ COMMAND = Command(
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
-    """What builds the image, after all that was typed has been found to make sense."""
+    """What builds the image, after all words have been checked."""
     if namespace.files:
         for name in ("file", "environment"):
             if name in namespace:
@@ -70,7 +70,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
         name=image.full_name(namespace.tag[0] if "tag" in namespace else contents.name, "--tag"),
         base=image.full_name(namespace.base[0] if "base" in namespace else DEFAULT_BASE, "--from"),
         contents=contents,
-        # An image of another name is not ours to build.
+        # Only our own image can be built if it is missing.
         build_context=clone(namespace) or (None if "base" in namespace else sources()),
         pip_conf=Path(namespace.pip_conf[0]) if "pip_conf" in namespace else None,
         proxy=proxy,
@@ -85,7 +85,7 @@ def _pip_conf(namespace: argparse.Namespace) -> list[tuple[str, str]]:
 
 
 def _of_deployment(namespace: argparse.Namespace) -> tuple[Contents, str | None]:
-    """The contents that a deployment's applications make, and the kind of its proxy where any image of that does."""
+    """The contents of a deployment's image, and the kind of its proxy unless the deployment names an image for it."""
     from app_server.deployment.images.contents import of_plan
 
     plan = containers_plan(namespace)

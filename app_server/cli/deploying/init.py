@@ -1,4 +1,4 @@
-"""`app-server init FILE_OR_DIR ...`: a first deploy.yaml, by questions at a terminal or by flags."""
+"""`app-server init FILE_OR_DIR ...`: write a first deploy.yaml, from answers at a terminal or from flags."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ COMMAND = Command(
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
-    """What asks and writes, after the applications have been looked at."""
+    """What asks and writes, after the applications have been inspected."""
     need_packages()
     output = Path(namespace.output[0] if "output" in namespace else DEFAULT_FILE)
     refuse_existing(output)
@@ -69,7 +69,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
 
     apps = [inspect(path) for path in namespace.files] or candidates(Path())
     if not apps:
-        raise OperatorError("there is no application in this folder", hint="Such as: app-server init myapp.py")
+        raise OperatorError("there is no application in this folder", hint="For example: app-server init myapp.py")
     asks = "yes" not in namespace and sys.stdin.isatty()
     wishes = wished(namespace)
     if wishes.tls == "files" and wishes.certificate is None and not asks:
@@ -78,7 +78,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
 
 
 def refuse_existing(output: Path) -> None:
-    """Raise OperatorError where something is there already."""
+    """Raise OperatorError if the path exists."""
     if os.path.lexists(output):
         raise OperatorError("is there already", where=str(output), hint="Edit it, or choose another --output.")
     if not output.parent.is_dir():
@@ -109,7 +109,7 @@ def run(apps: Sequence[Found], wishes: Wishes, namespace: argparse.Namespace, ou
         if missing := app.missing():
             print(f"app-server: note: {app.path} imports {', '.join(missing)}, which is not installed here",
                   file=sys.stderr)  # fmt: skip
-    say(f"\n{output} is written. Next, whatever you need of these:")
+    say(f"\n{output} is written. Next steps:")
     for words, about in next_steps(output):
         say(f"  {words:<44}  {about}")
     return 0
@@ -127,7 +127,7 @@ def next_steps(output: Path) -> Sequence[tuple[str, str]]:
 
 
 def judge(loaded: Any) -> None:
-    """Raise OperatorErrors where the deployment breaks a rule."""
+    """Raise OperatorErrors if the deployment breaks a rule."""
     from app_server.deployment.plan.resolver import resolve_plan
     from app_server.deployment.rules import enforce
 
@@ -135,7 +135,7 @@ def judge(loaded: Any) -> None:
 
 
 def as_typed(fault: OperatorError, output: Path, namespace: argparse.Namespace) -> OperatorError:
-    """A fault without the place in a file that is not there any more, and with the flag that gave the value."""
+    """A fault of a file that was removed again: without its line, and with the flag that gave the value."""
     key = (fault.where or "").removeprefix(f"{output}:").partition(": ")[2]
     name = FLAGS.get(key.partition("[")[0])
     where = dashed(name) if name is not None and name in namespace else key
@@ -167,7 +167,7 @@ def wished(namespace: argparse.Namespace) -> Wishes:
 
 
 def absolute(path: str | None) -> str | None:
-    """A path as it may stand in a file."""
+    """An absolute path, for the file."""
     return None if path is None else os.path.abspath(path)
 
 
@@ -179,23 +179,23 @@ def whole(word: str, most: int, where: str) -> int:
 
 
 def asked(apps: Sequence[Found], wishes: Wishes, namespace: argparse.Namespace) -> Wishes:
-    """What was answered at the terminal; what a flag says is not asked."""
+    """The answers given at the terminal. Flags are not asked for."""
     for app in apps:
         print(f"  {app.path}: {app.kind}" + (f", imports {', '.join(app.imports)}" if app.imports else ""))
     if "server_name" not in namespace:
-        hosts = ask("Under which name do people reach it?", socket.getfqdn())
+        hosts = ask("Which host name do people use?", socket.getfqdn())
         wishes = replace(wishes, hosts=tuple(hosts.replace(",", " ").split()))
     if "instances" not in namespace:
         wishes = replace(wishes, instances=whole(ask("How many instances?", "1"), MOST_INSTANCES, "instances"))
     if "proxy" not in namespace:
-        wishes = replace(wishes, proxy=ask("Which web server stands in front: nginx, apache or none?", "nginx"))
+        wishes = replace(wishes, proxy=ask("Which web server is in front: nginx, apache or none?", "nginx"))
     if "tls" not in namespace and wishes.tls == "off":
-        wishes = replace(wishes, tls=ask("Where does the certificate come from: off, files, acme, development?", "off"))
+        wishes = replace(wishes, tls=ask("TLS: off, files, acme or development?", "off"))
     if wishes.tls == "files" and wishes.certificate is None:
         certificate = absolute(ask("The certificate's file?", "/etc/ssl/site.pem"))
         wishes = replace(wishes, certificate=certificate, key=absolute(ask("Its key's file?", "/etc/ssl/site.key")))
     if wishes.tls == "acme" and wishes.email is None:
-        wishes = replace(wishes, email=ask("Where may the authority write to (an address, or nothing)?", "") or None)
+        wishes = replace(wishes, email=ask("Contact e-mail address for the authority (optional)?", "") or None)
     return wishes
 
 
@@ -208,7 +208,7 @@ def ask(question: str, default: str) -> str:
 
 
 def are_free(first: int, count: int) -> bool:
-    """Whether nobody listens on these loopback ports."""
+    """Whether these loopback ports are free."""
     for port in range(first, first + count):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

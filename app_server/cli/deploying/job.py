@@ -78,12 +78,12 @@ class Job:
         from app_server.deployment.differences import differences, effects
         from app_server.deployment.output_tree import read_manifest, text_of
 
-        place = folder if folder is not None else Path(self.plan.paths.etc)
-        manifest = read_manifest(place)
+        written = folder if folder is not None else Path(self.plan.paths.etc)
+        manifest = read_manifest(written)
 
         def old(path: str, file: File | None) -> str | None:
             if folder is not None or file is None:
-                return text_of(place / path)
+                return text_of(written / path)
             return text_of(Path(file.install)) if file.install is not None else file.text
 
         # With one target, the files of others stay out of the comparison.

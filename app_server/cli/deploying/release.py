@@ -1,4 +1,4 @@
-"""`app-server release`: what hosts need of a deployment in two archives; and a trial of it on such a host."""
+"""`app-server release`: pack what hosts need of a deployment, or try an unpacked release on a host."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COMMAND = Command(
         Flag(names=("-o", "--output"), metavar="DIR", help="where to write"),
         PACKAGES,
         INCLUDE,
-        Flag(names=("--try",), dest="trial", metavar="DIR", group="On a host",
+        Flag(names=("--try",), dest="unpacked", metavar="DIR", group="On a host",
              help="start each command of an unpacked release once, open its pages, and stop it"),
         Flag(names=("--program",), metavar="PATH", help="the `app-server` to try", group="On a host"),
     ),
@@ -38,14 +38,14 @@ COMMAND = Command(
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
-    """What writes or tries a release, after all that was typed has been found to make sense."""
-    if "trial" in namespace:
+    """What writes or tries a release, after all words have been checked."""
+    if "unpacked" in namespace:
         if "program" not in namespace:
             raise OperatorError("needs --program", where="--try", hint="Name the environment's bin/app-server.")
-        return partial(attempt, Path(namespace.trial[0]), namespace.program[0])
+        return partial(attempt, Path(namespace.unpacked[0]), namespace.program[0])
     need_packages()
     if "output" not in namespace:
-        raise OperatorError("is needed", where="--output", hint="Name a folder to write to.")
+        raise OperatorError("is required", where="--output", hint="Name a folder to write to.")
     loaded = read(namespace)
     import sys
 
@@ -67,15 +67,15 @@ def write(job: Job, loaded: LoadedSpec, folder: Path, include: Sequence[str], pa
 
 
 def attempt(folder: Path, program: str) -> int:
-    """Try an unpacked release; 0. OperatorError where it does not work."""
-    # Nothing here needs the packages that only deployments do: hosts have none of them.
+    """Try an unpacked release; 0. OperatorError if it does not work."""
+    # Hosts do not have the packages that only deployments need.
     from app_server.deployment.releases import preflight
 
     try:
         about: dict[str, Any] = json.loads((folder / "release.json").read_text(encoding="utf-8"))
         manifest: dict[str, Any] = json.loads((folder / "files" / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise OperatorError(f"holds no release: {error}", where=str(folder)) from None
+        raise OperatorError(f"does not contain a release: {error}", where=str(folder)) from None
     environ = preflight.environment_with_keys(about["secrets"])
     for each in preflight.trials(manifest["instances"], folder, program):
         preflight.attempt(each, environ)

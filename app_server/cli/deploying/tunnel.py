@@ -1,4 +1,4 @@
-"""`app-server tunnel`: the way through SSH to a server that cannot be reached directly."""
+"""`app-server tunnel`: reach a server through SSH."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     if "run" in namespace:
         if len(tunnels) > 1:
             names = ", ".join(tunnel.name for tunnel in tunnels)
-            raise OperatorError("runs one tunnel", where="--run", hint=f"Say which of {names}.")
+            raise OperatorError("can open only one tunnel", where="--run", hint=f"Name one of {names}.")
         return partial(keep, tunnels[0])
     shown = getattr(namespace, "show", ["commands"])[0]
     return partial(tell, "\n\n".join(SHOWN[shown](tunnel) for tunnel in tunnels))
@@ -112,7 +112,7 @@ def from_file(namespace: argparse.Namespace) -> list[Tunnel]:
 def described(namespace: argparse.Namespace) -> Tunnel:
     """The tunnel that the flags describe."""
     if not namespace.server:
-        raise OperatorError("no host", where="tunnel", hint="Say which one: app-server tunnel USER@HOST")
+        raise OperatorError("no host", where="tunnel", hint="For example: app-server tunnel USER@HOST")
     destination = read_place(namespace.server, "HOST")
     port = read_port(namespace.port[0], "--port") if "port" in namespace else PORT
     return Tunnel(
@@ -157,14 +157,14 @@ def _count(namespace: argparse.Namespace, name: str, default: int) -> int:
 
 
 def _file(namespace: argparse.Namespace, name: str) -> str | None:
-    """The path of a file that is there; ssh would merely warn of a missing one, and try others."""
+    """The path of an existing file. ssh would only warn of a missing one, and try others."""
     if name not in namespace:
         return None
     path: str = os.path.abspath(os.path.expanduser(getattr(namespace, name)[0]))
     if not os.path.isfile(path):
-        raise OperatorError(f"{path} is not a file", where=dashed(name), hint="Look at the path.")
+        raise OperatorError(f"{path} is not a file", where=dashed(name), hint="Check the path.")
     if re.search(r'["\\%\x00-\x1f\x7f$]', path):
         raise OperatorError(
-            "holds characters that ssh takes for something else", where=dashed(name), hint="Rename the file."
+            "contains characters with a special meaning for ssh", where=dashed(name), hint="Rename the file."
         )
     return path

@@ -18,7 +18,7 @@ _GENERAL = {"--help": "show help"}
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Words that fit, with their descriptions, and whether files fit too. `before` stands in front of each word."""
+    """Words that fit, with their descriptions, and whether files fit too. `before` is put before each word."""
 
     words: Choices = field(default_factory=dict)
     files: bool = False
@@ -36,7 +36,7 @@ def answer(words: Sequence[str], environ: Mapping[str, str]) -> str:
 
 
 def candidates(words: Sequence[str], environ: Mapping[str, str]) -> Candidates:
-    """What may stand in place of the last word."""
+    """What can replace the last word."""
     *before, current = words or [""]
     if not before:
         general = {**_GENERAL, "--version": "print the version"}
@@ -82,7 +82,7 @@ def _of_argument(flag: Flag, before: str = "") -> Candidates:
 
 
 def _of_words(words: Sequence[Word], typed: int, environ: Mapping[str, str]) -> Candidates:
-    """What fits in the place of the next word."""
+    """What fits as the next word."""
     if not words or (typed >= len(words) and not words[-1].many):
         return Candidates()
     word = words[min(typed, len(words) - 1)]
@@ -91,7 +91,7 @@ def _of_words(words: Sequence[Word], typed: int, environ: Mapping[str, str]) -> 
 
 
 def _joined(words: Sequence[str]) -> list[str]:
-    """The words as the program gets them: bash makes three of `--port=80`. Its value alone is completed there."""
+    """The words as the program gets them: bash splits `--port=80` into three, and completes only the value."""
     found = list(words)
     for number in range(len(found) - 1, 0, -1):
         if found[number] == "=":

@@ -1,4 +1,4 @@
-"""The file of the log. A full disk or a deleted folder costs lines of it, and nothing else."""
+"""The log file. A full disk or a deleted folder loses lines of the log, and has no other effect."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from logging.handlers import WatchedFileHandler
 
 
 class LogFile(WatchedFileHandler):
-    """Writes the log to a file, and opens a new one when logrotate has moved the old one away.
+    """Writes the log to a file, and reopens it after logrotate has moved it.
 
-    Lines that the file cannot take are lost: stderr says so once, and the file says how many when it takes lines again.
+    Lines that cannot be written are lost: stderr says so once, and the file says how many when writing works again.
     """
 
     def __init__(self, path: str) -> None:
@@ -19,7 +19,7 @@ class LogFile(WatchedFileHandler):
         super().__init__(path, encoding="utf-8")
 
     def _open(self) -> io.TextIOWrapper:
-        # Without a buffer, which would keep what a full disk does not take and fail again with it at the end.
+        # Without a buffer: it would keep what a full disk rejects, and fail again at exit.
         return io.TextIOWrapper(io.FileIO(self.baseFilename, "a"), encoding=self.encoding, write_through=True)
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -34,7 +34,7 @@ class LogFile(WatchedFileHandler):
             self.emit(_about(f"{before} lines of the log were lost, because {self.baseFilename} could not be written"))
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Lose a line that the file does not take; a line that cannot be formatted is reported by Python."""
+        """Count a line that cannot be written as lost. Python reports a line that cannot be formatted."""
         error = sys.exc_info()[1]
         if isinstance(error, OSError):
             self._lose(error)
@@ -45,7 +45,7 @@ class LogFile(WatchedFileHandler):
         self._lost += 1
         if self._lost == 1:
             what = f"app-server: --log-file: {self.baseFilename} cannot be written: {error.strerror}."
-            print(what, "Lines of the log are lost until it can.", file=sys.stderr, flush=True)
+            print(what, "Lines of the log are lost until it can be written.", file=sys.stderr, flush=True)
 
 
 def _about(text: str) -> logging.LogRecord:

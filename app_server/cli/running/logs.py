@@ -17,13 +17,13 @@ TRACE = 9
 
 
 def configure_logging(settings: Settings) -> None:
-    """Send the log of the process where the settings say; OperatorError where the file cannot be opened."""
+    """Send the log of the process to stderr or a file. OperatorError if the file cannot be opened."""
     logging.addLevelName(TRACE, "TRACE")
     handler = _handler(settings.log_file)
     handler.addFilter(Stamp())
     handler.setFormatter(JsonFormatter() if settings.log_json else logging.Formatter(settings.log_format))
     if settings.log_json:
-        _log_all_that_is_said()
+        _log_warnings_and_uncaught()
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
@@ -32,14 +32,14 @@ def configure_logging(settings: Settings) -> None:
     root.setLevel(TRACE if settings.log_level == "trace" else settings.log_level.upper())
 
 
-def _log_all_that_is_said() -> None:
-    """Let warnings and exceptions that nobody catches be lines of the log too, for whoever reads it line by line."""
+def _log_warnings_and_uncaught() -> None:
+    """Log warnings and uncaught exceptions too, for programs that read the log line by line."""
     logging.captureWarnings(True)
     log = logging.getLogger("app_server")
 
     def uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
         if error is not None and issubclass(kind, Exception):
-            log.critical("an exception that nobody caught", exc_info=(kind, error, trace))
+            log.critical("uncaught exception", exc_info=(kind, error, trace))
 
     sys.excepthook = uncaught
     threading.excepthook = lambda about: uncaught(about.exc_type, about.exc_value, about.exc_traceback)

@@ -36,7 +36,7 @@ COMMAND = Command(
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What changes the file, after file and user have been found to make sense."""
     if not namespace.file or not namespace.user:
-        raise OperatorError("no file or no user is named", hint="Such as: app-server passwd users.txt ann")
+        raise OperatorError("no file or no user", hint="For example: app-server passwd users.txt ann")
     user = unicodedata.normalize("NFC", namespace.user)
     if not is_name(user):
         expected = "visible characters without a colon, without a space at its ends, without a # at its beginning"
@@ -48,26 +48,26 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
 def run(path: Path, user: str, *, delete: bool) -> int:
     """Ask for the password and write the file; 0."""
     if delete:
-        with alone(path):
+        with locked(path):
             users = read(path)
             if user not in users.users:
                 raise OperatorError(f"there is no user {user}", where=str(path))
             write_whole(path, users.without_user(user))
         say(f"{user} can no longer log in.")
         return 0
-    read(path)  # what is wrong with it is better told before somebody has typed a password
+    read(path)  # report its faults before anyone types a password
     hashed = hash_password(ask_password(user))
-    with alone(path):
+    with locked(path):
         users = read(path)
         known = user in users.users
         write_whole(path, users.with_user(user, hashed))
-    say(f"{user} has a new password; whoever was logged in with the old one is logged out." if known
+    say(f"{user} has a new password. Sessions logged in with the old one are logged out." if known
         else f"{user} can log in.")  # fmt: skip
     return 0
 
 
 def ask_password(user: str) -> str:
-    """The new password: typed twice at a terminal, else the first line of stdin. OperatorError if it will not do."""
+    """The new password: typed twice at a terminal, else the first line of stdin. OperatorError if it is refused."""
     if sys.stdin.isatty():
         try:
             password = getpass.getpass(f"New password for {user}: ")
@@ -88,7 +88,7 @@ def ask_password(user: str) -> str:
 
 
 def read(path: Path) -> PasswordFile:
-    """The users of the file, none where it is not there yet; OperatorError where it holds something else."""
+    """The users of the file, none if it does not exist. OperatorError if it is not a password file."""
     try:
         return PasswordFile.read(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
@@ -100,8 +100,8 @@ def read(path: Path) -> PasswordFile:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Keep other runs of this command from changing files of the same folder meanwhile."""
+def locked(path: Path) -> Iterator[None]:
+    """Keep other runs of this command from changing files in the same folder."""
     try:
         folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:

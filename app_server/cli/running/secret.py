@@ -28,7 +28,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
 
 
 def run() -> int:
-    """Print a key that nobody has seen before."""
+    """Print a new key."""
     say(new_secret())
     return 0
 

@@ -41,7 +41,7 @@ COMMAND = Command(
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
-    """What serves the applications, after all that was typed has been found to make sense."""
+    """What serves the applications, after all words have been checked."""
     flags = {setting.name: getattr(namespace, setting.name) for setting in all_settings() if setting.name in namespace}
     if not namespace.files:
         refuse_swallowed_files(flags)
@@ -59,12 +59,12 @@ def run(settings: Settings, paths: Sequence[str], bokeh_variables: Mapping[str, 
     for line in without_effect(os.environ):
         log.warning("%s", line)
     if settings.use_config is not None:
-        log.info("settings are also read from %s", settings.use_config)
+        log.info("reading settings from %s", settings.use_config)
     if settings.secret_key is not None and len(settings.secret_key.split()[0].encode()) < SHORTEST_GOOD_KEY_BYTES:
-        log.warning("BOKEH_SECRET_KEY is short enough to be guessed; `app-server secret` prints a better one")
+        log.warning("BOKEH_SECRET_KEY is short enough to guess; `app-server secret` prints a better one")
     if settings.session_ids in SIGNED_IDS and settings.secret_key is None:
         log.warning(
-            "no key for signed sessions, so one was made for this run: open pages cannot go on after a restart."
+            "no key for signed sessions; using a temporary one: open pages will not survive a restart."
             " Set BOKEH_SECRET_KEY to what `app-server secret` prints"
         )
     settings = with_signing_key(settings, token_urlsafe)
@@ -86,24 +86,24 @@ def expand(patterns: Sequence[str]) -> list[str]:
 
 
 def refuse_swallowed_files(flags: Mapping[str, Sequence[str]]) -> None:
-    """Raise OperatorError where a flag has taken all the applications as words of its own: --dev myapp.py"""
+    """Raise OperatorError if a flag has taken all applications as its arguments: --dev myapp.py"""
     for setting in all_settings():
         words = flags.get(setting.name, ())
         if setting.arity in (Arity.SOME, Arity.ANY, Arity.REST) and any(map(os.path.exists, words)):
             raise OperatorError(
-                f"takes the words that follow it ({' '.join(words)}), so that no application is left",
+                f"takes all words that follow it ({' '.join(words)}), which leaves no application",
                 where=setting.flag,
                 hint="Name the applications first, and this flag after them.",
             )
 
 
 def tell_bokeh(environ: MutableMapping[str, str], settings: Settings, variables: Mapping[str, str]) -> None:
-    """Put into the environment what bokeh reads from there when it is imported."""
+    """Set the variables that bokeh reads when it is imported."""
     for name in [name for name, text in environ.items() if name.startswith("BOKEH_") and not text.strip()]:
-        del environ[name]  # bokeh takes an empty text for a value, and fails to read it
+        del environ[name]  # bokeh fails to read an empty value
     for name, value in variables.items():
         # A variable that is set already has precedence over the file.
         environ.setdefault(name, value)
     if settings.session_ids not in SIGNED_IDS:
-        # bokeh takes any text there for a yes, "no" as well, and would warn of a missing key.
+        # bokeh reads any value as yes, even "no", and would warn of a missing key.
         environ.pop("BOKEH_SIGN_SESSIONS", None)

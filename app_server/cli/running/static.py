@@ -1,4 +1,4 @@
-"""`app-server static`: BokehJS's files alone, as a content delivery network of one's own."""
+"""`app-server static`: only BokehJS's files, as a content delivery network of your own."""
 
 from __future__ import annotations
 

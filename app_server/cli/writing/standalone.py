@@ -35,7 +35,7 @@ FLAGS = (
 
 # How many callbacks a warning names.
 MOST_NAMED = 5
-# How long an application's threads have to end when everything is written; some run for ever.
+# How long an application's threads may still run when everything is written; some never end.
 LAST_THREADS_S = 0.5
 
 
@@ -48,10 +48,10 @@ class Job:
 
 
 def plan(namespace: argparse.Namespace, extension: str) -> list[Job]:
-    """The jobs that were typed; OperatorError where two would write one file, or one would overwrite another's."""
+    """The jobs. OperatorError if two would write the same file, or one would overwrite another file."""
     if not namespace.files:
-        hint = f"Such as: app-server {extension} myapp.py"
-        raise OperatorError("no application is named", hint=hint)
+        hint = f"For example: app-server {extension} myapp.py"
+        raise OperatorError("no application", hint=hint)
     outputs = list(getattr(namespace, "output", []))
     if len(outputs) > len(namespace.files):
         what = f"given {len(outputs)} times for {len(namespace.files)} applications"
@@ -60,11 +60,11 @@ def plan(namespace: argparse.Namespace, extension: str) -> list[Job]:
     jobs = [Job(path, output) for path, output in zip(namespace.files, named, strict=True)]
     seen: dict[str, str] = {}
     for job in jobs:
-        place = os.path.realpath(job.output)
-        if job.output != STDOUT and place in seen:
-            what = f"both {seen[place]} and {job.path} would be written there"
+        path = os.path.realpath(job.output)
+        if job.output != STDOUT and path in seen:
+            what = f"both {seen[path]} and {job.path} would be written there"
             raise OperatorError(what, where=job.output, hint="Give --output once for each application.")
-        seen[place] = job.path
+        seen[path] = job.path
         check_output(job.output, force="force" in namespace)
     return jobs
 
@@ -75,7 +75,7 @@ def default_output(path: str, extension: str) -> str:
 
 
 def check_output(output: str, *, force: bool) -> None:
-    """Refuse a place where nothing can be written, or, unless forced, something that we have not written."""
+    """Raise OperatorError if the file cannot be written or, unless forced, if this command did not write it."""
     if output == STDOUT:
         return
     path = Path(os.path.realpath(output))
@@ -88,9 +88,9 @@ def check_output(output: str, *, force: bool) -> None:
     except OSError as error:
         raise OperatorError(f"cannot be looked at: {error.strerror}", where=output) from None
     if not stat.S_ISREG(status.st_mode):
-        raise OperatorError("is there already, and is not a file", where=output, hint="Choose another --output.")
+        raise OperatorError("exists, and is not a file", where=output, hint="Choose another --output.")
     if not force and not is_ours(path):
-        what = "is there already, and was not written by this command"
+        what = "exists, and this command did not write it"
         raise OperatorError(what, where=output, hint="Choose another --output, or overwrite it with --force.")
 
 
@@ -124,7 +124,7 @@ def run(jobs: Sequence[Job], argv: Sequence[str], render: Render, environ: Mappi
 
 
 def built(path: str, argv: Sequence[str]) -> Document:
-    """The same as `build`, with errors that do not advise to start a server again."""
+    """The same as `build`, with errors that do not advise to restart a server."""
     from app_server.apps.faults import ADVICE
 
     try:
@@ -154,13 +154,13 @@ def build(path: str, argv: Sequence[str]) -> Document:
         application.build(document)
         document.validate()
     if not document.roots:
-        hint = "Add what is to be shown with curdoc().add_root(...)."
+        hint = "Add something to show with curdoc().add_root(...)."
         raise ApplicationError("the application leaves its document empty", where=path, hint=hint)
     return document
 
 
 def warn_of_callbacks(job: Job, document: Document, environ: Mapping[str, str]) -> None:
-    """Say on stderr what of the document will do nothing without a server."""
+    """Warn on stderr of callbacks that do not run without a server."""
     from app_server.document.pages.standalone import python_callbacks
 
     found = python_callbacks(document)
@@ -169,7 +169,7 @@ def warn_of_callbacks(job: Job, document: Document, environ: Mapping[str, str]) 
     more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
     named = ", ".join(found[:MOST_NAMED]) + more
     paint = paint_for(sys.stderr, environ)
-    about = "Python is not called without a server. Callbacks in JavaScript (CustomJS) work in a file, too."
+    about = "Python callbacks do not run without a server; JavaScript callbacks (CustomJS) do."
     print(f"{paint('fault', 'app-server:')} warning: {job.path}: {named}: {about}", file=sys.stderr, flush=True)
 
 
@@ -182,7 +182,7 @@ def write_whole(path: str, text: str) -> None:
 
 
 def end_soon() -> None:
-    """End the process although an application's thread runs on."""
+    """End the process even if a thread of an application still runs."""
     watchdog = threading.Timer(LAST_THREADS_S, os._exit, (0,))
     watchdog.daemon = True
     watchdog.start()

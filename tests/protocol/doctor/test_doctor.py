@@ -115,7 +115,7 @@ def test_command_prints_a_report_and_its_status_tells_the_worst(plain: Served) -
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "no address is given. Such as: app-server doctor https://example.com/sliders"),
+        ([], "no address. For example: app-server doctor https://example.com/sliders"),
         (["example.com"], "'example.com': this is not an address of a web site. Give the address that people open, such"
          " as https://example.com/sliders."),
         (["http://x", "--long", "soon"], "--long: expected a number from 1 to 86400, not 'soon'"),

@@ -145,7 +145,7 @@ def test_login_without_any_key_signs_with_one_of_this_run_and_says_so(applicatio
     with serving(application, *flags) as served:
         visitor = Visitor(served.site.url, headers={"X-User": "bob"})
         assert [visitor.seen("/telling")["user"] for _ in range(4)] == ["bob"] * 4
-        assert served.process.log_text().count("no key for signed sessions, so one was made for this run") == 1
+        assert served.process.log_text().count("no key for signed sessions; using a temporary one") == 1
         assert visitor.ask("/telling?bokeh-session-id=chosen").status == 403
 
 

@@ -163,7 +163,7 @@ def test_flag_that_swallows_the_application_is_explained(
 ) -> None:
     assert run("serve", flag, __file__) == EXIT_USAGE
     assert capsys.readouterr().err == (
-        f"app-server: {flag}: takes the words that follow it ({__file__}), so that no application is left. "
+        f"app-server: {flag}: takes all words that follow it ({__file__}), which leaves no application. "
         "Name the applications first, and this flag after them.\n"
     )
 

@@ -16,7 +16,7 @@ def test_certificate_is_made_once_and_found_good(tmp_path: Path, capsys: pytest.
     where = (
         f"certificate {folder}/plots.example.org.pem\n"
         f"key         {folder}/plots.example.org.key\n"
-        f"authority   {folder}/authority.pem  (browsers have to trust this one, once)\n"
+        f"authority   {folder}/authority.pem  (let your browser trust this one, once)\n"
     )
     assert capsys.readouterr().out == f"made        plots.example.org\n{where}"
     assert main(["certificate", "plots.example.org"], environ) == EXIT_OK

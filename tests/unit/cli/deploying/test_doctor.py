@@ -38,7 +38,7 @@ def test_deployment_that_is_not_there_has_status_1(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        ([], "no address is given. Such as: app-server doctor https://example.com/sliders"),
+        ([], "no address. For example: app-server doctor https://example.com/sliders"),
         (["URL", "--header", "X"], "--header: expected 'NAME: VALUE', not 'X'"),
         (["URL", "--timeout", "0"], "--timeout: expected a number from 0.1 to 3600, not '0'"),
         (["URL", "--timeout", "nan"], "--timeout: expected a number from 0.1 to 3600, not 'nan'"),

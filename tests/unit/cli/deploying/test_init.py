@@ -39,7 +39,7 @@ def test_init_looks_at_the_application(place: Path, capsys: pytest.CaptureFixtur
         "  acme: me@example.org",
     ]
     assert "myapp.py imports nowhere_to_be_found, which is not installed here" in err
-    assert "\nnew.yaml is written. Next, whatever you need of these:\n" in out
+    assert "\nnew.yaml is written. Next steps:\n" in out
     assert "\n  app-server config all -f new.yaml --check " in out
 
 
@@ -153,7 +153,7 @@ def test_folder_without_an_application_is_said(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert run(capsys, "init") == (
-        EXIT_USAGE, "", "app-server: there is no application in this folder. Such as: app-server init myapp.py\n",
+        EXIT_USAGE, "", "app-server: there is no application in this folder. For example: app-server init myapp.py\n",
     )  # fmt: skip
 
 

@@ -35,12 +35,12 @@ def test_release_is_written_once(place: Path, capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("words", "status", "error"),
     [
-        ([], EXIT_USAGE, "--output: is needed. Name a folder to write to."),
+        ([], EXIT_USAGE, "--output: is required. Name a folder to write to."),
         (["--try", "out"], EXIT_USAGE, "--try: needs --program. Name the environment's bin/app-server."),
         (["--output", "out", "--include", "no/*"], EXIT_FAILED,
          "--include no/*: no file matches. Patterns start in FOLDER."),
         (["--try", "data", "--program", "x"], EXIT_FAILED,
-         "data: holds no release: [Errno 2] No such file or directory: 'data/release.json'"),
+         "data: does not contain a release: [Errno 2] No such file or directory: 'data/release.json'"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_written_or_tried_is_one_line(
@@ -53,4 +53,4 @@ def test_what_cannot_be_written_or_tried_is_one_line(
 def test_folder_whose_manifest_is_no_json_is_no_release(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "data" / "release.json").write_text("{")
     assert main(["release", "--try", "data", "--program", "x"], {}) == EXIT_FAILED
-    assert capsys.readouterr().err.startswith("app-server: data: holds no release: Expecting property name")
+    assert capsys.readouterr().err.startswith("app-server: data: does not contain a release: Expecting property name")

@@ -52,7 +52,7 @@ def test_one_tunnel_of_a_file_can_be_named(file: str, capsys: pytest.CaptureFixt
     ("words", "error"),
     [
         (["near"], "FILE: has no tunnel 'near'. There are office, far."),
-        (["--run"], "--run: runs one tunnel. Say which of office, far."),
+        (["--run"], "--run: can open only one tunnel. Name one of office, far."),
         (["far", "--port", "1"], "--port: has no meaning with -f. Leave it out, or leave out -f."),
     ],
 )
@@ -66,9 +66,9 @@ def test_wrong_words_about_a_file_are_one_line(
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        ([], "tunnel: no host. Say which one: app-server tunnel USER@HOST"),
+        ([], "tunnel: no host. For example: app-server tunnel USER@HOST"),
         (["a@b", "--port", "x"], "--port: 'x' is not a port. Ports are numbers from 1 to 65535."),
-        (["a@b", "--identity", "/no/such"], "--identity: /no/such is not a file. Look at the path."),
+        (["a@b", "--identity", "/no/such"], "--identity: /no/such is not a file. Check the path."),
         (["a@b", "--alive-count", "0"], "--alive-count: expected a whole number from 1 to 9999, not '0'"),
         (["a@b", "--via", "b,-c"], "--via: '-c' is not the name of a host. Write USER@HOST."),
         (["a@b", "--show", "x"], "--show: expected one of commands, config, unit, gateway, not 'x'"),

@@ -30,7 +30,7 @@ def test_lines_that_a_full_disk_does_not_take_are_lost_with_one_word(capsys: pyt
     handler.close()
     assert capsys.readouterr().err == (
         "app-server: --log-file: /dev/full cannot be written: No space left on device."
-        " Lines of the log are lost until it can.\n"
+        " Lines of the log are lost until it can be written.\n"
     )
 
 

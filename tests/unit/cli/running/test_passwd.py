@@ -76,7 +76,7 @@ def test_terminal_asks_twice(path: Path, monkeypatch: pytest.MonkeyPatch, capsys
         (["a:b"], "", EXIT_USAGE,
          "USER: expected visible characters without a colon, without a space at its ends, without a # at its "
          "beginning"),
-        ([], "", EXIT_USAGE, "no file or no user is named. Such as: app-server passwd users.txt ann"),
+        ([], "", EXIT_USAGE, "no file or no user. For example: app-server passwd users.txt ann"),
     ],
 )  # fmt: skip
 def test_fault_is_one_line_and_leaves_no_file(

@@ -68,7 +68,7 @@ def test_short_key_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         run(Settings(secret_key="x" * 31), [], {})
         assert caplog.messages == [
-            "BOKEH_SECRET_KEY is short enough to be guessed; `app-server secret` prints a better one"
+            "BOKEH_SECRET_KEY is short enough to guess; `app-server secret` prints a better one"
         ]
         caplog.clear()
         run(Settings(secret_key="x" * 32), [], {})

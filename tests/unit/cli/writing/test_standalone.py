@@ -135,7 +135,7 @@ def test_python_callbacks_are_warned_of(folder: Path, capsys: pytest.CaptureFixt
     assert main(["json", "calling.py", "-o", "-"], {}) == EXIT_OK
     assert capsys.readouterr().err == (
         "app-server: warning: calling.py: a periodic callback, Button on button_click, Slider.value: "
-        "Python is not called without a server. Callbacks in JavaScript (CustomJS) work in a file, too.\n"
+        "Python callbacks do not run without a server; JavaScript callbacks (CustomJS) do.\n"
     )
 
 
@@ -144,7 +144,7 @@ def test_file_of_others_is_overwritten_only_by_force(folder: Path, capsys: pytes
     ours.write_text('{"precious": true}', encoding="utf-8")
     ours.chmod(0o640)
     assert fault(capsys, "json", "quiet.py") == (
-        "quiet.json: is there already, and was not written by this command. "
+        "quiet.json: exists, and this command did not write it. "
         "Choose another --output, or overwrite it with --force."
     )
     assert ours.read_text(encoding="utf-8") == '{"precious": true}'
@@ -152,7 +152,7 @@ def test_file_of_others_is_overwritten_only_by_force(folder: Path, capsys: pytes
     assert "generator" in ours.read_text(encoding="utf-8")
     assert stat.S_IMODE(ours.stat().st_mode) == 0o640
     (folder / "bytes.html").write_bytes(b"\xff\xfe")
-    assert "was not written by this command" in fault(capsys, "html", "quiet.py", "-o", "bytes.html")
+    assert "this command did not write it" in fault(capsys, "html", "quiet.py", "-o", "bytes.html")
 
 
 def test_place_that_cannot_be_written_is_told_before_anything_runs(
@@ -162,7 +162,7 @@ def test_place_that_cannot_be_written_is_told_before_anything_runs(
     no_folder = fault(capsys, "json", "broken.py", "-o", "none/x.json")
     assert no_folder == f"none/x.json: there is no folder {folder}/none"
     assert fault(capsys, "json", "broken.py", "-o", "dressed", "--force") == (
-        "dressed: is there already, and is not a file. Choose another --output."
+        "dressed: exists, and is not a file. Choose another --output."
     )
     assert fault(capsys, "json", "quiet.py", "broken.py", "-o", "x", "-o", "./x") == (
         "./x: both quiet.py and broken.py would be written there. Give --output once for each application."
@@ -175,8 +175,8 @@ def test_place_that_cannot_be_written_is_told_before_anything_runs(
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["json"], "no application is named. Such as: app-server json myapp.py"),
-        (["html"], "no application is named. Such as: app-server html myapp.py"),
+        (["json"], "no application. For example: app-server json myapp.py"),
+        (["html"], "no application. For example: app-server html myapp.py"),
         (["json", "quiet.py", "--indent", "x"], "--indent: expected a whole number from 0 to 16, not 'x'"),
         (["html", "quiet.py", "--resources", "x"], "--resources: expected one of inline, cdn, server, not 'x'"),
         (
@@ -202,7 +202,7 @@ def test_application_that_fails_leaves_no_file(folder: Path, capsys: pytest.Capt
     # Without the advice to start a server again.
     assert told == "broken.py:1: ZeroDivisionError: division by zero"
     assert fault(capsys, "html", "empty.py", status=EXIT_FAILED) == (
-        "empty.py: the application leaves its document empty. Add what is to be shown with curdoc().add_root(...)."
+        "empty.py: the application leaves its document empty. Add something to show with curdoc().add_root(...)."
     )
     assert fault(capsys, "html", "none.py", status=EXIT_FAILED).startswith("none.py: there is no such file or folder.")
     assert not list(folder.glob("*.html")) and not list(folder.glob(".*"))
