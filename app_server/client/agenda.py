@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from threading import Lock
 
-from app_server.document.served import SessionCallback, Timing
+from app_server.document.callbacks import SessionCallback, Timing
 
 
 @dataclass(slots=True)

@@ -18,8 +18,8 @@ from typing import Any, Unpack
 from app_server.client.common import Options, SessionBase
 from app_server.client.errors import ClientError, ConnectionLost, NoAnswer, ProtocolViolation
 from app_server.client.link import Link, open_link
+from app_server.document.callbacks import SessionCallback
 from app_server.document.remote import MirroredDocument
-from app_server.document.served import SessionCallback
 from app_server.protocol import messages
 from app_server.protocol.codec import Frame
 from app_server.protocol.messages import Message

@@ -22,8 +22,8 @@ from app_server.client.opening import (
     signer_of,
 )
 from app_server.document import remote
+from app_server.document.callbacks import SessionCallback
 from app_server.document.remote import Mirror, MirroredDocument
-from app_server.document.served import SessionCallback
 from app_server.protocol.codec import Buffer, Frame
 
 

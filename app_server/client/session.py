@@ -20,8 +20,8 @@ from app_server.client.channel import Channel
 from app_server.client.common import SessionBase
 from app_server.client.errors import ClientError, ConnectionLost, NoAnswer, ProtocolViolation
 from app_server.client.opening import MAX_MESSAGE_BYTES, TIMEOUT_S, Verify
+from app_server.document.callbacks import SessionCallback
 from app_server.document.remote import MirroredDocument
-from app_server.document.served import SessionCallback
 from app_server.protocol import messages
 from app_server.protocol.codec import Frame
 from app_server.protocol.messages import Message

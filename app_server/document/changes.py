@@ -26,8 +26,9 @@ from bokeh.core.property.wrappers import (
 )
 from bokeh.document.events import ModelChangedEvent
 
+from app_server.document.callbacks import UnsendableError
 from app_server.document.encoding import encoder
-from app_server.document.served import ServedDocument, UnsendableError
+from app_server.document.served import ServedDocument
 
 _stock_set = PropertyDescriptor._set
 _stock_stream = PropertyValueColumnData._stream

@@ -17,6 +17,8 @@ import bokeh.io.doc as bokeh_io_doc
 from bokeh.document import Document
 from bokeh.document.locking import UnlockedDocumentProxy
 
+from app_server.document.ids import ModelIds, current_ids
+
 _Entry = Any  # a weak reference to a Document or to bokeh's UnlockedDocumentProxy
 
 _stack: ContextVar[tuple[_Entry, ...]] = ContextVar("app_server_current_documents", default=())
@@ -67,7 +69,7 @@ def session_at_work() -> tuple[str, str]:
     """The application's path and the session's id of the document that `curdoc()` means here; "" for none."""
     living = _ContextStack()._living()
     document = living[-1]() if living else None
-    # An unlocked callback sees a proxy, which lets nobody ask about the session.
+    # An unlocked callback sees a proxy, which does not let anything ask about the session.
     look: Any = getattr(getattr(document, "_doc", document), "context_for_log", None)
     context: Any = None if look is None else look()
     if context is None:
@@ -92,3 +94,24 @@ def current_document(document: Document | UnlockedDocumentProxy) -> Iterator[Non
         yield
     finally:
         _stack.reset(token)
+
+
+class AtWork:
+    """A block in which this is the current document, and new models get these ids.
+
+    A class, because it is entered for every message. It can be entered once.
+    """
+
+    __slots__ = ("_ids", "_reference", "_tokens")
+
+    def __init__(self, document: weakref.ref[Document], ids: ModelIds) -> None:
+        self._reference = document
+        self._ids = ids
+
+    def __enter__(self) -> None:
+        self._tokens = _stack.set((*_stack.get(), self._reference)), current_ids.set(self._ids)
+
+    def __exit__(self, *exception: object) -> None:
+        current, ids = self._tokens
+        current_ids.reset(ids)
+        _stack.reset(current)

@@ -1,4 +1,4 @@
-"""What `Document.hold` holds back, thread by thread, and what is left to be told of it afterwards."""
+"""What `Document.hold` holds back, thread by thread, and what is left to send of it afterwards."""
 
 from __future__ import annotations
 
@@ -25,6 +25,20 @@ class Hold:
     events: list[Any]
     before: dict[tuple[int, str], tuple[Any, HasProps, Any]]
 
+    def put(self, events: list[Any]) -> None:
+        """Hold back these events instead of those before."""
+        self.events = events
+
+    def begin(self, policy: Any) -> None:
+        """Hold back by this policy; by None, nothing."""
+        self.policy = policy
+
+    def end(self) -> Hold:
+        """Hold nothing back any more; what was held back."""
+        ended = Hold(None, self.events, self.before)
+        self.policy, self.events, self.before = None, [], {}
+        return ended
+
 
 class Holds:
     """The holds of a document: each thread has its own, and none holds back, or loses, what another one changes."""
@@ -46,7 +60,7 @@ class Holds:
     def set(self, policy: Any) -> None:
         """Begin or end the hold of this thread."""
         mine = self.mine()
-        mine.policy = policy
+        mine.begin(policy)
         if policy is None:
             self._all.pop(id(mine), None)
         else:
@@ -54,12 +68,11 @@ class Holds:
         self.any = bool(self._all)
 
     def take(self) -> list[Hold]:
-        """End the hold of this thread, or of all others where it has none: one may begin here and end elsewhere."""
+        """End the hold of this thread, or of all others if it has none: one may begin here and end elsewhere."""
         mine = self.mine()
         taken = [mine] if mine.policy is not None else list(self._all.values())
-        ended = [Hold(None, hold.events, hold.before) for hold in taken]
+        ended = [hold.end() for hold in taken]
         for hold in taken:
-            hold.policy, hold.events, hold.before = None, [], {}
             self._all.pop(id(hold), None)
         self.any = bool(self._all)
         return ended

@@ -30,11 +30,11 @@ from bokeh.model import Model
 from bokeh.resources import DEFAULT_SERVER_HTTP_URL
 from bokeh.util.browser import view
 
+from app_server.document.callbacks import SessionCallback, as_session_callback
 from app_server.document.encoding import foreign
 from app_server.document.encoding.decoder import Decoder
 from app_server.document.encoding.encoder import Encoder
 from app_server.document.encoding.foreign import carry_out
-from app_server.document.served import SessionCallback, as_session_callback
 from app_server.errors import PeerError
 from app_server.protocol.codec import Buffer, dumps
 

@@ -173,8 +173,8 @@ class Delivery:
                 if sink is None:
                     continue
                 if (
-                    (sink.is_late or connection in backlogs)
-                    and not (connection in writes or connection in plain)
+                    not (connection in writes or connection in plain)
+                    and (sink.is_late or connection in backlogs)
                     and self._hold(connection, sink, effect, held)
                 ):
                     continue

@@ -75,7 +75,8 @@ class Lifecycle:
         self._admission = admission
         self._lifetimes = lifetimes
         self._farewell = farewell
-        self._queues: dict[str, TurnQueue] = {}
+        self.queues: dict[str, TurnQueue] = {}
+        """The turns of each session that has not ended, by its id."""
         self._endings: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -92,23 +93,19 @@ class Lifecycle:
         while self._endings:
             await asyncio.wait(self._endings)
 
-    def queue(self, session: Session) -> TurnQueue | None:
-        """The turns of this session; None if it has ended."""
-        return self._queues.get(session.id)
-
     def open(self, session_id: str, make_session: MakeSession) -> TurnQueue:
         """A session and its queue; it is not in the registry yet."""
         queue = TurnQueue(self._loop, self._delivery, self._gauges, make_session, self.observer.failed)
-        self._queues[session_id] = queue
+        self.queues[session_id] = queue
         return queue
 
     def discard(self, session_id: str) -> None:
         """Take back what `open` has made: no client could have the session."""
-        self._queues.pop(session_id).stop()
+        self.queues.pop(session_id).stop()
 
     def connect(self, session: Session, connection: Connection) -> None:
         """A client has come."""
-        self._queues[session.id].submit(lambda: session.join(connection))
+        self.queues[session.id].submit(lambda: session.join(connection))
 
     def begin_end(self, session: Session) -> None:
         """End a session in a task of its own: a hook that takes its time, or never returns, holds up no other."""
@@ -122,7 +119,7 @@ class Lifecycle:
             return
         self._admission.leave((self._url, session.id))
         self._gauges.ended += 1
-        queue = self._queues.pop(session.id)
+        queue = self.queues.pop(session.id)
         queue.stop()
         session.begin_end()
         await self._farewell(session)

@@ -67,6 +67,7 @@ class ApplicationRuntime(ABC):
             url, loop, self.delivery, self.gauges, self.admission, lifetimes, observer, self._say_goodbye
         )  # fmt: skip
         self.registry = self._lifecycle.registry
+        self._queues = self._lifecycle.queues
         self.context = self._make_context()
 
     @property
@@ -174,7 +175,7 @@ class ApplicationRuntime(ABC):
     def receive(self, session: Session, connection: Connection, message: Message, heard_s: float | None = None) -> None:
         """A message has come from a client; `heard_s` is when, by the monotonic clock."""
         self.gauges.messages_in += 1
-        queue = self._lifecycle.queue(session)
+        queue = self._queues.get(session.id)
         if queue is None:
             return
         if message.msgtype == messages.PATCH_DOC:
@@ -191,26 +192,26 @@ class ApplicationRuntime(ABC):
     def caught_up(self, session: Session, connection: Connection) -> None:
         """A client that was late has read what it was sent."""
         self.delivery.caught_up(connection)
-        queue = self._lifecycle.queue(session)
+        queue = self._queues.get(session.id)
         if queue is not None:
             queue.paced.go_on()
 
     def realign(self, session: Session, connection: Connection, round_number: int) -> None:
         """A client has not asked for its document since it was sent the ACK."""
-        queue = self._lifecycle.queue(session)
+        queue = self._queues.get(session.id)
         if queue is not None and not connection.asked:
             queue.submit(lambda: session.realign(connection, round_number))
 
     def show_notice(self, session: Session, connection: Connection, html: str) -> None:
         """Show something to a client whose connection is about to end."""
-        queue = self._lifecycle.queue(session)
+        queue = self._queues.get(session.id)
         if queue is not None:
             queue.submit(lambda: session.show_notice(connection, html))
 
     def disconnect(self, session: Session, connection: Connection) -> None:
         """A client has gone."""
         self.delivery.disconnect(connection)
-        queue = self._lifecycle.queue(session)
+        queue = self._queues.get(session.id)
         if queue is not None:
             queue.hear(lambda: session.leave(connection, self._loop.time()), over=queue.paced.go_on)
 

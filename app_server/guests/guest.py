@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
+from app_server.document.callbacks import DocumentEvent
 from app_server.document.pages import embedding, extensions
-from app_server.document.served import DocumentEvent, ServedDocument
+from app_server.document.served import ServedDocument
 
 FindFile = Callable[[str], "Path | None"]
 

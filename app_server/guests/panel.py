@@ -34,8 +34,9 @@ from panel.config import config
 from panel.io.resources import BASE_TEMPLATE, LOCAL_DIST, bundle_resources, patch_model_css
 from panel.io.state import set_curdoc, state
 
+from app_server.document.callbacks import DocumentEvent
 from app_server.document.pages import embedding, extensions
-from app_server.document.served import DocumentEvent, ServedDocument
+from app_server.document.served import ServedDocument
 from app_server.errors import ApplicationError, AppServerError, OperatorError
 from app_server.guests.guest import Guest, LivingSession
 from app_server.protocol.paths import above

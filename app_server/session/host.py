@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from app_server.document.served import SessionCallback
+from app_server.document.callbacks import SessionCallback
 
 
 class SessionHost(Protocol):

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Protocol, TypeAlias
 
+from app_server.document.callbacks import DocumentEvent
 from app_server.document.encoding import patch
 from app_server.document.pages import embedding
-from app_server.document.served import DocumentEvent, ServedDocument
+from app_server.document.served import ServedDocument
 from app_server.errors import PeerError
 from app_server.protocol import codec, messages
 from app_server.protocol.messages import Message

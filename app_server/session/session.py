@@ -18,9 +18,10 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
 
+from app_server.document.callbacks import DocumentEvent, SessionCallback
 from app_server.document.encoding import encoder, patch
 from app_server.document.pages.notice import added_notice
-from app_server.document.served import DocumentEvent, ServedDocument, SessionCallback
+from app_server.document.served import ServedDocument
 from app_server.errors import PeerError, from_keyboard
 from app_server.protocol import codec, messages
 from app_server.protocol.messages import Message
@@ -68,7 +69,7 @@ class Session(Expiring):
         self.application = application
         self.connections: list[Connection] = []
         self._host = host
-        self._limits = limits
+        self.limits = limits
         self._state = SessionState.LIVING
         self._subscribed: list[Connection] = []
         self._whole = WholeDocument(document, prepared)
@@ -170,7 +171,7 @@ class Session(Expiring):
         except FAULTS as error:
             # Most likely a value of the application's that cannot be written as JSON: the client must not wait for it.
             self.log_failure(f"answering a {msgtype}")
-            effects = [*self.flush(), Send([connection], codec.error(message.msgid, self._limits.describe(error)))]
+            effects = [*self.flush(), Send([connection], codec.error(message.msgid, self.limits.describe(error)))]
         if self._realignment.cut_off and msgtype == messages.PATCH_DOC and not connection.realigned:
             # A browser that understands the ACK asks for the document before anything else: this one did not.
             effects += self.realign(connection)
@@ -248,7 +249,7 @@ class Session(Expiring):
                 return []
             noted.close()
         effects: list[Effect] = []
-        subscribed, setters = self._subscribed, noted.setters()
+        subscribed, setters = self._subscribed, noted.setters
         others = [connection for connection in subscribed if id(connection) not in setters]
         own = [([connection], connection) for connection in subscribed if id(connection) in setters]
         for receivers, without in [(others, None), *own]:
@@ -277,11 +278,6 @@ class Session(Expiring):
         return effects
 
     # What a message may do, beside its turn.
-
-    @property
-    def limits(self) -> MessageLimits:
-        """What the clients are allowed."""
-        return self._limits
 
     def apply(self, change: Callable[[], str | None]) -> str | None:
         """What `change` returns; it may run the application's code, and changes of the document are the turn's."""

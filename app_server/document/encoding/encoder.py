@@ -30,8 +30,9 @@ from bokeh.model import Model
 from bokeh.settings import settings
 
 from app_server.document import classes
+from app_server.document.callbacks import UnsendableError
 from app_server.document.encoding.data_models import data_models_of
-from app_server.document.served import ServedDocument, UnsendableError
+from app_server.document.served import ServedDocument
 from app_server.errors import ApplicationError
 from app_server.protocol.codec import Buffer, dumps
 
@@ -345,11 +346,11 @@ class PatchEncoder:
 
     def __init__(self, document: ServedDocument) -> None:
         self._document = document
-        self._encoder = Encoder(clients_have=document.models.clients_have)
+        self._made: Encoder | None = None
         self._events: list[tuple[object, bytes | dict[str, Any]]] = []
         """What each event is: JSON, or what is sure to become JSON at the end, which is quicker for all of them."""
-        self._written = False
-        """Whether an event is JSON already."""
+        self.setters: set[int] = set()
+        """By identity what has set one of the events: a connection must not get its own back."""
 
     def __bool__(self) -> bool:
         return bool(self._events)
@@ -359,38 +360,46 @@ class PatchEncoder:
         if type(event) is ModelChangedEvent and _is_sent_as_it_is(event.new):
             change = {"kind": "ModelChanged", "model": {"id": event.model.id}, "attr": event.attr, "new": event.new}
             self._events.append((event.setter, change))
+            if event.setter is not None:
+                self.setters.add(id(event.setter))
             return
-        mark = self._encoder.mark()
+        encoder = self._encoder()
+        mark = encoder.mark()
         try:
-            encoded = dumps(self._encode(event))
+            encoded = dumps(_encoded(encoder, event))
         except BaseException as error:
-            self._encoder.rewind(mark)
+            encoder.rewind(mark)
             if isinstance(error, Exception):
                 raise UnsendableError(event, error) from error
             raise
         self._events.append((event.setter, encoded))
-        self._written = True
+        if event.setter is not None:
+            self.setters.add(id(event.setter))
 
-    def _encode(self, event: DocumentPatchedEvent) -> Any:
-        if type(event) is not ModelChangedEvent:
-            return self._encoder.encode(event)
-        new = self._encoder.encode(event.new)
-        return {"kind": "ModelChanged", "model": {"id": event.model.id}, "attr": event.attr, "new": new}
-
-    def setters(self) -> set[int]:
-        """Whose changes are among the events, by identity; these connections must not get their own back."""
-        return {id(setter) for setter, _ in self._events if setter is not None}
+    def _encoder(self) -> Encoder:
+        """The encoder of all events but the plainest: most turns need none."""
+        if self._made is None:
+            self._made = Encoder(clients_have=self._document.models.clients_have)
+        return self._made
 
     def content(self, *, without: object = None) -> tuple[bytes, list[Buffer]] | None:
         """The PATCH-DOC content and buffers for a connection, leaving out what it set itself."""
         events = [encoded for setter, encoded in self._events if without is None or setter is not without]
         if not events:
             return None
-        if not self._written:
-            return dumps({"events": events}), self._encoder.binary
+        if self._made is None:
+            return dumps({"events": events}), []
         written = [event if isinstance(event, bytes) else dumps(event) for event in events]
-        return b'{"events":[' + b",".join(written) + b"]}", self._encoder.binary
+        return b'{"events":[' + b",".join(written) + b"]}", self._made.binary
 
     def close(self) -> None:
         """Take note that the clients get every model that was encoded."""
-        self._document.models.clients_got(self._encoder.has_ref)
+        if self._made is not None:
+            self._document.models.clients_got(self._made.has_ref)
+
+
+def _encoded(encoder: Encoder, event: DocumentPatchedEvent) -> Any:
+    if type(event) is not ModelChangedEvent:
+        return encoder.encode(event)
+    new = encoder.encode(event.new)
+    return {"kind": "ModelChanged", "model": {"id": event.model.id}, "attr": event.attr, "new": new}

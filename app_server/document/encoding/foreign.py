@@ -95,7 +95,12 @@ def carry_out(document: Document, event: DocumentPatchedEvent) -> None:
     PeerError where the event says what cannot be done, before a callback has run.
     """
     try:
-        _carry_out(document, event)
+        if isinstance(event, ModelChangedEvent):
+            set_foreign(event.model, event.attr, event.new, event.setter)
+        elif isinstance(event, ColumnDataChangedEvent):
+            set_foreign(event.model, event.attr, _all_columns(event), event.setter)
+        else:
+            event._handle_event(document, event)
     except AppServerError:
         raise
     except Exception as error:
@@ -112,15 +117,6 @@ def _short(error: Exception) -> str:
 def _called_nobody(error: BaseException) -> bool:
     """Whether bokeh has raised it by itself: no code of the application, or of a library on top of bokeh, has run."""
     return all(frame.f_code.co_filename.startswith(_FOLDERS) for frame, _ in traceback.walk_tb(error.__traceback__))
-
-
-def _carry_out(document: Document, event: DocumentPatchedEvent) -> None:
-    if isinstance(event, ModelChangedEvent):
-        set_foreign(event.model, event.attr, event.new, event.setter)
-    elif isinstance(event, ColumnDataChangedEvent):
-        set_foreign(event.model, event.attr, _all_columns(event), event.setter)
-    else:
-        event._handle_event(document, event)
 
 
 def _all_columns(event: ColumnDataChangedEvent) -> Any:

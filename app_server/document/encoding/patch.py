@@ -39,11 +39,6 @@ _MAX_LOOKED_AT = 500_000
 that takes half a second. A thousand roots, each added by an event of its own, take all of it."""
 
 
-def root_ids(document: ServedDocument) -> set[str]:
-    """The ids of the document's roots."""
-    return {root.id for root in document.roots}
-
-
 def is_root(document: ServedDocument, ident: str) -> bool:
     """Whether this is the id of one of the document's roots."""
     return any(root.id == ident for root in document.roots)

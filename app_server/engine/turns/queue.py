@@ -14,8 +14,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeAlias
 
+from app_server.document.callbacks import SessionCallback
 from app_server.document.current import current_document
-from app_server.document.served import SessionCallback
 from app_server.engine.delivery import Delivery
 from app_server.engine.loop import EngineLoop
 from app_server.engine.running import Job, Noted

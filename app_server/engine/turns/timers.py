@@ -10,7 +10,7 @@ import asyncio
 from functools import partial
 from typing import Protocol
 
-from app_server.document.served import SessionCallback, Timing
+from app_server.document.callbacks import SessionCallback, Timing
 from app_server.engine.loop import EngineLoop
 from app_server.engine.turns.inbox import Inbox, Over, Turn
 from app_server.engine.turns.paced import PacedCallbacks

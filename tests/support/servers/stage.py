@@ -63,7 +63,7 @@ class Stage:
     @property
     def queue(self) -> TurnQueue:
         """Where the session's turns are taken."""
-        queue = self.runtime._lifecycle.queue(self.session)
+        queue = self.runtime._queues.get(self.session.id)
         assert queue is not None
         return queue
 

@@ -9,7 +9,7 @@ import pytest
 
 from bench import walk
 
-MOST_CALLS_OF_A_SLIDER = 130
+MOST_CALLS_OF_A_SLIDER = 100
 MOST_CALLS_OF_A_SOCKET = 175
 
 

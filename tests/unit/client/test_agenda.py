@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app_server.client.agenda import Agenda
-from app_server.document.served import SessionCallback, Timing
+from app_server.document.callbacks import SessionCallback, Timing
 
 
 def callback(ident: str, timing: Timing, delay_ms: float = 0) -> SessionCallback:

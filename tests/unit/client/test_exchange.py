@@ -13,8 +13,8 @@ from bokeh.models import ColumnDataSource, Div, Row, Slider
 
 from app_server.client.errors import ProtocolViolation, RequestFailed
 from app_server.client.exchange import Exchange
+from app_server.document.callbacks import SessionCallback
 from app_server.document.remote import Mirror
-from app_server.document.served import SessionCallback
 from app_server.protocol import codec
 from app_server.protocol.codec import Buffer
 from app_server.protocol.messages import Message

@@ -16,8 +16,8 @@ from bokeh.core.serialization import SerializationError
 from bokeh.models import ColumnDataSource, Div, MultiChoice, Slider
 
 from app_server.document import engine
+from app_server.document.callbacks import UnsendableError
 from app_server.document.changes import as_rollover
-from app_server.document.served import UnsendableError
 from app_server.session.connection import Connection
 from app_server.session.session import Session
 from tests.unit.session.making import make_session, message, subscriber, told

@@ -113,4 +113,4 @@ def test_build_that_no_client_could_get_leaves_nothing_behind(loop: SkippingLoop
     runtime = runtime_of(loop, build, Admission(1))
     with pytest.raises(ApplicationError):
         loop.run_until_complete(runtime.session("one", None, {}))
-    assert not runtime._lifecycle._queues and not len(runtime.admission)
+    assert not runtime._queues and not len(runtime.admission)

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from app_server.document import current, ids
+from app_server.document.callbacks import DocumentEvent
 from app_server.document.ids import ModelIds
-from app_server.document.served import DocumentEvent, ServedDocument
+from app_server.document.served import ServedDocument
 from app_server.errors import ApplicationError
 from app_server.guests import guest_for
 from app_server.security.visible_request import VisibleRequest

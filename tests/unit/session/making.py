@@ -10,7 +10,8 @@ from typing import Any
 from bokeh.models import ColumnDataSource, Div, Slider
 
 from app_server.document import engine
-from app_server.document.served import ServedDocument, SessionCallback, new_document
+from app_server.document.callbacks import SessionCallback
+from app_server.document.served import ServedDocument, new_document
 from app_server.protocol.codec import Frame
 from app_server.protocol.messages import Message
 from app_server.protocol.websocket import TEXT

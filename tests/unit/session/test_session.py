@@ -11,8 +11,9 @@ import pytest
 from bokeh.events import ConnectionLost
 from bokeh.models import ColumnDataSource, Div, GlyphRenderer
 
+from app_server.document.callbacks import SessionCallback, Timing
 from app_server.document.encoding import patch as patches
-from app_server.document.served import ServedDocument, SessionCallback, Timing
+from app_server.document.served import ServedDocument
 from app_server.protocol import codec
 from app_server.protocol.websocket import BINARY
 from app_server.session.connection import Connection

@@ -356,7 +356,7 @@ def test_what_a_connection_set_is_left_out_for_it_alone() -> None:
     div.set_from_json("text", "theirs", setter=setter)  # type: ignore[arg-type]
     assert patch.content(without=setter) is None
     div.text = "ours"
-    assert patch.setters() == {id(setter)}
+    assert patch.setters == {id(setter)}
     assert [event["new"] for event in json.loads(patch.content(without=setter)[0])["events"]] == ["ours"]  # type: ignore[index]
     assert [event["new"] for event in json.loads(patch.content()[0])["events"]] == ["theirs", "ours"]  # type: ignore[index]
 

@@ -1,0 +1,254 @@
+"""Callbacks and changes of a document, from any thread: each is noted before the application's code is called."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Protocol, TypeAlias
+
+from bokeh.core.has_props import HasProps
+from bokeh.core.property.descriptors import PropertyDescriptor
+from bokeh.core.serialization import SerializationError
+from bokeh.document import Document
+from bokeh.document.callbacks import DocumentCallbackManager
+from bokeh.document.events import (
+    DocumentChangedEvent,
+    DocumentPatchedEvent,
+    ModelChangedEvent,
+    RootAddedEvent,
+    RootRemovedEvent,
+    SessionCallbackAdded,
+    SessionCallbackRemoved,
+)
+from bokeh.events import Event, ModelEvent
+from bokeh.model import Model
+
+from app_server.document.current import is_current
+from app_server.document.holds import Hold, Holds, without_repetition
+
+DocumentEvent: TypeAlias = DocumentPatchedEvent
+"""A change of a document that its clients are sent."""
+
+_OF_ROOTS = RootAddedEvent | RootRemovedEvent
+
+
+class UnsendableError(SerializationError):
+    """A change that cannot be sent to the browser, and was not made therefore."""
+
+    def __init__(self, event: DocumentPatchedEvent, reason: BaseException) -> None:
+        super().__init__(f"{_refused(event)}, {reason}")
+
+
+def _refused(event: DocumentPatchedEvent) -> str:
+    model, attr = getattr(event, "model", None), getattr(event, "attr", None)
+    if isinstance(model, Model) and attr:
+        name = f" (name {model.name!r})" if model.name else ""
+        return f"{type(model).__name__}.{attr}{name} was not changed: the browser cannot be sent its new value"
+    what = type(event).__name__.removesuffix("Event") + (f" of a {type(model).__name__}" if model is not None else "")
+    return f"{what} was refused: the browser cannot be sent it"
+
+
+class Timing(Enum):
+    """When a session callback runs."""
+
+    NEXT_TICK = "next tick"
+    TIMEOUT = "timeout"
+    PERIODIC = "periodic"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCallback:
+    """A callback that an application asked for; `delay_ms` is the time-out or the period, 0 on the next tick.
+
+    Calling `function` may return an awaitable. `locked` says that the document must not change meanwhile.
+    """
+
+    ident: str
+    function: Callable[[], Any]
+    timing: Timing
+    delay_ms: float
+    locked: bool
+
+
+class DocumentListener(Protocol):
+    """What a served document notifies of its changes and callbacks, from any thread."""
+
+    def patched(self, event: DocumentPatchedEvent) -> None: ...
+
+    def callback_added(self, callback: SessionCallback) -> None: ...
+
+    def callback_removed(self, ident: str) -> None: ...
+
+
+def as_session_callback(callback: Any) -> SessionCallback:
+    """Our description of one of bokeh's callback objects, which differ by what delay they carry."""
+    timing, delay_ms = Timing.NEXT_TICK, 0.0
+    if hasattr(callback, "period"):
+        timing, delay_ms = Timing.PERIODIC, callback.period
+    elif hasattr(callback, "timeout"):
+        timing, delay_ms = Timing.TIMEOUT, callback.timeout
+    function = callback.callback
+    return SessionCallback(callback.id, function, timing, delay_ms, locked=not getattr(function, "nolock", False))
+
+
+class _InOrder(set[Any]):
+    """A set whose items come in the order in which they were added; bokeh keeps hooks in a set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._order: list[Any] = []
+
+    def add(self, item: Any) -> None:
+        if item not in self:
+            self._order.append(item)
+        super().add(item)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([item for item in self._order if item in self])
+
+
+class Callbacks(DocumentCallbackManager):
+    """Notifies the listener of changes and callbacks, from any thread."""
+
+    def __init__(self, document: Document, changing: threading.RLock) -> None:
+        self._changing = changing
+        self._listener: DocumentListener | None = None
+        self._roots_changed: Callable[[], None] | None = None
+        self.ended = False
+        self.holds = Holds()
+        super().__init__(document)
+        self._session_destroyed_callbacks = _InOrder()
+        self.noted = 0
+        """How many changes the listener was notified of, or were held back."""
+        self.browser_ranges: set[tuple[str, str]] = set()
+        """The bounds of automatic ranges that a browser worked out, as (model id, property)."""
+
+    def listen(self, listener: DocumentListener) -> None:
+        """Notify `listener` of everything from now on, and at once of the callbacks that were added before."""
+        self._listener = listener
+        for callback in self.session_callbacks:
+            listener.callback_added(as_session_callback(callback))
+
+    def listen_to_roots(self, changed: Callable[[], None]) -> None:
+        """Call `changed` whenever a root was added or removed."""
+        self._roots_changed = changed
+
+    def end(self) -> None:
+        """Forget all callbacks and the listener, and take no more callbacks."""
+        self.ended = True
+        self._listener = self._roots_changed = None
+        self.destroy()
+        self._change_callbacks = {}
+        self._event_callbacks = {}
+        self._session_callbacks = set()
+        self._subscribed_models.clear()
+
+    # Bokeh, and Panel, keep the hold of a document in these two attributes.
+    @property
+    def _hold(self) -> Any:
+        return self.holds.mine().policy
+
+    @_hold.setter
+    def _hold(self, policy: Any) -> None:
+        with self._changing:
+            self.holds.set(policy)
+
+    @property
+    def _held_events(self) -> list[Any]:
+        return self.holds.mine().events
+
+    @_held_events.setter
+    def _held_events(self, events: list[Any]) -> None:
+        self.holds.mine().put(events)
+
+    def keep_for_hold(self, descriptor: PropertyDescriptor[Any], obj: HasProps, old: Any) -> None:
+        """Remember the value before a change that is held back, for the case that it cannot be sent afterwards."""
+        if (mine := self.holds.mine()).policy is not None:
+            mine.before.setdefault((id(obj), descriptor.name), (descriptor, obj, old))
+
+    def unhold(self) -> None:
+        """Send what was held back; one change that cannot be sent stops no other."""
+        with self._changing:
+            ended = self.holds.take()
+        failure: UnsendableError | None = None
+        for hold in ended:
+            for event in without_repetition(hold.events):
+                try:
+                    self.trigger_on_change(event)
+                except UnsendableError as error:
+                    failure = failure or error
+                    self._put_back(hold, event)
+        if failure is not None:
+            raise failure
+
+    def _put_back(self, hold: Hold, event: Any) -> None:
+        if type(event) is ModelChangedEvent and (id(event.model), event.attr) in hold.before:
+            descriptor, obj, old = hold.before[id(event.model), event.attr]
+            with self._changing:
+                descriptor._set_value(obj, descriptor.property.prepare_value(obj, descriptor.name, old))
+
+    def trigger_on_change(self, event: DocumentChangedEvent) -> None:
+        changed = event if type(event) is ModelChangedEvent else None  # most are
+        if changed is None:
+            if isinstance(event, SessionCallbackAdded):
+                self._added(event.callback)
+                return
+            if isinstance(event, SessionCallbackRemoved):
+                if self._listener is not None:
+                    self._listener.callback_removed(event.callback.id)
+                return
+        with self._changing:
+            if self.browser_ranges and changed is not None and changed.setter is None:
+                self.browser_ranges.discard((changed.model.id, changed.attr))
+            if self.holds.any and self.hold_value is not None:
+                super().trigger_on_change(event)
+                self.noted += 1
+                return
+            # Noted before the application's callbacks run: what they change comes after it, as it did in Python, and
+            # may name the models that came with it.
+            if self._listener is not None and isinstance(event, DocumentPatchedEvent):
+                self._listener.patched(event)
+            if changed is None and self._roots_changed is not None and isinstance(event, _OF_ROOTS):
+                self._roots_changed()
+            self.noted += 1
+            if changed is not None and not self._change_callbacks and not changed.model._callbacks.get(changed.attr):
+                return  # there is no callback to call
+            # The callbacks may wait for another thread that wants to change the document too.
+            held = self._changing._release_save()  # type: ignore[attr-defined]
+            try:
+                self._call_back(event)
+            finally:
+                self._changing._acquire_restore(held)  # type: ignore[attr-defined]
+
+    def _call_back(self, event: DocumentChangedEvent) -> None:
+        document = self._document()
+        if document is None or not is_current(document):
+            super().trigger_on_change(event)
+            return
+        # The document is the current one already: bokeh's bookkeeping around each call is not needed.
+        if event.callback_invoker is not None:
+            event.callback_invoker()
+        for callback in self.change_callbacks():
+            callback(event)
+
+    def trigger_event(self, event: Event) -> None:
+        """Call what the application has registered for this event, on its model and on the document.
+
+        Bokeh asks the models that had a callback for such events when they were added to the document, and so never
+        calls one that was registered later.
+        """
+        if isinstance(event, ModelEvent) and event.model is not None:
+            event.model._trigger_event(event)
+        for callback in self.event_callbacks_for_event_name(event.event_name):
+            callback(event)
+
+    def _added(self, callback: Any) -> None:
+        if self._listener is not None:
+            self._listener.callback_added(as_session_callback(callback))
+
+    def add_session_callback(self, callback_obj: Any, callback: Any, one_shot: bool) -> Any:
+        if self.ended:
+            raise RuntimeError("The session of this document has ended; stop the thread or task that adds callbacks")
+        return super().add_session_callback(callback_obj, callback, one_shot)
