@@ -1,10 +1,10 @@
-"""A process among others that come and go in any number, as somebody else (gunicorn) wants it.
+"""A process among any number of others that another program (gunicorn) starts and stops.
 
-There are many more slots than processes, and every process holds its share of them. Who comes takes a share from the
-others; who leaves gives its own to them. Slots are moved under a lock, and by their holder, unless that one is gone:
+There are many more slots than processes, and the processes partition them. A process that joins takes some from the
+others; one that leaves gives its own to them. Slots are moved under a lock, by their holder unless it is gone:
 
-    newcomer:  {"question": "standing"} to all -> works out its share -> {"question": "yield"} -> the holder moves links
-    leaver:    {"question": "standing"} to all -> {"question": "predecessor"} to those who stay -> moves links to them
+    joining: {"question": "standing"} to all -> chooses its slots -> {"question": "yield"} -> the holder moves links
+    leaving: {"question": "standing"} to all -> {"question": "predecessor"} to those that stay -> moves links to them
 """
 
 from __future__ import annotations
@@ -31,30 +31,36 @@ _LOOK_S = 0.05
 
 
 class ElasticWorkerGroup(WorkerGroup):
-    """This process's place among processes that come and go; `slot` numbers them in the order of their coming."""
+    """This process among others that come and go; `slot` numbers them in the order in which they joined."""
 
     def __init__(
-        self, runtime_dir: RuntimeDir, slot: int, slots: int, knows: Callable[[str], bool], arrived: Receiver
+        self,
+        runtime_dir: RuntimeDir,
+        slot: int,
+        slots: int,
+        knows: Callable[[str], bool],
+        arrived: Receiver,
+        on_superseded: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__(runtime_dir, slot, slots, knows, arrived)
+        super().__init__(runtime_dir, slot, slots, knows, arrived, on_superseded)
         self.leaving = False
         self.answer("standing", self._answer_standing)
         self.answer("yield", self._answer_yield)
-        self.answer("predecessor", self._answer_elder)
+        self.answer("predecessor", self._answer_predecessor)
 
     async def _open(self) -> None:
-        """Be found by the others, and take a share of the slots."""
+        """Be found by the others, and take some of the slots."""
         self._open_socket()
         while True:
             async with self._only_mover():
-                await self._take_share()
+                await self._take_slots()
             self.held = self._linked()
             if self.held:
                 return
             await asyncio.sleep(_LOOK_S)  # all the others are busy
 
     async def relieve(self) -> bool:
-        """Give all slots to those who stay; whether there is anybody. Without anybody, all stays as it is."""
+        """Give all slots to the processes that stay; False, and nothing is changed, if there are none."""
         async with self._only_mover():
             staying = {socket_path: found["slots"] for socket_path, found in (await self._standings()).items()
                        if found is not None and not found["leaving"]}  # fmt: skip
@@ -75,9 +81,9 @@ class ElasticWorkerGroup(WorkerGroup):
         return max([self.slot, *(int(found["number"]) for found in standings if found is not None)])
 
     async def may_leave(self) -> int:
-        """How many others there are, all of whom stay, so that this process may leave; -1 where somebody does not.
+        """The number of other processes, if all of them stay and this one may leave; -1 if it may not.
 
-        Where it may and there are others, it counts as leaving from then on.
+        If there are others, this process is marked as leaving from then on.
         """
         async with self._only_mover():
             standings = (await self._standings()).values()
@@ -86,7 +92,7 @@ class ElasticWorkerGroup(WorkerGroup):
             self.leaving = bool(standings)
             return len(standings)
 
-    async def _take_share(self) -> None:
+    async def _take_slots(self) -> None:
         standings = await self._standings()
         holders: dict[int, Path | None] = {}
         for slot in range(self.slots):
@@ -109,11 +115,11 @@ class ElasticWorkerGroup(WorkerGroup):
                 holder, {"question": "yield", "slots": sorted(slots), "socket": self._socket_path.name}
             )
         except (Unreachable, TimeoutError):
-            return  # whoever yields late moves links that lead here all the same; no new ids are made for them
+            return  # a process that yields late still moves its links here; no new ids are made for them
         if answer["untouched"]:
             self.forget(holder)
         self._predecessors.update(
-            self.runtime_dir.folder / name for name in answer["elders"] if name != self._socket_path.name
+            self.runtime_dir.folder / name for name in answer["predecessors"] if name != self._socket_path.name
         )
 
     def _linked(self) -> set[int]:
@@ -130,7 +136,7 @@ class ElasticWorkerGroup(WorkerGroup):
         return None if self.runtime_dir.holder(slot) in (None, self._socket_path) else self.runtime_dir.slot(slot)
 
     async def _standings(self) -> dict[Path, dict[str, Any] | None]:
-        """What the others say of themselves; None for those who are too busy."""
+        """How the others stand; None for those that are too busy to answer."""
         others = [socket_path for socket_path in self.runtime_dir.socket_paths() if socket_path != self._socket_path]
         found = await asyncio.gather(*(self._standing(socket_path) for socket_path in others))
         return {socket_path: standing for socket_path, standing in zip(others, found, strict=True) if standing != {}}
@@ -146,10 +152,10 @@ class ElasticWorkerGroup(WorkerGroup):
 
     @asynccontextmanager
     async def _only_mover(self) -> AsyncIterator[None]:
-        """Wait until nobody else moves slots."""
+        """Wait until no other process moves slots."""
         while True:
-            with self.runtime_dir.lock() as alone:
-                if alone:
+            with self.runtime_dir.lock() as is_ours:
+                if is_ours:
                     yield
                     return
             await asyncio.sleep(_LOOK_S)
@@ -163,8 +169,8 @@ class ElasticWorkerGroup(WorkerGroup):
         self._hand_on(slots, self.runtime_dir.folder / str(fields["socket"]))
         if not self.held:
             self._retire()
-        return {"elders": [predecessor.name for predecessor in self._predecessors], "untouched": not self.asked}
+        return {"predecessors": [predecessor.name for predecessor in self._predecessors], "untouched": not self.asked}
 
-    async def _answer_elder(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _answer_predecessor(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         self._predecessors.add(self.runtime_dir.folder / str(fields["socket"]))
         return {}

@@ -1,7 +1,7 @@
-"""Whose session is it? Every process finds out from the session's id alone, whoever made the id.
+"""Which process a session belongs to: every process derives it from the session's id.
 
-A slot keeps its sessions when a new process takes it over. There are as many slots as processes, or, where processes
-come and go in any number, so many that each can have its share of them.
+Ids are partitioned into slots. A slot keeps its sessions when a new process takes it over. There are as many slots as
+processes or, if processes come and go, so many that each can hold some.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ def slot_of(session_id: str, slots: int) -> int:
 
 
 def mint_for(held: Collection[int], slots: int, mint: Callable[[], str]) -> str:
-    """An id made by `mint` that belongs to one of the slots held; on average it takes as many attempts as there are
-    processes, where they hold equal shares."""
+    """An id made by `mint` that belongs to one of the slots held; takes as many attempts on average as there are
+    processes, if they hold equally many slots."""
     while slot_of(session_id := mint(), slots) not in held:
         pass
     return session_id
@@ -31,10 +31,10 @@ def mint_for(held: Collection[int], slots: int, mint: Callable[[], str]) -> str:
 def slots_of_joining(
     holders: Mapping[int, Holder | None], staying: Collection[Holder], untouchable: Collection[Holder] = ()
 ) -> dict[Holder | None, set[int]]:
-    """The slots that a new process takes, by their present holders; None for those that nobody holds.
+    """The slots that a joining process takes, by their present holders; None for slots without a holder.
 
-    All that nobody holds, all of those who leave, and of those who stay so many that all have the same. From the
-    untouchable, who stay but cannot be asked, nothing is taken.
+    It takes all slots without a holder, all of holders that leave, and as many of those that stay as make all equal.
+    Nothing is taken from `untouchable` holders, which stay but cannot be asked.
     """
     taken: dict[Holder | None, set[int]] = {}
     stays: dict[Holder, list[int]] = {holder: [] for holder in staying}
@@ -43,8 +43,8 @@ def slots_of_joining(
             stays[holder].append(slot)
         elif holder is None or holder not in untouchable:
             taken.setdefault(holder, set()).add(slot)
-    share = len(holders) // (len(stays) + len(set(untouchable)) + 1)
-    while sum(map(len, taken.values())) < share and stays:
+    equal = len(holders) // (len(stays) + len(set(untouchable)) + 1)
+    while sum(map(len, taken.values())) < equal and stays:
         richest = max(stays, key=lambda holder: len(stays[holder]))
         if len(stays[richest]) <= 1:
             break
@@ -53,7 +53,7 @@ def slots_of_joining(
 
 
 def spread(slots: Collection[int], counts: Mapping[Holder, int]) -> dict[Holder, set[int]]:
-    """Who gets which of these slots: those who have the fewest, as `counts` says."""
+    """Which holder gets which of these slots: those with the fewest, by `counts`, get them first."""
     now = dict(counts)
     given: dict[Holder, set[int]] = {}
     for slot in sorted(slots):

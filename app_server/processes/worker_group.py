@@ -1,9 +1,9 @@
-"""One process of a server among its fellows: which sessions are its own, and how it reaches the others.
+"""One process of a server among its peers: which sessions are its own, and how it reaches the others.
 
-Every session belongs to a slot, and the link of a slot (see `place`) alone says which process holds it: whoever
-moves the link moves the slot, in one step that all see. When a new process takes a slot over (a rolling restart), the
-old one goes on with the sessions that it has and passes everything else on; the new one asks such elders before it
-builds a session that somebody names. So a session is built once, whichever process its page and its socket reach.
+Every session belongs to a slot, and the slot's link (see `runtime_dir`) says which process holds it: moving the link
+moves the slot, in one step that all see. When a new process takes over a slot (a rolling restart), its predecessor
+keeps its sessions and passes on everything else; the new process asks its predecessors before it builds a session with
+a given id. A session is therefore built once, whichever process its page and its socket reach.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 from app_server.errors import OperatorError
 from app_server.processes import ipc
 from app_server.processes.ipc import Message, Unreachable
+from app_server.processes.message_server import MessageServer
 from app_server.processes.partition import mint_for, slot_of
 from app_server.processes.runtime_dir import VARIABLE, RuntimeDir, discard, placing
 
@@ -29,30 +30,37 @@ Answerer = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 Receiver = Callable[[Message, socket.socket], None]
 
 _PATIENCE_S = 10.0
-"""How long a process that is not there is waited for: one that crashed is back within fractions of a second."""
+"""How long to wait for a process that is not there: one that crashed is back within fractions of a second."""
 
 _RETRY_S = 0.02
 _ANSWER_S = 1.0
 
 _KEEP_S = 1.0
-"""How often a process looks whether its names in the run folder are still there."""
+"""How often a process checks that its names in the runtime directory are still there."""
 
 _HOPELESS_S = 5.0
-"""For so long it tries to put them back, where something is in the way that does not pass by itself."""
+"""How long it tries to put them back if the obstacle does not go away by itself."""
 
-# What a full machine answers; it passes when others have ended or files were deleted.
+# The errors of a full machine; they end when other processes have ended or files were deleted.
 _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO)
 
 
 class WorkerGroup:
-    """This process's place among the server's processes.
+    """This process among the server's processes.
 
-    `knows(session_id)` says whether a session lives here or is being built; `arrived(letter, socket)` is called with
-    each connection that a fellow hands over. Requests that others may ask are registered with `answer`.
+    `knows(session_id)` says whether a session lives here or is being built; `arrived(message, socket)` is called with
+    each connection that a peer hands over; `on_superseded()` when this process gets no new sessions any more. Questions
+    that peers may ask are registered with `answer`.
     """
 
     def __init__(
-        self, runtime_dir: RuntimeDir, slot: int, slots: int, knows: Callable[[str], bool], arrived: Receiver
+        self,
+        runtime_dir: RuntimeDir,
+        slot: int,
+        slots: int,
+        knows: Callable[[str], bool],
+        arrived: Receiver,
+        on_superseded: Callable[[], None] = lambda: None,
     ) -> None:
         self.runtime_dir = runtime_dir
         self.slot = slot
@@ -61,15 +69,14 @@ class WorkerGroup:
         """The slots whose ids this process makes: at most those whose links lead here."""
         self.superseded = False
         self.asked = False
-        """Whether anybody has ever asked for a session here."""
+        """Whether a session was ever asked for here."""
         self._knows = knows
         self._arrived = arrived
         self._answers: dict[str, Answerer] = {"knows": self._answer_knows, "supersede": self._answer_supersede}
         self._predecessors: set[Path] = set()
         self._socket_path = runtime_dir.socket_path(slot, os.getpid())
-        self._listener: socket.socket | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.on_superseded: Callable[[], None] = lambda: None
+        self._server = MessageServer(self._handle)
+        self._on_superseded = on_superseded
 
     def answer(self, question: str, answerer: Answerer) -> None:
         """Let others ask this question."""
@@ -78,7 +85,7 @@ class WorkerGroup:
     async def open(self) -> None:
         """Take the slot: listen, tell its last holder, and be found by the others from now on.
 
-        OperatorError where the run folder cannot hold the names for that.
+        OperatorError if the runtime directory cannot hold the names.
         """
         with placing(self.runtime_dir.folder):
             self.runtime_dir.restore()
@@ -93,18 +100,17 @@ class WorkerGroup:
 
     def _open_socket(self) -> None:
         """Be reachable for the others."""
-        # Under its name only once it answers: what does not answer is taken for the remains of a crash.
-        unborn = self._socket_path.with_name(f".{self._socket_path.name}")
-        unborn.unlink(missing_ok=True)
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._listener.bind(str(unborn))
-        self._listener.listen(1024)
-        self._listener.setblocking(False)
-        unborn.replace(self._socket_path)
-        self._listening = asyncio.get_running_loop().create_task(self._listen(self._listener))
+        # It gets its name when it answers: a socket that does not answer is taken for that of a crashed process.
+        unnamed = self._socket_path.with_name(f".{self._socket_path.name}")
+        unnamed.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(str(unnamed))
+        listener.listen(1024)
+        unnamed.replace(self._socket_path)
+        self._server.listen(listener)
 
     async def keep(self) -> None:
-        """Put this process's names in the run folder back whenever they are deleted.
+        """Put this process's names in the runtime directory back whenever they are deleted.
 
         OperatorError if that is impossible, and no other process can find this one again.
         """
@@ -118,20 +124,18 @@ class WorkerGroup:
                 now_s = asyncio.get_running_loop().time()
                 if failing_since_s is None:
                     failing_since_s = now_s
-                    log.error("%s was deleted, and cannot be made again: %s", self.runtime_dir.folder, error.strerror)
+                    log.error("%s was deleted and cannot be created again: %s", self.runtime_dir.folder, error.strerror)
                 elif error.errno not in _PASSING and now_s - failing_since_s > _HOPELESS_S:
                     raise OperatorError(
-                        f"{self.runtime_dir.folder}, where the server's processes meet, was deleted, and cannot be made"
-                        f" again: {error.strerror}", where=VARIABLE, hint="Start the server again.",
+                        f"the runtime directory {self.runtime_dir.folder} was deleted and cannot be created again:"
+                        f" {error.strerror}", where=VARIABLE, hint="Start the server again.",
                     ) from error  # fmt: skip
 
     def _put_back(self) -> None:
-        if self._listener is None:
+        if not self._server.is_listening:
             return  # it is closed, or about to be opened
         if not self._socket_path.exists():
             self.runtime_dir.restore()
-            self._listening.cancel()
-            self._listener.close()
             self._open_socket()
         for slot in self.held:
             if self.runtime_dir.holder(slot) is None:
@@ -139,7 +143,7 @@ class WorkerGroup:
 
     @property
     def whole(self) -> bool:
-        """Whether the run folder was not deleted, as far as one can see."""
+        """Whether the runtime directory was not deleted, as far as this process can see."""
         return self._socket_path.exists()
 
     def _take(self, slots: Iterable[int]) -> None:
@@ -149,7 +153,7 @@ class WorkerGroup:
             self.held.add(slot)
 
     async def _supersede(self, predecessor: Path) -> None:
-        # From before the link moves until the elder is gone, it is asked before a session of the slot is built here.
+        # From before the link moves until it is gone, it is asked before a session of the slot is built here.
         self._predecessors.add(predecessor)
         try:
             await self.ask(predecessor, {"question": "supersede", "socket": self._socket_path.name}, _PATIENCE_S)
@@ -157,42 +161,36 @@ class WorkerGroup:
             self.forget(predecessor)
             predecessor.unlink(missing_ok=True)  # it crashed
         except TimeoutError:
-            return  # it is busy, and finds that the slot has moved when it looks
+            return  # it is busy, and will see that the slot has moved
 
     @property
     def socket_path(self) -> Path:
-        """Where this process is reached by the others."""
+        """Where the others reach this process."""
         return self._socket_path
 
     def is_predecessor(self, socket_path: Path) -> bool:
-        """Whether this is a process that had a slot of this one before."""
+        """Whether this is a process that held a slot of this one before."""
         return socket_path in self._predecessors
 
     def forget(self, predecessor: Path) -> None:
-        """Ask this process no more: it has ended."""
+        """Stop asking this process: it has ended."""
         self._predecessors.discard(predecessor)
 
     async def close(self) -> None:
-        """Be reachable no more; letters that have been read are handled, and the others are sent to somebody else."""
+        """Stop listening. Messages that have arrived are handled; connections that were not accepted go elsewhere."""
         discard(self._socket_path)
-        if self._listener is None:
-            return
-        self._listening.cancel()
-        self._listener.close()
-        self._listener = None
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_ANSWER_S)
-        for task in self._tasks:
-            task.cancel()
+        if self._server.is_listening:
+            self._server.stop()
+            await self._server.finish(_ANSWER_S)
 
     def mint(self, mint: Callable[[], str]) -> str:
         """A session id, made by `mint`, that belongs to this process."""
         return mint_for(self.held or {self.slot % self.slots}, self.slots, mint)
 
     async def owner(self, session_id: str | None) -> Path | None:
-        """The process that is to answer for this session, or for a new one without an id; None where it is this one.
+        """The process that serves this session, or a new one if there is no id; None if it is this process.
 
-        Unreachable where that cannot be found out, because a process that may have the session does not answer.
+        Unreachable if a process that may have the session does not answer.
         """
         self.asked = True
         if session_id is None:
@@ -205,12 +203,12 @@ class WorkerGroup:
         return await self._predecessor_with(session_id)
 
     def _successor(self) -> Path | None:
-        """A process that takes new sessions in place of this one; None where there is none."""
+        """A process that takes new sessions instead of this one; None if there is none."""
         slot = self.slot % self.slots
         return None if self.runtime_dir.holder(slot) in (None, self._socket_path) else self.runtime_dir.slot(slot)
 
     async def _predecessor_with(self, session_id: str) -> Path | None:
-        """The process that had a slot before this one, and has this session of it still; None where none has."""
+        """The predecessor that still has this session; None if none has."""
         predecessors = list(self._predecessors)
         answers = await asyncio.gather(*(self._has(each, session_id) for each in predecessors))
         for predecessor, has in zip(predecessors, answers, strict=True):
@@ -225,15 +223,17 @@ class WorkerGroup:
             )
         except Unreachable:
             if not self.whole:
-                raise  # it may be there, and have lost its name for a moment
+                raise  # it may have lost only its name, for a moment
             self.forget(predecessor)
             return False
         except TimeoutError:
             raise Unreachable(f"{predecessor.name} does not say whether it has a session") from None
 
     def successors(self, session_ids: Iterable[str]) -> dict[Path, list[str]]:
-        """The processes to which these sessions' pages come back when this one has ended; none where it still holds
-        their slots."""
+        """The processes to which these sessions' pages come back when this one has ended, with the sessions' ids.
+
+        Sessions whose slots this process still holds are left out.
+        """
         found: dict[Path, list[str]] = {}
         for session_id in session_ids:
             holder = self.runtime_dir.holder(slot_of(session_id, self.slots))
@@ -244,24 +244,24 @@ class WorkerGroup:
     async def ask(
         self, socket_path: Path, fields: Mapping[str, Any], patience_s: float = _ANSWER_S
     ) -> Mapping[str, Any]:
-        """What the process answers; Unreachable where it is gone, TimeoutError where it is busy for too long."""
+        """What the process answers; Unreachable if it is gone, TimeoutError if it is busy for too long."""
         return await ipc.ask(socket_path, fields, patience_s)
 
     async def ask_all(self, fields: Mapping[str, Any]) -> dict[str, Mapping[str, Any] | None]:
-        """What every process of the server answers, by the names of their boxes; None where one did not in time."""
+        """What every process of the server answers, by the name of its socket; None for one that did not in time."""
         socket_paths = self.runtime_dir.socket_paths()
         answers = await ipc.ask_all(socket_paths, fields, _ANSWER_S)
         return dict(zip([socket_path.name for socket_path in socket_paths], answers, strict=True))
 
     async def with_room(self) -> Path | None:
-        """A process that says that it takes new sessions; None where none does."""
+        """A process that takes new sessions; None if there is none."""
         for name, answer in (await self.ask_all({"question": "room"})).items():
             if answer is not None and answer.get("room"):
                 return self.runtime_dir.folder / name
         return None
 
     async def reach(self, socket_path: Path, patience_s: float | None = None) -> socket.socket:
-        """A connection to a fellow, waiting for one that is being started again; Unreachable where it stays away."""
+        """A connection to a peer, which may be restarting; Unreachable if it stays away."""
         wait_s = _PATIENCE_S if patience_s is None else patience_s
         deadline_s = asyncio.get_running_loop().time() + wait_s
         while True:
@@ -272,29 +272,14 @@ class WorkerGroup:
                     raise
                 await asyncio.sleep(_RETRY_S)
 
-    def _begin(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _listen(self, listener: socket.socket) -> None:
-        while True:
-            self._begin(self._read(await ipc.accept(listener)))
-
-    async def _read(self, sock: socket.socket) -> None:
-        try:
-            message = await ipc.receive(sock)
-            question = message.fields.get("question")
-            if question is None:
-                self._arrived(message, sock)
-                return
-            answerer = self._answers.get(question)
-            answer = {"error": f"{question} is not a question"} if answerer is None else await answerer(message.fields)
-            await ipc.send(sock, Message(answer))
-        except Unreachable as error:
-            log.debug("A letter did not come whole: %s", error)
-        except Exception:
-            log.exception("A letter of another process could not be handled; this is a fault of the server")
+    async def _handle(self, message: Message, sock: socket.socket) -> None:
+        question = message.fields.get("question")
+        if question is None:
+            self._arrived(message, sock)
+            return
+        answerer = self._answers.get(question)
+        answer = {"error": f"unknown question {question}"} if answerer is None else await answerer(message.fields)
+        await ipc.send(sock, Message(answer))
         sock.close()
 
     async def _answer_knows(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -306,13 +291,13 @@ class WorkerGroup:
         return {"superseded": True}
 
     def _hand_on(self, slots: set[int], socket_path: Path) -> None:
-        """Let another process hold these slots from now on; it has to know this one as an elder before."""
+        """Let another process hold these slots from now on; it must know this one as a predecessor before."""
         self.held -= slots
         for slot in slots:
             self.runtime_dir.give(slot, socket_path)
 
     def _retire(self) -> None:
-        """Take no more new sessions."""
+        """Stop taking new sessions."""
         if not self.superseded:
             self.superseded = True
-            self.on_superseded()
+            self._on_superseded()

@@ -32,10 +32,18 @@ class Membership:
     fork_servers: Mapping[str, int] = field(default_factory=dict)
 
     def workers(
-        self, runtimes: Sequence[ApplicationRuntime], arrive: Callable[[Message, socket.socket], None]
+        self,
+        runtimes: Sequence[ApplicationRuntime],
+        arrive: Callable[[Message, socket.socket], None],
+        on_superseded: Callable[[], None],
     ) -> WorkerGroup:
-        """The group of processes, with this one in it; `arrive` is called with each connection that is handed over."""
-        return self.kind(self.runtime_dir, self.slot, self.slots, partial(has_session, runtimes), arrive)
+        """The group of processes, with this one in it.
+
+        `arrive` is called with each connection that is handed over, `on_superseded` when this process gets no new
+        sessions any more.
+        """
+        knows = partial(has_session, runtimes)
+        return self.kind(self.runtime_dir, self.slot, self.slots, knows, arrive, on_superseded)
 
     def session_processes(self, workers: WorkerGroup) -> SessionProcesses | None:
         """The processes of single sessions; None if no application is isolated."""

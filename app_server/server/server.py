@@ -89,7 +89,7 @@ class Server:
         runtimes = make_runtimes(applications, policy, engine_loop, gauges, admission, isolated, session)
         self._loop_monitor = LoopMonitor(gauges.loop, engine_loop.running, settings.block_limit_s)
         self._live_reload = LiveReload(runtimes, settings) if settings.dev else None
-        workers = membership.workers(runtimes, self.arrive) if membership is not None else None
+        workers = membership.workers(runtimes, self.arrive, self._superseded) if membership is not None else None
         process = ProcessState(
             runtimes, gauges, admission,
             workers=workers,
@@ -117,10 +117,13 @@ class Server:
         )
         self._background: list[asyncio.Task[None]] = []
         if workers is not None:
-            workers.on_superseded = self._http.stop
             PeerAnswers(self.state, f"unix:{settings.unix_socket}" if settings.unix_socket else self.url).register(
                 workers
             )
+
+    def _superseded(self) -> None:
+        """Accept no more connections: another process has the slot."""
+        self._http.stop()
 
     @classmethod
     def bound(

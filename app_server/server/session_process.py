@@ -14,7 +14,6 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from app_server.processes.forking.busy_table import TimedSelector
 from app_server.processes.forking.fork_server import SessionSpec
 from app_server.processes.forking.keeper import OUT_OF_MEMORY, PUT_BACK
 from app_server.processes.ipc import Message, Unreachable
+from app_server.processes.message_server import MessageServer
 from app_server.processes.runtime_dir import RuntimeDir, discard
 from app_server.server.metrics_reporter import MetricsReporter
 from app_server.server.server import Server
@@ -71,10 +71,9 @@ class SessionProcess:
     ) -> None:
         self.server = prototype.for_session(spec.route, spec.session_id, loop, snapshot, self)
         self._spec = spec
-        self._listener = spec.listener
+        self._messages = MessageServer(self._handle)
         self._inode = _inode(spec.socket_path)
         self._runtime_dir = RuntimeDir(spec.socket_path.parent)
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._over: asyncio.Future[int] = loop.create_future()
         self._leaving = False
         self._status = 0
@@ -88,8 +87,7 @@ class SessionProcess:
         loop.add_signal_handler(PUT_BACK, self._put_back)
         loop.add_reader(self._spec.parent_pipe, self._on_orphaned)
         await self.server.start_isolated()
-        self._listener.setblocking(False)
-        self._listening = loop.create_task(self._listen())
+        self._messages.listen(self._spec.listener)
         self._linger()
         reporter = MetricsReporter(self.server.state, self._runtime_dir, self._spec.slot, self._spec.socket_path.name)
         telling = loop.create_task(reporter.run())
@@ -98,11 +96,6 @@ class SessionProcess:
         telling.cancel()
         await reporter.finish()
         return self._status
-
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _put_back(self, attempts: int = _ATTEMPTS) -> None:
         """Put back the name of the session's socket, and the note of its page, if they were deleted.
@@ -130,24 +123,10 @@ class SessionProcess:
 
     def _listen_on(self, listener: socket.socket) -> None:
         """Take connections from this socket, and no more from the one whose name is gone."""
-        self._listening.cancel()
-        self._listener.close()
-        self._listener = listener
+        self._messages.listen(listener)
         self._inode = _inode(self._spec.socket_path)
-        listener.setblocking(False)
-        self._listening = asyncio.get_running_loop().create_task(self._listen())
 
-    async def _listen(self) -> None:
-        while True:
-            self._begin(self._read(await ipc.accept(self._listener)))
-
-    async def _read(self, sock: Any) -> None:
-        try:
-            message = await ipc.receive(sock)
-        except Unreachable as error:
-            log.debug("A letter did not come whole: %s", error)
-            sock.close()
-            return
+    async def _handle(self, message: Message, sock: Any) -> None:
         if self._leaving:
             await self._send_back(message, sock)
         else:
@@ -239,25 +218,13 @@ class SessionProcess:
                 await self.server.stop(1012 if comes_back else 1001)
         except TimeoutError:
             log.error("Not everything ended within %g s; stopping all the same", settings.drain_deadline_s)
-        self._listening.cancel()
-        await self._empty_socket()
+        await self._messages.drain()  # connections that were made before the socket lost its name
 
     async def _hand_on(self) -> None:
         """Let the session's page come back to the processes that go on, also when its token has expired long ago."""
         fields = {"question": "inherit", "sessions": [self._spec.session_id]}
         with contextlib.suppress(Unreachable, TimeoutError):  # nobody goes on
             await ipc.ask(self._runtime_dir.slot(self._spec.slot), fields, _HAND_ON_S)
-
-    async def _empty_socket(self) -> None:
-        """Whoever had found the socket before its name was gone is still to be answered."""
-        while True:
-            try:
-                sock, _ = self._listener.accept()
-            except BlockingIOError:
-                break
-            await self._read(sock)
-        if self._tasks:
-            await asyncio.wait(self._tasks)
 
 
 def _inode(path: Path) -> int | None:

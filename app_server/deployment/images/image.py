@@ -33,7 +33,6 @@ WAIT = "until healthcheck 2>/dev/null; do sleep 0.2; done"
 HARDENED = ("--init", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 
 
-
 @dataclass(frozen=True)
 class Wish:
     """What somebody wants built: `base` is the image that it begins with, `build_context` a clone that has that one.

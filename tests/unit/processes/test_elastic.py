@@ -114,10 +114,7 @@ async def test_a_session_stays_with_whoever_has_it_when_its_slot_moves(company: 
 async def test_the_share_of_who_crashed_goes_to_the_next(company: Company) -> None:
     first = await company.join()
     await company.join()
-    assert first._listener is not None
-    first._listening.cancel()
-    first._listener.close()  # its box is left behind, and answers nobody
-    first._listener = None
+    first._server.stop()  # its socket is left behind, and does not answer
     await company.join()
     assert company.holders() == {1: 6, 2: 6}
 
@@ -135,7 +132,8 @@ async def test_a_session_is_not_built_twice_because_an_elder_is_busy(
     first = await company.join()
     await first.owner(None)
     second = await company.join()
-    first._listening.cancel()  # it accepts connections, and answers nobody for now
+    assert first._server._accepting is not None
+    first._server._accepting.cancel()  # it accepts connections, and does not answer for now
     slot = next(iter(second.held))
     with pytest.raises(Unreachable):
         await second.owner(id_of(slot))

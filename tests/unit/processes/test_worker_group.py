@@ -90,8 +90,8 @@ async def test_a_folder_whose_place_is_taken_is_given_up(runtime_dir: RuntimeDir
         async with asyncio.timeout(patience(5)):
             await workers.keep()
     assert str(caught.value) == (
-        f"APP_SERVER_RUNTIME_DIR: {runtime_dir.folder}, where the server's processes meet, was deleted, and cannot"
-        " be made again: File exists. Start the server again."
+        f"APP_SERVER_RUNTIME_DIR: the runtime directory {runtime_dir.folder} was deleted and cannot be created again:"
+        " File exists. Start the server again."
     )
     await workers.close()
 
@@ -134,14 +134,17 @@ async def test_who_has_no_descriptors_for_a_while_answers_afterwards(
 async def test_a_newcomer_takes_the_slot_and_the_elder_keeps_its_sessions(
     runtime_dir: RuntimeDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
+    calls: list[str] = []
     with as_process(monkeypatch, 111):
-        predecessor = WorkerGroup(runtime_dir, 0, 1, lambda session_id: session_id == "old", lambda message, sock: None)
-    predecessor.on_superseded = lambda: told.append("superseded")
+        predecessor = WorkerGroup(
+            runtime_dir, 0, 1,
+            knows=lambda session_id: session_id == "old", arrived=lambda message, sock: None,
+            on_superseded=lambda: calls.append("superseded"),
+        )  # fmt: skip
     await predecessor.open()
     assert await predecessor.owner(None) is None and predecessor.held == {0}
     async with opened(runtime_dir) as joining:
-        assert told == ["superseded"] and predecessor.superseded and predecessor.held == set()
+        assert calls == ["superseded"] and predecessor.superseded and predecessor.held == set()
         assert runtime_dir.holder(0) == joining.socket_path and joining.is_predecessor(predecessor.socket_path)
         assert await joining.owner("old") == predecessor.socket_path
         assert await joining.owner("other") is None
@@ -203,7 +206,7 @@ async def test_what_is_no_question_and_what_fails_is_answered_and_the_process_go
 
     async with opened(runtime_dir) as workers:
         workers.answer("fail", fail)
-        assert await workers.ask(workers.socket_path, {"question": "why"}) == {"error": "why is not a question"}
+        assert await workers.ask(workers.socket_path, {"question": "why"}) == {"error": "unknown question why"}
         with pytest.raises(Unreachable, match="the sender went away"):
             await workers.ask(workers.socket_path, {"question": "fail"})
         assert await workers.ask_all({"question": "knows"}) == {workers.socket_path.name: {"knows": False}}
@@ -215,7 +218,7 @@ async def test_what_is_no_question_and_what_fails_is_answered_and_the_process_go
         workers.answer("room", room)
         assert await workers.with_room() == workers.socket_path
     messages = [record.getMessage() for record in caplog.records]
-    assert messages == ["A letter of another process could not be handled; this is a fault of the server"]
+    assert messages == ["Cannot handle a message of another process; this is a fault of the server"]
 
 
 async def test_what_is_no_question_arrives_with_its_connection(runtime_dir: RuntimeDir) -> None:
