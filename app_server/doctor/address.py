@@ -1,4 +1,4 @@
-"""The address that the doctor is sent to, and those that follow from it."""
+"""The address that the doctor examines, and addresses derived from it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app_server.security.hostnames import ascii_host, bracketed
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _IN_PATH = "/%:@!$&'()*+,;=-._~"  # RFC 3986, section 3.3
 _IN_QUERY = _IN_PATH + "?"
-_EXAMPLE = "Give the address that people open, such as https://example.com/sliders."
+_EXAMPLE = "Use the address that people open, such as https://example.com/sliders."
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """The host as a browser writes it into its Host header: without the port where that is the usual one."""
+        """The host as a browser writes it into its Host header: without the port if it is the usual one."""
         name = bracketed(self.host)
         return name if self.port == DEFAULT_PORTS[self.scheme] else f"{name}:{self.port}"
 
@@ -65,11 +65,11 @@ class Target:
         return True
 
     def at(self, path: str, query: str = "") -> Target:
-        """Another path of the same host; what cannot travel as it is is escaped."""
+        """Another path of the same host, percent-encoded."""
         return replace(self, path=quote(path, safe=_IN_PATH), query=quote(query, safe=_IN_QUERY))
 
     def follow(self, link: str) -> Target | None:
-        """Where a link of this page leads; None where that is no address of the web."""
+        """Where a link of this page leads; None if that is not a web address."""
         try:
             return read_target(urljoin(self.url, link))
         except (OperatorError, ValueError):
@@ -79,7 +79,7 @@ class Target:
 def parse_target(url: str) -> tuple[Target, str | None]:
     """The target, and the Authorization header that a name and password in the address stand for.
 
-    Raises OperatorError for what is no address of the web.
+    Raises OperatorError if it is not a web address.
     """
     target = read_target(url)
     parts = urlsplit(url)
@@ -90,7 +90,7 @@ def parse_target(url: str) -> tuple[Target, str | None]:
 
 
 def read_target(url: str) -> Target:
-    """The target of this address. Raises OperatorError for what is no address of the web."""
+    """The target of this address. Raises OperatorError if it is not a web address."""
     shown = repr(url.rpartition("@")[2])
     try:
         parts = urlsplit(url)
@@ -115,7 +115,7 @@ def read_origin(text: str) -> str:
 
 
 def _ascii_host(host: str) -> str | None:
-    """The name as it travels; None where it cannot."""
+    """The name in ASCII; None if it is not a host name."""
     if ":" in host:  # urlsplit has checked what stands in brackets, as far as Python 3.11 does
         try:
             return str(ipaddress.IPv6Address(host.partition("%")[0]))

@@ -1,4 +1,4 @@
-"""What a rule says of a deployment: what was seen, who is at fault, how bad it is, and what to change."""
+"""What a rule says about a deployment: what was seen, where the fault is, how bad it is, and what to change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Severity(Enum):
 
 
 class Hop(Enum):
-    """Which station of a request's way is at fault."""
+    """Which part of a request's path is at fault."""
 
     BROWSER = "browser"
     NAME = "name service"
@@ -52,12 +52,12 @@ Rule: TypeAlias = Callable[[Evidence], Iterable[Finding]]
 
 
 def nginx(how: str, *lines: str) -> Remedy:
-    """What to change where nginx is the proxy."""
+    """What to change if nginx is the proxy."""
     return Remedy("nginx", how, lines)
 
 
 def apache(how: str, *lines: str) -> Remedy:
-    """What to change where Apache is the proxy."""
+    """What to change if Apache is the proxy."""
     return Remedy("apache", how, lines)
 
 
@@ -66,6 +66,6 @@ def server(how: str, *lines: str) -> Remedy:
     return Remedy("app-server", how, lines)
 
 
-def isolated(where: str, how: str, *lines: str) -> Remedy:
-    """What to change at another place."""
+def remedy(where: str, how: str, *lines: str) -> Remedy:
+    """What to change somewhere else."""
     return Remedy(where, how, lines)

@@ -8,17 +8,17 @@ from typing import Final
 from app_server.doctor.network.connection import Route
 
 SHORT_IDLE_S: Final = 8.0
-"""Finds time-outs of a few seconds, which are mostly mistakes, without keeping anybody waiting."""
+"""Long enough to find timeouts of a few seconds, which are usually mistakes, and short enough to wait for."""
 
 LONG_IDLE_S: Final = 70.0
-"""Longer than the 60 s of nginx and Apache as they come."""
+"""Longer than the default 60 s of nginx and Apache."""
 
 MAX_REDIRECTS: Final = 8
 
 
 @dataclass(frozen=True)
 class Options:
-    """How thoroughly to look, and how to get there. Times are seconds; `ca_file` replaces the machine's authorities."""
+    """How thoroughly to look, and how. Times are seconds; `ca_file` replaces the machine's authorities."""
 
     ca_file: str | None = None
     route: Route = Route()
@@ -31,5 +31,5 @@ class Options:
 
     @property
     def limit_s(self) -> float:
-        """A time within which all is over, whatever anybody does: the steps that come one after the other."""
+        """The longest time that all steps, one after the other, can take."""
         return self.idle_s + (MAX_REDIRECTS + 8) * self.route.timeout_s

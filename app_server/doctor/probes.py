@@ -32,13 +32,13 @@ from app_server.protocol.doctor import TRICKLE, TRICKLE_S
 T = TypeVar("T")
 
 LARGE_TOKEN_BYTES: Final = 12 * 1024
-"""What a page's token may grow to with cookies and headers in it; nginx and Apache take 8 kB unless told otherwise."""
+"""What a page's token may grow to with cookies and headers in it; nginx and Apache accept 8 kB by default."""
 
 LATE_S: Final = 0.25
-"""How long to look for an end that a busy machine may have kept from us."""
+"""How long to wait for an end that a busy machine may have delayed."""
 
 IDLE_TRIES: Final = 3
-"""How many sockets to open for one that gets as far as silence."""
+"""How many sockets to open until one is greeted and silent."""
 
 MAX_ADDRESSES: Final = 4
 
@@ -55,7 +55,7 @@ async def examine(target: Target, options: Options) -> Evidence:
 
 
 class _Walk:
-    """Gathers evidence, step by step."""
+    """Collects evidence, step by step."""
 
     def __init__(self, options: Options, evidence: Evidence) -> None:
         self._options = options
@@ -63,12 +63,12 @@ class _Walk:
         self._visitor = Visitor(options.route)
 
     async def run(self) -> Evidence:
-        """Everything, as far as the time limit lets it."""
+        """Everything that fits into the time limit."""
         try:
             async with asyncio.timeout(self._options.limit_s):
                 await self._go()
         except TimeoutError:
-            pass  # the single steps have limits of their own, and say what took so long
+            pass  # single steps have their own limits, and say what took so long
         return self._evidence
 
     def _note(self, **seen: Any) -> None:
@@ -90,7 +90,7 @@ class _Walk:
         )
 
     async def _note_all(self, **steps: Awaitable[Any]) -> None:
-        """Take the steps side by side, and note each as soon as it has come to its end."""
+        """Run the steps concurrently, and note each as soon as it ends."""
 
         async def take(name: str, step: Awaitable[Any]) -> None:
             self._note(**{name: await step})
@@ -125,7 +125,7 @@ class _Walk:
         return await look_at_tls(self._options.route, target, self._options.ca_file)
 
     async def _ask_plainly(self) -> None:
-        """What http:// answers where the address is one of https://."""
+        """What http:// answers if the address is https://."""
         target = self._evidence.target
         if target.scheme == "https":
             port = self._options.http_port or (80 if target.port == 443 else None)
@@ -134,7 +134,7 @@ class _Walk:
                 self._note(plain=await Visitor(self._options.route).ask(plain, method="HEAD"))
 
     async def _load_page(self) -> None:
-        """The page, wherever redirects lead."""
+        """The page, after following redirects."""
         target, redirects = self._evidence.target, list[Answer]()
         failed: list[Answer] = []
         while True:
@@ -151,7 +151,7 @@ class _Walk:
         self._note(page=Page(answer), redirects=tuple(redirects), failed_pages=tuple(failed))
 
     def _about_requests(self, page: Page) -> dict[str, Awaitable[Any]]:
-        """What can be asked without a session."""
+        """Requests that need no session."""
         target = page.answer.target
         root = page.root_path
         scripts = [found for link in page.bokehjs[:MAX_SCRIPTS] if (found := target.follow(link)) is not None]
@@ -173,7 +173,7 @@ class _Walk:
         return steps
 
     async def _trickle(self, target: Target) -> Answer:
-        """An answer that the server sends bit by bit. Of three the slowest counts: a busy machine may collect one."""
+        """An answer that the server sends bit by bit; the slowest of three: a busy machine may merge the parts."""
         best = Answer(target)
         for _ in range(3):
             answer = await self._visitor.ask(target, extra_s=TRICKLE_S)
@@ -184,12 +184,12 @@ class _Walk:
         return best
 
     async def _ask_packed(self, script: Target) -> Answer:
-        """A script as a browser asks for it; its content does not matter."""
+        """A script as a browser requests it; only the start of its content is kept."""
         answer = await self._visitor.ask(script, headers={"Accept-Encoding": "gzip, br"})
         return replace(answer, body=answer.body[:200])
 
     async def _revalidated(self, scripts: Sequence[Target]) -> tuple[Answer, ...]:
-        """The answers to a browser that has these files already."""
+        """The answers to a browser that has cached these files."""
         found = []
         for script in scripts:
             first = await self._visitor.ask(script, method="HEAD", headers={"Accept-Encoding": "gzip, br"})
@@ -201,7 +201,7 @@ class _Walk:
         return tuple(found)
 
     def _about_sessions(self, page: Page, token: str) -> dict[str, Awaitable[Any]]:
-        """What needs a session: that of the page, and as many as there are openings."""
+        """What needs a session: the page's, and one for each opening."""
         target = page.answer.target
         large = enlarged_token(token, LARGE_TOKEN_BYTES)
         return {
@@ -233,18 +233,18 @@ class _Walk:
         return Opening(page, replace(opened, pulled_bytes=pulled))
 
     async def _stay_idle(self, page: Page, token: str) -> Idle | None:
-        """How long a socket lives on which this end says nothing of its own accord; None where none can be had."""
+        """How long a socket stays open if this end only answers pings; None if none opens."""
         found: Idle | None = None
         wanted_s = self._options.idle_s
 
         async def wait(opened: Socket) -> None:
             nonlocal found
             async with asyncio.timeout(self._options.route.timeout_s):
-                await opened.pull()  # as a page does; the server takes one that has not asked for a stuck one
+                await opened.pull()  # as a page does; the server considers a client stuck that has not asked
             started = time.monotonic()
             ended = await _end_within(opened, wanted_s)
             if ended is None:
-                # Where this program was late itself, the end has come by now, and only has not been looked at.
+                # If this program was late itself, the end has arrived by now and only was not read yet.
                 ended = await _end_within(opened, LATE_S)
             lasted_s = time.monotonic() - started
             found = Idle(wanted_s, lasted_s, ended, opened.close_code, opened.pings)
@@ -255,12 +255,12 @@ class _Walk:
             if not is_lost_early(opened):
                 break
         if not opened.accepted and opened.answer.status == 403:
-            # The origin is refused, which is another matter: programs, which have none, are let in.
+            # The origin is refused, which other rules report: programs, which have none, are accepted.
             await self._visitor.open_socket(socket_of(page), token, origin="", then=wait)
         return found
 
     async def _ask_one_by_one(self, target: Target) -> tuple[Answer, ...]:
-        """What two browsers get, the second one after the first: a cache may have kept it."""
+        """What two browsers get, one after the other: a cache may have stored it."""
         return tuple([await Visitor(self._options.route).ask(target, origin=target.origin) for _ in range(2)])
 
     async def _embed(self, target: Target, origin: str) -> Embedding:
@@ -277,7 +277,7 @@ class _Walk:
 
 
 async def _end_within(opened: Socket, patience_s: float) -> str | None:
-    """How the socket ended; None if it has not within this time."""
+    """How the socket ended; None if it did not within this time."""
     with suppress(TimeoutError):
         try:
             async with asyncio.timeout(patience_s):

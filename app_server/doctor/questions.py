@@ -26,14 +26,14 @@ def names_session(target: Target, route: Route) -> bool:
 
 
 def tries_after(answer: Answer) -> int:
-    """How often to ask for a page again that came to this: of several instances, another one may be well."""
+    """How often to request a page again after this answer: another instance may work."""
     if answer.status in FAILED_BEHIND:
         return MAX_FAILED_PAGES
     return int(answer.failure is not None and answer.failure.kind in ("timeout", "closed"))
 
 
 def spoofs(target: Target) -> dict[str, str]:
-    """What somebody sends who wants to pass for somebody else."""
+    """What visitors send who want to impersonate others."""
     scheme = "http" if target.scheme == "https" else "https"
     return {
         "X-Forwarded-For": FALSE_ADDRESS,
@@ -46,7 +46,7 @@ def spoofs(target: Target) -> dict[str, str]:
 
 
 def socket_of(page: Page, target: Target | None = None) -> Target:
-    """Where the page's socket is; `target` is the application where the page is the script that embeds it."""
+    """Where the page's socket is; `target` is the application if the page is the script that embeds it."""
     target = target or page.answer.target
     path = page.socket_path
     return target.at(path if not path.endswith("/autoload.js/ws") else f"{target.path.rstrip('/')}/ws", target.query)

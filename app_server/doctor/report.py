@@ -18,14 +18,14 @@ _LABEL_COLUMNS = 9
 
 
 def remedies_for(finding: Finding, proxy: str | None) -> tuple[Remedy, ...]:
-    """What to change with this proxy in front; both forms where it is not known which one it is."""
+    """What to change with this proxy; both forms if the proxy is unknown."""
     if proxy is None:
         return finding.remedies
     return tuple(remedy for remedy in finding.remedies if remedy.where not in _PROXIES or remedy.where == proxy)
 
 
 def checked(evidence: Evidence) -> dict[str, bool]:
-    """What was looked at, and what could not be."""
+    """What was checked, and what could not be."""
     page = evidence.page
     sockets = evidence.sockets
     return {
@@ -47,7 +47,7 @@ def checked(evidence: Evidence) -> dict[str, bool]:
 
 
 def exit_status(evidence: Evidence, findings: Sequence[Finding]) -> int:
-    """0 where an application was seen and nothing is broken; warnings and notes break nothing."""
+    """0 if an application was found and no finding is an error; warnings and notes do not count."""
     seen = evidence.page is not None and evidence.page.token is not None
     return int(not seen or any(finding.severity is Severity.ERROR for finding in findings))
 
@@ -58,7 +58,7 @@ def as_text(evidence: Evidence, findings: Sequence[Finding], took_s: float, pain
     about = [_TITLES.get(evidence.proxy, evidence.proxy or "") if evidence.is_reached else "nothing answered"]
     if evidence.instances:
         about.append(f"{len(evidence.instances)} instance{'s' if len(evidence.instances) > 1 else ''}")
-    lines = [f"{paint('word', target.url)}  {', '.join(about)}; looked for {took_s:.1f} s", ""]
+    lines = [f"{paint('word', target.url)}  {', '.join(about)}; checked in {took_s:.1f} s", ""]
     for finding in findings:
         lines += [*_paragraph(finding, evidence.proxy, paint, width), ""]
     found = checked(evidence)
@@ -98,13 +98,13 @@ def _sentence(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """The text without what a hostile server may have hidden in it to play with a terminal."""
+    """The text without control characters, with which a hostile server could manipulate the terminal."""
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _summary(findings: Sequence[Finding]) -> str:
     if not findings:
-        return "Nothing is wrong."
+        return "No problems found."
     counts = {severity: sum(finding.severity is severity for finding in findings) for severity in Severity}
     shown = [f"{count} {severity.value}{'s' if count > 1 else ''}" for severity, count in counts.items() if count]
     return ", ".join(shown) + "."

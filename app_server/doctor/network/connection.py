@@ -28,7 +28,7 @@ _NEXT_ADDRESS_AFTER_S = 0.25  # as browsers do it (RFC 8305, section 5)
 
 @dataclass(frozen=True)
 class Route:
-    """How the doctor gets to the host: at this address rather than where its name leads, with these headers."""
+    """How the doctor reaches the host: at this address instead of the name's, with these headers."""
 
     address: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
@@ -39,7 +39,7 @@ class Route:
 async def connection(
     route: Route, target: Target, context: ssl.SSLContext | None = None
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A connection to the host; over TLS, whose certificate is judged elsewhere, where the target says so."""
+    """A connection to the host; over TLS if the target says so. Other code judges the certificate."""
     tls: dict[str, Any] = {}
     if target.scheme == "https":
         tls = {"ssl": context or lenient_context(), "server_hostname": target.host}
@@ -50,12 +50,12 @@ async def connection(
     try:
         yield incoming, outgoing
     finally:
-        # Not closed politely: somebody who does not answer must not keep us.
+        # Aborted, not closed: a peer that does not answer must not hold us up.
         outgoing.transport.abort()
 
 
 def lenient_context() -> ssl.SSLContext:
-    """TLS with whoever is there: to see all that is wrong, the doctor goes on where a browser would stop."""
+    """TLS without verification: to see all that is wrong, the doctor goes on where a browser would stop."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -63,7 +63,7 @@ def lenient_context() -> ssl.SSLContext:
 
 
 async def attempt(exchange: Callable[[], Any], timeout_s: float | None) -> Failure | None:
-    """Why this did not come to its end; None where it did."""
+    """Why this failed; None if it did not."""
     try:
         async with asyncio.timeout(timeout_s):
             await exchange()
@@ -73,7 +73,7 @@ async def attempt(exchange: Callable[[], Any], timeout_s: float | None) -> Failu
 
 
 def failure_of(error: BaseException, timeout_s: float | None = None) -> Failure:
-    """What this error of a connection means. An error that means nothing to us is raised again."""
+    """What this error of a connection means. Other errors are raised again."""
     if isinstance(error, TimeoutError) and not getattr(error, "errno", None):
         return Failure("timeout", f"no answer within {timeout_s:g} s" if timeout_s else "no answer in time")
     if isinstance(error, http.TooLarge):
@@ -85,11 +85,11 @@ def failure_of(error: BaseException, timeout_s: float | None = None) -> Failure:
     if isinstance(error, ssl.SSLError):
         return Failure(_TLS_KINDS.get(error.reason or "", "tls"), f"TLS failed: {reason_of(error)}")
     if isinstance(error, socket.gaierror):
-        return Failure("name", f"the name is not known: {error.strerror}")
+        return Failure("name", f"the name cannot be resolved: {error.strerror}")
     if isinstance(error, ConnectionRefusedError):
         return Failure("refused", "the connection was refused")
     if isinstance(error, ConnectionError):
-        return Failure("closed", "the connection was cut")
+        return Failure("closed", "the connection was closed")
     if isinstance(error, OSError):
         return Failure("unreachable", f"the host cannot be reached: {reason_of(error)}")
     raise error

@@ -71,7 +71,7 @@ class Socket:
             self._send(opcode, bytes(payload))
 
     async def pull(self) -> int | None:
-        """How many bytes it took until the document was there; None where it never was."""
+        """How many bytes arrived up to the whole document; None if it never came."""
         before = self.received_bytes
         self.request(messages.PULL_DOC_REQ)
         while (msgtype := await self.receive()) is not None:

@@ -25,15 +25,15 @@ from app_server.version import __version__
 USER_AGENT: Final = f"app-server-doctor/{__version__}"
 
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
-"""The largest file of BokehJS has 5 MB, a page that holds its document's data perhaps 20."""
+"""The largest file of BokehJS has 5 MB, a page with its document's data perhaps 20."""
 
 FALSE_ADDRESS: Final = "192.0.2.66"
-"""Of a network that is kept for documentation (RFC 5737): nobody can come from there."""
+"""From a network reserved for documentation (RFC 5737): no visitor has such an address."""
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """A browser of its own, with its cookies."""
+    """A separate browser with its own cookies."""
 
     route: Route
     cookies: dict[str, str] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Visitor:
         origin: str = "",
         extra_s: float = 0.0,
     ) -> Answer:
-        """What comes of one request; `extra_s` is added to the time limit."""
+        """The answer to one request; `extra_s` is added to the time limit."""
         wanted = [*self._common(target, origin), ("Connection", "close"), *(headers or {}).items()]
         if not any(name == "Accept-Encoding" for name, _ in wanted):
             wanted.append(("Accept-Encoding", "identity"))
@@ -82,7 +82,7 @@ class Visitor:
         return answer
 
     async def say_nonsense(self, target: Target) -> Answer:
-        """What comes of a request without a Host: the first in line answers that itself, and signs it."""
+        """The answer to a request without a Host: the first server in line answers it, and names itself."""
         reader = http.ResponseReader("GET", MAX_BODY_BYTES)
 
         async def exchange() -> None:
@@ -143,7 +143,7 @@ class Visitor:
                     if reader.status != 101:
                         return
                     if reader.header("sec-websocket-accept") != accept_key(key):
-                        raise http.Malformed("Sec-WebSocket-Accept is missing or wrong: no WebSocket answered")
+                        raise http.Malformed("Sec-WebSocket-Accept is missing or wrong: not a WebSocket")
                     found = replace(found, accepted=True)
                     opened = Socket(incoming, outgoing, reader.left_over)
                     greeting = await opened.receive()

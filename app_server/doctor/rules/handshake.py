@@ -1,32 +1,33 @@
-"""The WebSocket's handshake: whether it comes to the server, is let in, and the session says hello."""
+"""The WebSocket's handshake: whether it reaches the server and is accepted, and the session greets it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from app_server.doctor.finding import Finding, Hop, Rule, Severity, apache, isolated, nginx, server
+from app_server.doctor.finding import Finding, Hop, Rule, Severity, apache, nginx, remedy, server
 from app_server.doctor.seen.answers import FAILED_BEHIND, Answer, Handshake
 from app_server.doctor.seen.evidence import Evidence
 
 _UPGRADE: Final = (
     nginx("in the http block", "map $http_upgrade $connection_upgrade { default upgrade; '' ''; }"),
-    nginx("in every location that leads to the server", "proxy_http_version 1.1;",
+    nginx("in every location that forwards to the server", "proxy_http_version 1.1;",
           "proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Connection $connection_upgrade;"),
-    apache("at each member of the balancer, or behind the ProxyPass", "BalancerMember http://… upgrade=websocket"),
+    apache("at each member of the balancer, or after the ProxyPass", "BalancerMember http://… upgrade=websocket"),
 )  # fmt: skip
 
 
 def upgrade_is_passed_on(evidence: Evidence) -> Iterator[Finding]:
-    """The server sees that a WebSocket is asked for."""
+    """The Upgrade header reaches the server."""
     lost = [socket for socket in evidence.sockets if _has_lost_upgrade(socket)]
     if lost:
         answer = lost[0].answer
         yield Finding(
             "upgrade-lost", Severity.ERROR, Hop.PROXY,
-            f"the handshake at {answer.target.path} was answered {answer.summary}: no Upgrade came to the server"
+            f"the handshake at {answer.target.path} was answered {answer.summary}:"
+            " the Upgrade header did not reach the server"
             + _share(lost, evidence.sockets),
-            "The page stays empty: BokehJS cannot connect.", _UPGRADE,
+            "BokehJS cannot connect, and the page stays empty.", _UPGRADE,
         )  # fmt: skip
 
 
@@ -48,19 +49,19 @@ def own_origin_is_let_in(evidence: Evidence) -> Iterator[Finding]:
     if seen is not None and seen.origin in ("other", "none"):
         yield Finding(
             "origin-changed", Severity.ERROR, Hop.PROXY,
-            f"the handshake with the Origin {target.origin} was refused: the server saw another one",
+            f"the handshake with the Origin {target.origin} was refused: the server saw another Origin",
             "BokehJS cannot connect.",
             (
-                nginx("take out the line", "proxy_set_header Origin …;"),
-                apache("take out the line", "RequestHeader set Origin …"),
+                nginx("remove the line", "proxy_set_header Origin …;"),
+                apache("remove the line", "RequestHeader set Origin …"),
             ),
         )  # fmt: skip
         return
     yield Finding(
         "origin-refused", Severity.ERROR, Hop.SERVER,
-        f"the handshake of the page's own origin, {target.origin}, was answered {refused[0].summary}",
-        "BokehJS cannot connect, and the server's log names the origin.",
-        (server("name the host that people use", f"--allow-websocket-origin={target.authority}"),),
+        f"the handshake with the page's own origin, {target.origin}, was answered {refused[0].summary}",
+        "BokehJS cannot connect. The server's log names the origin.",
+        (server("allow the host that people use", f"--allow-websocket-origin={target.authority}"),),
     )  # fmt: skip
 
 
@@ -73,7 +74,7 @@ def _is_refused_for_origin(socket: Handshake, evidence: Evidence) -> bool:
 
 
 def socket_is_open_to_its_page(evidence: Evidence) -> Iterator[Finding]:
-    """Who may see the page may open its socket: neither proxy nor server asks for more there."""
+    """Visitors who may see the page may open its socket."""
     denied = [socket for socket in evidence.sockets if _is_denied(socket, evidence)]
     if not denied:
         return
@@ -88,8 +89,8 @@ def socket_is_open_to_its_page(evidence: Evidence) -> Iterator[Finding]:
             + (f" ({seen.refused})" if seen.refused != "none" else ""),
             "BokehJS cannot connect.",
             (
-                server("what proves who asks (a cookie, a header of the proxy) must come with the socket's request"
-                       " too; the log names the reason"),
+                server("the socket's request needs the same proof of identity as the page (a cookie, a header of the"
+                       " proxy); the log gives the reason"),
                 nginx("set the header of the logged-in user in the socket's location too",
                       "proxy_set_header X-Forwarded-User $…;"),
                 apache("set the header of the logged-in user for the socket's path too",
@@ -102,11 +103,11 @@ def socket_is_open_to_its_page(evidence: Evidence) -> Iterator[Finding]:
         f"the proxy shows the page, but refuses its socket at {path} with {answer.status}{share}",
         "BokehJS cannot connect, and cannot ask for a password.",
         (
-            nginx("have the rules of the page's location hold for the socket's too (allow, deny, auth_basic,"
+            nginx("apply the rules of the page's location to the socket's too (allow, deny, auth_basic,"
                   " auth_request)", f"location {_folder_of(path)} {{ … }}"),
-            apache("have the rules of the page hold for the socket too", f'<Location "{_folder_of(path)}">',
+            apache("apply the rules of the page to the socket too", f'<Location "{_folder_of(path)}">',
                    "    Require …", "</Location>"),
-            isolated("firewall", "a web application firewall may not know WebSockets: let this path through"),
+            remedy("firewall", "a web application firewall may not support WebSockets: exempt this path"),
         ),
     )  # fmt: skip
 
@@ -118,7 +119,7 @@ def _is_denied(socket: Handshake, evidence: Evidence) -> bool:
 
 
 def socket_has_its_path(evidence: Evidence) -> Iterator[Finding]:
-    """What is asked for at the socket's path comes to the server, at that path."""
+    """Requests for the socket's path reach the server at that path."""
     lost = [socket for socket in evidence.sockets if not socket.accepted and _is_elsewhere(socket.answer)]
     if not lost:
         return
@@ -130,7 +131,7 @@ def socket_has_its_path(evidence: Evidence) -> Iterator[Finding]:
     if seen is not None and seen.path == "same":
         yield Finding(
             "socket-path", Severity.ERROR, Hop.SERVER,
-            f"the server knows no socket at {path}: it answered {what}{_share(lost, evidence.sockets)}",
+            f"the server has no socket at {path}: it answered {what}{_share(lost, evidence.sockets)}",
             "BokehJS cannot connect.",
             (server("start every instance with the same applications and the same --prefix"),),
         )  # fmt: skip
@@ -138,12 +139,12 @@ def socket_has_its_path(evidence: Evidence) -> Iterator[Finding]:
     yield Finding(
         "socket-path", Severity.ERROR, Hop.PROXY,
         f"the handshake at {path} was answered {what}{_share(lost, evidence.sockets)}"
-        + (": the server was asked for another path" if seen is not None else ", and not by the application server"),
+        + (": the server received another path" if seen is not None else ", but not by the application server"),
         "BokehJS cannot connect.",
         (
-            nginx("lead all that is below the page to the server, without a URI behind the address",
+            nginx("forward everything below the page to the server, without a URI after the address",
                   f"location {folder} {{ proxy_pass http://127.0.0.1:5006; }}"),
-            apache("lead all that is below the page to the server, at the same path",
+            apache("forward everything below the page to the server, at the same path",
                    f"ProxyPass {folder} http://127.0.0.1:5006{folder}"),
         ),
     )  # fmt: skip
@@ -170,11 +171,11 @@ def proxy_has_room(evidence: Evidence) -> Iterator[Finding]:
             "socket-limited", Severity.ERROR, Hop.PROXY,
             f"the handshake at {limited[0].answer.target.path} was answered 429: too many requests"
             + _share(limited, evidence.sockets),
-            "BokehJS cannot connect while others of the same address are there.",
+            "BokehJS cannot connect while others with the same address are connected.",
             (
-                nginx("count sockets apart from pages, and allow more", "limit_req zone=… burst=20 nodelay;",
+                nginx("limit sockets separately from pages, and allow more", "limit_req zone=… burst=20 nodelay;",
                       "limit_conn … 100;"),
-                apache("count sockets apart from pages, and allow more (mod_qos, mod_evasive, a firewall)"),
+                apache("limit sockets separately from pages, and allow more (mod_qos, mod_evasive, a firewall)"),
             ),
         )  # fmt: skip
 
@@ -193,7 +194,7 @@ _BEFORE_THE_GREETING: Final[tuple[Rule, ...]] = (
 
 
 def socket_greets(evidence: Evidence) -> Iterator[Finding]:
-    """After the handshake the session says hello."""
+    """After the handshake, the session sends its greeting."""
     if any(finding for rule in _BEFORE_THE_GREETING for finding in rule(evidence)):
         return
     sockets = evidence.sockets
@@ -205,7 +206,7 @@ def socket_greets(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(
             "token-refused", Severity.ERROR, Hop.SERVER, f"the page's own token was refused{share}: {first.summary}",
             "BokehJS cannot connect.",
-            (server("give every instance the same key, made once by `app-server secret`", "BOKEH_SECRET_KEY=…"),),
+            (server("give every instance the same key, created once with `app-server secret`", "BOKEH_SECRET_KEY=…"),),
         )  # fmt: skip
     elif first.close_code == 1011:
         yield Finding(
@@ -221,7 +222,7 @@ def socket_greets(evidence: Evidence) -> Iterator[Finding]:
                 *(_UPGRADE if first.answer.failure is not None else ()),
                 nginx("error_log may say why"),
                 apache("ErrorLog may say why"),
-                server("or its log does"),
+                server("its log may say why"),
             ),
         )  # fmt: skip
 

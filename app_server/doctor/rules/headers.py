@@ -1,4 +1,4 @@
-"""What the proxy tells the server of the browser, and what it lets strangers tell; and whether it passes on at once."""
+"""What the proxy tells the server about the browser, which headers can be forged, and whether answers are buffered."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def host_is_kept(evidence: Evidence) -> Iterator[Finding]:
     if lost:
         yield Finding(
             "host-lost", Severity.ERROR, Hop.PROXY,
-            f"asked for {lost[0]} of {target.authority}, the server sees another Host",
-            "Redirects, logins and links that the server writes lead to a host that browsers do not know.",
+            f"for a request for {lost[0]} of {target.authority}, the server sees another Host",
+            "Redirects, logins and links that the server writes lead to a host that browsers cannot reach.",
             (
-                nginx("in every location that leads to the server; one such line takes back all inherited ones",
+                nginx("in every location that forwards to the server; one such line cancels all inherited ones",
                       f"proxy_set_header Host {_host_variable(target.authority)};"),
                 apache("in the <VirtualHost>", "ProxyPreserveHost On"),
             ),
@@ -36,17 +36,17 @@ def host_is_kept(evidence: Evidence) -> Iterator[Finding]:
     elif without_port:
         yield Finding(
             "host-port-lost", Severity.WARNING, Hop.PROXY,
-            f"asked for {without_port[0]} of {target.authority}, the server sees the Host with another port",
-            "Redirects, logins and links that the server writes lead to a port where nobody may answer.",
+            f"for a request for {without_port[0]} of {target.authority}, the server sees the Host with another port",
+            "Redirects, logins and links that the server writes lead to a port where nothing may answer.",
             (
-                nginx("in every location that leads to the server", f"proxy_set_header Host {target.authority};"),
+                nginx("in every location that forwards to the server", f"proxy_set_header Host {target.authority};"),
                 apache("in the <VirtualHost>", "ProxyPreserveHost On"),
             ),
         )  # fmt: skip
 
 
 def _host_variable(authority: str) -> str:
-    """$host has no port, so that where there is one it has to be written out."""
+    """$host has no port: if there is one, the whole authority must be written out."""
     return authority if ":" in authority.rpartition("]")[2] else "$host"
 
 
@@ -59,21 +59,21 @@ def scheme_is_told(evidence: Evidence) -> Iterator[Finding]:
     if not wrong:
         return
     path, seen = wrong[0]
-    why = "Logins, cookies and links are made for http://; browsers refuse or lose them."
+    why = "Logins, cookies and links are written for http://, and browsers refuse or lose them."
     if seen.proto == "same":
         yield Finding(
             "xheaders-off", Severity.ERROR, Hop.SERVER,
-            f"asked for {path} over TLS, the server believes in http:// although X-Forwarded-Proto says https", why,
-            (server("have it believe its proxy", "--use-xheaders"),),
+            f"for a request for {path} over TLS, the server assumes http:// although X-Forwarded-Proto says https", why,
+            (server("make it trust its proxy", "--use-xheaders"),),
         )  # fmt: skip
     else:
         yield Finding(
             "scheme-lost", Severity.ERROR, Hop.PROXY,
-            f"asked for {path} over TLS, the server believes in http://: no X-Forwarded-Proto: https came", why,
+            f"for a request for {path} over TLS, the server assumes http://: X-Forwarded-Proto: https is missing", why,
             (
-                nginx("in every location that leads to the server", "proxy_set_header X-Forwarded-Proto $scheme;"),
+                nginx("in every location that forwards to the server", "proxy_set_header X-Forwarded-Proto $scheme;"),
                 apache("in the <VirtualHost>", 'RequestHeader set X-Forwarded-Proto "https"'),
-                server("and have it believe its proxy", "--use-xheaders"),
+                server("and make it trust its proxy", "--use-xheaders"),
             ),
         )  # fmt: skip
 
@@ -83,18 +83,18 @@ def client_is_told(evidence: Evidence) -> Iterator[Finding]:
     seen = [found for _, found in _seen(evidence)]
     if not seen or evidence.proxy is None or any(finding.id == "xheaders-off" for finding in scheme_is_told(evidence)):
         return
-    why = "Logs name the proxy instead of the visitor, and limits for one address hold for all visitors together."
+    why = "Logs name the proxy instead of the visitor, and limits per address apply to all visitors together."
     if any(found.client == "ignored" for found in seen):
         yield Finding(
             "xheaders-off", Severity.WARNING, Hop.SERVER,
-            "the proxy names the visitor's address, and the server does not believe it", why,
-            (server("have it believe its proxy", "--use-xheaders"),),
+            "the proxy names the visitor's address, but the server ignores it", why,
+            (server("make it trust its proxy", "--use-xheaders"),),
         )  # fmt: skip
     elif any(found.client == "none" for found in seen):
         yield Finding(
             "client-lost", Severity.WARNING, Hop.PROXY, "the proxy does not name the visitor's address", why,
             (
-                nginx("in every location that leads to the server", "proxy_set_header X-Forwarded-For $remote_addr;",
+                nginx("in every location that forwards to the server", "proxy_set_header X-Forwarded-For $remote_addr;",
                       "proxy_set_header X-Real-IP $remote_addr;"),
                 apache("in the <VirtualHost>", "ProxyAddHeaders On"),
             ),
@@ -102,7 +102,7 @@ def client_is_told(evidence: Evidence) -> Iterator[Finding]:
 
 
 def forgeries_are_dropped(evidence: Evidence) -> Iterator[Finding]:
-    """Nobody can pass for somebody else by sending the proxy's headers."""
+    """Visitors cannot forge the proxy's headers."""
     honest = evidence.honest.seen if evidence.honest is not None else None
     forged = evidence.spoofed.seen if evidence.spoofed is not None else None
     if honest is None or forged is None:
@@ -117,19 +117,19 @@ def forgeries_are_dropped(evidence: Evidence) -> Iterator[Finding]:
     if evidence.proxy is None and honest.client == "none":
         yield Finding(
             "forgery-believed", Severity.ERROR, Hop.SERVER,
-            f"the server believes a visitor who claims {' and '.join(believed)}; no proxy seems to stand before it",
-            "Anybody can pass for anybody else.",
-            (server("without a proxy, take out the flag", "--use-xheaders"),),
+            f"the server trusts visitors who claim {' and '.join(believed)}; there seems to be no proxy",
+            "Visitors can impersonate others.",
+            (server("without a proxy, remove the flag", "--use-xheaders"),),
         )  # fmt: skip
         return
     yield Finding(
         "forgery-believed", Severity.ERROR, Hop.PROXY,
-        f"the proxy passes on what a visitor claims: {' and '.join(believed)}", "Anybody can pass for anybody else.",
+        f"the proxy forwards what a visitor claims: {' and '.join(believed)}", "Visitors can impersonate others.",
         (
-            nginx("in every location that leads to the server", "proxy_set_header X-Forwarded-For $remote_addr;",
+            nginx("in every location that forwards to the server", "proxy_set_header X-Forwarded-For $remote_addr;",
                   "proxy_set_header X-Real-IP $remote_addr;", "proxy_set_header X-Forwarded-Proto $scheme;",
                   'proxy_set_header X-Scheme "";', 'proxy_set_header Forwarded "";'),
-            apache("in the <VirtualHost>; `early` has it happen before the proxy adds its own",
+            apache("in the <VirtualHost>; `early` runs it before the proxy adds its own",
                    "RequestHeader unset X-Forwarded-For early", "RequestHeader unset X-Real-IP early",
                    "RequestHeader unset X-Scheme early", "RequestHeader unset Forwarded early",
                    f'RequestHeader set X-Forwarded-Proto "{evidence.target.scheme}"'),
@@ -138,19 +138,19 @@ def forgeries_are_dropped(evidence: Evidence) -> Iterator[Finding]:
 
 
 def answers_are_passed_on_at_once(evidence: Evidence) -> Iterator[Finding]:
-    """What the server sends in parts comes in parts."""
+    """What the server sends in parts arrives in parts."""
     answer = evidence.trickle
     if answer is None or answer.seen is None or answer.status != 200 or not answer.arrivals:
         return
     if answer.spread_s < TRICKLE_S / 3:
         yield Finding(
             "buffering-on", Severity.WARNING, Hop.PROXY,
-            f"an answer that the server sent over {TRICKLE_S:g} s came within {answer.spread_s:.2f} s",
-            "What an application sends bit by bit comes late, and large answers wait in the proxy's memory or on its"
+            f"an answer that the server sent over {TRICKLE_S:g} s arrived within {answer.spread_s:.2f} s",
+            "What an application sends bit by bit arrives late, and large answers wait in the proxy's memory or on its"
             " disk.",
             (
-                nginx("in the location that leads to the server", "proxy_buffering off;"),
-                apache("for what leads to the server, take out filters that wait for whole lines or answers",
+                nginx("in the location that forwards to the server", "proxy_buffering off;"),
+                apache("for what is forwarded to the server, remove filters that wait for whole lines or answers",
                        "SetOutputFilter SUBSTITUTE", "SetOutputFilter SED"),
             ),
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The page: whether it is there, is an application's, and is nobody else's."""
+"""The page: whether it exists, belongs to an application, and only to its visitor."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from app_server.doctor.finding import Finding, Hop, Remedy, Rule, Severity, apache, isolated, nginx, server
+from app_server.doctor.finding import Finding, Hop, Remedy, Rule, Severity, apache, nginx, remedy, server
 from app_server.doctor.seen.answers import FAILED_BEHIND
 from app_server.doctor.seen.evidence import Evidence
 from app_server.doctor.seen.pages import Page
 
-_LOGIN = isolated(
+_LOGIN = remedy(
     "app-server doctor",
-    "let it in, by the cookie of somebody who has logged in, or by name and password in the address",
+    "log it in, with the cookie of a logged-in user, or with name and password in the address",
     "--header 'Cookie: …'",
 )  # fmt: skip
 
@@ -31,17 +31,17 @@ def page_is_there(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(
             "page-failed", Severity.ERROR, Hop.PROXY, f"{answer.target.url}: {answer.failure}", "There is no page.",
             (
-                *((nginx("a server that answers other names with nothing may have got the request; name the host"
-                         " in yours", f"server_name {host};"),) if silent else ()),
-                nginx("error_log says more; time-outs behind it are", "proxy_connect_timeout 3s;"),
+                *((nginx("another server block may have received the request and closed it; name the host in"
+                         " yours", f"server_name {host};"),) if silent else ()),
+                nginx("error_log says more; for timeouts of the server behind it", "proxy_connect_timeout 3s;"),
                 apache("ErrorLog says more"),
-                server("or the application takes long to start: its log tells how long"),
+                server("or the application is slow to start: its log says how long it takes"),
             ),
         )  # fmt: skip
     elif answer.status in FAILED_BEHIND:
         yield Finding(
             "server-down", Severity.ERROR, Hop.SERVER,
-            f"the proxy answers {answer.status}: it finds no application server behind it", "There is no page.",
+            f"the proxy answers {answer.status}: it cannot reach an application server", "There is no page.",
             (
                 server("start it on the port that the proxy expects", "app-server serve --port …"),
                 nginx("or correct the address", "proxy_pass http://127.0.0.1:5006;"),
@@ -51,15 +51,15 @@ def page_is_there(evidence: Evidence) -> Iterator[Finding]:
     elif (away := _leads_away(page)) is not None:
         yield Finding(
             "page-elsewhere", Severity.WARNING, Hop.SERVER,
-            f"{answer.target.url} leads to another host, {away}, where the doctor does not follow",
-            "What needs a session was not checked.",
-            (isolated("app-server doctor", "give the new address; or, if a login is there,"), _LOGIN),
+            f"{answer.target.url} redirects to another host, {away}, which the doctor does not follow",
+            "Checks that need a session were skipped.",
+            (remedy("app-server doctor", "use the new address; or, if it is a login,"), _LOGIN),
         )  # fmt: skip
     elif answer.status in (401, 403) or _asks_for_password(page):
         yield Finding(
             "login-required", Severity.WARNING, Hop.SERVER,
-            f"{evidence.target.url} is not shown to strangers, so that no session was looked at",
-            "What needs a session was not checked.", (_LOGIN,),
+            f"{evidence.target.url} requires a login",
+            "Checks that need a session were skipped.", (_LOGIN,),
         )  # fmt: skip
     elif answer.status == 404:
         yield _missing(evidence, page)
@@ -71,13 +71,13 @@ def page_is_there(evidence: Evidence) -> Iterator[Finding]:
     elif answer.status == 200:
         yield Finding(
             "page-foreign", Severity.ERROR, Hop.PROXY,
-            f"{answer.target.url} is a page, but not that of an application: it has no session's token",
-            "What needs a session was not checked. It may be a login's page, a list of applications, or another site.",
+            f"{answer.target.url} is a page, but not of an application: it has no session token",
+            "Checks that need a session were skipped. It may be a login page, a list of applications, or another site.",
             (
-                isolated("app-server doctor", "give the address of one application, such as /sliders"),
+                remedy("app-server doctor", "use the address of an application, such as /sliders"),
                 *_named(host),
-                nginx("or let the address lead to the server", "location / { proxy_pass http://127.0.0.1:5006; }"),
-                apache("or let the address lead to the server", "ProxyPass / http://127.0.0.1:5006/"),
+                nginx("or forward the address to the server", "location / { proxy_pass http://127.0.0.1:5006; }"),
+                apache("or forward the address to the server", "ProxyPass / http://127.0.0.1:5006/"),
                 _LOGIN,
             ),
         )  # fmt: skip
@@ -90,7 +90,7 @@ def page_is_there(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _named(host: str) -> tuple[Remedy, Remedy]:
-    """What has the right site answer, where another one of the same proxy did."""
+    """How to have the right site answer if another one of the same proxy did."""
     return (
         nginx("if another site of this proxy answers, name the host in yours", f"server_name {host};"),
         apache("if another site of this proxy answers, name the host in yours", f"ServerName {host}"),
@@ -115,13 +115,13 @@ def _missing(evidence: Evidence, page: Page) -> Finding:
     if seen is not None and seen.place == "elsewhere":
         return Finding(
             "prefix-missing", Severity.ERROR, Hop.SERVER,
-            f"the application server has no page at {target.path}, and would have one below another prefix",
-            "Neither page nor files are found.",
+            f"the application server has no page at {target.path}, but one below another prefix",
+            "Neither the page nor its files are found.",
             (
-                server("tell it the path that the proxy gives it", f"--prefix {prefix}")
+                server("tell it the path that the proxy forwards", f"--prefix {prefix}")
                 if above
-                else server("ask for the application below the server's --prefix, or start it without one"),
-                nginx("keep the path: no URI behind the address", f"location {prefix}/ {{ proxy_pass http://…; }}"),
+                else server("open the application below the server's --prefix, or start it without one"),
+                nginx("keep the path: no URI after the address", f"location {prefix}/ {{ proxy_pass http://…; }}"),
                 apache("keep the path: the same on both sides", f"ProxyPass {prefix}/ http://…{prefix}/"),
             ),
         )  # fmt: skip
@@ -130,23 +130,24 @@ def _missing(evidence: Evidence, page: Page) -> Finding:
             "page-missing", Severity.ERROR, Hop.SERVER, f"the application server has no page at {target.path}",
             "There is no page.",
             (
-                server("serve the application under this name; its log lists the addresses at the start"),
-                server("or tell it the path that the proxy gives it", f"--prefix {prefix}"),
+                server("serve the application under this name; its log lists the addresses at startup"),
+                server("or tell it the path that the proxy forwards", f"--prefix {prefix}"),
             ),
         )  # fmt: skip
     return Finding(
-        "page-missing", Severity.ERROR, Hop.PROXY, f"{target.url} answers 404, and not by the application server",
+        "page-missing", Severity.ERROR, Hop.PROXY,
+        f"{target.url} answers 404, but not by the application server",
         "There is no page.",
         (
             *_named(target.host),
-            nginx("let the address lead to the server", f"location {prefix}/ {{ proxy_pass http://127.0.0.1:5006; }}"),
-            apache("let the address lead to the server", f"ProxyPass {prefix}/ http://127.0.0.1:5006{prefix}/"),
+            nginx("forward the address to the server", f"location {prefix}/ {{ proxy_pass http://127.0.0.1:5006; }}"),
+            apache("forward the address to the server", f"ProxyPass {prefix}/ http://127.0.0.1:5006{prefix}/"),
         ),
     )  # fmt: skip
 
 
 def path_is_kept(evidence: Evidence) -> Iterator[Finding]:
-    """The server is asked for the path that the browser was."""
+    """The proxy forwards the path that the browser requested."""
     page = evidence.page
     if page is None or page.token is None or page.answer.seen is None or page.answer.seen.path != "other":
         return
@@ -157,18 +158,18 @@ def path_is_kept(evidence: Evidence) -> Iterator[Finding]:
     prefix = path.rstrip("/").rpartition("/")[0] or path
     yield Finding(
         "prefix-stripped", Severity.ERROR, Hop.PROXY,
-        f"the proxy takes a part of {path} away, so that the page looks for its files below {root}",
-        "BokehJS is not found: the page stays blank.",
+        f"the proxy removes a part of {path}, and the page looks for its files below {root}",
+        "BokehJS is not found, and the page stays blank.",
         (
-            nginx("no URI behind the address, and no rewrite", f"location {prefix}/ {{ proxy_pass http://…; }}"),
+            nginx("no URI after the address, and no rewrite", f"location {prefix}/ {{ proxy_pass http://…; }}"),
             apache("the same path on both sides", f"ProxyPass {prefix}/ http://…{prefix}/"),
-            server("and tell the server of it", f"--prefix {prefix}"),
+            server("and tell the server about it", f"--prefix {prefix}"),
         ),
     )  # fmt: skip
 
 
 def page_is_not_kept(evidence: Evidence) -> Iterator[Finding]:
-    """No cache keeps the page, for it carries a token."""
+    """No cache stores the page, because it contains a token."""
     page = evidence.page
     if page is None or page.token is None:
         return
@@ -181,16 +182,16 @@ def page_is_not_kept(evidence: Evidence) -> Iterator[Finding]:
         f"the page's Cache-Control is {value!r}" if value else "the page has no Cache-Control",
         "A cache may give one visitor's page, and with it the session, to another.",
         (
-            nginx("leave the server's own header alone: no expires, no proxy_cache, no add_header Cache-Control here",
+            nginx("do not change the server's header: no expires, no proxy_cache, no add_header Cache-Control here",
                   "proxy_cache off;", "expires off;"),
-            apache("leave the server's own header alone: no ExpiresActive, no CacheEnable, no Header set here",
+            apache("do not change the server's header: no ExpiresActive, no CacheEnable, no Header set here",
                    "ExpiresActive Off"),
         ),
     )  # fmt: skip
 
 
 def sessions_are_not_shared(evidence: Evidence) -> Iterator[Finding]:
-    """Two visitors get two sessions: no cache answers one with what it keeps of the other."""
+    """Two visitors get two sessions: no cache answers one with the page of the other."""
     if evidence.names_session:
         return
     pages = [opening.page for opening in evidence.openings] + ([evidence.page] if evidence.page is not None else [])
@@ -201,14 +202,14 @@ def sessions_are_not_shared(evidence: Evidence) -> Iterator[Finding]:
             age = next((f", the Age {found.answer.header('age')}" for found in got if found.answer.header("age")), "")
             yield Finding(
                 "session-shared", Severity.ERROR, Hop.PROXY,
-                f"{len(ids)} visitors were given {kind} of only {len(set(ids))} sessions at {answer.target.path}{age}",
-                "A cache hands one visitor's session to others: they see and change what that visitor does.",
+                f"{len(ids)} visitors got {kind} of only {len(set(ids))} sessions at {answer.target.path}{age}",
+                "A cache gives one visitor's session to others, who can see and change what that visitor does.",
                 (
-                    nginx("keep nothing of what the server answers",
+                    nginx("do not cache what the server answers",
                           "proxy_cache off;", "# and no proxy_ignore_headers Cache-Control;"),
-                    apache("keep nothing of what the server answers",
+                    apache("do not cache what the server answers",
                            "CacheDisable /", "# and no CacheIgnoreCacheControl, no CacheStoreNoStore"),
-                    isolated("CDN", "have it honour Cache-Control: no-store, also for autoload.js, and purge it"),
+                    remedy("CDN", "make it respect Cache-Control: no-store, for autoload.js too, and purge it"),
                 ),
             )  # fmt: skip
             return
@@ -224,29 +225,29 @@ def page_is_shown(evidence: Evidence) -> Iterator[Finding]:
     if attached or not kind.startswith(("text/html", "application/xhtml")):
         yield Finding(
             "page-type", Severity.ERROR, Hop.PROXY,
-            "the page comes as a file to be saved (Content-Disposition: attachment)"
+            "the page is sent as a download (Content-Disposition: attachment)"
             if attached
-            else f"the page comes as {kind!r}",
+            else f"the page is sent as {kind!r}",
             "Browsers save it, or show its source, instead of running it.",
             (
-                nginx("take out the line", "add_header Content-Disposition …;", "default_type …;"),
-                apache("take out the line", "Header set Content-Disposition …", "ForceType …"),
+                nginx("remove the line", "add_header Content-Disposition …;", "default_type …;"),
+                apache("remove the line", "Header set Content-Disposition …", "ForceType …"),
             ),
         )  # fmt: skip
 
 
 def server_is_known(evidence: Evidence) -> Iterator[Finding]:
-    """What answers is an app-server that knows the doctor."""
+    """The server is an app-server that knows the doctor."""
     page = evidence.page
     if page is not None and page.token is not None and not evidence.knows_doctor:
         yield Finding(
             "server-unknown", Severity.NOTE, Hop.SERVER,
-            "the application server does not answer the doctor's questions: it is another one, or the proxy drops the"
-            " header App-Server-Doctor",
+            "the application server does not answer the doctor: it is another program, or the proxy drops the header"
+            " App-Server-Doctor",
             "Host, scheme, forged headers, buffering and instances were not checked.",
             (
-                nginx("if it is app-server, let the header through", "proxy_pass_request_headers on;"),
-                apache("if it is app-server, let the header through: no RequestHeader unset for it"),
+                nginx("if it is app-server, forward the header", "proxy_pass_request_headers on;"),
+                apache("if it is app-server, forward the header: no RequestHeader unset for it"),
             ),
         )  # fmt: skip
 

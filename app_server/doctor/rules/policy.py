@@ -26,9 +26,9 @@ def policy_lets_the_page_run(evidence: Evidence) -> Iterator[Finding]:
     blocked = [fault for policy in page.policies for fault in _blocked(policy, page)]
     narrowed = [fault for policy in page.policies for fault in _narrowed(policy)]
     remedies = (
-        nginx("allow what the page needs, where the header is made",
+        nginx("allow what the page needs where the header is set",
               f'add_header Content-Security-Policy "{_ALLOWED}";'),
-        apache("allow what the page needs, where the header is made",
+        apache("allow what the page needs where the header is set",
                f'Header set Content-Security-Policy "{_ALLOWED}"'),
     )  # fmt: skip
     if blocked:
@@ -41,7 +41,7 @@ def policy_lets_the_page_run(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(
             "csp-narrow", Severity.WARNING, Hop.PROXY,
             f"the page's Content-Security-Policy blocks {', '.join(dict.fromkeys(narrowed))}",
-            "The page is drawn, but parts of it look wrong or do nothing.", remedies,
+            "The page is shown, but parts of it look wrong or do nothing.", remedies,
         )  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def _narrowed(policy: Policy) -> Iterator[str]:
     if not policy.styles:
         yield "the styles of widgets"
     if not policy.evaluates:
-        yield "JavaScript that is made of text, such as CustomJS"
+        yield "JavaScript that is compiled from text, such as CustomJS"
 
 
 RULES: Final[tuple[Rule, ...]] = (policy_lets_the_page_run,)

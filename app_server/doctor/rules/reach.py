@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from app_server.doctor.finding import Finding, Hop, Rule, Severity, apache, isolated, nginx, server
+from app_server.doctor.finding import Finding, Hop, Rule, Severity, apache, nginx, remedy, server
 from app_server.doctor.seen.evidence import Evidence
 
 
 def name_is_known(evidence: Evidence) -> Iterator[Finding]:
-    """The host's name leads to an address."""
+    """The host's name resolves to an address."""
     if evidence.name_failure is not None:
         yield Finding(
             "name-unknown", Severity.ERROR, Hop.NAME,
             f"the name {evidence.target.host}: {evidence.name_failure}",
-            "No browser finds the host.",
-            (isolated("DNS", f"add an A or AAAA record for {evidence.target.host}, or correct the address"),),
+            "Browsers cannot find the host.",
+            (remedy("DNS", f"add an A or AAAA record for {evidence.target.host}, or correct the address"),),
         )  # fmt: skip
 
 
 def addresses_answer(evidence: Evidence) -> Iterator[Finding]:
-    """Somebody listens at every address of the name."""
+    """A server listens at every address of the name."""
     failed = [place for place in evidence.reach if place.failure is not None]
     port = evidence.target.port
     if failed and len(failed) == len(evidence.reach):
@@ -30,59 +30,59 @@ def addresses_answer(evidence: Evidence) -> Iterator[Finding]:
             f"nothing answers at port {port}: " + ", ".join(f"{place.address}: {place.failure}" for place in failed),
             "The page cannot be opened.",
             (
-                server("start it, if it is to listen there itself", f"app-server serve --port {port} …"),
-                nginx("else start nginx, and have it listen there", f"listen {port};"),
-                apache("else start Apache, and have it listen there", f"Listen {port}"),
-                isolated("firewall", f"let port {port} through"),
+                server("start it, if there is no proxy", f"app-server serve --port {port} …"),
+                nginx("else start nginx, and make it listen there", f"listen {port};"),
+                apache("else start Apache, and make it listen there", f"Listen {port}"),
+                remedy("firewall", f"open port {port}"),
             ),
         )  # fmt: skip
     elif failed and not evidence.target.is_local:
         shown = ", ".join(f"{place.address} ({place.failure})" for place in failed)
         yield Finding(
             "address-dead", Severity.WARNING, Hop.NAME,
-            f"the name {evidence.target.host} leads to {shown} too, where nothing answers at port {port}",
-            "Some browsers try that address first, and wait.",
+            f"the name {evidence.target.host} also resolves to {shown}, where nothing answers at port {port}",
+            "Some browsers try that address first and have to wait.",
             (
-                isolated("DNS", f"take {', '.join(place.address for place in failed)} out of the host's records"),
-                nginx("or listen there too", f"listen [::]:{port};"),
-                apache("or listen there too", f"Listen [::]:{port}"),
+                remedy("DNS", f"remove {', '.join(place.address for place in failed)} from the host's records"),
+                nginx("or listen there as well", f"listen [::]:{port};"),
+                apache("or listen there as well", f"Listen [::]:{port}"),
             ),
         )  # fmt: skip
 
 
 def http_leads_to_https(evidence: Evidence) -> Iterator[Finding]:
-    """What is typed without https:// ends there all the same, at the same host and page."""
+    """An address without https:// redirects to https://, at the same host and page."""
     answer, target = evidence.plain, evidence.target
     if answer is None:
         return
     remedies = (
         nginx(
-            "in a server of its own for port 80",
+            "in a separate server block for port 80",
             "listen 80;", f"server_name {target.host};", f"return 308 {target.origin}$request_uri;",
         ),
-        apache("in a <VirtualHost *:80> of its own", f"Redirect permanent / {target.origin}/"),
+        apache("in a separate <VirtualHost *:80>", f"Redirect permanent / {target.origin}/"),
     )  # fmt: skip
     where = f"http://{target.host} on port {answer.target.port}"
     if answer.failure is not None:
         yield Finding(
             "redirect-missing", Severity.WARNING, Hop.PROXY,
-            f"{where}: {answer.failure}", "Who types the name without https:// may get no page.", remedies,
+            f"{where}: {answer.failure}", "Users who type the name without https:// may get no page.", remedies,
         )  # fmt: skip
         return
     location = answer.header("location") if 300 <= answer.status < 400 else None
     if location is None:
         yield Finding(
             "redirect-missing", Severity.ERROR, Hop.PROXY,
-            f"{where} answers {answer.status} rather than leading to https://",
-            "Pages, tokens and passwords travel readable for everybody on the way.", remedies,
+            f"{where} answers {answer.status} instead of redirecting to https://",
+            "Anyone on the network path can read pages, tokens and passwords.", remedies,
         )  # fmt: skip
         return
     following = answer.target.follow(location)
     if following is None or (following.scheme, following.host, following.path) != ("https", target.host, target.path):
         yield Finding(
             "redirect-wrong", Severity.ERROR, Hop.PROXY,
-            f"{where}{answer.target.path} leads to {location!r}, not to {target.url}",
-            "Who types the name without https:// ends somewhere else.", remedies,
+            f"{where}{answer.target.path} redirects to {location!r}, not to {target.url}",
+            "Users who type the name without https:// end up somewhere else.", remedies,
         )  # fmt: skip
 
 
@@ -95,29 +95,29 @@ def redirects_end(evidence: Evidence) -> Iterator[Finding]:
     location = page.answer.header("location") or ""
     following = target.follow(location) if location else None
     if following is not None and following.host != target.host:
-        return  # to another host, such as that of a login: told by the page's rules
+        return  # to another host, such as a login: the page's rules report it
     yield Finding(
         "redirect-loop", Severity.ERROR, Hop.PROXY,
-        f"after {len(evidence.redirects)} redirects {target.url} leads on to {location!r}",
-        "No browser gets to a page.",
+        f"after {len(evidence.redirects)} redirects, {target.url} redirects to {location!r}",
+        "Browsers never reach a page.",
         (
-            nginx("redirect in the server of port 80 alone, and tell the server what the browser used",
+            nginx("redirect only in the server block of port 80, and tell the server which scheme the browser used",
                   "proxy_set_header X-Forwarded-Proto $scheme;"),
-            apache("redirect in the <VirtualHost> of port 80 alone, and tell the server what the browser used",
+            apache("redirect only in the <VirtualHost> of port 80, and tell the server which scheme the browser used",
                    'RequestHeader set X-Forwarded-Proto "https"'),
         ),
     )  # fmt: skip
 
 
 def tls_is_used(evidence: Evidence) -> Iterator[Finding]:
-    """What leaves this machine is encrypted."""
+    """Traffic that leaves this machine is encrypted."""
     page = evidence.page
     target = page.answer.target if page is not None else evidence.target
     if target.scheme == "http" and page is not None and page.token and not target.is_local:
         yield Finding(
             "tls-missing", Severity.WARNING, Hop.PROXY,
-            f"{target.origin} gives out the page without TLS",
-            "Everybody on the way can read the session's token, and take the session over.",
+            f"{target.origin} serves the page without TLS",
+            "Anyone on the network path can read the session's token and take over the session.",
             (
                 nginx("serve it over TLS", "listen 443 ssl;", "ssl_certificate …;", "ssl_certificate_key …;"),
                 apache("serve it over TLS", "SSLEngine on", "SSLCertificateFile …", "SSLCertificateKeyFile …"),

@@ -1,4 +1,4 @@
-"""The WebSocket once it opens: for whom else, with tokens of what size, and that it stays."""
+"""The open WebSocket: which origins may connect, how large tokens may be, and whether it stays open."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from app_server.doctor.seen.evidence import Evidence
 
 
 def document_comes_whole(evidence: Evidence) -> Iterator[Finding]:
-    """A document, however large, comes through."""
+    """Documents of any size arrive."""
     failed = [socket for socket in evidence.sockets if socket.greeted and socket.pulled_bytes is None]
     if failed:
         yield Finding(
             "document-lost", Severity.ERROR, Hop.PROXY,
-            f"the session's document did not come within {evidence.timeout_s:g} s"
+            f"the session's document did not arrive within {evidence.timeout_s:g} s"
             f" in {len(failed)} of {len(evidence.sockets)} tries",
             "The page stays blank.",
             (
-                nginx("let large messages through without haste", "proxy_send_timeout 1h;", "proxy_read_timeout 1h;"),
-                apache("let large messages through without haste", "ProxyTimeout 3600"),
-                server("or the application is busy: its log may say with what"),
+                nginx("allow more time for large messages", "proxy_send_timeout 1h;", "proxy_read_timeout 1h;"),
+                apache("allow more time for large messages", "ProxyTimeout 3600"),
+                server("or the application is busy: its log may say why"),
             ),
         )  # fmt: skip
 
@@ -31,77 +31,77 @@ def foreign_origin_is_refused(evidence: Evidence) -> Iterator[Finding]:
     """Pages of other sites may not open sessions."""
     socket, script = evidence.foreign, evidence.foreign_script
     accepted = socket is not None and socket.accepted
-    if not accepted and not _lets_anybody_read(script):
+    if not accepted and not _is_readable_by_anyone(script):
         return
     answer = socket.answer if socket is not None and accepted else script
     seen = answer.seen if answer is not None else None
     authority = evidence.page.answer.target.authority if evidence.page is not None else evidence.target.authority
-    why = "Any page that somebody opens can use the applications in that person's name."
+    why = "Any page that a user opens can use the applications in that user's name."
     what = "a WebSocket" if accepted else "the script that embeds the application"
     if seen is not None and seen.origin in ("other", "none"):
         yield Finding(
             "foreign-origin-accepted", Severity.ERROR, Hop.PROXY,
-            f"a page of {FOREIGN_ORIGIN} got {what}: the proxy does not pass the Origin on as it came", why,
+            f"a page of {FOREIGN_ORIGIN} got {what}: the proxy does not forward the Origin unchanged", why,
             (
-                nginx("take out the line", "proxy_set_header Origin …;"),
-                apache("take out the lines", "RequestHeader set Origin …", "RequestHeader unset Origin"),
+                nginx("remove the line", "proxy_set_header Origin …;"),
+                apache("remove the lines", "RequestHeader set Origin …", "RequestHeader unset Origin"),
             ),
         )  # fmt: skip
     else:
         yield Finding(
             "foreign-origin-accepted", Severity.ERROR, Hop.SERVER, f"a page of {FOREIGN_ORIGIN} got {what}", why,
             (
-                server("name the host that people use, rather than *; on a Unix socket there is no narrower default",
+                server("allow the host that people use, not *; on a Unix socket there is no narrower default",
                        f"--allow-websocket-origin={authority}"),
-                nginx("and take out the line, if there is one", "add_header Access-Control-Allow-Origin …;"),
-                apache("and take out the line, if there is one", "Header set Access-Control-Allow-Origin …"),
+                nginx("and remove this line, if it exists", "add_header Access-Control-Allow-Origin …;"),
+                apache("and remove this line, if it exists", "Header set Access-Control-Allow-Origin …"),
             ),
         )  # fmt: skip
 
 
-def _lets_anybody_read(script: Answer | None) -> bool:
+def _is_readable_by_anyone(script: Answer | None) -> bool:
     if script is None or script.status != 200:
         return False
     return script.header("access-control-allow-origin") in ("*", FOREIGN_ORIGIN)
 
 
 def large_tokens_fit(evidence: Evidence) -> Iterator[Finding]:
-    """A handshake with a large token comes through all hops."""
+    """A handshake with a large token passes all hops."""
     large = evidence.large_token
     if large is None or large.accepted or large.answer.seen is not None:
         return
     if not any(socket.accepted or socket.answer.seen is not None for socket in evidence.sockets):
-        return  # small ones do not come through either, which is another matter
+        return  # small ones do not pass either, which other rules report
     if large.answer.status in FAILED_BEHIND:
         return
     yield Finding(
         "header-buffers-small", Severity.ERROR, Hop.PROXY,
         f"a handshake with a token of {evidence.large_token_bytes / 1000:.0f} kB was answered {large.summary}",
-        "Pages whose token carries many cookies or headers cannot connect, while others can.",
+        "Pages whose token contains many cookies or headers cannot connect; others can.",
         (
             nginx("in the http or server block", "large_client_header_buffers 4 32k;"),
-            apache("in the <VirtualHost>, of every one at that address", "LimitRequestFieldSize 32768"),
+            apache("in every <VirtualHost> at that address", "LimitRequestFieldSize 32768"),
         ),
     )  # fmt: skip
 
 
 def silence_is_borne(evidence: Evidence) -> Iterator[Finding]:
-    """A socket on which nobody says anything stays open."""
+    """A silent socket stays open."""
     idle = evidence.idle
     if idle is None or idle.ended is None:
         return
     if idle.close_code in (1001, 1012):
         yield Finding(
             "server-stopped", Severity.NOTE, Hop.SERVER,
-            f"the server said goodbye after {idle.lasted_s:.1f} s ({idle.close_code})",
-            "It was stopped or restarted meanwhile; ask the doctor again.",
+            f"the server closed the socket after {idle.lasted_s:.1f} s ({idle.close_code})",
+            "It was stopped or restarted meanwhile; run the doctor again.",
         )  # fmt: skip
         return
     pinged = f", although the server sent {idle.pings} pings" if idle.pings else ""
     yield Finding(
         "read-timeout", Severity.ERROR, Hop.PROXY,
-        f"a socket was cut after {idle.lasted_s:.1f} s of silence{pinged}: {idle.ended}",
-        "Pages lose their connection whenever nobody touches them.",
+        f"a socket was closed after {idle.lasted_s:.1f} s of silence{pinged}: {idle.ended}",
+        "Pages lose their connection when they are not used.",
         _patience(idle.lasted_s),
     )  # fmt: skip
 
@@ -112,17 +112,17 @@ def _patience(lasted_s: float) -> tuple[Remedy, ...]:
         nginx("in the location of the sockets", "proxy_read_timeout 1h;", "proxy_send_timeout 1h;"),
         apache("at each member of the balancer, or for all", "BalancerMember http://… timeout=3600",
                "ProxyTimeout 3600"),
-        server("or, where the proxy is not yours, ping more often than it gives up", f"--keep-alive {ping_ms}"),
+        server("or, if you cannot change the proxy, ping more often", f"--keep-alive {ping_ms}"),
     )  # fmt: skip
 
 
 def embedding_pages_are_let_in(evidence: Evidence) -> Iterator[Finding]:
-    """The pages that are to embed the application get its script, its files and its socket."""
+    """Pages that embed the application get its script, its files and its socket."""
     for embedding in evidence.embeddings:
         script, socket = embedding.script, embedding.socket
         host = embedding.origin.partition("://")[2]
-        allow = server("name the embedding page's host", f"--allow-websocket-origin={host}")
-        why = f"Pages of {embedding.origin} show nothing in the application's place."
+        allow = server("allow the embedding page's host", f"--allow-websocket-origin={host}")
+        why = f"Pages of {embedding.origin} show nothing where the application should be."
         if script.status != 200:
             hop = Hop.SERVER if script.seen is not None else Hop.PROXY
             yield Finding(
@@ -132,9 +132,9 @@ def embedding_pages_are_let_in(evidence: Evidence) -> Iterator[Finding]:
         elif script.header("access-control-allow-origin") not in (embedding.origin, "*"):
             yield Finding(
                 "embedding-refused", Severity.ERROR, Hop.PROXY,
-                f"{script.target.path} comes without Access-Control-Allow-Origin: {embedding.origin}", why,
-                (allow, nginx("leave the server's own header alone", "proxy_hide_header Access-Control-Allow-Origin;"),
-                 apache("leave the server's own header alone", "Header unset Access-Control-Allow-Origin")),
+                f"{script.target.path} lacks Access-Control-Allow-Origin: {embedding.origin}", why,
+                (allow, nginx("do not change the server's header", "proxy_hide_header Access-Control-Allow-Origin;"),
+                 apache("do not change the server's header", "Header unset Access-Control-Allow-Origin")),
             )  # fmt: skip
         elif socket is not None and not socket.accepted:
             yield Finding(

@@ -1,4 +1,4 @@
-"""BokehJS and other files: that they arrive, small, and once."""
+"""BokehJS and other files: whether they arrive, compressed, and are cached."""
 
 from __future__ import annotations
 
@@ -26,25 +26,27 @@ def bokehjs_arrives(evidence: Evidence) -> Iterator[Finding]:
         root = page.root_path or "/"
         yield Finding(
             "bokehjs-missing", Severity.ERROR, hop,
-            f"{failed[0].target.url}: {failed[0].summary}, and so for {len(failed)} of {len(evidence.scripts)} scripts",
+            f"{failed[0].target.url}: {failed[0].summary}, as for {len(failed)} of {len(evidence.scripts)} scripts",
             "The page stays blank.",
             (
-                nginx("let the files come from the server", f"location {root} {{ proxy_pass http://127.0.0.1:5006; }}"),
-                nginx("or from the folder of `app-server info --static`", f"location ^~ {root}static/ {{ alias …/; }}"),
-                apache("let the files come from the server", f"ProxyPass {root} http://127.0.0.1:5006{root}"),
-                apache("or from the folder of `app-server info --static`", f"Alias {root}static/ …/"),
+                nginx("serve the files from the server", f"location {root} {{ proxy_pass http://127.0.0.1:5006; }}"),
+                nginx("or from the folder that `app-server info --static` prints",
+                      f"location ^~ {root}static/ {{ alias …/; }}"),
+                apache("serve the files from the server", f"ProxyPass {root} http://127.0.0.1:5006{root}"),
+                apache("or from the folder that `app-server info --static` prints", f"Alias {root}static/ …/"),
             ),
         )  # fmt: skip
     strange = [script for script in evidence.scripts if script.status == 200 and not _is_script(script)]
     if strange:
+        kind = strange[0].header("content-type")
         nosniff = any((script.header("x-content-type-options") or "").lower() == "nosniff" for script in strange)
         yield Finding(
             "bokehjs-type", Severity.ERROR if nosniff else Severity.WARNING, Hop.PROXY,
-            f"{strange[0].target.url} comes as {strange[0].header('content-type') or 'nothing in particular'}",
-            "Browsers refuse to run it." if nosniff else "Browsers that are told not to guess refuse to run it.",
+            f"{strange[0].target.url} is sent {f'as {kind}' if kind else 'without a content type'}",
+            "Browsers refuse to run it." if nosniff else "Browsers that must not guess the type refuse to run it.",
             (
                 nginx("in the http block", "include /etc/nginx/mime.types;"),
-                apache("give the files their types", "TypesConfig /etc/mime.types"),
+                apache("set the files' types", "TypesConfig /etc/mime.types"),
             ),
         )  # fmt: skip
 
@@ -54,7 +56,7 @@ def _is_script(script: Answer) -> bool:
 
 
 def scripts_are_safe(evidence: Evidence) -> Iterator[Finding]:
-    """A page of https:// loads nothing by http://."""
+    """A page over https:// loads nothing over http://."""
     page = evidence.page
     if page is None or page.answer.target.scheme != "https":
         return
@@ -64,9 +66,9 @@ def scripts_are_safe(evidence: Evidence) -> Iterator[Finding]:
             "mixed-content", Severity.ERROR, Hop.SERVER, f"the page loads {plain[0]} without TLS",
             "Browsers refuse it; the page stays blank.",
             (
-                nginx("tell the server what the browser used", "proxy_set_header X-Forwarded-Proto $scheme;"),
-                apache("tell the server what the browser used", 'RequestHeader set X-Forwarded-Proto "https"'),
-                server("and have it believe the proxy", "--use-xheaders"),
+                nginx("tell the server which scheme the browser used", "proxy_set_header X-Forwarded-Proto $scheme;"),
+                apache("tell the server which scheme the browser used", 'RequestHeader set X-Forwarded-Proto "https"'),
+                server("and make it trust the proxy", "--use-xheaders"),
             ),
         )  # fmt: skip
 

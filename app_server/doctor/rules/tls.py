@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
-from app_server.doctor.finding import Finding, Hop, Rule, Severity, apache, isolated, nginx
+from app_server.doctor.finding import Finding, Hop, Rule, Severity, apache, nginx, remedy
 from app_server.doctor.seen.answers import Tls
 from app_server.doctor.seen.evidence import Evidence
 from app_server.protocol.doctor import DEVELOPMENT_ORGANIZATION
@@ -26,20 +26,20 @@ HSTS_S: Final = 63072000
 _HSTS_LEAST_S = 15768000
 
 _CHAIN = (
-    nginx("the file holds the host's certificate first, then the intermediate ones, without the root's",
+    nginx("the file contains the host's certificate first, then the intermediate ones, without the root's",
           "ssl_certificate /etc/…/fullchain.pem;"),
-    apache("the file holds the host's certificate first, then the intermediate ones, without the root's",
+    apache("the file contains the host's certificate first, then the intermediate ones, without the root's",
            "SSLCertificateFile /etc/…/fullchain.pem"),
 )  # fmt: skip
 _RENEW = (
-    isolated("certbot", "renew it, and have the proxy read it again", "certbot renew"),
+    remedy("certbot", "renew it, and make the proxy read it again", "certbot renew"),
     nginx("afterwards", "nginx -s reload"),
     apache("afterwards", "apachectl graceful"),
 )
 
 
 def tls_works(evidence: Evidence) -> Iterator[Finding]:
-    """A handshake comes to its end."""
+    """A TLS handshake succeeds."""
     failure = evidence.tls_failure
     if failure is None:
         return
@@ -47,83 +47,83 @@ def tls_works(evidence: Evidence) -> Iterator[Finding]:
     if failure.kind == "tls-name":
         yield Finding(
             "tls-name-unknown", Severity.ERROR, Hop.PROXY,
-            f"the proxy has no site called {host}, and refuses names that it does not know ({failure})",
-            "No browser gets through.",
+            f"the proxy has no site named {host}, and refuses unknown names ({failure})",
+            "Browsers cannot connect.",
             (
-                nginx("name it in the server of this port", f"server_name {host};"),
+                nginx("name it in the server block of this port", f"server_name {host};"),
                 apache("name it in the <VirtualHost> of this port", f"ServerName {host}"),
             ),
         )  # fmt: skip
     elif failure.kind == "tls-client":
         yield Finding(
             "tls-client-certificate", Severity.ERROR, Hop.PROXY,
-            f"the proxy wants a certificate of its visitors, and the doctor has none ({failure})",
-            "Browsers without such a certificate do not get through; what is behind was not checked.",
+            f"the proxy requires client certificates, and the doctor has none ({failure})",
+            "Browsers without such a certificate cannot connect; what is behind the proxy was not checked.",
             (
-                nginx("if visitors need none", "ssl_verify_client off;"),
-                apache("if visitors need none", "SSLVerifyClient none"),
+                nginx("if visitors do not need one", "ssl_verify_client off;"),
+                apache("if visitors do not need one", "SSLVerifyClient none"),
             ),
         )  # fmt: skip
     else:
         yield Finding(
-            "tls-failed", Severity.ERROR, Hop.PROXY, str(failure), "No browser gets through.",
+            "tls-failed", Severity.ERROR, Hop.PROXY, str(failure), "Browsers cannot connect.",
             (
-                nginx("the port speaks TLS, with a certificate and its key", "listen 443 ssl;", "ssl_certificate …;"),
-                apache("the port speaks TLS, with a certificate and its key", "SSLEngine on", "SSLCertificateFile …"),
+                nginx("enable TLS on this port, with certificate and key", "listen 443 ssl;", "ssl_certificate …;"),
+                apache("enable TLS on this port, with certificate and key", "SSLEngine on", "SSLCertificateFile …"),
             ),
         )  # fmt: skip
 
 
 def certificate_is_trusted(evidence: Evidence) -> Iterator[Finding]:
-    """A browser finds its way from the certificate to an authority that it knows."""
+    """A known authority vouches for the certificate."""
     tls = evidence.tls
     if tls is None or tls.trust_code == 0:
         return
     if tls.trust_code in (_EXPIRED, _NOT_YET):
         yield Finding(
             "tls-expired", Severity.ERROR, Hop.PROXY, f"the certificate is not valid now: {tls.trust_reason}",
-            "Browsers warn of the page rather than show it.", _RENEW,
+            "Browsers show a warning instead of the page.", _RENEW,
         )  # fmt: skip
     elif tls.trust_code == _SELF_SIGNED:
         yield Finding(
-            "tls-self-signed", Severity.ERROR, Hop.PROXY, "the certificate is signed by nobody but itself",
-            "Browsers warn of the page rather than show it.",
-            (isolated("certbot", "get one of an authority", f"certbot certonly -d {evidence.target.host}"), *_CHAIN),
+            "tls-self-signed", Severity.ERROR, Hop.PROXY, "the certificate is self-signed",
+            "Browsers show a warning instead of the page.",
+            (remedy("certbot", "get one from an authority", f"certbot certonly -d {evidence.target.host}"), *_CHAIN),
         )  # fmt: skip
     elif tls.trust_code in _NO_ISSUER and tls.chain_length == 1:
         yield Finding(
             "tls-chain-incomplete", Severity.ERROR, Hop.PROXY,
-            f"the host's certificate was sent alone, and no authority known here has issued it ({tls.trust_reason})",
-            "Browsers that have not met the intermediate certificate elsewhere warn of the page; programs refuse it.",
-            (*_CHAIN, isolated("app-server doctor", "or, if the authority is your own", "--ca-file FILE")),
+            f"the server sent only the host's certificate, which no authority known here issued ({tls.trust_reason})",
+            "Browsers that do not know the intermediate certificate show a warning; programs refuse to connect.",
+            (*_CHAIN, remedy("app-server doctor", "or, if the authority is your own", "--ca-file FILE")),
         )  # fmt: skip
     else:
         yield Finding(
             "tls-untrusted", Severity.ERROR, Hop.PROXY,
             f"no authority known here vouches for the {tls.chain_length} certificates sent: {tls.trust_reason}",
-            "Browsers warn of the page rather than show it.",
-            (*_CHAIN, isolated("app-server doctor", "or, if the authority is your own", "--ca-file FILE")),
+            "Browsers show a warning instead of the page.",
+            (*_CHAIN, remedy("app-server doctor", "or, if the authority is your own", "--ca-file FILE")),
         )  # fmt: skip
 
 
 def certificate_has_the_name(evidence: Evidence) -> Iterator[Finding]:
-    """The certificate is for this host."""
+    """The certificate covers this host."""
     tls = evidence.tls
     if tls is not None and tls.name_reason:
         host = evidence.target.host
         yield Finding(
             "tls-name", Severity.ERROR, Hop.PROXY, f"the certificate is not for {host}: {tls.name_reason}",
-            "Browsers warn of the page rather than show it.",
+            "Browsers show a warning instead of the page.",
             (
-                isolated("certbot", "get one for this name", f"certbot certonly -d {host}"),
-                nginx("or let the right server answer", f"server_name {host};"),
-                apache("or let the right <VirtualHost> answer", f"ServerName {host}"),
+                remedy("certbot", "get one for this name", f"certbot certonly -d {host}"),
+                nginx("or make the right server block answer", f"server_name {host};"),
+                apache("or make the right <VirtualHost> answer", f"ServerName {host}"),
             ),
         )  # fmt: skip
 
 
 def certificate_lasts(evidence: Evidence) -> Iterator[Finding]:
-    """It will be valid for a while."""
+    """The certificate does not expire soon."""
     tls = evidence.tls
     if tls is None or tls.not_after is None or tls.not_before is None:
         return
@@ -138,28 +138,28 @@ def certificate_lasts(evidence: Evidence) -> Iterator[Finding]:
 
 
 def versions_are_current(evidence: Evidence) -> Iterator[Finding]:
-    """TLS 1.2 and 1.3, as Mozilla's guideline 6.0 wants it."""
+    """TLS 1.2 and 1.3, as in Mozilla's guideline 6.0."""
     tls = evidence.tls
     if tls is None or tls.failure is not None:
         return
     remedies = (
-        nginx("name the versions", "ssl_protocols TLSv1.2 TLSv1.3;"),
-        apache("name the versions", "SSLProtocol -all +TLSv1.2 +TLSv1.3"),
+        nginx("set the versions", "ssl_protocols TLSv1.2 TLSv1.3;"),
+        apache("set the versions", "SSLProtocol -all +TLSv1.2 +TLSv1.3"),
     )
     if tls.old_versions:
         yield Finding(
-            "tls-old", Severity.WARNING, Hop.PROXY, f"{' and '.join(tls.old_versions)} can still be spoken",
-            "They are broken (RFC 8996); audits fail for them.", remedies,
+            "tls-old", Severity.WARNING, Hop.PROXY, f"the proxy still accepts {' and '.join(tls.old_versions)}",
+            "These versions are insecure (RFC 8996), and audits fail because of them.", remedies,
         )  # fmt: skip
     if not tls.has_tls13 and tls.version:
         yield Finding(
-            "tls-13-missing", Severity.NOTE, Hop.PROXY, f"TLS 1.3 is not spoken, {tls.version} is",
-            "Each connection takes a round trip more.", remedies,
+            "tls-13-missing", Severity.NOTE, Hop.PROXY, f"TLS 1.3 is not enabled, only {tls.version}",
+            "Each new connection needs one more round trip.", remedies,
         )  # fmt: skip
 
 
 def hsts_is_set(evidence: Evidence) -> Iterator[Finding]:
-    """Browsers learn that the host is one of https:// alone (RFC 6797)."""
+    """Browsers learn that the host only uses https:// (RFC 6797)."""
     page, target = evidence.page, evidence.target
     if page is None or page.answer.target.scheme != "https" or target.is_local or target.is_address:
         return
@@ -167,7 +167,7 @@ def hsts_is_set(evidence: Evidence) -> Iterator[Finding]:
         return
     value = page.answer.header("strict-transport-security")
     remedies = (
-        nginx("in the server of port 443, and again wherever another add_header stands",
+        nginx("in the server block of port 443, and again in each block with another add_header",
               f'add_header Strict-Transport-Security "max-age={HSTS_S}" always;'),
         apache("in the <VirtualHost> of port 443",
                f'Header always set Strict-Transport-Security "max-age={HSTS_S}"'),
@@ -175,7 +175,7 @@ def hsts_is_set(evidence: Evidence) -> Iterator[Finding]:
     if value is None:
         yield Finding(
             "hsts-missing", Severity.WARNING, Hop.PROXY, "the page has no Strict-Transport-Security",
-            "Who types the name goes over http:// each time, where somebody on the way can take over.", remedies,
+            "Users who type the name use http:// each time, where attackers on the way can intercept them.", remedies,
         )  # fmt: skip
         return
     found = re.search(r"max-age\s*=\s*\"?([0-9]{1,12})", value, re.IGNORECASE)
@@ -187,7 +187,7 @@ def hsts_is_set(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _is_for_few(tls: Tls | None) -> bool:
-    """Whether browsers at large cannot use the certificate anyway: they must not keep to https:// for its sake."""
+    """Whether most browsers reject the certificate anyway: they must not be bound to https:// because of it."""
     return tls is not None and (tls.trust_code != 0 or tls.issuer == DEVELOPMENT_ORGANIZATION)
 
 

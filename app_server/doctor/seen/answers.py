@@ -14,10 +14,10 @@ OUR_SERVERS: Final = ("app-server", "tornadoserver")
 """What the application server calls itself in a Server header, in lower case, as far as a proxy leaves it."""
 
 FAILED_BEHIND: Final = (502, 503, 504)
-"""What a proxy answers when the server behind it does not."""
+"""What a proxy answers if the server behind it does not."""
 
 FOREIGN_ORIGIN: Final = "https://doctor.invalid"
-"""RFC 2606: a name that nobody can have."""
+"""RFC 2606: a name that no one can own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of one request: a status with its headers and body, or a failure.
+    """The result of one request: a status with its headers and body, or a failure.
 
     `first_s` is when its head was there, `whole_s` when all of it was; `arrivals` are the times of the body's parts.
     """
@@ -61,7 +61,7 @@ class Answer:
 
     @cached_property
     def seen(self) -> Seen | None:
-        """What the application server saw of the request; None where it did not say."""
+        """What the application server saw of the request; None if it did not say."""
         return Seen.read(self.header(HEADER.lower()) or "")
 
     @property
@@ -71,7 +71,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The body as text, whatever it is."""
+        """The body as text, whatever its encoding."""
         return self.body.decode("utf-8", "replace")
 
     @property
@@ -99,12 +99,12 @@ class Handshake:
 
     @property
     def greeted(self) -> bool:
-        """Whether the session has said hello."""
+        """Whether the session sent its greeting."""
         return self.greeting == "ACK"
 
     @property
     def summary(self) -> str:
-        """What came of it, in a few words."""
+        """The result, in a few words."""
         if not self.accepted:
             return self.answer.summary
         if self.close_code is not None:
@@ -114,7 +114,7 @@ class Handshake:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """A socket on which the browser said nothing: for how long it was to stay, and how long it did."""
+    """A silent socket: how long it should have stayed open, and how long it did."""
 
     wanted_s: float
     lasted_s: float
@@ -125,7 +125,7 @@ class Idle:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """One address of the host, and why nobody answers there, if so."""
+    """One address of the host, and why nothing answers there, if so."""
 
     address: str
     failure: Failure | None = None
@@ -135,9 +135,9 @@ class Reach:
 class Tls:
     """What the handshakes of TLS showed.
 
-    `trust_code` is OpenSSL's reason not to trust the certificate (X509_V_ERR_…), 0 where it does; `chain_length` counts
-    the certificates that were sent. Times are seconds since the epoch, None where the certificate is not trusted;
-    `issuer` is the organization that has signed it, "" where that is not known.
+    `trust_code` is OpenSSL's reason not to trust the certificate (X509_V_ERR_…), 0 if it does; `chain_length` counts
+    the certificates that were sent. Times are seconds since the epoch, None if the certificate is not trusted;
+    `issuer` is the organization that signed it, "" if unknown.
     """
 
     failure: Failure | None = None

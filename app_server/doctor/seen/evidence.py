@@ -13,10 +13,10 @@ from app_server.doctor.seen.pages import Embedding, Opening, Page
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that was seen of one deployment. What was not tried, or made no sense, is None or empty.
+    """All that was seen of one deployment. What was not tried, or did not apply, is None or empty.
 
-    `own_scripts` are the embedding scripts that two browsers got, one after the other; `names_session` says that the
-    doctor was given a session's name to ask for.
+    `own_scripts` are the embedding scripts that two browsers got, one after the other; `names_session` is true if the
+    doctor was given the name of a session.
     """
 
     target: Target
@@ -73,13 +73,13 @@ class Evidence:
 
     @cached_property
     def server_names(self) -> tuple[str, ...]:
-        """What the answers say in their Server headers, the application server's own left out."""
+        """The answers' Server headers, without the application server's own."""
         names = (answer.header("server") for answer in self.answers)
         return tuple(dict.fromkeys(name for name in names if name and not name.lower().startswith(OUR_SERVERS)))
 
     @cached_property
     def proxy(self) -> str | None:
-        """nginx or apache, as was given or can be told from the answers; None where it cannot."""
+        """nginx or apache, as given or as the answers show; None if unknown."""
         if self.proxy_given:
             return self.proxy_given
         for name in self.server_names:
@@ -98,12 +98,12 @@ class Evidence:
 
     @property
     def is_reached(self) -> bool:
-        """Whether something listens there."""
+        """Whether anything listens there."""
         return self.name_failure is None and not (self.reach and all(place.failure for place in self.reach))
 
     @cached_property
     def knows_doctor(self) -> bool:
-        """Whether the application server answers the doctor's question anywhere."""
+        """Whether the application server answered the doctor in any answer."""
         return any(answer.seen is not None for answer in self.answers)
 
     @cached_property

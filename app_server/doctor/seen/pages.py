@@ -37,7 +37,7 @@ class Page:
 
     @cached_property
     def session_id(self) -> str | None:
-        """The session that the token names; None where there is no token, or one that does not tell."""
+        """The session that the token names; None without a readable token."""
         try:
             head = json.loads(_unpacked((self.token or "").partition(".")[0]))
             return str(head["session_id"])
@@ -62,7 +62,7 @@ class Page:
 
     @cached_property
     def root_path(self) -> str | None:
-        """The path below which the server says its files are; None where the page does not tell."""
+        """The path below which the server has its files; None if the page does not say."""
         for script in self.bokehjs:
             target = self.answer.target.follow(script)
             if target is not None and "/static/" in target.path:
@@ -71,7 +71,7 @@ class Page:
 
     @cached_property
     def route(self) -> str | None:
-        """The route to the instance of this page, where it names one."""
+        """The route to the instance of this page, if it names one."""
         found = re.match(r"/_i/([A-Za-z0-9_-]{1,32})/", self.socket_path)
         return found[1] if found else None
 
@@ -112,9 +112,9 @@ class Embedding:
 
 
 def enlarged_token(token: str, size: int) -> str:
-    """A token of this many bytes: the one given with something of no meaning in it, as far as it is not signed.
+    """A token of this many bytes: the given one with padding, if it is not signed.
 
-    A signed one cannot be changed, so that its place is taken by letters, which the server refuses after the handshake.
+    A signed token cannot be changed: letters replace it, which the server refuses only after the handshake.
     """
     part, dot, _ = token.partition(".")
     if not dot:

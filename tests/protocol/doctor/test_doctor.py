@@ -103,12 +103,12 @@ def test_command_prints_a_report_and_its_status_tells_the_worst(plain: Served) -
     report = json.loads(missing.stdout)
     assert (missing.returncode, missing.stderr, report["ok"]) == (1, "", False)
     assert [finding["id"] for finding in report["findings"]] == ["prefix-missing"]
-    assert {"where": "app-server", "how": "tell it the path that the proxy gives it", "lines": ["--prefix /tools"]} in (
+    assert {"where": "app-server", "how": "tell it the path that the proxy forwards", "lines": ["--prefix /tools"]} in (
         report["findings"][0]["remedies"]
     )
     well = run(f"{plain.site.url}/board", "--long", "1", "--opens", "2")
     assert (well.returncode, well.stderr) == (0, "")
-    assert well.stdout.splitlines()[-1] == "Nothing is wrong."
+    assert well.stdout.splitlines()[-1] == "No problems found."
     assert "one instance for page and socket" in " ".join(well.stdout.split())
 
 
@@ -116,7 +116,7 @@ def test_command_prints_a_report_and_its_status_tells_the_worst(plain: Served) -
     ("words", "message"),
     [
         ([], "no address. For example: app-server doctor https://example.com/sliders"),
-        (["example.com"], "'example.com': this is not an address of a web site. Give the address that people open, such"
+        (["example.com"], "'example.com': this is not an address of a web site. Use the address that people open, such"
          " as https://example.com/sliders."),
         (["http://x", "--long", "soon"], "--long: expected a number from 1 to 86400, not 'soon'"),
         (["http://x", "--opens", "0"], "--opens: expected a whole number from 1 to 200, not '0'"),

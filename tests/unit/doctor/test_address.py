@@ -43,7 +43,7 @@ def test_address_is_read_as_a_browser_sends_it(url: str, authority: str, request
 def test_what_is_no_address_is_told(url: str, message: str) -> None:
     with pytest.raises(OperatorError) as caught:
         read_target(url)
-    assert str(caught.value) == message + "Give the address that people open, such as https://example.com/sliders."
+    assert str(caught.value) == message + "Use the address that people open, such as https://example.com/sliders."
 
 
 @given(st.text(max_size=60))

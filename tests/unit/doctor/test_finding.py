@@ -23,7 +23,7 @@ def test_remedy_names_the_place(made: Callable[..., Remedy], where: str) -> None
 
 
 def test_remedy_at_another_place() -> None:
-    assert finding.isolated("DNS", "add a record", "A") == Remedy("DNS", "add a record", ("A",))
+    assert finding.remedy("DNS", "add a record", "A") == Remedy("DNS", "add a record", ("A",))
 
 
 def test_findings_that_say_the_same_are_the_same() -> None:

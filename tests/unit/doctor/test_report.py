@@ -26,13 +26,13 @@ def plain(style: str, text: str) -> str:
 
 def test_well_deployment_has_a_short_report() -> None:
     assert as_text(healthy(), [], 6.54, plain) == (
-        "https://app.test/tools/board  nginx, 1 instance; looked for 6.5 s\n"
+        "https://app.test/tools/board  nginx, 1 instance; checked in 6.5 s\n"
         "\n"
         "checked: name, TLS, redirect from http://, page, BokehJS, socket, foreign\n"
         "  origin, large token, silence, host and scheme, forged headers, buffering, one\n"
         "  instance for page and socket\n"
         "not checked: embedding\n"
-        "Nothing is wrong."
+        "No problems found."
     )
 
 
@@ -92,4 +92,4 @@ def test_addresses_stay_as_they_are_and_sentences_end_once(seen: str, sentence: 
 
 def test_where_nothing_answers_no_proxy_is_guessed() -> None:
     reach = (Reach("127.0.0.1", Failure("refused", "the connection was refused")),)
-    assert "  nothing answered; looked for" in as_text(Evidence(HOME, reach=reach), [], 1, plain)
+    assert "  nothing answered; checked in" in as_text(Evidence(HOME, reach=reach), [], 1, plain)

@@ -25,7 +25,7 @@ def test_every_module_of_rules_has_tests() -> None:
 
 def test_manual_names_every_finding() -> None:
     page = (HERE.parents[2] / "docs" / "doctor.md").read_text(encoding="utf-8")
-    table = page.partition("## What it looks at")[2].partition("\n## ")[0]
+    table = page.partition("## What it checks")[2].partition("\n## ")[0]
     sources = [path.read_text(encoding="utf-8") for path in Path(rules_package.__file__).parent.glob("*.py")]
     named = {found for source in sources for found in re.findall(r'"([a-z0-9-]+)", Severity', source)}
     assert set(re.findall(r"`([a-z0-9-]+)`", table)) == named

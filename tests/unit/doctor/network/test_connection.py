@@ -16,6 +16,6 @@ def test_failures_are_named() -> None:
     found = [failure_of(error, 3.0) for error in (TimeoutError(), ConnectionResetError(), OSError(113, "No route"))]
     assert [(each.kind, str(each)) for each in found if each is not None] == [
         ("timeout", "no answer within 3 s"),
-        ("closed", "the connection was cut"),
+        ("closed", "the connection was closed"),
         ("unreachable", "the host cannot be reached: No route"),
     ]

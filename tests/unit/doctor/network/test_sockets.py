@@ -40,7 +40,7 @@ def test_socket_is_greeted_and_what_follows_is_done_with_it() -> None:
         (accepting(frame(8, (4000).to_bytes(2, "big") + b"no")), "accepted, then closed with 4000 no"),
         (accepting(message("ERROR")), "accepted, then ERROR"),
         (accepting(bytes([0x8F, 0])), "a frame begins with 8f00"),
-        (accepting(accept="wrong"), "Sec-WebSocket-Accept is missing or wrong: no WebSocket answered"),
+        (accepting(accept="wrong"), "Sec-WebSocket-Accept is missing or wrong: not a WebSocket"),
         (accepting(), "accepted, then None"),
     ],
     ids=["refused", "closed", "another greeting", "no frame", "no websocket", "cut"],
