@@ -37,7 +37,7 @@ LINES = [
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
+def home(tmp_path: Path) -> Path:
     """A folder with an application, and a script for each shell."""
     (tmp_path / "my_app.py").write_text("", encoding="utf-8")
     for shell, script in SCRIPTS.items():
@@ -45,11 +45,11 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def environment(place: Path) -> dict[str, str]:
+def environment(home: Path) -> dict[str, str]:
     """What a shell's environment says, with `app-server` in the path and servers in the folder."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     kept = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**kept, "PATH": path, "HOME": str(place), "TERM": "xterm", "APP_SERVER_RUNTIME_DIR": str(place / "run")}
+    return {**kept, "PATH": path, "HOME": str(home), "TERM": "xterm", "APP_SERVER_RUNTIME_DIR": str(home / "run")}
 
 
 class Terminal:
@@ -75,11 +75,11 @@ class Terminal:
 
 
 @contextmanager
-def at_terminal(words: list[str], place: Path) -> Iterator[Terminal]:
+def at_terminal(words: list[str], home: Path) -> Iterator[Terminal]:
     """A shell that reads from a terminal, killed at the end."""
     main_end, shell_end = pty.openpty()
     process = subprocess.Popen(
-        words, stdin=shell_end, stdout=shell_end, stderr=shell_end, cwd=place, env=environment(place),
+        words, stdin=shell_end, stdout=shell_end, stderr=shell_end, cwd=home, env=environment(home),
         start_new_session=True,
     )  # fmt: skip
     os.close(shell_end)
@@ -108,18 +108,18 @@ PS1='ready$ '
 
 
 @pytest.fixture
-def bash(place: Path) -> Iterator[Terminal]:
-    (place / "rc").write_text(BASH_RC, encoding="utf-8")
+def bash(home: Path) -> Iterator[Terminal]:
+    (home / "rc").write_text(BASH_RC, encoding="utf-8")
     program = os.environ.get("APP_SERVER_TEST_BASH", "bash")
-    with at_terminal([program, "--noprofile", "--rcfile", "rc", "-i"], place) as shell:
+    with at_terminal([program, "--noprofile", "--rcfile", "rc", "-i"], home) as shell:
         shell.until("(ready)")
         yield shell
 
 
 @pytest.fixture
-def zsh(place: Path) -> Iterator[Terminal]:
-    (place / ".zshrc").write_text(ZSH_RC, encoding="utf-8")
-    with at_terminal([os.environ.get("APP_SERVER_TEST_ZSH", "zsh"), "-d", "-i"], place) as shell:
+def zsh(home: Path) -> Iterator[Terminal]:
+    (home / ".zshrc").write_text(ZSH_RC, encoding="utf-8")
+    with at_terminal([os.environ.get("APP_SERVER_TEST_ZSH", "zsh"), "-d", "-i"], home) as shell:
         shell.until("(ready)")
         yield shell
 
@@ -138,24 +138,24 @@ def test_zsh_completes_a_line(zsh: Terminal) -> None:
     assert [completed(zsh, line) for line, _ in LINES] == [whole for _, whole in LINES]
 
 
-def fish(place: Path, line: str) -> list[str]:
+def fish(home: Path, line: str) -> list[str]:
     """What fish offers at the end of a line."""
     program = [os.environ.get("APP_SERVER_TEST_FISH", "fish"), "--no-config", "-c"]
     done = subprocess.run(
         [*program, 'source script.fish; complete -C "$argv[1]"', line],
-        cwd=place, env=environment(place), capture_output=True, text=True, check=True, timeout=LONGEST_S,
+        cwd=home, env=environment(home), capture_output=True, text=True, check=True, timeout=LONGEST_S,
     )  # fmt: skip
     assert done.stderr == ""
     return [line.partition("\t")[0] for line in done.stdout.splitlines()]
 
 
-def test_fish_completes_a_line(place: Path) -> None:
-    assert [fish(place, line) for line, _ in LINES] == [[whole.split(" ")[-1]] for _, whole in LINES]
+def test_fish_completes_a_line(home: Path) -> None:
+    assert [fish(home, line) for line, _ in LINES] == [[whole.split(" ")[-1]] for _, whole in LINES]
 
 
-def test_running_servers_are_offered(bash: Terminal, zsh: Terminal, place: Path) -> None:
-    with pretending(place / "run") as process:
+def test_running_servers_are_offered(bash: Terminal, zsh: Terminal, home: Path) -> None:
+    with pretending(home / "run") as process:
         for command in ("status", "drain"):
             line = f"app-server {command} "
             assert completed(bash, line) == completed(zsh, line) == f"{line}{process.pid}"
-            assert fish(place, line) == [str(process.pid)]
+            assert fish(home, line) == [str(process.pid)]

@@ -11,7 +11,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from app_server.cli.command import Command, Flag, Word, switch
-from app_server.cli.running.status import Meeting, alive, ask, meeting_of, servers, several
+from app_server.cli.running.status import RunningServer, alive, ask, server_of, servers, several
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
 from app_server.observe.snapshots import totals
@@ -42,14 +42,14 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
             raise OperatorError(f"expected a number, not {word[:40]!r}", where=flag)
     if port is not None and namespace.target:
         raise OperatorError("names a server, and so does the process", where="--port", hint="Leave one of them out.")
-    meeting = meeting_on(int(port), environ) if port is not None else find(namespace.target, environ)
-    return partial(run, meeting, wait="wait" in namespace)
+    server = server_on(int(port), environ) if port is not None else find(namespace.target, environ)
+    return partial(run, server, wait="wait" in namespace)
 
 
-def find(target: str, environ: Mapping[str, str]) -> Meeting:
+def find(target: str, environ: Mapping[str, str]) -> RunningServer:
     """The server with this process, or the only one. OperatorError where there is none, or several."""
     if target:
-        return meeting_of(int(target), environ)
+        return server_of(int(target), environ)
     found = list(running(environ))
     if not found:
         hint = "Name its process: app-server drain PID"
@@ -57,55 +57,55 @@ def find(target: str, environ: Mapping[str, str]) -> Meeting:
     if len(found) > 1:
         pids = several(found)
         raise OperatorError(f"several servers run here: {pids}", where=_WHERE, hint="Name one: app-server drain PID")
-    return Meeting(*found[0])
+    return RunningServer(*found[0])
 
 
-def meeting_on(port: int, environ: Mapping[str, str]) -> Meeting:
+def server_on(port: int, environ: Mapping[str, str]) -> RunningServer:
     """This user's server that listens on this port. OperatorError where none does."""
     for main, runtime_dir in running(environ):
-        meeting = Meeting(main, runtime_dir)
-        if port_of(meeting) == port:
-            return meeting
+        server = RunningServer(main, runtime_dir)
+        if port_of(server) == port:
+            return server
     raise OperatorError(f"no server of this user listens on port {port}", where="--port",
                         hint="Name its process instead: app-server drain PID")  # fmt: skip
 
 
-def port_of(meeting: Meeting) -> int | None:
+def port_of(server: RunningServer) -> int | None:
     """The port that the server says it listens on; None where it says nothing, or has none."""
     try:
-        return urlsplit(str(ask(meeting)["url"]).split(" ")[0]).port
+        return urlsplit(str(ask(server)["url"]).split(" ")[0]).port
     except (OperatorError, ValueError):
         return None
 
 
-def run(meeting: Meeting, *, wait: bool) -> int:
+def run(server: RunningServer, *, wait: bool) -> int:
     """Ask the server to end with its last session; with `wait`, tell what is left until it has ended."""
-    before = left(meeting)
+    before = left(server)
     try:
-        os.kill(meeting.main, signal.SIGTERM)
+        os.kill(server.main, signal.SIGTERM)
     except ProcessLookupError:
-        raise OperatorError("the server has ended", where=f"process {meeting.main}") from None
+        raise OperatorError("the server has ended", where=f"process {server.main}") from None
     except PermissionError:
         hint = "Use its user's account."
-        raise OperatorError("is another user's", where=f"process {meeting.main}", hint=hint) from None
-    say(f"process {meeting.main} takes no new sessions; {before}")
+        raise OperatorError("is another user's", where=f"process {server.main}", hint=hint) from None
+    say(f"process {server.main} takes no new sessions; {before}")
     shown = before
     # The folder goes with the server; its process may stay for a while longer, until its parent has heard of its end.
-    while wait and alive(meeting.main) and meeting.runtime_dir.folder.exists():
+    while wait and alive(server.main) and server.runtime_dir.folder.exists():
         time.sleep(LOOK_S)
-        now = left(meeting)
+        now = left(server)
         if now and now != shown:
             say(now)
             shown = now
     if wait:
-        say(f"process {meeting.main} has ended")
+        say(f"process {server.main} has ended")
     return 0
 
 
-def left(meeting: Meeting) -> str:
+def left(server: RunningServer) -> str:
     """What the server still has, in words; "" where it does not say."""
     try:
-        snapshot = ask(meeting)
+        snapshot = ask(server)
     except OperatorError:
         return ""
     counts = [numbers["now"] for numbers in totals(snapshot).values()]

@@ -33,7 +33,7 @@ REFRESH_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Meeting:
+class RunningServer:
     """A server on this machine: its main process, and where its processes meet."""
 
     main: int
@@ -111,7 +111,7 @@ def look_at(target: str, environ: Mapping[str, str]) -> Look:
         hint = "Give the number of its process, or the http:// address of a server with --metrics."
         raise OperatorError("is neither a process nor an address", where=target, hint=hint)
     if target:
-        return partial(ask, meeting_of(int(target), environ))
+        return partial(ask, server_of(int(target), environ))
     found = list(running(environ))
     if not found:
         hint = "Name its process, or the http:// address of a server with --metrics."
@@ -120,33 +120,33 @@ def look_at(target: str, environ: Mapping[str, str]) -> Look:
         pids = several(found)
         hint = "Name one of them: app-server status PID"
         raise OperatorError(f"several servers run here: {pids}", where="status", hint=hint)
-    return partial(ask, Meeting(*found[0]))
+    return partial(ask, RunningServer(*found[0]))
 
 
 def several(found: Sequence[tuple[int, RuntimeDir]]) -> str:
     """The processes of these servers, each with its address if the server says one, for an error's text."""
-    return ", ".join(f"{pid}{_address_of(Meeting(pid, runtime_dir))}" for pid, runtime_dir in found)
+    return ", ".join(f"{pid}{_address_of(RunningServer(pid, runtime_dir))}" for pid, runtime_dir in found)
 
 
-def _address_of(meeting: Meeting) -> str:
+def _address_of(server: RunningServer) -> str:
     try:
-        return f" ({str(ask(meeting)['url']).split(' ')[0]})"
+        return f" ({str(ask(server)['url']).split(' ')[0]})"
     except OperatorError:
         return ""
 
 
-def meeting_of(pid: int, environ: Mapping[str, str]) -> Meeting:
+def server_of(pid: int, environ: Mapping[str, str]) -> RunningServer:
     """Where the server meets to which this process belongs. OperatorError where it belongs to none."""
     for main, runtime_dir in running(environ):
         if pid == main or pid in (
             RuntimeDir.process_of(socket_path.name)[1] for socket_path in runtime_dir.socket_paths()
         ):
-            return Meeting(main, runtime_dir)
+            return RunningServer(main, runtime_dir)
     for process in (pid, *children_of(pid)):
-        for folder in meeting_folders(process):
+        for folder in socket_folders(process):
             # A service may have a /tmp of its own; and through a descriptor no path is too long for a socket.
             inside = os.open(f"/proc/{process}/root{folder}", os.O_PATH | os.O_DIRECTORY)
-            return Meeting(int(folder.name), RuntimeDir(Path(f"/proc/self/fd/{inside}")))
+            return RunningServer(int(folder.name), RuntimeDir(Path(f"/proc/self/fd/{inside}")))
     hint = "It may be another user's, or no app-server: use its user's account."
     raise OperatorError("no server of this user has this process", where=str(pid), hint=hint)
 
@@ -159,7 +159,7 @@ def children_of(pid: int) -> list[int]:
         return []
 
 
-def meeting_folders(pid: int) -> list[Path]:
+def socket_folders(pid: int) -> list[Path]:
     """The folders of the sockets on which this process listens to its fellows, as it sees them."""
     try:
         mine = {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()}
@@ -173,9 +173,9 @@ def meeting_folders(pid: int) -> list[Path]:
     return [path.parent for path in paths if path.name.startswith((".box-", "box-")) and path.parent.name.isdigit()]
 
 
-def ask(meeting: Meeting) -> dict[str, Any]:
+def ask(server: RunningServer) -> dict[str, Any]:
     """What the processes of this server say. OperatorError where it has ended."""
-    socket_paths = meeting.runtime_dir.socket_paths()
+    socket_paths = server.runtime_dir.socket_paths()
     answers = asyncio.run(ipc.ask_all(socket_paths, {"question": "observe"}, ANSWER_S))
     living = [answer for answer in answers if answer is not None]
     silent = [
@@ -183,10 +183,10 @@ def ask(meeting: Meeting) -> dict[str, Any]:
         for socket_path, answer in zip(socket_paths, answers, strict=True)
         if answer is None
     ]
-    if not socket_paths or not living and not alive(meeting.main):
-        raise OperatorError("the server has ended", where=f"process {meeting.main}")
+    if not socket_paths or not living and not alive(server.main):
+        raise OperatorError("the server has ended", where=f"process {server.main}")
     url = next((str(answer["url"]) for answer in living), "a server that does not answer")
-    return {"url": f"{url} (process {meeting.main})", **merge(living, silent)}
+    return {"url": f"{url} (process {server.main})", **merge(living, silent)}
 
 
 def alive(pid: int) -> bool:

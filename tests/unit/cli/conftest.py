@@ -10,7 +10,7 @@ import pytest
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with an application and a deployment."""
     monkeypatch.chdir(tmp_path)
     code = "from bokeh.plotting import curdoc\nimport sys, nowhere_to_be_found\ncurdoc()\n"
@@ -20,7 +20,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def meeting_place() -> Iterator[tuple[Path, dict[str, str]]]:
+def runtime_base() -> Iterator[tuple[Path, dict[str, str]]]:
     """A folder for servers, whose path is short enough for sockets, and the environment that names it."""
     with tempfile.TemporaryDirectory(prefix="run-") as name:
         yield Path(name), {"APP_SERVER_RUNTIME_DIR": name}

@@ -19,8 +19,8 @@ from app_server.errors import ApplicationError
 from app_server.settings import Settings, all_settings
 
 
-class StandIn:
-    """Takes the place of the server, and remembers what it was asked to serve."""
+class FakeServer:
+    """Replaces the server, and records what it was asked to serve."""
 
     def __init__(self) -> None:
         self.settings: Settings | None = None
@@ -35,22 +35,22 @@ class StandIn:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    stand_in = StandIn()
+def server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
+    fake = FakeServer()
     module = types.ModuleType("app_server.server.lifecycle")
-    module.serve_until_stopped = stand_in.serve_until_stopped  # type: ignore[attr-defined]
+    module.serve_until_stopped = fake.serve_until_stopped  # type: ignore[attr-defined]
     # The package too, or importing it would bring Tornado.
     monkeypatch.setitem(sys.modules, "app_server.server", types.ModuleType("app_server.server"))
     monkeypatch.setitem(sys.modules, "app_server.server.lifecycle", module)
     monkeypatch.setattr("app_server.cli.running.serve.configure_logging", lambda settings: None)
-    return stand_in
+    return fake
 
 
 def run(*argv: str, environ: dict[str, str] | None = None) -> int:
     return main(argv, {} if environ is None else environ)
 
 
-def test_files_flags_and_arguments_reach_the_server(server: StandIn) -> None:
+def test_files_flags_and_arguments_reach_the_server(server: FakeServer) -> None:
     status = run("serve", "a.py", "dir", "--port", "80", "--allow-websocket-origin", "x.org",
                  "--allow-websocket-origin=y.org:443", "--use-xheaders", "--include-headers", "Host", "Accept",
                  "--args", "--port", "1", "-x", "z.py")  # fmt: skip
@@ -65,27 +65,27 @@ def test_files_flags_and_arguments_reach_the_server(server: StandIn) -> None:
     )
 
 
-def test_files_may_stand_before_between_and_after_flags(server: StandIn) -> None:
+def test_files_may_be_before_between_and_after_flags(server: FakeServer) -> None:
     assert run("serve", "a.py", "--port", "80", "b.py", "--show", "c.py") == EXIT_OK
     assert server.paths == ["a.py", "b.py", "c.py"]
 
 
-def test_no_files_is_an_empty_document(server: StandIn) -> None:
+def test_no_files_is_an_empty_document(server: FakeServer) -> None:
     assert run("serve") == EXIT_OK
     assert server.paths == []
 
 
-def test_dev_after_the_files_watches_nothing_further(server: StandIn) -> None:
+def test_dev_after_the_files_watches_nothing_further(server: FakeServer) -> None:
     assert run("serve", "a.py", "--dev") == EXIT_OK
     assert server.settings == Settings(dev=True)
 
 
-def test_last_of_a_repeated_flag_counts(server: StandIn) -> None:
+def test_last_of_a_repeated_flag_applies(server: FakeServer) -> None:
     assert run("serve", "--port", "1", "--port", "2") == EXIT_OK
     assert server.settings == Settings(port=2)
 
 
-def test_environment_reaches_the_settings(server: StandIn) -> None:
+def test_environment_reaches_the_settings(server: FakeServer) -> None:
     assert run("serve", "a.py", environ={"APP_SERVER_ROUTE": "r1"}) == EXIT_OK
     assert server.settings == Settings(route="r1")
 
@@ -140,7 +140,7 @@ def test_every_flag_of_the_stock_command_is_known() -> None:
     ],
 )  # fmt: skip
 def test_usage_fault_is_one_line_and_status_2(
-    argv: list[str], message: str, capsys: pytest.CaptureFixture[str], server: StandIn
+    argv: list[str], message: str, capsys: pytest.CaptureFixture[str], server: FakeServer
 ) -> None:
     assert run(*argv) == EXIT_USAGE
     captured = capsys.readouterr()
@@ -159,7 +159,7 @@ def test_what_argparse_refuses_is_one_line_too(argv: list[str], capsys: pytest.C
 
 @pytest.mark.parametrize("flag", ["--dev", "--include-headers", "--args"])
 def test_flag_that_swallows_the_application_is_explained(
-    flag: str, capsys: pytest.CaptureFixture[str], server: StandIn
+    flag: str, capsys: pytest.CaptureFixture[str], server: FakeServer
 ) -> None:
     assert run("serve", flag, __file__) == EXIT_USAGE
     assert capsys.readouterr().err == (
@@ -168,18 +168,18 @@ def test_flag_that_swallows_the_application_is_explained(
     )
 
 
-def test_fault_while_serving_is_one_line_and_status_1(server: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fault_while_serving_is_one_line_and_status_1(server: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
     server.outcome = ApplicationError("no main.py\nin it", where="dir", hint="Add one.")
     assert run("serve", "dir") == EXIT_FAILED
     assert capsys.readouterr().err == "app-server: dir: no main.py in it. Add one.\n"
 
 
-def test_status_of_the_server_is_the_commands(server: StandIn) -> None:
+def test_status_of_the_server_is_the_commands(server: FakeServer) -> None:
     server.outcome = 7
     assert run("serve", "a.py") == 7
 
 
-def test_interrupt_ends_without_a_traceback(server: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+def test_interrupt_ends_without_a_traceback(server: FakeServer, capsys: pytest.CaptureFixture[str]) -> None:
     server.outcome = KeyboardInterrupt()
     assert run("serve", "a.py") == EXIT_INTERRUPTED
     assert capsys.readouterr().err == ""

@@ -21,7 +21,7 @@ def test_nothing_given_means_the_defaults() -> None:
     assert resolve_settings({}, {}) == Settings()
 
 
-def test_flag_counts_before_environment_before_file_before_default(tmp_path: Path) -> None:
+def test_flag_precedes_environment_precedes_file_precedes_default(tmp_path: Path) -> None:
     path = config(tmp_path, "log_level: error\nport: 1\nprefix: /file\n")
     flags = {"use_config": [path], "log_level": ["debug"]}
     environ = {"BOKEH_PY_LOG_LEVEL": "warning", "BOKEH_DEFAULT_SERVER_PORT": "2"}
@@ -29,7 +29,7 @@ def test_flag_counts_before_environment_before_file_before_default(tmp_path: Pat
     assert (settings.log_level, settings.port, settings.prefix, settings.route) == ("debug", 2, "/file", None)
 
 
-def test_empty_variable_counts_as_not_set() -> None:
+def test_empty_variable_is_ignored() -> None:
     environ = dict.fromkeys(["BOKEH_SECRET_KEY", "BOKEH_SIGN_SESSIONS", "BOKEH_ALLOW_WS_ORIGIN"], "")
     environ["BOKEH_XSRF_COOKIES"] = " "
     assert resolve_settings({}, environ) == Settings()
@@ -94,7 +94,7 @@ def test_key_of_a_run_is_made_only_where_sessions_are_signed_without_one() -> No
     assert with_signing_key(Settings(), lambda: "made").secret_key is None
 
 
-def test_flag_for_session_ids_counts_before_the_variable_for_signing() -> None:
+def test_flag_for_session_ids_precedes_the_variable_for_signing() -> None:
     environ = {"BOKEH_SIGN_SESSIONS": "yes", "BOKEH_SECRET_KEY": "k"}
     assert resolve_settings({"session_ids": ["external-signed"]}, environ).session_ids == "external-signed"
     assert resolve_settings({"session_ids": ["unsigned"]}, environ).session_ids == "unsigned"

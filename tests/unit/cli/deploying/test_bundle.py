@@ -13,7 +13,7 @@ DEPLOYMENT = "name: tools\napps: {myapp: myapp.py}\npublic: tools.example.org\n"
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with an application."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "myapp.py").touch()
@@ -29,9 +29,9 @@ def engine(folder: Path, script: str) -> None:
 
 def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bundle", "--help"], {}) == EXIT_OK
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for flag in ("-f, --file", "-e, --environment", "--build-context", "-o, --output", "--force"):
-        assert f"  {flag} " in told
+        assert f"  {flag} " in printed
 
 
 @pytest.mark.parametrize(
@@ -44,17 +44,17 @@ def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_what_makes_no_sense_is_one_line(
-    place: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+    home: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
     assert main(["bundle", *words], {}) == EXIT_USAGE
     assert capsys.readouterr().err == f"app-server: {message}\n"
 
 
 def test_faulty_deployment_is_said_before_an_engine_is_asked(
-    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PATH", str(place))
-    (place / "deploy.yaml").write_text(DEPLOYMENT + "instances: 0\n", encoding="utf-8")
+    monkeypatch.setenv("PATH", str(home))
+    (home / "deploy.yaml").write_text(DEPLOYMENT + "instances: 0\n", encoding="utf-8")
     assert main(["bundle"], {}) == EXIT_USAGE
     message = "deploy.yaml:4:1: instances: expected a whole number from 1 to 512, not '0'"
     assert capsys.readouterr().err == f"app-server: {message}\n"
@@ -64,17 +64,17 @@ def test_faulty_deployment_is_said_before_an_engine_is_asked(
     ("words", "name"), [([], "tools.tar.gz"), (["-o", "x.tgz"], "x.tgz"), (["--output", "a/b.tgz"], "a/b.tgz")]
 )
 def test_archive_that_is_there_is_kept(
-    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str], name: str
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str], name: str
 ) -> None:
-    monkeypatch.setenv("PATH", str(place))  # no engine is asked, whatever goes wrong
-    (place / "deploy.yaml").write_text(DEPLOYMENT, encoding="utf-8")
-    (place / "a").mkdir()
-    (place / name).write_text("mine", encoding="utf-8")
+    monkeypatch.setenv("PATH", str(home))  # no engine is asked, whatever goes wrong
+    (home / "deploy.yaml").write_text(DEPLOYMENT, encoding="utf-8")
+    (home / "a").mkdir()
+    (home / name).write_text("mine", encoding="utf-8")
     assert main(["bundle", *words], {}) == EXIT_FAILED
     assert capsys.readouterr().err == (
         f"app-server: {name}: is there already. Choose another --output, or give --force.\n"
     )
-    assert (place / name).read_text(encoding="utf-8") == "mine"
+    assert (home / name).read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.parametrize(
@@ -89,15 +89,15 @@ def test_archive_that_is_there_is_kept(
     ],
 )  # fmt: skip
 def test_engine_that_cannot_help_is_one_line_and_leaves_the_old_archive(
-    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, script: str | None, message: str
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, script: str | None, message: str
 ) -> None:
-    (place / "deploy.yaml").write_text(DEPLOYMENT, encoding="utf-8")
-    (place / "tools.tar.gz").write_text("old", encoding="utf-8")
+    (home / "deploy.yaml").write_text(DEPLOYMENT, encoding="utf-8")
+    (home / "tools.tar.gz").write_text("old", encoding="utf-8")
     if script is not None:
-        engine(place / "bin", script)
-    before = sorted(os.listdir(place))
-    monkeypatch.setenv("PATH", str(place / "bin"))
+        engine(home / "bin", script)
+    before = sorted(os.listdir(home))
+    monkeypatch.setenv("PATH", str(home / "bin"))
     assert main(["bundle", "--force"], {}) == EXIT_FAILED
     assert capsys.readouterr().err == f"app-server: {message}\n"
-    assert sorted(os.listdir(place)) == before
-    assert (place / "tools.tar.gz").read_text(encoding="utf-8") == "old"
+    assert sorted(os.listdir(home)) == before
+    assert (home / "tools.tar.gz").read_text(encoding="utf-8") == "old"

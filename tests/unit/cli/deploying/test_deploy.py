@@ -16,7 +16,7 @@ from app_server.deployment.rollout.store import Store
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder to be in, with an application."""
     (tmp_path / "myapp.py").touch()
     monkeypatch.chdir(tmp_path)
@@ -35,14 +35,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_deployment_with_a_fault_touches_nothing(
-    place: Path, capsys: pytest.CaptureFixture[str], target: str, text: str, reason: str
+    home: Path, capsys: pytest.CaptureFixture[str], target: str, text: str, reason: str
 ) -> None:
-    (place / "deploy.yaml").write_text(text, encoding="utf-8")
+    (home / "deploy.yaml").write_text(text, encoding="utf-8")
     assert main(["deploy", target], {}) == EXIT_USAGE
     captured = capsys.readouterr()
     assert captured.out == ""
     assert reason in captured.err
-    assert not (place / "deployed").exists()
+    assert not (home / "deployed").exists()
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,9 @@ def test_words_that_do_not_go_together_are_one_line(
 
 
 @pytest.fixture
-def rolled_out(place: Path, monkeypatch: pytest.MonkeyPatch) -> list[Rolled]:
+def rolled_out(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[Rolled]:
     """What would have been rolled out, with a deployment for both targets."""
-    (place / "deploy.yaml").write_text(
+    (home / "deploy.yaml").write_text(
         "name: tools\napps: {myapp: myapp.py}\npublic: foo.com\n"
         "instances: {hosts: [{name: one, address: 10.0.0.1}]}\nenvironments: {staging: {public: staging.foo.com}}\n"
     )
@@ -98,12 +98,12 @@ class Rolled:
     more: dict[str, Any]
 
 
-def test_compose_rolls_out_with_the_store_beside_its_file(place: Path, rolled_out: list[Rolled]) -> None:
-    (place / "deploy.yaml").write_text("name: tools\napps: {myapp: myapp.py}\npublic: foo.com\n")
+def test_compose_rolls_out_with_the_store_beside_its_file(home: Path, rolled_out: list[Rolled]) -> None:
+    (home / "deploy.yaml").write_text("name: tools\napps: {myapp: myapp.py}\npublic: foo.com\n")
     assert main(["deploy", "compose", "--all"], {}) == EXIT_OK
     assert main(["deploy", "compose", "--rollback", "--store", "kept", "--no-hooks"], {}) == EXIT_OK
     first, second = rolled_out
-    assert (first.action, first.store, first.more) == ("deploy", place / "deployed" / "tools", {"everything": True})
+    assert (first.action, first.store, first.more) == ("deploy", home / "deployed" / "tools", {"everything": True})
     assert (second.action, second.store, second.more) == ("rollback", Path("kept"), {})
 
 
@@ -120,11 +120,11 @@ def test_ansible_rolls_out_and_looks_at_an_application_from_outside(
     assert len(looked) == 1 and rolled_out[1].action == "rollback"
 
 
-def test_store_that_was_begun_here_is_gone_on_with(place: Path, rolled_out: list[Rolled]) -> None:
-    (place / "below").mkdir()
-    (place / "below" / "myapp.py").touch()
-    (place / "below" / "deploy.yaml").write_text("name: tools\napps: {myapp: myapp.py}\npublic: foo.com\n")
-    (place / "deployed" / "tools").mkdir(parents=True)
-    (place / "deployed" / "tools" / "log").touch()
+def test_store_that_was_begun_here_is_gone_on_with(home: Path, rolled_out: list[Rolled]) -> None:
+    (home / "below").mkdir()
+    (home / "below" / "myapp.py").touch()
+    (home / "below" / "deploy.yaml").write_text("name: tools\napps: {myapp: myapp.py}\npublic: foo.com\n")
+    (home / "deployed" / "tools").mkdir(parents=True)
+    (home / "deployed" / "tools" / "log").touch()
     assert main(["deploy", "compose", "-f", "below/deploy.yaml"], {}) == EXIT_OK
     assert rolled_out[0].store == Path("deployed/tools")

@@ -10,7 +10,7 @@ from app_server.cli import EXIT_FAILED, EXIT_USAGE, main
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with an application."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "one.py").write_text("", encoding="utf-8")
@@ -34,13 +34,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_one_line(
-    place: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+    home: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
     assert main(["image", *words], {}) == EXIT_USAGE
-    assert capsys.readouterr().err == f"app-server: {message.replace('FOLDER', str(place))}\n"
+    assert capsys.readouterr().err == f"app-server: {message.replace('FOLDER', str(home))}\n"
 
 
-def test_without_applications_the_deployment_is_looked_for(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_applications_the_deployment_is_looked_for(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["image"], {}) == EXIT_USAGE
     assert capsys.readouterr().err.startswith("app-server: deploy.yaml: ")
 
@@ -53,10 +53,10 @@ def test_without_applications_the_deployment_is_looked_for(place: Path, capsys: 
     ],
 )
 def test_engine_that_cannot_build_is_one_line(
-    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, script: str, message: str
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, script: str, message: str
 ) -> None:
-    (place / "docker").write_text(f"#!/bin/sh\n{script}\n", encoding="ascii")
-    (place / "docker").chmod(0o755)
-    monkeypatch.setenv("PATH", str(place))
+    (home / "docker").write_text(f"#!/bin/sh\n{script}\n", encoding="ascii")
+    (home / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(home))
     assert main(["image", "one.py"], {}) == EXIT_FAILED
     assert capsys.readouterr().err == f"app-server: {message}\n"

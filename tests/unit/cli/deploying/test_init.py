@@ -22,13 +22,13 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
     return status, captured.out, captured.err
 
 
-def test_init_looks_at_the_application(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_init_looks_at_the_application(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(
         capsys, "init", "-o", "new.yaml", "--server-name", "a.example.org", "--server-name", "b.example.org",
         "--instances", "3", "--port", "5200", "--tls", "acme", "--email", "me@example.org", "--name", "tools",
     )  # fmt: skip
     assert status == EXIT_OK
-    assert (place / "new.yaml").read_text(encoding="utf-8").splitlines()[2:] == [
+    assert (home / "new.yaml").read_text(encoding="utf-8").splitlines()[2:] == [
         "name: tools",
         "apps:",
         "  myapp: myapp.py  # a script; imports bokeh, nowhere_to_be_found",
@@ -43,11 +43,11 @@ def test_init_looks_at_the_application(place: Path, capsys: pytest.CaptureFixtur
     assert "\n  app-server config all -f new.yaml --check " in out
 
 
-def test_init_leaves_nothing_where_a_rule_is_broken(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_init_leaves_nothing_where_a_rule_is_broken(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, _, err = run(capsys, "init", "myapp.py", "-o", "new.yaml", "--tls", "acme")
     assert status == EXIT_FAILED
     assert err.startswith("app-server: public: no public authority issues certificates for localhost.")
-    assert sorted(path.name for path in place.iterdir()) == ["deploy.yaml", "myapp.py"]
+    assert sorted(path.name for path in home.iterdir()) == ["deploy.yaml", "myapp.py"]
 
 
 @pytest.mark.parametrize(
@@ -58,12 +58,12 @@ def test_init_leaves_nothing_where_a_rule_is_broken(place: Path, capsys: pytest.
     ],
 )
 def test_choice_that_there_is_not_is_refused(
-    place: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+    home: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
     assert run(capsys, "init", "myapp.py", "-o", "new.yaml", "--yes", *words) == (
         EXIT_USAGE, "", f"app-server: {message}\n"
     )  # fmt: skip
-    assert not (place / "new.yaml").exists()
+    assert not (home / "new.yaml").exists()
 
 
 @pytest.mark.parametrize(
@@ -75,30 +75,30 @@ def test_choice_that_there_is_not_is_refused(
     ],
 )
 def test_init_names_the_flag_at_fault_and_leaves_no_file(
-    place: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
+    home: Path, capsys: pytest.CaptureFixture[str], words: list[str], message: str
 ) -> None:
     status, _, err = run(capsys, "init", "myapp.py", "-o", "new.yaml", "--yes", *words)
     assert status == EXIT_FAILED and err.startswith(f"app-server: {message}")
-    assert not (place / "new.yaml").exists()
+    assert not (home / "new.yaml").exists()
 
 
-def test_init_finds_what_looks_like_an_application(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (place / "helper.py").write_text("x = 1\n", encoding="utf-8")
-    (place / "folder").mkdir()
-    (place / "folder" / "main.py").write_text("import bokeh\n", encoding="utf-8")
+def test_init_finds_what_looks_like_an_application(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "helper.py").write_text("x = 1\n", encoding="utf-8")
+    (home / "folder").mkdir()
+    (home / "folder" / "main.py").write_text("import bokeh\n", encoding="utf-8")
     notebook = {"cells": [{"cell_type": "code", "source": ["%time 1\n", "import bokeh\n", "curdoc()\n"]}]}
-    (place / "note.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    (home / "note.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     assert run(capsys, "init", "-o", "new.yaml")[0] == EXIT_OK
-    text = (place / "new.yaml").read_text(encoding="utf-8")
+    text = (home / "new.yaml").read_text(encoding="utf-8")
     assert "  folder: folder  # a folder with main.py; imports bokeh" in text
     assert "  note: note.ipynb  # a notebook; imports bokeh" in text
     assert "helper" not in text
 
 
 @pytest.fixture
-def answers(place: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What somebody types at the terminal, line by line."""
-    (place / "deploy.yaml").unlink()
+def answers(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is typed at the terminal, line by line."""
+    (home / "deploy.yaml").unlink()
     typed: list[str] = []
 
     def answer(question: str) -> str:
@@ -111,10 +111,10 @@ def answers(place: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return typed
 
 
-def test_what_no_flag_says_is_asked(place: Path, answers: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_no_flag_says_is_asked(home: Path, answers: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     answers += ["a.org, b.org", "2", "apache", "files", "/c.pem", "/c.key"]
     assert run(capsys, "init", "myapp.py")[0] == EXIT_OK
-    found = yaml.safe_load((place / "deploy.yaml").read_text())
+    found = yaml.safe_load((home / "deploy.yaml").read_text())
     assert (found["public"], found["proxy"], found["tls"]) == (
         ["a.org", "b.org"], "apache", {"certificate": "/c.pem", "key": "/c.key"},
     )  # fmt: skip
@@ -122,23 +122,23 @@ def test_what_no_flag_says_is_asked(place: Path, answers: list[str], capsys: pyt
     assert found["instances"] == 2 or found["instances"]["count"] == 2
 
 
-def test_what_a_flag_says_is_not_asked(place: Path, answers: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_a_flag_says_is_not_asked(home: Path, answers: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     answers += ["acme", ""]
     words = ("--server-name", "a.org", "--instances", "1", "--proxy", "nginx")
     status, _, err = run(capsys, "init", "myapp.py", *words)
     assert answers == []
     assert status == EXIT_OK, err
-    assert yaml.safe_load((place / "deploy.yaml").read_text())["tls"] == "acme"
+    assert yaml.safe_load((home / "deploy.yaml").read_text())["tls"] == "acme"
 
 
 def test_answers_that_end_early_write_nothing(
-    place: Path, answers: list[str], capsys: pytest.CaptureFixture[str]
+    home: Path, answers: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     answers += ["a.org"]
     assert run(capsys, "init", "myapp.py")[::2] == (
         EXIT_FAILED, "app-server: stdin: no more answers; nothing was written\n",
     )  # fmt: skip
-    assert not (place / "deploy.yaml").exists()
+    assert not (home / "deploy.yaml").exists()
 
 
 def test_answer_that_is_no_number_is_one_line(answers: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -157,7 +157,7 @@ def test_folder_without_an_application_is_said(
     )  # fmt: skip
 
 
-def test_port_that_is_taken_is_not_proposed(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_port_that_is_taken_is_not_proposed(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

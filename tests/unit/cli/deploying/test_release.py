@@ -11,7 +11,7 @@ from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
 
 
 @pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to be in, with a deployment of one application and the packages that it needs."""
     (tmp_path / "myapp.py").write_text("import helper\n")
     (tmp_path / "helper.py").touch()
@@ -23,10 +23,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_release_is_written_once(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_release_is_written_once(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["release", "--output", "out", "--packages", "requirements.txt", "--include", "data/*.csv"]
     assert main(words, {}) == EXIT_OK
-    about = json.loads((place / "out" / "release.json").read_text())
+    about = json.loads((home / "out" / "release.json").read_text())
     assert capsys.readouterr().out == f"release {about['id']} in out\n"
     assert main(words, {}) == EXIT_OK
     assert capsys.readouterr().out == f"release {about['id']} in out (unchanged)\n"
@@ -44,13 +44,13 @@ def test_release_is_written_once(place: Path, capsys: pytest.CaptureFixture[str]
     ],
 )  # fmt: skip
 def test_what_cannot_be_written_or_tried_is_one_line(
-    place: Path, words: list[str], status: int, error: str, capsys: pytest.CaptureFixture[str]
+    home: Path, words: list[str], status: int, error: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["release", *words], {}) == status
-    assert capsys.readouterr().err.replace(str(place), "FOLDER") == f"app-server: {error}\n"
+    assert capsys.readouterr().err.replace(str(home), "FOLDER") == f"app-server: {error}\n"
 
 
-def test_folder_whose_manifest_is_no_json_is_no_release(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (place / "data" / "release.json").write_text("{")
+def test_folder_whose_manifest_is_no_json_is_no_release(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "data" / "release.json").write_text("{")
     assert main(["release", "--try", "data", "--program", "x"], {}) == EXIT_FAILED
     assert capsys.readouterr().err.startswith("app-server: data: does not contain a release: Expecting property name")

@@ -32,7 +32,7 @@ def test_tunnels_of_a_file_are_printed(file: str, capsys: pytest.CaptureFixture[
     assert [line.partition(" -o ConnectTimeout=10 ")[2] for line in lines] == [
         "-o IdentitiesOnly=yes -i /keys/office -o UserKnownHostsFile=/etc/app-server/known_hosts -p 2222 "
         "-R localhost:8000:localhost:5100 tunnel@gateway.host",
-        # The other half is somebody else's, with a key of theirs.
+        # The other side has a key of its own.
         "-p 2222 -L localhost:8000:localhost:8000 tunnel@gateway.host",
         "-o IdentitiesOnly=yes -i /etc/app-server/tunnel_key -o UserKnownHostsFile=/etc/app-server/known_hosts "
         "-J me@one,two -L localhost:5006:localhost:5100 me@far.host",

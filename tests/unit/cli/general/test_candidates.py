@@ -65,8 +65,8 @@ def test_line_has_a_description() -> None:
 
 
 @pytest.mark.parametrize("command", ["status", "drain"])
-def test_running_servers_are_offered(command: str, meeting_place: tuple[Path, dict[str, str]]) -> None:
-    folder, environ = meeting_place
+def test_running_servers_are_offered(command: str, runtime_base: tuple[Path, dict[str, str]]) -> None:
+    folder, environ = runtime_base
     with pretending(folder) as process:
         assert answer([command, ""], environ) == f"{process.pid}\ta running server"
     assert answer([command, ""], environ) == ""

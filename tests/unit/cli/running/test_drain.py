@@ -1,4 +1,4 @@
-"""`app-server drain`: which server is meant, what it is told, and what is said of it until its end."""
+"""`app-server drain`: which server it stops, the signal, and what it prints until the end."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tests.unit.cli.pretending import pretending, snapshot
 
 
 def test_only_server_is_the_one_that_is_meant(
-    meeting_place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str]
+    runtime_base: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    base, environ = meeting_place
+    base, environ = runtime_base
     with pretending(base) as process:
         assert main(["drain"], environ) == EXIT_OK
         assert process.wait(patience(10)) == -signal.SIGTERM
@@ -26,9 +26,9 @@ def test_only_server_is_the_one_that_is_meant(
 
 
 def test_port_names_one_of_several(
-    meeting_place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str]
+    runtime_base: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    base, environ = meeting_place
+    base, environ = runtime_base
     with pretending(base) as one, pretending(base, url="http://localhost:5007/ (and more)") as other:
         assert main(["drain"], environ) == EXIT_USAGE
         first, second = sorted([(one.pid, 5006), (other.pid, 5007)], key=lambda each: str(each[0]))
@@ -57,16 +57,16 @@ def test_port_names_one_of_several(
     ],
 )  # fmt: skip
 def test_what_means_no_server_is_one_line(
-    meeting_place: tuple[Path, dict[str, str]], words: list[str], error: str, capsys: pytest.CaptureFixture[str]
+    runtime_base: tuple[Path, dict[str, str]], words: list[str], error: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["drain", *words], meeting_place[1]) == EXIT_USAGE
+    assert main(["drain", *words], runtime_base[1]) == EXIT_USAGE
     assert capsys.readouterr().err == f"app-server: {error}\n"
 
 
 def test_what_is_left_is_said_when_it_changes_until_the_end(
-    meeting_place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    runtime_base: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    base, environ = meeting_place
+    base, environ = runtime_base
     monkeypatch.setattr(drain, "LOOK_S", 0.0)
     left = [2, 2, 1, 1, 0]
     folders: list[Path] = []
@@ -90,9 +90,9 @@ def test_what_is_left_is_said_when_it_changes_until_the_end(
 
 
 def test_server_that_has_ended_meanwhile_is_said(
-    meeting_place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    runtime_base: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    base, environ = meeting_place
+    base, environ = runtime_base
 
     def gone(pid: int, number: int) -> None:
         if number:

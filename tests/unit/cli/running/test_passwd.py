@@ -121,7 +121,7 @@ def test_link_stays_a_link(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert users(path).check("ann", "correct horse")
 
 
-def test_runs_at_once_lose_nobody(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_runs_lose_no_user(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "ask_password", lambda user: f"password of {user}")
     names = [f"user{number}" for number in range(12)]
     with ThreadPoolExecutor(4) as pool:

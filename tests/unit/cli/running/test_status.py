@@ -27,9 +27,9 @@ def state() -> Iterator[Inside]:
 
 
 def test_processes_of_this_users_server_are_asked(
-    meeting_place: tuple[Path, dict[str, str]], state: Inside, capsys: pytest.CaptureFixture[str]
+    runtime_base: tuple[Path, dict[str, str]], state: Inside, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    base, environ = meeting_place
+    base, environ = runtime_base
     with pretending(base, lambda: snapshot_of(state.server.state)) as process:
         assert main(["status", "--json"], environ) == EXIT_OK
         found = json.loads(capsys.readouterr().out)
@@ -48,7 +48,7 @@ def test_address_is_asked_for_its_metrics(state: Inside, capsys: pytest.CaptureF
         assert [facts["applications"]["/board"]["now"]["sessions"] for facts in found["processes"].values()] == [1]
 
 
-def test_screen_is_shown_once_where_nobody_watches(
+def test_screen_is_shown_once_without_a_terminal(
     state: Inside, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(status, "REFRESH_S", 0.0)
@@ -57,7 +57,7 @@ def test_screen_is_shown_once_where_nobody_watches(
     assert "/board" in shown and state.url in shown
 
 
-def test_screen_is_shown_until_somebody_has_seen_enough(state: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_screen_is_shown_until_ctrl_c(state: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     from rich.console import Console
 
     looks: list[int] = []
@@ -86,16 +86,16 @@ def test_screen_is_shown_until_somebody_has_seen_enough(state: Inside, monkeypat
     ],
 )  # fmt: skip
 def test_what_means_no_server_is_one_line(
-    meeting_place: tuple[Path, dict[str, str]], words: list[str], error: str, capsys: pytest.CaptureFixture[str]
+    runtime_base: tuple[Path, dict[str, str]], words: list[str], error: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["status", *words], meeting_place[1]) == EXIT_USAGE
+    assert main(["status", *words], runtime_base[1]) == EXIT_USAGE
     assert capsys.readouterr().err == f"app-server: {error}\n"
 
 
 def test_several_servers_are_named(
-    meeting_place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str]
+    runtime_base: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    base, environ = meeting_place
+    base, environ = runtime_base
     with pretending(base), pretending(base):
         assert main(["status"], environ) == EXIT_USAGE
     said = capsys.readouterr().err
@@ -118,9 +118,9 @@ def test_address_that_has_no_metrics_is_one_line(capsys: pytest.CaptureFixture[s
 
 
 def test_server_that_does_not_answer_is_named_and_one_that_has_ended_is_said(
-    meeting_place: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    runtime_base: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    base, environ = meeting_place
+    base, environ = runtime_base
 
     def silent() -> dict[str, Any]:
         raise OSError
@@ -138,7 +138,7 @@ def test_server_that_does_not_answer_is_named_and_one_that_has_ended_is_said(
 
 def test_whether_a_process_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert status.alive(os.getpid()) and not status.alive(999_999_999)
-    assert status.children_of(999_999_999) == [] and status.meeting_folders(999_999_999) == []
+    assert status.children_of(999_999_999) == [] and status.socket_folders(999_999_999) == []
 
     def foreign(pid: int, number: int) -> None:
         raise PermissionError

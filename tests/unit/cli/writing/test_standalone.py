@@ -198,9 +198,9 @@ def test_usage_faults_are_told(folder: Path, capsys: pytest.CaptureFixture[str],
 
 
 def test_application_that_fails_leaves_no_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = fault(capsys, "html", "broken.py", status=EXIT_FAILED)
+    message = fault(capsys, "html", "broken.py", status=EXIT_FAILED)
     # Without the advice to start a server again.
-    assert told == "broken.py:1: ZeroDivisionError: division by zero"
+    assert message == "broken.py:1: ZeroDivisionError: division by zero"
     assert fault(capsys, "html", "empty.py", status=EXIT_FAILED) == (
         "empty.py: the application leaves its document empty. Add something to show with curdoc().add_root(...)."
     )
