@@ -2,9 +2,9 @@
 # {{ header[0] }}
 # {{ header[1] }}
 #
-# The first certificate, by certbot's webroot, as root. It can be run again at any time: what is there stays.
-# A proxy does not start without a certificate, and the authority finds no challenge without the proxy: until the
-# real certificate is there, one that has signed itself stands in its place.
+# The first certificate, with certbot's webroot, as root. You can run it again: an existing certificate is kept.
+# A proxy does not start without a certificate, and the authority cannot read the challenge without the proxy. So a
+# self-signed certificate is used until the real one is there.
 set -eu
 umask 077
 
@@ -22,7 +22,7 @@ if [ ! -s "$certificate" ] || [ ! -s "$key" ]; then
 {% endif %}
     chmod 644 "$certificate"
 fi
-# Enough for a proxy that is to be tried before it serves.
+# Enough to test a proxy before it serves.
 [ "${1:-}" != --stand-in ] || exit 0
 mkdir -p {{ site.challenges | q }}
 chmod 755 {{ site.webroot | q }} {{ (site.webroot ~ "/.well-known") | q }} {{ site.challenges | q }}
@@ -30,6 +30,6 @@ chmod 755 {{ site.webroot | q }} {{ (site.webroot ~ "/.well-known") | q }} {{ si
 
 {{ site.first | words }}
 
-# certbot calls the hook for new certificates alone: one from before may be still to be put in place.
+# certbot calls the hook only for new certificates: install an older one here.
 live={{ site.live | q }}
 cmp -s "$live/fullchain.pem" "$certificate" || RENEWED_LINEAGE="$live" {{ site.hook | q }}

@@ -2,8 +2,8 @@
 # {{ header[0] }}
 # {{ header[1] }}
 #
-# certbot calls this with a new certificate, as root: it is put in place and the proxy reads it. Where the proxy would
-# not take it, the one before comes back, and certbot reports the failure.
+# certbot calls this with a new certificate, as root: it is installed and the proxy reads it. If the proxy does not
+# accept it, the previous one is restored, and certbot reports the failure.
 set -eu
 umask 077
 

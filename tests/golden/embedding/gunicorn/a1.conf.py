@@ -10,18 +10,18 @@ workers = 1
 chdir = "/srv/app-server"
 proc_name = "app-server-a1"
 
-# A worker whose loop does not turn for so long is replaced.
+# A worker whose event loop is blocked for this long is replaced.
 timeout = 30
-# Sessions go on for so long after a stop or a reload was asked for.
+# Sessions go on for this long after a stop or a reload.
 graceful_timeout = 45
-# Sockets are few and live long; the server counts them itself.
+# WebSockets stay open; the server limits them itself.
 worker_connections = 65536
 keepalive = 75
 
-# Lines go to the journal, or to whoever started this; requests are logged by the proxy, without their tokens.
+# Logs go to stderr or the journal. The proxy logs requests, without their tokens.
 errorlog = "-"
 accesslog = None
-# Who may reach the address is told by the address; X-Forwarded-* are believed by the server's own setting.
+# The server's own setting decides whether X-Forwarded-* headers are trusted.
 forwarded_allow_ips = ""
-# Nothing but signals steers it.
+# Only signals control it.
 control_socket_disable = True
