@@ -87,7 +87,7 @@ class Connection(asyncio.Protocol):
                 self._deliver(whole)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wake whoever waits; there will be no more."""
+        """Wake anyone who waits; there will be no more."""
         self.closed = True
         self._wake()
 

@@ -51,7 +51,7 @@ containers:
 
 
 def images() -> dict[str, Any]:
-    """All images as `docker buildx bake` wants them described, so that what they share is built once."""
+    """All images as `docker buildx bake` wants them described, so what they share is built once."""
 
     def target(dockerfile: str, stage: str | None = None, **more: Any) -> dict[str, Any]:
         about = {"context": str(ROOT), "dockerfile": dockerfile, "output": ["type=docker"]}

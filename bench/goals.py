@@ -112,7 +112,7 @@ GOALS = (
     Goal("first-page", "immutable_percent", "a first page, scripts immutable", "%", more_is_better=True, at_least=100),
     Goal("first-page", "wall_ms", "a first page, time on loopback", "ms"),
     Goal("opens", "opens_per_s", "sessions opened, two processes", "/s", more_is_better=True, at_least_times=4),
-    Goal("opens-apart", "opens_per_s", "the same, a process for each", "/s", more_is_better=True),
+    Goal("opens-isolated", "opens_per_s", "the same, a process for each", "/s", more_is_better=True),
     Goal("opens-copied", "opens_per_s", "the same, each a copy", "/s", more_is_better=True, at_least_times=10),
     Goal("drawn", "drawn_ms", "a page drawn in Chromium, p50", "ms", at_least_times=2),
     Goal("stuck", "change_percent", "p99 of others, one is stuck, change", "%", at_most=20, has_ratio=False),

@@ -16,7 +16,7 @@ BETTER, WORSE, GOAL = "#1f7a8c", "#c8553d", "#e0a030"
 def draw(table: list[Row], path: Path) -> None:
     """Write an SVG of one bar for each ratio, on a logarithmic scale, with a mark where the goal lies.
 
-    The picture brings its own paper, so that it reads the same on light and dark pages.
+    The picture brings its own paper, so it reads the same on light and dark pages.
     """
     matplotlib.use("svg")
     from matplotlib import pyplot

@@ -54,7 +54,7 @@ async def proxied(served: Served, quick: bool) -> Figures:
 @contextmanager
 def generated_nginx(served: Served) -> Iterator[Proxied]:
     """nginx with the site that `app-server config nginx` writes for this server, TLS as by default."""
-    # What deployments need is imported by whoever measures one.
+    # What deployments need is imported by the scenario that measures one.
     import yaml
 
     from app_server.deployment.checks.proxies.nginx import command, write_scratch

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bench import fleet, holding, proxied, slow, speed
+from bench import holding, processes, proxied, slow, speed
 from bench.load import Scenario
 from bench.servers import FOREVER_MS, Launch
 
 SHORT_MS = 1000
 SLIDERS = Launch("sliders")
 CHURNING = Launch("sliders", unused_session_lifetime_ms=SHORT_MS, check_unused_sessions_ms=SHORT_MS)
-APART = ("--isolation", "process")
+ISOLATED = ("--isolation", "process")
 COPIED = ("--isolation", "snapshot")
 LONG_S = 3600.0
 
@@ -19,7 +19,7 @@ def _two(*ours: str) -> Launch:
     return Launch("sliders", SHORT_MS, SHORT_MS, flags=("--num-procs", "2"), ours=ours, all_cores=True)
 
 
-def _apart(app: str, *ours: str, lifetime_ms: int = 60_000) -> Launch:
+def _isolated(app: str, *ours: str, lifetime_ms: int = 60_000) -> Launch:
     """A server whose sessions have processes of their own, on all cores."""
     return Launch(app, lifetime_ms, min(lifetime_ms, 17_000), ours=ours, all_cores=True)
 
@@ -42,15 +42,15 @@ SCENARIOS = (
     Scenario("session-memory", "a sliders session is held", SLIDERS, holding.session_memory, on_canned=False),
     Scenario("idle-sockets", "2000 idle sockets", SLIDERS, holding.idle_sockets),
     Scenario("first-page", "a first page with its scripts", SLIDERS, holding.first_page, on_canned=False),
-    Scenario("opens", "sessions are opened, two processes", _two(), fleet.opens, 2, on_canned=False),
-    Scenario("opens-apart", "the same, processes for sessions", _two(*APART), fleet.opens, 2, on_canned=False),
-    Scenario("opens-copied", "the same, copies of one start", _two(*COPIED), fleet.opens, 2, on_canned=False),
-    Scenario("drawn", "a page is drawn in Chromium", SLIDERS, fleet.drawn, on_canned=False),
+    Scenario("opens", "sessions are opened, two processes", _two(), processes.opens, 2, on_canned=False),
+    Scenario("opens-isolated", "the same, a process for each", _two(*ISOLATED), processes.opens, 2, on_canned=False),
+    Scenario("opens-copied", "the same, copies of one start", _two(*COPIED), processes.opens, 2, on_canned=False),
+    Scenario("drawn", "a page is drawn in Chromium", SLIDERS, processes.drawn, on_canned=False),
     Scenario(
         "stuck",
         "one of 11 sessions never returns",
-        _apart("stuck", *APART),
-        fleet.stuck,
+        _isolated("stuck", *ISOLATED),
+        processes.stuck,
         2,
         on_canned=False,
         on_stock=False,
@@ -58,8 +58,8 @@ SCENARIOS = (
     Scenario(
         "held",
         "1000 sessions with their own processes",
-        _apart("sliders", *APART, lifetime_ms=FOREVER_MS),
-        fleet.held,
+        _isolated("sliders", *ISOLATED, lifetime_ms=FOREVER_MS),
+        processes.held,
         on_canned=False,
         on_stock=False,
         in_quick=False,
@@ -68,8 +68,8 @@ SCENARIOS = (
     Scenario(
         "held-copied",
         "1000 sessions that are copies",
-        _apart("sliders", *COPIED, lifetime_ms=FOREVER_MS),
-        fleet.held,
+        _isolated("sliders", *COPIED, lifetime_ms=FOREVER_MS),
+        processes.held,
         on_canned=False,
         on_stock=False,
         in_quick=False,
@@ -79,7 +79,7 @@ SCENARIOS = (
         "came-and-went",
         "10,000 sessions come and go",
         CHURNING,
-        fleet.came_and_went,
+        processes.came_and_went,
         on_canned=False,
         on_stock=False,
         in_quick=False,

@@ -76,7 +76,7 @@ class Served:
         return time.clock_gettime(cpu_clock(self.pid))
 
     def memory_bytes(self) -> int:
-        """Its anonymous memory: what it holds itself, whoever else maps the same libraries at the moment."""
+        """Its anonymous memory: what it holds itself, whatever else maps the same libraries at the moment."""
         lines = Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Anonymous:"))
 
@@ -87,7 +87,7 @@ def cpu_clock(pid: int) -> int:
 
 
 def pin_client() -> None:
-    """Keep this process on the first core, so that the server has another for itself."""
+    """Keep this process on the first core, so the server has another for itself."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
 
 
@@ -98,7 +98,7 @@ def pin_server(pid: int, *, all_cores: bool) -> None:
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on now."""
+    """A port of the loopback that no one listens on now."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -67,7 +67,7 @@ def is_current(lock: str, wanted: str) -> bool:
 
 
 def install(lock: str) -> None:
-    """Fill .venv, which is made anew if its Python is another one."""
+    """Fill .venv, which is made again if its Python is another one."""
     probe = "import sys; print(sys.version)"
     try:
         same = subprocess.check_output([venv_python(), "-c", probe], universal_newlines=True).strip() == sys.version

@@ -34,7 +34,7 @@ def main() -> int:
     port = free_port(int(os.environ.get("PORT") or USUAL_PORT))
     address = f"http://localhost:{port}/"
     command = [sys.executable, "-m", "app_server", "serve", *paths, "--address", "localhost", "--port", str(port)]
-    # So that the server ends with this program, however that ends.
+    # So the server ends with this program, however that ends.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     server = subprocess.Popen(command, cwd=ROOT)
     try:

@@ -36,7 +36,7 @@ HEAD = """\
 
 
 class Commented:
-    """A value that stands in a comment, since it cannot be together with another one of the example."""
+    """A value that is in a comment, since it cannot be together with another one of the example."""
 
     def __init__(self, value: object) -> None:
         self.value = value

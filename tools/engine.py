@@ -6,7 +6,7 @@
     python tools/engine.py find           print the path of a usable engine's client, if there is one
     python tools/engine.py install        install an engine, and start nothing
 
-Needs root on Debian for what it installs. Its files, and with them the build cache, stay in /var/tmp, so that the next
+Needs root on Debian for what it installs. Its files, and with them the build cache, stay in /var/tmp, so the next
 run is quick.
 """
 
@@ -28,7 +28,7 @@ from pathlib import Path
 FOLDER = Path(os.environ.get("APP_SERVER_ENGINE_DIR", "/var/tmp/app-server-engine"))
 # 23 builds with BuildKit by itself; 25 knows start_interval of health checks, which compose.yaml uses.
 OLDEST_ENGINE = 25
-# The engine of Debian 12 is 20.10, so that it comes from the next release, and nothing else does.
+# The engine of Debian 12 is 20.10, so it comes from the next release, and nothing else does.
 SUITE = "trixie"
 PACKAGES = ("docker.io", "docker-cli", "containerd", "docker-buildx", "docker-compose")
 START_DEADLINE_S = 60.0
@@ -177,7 +177,7 @@ def _own_authorities() -> str:
 
 
 def _mirror() -> str:
-    """The address of the first Debian archive that apt is told of."""
+    """The address of the first Debian archive that apt knows of."""
     folder = Path("/etc/apt")
     for path in [*folder.glob("sources.list.d/debian.sources"), *folder.glob("sources.list")]:
         if found := re.search(r"^(?:URIs:|deb(?: \[[^]]*\])?) +(\S+)", path.read_text(encoding="utf-8"), re.MULTILINE):
@@ -263,7 +263,7 @@ def _run(*words: str) -> None:
 
 
 def _quiet(*words: str, timeout_s: float | None = None) -> bool:
-    """Whether a command ends well; what it says is nobody's concern."""
+    """Whether a command ends well; what it says is no one's concern."""
     try:
         return subprocess.run(words, capture_output=True, check=False, timeout=timeout_s).returncode == 0
     except (FileNotFoundError, subprocess.TimeoutExpired):

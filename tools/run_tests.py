@@ -178,7 +178,7 @@ def run(words: Sequence[str], *, measured: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="t-", ignore_cleanup_errors=True) as folder:
         pytest = ["-m", "pytest", *spread, f"--basetemp={folder}/t", *words]
         if not measured:
-            # Its own process, so that the last lines are pytest's and its status is ours.
+            # Its own process, so the last lines are pytest's and its status is ours.
             return subprocess.call([sys.executable, *pytest], cwd=ROOT)
         subprocess.call([sys.executable, "-m", "coverage", "erase"], cwd=ROOT)
         failed = subprocess.call([sys.executable, "-m", "coverage", "run", *pytest], cwd=ROOT)

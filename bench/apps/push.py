@@ -16,7 +16,7 @@ source = ColumnDataSource({name: column.copy() for name, column in values.items(
 
 
 def replace() -> None:
-    """Send all columns anew; the first value of each is CLOCK_MONOTONIC in seconds, which the client shares."""
+    """Send all columns again; the first value of each is CLOCK_MONOTONIC in seconds, which the client shares."""
     now_s = time.monotonic()
     for column in values.values():
         column[0] = now_s

@@ -38,7 +38,7 @@ def stage(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
 
 @pytest.fixture
 def careful(stage: Stage[Any], request: pytest.FixtureRequest) -> Iterator[Stage[Any]]:
-    """The stage; its hosts go when the test has failed, so that the next one does not find what that has left."""
+    """The stage; its hosts go when the test has failed, so the next one does not find what that has left."""
     failed = request.session.testsfailed
     yield stage
     if request.session.testsfailed > failed:

@@ -90,5 +90,5 @@ def title(site: Site) -> str:
 
 
 def visitors(site: Site) -> AbstractContextManager[Counter[int]]:
-    """Somebody who opens pages all the time."""
+    """Someone who opens pages all the time."""
     return opened_pages(f"http://{site.hosts[0].address}/who")

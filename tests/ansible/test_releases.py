@@ -205,7 +205,7 @@ def test_release_and_the_way_back_keep_every_session_and_page(installed: Site, w
         with visitors(installed) as seen:
             outcome = installed.play("site.yml")
         assert outcome.status == 0, outcome.said
-        # Every page has come back to a session that answers. No state is saved here, so it was built anew.
+        # Every page has come back to a session that answers. No state is saved here, so it was rebuilt.
         for tab in tabs:
             value = model_value(tab, "slider", "model.value")
             assert value == 1

@@ -56,7 +56,7 @@ def test_check_run_on_bare_hosts_says_what_would_be_done_and_does_nothing(bare: 
     assert [files_of(host) for host in bare.hosts] == stage.before
 
 
-def test_everything_in_the_way_is_told_before_anything_is_touched(bare: Site, stage: Stage[Site]) -> None:
+def test_everything_in_the_way_is_reported_before_anything_is_touched(bare: Site, stage: Stage[Site]) -> None:
     listen = "import socket, time; s = socket.create_server(('', 5101)); time.sleep(900)"
     place = "/etc/systemd/system/app-server.target"
     other = bare.hosts[1]
@@ -94,7 +94,7 @@ def test_host_is_added_without_a_failed_page(one: Site, stage: Stage[Site]) -> N
     assert outcome.status == 0, outcome.said
     assert set(seen) == {200}, seen
     assert {page(one)[0] for _ in range(18)} == set(INSTANCES)
-    # Its release differs, for the proxy has another file; so a1 was started anew, after a drain.
+    # Its release differs, for the proxy has another file; so a1 was restarted, after a drain.
     assert one.hosts[0].run("systemctl", "show", "app-server@a1", "-p", "MainPID", "--value") != before
     stage.is_installed()
 

@@ -1,6 +1,6 @@
 """What else playbooks can install, on Debian 12: supervisor behind Apache with TLS and a firewall; gunicorn behind SSH.
 
-Two deployments, set up at the same time: `boards` on the host three, and on four one that nobody reaches but through a
+Two deployments, set up at the same time: `boards` on the host three, and on four one that no one reaches but through a
 tunnel, whose gateway is three. The tests share them, in whatever order they come; the last one takes them away.
 """
 
@@ -37,7 +37,7 @@ public: {hosts: ["THREE"]}
 instances: {count: 2, hosts: [{name: three, address: THREE, ssh: admin@THREE}]}
 proxy: {kind: apache, static: true}
 tls: {mode: development}
-# Where the tests run, nobody may have more open files.
+# Where the tests run, no one may have more open files.
 service: {manager: supervisor, drain_s: 2, open_files: 4096}
 secrets: {secret_key: {file: /etc/boards/secret_key}}
 sessions: {ids: signed, unused_lifetime_s: 2}
@@ -52,7 +52,7 @@ secrets: {secret_key: {file: /etc/app-server/secret_key}}
 sessions: {ids: signed, unused_lifetime_s: 2}
 tunnels: {office: {kind: reverse, server: tunnel@THREE, ssh: admin@THREE, listen: VISITED}}
 """
-# Of the gateway, where nobody else listens.
+# Of the gateway, where no one else listens.
 VISITED_PORT = 7400
 _ROUTE = re.compile(r"/_i/([a-z0-9]+)/")
 
@@ -166,7 +166,7 @@ def test_supervisor_runs_the_instances(installed: Both) -> None:
     limits = ("cat", f"/proc/{pid[1]}/limits")  # the shell that supervisor starts sets them, then becomes the server
     wanted = re.compile(r"Max open files +4096 +4096 ")
     until(lambda: wanted.search(installed.three.run(*limits)) is not None, "the limits are set", 10)
-    # They read the key themselves, and nobody else does.
+    # They read the key themselves, and no one else does.
     assert installed.three.run("stat", "--format=%a %U %G", "/etc/boards/secret_key") == "640 root boards"
     assert installed.three.run("stat", "--format=%U", f"/proc/{pid[1]}") == "boards"
 

@@ -1,4 +1,4 @@
-"""Scripts, notebooks and folders, one or several, at the root or below it, in their own page or in somebody else's."""
+"""Scripts, notebooks and folders, one or several, at the root or below it, in their own page or in someone else's."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def test_page_comes_back_on_another_instance(three: Deployment, page: Page, comp
     [owner] = [server for instance, server in owners if instance.route == found[1]]
     owner.process.kill()
     page.wait_for_function("() => window.back > 0", timeout=patience_ms(60))
-    # The session was built anew elsewhere, and answers what is done now.
+    # The session was rebuilt elsewhere, and answers what is done now.
     page.evaluate("() => { Bokeh.documents[0].get_model_by_name('plot').title.text = 'waiting' }")
     drag_slider(page, 0, 60)
     wait_for_model(page, "plot", "model.title.text.startsWith('height')")

@@ -40,7 +40,7 @@ def test_visitor_sees_what_the_page_has_changed(processes: ExitStack, page: Page
     wait_for_model(page, "wave", "Math.max(...model.get('y')) > 2.05")
 
 
-def test_visitor_is_told_that_the_server_is_away(processes: ExitStack, page: Page, complaints: Complaints) -> None:
+def test_visitor_sees_that_the_server_is_away(processes: ExitStack, page: Page, complaints: Complaints) -> None:
     page.goto(flask_page(processes, f"http://localhost:{free_port()}/sliders", free_port()))
     expect(page.get_by_text("The sliders are away; please come back in a minute.")).to_be_visible()
     complaints.clear()  # the status is 503

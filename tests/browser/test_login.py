@@ -48,7 +48,9 @@ def test_user_logs_in_and_is_led_to_the_page(server: RunningServer, page: Page) 
     assert '"user": "ann"' in model_value(page, "seen", "model.text")
 
 
-def test_wrong_password_is_told_and_may_be_mended(server: RunningServer, page: Page, complaints: Complaints) -> None:
+def test_wrong_password_is_reported_and_can_be_corrected(
+    server: RunningServer, page: Page, complaints: Complaints
+) -> None:
     page.goto(f"{server.url}/knowing")
     fill_in(page, "ann", "wrong horse")
     expect(page.get_by_role("alert")).to_have_text("The user or the password is wrong.")
@@ -60,7 +62,7 @@ def test_wrong_password_is_told_and_may_be_mended(server: RunningServer, page: P
     page.wait_for_url(f"{server.url}/knowing")
 
 
-def test_whoever_logs_out_is_asked_again(server: RunningServer, page: Page) -> None:
+def test_user_who_logs_out_is_asked_again(server: RunningServer, page: Page) -> None:
     page.goto(f"{server.url}/knowing")
     fill_in(page, "ann", "correct horse")
     wait_idle(page)

@@ -80,7 +80,7 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
 
 @pytest.fixture
 def complaints() -> Complaints:
-    """Nobody's: the notebook's own page complains of this and that."""
+    """No one's: the notebook's own page complains of this and that."""
     return Quiet()
 
 
@@ -120,7 +120,7 @@ def example(show: str) -> list[str]:
 
 
 def assert_it_lives(page: Page) -> None:
-    """Drag the slider; Python draws the plot anew."""
+    """Drag the slider; Python draws the plot again."""
     page.locator(".noUi-handle").wait_for(timeout=patience_ms(CELL_TIMEOUT_S))
     wait_idle(page)
     before = pixels(page)
@@ -133,7 +133,7 @@ def assert_it_lives(page: Page) -> None:
     assert pixels(page) != before
 
 
-def test_application_in_a_cell_follows_its_slider_and_the_cell_starts_it_anew(jupyter: Jupyter, page: Page) -> None:
+def test_application_in_a_cell_follows_its_slider_and_the_cell_restarts_it(jupyter: Jupyter, page: Page) -> None:
     url = jupyter.server.url
     cells = example(f'show(waves, notebook_url="{url}")\nprint("port", handle.server.port)')
     head = "    def changed(attr, old, new):\n"
@@ -172,7 +172,7 @@ def test_application_lives_behind_the_proxy_of_the_notebook(jupyter: Jupyter, pa
     assert [url for url in requests if url.startswith(f"ws://{host}/base/proxy/") and url.endswith("/ws")]
 
 
-def test_cell_tells_what_went_wrong(jupyter: Jupyter, page: Page) -> None:
+def test_cell_shows_what_went_wrong(jupyter: Jupyter, page: Page) -> None:
     broken = (
         "from app_server.notebook import show\n\n"
         "def broken(document):\n    raise ValueError('no data today')\n\n"

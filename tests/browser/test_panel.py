@@ -48,7 +48,7 @@ def server() -> Iterator[RunningServer]:
 
 @pytest.fixture(autouse=True)
 def _no_other_hosts(page: Page) -> None:
-    """Some of Panel's templates ask for fonts of another host; tests ask nobody."""
+    """Some of Panel's templates ask for fonts of another host; tests ask no one."""
 
     def answer(route: Route) -> None:
         if urlsplit(route.request.url).hostname in ("localhost", "127.0.0.1", None):
@@ -76,7 +76,7 @@ def open_example(page: Page, server: RunningServer, address: str, title: str) ->
     assert count_colours(page.screenshot()) > 20
 
 
-def test_dashboard_computes_anew_what_the_sidebar_asks_for(server: RunningServer, page: Page) -> None:
+def test_dashboard_recomputes_what_the_sidebar_asks_for(server: RunningServer, page: Page) -> None:
     open_example(page, server, "dashboard", "Harvests")
     expect(page.get_by_text("4,017 t")).to_be_visible()
     before = pixels(page)
@@ -146,7 +146,7 @@ def test_location_goes_from_the_address_to_python_and_back(server: RunningServer
     expect(page.get_by_text("Sent from Porto")).to_be_visible()
 
 
-def test_dynamic_map_is_drawn_anew_by_slider_and_by_tap(server: RunningServer, page: Page) -> None:
+def test_dynamic_map_is_redrawn_by_slider_and_by_tap(server: RunningServer, page: Page) -> None:
     open_example(page, server, "waves", "Waves")
     before = [pixels(page, 0), pixels(page, 1)]
     drag_slider(page, 0, 120)
@@ -202,7 +202,7 @@ def test_parts_are_added_under_one_hold_and_a_table_is_edited(server: RunningSer
     expect(told(page, "edited")).to_have_text("number 1 1.0 42.0")
 
 
-def test_state_tells_of_the_request(server: RunningServer, page: Page) -> None:
+def test_state_describes_the_request(server: RunningServer, page: Page) -> None:
     page.context.add_cookies([{"name": "colour", "value": "teal", "url": server.url}])
     open_app(page, f"{server.url}/ways?a=1&a=2")
     expect(told(page, "facts")).to_have_text(
@@ -284,7 +284,7 @@ def test_page_that_wants_to_comes_back(
     expect(told(page, "told")).to_have_text("value 5")
     line.cut()
     page.wait_for_function("() => window.back > 0")
-    # BokehJS tells that it is back before it has drawn anew, and never that it has.
+    # BokehJS tells that it is back before it has redrawn, and never that it has.
     page.wait_for_timeout(1500)
     expect(told(page, "told")).to_have_text("value 5")
     drag_slider(page, 0, 60)

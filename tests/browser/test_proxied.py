@@ -47,7 +47,7 @@ def test_page_comes_over_http_2_and_goes_on_at_another_instance_when_its_own_die
     owner = [instance.route for instance in plan.instances].index(route)
     servers[owner].process.kill()
     page.wait_for_function("() => window.back > 0", timeout=patience_ms(30))
-    # The other instance has built the session anew, from the token that the page still had.
+    # The other instance has built the session again, from the token that the page still had.
     now = model_value(page, "plot", "model.title.text")
     drag_slider(page, 0, 25)
     wait_for_model(page, "plot", f"model.title.text != {now!r}")

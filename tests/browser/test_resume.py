@@ -152,7 +152,7 @@ def _seconds_until_back(page: Page, interrupt: Callable[[], None]) -> float:
     return time.monotonic() - begin_s
 
 
-def test_person_is_told_that_a_file_was_too_large_and_goes_on(
+def test_page_says_that_a_file_was_too_large_and_goes_on(
     page: Page, served: tuple[RunningServer, Line], complaints: Complaints
 ) -> None:
     server, line = served

@@ -1,4 +1,4 @@
-"""What a browser is told of a failing application, what it may keep, and what it is refused."""
+"""What a browser shows of a failing application, what it may keep, and what it is refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def server() -> Iterator[RunningServer]:
 
 
 @pytest.mark.parametrize("address", ["failing?raise", "failing?raise&bokeh-session-id=one", "failing?exit", "mistaken"])
-def test_stranger_is_told_that_the_application_failed_and_no_more(
+def test_visitor_sees_that_the_application_failed_and_no_more(
     server: RunningServer, page: Page, complaints: Complaints, address: str
 ) -> None:
     response = page.goto(f"{server.url}/{address}")

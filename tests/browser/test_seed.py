@@ -137,7 +137,7 @@ def test_directory_application_finds_all_its_files(server: RunningServer, page: 
     assert "myapp_dir: a visitor came" in server.log_text()
 
 
-def test_custom_model_follows_python_and_tells_python(server: RunningServer, page: Page) -> None:
+def test_custom_model_follows_python_and_python_follows_it(server: RunningServer, page: Page) -> None:
     open_app(page, f"{server.url}/myapp_dir")
     badge = page.locator(".density-badge")
     expect(badge).to_have_text("apple floats (0.82 kg/l, clicked 0×)")
@@ -170,7 +170,7 @@ def test_flask_page_shows_a_session_that_it_has_changed(processes: ExitStack, pa
     wait_for_model(page, "wave", "Math.max(...model.get('y')) > 1.05")
 
 
-def test_only_signed_sessions_open_where_sessions_are_signed(processes: ExitStack, page: Page) -> None:
+def test_only_signed_sessions_open_if_sessions_are_signed(processes: ExitStack, page: Page) -> None:
     secret = {"BOKEH_SECRET_KEY": "a secret for this test alone", "BOKEH_SIGN_SESSIONS": "yes"}
     page_url = _flask_with_sliders(processes, "signed_page.py", secret)
     open_app(page, page_url)

@@ -1,4 +1,4 @@
-"""`app-server deploy compose`: nobody notices a new release, and a bad one replaces nothing."""
+"""`app-server deploy compose`: no one notices a new release, and a bad one replaces nothing."""
 
 from __future__ import annotations
 
@@ -289,6 +289,6 @@ def test_archive_installs_itself_without_building_or_pulling(deployment: Deploym
     assert Stack(other, port, tmp_path).site.get("/who").status == 200
 
 
-def test_log_tells_who_did_what(deployment: Deployment) -> None:
+def test_log_says_who_did_what(deployment: Deployment) -> None:
     lines = (deployment.folder / "deployed" / deployment.stack.name / "log").read_text(encoding="utf-8").splitlines()
     assert lines[0].endswith(": release 1")

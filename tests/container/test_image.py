@@ -43,7 +43,7 @@ def host(app_image: str) -> Iterator[Any]:
         docker("rm", "--force", "--volumes", name)
 
 
-def test_server_is_nobody_special(host: Any) -> None:
+def test_server_runs_as_an_ordinary_user(host: Any) -> None:
     assert host.user().uid == 10001
     uids = host.run("cat /proc/[0-9]*/status | grep ^Uid").stdout.splitlines()
     assert set(uids) == {"Uid:\t10001\t10001\t10001\t10001"}
@@ -67,7 +67,7 @@ def test_neither_pip_nor_compiler_is_there(host: Any) -> None:
     assert host.run("/usr/bin/python3 -c 'import ensurepip'").rc == 1
 
 
-def test_nobody_is_sent_to_pip_where_there_is_none(host: Any) -> None:
+def test_hints_do_not_mention_pip_if_the_image_has_none(host: Any) -> None:
     for words, extra in (("status --once", "observe"), ("config nginx", "deploy")):
         told = host.run(f"app-server {words}")
         assert told.rc != 0 and "pip install" not in told.stderr
@@ -132,7 +132,7 @@ def test_image_is_small_and_labelled(app_image: str) -> None:
     assert labels["org.opencontainers.image.licenses"] == "BSD-3-Clause"
 
 
-def test_no_layer_holds_what_the_build_was_told(app_image: str, tmp_path: Path) -> None:
+def test_no_layer_holds_the_secrets_of_the_build(app_image: str, tmp_path: Path) -> None:
     secret = tmp_path / "pip.conf"
     secret.write_text("[global]\ntimeout = 4711\n# geheim-4711\n", encoding="utf-8")
     # Another comment in a copied file would do too; the build argument is what makes these layers new.
@@ -193,7 +193,7 @@ def test_requirement_that_contradicts_the_server_is_refused(app_image: str, apps
         docker("build", "--progress=plain", apps)
 
 
-def test_session_apart_that_takes_all_memory_ends_alone(app_image: str, name: str) -> None:
+def test_only_the_isolated_session_that_takes_all_memory_ends(app_image: str, name: str) -> None:
     options = (f"--volume={ROOT}/tests/container/apps:/apps:ro", "--memory=256m", "--memory-swap=256m")
     url = started(name, app_image, *options, words=("--isolation", "process", "who.py", "greedy.py"))
     with Site(url).client("/who") as bystander, Site(url).client("/greedy") as greedy:
@@ -267,7 +267,7 @@ def fetched(url: str) -> str:
 
 
 def tiny_wheel(folder: Path) -> Path:
-    """A wheel with one empty module, so that no index has to be asked."""
+    """A wheel with one empty module, so no index has to be asked."""
     path = folder / "tinywheel-1.0-py3-none-any.whl"
     about = "tinywheel-1.0.dist-info"
     with zipfile.ZipFile(path, "w") as wheel:

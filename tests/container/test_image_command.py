@@ -40,14 +40,14 @@ def folder(tmp_path: Path) -> Path:
     ):  # fmt: skip
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(text, encoding="utf-8")
-        # Nobody else may read them here: the image's user can all the same.
+        # No one else may read them here: the image's user can all the same.
         (tmp_path / path).chmod(0o600)
     return tmp_path
 
 
 @pytest.fixture
 def tag(engine: None) -> Iterator[str]:
-    """A name for images that nobody else has; those that bear it are removed."""
+    """A name for images that no one else has; those that bear it are removed."""
     tag = f"app-server-test-{uuid.uuid4().hex[:8]}"
     yield tag
     for image in docker("images", "--format", "{{.Repository}}:{{.Tag}}").split():

@@ -1,4 +1,4 @@
-"""A proxy in front of three instances, as compose.yaml has it: what people do with it, and what befalls it."""
+"""A proxy in front of three instances, as compose.yaml has it: what people do with it, and what happens to it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ containers:
 """
 INSTANCES = ("a1", "a2", "a3")
 SERVICES = ("proxy", *(f"app-{name}" for name in INSTANCES))
-# Between two pages of a visitor: people leave the machine some time for what befalls it.
+# Between two pages of a visitor: people leave the machine some time for what happens to it.
 PAUSE_S = 0.02
 SECRET = "do-not-tell-anybody-0123456789abcdef"
 

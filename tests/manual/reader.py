@@ -1,4 +1,4 @@
-"""Somebody who types what a page of the manual gives to type, in its order, on a bare Debian host."""
+"""Someone who types what a page of the manual gives to type, in its order, on a bare Debian host."""
 
 from __future__ import annotations
 

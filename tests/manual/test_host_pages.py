@@ -22,7 +22,7 @@ TIMEOUT_S = 600
 OF_ANOTHER_HOST = r"ssh-keyscan |app-server tunnel .*--run$"
 # What only an authority can do that reaches this host by its public name: tests/proxy/test_acme.py has one.
 OF_AN_AUTHORITY = r"/etc/app-server/certificate\.sh$"
-# Where the tests run, nobody may have more open files than 20000. Nobody waits for the pages that were opened, either.
+# Where the tests run, no one may have more open files than 20000. No one waits for the pages that were opened, either.
 OF_MANY_FILES = "prlimit "
 HERE = {"service": {"open_files": 4096, "drain_s": 1}}
 # Of what the page says nothing, for any deployment will do.

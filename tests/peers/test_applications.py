@@ -24,7 +24,7 @@ def account_of(site: Site, path: str, script: Script) -> Account:
 
 
 def accounts_of(peers: Peers, path: str, script: Script) -> list[Account]:
-    """What the same person is told by both at the same time, the stock server first."""
+    """What both say to the same person at the same time, the stock server first."""
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(lambda site: account_of(site, path, script), peers.both()))
 

@@ -1,4 +1,4 @@
-"""The examples, tried by somebody who knows none of them."""
+"""The examples, tried by someone who knows none of them."""
 
 from __future__ import annotations
 

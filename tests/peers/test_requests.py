@@ -101,7 +101,7 @@ def test_addresses_answer_the_same(peers: Peers, method: str, path: str) -> None
 
 
 @pytest.mark.parametrize("path", ["/plot%20(1)", "/a+b", "/it's", "/it%27s", "/v1.2", "/na%C3%AFve-%C3%BC"])
-def test_file_of_an_odd_name_is_served_where_the_stock_server_serves_it(peers: Peers, path: str) -> None:
+def test_file_of_an_odd_name_is_served_if_the_stock_server_serves_it(peers: Peers, path: str) -> None:
     stock, ours = (site.get(path).status for site in peers.both())
     assert stock != 200 or ours == 200
 

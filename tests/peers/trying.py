@@ -1,4 +1,4 @@
-"""Somebody who does not know an application and tries every widget once, in the order in which a page shows them."""
+"""Someone who does not know an application and tries every widget once, in the order in which a page shows them."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class Visit:
         self.account.notes.append(what)
 
     def finish(self) -> Account:
-        """The account, with all events so far and the document as somebody else sees it who comes now."""
+        """The account, with all events so far and the document as someone else sees it who comes now."""
         self.client.request("SERVER-INFO-REQ")  # what was sent before the answer is here
         self.account.events = self._album.events(self.client.pushed)
         with self.site.client(self.path, self.page.token, pull=False) as another:

@@ -65,7 +65,7 @@ def plain() -> Iterator[Served]:
 def brief() -> Iterator[Served]:
     """A server of little patience: sessions, clients that do not answer and large messages end soon.
 
-    Its tokens carry their request, so that an ended session can be built anew as it was.
+    Its tokens carry their request, so an ended session can be rebuilt as it was.
     """
     flags = "--unused-session-lifetime 1000 --check-unused-sessions 50 --keep-alive 300 --session-token-expiration 2"
     flags += " --websocket-max-message-size 100000 --websocket-compression-level 6 --token-payload always"

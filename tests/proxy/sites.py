@@ -47,7 +47,7 @@ class Fault:
 
 
 def nginx_site(ports: Ports) -> str:
-    """What stands in nginx's http block."""
+    """What is in nginx's http block."""
     servers = {route: f"server 127.0.0.1:{port}" for route, port in ports.instances.items()}
     pools = "".join(
         f"upstream board_{route} {{ {servers[route]}; "
@@ -104,7 +104,7 @@ server {{
 
 
 def apache_site(ports: Ports) -> str:
-    """What stands in Apache's configuration."""
+    """What is in Apache's configuration."""
     members = "".join(
         f"        BalancerMember http://127.0.0.1:{port} route={route} upgrade=websocket timeout=3600 retry=5\n"
         for route, port in ports.instances.items()

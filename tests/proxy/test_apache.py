@@ -1,4 +1,4 @@
-"""What befalls Apache alone."""
+"""What happens to Apache alone."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A generated proxy in front of real instances: affinity, failover, headers, logs, maintenance.
 
-Every test runs with nginx and with Apache; what one of them does its own way stands in a module of its own.
+Every test runs with nginx and with Apache; what one of them does its own way is in a module of its own.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def test_page_and_socket_meet_the_same_instance_in_every_open(three: Deployment)
     assert [pair for pair in met if pair[0] != pair[1]] == []
 
 
-def test_pages_go_where_the_fewest_sockets_are(three: Deployment) -> None:
+def test_pages_go_to_the_instance_with_the_fewest_sockets(three: Deployment) -> None:
     with ExitStack() as stack:
         routes: Counter[str] = Counter()
         for _ in range(12):
@@ -203,7 +203,7 @@ def test_maintenance_shows_its_page_and_leaves_open_sessions_alone(three: Deploy
     assert fetch(three.url + "/asking").status == 200
 
 
-def test_hung_instance_is_soon_left_alone(three: Deployment) -> None:
+def test_hung_instance_soon_gets_no_requests(three: Deployment) -> None:
     hung = server_of(three, "a3")
     hung.process.send_signal(signal.SIGSTOP)
     waiting = ThreadPoolExecutor(20)
@@ -219,7 +219,7 @@ def test_hung_instance_is_soon_left_alone(three: Deployment) -> None:
         until(lambda: sum(page.done() for page in pages) >= served)
 
     try:
-        # Those that meet it wait; each of them counts, so that the others get the next ones.
+        # Those that meet it wait; each of them counts, so the others get the next ones.
         come(8, served=5)
         come(10, served=14)
     finally:
@@ -262,7 +262,7 @@ def test_killed_instance_costs_no_page_and_its_sessions_come_back_elsewhere(thre
     assert statuses(three, 30) == {200: 30}
 
 
-def test_page_that_tries_again_is_shown_when_nobody_is_there(three: Deployment) -> None:
+def test_page_that_tries_again_is_shown_when_no_instance_runs(three: Deployment) -> None:
     for server in three.servers:
         server.process.kill()
         server.process.wait()

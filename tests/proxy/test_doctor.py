@@ -175,7 +175,7 @@ async def look_at_all(sites: Mapping[tuple[str, str], Ports], root: Path) -> Rep
     return {case: (seen, judge(seen)) for case, seen in zip(cases, evidence, strict=True)}
 
 
-def test_hung_instance_is_told(instances: dict[str, int], certificates: Certificates, bokehjs: Path) -> None:
+def test_hung_instance_is_reported(instances: dict[str, int], certificates: Certificates, bokehjs: Path) -> None:
     with ExitStack() as stack:
         hung = stack.enter_context(running_server(APP, *STARTED["c"], server="ours"))
         ports = Ports(free_port(), free_port(), {**{route: instances[route] for route in ROUTES}, "c": hung.port})

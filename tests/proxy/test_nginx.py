@@ -20,7 +20,7 @@ APPS = REPOSITORY / "tests" / "protocol" / "apps"
 
 
 class _Gatekeeper(BaseHTTPRequestHandler):
-    """An authenticator: lets in whoever has the right cookie, and says who it is."""
+    """An authenticator: lets in anyone who has the right cookie, and says who it is."""
 
     def do_GET(self) -> None:
         known = "gate=open" in (self.headers["Cookie"] or "")
@@ -86,7 +86,7 @@ def test_passwords_limits_and_own_applications_below_a_prefix() -> None:
         assert found[429] >= 4 and set(found) == {200, 429}
 
 
-def test_pages_of_an_instance_that_leaves_go_where_it_is_new_already() -> None:
+def test_pages_of_an_instance_that_leaves_go_to_one_that_is_new_already() -> None:
     # Replaced in their order: what comes later is old, and would leave soon too.
     text = "apps: {board: board.py}\ninstances: 4\nproxy: nginx\n"
     with running_deployment(text, apps=APPS) as deployment:

@@ -1,4 +1,4 @@
-"""`app-server config nginx --check`: what nginx, crossplane and gixy say of a site is told, and nothing is touched."""
+"""`app-server config nginx --check`: reports what nginx, crossplane and gixy say, and touches nothing."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_good_site_is_started(tmp_path: Path) -> None:
         ("root {;\n", "unexpected"),
     ],
 )
-def test_what_nginx_refuses_is_told(tmp_path: Path, own: str, message: str) -> None:
+def test_what_nginx_refuses_is_reported(tmp_path: Path, own: str, message: str) -> None:
     include = tmp_path / "own.conf"
     include.write_text(own, encoding="utf-8")
     found = findings(tmp_path, BASE + f"proxy: {{include: {include}}}\n")
@@ -86,7 +86,7 @@ def beside(folder: Path, home: Path, text: str, **others: str) -> list[str]:
     return [str(each).replace(str(home), "HOME") for each in check("nginx", plan, files) if each.level != "good"]
 
 
-def test_site_that_comes_with_the_system_is_told(tmp_path: Path, no_other_sites: Path) -> None:
+def test_site_that_comes_with_the_system_is_reported(tmp_path: Path, no_other_sites: Path) -> None:
     assert beside(tmp_path, no_other_sites, BASE, **{"sites-enabled__default": DEBIANS}) == [
         "nginx: the nginx of this machine would refuse it beside its other sites: a duplicate default server for "
         "0.0.0.0:80 in HOME/sites-enabled/default:1. Remove that site, if it is only what came with nginx, or set "
@@ -95,13 +95,13 @@ def test_site_that_comes_with_the_system_is_told(tmp_path: Path, no_other_sites:
     assert beside(tmp_path, no_other_sites, BASE + "proxy: {catch_all: no}\n") == []
 
 
-def test_own_earlier_site_and_others_faults_are_no_business_of_ours(tmp_path: Path, no_other_sites: Path) -> None:
+def test_own_earlier_site_and_others_faults_are_not_reported(tmp_path: Path, no_other_sites: Path) -> None:
     earlier = "server { listen 80 default_server; }\n"
     assert beside(tmp_path, no_other_sites, BASE, **{"conf.d__app-server.conf": earlier}) == []
     assert beside(tmp_path, no_other_sites, BASE, **{"conf.d__broken.conf": "no_such_directive on;\n"}) == []
 
 
-def test_two_deployments_on_one_host_are_told(tmp_path: Path, no_other_sites: Path) -> None:
+def test_two_deployments_on_one_host_are_reported(tmp_path: Path, no_other_sites: Path) -> None:
     other = next(iter(render("nginx", planned(tmp_path, "name: first\n" + BASE)).values())).text
     found = beside(tmp_path, no_other_sites, "name: second\n" + BASE, **{"conf.d__first.conf": other})
     assert len(found) == 1 and "would refuse it beside its other sites: " in found[0], found

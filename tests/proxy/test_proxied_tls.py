@@ -38,7 +38,7 @@ tls: {{certificate: {folder}/localhost.pem, key: {folder}/localhost.key, profile
 paths: {{static: {folder}/static}}
 """
 PROXIES = ("nginx", "apache")
-# The instance is told its public address, and both proxies that lead to it have it in turn.
+# The instance knows its public address, and both proxies that lead to it have it in turn.
 SAME_PORTS = f", http_port: {free_port()}, https_port: {free_port()}"
 
 

@@ -53,7 +53,7 @@ def _eventually(url: str, tries: int = 500) -> str:
     raise AssertionError(f"no answer at {url}")
 
 
-def test_configuration_that_cannot_start_is_told_with_its_log() -> None:
+def test_configuration_that_cannot_start_is_reported_with_its_log() -> None:
     port = free_port()
     with proxy_folder() as folder, pytest.raises(AssertionError, match="unknown directive"):
         with running_nginx(folder, "nonsense;", port):

@@ -133,7 +133,7 @@ def started(mode: str, login: str, port: int, origins: list[str], folder: Path) 
 
 @dataclass
 class Person:
-    """Somebody with a word that nobody else says, and with the sessions that are theirs."""
+    """Someone with a word that no one else says, and with the sessions that are theirs."""
 
     name: str
     marker: str
@@ -193,7 +193,7 @@ class Town:
         return head(target, {"Host": line.host, **person.headers, **odd, **sized}) + body
 
     def look(self, person: Person, answer: Answer) -> None:
-        """Fail if there is anything of somebody else in an answer."""
+        """Fail if there is anything of someone else in an answer."""
         self.answered += 1
         assert answer.status in (101, 200, 400, 403, 404, 426), (answer.status, answer.text)
         self.clean(person, answer.text)
@@ -248,7 +248,7 @@ class Town:
         assert self.ask(person, key, "/whose/ws", wrong).status in (400, 403, 426)
 
     def theft(self, person: Person, key: tuple[int, int], odd: dict[str, str]) -> None:
-        """Ask for the session of somebody else, where people log in."""
+        """Ask for the session of someone else, where people log in."""
         other = next((other for other in self.people if other is not person and other.tokens), None)
         if other is not None and self.shop.login != "none":
             answer = self.ask(person, key, f"/whose?bokeh-token={other.tokens[-1]}", odd)

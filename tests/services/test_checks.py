@@ -58,7 +58,7 @@ def test_what_is_rendered_is_taken_by_its_program(tmp_path: Path, target: str) -
 
 @pytest.mark.parametrize("manager", ["systemd", "gunicorn"])
 def test_units_are_shut_off(tmp_path: Path, manager: str) -> None:
-    # The check warns of more than 1.5; this is what is left, so that a line that is lost is noticed.
+    # The check warns of more than 1.5; this is what is left, so a line that is lost is noticed.
     findings = found(planned(tmp_path, SPEC.replace("MANAGER", manager)), "systemd")
     assert [str(finding) for finding in findings if finding.level == "good"] == ["systemd: systemd reads the 3 units"]
 
@@ -85,7 +85,7 @@ def test_what_is_wrong_is_found(tmp_path: Path, target: str, old: str, new: str,
     assert any(complaint in line for line in told), told
 
 
-def test_gunicorn_tells_what_it_cannot_load(tmp_path: Path) -> None:
+def test_gunicorn_says_what_it_cannot_load(tmp_path: Path) -> None:
     (tmp_path / "fine.py").write_text("")
     spec = f"apps: {{a: fine.py}}\nservice: gunicorn\npaths: {{apps: {tmp_path}}}\n"
     plan = planned(tmp_path, spec)

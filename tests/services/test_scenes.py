@@ -61,7 +61,7 @@ def test_session_stays_in_one_of_several_processes(tmp_path: Path, processes: Ex
             assert client.value("double", "value") == 2 * number
 
 
-def test_nobody_but_the_embedding_site_gets_a_session(tmp_path: Path, processes: ExitStack) -> None:
+def test_only_the_embedding_site_gets_a_session(tmp_path: Path, processes: ExitStack) -> None:
     site, page, key = embedding_site(tmp_path, processes)
     forged = generate_session_id(secret_key=b"x" * 44, signed=True)
     assert site.get("/board").status == site.get("/board", **{"bokeh-session-id": forged}).status == 403

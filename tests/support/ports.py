@@ -20,7 +20,7 @@ _LINUX_FIRST = 32_768
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody listens on and that this run has not handed out before.
+    """Return a loopback port without a listener, which this run has not handed out before.
 
     It is one that the kernel gives to no client: a connection that another program opens meanwhile could have taken
     it before the server binds it, and a client that tries it too early could be connected to itself.

@@ -56,7 +56,7 @@ class RunningServer:
         return self.log_path.read_text(encoding="utf-8", errors="replace")
 
     def wait_for_log(self, text: str, timeout_s: float = 10.0) -> None:
-        """Return when `text` stands in the log; raise AssertionError after `timeout_s`, longer on a busy machine."""
+        """Return when `text` is in the log; raise AssertionError after `timeout_s`, longer on a busy machine."""
         begin = time.monotonic()
         while text not in self.log_text():
             if time.monotonic() > begin + patience(timeout_s):
@@ -185,7 +185,7 @@ def _answers(url: str) -> bool:
         connection.request("GET", f"{parts.path}/healthz")
         connection.getresponse().read()
     except (OSError, http.client.HTTPException):
-        # The latter where a port that nobody listens on yet was connected to itself, which TCP allows.
+        # The latter where a port that no one listens on yet was connected to itself, which TCP allows.
         return False
     finally:
         connection.close()

@@ -1,4 +1,4 @@
-"""Waiting for what somebody else does."""
+"""Waiting for what someone else does."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def tunnel(host: Host, *words: str, runs: bool = True) -> Iterator[Running]:
 
 @contextmanager
 def session(host: Host, port: int = PORT, token: str | None = None) -> Iterator[tuple[Client, str]]:
-    """A session that somebody on this host has in use, and its token."""
+    """A session that someone on this host has in use, and its token."""
     site = Site(f"http://localhost:{port}")
     with host.entered():
         token = token or site.token("/board")

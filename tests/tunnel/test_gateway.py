@@ -69,24 +69,24 @@ def refused(host: Host, *attempts: tuple[str, ...]) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["laptop", "remote"])
-def test_nobody_gets_a_shell_or_files(guarded: Net, name: str) -> None:
+def test_no_one_gets_a_shell_or_files(guarded: Net, name: str) -> None:
     refused(getattr(guarded, name), (TO_GATEWAY, "id"), ("-tt", TO_GATEWAY), ("-s", TO_GATEWAY, "sftp"))
 
 
-def test_server_gets_its_own_port_alone(guarded: Net) -> None:
+def test_server_gets_only_its_own_port(guarded: Net) -> None:
     ports = ["localhost:5007:localhost:5006", "127.0.0.1:5006:localhost:5006", "*:5006:localhost:5006"]
     words = [("-NT", "-o", "ExitOnForwardFailure=yes", "-R", port, TO_GATEWAY) for port in ports]
     assert all("remote port forwarding failed" in said for said in refused(guarded.remote, *words))
 
 
 @pytest.mark.parametrize("name", ["laptop", "remote"])
-def test_nobody_reaches_another_port_through_the_gateway(guarded: Net, name: str) -> None:
+def test_no_one_reaches_another_port_through_the_gateway(guarded: Net, name: str) -> None:
     words = [("-W", target, TO_GATEWAY) for target in ("localhost:22", "remote:22", "127.0.0.1:5006")]
     assert all("open failed" in said for said in refused(getattr(guarded, name), *words))
 
 
 @pytest.mark.parametrize("guarded", ["sshd alone"], indirect=True)
-def test_nobody_gets_a_unix_socket(guarded: Net) -> None:
+def test_no_one_gets_a_unix_socket(guarded: Net) -> None:
     # This takes the lines for sshd: no option of authorized_keys tells ports and Unix sockets apart.
     words = ("-NT", "-o", "ExitOnForwardFailure=yes", "-R", f"{guarded.gateway.home}/socket:localhost:5006", TO_GATEWAY)
     (said,) = refused(guarded.remote, words)

@@ -35,7 +35,7 @@ button.on_click(lambda: tell(clicks=told["clicks"] + 1))
 menu.on_event(MenuItemClick, lambda event: tell(item=event.item))
 document.on_event(DocumentReady, lambda event: tell(ready=True))
 
-# A property that nobody changes in Python, set and read by the browser alone.
+# A property that no one changes in Python, set and read by the browser alone.
 local.js_on_change("value", CustomJS(args={"mirror": mirror}, code="mirror.text = `browser: ${cb_obj.value}`"))
 
 

@@ -1,4 +1,4 @@
-"""Fills /tmp, or the memory, when it is told to."""
+"""Fills /tmp, or the memory, on request."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def obey(attr: str, old: str, new: str) -> None:
                 file.write(bytes(1 << 20))
     if new == "memory":
         while True:
-            # Written to, so that it is really taken.
+            # Written to, so it is really taken.
             hoard.append(bytearray(b"x") * (8 << 20))
 
 

@@ -69,7 +69,7 @@ def test_page_of_a_dropped_session_has_the_arguments_that_its_socket_repeats(bri
     assert seen(brief, token, query="?who=ann")[0] == {"who": ["ann"]}
 
 
-def test_arguments_that_somebody_else_wrote_into_a_token_replace_none(brief: Served) -> None:
+def test_arguments_that_another_user_wrote_into_a_token_replace_none(brief: Served) -> None:
     token = dropped(brief, brief.site.get("/told/autoload.js", **ASKED).token)
     head = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     head["session_expiry"] += 1  # which the server's seal does not hold for

@@ -73,7 +73,7 @@ def server(request: pytest.FixtureRequest) -> RunningServer:
 
 @pytest.fixture
 def board(server: RunningServer) -> str:
-    """The address of an application that does what it is told."""
+    """The address of an application that does as it is asked."""
     return f"{server.url}/board"
 
 
@@ -218,7 +218,7 @@ def test_roots_come_and_go_both_ways(board: str) -> None:
                 assert each.document.get_model_by_name("mine") is None
 
 
-def test_other_client_of_our_server_is_told_of_new_roots_in_full(ours: RunningServer) -> None:
+def test_other_client_of_our_server_receives_new_roots_in_full(ours: RunningServer) -> None:
     url = f"{ours.url}/board"
     with pull_session(url=url) as session, pull_session(session.id, url) as other:
         command(session, "root:theirs")
@@ -309,7 +309,7 @@ def test_exception_of_a_callback_comes_out_of_the_call_that_waits(board: str) ->
         assert model(session, "double").value == 8
 
 
-def test_twenty_sessions_keep_apart(server: RunningServer) -> None:
+def test_twenty_sessions_do_not_mix(server: RunningServer) -> None:
     sessions = [pull_session(url=f"{server.url}/beats") for _ in range(20)]
     for number, session in enumerate(sessions):
         command(session, f"say:{number}")
@@ -322,7 +322,7 @@ def test_twenty_sessions_keep_apart(server: RunningServer) -> None:
     assert not any(thread.name == "app-server client" for thread in threading.enumerate())
 
 
-def test_sessions_of_many_threads_keep_apart(board: str) -> None:
+def test_sessions_of_many_threads_do_not_mix(board: str) -> None:
     results: dict[int, Any] = {}
 
     def work(number: int) -> None:
@@ -399,7 +399,7 @@ def test_application_sees_arguments_headers_and_cookies(server: RunningServer) -
     assert seen["id"] == session.id
 
 
-def test_versions_of_the_server_are_told(ours: RunningServer, stock: RunningServer) -> None:
+def test_client_learns_the_versions_of_the_server(ours: RunningServer, stock: RunningServer) -> None:
     with pull_session(url=f"{ours.url}/board") as session:
         assert session.request_server_info() == {"version_info": {"bokeh": bokeh.__version__, "server": __version__}}
     with pull_session(url=f"{stock.url}/board") as session:
@@ -520,7 +520,7 @@ def test_closed_session_leaves_its_document_and_takes_no_more_calls(board: str) 
         assert str(closed.value) == f"{board}: the session is closed. Open another one."
 
 
-def test_session_that_nobody_keeps_is_closed(board: str) -> None:
+def test_session_without_references_is_closed(board: str) -> None:
     pull_session(url=board)
     gc.collect()
     deadline = time.monotonic() + patience(PATIENCE_S)
@@ -543,7 +543,7 @@ def test_change_that_the_server_does_not_carry_out_is_raised_at_the_next_roundtr
     assert caplog.text.count("was not carried out") == 2, "told in the log also where nobody waits any more"
 
 
-def test_end_of_the_server_is_told() -> None:
+def test_end_of_the_server_is_reported() -> None:
     with running_server(*apps("board.py"), server="ours") as server:
         with pull_session(url=f"{server.url}/board") as session:
             server.stop()
@@ -779,7 +779,7 @@ async def test_failed_change_is_raised_in_the_loop(board: str) -> None:
         await session.force_roundtrip()
 
 
-async def test_end_of_the_connection_wakes_whoever_waits_in_the_loop() -> None:
+async def test_end_of_the_connection_wakes_waiters_in_the_loop() -> None:
     with running_server(*apps("board.py"), server="ours") as server:
         session = await open_session(f"{server.url}/board")
         waiting = asyncio.create_task(session.wait_for(lambda: False))
@@ -797,7 +797,7 @@ async def test_missing_server_is_an_error_in_the_loop_too() -> None:
             pass
 
 
-async def test_time_out_in_the_loop_is_told(board: str) -> None:
+async def test_time_out_in_the_loop_raises(board: str) -> None:
     async with open_session(board) as session:
         with pytest.raises(NoAnswer, match="what was waited for has not come within 0.05 s"):
             await session.wait_for(lambda: False, 0.05)
@@ -840,7 +840,7 @@ def test_stock_client_pulls_changes_and_hears(ours: RunningServer) -> None:
         until(session, lambda: document.get_model_by_name("mine").text == "b")
 
 
-def test_stock_client_pushes_and_is_told(ours: RunningServer) -> None:
+def test_stock_client_pushes_and_receives(ours: RunningServer) -> None:
     document = Document()
     slider = Slider(name="slider", start=0, end=9, value=3)
     document.add_root(slider)
@@ -853,7 +853,7 @@ def test_stock_client_pushes_and_is_told(ours: RunningServer) -> None:
         until(session, lambda: slider.value == 5)
 
 
-def test_twenty_stock_clients_keep_apart(ours: RunningServer) -> None:
+def test_twenty_stock_clients_do_not_mix(ours: RunningServer) -> None:
     sessions = [bokeh.client.pull_session(url=f"{ours.url}/beats") for _ in range(20)]
     words = [session.document.get_model_by_name("word") for session in sessions]
     for number, session in enumerate(sessions):

@@ -111,7 +111,7 @@ def test_argument_id_and_token_at_once_are_forbidden(plain: Served) -> None:
     assert plain.site.get("/board", **{"bokeh-session-id": "x", "bokeh-token": token}).status == 403
 
 
-def test_sessions_that_nobody_named_differ(plain: Served) -> None:
+def test_sessions_without_a_name_differ(plain: Served) -> None:
     ids = {session_id(plain.site.token("/board")) for _ in range(3)}
     assert len(ids) == 3 and all(len(ident) == 44 and ident.isalnum() for ident in ids)
 
@@ -333,7 +333,7 @@ def test_autoload_without_resources_names_none(plain: Served) -> None:
         {"bokeh-absolute-url": "http://x.example/'"},
     ],
 )
-def test_autoload_lets_nobody_write_into_its_script(plain: Served, asked: dict[str, str]) -> None:
+def test_autoload_lets_no_one_write_into_its_script(plain: Served, asked: dict[str, str]) -> None:
     answer = plain.site.get("/board/autoload.js", **{**AUTOLOAD, **asked})
     assert answer.status == 400
 
@@ -414,7 +414,7 @@ def test_socket_of_an_allowed_origin_is_opened(guarded: Served, origin: str | No
         assert client.title == "Board"
 
 
-def test_plain_request_to_the_socket_is_told_what_it_is(plain: Served) -> None:
+def test_plain_request_to_the_socket_gets_an_explanation(plain: Served) -> None:
     assert plain.site.get("/board/ws").status == 400
     headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": "x", "Sec-WebSocket-Version": "8"}
     answer = plain.site.get("/board/ws", headers=headers)
@@ -429,7 +429,7 @@ def test_socket_of_an_application_that_fails_closes_with_1011(plain: Served) -> 
         assert client.close_code() == 1011
 
 
-def test_post_is_refused_and_needs_a_cross_site_token_where_asked_for(plain: Served, guarded: Served) -> None:
+def test_post_is_refused_and_needs_a_cross_site_token_if_configured(plain: Served, guarded: Served) -> None:
     assert plain.site.get("/board", method="POST").status == 405
     assert guarded.site.get("/board", method="POST", **{"bokeh-session-id": signed_id()}).status == 403
 
@@ -495,7 +495,7 @@ def test_log_says_why_a_handshake_is_refused(plain: Served, subprotocols: list[s
     assert line is not None and line[1] == f": {because}"
 
 
-def test_log_says_why_a_page_is_refused_and_nothing_where_the_status_does(plain: Served) -> None:
+def test_log_says_why_a_page_is_refused_unless_the_status_does(plain: Served) -> None:
     start = plain.log_size()
     plain.site.get("/board", **{"bokeh-session-id": "a", "bokeh-token": "b"})
     plain.site.get("/nowhere")

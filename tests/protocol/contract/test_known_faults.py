@@ -56,7 +56,7 @@ def test_in_development_the_error_page_shows_the_traceback(developing: Served) -
     assert "a secret of the application" in answer.text and "faulty.py" in answer.text
 
 
-def test_application_that_never_stops_recursing_fails_alone(plain: Served) -> None:
+def test_only_the_application_that_never_stops_recursing_fails(plain: Served) -> None:
     assert plain.site.get("/faulty", fail="recurse").status == 500
     assert plain.site.get("/faulty").status == 200
 
@@ -79,7 +79,7 @@ class Stalled:
             self.socket.sendall(bytes([0x81, 0x80 | len(text)]) + bytes(4) + text)
 
 
-def test_stalled_client_holds_up_nobody_and_is_dropped(brief: Served) -> None:
+def test_stalled_client_holds_up_no_one_and_is_dropped(brief: Served) -> None:
     token = brief.site.token("/board")
     with brief.site.client("/board", token) as other:
         start = brief.log_size()
@@ -222,7 +222,7 @@ def test_second_sigterm_ends_the_process_at_once() -> None:
 @pytest.mark.parametrize(
     "path", ["/static/%00", "/folder/static/%00", "/static/js/%00.js", "/%00", "/static/extensions/%00/x"]
 )
-def test_null_byte_in_a_path_is_no_fault_of_ours(plain: Served, path: str) -> None:
+def test_null_byte_in_a_path_is_not_an_internal_error(plain: Served, path: str) -> None:
     assert plain.site.get(path).status in (400, 404)
 
 
@@ -305,7 +305,7 @@ def test_second_client_gets_a_new_model_whole(plain: Served) -> None:
         assert second.value("fresh", "text") == "new"
 
 
-def test_error_reply_tells_no_traceback(plain: Served) -> None:
+def test_error_reply_has_no_traceback(plain: Served) -> None:
     with plain.site.client("/board") as client:
         reply = client.set("command", "value", "fail:7")
         assert reply.msgtype == "ERROR"
@@ -313,7 +313,7 @@ def test_error_reply_tells_no_traceback(plain: Served) -> None:
         assert client.value("answer", "text") == "about to fail"
 
 
-def test_error_reply_tells_the_traceback_in_development(developing: Served) -> None:
+def test_error_reply_has_the_traceback_in_development(developing: Served) -> None:
     with developing.site.client("/board") as client:
         reply = client.set("command", "value", "fail:7")
         assert reply.msgtype == "ERROR"
@@ -358,7 +358,7 @@ def test_scripts_of_a_page_are_compressed_and_immutable(plain: Served) -> None:
     assert total_bytes < 950_000
 
 
-def test_script_is_plain_for_whoever_cannot_unpack_it(plain: Served) -> None:
+def test_script_is_plain_for_clients_that_cannot_unpack_it(plain: Served) -> None:
     answer = plain.site.get("/static/js/bokeh.min.js")
     assert "content-encoding" not in answer.headers
     assert len(answer.body) > 500_000

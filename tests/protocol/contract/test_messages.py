@@ -262,7 +262,7 @@ def test_close_is_answered_with_its_code(plain: Served) -> None:
         assert client.socket.close_code == 4321
 
 
-def test_compression_is_agreed_only_where_it_is_asked_for(plain: Served, brief: Served) -> None:
+def test_compression_is_agreed_only_if_it_is_asked_for(plain: Served, brief: Served) -> None:
     with plain.site.client("/board", compression="deflate") as client:
         assert client.socket.protocol.extensions == []
     with brief.site.client("/board", compression="deflate") as client:

@@ -1,4 +1,4 @@
-"""The doctor before a server that nothing stands in front of, and what that server tells it."""
+"""The doctor before a server without a proxy, and what that server reports."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def seen_by(url: str, sent: Sent, **headers: str) -> Seen | None:
     return Seen.read(fetch(url, headers={HEADER: sent.statement(), **headers}).headers.get(HEADER.lower(), ""))
 
 
-def test_server_alone_is_well(plain: Served) -> None:
+def test_server_without_a_proxy_is_well(plain: Served) -> None:
     evidence = look(f"{plain.site.url}/board")
     assert ids(evidence) == []
     assert len(evidence.instances) == 1 and evidence.proxy is None
     assert all(opening.socket is not None and opening.socket.pulled_bytes for opening in evidence.openings)
 
 
-def test_only_the_doctor_is_told(plain: Served) -> None:
+def test_only_the_doctor_gets_the_details(plain: Served) -> None:
     host = plain.site.url.removeprefix("http://")
     for path in ("/board", "/healthz", "/nowhere", "/static/js/bokeh.min.js", "/board/ws"):
         assert HEADER.lower() not in fetch(plain.site.url + path).headers
@@ -54,7 +54,7 @@ def test_only_the_doctor_is_told(plain: Served) -> None:
         assert seen is not None and (seen.scheme, seen.host, seen.path) == ("same", "same", "same"), path
 
 
-def test_application_below_another_prefix_is_told(plain: Served) -> None:
+def test_application_below_another_prefix_is_reported(plain: Served) -> None:
     sent = Sent("http", "x", "/tools/board")
     wanted = {"/tools/board": "elsewhere", "/tools/nothing": "here"}
     for path, place in wanted.items():
@@ -63,7 +63,7 @@ def test_application_below_another_prefix_is_told(plain: Served) -> None:
     assert ids(look(f"{plain.site.url}/tools/board")) == ["prefix-missing"]
 
 
-def test_health_trickles_for_the_doctor_alone(plain: Served) -> None:
+def test_health_trickles_only_for_the_doctor(plain: Served) -> None:
     url = f"{plain.site.url}/healthz?{TRICKLE}"
     started = time.monotonic()
     assert fetch(url).headers.get("transfer-encoding") is None
@@ -73,7 +73,7 @@ def test_health_trickles_for_the_doctor_alone(plain: Served) -> None:
     assert json.loads(answer.text) == {"status": "alive"}
 
 
-def test_forged_headers_are_believed_where_nobody_stands_in_front() -> None:
+def test_forged_headers_are_believed_without_a_proxy() -> None:
     with serving(*apps("board.py"), "--use-xheaders") as served:
         [finding] = judge(look(f"{served.site.url}/board"))
         assert (finding.id, finding.hop.value) == ("forgery-believed", "application server")
@@ -98,7 +98,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_command_prints_a_report_and_its_status_tells_the_worst(plain: Served) -> None:
+def test_command_prints_a_report_and_its_status_is_the_worst_finding(plain: Served) -> None:
     missing = run(f"{plain.site.url}/tools/board", "--json")
     report = json.loads(missing.stdout)
     assert (missing.returncode, missing.stderr, report["ok"]) == (1, "", False)

@@ -44,7 +44,7 @@ async def for_ever(writer: asyncio.StreamWriter, part: bytes, pause_s: float = 0
 
 
 def with_page(then: BaseHandler) -> BaseHandler:
-    """A page with a token for whoever wants one, and this for those who want a WebSocket."""
+    """A page with a token for anyone who wants one, and this for those who want a WebSocket."""
 
     async def answering(head: str, writer: asyncio.StreamWriter) -> None:
         if "sec-websocket-key" in head.lower():
@@ -189,7 +189,7 @@ async def visit(answering: BaseHandler, scheme: str = "http") -> Visit:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-async def test_hostile_server_is_told_in_time(name: str) -> None:
+async def test_hostile_server_is_reported_in_time(name: str) -> None:
     answering, wanted = HOSTILE[name]
     seen = await visit(answering)
     assert wanted in [finding.id for finding in seen.findings]
@@ -204,7 +204,7 @@ async def test_redirects_are_followed_a_few_times_only() -> None:
     assert len((await visit(circle)).evidence.redirects) == MAX_REDIRECTS
 
 
-async def test_port_without_tls_is_told() -> None:
+async def test_port_without_tls_is_reported() -> None:
     seen = await visit(silence, "https")
     assert [finding.id for finding in seen.findings] == ["tls-failed"]
     spoken = await visit(garbage, "https")

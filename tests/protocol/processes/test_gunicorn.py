@@ -95,7 +95,7 @@ def test_100_pages_with_their_sockets_are_100_runs(shared: Served, runs: Runs) -
     assert len(set(answered)) == WORKERS
 
 
-def test_any_worker_tells_what_all_have_counted(tmp_path: Path) -> None:
+def test_any_worker_reports_what_all_have_counted(tmp_path: Path) -> None:
     with gunicorn(tmp_path, "--workers", "2", keywords=", metrics=True") as served:
         until(lambda: serving_workers(served) == 2, patience_s=3 * PATIENCE_S)
         for _ in range(6):
@@ -275,7 +275,7 @@ def test_sessions_with_processes_of_their_own_are_refused(monkeypatch: pytest.Mo
         ("json:dumps", "app-server: this worker serves what app_server.gunicorn.app returns"),
     ],
 )
-def test_what_cannot_be_served_is_told_in_one_line(application: str, said: str) -> None:
+def test_what_cannot_be_served_is_one_line_in_the_log(application: str, said: str) -> None:
     command = [sys.executable, "-m", "gunicorn", "--bind", f"localhost:{free_port()}", "--no-control-socket"]
     command += ["-k", "app_server.gunicorn.Worker", application]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
@@ -295,7 +295,7 @@ def test_another_worker_class_says_what_is_missing(tmp_path: Path) -> None:
         started.wait_for_log("-k app_server.gunicorn.Worker")
 
 
-def test_a_worker_that_is_interrupted_ends_alone(tmp_path: Path) -> None:
+def test_only_the_worker_that_is_interrupted_ends(tmp_path: Path) -> None:
     configuration = tmp_path / "configuration.py"
     configuration.write_text(
         "def interrupt():\n    raise KeyboardInterrupt\n"

@@ -87,7 +87,7 @@ def test_each_session_has_a_process_of_its_own_which_ends_with_it(apart: Served)
     until(lambda: not any(map(psutil.pid_exists, pids)))
 
 
-def test_a_session_that_never_returns_is_ended_alone_and_its_page_says_so(apart: Served) -> None:
+def test_only_the_session_that_never_returns_is_ended_and_its_page_says_so(apart: Served) -> None:
     token = apart.site.token("/apart")
     with apart.site.client("/apart", token) as stuck, apart.site.client("/apart") as other:
         root = stuck.roots[0]
@@ -106,7 +106,7 @@ def test_a_session_that_never_returns_is_ended_alone_and_its_page_says_so(apart:
     apart.process.wait_for_log("in loop_for_ever")
 
 
-def test_a_session_that_wants_too_much_memory_is_ended_alone(apart: Served) -> None:
+def test_only_the_session_that_wants_too_much_memory_is_ended(apart: Served) -> None:
     token = apart.site.token("/apart")
     with apart.site.client("/apart", token) as client:
         assert do(client, "take 50")
@@ -115,7 +115,7 @@ def test_a_session_that_wants_too_much_memory_is_ended_alone(apart: Served) -> N
     until(lambda: "It needed more memory" in notice(apart, token))
 
 
-def test_a_session_that_computes_for_too_long_is_ended_alone(runs_file: Path) -> None:
+def test_only_the_session_that_computes_for_too_long_is_ended(runs_file: Path) -> None:
     flags = ["--isolation", "process", "--session-cpu", "1"]
     with serving(*apps("apart.py"), *flags, env={"COUNTING_FILE": str(runs_file)}) as served:
         token = served.site.token("/apart")
@@ -128,7 +128,7 @@ def test_a_session_that_computes_for_too_long_is_ended_alone(runs_file: Path) ->
 
 
 @pytest.mark.parametrize(("words", "how"), [("crash", "SIGSEGV"), ("leave", "status 3")])
-def test_a_session_that_crashes_takes_nobody_along_and_its_page_says_so(apart: Served, words: str, how: str) -> None:
+def test_a_session_that_crashes_ends_no_other_and_its_page_says_so(apart: Served, words: str, how: str) -> None:
     token = apart.site.token("/apart")
     with apart.site.client("/apart", token) as client, apart.site.client("/apart") as other:
         before = do(other, "before")
@@ -173,7 +173,7 @@ def test_an_embedded_application_runs_once(apart: Served, runs: Callable[[], int
     assert runs() == 4
 
 
-def test_whoever_asks_for_a_session_that_is_being_made_waits_for_it(apart: Served, runs: Callable[[], int]) -> None:
+def test_a_request_for_a_session_that_is_being_made_waits_for_it(apart: Served, runs: Callable[[], int]) -> None:
     session_id = mint_session_id(UNSIGNED)
     token = mint_token(UNSIGNED, session_id, expires_at=int(time.time()) + 60)
 
@@ -282,7 +282,7 @@ def test_a_drained_server_lets_sessions_go_on_until_they_end(runs_file: Path) ->
         assert served.process.process.wait(patience(PATIENCE_S)) == 0
 
 
-def test_new_sessions_run_what_was_loaded_anew_and_old_ones_stay_for_a_while(tmp_path: Path) -> None:
+def test_new_sessions_run_the_reloaded_code_and_old_ones_stay_for_a_while(tmp_path: Path) -> None:
     script = tmp_path / "app.py"
     text = "from bokeh.models import Div\nfrom bokeh.plotting import curdoc\n"
     text += "curdoc().add_root(Div(name='it', text='{}'))\n"
@@ -308,7 +308,7 @@ def test_new_sessions_run_what_was_loaded_anew_and_old_ones_stay_for_a_while(tmp
         served.interrupt()
 
 
-def test_where_tls_ends_here_connections_to_sessions_are_relayed(tmp_path: Path) -> None:
+def test_connections_to_sessions_are_relayed_if_the_server_terminates_tls(tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "pem")
     authority.cert_pem.write_to_path(tmp_path / "ca")

@@ -143,7 +143,7 @@ def test_a_run_folder_that_cannot_be_made_again_ends_the_server_with_a_line(tmp_
             visit(served)
             left = main(served).children(recursive=True)
             (tmp_path / "run").rename(tmp_path / "elsewhere")
-            (tmp_path / "run").symlink_to(tmp_path)  # which somebody else could have made
+            (tmp_path / "run").symlink_to(tmp_path)  # which someone else could have made
             assert served.process.process.wait(patience(2 * PATIENCE_S)) == status
             assert_gone(left)
             log = served.process.log_text()
@@ -363,7 +363,7 @@ def test_a_clock_that_jumps_ends_no_session_and_refuses_no_new_page(tmp_path: Pa
 # Descriptors
 
 
-def test_a_nursery_without_descriptors_refuses_new_sessions_until_others_end(tmp_path: Path) -> None:
+def test_a_fork_server_without_descriptors_refuses_new_sessions_until_others_end(tmp_path: Path) -> None:
     port = free_port()
     command = ["bash", "-c", 'ulimit -n 50; exec "$@"', "bash", sys.executable, "-m", "app_server", "serve"]
     command += [*map(str, apps("apart.py")), "--port", str(port), "--isolation", "process"]

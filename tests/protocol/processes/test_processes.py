@@ -260,7 +260,7 @@ def test_a_drained_server_ends_with_its_last_session(tmp_path: Path) -> None:
         assert served.process.process.wait(patience(PATIENCE_S)) == 0
 
 
-def test_where_tls_ends_here_connections_are_relayed(tmp_path: Path) -> None:
+def test_connections_are_relayed_if_the_server_terminates_tls(tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(tmp_path / "pem")
     authority.cert_pem.write_to_path(tmp_path / "ca")
@@ -280,7 +280,7 @@ def test_where_tls_ends_here_connections_are_relayed(tmp_path: Path) -> None:
         pytest.fail("one process took all connections")
 
 
-def test_a_process_that_hangs_is_ended_where_that_is_wished_for(tmp_path: Path) -> None:
+def test_a_process_that_hangs_is_ended_if_configured(tmp_path: Path) -> None:
     environ = {"COUNTING_FILE": str(tmp_path / "runs")}
     flags = ["--num-procs", "2", "--hang-timeout", "1.5"]
     with serving(*apps("counting.py"), *flags, env=environ) as served:

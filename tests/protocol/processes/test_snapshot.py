@@ -98,7 +98,7 @@ def test_applications_that_cannot_start_for_all_start_for_each(tmp_path: Path) -
         assert counted == {str(script): 2 for script in scripts}  # the attempt, and the session
 
 
-def test_an_application_says_itself_how_it_is_kept_apart(tmp_path: Path) -> None:
+def test_an_application_chooses_its_isolation(tmp_path: Path) -> None:
     for name in ("process", "snapshot", "none"):
         (tmp_path / f"as_{name}.py").write_text(
             f"import os\nfrom bokeh.models import Div\nfrom bokeh.plotting import curdoc\n__isolation__ = '{name}'\n"

@@ -99,14 +99,14 @@ def test_a_forked_server_is_what_one_started_cold_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
-def test_its_end_is_told_as_that_of_a_process(number: int) -> None:
+def test_its_end_is_reported_as_that_of_a_process(number: int) -> None:
     with serving(*apps("board.py")) as served:
         process = served.process.process
         assert process.poll() is None and process.returncode is None
         process.send_signal(number)
         assert process.wait(patience(PATIENCE_S)) == (-9 if number == signal.SIGKILL else 0)
         assert process.poll() == process.returncode == process.wait()
-        process.terminate()  # which is nobody's any more
+        process.terminate()  # which is no one's any more
 
 
 def test_what_an_import_looked_at_makes_a_start_cold(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tests.support.ports import free_port
 from tests.support.server import REPOSITORY
 
 
-def test_run_until_shutdown_drains_at_sigterm_where_that_is_wished_for() -> None:
+def test_run_until_shutdown_drains_at_sigterm_if_configured() -> None:
     program = """
 import os, signal, time
 from app_server import Server

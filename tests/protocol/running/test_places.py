@@ -81,7 +81,7 @@ def test_tls_is_served_with_a_key_that_a_password_locks(secure: Served, certific
         ({"X-Forwarded-For": "unknown"}, ("127.0.0.1", "https")),
     ],
 )
-def test_forwarded_headers_count_where_they_are_asked_for(
+def test_forwarded_headers_are_used_if_configured(
     secure: Served, forwarded: dict[str, str], expected: tuple[str, str]
 ) -> None:
     with secure.site.client("/asking", secure.site.get("/asking", headers=forwarded).token) as client:
@@ -137,7 +137,7 @@ def test_unix_socket_is_served_and_removed_at_the_end(tmp_path: Path) -> None:
         stop(process)
 
 
-def test_unix_socket_that_somebody_listens_on_is_not_taken_over(tmp_path: Path) -> None:
+def test_unix_socket_with_a_listener_is_not_taken_over(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(path))
@@ -187,7 +187,7 @@ def test_certificate_that_cannot_be_used_is_one_line(certificate: dict[str, Path
     assert "certificate" in line or str(chain) in line
 
 
-def test_wrong_flag_value_is_told_with_the_flag() -> None:
+def test_wrong_flag_value_is_reported_with_the_flag() -> None:
     ended = subprocess.run(
         command(*apps("board.py"), "--port", "many"),
         env=environment(),

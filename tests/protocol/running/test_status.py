@@ -26,7 +26,7 @@ from tests.support.waiting import patience, until
 
 @contextmanager
 def meeting(folder: Path, *flags: str, names: tuple[str, ...] = ("board.py",), **environ: str) -> Iterator[Served]:
-    """A server whose processes meet in this folder, which `status` is told too."""
+    """A server whose processes meet in this folder, which `status` is given too."""
     with serving(*apps(*names), *flags, env={"APP_SERVER_RUNTIME_DIR": str(folder), **environ}) as served:
         yield served
 

@@ -53,7 +53,7 @@ def test_sessions_connections_and_changes_are_counted(watched: Served) -> None:
         assert measured(watched, "sent_bytes_total", **app) > measured(watched, "received_bytes_total", **app) > 500
 
 
-def test_callbacks_are_told_apart(watched: Served) -> None:
+def test_callbacks_are_distinguished(watched: Served) -> None:
     with watched.site.client("/beats") as client:
         client.set("command", "value", "timeout:1")
         client.wait_value("count", "text", "1")
@@ -91,7 +91,7 @@ def test_metrics_are_off_unless_asked_for(plain: Served) -> None:
 
 
 @pytest.mark.parametrize(("command", "where"), [("0.7", ""), ("later:0.7", ", in a next tick callback")])
-def test_blocked_loop_is_told_with_its_culprit(watched: Served, command: str, where: str) -> None:
+def test_blocked_loop_is_logged_with_its_culprit(watched: Served, command: str, where: str) -> None:
     names = ("loop_blocks_total", "loop_blocked_seconds_total")
     before = {name: measured(watched, name) for name in names}
     start = watched.log_size()
@@ -129,7 +129,7 @@ def small() -> Iterator[Served]:
         yield served
 
 
-def test_full_server_lets_nobody_in_but_those_who_have_a_session(small: Served) -> None:
+def test_full_server_admits_only_those_who_have_a_session(small: Served) -> None:
     site = small.site
     token = site.token("/board")
     with site.client("/board", token) as first, site.client("/board"):
@@ -174,7 +174,7 @@ def wait_until_free(served: Served) -> None:
         time.sleep(0.05)
 
 
-def test_json_log_tells_application_session_and_request() -> None:
+def test_json_log_names_application_session_and_request() -> None:
     with serving(*apps("sleepy.py", "beats.py", "faulty.py"), "--log-json", "--log-level", "debug") as served:
         page = served.site.get("/sleepy", headers={"X-Request-ID": "proxy-17"})
         with served.site.client("/sleepy", page.token) as client:
@@ -215,7 +215,7 @@ def test_application_called_metrics_gives_way_to_the_figures(tmp_path: Path) -> 
     assert (answer.returncode, answer.stderr.splitlines()[-1]) == (2, fault)
 
 
-def test_session_apart_that_blocks_is_told_and_goes_on() -> None:
+def test_isolated_session_that_blocks_is_logged_and_goes_on() -> None:
     with serving(*apps("sleepy.py"), "--isolation", "process", "--block-limit", "0.4") as served:
         with served.site.client("/sleepy") as client:
             assert client.set("command", "value", "1.5").msgtype == "OK"

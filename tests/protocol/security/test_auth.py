@@ -170,7 +170,7 @@ def test_logged_in_user_gets_everything(hooked: Served) -> None:
     assert ann.ask("/tools/knowing").status == 302
 
 
-def test_users_session_is_nobody_elses(hooked: Served) -> None:
+def test_users_session_is_no_one_elses(hooked: Served) -> None:
     ann, bob = enter(hooked, "ann"), enter(hooked, "bob")
     with ann.client("/tools/knowing") as client:
         token = ann.ask("/tools/knowing").token
@@ -210,7 +210,7 @@ def test_login_may_be_on_another_site(isolated: Served) -> None:
     assert where(visitor, "/knowing?a=1") == expected
 
 
-def test_asynchronous_hook_tells_who_is_there_and_the_socket_asks_it_anew(isolated: Served) -> None:
+def test_asynchronous_hook_names_the_user_and_the_socket_asks_it_again(isolated: Served) -> None:
     ann = Visitor(isolated.process.url, cookies={"who": "ann"})
     assert ann.seen("/knowing")["user"] == "Account(name='ann')"
     token = ann.ask("/knowing").token
@@ -218,7 +218,7 @@ def test_asynchronous_hook_tells_who_is_there_and_the_socket_asks_it_anew(isolat
     assert refused(Visitor(isolated.process.url, cookies={"who": "bob"}), "/knowing", token) == 403
 
 
-def test_hook_that_raises_tells_the_log_and_nobody_else(isolated: Served) -> None:
+def test_hook_that_raises_is_reported_only_in_the_log(isolated: Served) -> None:
     start = isolated.log_size()
     answer = Visitor(isolated.process.url).ask("/knowing?bokeh-token=hush", headers={"X-Fail": "1"})
     assert answer.status == 500
@@ -408,7 +408,7 @@ def test_logout_forgets_the_user(site: str) -> None:
     assert refused(ann, "/knowing", token) == 403
 
 
-def test_forged_cookie_is_nobody(site: str) -> None:
+def test_forged_cookie_is_not_a_login(site: str) -> None:
     ann, forger = Visitor(site), Visitor(site)
     ann.log_in("ann", "correct horse")
     body, _, tag = ann.cookies["app_server_login"].partition(".")
@@ -517,7 +517,7 @@ def test_header_from_anybody_else_is_ignored_and_logged(behind_proxy: Served, lo
 
 
 @pytest.mark.parametrize("lines", [[], [""], ["ann", "bob"], ["a:b"]])
-def test_proxy_that_names_nobody_lets_nobody_in(behind_proxy: Served, lines: list[str]) -> None:
+def test_proxy_that_names_no_user_lets_no_one_in(behind_proxy: Served, lines: list[str]) -> None:
     port = behind_proxy.process.port
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10, source_address=("127.0.0.2", 0))
     connection.putrequest("GET", "/knowing")
@@ -598,7 +598,7 @@ def test_two_tabs_may_log_in_at_once(by_oidc: tuple[Served, str]) -> None:
     assert (where(ann, one), where(ann, two)) == ("/knowing?tab=1", "/knowing?tab=2")
 
 
-def test_logins_that_nobody_finishes_do_not_pile_up(by_oidc: tuple[Served, str]) -> None:
+def test_logins_that_are_never_finished_do_not_pile_up(by_oidc: tuple[Served, str]) -> None:
     served, _ = by_oidc
     visitor = Visitor(served.process.url)
     for _ in range(30):
@@ -607,7 +607,7 @@ def test_logins_that_nobody_finishes_do_not_pile_up(by_oidc: tuple[Served, str])
 
 
 @pytest.mark.parametrize("user", ["bob", "nobody"])
-def test_user_who_may_not_is_told_so(by_oidc: tuple[Served, str], user: str) -> None:
+def test_user_who_is_not_allowed_sees_why(by_oidc: tuple[Served, str], user: str) -> None:
     served, _ = by_oidc
     visitor, start = Visitor(served.process.url), served.log_size()
     answer = visitor.ask(through_provider(visitor, user))
@@ -619,7 +619,7 @@ def test_user_who_may_not_is_told_so(by_oidc: tuple[Served, str], user: str) -> 
 
 
 @pytest.mark.parametrize("kind", ["nonce", "audience", "issuer", "expired", "stranger"])
-def test_bad_token_of_the_provider_lets_nobody_in(by_oidc: tuple[Served, str], kind: str) -> None:
+def test_bad_token_of_the_provider_lets_no_one_in(by_oidc: tuple[Served, str], kind: str) -> None:
     served, issuer = by_oidc
     visitor = Visitor(served.process.url)
     callback = through_provider(visitor, "ann")
@@ -713,7 +713,7 @@ def test_session_that_died_is_built_from_the_request_of_its_socket(short_lived: 
     assert seen["payload"] == ["arguments", "cookies", "headers", "session_expiry"]
 
 
-def test_process_request_runs_anew_for_a_session_that_died(short_lived: Served) -> None:
+def test_process_request_runs_again_for_a_session_that_died(short_lived: Served) -> None:
     visitor = Visitor(short_lived.process.url, headers={"X-Word": "from the page"})
     token = visitor.ask("/hooked").token
     time.sleep(0.6)
@@ -726,7 +726,7 @@ def test_process_request_runs_anew_for_a_session_that_died(short_lived: Served) 
     ("flags", "small"),
     [("--route west", False), ("--route west --token-payload never", True), ("--token-payload always", False)],
 )
-def test_request_travels_where_another_instance_may_need_it(flags: str, small: bool) -> None:
+def test_request_is_passed_on_if_another_instance_may_need_it(flags: str, small: bool) -> None:
     with serving(*apps("knowing.py"), *flags.split()) as served:
         visitor = Visitor(served.process.url, cookies={"flavour": "sweet"})
         payload = get_token_payload(visitor.ask("/knowing?a=1").token)

@@ -88,14 +88,14 @@ def bob(served: Served) -> Visitor:
     return visitor
 
 
-def test_token_that_nobody_signed_says_nothing_of_headers_and_cookies(plain: Served) -> None:
+def test_unsigned_token_says_nothing_of_headers_and_cookies(plain: Served) -> None:
     with plain.site.client("/asking", forged(), additional_headers={"X-Word": "real", "Cookie": "a=b"}) as client:
         found = seen(client)
     assert (found["headers"]["x-word"], found["cookies"]) == ("real", {"a": "b"})
     assert "alice" not in json.dumps(found)
 
 
-def test_arguments_of_a_token_that_nobody_signed_count_where_the_address_has_none(plain: Served) -> None:
+def test_arguments_of_an_unsigned_token_apply_if_the_address_has_none(plain: Served) -> None:
     with plain.site.client("/asking", forged()) as client:
         assert seen(client)["arguments"] == {"n": ["7"]}
     with plain.site.client("/asking", forged(), query="?n=8&m=1") as client:
@@ -122,7 +122,7 @@ def test_user_behind_a_login_cannot_forge_who_they_are(unsigned: Served) -> None
     assert found["pn"]["headers"].get("X-User") is None and found["pn"]["cookies"].get("user") is None
 
 
-def test_sessions_are_signed_where_there_is_a_login(signed: Served) -> None:
+def test_sessions_are_signed_if_there_is_a_login(signed: Served) -> None:
     visitor = bob(signed)
     token = visitor.ask("/telling").token
     assert "." in token

@@ -161,7 +161,7 @@ def test_what_came_early_behind_a_handshake_belongs_to_the_socket(served: Served
     "headers",
     [{"Connection": "close"}, {"Connection": "keep-alive"}, {"Upgrade": "h2c"}, {"Sec-WebSocket-Key": "c2hvcnQ="}],
 )
-def test_what_is_no_handshake_opens_no_socket(served: Served, token: str, headers: dict[str, str]) -> None:
+def test_request_that_is_not_a_handshake_opens_no_socket(served: Served, token: str, headers: dict[str, str]) -> None:
     with Raw(served.site.url) as shared:
         answer = shared.ask("/whose/ws", {**handshake_headers(token), **headers})
         assert answer is not None and answer.status == 400
@@ -298,7 +298,7 @@ class Resources:
 
 
 def try_case(served: Served, tried: Case, token: str) -> None:
-    """Send what nobody should send, and look at the answers."""
+    """Send what no one should send, and look at the answers."""
     with Raw(served.site.url) as shared:
         for piece in tried.pieces:
             shared.send(piece)
@@ -319,7 +319,7 @@ def try_case(served: Served, tried: Case, token: str) -> None:
         assert session_of(token).encode() not in answered, (tried, answered)
 
 
-def test_what_nobody_should_send_harms_nobody_and_leaves_nothing_behind(
+def test_malformed_requests_do_no_harm_and_leave_nothing_behind(
     served: Served, mode: str, token: str, folder: Path
 ) -> None:
     start, names = served.log_size(), ("/whose", "/healthz", "/whose/autoload.js?bokeh-autoload-element=x")

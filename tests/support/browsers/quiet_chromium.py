@@ -28,7 +28,7 @@ _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | errno.EAFNOSUPPORT
 _NUMBER, _ARCHITECTURE, _FIRST, _THIRD = 0, 4, 16, 32  # places in struct seccomp_data (linux/seccomp.h), in bytes
 _NETLINK_ROUTE = 0
 
-# What a new window draws for itself, in a process of its own, though nobody sees it; and the process for the page after
+# What a new window draws for itself, in a process of its own, though no one sees it; and the process for the page after
 # next. Together they are a third of what a page costs.
 NEEDLESS = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "SpareRendererForSitePerProcess")
 

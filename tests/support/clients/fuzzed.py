@@ -26,7 +26,7 @@ TARGETS = (
     "/whose?bokeh-session-id=x", "/whose?bokeh-token=a&bokeh-token=b", "/whose?" + "a" * 3000, "whose", "/whose#x",
 )  # fmt: skip
 HIDDEN = b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
-"""A request that stands where a body is, and is to be taken for one by nobody."""
+"""A request that stands where a body is, and is to be taken for one by no one."""
 
 
 @dataclass(frozen=True)

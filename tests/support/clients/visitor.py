@@ -20,7 +20,7 @@ _HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
 
 @dataclass
 class Visitor:
-    """Somebody at an address; `source` is the loopback address that requests come from."""
+    """Someone at an address; `source` is the loopback address that requests come from."""
 
     url: str
     source: str = "127.0.0.1"

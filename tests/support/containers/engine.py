@@ -1,6 +1,6 @@
 """The container engine of a test run, and what tests ask of it.
 
-The engine is one for the whole machine: whoever needs it brings it up, and the last test run that uses an engine which
+The engine is one for the whole machine: a run that needs it starts it, and the last test run that uses an engine which
 tests have started stops it. One that was there before stays. The build cache stays too.
 """
 

@@ -1,4 +1,4 @@
-"""The images of a test run: built from this tree, and tagged so that no other checkout's are touched."""
+"""The images of a test run: built from this tree, and tagged so no other checkout's are touched."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Node:
         return bool(self.docker("version", "--format", "{{.Server.Version}}", check=False))
 
     def lose(self, hub: str) -> None:
-        """Take the node away as a cut cable and a power failure do: nobody is told, and nothing of it goes on."""
+        """Take the node away as a cut cable and a power failure do: no one is notified, and nothing of it goes on."""
         _ip("-n", hub, "link", "set", _cable(self), "down")
         self.process.kill()
         self.process.wait()
@@ -158,7 +158,7 @@ def _take_in(places: Sequence[Place], name: str, archive: Path, saved: Future[st
     for place in others:
         data = place.folder / "data"
         data.mkdir()
-        # What an engine notes of images it writes anew; layers are never written to.
+        # What an engine notes of images it writes again; layers are never written to.
         shutil.copytree(first.folder / "data/image", data / "image")
         subprocess.run(["cp", "-al", first.folder / "data/overlay2", data / "overlay2"], check=True)
 
@@ -167,7 +167,7 @@ def _started(place: Place, name: str) -> Node:
     """An engine that begins to run, in a network of its own."""
     home = place.folder
     words = [
-        # Not `ip netns exec`, which lays another /sys over the machine's, so that there would be no cgroups.
+        # Not `ip netns exec`, which lays another /sys over the machine's, so there would be no cgroups.
         *("nsenter", f"--net={NETNS_RUN / place.namespace}", "unshare", "--uts", "sh", "-c"),
         *('hostname "$0" && exec "$@"', name, "dockerd", "--host", f"unix://{home}/socket"),
         *("--pidfile", str(home / "pid"), "--data-root", str(home / "data"), "--exec-root", str(home / "exec")),

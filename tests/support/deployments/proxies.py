@@ -76,7 +76,7 @@ def proxy_folder() -> Iterator[Path]:
 
 
 def nginx_configuration(http: str) -> str:
-    """A whole nginx.conf around what stands in its `http` block."""
+    """A whole nginx.conf around what is in its `http` block."""
     temporary = "\n".join(
         f"    {kind}_temp_path {kind}_temp;" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
@@ -159,7 +159,7 @@ def _running(
 
 
 def _hand_over(folder: Path) -> pwd.struct_passwd | None:
-    """Give the folder and what is in it to the user who runs the proxies; None where that is whoever runs the tests."""
+    """Give the folder and what is in it to the user who runs the proxies; None if that user runs the tests."""
     if os.geteuid() != 0:
         return None
     user = pwd.getpwnam("nobody")

@@ -1,6 +1,6 @@
 """Hosts that are kept as images once a deployment is installed on them, for later tests and later runs.
 
-A place belongs to what the hosts are made of: the roles, the server, the base image. It has a network, so that hosts
+A place belongs to what the hosts are made of: the roles, the server, the base image. It has a network, so hosts
 have the same addresses each time, and in `FOLDER` their keys and the deployment's own folder. One run has it at a time;
 another of the same tree takes the next one. Places of other trees are dropped.
 """
@@ -134,7 +134,7 @@ def _new_network(name: str) -> str:
 
 
 def _drop_others(kind: str, tree: str) -> None:
-    """Take away the places of earlier trees, unless somebody is there."""
+    """Take away the places of earlier trees, unless someone is there."""
     for name in [path.name for path in FOLDER.glob(f"{kind}-*") if path.is_dir()]:
         if not name.startswith(f"{kind}-{tree}-"):
             # The lock stays: who has it open would have another than who comes next.

@@ -79,9 +79,9 @@ class Host:
         return ["ip", "netns", "exec", self.namespace, *as_user, *map(str, command)]
 
     def environment(self, user: str | None = None) -> dict[str, str]:
-        """The environment of the user, without an agent of whoever runs the tests."""
+        """The environment of the user, without an agent of the user who runs the tests."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("SSH_")}
-        # What the server keeps between starts is not made anew for every run.
+        # What the server keeps between starts is not made again for every run.
         cache = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
         return {**kept, "HOME": str(self.home), "USER": user or self.user, "XDG_CACHE_HOME": cache}
 
@@ -130,7 +130,7 @@ class Host:
         """Start sshd, and return when it listens on every address."""
         Path("/run/sshd").mkdir(exist_ok=True)
         with (self.folder / "sshd.log").open("ab") as log:
-            # In the foreground, so that its end is seen and its process id known.
+            # In the foreground, so its end is seen and its process id known.
             self.sshd = subprocess.Popen(
                 ["ip", "netns", "exec", self.namespace, SSHD, "-D", "-e", "-f", "/etc/ssh/sshd_config"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
@@ -168,7 +168,7 @@ class Host:
         return len(found)
 
     def pull_cable(self, other: Host) -> None:
-        """From now on nothing arrives from the other host, nor there from here; nobody is told."""
+        """From now on nothing arrives from the other host, nor there from here; no one is notified."""
         self._switch(other, "down")
 
     def plug_cable(self, other: Host) -> None:
@@ -179,7 +179,7 @@ class Host:
         _ip("-n", other.namespace, "link", "set", other.cables[self.name], state)
 
     def wait_for_port(self, port: int, address: str = "localhost", timeout_s: float = PATIENCE_S) -> None:
-        """Return when somebody listens there."""
+        """Return when someone listens there."""
         deadline = time.monotonic() + timeout_s
         with self.entered():
             while True:
@@ -189,7 +189,7 @@ class Host:
                 time.sleep(POLL_INTERVAL_S)
 
     def listens(self, port: int) -> bool:
-        """Whether somebody listens on this port of the loopback."""
+        """Whether someone listens on this port of the loopback."""
         with self.entered(), socket.socket() as probe:
             probe.settimeout(1)
             return probe.connect_ex(("127.0.0.1", port)) == 0

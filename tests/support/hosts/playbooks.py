@@ -52,7 +52,7 @@ class Host:
 
     @contextmanager
     def without_network(self) -> Iterator[None]:
-        """Its cable is pulled: nothing arrives there or from there, and nobody is told."""
+        """Its cable is pulled: nothing arrives there or from there, and no one is notified."""
         cable = self.run("cat", "/sys/class/net/eth0/iflink")
         shown = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
         found = re.search(rf"^{cable}: ([^@:]+)", shown, re.MULTILINE)
@@ -81,7 +81,7 @@ def files_of(host: Host) -> set[str]:
 
 @contextmanager
 def opened_pages(url: str) -> Iterator[Counter[int]]:
-    """Somebody who opens pages all the time; the statuses that came, 0 for no answer."""
+    """Someone who opens pages all the time; the statuses that came, 0 for no answer."""
     seen: Counter[int] = Counter()
     over = threading.Event()
 
@@ -171,7 +171,7 @@ class Site:
 
     @property
     def environ(self) -> Mapping[str, str]:
-        """What Ansible is told besides its own configuration: the hosts' keys."""
+        """What Ansible is given besides its own configuration: the hosts' keys."""
         return {
             "ANSIBLE_CONFIG": str(ROOT / "ansible" / "ansible.cfg"),
             "ANSIBLE_SSH_COMMON_ARGS": f"-o UserKnownHostsFile={self.folder / 'known_hosts'} -o ConnectTimeout=10",

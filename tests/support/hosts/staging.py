@@ -78,7 +78,7 @@ class Stage(Generic[T]):
         return self._deployment
 
     def begin(self) -> None:
-        """Take down that a test changes the hosts from here on, so that no other can go on with them."""
+        """Take down that a test changes the hosts from here on, so no other can go on with them."""
         self._state = State.NONE
 
     def is_installed(self) -> None:

@@ -22,7 +22,7 @@ from tests.support.server import POLL_INTERVAL_S, START_DEADLINE_S, stop
 
 @dataclass(frozen=True)
 class Authority:
-    """An authority that issues certificates to whoever answers its challenges."""
+    """An authority that issues certificates to anyone who answers its challenges."""
 
     directory: str
     own_root: Path

@@ -1,4 +1,4 @@
-"""A web server for files, in a thread of the test run: pages of somebody else's site."""
+"""A web server for files, in a thread of the test run: pages of someone else's site."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Isolated:
         self.servers: dict[str, Server] = {}
         self.statuses: list[int] = []
         self.answer = BEGUN
-        """What whoever asks for a process is answered: the fork server's words, or nothing, if it ends just then."""
+        """What the answer to a request for a process is: the fork server's words, or nothing, if it ends just then."""
         self._fill = fill
         self._settings = settings
         self._tasks: set[asyncio.Task[Any]] = set()

@@ -178,7 +178,7 @@ def test_cookie_holds_as_much_of_a_user_as_fits(state: Inside, caplog: pytest.Lo
     assert browser.get("/p/app").status == 200
 
 
-def test_logins_that_nobody_finishes_do_not_pile_up(state: Inside) -> None:
+def test_logins_that_are_never_finished_do_not_pile_up(state: Inside) -> None:
     browser = Browser(state)
     for _ in range(20):
         begin(browser)
