@@ -1,7 +1,7 @@
-"""The grammar of deploy.yaml, as pydantic models. Their docstrings are the schema's, the example's and the manual's.
+"""The grammar of deploy.yaml, as pydantic models. Their docstrings appear in the schema, the example and the manual.
 
-Importing this brings pydantic along: only commands that read a deployment do. The annotations are no strings here
-(no `from __future__ import annotations`): pydantic would compile each of them, which takes a third of the start.
+Importing this imports pydantic: only commands that read a deployment do. The annotations are not strings
+(no `from __future__ import annotations`): pydantic would compile each of them, which takes a third of the startup.
 """
 
 from typing import Annotated, Any
@@ -50,16 +50,16 @@ __all__ = [
 
 
 class Spec(Model):
-    """A deployment: what is served, where, and by what. Only `apps` is required."""
+    """A deployment: which applications are served, where, and by what. Only `apps` is required."""
 
     name: Name = "app-server"
-    """what units, folders and images are named after; a host may have several deployments of different names"""
+    """the name of units, folders and images; a host may have several deployments of different names"""
     apps: Applications
-    """the applications, each by a name of its own: its path, or a block"""
+    """the applications by name: each is a path, or a block"""
     include: Annotated[tuple[Line, ...], LIST] = ()
-    """further files beside the applications that they read, such as `data/*.csv`, for images and releases"""
+    """further files that the applications read, such as `data/*.csv`, for images and releases"""
     requirements: Annotated[tuple[Line, ...], LIST] = ()
-    """what pip installs for the applications, as files; else each `requirements.txt` beside them"""
+    """requirements files that pip installs for the applications; default: each `requirements.txt` beside them"""
     public: Public = Field(default_factory=Public)
     """the address that people type; a bare value is its host"""
     instances: Instances = Field(default_factory=Instances)
@@ -73,9 +73,9 @@ class Spec(Model):
     headers: Headers = Field(default_factory=Headers)
     """security headers"""
     rate_limits: RateLimits = Field(default_factory=RateLimits)
-    """how much one address may ask for"""
+    """how much one address may request"""
     access: Access = Field(default_factory=Access)
-    """who is let in"""
+    """who may connect"""
     maintenance: Maintenance = Field(default_factory=Maintenance)
     """the page that says "back soon\""""
     sessions: Sessions = Field(default_factory=Sessions)
@@ -85,16 +85,16 @@ class Spec(Model):
     server: dict[str, Annotated[tuple[Word, ...], LIST]] = Field(default_factory=dict)
     """further settings of the server by their names in docs/settings.md, such as `keep_alive_ms: 20000`"""
     logs: Logs = Field(default_factory=Logs)
-    """what is written down"""
+    """log files"""
     service: Service = Field(default_factory=Service)
-    """what starts the instances; a bare word is the manager"""
+    """the program that starts the instances; a bare word is its name"""
     containers: Containers = Field(default_factory=Containers)
     """for container targets"""
     kubernetes: Kubernetes = Field(default_factory=Kubernetes)
-    """what only a Kubernetes cluster has"""
+    """settings of Kubernetes only"""
     tunnels: dict[Name, Tunnel] = Field(default_factory=dict)
-    """ways through SSH, each by a name of its own"""
+    """tunnels through SSH by name"""
     paths: Paths = Field(default_factory=Paths)
     """where things are on a host"""
     environments: Annotated[dict[Name, Any], Field(default_factory=dict)]
-    """what differs elsewhere, by name: `-e staging` lays `environments.staging` over the rest"""
+    """what differs in other environments, by name: `-e staging` merges `environments.staging` into the rest"""

@@ -1,4 +1,4 @@
-"""What is served, and by how many processes: the blocks `apps` and `instances`."""
+"""The blocks `apps` and `instances`: what is served, and by how many processes."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -12,7 +12,7 @@ Isolation = Annotated[Literal["none", "process", "snapshot"], choice()]
 
 
 class ApplicationLimits(Model):
-    """What one session may use up."""
+    """Limits of one session."""
 
     session_memory_mb: Annotated[int, whole(16)] | None = None
     """the memory of one session, in MB; needs isolation"""
@@ -30,40 +30,40 @@ class ServerHost(Model):
     address: Host
     """where the proxy reaches it"""
     count: Annotated[int, whole(0, 512)] | None = None
-    """how many instances it runs; else `instances.count`"""
+    """how many instances it runs; default: `instances.count`"""
     ssh: Word | None = None
-    """how Ansible reaches it, USER@HOST or HOST; else its address"""
+    """how Ansible reaches it, USER@HOST or HOST; default: its address"""
 
 
 class Instances(Model):
-    """The server's processes. Each has a port or a socket of its own, and an id that a session's address carries."""
+    """The server's processes. Each has its own port or socket, and an id that the addresses of its sessions contain."""
 
     short: ClassVar[str | None] = "count"
 
     count: Annotated[int, whole(1, 512)] = 1
-    """how many; on each host, if `hosts` are given"""
+    """how many; if `hosts` are given, on each host"""
     port: Port | None = None
-    """the first one's port, the next ones have the next ports; else 5100, or 5006 without a proxy"""
+    """the first one's port; the others use the following ports; default: 5100, or 5006 without a proxy"""
     address: Host | None = None
-    """where they listen and the proxy reaches them; else the loopback address, with `hosts` the host's own, and without
-    a proxy all addresses"""
+    """the address where they listen and the proxy reaches them; default: the loopback address; with `hosts`, the host's
+    own; without a proxy, all addresses"""
     socket_dir: AbsolutePath | None = None
     """listen on Unix sockets in this folder instead of ports"""
     hosts: Annotated[tuple[ServerHost, ...], Field(max_length=256)] = ()
-    """the machines that run them; without any, all is on one host"""
+    """the machines that run them; default: one host runs everything"""
     processes: Annotated[int, whole(0, 1024)] | None = None
-    """worker processes behind each instance's address; 0 takes one for each core"""
+    """worker processes of each instance; 0 starts one for each core"""
 
 
 class OwnInstances(Model):
-    """Instances that serve one application alone."""
+    """Instances that serve only one application."""
 
     short: ClassVar[str | None] = "count"
 
     count: Annotated[int, whole(1, 512)] | None = None
-    """how many; else as many as `instances.count`"""
+    """how many; default: `instances.count`"""
     port: Port | None = None
-    """the first one's port; else the ones after those of the applications before"""
+    """the first one's port; default: the next free ones"""
 
 
 class Application(Model):
@@ -74,15 +74,15 @@ class Application(Model):
     path: FilePath
     """its script, notebook or folder; below `paths.apps` unless it begins with /"""
     route: UrlPath | None = None
-    """where it is served, below the prefix; else the name of its file, as `app-server serve` does"""
+    """where it is served, below the prefix; default: the name of its file, as with `app-server serve`"""
     args: Annotated[tuple[Word, ...], LIST] = ()
-    """its sys.argv; it is served by instances of its own then"""
+    """its sys.argv; it then gets its own instances"""
     isolation: Isolation | None = None
-    """its sessions' isolation, where it differs from `sessions.isolation`; by instances of its own"""
+    """the isolation of its sessions, if it differs from `sessions.isolation`; it then gets its own instances"""
     limits: ApplicationLimits | None = None
-    """what its sessions may use up, where it differs from `sessions.limits`; by instances of its own"""
+    """limits of its sessions, if they differ from `sessions.limits`; it then gets its own instances"""
     instances: OwnInstances | None = None
-    """serve it by instances of its own"""
+    """serve it with its own instances"""
 
     @property
     def stands_alone(self) -> bool:

@@ -21,7 +21,7 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
     short: ClassVar[str | None] = None
     refusal: ClassVar[str | None] = None
-    """what is said of a value that is no block, if it must not be quoted"""
+    """the error for a value that is not a block, if the value must not be quoted"""
 
     @model_validator(mode="before")
     @classmethod

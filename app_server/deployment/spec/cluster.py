@@ -1,4 +1,4 @@
-"""What only a Kubernetes cluster has: its own front doors, registries, monitoring, and who may choose user ids."""
+"""Settings of a Kubernetes cluster: Ingress or Gateway, registries, monitoring, user ids."""
 
 from typing import Annotated, ClassVar
 
@@ -13,16 +13,16 @@ ObjectName = Annotated[str, text("the name of a Kubernetes object: a-z, 0-9, '-'
 
 
 class Ingress(Model):
-    """An Ingress that leads to the proxy."""
+    """An Ingress that forwards to the proxy."""
 
     short: ClassVar[str | None] = "class_name"
 
     class_name: ObjectName | None = None
-    """the IngressClass; else the cluster's default"""
+    """the IngressClass; default: the cluster's"""
     tls_secret: ObjectName | None = None
-    """the Secret with the Ingress's own certificate; then say `public.scheme: https` and `tls: off`"""
+    """the Secret with the Ingress's certificate; set `public.scheme: https` and `tls: off` with it"""
     annotations: dict[str, Line] = Field(default_factory=dict)
-    """what its controller wants to know, such as a longer timeout for WebSockets"""
+    """settings for its controller, such as a longer timeout for WebSockets"""
 
 
 class Gateway(Model):
@@ -33,23 +33,23 @@ class Gateway(Model):
     name: ObjectName
     """the Gateway's name"""
     namespace: ObjectName | None = None
-    """its namespace; else the deployment's own"""
+    """its namespace; default: the deployment's"""
     section: ObjectName | None = None
-    """which of its listeners; else all"""
+    """which of its listeners; default: all"""
 
 
 class Kubernetes(Model):
     """For the target kubernetes."""
 
     ingress: Ingress | None = None
-    """lead people to the proxy by an Ingress; a bare word is its class"""
+    """reach the proxy through an Ingress; a bare word is its class"""
     gateway: Gateway | None = None
-    """lead people to the proxy by an HTTPRoute; a bare word is the Gateway's name"""
+    """reach the proxy through an HTTPRoute; a bare word is the Gateway's name"""
     image_pull_secrets: Annotated[tuple[ObjectName, ...], LIST] = ()
-    """the Secrets that open the images' registry"""
+    """the Secrets for the images' registry"""
     spread: Flag = True
-    """put instances on different nodes and zones, where there are several"""
+    """put instances on different nodes and zones, if there are several"""
     prometheus: ObjectName | None = None
-    """the namespace of Prometheus, which may then ask each instance for /metrics; a PodMonitor says where"""
+    """the namespace of Prometheus, which may then read /metrics of each instance; a PodMonitor tells it where"""
     assigned_users: Flag = False
-    """leave user and group ids to the cluster, as OpenShift wants it"""
+    """leave user and group ids to the cluster, as OpenShift requires"""

@@ -111,8 +111,8 @@ def test_warning_about_a_flag_names_the_flag(home: Path, capsys: pytest.CaptureF
 @pytest.mark.parametrize(
     ("secrets", "message"),
     [
-        ("{secret_key: hunter2hunter2}", "secrets.secret_key: says where the secret is, never the secret itself. "
-         "Write it to a file, and name that: {file: PATH}"),
+        ("{secret_key: hunter2hunter2}", "secrets.secret_key: expected where the secret is, not the secret itself. "
+         "Write it to a file, and set {file: PATH}"),
         ("hunter2hunter2", "secrets: expected a line for each secret, such as `secret_key: {file: PATH}`"),
     ],
 )  # fmt: skip

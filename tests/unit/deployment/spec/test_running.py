@@ -44,7 +44,7 @@ def test_what_holds_where_nothing_is_said() -> None:
 
 
 def test_secret_that_was_written_into_the_file_is_not_quoted() -> None:
-    where = "says where the secret is, never the secret itself. Write it to a file, and name that: {file: PATH}"
+    where = "expected where the secret is, not the secret itself. Write it to a file, and set {file: PATH}"
     assert fault(running.Secrets, {"secret_key": "hunter2"}) == f"secret_key: {where}"
     assert fault(running.Secrets, "hunter2") == (
         ": expected a line for each secret, such as `secret_key: {file: PATH}`"
