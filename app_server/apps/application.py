@@ -85,7 +85,7 @@ class Application(ABC):
         if isinstance(extra, dict):
             return extra
         what = f"process_request returned {type(extra).__name__}, not a dict"
-        raise ApplicationError(what, where=self.fault_place(function), hint="Return {} where there is nothing to add")
+        raise ApplicationError(what, where=self.fault_place(function), hint="Return {} if there is nothing to add")
 
     def watch_paths(self) -> Iterable[Path]:
         """The files whose change makes a developer's server start again, as they are now."""

@@ -1,7 +1,7 @@
-"""Applications that are objects which fill documents, made by somebody else's classes.
+"""Applications that are objects which fill documents, made by classes of other programs.
 
-`bokeh.application.Application` is the best known of them; it is recognized by what it can do, so that programs written
-for the stock server may hand over what they have.
+`bokeh.application.Application` is the best known of them; it is recognized by what it can do: programs written for the
+stock server may hand over what they have.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ _THIS_PACKAGE = str(Path(__file__).parents[1]) + os.sep
 _MACHINERY = (_THIS_PACKAGE, _STANDARD_LIBRARY, "<frozen ")
 
 
-ADVICE = "Correct it, and start the server again unless --dev reloads it"
+ADVICE = "Correct it, and restart the server; --dev does so by itself"
 """What to do about most errors of an application that is served."""
 
 
@@ -39,7 +39,7 @@ class CodePlace:
         return os.path.normpath(os.path.join(self.shown, os.path.relpath(filename, self.folder)))
 
     def line(self, filename: str, number: int | None) -> str:
-        """`myapp/main.py:12`, or the file alone where the line is not known."""
+        """`myapp/main.py:12`, or only the file if the line is not known."""
         return self.name(filename) if number is None else f"{self.name(filename)}:{number}"
 
     def owns(self, filename: str) -> bool:
@@ -55,7 +55,7 @@ class CodePlace:
 def application_error(error: BaseException, place: CodePlace) -> ApplicationError:
     """The error of an application's code with its innermost own line; the caller raises it from `error`.
 
-    The traceback of `error` loses the server's frames at its head, so that a report begins with the author's code.
+    The traceback of `error` loses the server's frames at its head: a report begins with the author's code.
     """
     where = _where(error, place)
     _forget_our_frames(error)
@@ -83,11 +83,11 @@ def describe(error: BaseException) -> str:
 def _hint(error: BaseException) -> str:
     match error:
         case SystemExit():
-            return "A server outlives its sessions: return, or raise an error that says what is wrong"
+            return "A server must outlive its sessions: return, or raise an error that says what is wrong"
         case ModuleNotFoundError(name=str(name)):
             return f"Install {name.partition('.')[0]} where the server runs, or put it beside the application"
         case FileNotFoundError(filename=str(filename)) if not os.path.isabs(filename):
-            return "A relative path starts where the server was started; build it from Path(__file__).parent"
+            return "A relative path starts at the server's working directory; build it from Path(__file__).parent"
         case _:
             return ADVICE
 

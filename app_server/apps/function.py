@@ -44,7 +44,7 @@ def application_from_function(function: BuildFunction, name: str = "/") -> Appli
     place = _place(function)
     where = place.main if code is None else place.line(code.co_filename, code.co_firstlineno)
     if not callable(function):
-        raise ApplicationError(f"{function!r} is no function", hint="Give a function that takes the document")
+        raise ApplicationError(f"{function!r} is not a function", hint="Pass a function that takes the document")
     if not takes_one_argument(function):
         what = f"{_name(function)}{inspect.signature(function)} cannot be called with one argument"
         raise ApplicationError(what, where=where, hint="Write it as a function that takes the document")
@@ -79,7 +79,7 @@ def _leave_empty(document: Document) -> None:
 
 def _must_not_be_async(name: str, where: str) -> ApplicationError:
     hint = "Make it a plain function and await in callbacks: document.add_next_tick_callback"
-    return ApplicationError(f"{name} is async, but a document is built at once", where=where, hint=hint)
+    return ApplicationError(f"{name} is async, but documents are built synchronously", where=where, hint=hint)
 
 
 def _name(function: Any) -> str:

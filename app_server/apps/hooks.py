@@ -68,7 +68,7 @@ def hooks_from(names: Mapping[str, Any], place: CodePlace, filename: str, *, wit
 
 
 def _mistyped(names: Mapping[str, Any], place: CodePlace, filename: str) -> Iterator[str]:
-    """A sentence for each function of the file that is no hook, and is called almost like one that is missing."""
+    """A sentence for each function of the file that is not a hook, and is named almost like one that is missing."""
     for name, value in names.items():
         code = getattr(value, "__code__", None)
         if name in _ARGUMENTS or code is None or code.co_filename != filename:
@@ -90,7 +90,7 @@ def check_hook(name: str, argument: str, function: Any, place: CodePlace, filena
         what = f"{name}{inspect.signature(function)} cannot be called with one argument"
         raise ApplicationError(what, where=where, hint=f"Write it as def {name}({argument})")
     if name == "process_request" and is_async(function):
-        what = "process_request is async, but its answer is needed at once"
+        what = "process_request is async, but its result is needed at once"
         raise ApplicationError(what, where=where, hint=f"Write it as def {name}({argument})")
 
 

@@ -25,14 +25,14 @@ def load_application(path: str | os.PathLike[str], argv: Sequence[str] = (), *, 
     """The application of a script, a notebook or a folder; its code gets `argv` as `sys.argv[1:]`.
 
     It is read and compiled, not run. What is missing is an `OperatorError`, what is wrong in the files an
-    `ApplicationError` with file and line. With `dev`, a changed theme or template counts from the next session on.
+    `ApplicationError` with file and line. With `dev`, a changed theme or template applies from the next session on.
     """
     given, place = os.fspath(path), absolute(path)
     try:
         os.stat(place)
     except PermissionError:
         folder = closed_folder(str(place))
-        hint = f"Give it the permission to enter {folder}" if folder else None
+        hint = f"Give this user permission to enter {folder}" if folder else None
         raise OperatorError("cannot be reached by this user", where=given, hint=hint) from None
     except OSError:
         near = _nearest(place)
@@ -97,4 +97,5 @@ def as_application(source: Application | str | os.PathLike[str] | BuildFunction)
 def _warn_of_lone_main(script: Path, given: str) -> None:
     others = (*_HOOKS_NAMES, "theme.yaml", "templates", "static")
     if script.name in MAIN_NAMES and any((script.parent / name).exists() for name in others):
-        log.warning("%s: served without what lies around it. Name its folder to have theme, template and hooks", given)
+        hint = "To use the theme, the template and the hooks beside it, serve its folder"
+        log.warning("%s: serving only this file. %s", given, hint)

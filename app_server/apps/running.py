@@ -14,7 +14,7 @@ from pathlib import Path
 def process_state(folder: Path | None = None, argv: Sequence[str] | None = None) -> Iterator[None]:
     """Let code find modules in `folder` and `argv` as `sys.argv`; put `sys.path`, `sys.argv` and the cwd back after.
 
-    The working directory is the server's own, as with the stock server, so that a relative path means the same
+    The working directory is the server's own, as with the stock server: a relative path means the same
     in the script and, later, in its callbacks. This state is the process's: the block must neither await nor overlap
     with another thread's.
     """

@@ -152,7 +152,7 @@ class AsyncClientSession(SessionBase):
         except ProtocolViolation:
             raise
         except Exception:
-            log.exception("%s: a callback of the document raised an exception; the session goes on", self.url)
+            log.exception("%s: a callback of the document raised an exception; the session continues", self.url)
         self._wake_up()
 
     def _wake_up(self) -> None:

@@ -48,7 +48,7 @@ class ConnectionLost(ClientError, ConnectionError):
 
 
 class NoAnswer(ClientError, TimeoutError):
-    """What was waited for has not come in time; the session goes on."""
+    """What was waited for has not come in time; the session continues."""
 
 
 class RequestFailed(ClientError, RuntimeError):

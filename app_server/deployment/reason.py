@@ -14,7 +14,7 @@ _COMPLAINT = re.compile(r"^(?:.*? \| )?app-server: (?!warning|note)(.+)$")
 _FRAME = re.compile(r'^\s*(?:.*? \| )?\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
 _EXCEPTION = re.compile(r"^(?:.*? \| )?(?P<text>[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Warning)\b.*)$")
 # What is true of every failure, and says nothing of this one.
-_ADVICE = re.compile(r"\. Correct it, and start the server again .*$")
+_ADVICE = re.compile(r"\. Correct it, and restart the server; .*$")
 # The reader has asked for this page, and knows its address.
 _ROUTE = re.compile(r"^/\S*: ")
 _OURS = ("/site-packages/", "/opt/app-server/", "/usr/lib/python", "/app_server/", "<frozen")

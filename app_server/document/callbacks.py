@@ -45,9 +45,9 @@ def _refused(event: DocumentPatchedEvent) -> str:
     model, attr = getattr(event, "model", None), getattr(event, "attr", None)
     if isinstance(model, Model) and attr:
         name = f" (name {model.name!r})" if model.name else ""
-        return f"{type(model).__name__}.{attr}{name} was not changed: the browser cannot be sent its new value"
+        return f"{type(model).__name__}.{attr}{name} was not changed: its new value cannot be sent to the browser"
     what = type(event).__name__.removesuffix("Event") + (f" of a {type(model).__name__}" if model is not None else "")
-    return f"{what} was refused: the browser cannot be sent it"
+    return f"{what} was refused: it cannot be sent to the browser"
 
 
 class Timing(Enum):
@@ -214,7 +214,7 @@ class Callbacks(DocumentCallbackManager):
                 self._roots_changed()
             self.noted += 1
             if changed is not None and not self._change_callbacks and not changed.model._callbacks.get(changed.attr):
-                return  # there is no callback to call
+                return  # no callback to call
             # The callbacks may wait for another thread that wants to change the document too.
             held = self._changing._release_save()  # type: ignore[attr-defined]
             try:

@@ -1,7 +1,7 @@
 """Which document `curdoc()` means, for each task and thread.
 
 Bokeh keeps a process-wide list of "patched" current documents; two asynchronous callbacks that interleave then see
-each other's. Here that list is replaced by one that lives in a `contextvars.ContextVar`, so that `curdoc()` stays
+each other's. Here that list is replaced by one that lives in a `contextvars.ContextVar`: `curdoc()` stays
 right across every `await` and in every task that a callback starts.
 """
 

@@ -1,4 +1,4 @@
-"""Model ids that are the same whenever a session is built anew.
+"""Model ids that are the same each time that a session is built.
 
 Bokeh numbers models across the process, so a session that is rebuilt (after a restart, on another instance) would get
 other ids, and a page that comes back would find no element for its roots. Here each session numbers its own models,

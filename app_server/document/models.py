@@ -69,7 +69,7 @@ _properties_with_refs: dict[type[HasProps], tuple[str, ...]] = classes.table()
 def reachable(roots: Iterable[Model]) -> dict[ID, Model]:
     """The models that these refer to, directly or not, and themselves, by id.
 
-    Only values that were set or made are looked at: a default that nobody asked for refers to no model.
+    Only values that were set or made are looked at: a default that was never asked for refers to no model.
     """
     found: dict[ID, Model] = {}
     waiting: list[Any] = list(roots)

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 _MALFORMED = (ValueError, TypeError, KeyError, LookupError, AttributeError, zlib.error, RecursionError, AssertionError)
 _UNKNOWN_MODELS = "Import the modules that define the application's own models before you pull its document."
-_FIRST_OWN_NUMBER = 10**9  # beyond what any process counts to
+_FIRST_OWN_NUMBER = 10**9  # higher than any process gets
 _LAST_OWN_NUMBER = 10**15
 _MAX_UNPACKED_BYTES = 160 * 1024 * 1024
 
@@ -52,7 +52,7 @@ MirroredDocument: TypeAlias = Document
 
 
 class MirrorListener(Protocol):
-    """Who is told what the program does to its copy. The two callback methods are called from any thread."""
+    """What is notified of what the program does to its copy. The two callback methods are called from any thread."""
 
     def changed(self, content: bytes, buffers: Sequence[Buffer]) -> None: ...
 
@@ -72,7 +72,7 @@ class Mirror:
         self.document = document
         self._max_bytes = max_bytes
         self.loaded = False
-        """Whether both ends have had the same document, so that the server's changes are changes of this one."""
+        """Whether both ends have had the same document, and the server's changes apply to this one."""
         self._listener = listener
         self._listening = False
         self._replacing = False
@@ -145,12 +145,12 @@ class Mirror:
             read = Decoder(Document(), self, self._max_bytes, any_ids=True).decode(named, _stored(buffers))
             title, roots, config = str(read["title"]), list(read["roots"]), read.get("config")
             if not all(isinstance(root, Model) for root in roots):
-                raise ValueError("a root is no model")
+                raise ValueError("a root is not a model")
         except _MALFORMED as error:
             raise _undecodable("the document", error) from error
         models = self.document.models
         self._replacing = True
-        # Frozen, so that the models are looked for once, and not again for every root.
+        # Frozen: the models are looked for once, and not again for every root.
         models._push_freeze()
         try:
             self.document.clear()
@@ -198,7 +198,7 @@ class Mirror:
             return kind(document=self.document, setter=self, **fields)  # type: ignore[arg-type]
         except UnknownReferenceError as error:
             if not self.document.models.seen(error.id):  # or the program has removed it while the server changed it
-                # The stock server writes a new model out for one of its clients alone, and names it to the others.
+                # The stock server writes a new model out for only one of its clients, and names it to the others.
                 log.warning(
                     "left out a change that names the model %.40r, which the server has not sent; pull() brings it",
                     str(error.id),
@@ -225,8 +225,8 @@ def empty_document() -> Document:
 def number_models_apart() -> None:
     """Let the models that this process makes from now on have ids that no other process gives. Idempotent.
 
-    Bokeh counts from p1000 in every process. A model that a program adds to a document which it has pulled would
-    so get the id of one of the stock server's.
+    Bokeh numbers models from p1000 in every process. A model that a program adds to a document which it has pulled
+    would get the id of one of the stock server's.
     """
     with bokeh_ids._simple_id_lock:
         if bokeh_ids._simple_id < _FIRST_OWN_NUMBER:
@@ -234,7 +234,7 @@ def number_models_apart() -> None:
 
 
 def default_server_url() -> str:
-    """Where bokeh looks for a server when nobody says where one is."""
+    """Where bokeh looks for a server by default."""
     return DEFAULT_SERVER_HTTP_URL
 
 

@@ -109,7 +109,7 @@ class ServedDocument(Document):
         self._outlived = True
 
     def destroy(self, session: Any = None) -> None:
-        """Break the cycles among the document's objects, so that their memory is free at once."""
+        """Break the cycles among the document's objects, which frees their memory at once."""
         if self._outlived:
             return
         with self.changing:

@@ -1,7 +1,7 @@
 """What bokeh works out for every model, worked out once for every model class.
 
 Making a model asks for the default of each of its properties: half of what an application's start costs. Most defaults
-are constants, and most of the rest are empty lists and dictionaries that nobody looks at. Here a table for each class
+are constants, and most of the rest are empty lists and dictionaries that are never used. Here a table for each class
 says which is which. It belongs to the versions of bokeh in `PROVEN`; with another one, every model class is made both
 ways first, and where the two differ bokeh is left as it is.
 """
@@ -87,8 +87,8 @@ def _get_default(self: PropertyDescriptor[Any], obj: HasProps) -> Any:
 
 
 def _eager_descriptors(obj: HasProps) -> tuple[PropertyDescriptor[Any], ...]:
-    """The properties whose defaults must be made with the model: all that are made anew each time, but for containers
-    that are empty at first, which are made when somebody asks for them."""
+    """The properties whose defaults must be made with the model: all that are made again each time, except containers
+    that are empty at first, which are made when they are asked for."""
     kind = type(obj)
     eager = []
     for name in kind.properties(_with_props=True):
@@ -119,7 +119,7 @@ def _init(self: HasProps, **properties: Any) -> None:
 
 
 def _trigger(self: Model, attr: str, old: Any, new: Any, hint: Any = None, setter: Any = None) -> None:
-    # A number or a text refers to no model, so that the document's set of models stays as it is.
+    # A number or a text refers to no model: the document's set of models stays as it is.
     if type(old) not in _CONSTANT_TYPES or type(new) not in _CONSTANT_TYPES:
         document = self._document
         if hint is None and document is not None and (_names_models(new) or _names_models(old)):

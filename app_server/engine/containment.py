@@ -1,7 +1,7 @@
 """A loop that outlives what an application's tasks and callbacks raise.
 
 asyncio ends a loop for a SystemExit or KeyboardInterrupt in any of its tasks and callbacks. An application may call
-sys.exit() in a task, a timer or a handler of its own; that is no reason to end everybody else's sessions.
+sys.exit() in a task, a timer or a handler of its own; that must not end the sessions of all others.
 """
 
 from __future__ import annotations
@@ -43,4 +43,4 @@ def run_in(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, T]) -> T:
         except (SystemExit, KeyboardInterrupt) as error:
             if task.done() or not is_fault(error):
                 raise
-            log.exception("A task of the application raised %s; the server goes on", type(error).__name__)
+            log.exception("A task of the application raised %s; the server continues", type(error).__name__)

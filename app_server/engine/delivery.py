@@ -282,8 +282,8 @@ class Delivery:
     def _log_slow(self, connection: Connection, delay: _Delay, now_s: float) -> None:
         delay.logged_s, delay.callbacks = now_s, 0
         log.warning(
-            "%s: the client at %s reads more slowly than the application sends (%.1f s behind); it is sent the newest "
-            "values only, and periodic callbacks wait when no other client keeps up",
+            "%s: the client at %s reads more slowly than the application sends (%.1f s behind); it now gets "
+            "only the newest values, and periodic callbacks wait until a client keeps up",
             self._names[connection], connection.remote or "an unknown address", self.sinks[connection].late_by_s,
         )  # fmt: skip
         delay.timer = asyncio.get_running_loop().call_later(_CAUGHT_UP_AFTER_S, self._look_again, connection)

@@ -47,7 +47,7 @@ class Running:
 
 
 class Noted(Generic[T]):
-    """Awaits `awaitable`, whose name stands in `running` during each of its steps, and not while it waits."""
+    """Awaits `awaitable`, whose name is in `running` during each of its steps, but not while it waits."""
 
     def __init__(self, running: Running, work: Named, awaitable: Awaitable[T]) -> None:
         self._stack = running.stack

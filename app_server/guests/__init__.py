@@ -1,4 +1,4 @@
-"""THE GUEST ROOM: what libraries that build on Bokeh ask of their server, so that no other room has to know them.
+"""What libraries that build on Bokeh ask of their server; no other room has to know them.
 
 A guest is asked when a session's document is built, when its page is made and when it ends. Most applications bring
 none; then `Guest` itself answers, as for plain Bokeh.

@@ -13,7 +13,7 @@ _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9._-]+)")
 def brings(imports: Iterable[str], library: str) -> bool:
     """Whether one of these top-level modules is the library, or is of a package that requires it.
 
-    HoloViews, hvPlot and their like require Panel and import it, so that whoever imports them has it too.
+    HoloViews, hvPlot and others require Panel and import it: an application that imports them has it too.
     """
     return any(name == library or _requires(name, library) for name in imports)
 
@@ -34,5 +34,5 @@ def _package(requirement: str) -> str:
 
 
 def _is_for_all(requirement: str) -> bool:
-    """Whether it is no requirement of an extra, which may not be installed."""
+    """Whether it is required without an extra, which may not be installed."""
     return "extra ==" not in requirement.replace("'", '"')

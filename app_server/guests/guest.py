@@ -74,7 +74,7 @@ class Guest:
         app_path: str,
         absolute_url: str | None,
     ) -> str:
-        """The script that puts the document into somebody else's page; see `embedding.render_autoload`."""
+        """The script that puts the document into a page of another site; see `embedding.render_autoload`."""
         bundle = bundles.get(root_url, resources=resources)
         extensions.check(document)
         return embedding.render_autoload(token, element_id, bundle, app_path=app_path, absolute_url=absolute_url)

@@ -68,7 +68,7 @@ class PanelGuest(Guest):
 
     def __init__(self) -> None:
         if not panel.__version__.startswith(KNOWN_VERSIONS):
-            log.warning("Panel %s was not tried with this server; %s* was", panel.__version__, KNOWN_VERSIONS[-1])
+            log.warning("Panel %s is not tested with this server; %s* is", panel.__version__, KNOWN_VERSIONS[-1])
         _teach_panel()
         panel.io.resources.bundle_models = extensions.bundle_models
         # Panel's layouts are empty until they are filled; its own server says so too.
@@ -119,7 +119,7 @@ class PanelGuest(Guest):
     def _finish(self, document: ServedDocument) -> None:
         try:
             template = state._templates.get(document)
-            # The template that pn.extension(template=…) asked for, and that nobody has called servable().
+            # The template that pn.extension(template=…) asked for, and on which servable() was not called.
             if template is not None and document not in template._documents:
                 template.server_doc(title=template.title, location=True, doc=document)
         except AppServerError:
@@ -135,7 +135,7 @@ class PanelGuest(Guest):
         vars(session)["_subscribed_connections"] = ()
 
     def ended(self, document: ServedDocument) -> None:
-        """Let Panel forget the document: what it keeps by document refers back to it, so that it would stay."""
+        """Let Panel forget the document: what it keeps by document refers back to it, which would keep it."""
         for periodic in list(state._periodic.get(document, ())):
             _attempt(periodic.stop)
         for ref, view in list(state._views.items()):
@@ -182,10 +182,10 @@ class PanelGuest(Guest):
         app_path: str,
         absolute_url: str | None,
     ) -> str:
-        """The script for somebody else's page, with the addresses of Panel's files in full."""
+        """The script for a page of another site, with the addresses of Panel's files in full."""
         with set_curdoc(document):
             for root in document.roots:
-                # Else they would come from Panel's own host, whoever has embedded the application.
+                # Else they would come from Panel's own host.
                 patch_model_css(root, dist_url=f"{root_url}{LOCAL_DIST}")
             bundle = (
                 _bundle(document, bundles, root_url, absolute=True)
@@ -212,8 +212,8 @@ def _forget_files(modules: frozenset[str]) -> None:
 def place_of(context: Any) -> tuple[str, str]:
     """Where the server is, for `pn.state.base_url`, and how to get there from the page, for `pn.state.rel_path`.
 
-    A page in the frame of another site needs the full address of the server; its own page a relative one, so that
-    whatever prefix a proxy has put in front of it holds.
+    A page in the frame of another site needs the full address of the server; its own page a relative one, which
+    holds for any prefix that a proxy has put in front of it.
     """
     request = context.request
     if request is None:
@@ -275,7 +275,7 @@ def _teach_panel() -> None:
 
 
 def _write_events(document: ServedDocument, connections: Sequence[Any], events: Sequence[DocumentEvent]) -> None:
-    """Send these changes at once, in the middle of a callback: whoever waits for a long one sees how far it is."""
+    """Send these changes at once, in the middle of a callback: a user who waits for a long one sees its progress."""
     context: Any = document.session_context
     session = None if context is None else context.session
     if session is None:
@@ -288,8 +288,8 @@ def _write_events(document: ServedDocument, connections: Sequence[Any], events: 
 def _leave_document(view: Any, session_context: Any) -> None:
     """Clean up after the view's part of the document that ends.
 
-    Panel's own way counts on the document having been taken apart before its hooks run. Here it is whole until they
-    have, so that they may still read it.
+    Panel's own way relies on the document having been taken apart before its hooks run. Here it is whole until they
+    have, and they may still read it.
     """
     document = session_context._document
     root = view._documents.pop(document, None)

@@ -40,7 +40,7 @@ def isolated_context(url: str) -> ApplicationContext:
 
     def refuse() -> Iterable[Any]:
         raise ApplicationError(
-            "server_context.sessions has no other sessions: each has a process of its own",
+            "server_context.sessions is not available: each session has a process of its own",
             where=url,
             hint="Keep what sessions share in a file, a database or Redis, or serve with --isolation none",
         )

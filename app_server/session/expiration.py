@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
+
+class SessionState(Enum):
+    """A session is built before it is made, lives, and ends once."""
+
+    LIVING = "living"
+    ENDING = "ending"
+    ENDED = "ended"
+
 
 class Expiring:
     """A session's wishes about its own end; applications may call these methods of `session_context.session`."""

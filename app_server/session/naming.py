@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class LogName(str):
-    """The words for a line of the log, which know what they stand for, so that a log for programs can tell it apart."""
+    """The words for a line of the log, with the application and the session that they name, for logs in JSON."""
 
     application: str
     session: str

@@ -15,12 +15,10 @@ import inspect
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from enum import Enum
 from typing import Any
 
 from app_server.document.callbacks import DocumentEvent, SessionCallback
 from app_server.document.encoding import encoder, patch
-from app_server.document.pages.notice import added_notice
 from app_server.document.served import ServedDocument
 from app_server.errors import PeerError, from_keyboard
 from app_server.protocol import codec, messages
@@ -28,23 +26,16 @@ from app_server.protocol.messages import Message
 from app_server.session.connection import Connection
 from app_server.session.context import SessionContext
 from app_server.session.effects import Await, Close, Effect, Role, Send
-from app_server.session.expiration import Expiring
+from app_server.session.expiration import Expiring, SessionState
 from app_server.session.host import SessionHost
 from app_server.session.incoming import HANDLERS
 from app_server.session.limits import FAULTS, MessageLimits
 from app_server.session.naming import LogName
+from app_server.session.notice import Notice
 from app_server.session.realignment import Realignment
 from app_server.session.whole_document import Prepared, WholeDocument
 
 log = logging.getLogger(__name__)
-
-
-class SessionState(Enum):
-    """A session is built before it is made, lives, and ends once."""
-
-    LIVING = "living"
-    ENDING = "ending"
-    ENDED = "ended"
 
 
 class Session(Expiring):
@@ -74,7 +65,7 @@ class Session(Expiring):
         self._subscribed: list[Connection] = []
         self._whole = WholeDocument(document, prepared)
         self._realignment = Realignment()
-        self._notice = ""
+        self._notice = Notice()
         self._patch: encoder.PatchEncoder | None = None
         self._in_turn = False
         document.listen(self)
@@ -179,10 +170,7 @@ class Session(Expiring):
 
     def show_notice(self, connection: Connection, html: str) -> list[Effect]:
         """Show something to the browser behind this connection, which is about to end, and again when it is back."""
-        if not connection.from_browser:
-            return []
-        self._notice = html
-        return [_noticing(connection, html)] if connection in self._subscribed else []
+        return self._notice.show(connection, html, now=connection in self._subscribed)
 
     # The application's code runs.
 
@@ -212,7 +200,7 @@ class Session(Expiring):
         error = sys.exc_info()[1]
         if error is not None and from_keyboard(error):
             raise error
-        log.exception("%s: %s raised an exception; the session goes on", self.name, name)
+        log.exception("%s: %s raised an exception; the session continues", self.name, name)
         self._host.failed()
 
     # The document changes; it calls these three, from any thread.
@@ -308,11 +296,4 @@ class Session(Expiring):
         self._realignment.sent(len(buffers))
         reply = codec.encode(messages.PULL_DOC_REPLY, content, buffers=buffers, reqid=msgid)
         effects.append(Send([connection], reply, Role.STATE))
-        if self._notice and connection.from_browser:
-            effects.append(_noticing(connection, self._notice))
-            self._notice = ""
-        return effects
-
-
-def _noticing(connection: Connection, html: str) -> Send:
-    return Send([connection], codec.encode(messages.PATCH_DOC, added_notice(html)))
+        return [*effects, *self._notice.show_again(connection)]

@@ -27,7 +27,7 @@ def unreadable(path: str, where: str) -> Iterator[OperatorError]:
         mode = os.stat(path).st_mode
     except PermissionError:
         folder = closed_folder(path)
-        hint = f"Give it the permission to enter {folder}." if folder else None
+        hint = f"Give this user permission to enter {folder}." if folder else None
         yield OperatorError(f"{path} cannot be reached by this user", where=where, hint=hint)
     except (FileNotFoundError, NotADirectoryError):
         yield OperatorError(f"{path} does not exist", where=where)

@@ -65,7 +65,7 @@ class CodeApplication(Application):
 class FolderApplication(CodeApplication):
     """Runs `main.py` or `main.ipynb` of a folder, and gives its documents the folder's theme and template.
 
-    With `watched`, a changed theme or template counts from the next session on.
+    With `watched`, a changed theme or template applies from the next session on.
     """
 
     def __init__(self, path: Path, main: Path, place: CodePlace, argv: Sequence[str], *, watched: bool = False) -> None:
@@ -109,7 +109,7 @@ class FolderApplication(CodeApplication):
         super()._fill(document)
 
     def _run_package(self) -> ModuleType | None:
-        """Run `__init__.py` as a package of a unique name, so that two applications may both have a `helpers`."""
+        """Run `__init__.py` as a package of a unique name: two applications may both have a `helpers`."""
         if self._init_file is None:
             return None
         name = new_module_name()

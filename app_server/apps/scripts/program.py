@@ -75,7 +75,7 @@ def read_program(path: Path, place: CodePlace) -> Program:
 
 
 def _isolation(tree: ast.Module, path: Path, place: CodePlace) -> str | None:
-    """What a line `__isolation__ = "process"` says, which is read and not run: it counts before anything runs."""
+    """What a line `__isolation__ = "process"` says, which is read and not run: it applies before anything runs."""
     for node in tree.body:
         if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["__isolation__"]:
             value = node.value.value if isinstance(node.value, ast.Constant) else None
@@ -93,11 +93,12 @@ def read_source(path: Path, place: CodePlace) -> bytes:
         return path.read_bytes()
     except OSError as error:
         what = f"the file cannot be read: {error.strerror}"
-        raise OperatorError(what, where=place.name(str(path)), hint="Let the server's user read it") from error
+        hint = "Give the server's user permission to read it"
+        raise OperatorError(what, where=place.name(str(path)), hint=hint) from error
 
 
 def _script_pieces(path: Path, content: bytes) -> Iterator[tuple[ast.Module, CodeType]]:
-    # Bytes, so that Python itself obeys a coding line and a byte order mark.
+    # Bytes: Python itself then obeys a coding line and a byte order mark.
     yield _compiled(content, str(path), 0)
 
 

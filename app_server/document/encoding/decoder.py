@@ -93,7 +93,7 @@ class Decoder(Deserializer):
 
     def _decode_object_ref(self, obj: Any) -> Model:
         if not isinstance(obj["id"], str):
-            self.error("the id of a model is no text")
+            self.error("the id of a model is not a string")
         ident = ID(obj["id"])
         known = self._references.get(ident) or self._document.get_model_by_id(ident)
         if known is not None:

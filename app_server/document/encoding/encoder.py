@@ -2,7 +2,7 @@
 
 What costs the stock serializer its time is that it computes the default of every property of every model, only to drop
 it. Here a plan for each model class, made once, says which properties are plain; then only the values that were set
-are read. Whatever the plan does not cover goes the stock way, so that the result is the same.
+are read. Whatever the plan does not cover is encoded by the stock serializer; the result is the same.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Encoder(Serializer):
         return len(self._model_refs), len(self.binary)
 
     def rewind(self, mark: tuple[int, int]) -> None:
-        """Forget what was encoded since the mark: it is not sent, so that later values must not just refer to it."""
+        """Forget what was encoded since the mark: it is not sent, and later values must not refer to it."""
         models, buffers = mark
         for ident in list(self._model_refs)[models:]:
             del self._model_refs[ident]

@@ -67,7 +67,7 @@ def install() -> None:
 def set_foreign(model: HasProps, name: str, value: Any, setter: object) -> None:
     """Set a property to what the other end sent; callbacks run, and what they raise comes through.
 
-    ValueError where the property does not take the value. A name that is no property is logged and left out.
+    ValueError if the property does not take the value. A name that is not a property is logged and left out.
     """
     kind = type(model)
     names_files = _known.get((kind, name))
@@ -82,7 +82,7 @@ def set_foreign(model: HasProps, name: str, value: Any, setter: object) -> None:
 
 
 def _log_unknown(kind: type[HasProps], name: str) -> None:
-    """Say once for a name that it is no property; a client can make up any number of them."""
+    """Log once for a name that it is not a property; a client can make up any number of them."""
     key = kind, name[:_LONGEST_NAME]
     if key not in _unknown and len(_unknown) < _MOST_UNKNOWN:
         _unknown.add(key)
@@ -139,7 +139,7 @@ def marked(value: Any) -> Any:
 
 
 _known: dict[tuple[type[HasProps], str], bool] = classes.table()
-"""The properties that were set so far, and whether they name files; a name that is no property is not kept."""
+"""The properties that were set so far, and whether they name files; other names are not kept."""
 
 
 def _names_files(kind: type[HasProps], name: str) -> bool:

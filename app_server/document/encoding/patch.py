@@ -130,7 +130,7 @@ def apply(document: ServedDocument, event: DocumentPatchedEvent) -> None:
 
 def _note_browser_range(document: ServedDocument, event: ModelChangedEvent) -> None:
     """Remember a bound that the application has left to the browser: the browser must work it out again, not keep it,
-    when it pulls the document anew; else the range would no longer follow the data."""
+    when it pulls the document again; else the range would no longer follow the data."""
     if event.attr in ("start", "end") and event.attr not in event.model._property_values:
         document.callbacks.browser_ranges.add((event.model.id, event.attr))
 

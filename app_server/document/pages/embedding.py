@@ -147,7 +147,7 @@ def _template(template: Template | str | None, base: Template) -> Template:
 
 
 def render_autoload(token: str, element_id: str, bundle: PageBundle, *, app_path: str, absolute_url: str | None) -> str:
-    """The script that puts a session's document in the place of the element in somebody else's page."""
+    """The script that puts a session's document in the place of the element in a page of another site."""
     item = RenderItem(token=token, elementid=ID(element_id), use_for_title=False)
     # BokehJS's loader adds to the bundle, which is shared by all pages: work on a copy.
     bokeh_js = bundle.bundle

@@ -120,7 +120,7 @@ def _sorted_out(
 
 
 def _failure(models: dict[str, CustomModel]) -> BaseException | None:
-    """Why there is no bundle of these models; None if there is one."""
+    """Why these models have no bundle; None if they have one."""
     try:
         compiler._bundle_models(models)
     except (Exception, SystemExit) as error:

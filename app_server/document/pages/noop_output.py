@@ -52,7 +52,7 @@ def _stand_in(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
             if not str(caller.get("__name__", "")).startswith(APPLICATION_MODULE_PREFIX):
                 return real(*args, **kwargs)
             application = str(caller.get("__file__", "an application"))
-        log.info("%s: %s() does nothing in an application that is served", application, name)
+        log.info("%s: %s() has no effect in a served application", application, name)
         return None
 
     return muted_function

@@ -13,7 +13,7 @@ from app_server.protocol.codec import dumps
 
 
 def fill_notice(document: Document, root_ids: Sequence[str], html: str) -> None:
-    """Give the document roots of these ids, so that a page finds its elements for them; the first one says it."""
+    """Give the document roots of these ids, for which a page has elements; the first one shows the notice."""
     for number, ident in enumerate(root_ids):
         place = Div.__new__(Div, id=ID(ident))  # as bokeh itself makes a model that has its id from elsewhere
         Div.__init__(place, text=html if number == 0 else "")

@@ -1,6 +1,6 @@
 """A document by itself, without a server: as JSON, or as a page that shows it.
 
-The same document gives the same text, so that a file under version control changes only with what it shows. Each
+The same document gives the same text: a file under version control changes only with what it shows. Each
 text names this program, which is how the next run knows that it may write the file again.
 """
 
@@ -54,7 +54,7 @@ def as_json(document: Document, *, indent: int | None = None) -> str:
 def as_page(document: Document, *, resources: ResourcesMode, server_url: str = "") -> str:
     """A page that shows the document, in its own template where it has one.
 
-    BokehJS stands in the page itself (`inline`), or comes from bokeh's public address (`cdn`) or from below the
+    BokehJS is in the page itself (`inline`), or comes from bokeh's public address (`cdn`) or from below the
     `server_url`. Only the parts of it that the document needs are taken.
     """
     roots = {root: ID(f"app-server-root-{number}") for number, root in enumerate(document.roots, 1)}

@@ -37,7 +37,7 @@ def load_theme(path: Path, *, shown: str | None = None) -> Theme:
         raise ApplicationError(what, where=where, hint="Correct the file") from error
     except OSError as error:
         what = f"the theme cannot be read: {error.strerror}"
-        raise ApplicationError(what, where=where, hint="Let the server's user read it") from error
+        raise ApplicationError(what, where=where, hint="Give the server's user permission to read it") from error
     check_theme(content, where)
     for sentence in unknown_names(text, where):
         log.warning("%s", sentence)

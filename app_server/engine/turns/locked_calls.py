@@ -1,4 +1,4 @@
-"""`with_locked_document`: a function that runs as a turn of its own, and whose result somebody awaits."""
+"""`with_locked_document`: a function that runs as a turn of its own, and whose result the caller awaits."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class Timers:
             del self._handles[callback.ident]
             self._run(callback)
             return
-        # The next beat counts from when this one was due, which keeps the rate; what was missed is left out.
+        # The next beat is due a period after this one was, which keeps the rate; what was missed is left out.
         period_s = max(callback.delay_ms / 1000, _SHORTEST_PERIOD_S)
         missed = max(0, int((self._loop.time() - due_s) / period_s))
         self._call_at(callback, due_s + (missed + 1) * period_s)

@@ -98,7 +98,7 @@ def test_callback_that_raises_is_logged_with_its_session_and_leaves_it_usable(pl
         client.wait_value("word", "text", "about to fail on")
     log = plain.log_since(start)
     assert "ValueError: a beat fails" in log
-    assert "/beats session " in log and "raised an exception; the session goes on" in log
+    assert "/beats session " in log and "raised an exception; the session continues" in log
 
 
 def test_callback_whose_awaited_work_is_cancelled_frees_the_document(plain: Served) -> None:

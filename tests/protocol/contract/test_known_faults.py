@@ -131,7 +131,7 @@ def test_client_is_answered_whatever_a_callback_raises(plain: Served, kind: str)
     with plain.site.client("/board") as client:
         for number, (way, answer) in enumerate(ways.items(), 1):
             assert client.set("command", "value", f"{way}:{kind}").msgtype == answer
-            until(lambda number=number: plain.log_since(start).count("the session goes on") == number)  # type: ignore[misc]
+            until(lambda number=number: plain.log_since(start).count("the session continues") == number)  # type: ignore[misc]
         assert client.set("slider", "value", 9).msgtype == "OK"
         assert client.value("double", "value") == 18
     plain.assert_alive()

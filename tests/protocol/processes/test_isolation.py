@@ -142,7 +142,7 @@ def test_a_session_that_crashes_ends_no_other_and_its_page_says_so(apart: Served
 def test_sessions_of_others_are_refused_with_the_reason(apart: Served) -> None:
     with apart.site.client("/apart") as client:
         client.set("field", "value", "others")
-    apart.process.wait_for_log("server_context.sessions has no other sessions: each has a process of its own")
+    apart.process.wait_for_log("server_context.sessions is not available: each session has a process of its own")
     apart.process.wait_for_log("Keep what sessions share in a file, a database or Redis")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 # Writes files, given as a mapping of paths to texts, below the test's folder, and returns that.
 Write = Callable[[dict[str, str]], Path]
 
-MENDED = "Correct it, and start the server again unless --dev reloads it"
+MENDED = "Correct it, and restart the server; --dev does so by itself"
 
 
 def notebook(*cells: str, **metadata: object) -> str:

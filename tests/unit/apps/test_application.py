@@ -124,7 +124,7 @@ def test_process_request_that_returns_something_else_is_named(value: object, kin
         board.process_request(None)
     assert str(caught.value) == (
         f"{line_of(process_request)}: process_request returned {kind}, not a dict. "
-        "Return {} where there is nothing to add"
+        "Return {} if there is nothing to add"
     )
 
 

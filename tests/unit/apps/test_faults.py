@@ -94,12 +94,12 @@ def test_error_of_a_class_within_a_class_that_cannot_be_told() -> None:
     [
         ("1 / 0", ADVICE),
         ("import nosuch.part", "Install nosuch where the server runs, or put it beside the application"),
-        ("open('no/such')", "A relative path starts where the server was started; "
+        ("open('no/such')", "A relative path starts at the server's working directory; "
                             "build it from Path(__file__).parent"),
         ("open('/no/such')", ADVICE),
         ("raise FileNotFoundError", ADVICE),
         ("raise ModuleNotFoundError", ADVICE),
-        ("raise SystemExit", "A server outlives its sessions: return, or raise an error that says what is wrong"),
+        ("raise SystemExit", "A server must outlive its sessions: return, or raise an error that says what is wrong"),
     ],
 )  # fmt: skip
 def test_advice(line: str, hint: str) -> None:

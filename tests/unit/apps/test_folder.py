@@ -256,5 +256,6 @@ def test_unreadable_file_is_the_operators_matter(write: Write, monkeypatch: pyte
     with pytest.raises(OperatorError) as caught:
         load_application(folder / "sales")
     assert str(caught.value) == (
-        f"{folder}/sales/main.py: the file cannot be read: Permission denied. Let the server's user read it"
+        f"{folder}/sales/main.py: the file cannot be read: Permission denied."
+        " Give the server's user permission to read it"
     )

@@ -70,7 +70,7 @@ async def asynchronous(document: Any) -> None: ...
     [
         (no_arguments, "no_arguments() -> 'None' cannot be called with one argument"),
         (two_arguments, "two_arguments(a: 'Any', b: 'Any') -> 'None' cannot be called with one argument"),
-        (asynchronous, "asynchronous is async, but a document is built at once"),
+        (asynchronous, "asynchronous is async, but documents are built synchronously"),
     ],
 )
 def test_function_of_another_shape_is_refused(function: Any, what: str) -> None:
@@ -84,14 +84,14 @@ def test_function_of_another_shape_is_refused(function: Any, what: str) -> None:
 def test_what_cannot_be_called_is_refused() -> None:
     with pytest.raises(ApplicationError) as caught:
         application_from_function(3)  # type: ignore[arg-type]
-    assert str(caught.value) == "3 is no function. Give a function that takes the document"
+    assert str(caught.value) == "3 is not a function. Pass a function that takes the document"
 
 
 def test_function_that_turns_out_to_be_async_is_an_error(document: Document) -> None:
     application = application_from_function(lambda document: asynchronous(document))
     with pytest.raises(ApplicationError) as caught:
         application.build(document)
-    assert "is async, but a document is built at once" in caught.value.what
+    assert "is async, but documents are built synchronously" in caught.value.what
 
 
 def failing(document: Document) -> None:

@@ -88,7 +88,7 @@ def test_extra_arguments_with_defaults_are_allowed(write: Write) -> None:
         ),
         (
             "async def process_request(request): return {}\n",
-            ":1: process_request is async, but its answer is needed at once. Write it as def process_request(request)",
+            ":1: process_request is async, but its result is needed at once. Write it as def process_request(request)",
         ),
         ("x = 1\nprint(y)\n", f":2: NameError: name 'y' is not defined. {MENDED}"),
     ],
@@ -140,7 +140,7 @@ def test_process_request_that_returns_no_dict_is_named(write: Write) -> None:
         application.process_request("ada")
     assert str(caught.value) == (
         f"{application.path}/app_hooks.py:2: process_request returned NoneType, not a dict. "
-        "Return {} where there is nothing to add"
+        "Return {} if there is nothing to add"
     )
 
 

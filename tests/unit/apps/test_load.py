@@ -111,7 +111,8 @@ def test_main_file_that_is_named_itself_is_warned_of_what_it_goes_without(
     write({f"board/{main}": notebook() if main.endswith("b") else "", f"board/{beside}": ""})
     load_application(f"board/{main}")
     assert caplog.messages == [
-        f"board/{main}: served without what lies around it. Name its folder to have theme, template and hooks"
+        f"board/{main}: serving only this file."
+        " To use the theme, the template and the hooks beside it, serve its folder"
     ]
 
 

@@ -142,7 +142,7 @@ async def test_what_fails_in_callbacks_is_logged_and_the_session_goes_on(
                 await asyncio.sleep(0.001)
         await session.force_roundtrip()
     assert sorted(caplog.messages) == [
-        f"{host.url}: a callback of the document raised an exception; the session goes on",
+        f"{host.url}: a callback of the document raised an exception; the session continues",
         f"{host.url}: a next tick callback raised an exception",
         f"{host.url}: a timeout callback raised an exception",
     ]

@@ -16,7 +16,7 @@ ValueError: no rows. None at all
 """
 LINE = (
     "2026-11-28 19:14:52,665 ERROR /sales: sales/main.py:4: ValueError: no rows. None at all. "
-    "Correct it, and start the server again unless --dev reloads it\n"
+    "Correct it, and restart the server; --dev does so by itself\n"
 )
 ACCESS = "2026-11-28 19:14:52,679 ERROR 500 GET /sales (127.0.0.1) 15.2 ms\n"
 WANTED = "sales/main.py:4: ValueError: no rows. None at all"

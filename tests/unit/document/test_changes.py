@@ -166,7 +166,7 @@ def test_error_names_the_property(page: Page) -> None:
     with pytest.raises(UnsendableError) as raised:
         model(page.session, "div").tags = [BAD(1)]
     assert str(raised.value) == (
-        "Div.tags (name 'div') was not changed: the browser cannot be sent its new value, "
+        "Div.tags (name 'div') was not changed: its new value cannot be sent to the browser, "
         "can't serialize <class 'decimal.Decimal'>"
     )
 

@@ -36,7 +36,7 @@ def test_loop_goes_on_when_a_task_or_a_callback_of_the_application_ends_the_prog
         assert containment.run(main()) == "done"
     finally:
         signal.signal(signal.SIGINT, before)
-    what = f"A task of the application raised {type(error).__name__}; the server goes on"
+    what = f"A task of the application raised {type(error).__name__}; the server continues"
     assert set(caplog.messages) == {what} and len(caplog.messages) == 2
 
 

@@ -103,7 +103,7 @@ def test_application_whose_sessions_are_apart_has_none_here() -> None:
         with pytest.raises(ApplicationError) as caught:
             _ = context.sessions
         assert str(caught.value) == (
-            "/app: server_context.sessions has no other sessions: each has a process of its own. Keep what sessions"
+            "/app: server_context.sessions is not available: each session has a process of its own. Keep what sessions"
             " share in a file, a database or Redis, or serve with --isolation none"
         )
 

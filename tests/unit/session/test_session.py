@@ -137,7 +137,8 @@ def test_turn_that_raises_sends_what_it_changed_and_is_logged(caplog: pytest.Log
 
     assert told(session.turn(fail, "a timeout callback")) == [([1], patch(changed(session, "div", "text", "half")))]
     [record] = caplog.records
-    assert record.getMessage() == "/app session session-…: a timeout callback raised an exception; the session goes on"
+    what = "a timeout callback raised an exception; the session continues"
+    assert record.getMessage() == f"/app session session-…: {what}"
 
 
 def test_turn_that_exits_ends_nothing() -> None:
@@ -584,7 +585,7 @@ def test_callback_of_a_connection_lost_that_raises_is_named(caplog: pytest.LogCa
 
     session.document.on_event(ConnectionLost, fail)
     session.leave(leaving, 5.0)
-    assert caplog.messages == ["/app session session-…: ConnectionLost raised an exception; the session goes on"]
+    assert caplog.messages == ["/app session session-…: ConnectionLost raised an exception; the session continues"]
 
 
 def test_failure_is_reported_while_its_exception_is_at_hand(caplog: pytest.LogCaptureFixture) -> None:
@@ -650,7 +651,7 @@ def test_failing_callback_of_a_change_is_named_in_the_log(caplog: pytest.LogCapt
     model(session, "slider").on_change("value", lambda attr, old, new: 1 / 0)
     session.receive(client, change(session, "slider", "value", 5))
     assert caplog.messages == [
-        "/app session session-…: a change from the browser raised an exception; the session goes on"
+        "/app session session-…: a change from the browser raised an exception; the session continues"
     ]
 
 

@@ -157,7 +157,7 @@ def test_paths_in_errors_are_written_as_they_were_given(
     assert errors == [
         f"apps/app.py:1: ZeroDivisionError: division by zero. {MENDED}",
         "apps/sales/far_helper.py:3: FileNotFoundError: [Errno 2] No such file or directory: 'lost.csv'. "
-        "A relative path starts where the server was started; build it from Path(__file__).parent",
+        "A relative path starts at the server's working directory; build it from Path(__file__).parent",
     ]
 
 
@@ -200,7 +200,7 @@ def test_exit_of_an_application_is_an_error_of_its_own(write: Write, document: D
     with pytest.raises(ApplicationError) as caught:
         load_application(script).build(document)
     assert str(caught.value) == (
-        f"{script}:2: {what}. A server outlives its sessions: return, or raise an error that says what is wrong"
+        f"{script}:2: {what}. A server must outlive its sessions: return, or raise an error that says what is wrong"
     )
     assert isinstance(caught.value.__cause__, SystemExit)
 
@@ -305,7 +305,7 @@ def test_lone_main_of_an_application_folder_is_warned_of(write: Write, caplog: p
     load_application(script)
     load_application(script.parents[1] / "plain/main.py")
     assert caplog.messages == [
-        f"{script}: served without what lies around it. Name its folder to have theme, template and hooks"
+        f"{script}: serving only this file. To use the theme, the template and the hooks beside it, serve its folder"
     ]
 
 

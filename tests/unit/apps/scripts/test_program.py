@@ -118,7 +118,8 @@ def test_file_that_is_not_there_or_not_readable_is_the_operators_matter(tmp_path
         (tmp_path / "folder.py").mkdir(exist_ok=True)
         with pytest.raises(OperatorError) as caught:
             read_source(tmp_path / name, place)
-        assert str(caught.value) == f"shown/{name}: the file cannot be read: {why}. Let the server's user read it"
+        hint = "Give the server's user permission to read it"
+        assert str(caught.value) == f"shown/{name}: the file cannot be read: {why}. {hint}"
 
 
 def test_reading_leaves_no_module_behind(write: Write) -> None:

@@ -130,7 +130,7 @@ def test_reference_to_no_model() -> None:
 
 @pytest.mark.parametrize("ident", [1, None, ["s1"], {}])
 def test_id_that_is_no_text(ident: object) -> None:
-    assert fault(slider(ident)) == "the id of a model is no text"
+    assert fault(slider(ident)) == "the id of a model is not a string"
 
 
 @pytest.mark.parametrize("ident", ["", "a" * 513, "a<b", "a>b", "a&b", 'a"b', "a'b", "a`b", "a\nb", "a\x7fb"])

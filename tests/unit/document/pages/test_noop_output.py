@@ -51,8 +51,8 @@ def test_blocks_nest(caplog: pytest.LogCaptureFixture) -> None:
         bokeh.plotting.save(Div())
     assert public() == before
     assert caplog.messages == [
-        "inner.py: show() does nothing in an application that is served",
-        "outer.py: save() does nothing in an application that is served",
+        "inner.py: show() has no effect in a served application",
+        "outer.py: save() has no effect in a served application",
     ]
 
 

@@ -70,7 +70,7 @@ def test_callback_that_raises_anything_ends_its_own_turn_only(
     stage.loop.run_for(1)
     assert order == ["over", "next"] and not queue.held
     (record,) = caplog.records
-    assert record.getMessage() == "/app session one…: a click raised an exception; the session goes on"
+    assert record.getMessage() == "/app session one…: a click raised an exception; the session continues"
     assert record.exc_info is not None and record.exc_info[1] is error
 
 
