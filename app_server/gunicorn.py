@@ -48,7 +48,7 @@ from app_server.observe.output import forgive_output
 from app_server.processes.elastic import SLOTS, ElasticWorkerGroup
 from app_server.processes.forking import forks
 from app_server.processes.runtime_dir import VARIABLE, RuntimeDir
-from app_server.requests.policy import key_of_this_run
+from app_server.requests.state.policy import key_of_this_run
 from app_server.server.membership import Membership
 from app_server.server.server import Server
 from app_server.settings import Settings, with_signing_key

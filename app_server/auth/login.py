@@ -26,8 +26,8 @@ from app_server.http.auth_backend import AuthBackend, Routes
 from app_server.http.base_handler import BaseHandler
 from app_server.http.matching import RouteAddress
 from app_server.page import logged_out_page, login_page, login_security_policy
-from app_server.requests.application_handler import Handler
-from app_server.requests.state import ServerState
+from app_server.requests.handler import Handler
+from app_server.requests.state.server_state import ServerState
 from app_server.security.auth.next_page import safe_next
 from app_server.security.auth.passwords import PasswordFile
 from app_server.security.auth.signed_cookie import Seal

@@ -32,7 +32,13 @@ from app_server.errors import OperatorError
 from app_server.http.matching import RouteAddress, names_of
 from app_server.processes.forking.stop_signals import Heard, StopSignals
 from app_server.protocol.paths import canonical_route
-from app_server.requests.handlers import FaviconHandler, HealthHandler, IndexHandler, MissingHandler, ReadyHandler
+from app_server.requests.server_handlers import (
+    FaviconHandler,
+    HealthHandler,
+    IndexHandler,
+    MissingHandler,
+    ReadyHandler,
+)
 from app_server.server import server
 from app_server.server.routes import WELL_KNOWN
 from app_server.session.session import Session

@@ -18,8 +18,8 @@ from app_server.page import error_page
 log = logging.getLogger(__name__)
 
 _HEADLINES = {
-    404: "There is no such page",
-    405: "This address does not take that method",
+    404: "Page not found",
+    405: "Method not allowed",
     500: "Something went wrong on the server",
 }
 
@@ -29,15 +29,15 @@ SELF_EVIDENT = frozenset(_HEADLINES)
 
 
 class Leavable(RequestHandler):
-    """A request whose client may leave before it has its answer, which is no fault of anybody's."""
+    """A request whose client may leave before it has its answer, which is not an error."""
 
     max_body_bytes = 8192
-    """How large the body of a request may be; nothing is done with it unless a handler says so."""
+    """How large the body of a request may be, in bytes; nothing reads it unless a handler does."""
 
     def log_exception(
         self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
     ) -> None:
-        """Say at debug level that the client has left, and as Tornado does whatever else was raised."""
+        """Log at debug level that the client has left, and anything else as Tornado does."""
         if isinstance(value, StreamClosedError):
             log.debug("%s: the client left before the answer was complete", self._request_summary())
         elif isinstance(value, HTTPError) or typ is None or value is None:
@@ -51,7 +51,7 @@ class Leavable(RequestHandler):
         return f"{asked} ({self.request.remote_ip})"
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
-        """Answer with an error, unless there is no one who could read it."""
+        """Answer with an error, unless the client has left."""
         info = kwargs.get("exc_info")
         if info and isinstance(info[1], StreamClosedError):
             self._finished = True
@@ -63,7 +63,7 @@ class Leavable(RequestHandler):
 class Enduring(RequestHandler):
     """A request that is answered with an error whatever its handler raises.
 
-    Tornado lets pass what is no Exception. Other people's code, which may call sys.exit(), would so end the server.
+    Tornado catches Exception only: code of others that calls sys.exit() would end the server.
     """
 
     async def _execute(self, transforms: list[OutputTransform], *args: bytes, **kwargs: bytes) -> None:
@@ -76,14 +76,14 @@ class Enduring(RequestHandler):
 
 
 class BaseHandler(Enduring, Leavable):
-    """A request that is answered with pages of ours; it knows neither the site nor who asks."""
+    """A request that is answered with pages of ours; it knows neither the server nor the user."""
 
     shows_pages = False
-    """Whether somebody whom the gate does not know is sent to log in, rather than refused."""
+    """Whether a user who is not logged in is sent to the login page, rather than refused."""
     request_id = ""
-    """By what name the log knows the request."""
+    """The id of the request in the log."""
     refused_because = ""
-    """What an answer that refuses something says of it, for the log."""
+    """The headline of a refusal, for the log."""
     logged = False
     """Whether the log has a line about this request already."""
 
@@ -97,7 +97,7 @@ class BaseHandler(Enduring, Leavable):
         self.mark_logged()
 
     def name_request(self) -> None:
-        """Let the log, and whoever asks, know the request by the id that a proxy gave it, or else by a new one."""
+        """Give the request the id that a proxy gave it, or else a new one; the log and the answer have it."""
         self.request_id = logs.request_id_from(self.request.headers.get("X-Request-ID"))
         logs.request_id.set(self.request_id)
         self.set_header("X-Request-ID", self.request_id)
@@ -110,20 +110,28 @@ class BaseHandler(Enduring, Leavable):
             self.set_header("X-Request-ID", self.request_id)
         answer_doctor(self)
 
+    def forbid_caching(self) -> None:
+        """Have neither browsers nor proxies keep this answer."""
+        self.set_header("Cache-Control", "no-store")
+
+    def finish_html(self, html: str | bytes) -> None:
+        """Answer with this page, which nobody keeps."""
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.forbid_caching()
+        self.finish(html)
+
     def compute_etag(self) -> None:
-        """No ETag: what is computed for each request is not to be kept."""
+        """No ETag: answers that are made for each request are not to be cached."""
         return
 
     def refuse(self, status: int, headline: str, hint: str | None = None, *, detail: str = "") -> None:
         """Answer with an error page."""
         self.refused_because = headline
         self.set_status(status)
-        self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.set_header("Cache-Control", "no-store")
-        self.finish(error_page(status, headline, detail, hint=hint))
+        self.finish_html(error_page(status, headline, detail, hint=hint))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Answer what went wrong without telling how the server is made."""
+        """Answer what went wrong, without details of the server."""
         info = kwargs.get("exc_info")
         error = info[1] if info else None
         if isinstance(error, HTTPError) and error.reason:

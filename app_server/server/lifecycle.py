@@ -37,7 +37,7 @@ from app_server.processes.forking.master import CANNOT_GO_ON, CANNOT_START, Mast
 from app_server.processes.forking.stop_signals import Heard, StopSignals
 from app_server.processes.forking.worker import MasterLimits, Task
 from app_server.processes.runtime_dir import RuntimeDir
-from app_server.requests.policy import key_of_this_run
+from app_server.requests.state.policy import key_of_this_run
 from app_server.server.isolation import ForkServerPlan, fork_sessions, idle_limits, plan_fork_servers
 from app_server.server.membership import Membership
 from app_server.server.server import Server

@@ -13,8 +13,8 @@ from app_server.processes.ipc import Message
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.processes.session_processes import SessionProcesses
 from app_server.processes.worker_group import WorkerGroup
-from app_server.requests.process import has_session
-from app_server.requests.state import ServerState
+from app_server.requests.state.process import has_session
+from app_server.requests.state.server_state import ServerState
 from app_server.server import metrics, metrics_reporter
 
 

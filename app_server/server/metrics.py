@@ -14,7 +14,7 @@ from app_server.observe import exposition
 from app_server.observe.memory import proportional_bytes, resident_bytes
 from app_server.observe.snapshots import Snapshot, add, merge
 from app_server.processes.runtime_dir import RuntimeDir
-from app_server.requests.state import ServerState
+from app_server.requests.state.server_state import ServerState
 
 QUESTION = "observe"
 """What processes ask each other for their snapshots with."""

@@ -17,7 +17,7 @@ from app_server.observe.memory import proportional_bytes
 from app_server.processes import ipc
 from app_server.processes.ipc import Unreachable
 from app_server.processes.runtime_dir import RuntimeDir
-from app_server.requests.state import ServerState
+from app_server.requests.state.server_state import ServerState
 
 log = logging.getLogger(__name__)
 

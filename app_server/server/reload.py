@@ -22,8 +22,8 @@ from app_server.document.classes import forget as forget_classes
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.errors import ApplicationError, AppServerError
 from app_server.page import live_reload_script
-from app_server.requests.application_handler import Handler
-from app_server.requests.state import ServerState
+from app_server.requests.handler import Handler
+from app_server.requests.state.server_state import ServerState
 from app_server.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -13,18 +13,18 @@ from app_server.http.matching import RouteAddress, names_of
 from app_server.http.static import FoundFiles, StaticFiles
 from app_server.observe import exposition
 from app_server.protocol.paths import segments
-from app_server.requests.handlers import (
-    AutoloadHandler,
+from app_server.requests.autoload_handler import AutoloadHandler
+from app_server.requests.page_handler import PageHandler
+from app_server.requests.server_handlers import (
     FaviconHandler,
     HealthHandler,
     IndexHandler,
     MetadataHandler,
     MissingHandler,
-    PageHandler,
     ReadyHandler,
 )
 from app_server.requests.socket import SocketHandler
-from app_server.requests.state import ServerState
+from app_server.requests.state.server_state import ServerState
 from app_server.server.metrics import MetricsHandler
 from app_server.server.reload import LiveReload, ReloadHandler
 

@@ -12,8 +12,8 @@ from app_server.engine.local import LocalRuntime, SingleSessionRuntime, Snapshot
 from app_server.engine.loop import EngineLoop
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.observe.gauges import Gauges
-from app_server.requests.pages import Pages
-from app_server.requests.policy import Policy
+from app_server.requests.state.pages import Pages
+from app_server.requests.state.policy import Policy
 from app_server.security.admission import Admission
 from app_server.session.limits import MessageLimits
 

@@ -30,11 +30,11 @@ from app_server.observe.gauges import Gauges
 from app_server.processes.ipc import Message, Unreachable
 from app_server.processes.worker_group import WorkerGroup
 from app_server.protocol.pace import Pace
-from app_server.requests.pages import Pages
-from app_server.requests.policy import Policy
-from app_server.requests.process import ProcessState, nothing_changes
-from app_server.requests.socket_handoff import SharedHTTPServer
-from app_server.requests.state import ServerState
+from app_server.requests.dispatch.socket_handoff import SharedHTTPServer
+from app_server.requests.state.pages import Pages
+from app_server.requests.state.policy import Policy
+from app_server.requests.state.process import ProcessState, nothing_changes
+from app_server.requests.state.server_state import ServerState
 from app_server.security.admission import Admission
 from app_server.security.hostnames import bracketed
 from app_server.server.membership import Membership, PeerAnswers

@@ -22,7 +22,7 @@ from app_server.engine.local import Snapshot
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.errors import AppServerError
 from app_server.guests import Guest
-from app_server.requests.state import ServerState
+from app_server.requests.state.server_state import ServerState
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.context import SessionContext
 from app_server.session.whole_document import Prepared

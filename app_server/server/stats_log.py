@@ -10,7 +10,7 @@ from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from app_server.observe.memory import resident_bytes
-from app_server.requests.state import ServerState
+from app_server.requests.state.server_state import ServerState
 
 log = logging.getLogger(__name__)
 

@@ -179,7 +179,7 @@ def test_users_session_is_no_one_elses(hooked: Served) -> None:
         for query in (f"bokeh-token={token}", f"bokeh-session-id={session_of(token)}"):
             answer = bob.ask(f"/tools/knowing?{query}")
             assert answer.status == 403, query
-            assert "This session belongs to somebody else" in answer.text
+            assert "This session belongs to another user" in answer.text
         lines = hooked.log_since(start).splitlines()
         assert len(lines) == 3 and all("refused 127.0.0.1 the" in line for line in lines), lines
         assert token not in hooked.process.log_text()

@@ -183,7 +183,7 @@ def test_session_of_another_user_is_refused(users: Inside, by: str, caplog: pyte
     given = token if by == "bokeh-token" else ident
     before = users.server.state.runtimes[0].gauges.refused["owner"]
     answer = users.get(f"/app?{by}={given}", headers=BOB)
-    refused(users, answer, "This session belongs to somebody else", "owner", before)
+    refused(users, answer, "This session belongs to another user", "owner", before)
     what = "/app: refused 127.0.0.1 the token" if by == "bokeh-token" else f"/app session {ident[:8]}…: refused 127"
     assert len(caplog.messages) == 1 and caplog.messages[0].startswith(what)
     assert users.get(f"/app?{by}={given}", headers=ANN).status == 200

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import socket
 import time
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from bokeh.models import Div, Slider
-from tornado.iostream import IOStream
 from websockets.exceptions import ConnectionClosed
 
-from app_server.errors import PeerError, TooLargeError
-from app_server.requests import socket as module
-from app_server.requests.socket import Client, _told
+from app_server.requests import socket_client
 from app_server.security import tokens
-from app_server.websocket.owner import WireLimits
 from tests.support.clients.raw import handshake_headers
 from tests.support.servers.inside import Inside, expired, inside
-from tests.support.servers.stage import staged
-from tests.support.waiting import patience, until
+from tests.support.waiting import patience
 
 ORIGIN = {"Origin": "http://localhost"}
 ANN, BOB = {"X-User": "ann"}, {"X-User": "bob"}
@@ -183,7 +175,7 @@ def test_session_of_another_user_is_refused_before_the_handshake(
     token = users.get("/app", headers=ANN).token
     own = users.server.url.rstrip("/").replace("127.0.0.1", "localhost")
     answer = ask(users, token, Origin=own, X_User="bob")
-    assert answer.status == 403 and "This session belongs to somebody else" in answer.text
+    assert answer.status == 403 and "This session belongs to another user" in answer.text
     assert counted(users, "owner") == 1
     assert caplog.messages == ["/app: refused 127.0.0.1 the session of another user"]
     assert ask(users, token, Origin=own, X_User="ann").status == 101
@@ -201,122 +193,13 @@ def test_messages_are_compressed_if_both_want_that() -> None:
             assert "Sec-WebSocket-Extensions" not in client.socket.response.headers
 
 
-# What a client sends
-
-
-def test_message_that_is_too_large_ends_the_connection_and_says_what_would_help(
-    state: Inside, caplog: pytest.LogCaptureFixture
-) -> None:
-    with state.client("/app", origin="http://localhost") as client:
-        client.socket.send("x" * 5001)
-        assert client.close_code() == 1009
-    (line,) = [text for text in caplog.messages if "closing the connection" in text]
-    assert line.endswith("To accept larger messages, such as uploads, raise --websocket-max-message-size")
-
-
-def test_message_that_breaks_the_protocol_ends_the_connection(state: Inside, caplog: pytest.LogCaptureFixture) -> None:
-    with state.client("/app", origin="http://localhost") as client:
-        client.socket.send("no JSON")
-        assert client.close_code() == 1002
-    (line,) = [text for text in caplog.messages if "closing the connection" in text]
-    assert "closing the connection from 127.0.0.1: it broke the protocol: " in line
-
-
-def test_fault_of_the_server_ends_the_connection_and_is_logged_as_one(
-    state: Inside, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fault(*anything: object) -> None:
-        raise LookupError("ours")
-
-    with state.client("/app", origin="http://localhost") as client:
-        monkeypatch.setattr(state.server.state.runtimes[0], "receive", fault)
-        client.send("SERVER-INFO-REQ")
-        assert client.close_code() == 1011
-    assert any("a message could not be handled; this is a fault of the server" in text for text in caplog.messages)
-
-
-def test_root_that_is_pushed_again_goes_by_even_if_it_is_too_large(state: Inside) -> None:
-    with state.client("/app", origin="http://localhost") as client:
-        root = client.ident("slider")
-        parts: list[Any] = [{"msgid": "big", "msgtype": "PATCH-DOC"}, {}]
-        event = {"kind": "RootAdded", "model": {"type": "object", "name": "Slider", "id": root, "x": "y" * 6000}}
-        for part in (*parts, {"events": [event]}):
-            client.socket.send(json.dumps(part, separators=(",", ":")))  # as browsers write it
-        assert client.receive().reqid == "big"
-        assert client.set("slider", "value", 2).msgtype == "OK"
-
-
-@pytest.mark.parametrize(
-    ("error", "fields"),
-    [
-        (PeerError("it came twice"), "it broke the protocol: it came twice"),
-        (
-            PeerError("too many parts", close_code=1009),
-            "too many parts. To accept larger messages, such as uploads, raise --websocket-max-message-size",
-        ),
-        (
-            TooLargeError(5000, 6000, whole=True),
-            "a message of 6,000 bytes is larger than 5,000 bytes. To accept larger messages, such as uploads, raise"
-            " --websocket-max-message-size",
-        ),
-    ],
-)
-def test_log_says_what_a_client_did_and_how_that_is_allowed(error: PeerError, fields: str) -> None:
-    assert _told(error) == fields
-
-
-# A client that comes and goes
-
-
-def test_client_that_has_gone_is_noticed(state: Inside) -> None:
-    token = state.token("/app")
-    ident = state.server.state.policy.read_token(token).session_id
-    session = state.server.state.runtimes[0].registry.get(ident)
-    assert session is not None
-    with state.client("/app", token, origin="http://localhost") as client:
-        assert session.connection_count == 1
-        client.cut()
-    until(lambda: state.call(lambda: session.connection_count) == 0)
-    assert not state.server.state.process.wires
-
-
-@pytest.mark.parametrize("asks", [False, True])
-def test_client_that_does_not_ask_for_its_document_is_helped_in_rounds_until_it_does(asks: bool) -> None:
-    came_s: list[int] = []
-    ours, theirs = socket.socketpair()
-    with ours, theirs, staged(fill) as stage:
-        ours.setblocking(False)
-        stage.session.expect_returning_page()
-        client = Client(stage.runtime, "192.0.2.1", from_browser=True)
-        process = SimpleNamespace(wires=set())
-        state = SimpleNamespace(policy=SimpleNamespace(wire_limits=WireLimits(5000, 5000)), process=process)
-
-        async def begin() -> None:
-            client.open(IOStream(ours), stage.session, None, SimpleNamespace(state=state))  # type: ignore[arg-type]
-
-        def came() -> None:
-            theirs.recv(100_000)
-            came_s.append(round(stage.loop.time()))
-            if asks and came_s[-1] == 8:
-                client.connection.asked = True
-
-        stage.loop.add_reader(theirs, came)
-        stage.loop.run_until_complete(begin())
-        stage.loop.run_for(600)
-        stage.loop.remove_reader(theirs)
-        assert state.process.wires == {client.wire}
-        client.wire.abort()
-        assert not state.process.wires
-    assert sorted(set(came_s))[1:] == [2**number for number in range(4 if asks else 8)]
-
-
 def test_client_of_a_request_that_went_away_leaves_a_line_for_debugging(
     state: Inside, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(stream: object) -> None:
         raise OSError("gone")
 
-    monkeypatch.setattr(module, "take_over", gone)
+    monkeypatch.setattr(socket_client, "take_over", gone)
     with caplog.at_level(logging.DEBUG, "app_server.requests.socket"):
         ask(state, state.token("/app"))
     assert "/app: a client went away during the handshake" in caplog.messages

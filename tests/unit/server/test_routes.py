@@ -12,7 +12,8 @@ from app_server.apps import application_from_function
 from app_server.embedded.server import by_route
 from app_server.errors import OperatorError
 from app_server.http.matching import RouteAddress, names_of
-from app_server.requests.handlers import MissingHandler, PageHandler
+from app_server.requests.page_handler import PageHandler
+from app_server.requests.server_handlers import MissingHandler
 from app_server.server.server import Server
 from app_server.settings import Settings
 

@@ -17,7 +17,7 @@ from tornado.web import Application, RequestHandler
 from app_server.processes.ipc import Message
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.processes.worker_group import WorkerGroup
-from app_server.requests.socket_handoff import SharedHTTPServer, pass_on, portable, user_of_letter
+from app_server.requests.dispatch.socket_handoff import SharedHTTPServer, pass_on, portable, user_of_message
 from app_server.server.membership import Membership
 from tests.support.client import Site
 from tests.support.servers.inside import inside
@@ -30,7 +30,7 @@ class Whose(RequestHandler):
 
     def get(self) -> None:
         """The address, and the user as they are known at first and the second time."""
-        self.finish(f"{self.request.remote_ip} {user_of_letter(self.request)} {user_of_letter(self.request)}\n")
+        self.finish(f"{self.request.remote_ip} {user_of_message(self.request)} {user_of_message(self.request)}\n")
 
 
 class Elsewhere(RequestHandler):

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app_server.engine.runtime import ApplicationRuntime
-from app_server.requests.pages import Pages
-from app_server.requests.policy import Policy
-from app_server.requests.process import ProcessState
+from app_server.requests.state.pages import Pages
+from app_server.requests.state.policy import Policy
+from app_server.requests.state.process import ProcessState
 from app_server.settings import Settings
 
 

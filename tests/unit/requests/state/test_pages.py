@@ -13,8 +13,8 @@ from app_server.engine.loop import EngineLoop
 from app_server.errors import ApplicationError, OperatorError
 from app_server.http.auth_backend import AuthBackend
 from app_server.observe.gauges import Gauges
-from app_server.requests.pages import Pages
-from app_server.requests.policy import Policy
+from app_server.requests.state.pages import Pages
+from app_server.requests.state.policy import Policy
 from app_server.security.admission import Admission
 from app_server.server.runtimes import make_runtimes
 from app_server.settings import Settings

@@ -52,7 +52,7 @@ def opens_socket(request: HTTPServerRequest) -> bool:
     return fault_of(request.method or "", request.version, request.headers) is None
 
 
-def written_anew(request: HTTPServerRequest) -> bytes:
+def rewritten(request: HTTPServerRequest) -> bytes:
     """The request as it is to be read again: the same, but its body has a length, and the connection ends after it.
 
     A proxy may send the next request, of another person, on the same connection, and that one belongs elsewhere. The
@@ -70,7 +70,7 @@ def written_anew(request: HTTPServerRequest) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + request.body
 
 
-def user_of_letter(request: HTTPServerRequest) -> Any:
+def user_of_message(request: HTTPServerRequest) -> Any:
     """Who sent this request, if the process that handed it over has found out; None otherwise, and the second time."""
     context: Any = getattr(request.connection, "context", None)
     user = getattr(context, "user", None)
@@ -103,7 +103,7 @@ async def pass_on(
     if user is not None:
         fields["user"] = user
     if isinstance(stream, SSLIOStream):
-        await _pass_bytes(stream, sock, Message(fields, written_anew(request)), upgrade)
+        await _pass_bytes(stream, sock, Message(fields, rewritten(request)), upgrade)
         return
     try:
         taken, left_over = take_over(stream)
@@ -113,7 +113,7 @@ async def pass_on(
         return
     # What follows a handshake is the socket's. What follows another request is the next one, which is never answered:
     # the connection is closed, and who sent it sends it again on another one (RFC 9112, section 9.3.2).
-    first = written_anew(request) + (left_over if upgrade else b"")
+    first = rewritten(request) + (left_over if upgrade else b"")
     with taken:
         await _pass_descriptor(sock, Message(fields, first, taken.fileno()), workers, socket_path, patience_s)
 

@@ -11,7 +11,7 @@ import pytest
 
 from app_server.errors import PeerError
 from app_server.http.auth_backend import AuthBackend
-from app_server.requests.policy import Policy, own_hosts
+from app_server.requests.state.policy import Policy, own_hosts
 from app_server.security.auth.users import User
 from app_server.settings import Settings
 

@@ -1,0 +1,1 @@
+"""Which session a request is for, and which process answers."""

@@ -1,0 +1,48 @@
+"""A request to the server: named for the log, and its user found out if that matters."""
+
+from __future__ import annotations
+
+from app_server.http.base_handler import BaseHandler
+from app_server.requests.dispatch.socket_handoff import user_of_message
+from app_server.requests.state.server_state import ServerState
+
+
+class Handler(BaseHandler):
+    """A request to the server; the authentication backend says who sends it, if that matters."""
+
+    state: ServerState
+
+    guarded = False
+    """Whether only users who are logged in get an answer."""
+
+    def initialize(self, state: ServerState) -> None:
+        """Called by Tornado with the arguments of the route."""
+        self.state = state
+        state.process.under_way.add(self)
+
+    @property
+    def awaited(self) -> bool:
+        """Whether a client waits for an answer that will come."""
+        return not self._finished
+
+    def passed_on(self) -> None:
+        """Note that another process answers."""
+        self._finished = True
+
+    async def prepare(self) -> None:
+        """Find out who sends the request, before anything else, if that matters."""
+        self.name_request()
+        if not self.guarded or self.request.method == "OPTIONS":
+            return
+        # Another process of ours has authenticated the user already, by what this one may not know.
+        user = user_of_message(self.request) or await self.state.policy.auth.user(self)
+        if self._finished:
+            return
+        if user:
+            self.current_user = user
+        else:
+            self.state.policy.auth.deny(self)
+
+    def get_login_url(self) -> str:
+        """The address at which the user can log in."""
+        return self.state.policy.auth.login_url(self) or ""

@@ -1,0 +1,115 @@
+"""One connected client: its wire on one side, its session on the other."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream
+
+from app_server.engine.runtime import ApplicationRuntime
+from app_server.errors import PeerError, TooLargeError
+from app_server.protocol.deflate import Deflate
+from app_server.protocol.messages import Message
+from app_server.protocol.receiver import Receiver
+from app_server.requests.ended_page import too_large
+from app_server.requests.state.server_state import ServerState
+from app_server.session.connection import Connection
+from app_server.session.session import Session
+from app_server.websocket.take_over import take_over
+from app_server.websocket.wire import Wire
+
+log = logging.getLogger(__name__)
+
+_REALIGN_AFTER_S = 1.0
+"""When a returning client that has not asked for its document may be stuck. BokehJS asks at once. A page that is only
+busy is not harmed: what it is sent leaves it as it is."""
+
+_REALIGN_ROUNDS = 8
+"""Each one waits twice as long as the one before: the last comes after two minutes."""
+
+_CUT_OFF_WITHIN_S = 60.0
+"""What was sent longer ago than this had come whole, or the connection would have been given up before."""
+
+
+def _closing_reason(error: PeerError) -> str:
+    """What a client did wrong; if it sent too much, the setting that allows it."""
+    if error.close_code != 1009:
+        return f"it broke the protocol: {error}"
+    what = error.what
+    if isinstance(error, TooLargeError):
+        what = f"a message of {error.size} is larger than {error.limit:,} bytes"
+    return f"{what}. To accept larger messages, such as uploads, raise --websocket-max-message-size"
+
+
+class Client:
+    """One connected client: its wire on one side, its session on the other."""
+
+    def __init__(self, runtime: ApplicationRuntime, remote: str, from_browser: bool) -> None:
+        self.runtime = runtime
+        self.connection = Connection(runtime.next_connection_number(), remote, from_browser)
+
+    def open(self, stream: IOStream, session: Session, deflate: Deflate | None, state: ServerState) -> None:
+        """Take the socket over from Tornado, greet the client and begin to read."""
+        limits = state.policy.wire_limits
+        self.session = session
+        self._max_message_bytes = limits.max_message_bytes
+        self._receiver = Receiver(limits.max_message_bytes, session.is_root)
+        sock, left_over = take_over(stream)
+        self.wire = Wire(sock, self, limits, deflate=deflate, traffic=self.runtime.gauges)
+        self._wires = state.process.wires
+        self._wires.add(self.wire)
+        self.runtime.connect(session, self.connection, self.wire)
+        self.wire.start(left_over)
+        if self.connection.from_browser:
+            IOLoop.current().call_later(_REALIGN_AFTER_S, self._realign, 0)
+
+    def _realign(self, round_number: int) -> None:
+        """Help a receiver that may be stuck, one round after the other, until the client asks for its document."""
+        if self.connection.asked or self.wire.closed or round_number == _REALIGN_ROUNDS:
+            return
+        self.runtime.realign(self.session, self.connection, round_number)
+        IOLoop.current().call_later(_REALIGN_AFTER_S * 2**round_number, self._realign, round_number + 1)
+
+    def frame_received(self, opcode: int, payload: bytes) -> None:
+        """A frame has come; PeerError where it does not fit."""
+        message = self._receiver.feed(opcode, payload)
+        if message is not None:
+            self._pass_on(message)
+
+    def _pass_on(self, message: Message) -> None:
+        try:
+            self.runtime.receive(self.session, self.connection, message, self.wire.last_heard_s)
+        except Exception:
+            log.exception("%s: a message could not be handled; this is a fault of the server", self.session.name)
+            self.wire.close(1011, "a fault of the server; see its log")
+
+    def frame_discarded(self) -> None:
+        """A frame that was too large, and that nobody needs, has gone by."""
+        message = self._receiver.discard()
+        if message is not None:
+            self._pass_on(message)
+
+    def may_discard(self, opcode: int, prefix: bytes) -> bool:
+        """Whether a frame that is too large may go by rather than end the connection."""
+        return self._receiver.may_discard(opcode, prefix)
+
+    def refused(self, error: PeerError) -> None:
+        """The client has sent what ends its connection."""
+        log.warning(
+            "%s: closing the connection from %s: %s", self.session.name, self.connection.remote, _closing_reason(error)
+        )
+        if error.close_code == 1009:
+            self.runtime.show_notice(self.session, self.connection, too_large(self._max_message_bytes))
+
+    def wire_caught_up(self) -> None:
+        """The client has read what it was sent."""
+        self.runtime.caught_up(self.session, self.connection)
+
+    def wire_closed(self, code: int, reason: str) -> None:
+        """The connection is over."""
+        self._wires.discard(self.wire)
+        self.connection.note_lost(maybe_cut_off=time.monotonic() - self.wire.last_sent_s < _CUT_OFF_WITHIN_S)
+        log.debug("%s: a connection closed: %d %s", self.session.name, code, reason)
+        self.runtime.disconnect(self.session, self.connection)

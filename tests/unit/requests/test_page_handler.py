@@ -1,0 +1,89 @@
+"""The page of an application."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from bokeh.models import Slider
+
+from app_server.apps import empty_application
+from tests.support.servers.inside import Inside, inside
+
+
+def fill(document: Any) -> None:
+    """A slider."""
+    document.add_root(Slider(name="slider", start=0, end=10, value=1))
+    document.title = "A slider"
+
+
+def fail(document: Any) -> None:
+    """An application with a fault."""
+    raise ValueError("it is broken")
+
+
+@pytest.fixture(scope="module")
+def state() -> Iterator[Inside]:
+    """Two applications below a prefix, one of which fails."""
+    with inside({"/app": fill, "/broken": fail}, prefix="/p", allow_websocket_origin=("good.example",)) as served:
+        yield served
+
+
+def test_page_is_of_a_session_of_its_own_and_nobody_keeps_it(state: Inside) -> None:
+    first, second = state.get("/p/app"), state.get("/p/app/")
+    assert first.status == second.status == 200 and first.token != second.token
+    assert first.headers["content-type"] == "text/html; charset=utf-8"
+    assert first.headers["cache-control"] == "no-store"
+    assert first.headers["referrer-policy"] == "same-origin"
+    assert "<title>A slider</title>" in first.text
+
+
+def test_head_says_that_the_page_is_there_and_makes_no_session(state: Inside) -> None:
+    before = state.server.state.process.session_count
+    answer = state.get("/p/app", method="HEAD")
+    assert (answer.status, answer.body) == (200, b"") and answer.headers["cache-control"] == "no-store"
+    assert state.server.state.process.session_count == before
+
+
+def test_application_that_fails_is_told_without_its_reason(state: Inside, caplog: pytest.LogCaptureFixture) -> None:
+    answer = state.get("/p/broken")
+    assert answer.status == 500 and answer.headers["cache-control"] == "no-store"
+    assert "The application failed to start" in answer.text and "it is broken" not in answer.text
+    (record,) = [each for each in caplog.records if each.name.endswith("requests.application_handler")]
+    assert "it is broken" in record.getMessage() and record.exc_info is not None
+
+
+def test_page_of_a_server_that_is_full_tries_again_by_itself() -> None:
+    with inside({"/app": fill}, max_sessions=1, max_sessions_per_address=1) as served:
+        assert served.get("/app").status == 200
+        answer = served.get("/app")
+        script = served.get("/app/autoload.js?bokeh-autoload-element=x")
+    assert answer.status == 503 and answer.headers["retry-after"] == "5"
+    assert "Too many visitors at the moment" in answer.text
+    assert "This page tries again by itself." in answer.text and "http-equiv" in answer.text
+    assert script.status == 503 and script.headers["retry-after"] == "5"
+    assert script.text == (
+        'console.error("app-server: Too many visitors at the moment. '
+        'The server has as many sessions as it may have. Load the page again in a while.")\n'
+    )
+
+
+def test_server_that_drains_makes_no_sessions_and_says_so_to_balancers() -> None:
+    with inside({"/app": fill}) as served:
+        assert served.get("/readyz").text == '{"status": "ready"}'
+        served.server.state.process.begin_draining()
+        page, ready, alive = served.get("/app"), served.get("/readyz"), served.get("/healthz")
+        script = served.get("/app/autoload.js?bokeh-autoload-element=x")
+        head = served.get("/readyz", method="HEAD")
+    assert page.status == 503 and page.headers["retry-after"] == "2" and "One moment, please" in page.text
+    assert (ready.status, ready.text) == (503, '{"status": "draining"}') and head.status == 503
+    assert (alive.status, alive.text) == (200, '{"status": "alive"}')
+    assert script.status == 503 and script.text == 'console.error("app-server: The server is restarting")\n'
+
+
+def test_page_of_a_server_without_an_application_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    with inside({"/": empty_application()}) as served:
+        assert "No application is served here" in served.get("/").text
+        ident = served.server.state.mint_session_id()
+        assert "No application is served here" not in served.get(f"/?bokeh-session-id={ident}").text
