@@ -68,7 +68,7 @@ def write(package: Path, module: str, text: str) -> None:
 def test_code_that_keeps_to_its_rooms_breaks_nothing(package: Path) -> None:
     write(package, "document/plot", "import bokeh.plotting\nfrom bokeh.models import Slider\n")
     write(package, "requests/handlers", "import asyncio\nimport tornado.web\nimport app_server.document.plot\n")
-    write(package, "cli/serve", "import subprocess\nimport app_server.requests.handlers\n")
+    write(package, "cli/serve", "import subprocess\nimport app_server.requests.page_handler\n")
     assert broken(package) == set()
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from bokeh.models import Slider
 
-from app_server.processes import worker_group as crew_module
+from app_server.processes import worker_group as worker_group_module
 from app_server.processes.forking import exit_records
 from app_server.processes.forking.exit_records import ExitReason
 from app_server.processes.forking.fork_server import ALREADY
@@ -234,7 +234,7 @@ async def test_page_that_is_the_same_for_all_needs_no_process_until_its_socket_c
 async def test_process_that_cannot_be_started_is_a_line_and_a_503(
     tmp_path: Path, answer: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(crew_module, "_PATIENCE_S", 0.0)
+    monkeypatch.setattr(worker_group_module, "_PATIENCE_S", 0.0)
     monkeypatch.setattr("app_server.processes.session_processes._PUT_BACK_S", 0.0)
     async with isolated(tmp_path, fill) as run:
         run.answer = answer
