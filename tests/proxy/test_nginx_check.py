@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app_server.deployment.checks import CheckFinding, check, neighbours
+from app_server.deployment.checks import CheckFinding, check
+from app_server.deployment.checks.proxies import neighbours
 from app_server.deployment.render import render
 from tests.unit.deployment.making import planned, with_applications
 
