@@ -31,7 +31,7 @@ from app_server.requests.state.server_state import ServerState
 from app_server.security.auth.next_page import safe_next
 from app_server.security.auth.passwords import PasswordFile
 from app_server.security.auth.signed_cookie import Seal
-from app_server.security.auth.throttle import Slowdown
+from app_server.security.auth.throttle import Throttle
 from app_server.security.auth.users import LONGEST_NAME, User
 from app_server.settings import Settings
 
@@ -217,7 +217,7 @@ class PasswordBackend(CookieBackend):
         self._users = Users(settings.basic_auth)
         if not self._users.load().users:
             log.warning("%s has no users yet; add one with `app-server passwd`", settings.basic_auth)
-        self._slowdown = Slowdown()
+        self._throttle = Throttle()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="passwords")
         self._waiting = 0
         # Programs send their password with each request; a verification costs a tenth of a second.
@@ -264,7 +264,7 @@ class PasswordBackend(CookieBackend):
         if self._waiting >= _MOST_WAITING:
             log.warning("Too many logins at once; one from %s was put off", address)
             return LoginVerdict(wait_s=2.0, busy=True)
-        wait_s = self._slowdown.begin(name, address, time.monotonic())
+        wait_s = self._throttle.begin(name, address, time.monotonic())
         if wait_s > 0:
             log.warning("A login from %s was put off for %d s after failed ones", address, _whole_s(wait_s))
             return LoginVerdict(wait_s=wait_s)
@@ -279,7 +279,7 @@ class PasswordBackend(CookieBackend):
             who = repr(name) if name in users.users else "a user who is not known"
             log.warning("Failed login of %s from %s", who, address)
             return LoginVerdict()
-        self._slowdown.succeeded(name, address)
+        self._throttle.succeeded(name, address)
         self._known[known_as] = time.monotonic() + _REMEMBERED_S
         while len(self._known) > _MOST_REMEMBERED:
             self._known.popitem(last=False)

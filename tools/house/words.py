@@ -37,7 +37,7 @@ OLD_NAMES: Mapping[str, str] = {
     "nursery": "fork server",
     "wards": "session processes",
     "crew": "worker group",
-    "fellows": "peers",
+    "fellow": "peer",
     "newcomer": "joining",
     "elder": "predecessor",
     "heir": "successor",
@@ -45,8 +45,11 @@ OLD_NAMES: Mapping[str, str] = {
     "rehearsal": "warmup",
     "specimen": "sample",
     "teller": "metrics reporter",
+    "tally": "child metrics",
     "tallies": "child metrics",
     "ledger": "totals",
+    "slowdown": "throttle",
+    "session_box": "session_socket",
     "keep_apart": "isolate",
     "turn_away": "deny",
     "MarkedSelector": "TimedSelector",
@@ -150,7 +153,8 @@ def _may_have_old_name(text: str) -> bool:
 
 
 def _new_name(found: str) -> str:
-    return OLD_NAMES.get(found) or OLD_NAMES[found.lower()]
+    spelled = (found, found.lower(), found.removesuffix("s"), found.lower().removesuffix("s"))
+    return next(OLD_NAMES[name] for name in spelled if name in OLD_NAMES)
 
 
 def _any_of(words: Iterable[str], flags: int = 0) -> re.Pattern[str]:
@@ -159,10 +163,9 @@ def _any_of(words: Iterable[str], flags: int = 0) -> re.Pattern[str]:
 
 
 def _as_identifier(word: str) -> str:
-    """A pattern of a name as a word, or as a part of a name with underscores or of a class's; plural too."""
-    if word != word.lower():
-        return rf"(?<![A-Za-z]){word}(?![a-z])"
-    return rf"(?<![A-Za-z])(?:{word}|{word.capitalize()})(?![a-z])"
+    """A pattern of a name as a word, its plural too, or as a part of a name with underscores or of a class's."""
+    found = word if word != word.lower() else rf"(?:{word}|{word.capitalize()})"
+    return rf"(?<![A-Za-z]){found}s?(?![a-z])"
 
 
 OLD = re.compile("|".join(map(_as_identifier, OLD_NAMES)))

@@ -41,7 +41,7 @@ class _Record:
 
 
 @dataclass(slots=True)
-class _Ledger:
+class _Failures:
     patience: Patience
     most: int
     records: OrderedDict[str, _Record] = field(default_factory=OrderedDict)
@@ -71,12 +71,12 @@ class _Ledger:
                 del self.records[key]
 
 
-class Slowdown:
+class Throttle:
     """The failed logins of the last hour."""
 
     def __init__(self, *, most: int = _MOST_ENTRIES) -> None:
-        self._users = _Ledger(USER, most)
-        self._addresses = _Ledger(ADDRESS, most)
+        self._users = _Failures(USER, most)
+        self._addresses = _Failures(ADDRESS, most)
 
     def __len__(self) -> int:
         return len(self._users.records) + len(self._addresses.records)

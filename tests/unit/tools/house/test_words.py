@@ -51,7 +51,7 @@ def test_words_are_faults_above_the_ceiling_only() -> None:
 @pytest.mark.parametrize("name", OLD_NAMES)
 def test_each_old_name_is_found_as_a_word_and_in_identifiers(name: str) -> None:
     as_class = name[0].upper() + name[1:]
-    for text in (f"the {name}.", f"my_{name}_s = 1", f"class {as_class}Thing:"):
+    for text in (f"the {name}.", f"my_{name}_s = 1", f"class {as_class}Thing:", f"two_{name}s = 2"):
         [fault] = old_names([Source("tests/a.py", f"\n{text}")])
         assert (fault.path, fault.line) == ("tests/a.py", 2), text
         assert fault.text.endswith(f" is called {OLD_NAMES[name]} now")
