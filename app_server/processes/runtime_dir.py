@@ -150,9 +150,9 @@ class RuntimeDir:
 
     def fork_server_socket(self, slot: int, pid: int) -> Path:
         """The socket of the process with this slot that sessions' processes are forked from."""
-        return self.folder / f"zygote-{slot}-{pid}"
+        return self.folder / f"fork-{slot}-{pid}"
 
-    def session_box(self, route: str, session_id: str) -> Path:
+    def session_socket(self, route: str, session_id: str) -> Path:
         """The socket of the process that this session of the application at `route` has for itself."""
         name = f"{route}\0{session_id}".encode("utf-8", "surrogatepass")
         # Its name is short, as a socket's must be, and says nothing of the id, which is as good as a password.
@@ -162,7 +162,7 @@ class RuntimeDir:
         """The page of the application whose sessions are copies of what the process with this slot has started."""
         return self.folder / f"page-{slot}"
 
-    def session_boxes(self) -> list[Path]:
+    def session_sockets(self) -> list[Path]:
         """The sockets of all sessions that have processes of their own."""
         return [path for path in self.folder.glob("s-*") if not path.suffix]
 

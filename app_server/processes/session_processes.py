@@ -38,28 +38,28 @@ _SETTLED_WITHIN_S = 2.0
 
 
 class SessionProcesses:
-    """Sessions with processes of their own; `zygotes` says which slot forks those of each application, by its route."""
+    """Sessions with processes of their own; `fork_servers` has each application's fork server, a slot, by route."""
 
     def __init__(self, workers: WorkerGroup, fork_servers: dict[str, int]) -> None:
         self._workers = workers
-        self._zygotes = fork_servers
+        self._fork_servers = fork_servers
         self._lifelines: set[socket.socket] = set()
         self._pages: dict[str, tuple[int, list[str]]] = {}
 
     def __len__(self) -> int:
         """How many sessions have processes now, whoever has them."""
-        return len(self._workers.runtime_dir.session_boxes())
+        return len(self._workers.runtime_dir.session_sockets())
 
     def socket_path(self, route: str, session_id: str) -> Path:
         """Where the session's process listens, if there is one."""
-        return self._workers.runtime_dir.session_box(route, session_id)
+        return self._workers.runtime_dir.session_socket(route, session_id)
 
     def page(self, route: str) -> list[bytes] | None:
         """The page of every new session of this application, in pieces between which its token belongs.
 
         None where each session has a page of its own.
         """
-        path = self._workers.runtime_dir.page(self._zygotes[route])
+        path = self._workers.runtime_dir.page(self._fork_servers[route])
         try:
             written_ns = path.stat().st_mtime_ns
         except FileNotFoundError:
@@ -96,7 +96,7 @@ class SessionProcesses:
             return socket_path
         try:
             fields = {"route": route, "session": session_id, "slot": self._workers.slot, "socket": str(socket_path)}
-            lifeline = await self._ask(self._zygotes[route], Message(fields, descriptor=listener.fileno()))
+            lifeline = await self._ask(self._fork_servers[route], Message(fields, descriptor=listener.fileno()))
         except BaseException:
             discard(socket_path)
             over()

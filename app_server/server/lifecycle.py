@@ -50,7 +50,7 @@ _LAST_THREADS_S = 2.0
 """How long the applications' threads have to end when everything else has."""
 
 _LAST_SESSIONS_S = 1.0
-"""How long sessions have to end whose main process and nursery were killed, after everything else has."""
+"""How long sessions have to end whose main process and fork server were killed, after everything else has."""
 
 _BEAT_S = 0.5
 _SHORTEST_WATCH_S = 2.0
@@ -216,7 +216,7 @@ class _Several:
         return status
 
     def _end_orphans(self) -> None:
-        """End the sessions whose nursery was killed, as well as the main process."""
+        """End the sessions whose fork server was killed, as well as the main process."""
         for tables in self._marks.values():
             end_left_behind([marks for marks in tables if marks.orphaned], signal.SIGTERM, _LAST_SESSIONS_S)
 

@@ -199,9 +199,9 @@ class Server:
         while self.state.process.session_count and time.monotonic() < deadline_s:
             await asyncio.sleep(_LOOK_S)
         if self.state.process.workers is not None:
-            await self._tell_heirs(self.state.process.workers)
+            await self._notify_successors(self.state.process.workers)
 
-    async def _tell_heirs(self, workers: WorkerGroup) -> None:
+    async def _notify_successors(self, workers: WorkerGroup) -> None:
         """Name the sessions that are left to the processes where their pages come back: their tokens may be old."""
         sessions = [session.id for runtime in self.state.runtimes for session in runtime.registry]
         for socket_path, inherited in workers.successors(sessions).items():

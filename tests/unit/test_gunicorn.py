@@ -213,10 +213,10 @@ async def test_the_only_worker_leaves_after_its_requests_once_it_has_no_session(
 
 
 async def test_who_leaves_gives_its_share_to_who_stays(arbiter: Arbiter) -> None:
-    predecessor, heir = arbiter.worker(app(fill)), arbiter.worker(app(fill))
+    predecessor, successor = arbiter.worker(app(fill)), arbiter.worker(app(fill))
     runtime_dir = predecessor._runtime_dir
-    assert runtime_dir is not None and heir._runtime_dir is runtime_dir
-    async with serving(predecessor) as leaving, serving(heir) as staying:
+    assert runtime_dir is not None and successor._runtime_dir is runtime_dir
+    async with serving(predecessor) as leaving, serving(successor) as staying:
         socket_paths = [runtime_dir.socket_path(number, os.getpid()) for number in (0, 1)]
         async with asyncio.timeout(patience(10)):
             while {runtime_dir.holder(slot) for slot in range(SLOTS)} != set(socket_paths):

@@ -45,7 +45,6 @@ OLD_NAMES: Mapping[str, str] = {
     "rehearsal": "warmup",
     "specimen": "sample",
     "teller": "metrics reporter",
-    "tally": "child metrics",
     "tallies": "child metrics",
     "ledger": "totals",
     "slowdown": "throttle",
@@ -153,7 +152,8 @@ def _may_have_old_name(text: str) -> bool:
 
 
 def _new_name(found: str) -> str:
-    spelled = (found, found.lower(), found.removesuffix("s"), found.lower().removesuffix("s"))
+    small = found.lower()
+    spelled = (found, small, small.removesuffix("s"), small.removesuffix("es"))
     return next(OLD_NAMES[name] for name in spelled if name in OLD_NAMES)
 
 
@@ -163,9 +163,10 @@ def _any_of(words: Iterable[str], flags: int = 0) -> re.Pattern[str]:
 
 
 def _as_identifier(word: str) -> str:
-    """A pattern of a name as a word, its plural too, or as a part of a name with underscores or of a class's."""
-    found = word if word != word.lower() else rf"(?:{word}|{word.capitalize()})"
-    return rf"(?<![A-Za-z]){found}s?(?![a-z])"
+    """A pattern of a name as a word or a part of an identifier; of one that is written small the plural too."""
+    if word != word.lower():
+        return rf"(?<![A-Za-z]){word}(?![a-z])"
+    return rf"(?<![A-Za-z])(?:{word}|{word.capitalize()})(?:s|es)?(?![a-z])"
 
 
 OLD = re.compile("|".join(map(_as_identifier, OLD_NAMES)))

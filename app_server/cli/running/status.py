@@ -160,7 +160,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def socket_folders(pid: int) -> list[Path]:
-    """The folders of the sockets on which this process listens to its fellows, as it sees them."""
+    """The folders of the sockets on which this process listens to its peers, as it sees them."""
     try:
         mine = {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()}
         lines = Path(f"/proc/{pid}/net/unix").read_text(encoding="utf-8", errors="surrogateescape").splitlines()

@@ -86,10 +86,10 @@ async def pass_on(
     patience_s: float | None = None,
     user: Any = None,
 ) -> None:
-    """Hand this request and its connection to the process behind `box`; Unreachable before anything was given away.
+    """Hand this request and its connection to the process at `socket_path`; Unreachable before anything was given away.
 
-    A process that is not there is waited for, as long as the crew does by itself or for `patience_s`. `user` is who
-    asks, where that is known and the other process is to believe it.
+    Waits for a process that is not there, for `patience_s` or as long as the worker group does by default. `user` is
+    who asks, if that is known and the other process is to believe it.
     """
     connection: Any = request.connection
     context, upgrade = connection.context, opens_socket(request)

@@ -85,7 +85,7 @@ async def test_who_is_alone_has_nobody_to_give_to(company: Company) -> None:
     assert company.holders() == {0: SLOTS}
 
 
-async def test_a_newcomer_relieves_all_who_leave(company: Company) -> None:
+async def test_a_joining_process_relieves_all_who_leave(company: Company) -> None:
     first = await company.join()
     first.leaving = True
     await company.join()
@@ -125,7 +125,7 @@ async def test_one_at_a_time_may_leave_by_itself(company: Company) -> None:
     assert await second.may_leave() == -1
 
 
-async def test_a_session_is_not_built_twice_because_an_elder_is_busy(
+async def test_a_session_is_not_built_twice_because_a_predecessor_is_busy(
     company: Company, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app_server.processes.worker_group._PATIENCE_S", 0.05)

@@ -16,13 +16,13 @@ def test_the_first_takes_everything() -> None:
     assert slots_of_joining(dict.fromkeys(range(8)), []) == {None: set(range(8))}
 
 
-def test_a_newcomer_takes_from_those_who_have_most() -> None:
+def test_a_joining_process_takes_from_those_who_have_most() -> None:
     holders = {slot: "a" if slot < 6 else "b" for slot in range(9)}
     taken = slots_of_joining(holders, ["a", "b"])
     assert {who: len(slots) for who, slots in taken.items()} == {"a": 3}
 
 
-def test_a_newcomer_takes_what_nobody_holds_and_all_of_who_leaves() -> None:
+def test_a_joining_process_takes_what_nobody_holds_and_all_of_who_leaves() -> None:
     holders = {0: "leaver", 1: "leaver", 2: None, 3: "stays", 4: "stays", 5: "stays"}
     assert slots_of_joining(holders, ["stays"]) == {"leaver": {0, 1}, None: {2}}
 

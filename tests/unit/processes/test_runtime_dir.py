@@ -159,11 +159,11 @@ def test_a_slot_is_moved_in_one_step_also_past_what_a_crash_has_left(tmp_path: P
 
 def test_sessions_are_found_by_their_names_which_do_not_say_their_ids(tmp_path: Path) -> None:
     runtime_dir = RuntimeDir.make(base_of(tmp_path))
-    one, other = runtime_dir.session_box("/app", "secret"), runtime_dir.session_box("/other", "secret")
-    assert one != other != runtime_dir.session_box("/app", "\ud800") and "secret" not in one.name
+    one, other = runtime_dir.session_socket("/app", "secret"), runtime_dir.session_socket("/other", "secret")
+    assert one != other != runtime_dir.session_socket("/app", "\ud800") and "secret" not in one.name
     for name in (one.name, f"{one.name}.page", f"{one.name}.end"):
         (runtime_dir.folder / name).touch()
-    assert runtime_dir.session_boxes() == [one]
+    assert runtime_dir.session_sockets() == [one]
 
 
 def test_what_cannot_be_deleted_is_left(tmp_path: Path) -> None:

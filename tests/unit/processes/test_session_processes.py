@@ -68,7 +68,7 @@ async def test_a_session_is_over_when_the_connection_ends_on_which_it_was_asked_
         await until_soon(lambda: over)
 
 
-async def test_a_nursery_that_stands_still_is_not_waited_for_for_ever(
+async def test_a_fork_server_that_stands_still_is_not_waited_for_for_ever(
     runtime_dir: RuntimeDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session_processes, "_ANSWER_S", 0.05)
@@ -77,7 +77,7 @@ async def test_a_nursery_that_stands_still_is_not_waited_for_for_ever(
     async with fork_server_plan(runtime_dir, lambda socket_path, sock: held.append(sock)) as sessions:
         with pytest.raises(Unreachable, match="what forks sessions' processes does not answer"):
             await sessions.begin("/app", "one", lambda: over.append("one"))
-        assert over == ["one"] and runtime_dir.session_boxes() == []
+        assert over == ["one"] and runtime_dir.session_sockets() == []
 
 
 async def test_a_session_whose_name_was_deleted_is_waited_for_and_not_begun_again(runtime_dir: RuntimeDir) -> None:
@@ -134,7 +134,7 @@ async def test_what_only_ever_ends_is_given_up_and_leaves_no_name(runtime_dir: R
     async with fork_server_plan(runtime_dir, lambda socket_path, sock: sock.close()) as sessions:
         with pytest.raises(Unreachable, match="nobody starts processes for sessions"):
             await sessions.begin("/app", "one", lambda: over.append("one"))
-        assert over == ["one"] and runtime_dir.session_boxes() == []
+        assert over == ["one"] and runtime_dir.session_sockets() == []
 
 
 async def test_a_process_that_does_not_put_its_name_back_is_given_up(

@@ -1,4 +1,4 @@
-"""A process among its fellows: what they ask it, what it asks them, and its names in the run folder."""
+"""A process among its peers: what they ask it, what it asks them, and its names in the run folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from app_server.errors import OperatorError
 from app_server.processes import ipc
-from app_server.processes import worker_group as crews
+from app_server.processes import worker_group as group_module
 from app_server.processes.ipc import Message, Unreachable
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.processes.worker_group import WorkerGroup
@@ -25,8 +25,8 @@ from tests.support.waiting import patience, until_soon
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crews, "_KEEP_S", 0.01)
-    monkeypatch.setattr(crews, "_HOPELESS_S", 0.05)
+    monkeypatch.setattr(group_module, "_KEEP_S", 0.01)
+    monkeypatch.setattr(group_module, "_HOPELESS_S", 0.05)
 
 
 @asynccontextmanager
@@ -131,7 +131,7 @@ async def test_who_has_no_descriptors_for_a_while_answers_afterwards(
     assert messages == ["Other processes of the server cannot reach this one: Too many open files"]
 
 
-async def test_a_newcomer_takes_the_slot_and_the_elder_keeps_its_sessions(
+async def test_a_joining_process_takes_the_slot_and_the_predecessor_keeps_its_sessions(
     runtime_dir: RuntimeDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []
@@ -166,10 +166,10 @@ async def test_the_remains_of_a_crashed_process_are_taken_away(runtime_dir: Runt
         assert not dead.exists() and not workers.is_predecessor(dead)
 
 
-async def test_an_elder_that_does_not_answer_is_not_forgotten(
+async def test_a_predecessor_that_does_not_answer_is_not_forgotten(
     runtime_dir: RuntimeDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crews, "_PATIENCE_S", 0.02)
+    monkeypatch.setattr(group_module, "_PATIENCE_S", 0.02)
     busy = runtime_dir.socket_path(0, 111)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(busy))
@@ -181,7 +181,7 @@ async def test_an_elder_that_does_not_answer_is_not_forgotten(
             assert str(caught.value) == "box-0-111 does not say whether it has a session"
 
 
-async def test_an_elder_that_may_have_lost_its_name_is_not_taken_for_gone(runtime_dir: RuntimeDir) -> None:
+async def test_a_predecessor_that_may_have_lost_its_name_is_not_taken_for_gone(runtime_dir: RuntimeDir) -> None:
     async with opened(runtime_dir) as workers:
         workers._predecessors.add(runtime_dir.socket_path(0, 222))
         workers.socket_path.unlink()
@@ -192,7 +192,7 @@ async def test_an_elder_that_may_have_lost_its_name_is_not_taken_for_gone(runtim
 
 async def test_sessions_of_another_slot_are_for_its_holder_though_it_is_not_there(runtime_dir: RuntimeDir) -> None:
     async with opened(runtime_dir, 0, 2) as workers:
-        theirs = next(name for name in map(str, range(100)) if crews.slot_of(name, 2) == 1)
+        theirs = next(name for name in map(str, range(100)) if group_module.slot_of(name, 2) == 1)
         assert await workers.owner(theirs) == runtime_dir.slot(1)
         with pytest.raises(Unreachable):
             await workers.reach(runtime_dir.slot(1), patience_s=0.01)
@@ -247,6 +247,6 @@ async def test_a_closed_process_is_unreachable_and_closes_twice(runtime_dir: Run
 async def test_ids_that_are_made_here_lead_here(runtime_dir: RuntimeDir) -> None:
     async with opened(runtime_dir, 1, 3) as workers:
         names = iter(map(str, range(1000)))
-        assert all(crews.slot_of(workers.mint(lambda: next(names)), 3) == 1 for _ in range(20))
+        assert all(group_module.slot_of(workers.mint(lambda: next(names)), 3) == 1 for _ in range(20))
         workers.held.clear()  # another process holds the slot, and ids are made for it
-        assert crews.slot_of(workers.mint(lambda: next(names)), 3) == 1
+        assert group_module.slot_of(workers.mint(lambda: next(names)), 3) == 1

@@ -37,7 +37,7 @@ def application(isolation: str | None = None) -> Any:
     return made
 
 
-def test_sessions_of_one_kind_share_a_nursery_and_copies_have_one_each() -> None:
+def test_sessions_of_one_kind_share_a_fork_server_and_copies_have_one_each() -> None:
     applications = {
         "/plain": application("process"), "/copy": application("snapshot"), "/chosen": application(),
         "/together": application("none"), "/other": application("snapshot"),

@@ -31,7 +31,7 @@ def counted(answers: Counter[str]) -> SimpleNamespace:
     return SimpleNamespace(gauges=SimpleNamespace(answers=answers))
 
 
-def teller_of(stage: Stage, runtime_dir: RuntimeDir) -> MetricsReporter:
+def reporter_of(stage: Stage, runtime_dir: RuntimeDir) -> MetricsReporter:
     """What tells slot 0 what the stage's session counts."""
     state = SimpleNamespace(runtimes=[stage.runtime], process=counted(Counter({"2xx": 3})))
     return MetricsReporter(state, runtime_dir, 0, "s-one")  # type: ignore[arg-type]
@@ -48,7 +48,7 @@ def test_session_tells_what_happened_seldom_and_that_it_is_there(
 
     monkeypatch.setattr(ipc, "ask", ask)
     monkeypatch.setattr("time.monotonic", stage.loop.time)
-    reporter = teller_of(stage, runtime_dir)
+    reporter = reporter_of(stage, runtime_dir)
     running = stage.loop.create_task(reporter.run())
     stage.loop.run_for(12.5)
     assert [when for when, _ in told] == [2], "nothing has happened since"

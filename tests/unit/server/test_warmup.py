@@ -12,7 +12,7 @@ from app_server.document.engine import install
 from app_server.server import warmup
 
 
-def test_rehearsal_succeeds_says_nothing_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_warmup_succeeds_says_nothing_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
     install()
     caplog.set_level(logging.DEBUG)
     before = set(threading.enumerate())
@@ -26,7 +26,7 @@ def test_rehearsal_succeeds_says_nothing_and_leaves_nothing(caplog: pytest.LogCa
     assert set(threading.enumerate()) <= before
 
 
-def test_rehearsal_that_fails_is_a_warning(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warmup_that_fails_is_a_warning(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     install()
     monkeypatch.setattr(warmup, "_PAGE", b"GET /missing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     warmup.warm_up()

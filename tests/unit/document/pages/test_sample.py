@@ -1,4 +1,4 @@
-"""What a rehearsal fills documents with."""
+"""What the warmup fills documents with."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app_server.document.served import new_document
 engine.install()
 
 
-def test_a_specimen_is_whole_and_its_slider_changes_another_model() -> None:
+def test_a_sample_is_whole_and_its_slider_changes_another_model() -> None:
     document = new_document("session")
     with document.at_work():
         fill_sample(document)

@@ -16,7 +16,7 @@ from app_server.processes.runtime_dir import RuntimeDir
 @pytest.fixture
 def socket_path(tmp_path: Path) -> Path:
     """The socket of a session."""
-    return RuntimeDir(tmp_path).session_box("/app", "some session")
+    return RuntimeDir(tmp_path).session_socket("/app", "some session")
 
 
 def test_the_reason_comes_with_what_the_page_showed_last(socket_path: Path) -> None:
@@ -58,11 +58,11 @@ def test_old_remains_are_forgotten(socket_path: Path) -> None:
 def test_remains_are_no_sessions(socket_path: Path) -> None:
     exit_records.note_page(socket_path, ["p1"])
     exit_records.leave(socket_path, ExitReason.CPU)
-    assert RuntimeDir(socket_path.parent).session_boxes() == []
+    assert RuntimeDir(socket_path.parent).session_sockets() == []
 
 
 def test_a_session_is_found_by_its_application_and_id_alone(tmp_path: Path) -> None:
     runtime_dir = RuntimeDir(tmp_path)
-    assert runtime_dir.session_box("/app", "one") == runtime_dir.session_box("/app", "one")
-    socket_paths = {runtime_dir.session_box(*names) for names in (("/app", "one"), ("/app", "two"), ("/b", "one"))}
+    assert runtime_dir.session_socket("/app", "one") == runtime_dir.session_socket("/app", "one")
+    socket_paths = {runtime_dir.session_socket(*names) for names in (("/app", "one"), ("/app", "two"), ("/b", "one"))}
     assert len(socket_paths) == 3

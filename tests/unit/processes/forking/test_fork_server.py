@@ -322,7 +322,7 @@ def test_a_stop_serves_what_was_asked_before_and_kills_who_does_not_end_in_time(
         asked = fork_server_plan.ask("one")
         signal.raise_signal(signal.SIGTERM)
         yield 0.1
-        assert not list(fork_server_plan.runtime_dir.folder.glob("zygote-*"))
+        assert not list(fork_server_plan.runtime_dir.folder.glob("fork-*"))
         assert machine.sent == [(0, signal.SIGTERM)] and answer(asked) == BEGUN
         with pytest.raises(OSError):
             fork_server_plan.ask("two")

@@ -60,7 +60,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Below:
 
 
 class Kept:
-    """A keeper of one child, with a dead socket's name, a page's note and a leash, as a session's process leaves."""
+    """A keeper of one child, with a dead socket's name, a page's note and a lifeline, as a session's process leaves."""
 
     def __init__(self, folder: Path, limits: SessionLimits | None = None, pid: int = 7) -> None:
         self.socket_path = folder / "s-one"
@@ -323,7 +323,7 @@ def test_why_a_process_ended_that_was_no_child_is_guessed(tmp_path: Path) -> Non
     assert kept._guessed(child) is None  # it has taken its note along
 
 
-def test_a_forked_process_keeps_no_leash_of_the_others(kept: Kept) -> None:
+def test_a_forked_process_keeps_no_lifeline_of_the_others(kept: Kept) -> None:
     kept.keeper.forget_all()
     assert len(kept.keeper) == 0 and kept.is_told
 

@@ -319,7 +319,7 @@ def test_who_does_not_come_to_serving_is_ended_too(machine: Main, caplog: pytest
     ]
 
 
-def test_workers_are_replaced_one_after_another_and_leave_once_their_heirs_are_ready(
+def test_workers_are_replaced_one_after_another_and_leave_once_their_successors_are_ready(
     machine: Main, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -330,7 +330,7 @@ def test_workers_are_replaced_one_after_another_and_leave_once_their_heirs_are_r
         signal.raise_signal(signal.SIGHUP)
         yield 0.0
         assert machine.slots == [0, 1, 0] and machine.sent == [] and master.replacing
-        yield 5.0  # the heir takes its time
+        yield 5.0  # the successor takes its time
         assert machine.slots == [0, 1, 0]
         machine.ready(2)
         yield 0.0
@@ -350,7 +350,7 @@ def test_workers_are_replaced_one_after_another_and_leave_once_their_heirs_are_r
     ]
 
 
-def test_an_heir_that_does_not_start_leaves_the_old_worker_and_ends_the_replacing(
+def test_a_successor_that_does_not_start_leaves_the_old_worker_and_ends_the_replacing(
     machine: Main, caplog: pytest.LogCaptureFixture
 ) -> None:
     def story(machine: Main, master: Master) -> Iterator[float]:
@@ -458,7 +458,7 @@ def test_a_machine_that_has_no_room_for_a_process_is_asked_again_later(
     assert len(os.listdir("/proc/self/fd")) <= open_before + 5  # the main process's own pipes and selector
 
 
-def test_an_heir_for_which_there_is_no_room_leaves_the_old_worker(
+def test_a_successor_for_which_there_is_no_room_leaves_the_old_worker(
     machine: Main, caplog: pytest.LogCaptureFixture
 ) -> None:
     def story(machine: Main, master: Master) -> Iterator[float]:

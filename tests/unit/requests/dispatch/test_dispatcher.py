@@ -198,7 +198,7 @@ async def test_page_of_a_session_that_was_ended_says_why(tmp_path: Path) -> None
     async with isolated(tmp_path, fill) as run:
         state = run.front.server.state
         ident = state.mint_session_id()
-        socket_path = run.runtime_dir.session_box("/app", ident)
+        socket_path = run.runtime_dir.session_socket("/app", ident)
         exit_records.note_page(socket_path, ["root-1"])
         exit_records.leave(socket_path, ExitReason.MEMORY)
         token = state.policy.mint_token(ident, state.policy.token_expiry_s(), {}, None)
