@@ -1,4 +1,4 @@
-"""`app-server drain [PID]`: have a running server take no new sessions, and end with those that it has."""
+"""`app-server drain [PID]`: stop a running server once its sessions have ended."""
 
 from __future__ import annotations
 
@@ -35,33 +35,33 @@ COMMAND = Command(
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
-    """What drains the server that is meant: the only one of this user, the one with this process, or on this port."""
+    """What drains the server: the only one of this user, the one with this process id, or the one on this port."""
     port = namespace.port[0] if "port" in namespace else None
     for word, flag in ((port, "--port"), (namespace.target or None, "PID")):
         if word is not None and not (word.isascii() and word.isdigit() and len(word) < 10):
             raise OperatorError(f"expected a number, not {word[:40]!r}", where=flag)
     if port is not None and namespace.target:
-        raise OperatorError("names a server, and so does the process", where="--port", hint="Leave one of them out.")
+        raise OperatorError("cannot be used with a process id", where="--port", hint="Leave one of them out.")
     server = server_on(int(port), environ) if port is not None else find(namespace.target, environ)
     return partial(run, server, wait="wait" in namespace)
 
 
 def find(target: str, environ: Mapping[str, str]) -> RunningServer:
-    """The server with this process, or the only one. OperatorError where there is none, or several."""
+    """The server with this process id, or the only one. OperatorError if there is none, or several."""
     if target:
         return server_of(int(target), environ)
     found = list(running(environ))
     if not found:
         hint = "Name its process: app-server drain PID"
-        raise OperatorError("no server of this user runs here", where=_WHERE, hint=hint)
+        raise OperatorError("no server of this user is running", where=_WHERE, hint=hint)
     if len(found) > 1:
         pids = several(found)
-        raise OperatorError(f"several servers run here: {pids}", where=_WHERE, hint="Name one: app-server drain PID")
+        raise OperatorError(f"several servers are running: {pids}", where=_WHERE, hint="Name one: app-server drain PID")
     return RunningServer(*found[0])
 
 
 def server_on(port: int, environ: Mapping[str, str]) -> RunningServer:
-    """This user's server that listens on this port. OperatorError where none does."""
+    """This user's server that listens on this port. OperatorError if none does."""
     for main, runtime_dir in running(environ):
         server = RunningServer(main, runtime_dir)
         if port_of(server) == port:
@@ -71,7 +71,7 @@ def server_on(port: int, environ: Mapping[str, str]) -> RunningServer:
 
 
 def port_of(server: RunningServer) -> int | None:
-    """The port that the server says it listens on; None where it says nothing, or has none."""
+    """The port that the server reports; None if it has none, or does not answer."""
     try:
         return urlsplit(str(ask(server)["url"]).split(" ")[0]).port
     except (OperatorError, ValueError):
@@ -79,16 +79,16 @@ def port_of(server: RunningServer) -> int | None:
 
 
 def run(server: RunningServer, *, wait: bool) -> int:
-    """Ask the server to end with its last session; with `wait`, tell what is left until it has ended."""
+    """Signal the server to stop after its last session; with `wait`, print what is left until it has stopped."""
     before = left(server)
     try:
         os.kill(server.main, signal.SIGTERM)
     except ProcessLookupError:
         raise OperatorError("the server has ended", where=f"process {server.main}") from None
     except PermissionError:
-        hint = "Use its user's account."
-        raise OperatorError("is another user's", where=f"process {server.main}", hint=hint) from None
-    say(f"process {server.main} takes no new sessions; {before}")
+        hint = "Run the command as that user."
+        raise OperatorError("belongs to another user", where=f"process {server.main}", hint=hint) from None
+    say(f"process {server.main} accepts no new sessions; {before}")
     shown = before
     # The folder goes with the server; its process may stay for a while longer, until its parent has heard of its end.
     while wait and alive(server.main) and server.runtime_dir.folder.exists():
@@ -103,7 +103,7 @@ def run(server: RunningServer, *, wait: bool) -> int:
 
 
 def left(server: RunningServer) -> str:
-    """What the server still has, in words; "" where it does not say."""
+    """The sessions and connections that are left, in words; "" if the server does not answer."""
     try:
         snapshot = ask(server)
     except OperatorError:
@@ -111,4 +111,8 @@ def left(server: RunningServer) -> str:
     counts = [numbers["now"] for numbers in totals(snapshot).values()]
     sessions = sum(int(count["sessions"]) for count in counts)
     connections = sum(int(count["connections"]) for count in counts)
-    return f"{sessions} sessions with {connections} connections are left"
+    return f"{_counted(sessions, 'session')} with {_counted(connections, 'connection')} left"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -34,7 +34,7 @@ REFRESH_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A server on this machine: its main process, and where its processes meet."""
+    """A server on this machine: its main process, and the folder of its sockets."""
 
     main: int
     runtime_dir: RuntimeDir
@@ -59,7 +59,7 @@ COMMAND = Command(
 
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
-    """What shows the server that is meant: the only one of this user, the one with this process, or at this address."""
+    """What shows the server: the only one of this user, the one with this process id, or the one at this address."""
     as_json = "json" in namespace
     if not as_json:
         screen.check()
@@ -69,7 +69,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
 
 
 def run(look: Look, *, as_json: bool, once: bool) -> int:
-    """Show it once, or until Ctrl-C."""
+    """Show the server once, or until Ctrl-C."""
     snapshot = look()
     if as_json:
         say(json.dumps(snapshot, indent=2))
@@ -87,7 +87,7 @@ def run(look: Look, *, as_json: bool, once: bool) -> int:
 
 
 def watch(look: Look, snapshot: dict[str, Any], console: Any) -> int:
-    """Show it again each second until somebody has seen enough, or the server has ended."""
+    """Refresh it each second until Ctrl-C, or until the server has ended."""
     from rich.live import Live
 
     before: dict[str, Any] | None = None
@@ -103,28 +103,28 @@ def watch(look: Look, snapshot: dict[str, Any], console: Any) -> int:
 
 
 def look_at(target: str, environ: Mapping[str, str]) -> Look:
-    """What takes a snapshot of the server that `target` means. OperatorError where it means none, or several."""
+    """What takes a snapshot of the server that `target` names. OperatorError if it names none, or several."""
     if target.startswith(("http://", "https://")):
         exposition.check()
         return partial(fetch, target)
     if target and not target.isdigit():
-        hint = "Give the number of its process, or the http:// address of a server with --metrics."
+        hint = "Give its process id, or the http:// address of a server with --metrics."
         raise OperatorError("is neither a process nor an address", where=target, hint=hint)
     if target:
         return partial(ask, server_of(int(target), environ))
     found = list(running(environ))
     if not found:
         hint = "Name its process, or the http:// address of a server with --metrics."
-        raise OperatorError("no server of this user runs here", where="status", hint=hint)
+        raise OperatorError("no server of this user is running", where="status", hint=hint)
     if len(found) > 1:
         pids = several(found)
         hint = "Name one of them: app-server status PID"
-        raise OperatorError(f"several servers run here: {pids}", where="status", hint=hint)
+        raise OperatorError(f"several servers are running: {pids}", where="status", hint=hint)
     return partial(ask, RunningServer(*found[0]))
 
 
 def several(found: Sequence[tuple[int, RuntimeDir]]) -> str:
-    """The processes of these servers, each with its address if the server says one, for an error's text."""
+    """The process ids of these servers, each with its address if the server answers, for an error message."""
     return ", ".join(f"{pid}{_address_of(RunningServer(pid, runtime_dir))}" for pid, runtime_dir in found)
 
 
@@ -136,7 +136,7 @@ def _address_of(server: RunningServer) -> str:
 
 
 def server_of(pid: int, environ: Mapping[str, str]) -> RunningServer:
-    """Where the server meets to which this process belongs. OperatorError where it belongs to none."""
+    """The server that this process belongs to. OperatorError if it belongs to none."""
     for main, runtime_dir in running(environ):
         if pid == main or pid in (
             RuntimeDir.process_of(socket_path.name)[1] for socket_path in runtime_dir.socket_paths()
@@ -147,12 +147,12 @@ def server_of(pid: int, environ: Mapping[str, str]) -> RunningServer:
             # A service may have a /tmp of its own; and through a descriptor no path is too long for a socket.
             inside = os.open(f"/proc/{process}/root{folder}", os.O_PATH | os.O_DIRECTORY)
             return RunningServer(int(folder.name), RuntimeDir(Path(f"/proc/self/fd/{inside}")))
-    hint = "It may be another user's, or no app-server: use its user's account."
+    hint = "If it belongs to another user, run the command as that user."
     raise OperatorError("no server of this user has this process", where=str(pid), hint=hint)
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes that this one has started; none where the system does not tell."""
+    """The processes that this one has started; empty if the system does not say."""
     try:
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
     except OSError:
@@ -160,7 +160,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def socket_folders(pid: int) -> list[Path]:
-    """The folders of the sockets on which this process listens to its peers, as it sees them."""
+    """The folders of the sockets on which this process listens to its peers, as paths of that process."""
     try:
         mine = {os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()}
         lines = Path(f"/proc/{pid}/net/unix").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
@@ -174,7 +174,7 @@ def socket_folders(pid: int) -> list[Path]:
 
 
 def ask(server: RunningServer) -> dict[str, Any]:
-    """What the processes of this server say. OperatorError where it has ended."""
+    """What the processes of this server report. OperatorError if it has ended."""
     socket_paths = server.runtime_dir.socket_paths()
     answers = asyncio.run(ipc.ask_all(socket_paths, {"question": "observe"}, ANSWER_S))
     living = [answer for answer in answers if answer is not None]
@@ -190,7 +190,7 @@ def ask(server: RunningServer) -> dict[str, Any]:
 
 
 def alive(pid: int) -> bool:
-    """Whether this process is there."""
+    """Whether this process exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -201,7 +201,7 @@ def alive(pid: int) -> bool:
 
 
 def fetch(address: str) -> dict[str, Any]:
-    """What the server at this address says at /metrics. OperatorError where it does not."""
+    """What the server at this address reports at /metrics. OperatorError if it does not answer."""
     url = address if address.rstrip("/").endswith("/metrics") else f"{address.rstrip('/')}/metrics"
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
@@ -209,7 +209,7 @@ def fetch(address: str) -> dict[str, Any]:
             text = answer.read().decode("utf-8", "replace")
     except urllib.error.HTTPError as error:
         error.close()
-        hint = "Start the server with --metrics, and ask it directly: through a proxy it does not answer."
+        hint = "Start the server with --metrics, and ask it directly: it does not answer through a proxy."
         raise OperatorError(f"answered with status {error.code}", where=url, hint=hint) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error

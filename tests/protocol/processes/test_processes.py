@@ -348,7 +348,7 @@ def test_the_command_drain_ends_a_server_with_its_last_session(tmp_path: Path) -
         )
 
     said, _ = drain().communicate(timeout=patience(3 * PATIENCE_S))
-    assert said.startswith("app-server: drain: no server of this user runs here.")
+    assert said.startswith("app-server: drain: no server of this user is running.")
     with serving(*apps("counting.py"), *flags, env=environ) as served:
         main = served.process.process.pid
         with served.site.client("/counting"):
@@ -357,6 +357,6 @@ def test_the_command_drain_ends_a_server_with_its_last_session(tmp_path: Path) -
             assert waiting.poll() is None
         said, _ = waiting.communicate(timeout=patience(3 * PATIENCE_S))
         lines = said.splitlines()
-        assert lines[0] == f"process {main} takes no new sessions; 1 sessions with 1 connections are left"
+        assert lines[0] == f"process {main} accepts no new sessions; 1 session with 1 connection left"
         assert lines[-1] == f"process {main} has ended"
         assert served.process.process.wait(patience(PATIENCE_S)) == 0

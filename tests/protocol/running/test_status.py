@@ -170,11 +170,11 @@ def test_sessions_with_processes_of_their_own_are_added_up(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "status: no server of this user runs here. Name its process, or the http:// address of a server"
+        ([], "status: no server of this user is running. Name its process, or the http:// address of a server"
              " with --metrics."),
         (["4194304"], "4194304: no server of this user has this process. It may be another user's, or no app-server:"
                       " use its user's account."),
-        (["soon"], "soon: is neither a process nor an address. Give the number of its process, or the http:// address"
+        (["soon"], "soon: is neither a process nor an address. Give its process id, or the http:// address"
                    " of a server with --metrics."),
     ],
 )  # fmt: skip
@@ -186,7 +186,7 @@ def test_server_that_is_not_there_is_one_line(words: list[str], message: str, tm
 def test_server_without_metrics_says_so(plain: Served) -> None:
     answer = status(plain.site.url)
     url = f"{plain.site.url}/metrics"
-    hint = "Start the server with --metrics, and ask it directly: through a proxy it does not answer."
+    hint = "Start the server with --metrics, and ask it directly: it does not answer through a proxy."
     assert answer.returncode == 1
     assert answer.stderr == f"app-server: {url}: answered with status 404. {hint}\n"
 

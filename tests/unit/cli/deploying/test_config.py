@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
+from app_server.cli import EXIT_OK, EXIT_USAGE, main
 from app_server.deployment.targets import TARGETS
 
 WORDS = ["all", *TARGETS, "schema"]
@@ -40,12 +40,6 @@ def test_rendering_needs_neither_bokeh_nor_tornado(home: Path) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60, cwd=home
     )
     assert done.stdout.splitlines()[-1] == "[]"
-
-
-def test_target_is_printed_and_nothing_else(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, err = run(capsys, "config", "nginx")
-    assert (status, err) == (EXIT_OK, "")
-    assert out.startswith("# Written by app-server") and "server_name foo.com;" in out
 
 
 def test_flags_replace_a_file(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,97 +96,9 @@ def test_mistake_is_one_line(home: Path, capsys: pytest.CaptureFixture[str], arg
     assert len(err.splitlines()) == 1
 
 
-def test_warning_about_a_flag_names_the_flag(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    status, _, err = run(capsys, "config", "nginx", "--app", "myapp.py", "--embed-origin", "https://www.acme.com")
-    assert status == EXIT_OK
-    assert err.startswith("app-server: warning: --embed-origin: pages of https://www.acme.com cannot load")
-
-
-@pytest.mark.parametrize(
-    ("secrets", "message"),
-    [
-        ("{secret_key: hunter2hunter2}", "secrets.secret_key: expected where the secret is, not the secret itself. "
-         "Write it to a file, and set {file: PATH}"),
-        ("hunter2hunter2", "secrets: expected a line for each secret, such as `secret_key: {file: PATH}`"),
-    ],
-)  # fmt: skip
-def test_secret_in_the_file_is_refused_and_not_shown(
-    home: Path, capsys: pytest.CaptureFixture[str], secrets: str, message: str
-) -> None:
-    (home / "deploy.yaml").write_text(f"apps: {{a: a.py}}\nsecrets: {secrets}\n", encoding="utf-8")
-    status, _, err = run(capsys, "config", "systemd")
-    assert status == EXIT_USAGE
-    assert message in err and "hunter2" not in err
-
-
-def test_each_fault_has_a_line(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (home / "deploy.yaml").write_text("apps: {a: {path: a.py, workers: 2}}\npublic: 'a b'\n", encoding="utf-8")
-    status, _, err = run(capsys, "config", "nginx")
-    assert status == EXIT_USAGE
-    assert [line.partition(" ")[2][:20] for line in err.splitlines()] == [
-        "deploy.yaml:1:24: ap",
-        "deploy.yaml:2:1: pub",
-    ]
-
-
-def test_broken_rule_writes_nothing(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with (home / "deploy.yaml").open("a", encoding="utf-8") as file:
-        file.write("sessions: {ids: signed}\n")
-    status, out, err = run(capsys, "config", "all", "--output", "out")
-    assert (status, out) == (EXIT_USAGE, "")
-    assert "sessions.ids: signed sessions need a secret key" in err
-    assert not (home / "out").exists()
-
-
-def test_output_is_written_compared_and_kept(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "config", "all", "--output", "out")[0] == EXIT_OK
-    status, out, _ = run(capsys, "config", "all", "--output", "out", "--diff")
-    assert (status, out.strip()) == (EXIT_OK, "Nothing changes.")
-    with (home / "deploy.yaml").open("a", encoding="utf-8") as file:
-        file.write("instances: 3\n")
-    status, out, _ = run(capsys, "config", "all", "--output", "out", "--diff")
-    assert status == EXIT_FAILED
-    assert "nginx: a reload; open sockets stay where they are until they end." in out
-    assert "sessions: a1 has a new command and must be started anew" in out
-    (home / "out" / "nginx" / "app-server.conf").write_text("mine", encoding="utf-8")
-    status, _, err = run(capsys, "config", "all", "--output", "out")
-    assert status == EXIT_FAILED and "was changed since it was written" in err
-    assert (home / "out" / "nginx" / "app-server.conf").read_text(encoding="utf-8") == "mine"
-    assert run(capsys, "config", "all", "--output", "out", "--force")[0] == EXIT_OK
-    assert "127.0.0.1:5102" in (home / "out" / "nginx" / "app-server.conf").read_text(encoding="utf-8")
-
-
 def test_schema_is_json(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, "config", "schema")
     assert status == EXIT_OK and json.loads(out)["required"] == ["apps"]
-
-
-def test_files_that_another_target_left_are_named_when_they_go(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, "config", "systemd", "--output", "out")[1] == "3 files in out\n"
-    assert run(capsys, "config", "nginx", "--output", "out")[1] == (
-        "1 file in out\nremoved files of other targets: systemd/app-server.target, "
-        "systemd/app-server@.service, systemd/instances/a1.env\n"
-    )
-    assert "and 3 more" not in run(capsys, "config", "nginx", "--output", "out")[1]
-
-
-def test_build_context_is_another_than_the_file_says(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (home / "clone/docker/app-server").mkdir(parents=True)
-    (home / "clone/docker/app-server/Dockerfile").touch()
-    status, out, err = run(capsys, "config", "compose", "--build-context", "clone")
-    assert (status, err) == (EXIT_OK, "")
-    assert f"context: {home}/clone\n" in out
-    assert "#   app-server config compose --build-context clone\n" in out
-    status, out, _ = run(capsys, "config", "compose", "--app", "myapp.py", "--build-context", "clone")
-    assert status == EXIT_OK and f"context: {home}/clone\n" in out
-
-
-def test_build_context_that_is_no_clone_is_one_line(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    hint = "Name the folder that contains docker/app-server/Dockerfile."
-    for words in (("config", "compose"), ("deploy", "compose"), ("bundle",)):
-        status, _, err = run(capsys, *words, "--build-context", "nowhere")
-        assert status == EXIT_USAGE
-        assert err == f"app-server: --build-context {home}/nowhere: is not a clone of app-server. {hint}\n"
 
 
 @pytest.mark.parametrize("words", [("config", "nginx"), ("config", "kubernetes"), ("deploy", "ansible")])

@@ -22,7 +22,7 @@ def test_only_server_is_the_one_that_is_meant(
         assert main(["drain"], environ) == EXIT_OK
         assert process.wait(patience(10)) == -signal.SIGTERM
     said = capsys.readouterr().out
-    assert said == f"process {process.pid} takes no new sessions; 2 sessions with 1 connections are left\n"
+    assert said == f"process {process.pid} accepts no new sessions; 2 sessions with 1 connection left\n"
 
 
 def test_port_names_one_of_several(
@@ -33,7 +33,7 @@ def test_port_names_one_of_several(
         assert main(["drain"], environ) == EXIT_USAGE
         first, second = sorted([(one.pid, 5006), (other.pid, 5007)], key=lambda each: str(each[0]))
         assert capsys.readouterr().err == (
-            f"app-server: drain: several servers run here: {first[0]} (http://localhost:{first[1]}/),"
+            f"app-server: drain: several servers are running: {first[0]} (http://localhost:{first[1]}/),"
             f" {second[0]} (http://localhost:{second[1]}/). Name one: app-server drain PID\n"
         )
         assert main(["drain", "--port", "5007"], environ) == EXIT_OK
@@ -45,15 +45,15 @@ def test_port_names_one_of_several(
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        ([], "drain: no server of this user runs here. Name its process: app-server drain PID"),
+        ([], "drain: no server of this user is running. Name its process: app-server drain PID"),
         (["x1"], "PID: expected a number, not 'x1'"),
         (["1234567890"], "PID: expected a number, not '1234567890'"),
         (["--port", "١"], "--port: expected a number, not '١'"),
-        (["1", "--port", "2"], "--port: names a server, and so does the process. Leave one of them out."),
+        (["1", "--port", "2"], "--port: cannot be used with a process id. Leave one of them out."),
         (["--port", "5006"], "--port: no server of this user listens on port 5006."
          " Name its process instead: app-server drain PID"),
         (["999999999"], "999999999: no server of this user has this process."
-         " It may be another user's, or no app-server: use its user's account."),
+         " If it belongs to another user, run the command as that user."),
     ],
 )  # fmt: skip
 def test_what_means_no_server_is_one_line(
@@ -80,11 +80,11 @@ def test_what_is_left_is_said_when_it_changes_until_the_end(
     with pretending(base, answer) as process:
         folders.append(base / str(process.pid))
         assert main(["drain", "--wait"], environ) == EXIT_OK
-    begin = f"process {process.pid} takes no new sessions; "
+    begin = f"process {process.pid} accepts no new sessions; "
     assert capsys.readouterr().out.removeprefix(begin).splitlines() == [
-        "2 sessions with 0 connections are left",
-        "1 sessions with 0 connections are left",
-        "0 sessions with 0 connections are left",
+        "2 sessions with 0 connections left",
+        "1 session with 0 connections left",
+        "0 sessions with 0 connections left",
         f"process {process.pid} has ended",
     ]
 
@@ -103,7 +103,8 @@ def test_server_that_has_ended_meanwhile_is_said(
             raise PermissionError
 
     with pretending(base) as process:
-        for kill, error in ((gone, "the server has ended"), (foreign, "is another user's. Use its user's account.")):
+        foreigner = "belongs to another user. Run the command as that user."
+        for kill, error in ((gone, "the server has ended"), (foreign, foreigner)):
             monkeypatch.setattr("os.kill", kill)
             assert main(["drain"], environ) == EXIT_FAILED
             monkeypatch.undo()

@@ -77,12 +77,12 @@ def test_screen_is_shown_until_ctrl_c(state: Inside, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        ([], "status: no server of this user runs here."
+        ([], "status: no server of this user is running."
          " Name its process, or the http:// address of a server with --metrics."),
         (["board"], "board: is neither a process nor an address."
-         " Give the number of its process, or the http:// address of a server with --metrics."),
+         " Give its process id, or the http:// address of a server with --metrics."),
         (["999999999"], "999999999: no server of this user has this process."
-         " It may be another user's, or no app-server: use its user's account."),
+         " If it belongs to another user, run the command as that user."),
     ],
 )  # fmt: skip
 def test_what_means_no_server_is_one_line(
@@ -99,7 +99,7 @@ def test_several_servers_are_named(
     with pretending(base), pretending(base):
         assert main(["status"], environ) == EXIT_USAGE
     said = capsys.readouterr().err
-    assert said.startswith("app-server: status: several servers run here: ") and said.count("localhost:5006") == 2
+    assert said.startswith("app-server: status: several servers are running: ") and said.count("localhost:5006") == 2
     assert said.endswith(". Name one of them: app-server status PID\n")
 
 
@@ -108,7 +108,7 @@ def test_address_that_has_no_metrics_is_one_line(capsys: pytest.CaptureFixture[s
         assert main(["status", plain.url], {}) == EXIT_FAILED
     assert capsys.readouterr().err == (
         f"app-server: {plain.url}/metrics: answered with status 404."
-        " Start the server with --metrics, and ask it directly: through a proxy it does not answer.\n"
+        " Start the server with --metrics, and ask it directly: it does not answer through a proxy.\n"
     )
     address = f"http://127.0.0.1:{free_port()}"
     assert main(["status", address], {}) == EXIT_FAILED
