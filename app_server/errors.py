@@ -1,6 +1,6 @@
 """The error tree: whose fault it is, what happened, where, and what to do next.
 
-Every error that a person may read is an `AppServerError`. Its subclasses name who can mend it; the command
+Every error that a person may read is an `AppServerError`. Its subclasses say who can fix it; the command
 line, the log and the error page only format it.
 """
 
@@ -29,17 +29,17 @@ class AppServerError(Exception):
 
 
 class OperatorError(AppServerError):
-    """The command line, the environment or the machine is at fault; the operator can mend it."""
+    """The command line, the environment or the machine is at fault; the operator can fix it."""
 
 
 class TransientError(OperatorError):
-    """The machine is at fault in a way that may pass by itself, such as a port in use: trying again may help."""
+    """The machine is at fault, but perhaps only for a while, such as a port in use: trying again may help."""
 
 
 class ApplicationError(AppServerError):
-    """The application's code is at fault; its author can mend it. The cause carries the traceback.
+    """The application's code is at fault; its author can fix it. The cause carries the traceback.
 
-    `shown` is what any visitor may read of it, besides that the application failed; "" for nothing.
+    `shown` is what any visitor may read about it, besides that the application failed; "" for nothing.
     """
 
     def __init__(self, what: str, *, where: str | None = None, hint: str | None = None, shown: str = "") -> None:
@@ -51,7 +51,7 @@ class PeerError(AppServerError):
     """The other end of a connection is at fault: a malformed, oversized or forged message.
 
     `close_code` is the WebSocket close code (RFC 6455, section 7.4) that answers it. `what` may quote the other end:
-    it becomes one printable line, for the log must not show lines or colors that a client has written.
+    it becomes one printable line, because clients must not write lines or colors into the log.
     """
 
     def __init__(self, what: str, *, close_code: int = 1002, where: str | None = None, hint: str | None = None) -> None:
@@ -60,7 +60,7 @@ class PeerError(AppServerError):
 
 
 class TooLargeError(PeerError):
-    """A message is larger than `limit` bytes: of `size` bytes, or of at least that where it had not come whole."""
+    """A message is larger than `limit` bytes: of `size` bytes, or at least that if it had not arrived completely."""
 
     def __init__(self, limit: int, size: int, *, whole: bool = False) -> None:
         super().__init__(f"a message is larger than {limit} bytes", close_code=1009)
@@ -73,7 +73,7 @@ class InternalError(AppServerError):
 
 
 class OperatorErrors(OperatorError):
-    """Several faults that were found at once, as in a file that is checked as a whole; `faults` holds each."""
+    """Several faults found at once, as in a file that is checked completely; `faults` has each of them."""
 
     def __init__(self, faults: Sequence[OperatorError]) -> None:
         self.faults = tuple(faults)
@@ -85,7 +85,7 @@ LONGEST_SHOWN = 500
 
 
 def in_one_line(text: str, longest: int | None = None) -> str:
-    """The text with all that is not printable escaped: ends of lines, codes of terminals, lone surrogates.
+    """The text with everything unprintable escaped: ends of lines, codes of terminals, lone surrogates.
 
     Of a text with more than `longest` characters only these are left.
     """
@@ -97,7 +97,7 @@ def in_one_line(text: str, longest: int | None = None) -> str:
 
 
 def likely(word: str, known: Iterable[str], *, alike: float = 0.75) -> str | None:
-    """Which of the known words a mistyped one was meant to be; None if none is alike enough.
+    """The known word that a misspelt one was probably meant to be; None if none is similar enough.
 
     By default one letter of six may be wrong, or a part be left out. `alike` is 1 for the same word.
     """
@@ -107,7 +107,7 @@ def likely(word: str, known: Iterable[str], *, alike: float = 0.75) -> str | Non
 
 
 def did_you_mean(word: str, known: Iterable[str], *, alike: float = 0.75) -> str | None:
-    """A hint that names the word which a mistyped one was probably meant to be; None if none is alike enough."""
+    """A hint that names the word that a misspelt one was probably meant to be; None if none is similar enough."""
     found = likely(word, known, alike=alike)
     return None if found is None else f"Did you mean {found}?"
 

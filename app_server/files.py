@@ -1,4 +1,4 @@
-"""Write a file so that readers, and a crash, find either the old content or the new one."""
+"""Write a file in one step: readers, even after a crash, find either the old content or the new one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The version, which every room may say, and how an extra of this package is installed."""
+"""The version, and how to install an extra of this package."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _IMAGE, _IMAGE_LIST = "/opt/app-server", "/opt/app-server/sbom.cdx.json"
 
 
 def how_to_install(extra: str) -> str:
-    """What to do where a package of an extra is missing: the command that is right for where this program runs."""
+    """What to do if a package of an extra is missing: the right command for where this program runs."""
     if sys.prefix == _IMAGE and os.path.exists(_IMAGE_LIST):
         return f"The image has no pip: run this command where app-server is installed with its extra `{extra}`."
     from importlib.metadata import PackageNotFoundError, distribution

@@ -1,4 +1,4 @@
-"""THE DESK: live applications in the cells of a notebook."""
+"""Running applications in the cells of a notebook."""
 
 from __future__ import annotations
 

@@ -13,15 +13,15 @@ from app_server.security.hostnames import bracketed
 NotebookUrl: TypeAlias = "str | Callable[[int | None], str]"
 
 DEFAULT_URL = "http://localhost:8888"
-"""Where Jupyter listens unless it is told otherwise, or the port is taken."""
+"""Jupyter's default address."""
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
-"""The names of this machine; whichever of them stands in the address bar, it is the same notebook."""
+"""The names of this machine: with any of them in the address bar it is the same notebook."""
 
 
 @dataclass(frozen=True)
 class NotebookPlace:
-    """Where a notebook is: the hosts that its page may have, and what leads from there to a port of the kernel.
+    """Where a notebook is: the hosts that its page can have, and how the page reaches a port of the kernel.
 
     `origins` are `HOST[:PORT]`. `address` is what the server should listen on, None for every interface.
     """
@@ -29,7 +29,7 @@ class NotebookPlace:
     origins: tuple[str, ...]
     address: str | None
     url_of: Callable[[int], str] | None
-    """The full address, or the path on the notebook's own host, that a proxy has for a port; None without a proxy."""
+    """A proxy's address for a port, as full address or as path on the notebook's host; None without a proxy."""
 
     def application_url(self, port: int, scheme: str, prefix: str) -> str:
         """Where the notebook's page finds the application, without a slash at the end."""
@@ -40,7 +40,7 @@ class NotebookPlace:
 
 
 def place_of(notebook_url: NotebookUrl | None, environ: Mapping[str, str]) -> NotebookPlace:
-    """The place that this describes; OperatorError where it is no address.
+    """The place that this describes; OperatorError if it is not an address.
 
     A callable gets a port and returns the address by which a proxy leads there; with None, that of the notebook. None
     is Jupyter's usual address, or the proxy of a JupyterHub that says so in JUPYTER_BOKEH_EXTERNAL_URL.
@@ -55,10 +55,10 @@ def place_of(notebook_url: NotebookUrl | None, environ: Mapping[str, str]) -> No
 
 
 def proxied(notebook_url: str = DEFAULT_URL, base_url: str | None = None) -> Callable[[int | None], str]:
-    """The `notebook_url` of `show` where the notebook's server has jupyter-server-proxy.
+    """The `notebook_url` of `show` for a notebook server with jupyter-server-proxy.
 
-    `base_url` is the path under which Jupyter is, by default that of `notebook_url`. The page finds the application on
-    whatever host it came from itself, so that one more proxy in front does no harm.
+    `base_url` is the path under which Jupyter is, by default that of `notebook_url`. The page looks for the
+    application on its own host, so one more proxy in front does no harm.
     """
     parts = _split(notebook_url)
     base = (parts.path if base_url is None else base_url).strip("/")
@@ -70,15 +70,15 @@ def proxied(notebook_url: str = DEFAULT_URL, base_url: str | None = None) -> Cal
 
 
 def _split(url: str) -> SplitResult:
-    """The parts of this address; `HOST:PORT` alone means http."""
+    """The parts of this address; `HOST:PORT` without a scheme means http."""
     parts = urlsplit(url if "://" in url else f"http://{url}")
     try:
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         valid = False
     if not valid:
-        hint = f"Give it as it stands in the browser's address bar, such as {DEFAULT_URL}."
-        raise OperatorError(f"{url!r} is no address of a notebook", where="notebook_url", hint=hint)
+        hint = f"Give it as in the browser's address bar, such as {DEFAULT_URL}."
+        raise OperatorError(f"{url!r} is not an address of a notebook", where="notebook_url", hint=hint)
     return parts
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 def embedding_html(
     element_id: str, url: str, origins: Sequence[str], *, files: Sequence[str] = (), bokeh_version: str = ""
 ) -> str:
-    """The HTML whose script asks the application at `url` for its autoload.js, and shows what it gets or why it cannot.
+    """The HTML whose script requests autoload.js from the application at `url`, and shows it or the reason why not.
 
     `url` is a full address, or a path on the notebook's own host. `origins` are the hosts whose pages the application
     answers. `files` are BokehJS's, as paths below `url`, for addresses where the server cannot name them itself; a page
     that has BokehJS of `bokeh_version` loads none of it again.
     """
     app = {"id": element_id, "url": url, "origins": list(origins), "files": list(files), "bokeh": bokeh_version}
-    # What could end the script is written so that it cannot.
+    # Escape what could end the script.
     values = json.dumps(app).replace("<", "\\u003c")
     script = Path(__file__).with_name("embed.js").read_text(encoding="utf-8").strip()
     return f'<div data-app-server="{element_id}"></div>\n<script>\n{script}({values})\n</script>'

@@ -1,4 +1,4 @@
-"""`show`: a server in the kernel for each application that stands in a cell.
+"""`show`: a server in the kernel for each application in a cell.
 
     shown -> stopped (by `stop`, by the cell when it runs again, or by the same application in another cell)
 
@@ -43,13 +43,13 @@ class Shown:
         return f"<Shown at port {self.server.port}>"
 
     def _ipython_display_(self) -> None:
-        """Nothing: as the value of a cell it would stand below the application itself."""
+        """Nothing, because IPython would show it below the application."""
 
     def stop(self) -> None:
         """End the application's sessions and its server; what is in the cell stays as it is. Idempotent."""
         if self in _shown:
             _shown.remove(self)
-        self.server.unlisten()  # at once, for whoever takes the same port in the next line
+        self.server.unlisten()  # at once: the next line may use the same port
         self.server.stop(wait=False)
 
     def gives_way_to(self, application: Hashable, run: Run | None) -> bool:
@@ -63,10 +63,10 @@ _shown: list[Shown] = []
 
 
 def show(app: Source, notebook_url: NotebookUrl | None = None, **settings: Any) -> Shown:
-    """Put the living application into the cell that runs, and return what stops it.
+    """Show the running application in the current cell, and return an object that stops it.
 
     `app` is a function that takes a document and fills it, a path, or an application. `notebook_url` is the notebook's
-    address as the browser has it, by default http://localhost:8888; or, where a proxy leads to the kernel's ports, a
+    address as the browser has it, by default http://localhost:8888; or, if a proxy leads to the kernel's ports, a
     function that returns the address for a port, and the notebook's for None: see `proxied`. `settings` are those of
     `app_server.Server`. A server that showed the same application, or that this cell started before, is stopped.
 
@@ -78,13 +78,13 @@ def show(app: Source, notebook_url: NotebookUrl | None = None, **settings: Any) 
     for former in [shown for shown in _shown if shown.gives_way_to(application, run)]:
         former.stop()
     origins = [*place.origins, *_listed(settings.pop("allow_websocket_origin", ()))]
-    # A cell that computes holds the loop on purpose, and need not be told so.
+    # A cell that computes blocks the loop on purpose: do not report it.
     own = {"port": 0, "address": place.address, "allow_websocket_origin": origins, "block_limit_s": 0}
     server = Server({"/": app}, **{**own, **settings})
     if not server.io_loop.asyncio_loop.is_running():  # type: ignore[attr-defined]
         server.stop()
         hint = "Run it in a notebook's cell, or serve the application with `app-server serve`."
-        raise OperatorError("no event loop runs here that could serve the application", where="show", hint=hint)
+        raise OperatorError("no event loop is running here that could serve the application", where="show", hint=hint)
     shown = Shown(server, application, run)
     _shown.append(shown)
     server.start()
@@ -107,9 +107,9 @@ def identity(app: Source) -> Hashable:
 
 
 def page_files() -> Sequence[str]:
-    """The scripts that a page needs for what is imported by now, as paths below the server's address."""
+    """The scripts that a page needs for what has been imported, as paths below the server's address."""
     bundles = embedding.Bundles(lambda path: version_of(embedding.static_root() / path))
-    # Panel names its files without the slash; what lies on another host keeps its full address.
+    # Panel names its files without the slash; files on another host keep their full address.
     urls = [str(script.url) for script in bundles.get("/").bundle.js_urls]
     return [url if "://" in url else f"/{url.lstrip('/')}" for url in urls]
 
@@ -119,7 +119,7 @@ def _listed(value: Any) -> list[str]:
 
 
 def _notebook() -> tuple[Any, Run | None]:
-    """IPython's means of display, and the run of the cell that is at work where the notebook says so."""
+    """IPython's display, and the current run of the cell if the notebook identifies it."""
     try:
         ipython = importlib.import_module("IPython")
         output = importlib.import_module("IPython.display")
@@ -131,6 +131,6 @@ def _notebook() -> tuple[Any, Run | None]:
 
 
 def run_of(request: Mapping[str, Any]) -> Run | None:
-    """The run that a kernel's request to execute asks for; None where the notebook does not name its cells."""
+    """The run that a kernel's request to execute asks for; None if the notebook does not name its cells."""
     cell = request.get("metadata", {}).get("cellId")
     return None if not cell else Run(str(cell), str(request.get("header", {}).get("msg_id")))

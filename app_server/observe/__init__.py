@@ -1,4 +1,4 @@
-"""THE GAUGES: what a running server counts, how the counts of several processes are added up, and how they are shown.
+"""What a running server counts, how the counts of several processes are added up, and how they are shown.
 
-Nothing here knows a loop or a socket: `transport/` notes what happens, asks for a snapshot, and answers with it.
+Nothing here uses a loop or a socket: the packages above record what happens, ask for a snapshot, and answer with it.
 """

@@ -1,4 +1,4 @@
-"""What sessions with processes of their own have counted, as the process adds it up that hands them connections."""
+"""The counts of session processes, added up in the front process that hands them connections."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from app_server.observe.snapshots import Totals
 
 STILL_THERE_S = 60.0
-"""So often a session tells that it is there although nothing has happened: whoever adds up may have been replaced."""
+"""How often a session reports even if nothing has happened: the process that adds up may have been replaced."""
 
 
 class ChildMetrics:
-    """What the sessions with processes of their own have told this process."""
+    """What session processes have reported to this process."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -22,7 +22,7 @@ class ChildMetrics:
         self._heard_s: dict[str, float] = {}
 
     def take(self, words: Mapping[str, Any]) -> None:
-        """A session has told what it counted: `child` is its name, `over` says that this is the last of it."""
+        """Record what a session has counted: `child` is its name, `over` says that this is the last of it."""
         child, applications = str(words["child"]), words["applications"]
         for gauges in applications.values():
             gauges["now"]["apart_bytes"] = int(words["memory_bytes"])
@@ -33,18 +33,18 @@ class ChildMetrics:
             self.close(child)
 
     def close(self, child: str) -> None:
-        """This session's process is gone."""
+        """Record that this session's process is gone."""
         self._totals.close(child)
         self._answers.close(child)
         self._heard_s.pop(child, None)
 
     def answers(self) -> dict[str, int]:
-        """How many requests all of them have answered, by the class of the status."""
+        """How many requests they have answered together, by the class of the status."""
         found: dict[str, int] = self._answers.balance().get("", {"ever": {}})["ever"]
         return found
 
     def balance(self) -> dict[str, Any]:
-        """What all of them have counted, by application."""
+        """What they have counted together, by application."""
         now_s = self._clock()
         for child in [child for child, heard_s in self._heard_s.items() if now_s - heard_s > 3 * STILL_THERE_S]:
             self.close(child)

@@ -1,8 +1,8 @@
 """A snapshot as Prometheus reads it, written by prometheus-client.
 
-Names follow Prometheus's conventions: base units at the end of the name, `_total` for what only grows. Everything
-carries the name of its process: when one starts anew its counters begin at 0, which Prometheus sees, and would not see
-in a sum. `sum by (application) (rate(…))` is what adds up.
+Names follow Prometheus's conventions: base units at the end of the name, `_total` for what only grows. Every
+metric has its process as a label: when a process restarts, its counters begin at 0, which Prometheus notices, but would
+not notice in a sum. Add up with `sum by (application) (rate(…))`.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 NOW = {
     "sessions": ("app_server_sessions", "Sessions that live."),
     "connections": ("app_server_connections", "Connections to sessions."),
-    "unused": ("app_server_sessions_unused", "Sessions that live without a connection."),
-    "queued_bytes": ("app_server_queue_bytes", "Bytes that wait for browsers that do not take them."),
+    "unused": ("app_server_sessions_unused", "Sessions without a connection."),
+    "queued_bytes": ("app_server_queue_bytes", "Bytes queued for browsers that are slow to read them."),
     "apart_bytes": (
         "app_server_sessions_apart_memory_bytes",
-        "Memory of the processes that sessions have for themselves, what is shared divided among those who share it.",
+        "Memory of session processes, with shared memory divided among its users.",
     ),
 }
 EVER = {
@@ -34,12 +34,12 @@ EVER = {
     "ended": ("app_server_sessions_ended", "Sessions that have ended."),
     "connected": ("app_server_connections_opened", "Connections that were opened."),
     "messages_in": ("app_server_messages_received", "Messages from browsers."),
-    "messages_out": ("app_server_messages_sent", "Messages to browsers, once for each of them."),
+    "messages_out": ("app_server_messages_sent", "Messages to browsers, counted for each browser."),
     "bytes_in": ("app_server_received_bytes", "Bytes from browsers, over WebSockets."),
     "bytes_out": ("app_server_sent_bytes", "Bytes to browsers, over WebSockets."),
 }
 HISTOGRAMS = {
-    "build": ("app_server_session_build_seconds", "How long it takes to build a session, hooks included."),
+    "build": ("app_server_session_build_seconds", "How long it takes to build a session, including hooks."),
     "round_trip": (
         "app_server_round_trip_seconds",
         "From the arrival of a change to its answer being handed to the system.",
@@ -48,32 +48,32 @@ HISTOGRAMS = {
 PROCESS = {
     "pid": ("app_server_process_id", "The system's number of the process."),
     "rss_bytes": ("app_server_resident_memory_bytes", "Memory of the process that is in RAM."),
-    "pss_bytes": ("app_server_proportional_memory_bytes", "The same, what is shared divided among those who share it."),
+    "pss_bytes": ("app_server_proportional_memory_bytes", "The same, with shared memory divided among its users."),
     "started_s": ("app_server_start_time_seconds", "When the process began, since the epoch."),
-    "draining": ("app_server_draining", "1 where no new sessions are taken."),
-    "max_sessions": ("app_server_sessions_limit", "How many sessions the process may have; 0 for no limit."),
+    "draining": ("app_server_draining", "1 if no new sessions are accepted."),
+    "max_sessions": ("app_server_sessions_limit", "Limit of sessions of the process; 0 for no limit."),
 }
 LOOP = {
-    "lag_s": ("app_server_loop_last_lag_seconds", "How late the loop came round the last time."),
+    "lag_s": ("app_server_loop_last_lag_seconds", "How late the event loop ran last."),
     "longest_lag_s": ("app_server_loop_longest_lag_seconds", "How late it ever came."),
-    "recent_lag_s": ("app_server_loop_recent_lag_seconds", "How late it came at most in the last minute or two."),
+    "recent_lag_s": ("app_server_loop_recent_lag_seconds", "How late it ran at most in the last minute or two."),
 }
 REFUSED = ("app_server_opens_refused", "Pages, scripts and sockets that were refused.")
 CALLBACKS = (
     "app_server_callback_seconds",
-    "How long the application's code took in a turn, with the encoding of its changes; for awaited ones, in all.",
+    "How long the application's code took in a turn, including encoding its changes; the total for awaited ones.",
 )
-LAG = ("app_server_loop_lag_seconds", "How late the loop came round, twice a second.")
-BLOCKS = ("app_server_loop_blocks", "How often the loop was blocked beyond --block-limit.")
-BLOCKED = ("app_server_loop_blocked_seconds", "How long it was blocked in all those times.")
+LAG = ("app_server_loop_lag_seconds", "How late the event loop ran, sampled twice a second.")
+BLOCKS = ("app_server_loop_blocks", "How often the event loop was blocked longer than --block-limit.")
+BLOCKED = ("app_server_loop_blocked_seconds", "How long it was blocked in total.")
 ANSWERS = ("app_server_http_answers", "Answers to HTTP requests.")
-SILENT = ("app_server_silent_processes", "Processes that did not answer when asked for this.")
+SILENT = ("app_server_silent_processes", "Processes that did not answer when asked.")
 
 _AT = ["process", "application"]
 
 
 def check() -> None:
-    """Raise OperatorError where prometheus-client is not installed."""
+    """Raise OperatorError if prometheus-client is not installed."""
     try:
         import prometheus_client  # noqa: F401
     except ImportError:
@@ -163,7 +163,7 @@ def _histogram(
 ) -> Metric:
     """A family of histograms, whose buckets are made to hold all that was shorter, as Prometheus has them.
 
-    Where nothing was noted there is nothing to read: with many applications such lines would be most of the answer.
+    Empty histograms are left out: with many applications they would be most of the answer.
     """
     from prometheus_client.core import HistogramMetricFamily
 

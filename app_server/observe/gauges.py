@@ -1,9 +1,9 @@
 """What one process counts while it serves: plain numbers and histograms, cheap enough for every message.
 
-    note (many times a second) -> snapshot (a plain dictionary, when somebody asks) -> snapshots.merge
+    note (many times a second) -> snapshot (a plain dictionary, on request) -> snapshots.merge
 
-A snapshot is made of numbers, lists and dictionaries alone, so that it travels as JSON. What is under "now" is true at
-that moment; what is under "ever" only grows, and is worth keeping when its process has gone.
+A snapshot contains only numbers, lists and dictionaries, so it can travel as JSON. What is under "now" is true at that
+moment. What is under "ever" only grows, and is kept when its process has gone.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from collections import Counter
 from typing import Any
 
 FAST_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Bounds for what a person waits for at a slider: half a millisecond is a good round trip, 100 ms is noticed."""
+"""Bounds for a slider's round trip: half a millisecond is good, 100 ms is noticeable."""
 
 SLOW_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-"""Bounds for what takes its time: an application's start, a loop that does not come round."""
+"""Bounds for slow things: an application's start, a blocked loop."""
 
 BOUNDS_S = {"round_trip": FAST_S, "callback": FAST_S, "build": SLOW_S, "lag": SLOW_S}
 """The bounds of each histogram in a snapshot, by its name there."""
 
 
 class Histogram:
-    """How often something took how long, in buckets; the last one holds what is beyond every bound."""
+    """How often something took how long, in buckets; the last one is for everything beyond the bounds."""
 
     __slots__ = ("bounds_s", "counts", "sum_s")
 
@@ -33,7 +33,7 @@ class Histogram:
         self.sum_s = 0.0
 
     def note(self, duration_s: float) -> None:
-        """Something took so long."""
+        """Record that something took this long."""
         self.counts[bisect_left(self.bounds_s, duration_s)] += 1
         self.sum_s += duration_s
 
@@ -67,7 +67,7 @@ class ApplicationGauges:
         self.callbacks: dict[str, Histogram] = {}
 
     def called_back(self, kind: str, duration_s: float) -> None:
-        """The application's code, called for this kind of reason, held its session for so long."""
+        """Record how long the application's code held its session, by the kind of callback."""
         histogram = self.callbacks.get(kind)
         if histogram is None:
             histogram = self.callbacks[kind] = Histogram(FAST_S)
@@ -91,12 +91,12 @@ class ApplicationGauges:
 
 
 class LoopGauges:
-    """How punctual the loop is, as its own heartbeat sees it; times are those of one monotonic clock."""
+    """How late the loop is, by its own heartbeat; times are of one monotonic clock."""
 
     __slots__ = ("blocked_s", "blocks", "lag", "last_s", "longest_s", "_recent")
 
     RECENT_S = 60.0
-    """How long a lag counts as recent; at most twice as long."""
+    """How long a lag is recent; at most twice as long."""
 
     def __init__(self) -> None:
         self.lag = Histogram(SLOW_S)
@@ -108,7 +108,7 @@ class LoopGauges:
         self._recent = (0.0, 0.0, 0.0)  # when the younger window began, its longest lag, that of the older window
 
     def beat(self, lag_s: float, now_s: float) -> None:
-        """The loop has come round, so much later than it should have."""
+        """Record that the loop ran this much later than it should have."""
         self.lag.note(lag_s)
         self.last_s = lag_s
         self.longest_s = max(self.longest_s, lag_s)
@@ -139,5 +139,5 @@ class Gauges:
         return self._applications.setdefault(url, ApplicationGauges())
 
     def answered(self, status: int) -> None:
-        """A request was answered with this status."""
+        """Record that a request was answered with this status."""
         self.answers[f"{status // 100}xx"] += 1

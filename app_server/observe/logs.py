@@ -1,7 +1,7 @@
 """Lines of the log that a program can read, and what each line is about: application, session, request.
 
 A line is about the session that its first argument names (`LogName`), or else the one whose code logs it. Sessions are
-told by the first characters of their ids, for the whole id is a key to them; tokens and queries are told nowhere.
+identified by the first characters of their ids, because the whole id opens them. Tokens and queries are never logged.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ request_id: ContextVar[str] = ContextVar("app_server_request_id", default="")
 """The id of the request that is being answered in this context."""
 
 SHORT = 8
-"""So many characters of a session's id tell it from others, and open it to nobody."""
+"""This many characters identify a session, but do not open it."""
 
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._~+/=:@-]{1,128}")
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {
@@ -29,7 +29,7 @@ _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {
 
 
 def request_id_from(header: str | None) -> str:
-    """The id that a proxy gave to the request, where it is harmless; otherwise a new one."""
+    """The id that a proxy gave to the request if it is harmless; otherwise a new one."""
     return header if header and _WELL_FORMED.fullmatch(header) else secrets.token_hex(8)
 
 
@@ -37,7 +37,7 @@ class Stamp(logging.Filter):
     """Gives every record `application`, `session` and `request_id`, "" where there is none."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let everything pass."""
+        """Set the attributes; every record passes."""
         if not hasattr(record, "session"):
             record.application, record.session = _about(record)
         record.request_id = request_id.get()
@@ -49,14 +49,14 @@ def _about(record: logging.LogRecord) -> tuple[str, str]:
     for argument in arguments:
         if isinstance(argument, LogName):
             return argument.application, argument.session[:SHORT]
-    # Not imported: a line of the log must not bring bokeh along, of which this is a part.
+    # Not imported: logging must not import bokeh, which this belongs to.
     look = getattr(sys.modules.get("app_server.document.current"), "session_at_work", None)
     application, session = look() if look is not None else ("", "")
     return application, session[:SHORT]
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line; what an application gives as `extra` comes along."""
+    """One JSON object per line, including what an application passes as `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line of ASCII-safe UTF-8, without an end."""

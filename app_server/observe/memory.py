@@ -1,4 +1,4 @@
-"""How much memory a process has, as the system tells it."""
+"""How much memory a process uses, as the system reports it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def resident_bytes() -> int:
-    """The memory of this process that is in RAM, in bytes; its peak where the system tells no more."""
+    """The memory of this process that is in RAM, in bytes; its peak if the system reports nothing else."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
@@ -19,7 +19,7 @@ def resident_bytes() -> int:
 
 
 def proportional_bytes() -> int | None:
-    """The same, with what is shared with other processes divided among them; None where the system does not tell."""
+    """The same, with what is shared with other processes divided among them; None if the system does not report it."""
     try:
         lines = Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))

@@ -1,4 +1,4 @@
-"""stdout and stderr of a server, which goes on when nothing can be written there any more."""
+"""stdout and stderr of a server that goes on if nothing can be written there any more."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 
 class ForgivingFile(io.FileIO):
-    """A file whose bytes are lost when it is full or its reader is gone; the writer does not learn of it."""
+    """A file that silently loses bytes when it is full or its reader is gone."""
 
     def write(self, data: Any, /) -> int:
         """How many bytes were written or lost."""
@@ -21,7 +21,7 @@ class ForgivingFile(io.FileIO):
 
 
 def replace_missing() -> None:
-    """Let /dev/null take the place of stdin, stdout and stderr that the process was started without.
+    """Open /dev/null for stdin, stdout and stderr if the process was started without them.
 
     Otherwise a socket or a file gets their numbers, and what is printed goes there.
     """
@@ -37,7 +37,7 @@ def replace_missing() -> None:
 
 
 def forgive_output() -> None:
-    """Let print() and the log of this process, and of all that it forks, lose what the disk or a pipe does not take."""
+    """Make print() and the log of this process and its forks lose what a disk or pipe does not accept."""
     sys.stdout, sys.stderr = _forgiving(sys.stdout), _forgiving(sys.stderr)
 
 

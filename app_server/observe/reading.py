@@ -1,4 +1,4 @@
-"""A snapshot read back from what a server answers at /metrics, for somebody who is not on its machine."""
+"""A snapshot read back from a server's /metrics, for use on another machine."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def snapshot_from(text: str, *, taken_s: float, where: str) -> Snapshot:
     except ValueError:
         families = {}
     if "app_server_process_id" not in families:
-        raise OperatorError("that is not the /metrics of an app-server", where=where)
+        raise OperatorError("this is not the /metrics of an app-server", where=where)
     reader = _Reader(families, taken_s)
     return reader.read()
 
 
 class _Reader:
-    """Puts the samples of each family back to where they came from."""
+    """Puts the samples of each family back into the snapshot."""
 
     def __init__(self, families: dict[str, Any], taken_s: float) -> None:
         self._families = families
@@ -99,6 +99,6 @@ class _Reader:
         ]
         counts = [int(value - before) for value, before in zip(below, [0.0, *below], strict=False)]
         if len(counts) != len(BOUNDS_S[key]) + 1:
-            raise OperatorError("the server is of another version, whose figures cannot be read", where=name)
+            raise OperatorError("the server has another version, whose figures cannot be read", where=name)
         sum_s = next(value for found, value in self._samples(name, "_sum") if found == labels)
         return {"counts": counts, "sum_s": sum_s}

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 _WIDE = 120
 
 _LATE_S = 0.25
-"""A loop that comes round so late is felt by people at a slider."""
+"""A loop that is this late is noticeable at a slider."""
 
 _SLOW_S = 0.1
-"""A round trip of so long is noticed."""
+"""A round trip of this length is noticeable."""
 
 
 def check() -> None:
-    """Raise OperatorError where rich is not installed."""
+    """Raise OperatorError if rich is not installed."""
     try:
         import rich  # noqa: F401
     except ImportError:
@@ -37,7 +37,7 @@ def screen(
 ) -> RenderableType:
     """The tables about a server; with the snapshot of a moment before they say how much happens in a second.
 
-    Where there are few columns, what matters least is left out.
+    On a narrow terminal, the least important columns are left out.
     """
     from rich.console import Group
     from rich.text import Text

@@ -47,7 +47,7 @@ def add(one: Any, other: Any) -> Any:
 
 
 def growth(new: Any, old: Any) -> Any:
-    """By how much each number of a tree has grown; one that has not is 0, for nothing that is counted shrinks."""
+    """By how much each number of a tree has grown; one that has not is 0, because counters never shrink."""
     if isinstance(new, dict):
         return {key: growth(value, old[key]) if key in old else value for key, value in new.items()}
     if isinstance(new, list):
@@ -56,9 +56,9 @@ def growth(new: Any, old: Any) -> Any:
 
 
 class Totals:
-    """Adds up what the children of a process count, so that no counter goes back when one of them ends.
+    """Adds up the counts of a process's children. No counter goes back when a child ends.
 
-    What a child had counted when it was last heard of is kept, and what is true at a moment only goes with it.
+    A child's last counts are kept; its momentary values are dropped.
     """
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Totals:
         self._ever: dict[str, Any] = {}
 
     def note(self, child: object, applications: Mapping[str, Any]) -> None:
-        """This child has counted so much for its applications, all in all."""
+        """Record a child's total counts for its applications."""
         before = self._last.get(child, {})
         for url, gauges in applications.items():
             grown = growth(gauges["ever"], before[url]["ever"]) if url in before else gauges["ever"]
@@ -76,7 +76,7 @@ class Totals:
         self._last[child] = applications
 
     def close(self, child: object) -> None:
-        """This child has ended."""
+        """Record that this child has ended."""
         self._last.pop(child, None)
 
     def balance(self) -> dict[str, Any]:
@@ -90,7 +90,7 @@ class Totals:
 def quantile(histogram: Mapping[str, Any], bounds_s: tuple[float, ...], share: float) -> float | None:
     """The duration in seconds that `share` of all stayed below, read off the buckets; None where nothing was noted.
 
-    Within a bucket durations count as evenly spread, and what is beyond the last bound counts as that bound.
+    Durations are assumed to be evenly spread within a bucket, and those beyond the last bound to be equal to it.
     """
     counts: list[int] = histogram["counts"]
     wanted = share * sum(counts)

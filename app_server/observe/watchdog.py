@@ -1,8 +1,8 @@
-"""Sees from outside that a loop does not come round any more, and what keeps it.
+"""Notices from another thread that an event loop is blocked, and by what.
 
-The loop says when it is due next, and says so again each time that it has come. A thread looks whether it has; where it
-is overdue by the limit, the stack of the loop's thread is taken, once for each block. The end of a block is told by the
-loop itself, which knows how late it came.
+The loop says each time it runs when it is due next. A thread checks that. If the loop is overdue by the limit, the
+stack of its thread is taken, once for each block. The loop itself reports the end of a block, because it knows how late
+it is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 _DEEPEST = 60
-"""How many of the innermost calls are told: enough for a library that is called from a callback, and no endless log."""
+"""How many of the innermost calls are reported: enough for a library that a callback calls, without an endless log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +55,11 @@ class Watchdog:
         self._thread.start()
 
     def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         self._stopped.set()
 
     def expect(self, due_s: float) -> None:
-        """The loop has come, and is to come again at this time."""
+        """Record that the loop has run, and is due again at this time."""
         self._due_s = due_s
 
     @property
@@ -73,20 +73,20 @@ class Watchdog:
             if self._stopped.wait(slept_until_s - self._clock()):
                 return
             if self._clock() - slept_until_s > self._limit_s / 2:
-                # This thread stood still too: not the loop's work was in the way, but the process was stopped. The
-                # loop is to have its chance to come round first.
+                # This thread did not run either: the process was stopped, not the loop blocked. Let the loop run
+                # first.
                 self._not_before_s = self._clock() + self._limit_s / 2
             else:
                 self.look()
 
     def _patience_s(self) -> float:
-        """How long nothing can be to report."""
+        """How long there cannot be anything to report."""
         if self.reported:
             return min(self._limit_s, 1.0)
         return max(max(self._due_s + self._limit_s, self._not_before_s) - self._clock(), 0.01)
 
     def look(self) -> None:
-        """Report where the loop is overdue by the limit, unless this block was reported before."""
+        """Report if the loop is overdue by the limit, unless this block was reported before."""
         due_s = self._due_s
         overdue_s = self._clock() - due_s
         if overdue_s < self._limit_s or self.reported:

@@ -1,1 +1,1 @@
-"""THE LOCKS: tokens, origins, what of a request an application may see. Pure checks, no I/O."""
+"""Tokens, origins, and what an application may see of a request. Pure checks, no I/O."""

@@ -1,6 +1,6 @@
-"""Whether one more session is let in: so many for the process, so many for one address.
+"""Whether another session is allowed: a limit for the process, and one for each address.
 
-Sessions count from the moment they begin to be built until they end. Whoever joins a living session is not asked.
+A session is counted from the moment it begins to be built until it ends. Joining an existing session is always allowed.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections import Counter
 from app_server.errors import AppServerError
 
 RETRY_AFTER_S = 5
-"""When it is worth asking again: a session without a browser ends within seconds, and a person will wait as long."""
+"""When to try again: a session without a browser ends within seconds, and a visitor can wait that long."""
 
 
 class Full(AppServerError):
-    """No more sessions are taken at the moment; `reason` is "full" for the process and "address" for one address."""
+    """No more sessions are accepted at the moment; `reason` is "full" for the process and "address" for one address."""
 
     def __init__(self, what: str, reason: str) -> None:
         super().__init__(what)
@@ -41,18 +41,18 @@ class Admission:
 
     @property
     def full(self) -> bool:
-        """Whether the process takes nobody any more, wherever they come from."""
+        """Whether the process accepts no more sessions from any address."""
         return 0 < self.max_sessions <= len(self._places)
 
     def check(self, address: str) -> None:
-        """Raise Full where no session is to be built for this address."""
+        """Raise Full if no session may be built for this address."""
         if self.full:
-            raise Full("the server has as many sessions as it may have", "full")
+            raise Full("the server has reached its limit of sessions", "full")
         if self._max_per_address and self._by_address[counted_as(address)] >= self._max_per_address:
-            raise Full("your address has as many sessions as one may have", "address")
+            raise Full("your address has reached its limit of sessions", "address")
 
     def enter(self, key: object, address: str) -> None:
-        """Give a place to what `key` stands for, for good or until `leave`; Full where there is none."""
+        """Reserve a place for `key` until `leave`; raise Full if there is none."""
         if key in self._places:
             return
         self.check(address)
@@ -70,7 +70,7 @@ class Admission:
 
 
 def counted_as(address: str) -> str:
-    """What counts as one address: an IPv4 address, or the /64 network of an IPv6 one, which is one customer's."""
+    """What is treated as one address: an IPv4 address, or the /64 network of an IPv6 one, which is one customer's."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

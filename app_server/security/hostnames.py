@@ -6,11 +6,11 @@ import idna
 
 
 def ascii_host(host: str) -> str:
-    """The host in lower-case ASCII: `xn--fa-hia.de` for `faß.de`. ValueError for what no browser takes for a host.
+    """The host in lower-case ASCII: `xn--fa-hia.de` for `faß.de`. ValueError for what browsers do not accept as a host.
 
     Mapped as in UTS #46, non-transitional, which is what the URL standard has browsers do: "ß" stays a letter of its
-    own and is not taken for "ss", which may be another owner's name. Names that are ASCII already, with `_` or `*`, are
-    kept as they are.
+    own and is not replaced by "ss", which may be another owner's name. Names that are ASCII already, with `_` or `*`,
+    are kept as they are.
     """
     if host.isascii():
         return host.lower()

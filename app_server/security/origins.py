@@ -1,7 +1,7 @@
 """Which pages may open a socket: the allow-list of origins (RFC 6454) that `--allow-websocket-origin` describes.
 
-An entry is `HOST` or `HOST:PORT`; without a port it means the default one of the web, which pages do not spell out
-either. A `*` stands for any one label of the host, for any port, or, alone, for every origin.
+An entry is `HOST` or `HOST:PORT`; without a port it means the default port, which browsers leave out,
+too. A `*` means any one label of the host, any port, or, by itself, every origin.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ _IMPLIED_PORTS: Final = {"https": frozenset({80, 443}), "wss": frozenset({80, 44
 
 @dataclass(frozen=True)
 class HostPattern:
-    """One entry of the allow-list. Among the labels "*" is any one, no labels are any host; no port is any port."""
+    """One entry of the allow-list. A label "*" is any label, no labels are any host; no port is any port."""
 
     labels: tuple[str, ...]
     port: int | None
 
     def matches(self, labels: tuple[str, ...], ports: frozenset[int]) -> bool:
-        """Whether the host, cut into labels, at one of these ports is meant by this entry."""
+        """Whether this entry matches the host, split into labels, at one of these ports."""
         if self.port is not None and self.port not in ports:
             return False
         if not self.labels:
             return True
-        # The same number of labels: example.com must not let example.com.bad.net in, nor *.com a.b.com.
+        # The same number of labels: example.com must not allow example.com.bad.net, nor *.com a.b.com.
         return len(labels) == len(self.labels) and all(
             wanted in ("*", label) for wanted, label in zip(self.labels, labels, strict=True)
         )
@@ -45,7 +45,7 @@ class HostPattern:
 
 @dataclass(frozen=True)
 class OriginPolicy:
-    """Says which origins may connect. `allow_missing`: programs that are no browsers send no Origin at all."""
+    """Says which origins may connect. `allow_missing`: programs other than browsers send no Origin."""
 
     patterns: tuple[HostPattern, ...] = ()
     allow_any: bool = False
@@ -55,7 +55,7 @@ class OriginPolicy:
     def from_hosts(cls, hosts: Iterable[str], *, allow_missing: bool = True) -> OriginPolicy:
         """The policy of these `HOST[:PORT]` entries; of none of them, one that lets no page connect.
 
-        Raises OperatorError for an entry that is nothing of the kind.
+        Raises OperatorError for an entry of another form.
         """
         entries = [entry.strip().lower() for entry in hosts]
         return cls(
@@ -74,10 +74,10 @@ class OriginPolicy:
         return parts is not None and any(pattern.matches(*parts) for pattern in self.patterns)
 
     def hint(self, origin: str | None) -> str:
-        """What the operator may do about a refused origin, for the log."""
+        """What the operator can do about a refused origin, for the log."""
         found = _ORIGIN.fullmatch((origin or "").strip().lower())
         if found is None:
-            return f"Only {_SETTING}=* lets such an origin in, and then every other one too."
+            return f"Only {_SETTING}=* allows such an origin, and then every other one too."
         host = found[2] if found[3] is None else f"{found[2]}:{found[3]}"
         return f"To let its pages connect, start with {_SETTING}={host} or set BOKEH_ALLOW_WS_ORIGIN={host}."
 
@@ -85,16 +85,16 @@ class OriginPolicy:
 def parse_host(entry: str) -> HostPattern:
     """The pattern that an entry such as `example.com`, `*.example.com:5006`, `*:8080` or `[::1]:*` describes."""
     if "://" in entry or "/" in entry:
-        raise _bad_entry(entry, "is a URL", "Write the host alone, such as example.com or example.com:5006.")
+        raise _bad_entry(entry, "is a URL", "Write only the host, such as example.com or example.com:5006.")
     if entry.count(":") > 1 and not entry.startswith("["):
         raise _bad_entry(entry, "has too many colons", "Write an IPv6 address in brackets: [::1]:5006.")
     host, bracket, rest = entry.partition("]")
     host, colon, port = (host + bracket, *rest.partition(":")[1:]) if bracket else entry.partition(":")
     if bracket and rest and not rest.startswith(":"):
-        raise _bad_entry(entry, "has something other than a port behind the bracket", "Write [::1]:5006.")
+        raise _bad_entry(entry, "has something other than a port after the bracket", "Write [::1]:5006.")
     labels = () if host == "*" else _labels(host)
     if labels is None:
-        raise _bad_entry(entry, "has no valid host", "A * stands for one whole label: *.example.com, 192.168.*.*.")
+        raise _bad_entry(entry, "has no valid host", "A * means one whole label: *.example.com, 192.168.*.*.")
     return HostPattern(labels, _read_port(entry, port) if colon else _DEFAULT_PORT)
 
 
@@ -102,7 +102,7 @@ def _read_port(entry: str, port: str) -> int | None:
     if port == "*":
         return None
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536):
-        raise _bad_entry(entry, f"has no valid port ({port or 'nothing'} behind the colon)", "Write 1 to 65535, or *.")
+        raise _bad_entry(entry, f"has no valid port ({port or 'nothing'} after the colon)", "Write 1 to 65535, or *.")
     return int(port)
 
 

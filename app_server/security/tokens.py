@@ -1,9 +1,9 @@
-"""Session ids and tokens, minted, signed and read; those of `bokeh.util.token` with the same secret are ours too.
+"""Session ids and tokens, minted, signed and read; those of `bokeh.util.token` with the same secret are accepted too.
 
 A token is `b64url(json)`, and when signed `.b64url(HMAC-SHA256(secret, part one))` after it. The JSON names the
 session, says until when the token opens a new one, and may carry a compressed payload: what the page's request
-looked like. A token arrives from anyone, so the order of reading is the lock: size, signature, JSON, session id; the
-payload is decompressed last, only when somebody asks for it, and never beyond its limit.
+looked like. Anyone can send a token, so it is read in a safe order: size, signature, JSON, session id; the payload is
+decompressed last, only when it is needed, and never beyond its limit.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class TokenError(PeerError):
 class Signer:
     """The secret that session ids and tokens are signed with, and whether they are signed at all.
 
-    Signatures of the `previous` secret are good too: a new one logs no user out. `seal` is a key for the payload
-    of tokens that are not signed: with it, what such a token says of a request can be told from what a client made up.
+    Signatures of the `previous` secret are valid too: a new one logs no user out. `seal` is a key for the payload
+    of tokens that are not signed: with it, the server recognizes the payloads that it has written itself.
     """
 
     secret: bytes | None = field(default=None, repr=False)
@@ -59,9 +59,9 @@ class Signer:
     def __post_init__(self) -> None:
         if self.signed and not self.secret:
             raise OperatorError(
-                "sessions are to be signed, but there is no secret",
+                "sessions should be signed, but there is no secret",
                 where="BOKEH_SECRET_KEY",
-                hint="Make one with `app-server secret` and set it for every process that mints or reads tokens.",
+                hint="Make one with `app-server secret` and set it for every process that makes or reads tokens.",
             )
 
     def signature(self, text: str) -> str:
@@ -69,7 +69,7 @@ class Signer:
         return _signature(self.secret or b"", text)
 
     def matches(self, text: str, signature: str) -> bool:
-        """Whether this is the signature of `text`, found out in constant time for each secret."""
+        """Whether this is the signature of `text`, compared in constant time for each secret."""
         return any(
             hmac.compare_digest(_signature(secret, text).encode("ascii"), signature.encode("utf-8"))
             for secret in self.accepted
@@ -77,23 +77,23 @@ class Signer:
 
     @property
     def accepted(self) -> tuple[bytes, ...]:
-        """The secrets whose signatures are good."""
+        """The secrets whose signatures are valid."""
         return (self.secret or b"",) if self.previous is None else (self.secret or b"", self.previous)
 
 
 @dataclass(frozen=True)
 class Token:
-    """A token whose signature was right: which session it opens, and until when it may create it.
+    """A token whose signature is valid: which session it opens, and until when it may create it.
 
-    `expires_at` is in seconds since the epoch. An expired token still names its session: a living session may be
-    joined again with it, a new one may not be made.
+    `expires_at` is in seconds since the epoch. An expired token still names its session: it can join an
+    existing session, but not create a new one.
     """
 
     session_id: str
     expires_at: int
     raw: str = field(repr=False)
     trusted: bool
-    """Whether this server, or one with the same secret, wrote the payload; always so where tokens are signed."""
+    """Whether this server, or one with the same secret, wrote the payload; always so if tokens are signed."""
     _clear: Mapping[str, Any] = field(repr=False)
     _packed: str | None = field(repr=False)
     _max_payload_bytes: int = field(repr=False, default=MAX_PAYLOAD_BYTES)
@@ -104,7 +104,7 @@ class Token:
 
     @property
     def owner(self) -> str | None:
-        """The mark of the user for whom the token was minted, see `owner_mark`; None where it is anybody's."""
+        """The mark of the user for whom the token was minted, see `owner_mark`; None if anyone may use it."""
         owner = self._clear.get(_OWNER_KEY)
         return owner if isinstance(owner, str) else None
 
@@ -115,7 +115,7 @@ class Token:
 
     @cached_property
     def payload(self) -> dict[str, Any]:
-        """Everything the token carries besides the session id; unpacked at the first look.
+        """Everything the token carries besides the session id; unpacked at the first use.
 
         Raises TokenError for a payload that is damaged or larger than its limit.
         """
@@ -134,7 +134,7 @@ def mint_session_id(signer: Signer, *, choose: Callable[[str], str] = secrets.ch
 
 
 def verify_session_id(signer: Signer, session_id: str) -> bool:
-    """Whether the id may name a session: well formed, and signed by us where ids are signed."""
+    """Whether the id may name a session: well formed, and signed by us if ids are signed."""
     if not _is_well_formed(session_id):
         return False
     if not signer.signed:
@@ -144,14 +144,14 @@ def verify_session_id(signer: Signer, session_id: str) -> bool:
 
 
 def owner_mark(signer: Signer, identity: str) -> str:
-    """What stands in a token for the user whose it is; without the secret nobody reads the user from it."""
+    """The mark of its user in a token; without the secret it does not reveal the user."""
     return signer.signature(_owner_text(identity))[:_OWNER_LENGTH]
 
 
 def is_owner_mark(signer: Signer, identity: str, mark: str) -> bool:
-    """Whether this mark stands for the user, as we make it now or made it with the secret before."""
+    """Whether this is the user's mark, made with the current secret or the previous one."""
     marks = (_signature(secret, _owner_text(identity))[:_OWNER_LENGTH] for secret in signer.accepted)
-    # The author of an unsigned token may put lone surrogates into it.
+    # The author of an unsigned token can put lone surrogates into it.
     return any(hmac.compare_digest(own.encode("ascii"), mark.encode("utf-8", "surrogatepass")) for own in marks)
 
 
@@ -226,7 +226,7 @@ def read_token(
 
 
 def _seal(key: bytes, head: Mapping[str, Any]) -> str:
-    """The proof that the owner of this key wrote the token, over all of it: no part can be exchanged."""
+    """The proof that the owner of this key wrote the whole token: no part can be exchanged."""
     rest = {name: value for name, value in head.items() if name != _SEAL_KEY}
     return _signature(key, json.dumps(rest, sort_keys=True))[:_SEAL_LENGTH]
 
@@ -237,7 +237,7 @@ def _is_sealed(signer: Signer, head: Mapping[str, Any]) -> bool:
         return False
     try:
         own = _seal(signer.seal, head)
-    except RecursionError:  # lists in lists, just few enough of them to be read
+    except RecursionError:  # nested lists, just few enough to be read
         return False
     return hmac.compare_digest(own.encode("ascii"), seal.encode("utf-8", "surrogatepass"))
 
@@ -311,11 +311,11 @@ def _inflate(packed: bytes, max_bytes: int) -> bytes:
     try:
         text = inflater.decompress(packed, max_bytes + 1)
     except zlib.error:
-        raise TokenError("the payload is not compressed as it should be") from None
+        raise TokenError("the payload is not compressed correctly") from None
     if len(text) > max_bytes:
         raise TokenError(f"the payload unpacks to more than the {max_bytes} bytes allowed")
     if not inflater.eof or inflater.unused_data:
-        raise TokenError("the payload is cut off, or has something behind its end")
+        raise TokenError("the payload is incomplete, or has something after its end")
     return text
 
 

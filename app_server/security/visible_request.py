@@ -1,7 +1,7 @@
 """What of a request an application may see, and how that travels from the page to the socket inside the token.
 
 The page's request and the socket's request may reach different processes; an application sees the page's in both.
-So whatever passes the filters is put into the token as `payload()` and comes back through `from_payload()`.
+So what passes the filters is put into the token as `payload()` and comes back through `from_payload()`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from app_server.security.tokens import TokenError
 
-# Arguments of that name tell the server which session and which page is meant; they are no business of the application.
+# Arguments with this prefix tell the server which session and which page is meant; they are not for the application.
 _OUR_ARGUMENTS = "bokeh-"
 _OUR_HEADERS = frozenset({"bokeh-session-id"})
 
@@ -69,11 +69,11 @@ class VisibleRequest:
 
     @property
     def query_arguments(self) -> dict[str, list[bytes]]:
-        """The arguments again: a page is asked for with a query and no body."""
+        """The same as `arguments`: a page is requested with a query and no body."""
         return self.arguments
 
     def full_url(self) -> str:
-        """The address as the browser wrote it."""
+        """The address as the browser sent it."""
         return f"{self.protocol}://{self.host}{self.uri}"
 
     def payload(self) -> dict[str, Any]:
@@ -105,8 +105,8 @@ class VisibleRequest:
     def with_arguments_of(self, payload: Mapping[str, Any]) -> VisibleRequest:
         """This request, with the arguments of an unsigned token if it has none itself.
 
-        Anyone can make such a token, and give whatever arguments they like in an address too. Headers and cookies may
-        say who a person is, and are never taken from such a token. Raises TokenError for a malformed payload.
+        Anyone can make such a token, and give whatever arguments they like in an address too. Headers and cookies can
+        identify a user, and are never taken from such a token. Raises TokenError for a malformed payload.
         """
         if self.arguments or "arguments" not in payload:
             return self
@@ -129,10 +129,10 @@ class VisibleRequest:
 
 @dataclass(frozen=True)
 class RequestFilter:
-    """Which headers and cookies pass: those included where a list of them is given, otherwise all but the excluded.
+    """Which headers and cookies pass: the included ones if they are listed, otherwise all but the excluded.
 
     Header names are compared without case, cookie names as they are. What is hidden never passes: it proves to the
-    server who somebody is. Hidden header names are given in lower case; a hidden cookie also hides those whose names
+    server who the user is. Hidden header names are given in lower case; a hidden cookie also hides those whose names
     begin with its own.
     """
 
@@ -149,7 +149,7 @@ class RequestFilter:
         if lower in _OUR_HEADERS or lower in self.hidden_headers:
             return False
         if lower == "cookie":
-            # The raw header would show excluded cookies. It is written anew from those that pass, unless asked for.
+            # The raw header would show excluded cookies. Unless included explicitly, it is rewritten from the rest.
             return lower in _lowered(self.include_headers) and not self.hidden_cookies
         if self.include_headers is None:
             return lower not in _lowered(self.exclude_headers)
@@ -196,7 +196,7 @@ def _read_arguments(value: Any) -> dict[str, list[bytes]]:
 def _argument_values(values: Any) -> list[bytes]:
     if not isinstance(values, list):
         raise TokenError("the token's arguments are not names and lists of values")
-    # Tokens minted by hand carry text; an application is promised bytes.
+    # Tokens made by hand contain text; applications expect bytes.
     found = [item.encode("utf-8", "replace") if isinstance(item, str) else item for item in values]
     if not all(isinstance(item, bytes) for item in found):
         raise TokenError("the token's arguments are not names and lists of values")

@@ -1,1 +1,1 @@
-"""Who somebody is: hooks, passwords, trusted proxies, OpenID Connect, and the seals on cookies. Decisions, no I/O."""
+"""Who a user is: hooks, passwords, trusted proxies, OpenID Connect, and signed cookies. Decisions, no I/O."""

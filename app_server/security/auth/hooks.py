@@ -2,9 +2,9 @@
 
 | name | what it is |
 |---|---|
-| get_user, get_user_async | `(handler) -> user`; what is false means that nobody is logged in; one of the two |
-| login_url | where people log in, below the prefix; or instead of it: |
-| get_login_url | `(handler) -> address`, which may be elsewhere |
+| get_user, get_user_async | `(handler) -> user`; a false value means that no one is logged in; one of the two |
+| login_url | where people log in, below the prefix; or use the next one: |
+| get_login_url | `(handler) -> address`, which can be on another site |
 | LoginHandler | a Tornado RequestHandler, served at login_url |
 | logout_url | where people log out, below the prefix; applications find it in their session_context |
 | LogoutHandler | a Tornado RequestHandler, served at logout_url |
@@ -37,7 +37,7 @@ class AuthHooks:
 
 
 def hooks_from(namespace: Mapping[str, Any], *, path: str, source: str, handler_class: type) -> AuthHooks:
-    """The hooks that a module's namespace holds; OperatorError names the file and the line of what does not fit.
+    """The hooks that a module's namespace holds; OperatorError names the file and the line of what is wrong.
 
     `handler_class` is what LoginHandler and LogoutHandler have to derive from.
     """
@@ -65,8 +65,8 @@ def _faults(found: Mapping[str, Any], handler_class: type) -> list[tuple[str, st
             faults.append((name, what))
 
     users = there & {"get_user", "get_user_async"}
-    check(not users, "", "defines neither get_user nor get_user_async, so that it would let everybody in")
-    check(len(users) == 2, "get_user_async", "defines get_user and get_user_async; only one of them may be there")
+    check(not users, "", "defines neither get_user nor get_user_async, so it would let everyone in")
+    check(len(users) == 2, "get_user_async", "defines get_user and get_user_async; define only one of them")
     for name in ("get_user", "get_user_async", "get_login_url"):
         check(name in there and not callable(found[name]), name, f"{name} is not a function")
     for name in ("login_url", "logout_url"):
@@ -75,7 +75,7 @@ def _faults(found: Mapping[str, Any], handler_class: type) -> list[tuple[str, st
         check(fits and not is_own_path(found[name]), name, f"{name} is not a path on this server")
     check(not there & {"login_url", "get_login_url"}, "", "defines neither login_url nor get_login_url")
     check({"login_url", "get_login_url"} <= there, "get_login_url",
-          "defines login_url and get_login_url; only one of them may be there")  # fmt: skip
+          "defines login_url and get_login_url; define only one of them")  # fmt: skip
     check({"LoginHandler", "get_login_url"} <= there, "LoginHandler",
           "LoginHandler needs a login_url; get_login_url leads elsewhere")  # fmt: skip
     for name, url in (("LoginHandler", "login_url"), ("LogoutHandler", "logout_url")):
@@ -86,7 +86,7 @@ def _faults(found: Mapping[str, Any], handler_class: type) -> list[tuple[str, st
 
 
 def is_own_path(url: str) -> bool:
-    """Whether this address stays on the server, so that it can be put below the prefix."""
+    """Whether this address stays on the server and can be put below the prefix."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -100,7 +100,7 @@ def below(prefix: str, url: str) -> str:
 
 
 def line_of(source: str, name: str) -> int | None:
-    """The line where a module's source defines or imports the name last; None where it does not."""
+    """The line where a module's source defines or imports the name last; None if it does not."""
     found = None
     for node in ast.parse(source).body:
         names: set[str] = set()

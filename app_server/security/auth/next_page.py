@@ -34,9 +34,9 @@ def _climbs(path: str) -> bool:
 
 
 def login_address(login_url: str, here: str, full: str) -> str:
-    """The login URL with `next` behind it: `here`, or the full address where people log in on another site.
+    """The login URL with `next` appended: `here`, or the full address if people log in on another site.
 
-    An address that brings a query of its own is left alone.
+    An address with its own query is returned unchanged.
     """
     if "?" in login_url:
         return login_url

@@ -2,10 +2,10 @@
 
     login page -> provider's page -> callback with a code -> token endpoint -> ID token -> user
 
-The browser carries `state` alone, in a sealed cookie. The verifier and the nonce follow from it and from the server's
-secret, so that any instance with that secret can finish a login that another one began.
+The browser carries only `state`, in a signed cookie. The verifier and the nonce are derived from it and from the
+server's secret, so any instance with that secret can finish a login that another one began.
 
-authlib writes the requests and checks the tokens. It is imported when it is used, for it is an extra.
+authlib writes the requests and checks the tokens. It is imported when it is used, because it is an extra.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from app_server.errors import AppServerError, OperatorError
 from app_server.security.auth.users import LONGEST_NAME, User
 from app_server.version import how_to_install
 
-# What signs with a key pair. A provider's HS256 would be signed with the client's secret, and "none" with nothing.
+# Algorithms that sign with a key pair. HS256 would sign with the client's secret, and "none" with nothing.
 _ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 _KEY_TYPES: Final = ("RSA", "EC", "OKP")
 _LEEWAY_S: Final = 60  # between the clocks of two machines
 
-# Of no use to an application, or good for one login alone.
+# Useless to an application, or valid only for one login.
 _PROTOCOL_CLAIMS: Final = frozenset("aud exp iat nbf nonce at_hash c_hash s_hash azp jti sid auth_time amr acr".split())
 _NAME_CLAIMS: Final = ("preferred_username", "email", "name", "sub")
 _SURE_CLAIMS: Final = ("iss", "sub", "email", "email_verified", "name", "preferred_username")
 
 
 class ProviderError(AppServerError):
-    """The provider cannot be reached, or answers what it should not. The person is told so with status 502."""
+    """The provider cannot be reached, or sends an invalid answer. The visitor gets status 502."""
 
 
 class LoginRefused(AppServerError):
-    """The provider, or the operator's rules, do not let this person in. Status 403."""
+    """The provider, or the operator's rules, do not allow this user. Status 403."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def require_authlib() -> None:
         import joserfc.jwt  # noqa: F401
     except ImportError as error:
         raise OperatorError(
-            f"OpenID Connect needs a package that is not there: {error.name}",
+            f"OpenID Connect needs a package that is not installed: {error.name}",
             where="--oidc-issuer",
             hint=how_to_install("oidc"),
         ) from None
@@ -85,7 +85,7 @@ def discovery_url(issuer: str) -> str:
 
 
 def read_provider(document: Any, issuer: str) -> Provider:
-    """The provider that the document describes; ProviderError where it is not that of this issuer."""
+    """The provider that the document describes; ProviderError if it is not that of this issuer."""
     if not isinstance(document, dict):
         raise ProviderError("its description is not a JSON object", where=discovery_url(issuer))
     said = document.get("issuer")
@@ -105,7 +105,7 @@ def read_provider(document: Any, issuer: str) -> Provider:
     algorithms = document.get("id_token_signing_alg_values_supported")
     known = [name for name in algorithms if name in _ALGORITHMS] if isinstance(algorithms, list) else ["RS256"]
     if not known:
-        raise ProviderError("it signs with nothing that we believe in", where=discovery_url(issuer))
+        raise ProviderError("it supports no signature algorithm that we accept", where=discovery_url(issuer))
     return Provider(
         issuer=said,
         token_methods=tuple(map(str, methods)) if isinstance(methods, list) and methods else ("client_secret_basic",),
@@ -126,7 +126,7 @@ def _is_safe(url: object) -> bool:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One login under way: `state` travels, the other two are worked out from it again."""
+    """One login under way: `state` travels, the other two are derived from it."""
 
     state: str
     verifier: str
@@ -178,7 +178,7 @@ def _token_method(provider: Provider, credentials: str) -> str:
     plain = re.fullmatch(r"[A-Za-z0-9._~-]+", credentials) is not None
     offered = [name for name in ("client_secret_basic", "client_secret_post") if name in provider.token_methods]
     if not offered:
-        raise ProviderError("its token endpoint takes no client secret", where=provider.token_endpoint)
+        raise ProviderError("its token endpoint does not accept a client secret", where=provider.token_endpoint)
     return offered[0 if plain else -1]
 
 
@@ -191,7 +191,7 @@ def userinfo_request(provider: Provider, access_token: str) -> Request:
 def read_tokens(status: int, document: Any, where: str) -> tuple[str, str | None]:
     """The ID token and the access token of the token endpoint's answer.
 
-    LoginRefused where the code is worth nothing (any more), ProviderError for everything else.
+    LoginRefused if the code is not valid (any more), ProviderError for everything else.
     """
     fields = document if isinstance(document, dict) else {}
     if status == 200 and isinstance(fields.get("id_token"), str):
@@ -199,7 +199,7 @@ def read_tokens(status: int, document: Any, where: str) -> tuple[str, str | None
         return fields["id_token"], access_token if isinstance(access_token, str) else None
     error = fields.get("error")
     if error == "invalid_grant":
-        raise LoginRefused("the provider takes the login for old or used already", where=where)
+        raise LoginRefused("the provider says that the login has expired or was used", where=where)
     what = f"it answered {status}" + (f" {error[:100]!r}" if isinstance(error, str) else " and no ID token")
     hint = "Check --oidc-client-id and the client's secret." if error == "invalid_client" else None
     raise ProviderError(what, where=where, hint=hint)
@@ -217,7 +217,7 @@ def read_id_token(
 ) -> dict[str, Any]:
     """The claims of the ID token, all that section 3.1.3.7 of the standard asks for verified.
 
-    `keys` is the provider's JWK set. Raises ProviderError; its `where` is "kid" where the key is not among them.
+    `keys` is the provider's JWK set. Raises ProviderError; its `where` is "kid" if the key is not among them.
     """
     from authlib.oidc.core import CodeIDToken
     from joserfc import jwt
@@ -263,16 +263,16 @@ def needs_userinfo(claims: Mapping[str, Any], rules: Sequence[str]) -> bool:
 
 
 def with_userinfo(claims: Mapping[str, Any], document: Any) -> dict[str, Any]:
-    """The claims together with those of the userinfo endpoint, if these are of the same user; the token's count."""
+    """The claims together with those of the userinfo endpoint, if these are of the same user. The token's win."""
     if not isinstance(document, dict) or document.get("sub") != claims["sub"]:
-        raise ProviderError("its userinfo is of somebody else", where=str(claims.get("iss")))
+        raise ProviderError("its userinfo is of another user", where=str(claims.get("iss")))
     return {**document, **claims}
 
 
 def check_rules(claims: Mapping[str, Any], rules: Sequence[str]) -> None:
     """Return if one of the rules `claim=pattern` fits, or there are none; LoginRefused otherwise.
 
-    A claim that is a list fits by one of its items. An email fits only where the provider has verified it.
+    A claim that is a list fits by one of its items. An email fits only if the provider has verified it.
     """
     if rules and not any(_fits(claims, *rule.split("=", 1)) for rule in rules):
         raise LoginRefused("none of --oidc-allow fits this user")
@@ -298,7 +298,7 @@ def kept_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sure_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
-    """What remains where a cookie cannot hold more."""
+    """What is kept if a cookie cannot hold more."""
     return {name: str(claims[name])[:300] if isinstance(claims[name], str) else claims[name]
             for name in _SURE_CLAIMS if isinstance(claims.get(name), (str, bool))}  # fmt: skip
 
@@ -310,14 +310,14 @@ def user_from(claims: Mapping[str, Any]) -> User:
 
 
 def _shown(name: object) -> str:
-    """A name without what cannot be seen of it; nothing of what is no text."""
+    """The visible characters of a name; "" for anything but text."""
     if not isinstance(name, str):
         return ""
     return "".join(letter for letter in name if letter.isprintable()).strip()[:LONGEST_NAME]
 
 
 def logout_url(provider: Provider, client_id: str, back_to: str) -> str | None:
-    """Where the user logs out of the provider too (RP-Initiated Logout 1.0); None where it has no such place."""
+    """Where the user logs out of the provider too (RP-Initiated Logout 1.0); None if it does not support that."""
     from authlib.common.urls import add_params_to_uri
 
     if provider.end_session_endpoint is None:

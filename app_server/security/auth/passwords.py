@@ -1,6 +1,6 @@
 """Users and their passwords in a file: one `name:hash` a line, hashed with scrypt (RFC 7914).
 
-A hash is `scrypt$<log2 n>$<r>$<p>$<salt>$<key>`, so that the cost may grow while old hashes go on working.
+A hash is `scrypt$<log2 n>$<r>$<p>$<salt>$<key>`, so the cost can grow while old hashes go on working.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class PasswordHash:
             return None
         cost = Cost(*(int(number) for number in found.groups()[:3]))
         allowed = 1 <= cost.log2_n <= _HIGHEST.log2_n and 1 <= cost.r <= _HIGHEST.r and 1 <= cost.p <= _HIGHEST.p
-        if not allowed or len(found[4]) % 4 == 1:  # which is no base64
+        if not allowed or len(found[4]) % 4 == 1:  # not base64
             return None
         return cls(cost, _bytes(found[4]), _bytes(found[5]))
 
@@ -82,19 +82,19 @@ def hash_password(password: str, *, cost: Cost = COST, random: Callable[[int], b
 
 
 def password_fault(password: str) -> str | None:
-    """What speaks against this password, if anything."""
+    """What is wrong with this password, if anything."""
     if len(password) < SHORTEST_PASSWORD:
         return f"the password is shorter than {SHORTEST_PASSWORD} characters"
     if len(password.encode("utf-8", "surrogatepass")) > LONGEST_PASSWORD:
         return f"the password is longer than {LONGEST_PASSWORD} bytes"
     if "\0" in password or any(0xD800 <= ord(letter) < 0xE000 for letter in password):
-        return "the password holds characters that no keyboard types"
+        return "the password contains characters that a keyboard cannot type"
     return None
 
 
 @dataclass(frozen=True)
 class PasswordFile:
-    """The users of a file. `lines` keeps comments and order for whoever writes it anew."""
+    """The users of a file. `lines` keeps comments and order for rewriting the file."""
 
     users: Mapping[str, PasswordHash]
     lines: tuple[str, ...] = ()
@@ -112,14 +112,14 @@ class PasswordFile:
             if not colon or not is_name(name):
                 raise OperatorError("the line does not begin with a user's name and a colon", where=here, hint=_HINT)
             if found is None:
-                raise OperatorError(f"what stands behind {name}: is no hash of ours", where=here, hint=_HINT)
+                raise OperatorError(f"what follows {name}: is not a password hash", where=here, hint=_HINT)
             if name in users:
                 raise OperatorError(f"{name} is there twice", where=here, hint="Leave one of them out.")
             users[name] = found
         return cls(users, tuple(text.splitlines()))
 
     def with_user(self, name: str, password: PasswordHash) -> str:
-        """The file's text with the user's new hash, in its old place where it has one."""
+        """The file's text with the user's new hash, in the user's old line if there is one."""
         line = f"{name}:{password}"
         if name not in self.users:
             return _joined((*self.lines, line))
@@ -130,25 +130,25 @@ class PasswordFile:
         return _joined(tuple(line for line in self.lines if not _is_users(line, name)))
 
     def check(self, name: str, password: str) -> bool:
-        """Whether this is the user's password; just as slow for a user who is not there. Call it in a thread."""
+        """Whether this is the user's password; just as slow for an unknown user. Call it in a thread."""
         known = self.users.get(unicodedata.normalize("NFC", name))
         if len(password.encode("utf-8", "surrogatepass")) > LONGEST_PASSWORD:
             return False
         return (known or self._nobody()).matches(password) and known is not None
 
     def fingerprint(self, name: str, tag: Callable[[str], str]) -> str | None:
-        """What changes with the user's password, for cookies; `tag` keeps it from telling anything of the hash."""
+        """A text for cookies that changes with the user's password; `tag` keeps it from revealing the hash."""
         known = self.users.get(name)
         return None if known is None else tag(f"{name}\n{known}")[:16]
 
     def _nobody(self) -> PasswordHash:
-        # As dear as the file's own hashes, lest a quick answer tell that there is no such user.
+        # As slow as the file's own hashes: a quick answer would reveal that there is no such user.
         cost = next(iter(self.users.values())).cost if self.users else COST
         return PasswordHash(cost, bytes(_SALT_BYTES), bytes(_KEY_BYTES))
 
 
 def _derive(password: str, salt: bytes, cost: Cost) -> bytes:
-    # The same letters typed on two systems may come composed or not; NIST SP 800-63B asks for NFKC or NFKD.
+    # The same letters typed on two systems can be composed or not; NIST SP 800-63B asks for NFKC or NFKD.
     secret = unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")
     return hashlib.scrypt(
         secret, salt=salt, n=2**cost.log2_n, r=cost.r, p=cost.p, dklen=_KEY_BYTES, maxmem=2 * cost.memory_bytes

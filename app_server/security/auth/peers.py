@@ -1,4 +1,4 @@
-"""A user's name in a header: believed from the proxies that were named, and from nobody else."""
+"""A user's name in a header, accepted only from the named proxies."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from app_server.security.auth.users import is_name
 
 UNIX = "unix"
-"""Stands for whoever is at the other end of a Unix socket; the socket's file decides who that may be."""
+"""The other end of a Unix socket; the permissions of the socket's file decide who that can be."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True)
 class TrustedPeers:
-    """The networks whose header is believed."""
+    """The networks whose header is trusted."""
 
     networks: tuple[Network, ...]
     unix: bool = False
@@ -28,7 +28,7 @@ class TrustedPeers:
         return cls(tuple(ipaddress.ip_network(word) for word in known if word != UNIX), UNIX in known)
 
     def trusts(self, peer: str) -> bool:
-        """Whether a header from this address, or from "unix", is believed.
+        """Whether a header from this address, or from "unix", is trusted.
 
         `peer` is the other end of the connection. What X-Forwarded-For says is a claim like any other.
         """
@@ -44,9 +44,9 @@ class TrustedPeers:
 
 
 def user_named(values: Sequence[str]) -> str | None:
-    """The user whom the header's values name; None where it is missing, empty or no name.
+    """The user whom the header's values name; None if it is missing, empty or not a name.
 
-    A header that stands there twice names nobody: the first may be the visitor's, and the second the proxy's.
+    A header that appears twice is ignored: the first may be the visitor's, and the second the proxy's.
     """
     if len(values) != 1:
         return None

@@ -1,7 +1,7 @@
-"""Small values that travel through a browser and come back unchanged: sealed with HMAC-SHA256, and dated.
+"""Small values that travel through a browser and come back unchanged: signed with HMAC-SHA256, with an expiry.
 
-A seal has a purpose: what was sealed for one is worth nothing for another, though the key be the same. It keeps
-nobody from reading the value.
+A signature has a purpose: a value signed for one is not valid for another, even with the same key. The value is not
+encrypted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LARGEST_VALUE_BYTES: Final = 64 * 1024
 
 @dataclass(frozen=True)
 class Seal:
-    """Seals values for one purpose."""
+    """Signs values for one purpose."""
 
     purpose: str
     secret: str = field(repr=False)
@@ -33,7 +33,7 @@ class Seal:
         return f"{body}.{self.tag(body)}"
 
     def open(self, text: str | None, now_s: float) -> dict[str, Any] | None:
-        """The value that was sealed; None for what is forged, damaged, too old or sealed for something else."""
+        """The value that was signed; None for what is forged, damaged, too old or signed for something else."""
         if text is None or len(text) > 2 * LONGEST_SEALED or not text.isascii():
             return None
         body, dot, tag = text.partition(".")

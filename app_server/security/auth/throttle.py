@@ -1,8 +1,8 @@
 """Failed logins slow down: by user, by address, and with bounded memory.
 
-An attempt counts as failed from its begin until it has succeeded, so that many at once gain nothing. After a few
-failures for free, each doubles the time until the next attempt. A user's own delay stays short, for it is strangers
-who cause it; an address waits longer. Whoever fails no more is forgotten after an hour.
+An attempt is treated as failed from its start until it has succeeded, so many at once gain nothing. The first few
+failures cost nothing; then each doubles the time until the next attempt. A user's own delay stays short, because
+strangers cause it; an address waits longer. An hour after the last failure everything is forgotten.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Patience:
     longest_s: float
 
     def wait_s(self, failures: int) -> float:
-        """How long after its last failure somebody with so many of them has to wait."""
+        """How long one has to wait after the last of this many failures."""
         over = failures - self.free
         return 0.0 if over < 0 else float(min(2 ** min(over, 30), self.longest_s))
 
@@ -82,7 +82,7 @@ class Throttle:
         return len(self._users.records) + len(self._addresses.records)
 
     def begin(self, user: str, address: str | None, now_s: float) -> float:
-        """0.0 where the attempt may be made, which counts as failed until `succeeded`; else the seconds to wait."""
+        """0.0 if the attempt may be made, which is treated as failed until `succeeded`; else the seconds to wait."""
         where = _network(address)
         wait_s = self._users.wait_s(user, now_s)
         if where is not None:
@@ -95,7 +95,7 @@ class Throttle:
         return 0.0
 
     def succeeded(self, user: str, address: str | None) -> None:
-        """The attempt was a good one. The address keeps its other failures: they may be those of somebody else."""
+        """The attempt succeeded. The address keeps its other failures: they may be those of another user."""
         self._users.records.pop(user, None)
         where = _network(address)
         if where is not None:
@@ -103,7 +103,7 @@ class Throttle:
 
 
 def _network(address: str | None) -> str | None:
-    """An IPv4 address, or the /64 of an IPv6 one, since a single customer has that many; None where it tells nobody."""
+    """An IPv4 address, or the /64 of an IPv6 one, since one customer has that many; None if it identifies no one."""
     try:
         found = ipaddress.ip_address((address or "").partition("%")[0])
     except ValueError:

@@ -1,4 +1,4 @@
-"""A user as applications see one, and how one user is told from another."""
+"""A user as applications see one, and how users are distinguished."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TELLING: Final = ("sub", "id", "user_id", "uid", "username", "login", "preferre
 
 @dataclass(frozen=True)
 class User:
-    """Whoever logged in by one of the built-in ways: `curdoc().session_context.user`.
+    """A user who logged in by one of the built-in ways: `curdoc().session_context.user`.
 
     `way` is "password", "header" or "oidc"; `claims` is what an OpenID Connect provider said of the user.
     """
@@ -44,7 +44,7 @@ def identity(user: Any) -> str:
     """A text that is the same for the same user and differs for two users, from whatever `get_user` returned.
 
     A text, a number, or what has an `id`, `sub`, `username` or the like names itself; a dict or a dataclass without
-    any of these is taken as a whole. Raises OperatorError for an object that could be anybody.
+    any of these is taken as a whole. Raises OperatorError for an object that could be any user.
     """
     if isinstance(user, User):
         subject = user.claims.get("sub", user.name) if user.way == "oidc" else user.name

@@ -136,7 +136,7 @@ def test_full_server_admits_only_those_who_have_a_session(small: Served) -> None
         page = site.get("/board")
         assert (page.status, page.headers["retry-after"]) == (503, "5")
         assert '<meta http-equiv="refresh" content="5">' in page.text
-        assert "The server has as many sessions as it may have. This page tries again by itself." in page.text
+        assert "The server has reached its limit of sessions. This page tries again by itself." in page.text
         script = site.get("/board/autoload.js", **{"bokeh-autoload-element": "here"})
         assert (script.status, script.headers["retry-after"]) == (503, "5")
         assert script.text.startswith('console.error("app-server: Too many visitors at the moment. ')
@@ -158,7 +158,7 @@ def test_one_address_has_no_more_than_its_share() -> None:
         stranger = {"X-Real-IP": "2001:db8:0:1::1"}
         found = [served.site.get("/board", headers=headers) for headers in (*neighbours, stranger)]
     assert [answer.status for answer in found] == [200, 503, 200]
-    assert "Your address has as many sessions as one may have." in found[1].text
+    assert "Your address has reached its limit of sessions." in found[1].text
 
 
 def token_for(session_id: str) -> str:

@@ -464,7 +464,7 @@ def test_file_of_something_else_keeps_the_server_from_starting(tmp_path: Path) -
         with serving(*apps("knowing.py"), "--basic-auth", path, env={"BOKEH_COOKIE_SECRET": COOKIE_SECRET}):
             pass
     assert str(caught.value).strip().splitlines()[-1] == (
-        f"app-server: {path}:1: what stands behind ann: is no hash of ours. "
+        f"app-server: {path}:1: what follows ann: is not a password hash. "
         "`app-server passwd FILE USER` writes such lines."
     )
 

@@ -44,8 +44,8 @@ def test_only_a_notebook_of_this_machine_keeps_the_server_to_it() -> None:
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(OperatorError) as caught:
         place_of(url, {})
-    hint = "Give it as it stands in the browser's address bar, such as http://localhost:8888."
-    assert str(caught.value) == f"notebook_url: {url!r} is no address of a notebook. {hint}"
+    hint = "Give it as in the browser's address bar, such as http://localhost:8888."
+    assert str(caught.value) == f"notebook_url: {url!r} is not an address of a notebook. {hint}"
 
 
 def test_function_says_where_a_proxy_leads() -> None:

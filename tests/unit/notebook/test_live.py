@@ -138,7 +138,7 @@ def test_no_server_is_left_where_no_loop_runs(cell: Cell, monkeypatch: pytest.Mo
     with pytest.raises(OperatorError) as caught:
         show(waves)
     hint = "Run it in a notebook's cell, or serve the application with `app-server serve`."
-    assert str(caught.value) == f"show: no event loop runs here that could serve the application. {hint}"
+    assert str(caught.value) == f"show: no event loop is running here that could serve the application. {hint}"
     assert FakeServer.made[0].told == ["stop"] and live._shown == []
 
 

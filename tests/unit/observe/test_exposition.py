@@ -86,7 +86,7 @@ def test_other_texts_are_refused() -> None:
     for text in ("<html>", "# TYPE process_cpu_seconds counter\nprocess_cpu_seconds_total 1.0\n"):
         with pytest.raises(OperatorError) as caught:
             snapshot_from(text, taken_s=0.0, where="http://there/metrics")
-        assert str(caught.value) == "http://there/metrics: that is not the /metrics of an app-server"
+        assert str(caught.value) == "http://there/metrics: this is not the /metrics of an app-server"
 
 
 def test_memory_that_the_system_does_not_tell_is_left_out() -> None:

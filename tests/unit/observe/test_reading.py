@@ -53,7 +53,7 @@ def test_silent_processes_are_counted() -> None:
 def test_what_is_no_metrics_of_a_server_is_refused(text: str) -> None:
     with pytest.raises(OperatorError) as caught:
         read(text)
-    assert str(caught.value) == f"{WHERE}: that is not the /metrics of an app-server"
+    assert str(caught.value) == f"{WHERE}: this is not the /metrics of an app-server"
 
 
 def test_a_server_of_another_version_is_refused() -> None:
@@ -62,5 +62,5 @@ def test_a_server_of_another_version_is_refused() -> None:
     with pytest.raises(OperatorError) as caught:
         read("\n".join(lines) + "\n")
     assert str(caught.value) == (
-        "app_server_session_build_seconds: the server is of another version, whose figures cannot be read"
+        "app_server_session_build_seconds: the server has another version, whose figures cannot be read"
     )

@@ -65,7 +65,7 @@ def test_page_of_a_server_that_is_full_tries_again_by_itself() -> None:
     assert script.status == 503 and script.headers["retry-after"] == "5"
     assert script.text == (
         'console.error("app-server: Too many visitors at the moment. '
-        'The server has as many sessions as it may have. Load the page again in a while.")\n'
+        'The server has reached its limit of sessions. Load the page again in a while.")\n'
     )
 
 

@@ -165,7 +165,7 @@ def test_socket_of_a_server_that_is_full_is_told_when_to_come_again() -> None:
         other = tokens.mint_token(served.server.state.policy.signer, ident, expires_at=int(time.time()) + 60)
         answer = ask(served, other)
         assert answer.status == 503 and answer.headers["retry-after"] == "5"
-        assert "The server has as many sessions as it may have" in answer.text
+        assert "The server has reached its limit of sessions" in answer.text
         assert counted(served, "full") == 1
 
 

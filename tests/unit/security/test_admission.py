@@ -20,7 +20,7 @@ def test_full_process_takes_nobody_until_a_place_is_free() -> None:
     admission.enter("b", "192.0.2.2")
     with pytest.raises(Full) as caught:
         admission.enter("c", "192.0.2.3")
-    assert (str(caught.value), caught.value.reason) == ("the server has as many sessions as it may have", "full")
+    assert (str(caught.value), caught.value.reason) == ("the server has reached its limit of sessions", "full")
     admission.leave("a")
     admission.enter("c", "192.0.2.3")
 
@@ -74,8 +74,8 @@ def test_addresses_are_forgotten_with_their_last_session() -> None:
 
 
 @pytest.mark.parametrize(("limits", "reason", "sentence"), [
-    ({"max_sessions": 1}, "full", "The server has as many sessions as it may have"),
-    ({"max_sessions_per_address": 1}, "address", "Your address has as many sessions as one may have"),
+    ({"max_sessions": 1}, "full", "The server has reached its limit of sessions"),
+    ({"max_sessions_per_address": 1}, "address", "Your address has reached its limit of sessions"),
 ])  # fmt: skip
 def test_refusal_says_why_in_a_sentence(limits: dict[str, int], reason: str, sentence: str) -> None:
     admission = Admission(**limits)

@@ -88,7 +88,7 @@ def test_an_empty_list_lets_no_page_in() -> None:
     assert policy.allows(None)
 
 
-NO_HOST = "has no valid host. A * stands for one whole label: *.example.com, 192.168.*.*."
+NO_HOST = "has no valid host. A * means one whole label: *.example.com, 192.168.*.*."
 
 
 @pytest.mark.parametrize(
@@ -98,17 +98,17 @@ NO_HOST = "has no valid host. A * stands for one whole label: *.example.com, 192
         (":5006", NO_HOST),
         ("[::1", NO_HOST),
         ("ex*.com", NO_HOST),
-        ("http://example.com", "is a URL. Write the host alone, such as example.com or example.com:5006."),
-        ("example.com/a", "is a URL. Write the host alone, such as example.com or example.com:5006."),
-        ("[::1]:50:06", "has no valid port (50:06 behind the colon). Write 1 to 65535, or *."),
-        ("[::1]]:5006", "has something other than a port behind the bracket. Write [::1]:5006."),
-        ("host:none", "has no valid port (none behind the colon). Write 1 to 65535, or *."),
-        ("host:", "has no valid port (nothing behind the colon). Write 1 to 65535, or *."),
-        ("host:0", "has no valid port (0 behind the colon). Write 1 to 65535, or *."),
-        ("host:70000", "has no valid port (70000 behind the colon). Write 1 to 65535, or *."),
+        ("http://example.com", "is a URL. Write only the host, such as example.com or example.com:5006."),
+        ("example.com/a", "is a URL. Write only the host, such as example.com or example.com:5006."),
+        ("[::1]:50:06", "has no valid port (50:06 after the colon). Write 1 to 65535, or *."),
+        ("[::1]]:5006", "has something other than a port after the bracket. Write [::1]:5006."),
+        ("host:none", "has no valid port (none after the colon). Write 1 to 65535, or *."),
+        ("host:", "has no valid port (nothing after the colon). Write 1 to 65535, or *."),
+        ("host:0", "has no valid port (0 after the colon). Write 1 to 65535, or *."),
+        ("host:70000", "has no valid port (70000 after the colon). Write 1 to 65535, or *."),
         ("host:80:90", "has too many colons. Write an IPv6 address in brackets: [::1]:5006."),
         ("::1:5006", "has too many colons. Write an IPv6 address in brackets: [::1]:5006."),
-        ("[::1]5006", "has something other than a port behind the bracket. Write [::1]:5006."),
+        ("[::1]5006", "has something other than a port after the bracket. Write [::1]:5006."),
     ],
 )
 def test_an_entry_that_is_no_host_is_the_operators_error(entry: str, fault: str) -> None:
@@ -124,7 +124,7 @@ def test_the_hint_for_a_refused_origin_names_the_setting() -> None:
         " or set BOKEH_ALLOW_WS_ORIGIN=app.example.com:8443."
     )
     assert policy.hint("null") == (
-        "Only --allow-websocket-origin=* lets such an origin in, and then every other one too."
+        "Only --allow-websocket-origin=* allows such an origin, and then every other one too."
     )
 
 
@@ -215,5 +215,5 @@ def test_hint_names_the_host_as_the_setting_wants_it(origin: str, host: str) -> 
 
 
 def test_without_an_origin_only_a_star_helps() -> None:
-    hint = "Only --allow-websocket-origin=* lets such an origin in, and then every other one too."
+    hint = "Only --allow-websocket-origin=* allows such an origin, and then every other one too."
     assert OriginPolicy().hint(None) == OriginPolicy().hint("") == hint

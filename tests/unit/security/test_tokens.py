@@ -168,7 +168,7 @@ def test_an_applications_own_dict_named_bytes_stays_text() -> None:
 
 
 def test_signing_without_a_secret_is_the_operators_error() -> None:
-    with pytest.raises(OperatorError, match="^BOKEH_SECRET_KEY: sessions are to be signed, but there is no"):
+    with pytest.raises(OperatorError, match="^BOKEH_SECRET_KEY: sessions should be signed, but there is no"):
         Signer(None, signed=True)
 
 
@@ -211,7 +211,7 @@ def test_a_signed_token_for_an_unsigned_session_id_is_refused() -> None:
         ({"session_id": "s", "session_expiry": 10**40}, "the token does not say when it expires"),
         ({**HEAD, "__bk__zlib_": 5}, "the token's payload is not text"),
         ({**HEAD, "__bk__zlib_": "!!!"}, "the payload is not base64url"),
-        ({**HEAD, "__bk__zlib_": "AAAA"}, "the payload is not compressed as it should be"),
+        ({**HEAD, "__bk__zlib_": "AAAA"}, "the payload is not compressed correctly"),
         (packed(b"[1]"), "the payload is not a JSON object"),
         (packed(b"no"), "the payload is not JSON"),
         (packed(b'{"a":' * 100_000), "the payload is not JSON"),
@@ -239,7 +239,7 @@ def test_a_payload_that_is_cut_off_is_refused() -> None:
     compressed = zlib.compress(b'{"a": 1}')
     for damaged in (compressed[:-5], compressed + b"more"):
         head = {**HEAD, "__bk__zlib_": b64(damaged)}
-        assert reason(forge(head)) == "the payload is cut off, or has something behind its end"
+        assert reason(forge(head)) == "the payload is incomplete, or has something after its end"
 
 
 def test_a_zip_bomb_is_refused_within_bounded_memory() -> None:
@@ -565,8 +565,8 @@ def test_what_is_missing_to_sign_sessions_is_told_with_what_to_do() -> None:
         with pytest.raises(OperatorError) as caught:
             Signer(secret, signed=True)
         assert str(caught.value) == (
-            "BOKEH_SECRET_KEY: sessions are to be signed, but there is no secret. Make one with `app-server secret`"
-            " and set it for every process that mints or reads tokens."
+            "BOKEH_SECRET_KEY: sessions should be signed, but there is no secret. Make one with `app-server secret`"
+            " and set it for every process that makes or reads tokens."
         )
 
 

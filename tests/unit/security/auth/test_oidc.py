@@ -91,7 +91,7 @@ def test_provider_is_read_from_its_description() -> None:
         ({**DOCUMENT, "token_endpoint": "http://id.example.org/token"}, "its token_endpoint is missing or not https://"),
         ({**DOCUMENT, "jwks_uri": None}, "its jwks_uri is missing or not https://"),
         ({**DOCUMENT, "id_token_signing_alg_values_supported": ["HS256", "none"]},
-         "it signs with nothing that we believe in"),
+         "it supports no signature algorithm that we accept"),
     ],
 )  # fmt: skip
 def test_description_that_does_not_fit_is_refused(document: Any, what: str) -> None:
@@ -245,7 +245,7 @@ def test_without_the_extra_the_operator_is_told_how_to_install_it(monkeypatch: p
     with pytest.raises(OperatorError) as caught:
         require_authlib()
     assert str(caught.value) == (
-        f"--oidc-issuer: OpenID Connect needs a package that is not there: joserfc.jwt. {how_to_install('oidc')}"
+        f"--oidc-issuer: OpenID Connect needs a package that is not installed: joserfc.jwt. {how_to_install('oidc')}"
     )
 
 
@@ -269,7 +269,7 @@ DISCOVERY = f"{ISSUER}/.well-known/openid-configuration"
         ({"end_session_endpoint": "https://id\n"}, "its end_session_endpoint is missing or not https://"),
         ({"token_endpoint": "https://[id/"}, "its token_endpoint is missing or not https://"),
         ({"jwks_uri": "ftp://localhost/keys"}, "its jwks_uri is missing or not https://"),
-        ({"id_token_signing_alg_values_supported": []}, "it signs with nothing that we believe in"),
+        ({"id_token_signing_alg_values_supported": []}, "it supports no signature algorithm that we accept"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_in_a_description_is_told(changes: dict[str, Any], message: str) -> None:
@@ -343,7 +343,7 @@ def test_provider_that_takes_no_secret_is_told() -> None:
     provider = read_provider({**DOCUMENT, "token_endpoint_auth_methods_supported": ["private_key_jwt"]}, ISSUER)
     with pytest.raises(ProviderError) as caught:
         token_request(provider, "plots", "hush", "https://plots/", "code", ATTEMPT)
-    assert str(caught.value) == f"{ISSUER}/token: its token endpoint takes no client secret"
+    assert str(caught.value) == f"{ISSUER}/token: its token endpoint does not accept a client secret"
 
 
 def test_userinfo_is_asked_for_with_the_access_token() -> None:
@@ -357,7 +357,7 @@ def test_userinfo_is_asked_for_with_the_access_token() -> None:
 @pytest.mark.parametrize(
     ("status", "document", "error", "message"),
     [
-        (400, {"error": "invalid_grant"}, LoginRefused, "x: the provider takes the login for old or used already"),
+        (400, {"error": "invalid_grant"}, LoginRefused, "x: the provider says that the login has expired or was used"),
         (400, {"error": "e" * 200}, ProviderError, f"x: it answered 400 {'e' * 100!r}"),
         (500, {"error": 7}, ProviderError, "x: it answered 500 and no ID token"),
         (400, {"id_token": "a"}, ProviderError, "x: it answered 400 and no ID token"),
@@ -447,7 +447,7 @@ def test_userinfo_is_needed_for_a_name_and_for_what_the_rules_look_at(
 def test_userinfo_of_another_user_is_refused(document: Any) -> None:
     with pytest.raises(ProviderError) as caught:
         with_userinfo(CLAIMS, document)
-    assert str(caught.value) == f"{ISSUER}: its userinfo is of somebody else"
+    assert str(caught.value) == f"{ISSUER}: its userinfo is of another user"
 
 
 def test_user_whom_no_rule_fits_is_refused_in_words() -> None:

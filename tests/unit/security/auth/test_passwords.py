@@ -100,7 +100,7 @@ def test_comments_and_order_survive_a_change() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("# x\nann:hunter2\n", "users:2: what stands behind ann: is no hash of ours"),
+        ("# x\nann:hunter2\n", "users:2: what follows ann: is not a password hash"),
         ("hunter2\n", "users:1: the line does not begin with a user's name and a colon"),
         (":scrypt\n", "users:1: the line does not begin with a user's name and a colon"),
     ],
@@ -131,7 +131,7 @@ def test_fingerprint_changes_with_the_password() -> None:
 @pytest.mark.parametrize(("password", "fault"), [
     ("correct horse", None), ("short", "the password is shorter than 8 characters"),
     ("x" * 1025, "the password is longer than 1024 bytes"),
-    ("null\0null", "the password holds characters that no keyboard types"),
+    ("null\0null", "the password contains characters that a keyboard cannot type"),
 ])  # fmt: skip
 def test_password_has_to_be_of_some_use(password: str, fault: str | None) -> None:
     assert password_fault(password) == fault
@@ -184,7 +184,7 @@ def test_spaces_around_a_hash_do_not_matter_and_more_than_a_hash_is_none() -> No
     hashed = quick("correct horse")
     assert PasswordFile.read(f"ann: {hashed} \n", "users").users == {"ann": hashed}
     for line in (f"ann:{hashed}:more\n", f"ann:bob:{hashed}\n"):
-        with pytest.raises(OperatorError, match="what stands behind ann: is no hash of ours"):
+        with pytest.raises(OperatorError, match="what follows ann: is not a password hash"):
             PasswordFile.read(line, "users")
 
 
