@@ -36,7 +36,7 @@ def backend_for(settings: Settings) -> AuthBackend:
     if settings.auth_module:
         return HookBackend(load_hooks(settings.auth_module), settings.prefix)
     if settings.basic_auth:
-        from app_server.auth.login import PasswordBackend
+        from app_server.auth.password import PasswordBackend
 
         return PasswordBackend(settings)
     if settings.auth_header:

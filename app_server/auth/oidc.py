@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from tornado.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
-from app_server.auth.login import CookieBackend, LoginPages, LogoutHandler
+from app_server.auth.cookie import CookieBackend
+from app_server.auth.pages import LoginPages, LogoutHandler
 from app_server.http.auth_backend import Routes
 from app_server.http.base_handler import BaseHandler
 from app_server.http.matching import RouteAddress
@@ -171,7 +172,7 @@ def _json_or_none(text: bytes) -> Any:
 
 
 class OidcPages(LoginPages):
-    """What the pages of this way share."""
+    """What the pages for OpenID Connect share."""
 
     auth: OidcBackend
 
@@ -179,21 +180,21 @@ class OidcPages(LoginPages):
         """Answer that it did not work; the log says why."""
         if isinstance(error, ProviderError):
             self.mark_logged()
-            log.error("Nobody can log in: the OpenID Connect provider is at fault. %s", error)
-            hint = "Try again in a moment. If it goes on, tell whoever runs this server; the reason is in its log."
-            self.refuse(502, "The service that you log in with does not answer as it should", hint)
+            log.error("No user can log in: the OpenID Connect provider is at fault. %s", error)
+            hint = "Try again in a moment. If it keeps failing, ask the site's operator; details are in the server log."
+            self.refuse(502, "The login service is not working", hint)
         else:
             self.log_refusal("Refused a login from %s: %s", self.request.remote_ip, error)
-            self.refuse(403, "You may not log in here", "Log in as somebody else, or ask whoever runs this server.")
+            self.refuse(403, "You may not log in here", "Log in as another user, or ask the site's operator.")
 
 
 class OidcLoginHandler(OidcPages):
     """Leads to the provider's own page."""
 
     async def get(self, *captured: str) -> None:
-        """A redirect to the provider; or the page that was wanted, for somebody who is logged in already."""
+        """A redirect to the provider; or the page that was wanted, if the user is logged in already."""
         auth = self.auth
-        self.set_header("Cache-Control", "no-store")
+        self.forbid_caching()
         if await auth.user(self):
             self.redirect(self.next_page())
             return
@@ -211,7 +212,7 @@ class OidcLoginHandler(OidcPages):
         self.redirect(oidc.authorization_url(provider, auth.client_id, redirect_url, auth.scope, attempt))
 
     def _forget_attempts(self) -> None:
-        """Drop the logins that were begun and not finished, where a page that loads itself has begun many."""
+        """Drop the logins that were begun and not finished, if a page that reloads itself has begun many."""
         begun = [name for name in self.request.cookies if name.startswith(self.auth.state_cookie_name(""))]
         for name in begun if len(begun) >= _MOST_ATTEMPTS else []:
             self.clear_cookie(name, path=self.auth.cookie_path)
@@ -223,17 +224,15 @@ class OidcCallbackHandler(OidcPages):
     async def get(self, *captured: str) -> None:
         """The page that was wanted, with a cookie that says who its user is."""
         auth = self.auth
-        self.set_header("Cache-Control", "no-store")
+        self.forbid_caching()
         self.set_header("Referrer-Policy", "no-referrer")  # the address holds a code
         state = self.get_argument("state", "")
         name = auth.state_cookie_name(state)
         begun = auth.state_seal.open(self.get_cookie(name) if state.isascii() else None, time.time())
         if begun is None or begun.get("state") != state:
-            self.log_refusal(
-                "A login from %s came back that had not begun here, or too long ago", self.request.remote_ip
-            )
+            self.log_refusal("Refused a login from %s: it has expired, or did not begin here", self.request.remote_ip)
             again = "Open the application's page and log in again. Cookies must be allowed."
-            self.refuse(403, "This login has not begun here, or too long ago", again)
+            self.refuse(403, "This login has expired, or did not begin here", again)
             return
         self.clear_cookie(name, path=auth.cookie_path)
         try:
@@ -262,12 +261,12 @@ class OidcCallbackHandler(OidcPages):
 
 
 class OidcLogoutHandler(LogoutHandler):
-    """Logs out here, and with the provider where it has a page for it."""
+    """Logs out here, and with the provider if it has a page for that."""
 
     auth: OidcBackend
 
     async def get(self, *captured: str) -> None:
-        """Log out; or say that it is done, where the provider has led back."""
+        """Log out; or answer that it is done, if the provider has led back."""
         if "done" in self.request.query_arguments:
             self.show(logged_out_page(login_url=self.auth.login_url(self), icon=self.icon))
         else:
@@ -288,5 +287,5 @@ class OidcLogoutHandler(LogoutHandler):
         if url is None:
             self.show(logged_out_page(login_url=auth.login_url(self), icon=self.icon))
         else:
-            self.set_header("Cache-Control", "no-store")
+            self.forbid_caching()
             self.redirect(url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from tornado.httputil import HTTPServerRequest
@@ -13,6 +14,9 @@ from app_server.protocol.paths import names_in, segments
 
 _ROUTE_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _ROUTE_MARK = "_i"
+
+_names_of_request = lru_cache(maxsize=1)(segments)
+"""The names of a path that one route after the other asks for."""
 
 
 def names_of(path: str) -> tuple[str, ...]:
@@ -39,12 +43,15 @@ class RouteAddress(Matcher):
 
     def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
         """What Tornado is to pass on to the handler; None if the request is for something else."""
+        found_names = _names_of_request(request.path)
+        if found_names is None or self.names and self.names[0] not in found_names:
+            return None  # most routes, at once
         found = self.captured(request.path)
         return None if found is None else {"path_args": list(found)} if found else {}
 
     def captured(self, path: str) -> tuple[str, ...] | None:
         """The rest, if there is to be one, as one text; None if the path is another one."""
-        found = segments(path)
+        found = _names_of_request(path)
         if found is None:
             return None
         if self.routed:

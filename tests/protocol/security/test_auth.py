@@ -314,7 +314,7 @@ def test_wrong_password_is_refused_alike_for_everybody(site: str, log: Callable[
     assert "app_server_login" not in visitor.cookies
     lines = log()
     assert "WARNING Failed login of 'ann' from 127.0.1.1" in lines[0]
-    assert all("WARNING Failed login of a user who is not known from 127.0.1.1" in line for line in lines[1:])
+    assert all("WARNING Failed login of an unknown user from 127.0.1.1" in line for line in lines[1:])
     assert len(lines) == 4
     assert "a wrong password" not in "".join(lines)
 
@@ -366,7 +366,7 @@ def test_form_of_another_site_is_not_taken(site: str, log: Callable[[], list[str
     page = visitor.ask("/login")
     token = page.text.split('name="form_token" value="')[1].partition('"')[0]
     answer = visitor.post("/login", {"Sec-Fetch-Site": "cross-site"}, **good, form_token=token)
-    assert answer.status == 403 and "This form had become too old. Please try again." in answer.text
+    assert answer.status == 403 and "This form has expired. Please try again." in answer.text
     assert "app_server_login" not in visitor.cookies
     assert len(log()) == 4
     assert visitor.post("/login", {"Sec-Fetch-Site": "same-origin"}, **good, form_token=token).status == 303
@@ -432,7 +432,7 @@ def test_deleted_user_and_changed_password_count_at_once(tmp_path: Path) -> None
         assert (ann.ask("/knowing").status, bob.ask("/knowing").status) == (302, 200)
         write(path, f"{bobs}\nhunter2\n")
         assert bob.ask("/knowing").status == 302
-        assert f"ERROR Nobody can log in. {path}:2: the line does not begin" in served.process.log_text()
+        assert f"ERROR No user can log in. {path}:2: the line does not begin" in served.process.log_text()
         assert "hunter2" not in served.process.log_text()
         write(path, f"{bobs}\n")
         assert bob.ask("/knowing").status == 200
@@ -579,7 +579,7 @@ def test_code_is_worth_something_once_and_to_one_browser(by_oidc: tuple[Served, 
     ann, thief = Visitor(served.process.url), Visitor(served.process.url)
     callback = through_provider(ann, "ann")
     answer = thief.ask(callback)
-    assert answer.status == 403 and "This login has not begun here, or too long ago" in answer.text
+    assert answer.status == 403 and "This login has expired, or did not begin here" in answer.text
     through_provider(thief, "bob")  # who has a login of his own under way
     assert thief.ask(callback).status == 403
     cookies = dict(ann.cookies)
@@ -627,7 +627,7 @@ def test_bad_token_of_the_provider_lets_no_one_in(by_oidc: tuple[Served, str], k
     start = served.log_size()
     answer = visitor.ask(callback)
     assert answer.status == 502
-    assert "The service that you log in with does not answer as it should" in answer.text
+    assert "The login service is not working" in answer.text
     assert "app_server_login" not in visitor.cookies
     assert "the OpenID Connect provider is at fault" in served.log_since(start)
 
@@ -661,7 +661,7 @@ def test_provider_that_is_down_is_a_502_and_one_line(users_file: Path) -> None:
         visitor, start = Visitor(served.process.url), served.log_size()
         _, answer = visitor.follow("/knowing")
         assert answer.status == 502
-        assert "The service that you log in with does not answer as it should" in answer.text
+        assert "The login service is not working" in answer.text
         assert issuer not in answer.text
         (line,) = served.log_since(start).splitlines()
         assert f"{issuer}/.well-known/openid-configuration: it cannot be reached" in line

@@ -125,8 +125,8 @@ def test_code_is_for_the_browser_that_asked_for_it_and_once(state: Inside, caplo
     browser, other = Browser(state), Browser(state)
     back = agree(begin(browser))
     answer = other.get(back)
-    assert answer.status == 403 and "This login has not begun here, or too long ago" in answer.text
-    assert caplog.messages == ["A login from 127.0.0.1 came back that had not begun here, or too long ago"]
+    assert answer.status == 403 and "This login has expired, or did not begin here" in answer.text
+    assert caplog.messages == ["Refused a login from 127.0.0.1: it has expired, or did not begin here"]
     assert browser.get(back).status == 303 and browser.get(back).status == 403
     assert browser.get("/p/login/callback?state=%C3%A4&code=x").status == 403
 
@@ -190,8 +190,8 @@ def test_provider_that_is_not_there_is_a_502_and_one_line(caplog: pytest.LogCapt
     with inside({"/app": lambda document: None}, **settings_of(gone)) as served:
         answer = Browser(served).get("/p/login")
         out = Browser(served).get("/p/logout")
-    assert answer.status == 502 and "The service that you log in with does not answer as it should" in answer.text
-    assert caplog.messages[0].startswith("Nobody can log in: the OpenID Connect provider is at fault. ")
+    assert answer.status == 502 and "The login service is not working" in answer.text
+    assert caplog.messages[0].startswith("No user can log in: the OpenID Connect provider is at fault. ")
     assert out.status == 200 and caplog.messages[-1].startswith("Logged out here, but not with the OpenID Connect")
 
 

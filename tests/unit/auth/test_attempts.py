@@ -1,0 +1,85 @@
+"""Checking passwords, and the file that they are in."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app_server.auth import attempts
+from app_server.auth.attempts import PasswordChecks, Users, whole_s
+from app_server.security.auth.passwords import Cost, hash_password
+from tests.support.servers.inside import Inside, inside
+
+QUICK = Cost(2, 1, 1)
+SECRET = "s" * 40
+
+
+def lines(**users: str) -> str:
+    """A password file."""
+    return "".join(f"{name}:{hash_password(password, cost=QUICK)}\n" for name, password in users.items())
+
+
+@pytest.fixture
+def users(tmp_path: Path) -> Path:
+    """The file of two users."""
+    path = tmp_path / "users"
+    path.write_text(lines(ann="her password", bob="his password"), encoding="utf-8")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def state(users: Path) -> Iterator[Inside]:
+    """An application for those users, below a prefix."""
+    with inside({"/app": lambda document: None}, basic_auth=str(users), cookie_secret=SECRET, prefix="/p") as served:
+        yield served
+
+
+def basic(user: str, password: str) -> str:
+    """The header of a program."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+async def test_no_more_passwords_are_remembered_than_there_is_room_for(
+    users: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "_MOST_REMEMBERED", 1)
+    checks = PasswordChecks(Users(str(users)), lambda text: text)
+    for name, password in (("ann", "her password"), ("bob", "his password")):
+        assert (await checks.attempt(name, password, "192.0.2.1")).user is not None
+    assert checks.remembered == 1
+    checks.stop()
+
+
+def test_file_that_is_broken_lets_nobody_in_and_is_logged_once_until_it_is_mended(
+    users: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    read = Users(str(users))
+    assert set(read.now().users) == {"ann", "bob"}
+    users.write_text("nonsense")
+    assert not read.now().users and not read.now().users
+    assert caplog.messages == [
+        f"No user can log in. {users}:1: the line does not begin with a user's name and a colon. "
+        + caplog.messages[0].partition("and a colon. ")[2]
+    ]
+    users.write_bytes(b"\xff\xfe")
+    assert not read.now().users and caplog.messages[1:] == [f"No user can log in. {users}: is not UTF-8 text"]
+    users.unlink()
+    assert not read.now().users
+    assert caplog.messages[2:] == [f"No user can log in. {users}: cannot be read: No such file or directory"]
+    users.write_text(lines(ann="new"))
+    assert set(read.now().users) == {"ann"}
+
+
+def test_file_that_all_can_read_is_named(users: Path, caplog: pytest.LogCaptureFixture) -> None:
+    users.chmod(0o644)
+    Users(str(users)).load()
+    assert caplog.messages == [f"{users} can be read by every user of this machine. Run: chmod 600 {users}"]
+
+
+@pytest.mark.parametrize(("wait_s", "whole"), [(0.0, 1), (1.0, 1), (1.01, 2), (29.5, 30)])
+def test_nobody_is_asked_to_come_back_too_early(wait_s: float, whole: int) -> None:
+    assert whole_s(wait_s) == whole
