@@ -1,4 +1,4 @@
-"""The completion scripts in their real shells: what TAB makes of a line that is typed."""
+"""The completion scripts in their real shells: a line, TAB, and the completed line."""
 
 from __future__ import annotations
 

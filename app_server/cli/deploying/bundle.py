@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from app_server.cli.command import Command, Flag, switch
-from app_server.cli.deploying.flags import BUILD_CONTEXT, OF_A_FILE
-from app_server.cli.deploying.loading import containers_plan, need_packages
+from app_server.cli.deployments.flags import BUILD_CONTEXT, OF_A_FILE
+from app_server.cli.deployments.loading import containers_plan, need_packages
 from app_server.cli.terminal import say
 
 COMMAND = Command(

@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from app_server.cli.command import Command, Flag, Word, switch
-from app_server.cli.deploying.described import FLAGS, as_typed, command_line
-from app_server.cli.deploying.flags import BUILD_CONTEXT, FORCE, OF_A_FILE
-from app_server.cli.deploying.job import ALL, Job
-from app_server.cli.deploying.loading import need_packages, read
+from app_server.cli.deployments.described import FLAGS, as_typed, command_line
+from app_server.cli.deployments.flags import BUILD_CONTEXT, FORCE, OF_A_FILE
+from app_server.cli.deployments.job import ALL, Job
+from app_server.cli.deployments.loading import need_packages, read
 from app_server.cli.terminal import paint_for, say
 from app_server.deployment.targets import TARGETS
 from app_server.errors import OperatorError, OperatorErrors

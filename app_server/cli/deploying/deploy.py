@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app_server.cli.command import Command, Flag, Word, switch
-from app_server.cli.deploying.described import command_line
-from app_server.cli.deploying.flags import BUILD_CONTEXT, INCLUDE, OF_A_FILE, PACKAGES, dashed, file_of
-from app_server.cli.deploying.job import ALL, Job
-from app_server.cli.deploying.loading import containers_plan, need_packages, read
+from app_server.cli.deployments.described import command_line
+from app_server.cli.deployments.flags import BUILD_CONTEXT, INCLUDE, OF_A_FILE, PACKAGES, dashed, file_of
+from app_server.cli.deployments.job import ALL, Job
+from app_server.cli.deployments.loading import containers_plan, need_packages, read
 from app_server.cli.terminal import paint_for, say
 from app_server.errors import OperatorError
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app_server.cli.command import Command, Flag, Word, switch
-from app_server.cli.deploying.flags import INCLUDE, OF_A_FILE
-from app_server.cli.deploying.loading import clone, containers_plan, need_packages
+from app_server.cli.deployments.flags import INCLUDE, OF_A_FILE
+from app_server.cli.deployments.loading import clone, containers_plan, need_packages
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
 from app_server.settings import Arity

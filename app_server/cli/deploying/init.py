@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app_server.cli.command import Command, Flag, Word, choices, switch
-from app_server.cli.deploying.flags import DEFAULT_FILE, PREFIX, PROXIES, SERVER_NAME, dashed
-from app_server.cli.deploying.loading import need_packages
+from app_server.cli.deployments.flags import DEFAULT_FILE, PREFIX, PROXIES, SERVER_NAME, dashed
+from app_server.cli.deployments.loading import need_packages
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError, OperatorErrors
 from app_server.files import write_atomically

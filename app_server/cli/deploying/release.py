@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app_server.cli.command import Command, Flag
-from app_server.cli.deploying.described import command_line
-from app_server.cli.deploying.flags import INCLUDE, OF_A_FILE, PACKAGES
-from app_server.cli.deploying.job import ALL, Job
-from app_server.cli.deploying.loading import need_packages, read
+from app_server.cli.deployments.described import command_line
+from app_server.cli.deployments.flags import INCLUDE, OF_A_FILE, PACKAGES
+from app_server.cli.deployments.job import ALL, Job
+from app_server.cli.deployments.loading import need_packages, read
 from app_server.cli.terminal import paint_for, say
 from app_server.errors import OperatorError
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from app_server.cli.command import Command, Flag, Word, switch
-from app_server.cli.deploying.flags import OF_A_FILE, dashed
-from app_server.cli.deploying.loading import need_packages, plan_of, read
+from app_server.cli.deployments.flags import OF_A_FILE, dashed
+from app_server.cli.deployments.loading import need_packages, plan_of, read
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
 from app_server.settings import Arity

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app_server.cli.deploying.described import FLAGS, KEYS, as_typed, command_line, values_of
+from app_server.cli.deployments.described import FLAGS, KEYS, as_typed, command_line, values_of
 from app_server.cli.parser import parse
 from app_server.errors import OperatorError
 

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app_server.cli.deploying.described import as_typed
-from app_server.cli.deploying.loading import path_to_source, plan_of
+from app_server.cli.deployments.described import as_typed
+from app_server.cli.deployments.loading import path_to_source, plan_of
 from app_server.cli.terminal import Paint, say
 from app_server.deployment.targets import TARGETS, Layout
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from app_server.cli.command import Flag, choices
-from app_server.cli.deploying.flags import PREFIX, PROXIES, SERVER_NAME, dashed
+from app_server.cli.deployments.flags import PREFIX, PROXIES, SERVER_NAME, dashed
 from app_server.errors import OperatorError
 from app_server.settings import Arity
 

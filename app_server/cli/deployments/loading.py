@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app_server.cli.deploying.described import KEYS, SOURCE, values_of
-from app_server.cli.deploying.flags import DEFAULT_FILE, dashed
+from app_server.cli.deployments.described import KEYS, SOURCE, values_of
+from app_server.cli.deployments.flags import DEFAULT_FILE, dashed
 from app_server.errors import OperatorError
 from app_server.version import how_to_install
 
