@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from app_server.deployment.load import DEFAULT_NAME, LoadedSpec
 
 BASE = "app-server"
-"""The image that all images of applications are built from."""
+"""The base of all images of applications."""
 LABEL = "app-server.applications"
-"""What marks images that hold applications, and tells which."""
-# What a deployment without a name calls its image: its own name is the base's.
+"""The label of images that contain applications; its value lists them."""
+# The image's name if the deployment has none: its default name is the base image's.
 NAMELESS = "app-server-apps"
 BASES = frozenset({BASE, "app-server-nginx", "app-server-apache", "app-server-all-in-one"})
 """The images that belong to no deployment, without their tags."""
@@ -32,7 +32,7 @@ class Contained:
     proxy: str
     """the proxy's image"""
     build_context: str | None
-    """where the engine finds our Dockerfiles; None where the images must be there"""
+    """the folder of our Dockerfiles; None if the images must exist"""
     source: str
     """the folder of the applications"""
     mounts_configuration: bool
@@ -40,7 +40,7 @@ class Contained:
     is_whole: bool
     """whether the image holds all of that folder, and not only the applications and what they name"""
     mount: str | None
-    """the folder that is mounted at /apps, None where the image holds the applications"""
+    """the folder that is mounted at /apps, None if the image contains the applications"""
     certificates: str
     """the folder of development certificates"""
     never: tuple[str, ...]
@@ -55,7 +55,7 @@ def contained(loaded: LoadedSpec, beside: str) -> Contained:
     mount = spec.paths.apps if containers.source is None else None
     built = containers.build_context
     name = NAMELESS if spec.name == DEFAULT_NAME else image_name(spec.name)
-    # A tag of its own: a deployment may be called after the proxy too.
+    # A separate tag: a deployment may have the proxy's name.
     proxy = f"{name}:{spec.proxy.kind}" if built else f"{BASE}-{spec.proxy.kind}:latest"
     app, stated_proxy = containers.images.app, containers.images.proxy
     if built and app is not None and loaded.is_inherited("containers", "images", "app"):
@@ -78,7 +78,7 @@ def contained(loaded: LoadedSpec, beside: str) -> Contained:
 
 
 def is_base(image: str) -> bool:
-    """Whether an image is one that others are built from, with whatever tag."""
+    """Whether an image is a base of others, whatever its tag."""
     return image.partition("@")[0].partition(":")[0] in BASES
 
 
@@ -90,7 +90,7 @@ def _tagged(image: str, environment: str) -> str:
 
 
 def image_name(name: str) -> str:
-    """A name that engines take for an image."""
+    """A name that engines accept for an image."""
     return re.sub(r"[._-]{2,}", "-", name.lower()).strip("._-") or "app"
 
 

@@ -56,7 +56,7 @@ class AcmeSite:
     def renew(self) -> Words:
         """The command that renews it where that is due; certbot remembers the rest, the hook too.
 
-        The timer spreads the load already, so that certbot need not wait by itself.
+        The timer already spreads the load, and certbot need not wait by itself.
         """
         return (*self.certbot, "renew", "--cert-name", self.name, "--no-random-sleep-on-renew", "--quiet")
 

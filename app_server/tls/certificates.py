@@ -1,6 +1,6 @@
-"""What is wrong with a certificate and its key, told from their bytes alone.
+"""What is wrong with a certificate and its key, judged only by their bytes.
 
-The files are read elsewhere: these functions take bytes, names and the time, and give findings.
+These functions read no files: they take bytes, names and the time, and return findings.
 """
 
 from __future__ import annotations
@@ -103,12 +103,12 @@ def _unreadable(pem: bytes) -> TlsFinding:
         hint = "Convert it: openssl x509 -inform DER -in FILE -out FILE.pem."
         return TlsFinding("error", "not-a-certificate", "the certificate is in DER, proxies read PEM", hint)
     hint = "It begins with -----BEGIN CERTIFICATE-----."
-    return TlsFinding("error", "not-a-certificate", "there is no certificate in the file", hint)
+    return TlsFinding("error", "not-a-certificate", "the file contains no certificate", hint)
 
 
 def _loaded(pem: bytes) -> list[x509.Certificate]:
     with warnings.catch_warnings():
-        # Some old authorities break a rule or two, which is not for whoever checks a site to mend.
+        # Some old authorities break a rule or two, which a site's operator cannot fix.
         warnings.simplefilter("ignore")
         return x509.load_pem_x509_certificates(pem) if pem.strip() else []
 
@@ -209,7 +209,7 @@ def _called(name: x509.Name) -> str:
 
 def _wrong_key(leaf: x509.Certificate, material: Material) -> Iterator[TlsFinding]:
     if material.key_mode is not None and material.key_mode & (OTHERS_MAY_READ | OTHERS_MAY_WRITE):
-        what = f"the key's file has mode {material.key_mode & 0o777:o}, so that others can read or change it"
+        what = f"the key's file has mode {material.key_mode & 0o777:o}, which lets others read or change it"
         yield TlsFinding("error", "key-mode", what, "chmod 600 it (640 for a group such as ssl-cert).")
     if material.key_pem is None:
         return
@@ -222,7 +222,7 @@ def _wrong_key(leaf: x509.Certificate, material: Material) -> Iterator[TlsFindin
         )
     except ValueError:
         hint = "It begins with -----BEGIN PRIVATE KEY----- or the like."
-        yield TlsFinding("error", "not-a-key", "there is no key in the key's file", hint)
+        yield TlsFinding("error", "not-a-key", "the key's file contains no key", hint)
     else:
         if _bytes_of(key.public_key()) != _bytes_of(leaf.public_key()):
             hint = "Take the key that the certificate was asked for with."
@@ -250,7 +250,7 @@ def _against_guideline(leaf: x509.Certificate, profile: str) -> Iterator[TlsFind
             yield TlsFinding("warning", "guideline", f"the key is on {curve}, and {named} wants P-256 or P-384", hint)
     if leaf.signature_hash_algorithm is not None and leaf.signature_hash_algorithm.name in ("md5", "sha1"):
         what = f"the certificate is signed with {leaf.signature_hash_algorithm.name}, which browsers refuse"
-        yield TlsFinding("error", "weak", what, "Have it issued anew.")
+        yield TlsFinding("error", "weak", what, "Get a new one.")
     days = (leaf.not_valid_after_utc - leaf.not_valid_before_utc).days
     if days > asked.longest_days:
         what = f"the certificate lasts {days} days, and {named} allows {asked.longest_days}"

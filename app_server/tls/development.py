@@ -1,7 +1,7 @@
 """Certificates for development, signed by an authority of one's own that this machine keeps.
 
-The authority is made once, kept with mode 0600 and never overwritten, so that whoever has told a browser to trust it
-need not do so again. Certificates are made anew when they do not cover a name or come near their end.
+The authority is created once, kept with mode 0600 and never overwritten: a browser has to be told to trust it only
+once. Certificates are replaced when they do not cover a name or expire soon.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ def _home(environ: Mapping[str, str]) -> Path:
         return Path(environ.get("HOME") or Path.home())
     except RuntimeError:
         hint = "Set HOME, or XDG_STATE_HOME, to a folder of yours that stays."
-        raise OperatorError("there is no home to keep certificates in", where="HOME", hint=hint) from None
+        raise OperatorError("there is no home folder to keep certificates in", where="HOME", hint=hint) from None
 
 
 def development_certificate(names: Sequence[str], folder: Path, now: datetime | None = None) -> Pair:
-    """Files of a certificate for these names, made unless the folder holds them. Raises OperatorError."""
+    """Files of a certificate for these names, created unless they exist. Raises OperatorError."""
     for name in names:
         _check_name(name)
     now = now or datetime.now(UTC)
@@ -67,7 +67,7 @@ def development_certificate(names: Sequence[str], folder: Path, now: datetime | 
         *names, common_name=names[0], not_before=now - timedelta(days=1), not_after=now + LIFETIME - timedelta(days=1)
     )
     chain = b"".join(each.bytes() for each in issued.cert_chain_pems)
-    # The key first: between the two a proxy that starts sees a mismatch, never a key that others can read.
+    # The key first: a proxy that starts between the two sees a mismatch, never a key that others can read.
     write_atomically(key, issued.private_key_pem.bytes(), mode=0o600)
     write_atomically(certificate, chain, mode=0o644)
     return Pair(certificate, key, authority.file, made=True)
@@ -80,7 +80,7 @@ class _Authority:
 
 
 def _authority(folder: Path) -> _Authority:
-    """The authority that the folder holds, or a new one. Raises OperatorError where only half of it is there."""
+    """The authority in the folder, or a new one. Raises OperatorError if only half of it exists."""
     import trustme
 
     file, key_file = folder / "authority.pem", folder / "authority.key"
@@ -96,11 +96,11 @@ def _authority(folder: Path) -> _Authority:
             return _Authority(ca, file)
         return _Authority(trustme.CA.from_pem(file.read_bytes(), key_file.read_bytes()), file)
     except FileNotFoundError as missing:
-        hint = "Put it back, or move the rest of the folder away for a new authority."
+        hint = "Restore it, or move the rest of the folder away to get a new authority."
         raise OperatorError("half of the development authority is missing", where=missing.filename, hint=hint) from None
     except ValueError:
-        hint = "Put it back from a copy, or move the folder away for a new authority."
-        raise OperatorError("this is no authority that was made here", where=str(file), hint=hint) from None
+        hint = "Restore it from a copy, or move the folder away to get a new authority."
+        raise OperatorError("is not an authority that app-server created", where=str(file), hint=hint) from None
     except OSError as error:
         where = str(error.filename or folder)
         raise OperatorError(f"cannot be used: {error.strerror}", where=where, hint="Choose another folder.") from None
@@ -108,17 +108,17 @@ def _authority(folder: Path) -> _Authority:
 
 def _check_name(name: str) -> None:
     if not re.fullmatch(r"(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9a-fA-F:]+", name):
-        hint = "Give names such as localhost, plots.example.org, *.example.org, 127.0.0.1 or ::1."
-        raise OperatorError("no host's name", where=name, hint=hint)
+        hint = "Use names such as localhost, plots.example.org, *.example.org, 127.0.0.1 or ::1."
+        raise OperatorError("is not a host name", where=name, hint=hint)
 
 
 def _still_good(certificate: Path, key: Path, authority: Path, names: Sequence[str], now: datetime) -> bool:
-    """Whether these files can be used as they are. Raises OperatorError where somebody else made them."""
+    """Whether these files can be used as they are. Raises OperatorError if something else created them."""
     material = Material(
         certificate.read_bytes(), key.read_bytes() if key.exists() else None, None, authority.read_bytes()
     )
     found = {finding.name for finding in inspect(material, [name.replace("*", "any") for name in names], now + SOON)}
     if found & {"not-a-certificate", "incomplete", "self-signed", "order"}:
-        hint = "It was not made by this authority: move it away."
-        raise OperatorError("a certificate of somebody else is in its place", where=str(certificate), hint=hint)
+        hint = "This authority did not issue it: move it away."
+        raise OperatorError("another certificate is in its place", where=str(certificate), hint=hint)
     return key.exists() and not found & {"name", "expired", "key-mismatch", "not-a-key", "key-locked"}

@@ -16,7 +16,7 @@ ProfileName = Literal["intermediate", "modern"]
 
 @dataclass(frozen=True, slots=True)
 class CertificateRules:
-    """What the guideline asks of a site's certificate; `rsa_bits` is None where no RSA key is welcome."""
+    """What the guideline requires of a site's certificate; `rsa_bits` is None if RSA keys are not allowed."""
 
     keys: tuple[str, ...]
     curves: tuple[str, ...]

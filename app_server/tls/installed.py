@@ -30,7 +30,7 @@ class Installed:
 
 
 def installed_nginx() -> Installed | None:
-    """The nginx of this machine, None where there is none."""
+    """This machine's nginx, or None."""
     path = find("nginx")
     if path is None:
         return None
@@ -39,18 +39,18 @@ def installed_nginx() -> Installed | None:
 
 
 def installed_apache() -> Installed | None:
-    """The Apache of this machine, None where there is none."""
+    """This machine's Apache, or None."""
     path = find(*APACHE_NAMES)
     if path is None:
         return None
-    # Apache does not tell whose library mod_ssl is; on a distribution it is that of the command `openssl`.
+    # Apache does not say which library mod_ssl uses; on distributions it is that of the command `openssl`.
     openssl = find("openssl")
     library = Library() if openssl is None else openssl_library(_say([str(openssl), "version"]))
     return Installed(path, parse_version(_say([str(path), "-v"])), library)
 
 
 def system_roots() -> Path | None:
-    """The file with the authorities that this machine trusts, None where it is not found."""
+    """The file with the authorities that this machine trusts, None if it is not found."""
     return next((Path(path) for path in SYSTEM_ROOTS if Path(path).is_file()), None)
 
 

@@ -23,13 +23,13 @@ OLDEST_OPENSSL: Version = (1, 1, 1)
 GROUPS_SINCE: Mapping[str, Version] = {"X25519MLKEM768": (3, 5)}
 
 # From here on nginx makes new ticket keys by itself, kept in the shared cache; a key that never changes would let
-# whoever learns it read all recorded traffic.
+# an attacker who learns it read all recorded traffic.
 NGINX_ROTATES_TICKET_KEYS: Version = (1, 23, 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """The TLS library of a program. `version` is None where nobody knows it: only what each can do is used then."""
+    """The TLS library of a program. `version` is None if unknown: then only what every version can do is used."""
 
     name: str = "OpenSSL"
     version: Version | None = None
@@ -44,7 +44,7 @@ class Library:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a proxy is told; `left_out` says in a sentence each what of the profile is missing, and why."""
+    """A proxy's directives; each sentence of `left_out` says what of the profile is missing, and why."""
 
     profile: Profile
     source: Guideline
@@ -71,7 +71,7 @@ def shown(version: Version) -> str:
 
 
 def policy(profile_name: str, library: Library) -> Policy:
-    """The profile as far as the library goes. Raises OperatorError where the library is too old for any of it."""
+    """The profile as far as the library supports it. Raises OperatorError if the library is too old for any of it."""
     if library.name == "OpenSSL" and library.version is not None and library.version < OLDEST_OPENSSL:
         raise OperatorError(
             f"{library} has no TLS 1.3",
@@ -128,7 +128,7 @@ def apache_directives(profile_name: str, library: Library) -> tuple[str, ...]:
     lines.append(f"SSLOpenSSLConfCmd Groups {':'.join(chosen.groups)}")
     lines.append(f"SSLHonorCipherOrder {'on' if profile.server_preference else 'off'}")
     lines.append("SSLCompression off")
-    lines.append("# Their key changes only when Apache is started anew.")
+    lines.append("# Their key changes only when Apache restarts.")
     lines.append("SSLSessionTickets off")
     return tuple(lines)
 

@@ -11,21 +11,21 @@ from enum import Enum
 from app_server.errors import OperatorError
 from app_server.security.hostnames import bracketed
 
-# The server's usual port, on both ends, so that its default origin fits what the browser shows.
+# The server's usual port on both ends: its default origin then matches what the browser shows.
 PORT = 5006
-# 45 s are long enough for a network that stumbles, and short enough for somebody who waits.
+# 45 s are long enough for a short network failure, and short enough for a user who waits.
 ALIVE_INTERVAL_S = 15
 ALIVE_COUNT = 3
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 
 
 class Form(Enum):
-    """Which end is listened on."""
+    """Which end listens."""
 
     LOCAL = "local"
-    """Where ssh runs: a laptop reaches the server on the host that ssh goes to, or what a gateway listens on."""
+    """Where ssh runs: a laptop reaches a server on the host that ssh connects to, or a gateway's port."""
     REVERSE = "reverse"
-    """On the host that ssh goes to: a server that no one can reach offers itself on a gateway."""
+    """On the host that ssh connects to: a server that cannot be reached offers a port on a gateway."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,9 @@ class Tunnel:
 
 
 def read_place(word: str, where: str) -> TunnelEnd:
-    """`[USER@]HOST[:PORT]` as a place; OperatorError, which names `where`, for anything else.
+    """Reads `[USER@]HOST[:PORT]`; OperatorError, which names `where`, for anything else.
 
-    What could be taken for an option or for more than one word is refused: it ends up in command lines and files.
+    What could be read as an option or as several words is refused, because it becomes part of command lines and files.
     """
     user, at, rest = word.rpartition("@")
     host, port = _split(rest)

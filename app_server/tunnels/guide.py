@@ -9,7 +9,7 @@ from app_server.tunnels.description import PORT, Form, Tunnel, TunnelEnd
 from app_server.tunnels.ssh import GATEWAY_USER, authorized_key, command_line, config_block, gateway_snippet
 
 KEY = "ssh-ed25519 AAAA..."
-"""Stands for a public key that we have not got."""
+"""A placeholder for a public key."""
 
 
 def guide(tunnel: Tunnel, application: str = "myapp.py") -> str:
@@ -19,7 +19,7 @@ def guide(tunnel: Tunnel, application: str = "myapp.py") -> str:
 
 
 def server_command(tunnel: Tunnel, application: str, browser_port: int) -> str:
-    """How the server is started so that it is reached through the tunnel alone, and pages from there may connect."""
+    """How to start the server for the tunnel only, with its pages allowed to connect."""
     words = ["app-server", "serve", application, "--address", "localhost"]
     if tunnel.target_port != PORT:
         words += ["--port", str(tunnel.target_port)]
@@ -29,9 +29,9 @@ def server_command(tunnel: Tunnel, application: str, browser_port: int) -> str:
 
 
 def local_half(tunnel: Tunnel) -> Tunnel:
-    """What reaches, from somebody's machine, the port that a reverse tunnel offers on its gateway.
+    """The tunnel from a user's machine to the port that a reverse tunnel offers on its gateway.
 
-    The key, the known hosts and the way there are those of that machine, which nobody has told us.
+    The key, the known hosts and the jump hosts are those of that machine, which are not known here.
     """
     return Tunnel(
         name=f"{tunnel.name}-visitor",
@@ -45,32 +45,32 @@ def local_half(tunnel: Tunnel) -> Tunnel:
 
 def _local(tunnel: Tunnel, application: str) -> Iterator[str]:
     host = tunnel.destination.host
-    yield f"# On {host}: the server, for its own host alone"
+    yield f"# On {host}: the server, only for its own host"
     yield server_command(tunnel, application, tunnel.listen_port)
     yield ""
     yield "# On your machine: the tunnel, until Ctrl-C"
     yield command_line(tunnel)
     yield ""
     yield f"# Then open {tunnel.url} there. With --run this command opens the tunnel itself, and opens it"
-    yield "# again whenever it breaks. --show config and --show unit print what keeps it open for good."
+    yield "# again whenever it breaks. --show config and --show unit print what keeps it open permanently."
 
 
 def _reverse(tunnel: Tunnel, application: str) -> Iterator[str]:
     gateway = tunnel.destination
     half = local_half(tunnel)
-    yield "# On the server's host: the server, for its own host alone, and the tunnel to the gateway"
+    yield "# On the server's host: the server, only for its own host, and the tunnel to the gateway"
     yield server_command(tunnel, application, half.listen_port)
     yield command_line(tunnel)
     yield ""
     yield f"# On your machine: the other half of the tunnel, until Ctrl-C; then open {half.url} there"
     yield command_line(half)
     yield ""
-    yield f"# On {gateway.host}: keys that are good for this alone, in {_keys_of(gateway)}"
+    yield f"# On {gateway.host}: keys that allow only this, in {_keys_of(gateway)}"
     yield f"# {authorized_key(tunnel, f'{KEY} the server')}"
     yield f"# {authorized_key(half, f'{KEY} your machine')}"
     yield ""
-    yield "# --show gateway prints what sshd there should know. With --run, on the server's host, this command keeps"
-    yield "# the tunnel to the gateway open; --show config and --show unit print what keeps it open for good."
+    yield "# --show gateway prints sshd's configuration there. With --run, on the server's host, this command keeps"
+    yield "# the tunnel to the gateway open; --show config and --show unit print what keeps it open permanently."
 
 
 def _keys_of(place: TunnelEnd) -> str:
@@ -87,7 +87,7 @@ def gateway_file(tunnel: Tunnel) -> str:
     halves = [tunnel] if tunnel.form is Form.LOCAL else [tunnel, local_half(tunnel)]
     user = tunnel.destination.user or GATEWAY_USER
     lines = [
-        f"# On {tunnel.destination.host}. The user {user} is for tunnels alone:",
+        f"# On {tunnel.destination.host}. The user {user} is only for tunnels:",
         f"#   useradd --system --create-home --shell /usr/sbin/nologin {user}",
         f"# {_keys_of(tunnel.destination)}, with the public keys of those who may come:",
         *(f"#   {authorized_key(half, KEY)}" for half in halves),

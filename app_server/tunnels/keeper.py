@@ -22,13 +22,13 @@ from app_server.errors import OperatorError
 from app_server.tunnels.description import Form, Tunnel
 from app_server.tunnels.ssh import OWN_CONNECTION, Option, command, safe
 
-# BokehJS tries for some 30 s to come back. Waits stay far below that, so that a page finds its session again.
+# BokehJS tries to reconnect for about 30 s. Waits stay far below that, and pages find their sessions again.
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 5.0
 READER_DEADLINE_S = 1.0
 STOP_DEADLINE_S = 3.0
 PROBE_TIMEOUT_S = 5.0
-# At this level ssh says when a forward stands.
+# At this level ssh reports when a forward is established.
 VERBOSE = Option("LogLevel", "DEBUG1", "")
 NO_QUESTIONS = Option("BatchMode", "yes", "")
 
@@ -37,22 +37,22 @@ _UP = {
     Form.REVERSE: re.compile(r"debug1: remote forward success for"),
 }
 _NOISE = re.compile(r"debug\d: |Authenticated to |Transferred: |Bytes per second: |OpenSSH_")
-# What no further try mends: whoever answers there is not who was trusted.
+# Trying again does not help: the host is not the trusted one.
 _NEVER = re.compile(r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED")
 _HINTS = (
-    (_NEVER, "Compare its key (ssh-keyscan shows it) with what its owner says, then put it into known_hosts."),
+    (_NEVER, "Compare its key (ssh-keyscan prints it) with what its owner says, then add it to known_hosts."),
     (
         re.compile(r"Permission denied"),
-        "It does not take your key: give it that key (ssh-copy-id), or another one (--identity).",
+        "It does not accept your key: install that key there (ssh-copy-id), or use another one (--identity).",
     ),
-    (re.compile(r"Could not resolve hostname"), "Look at the spelling of the host."),
+    (re.compile(r"Could not resolve hostname"), "Check the spelling of the host."),
     (
         re.compile(r"[Cc]ould not request local forwarding"),
-        "Another program has that port; --listen takes another one.",
+        "Another program uses that port; choose another one with --listen.",
     ),
     (
         re.compile(r"remote port forwarding failed"),
-        "The gateway does not let you have that port, or somebody has it: a connection that has died, perhaps.",
+        "The gateway does not allow that port, or it is in use, perhaps by a dead connection.",
     ),
     (re.compile(r"Connection refused|timed out|No route to host"), "Is the host up, and its sshd on that port?"),
     (re.compile(r"open failed: connect failed"), "Nothing listens there yet: start the server on the other end."),
@@ -62,7 +62,7 @@ _OPEN_FAILED = re.compile(r"open failed: (?:connect failed: |administratively pr
 
 @dataclass(frozen=True)
 class RetryPace:
-    """How long is waited before the next try."""
+    """How long to wait before the next try."""
 
     wait_s: float = FIRST_WAIT_S
 
@@ -82,7 +82,7 @@ def _plain(line: str, tunnel: Tunnel) -> str:
 
 
 class TunnelKeeper:
-    """Runs one tunnel until it is told to stop; `tell` gets a line whenever something changes."""
+    """Runs one tunnel until `stop` is called; `tell` gets a line whenever something changes."""
 
     def __init__(
         self, tunnel: Tunnel, tell: Callable[[str], None], *, interactive: bool, words: Sequence[str] = ()
@@ -100,7 +100,7 @@ class TunnelKeeper:
         self._since: float | None = None
 
     def run(self) -> int:
-        """Keep the tunnel open until SIGINT or SIGTERM; 0 then. Raises OperatorError where it never opened."""
+        """Keep the tunnel open until SIGINT or SIGTERM, then return 0. Raises OperatorError if it never opened."""
         with self._signals():
             pace = RetryPace()
             while not self.stopping:
@@ -127,7 +127,7 @@ class TunnelKeeper:
                 self._news.get(timeout=left_s)
 
     def _once(self) -> tuple[float, str]:
-        """Run ssh to its end; how long the tunnel stood, and the last that ssh said of a fault."""
+        """Run ssh to its end; how long the tunnel was open, and ssh's last message about a fault."""
         self.tell(f"connecting to {self.tunnel.destination}")
         self._said, self._since = "", None
         ssh = self._start()
@@ -147,7 +147,7 @@ class TunnelKeeper:
         self._news.put(None)
 
     def _end(self, ssh: subprocess.Popen[str]) -> None:
-        """See to it that ssh has ended."""
+        """Make sure that ssh has ended."""
         ssh.terminate()
         try:
             ssh.wait(STOP_DEADLINE_S)
@@ -177,10 +177,10 @@ class TunnelKeeper:
             raise OperatorError("there is no such program", where=self.words[0], hint=hint) from None
 
     def _judge(self, said: str) -> None:
-        """Raise OperatorError where the tunnel has never stood, or where it must not be tried again."""
+        """Raise OperatorError if the tunnel was never open, or if trying again makes no sense."""
         if not self._stood or _NEVER.search(said):
             raise OperatorError(
-                said or "ssh ended without a word", where=str(self.tunnel.destination), hint=hint_for(said)
+                said or "ssh ended without a message", where=str(self.tunnel.destination), hint=hint_for(said)
             )
 
     def _opened(self) -> None:
@@ -194,7 +194,7 @@ class TunnelKeeper:
         threading.Thread(target=self._probe, daemon=True).start()
 
     def _probe(self) -> None:
-        """Say whether a server answers at the other end, when the tunnel has just opened."""
+        """Report whether a server answers at the other end of a tunnel that has just opened."""
         connection = http.client.HTTPConnection("localhost", self.tunnel.listen_port, timeout=PROBE_TIMEOUT_S)
         try:
             connection.request("GET", "/healthz")

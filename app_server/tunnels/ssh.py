@@ -24,16 +24,16 @@ class Option:
     reason: str
 
 
-# What one needs that nobody watches over.
+# For tunnels that run unattended.
 UNATTENDED = (
-    Option("BatchMode", "yes", "Nobody is there to answer questions."),
+    Option("BatchMode", "yes", "No one is there to answer questions."),
     Option("StrictHostKeyChecking", "yes", "A host with an unknown key is refused."),
 )
-# A connection that others share would outlive the tunnel's own ssh, or end with theirs.
-OWN_CONNECTION = Option("ControlPath", "none", "A connection of its own, which ends with it.")
-# -N and -T in a file: nothing but the forward is asked for.
+# A shared connection would outlive the tunnel's own ssh, or end with another one.
+OWN_CONNECTION = Option("ControlPath", "none", "A separate connection, which ends with the tunnel.")
+# -N and -T in a file: only the forward is requested.
 NOTHING_ELSE = (
-    Option("SessionType", "none", "Nothing but the forward: no shell, no terminal."),
+    Option("SessionType", "none", "Only the forward: no shell, no terminal."),
     Option("RequestTTY", "no", ""),
 )
 
@@ -47,7 +47,7 @@ def safe(tunnel: Tunnel) -> tuple[Option, ...]:
             "ServerAliveInterval", str(interval), f"A dead connection ends after {count} x {interval} s, not hours."
         ),
         Option("ServerAliveCountMax", str(count), ""),
-        Option("ConnectTimeout", "10", "A host that is away is given up soon, so that the next try comes soon."),
+        Option("ConnectTimeout", "10", "Give up soon on an unreachable host, and try again soon."),
     )
 
 
@@ -121,7 +121,7 @@ def _jump_block(name: str, place: TunnelEnd, tunnel: Tunnel) -> list[str]:
 
 
 def _trust(tunnel: Tunnel) -> list[str]:
-    """The key that is shown, and the keys that are believed."""
+    """The key to authenticate with, and the trusted keys."""
     lines = []
     if tunnel.identity is not None:
         lines += ["    IdentitiesOnly yes", f"    IdentityFile {_quoted(tunnel.identity)}"]
@@ -140,9 +140,9 @@ def _lines(options: Iterable[Option], *, reasons: bool = True) -> list[str]:
 
 
 def authorized_key(tunnel: Tunnel, public_key: str) -> str:
-    """The line of authorized_keys on the host that ssh goes to: this key may do what the tunnel does, and nothing else.
+    """The line of authorized_keys on the host that ssh connects to: this key only allows what the tunnel does.
 
-    The direction that the tunnel does not use is narrowed to port 1, where nobody listens: sshd knows no "none" here,
+    The direction that the tunnel does not use is restricted to port 1, where nothing listens: sshd has no "none" here,
     and without the option every port would be open. Names are compared as words: 127.0.0.1 is not localhost.
     """
     listen, target = tunnel.forward
@@ -152,14 +152,14 @@ def authorized_key(tunnel: Tunnel, public_key: str) -> str:
 
 
 def gateway_snippet(tunnels: Sequence[Tunnel], user: str = GATEWAY_USER) -> str:
-    """What sshd_config.d of the host that ssh goes to says of `user`, whose keys are for these tunnels alone."""
+    """sshd_config.d of the host that ssh connects to, for `user`, whose keys are only for these tunnels."""
     listens = [tunnel.forward[0] for tunnel in tunnels if tunnel.form is Form.REVERSE]
     opens = [tunnel.forward[1] for tunnel in tunnels if tunnel.form is Form.LOCAL]
     direction = "yes" if listens and opens else "remote" if listens else "local"
     return "\n".join(
         [
             f"Match User {user}",
-            "    # A connection that is gone holds its port until sshd notices: after 3 x 15 s, and by default never.",
+            "    # A dead connection keeps its port until sshd notices: after 3 x 15 s; by default, never.",
             "    ClientAliveInterval 15",
             "    ClientAliveCountMax 3",
             f"    AllowTcpForwarding {direction}",
@@ -184,5 +184,5 @@ def gateway_snippet(tunnels: Sequence[Tunnel], user: str = GATEWAY_USER) -> str:
 
 
 def _quoted(path: str) -> str:
-    """A path as ssh_config takes it; what cannot be quoted there never comes here."""
+    """A path as ssh_config takes it; callers never pass what cannot be quoted there."""
     return f'"{path}"' if " " in path else path

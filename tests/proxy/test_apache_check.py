@@ -40,7 +40,7 @@ def test_site_that_starts_is_good(tmp_path: Path) -> None:
         "access: {basic: /etc/users, allow: [10.0.0.0/8, 'fd00::/8']}\nmaintenance: {allow: 10.0.0.0/8}\n"
         "embedding: https://www.example.org\nlogs: {format: combined}\nheaders: {extra: {X-Of-Ours: '100%'}}\n"
     )
-    assert findings(planned(tmp_path, everything)) == ["good: apache: Apache takes the site, and started with it"]
+    assert findings(planned(tmp_path, everything)) == ["good: apache: Apache accepts the site, and started with it"]
 
 
 def test_what_its_own_test_lets_pass_and_does_not_start_is_a_fault(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def findings(folder: Path, text: str) -> list[CheckFinding]:
 def test_good_site_is_started(tmp_path: Path) -> None:
     found = findings(tmp_path, BASE + "instances: 3\nproxy: {static: yes}\n")
     assert Counter(each.level for each in found) == {"good": 1}
-    assert str(found[0]).startswith("nginx: nginx ") and str(found[0]).endswith("takes the site, and started with it")
+    assert str(found[0]).startswith("nginx: nginx ") and str(found[0]).endswith("accepts the site, and started with it")
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def beside(folder: Path, home: Path, text: str, **others: str) -> list[str]:
 
 def test_site_that_comes_with_the_system_is_reported(tmp_path: Path, no_other_sites: Path) -> None:
     assert beside(tmp_path, no_other_sites, BASE, **{"sites-enabled__default": DEBIANS}) == [
-        "nginx: the nginx of this machine would refuse it beside its other sites: a duplicate default server for "
-        "0.0.0.0:80 in HOME/sites-enabled/default:1. Remove that site, if it is only what came with nginx, or set "
+        "nginx: this machine's nginx would refuse it together with its other sites: a duplicate default server for "
+        "0.0.0.0:80 in HOME/sites-enabled/default:1. Remove that site if it is nginx's default one, or set "
         "proxy.catch_all: no."
     ]
     assert beside(tmp_path, no_other_sites, BASE + "proxy: {catch_all: no}\n") == []
@@ -105,4 +105,4 @@ def test_own_earlier_site_and_others_faults_are_not_reported(tmp_path: Path, no_
 def test_two_deployments_on_one_host_are_reported(tmp_path: Path, no_other_sites: Path) -> None:
     other = next(iter(render("nginx", planned(tmp_path, "name: first\n" + BASE)).values())).text
     found = beside(tmp_path, no_other_sites, "name: second\n" + BASE, **{"conf.d__first.conf": other})
-    assert len(found) == 1 and "would refuse it beside its other sites: " in found[0], found
+    assert len(found) == 1 and "would refuse it together with its other sites: " in found[0], found

@@ -75,7 +75,7 @@ def test_units_are_shut_off(tmp_path: Path, manager: str) -> None:
         ("ssh", "MaxSessions 0\n", "\n", "sshd takes it for maxsessions 10"),
         ("ssh", "PermitTunnel no", "PermitTunnel perhaps", "sshd refuses it"),
         ("logrotate", "rotate 14", "rotate often", "logrotate: error:"),
-        ("inventory", "hosts:", "guests:", "Ansible finds other hosts than were meant"),
+        ("inventory", "hosts:", "guests:", "Ansible finds other hosts than expected"),
     ],
 )
 def test_what_is_wrong_is_found(tmp_path: Path, target: str, old: str, new: str, complaint: str) -> None:
@@ -102,7 +102,7 @@ def test_key_that_others_may_read_is_found(tmp_path: Path) -> None:
     for mode, expected in ((0o644, True), (0o600, False)):
         key.chmod(mode)
         told = faults(found(planned(tmp_path, spec), "ssh"))
-        assert any("others may read the private key" in line for line in told) == expected
+        assert any("other users may read the private key" in line for line in told) == expected
 
 
 def test_each_machine_has_a_supervisor_of_its_own(tmp_path: Path) -> None:
@@ -113,4 +113,4 @@ def test_each_machine_has_a_supervisor_of_its_own(tmp_path: Path) -> None:
         instances: {count: 2, hosts: [{name: one, address: 10.0.0.1}, {name: two, address: 10.0.0.2}]}
         """
     findings = found(planned(tmp_path, spec), "supervisor")
-    assert [str(finding) for finding in findings] == ["supervisor: supervisord has started with the 2 programs"] * 2
+    assert [str(finding) for finding in findings] == ["supervisor: supervisord started with the 2 programs"] * 2

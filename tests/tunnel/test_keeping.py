@@ -123,19 +123,19 @@ def first_try(host: Host, *words: str) -> tuple[int, str]:
         pytest.param(
             ("stranger@remote",),
             "stranger@remote: Permission denied (publickey). "
-            "It does not take your key: give it that key (ssh-copy-id), or another one (--identity).",
+            "It does not accept your key: install that key there (ssh-copy-id), or use another one (--identity).",
             id="key that is not taken",
         ),
         pytest.param(
             ("remote-user@10.99.1.2",),
             "remote-user@10.99.1.2: Host key verification failed. "
-            "Compare its key (ssh-keyscan shows it) with what its owner says, then put it into known_hosts.",
+            "Compare its key (ssh-keyscan prints it) with what its owner says, then add it to known_hosts.",
             id="host that is not known",
         ),
         pytest.param(
             ("remote-user@nowhere",),
             "remote-user@nowhere: Could not resolve hostname nowhere: Temporary failure in name resolution. "
-            "Look at the spelling of the host.",
+            "Check the spelling of the host.",
             id="host that is not there",
         ),
         pytest.param(
@@ -147,13 +147,13 @@ def first_try(host: Host, *words: str) -> tuple[int, str]:
         pytest.param(
             ("remote-user@remote", "--listen", "22"),
             "remote-user@remote: Could not request local forwarding. "
-            "Another program has that port; --listen takes another one.",
+            "Another program uses that port; choose another one with --listen.",
             id="port that is taken here",
         ),
         pytest.param(
             ("--reverse", "gateway-user@gateway", "--listen", "22"),
             "gateway-user@gateway: remote port forwarding failed for listen port 22. "
-            "The gateway does not let you have that port, or somebody has it: a connection that has died, perhaps.",
+            "The gateway does not allow that port, or it is in use, perhaps by a dead connection.",
             id="port that is taken there",
         ),
     ],

@@ -1,4 +1,4 @@
-"""Whether the applications are there: without them every generated file is right, and nothing works."""
+"""Whether the applications exist: without them every generated file is right, but nothing works."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app_server.deployment.render import Files
 
 
 def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
-    """A fault for each application that is in none of the folders where it could be.
+    """A fault for each application that is in none of its possible folders.
 
     If the host's folder is not on this machine, applications may be only there: then it is a warning.
     """

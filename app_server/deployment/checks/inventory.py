@@ -17,17 +17,17 @@ def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
     """Whether Ansible finds every machine in it."""
     program = find("ansible-inventory")
     if program is None:
-        yield CheckFinding("note", "there is no Ansible here, so the inventory was not read", where="inventory.yml")
+        yield CheckFinding("note", "Ansible is not installed here; the inventory was not read", where="inventory.yml")
         return
     with tempfile.TemporaryDirectory(prefix="app-server-check-") as name:
         (path,) = write(Path(name), [("inventory.yml", files["inventory.yml"])])
-        # A home of its own: Ansible keeps temporary files there.
+        # A separate home: Ansible keeps temporary files there.
         answer = run([program, "-i", path, "--list"], {"ANSIBLE_HOME": name, "ANSIBLE_NOCOLOR": "1"})
         found = set(_hosts(answer.text))
         expected = {machine.name for machine in plan.machines}
         if answer.status != 0 or found != expected:
             said = " ".join(answer.lines)[-300:]
-            yield CheckFinding("fault", f"Ansible finds other hosts than were meant: {said}", where="inventory.yml")
+            yield CheckFinding("fault", f"Ansible finds other hosts than expected: {said}", where="inventory.yml")
         else:
             yield CheckFinding("good", f"Ansible finds {', '.join(sorted(found))}", where="inventory.yml")
 

@@ -1,4 +1,4 @@
-"""Programs of this machine that read what was generated: found, run to their end, and what they said."""
+"""Programs of this machine that read the generated files: finding them, running them, and their output."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 from app_server.deployment.render import File, Files
 
 ANSWER_S = 30.0
-# Where only root has them in PATH.
+# Folders that only root has in PATH.
 SYSTEM = ("/usr/sbin", "/sbin", "/usr/local/sbin")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a program has said, on stdout and stderr, and its exit status."""
+    """A program's output on stdout and stderr, and its exit status."""
 
     status: int
     text: str
@@ -31,7 +31,7 @@ class Answer:
 
 
 def find(name: str) -> str | None:
-    """The path of a program: of this Python's environment first, then the system's; None where there is none."""
+    """The path of a program: of this Python's environment first, then the system's; None if it is not found."""
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath), *SYSTEM])
     return shutil.which(name, path=path)
 

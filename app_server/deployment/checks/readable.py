@@ -17,12 +17,12 @@ _FILE_FLAGS = ("--ssl-certfile", "--ssl-keyfile", "--auth-module", "--basic-auth
 
 
 def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
-    """A fault for each file that is on this machine and that the service's user may not read."""
+    """A fault for each file on this machine that the service's user may not read."""
     wanted = {path: where for path, where in _wanted(plan).items() if os.path.lexists(path)}
     try:
         user = pwd.getpwnam(plan.user)
     except KeyError:
-        return  # made later, when the host is set up
+        return  # created later, when the host is set up
     if wanted and os.geteuid() not in (0, user.pw_uid):
         hint = f"Check as root, or as {plan.user}."
         yield CheckFinding("note", f"only root can find out what {plan.user} may read", where="service.user", hint=hint)
@@ -36,7 +36,7 @@ def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
 def _wanted(plan: Plan) -> dict[str, str]:
     """The files that instances read themselves, and the keys that name them.
 
-    systemd reads secrets as root, and hands them to the service.
+    systemd reads secrets as root and passes them to the service.
     """
     found: dict[str, str] = {}
     for instance in plan.instances:
@@ -51,7 +51,7 @@ def _wanted(plan: Plan) -> dict[str, str]:
 
 
 def _reads(user: pwd.struct_passwd, group: str, path: str) -> bool:
-    """Whether this user may open the path, by the kernel's own word: modes, folders above and access lists."""
+    """Whether the kernel lets this user open the path: modes, parent folders and access lists."""
     words = ["test", "-r", path]
     if os.geteuid() != 0:
         return os.access(path, os.R_OK)

@@ -1,4 +1,4 @@
-"""What scratch instances need: free ports, a folder of their own, certificates that stand in, a process that ends."""
+"""What scratch instances need: free ports, their own folder, temporary certificates, a process that ends."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-# A busy machine; a proxy mostly needs 40 ms.
+# Enough for a busy machine; a proxy usually needs 40 ms.
 START_S = 15.0
 STOP_S = 5.0
 LOOK_AGAIN_S = 0.01
 
 
 def free_ports(count: int) -> list[int]:
-    """Different loopback ports that nobody listens on at this moment."""
+    """Different loopback ports that are free at this moment."""
     probes = [socket.socket() for _ in range(count)]
     try:
         for probe in probes:
@@ -28,7 +28,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def is_listening(port: int) -> bool:
-    """Whether a loopback port takes connections."""
+    """Whether a loopback port accepts connections."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
@@ -36,7 +36,7 @@ def is_listening(port: int) -> bool:
 
 @contextmanager
 def running(command: Sequence[str], log: Path, is_there: Callable[[], bool]) -> Iterator[str | None]:
-    """Start a program that stays in the foreground; yields None once it is there, else what it said before it ended."""
+    """Start a program that stays in the foreground; yields None once it runs, else what it printed before it ended."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
     try:

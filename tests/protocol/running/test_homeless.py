@@ -43,6 +43,6 @@ def test_what_needs_a_home_says_so(tmp_path: Path) -> None:
     done = run("certificate", "app.test")
     assert done.returncode != 0
     assert done.stderr == (
-        "app-server: HOME: there is no home to keep certificates in. "
+        "app-server: HOME: there is no home folder to keep certificates in. "
         "Set HOME, or XDG_STATE_HOME, to a folder of yours that stays.\n"
     )

@@ -156,7 +156,7 @@ def test_key_that_others_can_read_or_change_is_found(mode: int, wrong: bool) -> 
     assert (
         lines
         == [
-            f"error: the key's file has mode {mode:o}, so that others can read or change it."
+            f"error: the key's file has mode {mode:o}, which lets others read or change it."
             " chmod 600 it (640 for a group such as ssl-cert)."
         ]
         * wrong
@@ -166,8 +166,8 @@ def test_key_that_others_can_read_or_change_is_found(mode: int, wrong: bool) -> 
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (b"", "there is no certificate in the file"),
-        (b"-----BEGIN CERTIFICATE-----\nrubbish\n", "there is no certificate in the file"),
+        (b"", "the file contains no certificate"),
+        (b"-----BEGIN CERTIFICATE-----\nrubbish\n", "the file contains no certificate"),
         (issued(HOST).private_key_pem.bytes(), "the certificate's file holds a key"),
         (
             x509.load_pem_x509_certificate(ROOT).public_bytes(Encoding.DER),
@@ -182,7 +182,7 @@ def test_file_without_a_certificate_is_told_by_what_is_in_it(content: bytes, wha
 
 def test_file_without_a_key_is_found() -> None:
     assert found(Material(chain_of(issued(HOST)), b"rubbish")) == [
-        "error: there is no key in the key's file. It begins with -----BEGIN PRIVATE KEY----- or the like."
+        "error: the key's file contains no key. It begins with -----BEGIN PRIVATE KEY----- or the like."
     ]
 
 

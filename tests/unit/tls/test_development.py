@@ -57,7 +57,7 @@ def test_certificate_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(OperatorError) as refusal:
         development_certificate(["b.example.org"], tmp_path)
     assert str(refusal.value) == (
-        f"{foreign}: a certificate of somebody else is in its place. It was not made by this authority: move it away."
+        f"{foreign}: another certificate is in its place. This authority did not issue it: move it away."
     )
 
 
@@ -68,13 +68,13 @@ def test_half_of_an_authority_is_not_completed(tmp_path: Path) -> None:
         development_certificate(["a.example.org"], tmp_path)
     assert str(refusal.value) == (
         f"{tmp_path / 'authority.key'}: half of the development authority is missing."
-        " Put it back, or move the rest of the folder away for a new authority."
+        " Restore it, or move the rest of the folder away to get a new authority."
     )
 
 
 @pytest.mark.parametrize("name", ["", "a b", "../up", "a/b", "-a", "a\nb", "*", "a.*.b"])
 def test_what_is_no_name_is_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(OperatorError, match="no host's name"):
+    with pytest.raises(OperatorError, match="is not a host name"):
         development_certificate([name], tmp_path)
     assert os.listdir(tmp_path) == []
 

@@ -57,7 +57,7 @@ def test_apache_gets_the_intermediate_profile() -> None:
         "SSLOpenSSLConfCmd Groups X25519MLKEM768:X25519:prime256v1:secp384r1",
         "SSLHonorCipherOrder off",
         "SSLCompression off",
-        "# Their key changes only when Apache is started anew.",
+        "# Their key changes only when Apache restarts.",
         "SSLSessionTickets off",
     )
 

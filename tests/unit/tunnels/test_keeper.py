@@ -82,12 +82,12 @@ def test_tunnel_that_ends_is_opened_again(tmp_path: Path) -> None:
     ("script", "error"),
     [
         ("echo 'user@remote.host: Permission denied (publickey).' >&2",
-         "user@remote.host: Permission denied (publickey). It does not take your key: give it that key (ssh-copy-id),"
-         " or another one (--identity)."),
-        ("exit 1", "user@remote.host: ssh ended without a word"),
+         "user@remote.host: Permission denied (publickey). It does not accept your key: install that key there"
+         " (ssh-copy-id), or use another one (--identity)."),
+        ("exit 1", "user@remote.host: ssh ended without a message"),
         (f"{UP} echo Host key verification failed. >&2",
-         "user@remote.host: Host key verification failed. Compare its key (ssh-keyscan shows it) with what its owner"
-         " says, then put it into known_hosts."),
+         "user@remote.host: Host key verification failed. Compare its key (ssh-keyscan prints it) with what its owner"
+         " says, then add it to known_hosts."),
     ],
 )  # fmt: skip
 def test_what_no_further_try_mends_is_an_error(script: str, error: str) -> None:

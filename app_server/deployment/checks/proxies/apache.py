@@ -1,7 +1,7 @@
 """Apache's site, tried by the Apache that is installed here: its own test, and a start.
 
-The start is what counts: a group of TLS that OpenSSL does not know, or a balancer without its method, pass
-`apache2 -t` and stop Apache when it starts.
+Only the start proves it: a TLS group that OpenSSL does not know, or a balancer without its method, passes
+`apache2 -t` and stops Apache when it starts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from app_server.tls import Installed, installed_apache
 ANSWER_S = 30.0
 ALARMING = ("emerg", "alert", "crit", "error")
 
-# What an Apache needs beside the files of a site, all of it in one folder, without any right of root's.
+# What Apache needs besides the files of a site, all in one folder, without root's rights.
 MAIN = """\
 ServerRoot {folder}
 ServerName localhost
@@ -55,14 +55,14 @@ MODULE_FOLDERS = ("/usr/lib/apache2/modules", "/usr/lib64/httpd/modules")
 
 
 def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
-    """What Apache has against the site."""
+    """What Apache reports about the site."""
     installed = installed_apache()
     if installed is None:
         hint = "Install Apache, or check on the host that will run it."
-        yield CheckFinding("note", "there is no Apache here, so the site was not tried", hint=hint)
+        yield CheckFinding("note", "Apache is not installed here; the site was not tried", hint=hint)
         return
     if installed.version < OLDEST:
-        what = f"Apache {shown(installed.version)} cannot hand WebSockets on as the site wants it"
+        what = f"Apache {shown(installed.version)} cannot forward WebSockets as the site requires"
         yield CheckFinding("fault", what, where="apache", hint=f"Take {shown(OLDEST)} or newer.")
         return
     with tempfile.TemporaryDirectory(prefix="app-server-check-") as name:
@@ -85,16 +85,16 @@ def write_scratch(plan: Plan, folder: Path) -> Path:
 
 
 def _user(folder: Path) -> str:
-    """Who serves where root starts it; somebody who has no rights, and who can reach the folder."""
+    """The user that serves if root starts it: one without rights that can reach the folder."""
     if os.geteuid() != 0:
         return ""
     folder.chmod(0o711)
-    nobody = pwd.getpwnam("nobody")
-    return f"User {nobody.pw_name}\nGroup #{nobody.pw_gid}\n"
+    user = pwd.getpwnam("nobody")
+    return f"User {user.pw_name}\nGroup #{user.pw_gid}\n"
 
 
 def command(program: Path | str, folder: Path, main: Path) -> list[str]:
-    """The words that run Apache with this main file in the foreground."""
+    """The command that runs Apache with this main file in the foreground."""
     return [str(program), "-d", str(folder), "-f", str(main), "-DFOREGROUND"]
 
 
@@ -115,11 +115,11 @@ def _tried(installed: Installed, scratch: Plan, folder: Path, main: Path) -> Ite
         for line in said.splitlines():
             if _is_alarming(line):
                 yield CheckFinding("warning", f"{name}: {_gist(line, folder)}", where="apache")
-        yield CheckFinding("good", f"{name} takes the site, and started with it", where="apache")
+        yield CheckFinding("good", f"{name} accepts the site, and started with it", where="apache")
 
 
 def _answers(port: int) -> bool:
-    """Whether something comes back from the port: Apache listens before it knows whether it can start."""
+    """Whether the port answers: Apache listens before it knows whether it can start."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as probe:
             probe.sendall(b"GET / HTTP/1.0\r\n\r\n")
@@ -129,7 +129,7 @@ def _answers(port: int) -> bool:
 
 
 def _gist(said: str, folder: Path) -> str:
-    """The line that tells most, or two, without times and the folder's name."""
+    """The most informative line, or two, without times and the folder's name."""
     lines = [
         re.sub(r"^(\[[^\]]*\] )*", "", line) for line in said.replace(f"{folder}/", "").splitlines() if line.strip()
     ]

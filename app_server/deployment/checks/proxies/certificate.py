@@ -1,4 +1,4 @@
-"""The proxy's certificate and key, where they can be read here: names, dates, chain, mode, and that they fit."""
+"""The proxy's certificate and key, if they can be read here: names, dates, chain, mode, and whether they match."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from app_server.deployment.render import Files
 from app_server.protocol.doctor import DEVELOPMENT_ORGANIZATION
 from app_server.tls.installed import system_roots
 
-_BESIDE = "It is for development: put its authority.pem beside it, and have your browser trust that."
+_BESIDE = "It is for development: put its authority.pem beside it, and make your browser trust that."
 
 
 def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
-    """What is wrong with the files; nothing where there are none, or where ACME or a later step makes them."""
+    """What is wrong with the files; nothing if there are none, or if ACME or a later step creates them."""
     if plan.tls is None or plan.layout != "host":
         return
     certificate, key = Path(plan.tls.certificate), Path(plan.tls.key)
     try:
         chain_pem = certificate.read_bytes()
     except OSError:
-        return  # which the check of the proxy tells
+        return  # which the check of the proxy reports
     from app_server.tls.certificates import Material, inspect
 
     try:
@@ -38,11 +38,11 @@ def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
         hint = _BESIDE if DEVELOPMENT_ORGANIZATION in each.what else each.hint
         yield CheckFinding(level, each.what, where=str(certificate), hint=hint.rstrip("."))
     if not found:
-        yield CheckFinding("good", "the certificate is for every public name, and in order", where=str(certificate))
+        yield CheckFinding("good", "the certificate covers every public name and is valid", where=str(certificate))
 
 
 def _roots(plan: Plan) -> bytes:
-    """What browsers trust, and an authority for development that is beside the certificate."""
+    """What browsers trust, and a development authority beside the certificate."""
     own = Path(plan.tls.certificate).with_name("authority.pem") if plan.tls is not None else None
     known = (path for path in (own, system_roots()) if path is not None and path.is_file())
     return b"\n".join(path.read_bytes() for path in known)

@@ -1,4 +1,4 @@
-"""nginx's site beside the sites that this machine's nginx has already: one program reads them all."""
+"""nginx's site together with the other sites of this machine's nginx."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _WRITTEN = re.compile(r"^(\s*(?:pid|error_log|access_log))\s+/[^;\s]*", re.MULTI
 
 
 def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
-    """What nginx refuses of the site only because of what else it reads here; nothing if it can't be tried here.
+    """What nginx refuses only because of its other sites here; nothing if this cannot be tried here.
 
-    A copy of its configuration is tried, in which this site stands where it would be installed. An earlier site of the
-    same deployment gives way to it. What the copy refuses without our site is none of our business.
+    A copy of its configuration is tried, with this site where it would be installed, in place of an earlier site of
+    the same deployment. What the copy refuses without our site is not reported.
     """
     installed = installed_nginx()
     site = next((file for path, file in files.items() if path.startswith("nginx/") and file.install), None)
@@ -45,13 +45,13 @@ def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
             if refusal not in before and not re.search(r"No such file|Permission denied|cannot load", refusal):
                 shown = refusal.replace(str(folder), HOME)
                 yield CheckFinding(
-                    "warning", f"the nginx of this machine would refuse it beside its other sites: {shown}",
+                    "warning", f"this machine's nginx would refuse it together with its other sites: {shown}",
                     where="nginx", hint=_hint(refusal),
                 )  # fmt: skip
 
 
 def _copy(home: Path, folder: Path) -> None:
-    """A copy in which absolute paths below the home lead to the copy, as do those that nginx would write to."""
+    """A copy in which absolute paths below the home, and those that nginx would write to, lead to the copy."""
     shutil.copytree(home, folder, ignore_dangling_symlinks=True)
     for path in folder.rglob("*"):
         if path.is_file():
@@ -64,7 +64,7 @@ def _copy(home: Path, folder: Path) -> None:
 
 
 def _refusals(program: Path | str, folder: Path) -> list[str]:
-    """What keeps nginx from taking this configuration."""
+    """Why nginx refuses this configuration."""
     words = [str(program), "-t", "-q", "-c", str(folder / _MAIN), "-e", str(folder / "error.log")]
     if not re.search(r"^\s*pid\s", (folder / _MAIN).read_text(encoding="utf-8", errors="replace"), re.MULTILINE):
         words += ["-g", f"pid {folder}/written;"]
@@ -75,5 +75,5 @@ def _refusals(program: Path | str, folder: Path) -> list[str]:
 
 def _hint(refusal: str) -> str:
     if "duplicate default server" in refusal:
-        return "Remove that site, if it is only what came with nginx, or set proxy.catch_all: no."
+        return "Remove that site if it is nginx's default one, or set proxy.catch_all: no."
     return "Change one of the two."

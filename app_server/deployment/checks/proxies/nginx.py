@@ -1,4 +1,4 @@
-"""nginx's site, looked at by crossplane and gixy, and started by the nginx that is installed here."""
+"""nginx's site, read by crossplane and gixy, and started by the nginx that is installed here."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from app_server.deployment.render.proxies.nginx import HTTP2_DIRECTIVE_SINCE, ST
 from app_server.tls import Installed, installed_nginx
 
 ANSWER_S = 30.0
-# Redirects and error pages tell nothing that a visitor who is kept out may not know.
+# Redirects and error pages reveal nothing to visitors who may not connect.
 GIXY_SKIPS = "return_bypasses_allow_deny"
 MIME_TYPES = "/etc/nginx/mime.types"
 
-# What an nginx needs beside a site, all of it in one folder, without any right that an ordinary user lacks.
+# What nginx needs besides a site, all in one folder, without root's rights.
 MAIN = """\
 daemon off;
 pid {folder}/nginx.pid;
@@ -46,7 +46,7 @@ http {{
 
 
 def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
-    """What is wrong with the site, told by whatever of nginx, crossplane and gixy is here."""
+    """What nginx, crossplane and gixy, as far as they are installed, find wrong with the site."""
     with tempfile.TemporaryDirectory(prefix="app-server-check-") as name:
         folder = Path(name)
         scratch, findings = scratch_plan(plan, folder)
@@ -58,7 +58,7 @@ def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
 
 
 def scratch_plan(plan: Plan, folder: Path) -> tuple[Plan, list[CheckFinding]]:
-    """The same plan on other ports and paths; what stands in for files that are not here is told."""
+    """The same plan on other ports and paths; a note for each missing file that is replaced."""
     findings: list[CheckFinding] = []
     http, https = _ports()
     tls = plan.tls
@@ -67,13 +67,15 @@ def scratch_plan(plan: Plan, folder: Path) -> tuple[Plan, list[CheckFinding]]:
         if missing:
             certificate, key = certificate_into(folder, plan.site.hosts)
             tls = replace(tls, certificate=certificate, key=key)
-            what = "is not here, so a certificate of our own stands in for it"
+            what = "is not on this machine; a temporary certificate was used"
             findings.append(CheckFinding("note", what, where=missing[0]))
     proxy = plan.spec.proxy
     if proxy.include is not None and not os.access(proxy.include, os.R_OK):
-        findings.append(CheckFinding("note", "is not here, so the site is checked without it", where=proxy.include))
+        findings.append(
+            CheckFinding("note", "is not on this machine; the site was checked without it", where=proxy.include)
+        )
         proxy = proxy.model_copy(update={"include": None})
-    # On the loopback address alone: a check is nobody else's business.
+    # Only on the loopback address: others must not reach a check.
     proxy = proxy.model_copy(update={"address": "127.0.0.1"})
     moved = replace(plan.paths, log=str(folder), nginx=str(folder))
     spec = plan.spec.model_copy(update={"proxy": proxy})
@@ -91,13 +93,13 @@ def write_scratch(plan: Plan, folder: Path, workers: int = 1) -> Path:
 
 
 def command(program: Path | str, folder: Path, main: Path) -> list[str]:
-    """The words that run nginx with this main file and nothing outside the folder."""
+    """The command that runs nginx with this main file and nothing outside the folder."""
     return [str(program), "-p", str(folder), "-c", str(main), "-e", str(folder / "error.log")]
 
 
 def _crossplane(main: Path) -> Iterator[CheckFinding]:
     if importlib.util.find_spec("crossplane") is None:
-        yield CheckFinding("note", "crossplane is not installed, so nothing has looked at the site's grammar")
+        yield CheckFinding("note", "crossplane is not installed; the site's grammar was not checked")
         return
     import crossplane  # type: ignore[import-untyped]
 
@@ -111,7 +113,7 @@ def _crossplane(main: Path) -> Iterator[CheckFinding]:
 
 
 def _ports() -> list[int]:
-    """Free ports for HTTP and HTTPS. To gixy an address with 443 anywhere in it, such as port 34430, has TLS."""
+    """Free ports for HTTP and HTTPS. Gixy assumes TLS for any address that contains 443, such as port 34430."""
     while "443" in str((ports := free_ports(2))[0]):
         pass
     return ports
@@ -120,7 +122,7 @@ def _ports() -> list[int]:
 def _gixy(main: Path) -> Iterator[CheckFinding]:
     """What gixy finds, whatever its severity."""
     if importlib.util.find_spec("gixy") is None:
-        yield CheckFinding("note", "gixy-ng is not installed, so nobody has looked for mistakes that nginx takes")
+        yield CheckFinding("note", "gixy-ng is not installed; mistakes that nginx accepts were not looked for")
         return
     done = subprocess.run(
         [sys.executable, "-m", "gixy.cli.main", "-l", "-f", "json", "--skips", GIXY_SKIPS, str(main)],
@@ -135,7 +137,7 @@ def _gixy_findings(printed: str, complaint: str) -> Iterator[CheckFinding]:
     try:
         found = json.loads(printed or "[]")
     except ValueError:
-        yield CheckFinding("note", f"gixy-ng could not look at the site: {(complaint or printed).strip()[-200:]}")
+        yield CheckFinding("note", f"gixy-ng could not read the site: {(complaint or printed).strip()[-200:]}")
         return
     for issue in found:
         reason = issue.get("reason") or issue.get("description")
@@ -146,11 +148,11 @@ def _nginx(plan: Plan, scratch: Plan, folder: Path, main: Path) -> Iterator[Chec
     installed = installed_nginx()
     if installed is None:
         hint = "Install nginx, or check on the host that will run it."
-        yield CheckFinding("note", "there is no nginx here, so the site was not tried", hint=hint)
+        yield CheckFinding("note", "nginx is not installed here; the site was not tried", hint=hint)
         return
     shown = ".".join(map(str, installed.version))
     if plan.proxy_version is not None and _form(plan.proxy_version) != _form(installed.version):
-        # A directive of the one may be unknown to the other.
+        # One version may not know the other's directives.
         what = f"the nginx of this machine is {shown}, so the site was tried in the form for that one"
         yield CheckFinding("note", what, where="proxy.version")
         main = write_scratch(replace(scratch, proxy_version=installed.version), folder)
@@ -185,7 +187,7 @@ def _started(installed: Installed, shown: str, scratch: Plan, folder: Path, main
                 "fault", f"nginx {shown} does not start: {(faults or [said.strip()])[-1]}", where="nginx"
             )
         else:
-            yield CheckFinding("good", f"nginx {shown} takes the site, and started with it", where="nginx")
+            yield CheckFinding("good", f"nginx {shown} accepts the site, and started with it", where="nginx")
 
 
 def _read_line(line: str, folder: Path) -> tuple[str, str]:

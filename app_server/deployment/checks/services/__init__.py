@@ -1,1 +1,1 @@
-"""Checks of what starts and looks after the instances."""
+"""Checks of what starts and supervises the instances."""

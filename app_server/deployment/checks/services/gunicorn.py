@@ -1,4 +1,4 @@
-"""gunicorn's configuration, read by gunicorn, which loads the applications that it names."""
+"""gunicorn's configuration, read by gunicorn, which loads the applications in it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from app_server.version import how_to_install
 
 
 def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
-    """What gunicorn says of each pool's first instance; the others differ in address and route alone."""
+    """What gunicorn reports for each pool's first instance; the others differ only in address and route."""
     program = find("gunicorn")
     if program is None or importlib.util.find_spec("gunicorn") is None:
         hint = how_to_install("gunicorn")
-        yield CheckFinding("note", "there is no gunicorn here, so its configuration was not read", hint=hint)
+        yield CheckFinding("note", "gunicorn is not installed here; its configuration was not read", hint=hint)
         return
     for pool in plan.pools:
         instance = pool.instances[0]
@@ -31,12 +31,12 @@ def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
             folder = Path(name)
             text = files[path].text
             if not _are_here(plan, instance):
-                what = "the applications are not on this machine, so empty ones stand in for them"
+                what = "the applications are not on this machine; empty ones were used"
                 yield CheckFinding("note", what, where=plan.paths.apps)
                 text = render_instance(*_stand_ins(plan, instance, folder))
             written = folder / "gunicorn.conf.py"
             written.write_text(text, encoding="utf-8")
-            # What is to be kept secret stands in for itself.
+            # The variable's name is good enough as a secret here.
             answer = run([program, "--check-config", "-c", written], {each.variable: "x" * 44 for each in plan.secrets})
             if answer.status == 0:
                 yield CheckFinding("good", "gunicorn reads it, and loads the applications", where=path)
@@ -50,7 +50,7 @@ def _are_here(plan: Plan, instance: Instance) -> bool:
 
 
 def _path(app: str) -> str:
-    """The path of an application, without the route that may stand before it."""
+    """The path of an application, without a route before it."""
     route, equals, path = app.partition("=")
     return path if equals and route.startswith("/") else app
 

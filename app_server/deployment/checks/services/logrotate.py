@@ -13,10 +13,10 @@ from app_server.deployment.render import Files
 
 
 def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
-    """What logrotate says of the rule."""
+    """What logrotate reports about the rule."""
     program = find("logrotate")
     if program is None:
-        yield CheckFinding("note", "there is no logrotate here, so its rule was not read", where="logrotate")
+        yield CheckFinding("note", "logrotate is not installed here; its rule was not read", where="logrotate")
         return
     with tempfile.TemporaryDirectory(prefix="app-server-check-") as name:
         folder = Path(name)

@@ -1,4 +1,4 @@
-"""Tunnels: what `ssh -G` makes of the configuration, what sshd makes of the other side's, and the files they need."""
+"""Tunnels: how `ssh -G` reads the configuration, how sshd reads the other side's, and the files they need."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app_server.deployment.render.services.ssh import other_side_of, tunnels_of
 from app_server.tunnels.description import Form, Tunnel
 from app_server.tunnels.ssh import GATEWAY_USER
 
-# What a tunnel is not safe without, as ssh -G spells it.
+# Options that a safe tunnel needs, as ssh -G prints them.
 EXPECTED = {
     "exitonforwardfailure": "yes",
     "batchmode": "yes",
@@ -25,7 +25,7 @@ EXPECTED = {
     "sessiontype": "none",
     "controlmaster": "false",
 }
-# The same for the other side, as sshd -T spells it.
+# The same for the other side, as sshd -T prints them.
 EXPECTED_THERE = {
     "maxsessions": "0",
     "gatewayports": "no",
@@ -55,7 +55,7 @@ def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
 def _ssh(files: Files, tunnels: tuple[Tunnel, ...], folder: Path) -> Iterator[CheckFinding]:
     program = find("ssh")
     if program is None:
-        yield CheckFinding("note", "there is no ssh here, so nobody has read the configuration", where="ssh/config")
+        yield CheckFinding("note", "ssh is not installed here; the configuration was not read", where="ssh/config")
         return
     (config,) = write(folder, of_target(files, "ssh", "config"))
     for tunnel in tunnels:
@@ -71,15 +71,17 @@ def _ssh(files: Files, tunnels: tuple[Tunnel, ...], folder: Path) -> Iterator[Ch
         if wrong:
             yield CheckFinding("fault", f"ssh takes it for {', '.join(wrong)}", where=f"tunnels.{tunnel.name}")
         else:
-            yield CheckFinding("good", "ssh reads the configuration as it is meant", where=f"tunnels.{tunnel.name}")
+            yield CheckFinding("good", "ssh reads the configuration as intended", where=f"tunnels.{tunnel.name}")
 
 
 def _sshd(files: Files, tunnels: tuple[Tunnel, ...], folder: Path) -> Iterator[CheckFinding]:
-    """Whether sshd would narrow the user of the tunnels to them."""
+    """Whether sshd would restrict the tunnels' user to the tunnels."""
     program, keygen = find("sshd"), find("ssh-keygen")
     snippets = [(path, file) for path, file in of_target(files, "ssh", ".conf") if "/other-side/" in path]
     if program is None or keygen is None:
-        yield CheckFinding("note", "there is no sshd here, so nobody has read what the other side gets", where="ssh")
+        yield CheckFinding(
+            "note", "sshd is not installed here; the other side's configuration was not read", where="ssh"
+        )
         return
     key = folder / "host_key"
     run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", key])
@@ -87,7 +89,7 @@ def _sshd(files: Files, tunnels: tuple[Tunnel, ...], folder: Path) -> Iterator[C
         for user in _users(tunnels, path):
             answer = run([program, "-T", "-f", written, "-h", key, "-C", f"user={user},host=h,addr=192.0.2.1"])
             if "privilege separation directory" in answer.text:
-                what = "sshd is not set up here, so nobody has read what the other side gets"
+                what = "sshd is not set up here; the other side's configuration was not read"
                 yield CheckFinding("note", what, where=path)
             elif answer.status != 0:
                 yield CheckFinding("fault", f"sshd refuses it: {_said(answer, folder)}", where=path)
@@ -106,20 +108,18 @@ def _users(tunnels: tuple[Tunnel, ...], path: str) -> list[str]:
 
 
 def _needed(tunnel: Tunnel) -> Iterator[CheckFinding]:
-    """The key and the known hosts, where this is the machine that has them."""
+    """The key and the known hosts, if they are on this machine."""
     where = f"tunnels.{tunnel.name}"
     for path, hint in (
-        (tunnel.identity, "ssh-keygen -t ed25519 makes one; its .pub goes to the other side."),
-        (tunnel.known_hosts, "ssh-keyscan prints what belongs there, to be compared with what its owner says."),
+        (tunnel.identity, "Create one with ssh-keygen -t ed25519, and give its .pub to the other side."),
+        (tunnel.known_hosts, "ssh-keyscan prints its content; compare that with what the host's owner says."),
     ):
         if path is not None and not os.path.exists(path):
             yield CheckFinding("note", f"{path} is not on this machine", where=where, hint=hint)
     if tunnel.identity is not None and os.path.exists(tunnel.identity):
         if os.stat(tunnel.identity).st_mode & OTHERS:
             hint = f"chmod 600 {tunnel.identity}"
-            yield CheckFinding(
-                "fault", "others may read the private key, so that ssh refuses it", where=where, hint=hint
-            )
+            yield CheckFinding("fault", "other users may read the private key; ssh refuses it", where=where, hint=hint)
 
 
 def _settings(answer: Answer) -> dict[str, str]:

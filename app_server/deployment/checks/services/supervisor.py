@@ -1,4 +1,4 @@
-"""supervisor's programs, read by supervisord itself, which is started with them and starts none of them."""
+"""supervisor's programs, read by supervisord, which is started with them but starts none of them."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ files={folder}/programs/*.conf
 
 
 def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
-    """What supervisord says of each machine's programs, started with its logs and user moved aside."""
+    """What supervisord reports about each machine's programs, started with other logs and another user."""
     supervisord, supervisorctl = find("supervisord"), find("supervisorctl")
     if supervisord is None or supervisorctl is None:
         hint = "Install supervisor, or check on a host that runs it."
-        yield CheckFinding("note", "there is no supervisor here, so its programs were not read", hint=hint)
+        yield CheckFinding("note", "supervisor is not installed here; its programs were not read", hint=hint)
         return
     for machine in [machine for machine in plan.machines if machine.instances]:
         with tempfile.TemporaryDirectory(prefix="app-server-check-") as name:
@@ -56,7 +56,7 @@ def _started(program: str, control: str, plan: Plan, folder: Path, expected: set
     main = write_scratch(plan, folder)
     variables = {secret.environment: "x" for secret in plan.secrets if secret.environment is not None}
     words = [program, "-c", str(main)]
-    # env and not our own environment: what is missing there has to stand in for what supervisord will have.
+    # env, not our own environment: supervisord fails for variables that it does not have.
     words = ["env", *(f"{name}={value}" for name, value in variables.items()), *words] if variables else words
     with running(words, folder / "output", (folder / "socket").exists) as complaint:
         if complaint is not None:
@@ -68,9 +68,9 @@ def _started(program: str, control: str, plan: Plan, folder: Path, expected: set
         found = {line.split()[0] for line in answer.lines}
         if found != expected:
             shown = " ".join(answer.lines)[-300:]
-            yield CheckFinding("fault", f"supervisord has read other programs than were meant: {shown}", where=where)
+            yield CheckFinding("fault", f"supervisord reads other programs than expected: {shown}", where=where)
         else:
-            yield CheckFinding("good", f"supervisord has started with the {len(found)} programs", where=where)
+            yield CheckFinding("good", f"supervisord started with the {len(found)} programs", where=where)
 
 
 def write_scratch(plan: Plan, folder: Path) -> Path:

@@ -1,4 +1,4 @@
-"""systemd's units, read by `systemd-analyze verify`, and what they leave open, told by `systemd-analyze security`."""
+"""systemd's units, checked by `systemd-analyze verify`, and their sandbox, rated by `systemd-analyze security`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app_server.deployment.checks.programs import find, of_target, run, write
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import Files
 
-# Of 10: what systemd calls OK ends at 5, and an unprotected service has 9.6.
+# Of 10: systemd says OK up to 5; an unprotected service has 9.6.
 MOST_EXPOSED = 1.5
 UNIT_ENDINGS = (".service", ".target")
 
@@ -29,7 +29,7 @@ def check_units(files: Files, target: str) -> Iterator[CheckFinding]:
     if program is None:
         hint = "Check on a host that runs systemd."
         yield CheckFinding(
-            "note", "there is no systemd-analyze here, so the units were not read", where=target, hint=hint
+            "note", "systemd-analyze is not installed here; the units were not read", where=target, hint=hint
         )
         return
     with tempfile.TemporaryDirectory(prefix="app-server-check-") as name:
@@ -47,8 +47,8 @@ def _verify(program: str, folder: Path, paths: list[Path]) -> Iterator[CheckFind
         line = line.replace(f"{folder}/", "")
         missing = re.search(r"Command (\S+) is not executable: No such file", line)
         if missing is not None:
-            yield CheckFinding("note", "is not on this machine, so nobody has started it", where=missing[1])
-        # What it says of the machine's own units is their business.
+            yield CheckFinding("note", "is not on this machine; it was not started", where=missing[1])
+        # What it reports about other units of the machine is not ours.
         elif any(line.startswith((f"{path.name}:", path.stem)) for path in paths):
             yield CheckFinding("fault", f"systemd: {line}", where="systemd")
     if answer.status != 0 and not any("is not executable" in line for line in answer.lines):
@@ -63,7 +63,7 @@ def _security(program: str, paths: list[Path]) -> Iterator[CheckFinding]:
         level = re.search(r"exposure level for .*: ([0-9.]+)", answer.text)
         if level is None:
             # --offline came with systemd 250.
-            yield CheckFinding("note", "this systemd-analyze cannot tell how well a unit is shut off", where=path.name)
+            yield CheckFinding("note", "this systemd-analyze cannot rate the sandbox of a unit", where=path.name)
         elif float(level[1]) > MOST_EXPOSED:
             what = f"systemd-analyze security says {level[1]}; what was generated has {MOST_EXPOSED:g} at most"
             yield CheckFinding("warning", what, where=path.name)

@@ -166,7 +166,7 @@ def modules(plan: Plan) -> tuple[str, ...]:
 def _refuse_what_apache_has_not(plan: Plan) -> None:
     spec = plan.spec
     if plan.proxy_version is not None and plan.proxy_version < OLDEST:
-        what = f"Apache {shown(plan.proxy_version)} cannot hand WebSockets on as the site wants it"
+        what = f"Apache {shown(plan.proxy_version)} cannot forward WebSockets as the site requires"
         raise OperatorError(what, where="proxy.version", hint=f"Take {shown(OLDEST)} or newer.")
     if spec.access.external is not None:
         hint = "Take nginx, or put the authenticator in front of Apache and name it in proxy.trusted_proxies."

@@ -56,7 +56,7 @@ def test_wrong_certificate_is_told_and_fails(tmp_path: Path, capsys: pytest.Capt
         (
             ["under/way", "--folder", "/no/such"],
             EXIT_FAILED,
-            "under/way: no host's name. Give names such as localhost, plots.example.org, *.example.org, 127.0.0.1 or"
+            "under/way: is not a host name. Use names such as localhost, plots.example.org, *.example.org, 127.0.0.1 or"
             " ::1.",
         ),
     ],

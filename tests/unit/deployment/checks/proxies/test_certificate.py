@@ -28,7 +28,7 @@ def found(folder: Path, host: str) -> list[str]:
 def test_certificate_is_held_against_the_public_names(tmp_path: Path) -> None:
     development_certificate(["tools.example.org"], tmp_path)
     assert found(tmp_path, "tools.example.org") == [
-        "good: tools.example.org.pem: the certificate is for every public name, and in order"
+        "good: tools.example.org.pem: the certificate covers every public name and is valid"
     ]
     assert found(tmp_path, "[tools.example.org, www.example.org]") == [
         "fault: tools.example.org.pem: the certificate is for tools.example.org, not for www.example.org."

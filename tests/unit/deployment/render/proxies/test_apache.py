@@ -157,7 +157,7 @@ def test_older_apache_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OperatorError) as refusal:
         render("apache", plan)
     assert str(refusal.value) == (
-        "proxy.version: Apache 2.4.41 cannot hand WebSockets on as the site wants it. Take 2.4.47 or newer."
+        "proxy.version: Apache 2.4.41 cannot forward WebSockets as the site requires. Take 2.4.47 or newer."
     )
 
 
