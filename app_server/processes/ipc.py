@@ -1,9 +1,9 @@
-"""What the processes of one server send each other over Unix sockets: a few words, bytes, and perhaps a connection.
+"""Messages between the processes of one server, over Unix sockets.
 
-    letter = lengths (two 32-bit numbers, big-endian) + words (JSON) + bytes, and at most one descriptor beside them
+    message = lengths (two 32-bit numbers, big-endian) + fields (JSON) + body (bytes), and at most one descriptor
 
-A connection is passed as a descriptor (SCM_RIGHTS, unix(7)), which costs one system call, or, where its bytes go
-through the sender (TLS), as the Unix socket that brought the letter.
+A connection is passed as a descriptor (SCM_RIGHTS, unix(7)), which costs one system call; or, if its bytes go through
+the sender (TLS), as the Unix socket that brought the message.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 _LENGTHS = struct.Struct("!II")
-_LONGEST_WORDS_BYTES = 64 * 1024 * 1024  # the state of a process with very many sessions
-_LONGEST_BYTES = 16 * 1024 * 1024
+_MAX_FIELDS_BYTES = 64 * 1024 * 1024  # the state of a process with very many sessions
+_MAX_BODY_BYTES = 16 * 1024 * 1024
 _READ_BYTES = 256 * 1024
 
 _ACCEPT_PAUSE_S = 0.1
@@ -33,25 +33,25 @@ _ACCEPT_PAUSE_S = 0.1
 
 
 class Unreachable(Exception):
-    """Nobody is at the other end: the process has ended, is about to start, or is not known at all."""
+    """There is no process at the other end: it has ended, is about to start, or never existed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`words` say what is meant; `blob` is what was read from a connection; `descriptor` is that connection, if any."""
+    """`body` is what was read from a connection already; `descriptor` is that connection, None if there is none."""
 
     fields: Mapping[str, Any]
     body: bytes = b""
     descriptor: int | None = None
 
     def packed(self) -> bytes:
-        """The letter as bytes, all but the descriptor."""
+        """The message as bytes, without the descriptor."""
         fields = json.dumps(self.fields, separators=(",", ":")).encode()
         return _LENGTHS.pack(len(fields), len(self.body)) + fields + self.body
 
 
 async def reach(socket_path: Path) -> socket.socket:
-    """A connection to the process that listens there; Unreachable where none does."""
+    """A connection to the process that listens there; Unreachable if none does."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.setblocking(False)
     try:
@@ -66,16 +66,16 @@ async def reach(socket_path: Path) -> socket.socket:
 
 
 async def accept(listener: socket.socket) -> socket.socket:
-    """The next connection to this process; while there is no descriptor for it, it waits in the listener's queue."""
+    """The next connection to this process; if there is no descriptor for it now, it waits in the listener's queue."""
     loop = asyncio.get_running_loop()
-    said = False
+    logged = False
     while True:
         try:
             return (await loop.sock_accept(listener))[0]
         except OSError as error:
-            if not said:
-                log.error("Other processes of the server cannot reach this one: %s", error.strerror)
-            said = True
+            if not logged:
+                log.error("Cannot accept messages of other processes: %s", error.strerror)
+            logged = True
             await asyncio.sleep(_ACCEPT_PAUSE_S)
 
 
@@ -85,17 +85,17 @@ async def _connect(sock: socket.socket, path: str) -> None:
             sock.connect(path)
             return
         except BlockingIOError:
-            # The other's backlog is full, which a Unix socket answers at once and never announces the end of.
+            # The other's backlog is full: a Unix socket reports that at once, and never when it has room again.
             await asyncio.sleep(0.01)
 
 
 async def send(sock: socket.socket, message: Message) -> None:
-    """Send a letter, whose descriptor stays open here. Unreachable where the other end goes away meanwhile."""
+    """Send a message, whose descriptor stays open here. Unreachable if the other end goes away meanwhile."""
     data = message.packed()
     try:
         if message.descriptor is not None:
             rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [message.descriptor]))]
-            # The socket is new and its buffer empty, so that this takes the beginning and the descriptor at least.
+            # The socket is new and its buffer empty: this takes at least the beginning and the descriptor.
             data = data[sock.sendmsg([data], rights) :]
         if data:
             await asyncio.get_running_loop().sock_sendall(sock, data)
@@ -104,7 +104,7 @@ async def send(sock: socket.socket, message: Message) -> None:
 
 
 async def ask(socket_path: Path, fields: Mapping[str, Any], patience_s: float) -> Mapping[str, Any]:
-    """What the process answers; Unreachable where it is gone, TimeoutError where it is busy for too long."""
+    """What the process answers; Unreachable if it is gone, TimeoutError if it is busy for too long."""
     async with asyncio.timeout(patience_s):
         sock = await reach(socket_path)
         try:
@@ -117,7 +117,7 @@ async def ask(socket_path: Path, fields: Mapping[str, Any], patience_s: float) -
 async def ask_all(
     socket_paths: Sequence[Path], fields: Mapping[str, Any], patience_s: float
 ) -> list[Mapping[str, Any] | None]:
-    """What each of these processes answers; None where one did not in time."""
+    """What each of these processes answers; None for one that did not in time."""
 
     async def one(socket_path: Path) -> Mapping[str, Any] | None:
         try:
@@ -129,14 +129,14 @@ async def ask_all(
 
 
 def receive_now(sock: socket.socket, patience_s: float) -> Message:
-    """The next letter, for a process without a loop; Unreachable where it does not come whole within that time."""
+    """The next message, for a process without a loop; Unreachable if it is not complete within that time."""
     sock.settimeout(patience_s)
     data = bytearray()
     descriptors: list[int] = []
     try:
         while (need := _missing(data)) > 0:
             data += _part(sock, need, descriptors)
-        return _letter(data, descriptors)
+        return _message(data, descriptors)
     except (OSError, ValueError) as error:
         _close(descriptors)
         raise Unreachable(str(error)) from error
@@ -146,9 +146,9 @@ def receive_now(sock: socket.socket, patience_s: float) -> Message:
 
 
 async def read_by_peer(sock: socket.socket, patience_s: float) -> None:
-    """Return when the other end has read all that was sent and closed the socket, or when the time is up.
+    """Return when the other end has read everything and closed the socket, or when the time is up.
 
-    Unreachable where it goes away without having read it, which Linux tells by a reset.
+    Unreachable if it goes away without having read everything, which Linux reports as a reset.
     """
     try:
         async with asyncio.timeout(patience_s):
@@ -164,7 +164,7 @@ async def read_by_peer(sock: socket.socket, patience_s: float) -> None:
 
 
 async def receive(sock: socket.socket) -> Message:
-    """The next letter; Unreachable where the other end goes away before it is complete."""
+    """The next message; Unreachable if the other end goes away before it is complete."""
     data = bytearray()
     descriptors: list[int] = []
     try:
@@ -172,7 +172,7 @@ async def receive(sock: socket.socket) -> Message:
             await _readable(sock)
             with suppress(BlockingIOError):
                 data += _part(sock, need, descriptors)
-        return _letter(data, descriptors)
+        return _message(data, descriptors)
     except (OSError, ValueError) as error:
         _close(descriptors)
         raise Unreachable(str(error)) from error
@@ -182,31 +182,31 @@ async def receive(sock: socket.socket) -> Message:
 
 
 def _part(sock: socket.socket, need: int, descriptors: list[int]) -> bytes:
-    """At most so many bytes of a letter, which are there; a descriptor that comes with them is added to the list."""
+    """At most `need` bytes of a message that have arrived; a descriptor that comes with them is added to the list."""
     part, found, flags, _ = socket.recv_fds(sock, min(need, _READ_BYTES), 1)
     descriptors += found
     if flags & socket.MSG_CTRUNC:
-        # The rest stays unread, which tells the sender that the connection is still its own (`read_by_peer`).
+        # The rest stays unread, which shows the sender that it still owns the connection (`read_by_peer`).
         raise Unreachable("this process has no descriptor left for what came with it")
     if not part:
         raise Unreachable("the sender went away")
     return part
 
 
-def _letter(data: bytearray, descriptors: list[int]) -> Message:
-    words_end = _LENGTHS.size + _LENGTHS.unpack_from(data)[0]
-    fields = json.loads(bytes(data[_LENGTHS.size : words_end]))
+def _message(data: bytearray, descriptors: list[int]) -> Message:
+    fields_end = _LENGTHS.size + _LENGTHS.unpack_from(data)[0]
+    fields = json.loads(bytes(data[_LENGTHS.size : fields_end]))
     if not isinstance(fields, dict):
-        raise Unreachable("the sender sent no words")
-    return Message(fields, bytes(data[words_end:]), descriptors[0] if descriptors else None)
+        raise Unreachable("the sender sent no fields")
+    return Message(fields, bytes(data[fields_end:]), descriptors[0] if descriptors else None)
 
 
 def _missing(data: bytearray) -> int:
-    """How many bytes of the letter are missing, as far as one can say; exactly those are read, nothing behind them."""
+    """How many bytes of the message are missing, as far as known; exactly those are read, and nothing after them."""
     if len(data) < _LENGTHS.size:
         return _LENGTHS.size - len(data)
     fields, body = _LENGTHS.unpack_from(data)
-    if fields > _LONGEST_WORDS_BYTES or body > _LONGEST_BYTES:
+    if fields > _MAX_FIELDS_BYTES or body > _MAX_BODY_BYTES:
         raise Unreachable("the sender sent nonsense")
     return _LENGTHS.size + int(fields) + int(body) - len(data)
 

@@ -1,8 +1,8 @@
-"""The sessions that have processes of their own, as the process sees them that takes the connections.
+"""Sessions with processes of their own, as a process that accepts connections sees them.
 
-It finds such a session by its socket, whoever had it started; and where there is none, it makes the socket first and
-has a process forked for it then. Binding a socket succeeds once, so that a session gets one process; and whoever
-connects to it meanwhile waits in its queue.
+It finds such a session by its socket, whichever process had it started. If there is none, it creates the socket first,
+and then has a process forked for it. A socket can be bound only once, and thus a session gets only one process;
+connections that are made meanwhile wait in the socket's queue.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _BACKLOG = 128
 _ATTEMPTS = 3
 _LOOK_S = 0.02
 _ANSWER_S = 10.0
-"""How long the process that forks sessions has to answer: it does so within milliseconds unless it stands still."""
+"""How long a fork server has to answer: it takes milliseconds unless it hangs."""
 
 _PUT_BACK_S = 3.0
-"""How long a session's process has to put back its socket's name; one that is not busy needs moments."""
+"""How long a session's process has to put back its socket's name; one that is not busy takes milliseconds."""
 
 _SETTLED_WITHIN_S = 2.0
 
 
 class SessionProcesses:
-    """Sessions with processes of their own; `fork_servers` has each application's fork server, a slot, by route."""
+    """Sessions with processes of their own; `fork_servers` is the slot of each application's fork server, by route."""
 
     def __init__(self, workers: WorkerGroup, fork_servers: dict[str, int]) -> None:
         self._workers = workers
@@ -47,7 +47,7 @@ class SessionProcesses:
         self._pages: dict[str, tuple[int, list[str]]] = {}
 
     def __len__(self) -> int:
-        """How many sessions have processes now, whoever has them."""
+        """How many sessions of the server have processes now."""
         return len(self._workers.runtime_dir.session_sockets())
 
     def socket_path(self, route: str, session_id: str) -> Path:
@@ -55,9 +55,9 @@ class SessionProcesses:
         return self._workers.runtime_dir.session_socket(route, session_id)
 
     def page(self, route: str) -> list[bytes] | None:
-        """The page of every new session of this application, in pieces between which its token belongs.
+        """The page of every new session of this application, in pieces between which the token belongs.
 
-        None where each session has a page of its own.
+        None if each session has a page of its own.
         """
         path = self._workers.runtime_dir.page(self._fork_servers[route])
         try:
@@ -70,9 +70,9 @@ class SessionProcesses:
         return [piece.encode() for piece in known[1]]
 
     async def exit_record(self, socket_path: Path) -> ExitRecord | None:
-        """What is left of the session that had this socket, where it was ended or has crashed.
+        """The exit record of the session that had this socket; None if it ended in order.
 
-        A process that has ended just now is about to be looked at, which is waited for.
+        Waits if the process has ended so recently that the record is still to be written.
         """
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + _SETTLED_WITHIN_S
@@ -81,9 +81,9 @@ class SessionProcesses:
         return exit_records.find(socket_path)
 
     async def begin(self, route: str, session_id: str, over: Callable[[], None]) -> Path:
-        """The socket of a process that is started for this session; `over` is called when that is gone.
+        """The socket of a process that is started for this session; `over` is called when the process has ended.
 
-        Unreachable where none can be started now.
+        Unreachable if none can be started now.
         """
         socket_path = self.socket_path(route, session_id)
         try:
@@ -112,9 +112,9 @@ class SessionProcesses:
         return socket_path
 
     async def _ask(self, slot: int, message: Message) -> socket.socket | None:
-        """The connection on which a process was asked for, once there is one; None where the session has one already.
+        """The lifeline of a process that was forked; None if the session has a process already.
 
-        Unreachable if none comes, also because the process that forks it has stopped answering.
+        Unreachable if none was forked, or the fork server does not answer.
         """
         for _ in range(_ATTEMPTS):
             sock = await self._workers.reach(self._workers.runtime_dir.slot(slot))
@@ -131,15 +131,15 @@ class SessionProcesses:
                 pass
             except TimeoutError:
                 sock.close()
-                raise Unreachable("what forks sessions' processes does not answer") from None
+                raise Unreachable("the fork server does not answer") from None
             except BaseException:
                 sock.close()
                 raise
-            sock.close()  # who was asked has come to an end, and somebody else takes the place within moments
-        raise Unreachable("nobody starts processes for sessions")
+            sock.close()  # the fork server has ended, and a new one takes its place within moments
+        raise Unreachable("there is no fork server")
 
     async def _put_back(self, socket_path: Path) -> None:
-        """Wait until a session's process has put back the name of its socket, which was deleted."""
+        """Wait until a session's process has put back the deleted name of its socket."""
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + _PUT_BACK_S
         while not socket_path.exists():
@@ -160,11 +160,11 @@ class SessionProcesses:
         loop.add_reader(lifeline, ended)
 
     def clear(self, socket_path: Path) -> None:
-        """Nobody answers behind this socket any more."""
+        """Delete a socket that no process answers on any more."""
         discard(socket_path)
 
     def close(self) -> None:
-        """Hear no more of the processes; they go on."""
+        """Stop waiting for the ends of the processes, which go on."""
         for lifeline in self._lifelines:
             asyncio.get_running_loop().remove_reader(lifeline)
             lifeline.close()
@@ -172,9 +172,9 @@ class SessionProcesses:
 
 
 def listen(socket_path: Path) -> socket.socket | None:
-    """A socket that listens there; None where another one does. OSError where the folder is gone or full."""
+    """A socket that listens there; None if another one does. OSError if the folder is gone or full."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    # It gets its name when it listens: whoever sees the name can connect.
+    # It gets its name when it listens: a process that sees the name can connect.
     fresh = socket_path.with_name(f".{socket_path.name[2:]}{os.getpid()}")
     fresh.unlink(missing_ok=True)
     try:

@@ -94,7 +94,7 @@ class WorkerGroup:
     async def _open(self) -> None:
         self._open_socket()
         for predecessor in self.runtime_dir.socket_paths():
-            if predecessor.name.startswith(f"box-{self.slot}-") and predecessor != self._socket_path:
+            if predecessor.name.startswith(f"worker-{self.slot}-") and predecessor != self._socket_path:
                 await self._supersede(predecessor)
         self._take({self.slot})
 

@@ -169,8 +169,9 @@ def socket_folders(pid: int) -> list[Path]:
     # Num RefCount Protocol Flags Type St Inode Path (proc_pid_net(5))
     sockets = [fields for fields in (line.split(None, 7) for line in lines[1:]) if len(fields) == 8]
     paths = [Path(fields[7]) for fields in sockets if f"socket:[{fields[6]}]" in mine]
-    # A socket is bound under another name than it has in the end: .box-0-4711
-    return [path.parent for path in paths if path.name.startswith((".box-", "box-")) and path.parent.name.isdigit()]
+    # A socket is bound under another name than it has in the end: .worker-0-4711
+    own = [path for path in paths if path.name.startswith((".worker-", "worker-"))]
+    return [path.parent for path in own if path.parent.name.isdigit()]
 
 
 def ask(server: RunningServer) -> dict[str, Any]:
@@ -179,7 +180,7 @@ def ask(server: RunningServer) -> dict[str, Any]:
     answers = asyncio.run(ipc.ask_all(socket_paths, {"question": "observe"}, ANSWER_S))
     living = [answer for answer in answers if answer is not None]
     silent = [
-        socket_path.name.removeprefix("box-")
+        socket_path.name.removeprefix("worker-")
         for socket_path, answer in zip(socket_paths, answers, strict=True)
         if answer is None
     ]

@@ -1,11 +1,11 @@
-"""What sessions' processes tell in shared memory: who they are, and since when they are busy.
+"""Shared memory in which sessions' processes note who they are, and since when they are busy.
 
-A reader needs no answer from the process, which may be in a loop without end, or in code that is not Python's. The
-memory is made by the server's main process, and outlives the process that forks sessions: the next one finds in it the
-sessions that still live (see `proc.Identity`).
+A reader needs no answer from the process, which may be in an endless loop, or in code that is not Python. The server's
+main process creates the memory, which outlives a fork server: the next one finds in it the sessions that still live
+(see `proc.ProcessProcessIdentity`).
 
-    header = process id and start of who hands the records out, how many were ever handed out
-    record = process id, its start (both 0: free), busy since (0: idle), name of its socket, name for the log
+    header = process id and start time of the fork server that hands out records, how many it has ever handed out
+    record = process id, start time (both 0: free), busy since (0: idle), name of its socket, name for the log
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app_server.processes.forking.proc import Identity
+from app_server.processes.forking.proc import ProcessIdentity
 
 _HEADER = struct.Struct("qqq")
 _SINCE = struct.Struct("d")
@@ -30,16 +30,16 @@ _NAME_BYTES = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """What a record says: the process, the name of its session's socket, and what it is called in the log."""
+class BusyEntry:
+    """A record: the process, the name of its session's socket, and its name in the log."""
 
-    identity: Identity
+    identity: ProcessIdentity
     socket_path: str
     name: str
 
 
 class Mark:
-    """The place of one process in the shared memory."""
+    """One process's record in the shared memory."""
 
     __slots__ = ("_memory", "_offset", "number")
 
@@ -49,11 +49,11 @@ class Mark:
         self.number = number
 
     def busy(self) -> None:
-        """From now on, the process works."""
+        """Note that the process is busy from now on."""
         _SINCE.pack_into(self._memory, self._offset + _SINCE_AT, time.monotonic())
 
     def idle(self) -> None:
-        """The process waits."""
+        """Note that the process waits."""
         _SINCE.pack_into(self._memory, self._offset + _SINCE_AT, _IDLE)
 
     @property
@@ -62,43 +62,42 @@ class Mark:
         began_s: float = _SINCE.unpack_from(self._memory, self._offset + _SINCE_AT)[0]
         return began_s or None
 
-    def sign(self, entry: Entry) -> None:
-        """Write down who has this mark."""
+    def sign(self, entry: BusyEntry) -> None:
+        """Write down which process has this mark."""
         name = entry.name.encode()[:_NAME_BYTES]
         since_s = self.since_s or _IDLE
         values = entry.identity.pid, entry.identity.started, since_s, entry.socket_path.encode(), name
         _RECORD.pack_into(self._memory, self._offset, *values)
 
     def resign(self) -> None:
-        """The process is about to end: its session may have another one."""
+        """Note that the process is about to end, and its session may get another one."""
         entry = self.entry
         if entry is not None:
             self.sign(replace(entry, socket_path=""))
 
     def clear(self) -> None:
-        """Have this mark belong to no process."""
+        """Let this mark belong to no process."""
         _RECORD.pack_into(self._memory, self._offset, 0, 0, _IDLE, b"", b"")
 
     @property
-    def entry(self) -> Entry | None:
-        """Who has this mark; None if it is free."""
+    def entry(self) -> BusyEntry | None:
+        """The process that has this mark; None if it is free."""
         pid, started, _, socket_path, name = _RECORD.unpack_from(self._memory, self._offset)
         if not pid:
             return None
-        return Entry(
-            Identity(pid, started), socket_path.rstrip(b"\0").decode(), name.rstrip(b"\0").decode(errors="ignore")
-        )
+        identity = ProcessIdentity(pid, started)
+        return BusyEntry(identity, socket_path.rstrip(b"\0").decode(), name.rstrip(b"\0").decode(errors="ignore"))
 
 
 class BusyTable:
-    """Memory for the marks of so many processes, to be made before they are forked; one process hands them out."""
+    """Memory for the marks of `count` processes, created before they are forked; one process hands them out."""
 
     def __init__(self, count: int) -> None:
         self._memory = mmap.mmap(-1, _HEADER.size + count * _RECORD.size)
         self._free = list(range(count - 1, -1, -1))
 
     def take(self) -> Mark | None:
-        """A mark that nobody has; None where all are taken."""
+        """A free mark; None if all are taken."""
         if not self._free:
             return None
         mark = Mark(self._memory, self._free.pop())
@@ -113,30 +112,30 @@ class BusyTable:
         self._free.append(mark.number)
 
     def own(self) -> None:
-        """From now on this process hands the marks out, and looks after those who have them."""
-        identity, used = Identity.own(), _HEADER.unpack_from(self._memory)[2]
+        """Let this process hand out the marks from now on, and look after the processes that have them."""
+        identity, used = ProcessIdentity.own(), _HEADER.unpack_from(self._memory)[2]
         _HEADER.pack_into(self._memory, 0, identity.pid, identity.started, used)
 
     @property
     def orphaned(self) -> bool:
-        """Whether the process that handed these marks out has come to its end."""
+        """Whether the process that handed out these marks has ended."""
         pid, started, _ = _HEADER.unpack_from(self._memory)
-        return bool(pid) and not Identity(pid, started).lives
+        return bool(pid) and not ProcessIdentity(pid, started).lives
 
     @property
     def done(self) -> bool:
-        """Whether the process that hands these marks out has ended, and all those that have one too."""
+        """Whether the process that handed out these marks has ended, and all that had one too."""
         return self.orphaned and not any(mark.entry is not None and mark.entry.identity.lives for mark in self.signed())
 
     def signed(self) -> list[Mark]:
-        """The marks that were signed, also by processes that are gone by now."""
+        """The marks that were signed, also by processes that have ended."""
         used = _HEADER.unpack_from(self._memory)[2]
         marks = (Mark(self._memory, number) for number in range(used))
         return [mark for mark in marks if mark.entry is not None]
 
 
 class TimedSelector(selectors.DefaultSelector):
-    """The selector of an event loop that is idle while it waits for events, and busy from then until it waits again."""
+    """The selector of an event loop; it notes that the loop is idle while it waits for events, and busy otherwise."""
 
     def __init__(self, mark: Mark) -> None:
         super().__init__()

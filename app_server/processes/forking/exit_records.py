@@ -1,7 +1,7 @@
-"""What is left of a session whose process was ended or has crashed: why, and which elements its page shows.
+"""Exit records: why a session's process was killed or crashed, and which elements its page shows.
 
-The process writes down what its page shows while it lives, for it may not get the chance later; whoever looks after
-it adds the reason. Both are files beside the session's socket, so that every process of the server finds them.
+The process writes down what its page shows while it lives, because it may not get the chance later; the fork server
+adds the reason. Both are files beside the session's socket, where every process of the server finds them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from app_server.files import write_atomically
 
 _KEPT = 500
 _KEPT_S = 3600.0
-"""A page that was left alone for longer than this finds the application as it starts."""
+"""A page that comes back later than this gets a new session."""
 
 
 class ExitReason(Enum):
@@ -32,7 +32,7 @@ class ExitReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ExitRecord:
-    """`roots` are the ids of the models that the session's page has elements for."""
+    """Why a session's process ended; `roots` are the ids of the models that its page has elements for."""
 
     end: ExitReason
     roots: tuple[str, ...]
@@ -44,12 +44,12 @@ def note_page(socket_path: Path, roots: Sequence[str]) -> None:
 
 
 def forget(socket_path: Path) -> None:
-    """The session has come to an orderly end."""
+    """Delete the note of its page: the session has ended in order."""
     _page_file(socket_path).unlink(missing_ok=True)
 
 
 def leave(socket_path: Path, end: ExitReason) -> None:
-    """The session's process is no more, for this reason."""
+    """Write the exit record of a session's process that has ended for this reason."""
     try:
         roots = json.loads(_page_file(socket_path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -59,12 +59,12 @@ def leave(socket_path: Path, end: ExitReason) -> None:
 
 
 def settled(socket_path: Path) -> bool:
-    """Whether nothing is to be written about this session any more: it has no process, or none with a page."""
+    """Whether the exit record, if there will be one, is written: the session has no process, or none with a page."""
     return not _page_file(socket_path).exists()
 
 
 def find(socket_path: Path) -> ExitRecord | None:
-    """What is left of the session behind this socket."""
+    """The exit record of the session behind this socket; None if there is none."""
     try:
         found = json.loads(_end_file(socket_path).read_text(encoding="utf-8"))
         return ExitRecord(ExitReason(found["end"]), tuple(map(str, found["roots"])))
@@ -73,7 +73,7 @@ def find(socket_path: Path) -> ExitRecord | None:
 
 
 def prune(folder: Path) -> None:
-    """Forget what is old, and the oldest of what is too much."""
+    """Delete exit records that are old, and the oldest if there are too many."""
     found = []
     for path in folder.glob("s-*.end"):
         with contextlib.suppress(FileNotFoundError):

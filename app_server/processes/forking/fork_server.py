@@ -26,10 +26,10 @@ from app_server.errors import OperatorError
 from app_server.files import write_atomically
 from app_server.processes import ipc
 from app_server.processes.forking import forks
-from app_server.processes.forking.busy_table import BusyTable, Entry, Mark
+from app_server.processes.forking.busy_table import BusyEntry, BusyTable, Mark
 from app_server.processes.forking.keeper import PUT_BACK, Child, ProcessKeeper, SessionLimits
 from app_server.processes.forking.parent_loop import ParentLoop
-from app_server.processes.forking.proc import Identity
+from app_server.processes.forking.proc import ProcessIdentity
 from app_server.processes.forking.stop_signals import Heard
 from app_server.processes.forking.worker import Task
 from app_server.processes.ipc import Message, Unreachable
@@ -260,7 +260,7 @@ class ForkServer:
         self._listener.close()
         self._sessions.forget_all()
         if spec.mark is not None:
-            spec.mark.sign(Entry(Identity.own(), spec.socket_path.name, name))
+            spec.mark.sign(BusyEntry(ProcessIdentity.own(), spec.socket_path.name, name))
             spec.mark.busy()
         _limit(self._limits)
         # The lifeline stays open here too: its other end waits for the end of this process, not of its parent.

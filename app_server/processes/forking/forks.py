@@ -1,4 +1,4 @@
-"""A process that is forked, and what it must not share with its parent and siblings."""
+"""Forking a process, and what it must not share with its parent and siblings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FAILED = 1
 
 
 def freeze() -> None:
-    """Keep what is there now out of the collector's sight, so that it does not touch, and so copy, shared pages."""
+    """Keep the garbage collector away from all present objects: it would touch, and thus copy, shared pages."""
     gc.collect()
     gc.freeze()
 
@@ -83,14 +83,14 @@ def exit_status(code: object) -> int:
 
 
 def flush_output() -> None:
-    """Write out what was printed, as far as that is possible: stdout may be full, closed, None or of another kind."""
+    """Write out what was printed, if possible: stdout may be full, closed, None or of another kind."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
 
 
 def reseed() -> None:
-    """Give this process random numbers of its own: Python's and, where it is imported, numpy's."""
+    """Give this process random numbers of its own: Python's and, if it is imported, numpy's."""
     random.seed()
     numpy = sys.modules.get("numpy.random")
     if numpy is not None:
@@ -98,7 +98,7 @@ def reseed() -> None:
 
 
 def own_signals() -> None:
-    """Leave the parent's handling of signals behind, and the terminal's process group, whose Ctrl-C is the parent's."""
+    """Drop the parent's signal handlers, and leave the terminal's process group: Ctrl-C is for the parent."""
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)

@@ -20,7 +20,7 @@ from app_server.processes.forking import exit_records
 from app_server.processes.forking.busy_table import BusyTable, Mark
 from app_server.processes.forking.exit_records import ExitReason
 from app_server.processes.forking.forks import describe_exit, ended_children
-from app_server.processes.forking.proc import Identity
+from app_server.processes.forking.proc import ProcessIdentity
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Child:
     socket_path: Path
     mark: Mark | None
     lifeline: socket.socket | None = None
-    adopted: Identity | None = None
+    adopted: ProcessIdentity | None = None
     cpu_s: float = 0.0
     warned_s: float | None = None
     blocked_since_s: float | None = None
@@ -161,7 +161,7 @@ class ProcessKeeper:
             if entries:
                 log.warning("A fork server crashed; its successor takes over %d sessions", len(entries))
 
-    def _look_at_adopted(self, child: Child, identity: Identity) -> None:
+    def _look_at_adopted(self, child: Child, identity: ProcessIdentity) -> None:
         if not identity.lives:
             self._ended(child, None)
         elif self._limits.cpu_s:

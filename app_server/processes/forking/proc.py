@@ -1,4 +1,4 @@
-"""Processes as the kernel tells of them: which one an id means, and what it has used (proc_pid_stat(5))."""
+"""Processes as the kernel reports them: which one an id means, and what it has used (proc_pid_stat(5))."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ _STATE, _UTIME, _STIME, _STARTTIME = 3, 14, 15, 22
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """A process, told from a later one with the same id by its start, in clock ticks since the machine's."""
+class ProcessIdentity:
+    """A process; its start, in clock ticks since the machine's, distinguishes it from a later one with the same id."""
 
     pid: int
     started: int
 
     @classmethod
-    def own(cls) -> Identity:
+    def own(cls) -> ProcessIdentity:
         """This process."""
         return cls(os.getpid(), int(_stat("self")[_STARTTIME]))
 
     @property
     def lives(self) -> bool:
-        """Whether it is still there, and has not come to its end."""
+        """Whether it still runs."""
         return self._living() is not None
 
     def signal(self, number: int) -> bool:
-        """Send it a signal; whether it was there to get it."""
+        """Send it a signal; False if it has ended."""
         if not self.lives:
             return False
         try:
@@ -38,7 +38,7 @@ class Identity:
         return True
 
     def cpu_s(self) -> float:
-        """The processor time that it has used, in seconds; 0 where it is gone."""
+        """The processor time that it has used, in seconds; 0 if it has ended."""
         stat = self._living()
         return 0.0 if stat is None else (int(stat[_UTIME]) + int(stat[_STIME])) / os.sysconf("SC_CLK_TCK")
 

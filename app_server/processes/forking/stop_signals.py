@@ -1,4 +1,4 @@
-"""Signals that ask a process to stop: the first one, those that only repeat it, and those of an impatient person.
+"""Signals that ask a process to stop: the first one, those that only repeat it, and those of an impatient user.
 
 `timeout` signals its child and then its child's process group, a terminal signals the whole group while a wrapper
 passes the signal on, and systemd's KillMode=control-group reaches every process itself: one request to stop often
@@ -12,11 +12,11 @@ from collections.abc import Callable
 from enum import Enum
 
 REPEAT_S = 1.0
-"""Signals this close to the first belong to the same request. A person who wants to hurry presses again later."""
+"""Signals this close to the first belong to the same request. A user who wants to hurry presses Ctrl-C again later."""
 
 
 class Heard(Enum):
-    """What one more signal means."""
+    """What a signal means after those before it."""
 
     FIRST = "first"
     REPEAT = "repeat"
@@ -24,14 +24,14 @@ class Heard(Enum):
 
 
 class StopSignals:
-    """Judges the stop signals of one process, of whatever kind and order, by when they arrive."""
+    """Tells the stop signals of one process, of any kind and order, apart by when they arrive."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._first_s: float | None = None
 
     def hear(self) -> Heard:
-        """A signal has arrived just now; call this in the signal handler, since what handles it later may be busy."""
+        """What the signal that has just arrived means. Call it in the signal handler: what runs later may be late."""
         now_s = self._clock()
         if self._first_s is None:
             self._first_s = now_s

@@ -125,9 +125,9 @@ def test_a_healthy_start_says_little_and_a_run_folder_that_is_deleted_is_made_ag
             for _ in range(4):
                 visit(served)
             assert do(client, "after").pid == before
-        served.process.wait_for_log("made it again")
+        served.process.wait_for_log("created it again")
         log = served.process.log_text()
-        assert log.count("made it again") == 1
+        assert log.count("created it again") == 1
         assert "Traceback" not in log and " 503 " not in log
         if mode != "workers":
             return
@@ -147,7 +147,7 @@ def test_a_run_folder_that_cannot_be_made_again_ends_the_server_with_a_line(tmp_
             assert served.process.process.wait(patience(2 * PATIENCE_S)) == status
             assert_gone(left)
             log = served.process.log_text()
-            assert f"{tmp_path / 'run'} belongs to somebody else" in log
+            assert f"{tmp_path / 'run'} belongs to another user" in log
             assert "Traceback" not in log
         (tmp_path / "run").unlink()
         shutil.rmtree(tmp_path / "elsewhere")

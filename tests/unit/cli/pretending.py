@@ -28,7 +28,7 @@ def pretending(
         ends.callback(process.kill)
         folder = base / str(process.pid)
         folder.mkdir(parents=True)
-        listener.bind(str(folder / f"box-0-{process.pid}"))
+        listener.bind(str(folder / f"worker-0-{process.pid}"))
         listener.listen()
 
         def serve() -> None:

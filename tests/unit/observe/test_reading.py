@@ -45,7 +45,7 @@ def test_what_was_exposed_is_read_whatever_names_hold(name: str) -> None:
 
 def test_silent_processes_are_counted() -> None:
     there = snapshot()
-    there["silent"] = ["box-1-7", "box-2-8"]
+    there["silent"] = ["worker-1-7", "worker-2-8"]
     assert read(expose(there).decode())["silent"] == ["?", "?"]
 
 

@@ -137,11 +137,11 @@ async def test_all_are_asked_at_once_and_who_does_not_answer_is_none(tmp_path: P
 
 async def test_who_has_a_full_queue_is_waited_for(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(tmp_path / "box"))
+        listener.bind(str(tmp_path / "socket"))
         listener.listen(0)
         listener.setblocking(False)
-        first = await ipc.reach(tmp_path / "box")
-        second = asyncio.ensure_future(ipc.reach(tmp_path / "box"))
+        first = await ipc.reach(tmp_path / "socket")
+        second = asyncio.ensure_future(ipc.reach(tmp_path / "socket"))
         await asyncio.sleep(0)
         assert not second.done()
         with first, await ipc.accept(listener), await second:
@@ -156,8 +156,8 @@ async def test_whoever_is_not_there_is_unreachable(tmp_path: Path) -> None:
     with pytest.raises(Unreachable):
         await ipc.reach(tmp_path / "dead")
     (tmp_path / "file").touch()
-    with pytest.raises(Unreachable, match=r"box: Not a directory"):
-        await ipc.reach(tmp_path / "file" / "box")
+    with pytest.raises(Unreachable, match=r"socket: Not a directory"):
+        await ipc.reach(tmp_path / "file" / "socket")
     with pytest.raises(Unreachable, match="path too long"):
         await ipc.reach(tmp_path / ("long" * 50))
 
@@ -182,9 +182,9 @@ async def test_a_reader_that_goes_away_before_has_not_read_the_letter() -> None:
 
 async def test_a_letter_in_the_queue_of_who_ends_has_not_been_read(tmp_path: Path) -> None:
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(tmp_path / "box"))
+    listener.bind(str(tmp_path / "socket"))
     listener.listen()
-    with await ipc.reach(tmp_path / "box") as sock:
+    with await ipc.reach(tmp_path / "socket") as sock:
         await ipc.send(sock, Message({}))
         listener.close()
         with pytest.raises(Unreachable):

@@ -17,7 +17,7 @@ from app_server.processes.runtime_dir import VARIABLE, RuntimeDir, base_director
 
 def test_only_the_process_that_made_the_folder_removes_it(tmp_path: Path) -> None:
     runtime_dir = RuntimeDir.make({VARIABLE: str(tmp_path)})
-    (runtime_dir.folder / "box").touch()
+    (runtime_dir.folder / "socket").touch()
 
     def work() -> int:
         runtime_dir.remove()
@@ -26,7 +26,7 @@ def test_only_the_process_that_made_the_folder_removes_it(tmp_path: Path) -> Non
     os.waitpid(fork(work), 0)
     RuntimeDir(runtime_dir.folder).remove()
     RuntimeDir.join(tmp_path, os.getpid()).remove()
-    assert (runtime_dir.folder / "box").exists()
+    assert (runtime_dir.folder / "socket").exists()
     runtime_dir.remove()
     assert not runtime_dir.folder.exists()
 
@@ -94,7 +94,7 @@ def test_a_directory_of_somebody_else_is_refused(tmp_path: Path, monkeypatch: py
         with pytest.raises(OperatorError) as caught:
             make()
         assert str(caught.value) == (
-            f"{VARIABLE}: {base} belongs to somebody else. Name a directory of this user's own with {VARIABLE}."
+            f"{VARIABLE}: {base} belongs to another user. Name a directory of this user's own with {VARIABLE}."
         )
 
 
@@ -167,9 +167,9 @@ def test_sessions_are_found_by_their_names_which_do_not_say_their_ids(tmp_path: 
 
 
 def test_what_cannot_be_deleted_is_left(tmp_path: Path) -> None:
-    (tmp_path / "box").touch()
-    discard(tmp_path / "box")
-    discard(tmp_path / "box")
+    (tmp_path / "socket").touch()
+    discard(tmp_path / "socket")
+    discard(tmp_path / "socket")
     discard(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -181,4 +181,4 @@ def test_a_deleted_folder_is_made_again_and_said(tmp_path: Path, caplog: pytest.
     shutil.rmtree(runtime_dir.folder.parent)
     runtime_dir.restore()
     assert runtime_dir.folder.is_dir()
-    assert caplog.messages == [f"{runtime_dir.folder}, where the server's processes meet, was deleted; made it again"]
+    assert caplog.messages == [f"The runtime directory {runtime_dir.folder} was deleted; created it again"]

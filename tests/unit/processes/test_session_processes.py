@@ -75,7 +75,7 @@ async def test_a_fork_server_that_stands_still_is_not_waited_for_for_ever(
     held: list[socket.socket] = []
     over: list[str] = []
     async with fork_server_plan(runtime_dir, lambda socket_path, sock: held.append(sock)) as sessions:
-        with pytest.raises(Unreachable, match="what forks sessions' processes does not answer"):
+        with pytest.raises(Unreachable, match="the fork server does not answer"):
             await sessions.begin("/app", "one", lambda: over.append("one"))
         assert over == ["one"] and runtime_dir.session_sockets() == []
 
@@ -132,7 +132,7 @@ async def test_who_forks_sessions_and_ends_without_an_answer_is_asked_again(runt
 async def test_what_only_ever_ends_is_given_up_and_leaves_no_name(runtime_dir: RuntimeDir) -> None:
     over: list[str] = []
     async with fork_server_plan(runtime_dir, lambda socket_path, sock: sock.close()) as sessions:
-        with pytest.raises(Unreachable, match="nobody starts processes for sessions"):
+        with pytest.raises(Unreachable, match="there is no fork server"):
             await sessions.begin("/app", "one", lambda: over.append("one"))
         assert over == ["one"] and runtime_dir.session_sockets() == []
 

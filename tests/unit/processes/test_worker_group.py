@@ -128,7 +128,7 @@ async def test_who_has_no_descriptors_for_a_while_answers_afterwards(
             async with asyncio.timeout(patience(5)):
                 assert (await ipc.receive(sock)).fields == {"knows": True}
     messages = [record.getMessage() for record in caplog.records]
-    assert messages == ["Other processes of the server cannot reach this one: Too many open files"]
+    assert messages == ["Cannot accept messages of other processes: Too many open files"]
 
 
 async def test_a_joining_process_takes_the_slot_and_the_predecessor_keeps_its_sessions(
@@ -178,7 +178,7 @@ async def test_a_predecessor_that_does_not_answer_is_not_forgotten(
             assert runtime_dir.holder(0) == workers.socket_path and workers.is_predecessor(busy)
             with pytest.raises(Unreachable) as caught:
                 await workers.owner("one")
-            assert str(caught.value) == "box-0-111 does not say whether it has a session"
+            assert str(caught.value) == "worker-0-111 does not say whether it has a session"
 
 
 async def test_a_predecessor_that_may_have_lost_its_name_is_not_taken_for_gone(runtime_dir: RuntimeDir) -> None:

@@ -73,5 +73,5 @@ def test_snapshot_of_all_processes_is_asked_for(tmp_path: Path) -> None:
 
 def test_process_that_does_not_answer_is_named_while_it_lives(state: Inside) -> None:
     answer = state.call(snapshot_of, state.server.state)
-    found = merged({"box-0-1": answer, f"box-3-{os.getpid()}": None, "box-4-4194304": None})
+    found = merged({"worker-0-1": answer, f"worker-3-{os.getpid()}": None, "worker-4-4194304": None})
     assert found["silent"] == [f"3-{os.getpid()}"] and list(found["processes"]) == ["0"]

@@ -67,9 +67,7 @@ def test_a_no_to_signing_is_kept_from_bokeh_which_reads_it_as_a_yes() -> None:
 def test_short_key_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         run(Settings(secret_key="x" * 31), [], {})
-        assert caplog.messages == [
-            "BOKEH_SECRET_KEY is short enough to guess; `app-server secret` prints a better one"
-        ]
+        assert caplog.messages == ["BOKEH_SECRET_KEY is short enough to guess; `app-server secret` prints a better one"]
         caplog.clear()
         run(Settings(secret_key="x" * 32), [], {})
         assert caplog.messages == []

@@ -144,8 +144,7 @@ def test_file_of_others_is_overwritten_only_by_force(folder: Path, capsys: pytes
     ours.write_text('{"precious": true}', encoding="utf-8")
     ours.chmod(0o640)
     assert fault(capsys, "json", "quiet.py") == (
-        "quiet.json: exists, and this command did not write it. "
-        "Choose another --output, or overwrite it with --force."
+        "quiet.json: exists, and this command did not write it. Choose another --output, or overwrite it with --force."
     )
     assert ours.read_text(encoding="utf-8") == '{"precious": true}'
     assert main(["json", "quiet.py", "--force"], {}) == EXIT_OK

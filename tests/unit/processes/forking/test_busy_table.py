@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import time
 
-from app_server.processes.forking.busy_table import BusyTable, Entry, TimedSelector
-from app_server.processes.forking.proc import Identity
+from app_server.processes.forking.busy_table import BusyEntry, BusyTable, TimedSelector
+from app_server.processes.forking.proc import ProcessIdentity
 
 
 def test_a_mark_tells_since_when_its_process_is_busy() -> None:
@@ -53,8 +53,8 @@ def test_a_loop_is_busy_when_it_does_not_wait() -> None:
     selector.close()
 
 
-def entry(pid: int, started: int = 1) -> Entry:
-    return Entry(Identity(pid, started), "s-abcdefghijklmnop", "/app session ü…")
+def entry(pid: int, started: int = 1) -> BusyEntry:
+    return BusyEntry(ProcessIdentity(pid, started), "s-abcdefghijklmnop", "/app session ü…")
 
 
 def test_who_has_a_mark_is_known_until_it_is_cleared() -> None:
@@ -80,11 +80,11 @@ def test_marks_are_orphaned_when_the_process_that_hands_them_out_has_ended() -> 
     pid = os.fork()
     if not pid:
         marks.own()
-        mark.sign(Entry(Identity.own(), "s-1", "gone too"))
+        mark.sign(BusyEntry(ProcessIdentity.own(), "s-1", "gone too"))
         os._exit(0)
     os.waitpid(pid, 0)
     assert marks.orphaned and marks.done
-    mark.sign(Entry(Identity.own(), "s-1", "alive"))
+    mark.sign(BusyEntry(ProcessIdentity.own(), "s-1", "alive"))
     assert marks.orphaned and not marks.done
     marks.own()
     assert not marks.orphaned and len(marks.signed()) == 1

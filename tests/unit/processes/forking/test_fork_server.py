@@ -16,11 +16,11 @@ import pytest
 
 from app_server.errors import OperatorError
 from app_server.processes.forking import fork_server, forks, keeper
-from app_server.processes.forking.busy_table import BusyTable, Entry
+from app_server.processes.forking.busy_table import BusyEntry, BusyTable
 from app_server.processes.forking.fork_server import ALREADY, BEGUN, ForkServer, SessionSpec
 from app_server.processes.forking.heartbeat import Heartbeat
 from app_server.processes.forking.keeper import PUT_BACK, SessionLimits
-from app_server.processes.forking.proc import Identity
+from app_server.processes.forking.proc import ProcessIdentity
 from app_server.processes.forking.worker import Task
 from app_server.processes.ipc import Message
 from app_server.processes.runtime_dir import RuntimeDir
@@ -127,7 +127,7 @@ class ForkServerPlan:
         """Have this session's process, which does nothing here, sign its mark."""
         (child,) = [child for child in self.made._sessions if child.socket_path == self.socket_path(name)]
         assert child.mark is not None
-        child.mark.sign(Entry(Identity.own(), child.socket_path.name, child.name))
+        child.mark.sign(BusyEntry(ProcessIdentity.own(), child.socket_path.name, child.name))
 
     def close(self) -> None:
         """Close what it has left, and what was asked."""
@@ -322,7 +322,7 @@ def test_a_stop_serves_what_was_asked_before_and_kills_who_does_not_end_in_time(
         asked = fork_server_plan.ask("one")
         signal.raise_signal(signal.SIGTERM)
         yield 0.1
-        assert not list(fork_server_plan.runtime_dir.folder.glob("fork-*"))
+        assert not list(fork_server_plan.runtime_dir.folder.glob("fork-server-*"))
         assert machine.sent == [(0, signal.SIGTERM)] and answer(asked) == BEGUN
         with pytest.raises(OSError):
             fork_server_plan.ask("two")
@@ -450,7 +450,7 @@ def test_the_process_of_a_session_is_limited_signed_busy_and_without_the_descrip
     def live(spec: SessionSpec) -> int:
         assert spec.mark is not None and spec.mark.since_s is not None
         entry = spec.mark.entry
-        assert entry is not None and entry.identity == Identity.own()
+        assert entry is not None and entry.identity == ProcessIdentity.own()
         assert (entry.socket_path, entry.name) == ("s-two", "/app session two-is-s…")
         assert (spec.route, spec.session_id, spec.slot) == ("/app", "two-is-secret", 1)
         assert resource.getrlimit(resource.RLIMIT_CPU) == (2, 7)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from app_server.processes.forking import exit_records, keeper
-from app_server.processes.forking.busy_table import BusyTable, Entry
+from app_server.processes.forking.busy_table import BusyEntry, BusyTable
 from app_server.processes.forking.exit_records import ExitReason, ExitRecord
 from app_server.processes.forking.keeper import (
     OUT_OF_MEMORY,
@@ -24,10 +24,10 @@ from app_server.processes.forking.keeper import (
     SessionLimits,
     end_left_behind,
 )
-from app_server.processes.forking.proc import Identity
+from app_server.processes.forking.proc import ProcessIdentity
 from tests.unit.processes.forking.machine import Machine
 
-GONE = Identity(2**22 + 1, 1)
+GONE = ProcessIdentity(2**22 + 1, 1)
 """A process that no machine has: ids end below."""
 
 
@@ -71,7 +71,7 @@ class Kept:
         self.keeper = ProcessKeeper(folder, limits or SessionLimits(), [self.table])
         mark = self.table.take()
         assert mark is not None
-        mark.sign(Entry(Identity(pid, 1), self.socket_path.name, "/app session abc…"))
+        mark.sign(BusyEntry(ProcessIdentity(pid, 1), self.socket_path.name, "/app session abc…"))
         self.mark = mark
         self.held, lifeline = socket.socketpair()
         self.held.setblocking(False)
@@ -265,22 +265,22 @@ def test_what_a_crashed_process_left_is_adopted_and_its_end_is_found_out(
     socket_path = tmp_path / "s-one"
     exit_records.note_page(socket_path, ["p1"])
     with monkeypatch.context() as patched:
-        patched.setattr(Identity, "own", classmethod(lambda cls: GONE))
+        patched.setattr(ProcessIdentity, "own", classmethod(lambda cls: GONE))
         before.own()  # by the process that has crashed
     mark = before.take()
     assert mark is not None
-    mark.sign(Entry(Identity.own(), socket_path.name, "/app session abc…"))
+    mark.sign(BusyEntry(ProcessIdentity.own(), socket_path.name, "/app session abc…"))
     kept = ProcessKeeper(tmp_path, SessionLimits(cpu_s=100), [before, now])
     kept.reap()
     kept.reap()
     (child,) = kept
-    assert (child.socket_path, child.adopted, child.pid) == (socket_path, Identity.own(), os.getpid())
+    assert (child.socket_path, child.adopted, child.pid) == (socket_path, ProcessIdentity.own(), os.getpid())
     assert kept.has(socket_path) and caplog.messages == ["A fork server crashed; its successor takes over 1 sessions"]
     machine.ended.append((os.getpid(), 0))  # no child, so that the kernel cannot have said so
     kept.reap()
     assert len(kept) == 1
     with monkeypatch.context() as patched:
-        patched.setattr(Identity, "lives", property(lambda self: False))
+        patched.setattr(ProcessIdentity, "lives", property(lambda self: False))
         kept.reap()
     assert len(kept) == 0 and mark.entry is None
     assert exit_records.find(socket_path) == ExitRecord(ExitReason.CRASH, ("p1",))
@@ -292,11 +292,11 @@ def test_process_that_was_ending_in_order_when_it_was_adopted_leaves_no_line(
 ) -> None:
     before, now = BusyTable(2), BusyTable(2)
     with monkeypatch.context() as patched:
-        patched.setattr(Identity, "own", classmethod(lambda cls: GONE))
+        patched.setattr(ProcessIdentity, "own", classmethod(lambda cls: GONE))
         before.own()  # by the process that has crashed
     mark = before.take()
     assert mark is not None
-    mark.sign(Entry(Identity.own(), "s-one", "/app session abc…"))
+    mark.sign(BusyEntry(ProcessIdentity.own(), "s-one", "/app session abc…"))
     mark.resign()
     kept = ProcessKeeper(tmp_path, SessionLimits(), [before, now])
     kept.reap()
@@ -304,7 +304,7 @@ def test_process_that_was_ending_in_order_when_it_was_adopted_leaves_no_line(
     assert len(kept) == 1
     caplog.clear()
     with monkeypatch.context() as patched:
-        patched.setattr(Identity, "lives", property(lambda self: False))
+        patched.setattr(ProcessIdentity, "lives", property(lambda self: False))
         kept.reap()
     assert (len(kept), mark.entry) == (0, None)
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
@@ -343,18 +343,18 @@ def test_who_is_left_at_the_end_is_asked_and_killed_when_the_time_is_up(monkeypa
         if now_s[0] > 1.0:
             living.discard(11)
 
-    def tell(self: Identity, number: int) -> bool:
+    def tell(self: ProcessIdentity, number: int) -> bool:
         sent.append((self.pid, number))
         return self.pid in living
 
     monkeypatch.setattr(keeper, "time", types.SimpleNamespace(monotonic=lambda: now_s[0], sleep=pass_time))
-    monkeypatch.setattr(Identity, "signal", tell)
-    monkeypatch.setattr(Identity, "lives", property(lambda self: self.pid in living))
+    monkeypatch.setattr(ProcessIdentity, "signal", tell)
+    monkeypatch.setattr(ProcessIdentity, "lives", property(lambda self: self.pid in living))
     tables = [BusyTable(3)]
     for pid in (11, 12, 13):
         mark = tables[0].take()
         assert mark is not None
-        mark.sign(Entry(Identity(pid, 1), "s-1", "it"))
+        mark.sign(BusyEntry(ProcessIdentity(pid, 1), "s-1", "it"))
     end_left_behind(tables, signal.SIGINT, 3.0)
     assert sent == [(11, signal.SIGINT), (12, signal.SIGINT), (13, signal.SIGINT), (12, signal.SIGKILL)]
     assert 3.0 <= now_s[0] < 3.1

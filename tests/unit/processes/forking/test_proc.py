@@ -10,17 +10,17 @@ from dataclasses import replace
 
 import pytest
 
-from app_server.processes.forking.proc import Identity
+from app_server.processes.forking.proc import ProcessIdentity
 
 
 def test_a_process_knows_itself() -> None:
-    own = Identity.own()
+    own = ProcessIdentity.own()
     assert own.pid == os.getpid() and own.lives
     assert own.cpu_s() > 0
 
 
 def test_another_process_with_the_same_id_is_somebody_else() -> None:
-    other = replace(Identity.own(), started=Identity.own().started + 1)
+    other = replace(ProcessIdentity.own(), started=ProcessIdentity.own().started + 1)
     assert not other.lives
     assert not other.signal(signal.SIGKILL)
     assert other.cpu_s() == 0
@@ -31,7 +31,7 @@ def test_a_process_that_has_ended_lives_no_more_although_nobody_has_noted_it(nam
     process = subprocess.Popen(["bash", "-c", f"exec -a {name!r} sleep 60"])
     try:
         started = int(open(f"/proc/{process.pid}/stat").read().rpartition(")")[2].split()[19])
-        identity = Identity(process.pid, started)
+        identity = ProcessIdentity(process.pid, started)
         assert identity.lives
         assert identity.signal(signal.SIGKILL)
         deadline_s = time.monotonic() + 5

@@ -163,9 +163,9 @@ async def test_connection_that_nobody_takes_is_closed_with_a_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     runtime_dir = RuntimeDir(tmp_path)
-    async with gone(tmp_path / "box-0-1") as reached:
+    async with gone(tmp_path / "worker-0-1") as reached:
         workers = WorkerGroup(runtime_dir, 1, 2, lambda session_id: False, lambda message, sock: None)
-        runtime_dir.give(0, tmp_path / "box-0-1")
+        runtime_dir.give(0, tmp_path / "worker-0-1")
         server = serving(workers, runtime_dir.slot(0))
         assert await answers(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"", server) == b""
         assert len(reached) == 5
