@@ -212,7 +212,7 @@ def test_sessions_whose_fork_server_was_killed_keep_their_limits(tmp_path: Path,
             assert do(client, "after") == before
             loop_for_ever(client)
             assert client.close_code() is None
-        served.process.wait_for_log("looks after its")
+        served.process.wait_for_log("its successor takes over")
         for each in (token, stuck_token):
             until(partial(explained, served, each))
         served.process.wait_for_log("in loop_for_ever")
@@ -228,7 +228,7 @@ def test_sessions_of_a_killed_fork_server_end_in_order_and_crash_with_a_notice(t
             do(one, "this")
             (fork_server,) = fork_servers(served)
             fork_server.kill()
-            served.process.wait_for_log("looks after its")
+            served.process.wait_for_log("its successor takes over")
             one.send("PATCH-DOC", {"events": [one.change("field", "value", "crash")]})
             assert one.close_code() is None
         served.process.wait_for_log("its process ended unexpectedly")
