@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app_server.errors import OperatorError
+from app_server.errors import OperatorError, did_you_mean
 from app_server.settings.setting import Arity, Setting
 
 LONGEST_QUOTE = 60
@@ -35,7 +35,8 @@ def parse(setting: Setting, words: Sequence[str], where: str, source: str = "") 
         except ValueError as error:
             # A secret must not appear in the message, which may be logged.
             but = "" if setting.secret else f", not {shortened(word)}"
-            raise OperatorError(f"expected {error}{but}", where=where) from None
+            hint = did_you_mean(word, setting.choices) if setting.choices else None
+            raise OperatorError(f"expected {error}{but}", where=where, hint=hint) from None
     return tuple(values) if several else values[0]
 
 

@@ -190,7 +190,7 @@ def test_hung_instance_is_reported(instances: dict[str, int], certificates: Cert
             hung.process.send_signal(signal.SIGCONT)
     found = judge(evidence)
     assert [finding.id for finding in found] == ["instance-down"]
-    assert f"(no answer within {timeout_s} s), the others had" in found[0].seen
+    assert f"(no answer within {timeout_s} s), the others did" in found[0].seen
 
 
 # The first one waits for all: a minute of work of a core that is its own, and as much more as others work there.

@@ -65,6 +65,10 @@ def test_unknown_boolean_is_refused_and_its_variable_named() -> None:
             "--log-level: expected one of trace, debug, info, warning, error, critical, not 'loud'",
         ),
         (
+            {"isolation": ["snapshto"]},
+            "--isolation: expected one of none, process, snapshot, not 'snapshto'. Did you mean snapshot?",
+        ),
+        (
             {"log_format": ["%(nonsense)s"]},
             "--log-format: expected a format of Python's logging, such as '%(asctime)s %(message)s', "
             "not '%(nonsense)s'",
