@@ -1,4 +1,4 @@
-"""THE SHELF: a path or a function becomes an application, which builds documents.
+"""A path or a function becomes an application, which builds documents.
 
 A script, a notebook, a folder and a function are all an `Application`. Loading one reads and compiles what it needs
 and runs nothing of it; `prepare()` runs the code that runs once, `build(document)` the code of a session.

@@ -23,8 +23,8 @@ class Application(ABC):
 
     `route` is its place below the server's prefix, `path` what it was loaded from (None for a function), `static_path`
     the folder of files to serve below `<route>/static/`, `imports` the top-level modules from elsewhere that its
-    sources name, `modules` the same with what they name of these, `isolation` how its sessions are kept apart where its
-    author says so, `metadata` what `<route>/metadata` tells: JSON, or a function that returns it.
+    sources name, `modules` the same with what they name of these, `isolation` how its sessions are isolated if its
+    author says so, `metadata` what `<route>/metadata` answers: JSON, or a function that returns it.
     """
 
     route: str

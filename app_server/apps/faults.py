@@ -72,7 +72,7 @@ def describe(error: BaseException) -> str:
         try:
             text = str(error)
         except Exception:
-            # An error that cannot even be told must not hide itself behind a second one.
+            # An error that cannot be written as text must not hide behind a second one.
             text = ""
     lines = text.strip().splitlines()
     sentence = lines[0].rstrip(" .") if lines else ""

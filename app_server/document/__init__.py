@@ -1,4 +1,4 @@
-"""THE DOOR: the one room that imports bokeh. What it hands out are documents, encoded messages and pages."""
+"""The one package that imports bokeh: it gives the others documents, encoded messages and pages."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ _MUTATORS = frozenset(
     " add difference_update discard intersection_update symmetric_difference_update update"
     " clear popitem setdefault".split()
 )
-"""The methods by which bokeh's containers are changed and tell of it."""
+"""The methods by which bokeh's containers are changed, and which send an event."""
 
 
 def _served(model: Any) -> ServedDocument | None:
@@ -86,7 +86,7 @@ def _document_of(container: PropertyValueContainer) -> ServedDocument | None:
 
 
 def _whole(method: Callable[..., Any], restore: Callable[[Any, Any], None]) -> Callable[..., Any]:
-    """The method of a container, which leaves its contents as they were where no event has told of the change."""
+    """The method of a container, which leaves its contents as they were if no event was sent."""
 
     def change(self: Any, *args: Any, **kwargs: Any) -> Any:
         document = _document_of(self)

@@ -2,7 +2,7 @@
 
 Bokeh knows every model class by its name for ever. A script defines its classes again in each session, in a module that
 ends with the session; what bokeh still knows of them then is looked for in a module that is gone, and fails every page.
-Here a class is forgotten with its module, and no session's document tells of the classes of another one.
+Here a class is forgotten with its module, and no session's document names the classes of another one.
 """
 
 from __future__ import annotations

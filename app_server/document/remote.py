@@ -78,7 +78,7 @@ class Mirror:
         self._replacing = False
 
     def listen(self) -> None:
-        """Tell the listener of changes from now on, and at once of the callbacks that were added before."""
+        """Notify the listener of changes from now on, and at once of the callbacks that were added before."""
         if self._listening:
             return
         self._listening = True

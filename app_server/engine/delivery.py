@@ -80,7 +80,7 @@ class FrameSink(Protocol):
 
 @dataclass(slots=True)
 class _Delay:
-    """Since when a client is late again and again, and what the log was told of it."""
+    """Since when a client is late again and again, and what was logged about it."""
 
     since_s: float
     last_s: float
@@ -117,7 +117,7 @@ class Delivery:
         self._names[connection] = name
 
     def disconnect(self, connection: Connection) -> FrameSink | None:
-        """A client has gone, or is to go by way of its outlet."""
+        """A client has gone, or is to go with its sink."""
         self.backlogs.pop(connection, None)
         self._names.pop(connection, None)
         delay = self._delays.pop(connection, None)

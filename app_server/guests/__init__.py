@@ -13,7 +13,7 @@ from functools import cache
 from app_server.guests.detect import brings
 from app_server.guests.guest import Guest
 
-__all__ = ["Guest", "greet"]
+__all__ = ["Guest", "guest_for"]
 
 log = logging.getLogger(__name__)
 

@@ -35,7 +35,7 @@ class Guest:
     find_component: FindFile | None = None
 
     changes_pages = False
-    """Whether the document is changed while a page is rendered, without an event that tells of it."""
+    """Whether the document is changed while a page is rendered, without an event."""
 
     def building(self, document: ServedDocument) -> AbstractContextManager[None]:
         """A block in which the application's code fills the document; its session context is attached already."""

@@ -15,7 +15,7 @@ _HUES = 6
 def pictures(names: Iterable[str]) -> list[str]:
     """An SVG drawing for each name. The name chooses it, but names next to each other get different ones.
 
-    The style sheet colours them, by the classes `art`, `hue-0` to `hue-5`, `a` and `b`.
+    The style sheet colours them, by the classes `thumbnail`, `hue-0` to `hue-5`, `a` and `b`.
     """
     hues, motifs = Counter[int](), Counter[int]()
     drawn = []
@@ -24,7 +24,7 @@ def pictures(names: Iterable[str]) -> list[str]:
         hue = _rarest(hues, _HUES, int(next(numbers) * _HUES))
         motif = _rarest(motifs, len(_MOTIFS), int(next(numbers) * len(_MOTIFS)))
         drawn.append(
-            f'<svg class="art hue-{hue}" viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="xMidYMid slice" '
+            f'<svg class="thumbnail hue-{hue}" viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="xMidYMid slice" '
             f'aria-hidden="true">{_MOTIFS[motif](numbers)}</svg>'
         )
     return drawn

@@ -24,15 +24,15 @@ def fill_sample(document: Document) -> None:
     dates = figure(x_axis_type="datetime", y_axis_type="log")
     dates.line([1, 2], [1, 2])
     slider = Slider(name="slider", start=0, end=1000, value=0)
-    told = Div()
+    shown = Div()
     table = DataTable(source=source, columns=[TableColumn(field="x")])
 
     def moved(attr: str, old: float, new: float) -> None:
-        told.text = str(new)
+        shown.text = str(new)
         source.data = {"x": [1, new], "y": [1, 2]}
 
     slider.on_change("value", moved)
-    document.add_root(row(column(slider, told, Select(), TextInput(), Button(), table), plot, dates))
+    document.add_root(row(column(slider, shown, Select(), TextInput(), Button(), table), plot, dates))
 
 
 def make_one_of_each() -> None:
@@ -40,5 +40,5 @@ def make_one_of_each() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for kind in list(Model.model_class_reverse_map.values()):
-            with contextlib.suppress(Exception):  # an abstract one, or one that needs to be told something
+            with contextlib.suppress(Exception):  # an abstract one, or one that needs arguments
                 kind()

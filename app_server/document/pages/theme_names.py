@@ -39,7 +39,7 @@ def _unknown_in_class(
         if meant := did_you_mean(name.value, classes, alike=0.8):
             yield f"{_line(where, name)}: attrs.{name.value}: no model has this name. {meant}"
         return
-    known = {known for one in classes[name.value] for kin in _family(one) for known in kin.properties()}
+    known = {known for one in classes[name.value] for base in _family(one) for known in base.properties()}
     if isinstance(properties, yaml.MappingNode):
         for key, _ in properties.value:
             if key.value not in known:

@@ -1,4 +1,4 @@
-"""A `theme.yaml` becomes a theme that documents share; its faults are told with the file and the line."""
+"""A `theme.yaml` becomes a theme that documents share; its faults are reported with file and line."""
 
 from __future__ import annotations
 

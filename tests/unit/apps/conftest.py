@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from bokeh.document import Document
 
-from tests.unit.apps.shelf import Write
+from tests.unit.apps.making import Write
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_function_that_was_typed_in_owns_only_its_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "sentence"),
     [
         (ValueError("no such value."), "ValueError: no such value"),
         (ValueError(" one \n two"), "ValueError: one"),
@@ -77,8 +77,8 @@ def test_function_that_was_typed_in_owns_only_its_file() -> None:
         (SystemExit("bye"), "the application called sys.exit('bye')"),
     ],
 )
-def test_error_in_one_sentence(error: BaseException, told: str) -> None:
-    assert describe(error) == told
+def test_error_in_one_sentence(error: BaseException, sentence: str) -> None:
+    assert describe(error) == sentence
 
 
 def test_error_of_a_class_within_a_class_that_cannot_be_told() -> None:

@@ -11,7 +11,7 @@ from bokeh.plotting import figure
 
 from app_server.apps import load_application
 from app_server.errors import ApplicationError, OperatorError
-from tests.unit.apps.shelf import MENDED, Write, notebook
+from tests.unit.apps.making import MENDED, Write, notebook
 
 TITLED = "from bokeh.io import curdoc\ncurdoc().title = 'main'\n"
 

@@ -10,7 +10,7 @@ from bokeh.io import curdoc
 
 from app_server.apps import application_from_function, as_application, empty_application, load_application
 from app_server.errors import ApplicationError
-from tests.unit.apps.shelf import MENDED, Write
+from tests.unit.apps.making import MENDED, Write
 
 HERE = Path(__file__)
 

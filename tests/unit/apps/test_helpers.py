@@ -10,7 +10,7 @@ from types import ModuleType
 
 from app_server.apps.helpers import make_importable
 from app_server.apps.running import process_state
-from tests.unit.apps.shelf import Write
+from tests.unit.apps.making import Write
 
 
 def imported(name: str, folder: Path) -> ModuleType:

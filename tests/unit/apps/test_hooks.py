@@ -9,7 +9,7 @@ from bokeh.document import Document
 
 from app_server.apps import Application, load_application
 from app_server.errors import ApplicationError
-from tests.unit.apps.shelf import MENDED, Write
+from tests.unit.apps.making import MENDED, Write
 
 
 def with_hooks(write: Write, hooks: str, name: str = "app_hooks.py") -> Application:
@@ -166,5 +166,5 @@ def test_error_of_a_hook_can_be_put_to_its_line(write: Write) -> None:
     try:
         application.hooks.on_server_loaded(1)
     except ZeroDivisionError as error:
-        told = application.error_from(error)
-    assert str(told) == f"{application.path}/app_hooks.py:2: ZeroDivisionError: division by zero. {MENDED}"
+        found = application.error_from(error)
+    assert str(found) == f"{application.path}/app_hooks.py:2: ZeroDivisionError: division by zero. {MENDED}"

@@ -11,7 +11,7 @@ from bokeh.document import Document
 from app_server.apps import Application, application_from_function, as_application, load_application
 from app_server.apps.load import find_main
 from app_server.errors import ApplicationError, OperatorError
-from tests.unit.apps.shelf import Write, notebook
+from tests.unit.apps.making import Write, notebook
 
 NAMED = "Name a .py script, an .ipynb notebook, or a folder with a main.py or main.ipynb"
 

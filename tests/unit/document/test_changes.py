@@ -20,7 +20,7 @@ from app_server.document.callbacks import UnsendableError
 from app_server.document.changes import as_rollover
 from app_server.session.connection import Connection
 from app_server.session.session import Session
-from tests.unit.session.making import make_session, message, subscriber, told
+from tests.unit.session.making import make_session, message, plain, subscriber
 
 engine.install()
 
@@ -34,7 +34,7 @@ def model(session: Session, name: str) -> Any:
 
 
 class Page:
-    """What a browser would have: the properties and columns as the messages for one client tell of them."""
+    """What a browser would have: the properties and columns as the messages for one client say."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -42,7 +42,7 @@ class Page:
         self.columns: dict[str, list[Any]] = {}
         connection = Connection(1)
         session.join(connection)
-        [(_, reply)] = told(session.receive(connection, message("PULL-DOC-REQ")))
+        [(_, reply)] = plain(session.receive(connection, message("PULL-DOC-REQ")))
         for root in reply["content"]["doc"]["roots"]:
             for name, column in root["attributes"].get("data", {}).get("entries", ()):
                 # An array of the first pull is in a buffer; no test changes one meanwhile.
@@ -54,7 +54,7 @@ class Page:
 
     def take(self, effects: list[Any]) -> int:
         """Apply what was sent; how many events there were."""
-        events = [event for _, sent in told(effects) for event in sent["content"]["events"]]
+        events = [event for _, sent in plain(effects) for event in sent["content"]["events"]]
         for event in events:
             self._apply(event)
         return len(events)
@@ -152,7 +152,7 @@ def test_what_cannot_be_sent_changes_nothing_and_later_changes_are_sent(
     assert set(document.models) == models and len(document.roots) == 4
     page.assert_columns_agree()
     assert page.source.data == {"x": [1, 2], "y": [3, 4]}
-    # What comes after it is told of as ever.
+    # What comes after it is sent as ever.
     div.tags.append("new")
     model(page.session, "choice").value.append("b")
     page.source.stream({"x": [3], "y": [5]})
@@ -188,7 +188,7 @@ def test_odd_values_are_sent_or_refused(page: Page, column: Any) -> None:
     except (SerializationError, ValueError):
         assert (page.session.flush(), dict(page.source.data)) == ([], before)
     else:
-        [(_, sent)] = told(page.session.flush())
+        [(_, sent)] = plain(page.session.flush())
         assert [event["kind"] for event in sent["content"]["events"]] == ["ColumnsStreamed"]
 
 

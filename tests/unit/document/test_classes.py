@@ -83,7 +83,7 @@ def build(script: Path) -> ServedDocument:
 
 
 def definitions(document: ServedDocument) -> list[str]:
-    """The names, without their modules, of the classes that a page is told of."""
+    """The names, without their modules, of the classes that a page is sent."""
     content, _ = encoder.encode_document(document)
     names = [each["name"] for each in json.loads(content)["doc"].get("defs", ())]
     return [name.rpartition(".")[2] for name in names if name.startswith(("bokeh_app_", "helper_of_classes."))]
@@ -123,13 +123,13 @@ def test_sessions_after_one_that_ended_have_pages(script: Path) -> None:
     assert not [name for name in HasProps.model_class_reverse_map if name.startswith("bokeh_app_")]
 
 
-def test_page_is_told_of_no_other_sessions_classes(script: Path) -> None:
+def test_page_is_sent_no_other_sessions_classes(script: Path) -> None:
     one, two = build(script), build(script)
     for document in (one, two):
         content, _ = encoder.encode_document(document)
         [module] = document.modules.names()
-        told = {each["name"].partition(".")[0] for each in json.loads(content)["doc"]["defs"]}
-        assert {name for name in told if name.startswith("bokeh_app_")} == {module}
+        defined = {each["name"].partition(".")[0] for each in json.loads(content)["doc"]["defs"]}
+        assert {name for name in defined if name.startswith("bokeh_app_")} == {module}
         render(document)
     one.destroy()
     assert definitions(two) == ["Base", "Counted", "Unused"]

@@ -55,9 +55,9 @@ def test_everybody_who_waits_is_told_that_a_build_failed_and_the_id_is_free_agai
         asked = (runtime.session("one", None, {}) for _ in range(3))
         return await asyncio.gather(*asked, return_exceptions=True)
 
-    told = loop.run_until_complete(ask())
-    assert [type(each) for each in told] == [ApplicationError] * 3
-    assert len({str(each) for each in told}) == 1 and type(error).__name__ in str(told[0])
+    errors = loop.run_until_complete(ask())
+    assert [type(each) for each in errors] == [ApplicationError] * 3
+    assert len({str(each) for each in errors}) == 1 and type(error).__name__ in str(errors[0])
     fails.clear()
     assert loop.run_until_complete(runtime.session("one", None, {})).id == "one"
 

@@ -11,13 +11,13 @@ from app_server.page.thumbnails import pictures
 def test_an_application_keeps_its_picture_and_neighbours_differ() -> None:
     html = index_page([IndexEntry(f"app{n}", f"/app{n}") for n in range(6)], title="Applications")
     assert html == index_page([IndexEntry(f"app{n}", f"/app{n}") for n in range(6)], title="Applications")
-    assert sorted(re.findall(r"art (hue-\d)", html)) == [f"hue-{hue}" for hue in range(6)]
+    assert sorted(re.findall(r"thumbnail (hue-\d)", html)) == [f"hue-{hue}" for hue in range(6)]
 
 
 def test_a_name_has_its_picture_on_every_machine_and_whatever_it_holds() -> None:
     first, strange = pictures(["sliders", "\ud800<&"])
     assert pictures(["sliders"]) == [first]
-    assert re.fullmatch(r'<svg class="art hue-[0-5]" [^<>]*>(<(path|rect|circle) [^<>]*/>)+</svg>', first)
+    assert re.fullmatch(r'<svg class="thumbnail hue-[0-5]" [^<>]*>(<(path|rect|circle) [^<>]*/>)+</svg>', first)
     assert "nan" not in strange and "<&" not in strange
 
 

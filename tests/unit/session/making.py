@@ -99,18 +99,18 @@ def subscriber(session: Session, ident: int = 1, **fields: Any) -> Connection:
     return connection
 
 
-def told(effects: Iterable[Effect]) -> list[Any]:
+def plain(effects: Iterable[Effect]) -> list[Any]:
     """The effects in plain values: (connection numbers, message), ("close", number, code, reason), ("await", …)."""
-    plain: list[Any] = []
+    found: list[Any] = []
     for effect in effects:
         match effect:
             case Send(connections, frames, _):
-                plain.append(([connection.ident for connection in connections], read(frames)))
+                found.append(([connection.ident for connection in connections], read(frames)))
             case Close(connection, code, reason):
-                plain.append(("close", connection.ident, code, reason))
+                found.append(("close", connection.ident, code, reason))
             case Await(_, locked, name):
-                plain.append(("await", locked, name))
-    return plain
+                found.append(("await", locked, name))
+    return found
 
 
 def read(frames: Iterable[Frame]) -> dict[str, Any]:

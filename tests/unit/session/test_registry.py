@@ -10,24 +10,24 @@ from tests.unit.session.making import make_session
 
 
 def test_build_that_succeeds_makes_a_living_session_and_tells_who_waits() -> None:
-    registry, told = Registry(), []
+    registry, outcomes = Registry(), []
     build = registry.begin("one")
-    build.waiters.append(lambda session, error: told.append((session, error)))
+    build.waiters.append(lambda session, error: outcomes.append((session, error)))
     assert (registry.get("one"), registry.building("one"), len(registry)) == (None, build, 0)
     session = make_session("one")
     registry.succeed(build, session)
     assert (registry.get("one"), registry.building("one"), list(registry)) == (session, None, [session])
-    assert told == [(session, None)]
+    assert outcomes == [(session, None)]
 
 
 def test_build_that_fails_frees_the_id_and_tells_who_waits() -> None:
-    registry, told = Registry(), []
+    registry, outcomes = Registry(), []
     build = registry.begin("one")
-    build.waiters.append(lambda session, error: told.append((session, error)))
+    build.waiters.append(lambda session, error: outcomes.append((session, error)))
     error = ValueError()
     registry.fail(build, error)
     assert (registry.get("one"), registry.building("one")) == (None, None)
-    assert told == [(None, error)]
+    assert outcomes == [(None, error)]
     assert registry.begin("one") is not build
 
 
@@ -116,12 +116,12 @@ def test_session_whose_end_is_blocked_is_used() -> None:
 
 
 def test_everybody_who_waits_for_a_build_is_told_once() -> None:
-    registry, told = Registry(), []
+    registry, outcomes = Registry(), []
     build = registry.begin("one")
     for number in range(3):
-        build.waiters.append(lambda session, error, number=number: told.append(number))
+        build.waiters.append(lambda session, error, number=number: outcomes.append(number))
     registry.succeed(build, make_session("one"))
-    assert (told, build.waiters) == ([0, 1, 2], [])
+    assert (outcomes, build.waiters) == ([0, 1, 2], [])
 
 
 def test_sessions_may_end_while_they_are_gone_through() -> None:

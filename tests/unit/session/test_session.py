@@ -21,7 +21,7 @@ from app_server.session.effects import Await, Effect, Role, Send
 from app_server.session.limits import MessageLimits
 from app_server.session.session import Session
 from app_server.session.whole_document import Prepared
-from tests.unit.session.making import Host, change, fill, make_session, message, subscriber, told
+from tests.unit.session.making import Host, change, fill, make_session, message, plain, subscriber
 
 
 def ok(reqid: str = "m1") -> dict[str, Any]:
@@ -48,7 +48,7 @@ def model(session: Session, name: str) -> Any:
 
 def test_client_that_joins_gets_an_ack() -> None:
     session = make_session()
-    assert told(session.join(Connection(1))) == [([1], {"msgtype": "ACK", "content": {}})]
+    assert plain(session.join(Connection(1))) == [([1], {"msgtype": "ACK", "content": {}})]
     assert session.connection_count == 1
 
 
@@ -56,7 +56,7 @@ def test_pull_is_answered_with_the_document() -> None:
     session = make_session()
     client = Connection(1)
     session.join(client)
-    [(receivers, reply)] = told(session.receive(client, message("PULL-DOC-REQ")))
+    [(receivers, reply)] = plain(session.receive(client, message("PULL-DOC-REQ")))
     doc = reply["content"]["doc"]
     assert (receivers, reply["msgtype"], reply["reqid"]) == ([1], "PULL-DOC-REPLY", "m1")
     assert (doc["title"], len(doc["roots"])) == ("Bokeh Application", 3)
@@ -66,7 +66,7 @@ def test_arrays_of_the_second_pull_are_inline() -> None:
     session = make_session(build=lambda document: document.add_root(ColumnDataSource({"x": np.zeros(2)})))
     client = Connection(1)
     session.join(client)
-    first, second = (told(session.receive(client, message("PULL-DOC-REQ")))[0][1] for _ in range(2))
+    first, second = (plain(session.receive(client, message("PULL-DOC-REQ")))[0][1] for _ in range(2))
     assert first["buffers"] == [bytes(16)]
     assert "buffers" not in second
 
@@ -76,13 +76,13 @@ def test_arrays_are_inline_at_once_for_a_page_of_an_instance_that_is_no_more() -
     session.expect_returning_page()
     client = Connection(1)
     session.join(client)
-    assert "buffers" not in told(session.receive(client, message("PULL-DOC-REQ")))[0][1]
+    assert "buffers" not in plain(session.receive(client, message("PULL-DOC-REQ")))[0][1]
 
 
 def test_change_goes_to_the_others_and_is_confirmed() -> None:
     session = make_session()
     one, _ = subscriber(session, 1), subscriber(session, 2)
-    assert told(session.receive(one, change(session, "slider", "value", 5))) == [
+    assert plain(session.receive(one, change(session, "slider", "value", 5))) == [
         ([2], patch(changed(session, "slider", "value", 5))),
         ([1], ok()),
     ]
@@ -99,7 +99,7 @@ def test_derived_changes_go_to_all_in_one_message_before_the_ok() -> None:
     model(session, "slider").on_change("value", derive)
     text = changed(session, "div", "text", "value 5")
     title = {"kind": "TitleChanged", "title": "changed"}
-    assert told(session.receive(one, change(session, "slider", "value", 5))) == [
+    assert plain(session.receive(one, change(session, "slider", "value", 5))) == [
         ([2], patch(changed(session, "slider", "value", 5), text, title)),
         ([1], patch(text, title)),
         ([1], ok()),
@@ -110,7 +110,7 @@ def test_client_that_has_not_pulled_is_told_nothing() -> None:
     session = make_session()
     one = subscriber(session, 1)
     session.join(Connection(2))
-    assert told(session.receive(one, change(session, "slider", "value", 5))) == [([1], ok())]
+    assert plain(session.receive(one, change(session, "slider", "value", 5))) == [([1], ok())]
 
 
 def test_hundred_changes_of_a_turn_are_one_message_for_all() -> None:
@@ -122,7 +122,7 @@ def test_hundred_changes_of_a_turn_are_one_message_for_all() -> None:
         for number in range(100):
             model(session, "div").text = str(number)
 
-    [(receivers, sent)] = told(session.turn(change_much, "a callback"))
+    [(receivers, sent)] = plain(session.turn(change_much, "a callback"))
     assert receivers == list(range(1, 21))
     assert [event["new"] for event in sent["content"]["events"]] == [str(number) for number in range(100)]
 
@@ -135,7 +135,7 @@ def test_turn_that_raises_sends_what_it_changed_and_is_logged(caplog: pytest.Log
         model(session, "div").text = "half"
         raise ValueError("no further")
 
-    assert told(session.turn(fail, "a timeout callback")) == [([1], patch(changed(session, "div", "text", "half")))]
+    assert plain(session.turn(fail, "a timeout callback")) == [([1], patch(changed(session, "div", "text", "half")))]
     [record] = caplog.records
     what = "a timeout callback raised an exception; the session continues"
     assert record.getMessage() == f"/app session session-…: {what}"
@@ -145,7 +145,7 @@ def test_turn_that_exits_ends_nothing() -> None:
     session = make_session()
     client = subscriber(session)
     assert session.turn(lambda: sys.exit(1), "a callback") == []
-    assert told(session.receive(client, change(session, "slider", "value", 2))) == [([1], ok())]
+    assert plain(session.receive(client, change(session, "slider", "value", 2))) == [([1], ok())]
 
 
 @pytest.fixture
@@ -166,7 +166,7 @@ def test_callback_of_a_change_that_raises_is_answered_without_its_traceback(fail
         raise failure("secret")
 
     model(session, "slider").on_change("value", fail)
-    assert told(session.receive(client, change(session, "slider", "value", 5))) == [
+    assert plain(session.receive(client, change(session, "slider", "value", 5))) == [
         ([1], error("the application raised an exception; see the server's log"))
     ]
     assert model(session, "slider").value == 5
@@ -187,7 +187,7 @@ def test_in_development_the_answer_has_the_traceback() -> None:
     session = make_session(show_tracebacks=True)
     client = subscriber(session)
     model(session, "slider").on_change("value", lambda attr, old, new: 1 / 0)
-    [(_, reply)] = told(session.receive(client, change(session, "slider", "value", 5)))
+    [(_, reply)] = plain(session.receive(client, change(session, "slider", "value", 5)))
     assert reply["msgtype"] == "ERROR" and "ZeroDivisionError" in str(reply["content"])
 
 
@@ -206,7 +206,7 @@ def test_failing_change_does_not_keep_the_next_from_being_applied() -> None:
 def test_malformed_patch_is_answered_with_what_is_wrong() -> None:
     session = make_session()
     client = subscriber(session)
-    assert told(session.receive(client, message("PATCH-DOC", {}))) == [([1], error("a PATCH-DOC lacks its events"))]
+    assert plain(session.receive(client, message("PATCH-DOC", {}))) == [([1], error("a PATCH-DOC lacks its events"))]
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_event_that_cannot_be_carried_out_is_its_senders_fault(
         {**event, "model": {"id": model(session, "slider").id}},
         *change(session, "div", "text", "x").content["events"],
     ]
-    [(_, reply), *_] = told(session.receive(client, message("PATCH-DOC", {"events": events})))
+    [(_, reply), *_] = plain(session.receive(client, message("PATCH-DOC", {"events": events})))
     assert words in str(reply["content"]["text"]) and len(str(reply)) < 1500
     assert "refused a change from a client" in caplog.text
     assert "Traceback" not in caplog.text and "a\nb" not in caplog.text
@@ -249,7 +249,7 @@ def test_document_that_cannot_be_written_is_an_error(caplog: pytest.LogCaptureFi
     session = make_session(build=lambda document: document.add_root(GlyphRenderer()))
     client = Connection(1)
     session.join(client)
-    [(_, reply)] = told(session.receive(client, message("PULL-DOC-REQ")))
+    [(_, reply)] = plain(session.receive(client, message("PULL-DOC-REQ")))
     assert reply == error("the application raised an exception; see the server's log")
     assert "answering a PULL-DOC-REQ" in caplog.text
 
@@ -258,14 +258,14 @@ def test_discarded_message_is_confirmed() -> None:
     session = make_session()
     client = subscriber(session)
     sent = message("PATCH-DOC", {"events": []}, discarded=True)
-    assert told(session.receive(client, sent)) == [([1], ok())]
+    assert plain(session.receive(client, sent)) == [([1], ok())]
 
 
 @pytest.mark.parametrize("msgtype", ["ACK", "PULL-DOC-REPLY", "SERVER-INFO-REPLY"])
 def test_message_that_only_servers_send_ends_the_connection(msgtype: str) -> None:
     session = make_session()
     client = subscriber(session)
-    assert told(session.receive(client, message(msgtype))) == [("close", 1, 1002, f"a client may not send {msgtype}")]
+    assert plain(session.receive(client, message(msgtype))) == [("close", 1, 1002, f"a client may not send {msgtype}")]
 
 
 @pytest.mark.parametrize("msgtype", ["OK", "ERROR"])
@@ -276,7 +276,7 @@ def test_answers_of_clients_are_taken_silently(msgtype: str) -> None:
 
 def test_server_info_names_the_versions() -> None:
     session = make_session()
-    [(_, reply)] = told(session.receive(subscriber(session), message("SERVER-INFO-REQ")))
+    [(_, reply)] = plain(session.receive(subscriber(session), message("SERVER-INFO-REQ")))
     assert reply["msgtype"] == "SERVER-INFO-REPLY"
     assert reply["content"]["version_info"].keys() == {"bokeh", "server"}
 
@@ -285,7 +285,7 @@ def test_client_that_leaves_runs_the_callbacks_for_it_and_the_others_hear() -> N
     session = make_session()
     leaving, _ = subscriber(session, 1), subscriber(session, 2)
     session.document.on_event(ConnectionLost, lambda event: model(session, "div").update(text="lost"))
-    assert told(session.leave(leaving, 5.0)) == [([2], patch(changed(session, "div", "text", "lost")))]
+    assert plain(session.leave(leaving, 5.0)) == [([2], patch(changed(session, "div", "text", "lost")))]
     assert (session.connection_count, session.unused_since_s) == (1, 5.0)
     assert session.leave(leaving, 6.0) == []
     assert session.unused_since_s == 5.0
@@ -304,7 +304,7 @@ def test_asynchronous_callback_is_to_be_awaited_after_its_first_changes() -> Non
 
     for locked in (True, False):
         effects = session.run(SessionCallback("c", callback, Timing.TIMEOUT, 10, locked))
-        assert told(effects)[-1] == ("await", locked, "a timeout callback")
+        assert plain(effects)[-1] == ("await", locked, "a timeout callback")
         for effect in effects:
             if isinstance(effect, Await):
                 effect.awaitable.close()  # type: ignore[attr-defined]
@@ -317,7 +317,7 @@ def test_change_outside_of_a_turn_wakes_the_runtime_once() -> None:
     model(session, "div").text = "one"
     model(session, "div").text = "two"
     assert host.woken == 1
-    assert told(session.flush()) == [
+    assert plain(session.flush()) == [
         ([1], patch(changed(session, "div", "text", "one"), changed(session, "div", "text", "two")))
     ]
     assert session.flush() == []
@@ -337,10 +337,10 @@ def test_new_model_is_whole_for_every_client_and_named_from_then_on() -> None:
     def add() -> None:
         session.document.add_root(Div(name="new", text="x"))
 
-    [(receivers, sent)] = told(session.turn(add, "a callback"))
+    [(receivers, sent)] = plain(session.turn(add, "a callback"))
     assert receivers == [1, 2]
     assert sent["content"]["events"][0]["model"]["attributes"] == {"name": "new", "text": "x"}
-    [(_, sent)] = told(session.turn(lambda: model(session, "div").update(tags=[model(session, "new")]), "a callback"))
+    [(_, sent)] = plain(session.turn(lambda: model(session, "div").update(tags=[model(session, "new")]), "a callback"))
     assert sent["content"]["events"][0]["new"] == [{"id": model(session, "new").id}]
 
 
@@ -348,7 +348,7 @@ def test_model_that_a_client_made_is_whole_for_the_other_and_not_sent_back() -> 
     session = make_session()
     one, _ = subscriber(session, 1), subscriber(session, 2)
     event = {"kind": "RootAdded", "model": {"type": "object", "name": "Div", "id": "q", "attributes": {"text": "t"}}}
-    [(receivers, sent), confirmed] = told(session.receive(one, message("PATCH-DOC", {"events": [event]})))
+    [(receivers, sent), confirmed] = plain(session.receive(one, message("PATCH-DOC", {"events": [event]})))
     assert (receivers, sent["content"]["events"][0]["model"]) == ([2], event["model"])
     assert confirmed == ([1], ok())
 
@@ -366,7 +366,7 @@ def test_value_that_cannot_be_written_does_not_spoil_later_ones() -> None:
     def writable() -> None:
         model(session, "div").tags = [inner]
 
-    [(_, sent)] = told(session.turn(writable, "a callback"))
+    [(_, sent)] = plain(session.turn(writable, "a callback"))
     [event] = sent["content"]["events"]
     assert event["new"][0]["type"] == "object"
 
@@ -375,7 +375,7 @@ def test_pushed_document_is_not_sent_back_to_its_sender() -> None:
     session = make_session()
     one, _ = subscriber(session, 1), subscriber(session, 2)
     doc = {"title": "pushed", "roots": [{"type": "object", "name": "Div", "id": "p", "attributes": {"text": "t"}}]}
-    effects = told(session.receive(one, message("PUSH-DOC", {"doc": doc})))
+    effects = plain(session.receive(one, message("PUSH-DOC", {"doc": doc})))
     assert [receivers for receivers, _ in effects] == [[2], [1]]
     assert effects[-1] == ([1], ok())
     kinds = [event["kind"] for event in effects[0][1]["content"]["events"]]
@@ -385,7 +385,7 @@ def test_pushed_document_is_not_sent_back_to_its_sender() -> None:
 def test_malformed_push_changes_nothing() -> None:
     session = make_session()
     client = subscriber(session)
-    [(_, reply)] = told(session.receive(client, message("PUSH-DOC", {"doc": {"title": "t", "roots": [1]}})))
+    [(_, reply)] = plain(session.receive(client, message("PUSH-DOC", {"doc": {"title": "t", "roots": [1]}})))
     assert reply["msgtype"] == "ERROR"
     assert len(session.document.roots) == 3
 
@@ -398,8 +398,8 @@ def test_ended_session_says_goodbye_and_takes_nothing_more() -> None:
     assert session.destroyed
     assert model(session, "div").text == "first"  # hooks may still read the document
     assert session.run(callback) == []
-    assert told(session.end()) == [("close", 1, 1001, "the session has ended")]
-    assert told(session.receive(client, message("PULL-DOC-REQ"))) == [("close", 1, 1001, "the session has ended")]
+    assert plain(session.end()) == [("close", 1, 1001, "the session has ended")]
+    assert plain(session.receive(client, message("PULL-DOC-REQ"))) == [("close", 1, 1001, "the session has ended")]
     assert session.leave(client, 1.0) == []
 
 
@@ -437,17 +437,17 @@ def test_returning_browser_that_changes_what_it_has_not_asked_for_is_realigned_a
     session = make_session()
     back = returned(session)
     effects = session.receive(back, change(session, "slider", "value", 5))
-    assert realigned(effects) and told(effects[:-1]) == [([2], ok())]
+    assert realigned(effects) and plain(effects[:-1]) == [([2], ok())]
     assert model(session, "slider").value == 5
     again = session.receive(back, change(session, "slider", "value", 6, "m2"))
-    assert told(again) == [([2], ok("m2"))]
+    assert plain(again) == [([2], ok("m2"))]
     assert realigned(session.realign(back, 0))
 
 
 def test_program_that_patches_without_asking_is_served_as_it_is() -> None:
     session = make_session()
     back = returned(session, browser=False)
-    assert told(session.receive(back, change(session, "slider", "value", 5))) == [([2], ok())]
+    assert plain(session.receive(back, change(session, "slider", "value", 5))) == [([2], ok())]
     assert session.realign(back, 0) == []
 
 
@@ -482,8 +482,8 @@ def test_two_sessions_do_not_hear_of_each_other() -> None:
         model(one, "div").text = "mine"
         model(two, "div").text = "theirs"
 
-    assert told(one.turn(change_both, "a callback")) == [([1], patch(changed(one, "div", "text", "mine")))]
-    assert told(two.flush()) == [([2], patch(changed(two, "div", "text", "theirs")))]
+    assert plain(one.turn(change_both, "a callback")) == [([1], patch(changed(one, "div", "text", "mine")))]
+    assert plain(two.flush()) == [([2], patch(changed(two, "div", "text", "theirs")))]
 
 
 def test_document_of_a_session_has_its_context() -> None:
@@ -506,7 +506,7 @@ def test_change_that_a_callback_corrects_ends_with_the_correction_for_all() -> N
         model(session, "slider").value = min(new, 4)
 
     model(session, "slider").on_change("value", correct)
-    effects = told(session.receive(one, change(session, "slider", "value", 9)))
+    effects = plain(session.receive(one, change(session, "slider", "value", 9)))
     last = {receivers[0]: sent["content"]["events"][-1]["new"] for receivers, sent in effects[:2]}
     assert model(session, "slider").value == 4
     assert last == {1: 4, 2: 4}
@@ -552,7 +552,7 @@ def test_client_that_pulls_twice_is_sent_each_change_once() -> None:
     session = make_session()
     client = subscriber(session)
     session.receive(client, message("PULL-DOC-REQ"))
-    [(receivers, _)] = told(session.turn(lambda: model(session, "div").update(text="x"), "a callback"))
+    [(receivers, _)] = plain(session.turn(lambda: model(session, "div").update(text="x"), "a callback"))
     assert receivers == [1]
 
 
@@ -631,7 +631,7 @@ def test_refusal_is_logged_with_whose_it_is(remote: str, who: str, caplog: pytes
     client = subscriber(session, remote=remote)
     session.receive(client, message("PATCH-DOC", {}))
     event = {"kind": "ColumnsStreamed", "model": {"id": "nope"}, "attr": "data", "data": {}, "rollover": None}
-    [(_, reply)] = told(session.receive(client, message("PATCH-DOC", {"events": [event]})))
+    [(_, reply)] = plain(session.receive(client, message("PATCH-DOC", {"events": [event]})))
     words = reply["content"]["text"]
     first, second = caplog.messages
     assert first == f"/app session session-…: refused a message from {who}: a PATCH-DOC lacks its events"
@@ -641,7 +641,7 @@ def test_refusal_is_logged_with_whose_it_is(remote: str, who: str, caplog: pytes
 def test_refused_change_among_others_is_logged_with_whose_it_is(caplog: pytest.LogCaptureFixture) -> None:
     session = make_session()
     client = subscriber(session, remote="192.0.2.1")
-    [(_, reply)] = told(session.receive(client, change(session, "slider", "value", "text")))
+    [(_, reply)] = plain(session.receive(client, change(session, "slider", "value", "text")))
     assert caplog.messages == [f"/app session session-…: refused a change from 192.0.2.1: {reply['content']['text']}"]
 
 
@@ -662,11 +662,11 @@ def test_first_of_several_failures_is_answered() -> None:
         *change(session, "slider", "value", "no number").content["events"],
         *change(session, "slider", "start", "none either").content["events"],
     ]
-    [(_, reply)] = told(session.receive(client, message("PATCH-DOC", {"events": events})))
+    [(_, reply)] = plain(session.receive(client, message("PATCH-DOC", {"events": events})))
     assert "no number" in reply["content"]["text"]
     model(session, "slider").on_change("value", lambda attr, old, new: 1 / 0)
     events = [*change(session, "slider", "value", 2).content["events"], *events]
-    [(_, reply)] = told(session.receive(client, message("PATCH-DOC", {"events": events})))
+    [(_, reply)] = plain(session.receive(client, message("PATCH-DOC", {"events": events})))
     assert reply["content"]["text"] == "the application raised an exception; see the server's log"
 
 
@@ -680,7 +680,7 @@ def test_answer_of_each_kind_names_its_message() -> None:
         message("PATCH-DOC", {}, "m7"),
         message("PULL-DOC-REQ", msgid="m7"),
     ):
-        assert told(session.receive(client, sent))[-1][1]["reqid"] == "m7"
+        assert plain(session.receive(client, sent))[-1][1]["reqid"] == "m7"
 
 
 def test_pushed_document_is_confirmed_as_the_state_behind_what_came_before() -> None:
@@ -690,7 +690,7 @@ def test_pushed_document_is_confirmed_as_the_state_behind_what_came_before() -> 
     before = patch(changed(session, "div", "text", "before"))
     effects = session.receive(one, message("PUSH-DOC", {"doc": {"title": "pushed", "roots": []}}))
     assert [effect.role for effect in effects if isinstance(effect, Send)] == [Role.CHANGES, Role.CHANGES, Role.STATE]
-    first, second, last = told(effects)
+    first, second, last = plain(effects)
     assert (first, second[0], last) == (([1, 2], before), [2], ([1], ok()))
     assert session.viewers == [two, one]
 
@@ -729,7 +729,7 @@ def test_ended_session_has_no_clients_and_no_changes() -> None:
     session.join(Connection(2))
     model(session, "div").text = "unheard"
     session.begin_end()
-    assert told(session.end()) == [
+    assert plain(session.end()) == [
         ("close", 1, 1001, "the session has ended"), ("close", 2, 1001, "the session has ended"),
     ]  # fmt: skip
     assert (session.connections, session.viewers, session.destroyed) == ([], [], True)
@@ -749,16 +749,16 @@ def test_client_that_leaves_an_ending_session_runs_no_callback() -> None:
 def test_notice_is_shown_to_a_browser_that_has_the_document_and_again_when_it_is_back() -> None:
     session = make_session()
     client = subscriber(session, from_browser=True)
-    [(receivers, sent)] = told(session.show_notice(client, "<b>over</b>"))
+    [(receivers, sent)] = plain(session.show_notice(client, "<b>over</b>"))
     [event] = sent["content"]["events"]
     assert (receivers, sent["msgtype"], event["kind"]) == ([1], "PATCH-DOC", "RootAdded")
     assert event["model"]["attributes"] == {"text": "<b>over</b>"}
     back = Connection(2, from_browser=True)
     session.join(back)
-    (_, reply), (receivers, again) = told(session.receive(back, message("PULL-DOC-REQ")))
+    (_, reply), (receivers, again) = plain(session.receive(back, message("PULL-DOC-REQ")))
     assert (reply["msgtype"], receivers) == ("PULL-DOC-REPLY", [2])
     assert again["content"]["events"][0]["model"]["attributes"] == {"text": "<b>over</b>"}
-    assert len(told(session.receive(back, message("PULL-DOC-REQ")))) == 1
+    assert len(plain(session.receive(back, message("PULL-DOC-REQ")))) == 1
 
 
 def test_notice_for_a_browser_without_the_document_waits_until_it_asks() -> None:
@@ -768,8 +768,8 @@ def test_notice_for_a_browser_without_the_document_waits_until_it_asks() -> None
     assert session.show_notice(client, "over") == []
     program = Connection(2)
     session.join(program)
-    assert len(told(session.receive(program, message("PULL-DOC-REQ")))) == 1
-    assert len(told(session.receive(client, message("PULL-DOC-REQ")))) == 2
+    assert len(plain(session.receive(program, message("PULL-DOC-REQ")))) == 1
+    assert len(plain(session.receive(client, message("PULL-DOC-REQ")))) == 2
 
 
 def test_notice_is_not_for_programs() -> None:
@@ -777,7 +777,7 @@ def test_notice_is_not_for_programs() -> None:
     program, browser = subscriber(session, 1), Connection(2, from_browser=True)
     session.join(browser)
     assert session.show_notice(program, "over") == []
-    assert len(told(session.receive(browser, message("PULL-DOC-REQ")))) == 1
+    assert len(plain(session.receive(browser, message("PULL-DOC-REQ")))) == 1
 
 
 @pytest.mark.parametrize(("returning", "inline", "taken"), [
@@ -789,10 +789,10 @@ def test_what_was_prepared_answers_the_first_pull(returning: bool, inline: bool,
         session.expect_returning_page()
     client = Connection(1)
     session.join(client)
-    [(_, reply)] = told(session.receive(client, message("PULL-DOC-REQ")))
+    [(_, reply)] = plain(session.receive(client, message("PULL-DOC-REQ")))
     assert (reply["content"] == {"prepared": 1}) is taken
     assert session.prepared is None
-    [(_, reply)] = told(session.receive(client, message("PULL-DOC-REQ")))
+    [(_, reply)] = plain(session.receive(client, message("PULL-DOC-REQ")))
     assert "doc" in reply["content"]
 
 
@@ -800,7 +800,7 @@ def test_buffers_of_what_was_prepared_are_sent_and_counted() -> None:
     session = make_session(prepared=Prepared((), b"{}", [("b0", b"x"), ("b1", b"yz")], False))
     client = Connection(1, from_browser=True, maybe_cut_off=True)
     session.join(client)
-    [(_, reply)] = told(session.receive(client, message("PULL-DOC-REQ")))
+    [(_, reply)] = plain(session.receive(client, message("PULL-DOC-REQ")))
     assert reply["buffers"] == [b"x", b"yz"]
     session.leave(client, 1.0)
     back = Connection(2, from_browser=True)
@@ -879,7 +879,7 @@ def test_traceback_of_development_is_pythons_own() -> None:
     session = make_session(show_tracebacks=True)
     client = subscriber(session)
     model(session, "slider").on_change("value", lambda attr, old, new: 1 / 0)
-    [(_, reply)] = told(session.receive(client, change(session, "slider", "value", 5)))
+    [(_, reply)] = plain(session.receive(client, change(session, "slider", "value", 5)))
     lines = reply["content"]["text"].splitlines()
     assert (lines[0], lines[-1]) == ("Traceback (most recent call last):", "ZeroDivisionError: division by zero")
     assert lines[1].startswith('  File "')

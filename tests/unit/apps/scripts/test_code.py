@@ -11,7 +11,7 @@ from bokeh.io import curdoc
 
 from app_server.apps import as_application, load_application
 from app_server.errors import ApplicationError, OperatorError
-from tests.unit.apps.shelf import MENDED, Write
+from tests.unit.apps.making import MENDED, Write
 
 REPORT = """
     import os, sys

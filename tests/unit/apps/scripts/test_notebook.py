@@ -7,7 +7,7 @@ from bokeh.document import Document
 
 from app_server.apps import load_application
 from app_server.errors import ApplicationError
-from tests.unit.apps.shelf import MENDED, Write, notebook
+from tests.unit.apps.making import MENDED, Write, notebook
 
 
 def test_cells_run_in_order_in_one_module(write: Write, document: Document) -> None:

@@ -11,7 +11,7 @@ import pytest
 from app_server.apps.faults import CodePlace
 from app_server.apps.scripts.program import Program, new_module_name, read_program, read_source
 from app_server.errors import ApplicationError, OperatorError
-from tests.unit.apps.shelf import MENDED, Write, notebook
+from tests.unit.apps.making import MENDED, Write, notebook
 
 
 def program(folder: Path, name: str = "app.py") -> Program:
@@ -69,8 +69,8 @@ def test_traceback_of_a_cell_shows_its_line(write: Write) -> None:
     read = program(write({"n.ipynb": notebook("a = 1", "b = 2\n1 / 0  # here")}), "n.ipynb")
     with pytest.raises(ZeroDivisionError) as caught:
         ran(read)
-    told = "".join(traceback.format_exception(caught.value))
-    assert f'File "{read.path}:cell 2", line 2' in told and "1 / 0  # here" in told
+    trace = "".join(traceback.format_exception(caught.value))
+    assert f'File "{read.path}:cell 2", line 2' in trace and "1 / 0  # here" in trace
 
 
 @pytest.mark.parametrize("word", ["none", "process", "snapshot"])

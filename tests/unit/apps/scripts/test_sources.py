@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from app_server.apps import load_application
-from tests.unit.apps.shelf import Write, notebook
+from tests.unit.apps.making import Write, notebook
 
 
 def watched(path: Path) -> list[str]:

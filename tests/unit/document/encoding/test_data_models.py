@@ -1,4 +1,4 @@
-"""The data models that a page is told of: its own document's, and each after those that it is derived from."""
+"""The data models that a page is sent: its own document's, and each after those that it is derived from."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def session(module: str) -> ServedDocument:
     return document
 
 
-def told(document: ServedDocument) -> list[str]:
+def defined(document: ServedDocument) -> list[str]:
     """The names of the data models of this test's modules."""
     return [kind.__name__ for kind in data_models_of(document) if kind.__module__ in _made]
 
@@ -55,38 +55,38 @@ def test_models_of_bokeh_are_none() -> None:
 
 def test_class_that_no_model_is_of_yet_is_told() -> None:
     define("shared_a", "Later", value=Int(default=1))
-    assert told(new_document("one")) == ["Later"]
+    assert defined(new_document("one")) == ["Later"]
 
 
 def test_bases_come_first() -> None:
     base = define("shared_b", "Base")
     middle = define("shared_b", "Middle", base)
     define("shared_b", "Last", middle)
-    assert told(new_document("one")) == ["Base", "Middle", "Last"]
+    assert defined(new_document("one")) == ["Base", "Middle", "Last"]
 
 
 def test_model_that_is_no_data_model_is_not_told() -> None:
     define("shared_c", "Plain", Model)
     define("shared_c", "Data")
-    assert told(new_document("one")) == ["Data"]
+    assert defined(new_document("one")) == ["Data"]
 
 
 def test_class_that_comes_later_is_told_from_then_on() -> None:
     document = new_document("one")
     define("shared_d", "First")
-    assert told(document) == ["First"]
+    assert defined(document) == ["First"]
     define("shared_d", "Second")
-    assert told(document) == ["First", "Second"]
+    assert defined(document) == ["First", "Second"]
     classes.forget(["shared_d"])
-    assert told(document) == []
+    assert defined(document) == []
 
 
 def test_page_is_not_told_of_another_sessions_classes() -> None:
     one, two = session("bokeh_app_e1"), session("bokeh_app_e2")
     define("bokeh_app_e1", "Own")
     define("bokeh_app_e2", "Others")
-    assert told(one) == ["Own"]
-    assert told(two) == ["Others"]
+    assert defined(one) == ["Own"]
+    assert defined(two) == ["Others"]
 
 
 def test_of_classes_of_one_name_each_page_is_told_of_its_own() -> None:
@@ -103,4 +103,4 @@ def test_bases_come_first_where_a_name_was_defined_before_without_them() -> None
     define("shared_g", "Last")
     base = define("shared_g", "Base")
     define("shared_g", "Last", base)
-    assert told(new_document("one")) == ["Base", "Last"]
+    assert defined(new_document("one")) == ["Base", "Last"]

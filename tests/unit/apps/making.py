@@ -1,4 +1,4 @@
-"""What the tests of the shelf share."""
+"""What the tests of applications share."""
 
 from __future__ import annotations
 
