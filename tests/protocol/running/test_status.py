@@ -172,8 +172,8 @@ def test_sessions_with_processes_of_their_own_are_added_up(tmp_path: Path) -> No
     [
         ([], "status: no server of this user is running. Name its process, or the http:// address of a server"
              " with --metrics."),
-        (["4194304"], "4194304: no server of this user has this process. It may be another user's, or no app-server:"
-                      " use its user's account."),
+        (["4194304"], "4194304: no server of this user has this process. If it belongs to another user,"
+                      " run the command as that user."),
         (["soon"], "soon: is neither a process nor an address. Give its process id, or the http:// address"
                    " of a server with --metrics."),
     ],
