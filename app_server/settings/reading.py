@@ -35,7 +35,7 @@ def parse(setting: Setting, words: Sequence[str], where: str, source: str = "") 
         except ValueError as error:
             # A secret must not appear in the message, which may be logged.
             but = "" if setting.secret else f", not {shortened(word)}"
-            hint = did_you_mean(word, setting.choices) if setting.choices else None
+            hint = did_you_mean(word, setting.choices) if read is setting.parse else None
             raise OperatorError(f"expected {error}{but}", where=where, hint=hint) from None
     return tuple(values) if several else values[0]
 

@@ -52,7 +52,7 @@ def test_file_behind_a_closed_folder_is_not_said_to_be_missing(closed: Path, nam
     more = {"cookie_secret": ["x" * 40]} if name == "basic_auth" else {}
     with not_as_root():
         assert fault({name: [str(path)], **more}) == (
-            f"{flag}: {path} cannot be reached by this user. Give it the permission to enter {closed}."
+            f"{flag}: {path} cannot be reached by this user. Give this user permission to enter {closed}."
         )
         assert fault({name: [str(closed.parent / "file.ico")], **more}).endswith("cannot be read by this user")
         assert fault({name: [str(closed.parent / "no.ico")], **more}).endswith("does not exist")
