@@ -23,7 +23,7 @@ WHERE = "http://localhost/app"
 
 
 class Notes:
-    """A listener that keeps what it is told."""
+    """A listener that keeps what it receives."""
 
     def __init__(self) -> None:
         self.patches: list[tuple[dict[str, Any], list[Buffer]]] = []

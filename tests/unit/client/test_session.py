@@ -97,7 +97,7 @@ def test_a_connection_that_breaks_off_is_lost_once_and_for_all(host: Host) -> No
         with pytest.raises(ConnectionLost) as again:
             call()
         assert again.value is caught.value
-    named(session, "slider").value = 3  # nobody is told
+    named(session, "slider").value = 3  # no one is notified
     assert named(session, "slider").value == 3
     session.close()
 

@@ -18,7 +18,7 @@ class Clock:
 
 
 def watching(limit_s: float = 5.0) -> tuple[Watchdog, Clock, list[Block]]:
-    """A watchdog that looks when it is told to, its clock, and what it reported."""
+    """A watchdog that looks when the test says so, its clock, and what it reported."""
     clock, blocks = Clock(), list[Block]()
     return Watchdog(limit_s, blocks.append, clock=clock), clock, blocks
 

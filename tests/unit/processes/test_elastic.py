@@ -1,4 +1,4 @@
-"""Processes that come and go share the slots; here they are objects of one process, with real sockets."""
+"""Processes that come and go partition the slots; here they are objects of one process, with real sockets."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def id_of(slot: int) -> str:
     return next(f"id-{number}" for number in range(10_000) if slot_of(f"id-{number}", SLOTS) == slot)
 
 
-async def test_all_who_come_have_the_same_share(company: Company) -> None:
+async def test_all_that_join_hold_equally_many_slots(company: Company) -> None:
     for _ in range(3):
         await company.join()
     assert company.holders() == {0: 4, 1: 4, 2: 4}
@@ -69,7 +69,7 @@ async def test_who_come_at_the_same_time_agree(company: Company) -> None:
         assert all(company.runtime_dir.holder(slot) == workers.socket_path for slot in workers.held)
 
 
-async def test_who_leaves_gives_the_share_away_and_takes_nothing_new(company: Company) -> None:
+async def test_leaving_process_gives_its_slots_away_and_takes_nothing_new(company: Company) -> None:
     first, second = await company.join(), await company.join()
     first.leaving = True
     assert await first.relieve()
@@ -111,7 +111,7 @@ async def test_a_session_stays_with_whoever_has_it_when_its_slot_moves(company: 
     assert await holder.owner(session_id) is None  # it has ended, and is built anew where its slot is now
 
 
-async def test_the_share_of_who_crashed_goes_to_the_next(company: Company) -> None:
+async def test_slots_of_a_crashed_process_go_to_the_next(company: Company) -> None:
     first = await company.join()
     await company.join()
     first._server.stop()  # its socket is left behind, and does not answer

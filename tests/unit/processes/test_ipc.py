@@ -1,4 +1,4 @@
-"""Letters over real sockets: whole or not at all, and no descriptor is left behind."""
+"""Messages over real sockets: whole or not at all, and no descriptor is left behind."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def test_a_letter_arrives_as_it_was_sent_and_nothing_behind_it_is_read() -
 
 
 def packed(fields: bytes) -> bytes:
-    """A letter with these words, whatever they are."""
+    """A message with these fields, whatever they are."""
     return struct.pack("!II", len(fields), 0) + fields
 
 

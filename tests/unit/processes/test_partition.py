@@ -1,4 +1,4 @@
-"""Whose session is it, and who takes which share."""
+"""Which slot a session belongs to, and which process takes which slots."""
 
 from __future__ import annotations
 

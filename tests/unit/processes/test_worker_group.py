@@ -1,4 +1,4 @@
-"""A process among its peers: what they ask it, what it asks them, and its names in the run folder."""
+"""A process among its peers: what they ask it, what it asks them, and its names in the runtime directory."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ async def test_a_joining_process_takes_the_slot_and_the_predecessor_keeps_its_se
         assert await joining.owner("old") is None and not joining.is_predecessor(predecessor.socket_path)
 
 
-async def test_the_remains_of_a_crashed_process_are_taken_away(runtime_dir: RuntimeDir) -> None:
+async def test_socket_of_a_crashed_process_is_deleted(runtime_dir: RuntimeDir) -> None:
     dead = runtime_dir.socket_path(0, 111)
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(dead))

@@ -1,4 +1,4 @@
-"""Since when a process is busy, told in memory that it shares with others."""
+"""Since when a process is busy, in memory that it shares with others."""
 
 from __future__ import annotations
 

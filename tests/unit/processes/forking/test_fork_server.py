@@ -72,7 +72,7 @@ class Stage(Heartbeat):
             self.machine.now_s += step
 
 
-class ForkServerPlan:
+class ForkServerStage:
     """One such process at its place, and those that ask it."""
 
     def __init__(self, folder: Path, machine: Host) -> None:
@@ -166,18 +166,18 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
 
 
 @pytest.fixture
-def fork_server_plan(tmp_path: Path, machine: Host) -> Iterator[ForkServerPlan]:
-    made = ForkServerPlan(tmp_path, machine)
+def stage(tmp_path: Path, machine: Host) -> Iterator[ForkServerStage]:
+    made = ForkServerStage(tmp_path, machine)
     yield made
     made.close()
 
 
 def test_a_session_gets_a_process_and_who_asked_hears_of_its_end(
-    fork_server_plan: ForkServerPlan, machine: Host, caplog: pytest.LogCaptureFixture
+    stage: ForkServerStage, machine: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     def story() -> Iterator[float]:
-        assert os.read(fork_server_plan.reading, 1) == b"+"
-        one, two = fork_server_plan.ask("one"), fork_server_plan.ask("two")
+        assert os.read(stage.reading, 1) == b"+"
+        one, two = stage.ask("one"), stage.ask("two")
         yield 0.1
         yield 0.1
         assert (answer(one), answer(two)) == (BEGUN, BEGUN) and len(machine.forked) == 2
@@ -191,19 +191,19 @@ def test_a_session_gets_a_process_and_who_asked_hears_of_its_end(
         assert answer(two) == b""
         signal.raise_signal(signal.SIGTERM)
 
-    assert fork_server_plan.run(story) == 0
+    assert stage.run(story) == 0
     assert caplog.messages == ["/app session two-is-s…: its process ended unexpectedly: SIGSEGV"]
 
 
 def test_a_session_that_has_a_process_gets_no_other_and_is_reminded_of_its_name(
-    fork_server_plan: ForkServerPlan, machine: Host
+    stage: ForkServerStage, machine: Host
 ) -> None:
     def story() -> Iterator[float]:
-        fork_server_plan.ask("one")
+        stage.ask("one")
         yield 0.1
         yield 0.1
-        fork_server_plan.sign("one")
-        again = fork_server_plan.ask("one")
+        stage.sign("one")
+        again = stage.ask("one")
         yield 0.1
         yield 0.1
         assert answer(again) == ALREADY and answer(again) == b""
@@ -212,7 +212,7 @@ def test_a_session_that_has_a_process_gets_no_other_and_is_reminded_of_its_name(
         signal.raise_signal(signal.SIGTERM)
         yield 0.1
 
-    assert fork_server_plan.run(story) == 0
+    assert stage.run(story) == 0
 
 
 @pytest.mark.parametrize(
@@ -221,13 +221,13 @@ def test_a_session_that_has_a_process_gets_no_other_and_is_reminded_of_its_name(
     ids=["no socket", "list", "long", "no JSON"],
 )
 def test_what_is_no_request_is_let_go_and_the_next_one_is_served(
-    fork_server_plan: ForkServerPlan, machine: Host, data: bytes | None
+    stage: ForkServerStage, machine: Host, data: bytes | None
 ) -> None:
     def story() -> Iterator[float]:
-        wrong = fork_server_plan.ask("one", data=data, alone=data is None)
-        gone = fork_server_plan.ask("two", data=b"\0\0")
+        wrong = stage.ask("one", data=data, alone=data is None)
+        gone = stage.ask("two", data=b"\0\0")
         gone.close()
-        right = fork_server_plan.ask("three")
+        right = stage.ask("three")
         yield 0.1
         yield 0.1
         assert answer(wrong) == b"" and answer(right) == BEGUN and len(machine.forked) == 1
@@ -235,35 +235,35 @@ def test_what_is_no_request_is_let_go_and_the_next_one_is_served(
         signal.raise_signal(signal.SIGTERM)
         yield 0.1
 
-    assert fork_server_plan.run(story) == 0
+    assert stage.run(story) == 0
 
 
 def test_a_machine_without_room_for_a_process_is_said_to_who_asked_and_costs_no_mark(
-    fork_server_plan: ForkServerPlan, machine: Host, caplog: pytest.LogCaptureFixture
+    stage: ForkServerStage, machine: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     def story() -> Iterator[float]:
         machine.full = True
         for _ in range(8):
-            refused = fork_server_plan.ask("one")
+            refused = stage.ask("one")
             yield 0.1
             yield 0.1
             assert answer(refused) == b""
         machine.full = False
-        begun = fork_server_plan.ask("one")
+        begun = stage.ask("one")
         yield 0.1
         yield 0.1
         assert answer(begun) == BEGUN
-        fork_server_plan.sign("one")
+        stage.sign("one")
         machine.end(0)
         signal.raise_signal(signal.SIGTERM)
         yield 0.1
 
-    assert fork_server_plan.run(story) == 0
+    assert stage.run(story) == 0
     assert set(caplog.messages) == {"Cannot start a process for a session: Resource temporarily unavailable"}
 
 
 def test_a_request_for_which_there_is_no_descriptor_is_served_when_there_is_one(
-    fork_server_plan: ForkServerPlan, machine: Host, caplog: pytest.LogCaptureFixture
+    stage: ForkServerStage, machine: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     pauses: list[float] = []
@@ -276,7 +276,7 @@ def test_a_request_for_which_there_is_no_descriptor_is_served_when_there_is_one(
     machine.wait = wait
 
     def story() -> Iterator[float]:
-        asked = fork_server_plan.ask("one")
+        asked = stage.ask("one")
         lowest = os.dup(0)
         os.close(lowest)
         resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
@@ -288,7 +288,7 @@ def test_a_request_for_which_there_is_no_descriptor_is_served_when_there_is_one(
         yield 0.1
 
     try:
-        assert fork_server_plan.run(story) == 0
+        assert stage.run(story) == 0
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert len(pauses) == 3
@@ -296,14 +296,14 @@ def test_a_request_for_which_there_is_no_descriptor_is_served_when_there_is_one(
 
 
 def test_who_asked_and_has_gone_is_no_failure(
-    fork_server_plan: ForkServerPlan, machine: Host, caplog: pytest.LogCaptureFixture
+    stage: ForkServerStage, machine: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     def story() -> Iterator[float]:
-        fork_server_plan.ask("one").close()
+        stage.ask("one").close()
         yield 0.1
         yield 0.1
-        fork_server_plan.sign("one")
-        fork_server_plan.ask("one").close()  # it has a process already
+        stage.sign("one")
+        stage.ask("one").close()  # it has a process already
         yield 0.1
         yield 0.1
         assert len(machine.forked) == 1
@@ -311,21 +311,21 @@ def test_who_asked_and_has_gone_is_no_failure(
         signal.raise_signal(signal.SIGTERM)
         yield 0.1
 
-    assert fork_server_plan.run(story) == 0
+    assert stage.run(story) == 0
     assert caplog.messages == []
 
 
 def test_a_stop_serves_what_was_asked_before_and_kills_who_does_not_end_in_time(
-    fork_server_plan: ForkServerPlan, machine: Host, caplog: pytest.LogCaptureFixture
+    stage: ForkServerStage, machine: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
     def story() -> Iterator[float]:
-        asked = fork_server_plan.ask("one")
+        asked = stage.ask("one")
         signal.raise_signal(signal.SIGTERM)
         yield 0.1
-        assert not list(fork_server_plan.runtime_dir.folder.glob("fork-server-*"))
+        assert not list(stage.runtime_dir.folder.glob("fork-server-*"))
         assert machine.sent == [(0, signal.SIGTERM)] and answer(asked) == BEGUN
         with pytest.raises(OSError):
-            fork_server_plan.ask("two")
+            stage.ask("two")
         yield 4.0
         signal.raise_signal(signal.SIGINT)
         yield 0.0
@@ -336,49 +336,47 @@ def test_a_stop_serves_what_was_asked_before_and_kills_who_does_not_end_in_time(
         machine.end(0, -signal.SIGKILL)
         yield 0.0
 
-    assert fork_server_plan.run(story) == 0
+    assert stage.run(story) == 0
     assert caplog.messages == []
 
 
-def test_the_end_of_the_main_process_ends_the_sessions(fork_server_plan: ForkServerPlan, machine: Host) -> None:
+def test_the_end_of_the_main_process_ends_the_sessions(stage: ForkServerStage, machine: Host) -> None:
     def story() -> Iterator[float]:
-        fork_server_plan.ask("one")
+        stage.ask("one")
         yield 0.1
         yield 0.1
-        os.close(fork_server_plan.life)
-        fork_server_plan.life = os.dup(fork_server_plan.reading)
+        os.close(stage.life)
+        stage.life = os.dup(stage.reading)
         machine.parent += 1
         yield 0.1
         assert machine.sent == [(0, signal.SIGTERM)]
         machine.end(0)
         yield 0.1
 
-    assert fork_server_plan.run(story) == 0
+    assert stage.run(story) == 0
 
 
-def test_the_end_of_who_guards_it_leaves_the_sessions_to_the_next_one(
-    fork_server_plan: ForkServerPlan, machine: Host
-) -> None:
+def test_the_end_of_who_guards_it_leaves_the_sessions_to_the_next_one(stage: ForkServerStage, machine: Host) -> None:
     def story() -> Iterator[float]:
-        fork_server_plan.ask("one")
+        stage.ask("one")
         yield 0.1
         yield 0.1
         machine.parent += 1
         yield 0.1
         raise AssertionError("it has to end")
 
-    assert fork_server_plan.run(story) == 1
+    assert stage.run(story) == 1
     assert machine.sent == []
 
 
-def test_what_is_deleted_of_the_run_folder_is_put_back(fork_server_plan: ForkServerPlan, machine: Host) -> None:
-    fork_server_plan.page = b'["page"]'
+def test_what_is_deleted_of_the_runtime_directory_is_put_back(stage: ForkServerStage, machine: Host) -> None:
+    stage.page = b'["page"]'
 
     def story() -> Iterator[float]:
-        fork_server_plan.ask("one")
+        stage.ask("one")
         yield 0.1
         yield 0.1
-        page, link = fork_server_plan.runtime_dir.page(SLOT), fork_server_plan.runtime_dir.slot(SLOT)
+        page, link = stage.runtime_dir.page(SLOT), stage.runtime_dir.slot(SLOT)
         assert page.read_bytes() == b'["page"]'
         page.unlink()
         yield 0.1
@@ -388,11 +386,11 @@ def test_what_is_deleted_of_the_run_folder_is_put_back(fork_server_plan: ForkSer
         yield 0.1
         yield 0.1
         assert link.is_symlink() and machine.sent == []
-        shutil.rmtree(fork_server_plan.runtime_dir.folder)
+        shutil.rmtree(stage.runtime_dir.folder)
         yield 0.1
         yield 0.1
         assert machine.sent == [(0, PUT_BACK)] and page.exists()
-        again = fork_server_plan.ask("two")
+        again = stage.ask("two")
         yield 0.1
         yield 0.1
         assert answer(again) == BEGUN
@@ -401,14 +399,14 @@ def test_what_is_deleted_of_the_run_folder_is_put_back(fork_server_plan: ForkSer
         signal.raise_signal(signal.SIGTERM)
         yield 0.1
 
-    assert fork_server_plan.run(story) == 0
+    assert stage.run(story) == 0
 
 
-def test_a_run_folder_that_cannot_be_made_again_is_said_once_and_tried_again(
-    fork_server_plan: ForkServerPlan, caplog: pytest.LogCaptureFixture
+def test_a_runtime_directory_that_cannot_be_made_again_is_said_once_and_tried_again(
+    stage: ForkServerStage, caplog: pytest.LogCaptureFixture
 ) -> None:
     def story() -> Iterator[float]:
-        base = fork_server_plan.runtime_dir.folder.parent
+        base = stage.runtime_dir.folder.parent
         shutil.rmtree(base)
         base.write_text("no folder")
         for _ in range(4):
@@ -416,31 +414,31 @@ def test_a_run_folder_that_cannot_be_made_again_is_said_once_and_tried_again(
         base.unlink()
         yield 0.5
         yield 0.5
-        assert fork_server_plan.runtime_dir.slot(SLOT).exists()
+        assert stage.runtime_dir.slot(SLOT).exists()
         signal.raise_signal(signal.SIGTERM)
 
-    assert fork_server_plan.run(story) == 0
+    assert stage.run(story) == 0
     errors = [line for line in caplog.messages if line.startswith("Cannot start")]
     assert errors == ["Cannot start processes for sessions: [Errno 17] File exists: "
-                    f"'{fork_server_plan.runtime_dir.folder.parent}'"]  # fmt: skip
+                    f"'{stage.runtime_dir.folder.parent}'"]  # fmt: skip
 
 
-def test_a_run_folder_that_cannot_hold_its_socket_ends_it_with_what_to_do(fork_server_plan: ForkServerPlan) -> None:
-    base = fork_server_plan.runtime_dir.folder.parent
+def test_a_runtime_directory_that_cannot_hold_its_socket_ends_it_with_what_to_do(stage: ForkServerStage) -> None:
+    base = stage.runtime_dir.folder.parent
     shutil.rmtree(base)
     base.write_text("no folder")
     with pytest.raises(OperatorError) as caught:
-        fork_server_plan.run(lambda: iter(()))
+        stage.run(lambda: iter(()))
     assert str(caught.value) == (
-        f"APP_SERVER_RUNTIME_DIR: {fork_server_plan.runtime_dir.folder} cannot hold the server's sockets: File exists."
+        f"APP_SERVER_RUNTIME_DIR: {stage.runtime_dir.folder} cannot hold the server's sockets: File exists."
         " Name a directory that this user can write to with APP_SERVER_RUNTIME_DIR."
     )
 
 
 def test_the_process_of_a_session_is_limited_signed_busy_and_without_the_descriptors_of_others(
-    fork_server_plan: ForkServerPlan, machine: Host, monkeypatch: pytest.MonkeyPatch
+    stage: ForkServerStage, machine: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fork_server_plan.limits = SessionLimits(memory_bytes=2**30, cpu_s=1.5)
+    stage.limits = SessionLimits(memory_bytes=2**30, cpu_s=1.5)
     inbox, outbox = os.pipe()
     monkeypatch.undo()
     monkeypatch.setattr(forks, "freeze", lambda: None)
@@ -456,21 +454,21 @@ def test_the_process_of_a_session_is_limited_signed_busy_and_without_the_descrip
         assert resource.getrlimit(resource.RLIMIT_CPU) == (2, 7)
         most, _ = resource.getrlimit(resource.RLIMIT_DATA)
         assert 2**30 < most < 2**30 + fork_server._data_bytes() + 2**26
-        assert len(fork_server_plan.made._sessions) == 0 and os.getpgid(0) == os.getpid()
+        assert len(stage.made._sessions) == 0 and os.getpgid(0) == os.getpid()
         os.write(outbox, b"well")
         return 0
 
-    fork_server_plan.live = live
+    stage.live = live
 
     def story() -> Iterator[float]:
         nonlocal over
-        asked = fork_server_plan.ask("two")
+        asked = stage.ask("two")
         while answer(asked) != b"":
             yield 0.0
         over = True
         signal.raise_signal(signal.SIGTERM)
 
-    assert fork_server_plan.run(story) == 0 and over
+    assert stage.run(story) == 0 and over
     os.set_blocking(inbox, False)
     try:
         assert os.read(inbox, 10) == b"well"

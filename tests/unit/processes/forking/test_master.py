@@ -92,14 +92,14 @@ Story = Callable[[Main, Master], Iterator[float | None]]
 def played(machine: Main, story: Story, slots: int = 1, limits: MasterLimits | None = None, **hooks: Any) -> int:
     """The exit status of a main process to which this happens; what a story yields is how many seconds pass then.
 
-    When the story is over, SIGTERM ends it, and all that are still there end as they are told.
+    When the story is over, SIGTERM ends it, and all that are still there end.
     """
-    told: list[Iterator[float | None]] = []
+    stories: list[Iterator[float | None]] = []
     ready: list[int] = []
 
     def tick(count: int) -> None:
         ready.append(count)
-        step = next(told[0], None)
+        step = next(stories[0], None)
         if step is not None:
             machine.now_s += step
             return
@@ -119,7 +119,7 @@ def played(machine: Main, story: Story, slots: int = 1, limits: MasterLimits | N
 
     machine.end = noted  # type: ignore[method-assign]
     made = Master(slots, lambda task: 0, limits or MasterLimits(10, 0), tick=tick, **hooks)
-    told.append(story(machine, made))
+    stories.append(story(machine, made))
     return made.run()
 
 
@@ -498,8 +498,8 @@ def test_a_forked_worker_knows_when_its_parent_has_gone_and_has_none_of_its_desc
         for number, handler in before.items():
             signal.signal(number, handler)
     os.close(writing)
-    with open(reading, "rb") as told:
-        assert json.load(told) == {"own group": True, "signals": True, "orphaned": False, "descriptors": True}
+    with open(reading, "rb") as facts:
+        assert json.load(facts) == {"own group": True, "signals": True, "orphaned": False, "descriptors": True}
     assert list(ended_children()) == []
     task = Task(0, True, Heartbeat(), made._parent_pipe, made._loop._wakeup_end)
     assert not task.is_orphaned

@@ -1,4 +1,4 @@
-"""Passwords in a file: hashed, checked, edited, and told nothing of when they are wrong."""
+"""Passwords in a file: hashed, checked, edited, and refused without a reason."""
 
 from __future__ import annotations
 

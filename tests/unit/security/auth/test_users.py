@@ -1,4 +1,4 @@
-"""Users, and how they are told from one another."""
+"""Users, and how they are distinguished."""
 
 from __future__ import annotations
 
