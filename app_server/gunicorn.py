@@ -327,7 +327,7 @@ class Worker(base.Worker):  # type: ignore[misc]
         self.log.info("Worker %d leaves: %d sessions, %d connections", self.age, server.state.process.session_count,
                       len(server.state.process.wires))  # fmt: skip
         begun_s = loop.time()
-        workers.leaving = True
+        workers.leave()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
                 await self._be_relieved(workers, begun_s)

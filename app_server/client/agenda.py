@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from app_server.document.callbacks import SessionCallback, Timing
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Entry:
     callback: SessionCallback
     due_s: float
@@ -51,7 +51,8 @@ class Agenda:
             if entry is None or entry.due_s > now_s:
                 return None
             if entry.callback.timing is Timing.PERIODIC:
-                entry.due_s = now_s + entry.callback.delay_ms / 1000
+                due_s = now_s + entry.callback.delay_ms / 1000
+                self._entries[entry.callback.ident] = replace(entry, due_s=due_s)
             else:
                 # It removes itself from the document when it runs; here it must not be found again before.
                 del self._entries[entry.callback.ident]

@@ -36,7 +36,7 @@ class YamlPlace:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class YamlEntry:
     """A value and its place; `items` for a block, `parts` for a list, `text` for all else, None for null."""
 
@@ -146,34 +146,33 @@ class _Reading:
         self.count += 1
         if self.count > MOST_NODES or depth > DEEPEST:
             raise OperatorError("not usable: blocks within blocks without end", where=str(self.place(node)))
-        entry = YamlEntry(self.place(node))
+        place = self.place(node)
         if isinstance(node, yaml.MappingNode):
-            entry.items = {}
-            self.fill(entry, node, depth)
-        elif isinstance(node, yaml.SequenceNode):
-            entry.parts = [self.entry(part, depth + 1) for part in node.value]
-        elif node.tag != _NULL:
-            entry.text = str(node.value)
-        return entry
+            return self.block(node, depth)
+        if isinstance(node, yaml.SequenceNode):
+            return YamlEntry(place, parts=[self.entry(part, depth + 1) for part in node.value])
+        return YamlEntry(place, text=None if node.tag == _NULL else str(node.value))
 
-    def fill(self, entry: YamlEntry, node: yaml.MappingNode, depth: int) -> None:
-        assert entry.items is not None
+    def block(self, node: yaml.MappingNode, depth: int) -> YamlEntry:
+        items: dict[str, YamlEntry] = {}
+        places: dict[str, YamlPlace] = {}
         merged: list[YamlEntry] = []
         for key, value in node.value:
             if key.tag == _MERGE:
                 merged += self.merged(value, depth)
                 continue
             name, place = self.key(key), self.place(key)
-            if name in entry.items:
-                hint = f"See line {entry.key_places[name].line}. Leave one of them out."
+            if name in items:
+                hint = f"See line {places[name].line}. Leave one of them out."
                 self.faults.append(OperatorError(f"{name} is given twice", where=str(place), hint=hint))
-            entry.items[name] = self.entry(value, depth + 1)
-            entry.key_places[name] = place
+            items[name] = self.entry(value, depth + 1)
+            places[name] = place
         for other in merged:
             # What is written here counts before what is merged in, and the first merged before the next.
             for name, value in (other.items or {}).items():
-                if name not in entry.items:
-                    entry.items[name], entry.key_places[name] = value, other.key_places[name]
+                if name not in items:
+                    items[name], places[name] = value, other.key_places[name]
+        return YamlEntry(self.place(node), items=items, key_places=places)
 
     def merged(self, node: yaml.Node, depth: int) -> Iterator[YamlEntry]:
         for part in node.value if isinstance(node, yaml.SequenceNode) else [node]:

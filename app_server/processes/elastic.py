@@ -80,6 +80,10 @@ class ElasticWorkerGroup(WorkerGroup):
         standings = (await self._standings()).values()
         return max([self.slot, *(int(found["number"]) for found in standings if found is not None)])
 
+    def leave(self) -> None:
+        """Mark this process as leaving: it takes over nothing any more."""
+        self.leaving = True
+
     async def may_leave(self) -> int:
         """The number of other processes, if all of them stay and this one may leave; -1 if it may not.
 

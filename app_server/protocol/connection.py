@@ -81,9 +81,13 @@ class FrameConnection:
     def receive(self, opcode: int, payload: bytes) -> Frames:
         """Handle a control frame; the frames to answer with."""
         if opcode == PING:
-            self.unanswered_ping = payload
+            self.receive_ping(payload)
             return self.pong()
         return self.receive_close(payload) if opcode == CLOSE else ()
+
+    def receive_ping(self, payload: bytes) -> None:
+        """Keep a PING for `pong`, in place of one that has no answer yet."""
+        self.unanswered_ping = payload
 
     def pong(self) -> Frames:
         """The answer to the newest PING, if it has none yet.

@@ -172,7 +172,7 @@ class Wire(Sender):
             if self._lateness.awaited:
                 self._lateness.note_relief()
         elif opcode == websocket.PING:
-            connection.unanswered_ping = payload  # answered when all frames are handled
+            connection.receive_ping(payload)  # answered when all frames are handled
         else:
             self._enqueue(websocket.serialize(connection.receive_close(payload)))
             if connection.state is _CLOSED and not self._queue.chunks:

@@ -39,6 +39,13 @@ class _Record:
     failures: int = 0
     last_s: float = 0.0
 
+    def add(self, now_s: float) -> None:
+        self.failures += 1
+        self.last_s = now_s
+
+    def take_back(self) -> None:
+        self.failures -= 1
+
 
 @dataclass(slots=True)
 class _Failures:
@@ -56,9 +63,7 @@ class _Failures:
         return max(0.0, record.last_s + self.patience.wait_s(record.failures) - now_s)
 
     def note(self, key: str, now_s: float) -> None:
-        record = self.records.setdefault(key, _Record())
-        record.failures += 1
-        record.last_s = now_s
+        self.records.setdefault(key, _Record()).add(now_s)
         self.records.move_to_end(key)
         while len(self.records) > self.most:
             self.records.popitem(last=False)
@@ -66,7 +71,7 @@ class _Failures:
     def take_back(self, key: str) -> None:
         record = self.records.get(key)
         if record is not None:
-            record.failures -= 1
+            record.take_back()
             if record.failures <= 0:
                 del self.records[key]
 

@@ -71,7 +71,7 @@ async def test_who_come_at_the_same_time_agree(company: Company) -> None:
 
 async def test_leaving_process_gives_its_slots_away_and_takes_nothing_new(company: Company) -> None:
     first, second = await company.join(), await company.join()
-    first.leaving = True
+    first.leave()
     assert await first.relieve()
     assert company.holders() == {1: SLOTS}
     assert await first.owner(None) is not None
@@ -80,14 +80,14 @@ async def test_leaving_process_gives_its_slots_away_and_takes_nothing_new(compan
 
 async def test_who_is_alone_has_nobody_to_give_to(company: Company) -> None:
     first = await company.join()
-    first.leaving = True
+    first.leave()
     assert not await first.relieve()
     assert company.holders() == {0: SLOTS}
 
 
 async def test_a_joining_process_relieves_all_who_leave(company: Company) -> None:
     first = await company.join()
-    first.leaving = True
+    first.leave()
     await company.join()
     assert company.holders() == {1: SLOTS}
     assert first.superseded
