@@ -28,7 +28,8 @@ class Exchange:
         self._where = where
         self._send = send
         self._mirror: Mirror | None = None
-        self._loaded_before = False
+        # Whether both ends have had the same document; if so, the server's changes apply to the mirror.
+        self._loaded = self._loaded_before = False
         self._asked: dict[str, str] = {}
         self._answers: dict[str, Answer] = {}
         self._changes: set[str] = set()
@@ -36,17 +37,21 @@ class Exchange:
 
     def pull(self, mirror: Mirror) -> str:
         """Ask for the document, for this mirror; the request's id."""
-        self._mirror = mirror
+        self._take(mirror)
         return self.ask(messages.PULL_DOC_REQ)
 
     def push(self, mirror: Mirror) -> str:
         """Send the document of this mirror; the request's id. What is changed from now on is sent after it."""
-        self._mirror = mirror
+        self._take(mirror)
         content, buffers = mirror.whole()
         mirror.listen()
         # What comes before the answer is about the document that this one takes the place of.
-        self._loaded_before, mirror.loaded = mirror.loaded, False
+        self._loaded_before, self._loaded = self._loaded, False
         return self.ask(messages.PUSH_DOC, content, buffers)
+
+    def _take(self, mirror: Mirror) -> None:
+        if mirror is not self._mirror:
+            self._mirror, self._loaded = mirror, False
 
     def ask(self, msgtype: str, content: bytes = codec.EMPTY_OBJECT, buffers: Sequence[Buffer] = ()) -> str:
         """Send a request; the id by which `answer` finds its answer."""
@@ -106,7 +111,7 @@ class Exchange:
 
     def _patch(self, message: Message) -> None:
         # Before the document is pulled, its patches belong to nothing: it will come with them.
-        if self._mirror is None or not self._mirror.loaded:
+        if self._mirror is None or not self._loaded:
             return
         try:
             self._mirror.apply(message.content, message.buffers)
@@ -123,7 +128,7 @@ class Exchange:
         mirror = self._mirror
         # At once, and not when somebody looks at the answer: the next message may be a patch of this document.
         if mirror is not None and asked == messages.PUSH_DOC:
-            mirror.loaded = self._loaded_before or not failed
+            self._loaded = self._loaded_before or not failed
         if failed:
             return self._failed(f"{asked} was not carried out", message.content)
         if mirror is not None and message.msgtype == messages.PULL_DOC_REPLY:
@@ -131,7 +136,7 @@ class Exchange:
                 mirror.replace(message.content, message.buffers)
             except PeerError as error:
                 return self._violation(error)
-            mirror.loaded = True
+            self._loaded = True
             mirror.listen()
         return message
 

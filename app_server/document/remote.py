@@ -71,8 +71,6 @@ class Mirror:
         foreign.install()
         self.document = document
         self._max_bytes = max_bytes
-        self.loaded = False
-        """Whether both ends have had the same document, and the server's changes apply to this one."""
         self._listener = listener
         self._listening = False
         self._replacing = False
