@@ -27,7 +27,7 @@ from bokeh.core.property.wrappers import (
 from bokeh.document.events import ModelChangedEvent
 
 from app_server.document.callbacks import UnsendableError
-from app_server.document.encoding import encoder
+from app_server.document.encoding.patch_encoder import check
 from app_server.document.served import ServedDocument
 
 _stock_set = PropertyDescriptor._set
@@ -164,7 +164,7 @@ def _change_columns(source: Any, changes: Any, change: Callable[[], None]) -> No
         change()
         return
     with document.changing:
-        encoder.check(changes, source, "data")
+        check(changes, source, "data")
         noted = document.callbacks.noted
         try:
             change()

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app_server.apps import Application, Hooks
-from app_server.document.encoding import encoder
+from app_server.document.encoding.document_encoder import encode_built
 from app_server.document.served import new_document
 from app_server.engine.local import Snapshot
 from app_server.engine.runtime import ApplicationRuntime
@@ -61,7 +61,7 @@ def take(state: ServerState, runtime: ApplicationRuntime) -> Snapshot:
             app_path=state.policy.socket_path(runtime.url),
             head=state.pages.head,
         )
-        encoded = encoder.encode_built(document, inline=True)
+        encoded = encode_built(document, inline=True)
     except AppServerError as error:
         raise Unsound(asked[0] if asked else f"fails: {error}") from error
     if asked:

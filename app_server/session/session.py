@@ -18,7 +18,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from app_server.document.callbacks import DocumentEvent, SessionCallback
-from app_server.document.encoding import encoder, patch
+from app_server.document.encoding import patch
+from app_server.document.encoding.patch_encoder import PatchEncoder
 from app_server.document.served import ServedDocument
 from app_server.errors import PeerError, from_keyboard
 from app_server.protocol import codec, messages
@@ -66,7 +67,7 @@ class Session(Expiring):
         self._whole = WholeDocument(document, prepared)
         self._realignment = Realignment()
         self._notice = Notice()
-        self._patch: encoder.PatchEncoder | None = None
+        self._patch: PatchEncoder | None = None
         self._in_turn = False
         document.listen(self)
 
@@ -212,7 +213,7 @@ class Session(Expiring):
                 self._whole.changed()
                 return
             if self._patch is None:
-                self._patch = encoder.PatchEncoder(self.document)
+                self._patch = PatchEncoder(self.document)
                 if not self._in_turn:
                     self._host.wake()
             self._patch.add(event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app_server.document.encoding import encoder
+from app_server.document.encoding.document_encoder import encode_built
 from app_server.document.served import ServedDocument
 from app_server.protocol import codec
 
@@ -35,7 +35,7 @@ class WholeDocument:
     def prepare(self) -> None:
         """Encode the document for the first pull; ApplicationError if no client could get it."""
         with self._document.changing, self._document.at_work():
-            self.prepared = Prepared((), *encoder.encode_built(self._document), inline=False)
+            self.prepared = Prepared((), *encode_built(self._document), inline=False)
 
     def changed(self) -> None:
         """Forget what was prepared: the document has changed."""
@@ -51,5 +51,5 @@ class WholeDocument:
         inline, self.was_pulled = self.was_pulled, True
         prepared, self.prepared = self.prepared, None
         if prepared is None or (inline and not prepared.inline):
-            return encoder.encode_built(self._document, inline=inline)
+            return encode_built(self._document, inline=inline)
         return prepared.content, prepared.buffers

@@ -14,10 +14,9 @@ from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
-import bokeh
 import numpy as np
 from bokeh.core.has_props import HasProps
-from bokeh.core.property.descriptors import PropertyDescriptor, UnsetValueError
+from bokeh.core.property.descriptors import PropertyDescriptor
 from bokeh.core.property.wrappers import (
     PropertyValueColumnData,
     PropertyValueContainer,
@@ -25,18 +24,15 @@ from bokeh.core.property.wrappers import (
     PropertyValueList,
 )
 from bokeh.core.serialization import Serializer
-from bokeh.document.events import DocumentPatchedEvent, ModelChangedEvent
 from bokeh.model import Model
 from bokeh.settings import settings
 
 from app_server.document import classes
-from app_server.document.callbacks import UnsendableError
-from app_server.document.encoding.data_models import data_models_of
-from app_server.document.served import ServedDocument
-from app_server.errors import ApplicationError
-from app_server.protocol.codec import Buffer, dumps
+from app_server.protocol.codec import Buffer
 
-_MAX_SAFE_INT = 2**53 - 1
+MAX_SAFE_INT = 2**53 - 1
+"""What JavaScript keeps exactly (ECMA-262, Number.MAX_SAFE_INTEGER)."""
+
 _INLINE_COMPRESSION = 1
 """gzip level of inline arrays: a reconnect should be quick, and level 6 takes five times as long for a tenth less."""
 
@@ -209,9 +205,9 @@ class Encoder(Serializer):
     def _fast_list(self, obj: list[Any]) -> list[Any]:
         if len(obj) > 16:
             kinds = set(map(type, obj))
-            if kinds <= _AS_IS or (kinds == {float} and isfinite(sum(obj))):
+            if kinds <= AS_IS or (kinds == {float} and isfinite(sum(obj))):
                 return list(obj)
-            if kinds == {int} and -_MAX_SAFE_INT < min(obj) and max(obj) <= _MAX_SAFE_INT:
+            if kinds == {int} and -MAX_SAFE_INT < min(obj) and max(obj) <= MAX_SAFE_INT:
                 return list(obj)
         encoders = _encoders
         return [(encoders.get(type(item)) or _encoder_for(type(item)))(self, item) for item in obj]
@@ -232,7 +228,7 @@ _SENT_AS_THEY_ARE = {
 }
 """Arrays that BokehJS takes in their own bytes; others, and those of a foreign byte order, bokeh converts."""
 
-_AS_IS = {str, bool, type(None)}
+AS_IS = {str, bool, type(None)}
 
 _encoders: dict[type, Callable[[Encoder, Any], Any]] = classes.table()
 
@@ -242,7 +238,7 @@ def _encoder_for(kind: type) -> Callable[[Encoder, Any], Any]:
     encoder: Callable[[Encoder, Any], Any]
     if kind in Serializer._encoders:
         encoder = Serializer.encode
-    elif kind in _AS_IS:
+    elif kind in AS_IS:
         encoder = _as_is
     elif kind is int:
         encoder = Encoder._encode_int
@@ -268,138 +264,3 @@ def _as_is(encoder: Encoder, value: Any) -> Any:
 
 def _encode_float(encoder: Encoder, value: float) -> Any:
     return value if isfinite(value) else encoder._encode_float(value)
-
-
-def encode_document(document: ServedDocument, *, inline: bool = False) -> tuple[bytes, list[Buffer]]:
-    """The whole document as the JSON of `{"doc": …}` and its buffers; the clients then have all its models.
-
-    The buffers are views of the document's arrays: send or copy them before its code runs again.
-    """
-    encoder = Encoder(inline=inline, copy=False, left_out=frozenset(document.callbacks.browser_ranges))
-    data_models = data_models_of(document)
-    definitions = encoder.encode(data_models)
-    content: dict[str, Any] = {
-        "version": bokeh.__version__,
-        "title": document.title,
-        "config": encoder.encode(document.config),
-        "roots": encoder.encode(document.roots),
-    }
-    if data_models:
-        content["defs"] = definitions
-    if document.callbacks.js_event_callbacks:
-        content["callbacks"] = encoder.encode(document.callbacks.js_event_callbacks)
-    document.models.flush_synced()
-    return dumps({"doc": content}), encoder.binary
-
-
-def encode_built(document: ServedDocument, *, inline: bool = False) -> tuple[bytes, list[Buffer]]:
-    """What `encode_document` gives; ApplicationError, which names the value at fault, where it fails."""
-    try:
-        return encode_document(document, inline=inline)
-    except Exception as error:
-        what = unsendable(document) or f"the document cannot be sent to a browser: {error}"
-        raise ApplicationError(what, hint="Correct the application's code", shown=what) from error
-
-
-def unsendable(document: ServedDocument) -> str | None:
-    """Which value of the document cannot be sent to a browser, and why; None where none is found."""
-    for model in document.models:
-        kind = type(model)
-        named = f"{kind.__name__} (name {model.name!r})" if model.name else kind.__name__
-        encoder = Encoder(clients_have=lambda other: True)
-        for name in kind.properties(_with_props=True):
-            descriptor = kind.lookup(name)
-            if not descriptor.serialized:
-                continue
-            try:
-                dumps(encoder.encode(descriptor.get_value(model)))
-            except UnsetValueError:
-                return f"{named} has no value for {name}, which a browser needs"
-            except RecursionError:
-                return f"{named}.{name} holds itself, or is nested too deeply to be sent to a browser"
-            except Exception as error:
-                return f"{named}.{name} cannot be sent to a browser: {error}"
-    return None
-
-
-def check(value: Any, model: Model, attr: str) -> None:
-    """Raise UnsendableError where this value, with which a property is about to be changed, cannot be sent."""
-    try:
-        dumps(Encoder(copy=False).encode(value))
-    except Exception as error:
-        raise UnsendableError(ModelChangedEvent(model.document, model, attr, None), error) from error  # type: ignore[arg-type]
-
-
-def _is_sent_as_it_is(value: Any) -> bool:
-    """Whether this is a text, a number, a boolean or None that JSON has, which is what most changes set."""
-    kind = type(value)
-    if kind is float:
-        return isfinite(value)
-    return kind in _AS_IS or (kind is int and -_MAX_SAFE_INT < value < _MAX_SAFE_INT)
-
-
-class PatchEncoder:
-    """The events of one turn, each encoded when it happened, for all connections of a session.
-
-    An event that was encoded later would carry later data: a stream would be merged into the data and sent again.
-    """
-
-    def __init__(self, document: ServedDocument) -> None:
-        self._document = document
-        self._made: Encoder | None = None
-        self._events: list[tuple[object, bytes | dict[str, Any]]] = []
-        """What each event is: JSON, or what is sure to become JSON at the end, which is quicker for all of them."""
-        self.setters: set[int] = set()
-        """By identity what has set one of the events: a connection must not get its own back."""
-
-    def __bool__(self) -> bool:
-        return bool(self._events)
-
-    def add(self, event: DocumentPatchedEvent) -> None:
-        """Encode this event now; UnsendableError where that is impossible, which leaves no trace in what is sent."""
-        if type(event) is ModelChangedEvent and _is_sent_as_it_is(event.new):
-            change = {"kind": "ModelChanged", "model": {"id": event.model.id}, "attr": event.attr, "new": event.new}
-            self._events.append((event.setter, change))
-            if event.setter is not None:
-                self.setters.add(id(event.setter))
-            return
-        encoder = self._encoder()
-        mark = encoder.mark()
-        try:
-            encoded = dumps(_encoded(encoder, event))
-        except BaseException as error:
-            encoder.rewind(mark)
-            if isinstance(error, Exception):
-                raise UnsendableError(event, error) from error
-            raise
-        self._events.append((event.setter, encoded))
-        if event.setter is not None:
-            self.setters.add(id(event.setter))
-
-    def _encoder(self) -> Encoder:
-        """The encoder of all events but the plainest: most turns need none."""
-        if self._made is None:
-            self._made = Encoder(clients_have=self._document.models.clients_have)
-        return self._made
-
-    def content(self, *, without: object = None) -> tuple[bytes, list[Buffer]] | None:
-        """The PATCH-DOC content and buffers for a connection, leaving out what it set itself."""
-        events = [encoded for setter, encoded in self._events if without is None or setter is not without]
-        if not events:
-            return None
-        if self._made is None:
-            return dumps({"events": events}), []
-        written = [event if isinstance(event, bytes) else dumps(event) for event in events]
-        return b'{"events":[' + b",".join(written) + b"]}", self._made.binary
-
-    def close(self) -> None:
-        """Take note that the clients get every model that was encoded."""
-        if self._made is not None:
-            self._document.models.clients_got(self._made.has_ref)
-
-
-def _encoded(encoder: Encoder, event: DocumentPatchedEvent) -> Any:
-    if type(event) is not ModelChangedEvent:
-        return encoder.encode(event)
-    new = encoder.encode(event.new)
-    return {"kind": "ModelChanged", "model": {"id": event.model.id}, "attr": event.attr, "new": new}

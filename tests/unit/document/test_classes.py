@@ -15,7 +15,8 @@ from bokeh.core.has_props import HasProps
 
 from app_server.apps import load_application
 from app_server.document import classes, engine
-from app_server.document.encoding import encoder, patch
+from app_server.document.encoding import patch
+from app_server.document.encoding.document_encoder import encode_document
 from app_server.document.pages import embedding
 from app_server.document.served import ServedDocument, new_document
 from app_server.errors import ApplicationError, PeerError
@@ -84,7 +85,7 @@ def build(script: Path) -> ServedDocument:
 
 def definitions(document: ServedDocument) -> list[str]:
     """The names, without their modules, of the classes that a page is sent."""
-    content, _ = encoder.encode_document(document)
+    content, _ = encode_document(document)
     names = [each["name"] for each in json.loads(content)["doc"].get("defs", ())]
     return [name.rpartition(".")[2] for name in names if name.startswith(("bokeh_app_", "helper_of_classes."))]
 
@@ -126,7 +127,7 @@ def test_sessions_after_one_that_ended_have_pages(script: Path) -> None:
 def test_page_is_sent_no_other_sessions_classes(script: Path) -> None:
     one, two = build(script), build(script)
     for document in (one, two):
-        content, _ = encoder.encode_document(document)
+        content, _ = encode_document(document)
         [module] = document.modules.names()
         defined = {each["name"].partition(".")[0] for each in json.loads(content)["doc"]["defs"]}
         assert {name for name in defined if name.startswith("bokeh_app_")} == {module}
@@ -159,7 +160,7 @@ def test_classes_of_ended_sessions_are_freed(script: Path) -> None:
     freed: list[weakref.ref[Any]] = []
     for _ in range(130):
         document = build(script)
-        encoder.encode_document(document)
+        encode_document(document)
         _built.clear()
         freed += [weakref.ref(type(root)) for root in document.roots]
         document.destroy()
@@ -190,7 +191,7 @@ def test_classes_of_one_name_are_each_sessions_own(script: Path) -> None:
     two = build(script)
 
     def properties(document: ServedDocument) -> list[str]:
-        content, _ = encoder.encode_document(document)
+        content, _ = encode_document(document)
         [same] = [each for each in json.loads(content)["doc"]["defs"] if each["name"] == "Same"]
         return [each["name"] for each in same["properties"]]
 

@@ -20,7 +20,7 @@ from bokeh.models import Button, CustomAction, ImageURLTexture, Slider, Toolbar
 
 from app_server.document import engine
 from app_server.document.encoding import patch
-from app_server.document.encoding.encoder import encode_document
+from app_server.document.encoding.document_encoder import encode_document
 from app_server.document.encoding.foreign import ForeignText
 from app_server.document.remote import Mirror
 from app_server.document.served import ServedDocument, new_document

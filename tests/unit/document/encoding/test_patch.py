@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from app_server.document import engine
 from app_server.document.encoding import patch
 from app_server.document.encoding.decoder import MAX_DEPTH
-from app_server.document.encoding.encoder import encode_document
+from app_server.document.encoding.document_encoder import encode_document
 from app_server.document.served import ServedDocument, new_document
 from app_server.errors import PeerError
 

@@ -8,7 +8,7 @@ import warnings
 from bokeh.models.widgets import Slider
 
 from app_server.document import engine
-from app_server.document.encoding.encoder import encode_document
+from app_server.document.encoding.document_encoder import encode_document
 from app_server.document.pages.sample import fill_sample, make_one_of_each
 from app_server.document.served import new_document
 

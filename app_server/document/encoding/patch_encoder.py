@@ -1,0 +1,97 @@
+"""The changes of one turn to the JSON of a PATCH-DOC, each encoded when it happens."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+from bokeh.document.events import DocumentPatchedEvent, ModelChangedEvent
+from bokeh.model import Model
+
+from app_server.document.callbacks import UnsendableError
+from app_server.document.encoding.encoder import AS_IS, MAX_SAFE_INT, Encoder
+from app_server.document.served import ServedDocument
+from app_server.protocol.codec import Buffer, dumps
+
+
+def _is_sent_as_it_is(value: Any) -> bool:
+    """Whether this is a text, a number, a boolean or None that JSON has, which is what most changes set."""
+    kind = type(value)
+    if kind is float:
+        return isfinite(value)
+    return kind in AS_IS or (kind is int and -MAX_SAFE_INT < value < MAX_SAFE_INT)
+
+
+class PatchEncoder:
+    """The events of one turn, each encoded when it happened, for all connections of a session.
+
+    An event that was encoded later would carry later data: a stream would be merged into the data and sent again.
+    """
+
+    def __init__(self, document: ServedDocument) -> None:
+        self._document = document
+        self._made: Encoder | None = None
+        self._events: list[tuple[object, bytes | dict[str, Any]]] = []
+        """What each event is: JSON, or what is sure to become JSON at the end, which is quicker for all of them."""
+        self.setters: set[int] = set()
+        """By identity what has set one of the events: a connection must not get its own back."""
+
+    def __bool__(self) -> bool:
+        return bool(self._events)
+
+    def add(self, event: DocumentPatchedEvent) -> None:
+        """Encode this event now; UnsendableError where that is impossible, which leaves no trace in what is sent."""
+        if type(event) is ModelChangedEvent and _is_sent_as_it_is(event.new):
+            change = {"kind": "ModelChanged", "model": {"id": event.model.id}, "attr": event.attr, "new": event.new}
+            self._events.append((event.setter, change))
+            if event.setter is not None:
+                self.setters.add(id(event.setter))
+            return
+        encoder = self._encoder()
+        mark = encoder.mark()
+        try:
+            encoded = dumps(_encoded(encoder, event))
+        except BaseException as error:
+            encoder.rewind(mark)
+            if isinstance(error, Exception):
+                raise UnsendableError(event, error) from error
+            raise
+        self._events.append((event.setter, encoded))
+        if event.setter is not None:
+            self.setters.add(id(event.setter))
+
+    def _encoder(self) -> Encoder:
+        """The encoder of all events but the plainest: most turns need none."""
+        if self._made is None:
+            self._made = Encoder(clients_have=self._document.models.clients_have)
+        return self._made
+
+    def content(self, *, without: object = None) -> tuple[bytes, list[Buffer]] | None:
+        """The PATCH-DOC content and buffers for a connection, leaving out what it set itself."""
+        events = [encoded for setter, encoded in self._events if without is None or setter is not without]
+        if not events:
+            return None
+        if self._made is None:
+            return dumps({"events": events}), []
+        written = [event if isinstance(event, bytes) else dumps(event) for event in events]
+        return b'{"events":[' + b",".join(written) + b"]}", self._made.binary
+
+    def close(self) -> None:
+        """Take note that the clients get every model that was encoded."""
+        if self._made is not None:
+            self._document.models.clients_got(self._made.has_ref)
+
+
+def _encoded(encoder: Encoder, event: DocumentPatchedEvent) -> Any:
+    if type(event) is not ModelChangedEvent:
+        return encoder.encode(event)
+    new = encoder.encode(event.new)
+    return {"kind": "ModelChanged", "model": {"id": event.model.id}, "attr": event.attr, "new": new}
+
+
+def check(value: Any, model: Model, attr: str) -> None:
+    """Raise UnsendableError where this value, with which a property is about to be changed, cannot be sent."""
+    try:
+        dumps(Encoder(copy=False).encode(value))
+    except Exception as error:
+        raise UnsendableError(ModelChangedEvent(model.document, model, attr, None), error) from error  # type: ignore[arg-type]
