@@ -51,8 +51,13 @@ def main(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None = 
         return int(run())
     except AppServerError as error:
         complain(error, environ)
-        # A service manager restarts the server for what may pass, but not for what a person has to correct.
-        lasting = isinstance(error, OperatorError) and not isinstance(error, TransientError)
-        return EXIT_USAGE if lasting and namespace.command in SERVERS else EXIT_FAILED
+        return status_of(error, namespace.command)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
+
+
+def status_of(error: AppServerError, command: str) -> int:
+    """The exit status of a command that has failed."""
+    # A service manager restarts the server for what may pass, but not for what a person has to correct.
+    lasting = isinstance(error, OperatorError) and not isinstance(error, TransientError)
+    return EXIT_USAGE if lasting and command in SERVERS else EXIT_FAILED

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from app_server.errors import OperatorError, did_you_mean
 from app_server.settings.bokeh import OWN_KEYS, read_for_bokeh, variable_of
@@ -57,12 +58,12 @@ class _Entry:
     value: str | list[str] | None
 
 
-def _entries(path: str) -> Iterator[_Entry]:
-    # Read as nodes, not as values: nodes know their lines, and keep `no` and 0755 as they are written.
+def _root(path: str) -> Any:
+    """The file's outermost YAML node, None if it is empty. OperatorError for a file that cannot be read."""
     import yaml
 
     try:
-        root = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        return yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except OSError as error:
         raise OperatorError(f"{path} cannot be read: {error.strerror}", where="--use-config") from error
     except UnicodeDecodeError as error:
@@ -71,6 +72,13 @@ def _entries(path: str) -> Iterator[_Entry]:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else path
         raise OperatorError(f"not YAML: {getattr(error, 'problem', None) or error}", where=where) from error
+
+
+def _entries(path: str) -> Iterator[_Entry]:
+    # Read as nodes, not as values: nodes know their lines, and keep `no` and 0755 as they are written.
+    import yaml
+
+    root = _root(path)
     if root is None:
         return
     if not isinstance(root, yaml.MappingNode):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app_server.cli.command import Command, Flag, Word, switch
-from app_server.cli.deployments.flags import INCLUDE, OF_A_FILE
+from app_server.cli.deployments.flags import INCLUDE, OF_A_FILE, dashed
 from app_server.cli.deployments.loading import clone, containers_plan, need_packages
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
@@ -46,21 +46,15 @@ COMMAND = Command(
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What builds the image, after all words have been checked."""
-    if namespace.files:
-        for name in ("file", "environment"):
-            if name in namespace:
-                hint = "Leave one of them out."
-                raise OperatorError("has no meaning with applications", where=f"--{name}", hint=hint)
-    else:
+    _refuse_both(namespace)
+    if not namespace.files:
         need_packages()
     from app_server.deployment.images import image
     from app_server.deployment.images.contents import typed
     from app_server.deployment.images.sources import sources
 
     include, requirements = getattr(namespace, "include", []), getattr(namespace, "requirements", [])
-    for flag, file in (*(("--requirements", each) for each in requirements), *_pip_conf(namespace)):
-        if not Path(file).is_file():
-            raise OperatorError("there is no such file", where=f"{flag} {file}")
+    _require_files(namespace)
     proxy = None
     if namespace.files:
         contents = typed(namespace.files, include, requirements)
@@ -80,8 +74,20 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     return partial(image.build, wish, say)
 
 
-def _pip_conf(namespace: argparse.Namespace) -> list[tuple[str, str]]:
-    return [("--pip-conf", namespace.pip_conf[0])] if "pip_conf" in namespace else []
+def _refuse_both(namespace: argparse.Namespace) -> None:
+    """Raise OperatorError if applications and a deployment were named."""
+    for name in ("file", "environment"):
+        if namespace.files and name in namespace:
+            hint = "Leave one of them out."
+            raise OperatorError("has no meaning with applications", where=f"--{name}", hint=hint)
+
+
+def _require_files(namespace: argparse.Namespace) -> None:
+    """Raise OperatorError for a flag that names a missing file."""
+    for name in ("requirements", "pip_conf"):
+        for file in getattr(namespace, name, []):
+            if not Path(file).is_file():
+                raise OperatorError("there is no such file", where=f"{dashed(name)} {file}")
 
 
 def _of_deployment(namespace: argparse.Namespace) -> tuple[Contents, str | None]:

@@ -87,7 +87,6 @@ def refuse_existing(output: Path) -> None:
 
 def run(apps: Sequence[Found], wishes: Wishes, namespace: argparse.Namespace, output: Path, *, asks: bool) -> int:
     """Ask, write, and say what comes next; 0."""
-    from app_server.deployment.load import load
     from app_server.deployment.scaffold import first_file
 
     if asks:
@@ -97,13 +96,7 @@ def run(apps: Sequence[Found], wishes: Wishes, namespace: argparse.Namespace, ou
         wishes = replace(wishes, port=None if port == FIRST_PORT else port)
     relative = [replace(app, path=path_from(app.path, output.parent)) for app in apps]
     text = first_file(relative, wishes)
-    write_new(output, text)
-    try:
-        judge(load(output))
-    except OperatorError as error:
-        output.unlink()
-        faults = error.faults if isinstance(error, OperatorErrors) else (error,)
-        raise OperatorErrors([as_typed(fault, output, namespace) for fault in faults]) from None
+    write_checked(output, text, namespace)
     say(text.removesuffix("\n"))
     for app in apps:
         if missing := app.missing():
@@ -113,6 +106,19 @@ def run(apps: Sequence[Found], wishes: Wishes, namespace: argparse.Namespace, ou
     for words, about in next_steps(output):
         say(f"  {words:<44}  {about}")
     return 0
+
+
+def write_checked(output: Path, text: str, namespace: argparse.Namespace) -> None:
+    """Write the file. OperatorErrors if it describes no valid deployment; then it is removed again."""
+    from app_server.deployment.load import load
+
+    write_new(output, text)
+    try:
+        judge(load(output))
+    except OperatorError as error:
+        output.unlink()
+        faults = error.faults if isinstance(error, OperatorErrors) else (error,)
+        raise OperatorErrors([as_typed(fault, output, namespace) for fault in faults]) from None
 
 
 def next_steps(output: Path) -> Sequence[tuple[str, str]]:
