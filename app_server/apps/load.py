@@ -21,11 +21,14 @@ _WHAT_IS_SERVED = "Name a .py script, an .ipynb notebook, or a folder with a mai
 _HOOKS_NAMES = ("app_hooks.py", "server_lifecycle.py")
 
 
-def load_application(path: str | os.PathLike[str], argv: Sequence[str] = (), *, dev: bool = False) -> Application:
+def load_application(
+    path: str | os.PathLike[str], argv: Sequence[str] = (), *, dev: bool = False, route: str | None = None
+) -> Application:
     """The application of a script, a notebook or a folder; its code gets `argv` as `sys.argv[1:]`.
 
-    It is read and compiled, not run. What is missing is an `OperatorError`, what is wrong in the files an
-    `ApplicationError` with file and line. With `dev`, a changed theme or template applies from the next session on.
+    Its route follows from the name of the file or folder unless `route` is given. It is read and compiled, not run.
+    What is missing is an `OperatorError`, what is wrong in the files an `ApplicationError` with file and line. With
+    `dev`, a changed theme or template applies from the next session on.
     """
     given, place = os.fspath(path), absolute(path)
     try:
@@ -43,11 +46,11 @@ def load_application(path: str | os.PathLike[str], argv: Sequence[str] = (), *, 
         raise OperatorError("there is no such file or folder", where=given, hint=hint) from None
     if place.is_dir():
         main = find_main(place, given)
-        return FolderApplication(place, main, CodePlace(place, given, str(main)), argv, watched=dev)
+        return FolderApplication(place, main, CodePlace(place, given, str(main)), argv, route, watched=dev)
     if place.suffix not in SUFFIXES:
         raise OperatorError("is neither a script nor a notebook", where=given, hint=_WHAT_IS_SERVED)
     _warn_of_lone_main(place, given)
-    return CodeApplication(place, place, CodePlace(place.parent, os.path.dirname(given), str(place)), argv)
+    return CodeApplication(place, place, CodePlace(place.parent, os.path.dirname(given), str(place)), argv, route)
 
 
 def find_main(folder: Path, given: str) -> Path:

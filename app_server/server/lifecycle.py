@@ -68,8 +68,7 @@ def load_applications(paths: Sequence[str], settings: Settings) -> dict[str, App
     given: dict[str, str] = {}
     for word in paths:
         route, path = split_route(word)
-        application = _load_application(path, settings)
-        application.route = route or application.route
+        application = _load_application(path, settings, route)
         if application.route in applications:
             other = given[application.route]
             hint = f"Rename one, or give it another address: /NAME={path}"
@@ -79,10 +78,10 @@ def load_applications(paths: Sequence[str], settings: Settings) -> dict[str, App
     return applications
 
 
-def _load_application(path: str, settings: Settings) -> Application:
+def _load_application(path: str, settings: Settings, route: str | None) -> Application:
     """The application of this path; in development, one that does not load is served all the same, with the reason."""
     try:
-        application = load_application(path, settings.args, dev=settings.dev)
+        application = load_application(path, settings.args, dev=settings.dev, route=route)
         if settings.dev:
             application.prepare()
         return application
@@ -90,7 +89,7 @@ def _load_application(path: str, settings: Settings) -> Application:
         if not settings.dev:
             raise
         log.error("%s", error)
-        return broken_application(route_for(path), Path(path).absolute(), error, [Path(path).absolute()])
+        return broken_application(route or route_for(path), Path(path).absolute(), error, [Path(path).absolute()])
 
 
 def serve_until_stopped(settings: Settings, paths: Sequence[str]) -> int:

@@ -30,8 +30,10 @@ class CodeApplication(Application):
     `path` is what was asked for, `main` the file to run, both absolute.
     """
 
-    def __init__(self, path: Path, main: Path, place: CodePlace, argv: Sequence[str]) -> None:
-        super().__init__(route_for(path), place, folder=main.parent, argv=(str(main), *argv))
+    def __init__(
+        self, path: Path, main: Path, place: CodePlace, argv: Sequence[str], route: str | None = None
+    ) -> None:
+        super().__init__(route or route_for(path), place, folder=main.parent, argv=(str(main), *argv))
         self.path = path
         self._main = read_program(main, place)
         sources = read_sources({program.path: program.imported for program in self._programs()}, main.parent)
@@ -68,12 +70,15 @@ class FolderApplication(CodeApplication):
     With `watched`, a changed theme or template applies from the next session on.
     """
 
-    def __init__(self, path: Path, main: Path, place: CodePlace, argv: Sequence[str], *, watched: bool = False) -> None:
+    def __init__(
+        self, path: Path, main: Path, place: CodePlace, argv: Sequence[str], route: str | None = None,
+        *, watched: bool = False,
+    ) -> None:  # fmt: skip
         self._init_file = _existing(path / "__init__.py")
         self._hooks_file = _existing(path / "app_hooks.py") or _existing(path / "server_lifecycle.py")
         self._init_program = read_program(self._init_file, place) if self._init_file else None
         self._hooks_program = read_program(self._hooks_file, place) if self._hooks_file else None
-        super().__init__(path, main, place, argv)
+        super().__init__(path, main, place, argv, route)
         self.static_path = path / "static" if (path / "static").is_dir() else None
         self._prepared: tuple[ModuleType | None, Hooks] | None = None
         self._theme = self._load_theme(path / "theme.yaml", watched)
