@@ -62,6 +62,7 @@ def _root(path: str) -> Any:
     """The file's outermost YAML node, None if it is empty. OperatorError for a file that cannot be read."""
     import yaml
 
+    # Nodes, not values: nodes know their lines, and keep `no` and 0755 as they are written.
     try:
         return yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except OSError as error:
@@ -75,7 +76,6 @@ def _root(path: str) -> Any:
 
 
 def _entries(path: str) -> Iterator[_Entry]:
-    # Read as nodes, not as values: nodes know their lines, and keep `no` and 0755 as they are written.
     import yaml
 
     root = _root(path)

@@ -153,6 +153,15 @@ def test_fish_completes_a_line(home: Path) -> None:
     assert [fish(home, line) for line, _ in LINES] == [[whole.split(" ")[-1]] for _, whole in LINES]
 
 
+def test_program_that_is_not_in_the_path_completes_its_own_lines(bash: Terminal, zsh: Terminal, home: Path) -> None:
+    program = Path(sys.executable).parent / "app-server"
+    (home / "app-server").symlink_to(program)
+    for shell in (bash, zsh):
+        shell.type("export PATH=/usr/bin:/bin\n~/app-server deploy comp\t\x18")
+        assert shell.until(r"<(~/app-server [^<>]*)>").strip() == "~/app-server deploy compose"
+    assert fish(home, f"{program} deploy comp") == ["compose"]
+
+
 def test_running_servers_are_offered(bash: Terminal, zsh: Terminal, home: Path) -> None:
     with pretending(home / "run") as process:
         for command in ("status", "drain"):

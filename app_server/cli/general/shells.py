@@ -1,4 +1,4 @@
-"""The completion scripts of the shells: short, since the program itself finds the candidates."""
+"""The completion scripts of the shells. They are short, because they ask the program that is typed for candidates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _app_server() {
         elif [[ -n $word ]]; then
             COMPREPLY+=("$word")
         fi
-    done < <(app-server completion --words "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+    done < <("${1/#\~/$HOME}" completion --words "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
 }
 complete -F _app_server app-server"""
 
@@ -22,7 +22,7 @@ ZSH = r"""#compdef app-server
 _app_server() {
     local line
     local -a found files
-    for line in "${(@f)$(app-server completion --words "${(@Q)words[2,CURRENT]}" 2>/dev/null)}"; do
+    for line in "${(@f)$(${~words[1]} completion --words "${(@Q)words[2,CURRENT]}" 2>/dev/null)}"; do
         if [[ $line == ":files" ]]; then
             files=(yes)
         elif [[ -n $line ]]; then
@@ -41,9 +41,10 @@ fi"""
 FISH = r"""# fish completion for app-server
 function __app_server_candidates
     set -l words (commandline -opc)
+    set -l program (string replace -r '^~' $HOME $words[1])
     set -e words[1]
     set -l current (commandline -ct)
-    for line in (app-server completion --words $words "$current" 2>/dev/null)
+    for line in ($program completion --words $words "$current" 2>/dev/null)
         if test "$line" = ":files"
             __fish_complete_path "$current"
         else if test -n "$line"
