@@ -25,7 +25,6 @@ import socket
 import struct
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -49,6 +48,7 @@ from app_server.processes.elastic import SLOTS, ElasticWorkerGroup
 from app_server.processes.forking import forks
 from app_server.processes.runtime_dir import VARIABLE, RuntimeDir
 from app_server.requests.state.policy import key_of_this_run
+from app_server.server.ending import exit_despite_threads, stop_within
 from app_server.server.membership import Membership
 from app_server.server.server import Server
 from app_server.settings import Settings, with_signing_key
@@ -211,10 +211,7 @@ class Worker(base.Worker):  # type: ignore[misc]
         except AppServerError as error:
             log.error("%s", error)
             status = int(Arbiter.APP_LOAD_ERROR)
-        # The loop and the interpreter wait for the threads of applications, and some run for ever.
-        watchdog = threading.Timer(_LAST_THREADS_S, os._exit, (status,))
-        watchdog.daemon = True
-        watchdog.start()
+        exit_despite_threads(_LAST_THREADS_S, status)
         return status
 
     async def _serve(self, loaded: Applications) -> None:
@@ -315,12 +312,8 @@ class Worker(base.Worker):  # type: ignore[misc]
             while not leaving.done() and not self._quick:
                 await asyncio.wait({leaving}, timeout=_LOOK_S)
             leaving.cancel()
-        try:
-            async with asyncio.timeout(closing_s):
-                # 1012 is a restart: the page comes back, to whatever answers then.
-                await server.stop(1001 if self._quick else 1012)
-        except TimeoutError:
-            self.log.error("Not everything ended within %g s; stopping all the same", closing_s)
+        # 1012 is a restart: the page comes back, to whatever answers then.
+        await stop_within(closing_s, server.stop(1001 if self._quick else 1012))
 
     async def _drain(self, server: Server, workers: ElasticWorkerGroup, patience_s: float) -> None:
         loop = asyncio.get_running_loop()

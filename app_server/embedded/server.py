@@ -40,6 +40,7 @@ from app_server.requests.server_handlers import (
     ReadyHandler,
 )
 from app_server.server import server
+from app_server.server.ending import stop_within
 from app_server.server.routes import WELL_KNOWN
 from app_server.session.session import Session
 from app_server.settings import Settings, with_signing_key
@@ -229,13 +230,13 @@ class Server:
     async def _wind_up(self) -> None:
         try:
             if self._starting is not None:
-                async with asyncio.timeout(self.settings.drain_deadline_s):
-                    await asyncio.wait([self._starting])
-                    await self._server.stop()
-        except TimeoutError:
-            log.error("Not everything ended within %g s; stopping all the same", self.settings.drain_deadline_s)
+                await stop_within(self.settings.drain_deadline_s, self._stop_once_started(self._starting))
         finally:
             self._server.close()
+
+    async def _stop_once_started(self, starting: asyncio.Task[None]) -> None:
+        await asyncio.wait([starting])
+        await self._server.stop()
 
     async def __aenter__(self) -> Server:
         """Serve inside the block: `async with Server(applications, port=0) as server:`"""

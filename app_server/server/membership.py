@@ -15,7 +15,7 @@ from app_server.processes.session_processes import SessionProcesses
 from app_server.processes.worker_group import WorkerGroup
 from app_server.requests.state.process import has_session
 from app_server.requests.state.server_state import ServerState
-from app_server.server import metrics, metrics_reporter
+from app_server.server.observing import metrics, metrics_reporter
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from app_server.requests.server_handlers import (
 )
 from app_server.requests.socket import SocketHandler
 from app_server.requests.state.server_state import ServerState
-from app_server.server.metrics import MetricsHandler
+from app_server.server.observing.metrics import MetricsHandler
 from app_server.server.reload import LiveReload, ReloadHandler
 
 Rules = list[tuple[Any, ...]]

@@ -38,11 +38,11 @@ from app_server.requests.state.server_state import ServerState
 from app_server.security.admission import Admission
 from app_server.security.hostnames import bracketed
 from app_server.server.membership import Membership, PeerAnswers
+from app_server.server.observing.request_log import request_log
+from app_server.server.observing.stats_log import StatsLog
 from app_server.server.reload import LiveReload
-from app_server.server.request_log import request_log
 from app_server.server.routes import routes_of
 from app_server.server.runtimes import OwnSession, make_runtimes
-from app_server.server.stats_log import StatsLog
 from app_server.settings import Settings
 
 log = logging.getLogger(__name__)

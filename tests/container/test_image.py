@@ -115,7 +115,7 @@ def test_bill_of_materials_names_every_package(host: Any) -> None:
 
 def test_scripts_of_a_page_are_compressed_before_the_start(host: Any) -> None:
     code = (
-        "from app_server.document import embedding; from app_server.server import compression;"
+        "from app_server.document.pages import embedding; from app_server.http import compression;"
         "cache = compression.Cache(shipped=compression.shipped_folder());"
         "compression.compress_small = lambda content: exit('compressed now');"
         "print(sum(len(cache.small(path.read_bytes())) for path in embedding.page_scripts()))"

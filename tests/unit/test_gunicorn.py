@@ -28,6 +28,7 @@ from app_server.gunicorn import Applications, Worker, app
 from app_server.processes.elastic import SLOTS
 from app_server.processes.forking import forks
 from app_server.processes.runtime_dir import VARIABLE, RuntimeDir
+from app_server.server import ending
 from app_server.settings import Settings
 from tests.support.short_paths import tmp_path as tmp_path
 from tests.support.waiting import patience
@@ -127,7 +128,7 @@ def arbiter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Arbiter
     monkeypatch.setattr(Worker, "_newest", None)
     monkeypatch.setattr(Worker, "_runtime_dir", None)
     monkeypatch.setattr(gunicorn, "atexit", types.SimpleNamespace(register=made.at_exit.append))
-    monkeypatch.setattr(gunicorn, "threading", types.SimpleNamespace(Timer=made.timer))
+    monkeypatch.setattr(ending, "threading", types.SimpleNamespace(Timer=made.timer))
     monkeypatch.setattr(gunicorn, "os", types.SimpleNamespace(**vars(os) | {"_exit": made.ended.append}))
     monkeypatch.setattr(gunicorn, "_LOOK_S", 0.005)
     monkeypatch.setattr(gunicorn, "_NOTIFY_S", 0.005)

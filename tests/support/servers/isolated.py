@@ -21,9 +21,9 @@ from app_server.processes import ipc
 from app_server.processes.forking.fork_server import BEGUN, SessionSpec
 from app_server.processes.forking.keeper import PUT_BACK
 from app_server.processes.runtime_dir import RuntimeDir
+from app_server.server.isolation.session_process import SessionProcess
 from app_server.server.membership import Membership
 from app_server.server.server import Server
-from app_server.server.session_process import SessionProcess
 from app_server.settings import Settings
 from tests.support.servers.inside import Inside, inside
 from tests.support.waiting import PATIENCE_S, patience

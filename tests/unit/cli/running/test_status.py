@@ -12,7 +12,7 @@ import pytest
 
 from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
 from app_server.cli.running import status
-from app_server.server.metrics import snapshot_of
+from app_server.server.observing.metrics import snapshot_of
 from tests.support.ports import free_port
 from tests.support.servers.inside import Inside, inside
 from tests.unit.cli.pretending import pretending

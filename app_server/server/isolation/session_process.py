@@ -30,7 +30,8 @@ from app_server.processes.forking.keeper import OUT_OF_MEMORY, PUT_BACK
 from app_server.processes.ipc import Message, Unreachable
 from app_server.processes.message_server import MessageServer
 from app_server.processes.runtime_dir import RuntimeDir, discard
-from app_server.server.metrics_reporter import MetricsReporter
+from app_server.server.ending import stop_within
+from app_server.server.observing.metrics_reporter import MetricsReporter
 from app_server.server.server import Server
 from app_server.session.session import Session
 
@@ -213,11 +214,7 @@ class SessionProcess:
         comes_back = number == signal.SIGTERM and settings.drain_s > 0
         if comes_back:
             await self._hand_on()
-        try:
-            async with asyncio.timeout(settings.drain_deadline_s):
-                await self.server.stop(1012 if comes_back else 1001)
-        except TimeoutError:
-            log.error("Not everything ended within %g s; stopping all the same", settings.drain_deadline_s)
+        await stop_within(settings.drain_deadline_s, self.server.stop(1012 if comes_back else 1001))
         await self._messages.drain()  # connections that were made before the socket lost its name
 
     async def _hand_on(self) -> None:

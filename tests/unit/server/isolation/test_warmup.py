@@ -9,7 +9,7 @@ import warnings
 import pytest
 
 from app_server.document.engine import install
-from app_server.server import warmup
+from app_server.server.isolation import warmup
 
 
 def test_warmup_succeeds_says_nothing_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:

@@ -16,7 +16,7 @@ from app_server.processes import ipc
 from app_server.processes.ipc import Unreachable
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.processes.worker_group import WorkerGroup
-from app_server.server.metrics_reporter import QUESTION, MetricsReporter
+from app_server.server.observing.metrics_reporter import QUESTION, MetricsReporter
 from tests.support.servers.stage import Stage, staged
 
 
@@ -91,6 +91,6 @@ async def test_nobody_to_tell_is_a_line_for_debugging(
 
     monkeypatch.setattr(ipc, "ask", ask)
     state = SimpleNamespace(runtimes=[], process=counted(Counter()))
-    with caplog.at_level(logging.DEBUG, "app_server.server.metrics_reporter"):
+    with caplog.at_level(logging.DEBUG, "app_server.server.observing.metrics_reporter"):
         await MetricsReporter(state, runtime_dir, 0, "s-one").finish()  # type: ignore[arg-type]
     assert caplog.messages == [f"What a session counted could not be told: {error}"]

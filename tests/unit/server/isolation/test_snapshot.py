@@ -16,8 +16,8 @@ from bokeh.models import Div
 
 from app_server.apps import Application, application_from_function, load_application
 from app_server.engine.local import Snapshot
+from app_server.server.isolation.snapshot import Unsound, take
 from app_server.server.server import Server
-from app_server.server.snapshot import Unsound, take
 from app_server.settings import Settings
 from tests.support.client import Answer
 from tests.support.clock import skipping_loop

@@ -1,4 +1,4 @@
-"""What the command does with its words, and its process from the start to a signal."""
+"""A process of the command, from its start to a signal."""
 
 from __future__ import annotations
 
@@ -16,32 +16,14 @@ import pytest
 from bokeh.models import Div
 
 from app_server.apps import application_from_function
-from app_server.errors import ApplicationError, OperatorError
+from app_server.errors import OperatorError
 from app_server.processes.forking.stop_signals import Heard
 from app_server.processes.runtime_dir import RuntimeDir
-from app_server.server import lifecycle
-from app_server.server.lifecycle import load_applications
+from app_server.server import ending, process_life
 from app_server.server.membership import Membership
 from app_server.server.server import Server
 from app_server.settings import Settings
-from tests.support.clock import skipping_loop
 from tests.support.waiting import patience
-
-
-def test_second_application_of_an_address_is_refused_with_another_one(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "report.py").touch()
-    first, second = f"{tmp_path}/a/report.py", f"{tmp_path}/b/report.py"
-    with pytest.raises(OperatorError) as refused:
-        load_applications([first, second], Settings())
-    assert str(refused.value) == (
-        f"{second}: would be served at /report, as {first} is. Rename one, or give it another address: /NAME={second}"
-    )
-    assert set(load_applications([first, f"/other={second}"], Settings())) == {"/report", "/other"}
-
-
-# The command's process
 
 
 def fill(document: Any) -> None:
@@ -66,8 +48,8 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[float, Any]]]:
         def start(self) -> None:
             assert self.daemon
 
-    monkeypatch.setattr(lifecycle, "threading", SimpleNamespace(Timer=Timer))
-    monkeypatch.setattr(lifecycle.forks, "freeze", lambda: None)
+    monkeypatch.setattr(ending, "threading", SimpleNamespace(Timer=Timer))
+    monkeypatch.setattr(process_life.forks, "freeze", lambda: None)
     yield ends
     for each, handler in before.items():
         signal.signal(each, handler)
@@ -81,7 +63,7 @@ async def served(folder: Path, notifier: Any = None, **settings: Any) -> AsyncIt
     resolved = Settings(port=0, address="127.0.0.1", keep_alive_ms=0, **settings)
     membership = Membership(RuntimeDir.make({"APP_SERVER_RUNTIME_DIR": str(folder / "run")}), 0, 1)
     server = Server.bound(applications, resolved, loop, membership=membership)
-    task = asyncio.create_task(lifecycle._serve(server, notifier=notifier))
+    task = asyncio.create_task(process_life.serve(server, notifier=notifier))
     async with asyncio.timeout(patience(10)):
         while len(server._background) < 3:
             await asyncio.sleep(0.001)
@@ -131,7 +113,7 @@ async def test_hook_that_hangs_ends_with_the_deadline(
         monkeypatch.setattr(server, "stop", hang)
         signal.raise_signal(signal.SIGINT)
         await task
-        assert "Not everything ended within 0.01 s; stopping all the same" in caplog.messages
+        assert "Not everything ended within 0.01 s; stopping anyway" in caplog.messages
         await stop()
 
 
@@ -162,10 +144,10 @@ async def test_impatient_signal_ends_everything_unless_a_main_process_leads(
     quiet: list[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     ended: list[int] = []
-    monkeypatch.setattr(lifecycle, "os", SimpleNamespace(_exit=ended.append))
+    monkeypatch.setattr(process_life, "os", SimpleNamespace(_exit=ended.append))
     loop = asyncio.get_running_loop()
     for led in (False, True):
-        asked = lifecycle._Asked(loop, led=led)
+        asked = process_life.StopRequest(loop, led=led)
         heard = iter((Heard.FIRST, Heard.REPEAT, Heard.IMPATIENT))
         monkeypatch.setattr(asked, "_stop_signals", SimpleNamespace(hear=lambda heard=heard: next(heard)))
         for _ in range(3):
@@ -182,40 +164,10 @@ async def test_process_whose_main_process_has_ended_stops_too(
     quiet: list[Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     loop = asyncio.get_running_loop()
-    asked = lifecycle._Asked(loop, led=True)
+    asked = process_life.StopRequest(loop, led=True)
     pipe, other = os.pipe()
-    loop.add_reader(pipe, lifecycle._on_orphaned, loop, pipe, asked)
+    loop.add_reader(pipe, process_life._on_orphaned, loop, pipe, asked)
     os.close(other)
     assert await asyncio.wait_for(asked.first, patience(5)) == signal.SIGTERM
     assert caplog.messages == ["The main process has ended; stopping too"]
     os.close(pipe)
-
-
-@pytest.mark.parametrize("count", [1, 2])
-def test_browser_is_shown_the_application_or_the_index(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[str] = []
-    monkeypatch.setattr("webbrowser.open", lambda url, new: opened.append(url))
-    with skipping_loop() as loop:
-        applications = {f"/{number}": application_from_function(fill) for number in range(count)}
-        lifecycle._announce(Server(applications, Settings(show=True), loop))
-    assert opened == ["http://localhost:5006/0" if count == 1 else "http://localhost:5006/"]
-
-
-def test_what_is_announced_is_where_it_is_served(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    with skipping_loop() as loop:
-        lifecycle._announce(Server(load_applications([], Settings()), Settings(unix_socket="/run/s"), loop))
-    assert caplog.messages[0].startswith("No application was named: the page at / says so")
-    assert caplog.messages[1] == "Serving on the Unix socket /run/s"
-
-
-def test_application_that_does_not_load_is_served_in_development(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    script = tmp_path / "broken.py"
-    script.write_text("def (", encoding="utf-8")
-    with pytest.raises(ApplicationError):
-        load_applications([str(script)], Settings())
-    (application,) = load_applications([str(script)], Settings(dev=True)).values()
-    assert application.route == "/broken" and list(application.watch_paths()) == [script]
-    assert any("broken.py" in text for text in caplog.messages)

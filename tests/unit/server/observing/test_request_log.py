@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app_server.observe.gauges import Gauges
-from app_server.server.request_log import request_log
+from app_server.server.observing.request_log import request_log
 
 
 @pytest.mark.parametrize(

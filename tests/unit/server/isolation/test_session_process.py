@@ -17,8 +17,8 @@ from app_server.processes.forking import exit_records
 from app_server.processes.forking.exit_records import ExitReason
 from app_server.processes.forking.keeper import OUT_OF_MEMORY, PUT_BACK
 from app_server.processes.ipc import Message
-from app_server.server import session_process as module
-from app_server.server.session_process import SessionProcess
+from app_server.server.isolation import session_process as module
+from app_server.server.isolation.session_process import SessionProcess
 from tests.support.client import PATIENCE_S
 from tests.support.servers.isolated import Isolated, isolated
 from tests.support.waiting import patience, until_soon

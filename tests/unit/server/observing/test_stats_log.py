@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app_server.server.stats_log import StatsLog
+from app_server.server.observing.stats_log import StatsLog
 from app_server.settings import Settings
 from tests.support.servers.stage import Stage, staged
 

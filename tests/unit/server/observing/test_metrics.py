@@ -12,7 +12,7 @@ from bokeh.models import Div
 
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.server.membership import Membership
-from app_server.server.metrics import merged, snapshot_of, snapshot_of_all
+from app_server.server.observing.metrics import merged, snapshot_of, snapshot_of_all
 from tests.support.servers.inside import Inside, inside
 
 

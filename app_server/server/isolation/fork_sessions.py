@@ -1,4 +1,4 @@
-"""Applications whose sessions are kept apart: which they are, and the process that their sessions' are forked from."""
+"""The process that the processes of isolated sessions are forked from."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from socket import socket
 
@@ -21,64 +21,20 @@ from app_server.http.listeners import Listening
 from app_server.processes.forking import forks
 from app_server.processes.forking.busy_table import BusyTable
 from app_server.processes.forking.fork_server import ForkServer
-from app_server.processes.forking.keeper import SessionLimits
 from app_server.processes.forking.master import CANNOT_START
 from app_server.processes.forking.worker import Task
 from app_server.processes.runtime_dir import RuntimeDir
+from app_server.server.isolation.plan import limits_of
+from app_server.server.isolation.session_process import live, prepare_to_live
+from app_server.server.isolation.snapshot import Unsound, take
+from app_server.server.isolation.warmup import warm_up
 from app_server.server.server import Server
-from app_server.server.session_process import live, prepare_to_live
-from app_server.server.snapshot import Unsound, take
-from app_server.server.warmup import warm_up
 from app_server.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _SOUND = b"+"
 _LONGEST_REASON = 2000
-
-
-@dataclass(frozen=True)
-class ForkServerPlan:
-    """One process that sessions' processes are forked from: its slot and the routes of its applications.
-
-    `copied` says that its only application is to start there, once for all.
-    """
-
-    slot: int
-    routes: tuple[str, ...]
-    copied: bool
-
-
-def plan_fork_servers(
-    applications: Mapping[str, Application], settings: Settings, first_slot: int
-) -> list[ForkServerPlan]:
-    """Who forks the sessions of which applications; none where all sessions are together."""
-    if settings.dev:
-        return []
-    chosen = {route: application.isolation or settings.isolation for route, application in applications.items()}
-    plain = tuple(route for route, how in chosen.items() if how == "process")
-    copied = [((route,), True) for route, how in chosen.items() if how == "snapshot"]
-    groups = [*([(plain, False)] if plain else []), *copied]
-    return [ForkServerPlan(first_slot + number, *group) for number, group in enumerate(groups)]
-
-
-def idle_limits(settings: Settings, processes: int, apart: Collection[ForkServerPlan]) -> list[str]:
-    """A sentence for each limit that was set and ends nothing, as there is no process that it could end."""
-    alone = {
-        "--session-memory": settings.session_memory_mb,
-        "--session-cpu": settings.session_cpu_s,
-        "--callback-limit": settings.callback_limit_s,
-    }
-    found = [] if apart else [f"{flag} has no effect without --isolation" for flag, limit in alone.items() if limit]
-    if settings.hang_timeout_s and processes == 1 and not apart:
-        found.append("--hang-timeout has no effect with one process; set --num-procs to 2 or more")
-    return found
-
-
-def limits_of(settings: Settings) -> SessionLimits:
-    """What the settings allow one session's process."""
-    memory_bytes = settings.session_memory_mb * 1024 * 1024
-    return SessionLimits(memory_bytes, settings.session_cpu_s, settings.callback_limit_s, settings.block_limit_s)
 
 
 def fork_sessions(
@@ -99,9 +55,9 @@ def fork_sessions(
     """
     # Whoever ends TLS has the key, and no session's process needs it.
     settings = replace(settings, ssl_certfile=None, ssl_keyfile=None, ssl_password=None)
-    nowhere = asyncio.new_event_loop()
-    nowhere.close()
-    server = Server(applications, settings, nowhere, Listening(Listening.shared(settings, sockets).port))
+    closed_loop = asyncio.new_event_loop()
+    closed_loop.close()
+    server = Server(applications, settings, closed_loop, Listening(Listening.shared(settings, sockets).port))
     for sock in sockets:
         sock.close()
     _import_ahead(applications.values())
@@ -142,28 +98,28 @@ def _started_once(server: Server, run: Callable[[Snapshot | None], int]) -> int:
     The other process is tried first, so that this one stays as it was.
     """
     (runtime,) = server.state.runtimes
-    verdict, told = os.pipe()
+    verdict, report = os.pipe()
 
     def attempt() -> int:
         os.close(verdict)
         try:
             snapshot = take(server.state, runtime)
         except Unsound as unsound:
-            os.write(told, str(unsound).encode()[:_LONGEST_REASON])
+            os.write(report, str(unsound).encode()[:_LONGEST_REASON])
             return 0
-        os.write(told, _SOUND)
-        os.close(told)
+        os.write(report, _SOUND)
+        os.close(report)
         return run(snapshot)
 
     pid = forks.fork(attempt)
-    os.close(told)
+    os.close(report)
     reason = os.read(verdict, _LONGEST_REASON)
     os.close(verdict)
     if reason == _SOUND:
         return _guard(pid)
     os.waitpid(pid, 0)
-    told_reason = reason.decode(errors="replace") or "ends the process in which it starts"
-    log.warning("%s: each session starts it anew (--isolation process), for it %s", runtime.name, told_reason)
+    why = reason.decode(errors="replace") or "ends the process in which it starts"
+    log.warning("%s: cannot use snapshots, falling back to --isolation process: the application %s", runtime.name, why)
     return run(None)
 
 

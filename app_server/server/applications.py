@@ -1,0 +1,55 @@
+"""The applications that the command names."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from app_server.apps import Application, broken_application, empty_application, load_application, route_for, split_route
+from app_server.errors import ApplicationError, OperatorError
+from app_server.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def load_applications(paths: Sequence[str], settings: Settings) -> dict[str, Application]:
+    """The applications of these words, PATH or ROUTE=PATH, by their routes; none of their code has run.
+
+    Raises OperatorError or ApplicationError.
+    """
+    if not paths:
+        return {"/": empty_application()}
+    applications: dict[str, Application] = {}
+    given: dict[str, str] = {}
+    for word in paths:
+        route, path = split_route(word)
+        application = _load_application(path, settings, route)
+        if application.route in applications:
+            other = given[application.route]
+            hint = f"Rename one, or give it another address: /NAME={path}"
+            raise OperatorError(f"would be served at {application.route}, as {other} is", where=word, hint=hint)
+        applications[application.route] = application
+        given[application.route] = word
+    return applications
+
+
+def _load_application(path: str, settings: Settings, route: str | None) -> Application:
+    """The application of this path; in development, one that does not load is served too, as a page with the reason."""
+    try:
+        application = load_application(path, settings.args, dev=settings.dev, route=route)
+        if settings.dev:
+            application.prepare()
+        return application
+    except ApplicationError as error:
+        if not settings.dev:
+            raise
+        log.error("%s", error)
+        return broken_application(route or route_for(path), Path(path).absolute(), error, [Path(path).absolute()])
+
+
+def prepare(applications: Mapping[str, Application], isolated: Collection[str] = ()) -> None:
+    """Run what the applications run once in a process; after a fork, for it may start threads and open connections."""
+    for route, application in applications.items():
+        if route not in isolated:
+            application.prepare()

@@ -1,0 +1,133 @@
+"""The main process of several that serve the same applications.
+
+SIGHUP loads the applications again, and replaces the processes one after another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import logging
+import os
+import signal
+from collections.abc import Sequence
+
+from app_server.apps import Application
+from app_server.engine import containment
+from app_server.errors import AppServerError
+from app_server.http import listeners
+from app_server.http.listeners import Listening
+from app_server.processes.forking import forks
+from app_server.processes.forking.busy_table import BusyTable
+from app_server.processes.forking.fork_server import MAX_SESSIONS
+from app_server.processes.forking.keeper import end_left_behind
+from app_server.processes.forking.master import CANNOT_START, Master
+from app_server.processes.forking.worker import MasterLimits, Task
+from app_server.processes.runtime_dir import RuntimeDir
+from app_server.server.applications import load_applications, prepare
+from app_server.server.isolation.fork_sessions import fork_sessions
+from app_server.server.isolation.plan import ForkServerPlan
+from app_server.server.membership import Membership
+from app_server.server.process_life import serve
+from app_server.server.server import Server
+from app_server.server.systemd import Notifier
+from app_server.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_LAST_SESSIONS_S = 1.0
+"""How long sessions have to end whose main process and fork server were killed, after everything else has."""
+
+_SHORTEST_WATCH_S = 2.0
+"""A loop that has turned within this time moves, however soon systemd wants to hear of it."""
+
+
+class MainProcess:
+    """The main process of several that serve the same applications."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        paths: Sequence[str],
+        applications: dict[str, Application],
+        runtime_dir: RuntimeDir,
+        count: int,
+        fork_servers: Sequence[ForkServerPlan],
+    ) -> None:
+        self._settings = settings
+        self._paths = paths
+        self._applications = applications
+        self._runtime_dir = runtime_dir
+        self._count = count
+        self._fork_servers = {plan.slot: plan for plan in fork_servers}
+        self._isolated = {route: plan.slot for plan in fork_servers for route in plan.routes}
+        # The first ones are made now: all processes are to know them.
+        self._marks = {plan.slot: [BusyTable(MAX_SESSIONS)] for plan in fork_servers}
+        self._begun: set[int] = set()
+        self._sockets = listeners.bind(settings)
+
+    def run(self, notifier: Notifier) -> int:
+        """Serve until a signal; the exit status."""
+        settings = self._settings
+        inode, made_by = os.stat(settings.unix_socket).st_ino if settings.unix_socket else None, os.getpid()
+        forks.freeze()
+        limits = MasterLimits(
+            settings.drain_s + settings.drain_deadline_s, settings.hang_timeout_s, settings.start_timeout_s
+        )
+        try:
+            count = self._count + len(self._fork_servers)
+            master: Master = Master(
+                count, self._work, limits, reload=self._reload, starts=self._starts,
+                tick=lambda ready: notifier.tick(
+                    ready, count, stopping=master.stopping, replacing=master.replacing,
+                    moves=master.moves(max(notifier.watchdog_s, _SHORTEST_WATCH_S)),
+                ),
+            )  # fmt: skip
+            status = master.run()
+            patience_s = 0.0 if master.impatient else settings.drain_deadline_s
+            for tables in self._marks.values():
+                end_left_behind(tables, signal.SIGINT, patience_s)
+            return status
+        finally:
+            if inode is not None and os.getpid() == made_by:
+                listeners.unlink(settings.unix_socket, inode)
+
+    def _reload(self) -> None:
+        self._applications = load_applications(self._paths, self._settings)
+
+    def _starts(self, slot: int) -> None:
+        """Make the memory that a process shares with the sessions it forks; it outlives that process."""
+        if slot in self._marks and slot in self._begun:
+            self._marks[slot] = [marks for marks in self._marks[slot] if not marks.done] + [BusyTable(MAX_SESSIONS)]
+        self._begun.add(slot)
+
+    def _work(self, task: Task) -> int:
+        try:
+            plan = self._fork_servers.get(task.slot)
+            if plan is not None:
+                own = {route: self._applications[route] for route in plan.routes}
+                return fork_sessions(
+                    own, self._settings, self._runtime_dir, task, self._sockets,
+                    copied=plan.copied, marks=self._marks[task.slot],
+                )  # fmt: skip
+            return containment.run(self._serve(task))
+        except AppServerError as error:
+            log.error("%s", error)
+            return CANNOT_START
+
+    async def _serve(self, task: Task) -> int:
+        faulthandler.register(signal.SIGUSR1, all_threads=True)
+        prepare(self._applications, self._isolated)
+        membership = Membership(self._runtime_dir, task.slot, self._count, fork_servers=self._isolated)
+        listening = Listening.shared(self._settings, self._sockets)
+        loop = asyncio.get_running_loop()
+        server = Server(self._applications, self._settings, loop, listening, membership=membership)
+        status = await serve(server, task)
+        if task.is_orphaned:
+            self._end_orphans()
+        return status
+
+    def _end_orphans(self) -> None:
+        """End the sessions whose fork server was killed, as well as the main process."""
+        for tables in self._marks.values():
+            end_left_behind([marks for marks in tables if marks.orphaned], signal.SIGTERM, _LAST_SESSIONS_S)
