@@ -87,7 +87,8 @@ def test_applications_that_cannot_start_for_all_start_for_each(tmp_path: Path) -
     with serving(*scripts, "--isolation", "snapshot", env={"COUNTING_FILE": str(runs)}) as served:
         for fault, reason in FAULTS.items():
             path = f"/started_{fault}"
-            served.process.wait_for_log(f"{path}: each session starts it anew (--isolation process), for it {reason}")
+            fallback = "cannot use snapshots, falling back to --isolation process"
+            served.process.wait_for_log(f"{path}: {fallback}: the application {reason}")
             if fault == "raises":
                 assert served.site.get(path).status == 500
             else:

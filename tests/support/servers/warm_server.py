@@ -21,8 +21,8 @@ import types
 IMPORTS = (
     "app_server.cli.parser",
     "app_server.cli.terminal",
-    "app_server.cli.running.serve",
     "app_server.observe.output",
+    "app_server.cli.running.serve",
     "app_server.server.lifecycle",
     "bokeh.models",
     "bokeh.plotting",
