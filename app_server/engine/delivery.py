@@ -7,17 +7,15 @@ wait for it, when no client of their session keeps up, or too much waits that no
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
 
+from app_server.engine.sinks import FrameSink
+from app_server.engine.slow_clients import SlowClients
 from app_server.observe.gauges import ApplicationGauges
 from app_server.protocol import websocket
 from app_server.protocol.codec import Frame
-from app_server.protocol.deflate import Deflate
 from app_server.protocol.messages import Message
 from app_server.protocol.websocket import Payload
 from app_server.session.backlog import Backlog, Change, changes_of, keys_of
@@ -39,55 +37,6 @@ _FIXED_BYTES_OF_ONE = 8 * 1024 * 1024
 _MOST_BYTES = 64 * 1024 * 1024
 """What may wait for one client: more can only come of what does not wait for it, such as other clients' messages."""
 
-_SLOW_AFTER_S = 2.0
-_CAUGHT_UP_AFTER_S = 5.0
-"""A client that was late again and again for so long is slow; one that was not late for so long has caught up."""
-
-_LOG_EVERY_S = 60.0
-"""A client that changes between the two is logged this often at most."""
-
-
-class FrameSink(Protocol):
-    """Where the frames for one connection go."""
-
-    @property
-    def deflate(self) -> Deflate | None: ...
-
-    @property
-    def queued_bytes(self) -> int: ...
-
-    @property
-    def is_late(self) -> bool: ...
-
-    @property
-    def has_room(self) -> bool: ...
-
-    @property
-    def late_by_s(self) -> float: ...
-
-    def write(self, chunks: Sequence[Payload]) -> None: ...
-
-    def close(self, code: int, reason: str = "") -> None: ...
-
-    def give_up(self, waiting_bytes: int, why: str) -> None: ...
-
-    def watch_closely(self) -> None: ...
-
-    def pause(self) -> None: ...
-
-    def resume(self) -> None: ...
-
-
-@dataclass(slots=True)
-class _Delay:
-    """Since when a client is late again and again, and what was logged about it."""
-
-    since_s: float
-    last_s: float
-    logged_s: float | None = None
-    callbacks: int = 0
-    timer: asyncio.Handle | None = field(default=None, repr=False)
-
 
 class Delivery:
     """The outgoing side of one application's clients."""
@@ -98,12 +47,10 @@ class Delivery:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._gauges = gauges
-        self._clock = clock
         self.sinks: dict[Connection, FrameSink] = {}
         self.backlogs: dict[Connection, Backlog] = {}
         """What waits for the clients that are late."""
-        self._delays: dict[Connection, _Delay] = {}
-        self._names: dict[Connection, LogName] = {}
+        self._slow = SlowClients(self.sinks, self.backlogs, clock)
 
     @property
     def queued_bytes(self) -> int:
@@ -114,15 +61,12 @@ class Delivery:
     def connect(self, connection: Connection, name: LogName, sink: FrameSink) -> None:
         """A client has come, to the session of this name."""
         self.sinks[connection] = sink
-        self._names[connection] = name
+        self._slow.connect(connection, name)
 
     def disconnect(self, connection: Connection) -> FrameSink | None:
         """A client has gone, or is to go with its sink."""
         self.backlogs.pop(connection, None)
-        self._names.pop(connection, None)
-        delay = self._delays.pop(connection, None)
-        if delay is not None and delay.timer is not None:
-            delay.timer.cancel()
+        self._slow.disconnect(connection)
         return self.sinks.pop(connection, None)
 
     def close_all(self, code: int, reason: str) -> None:
@@ -232,7 +176,7 @@ class Delivery:
         """A callback of a session with these clients has begun to wait."""
         for connection in connections:
             if self._is_late(connection):
-                self._note_late(connection).callbacks += 1
+                self._slow.callback_waits(connection)
 
     def _is_late(self, connection: Connection) -> bool:
         sink = self.sinks.get(connection)
@@ -257,46 +201,7 @@ class Delivery:
             backlog.add_changes(changes)
         else:
             backlog.add_answer(effect.frames, is_state=effect.role is Role.STATE)
-        self._note_late(connection)
+        self._slow.note_late(connection)
         if backlog.size > _MOST_BYTES:
             sink.give_up(backlog.size, "reads too slowly for what may not be left out")
         return True
-
-    def _note_late(self, connection: Connection) -> _Delay:
-        """Take note that something was held back for a client, and log it when that goes on."""
-        now_s = self._clock()
-        self.sinks[connection].watch_closely()
-        delay = self._delays.get(connection)
-        if delay is None:
-            delay = self._delays[connection] = _Delay(now_s, now_s)
-        elif delay.logged_s is None and now_s - delay.last_s > _SLOW_AFTER_S:
-            delay.since_s = now_s
-        delay.last_s = now_s
-        if delay.timer is None and now_s - delay.since_s >= _SLOW_AFTER_S and self._may_log(delay, now_s):
-            self._log_slow(connection, delay, now_s)
-        return delay
-
-    def _may_log(self, delay: _Delay, now_s: float) -> bool:
-        return delay.logged_s is None or now_s - delay.logged_s >= _LOG_EVERY_S
-
-    def _log_slow(self, connection: Connection, delay: _Delay, now_s: float) -> None:
-        delay.logged_s, delay.callbacks = now_s, 0
-        log.warning(
-            "%s: the client at %s reads more slowly than the application sends (%.1f s behind); it now gets "
-            "only the newest values, and periodic callbacks wait until a client keeps up",
-            self._names[connection], connection.remote or "an unknown address", self.sinks[connection].late_by_s,
-        )  # fmt: skip
-        delay.timer = asyncio.get_running_loop().call_later(_CAUGHT_UP_AFTER_S, self._look_again, connection)
-
-    def _look_again(self, connection: Connection) -> None:
-        """Log that a slow client has caught up, if it has."""
-        delay, sink = self._delays[connection], self.sinks[connection]
-        now_s = self._clock()
-        if sink.is_late or connection in self.backlogs or now_s - delay.last_s < _CAUGHT_UP_AFTER_S:
-            delay.timer = asyncio.get_running_loop().call_later(_CAUGHT_UP_AFTER_S, self._look_again, connection)
-            return
-        delay.timer, delay.since_s = None, now_s
-        log.info(
-            "%s: the client at %s keeps up again; callbacks waited for it %d times",
-            self._names[connection], connection.remote or "an unknown address", delay.callbacks,
-        )  # fmt: skip

@@ -13,10 +13,11 @@ from typing import Any, ClassVar
 
 from app_server.apps import Application
 from app_server.document.served import ServedDocument, new_document
-from app_server.engine.delivery import Delivery, FrameSink
+from app_server.engine.delivery import Delivery
 from app_server.engine.hooks import call_hook
 from app_server.engine.lifecycle import UNOBSERVED, Lifecycle, Lifetimes, SessionObserver
 from app_server.engine.loop import EngineLoop
+from app_server.engine.sinks import FrameSink
 from app_server.engine.turns.queue import TurnQueue
 from app_server.guests import Guest, guest_for
 from app_server.observe.gauges import ApplicationGauges

@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
-from bokeh.models import ColumnDataSource, Div, Slider
 
 from app_server.protocol import websocket
 from tests.support.servers.stage import Line, Stage, staged
+from tests.unit.engine.streams import MB, POINTS, fill, replace
 from tests.unit.session.making import change
-
-POINTS = 6000  # of two columns: 96 kB, a tenth of a second on a line of 1 MB/s
-MB = 1e6
-
-
-def fill(document: Any) -> None:
-    """Some data, and when it was made."""
-    document.add_root(ColumnDataSource({"x": np.zeros(1), "y": np.zeros(1)}, name="source"))
-    document.add_root(Div(name="made", text="0"))
-    document.add_root(Slider(name="slider", start=0, end=1000, value=0))
 
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
     with staged(fill) as played:
         yield played
-
-
-def replace(stage: Stage, points: int = POINTS) -> Callable[[], None]:
-    """A callback that sets all data, and says when."""
-
-    def run() -> None:
-        stage.model("source").data = {"x": np.zeros(points), "y": np.zeros(points)}
-        stage.model("made").text = str(stage.loop.time())
-        stage.runs["replace"] += 1
-
-    return run
 
 
 def stream(stage: Stage, rows: int = 3000) -> Callable[[], None]:
@@ -236,31 +214,3 @@ def test_client_for_which_too_much_waits_is_given_up(stage: Stage) -> None:
         stage.loop.run_for(0.1)
     assert stopped.given_up and not quick.given_up
     assert stage.runtime.delivery.queued_bytes == 0 and len(streamed(quick)) == 100
-
-
-def test_log_says_once_that_a_client_is_slow_and_when_it_has_caught_up(
-    stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    caplog.set_level(logging.INFO)
-    line = stage.view(1 * MB)
-    stage.view(1 * MB)
-    stage.document.add_periodic_callback(replace(stage), 50)
-    stage.loop.run_for(10)
-    said = [record.getMessage() for record in caplog.records if "192.0.2.1" in record.getMessage()]
-    assert len(said) == 2 and all("reads more slowly than the application sends" in words for words in said)
-    line.bytes_per_s = 1e9
-    stage.loop.run_for(15)
-    said = [record.getMessage() for record in caplog.records if "keeps up again" in record.getMessage()]
-    assert len(said) == 1
-
-
-def test_log_is_silent_about_a_client_that_was_late_once(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-    line = stage.view()
-    stage.document.add_periodic_callback(replace(stage), 50)
-    stage.loop.run_for(5)
-    line.bytes_per_s = 0.5 * MB
-    stage.loop.run_for(0.3)
-    line.bytes_per_s = 1e9
-    stage.loop.run_for(10)
-    assert not [record for record in caplog.records if "192.0.2.1" in record.getMessage()]
