@@ -191,7 +191,7 @@ def workers(cores: int) -> int:
 
 
 def may_install() -> bool:
-    """Whether this is root on Debian or one of its kin."""
+    """Whether this is root on Debian or a system made from it."""
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 

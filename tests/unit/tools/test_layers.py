@@ -17,7 +17,7 @@ CONTRACTS = (
     "A room imports only from rooms below it",
     "The stock server is imported nowhere",
     "Only document/ and guests/ import bokeh",
-    "Only guests/ imports Panel and its kin",
+    "Only guests/ imports Panel and what it is made with",
     "Tornado, asyncio, sockets and subprocesses live at the rim",
 )
 
@@ -102,7 +102,7 @@ def test_guest_may_bring_panel_and_what_it_needs_of_bokeh(package: Path) -> None
 @pytest.mark.parametrize("module", ["panel", "param", "holoviews", "hvplot.pandas"])
 def test_panel_outside_its_room_is_found(module: str, package: Path) -> None:
     write(package, "requests/handlers", f"import {module}\n")
-    assert broken(package) == {"Only guests/ imports Panel and its kin"}
+    assert broken(package) == {"Only guests/ imports Panel and what it is made with"}
 
 
 def test_bokeh_outside_its_door_is_found(package: Path) -> None:
