@@ -1,4 +1,4 @@
-"""THE VISITOR: sessions of a server from Python programs, with the names and arguments of `bokeh.client`."""
+"""Sessions of a server from Python programs, with the names and arguments of `bokeh.client`."""
 
 from app_server.client.asynchronous import AsyncClientSession, open_session
 from app_server.client.errors import (

@@ -21,7 +21,7 @@ _PAGE_SCHEMES: Final = {"ws": "http", "wss": "https"}
 class ServerAddress:
     """Where an application is: its page, its socket with the arguments, and the Authorization header if it has one.
 
-    Neither address holds a name and password, so that both may be logged.
+    Neither address contains a name or password, so both can be logged.
     """
 
     page_url: str
@@ -36,8 +36,8 @@ class ServerAddress:
 def parse_address(url: str, arguments: Arguments | None = None) -> ServerAddress:
     """The address of the application at `url`, which may also be that of its socket (`ws://…/ws`).
 
-    What stands behind the question mark of `url` is added to the arguments; a name and password become HTTP basic
-    authentication. Raises ClientError for what is no such address.
+    The query of `url` is added to the arguments; a name and password become HTTP basic authentication. Raises
+    ClientError for anything else.
     """
     parts = _split(url)
     path = parts.path
@@ -56,7 +56,7 @@ def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in _SOCKET_SCHEMES and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, or brackets that do not match
+    except ValueError:  # an invalid port, or brackets that do not match
         usable = False
     if not usable:
         raise ClientError("this is not the address of an application", where=repr(url.rpartition("@")[2]), hint=hint)

@@ -24,28 +24,28 @@ class Agenda:
         self._lock = Lock()
 
     def add(self, callback: SessionCallback, now_s: float) -> None:
-        """From now on the callback is due after its delay: once, or again and again."""
+        """Make the callback due after its delay: once, or periodically."""
         with self._lock:
             self._count += 1
             self._entries[callback.ident] = _Entry(callback, now_s + callback.delay_ms / 1000, self._count)
 
     def remove(self, ident: str) -> None:
-        """The callback is due no more."""
+        """Remove the callback."""
         with self._lock:
             self._entries.pop(ident, None)
 
     def clear(self) -> None:
-        """Nothing is due any more."""
+        """Remove all callbacks."""
         with self._lock:
             self._entries.clear()
 
     def next_due_s(self) -> float | None:
-        """When something is due next; None where nothing ever is."""
+        """When something is due next; None if nothing is."""
         with self._lock:
             return min((entry.due_s for entry in self._entries.values()), default=None)
 
     def take(self, now_s: float) -> SessionCallback | None:
-        """The callback that is due for longest, if one is. A periodic one is due again a period from now."""
+        """The callback that has been due longest, if one is. A periodic one is due again a period from now."""
         with self._lock:
             entry = min(self._entries.values(), key=lambda entry: (entry.due_s, entry.number), default=None)
             if entry is None or entry.due_s > now_s:

@@ -1,7 +1,7 @@
 """Sessions for programs that wait in an event loop.
 
 The rule: the document changes only in the loop's thread, between two steps of the program, whenever the server sends
-a change; so it may be another one after any `await`. What the program changes is sent at once.
+a change; so it may have changed after any `await`. What the program changes is sent at once.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ class AsyncClientSession(SessionBase):
         self._reader = asyncio.create_task(self._read(self._link))
 
     async def pull(self) -> None:
-        """Fill `document` with what the session on the server has; what was in it before goes."""
+        """Fill `document` with the content of the session on the server, in place of its own."""
         await self.connect()
         mirror = self._mirror_for(None)
         await self._answer(messages.PULL_DOC_REQ, self._exchange.pull(mirror))
         self._mirror = mirror
 
     async def push(self, document: MirroredDocument | None = None) -> None:
-        """Put `document`, else the one that the session has, else an empty one, in the place of the server's."""
+        """Replace the server's document by `document`, or by the session's own, or by an empty one."""
         mirror = self._mirror_for(document)
         await self.connect()
         # Before the answer has come, since the program's other tasks may change the document meanwhile.
@@ -78,13 +78,13 @@ class AsyncClientSession(SessionBase):
     async def force_roundtrip(self) -> None:
         """Wait until the server has all that was changed here, and all that it sent before its answer is applied.
 
-        Raises RequestFailed where the server did not carry out a change.
+        Raises RequestFailed if the server did not carry out a change.
         """
         await self.request_server_info()
         self._exchange.check()
 
     async def wait_for(self, until: Callable[[], bool], timeout_s: float | None = None) -> None:
-        """Return when `until()` is true, which is looked at after every message; NoAnswer after `timeout_s`."""
+        """Return when `until()` is true, which is checked after every message; NoAnswer after `timeout_s`."""
         try:
             async with asyncio.timeout(timeout_s):
                 while not until():
@@ -94,15 +94,15 @@ class AsyncClientSession(SessionBase):
         except TimeoutError as error:
             if isinstance(error, ClientError):
                 raise
-            raise self._no_answer("what was waited for has not come", timeout_s) from None
+            raise self._no_answer("the condition was not met", timeout_s) from None
 
     async def wait_closed(self) -> None:
-        """Return when the connection has ended, whoever ended it."""
+        """Return when the connection has ended, by either side."""
         while self.connected:
             await asyncio.shield(self._tick)
 
     async def close(self, why: str = "closed") -> None:
-        """Send what is still to be sent, and end the connection; the document stays as it is."""
+        """Send what is queued and close the connection; the document keeps its state."""
         link, self._link = self._link, None
         if link is None:
             return

@@ -1,4 +1,4 @@
-"""A link that lives in a thread of its own, so that it answers pings while its program does something else.
+"""A link in a thread of its own, which answers pings while its program does something else.
 
 The thread reads and writes messages, nothing more: it never touches a document.
 """
@@ -18,14 +18,14 @@ from app_server.protocol.codec import Frame
 from app_server.protocol.messages import Message
 
 MAX_WAITING_MESSAGES: Final = 10_000
-"""What is read ahead of a program that looks at nothing. Beyond it the server is left to wait, and may hang up."""
+"""How many messages are read ahead of the program. Beyond that the server has to wait, and may disconnect."""
 
 _END_PATIENCE_S: Final = 15.0
-"""Longer than a link takes to end, so that it is waited for."""
+"""Longer than a link takes to end."""
 
 
 class Channel:
-    """Starts a thread that opens the link; `take` gives what has come, and raises what went wrong, in order."""
+    """Starts a thread that opens the link; `take` returns messages and raises errors in their order."""
 
     def __init__(self, opening: Opening) -> None:
         self.open = False
@@ -43,7 +43,7 @@ class Channel:
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
                 runner.run(self._serve(opening))
-        except BaseException as error:  # whoever waits in `take` must learn of it
+        except BaseException as error:  # a thread that waits in `take` must get it
             self._inbox.put(error)
         finally:
             self.open = False
@@ -74,7 +74,7 @@ class Channel:
                 await self._room.wait()
 
     def send(self, frames: Sequence[Frame]) -> None:
-        """Send a message, in the order of the calls; from any thread. Nothing happens where the link has ended."""
+        """Send a message, in the order of the calls; from any thread. Does nothing if the link has ended."""
         link = self._link
         if link is not None:
             self._call(lambda: link.send(frames))
@@ -103,12 +103,12 @@ class Channel:
         return not self._inbox.empty()
 
     def close_soon(self, why: str = "closed") -> None:
-        """Send what is to be sent and end, without being waited for; from any thread."""
+        """Send what is queued and end, without waiting; from any thread."""
         self._why = why
         self._call(self._end)
 
     def close(self, why: str = "closed") -> None:
-        """Send what is to be sent, and end."""
+        """Send what is queued, and end."""
         self.close_soon(why)
         if threading.current_thread() is not self._thread:
             self._thread.join(_END_PATIENCE_S)

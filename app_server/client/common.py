@@ -1,4 +1,4 @@
-"""What a session is, whether its program waits in a thread or in an event loop."""
+"""What sessions have in common, for programs that wait in a thread or in an event loop."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def opening_for(
 
 
 class Options(TypedDict, total=False):
-    """What may be said of a session besides its id and address."""
+    """What can be stated of a session besides its id and address."""
 
     arguments: Arguments | None
     headers: Mapping[str, str] | None
@@ -160,21 +160,21 @@ class SessionBase(ABC):
         return self._mirror
 
     def changed(self, content: bytes, buffers: Sequence[Buffer]) -> None:
-        """The program has changed its copy (called by the document)."""
+        """Send a change of the program's copy (called by the document)."""
         self._exchange.change(content, buffers)
 
     def callback_added(self, callback: SessionCallback) -> None:
-        """The program wants to be called (called by the document, from any thread)."""
+        """Add a callback (called by the document, from any thread)."""
         self._agenda.add(callback, time.monotonic())
         self._agenda_changed()
 
     def callback_removed(self, ident: str) -> None:
-        """The program wants to be called no more (called by the document, from any thread)."""
+        """Remove a callback (called by the document, from any thread)."""
         self._agenda.remove(ident)
 
     @abstractmethod
     def _agenda_changed(self) -> None:
-        """Callbacks were added or removed: look at when the next is due."""
+        """Callbacks were added or removed: check when the next is due."""
 
     @abstractmethod
     def _send(self, frames: list[Frame]) -> None:

@@ -13,13 +13,13 @@ class ClientError(AppServerError):
 
 
 class CannotConnect(ClientError, ConnectionError):
-    """No server answered at the address, or not as one does."""
+    """No server answered at the address, or not in the protocol."""
 
 
 class Refused(CannotConnect):
     """A server answered, but did not open the session.
 
-    `status` is the status of its HTTP answer, None where it closed the socket after the handshake; `close_code` is
+    `status` is the status of its HTTP answer, None if it closed the socket after the handshake; `close_code` is
     then the WebSocket close code, if it sent one.
     """
 
@@ -38,7 +38,7 @@ class Refused(CannotConnect):
 
 
 class ConnectionLost(ClientError, ConnectionError):
-    """The connection ended; `close_code` is the WebSocket close code, None where the other end vanished silently."""
+    """The connection ended; `close_code` is the WebSocket close code, None if it ended without a Close frame."""
 
     def __init__(
         self, what: str, *, close_code: int | None = None, where: str | None = None, hint: str | None = None
@@ -48,11 +48,11 @@ class ConnectionLost(ClientError, ConnectionError):
 
 
 class NoAnswer(ClientError, TimeoutError):
-    """What was waited for has not come in time; the session continues."""
+    """There was no answer in time; the session continues."""
 
 
 class RequestFailed(ClientError, RuntimeError):
-    """The server answered with an ERROR; `traceback` is that of the server, where it tells it."""
+    """The server answered with an ERROR; `traceback` is the server's, if it sends one."""
 
     def __init__(
         self, what: str, *, traceback: str | None = None, where: str | None = None, hint: str | None = None
@@ -62,4 +62,4 @@ class RequestFailed(ClientError, RuntimeError):
 
 
 class ProtocolViolation(ClientError, RuntimeError):
-    """What the server sent is not the protocol, or holds what this program cannot know; the connection is closed."""
+    """The server broke the protocol, or sent something unknown to this program; the connection is closed."""

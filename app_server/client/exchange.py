@@ -1,6 +1,6 @@
-"""What a session makes of messages: which answer belongs to which request, and what becomes of the document.
+"""What messages mean to a session: which answer belongs to which request, and how the document changes.
 
-It knows no socket, no thread and no clock: both kinds of session are shells around it.
+It uses no sockets, threads or clocks: both kinds of session are shells around it.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class Exchange:
         return self.ask(messages.PULL_DOC_REQ)
 
     def push(self, mirror: Mirror) -> str:
-        """Send the document of this mirror; the request's id. What is changed from now on is sent after it."""
+        """Send the document of this mirror; the request's id. Later changes are sent after it."""
         self._take(mirror)
         content, buffers = mirror.whole()
         mirror.listen()
-        # What comes before the answer is about the document that this one takes the place of.
+        # Patches before the answer are for the document that this one replaces.
         self._loaded_before, self._loaded = self._loaded, False
         return self.ask(messages.PUSH_DOC, content, buffers)
 
@@ -60,7 +60,7 @@ class Exchange:
         return ident
 
     def change(self, content: bytes, buffers: Sequence[Buffer]) -> None:
-        """Send a PATCH-DOC. Nobody waits for its answer; an ERROR is kept for `check`."""
+        """Send a PATCH-DOC. Its answer is not awaited; an ERROR is kept for `check`."""
         self._changes.add(self._sent(messages.PATCH_DOC, content, buffers))
 
     def _sent(self, msgtype: str, content: bytes, buffers: Sequence[Buffer]) -> str:
@@ -74,14 +74,14 @@ class Exchange:
         return ident in self._answers
 
     def answer(self, ident: str) -> Message:
-        """The answer to this request, once; RequestFailed where it was an ERROR."""
+        """The answer to this request, once; RequestFailed if it was an ERROR."""
         answer = self._answers.pop(ident)
         if isinstance(answer, ClientError):
             raise answer
         return answer
 
     def abandon(self, ident: str) -> None:
-        """Nobody waits for the answer to this request any more."""
+        """Forget this request: its answer is no longer awaited."""
         self._asked.pop(ident, None)
         self._answers.pop(ident, None)
 
@@ -92,7 +92,7 @@ class Exchange:
             raise failures[0]
 
     def receive(self, message: Message) -> None:
-        """Take note of a message. What callbacks of the program's raise comes through; so does ProtocolViolation."""
+        """Handle a message. Exceptions of the program's callbacks are raised, and so is ProtocolViolation."""
         if message.msgtype == messages.PATCH_DOC:
             self._patch(message)
         elif message.reqid in self._changes:
@@ -102,15 +102,15 @@ class Exchange:
         elif message.reqid in self._asked:
             self._answers[message.reqid] = self._read(self._asked.pop(message.reqid), message)
         else:
-            log.debug("%s: nobody waits for a message %s", self._where, message.msgtype)
+            log.debug("%s: ignoring an unexpected message %s", self._where, message.msgtype)
 
     def finish(self, message: Message) -> None:
-        """Take note of a message that came while the session was closed: only a failure still matters, for the log."""
+        """Handle a message that came while the session was closed: only a failure still matters, for the log."""
         if message.reqid in self._changes and message.msgtype == messages.ERROR:
             self._note_failure(message)
 
     def _patch(self, message: Message) -> None:
-        # Before the document is pulled, its patches belong to nothing: it will come with them.
+        # Before the document is pulled, ignore its patches: the pulled document includes them.
         if self._mirror is None or not self._loaded:
             return
         try:
@@ -126,7 +126,7 @@ class Exchange:
     def _read(self, asked: str, message: Message) -> Answer:
         failed = message.msgtype == messages.ERROR
         mirror = self._mirror
-        # At once, and not when somebody looks at the answer: the next message may be a patch of this document.
+        # At once, not when the program reads the answer: the next message may be a patch of this document.
         if mirror is not None and asked == messages.PUSH_DOC:
             self._loaded = self._loaded_before or not failed
         if failed:

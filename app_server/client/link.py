@@ -29,7 +29,7 @@ from app_server.protocol.websocket import BINARY, TEXT
 log = logging.getLogger(__name__)
 
 _FLUSH_PATIENCE_S: Final = 10.0
-"""How long what is still to be sent has to leave when the connection is closed."""
+"""How long queued messages have to leave when the connection is closed."""
 
 _CLOSE_PATIENCE_S: Final = 2.0
 """How long the other end has to answer our Close frame."""
@@ -43,16 +43,16 @@ _MORE_VALUES = 4
 _HOUR_S: Final = 3600.0
 
 _STATUS_HINTS: Final = {
-    401: "The server wants a name and password, or another Authorization header.",
+    401: "The server requires a name and password, or another Authorization header.",
     403: "Where sessions are signed, this program needs the server's BOKEH_SECRET_KEY and BOKEH_SIGN_SESSIONS; where it"
     " sends an Origin header, the server must allow it by --allow-websocket-origin.",
     404: "Check the application's path; the server's own page lists its applications.",
     405: "Check the application's path; the server's own page lists its applications.",
-    426: "A proxy in between does not pass WebSockets on.",
-    502: "The proxy at this address finds no server behind it.",
+    426: "A proxy in between does not forward WebSockets.",
+    502: "The proxy at this address cannot reach a server.",
     503: "The server is starting, stopping or overloaded; try again in a moment.",
 }
-_REDIRECT_HINT = "The page may want a login first, or have moved; pass the login's cookies, or give its new address."
+_REDIRECT_HINT = "The page may require a login, or have moved; pass the login's cookies, or give its new address."
 
 _CLOSE_HINTS: Final = {
     1001: "The session has ended, or the server is going away.",

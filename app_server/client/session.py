@@ -109,7 +109,7 @@ class ClientSession(SessionBase):
             if end_s is not None and now_s >= end_s:
                 if until is None:
                     return
-                raise self._no_answer("what was waited for has not come", timeout_s)
+                raise self._no_answer("the condition was not met", timeout_s)
             callback = self._agenda.take(now_s)
             if callback is not None:
                 self._call(callback)

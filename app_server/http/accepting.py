@@ -1,4 +1,4 @@
-"""Connections are accepted as long as there are file descriptors for them; then they wait until others have ended."""
+"""Accepts connections while there are free file descriptors; further ones wait until others have ended."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, Final
 log = logging.getLogger(__name__)
 
 _MOST_AT_ONCE: Final = 128
-"""Others have their turn between; as many as may have come meanwhile."""
+"""How many connections are accepted in a row before other work runs."""
 
 _SHORTEST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 1.0
@@ -22,10 +22,10 @@ _LINE_EVERY_S: Final = 60.0
 SCARCE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 _HIGHEST_LIMIT: Final = 65536
-"""Far above what one process serves; programs that go through all descriptors need not go through a billion."""
+"""Far more than one process needs; programs that iterate over all descriptors should not iterate over a billion."""
 
 _LARGEST_RESERVE: Final = 64
-"""Descriptors that no visitor gets: for files, logs, sockets between our processes and what applications open."""
+"""Descriptors reserved from visitors: for files, logs, sockets between our processes and what applications open."""
 
 
 def raise_descriptor_limit() -> None:
@@ -53,7 +53,7 @@ class Acceptor:
         self._listen()
 
     def stop(self) -> None:
-        """Accept no more; the socket stays open."""
+        """Stop accepting; the socket stays open."""
         self._stopped = True
         if self._resuming is None:
             self._loop.remove_reader(self._listener.fileno())
@@ -74,7 +74,7 @@ class Acceptor:
                 self._pause_s = _SHORTEST_PAUSE_S
                 return
             except ConnectionAbortedError:
-                continue  # it has gone while it waited
+                continue  # it left while it waited
             except OSError as error:
                 if error.errno not in SCARCE:
                     raise

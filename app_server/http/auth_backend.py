@@ -1,4 +1,4 @@
-"""The gate in front of pages and sockets: who is asking, and what happens to somebody whom it does not know."""
+"""Authentication of pages and sockets: who sends a request, and what happens if the user is unknown."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Routes = list[tuple[Any, ...]]
 
 
 class AuthBackend:
-    """Lets everybody in; the gates that do not derive from it.
+    """Accepts everyone; backends that authenticate derive from it.
 
-    `hidden_headers` and `hidden_cookies` hold what proves who somebody is: no application gets to see it.
+    `hidden_headers` and `hidden_cookies` name credentials: applications do not see them.
     """
 
     open = True
@@ -26,15 +26,15 @@ class AuthBackend:
     hidden_cookies: frozenset[str] = frozenset()
 
     async def user(self, handler: BaseHandler) -> Any:
-        """Whoever sends this request; what is false means nobody. May answer the request itself."""
+        """The user who sends this request; a false value means no one. May answer the request itself."""
         return "default_user"
 
     def login_url(self, handler: BaseHandler) -> str | None:
-        """Where whoever sends this request can log in; None where no page of ours leads there."""
+        """Where the sender of this request can log in; None if pages do not redirect there."""
         return None
 
     def deny(self, handler: BaseHandler) -> None:
-        """Answer somebody who is not logged in: with the way to log in where a person looks at it, else with 403."""
+        """Answer a user who is not logged in: redirect pages to the login, and refuse everything else with 403."""
         login_url = self.login_url(handler) if handler.shows_pages else None
         request = handler.request
         if login_url is None or request.method not in ("GET", "HEAD"):
@@ -44,11 +44,11 @@ class AuthBackend:
         handler.redirect(login_address(login_url, request.uri or "/", request.full_url()))
 
     def advice(self, handler: BaseHandler) -> str | None:
-        """What somebody who is not logged in can do about it."""
+        """What a user who is not logged in can do."""
         return "Open the application's page and log in there."
 
     def owner(self, user: Any) -> str | None:
-        """What tells this user's sessions from those of others; None where everybody may have them."""
+        """A mark that identifies this user's sessions; None if anyone may have them."""
         return None if self.open else identity(user)
 
     def routes(self, below: Callable[[str], RouteAddress], context: Mapping[str, Any]) -> Routes:
@@ -59,7 +59,7 @@ class AuthBackend:
         return []
 
     def stop(self) -> None:
-        """Let go of threads and connections."""
+        """Release threads and connections."""
 
 
 def peer_of(handler: BaseHandler) -> str:

@@ -1,4 +1,4 @@
-"""Answers that a person can read, whatever goes wrong: what all our handlers share."""
+"""Readable answers, whatever goes wrong: what all handlers share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _HEADLINES = {
 
 
 SELF_EVIDENT = frozenset(_HEADLINES)
-"""The statuses of answers that say no more than their status does."""
+"""Statuses whose answers have no text besides the status."""
 
 
 class Leavable(RequestHandler):
@@ -42,7 +42,7 @@ class Leavable(RequestHandler):
             log.debug("%s: the client left before the answer was complete", self._request_summary())
         elif isinstance(value, HTTPError) or typ is None or value is None:
             super().log_exception(typ, value, tb)
-        else:  # Tornado would write the query, too, which may carry a token
+        else:  # Tornado would log the query, too, which can contain a token
             log.error("Uncaught exception %s", self._request_summary(), exc_info=(typ, value, tb))
 
     def _request_summary(self) -> str:
@@ -76,7 +76,7 @@ class Enduring(RequestHandler):
 
 
 class BaseHandler(Enduring, Leavable):
-    """A request that is answered with pages of ours; it knows neither the server nor the user."""
+    """A request that is answered with the server's own pages; it knows neither the server nor the user."""
 
     shows_pages = False
     """Whether a user who is not logged in is sent to the login page, rather than refused."""
@@ -88,7 +88,7 @@ class BaseHandler(Enduring, Leavable):
     """Whether the log has a line about this request already."""
 
     def mark_logged(self) -> None:
-        """Note that the log has a line about this request, which needs no second one."""
+        """Record that the log has a line about this request, which needs no second one."""
         self.logged = True
 
     def log_refusal(self, message: str, *about: object) -> None:
@@ -103,7 +103,7 @@ class BaseHandler(Enduring, Leavable):
         self.set_header("X-Request-ID", self.request_id)
 
     def set_default_headers(self) -> None:
-        """Say who answers, and keep browsers from guessing content types."""
+        """Name the server, and keep browsers from guessing content types."""
         self.set_header("Server", "app-server")
         self.set_header("X-Content-Type-Options", "nosniff")
         if self.request_id:
@@ -111,11 +111,11 @@ class BaseHandler(Enduring, Leavable):
         answer_doctor(self)
 
     def forbid_caching(self) -> None:
-        """Have neither browsers nor proxies keep this answer."""
+        """Forbid browsers and proxies to cache this answer."""
         self.set_header("Cache-Control", "no-store")
 
     def finish_html(self, html: str | bytes) -> None:
-        """Answer with this page, which nobody keeps."""
+        """Answer with this page, which must not be cached."""
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.forbid_caching()
         self.finish(html)

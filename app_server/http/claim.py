@@ -1,4 +1,4 @@
-"""A claim on work that several processes of a user would otherwise do at the same time."""
+"""A lock for work that several processes of a user would otherwise do at the same time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _POLL_INTERVAL_S: Final = 0.25
 
 @contextmanager
 def claimed(file: Path, patience_s: float) -> Iterator[None]:
-    """Let one process at a time in. Wait for `patience_s` seconds at most: the process that is inside may be stopped.
+    """Let one process in at a time. Wait for `patience_s` seconds at most: the process that is inside may be stopped.
 
     The file is made for the claim and deleted after it. If it cannot be written, every process is let in.
     """

@@ -1,8 +1,8 @@
 """Static files, ready to be sent: hashed once, compressed once, kept in memory and on disk.
 
-The first to ask for a file gets the quick variant; a thread of low priority makes the small one meanwhile, which takes
-a second or two for BokehJS, and keeps it on disk for the next start. Everything is keyed by the content's hash, so
-nothing here ever grows stale.
+The first request for a file gets the quick variant. A thread of low priority makes the small one meanwhile, which takes
+a second or two for BokehJS, and stores it on disk for the next start. Everything is keyed by the content's hash, so
+nothing here is ever outdated.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Cache:
     """The variants of contents by hash and coding. Its coroutines belong to one loop, the rest to any thread.
 
     `folder` holds the small variants between starts, in a disk cache shared by all processes of the user; None, or
-    a folder that cannot be written, leaves them in memory alone. `shipped` is a folder of small variants that came
+    a folder that cannot be written, keeps them only in memory. `shipped` is a folder of small variants that came
     with the installation. It is only read.
     """
 
@@ -133,7 +133,7 @@ class Cache:
         return variant
 
     def ask_for_small(self, path: Path, *, priority: int = 0) -> None:
-        """Have the small variant of the file made in the background, the lowest priority number first."""
+        """Make the small variant of the file in the background, the lowest priority number first."""
         with self._lock:
             if path in self._queued:
                 return
@@ -145,7 +145,7 @@ class Cache:
                 self._worker.start()
 
     def wait(self) -> None:
-        """Return when everything that was asked for is made."""
+        """Return when everything requested has been made."""
         self._jobs.join()
 
     def _work(self) -> None:
@@ -234,7 +234,7 @@ def digest_of(content: bytes) -> str:
 
 
 def compress_small(content: bytes) -> bytes:
-    """The content in as few bytes as brotli finds, whatever time it takes."""
+    """The content, compressed as well as brotli can, however long it takes."""
     # A window that just covers the content makes shorter distances than the largest one. Which model of the text is
     # better is not known beforehand: for BokehJS they differ by 0.3 % either way.
     window = min(max((len(content) + 16).bit_length(), 16), 24)
@@ -247,7 +247,7 @@ def compress_small(content: bytes) -> bytes:
 
 
 def cache_folder(environment: Mapping[str, str]) -> Path | None:
-    """Where compressed files are kept between starts, by the XDG base directory rules; None where there is no home."""
+    """Where compressed files are kept between starts, by the XDG base directory rules; None without a home folder."""
     base = environment.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(base):  # "All paths must be absolute"; others are to be ignored
         home = environment.get("HOME") or environment.get("USERPROFILE") or ""
@@ -269,7 +269,7 @@ def default_cache() -> Cache:
 
 
 def precompress(paths: Iterable[Path]) -> None:
-    """Have these files compressed in the background, so that the first browser gets the small variants."""
+    """Compress these files in the background, so the first browser gets the small variants."""
     for position, path in enumerate(paths):
         # Behind what a browser waits for, and in the order given.
         default_cache().ask_for_small(Path(path), priority=1 + position)
@@ -297,7 +297,7 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def _lower_own_priority() -> None:
-    """Let this thread alone run when nothing else wants to; Linux has that by thread, others do without."""
+    """Give this thread the lowest priority; only Linux has that for threads."""
     if sys.platform == "linux":
         try:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -17,7 +17,7 @@ _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 def answer_doctor(handler: RequestHandler) -> None:
-    """Set the answer's header where the request asks for it; nobody else gets one."""
+    """Set the answer's header if the request asks for it."""
     request = handler.request
     statement = request.headers.get(HEADER)
     sent = None if statement is None else Sent.read(statement)
@@ -28,14 +28,14 @@ def answer_doctor(handler: RequestHandler) -> None:
 
 
 def add_for_doctor(handler: RequestHandler, **words: str) -> None:
-    """Say more of the request than its head tells, where the doctor has asked."""
+    """Report more about the request than its head shows, if the doctor has asked."""
     seen = Seen.read(handler._headers.get(HEADER, ""))
     if seen is not None:
         handler.set_header(HEADER, replace(seen, **words).answer())
 
 
 def _instance(handler: RequestHandler) -> str:
-    """What all processes that listen on one address have in common, and no other server has."""
+    """An id that all processes with one address share, and no other server has."""
     stream = getattr(handler.request.connection, "stream", None)
     sock: socket.socket | None = getattr(stream, "socket", None)
     try:
@@ -51,7 +51,7 @@ def _instance(handler: RequestHandler) -> str:
 
 @cache
 def _machine() -> tuple[str, str]:
-    """What tells this machine, or container, from others; the first half keeps the id from being guessed back."""
+    """An id of this machine or container; its first half prevents guessing."""
     try:
         secret = _BOOT_ID.read_text(encoding="ascii")  # random, the same for all processes, and nobody else's business
     except OSError:

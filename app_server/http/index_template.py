@@ -1,6 +1,6 @@
 """The index page that an operator brings with --index: a Jinja template, or one of Tornado's as the stock server takes.
 
-Which of the two it is, its own tags say; they are read at the start, and so are the faults.
+The tags of the template decide which of the two it is. Errors are reported at the start.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The limits of what a client may send, and of the time that it may take: Tornado's server, and what it lacks there.
+"""Limits on what a client may send and how long it may take, in addition to Tornado's.
 
 A connection leaves these limits when it is detached from Tornado: as a WebSocket, or to another process.
 """
@@ -36,7 +36,7 @@ from app_server.protocol.pace import Pace, PaceVerdict, Phase, Progress
 log = logging.getLogger(__name__)
 
 _LINGER_S: Final = 2.0
-"""How long what a client still sends is thrown away after its last answer, which it can read meanwhile."""
+"""How long further data of a client is discarded after its last answer, while the client reads the answer."""
 
 _DISCARD_BYTES: Final = 64 * 1024
 
@@ -98,7 +98,7 @@ class LimitedHTTPServer(HTTPServer):
         task.add_done_callback(self._refusals.discard)
 
     async def watch(self) -> None:
-        """End the connections that take too long, for ever."""
+        """Close connections that take too long; runs forever."""
         pace = self._intake.pace
         while True:
             await asyncio.sleep(pace.look_every_s)
@@ -109,7 +109,7 @@ class LimitedHTTPServer(HTTPServer):
 
 
 class _Forwarded(HTTPMessageDelegate):
-    """A request for which its proxy speaks: it comes from the client that the headers name, as they name it."""
+    """A request from a proxy: its client is the one that the headers name."""
 
     def __init__(self, inner: HTTPMessageDelegate, context: Any) -> None:
         self._inner = inner
@@ -189,7 +189,7 @@ class _Exchange(HTTPMessageDelegate):
         if verdict is PaceVerdict.GOES_ON:
             return
         stream = self._connection.stream
-        log.debug("A connection is closed: its client took too long (%s)", self._phase.name.lower())
+        log.debug("Closing a connection: the client took too long (%s)", self._phase.name.lower())
         if verdict is PaceVerdict.TIMEOUT and not self._refused:
             stream.write(_answer(408, "The request did not come in time"))
             self._intake.answered(408)

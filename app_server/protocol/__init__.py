@@ -1,1 +1,1 @@
-"""THE GRAMMAR: frames to messages and back, without sockets, clocks or loops."""
+"""Frames to messages and back, without sockets, clocks or loops."""

@@ -1,4 +1,4 @@
-"""Messages to frames: each message is encoded once, whoever receives it.
+"""Messages to frames: each message is encoded once for all its receivers.
 
 A frame is a pair of its RFC 6455 opcode and its payload. A message is three text frames (header, metadata, content)
 and, for each buffer, a text frame with the buffer's id and a binary frame with its bytes.

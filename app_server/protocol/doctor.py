@@ -1,4 +1,4 @@
-"""What `app-server doctor` asks a server, and what it is told: whether a request arrived as it was sent.
+"""What `app-server doctor` asks a server, and the answer: whether a request arrived as it was sent.
 
 The doctor states in a header of its request what it has sent; the server compares that with what came, and answers in
 a header of the same name. It answers in words of a short list and with an opaque id of the instance, so that strangers

@@ -1,4 +1,4 @@
-"""What a proxy says of the client in front of it: `X-Real-IP`, `X-Forwarded-For`, `X-Forwarded-Proto`, `X-Scheme`."""
+"""What a proxy says about its client: `X-Real-IP`, `X-Forwarded-For`, `X-Forwarded-Proto`, `X-Scheme`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 def address_in(text: str) -> str | None:
     """The address of a node, without the port that some proxies add.
 
-    None for `unknown` and names that hide an address (RFC 7239, section 6), and for all else that is no address. An
-    IPv4 address inside an IPv6 one is the former: a client has one address however it is written.
+    None for `unknown` and names that hide an address (RFC 7239, section 6), and for everything
+    else. An IPv4 address inside an IPv6 one is returned as IPv4: a client has one address however it is written.
     """
     text = text.strip().strip('"').strip()
     found = _WITH_PORT.fullmatch(text)
@@ -25,7 +25,7 @@ def address_in(text: str) -> str | None:
     except ValueError:
         return None
     zone = getattr(address, "scope_id", None)
-    if zone is not None and not _ZONE.fullmatch(zone):  # Python takes any text for one
+    if zone is not None and not _ZONE.fullmatch(zone):  # Python accepts any text
         return None
     return str(getattr(address, "ipv4_mapped", None) or address)
 

@@ -1,4 +1,4 @@
-"""WebSocket frames from bytes (RFC 6455): whatever one system call brought, every message and control frame in it."""
+"""WebSocket frames from bytes (RFC 6455): all messages and control frames in what one system call has read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app_server.protocol.websocket import BINARY, CLOSE, CONTINUATION, CONTROL, 
 
 _UNSENDABLE_CODES = frozenset({1004, 1005, 1006, 1015})  # RFC 6455, section 7.4.1
 _WHOLE = frozenset({0x80 | TEXT, 0x80 | BINARY})
-"""The first byte of a message that is one frame, uncompressed: nearly all are, and need no further look."""
+"""The first byte of a message that is one frame, uncompressed: nearly all are, and need no further check."""
 
 Incoming: TypeAlias = tuple[int, bytes]
 DiscardTest: TypeAlias = Callable[[int, bytes], bool]
@@ -55,7 +55,7 @@ class FrameReader:
         return len(self._pending) + len(self._fragments)
 
     def feed(self, data: bytes) -> Iterator[Incoming]:
-        """Each message and control frame that these bytes complete, in order; PeerError where they break the RFC."""
+        """Each message and control frame that these bytes complete, in order; PeerError if they break the RFC."""
         pending = self._pending
         pending += data
         while True:
@@ -126,7 +126,7 @@ class FrameReader:
             raise PeerError("a new message inside an unfinished one")
 
     def _discard(self, first: int, opcode: int, beginning: bytes, length: int) -> None:
-        """Skip the message of which a frame, beginning so, is too large; PeerError where it has to be refused."""
+        """Skip the message of which a frame with this beginning is too large; PeerError if it must be refused."""
         if opcode != CONTINUATION:
             self._opcode, self._compressed = opcode, bool(first & 0x40)
         prefix = (bytes(self._fragments[: self._PREFIX_BYTES]) + beginning)[: self._PREFIX_BYTES]

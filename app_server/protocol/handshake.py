@@ -1,4 +1,4 @@
-"""The opening handshake of a WebSocket, as far as the request's head decides it (RFC 6455, section 4.2.1)."""
+"""The opening handshake of a WebSocket, as far as the request's head determines it (RFC 6455, section 4.2.1)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ VERSION = "13"
 
 
 class Fault(Enum):
-    """Why a request opens no WebSocket."""
+    """Why a request does not open a WebSocket."""
 
-    NOT_A_HANDSHAKE = "This address answers WebSockets only"
+    NOT_A_HANDSHAKE = "This address only answers WebSockets"
     BAD_KEY = "Sec-WebSocket-Key must be 16 bytes in base64"
     HAS_A_BODY = "A WebSocket handshake has no body"
-    OTHER_VERSION = "Only version 13 of the WebSocket protocol is spoken here"
+    OTHER_VERSION = "Only version 13 of the WebSocket protocol is supported"
 
 
 def fault_of(method: str, version: str, headers: Mapping[str, str]) -> Fault | None:
-    """Why this request is no handshake that may be accepted; None if it is one.
+    """Why this request is not an acceptable handshake; None if it is one.
 
     `version` is that of the request line, such as "HTTP/1.1"; `headers` finds names in any case, and joins what came
     several times with commas.

@@ -1,8 +1,8 @@
 """How far a client is behind what was sent to it, sans I/O.
 
-A PING that follows a message is answered when the client has read up to there (RFC 6455, section 5.5.2): through
-whatever proxies and kernels hold on the way, of which this end sees nothing. A client that has answered none yet is
-judged by what the kernel has taken of its messages instead.
+A PING that follows a message is answered when the client has read up to there (RFC 6455, section 5.5.2): also if
+proxies and kernels buffer data on the way, which this end cannot see. A client that has not answered any yet is judged
+by what the kernel has accepted of its messages instead.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How long the parts of an HTTP exchange may take: a decision without a clock or a socket.
 
 RFC 9110, section 15.5.9: a server that has not received a complete request in the time that it was prepared to wait
-answers 408. A connection on which nothing of a request has come is closed without a word.
+answers 408. A connection without any byte of a request is closed without an answer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Phase(Enum):
 
 
 class PaceVerdict(Enum):
-    """What becomes of a connection."""
+    """What to do with a connection."""
 
     GOES_ON = "it is in time"
     TIMEOUT = "answer 408, and close it"
@@ -36,7 +36,7 @@ class Progress:
     """How far a connection is: times in seconds of one clock.
 
     `since_s` is when the phase began, `begun_s` when the first byte of the head was seen (None: not yet), `body_bytes`
-    what has come of the body, `stalled_s` since when the client takes nothing of what is to be sent (None: it does).
+    what has arrived of the body, `stalled_s` since when the client does not read (None: it does).
     """
 
     phase: Phase
@@ -48,19 +48,19 @@ class Progress:
 
 @dataclass(frozen=True)
 class Pace:
-    """The time limits of a server in seconds; 0 is no limit."""
+    """The time limits of a server in seconds; 0 disables one."""
 
     request_s: float
     idle_s: float
 
     @property
     def look_every_s(self) -> float:
-        """How often connections have to be looked at for these limits."""
+        """How often connections have to be checked for these limits."""
         limits = [limit for limit in (self.request_s, self.idle_s) if limit > 0]
         return min(1.0, max(0.02, min(limits, default=4.0) / 4))
 
     def judge(self, progress: Progress, now_s: float) -> PaceVerdict:
-        """What becomes of a connection that is this far."""
+        """What to do with a connection that is this far."""
         if progress.phase is Phase.ANSWER:
             return PaceVerdict.CLOSE if _over(progress.stalled_s, self.idle_s, now_s) else PaceVerdict.GOES_ON
         if progress.phase is Phase.BODY:

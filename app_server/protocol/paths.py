@@ -29,9 +29,9 @@ _SPELLED: Final = re.compile(r"(?:[\x21-\x24\x26-\x7e]|%[0-9A-Fa-f]{2})*")
 
 
 def names_in(path: str) -> tuple[str, ...] | None:
-    """The names that a path consists of, unescaped: `("a b", "")` for `/a%20b/`. None for what is no path of ours.
+    """The names that a path consists of, unescaped: `("a b", "")` for `/a%20b/`. None for what cannot be a path here.
 
-    That is one with `.` or `..`, with a slash or a zero byte in a name, with an escape that is none, or longer than
+    That is one with `.` or `..`, with a slash or a zero byte in a name, with an invalid escape, or longer than
     that of any file. Bytes that are not UTF-8 become what Python has for them in file names (PEP 383).
     """
     found = _read(path)
@@ -98,7 +98,7 @@ def unescaped(route: str) -> str:
 
 
 def above(path: str, route: str) -> str | None:
-    """What stands before the route at the end of this path, in whatever spelling; None if the path ends otherwise.
+    """The part before the route at the end of this path, in any spelling; None if the path ends differently.
 
     A slash at the end of the path does not matter, and the answer has none: `/tools` of `/tools/my%41pp/`, `/myApp`.
     """

@@ -20,15 +20,15 @@ from app_server.protocol.websocket import BINARY, TEXT
 
 MAX_HEADER_BYTES: Final = 64 * 1024
 BYTES_FOR_A_CONTAINER: Final = 100
-"""A message may hold one list or object for so many bytes that it may have. Two bytes make one, 60 keep it in memory,
-and it takes microseconds: the 20 MiB of brackets that the default allows would hold the loop for ten seconds."""
+"""A message may have one list or object for this many bytes of its limit. Two bytes create one, which needs 60 bytes of
+memory and microseconds: the 20 MiB of brackets that the default allows would block the loop for ten seconds."""
 
 BYTES_FOR_A_VALUE: Final = 8
 """The same for values of all kinds. Numbers have more digits than that on average, or belong into an array."""
 
 LEAST_CONTAINERS: Final = 10_000
 LEAST_VALUES: Final = 100_000
-"""What any message may hold, however small its limit."""
+"""What any message may have, however small its limit."""
 
 _PIECE_BYTES = 256 * 1024
 
@@ -132,7 +132,7 @@ class Receiver:
         self._discarding = False
 
     def feed(self, opcode: int, payload: bytes) -> Message | None:
-        """The message that this frame completes, if it does; PeerError where it does not fit."""
+        """The message that this frame completes, if it does; PeerError if it does not fit."""
         if opcode != (BINARY if self.state is ReceiverState.BUFFER else TEXT):
             raise PeerError(f"expected the {self.state.value} of a message, got another kind of frame")
         return self._consumers[self.state](payload)
@@ -147,7 +147,7 @@ class Receiver:
         return root is not None and self._is_root(root)
 
     def discard(self) -> Message | None:
-        """Take note that a frame which `may_discard` allowed was dropped; the message that it completes, if it does."""
+        """Record that a frame was dropped as `may_discard` allowed; the message that it completes, if it does."""
         self._discarding = True
         if self.state is ReceiverState.CONTENT:
             self._body = {"events": []}

@@ -49,7 +49,7 @@ def imported_names(tree: ast.AST) -> Iterator[ImportedName]:
 def read_sources(entries: Mapping[Path, Iterable[ImportedName]], folder: Path) -> Sources:
     """Follow the imports of the entry files through the helper modules that lie in their folder.
 
-    A helper that does not parse is one of the files and imports nothing; whoever imports it learns the rest.
+    A helper that does not parse is one of the files and imports nothing; importing it raises the error.
     """
     imports: set[str] = set()
     modules: set[str] = set()
@@ -70,7 +70,7 @@ def read_sources(entries: Mapping[Path, Iterable[ImportedName]], folder: Path) -
 
 
 def _base(name: ImportedName, file: Path, folder: Path) -> Path:
-    """The folder in which a helper module of that name would lie."""
+    """The folder in which a helper module of that name would be."""
     return file.parents[min(name.level, len(file.parents)) - 1] if name.level else folder
 
 

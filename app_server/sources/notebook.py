@@ -1,7 +1,7 @@
 """The code of a Jupyter notebook, without what only IPython understands.
 
-A line of IPython becomes a line of Python that does nothing, in the same place, so that every error names the true
-line of its cell. Formats 3 and 4 of notebooks are read as the JSON that they are.
+A line of IPython becomes a line of Python that does nothing, in the same place, so every error names the true line of
+its cell. Formats 3 and 4 of notebooks are read as the JSON that they are.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from app_server.errors import ApplicationError
 
-# Cell magics whose body is no Python of this program, though it might parse as Python.
+# Cell magics whose body does not belong to this program, although it might parse as Python.
 _FOREIGN_CELLS = frozenset(
     "! bash cmd cython file html javascript js latex markdown perl pypy python python2 python3 r R ruby script sh "
     "sql SVG svg sx system writefile".split()
@@ -37,7 +37,7 @@ class Cell:
 
 
 def read_cells(content: bytes, where: str) -> list[Cell]:
-    """The code cells of a notebook file, made Python; an `ApplicationError` if it is no Python notebook."""
+    """The code cells of a notebook file, made Python; an `ApplicationError` if it is not a Python notebook."""
     try:
         notebook = json.loads(content)
     except json.JSONDecodeError as error:
@@ -180,12 +180,12 @@ class _Scanner:
 
 
 class _NoShell:
-    """Stands in for IPython's shell: has every method, none does anything."""
+    """In place of IPython's shell: has every method, and none does anything."""
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *args, **kwargs: None
 
 
 def notebook_names() -> dict[str, Any]:
-    """What IPython adds to a notebook's names, doing nothing: `display` and `get_ipython`."""
+    """The names that IPython adds to a notebook, doing nothing: `display` and `get_ipython`."""
     return {"display": lambda *args, **kwargs: None, "get_ipython": _NoShell}

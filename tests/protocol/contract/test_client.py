@@ -447,7 +447,7 @@ def test_run_applies_what_comes_until_told_to_stop(board: str) -> None:
         with pytest.raises(NoAnswer) as late:
             session.run(lambda: False, 0.05)
         assert str(late.value) == (
-            f"{board}: what was waited for has not come within 0.05 s. Wait longer with timeout_s."
+            f"{board}: the condition was not met within 0.05 s. Wait longer with timeout_s."
         )
         assert isinstance(late.value, TimeoutError) and session.connected
 
@@ -799,7 +799,7 @@ async def test_missing_server_is_an_error_in_the_loop_too() -> None:
 
 async def test_time_out_in_the_loop_raises(board: str) -> None:
     async with open_session(board) as session:
-        with pytest.raises(NoAnswer, match="what was waited for has not come within 0.05 s"):
+        with pytest.raises(NoAnswer, match="the condition was not met within 0.05 s"):
             await session.wait_for(lambda: False, 0.05)
 
 

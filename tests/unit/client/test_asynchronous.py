@@ -81,7 +81,7 @@ async def test_a_server_that_does_not_answer_is_given_up_and_its_connection_clos
 
 async def test_what_is_waited_for_in_vain_leaves_the_session(host: Host) -> None:
     async with opening(host) as session:
-        with pytest.raises(NoAnswer, match=r"what was waited for has not come within 0\.01 s"):
+        with pytest.raises(NoAnswer, match=r"the condition was not met within 0\.01 s"):
             await session.wait_for(lambda: False, 0.01)
         await session.force_roundtrip()
 

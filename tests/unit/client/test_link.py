@@ -111,8 +111,8 @@ async def test_no_server_is_an_error_that_says_how_to_start_one() -> None:
     [
         (HTTPStatus.FORBIDDEN, "Where sessions are signed,"),
         (HTTPStatus.NOT_FOUND, "Check the application's path;"),
-        (HTTPStatus.FOUND, "The page may want a login first,"),
-        (HTTPStatus.BAD_GATEWAY, "The proxy at this address finds no server"),
+        (HTTPStatus.FOUND, "The page may require a login,"),
+        (HTTPStatus.BAD_GATEWAY, "The proxy at this address cannot reach a server"),
     ],
 )
 async def test_refusal_has_its_status_and_a_hint(status: HTTPStatus, hint: str) -> None:

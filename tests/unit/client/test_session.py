@@ -105,7 +105,7 @@ def test_a_connection_that_breaks_off_is_lost_once_and_for_all(host: Host) -> No
 def test_run_without_a_goal_returns_at_the_end_of_the_connection_and_of_its_time(host: Host) -> None:
     with pulled(host) as session:
         session.run(timeout_s=0.01)
-        with pytest.raises(NoAnswer, match=r"what was waited for has not come within 0\.01 s"):
+        with pytest.raises(NoAnswer, match=r"the condition was not met within 0\.01 s"):
             session.run(until=lambda: False, timeout_s=0.01)
         assert session.connected
         host.drop()
