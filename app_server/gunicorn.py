@@ -1,11 +1,11 @@
 """Under gunicorn: `gunicorn -k app_server.gunicorn.Worker 'app_server.gunicorn:app("myapp.py")'`.
 
 gunicorn listens, starts and ends the processes, and counts requests and seconds of silence; what the processes do is
-what they do under `app-server serve --num-procs`. Each holds a share of the sessions (see `fleet.shifts`):
+what they do under `app-server serve --num-procs`. Each holds a share of the sessions (see `processes.elastic`):
 
     HUP           the new workers take the shares over; the old ones leave
     TTIN, TTOU    a new worker takes its share from the others; one that leaves gives its own to them
-    a crash       the worker that gunicorn starts next takes the share that nobody holds
+    a crash       the worker that gunicorn starts next takes the share that is free
 
 Who leaves goes on with the sessions that are there, passes everything else on, and ends with the last session or when
 gunicorn's graceful_timeout is nearly over.
@@ -37,7 +37,7 @@ from gunicorn.errors import AppImportError
 from gunicorn.workers import base
 
 from app_server.embedded.keywords import INSTEAD, in_keywords, settings_from_keywords
-from app_server.embedded.server import Source, Sources, by_route
+from app_server.embedded.sources import Source, Sources, by_route
 from app_server.engine import containment
 from app_server.errors import AppServerError, OperatorError
 from app_server.http.accepting import raise_descriptor_limit
@@ -69,15 +69,15 @@ _INSTEAD["log_file"] = "Give gunicorn --error-logfile."
 
 _NOTIFY_S = 1.0
 _LOOK_S = 0.1
-_NEWCOMER_S = 5.0
-"""How long who leaves waits for a new worker while others could take its share too."""
+_JOINING_S = 5.0
+"""How long a worker that leaves waits for a new one while others could take its share too."""
 
 _CLOSING_S = 10.0
 """How long connections and hooks may take to end; a third of graceful_timeout where that is less."""
 
 _LAST_THREADS_S = 1.0
-_UNTOLD = ("sec-websocket-protocol", "cookie", "authorization", "bokeh-session-id")
-"""Headers that open a session or a login to whoever reads them in a log."""
+_SECRET_HEADERS = ("sec-websocket-protocol", "cookie", "authorization", "bokeh-session-id")
+"""Headers that open a session or a login to anyone who reads them in a log."""
 
 _AGE = struct.Struct("q")
 
@@ -93,7 +93,7 @@ class Applications:
         """Say in an answer what is wrong where another worker class has been chosen."""
         log.error("gunicorn has been started without our worker class. Add: -k app_server.gunicorn.Worker")
         start_response("500 Internal Server Error", [("Content-Type", "text/plain")])
-        return [b"The server is not set up well. Ask the site's operator; details are in the server log.\n"]
+        return [b"The server is misconfigured. Ask the site's operator; details are in the server log.\n"]
 
 
 def app(*sources: Source | Mapping[str, Source], **settings: Any) -> Applications:
@@ -139,7 +139,7 @@ class Worker(base.Worker):  # type: ignore[misc]
         self._status = 0
 
     def init_process(self) -> None:
-        """Serve until told to leave, and end by SystemExit alone.
+        """Serve until asked to leave, and end by SystemExit only.
 
         gunicorn takes any other BaseException, or an output that cannot be written, into the code of its main process,
         which this one is a fork of: it would end the other workers.
@@ -183,7 +183,7 @@ class Worker(base.Worker):  # type: ignore[misc]
         self._quick = True
 
     def load_wsgi(self) -> None:
-        """Load the applications; an error of theirs is told in one line, and gunicorn ends with it."""
+        """Load the applications; an error of theirs is logged in one line, and gunicorn ends with it."""
         try:
             super().load_wsgi()
         except AppServerError as error:
@@ -195,7 +195,7 @@ class Worker(base.Worker):  # type: ignore[misc]
             )
 
     def run(self) -> None:
-        """Serve until told to leave."""
+        """Serve until asked to leave."""
         forgive_output()
         _log_as(self.wsgi.settings, self.cfg)
         forks.reseed()
@@ -204,7 +204,7 @@ class Worker(base.Worker):  # type: ignore[misc]
             sys.exit(status)
 
     async def _served(self, loaded: Applications) -> int:
-        """Serve until told to leave; the status that the process ends with, whatever its threads do then."""
+        """Serve until asked to leave; the status that the process ends with, whatever its threads do then."""
         status = 0
         try:
             await self._serve(loaded)
@@ -219,7 +219,7 @@ class Worker(base.Worker):  # type: ignore[misc]
         self._woken = asyncio.Event()
         for number, handler in ((signal.SIGTERM, self.handle_exit), (signal.SIGINT, self.handle_quit),
                                 (signal.SIGQUIT, self.handle_quit)):  # fmt: skip
-            signal.signal(number, self._told_by(handler, loop))
+            signal.signal(number, self._on_signal(handler, loop))
         notifying = loop.create_task(self._notify())
         for application in loaded.applications.values():
             application.prepare()
@@ -237,7 +237,7 @@ class Worker(base.Worker):  # type: ignore[misc]
         forks.freeze()
         keeping = loop.create_task(workers.keep())
         self.log.info("Worker %d serves %d applications (pid: %s)", self.age, len(loaded.applications), self.pid)
-        await self._until_told(server, workers, keeping)
+        await self._until_asked(server, workers, keeping)
         self._quick |= keeping.done()
         await self._end(server, workers)
         notifying.cancel()
@@ -260,20 +260,20 @@ class Worker(base.Worker):  # type: ignore[misc]
             headers=handler._headers.get_all(),
             sent=handler._headers.get("Content-Length"),
         )
-        asked = [(name, value) for name, value in headers if name.lower() not in _UNTOLD]
+        asked = [(name, value) for name, value in headers if name.lower() not in _SECRET_HEADERS]
         self.log.access(answer, asked, environ, timedelta(seconds=request.request_time()))
 
-    def _told_by(
+    def _on_signal(
         self, handler: Callable[[int, None], None], loop: asyncio.AbstractEventLoop
     ) -> Callable[[int, FrameType | None], None]:
         """What is done at a signal, as often as it comes: gunicorn repeats it until the process has ended."""
 
-        def told(number: int, frame: FrameType | None) -> None:
+        def on_signal(number: int, frame: FrameType | None) -> None:
             handler(number, None)
             with contextlib.suppress(RuntimeError):  # the loop is closed, and the process is about to end
                 loop.call_soon_threadsafe(self._woken.set)
 
-        return told
+        return on_signal
 
     async def _notify(self) -> None:
         """Tell gunicorn that the loop turns, and look whether gunicorn is there."""
@@ -285,7 +285,7 @@ class Worker(base.Worker):  # type: ignore[misc]
                 self._woken.set()
             await asyncio.sleep(_NOTIFY_S)
 
-    async def _until_told(self, server: Server, workers: ElasticWorkerGroup, keeping: asyncio.Task[None]) -> None:
+    async def _until_asked(self, server: Server, workers: ElasticWorkerGroup, keeping: asyncio.Task[None]) -> None:
         """Return when the worker is to leave: because gunicorn says so, after max_requests, or because it is lost."""
         while self.alive and not keeping.done():
             answered = sum(server.state.process.gauges.answers.values())
@@ -323,16 +323,16 @@ class Worker(base.Worker):  # type: ignore[misc]
         workers.leave()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
-                await self._be_relieved(workers, begun_s)
+                await self._hand_slots_on(workers, begun_s)
         await server.drain(max(0.0, begun_s + patience_s - loop.time()))
 
-    async def _be_relieved(self, workers: ElasticWorkerGroup, begun_s: float) -> None:
+    async def _hand_slots_on(self, workers: ElasticWorkerGroup, begun_s: float) -> None:
         """Return when others have all that comes, or when everybody leaves, because gunicorn stops."""
         loop = asyncio.get_running_loop()
         while not workers.superseded:
-            await asyncio.sleep(_LOOK_S)  # all who are told to leave have heard it by then
+            await asyncio.sleep(_LOOK_S)  # all who are to leave know it by then
             comes = self._number_of_newest() > await workers.newest()
-            if not comes or loop.time() - begun_s > _NEWCOMER_S:
+            if not comes or loop.time() - begun_s > _JOINING_S:
                 if await workers.relieve() or not comes:
                     return
 
@@ -342,7 +342,7 @@ class Worker(base.Worker):  # type: ignore[misc]
 
 
 def _made_runtime_dir(cfg: Any) -> RuntimeDir | None:
-    """The processes' meeting place, where gunicorn's main process can make it; None where another user has to."""
+    """The processes' runtime directory, if gunicorn's main process can make it; None if another user has to."""
     if cfg.uid != os.geteuid():
         return None
     runtime_dir = RuntimeDir.make(os.environ)

@@ -1,4 +1,4 @@
-"""The gates by name: which one the settings ask for, and the two that keep nothing in the browser."""
+"""The authentication backend that the settings ask for, and the two that keep nothing in the browser."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MOST_REPORTED = 1000
 
 
 def backend_for(settings: Settings) -> AuthBackend:
-    """The gate that the settings describe. Raises OperatorError where a file that it needs is not as it should be."""
+    """The backend that the settings describe. OperatorError if a file that it needs is missing or malformed."""
     if settings.auth_module:
         return HookBackend(load_hooks(settings.auth_module), settings.prefix)
     if settings.basic_auth:
@@ -91,7 +91,7 @@ class HookBackend(AuthBackend):
         self.logout_url = below(prefix, hooks.logout_url) if hooks.logout_url else None
 
     async def user(self, handler: BaseHandler) -> Any:
-        """What get_user or get_user_async returns, once it is known that it can be told from other users."""
+        """What get_user or get_user_async returns, once it is known that it can be distinguished from other users."""
         try:
             user = self._hooks.get_user(handler)
             if inspect.isawaitable(user):
@@ -141,7 +141,7 @@ class HookBackend(AuthBackend):
 
 
 class HeaderBackend(AuthBackend):
-    """Believes a trusted proxy who somebody is."""
+    """Trusts a proxy to name the user."""
 
     open = False
 

@@ -98,7 +98,7 @@ class OidcBackend(CookieBackend):
         return self._provider[0]
 
     async def claims(self, code: str, attempt: Attempt, redirect_url: str) -> dict[str, Any]:
-        """What the provider says of whoever came back with this code. Raises ProviderError or LoginRefused."""
+        """What the provider says of the user who came back with this code. Raises ProviderError or LoginRefused."""
         provider = await self.provider()
         request = oidc.token_request(provider, self.client_id, self._secret, redirect_url, code, attempt)
         status, answer = await self._fetch(request)

@@ -1,4 +1,4 @@
-"""`from app_server import Server`: the server as a part of somebody else's program.
+"""`from app_server import Server`: the server as a part of another program.
 
     taken (its address) -> started -> stopped
 
@@ -8,7 +8,6 @@ Each step is made once; `start` and `stop` may be called from any thread, all th
 from __future__ import annotations
 
 import asyncio
-import glob
 import logging
 import os
 import signal
@@ -18,15 +17,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from secrets import token_urlsafe
 from types import FrameType
-from typing import Any, TypeAlias
+from typing import Any
 
 from tornado.ioloop import IOLoop
 
-from app_server.apps import Application, application_from_function, load_application
-from app_server.apps.builder import DocumentBuilder, application_from_builder, is_builder
 from app_server.document.engine import install
-from app_server.document.pages.themes import Document
 from app_server.embedded.keywords import in_keywords, of_several_processes, settings_from_keywords
+from app_server.embedded.sources import Sources, by_route
 from app_server.engine import containment
 from app_server.errors import OperatorError
 from app_server.http.matching import RouteAddress, names_of
@@ -43,12 +40,9 @@ from app_server.server import server
 from app_server.server.ending import stop_within
 from app_server.server.routes import WELL_KNOWN
 from app_server.session.session import Session
-from app_server.settings import Settings, with_signing_key
+from app_server.settings import with_signing_key
 
 log = logging.getLogger(__name__)
-
-Source: TypeAlias = "str | os.PathLike[str] | Callable[[Document], Any] | DocumentBuilder | Application"
-Sources: TypeAlias = "Source | list[Source] | tuple[Source, ...] | Mapping[str, Source]"
 
 _LEVELS = {"trace": 9}
 """The number that bokeh uses for what is finer than debug."""
@@ -57,7 +51,7 @@ _GRACE_S = 5.0
 """How much longer than the drain deadline a thread waits for the loop of another to stop."""
 
 _SITE_HANDLERS = (FaviconHandler, HealthHandler, IndexHandler, MissingHandler, ReadyHandler)
-"""What answers for a whole site; inside somebody else's, only what lies below the prefix is ours."""
+"""What answers for a whole site; inside another application, only what lies below the prefix is ours."""
 
 
 class Server:
@@ -184,7 +178,7 @@ class Server:
             self.show(runtimes[0].url if len(runtimes) == 1 else "/")
 
     async def started(self) -> None:
-        """Wait until connections are taken, having called `start` where nobody has; in the loop."""
+        """Wait until connections are taken, having called `start` if needed; in the loop."""
         self.start()
         while self._starting is None:  # asked for in another thread a moment ago
             await asyncio.sleep(0)
@@ -217,7 +211,7 @@ class Server:
             self._server.close()
 
     async def stopped(self) -> None:
-        """Wait until everything has ended, having called `stop` where nobody has; in the loop."""
+        """Wait until everything has ended, having called `stop` if needed; in the loop."""
         with self._lock:
             self._asked_to_stop = True
         await asyncio.shield(self._end())
@@ -254,7 +248,7 @@ class Server:
         """
         if threading.current_thread() is not threading.main_thread():
             hint = "In another one use start() and io_loop.start()."
-            raise RuntimeError(f"signals come to the main thread alone, where run_until_shutdown belongs. {hint}")
+            raise RuntimeError(f"signals come to the main thread only: call run_until_shutdown there. {hint}")
         if self._loop.is_running():
             raise RuntimeError("the loop runs already; use start(), and stop() at the end")
         containment.run_in(self._loop, self._until_shutdown())
@@ -292,9 +286,9 @@ class Server:
         runtimes = {runtime.url: runtime for runtime in self._server.state.runtimes}
         if app_path is None:
             return [session for runtime in runtimes.values() for session in runtime.registry]
-        if _route(app_path) not in runtimes:
+        if canonical_route(app_path) not in runtimes:
             raise ValueError(f"no application is served at {app_path}; there are {', '.join(runtimes) or 'none'}")
-        return list(runtimes[_route(app_path)].registry)
+        return list(runtimes[canonical_route(app_path)].registry)
 
     def _is_own_thread(self) -> bool:
         try:
@@ -347,56 +341,3 @@ def _check_foreign_address(keywords: Mapping[str, Any]) -> None:
         hint = "Give port, or allow_websocket_origin with the public name."
         what = "nothing says where the application listens that these handlers serve in"
         raise OperatorError(what, where="port", hint=hint)
-
-
-def by_route(sources: Sources, settings: Settings, *, prepare: bool = True) -> dict[str, Application]:
-    """The applications of these sources by their routes; OperatorError where two have the same.
-
-    Without `prepare` none of their code has run.
-    """
-    found = _by_route(sources, settings)
-    for application in found.values() if prepare else ():
-        application.prepare()
-    return found
-
-
-def _by_route(sources: Sources, settings: Settings) -> dict[str, Application]:
-    if isinstance(sources, Mapping):
-        pairs = [(_route(route), _made_of(source, settings)) for route, source in sources.items()]
-    else:
-        listed = _expanded(list(sources) if isinstance(sources, list | tuple) else [sources], settings)
-        pairs = [(application.route, application) for application in (_made_of(item, settings) for item in listed)]
-    found: dict[str, Application] = {}
-    for route, application in pairs:
-        if route in found:
-            hint = "Give a dictionary from routes to applications."
-            raise OperatorError("two applications would be served there", where=route, hint=hint)
-        found[route] = application
-    return found
-
-
-def _expanded(sources: list[Source], settings: Settings) -> list[Source]:
-    """The sources with the patterns among them replaced by what matches, where the setting `glob` asks for it."""
-    if not settings.glob:
-        return sources
-    found: list[Source] = []
-    for source in sources:
-        found += sorted(glob.glob(source, recursive=True)) if isinstance(source, str) else [source]
-    return found
-
-
-def _made_of(source: Any, settings: Settings) -> Application:
-    if isinstance(source, Application):
-        return source
-    if isinstance(source, str | os.PathLike):
-        return load_application(source, settings.args, dev=settings.dev)
-    if is_builder(source):
-        return application_from_builder(source)
-    if isinstance(source, Document):
-        hint = "Give a function that takes a document and fills it: each visitor has one of their own."
-        raise OperatorError("a Document cannot be served to several people", where="applications", hint=hint)
-    return application_from_function(source)
-
-
-def _route(given: str) -> str:
-    return canonical_route(given)

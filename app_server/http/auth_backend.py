@@ -40,7 +40,7 @@ class AuthBackend:
         if login_url is None or request.method not in ("GET", "HEAD"):
             handler.refuse(403, "You are not logged in", self.advice(handler))
             return
-        handler.set_header("Cache-Control", "no-store")
+        handler.forbid_caching()
         handler.redirect(login_address(login_url, request.uri or "/", request.full_url()))
 
     def advice(self, handler: BaseHandler) -> str | None:

@@ -37,13 +37,13 @@ T = TypeVar("T")
 Coding = Literal["identity", "gzip", "br"]
 
 VERSION_LENGTH: Final = 20
-"""Hexadecimal digits of a version: 80 bits tell the contents of one address apart for good."""
+"""Hexadecimal digits of a version: 80 bits distinguish the contents of one address for good."""
 
 LARGEST_HELD_BYTES: Final = 16 * 1024 * 1024
 """A larger file is sent from disk as it is; compiler.js, the largest of BokehJS, has 5 MB."""
 
 LARGEST_HASHED_BYTES: Final = 64 * 1024 * 1024
-"""A larger file is told apart by size and time: hashing a film would keep its viewer waiting."""
+"""A larger file is recognised by size and time: hashing a film would keep its viewer waiting."""
 
 _MEMORY_BYTES = 64 * 1024 * 1024
 _DISK_BYTES = 256 * 1024 * 1024

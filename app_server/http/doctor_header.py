@@ -53,7 +53,7 @@ def _instance(handler: RequestHandler) -> str:
 def _machine() -> tuple[str, str]:
     """An id of this machine or container; its first half prevents guessing."""
     try:
-        secret = _BOOT_ID.read_text(encoding="ascii")  # random, the same for all processes, and nobody else's business
+        secret = _BOOT_ID.read_text(encoding="ascii")  # random, the same for all processes, and secret
     except OSError:
         secret = ""
     return secret, socket.gethostname()

@@ -85,7 +85,7 @@ def _refuse_taken(path: str) -> None:
 
 
 def unlink(path: str | None, inode: int) -> None:
-    """Remove the Unix socket that was ours, unless somebody else has put another one in its place."""
+    """Remove the Unix socket that was ours, unless another one has taken its place."""
     try:
         if path is not None and os.stat(path).st_ino == inode:
             os.unlink(path)

@@ -16,7 +16,8 @@ from typing import Any
 from uuid import uuid4
 
 from app_server.document.pages import embedding
-from app_server.embedded.server import Server, Source
+from app_server.embedded.server import Server
+from app_server.embedded.sources import Source
 from app_server.errors import OperatorError
 from app_server.http.static import version_of
 from app_server.notebook.address import NotebookUrl, place_of

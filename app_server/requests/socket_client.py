@@ -86,7 +86,7 @@ class Client:
             self.wire.close(1011, "a fault of the server; see its log")
 
     def frame_discarded(self) -> None:
-        """A frame that was too large, and that nobody needs, has gone by."""
+        """A frame that was too large, and is not needed, has been skipped."""
         message = self._receiver.discard()
         if message is not None:
             self._pass_on(message)

@@ -59,7 +59,7 @@ async def serve(server: Server, task: Task | None = None, notifier: Notifier | N
     for work in (beating, telling, keeping):
         if work is not None:
             work.cancel()
-    status = min(1, asked.status) if task is None else asked.status  # only the main process tells them apart
+    status = min(1, asked.status) if task is None else asked.status  # only the main process distinguishes them
     exit_despite_threads(_LAST_THREADS_S, status)
     return status
 

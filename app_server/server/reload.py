@@ -1,7 +1,7 @@
-"""Live reload in --dev: a change of a file loads the application anew, in this process, and its pages load again.
+"""Live reload in --dev: a change of a file loads the application again, in this process, and its pages too.
 
 Pages hold a stream of server-sent events open. When a watched file changes, the applications' modules are forgotten,
-the applications are loaded anew, their sessions end, and every page is told. A file that cannot be loaded leaves a
+the applications are loaded again, their sessions end, and every page is notified. A file that cannot be loaded leaves a
 page that says why, and that loads again at the next change.
 """
 
@@ -48,7 +48,7 @@ class ReloadHandler(Handler):
         """Send the id of this start, then "reload" when something has changed."""
         live_reload = self._live_reload
         self.set_header("Content-Type", "text/event-stream")
-        self.set_header("Cache-Control", "no-store")
+        self.forbid_caching()
         try:
             self.write(f"event: start\ndata: {live_reload.start_id}\n\n")
             await self.flush()

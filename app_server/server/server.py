@@ -189,7 +189,7 @@ class Server:
         self._background = [asyncio.create_task(self._keep_alive()), asyncio.create_task(self._http.watch())]
 
     def arrive(self, message: Message, sock: socket.socket) -> None:
-        """Answer on the connection that this letter brings, which `sock` has delivered."""
+        """Answer on the connection that this message brings, which `sock` has delivered."""
         self._http.arrive(message, sock)
 
     async def drain(self, patience_s: float) -> None:
@@ -208,10 +208,10 @@ class Server:
             try:
                 await workers.ask(socket_path, {"question": "inherit", "sessions": inherited})
             except (Unreachable, TimeoutError):
-                log.warning("The process that takes over could not be told of %d sessions", len(inherited))
+                log.warning("Could not name %d sessions to the process that takes over", len(inherited))
 
     async def stop(self, close_code: int = 1001) -> None:
-        """Make no more sessions, say goodbye to every client, run every hook; others are told to come back."""
+        """Make no more sessions, close every client's connection, run every hook."""
         self.state.process.begin_draining()
         for task in self._background:
             task.cancel()

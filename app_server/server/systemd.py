@@ -1,6 +1,6 @@
 """What a service tells systemd about itself (sd_notify(3)): datagrams to the socket that NOTIFY_SOCKET names.
 
-Nothing is told where the variable is missing: then something else has started the process. It is taken out of the
+Nothing is sent if the variable is missing: then something else has started the process. It is taken out of the
 environment, so that no child of an application speaks for the service.
 """
 
@@ -44,7 +44,7 @@ class Notifier:
     ) -> None:
         """What a main process says again and again, while so many of its workers are ready; too often does no harm.
 
-        Where no worker `moves` any more, systemd hears nothing, and starts the service anew.
+        If no worker `moves` any more, systemd hears nothing, and restarts the service.
         """
         status = f"{ready} of {wanted} processes are ready"
         if stopping:
@@ -79,7 +79,7 @@ class Notifier:
                 sock.setblocking(False)
                 sock.sendto("\n".join(line.replace("\n", " ") for line in lines).encode(), address)
         except OSError as error:
-            log.debug("systemd could not be told %s: %s", lines[0], error)
+            log.debug("Could not send %s to systemd: %s", lines[0], error)
 
 
 def _watchdog_s(environ: MutableMapping[str, str]) -> float:

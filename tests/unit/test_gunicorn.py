@@ -81,7 +81,7 @@ def test_another_worker_class_answers_with_what_is_wrong_and_says_more_in_the_lo
     answers: list[Any] = []
     body = app(fill)({}, lambda *answer: answers.append(answer))
     assert answers == [("500 Internal Server Error", [("Content-Type", "text/plain")])]
-    assert body == [b"The server is not set up well. Ask the site's operator; details are in the server log.\n"]
+    assert body == [b"The server is misconfigured. Ask the site's operator; details are in the server log.\n"]
     assert caplog.messages == ["gunicorn has been started without our worker class. Add: -k app_server.gunicorn.Worker"]
 
 

@@ -71,7 +71,7 @@ class StartSession:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """Nobody can answer at the moment."""
+    """No process can answer at the moment."""
 
 
 Decision: TypeAlias = Here | HandOver | StartSession | Refuse

@@ -1,9 +1,9 @@
-"""A request that another process has to answer is handed over with its connection, and answered there as any other.
+"""Hands a request that another process has to answer to that process, with its connection.
 
 The request is written again, its body with a length in front, and put in front of the connection. The other process
 then reads it as if it had come there: origin, login, proxy headers and session are looked at by the same code.
 
-    kept-alive connection -> one request -> letter -> one answer, or one WebSocket -> the connection is closed
+    kept-alive connection -> one request -> message -> one answer, or one WebSocket -> the connection is closed
 
 What follows on the connection may be another person's, for a proxy shares its connections among all. Both ends see to
 it that nothing but the one request is answered: the sender leaves the rest where it is, and the receiver closes.
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 _RELAY_BYTES = 256 * 1024
 _ATTEMPTS = 5
 _READ_WITHIN_S = 5.0
-"""How long it is watched whether a letter is read; what is busy for longer reads it some time."""
+"""How long the sender waits until a message is read; a process that is busy for longer reads it some time."""
 
 _FRAMING = frozenset({"content-length", "transfer-encoding", "trailer", "te", "expect", "keep-alive"})
 """Headers that are about the body's way on one connection, or about what is done before it is sent."""
@@ -121,10 +121,10 @@ async def pass_on(
 async def _pass_descriptor(
     sock: socket.socket, message: Message, workers: WorkerGroup, socket_path: Path, patience_s: float | None
 ) -> None:
-    """Send a connection, and once more where the receiver ends before it has read the letter.
+    """Send a connection, and once more where the receiver ends before it has read the message.
 
-    A slot has a new holder then; whoever is no holder has a connection of a session that is to be looked for again,
-    which this process does when it reads its own letter.
+    A slot has a new holder then. If the receiver holds no slot, its session has to be looked for again: this process
+    sends the message to itself.
     """
     for _ in range(_ATTEMPTS):
         try:
@@ -154,7 +154,7 @@ async def _pass_bytes(stream: IOStream, sock: socket.socket, message: Message, u
 
 
 def portable(user: Any) -> Any:
-    """This user as a letter can carry it; None where it would arrive as somebody else."""
+    """This user as a message can carry it; None if it would arrive as another user."""
     try:
         return user if json.loads(json.dumps(user)) == user else None
     except (TypeError, ValueError):
@@ -194,7 +194,7 @@ async def _carry(source: IOStream, target: IOStream) -> None:
 
 
 class ReplayedStream(IOStream):
-    """A connection in front of which bytes have been put that somebody else had read from it."""
+    """A connection whose first bytes another reader has taken, and that are put back in front."""
 
     def __init__(self, sock: socket.socket, first: bytes) -> None:
         self._first = memoryview(first)
@@ -214,7 +214,7 @@ class SharedHTTPServer(LimitedHTTPServer):
     """Tornado's server, which also answers on connections that other processes hand over."""
 
     def arrive(self, message: Message, sock: socket.socket) -> None:
-        """Answer on the connection of this letter: the descriptor in it, or the socket that brought it."""
+        """Answer on the connection of this message: the descriptor in it, or the socket that brought it."""
         if message.descriptor is not None:
             sock.close()
             sock = socket.socket(fileno=message.descriptor)

@@ -53,7 +53,7 @@ def fork_sessions(
     server listens on, which no session gets. `marks` is the memory that this process shares with its
     sessions', the last one, and that of its predecessors, whose sessions may still be there.
     """
-    # Whoever ends TLS has the key, and no session's process needs it.
+    # The process that ends TLS has the key; a session's process does not need it.
     settings = replace(settings, ssl_certfile=None, ssl_keyfile=None, ssl_password=None)
     closed_loop = asyncio.new_event_loop()
     closed_loop.close()

@@ -1,7 +1,7 @@
 """The process of one session: what it does from the fork to the session's end.
 
 It serves as any other process does, with the same handlers and the same session, but listens on no address: its
-connections come with letters. It ends with its session; what arrives meanwhile goes back to whoever sent it.
+connections come from other processes. It ends with its session; what arrives meanwhile goes back to its sender.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class SessionProcess:
         (self._runtime,) = self.server.state.runtimes
 
     async def live(self) -> int:
-        """Serve until the session ends, or somebody ends it; the exit status."""
+        """Serve until the session ends, or is ended; the exit status."""
         loop = asyncio.get_running_loop()
         for handled in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(handled, self._on_signal, handled)
@@ -200,7 +200,7 @@ class SessionProcess:
         self._finish(signal.SIGTERM)
 
     async def _leave(self, number: int) -> None:
-        """Say goodbye: nobody finds this process any more, and whoever has done so already is sent elsewhere."""
+        """Close the connections; the process is not found any more, and what arrives now is sent elsewhere."""
         settings = self.server.settings
         self._leaving = True
         if self._spec.mark is not None:
@@ -220,7 +220,7 @@ class SessionProcess:
     async def _hand_on(self) -> None:
         """Let the session's page come back to the processes that go on, also when its token has expired long ago."""
         fields = {"question": "inherit", "sessions": [self._spec.session_id]}
-        with contextlib.suppress(Unreachable, TimeoutError):  # nobody goes on
+        with contextlib.suppress(Unreachable, TimeoutError):  # no process goes on
             await ipc.ask(self._runtime_dir.slot(self._spec.slot), fields, _HAND_ON_S)
 
 

@@ -66,7 +66,7 @@ def take(state: ServerState, runtime: ApplicationRuntime) -> Snapshot:
         raise Unsound(asked[0] if asked else f"fails: {error}") from error
     if asked:
         raise Unsound(asked[0])
-    gc.collect()  # what nobody holds any more is not left open
+    gc.collect()  # what is not referenced any more is not left open
     for fault in before.left_behind():
         raise Unsound(fault)
     if application.hooks.on_session_created is not Hooks().on_session_created:

@@ -1,7 +1,7 @@
-"""Sessions that nobody sees, in a process that others are forked from: they find done what is done only once.
+"""Serves a few hidden sessions in the process that others are forked from, which then find done what is done once.
 
 Modules that are imported when they are first needed, templates, tables of models' defaults, what Python itself keeps
-of code that has run: every session would make that anew, and have its own copy of the memory that it changes.
+of code that has run: every session would make that again, and have its own copy of the memory that it changes.
 """
 
 from __future__ import annotations

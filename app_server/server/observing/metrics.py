@@ -1,4 +1,4 @@
-"""What this server counts, for whoever watches it: /metrics, and the snapshot that `app-server status` shows."""
+"""What this server counts, for its operator: /metrics, and the snapshot that `app-server status` shows."""
 
 from __future__ import annotations
 
@@ -79,5 +79,5 @@ class MetricsHandler(BaseHandler):
         if any(name in self.request.headers for name in _FORWARDED):
             raise HTTPError(404)
         self.set_header("Content-Type", exposition.CONTENT_TYPE)
-        self.set_header("Cache-Control", "no-store")
+        self.forbid_caching()
         self.finish(exposition.expose(await snapshot_of_all(self._state)))

@@ -1,6 +1,6 @@
-"""What the process of one session counts is told to the process that hands it its connections, which adds it up.
+"""Reports what the process of one session counts to the process that hands it its connections, which adds it up.
 
-It is told when something has happened, so that a thousand idle sessions cost nothing, and a last time at the end. What
+It reports when something has happened, and a last time at the end: a thousand idle sessions cost nothing. What
 one counted that crashed is known up to a few seconds before.
 """
 
@@ -71,4 +71,4 @@ class MetricsReporter:
         try:
             await ipc.ask(self._runtime_dir.slot(self._slot), fields, _ANSWER_S)
         except (Unreachable, TimeoutError) as error:
-            log.debug("What a session counted could not be told: %s", error)
+            log.debug("Could not report what a session counted: %s", error)

@@ -517,7 +517,7 @@ def test_run_until_shutdown_belongs_to_the_main_thread_without_a_running_loop() 
     thread = threading.Thread(target=lambda: found.append(complaint(server.run_until_shutdown)))
     thread.start()
     thread.join()
-    assert found[0].startswith("signals come to the main thread alone")
+    assert found[0].startswith("signals come to the main thread only")
     server.stop()
     loop.close(all_fds=True)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app_server.apps import application_from_function
-from app_server.embedded.server import by_route
+from app_server.embedded.sources import by_route
 from app_server.errors import OperatorError
 from app_server.http.matching import RouteAddress, names_of
 from app_server.requests.page_handler import PageHandler

@@ -183,7 +183,7 @@ def test_sessions_that_are_left_are_named_to_those_who_get_their_pages(
         assert ident in second.server.state.process.inherited
         second.do(second.server.state.process.workers.close())  # type: ignore[union-attr]
         first.do(first.server.drain(0))
-        assert "The process that takes over could not be told of 1 sessions" in caplog.messages
+        assert "Could not name 1 sessions to the process that takes over" in caplog.messages
 
 
 def test_processes_answer_each_other(tmp_path: Path) -> None:

@@ -93,4 +93,4 @@ async def test_nobody_to_tell_is_a_line_for_debugging(
     state = SimpleNamespace(runtimes=[], process=counted(Counter()))
     with caplog.at_level(logging.DEBUG, "app_server.server.observing.metrics_reporter"):
         await MetricsReporter(state, runtime_dir, 0, "s-one").finish()  # type: ignore[arg-type]
-    assert caplog.messages == [f"What a session counted could not be told: {error}"]
+    assert caplog.messages == [f"Could not report what a session counted: {error}"]
