@@ -1,4 +1,4 @@
-"""What a new tree changes in an old one, and whether the people who use it will notice."""
+"""What new files change compared with old ones, and whether users will notice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STARTERS = ("commands", "gunicorn", "supervisor", "systemd")
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One file that is new, changed, or no more needed; `lines` is what `diff -u` would print."""
+    """One file that is new, changed, or no longer needed; `lines` is what `diff -u` would print."""
 
     path: str
     kind: Kind
@@ -29,7 +29,7 @@ class Difference:
 def differences(
     files: Files, old: Callable[[str, File | None], str | None], gone: Iterable[str]
 ) -> Iterator[Difference]:
-    """The files that differ from what `old` gives for a path, and those that are there but no more needed."""
+    """The files that differ from what `old` gives for a path, and those that are no longer needed."""
     for path, file in files.items():
         before = old(path, file)
         if before is None:
@@ -48,7 +48,7 @@ def _unified(path: str, before: str, after: str) -> Iterator[str]:
 
 
 def effects(found: Sequence[Difference], plan: Plan, before: Manifest) -> Iterator[str]:
-    """What putting the files into place does to what runs, a sentence each."""
+    """What installing the files does to what runs, one sentence each."""
     if not found:
         yield "Nothing changes."
         return
@@ -82,16 +82,16 @@ def _instances(plan: Plan, before: Manifest, *, started_otherwise: bool) -> Iter
     removed = [name for name in before.commands if name not in now]
     drain = f"their sessions have {plan.drain_s:g} s to end or to move"
     if changed:
-        yield f"sessions: {_names(changed)} {_have(changed)} a new command and must be started anew; {drain}."
+        yield f"sessions: {_names(changed)} {_have(changed)} a new command and must be restarted; {drain}."
     if removed:
         yield f"sessions: {_names(removed)} {'stop' if len(removed) > 1 else 'stops'}; {drain}."
     if added:
-        yield f"sessions: {_names(added)} {'are' if len(added) > 1 else 'is'} new, which touches nobody."
+        yield f"sessions: {_names(added)} {'are' if len(added) > 1 else 'is'} new, which affects no one."
     if not (changed or removed or added):
         if started_otherwise:
-            yield f"sessions: what starts the instances has changed, which counts from their next start; {drain}."
+            yield f"sessions: what starts the instances has changed, with effect from their next start; {drain}."
         else:
-            yield "sessions: no instance has a new command, so none is touched."
+            yield "sessions: no instance has a new command, so none is affected."
 
 
 def _names(names: Sequence[str]) -> str:

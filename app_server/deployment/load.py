@@ -1,4 +1,4 @@
-"""From deploy.yaml to a spec, or to all that is wrong with it at once."""
+"""Reads deploy.yaml: a spec, or everything that is wrong with it at once."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def load(file: str | Path, environment: str | None = None) -> LoadedSpec:
     spec, found = validated(whole)
     faults += found
     if environment is None:
-        # What is wrong in an environment is told now, and not on the day when it is needed.
+        # Mistakes in an environment are reported now, not on the day when it is needed.
         for name, other in _blocks(entry).items():
             seen = {str(fault) for fault in faults}
             faults += [fault for fault in validated(laid_over(base, other))[1] if str(fault) not in seen]
@@ -109,7 +109,7 @@ def _read(file: str) -> tuple[YamlEntry, list[OperatorError]]:
     try:
         text = Path(file).read_text(encoding="utf-8")
     except FileNotFoundError:
-        hint = "`app-server init` writes a first one."
+        hint = "`app-server init` writes one."
         raise OperatorError("there is no such file", where=file, hint=hint) from None
     except OSError as error:
         raise OperatorError(f"cannot be read: {error.strerror}", where=file) from None
@@ -161,7 +161,7 @@ def _of_environment(base: YamlEntry, environment: str, overlays: list[YamlEntry]
     name = environment_name((stated.text if stated is not None else None) or DEFAULT_NAME, environment)
     if len(name) > LONGEST_NAME:
         what = f"{name}, the name of the environment {environment}, is longer than {LONGEST_NAME} characters"
-        hint = f"Give it one of its own: {ENVIRONMENTS}.{environment}.name."
+        hint = f"Set a shorter one: {ENVIRONMENTS}.{environment}.name."
         raise OperatorErrors([OperatorError(what, where=f"{place}: name", hint=hint)])
     entry = YamlEntry(place, text=name)
     return laid_over(whole, YamlEntry(place, items={"name": entry}, key_places={"name": place}))

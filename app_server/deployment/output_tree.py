@@ -22,7 +22,7 @@ from app_server.errors import OperatorError, OperatorErrors
 
 MANIFEST = "manifest.json"
 FORMAT = 1
-# Above this a folder is somebody's, and none that was made for a deployment's files.
+# A folder with more files was not created for a deployment.
 MOST_CARRIED = 10_000
 MOST_SYNCED = 64
 _AT_FDCWD = -100
@@ -60,7 +60,7 @@ def manifest_text(plan: Plan, files: Files) -> str:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a folder, an empty one where there is none. OperatorError for one that cannot be understood."""
+    """The manifest of a folder, an empty one if it has none. OperatorError for one that cannot be read."""
     path = folder / MANIFEST
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -74,11 +74,11 @@ def read_manifest(folder: Path) -> Manifest:
         raise OperatorError(f"cannot be read: {error.strerror}", where=str(path)) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         hint = "Choose another --output, or move it away."
-        raise OperatorError("is not a manifest of ours", where=str(path), hint=hint) from None
+        raise OperatorError("was not written by app-server", where=str(path), hint=hint) from None
 
 
 def text_of(path: Path) -> str | None:
-    """What a file holds, None where it is not there."""
+    """The content of a file, None if it does not exist."""
     try:
         return path.read_bytes().decode("utf-8", errors="surrogateescape")
     except (FileNotFoundError, NotADirectoryError):
@@ -88,10 +88,10 @@ def text_of(path: Path) -> str | None:
 
 
 def write_tree(folder: Path, plan: Plan, files: Files, *, force: bool) -> None:
-    """Put the files and their manifest into the folder, in one step: after a crash it is as before, or as it shall be.
+    """Put the files and their manifest into the folder in one step: after a crash it is the old one or the new one.
 
-    What is not ours, or was changed since we wrote it, is an OperatorError, unless `force` is given: then our files
-    take the place of those of their names, and all others stay.
+    Files that are not ours, or were changed since we wrote them, are an OperatorError, unless `force` is given: then
+    our files replace those of the same names, and all others stay.
     """
     place = Path(os.path.realpath(folder))
     carried = list(_foreign(place, files, force=force))
@@ -111,7 +111,7 @@ def write_tree(folder: Path, plan: Plan, files: Files, *, force: bool) -> None:
 
 
 def _foreign(place: Path, files: Files, *, force: bool) -> Iterator[Path]:
-    """The files of the folder that are not ours, relative to it; OperatorErrors where they stand in the way."""
+    """The files of the folder that are not ours, relative to it; OperatorErrors if they are in the way."""
     if place.exists() and not place.is_dir():
         raise OperatorError("is not a folder", where=str(place), hint="Choose another --output.")
     known = read_manifest(place).hashes
@@ -124,13 +124,14 @@ def _foreign(place: Path, files: Files, *, force: bool) -> Iterator[Path]:
             continue
         count += 1
         if count > MOST_CARRIED:
-            raise OperatorError("holds too much that is not ours", where=str(place), hint="Choose an empty folder.")
+            what = "contains too many files that app-server did not write"
+            raise OperatorError(what, where=str(place), hint="Choose an empty folder.")
         full = place / path
         ours = name in known and not full.is_symlink() and digest(text_of(full) or "") == known[name]
         if ours:
             continue
         if not force:
-            what = "was changed since it was written" if name in known else "is there already, and is not ours"
+            what = "was changed since it was written" if name in known else "exists, and was not written by app-server"
             faults.append(OperatorError(what, where=str(full), hint=hint))
         elif name not in known and name not in files:
             yield path
@@ -182,7 +183,7 @@ def _swap(draft: Path, place: Path) -> None:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
         if not _exchange(draft, place):
-            # Where the file system cannot do it in one step there is a moment without the folder.
+            # If the file system cannot do it in one step, there is a moment without the folder.
             before = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
             os.rename(place, before)
             try:

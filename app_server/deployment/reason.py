@@ -1,4 +1,4 @@
-"""Why a server did not start or an application failed, out of all that was written: one line with file and line."""
+"""Why a server did not start or an application failed, found in its output: one line with file and line number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A first deploy.yaml for applications that were looked at: short, and with what comes next in comments."""
+"""A new deploy.yaml for applications, which it looks at: short, with the next steps in comments."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _is_there(name: str) -> bool:
 
 
 def inspect(path: str) -> Found:
-    """What is at this path. OperatorError where it is no application."""
+    """The application at this path. OperatorError if it is not one."""
     place = Path(path)
     if place.is_dir():
         mains = [name for name in MAIN_NAMES if (place / name).is_file()]
@@ -115,7 +115,7 @@ def imports_of(path: Path) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What was answered or typed; None for what is left to its default."""
+    """What was answered or typed; None for defaults."""
 
     name: str | None = None
     hosts: tuple[str, ...] = ("localhost",)
@@ -129,7 +129,7 @@ class Wishes:
     email: str | None = None
 
 
-def first_file(apps: Sequence[Found], wishes: Wishes) -> str:
+def scaffold_file(apps: Sequence[Found], wishes: Wishes) -> str:
     """The text of a deploy.yaml."""
     return "\n".join(_lines(apps, wishes)) + "\n"
 
@@ -170,5 +170,5 @@ def _tls(wishes: Wishes) -> Iterator[str]:
 
 
 def scalar(value: str) -> str:
-    """A text as YAML writes it: bare where nothing could take it for anything else, quoted elsewhere."""
+    """A text as YAML writes it: without quotes only if it cannot be read as anything else."""
     return value if re.fullmatch(r"[A-Za-z/][A-Za-z0-9_./@-]*", value) else json.dumps(value, ensure_ascii=False)

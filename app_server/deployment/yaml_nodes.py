@@ -1,6 +1,6 @@
 """YAML as it was written: text with its place, and none of YAML's guesses.
 
-`no`, `022`, `5:30` and `1.10` stay the text that they are; what they mean is told by the field that they are for.
+`no`, `022`, `5:30` and `1.10` stay the text that they are; the field decides what they mean.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class YamlEntry:
     def find(self, path: tuple[str | int, ...]) -> tuple[YamlPlace, tuple[str | int, ...]]:
         """The place of what the path leads to, and the part of the path that is written there.
 
-        A key's value is told by the key's place. Where the path goes on to what nobody wrote, it is its last stop.
+        A key stands for its value. If the path leads to something that was not written, the last written step.
         """
         here, place, done = self, self.place, ()  # type: tuple[YamlEntry, YamlPlace, tuple[str | int, ...]]
         for step in path:
@@ -113,7 +113,7 @@ def parse(text: str, file: str) -> tuple[YamlEntry, list[OperatorError]]:
         what, hint = _explained(str(problem), rest)
         raise OperatorError(f"not YAML: {what}", where=where, hint=hint) from None
     except RecursionError:
-        raise OperatorError("not usable: blocks within blocks without end", where=file) from None
+        raise OperatorError("cannot be read: blocks are nested without end", where=file) from None
     if root is None:
         return YamlEntry(YamlPlace(file, 1, 1), items={}), []
     reading = _Reading(file)
@@ -121,13 +121,13 @@ def parse(text: str, file: str) -> tuple[YamlEntry, list[OperatorError]]:
 
 
 def _explained(problem: str, rest: str) -> tuple[str, str | None]:
-    """What PyYAML complains of in words for the file's author, and what to do; `rest` is the line from there on."""
+    """PyYAML's error in words for the file's author, and what to do; `rest` is the line from there on."""
     if rest.startswith("\t"):
-        return "a tab, where YAML takes only spaces", "Indent with spaces."
+        return "a tab, but YAML only allows spaces", "Indent with spaces."
     if rest[:1] in tuple("@`%&*!|>") and "token" in problem:
         return f"a value cannot begin with {rest[0]!r}", "Put the value in quotes."
     if "mapping values are not allowed" in problem:
-        return "a second ': ' on one line", "Put the value in quotes, or begin a new line."
+        return "a second ': ' on one line", "Put the value in quotes, or start a new line."
     return problem, None
 
 
@@ -145,7 +145,7 @@ class _Reading:
     def entry(self, node: yaml.Node, depth: int) -> YamlEntry:
         self.count += 1
         if self.count > MOST_NODES or depth > DEEPEST:
-            raise OperatorError("not usable: blocks within blocks without end", where=str(self.place(node)))
+            raise OperatorError("cannot be read: blocks are nested without end", where=str(self.place(node)))
         place = self.place(node)
         if isinstance(node, yaml.MappingNode):
             return self.block(node, depth)
@@ -163,7 +163,7 @@ class _Reading:
                 continue
             name, place = self.key(key), self.place(key)
             if name in items:
-                hint = f"See line {places[name].line}. Leave one of them out."
+                hint = f"See line {places[name].line}. Remove one of them."
                 self.faults.append(OperatorError(f"{name} is given twice", where=str(place), hint=hint))
             items[name] = self.entry(value, depth + 1)
             places[name] = place
@@ -179,7 +179,7 @@ class _Reading:
             if isinstance(part, yaml.MappingNode):
                 yield self.entry(part, depth + 1)
             else:
-                self.faults.append(OperatorError("<<: expected a block to take keys from", where=str(self.place(part))))
+                self.faults.append(OperatorError("<<: expected a block to merge", where=str(self.place(part))))
 
     def key(self, node: yaml.Node) -> str:
         if isinstance(node, yaml.ScalarNode):

@@ -129,7 +129,7 @@ def test_release_that_does_not_run_is_refused_and_the_old_one_serves(installed: 
         who.write_text("raise SystemError('not today')\n", encoding="utf-8")
         installed.pack()
         outcome = installed.play("site.yml")
-    assert outcome.status != 0 and "the trial failed" in outcome.said and "not today" in outcome.said, outcome.said
+    assert outcome.status != 0 and "the preflight failed" in outcome.said and "not today" in outcome.said, outcome.said
     assert installed.hosts[0].run("readlink", "/opt/app-server/current") == current
     assert set(seen) == {200}, seen
     assert title(installed) == "power"

@@ -68,7 +68,7 @@ def test_everything_in_the_way_is_reported_before_anything_is_touched(bare: Site
             bare, [stage.before[0], stage.before[1] | {f"f 644 root {place} "}],
             "MB left, and 99999999 MB are asked for",
             "two: port 5101, which instance b2 is to have, is taken by another program",
-            f"two: {place} is there already, and is not ours",
+            f"two: {place} exists, and was not written by app-server",
             app_server_free_mb=99999999,
         )  # fmt: skip
     finally:

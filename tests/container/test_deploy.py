@@ -145,7 +145,7 @@ def test_environment_is_a_deployment_of_its_own(deployment: Deployment) -> None:
     assert status == 0 and said.startswith(f"release 1 of {name}-stage\n"), said + complained
     assert set(before) < set(deployment.containers())
     status, said, complained = deployment.deploy("-e", "stage", "--rollback")
-    assert (status, said) == (1, "") and "there is no release before" in complained
+    assert (status, said) == (1, "") and "there is no earlier release" in complained
     log = (deployment.folder / f"deployed/{name}-stage/log").read_text(encoding="utf-8")
     assert log.endswith(f": {name}-stage: release 1\n")
     docker("compose", "--project-name", f"{name}-stage", "down", "--volumes", "--timeout", "1")
@@ -263,7 +263,7 @@ def test_second_roll_out_at_the_same_time_is_refused(deployment: Deployment) -> 
         fcntl.flock(lock, fcntl.LOCK_EX)
         status, said, complained = deployment.deploy()
     assert (status, said) == (1, "")
-    assert "is rolling out just now. Wait until it is done." in complained
+    assert "is already rolling out. Wait until it is done." in complained
 
 
 def test_archive_installs_itself_without_building_or_pulling(deployment: Deployment, tmp_path: Path) -> None:

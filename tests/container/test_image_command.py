@@ -81,7 +81,7 @@ def test_one_command_makes_an_image_that_serves(app_image: str, folder: Path, ta
     assert broken.returncode == 1
     assert broken.stderr == (
         "app-server: one.py: does not show its page: helper.py:1: ZeroDivisionError: division by zero. "
-        "--no-try builds it all the same, where an application needs what is not here.\n"
+        "--no-try builds it without this test, for applications that need something that is not here.\n"
     )
     assert docker("image", "inspect", "--format", "{{.Id}}", tag) == before
     left = ("--filter", "label=app-server.applications=one.py", "--filter", "dangling=true")
@@ -108,13 +108,13 @@ def test_deployment_gets_the_image_that_it_names(app_image: str, folder: Path, t
         (("--from", "TAG/base"), "TAG/base:latest: there is no such image. "
                                  "Name a clone of app-server with --build-context, "
                                  "or load the image with `docker load`."),
-        (("--from", "debian:trixie-slim"), "debian:trixie-slim: is no image of app-server. "
-                                           "Name app-server, or an image FROM it."),
-        (("--tag", "debian:trixie-slim"), "debian:trixie-slim: is there already, and was not made by this command. "
+        (("--from", "debian:trixie-slim"), "debian:trixie-slim: was not built by app-server. "
+                                           "Use app-server, or an image that is built FROM it."),
+        (("--tag", "debian:trixie-slim"), "debian:trixie-slim: exists already, and was not built by this command. "
                                           "Choose another --tag, or give --force."),
-        (("--tag", "app-server:OURS"), "app-server:OURS: is the image that it would be built from. "
+        (("--tag", "app-server:OURS"), "app-server:OURS: is the base image that it would be built from. "
                                        "Choose another --tag."),
-        (("--tag", "app-server-nginx"), "app-server-nginx:latest: is an image that others are built from. "
+        (("--tag", "app-server-nginx"), "app-server-nginx:latest: is a base of other images. "
                                         "Choose another --tag."),
     ],
 )  # fmt: skip

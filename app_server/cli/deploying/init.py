@@ -87,7 +87,7 @@ def refuse_existing(output: Path) -> None:
 
 def run(apps: Sequence[Found], wishes: Wishes, namespace: argparse.Namespace, output: Path, *, asks: bool) -> int:
     """Ask, write, and say what comes next; 0."""
-    from app_server.deployment.scaffold import first_file
+    from app_server.deployment.scaffold import scaffold_file
 
     if asks:
         wishes = asked(apps, wishes, namespace)
@@ -95,7 +95,7 @@ def run(apps: Sequence[Found], wishes: Wishes, namespace: argparse.Namespace, ou
         port = next((port for port in NEXT_PORTS if are_free(port, wishes.instances)), FIRST_PORT)
         wishes = replace(wishes, port=None if port == FIRST_PORT else port)
     relative = [replace(app, path=path_from(app.path, output.parent)) for app in apps]
-    text = first_file(relative, wishes)
+    text = scaffold_file(relative, wishes)
     write_checked(output, text, namespace)
     say(text.removesuffix("\n"))
     for app in apps:

@@ -1,4 +1,4 @@
-"""Which files belong to applications: what was named, and what a script imports from beside it."""
+"""Which files belong to applications: those that are named, and modules beside a script that it imports."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def files_below(place: Path, folder: Path, leaving: Ignoring | None = None) -> I
     leaving = ignoring(folder) if leaving is None else leaving
     if place.is_file():
         if _is_secret(place, leaving):
-            hint = "Keep it elsewhere, and name its place below `secrets`."
-            raise OperatorError("is a secret, which no release holds", where=str(place), hint=hint)
+            hint = "Move it out of this folder, and set its path below `secrets`."
+            raise OperatorError("is a secret, which releases must not contain", where=str(place), hint=hint)
         yield place.relative_to(folder)
         return
     for root, folders, names in os.walk(place):
@@ -41,10 +41,10 @@ def _is_secret(path: Path, leaving: Ignoring) -> bool:
 
 
 def files_matching(pattern: str, folder: Path, leaving: Ignoring | None = None) -> Iterator[Path]:
-    """The files that a pattern such as `data/*.csv` names, relative to `folder`. OperatorError where there is none."""
+    """The files that a pattern such as `data/*.csv` names, relative to `folder`. OperatorError if there is none."""
     hint = f"Patterns start in {folder}."
     if Path(pattern).is_absolute() or ".." in Path(pattern).parts:
-        raise OperatorError("leads out of the applications' folder", where=f"--include {pattern}", hint=hint)
+        raise OperatorError("is outside the applications' folder", where=f"--include {pattern}", hint=hint)
     leaving = ignoring(folder) if leaving is None else leaving
     matches = [
         match for match in sorted(folder.glob(pattern))

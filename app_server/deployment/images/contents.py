@@ -108,7 +108,7 @@ def of_plan(plan: Plan, folder: Path, include: Sequence[str] = (), requirements:
     words = {app.name: word for pool in plan.pools for app, word in zip(pool.apps, pool.instances[0].apps, strict=True)}
     for app in plan.apps:
         if not os.path.isabs(app.path) and not (source / app.path).exists():
-            hint = f"Applications are looked for in {source}"
+            hint = f"Applications must be in {source}"
             hint += ", where the deployment's file is." if made.source == "." else "."
             raise OperatorError(f"{app.path} does not exist", where=f"apps.{app.name}.path", hint=hint)
     return planned(
@@ -125,10 +125,10 @@ def of_plan(plan: Plan, folder: Path, include: Sequence[str] = (), requirements:
 
 
 def _place(folder: Path, path: str, *, look: bool) -> Path:
-    """Where an application lies. OperatorError where it cannot be in an image."""
+    """Where an application is. OperatorError if it cannot be in an image."""
     if os.path.isabs(path):
         hint = "Name it relative to the folder of the applications."
-        raise OperatorError("an image holds what lies below one folder", where=path, hint=hint)
+        raise OperatorError("an image contains only files below one folder", where=path, hint=hint)
     place = folder / path
     return Path(inspect(str(place)).path) if look else place
 
@@ -154,13 +154,13 @@ def _image_name(found: Found) -> str:
 
 
 def _found_beside(folder: Path, places: Iterable[Path]) -> list[str]:
-    """The requirements that lie beside the applications, or in one that is a folder."""
+    """The requirements files beside the applications, or in an application's folder."""
     beside = dict.fromkeys([folder, *(place if place.is_dir() else place.parent for place in places)])
     return [str(each / REQUIREMENTS) for each in beside if (each / REQUIREMENTS).is_file()]
 
 
 def gathered(files: Sequence[str]) -> Requirements | None:
-    """The requirements files with all that they name, None where there is none. OperatorError for what is missing."""
+    """The requirements files with all that they refer to; None if there are none. OperatorError for missing files."""
     if not files:
         return None
     named = tuple(Path(os.path.abspath(file)) for file in files)
@@ -188,7 +188,7 @@ def _references(file: Path) -> Iterator[Path]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        what = getattr(error, "strerror", None) or "is no text"
+        what = getattr(error, "strerror", None) or "is not text"
         raise OperatorError(f"cannot be read: {what}", where=str(file)) from None
     for number, line in enumerate(lines, 1):
         found = _REFERENCE.match(line)

@@ -60,7 +60,7 @@ def full_name(text: str, flag: str) -> str:
     """An image's name with its tag. OperatorError where it is none."""
     if not _NAME.fullmatch(text):
         hint = "Such as dashboard, dashboard:2 or registry.example.org/team/dashboard:2."
-        raise OperatorError(f"{text!r} is no name of an image", where=flag, hint=hint)
+        raise OperatorError(f"{text!r} is not the name of an image", where=flag, hint=hint)
     return text if ":" in text.rpartition("/")[2] else f"{text}:latest"
 
 
@@ -101,13 +101,13 @@ def _refuse_taken(wish: Wish) -> None:
     """OperatorError where the name is that of an image which this command has not made."""
     if wish.name in (wish.base, wish.pip) or is_base(wish.name):
         hint = "Choose another --tag."
-        others = "is the image that it would be built from"
-        what = others if wish.name in (wish.base, wish.pip) else "is an image that others are built from"
+        others = "is the base image that it would be built from"
+        what = others if wish.name in (wish.base, wish.pip) else "is a base of other images"
         raise OperatorError(what, where=wish.name, hint=hint)
     is_there = docker.image_id(wish.name) is not None
     if is_there and not wish.force and LABEL not in (docker.about(wish.name)["Config"].get("Labels") or {}):
         hint = "Choose another --tag, or give --force."
-        what = "is there already, and was not made by this command"
+        what = "exists already, and was not built by this command"
         raise OperatorError(what, where=wish.name, hint=hint)
 
 
@@ -117,7 +117,7 @@ def _provide(image: str, target: str, wish: Wish, say: Say, dockerfile: str = DO
         return
     if wish.build_context is None:
         use = "" if target == "app-server" else "; it installs the requirements"
-        hint = "Name a clone of app-server with --build-context, or load the image with `docker load`."
+        hint = "Set --build-context to a clone of app-server, or load the image with `docker load`."
         raise OperatorError(f"there is no such image{use}", where=image, hint=hint)
     begun_s = time.monotonic()
     words = ["--file", str(wish.build_context / dockerfile), "--tag", image]
@@ -135,11 +135,11 @@ def _refuse_foreign_base(base: str) -> None:
     """OperatorError for a base that is no image of app-server, or holds a site's applications already."""
     config = docker.about(base)["Config"]
     if LABEL in (config.get("Labels") or {}):
-        hint = "Name app-server, and build that one again where its name was taken: `docker rmi` it first."
-        raise OperatorError("is an image of applications, which nothing is built from", where=base, hint=hint)
+        hint = "Use app-server; if its name was overwritten, remove it with `docker rmi` and build it again."
+        raise OperatorError("is an image of applications, which cannot be a base", where=base, hint=hint)
     if config.get("Entrypoint") != ["start"]:
-        hint = "Name app-server, or an image FROM it."
-        raise OperatorError("is no image of app-server", where=base, hint=hint)
+        hint = "Use app-server, or an image that is built FROM it."
+        raise OperatorError("was not built by app-server", where=base, hint=hint)
 
 
 def write_context(wish: Wish, context: Path) -> None:
@@ -174,9 +174,9 @@ def _quoted(value: str) -> str:
 
 
 def _try_out(image: str, contents: Contents) -> None:
-    """Start the image, and have each application build a session. OperatorError with its last words where one fails."""
+    """Start the image, and have each application build a session. OperatorError with its log's end if one fails."""
     container = docker.run("run", "--detach", *HARDENED, image).strip()
-    hint = "--no-try builds it all the same, where an application needs what is not here."
+    hint = "--no-try builds it without this test, for applications that need something that is not here."
     try:
         if not docker.succeeds("exec", container, "timeout", f"{START_DEADLINE_S:g}", "sh", "-c", WAIT):
             what = f"does not start: {docker.complaint_of(container)}"

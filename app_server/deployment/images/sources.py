@@ -38,7 +38,8 @@ def _cache() -> Path:
             continue
         if os.access(folder, os.W_OK):
             return folder if folder.name == "app-server" else folder / f"app-server-{os.getuid()}"
-    raise OperatorError("cannot be written", where=tempfile.gettempdir(), hint="Set TMPDIR to a folder that can.")
+    hint = "Set TMPDIR to a folder that can be written."
+    raise OperatorError("cannot be written", where=tempfile.gettempdir(), hint=hint)
 
 
 def _assembled(folder: Path) -> Path:

@@ -58,7 +58,7 @@ def _without_address(words: Sequence[str]) -> Iterator[str]:
 
 
 def attempt(trial: Trial, environ: Mapping[str, str]) -> None:
-    """Start the command and open the page of each application. OperatorError with the end of its log where it fails."""
+    """Start the command and open the page of each application. OperatorError with the end of its log if it fails."""
     with tempfile.TemporaryDirectory(prefix="app-server-trial-") as folder:
         path, log_path = f"{folder}/socket", Path(folder) / "log"
         environment = {**environ, "APP_SERVER_RUNTIME_DIR": f"{folder}/run", "NOTIFY_SOCKET": ""}
@@ -80,7 +80,7 @@ def attempt(trial: Trial, environ: Mapping[str, str]) -> None:
 
 
 def _with_socket(command: Sequence[str], path: str) -> list[str]:
-    """The command with an address of its own, before what is for the applications' own eyes."""
+    """The command with its own address, before the applications' arguments."""
     place = command.index("--args") if "--args" in command else len(command)
     return [*command[:place], "--unix-socket", path, *command[place:]]
 
@@ -116,7 +116,7 @@ def _pages(path: str, root: str) -> Iterator[str]:
 
 
 def _ask(path: str, target: str) -> tuple[int, str, str] | None:
-    """The status, Location and body of an answer; None where nobody answers."""
+    """The status, Location and body of an answer; None if there is no answer."""
     connection = http.client.HTTPConnection("localhost", timeout=START_DEADLINE_S)
     connection.sock = socket.socket(socket.AF_UNIX)
     connection.sock.settimeout(START_DEADLINE_S)
@@ -135,12 +135,12 @@ def _failed(trial: Trial, what: str, log_path: Path) -> OperatorError:
     text = plain(log_path.read_text(encoding="utf-8", errors="replace"))
     reason = reason_in(text)
     said = " | ".join([line for line in text.splitlines() if line.strip()][-_TELLING_LINES:])
-    hint = f"It said: {said}" if said else "It said nothing."
-    what = f"the trial failed: {what}" + (f": {reason}" if reason else "")
+    hint = f"It said: {said}" if said else "It printed nothing."
+    what = f"the preflight failed: {what}" + (f": {reason}" if reason else "")
     return OperatorError(what, where=f"instance {trial.name}", hint=hint)
 
 
 def environment_with_keys(variables: Sequence[str]) -> dict[str, str]:
-    """This process's environment, with keys for the trial alone where the deployment has secrets: it gives nothing
+    """This process's environment, with keys only for the preflight if the deployment has secrets: it gives nothing
     away, and does not need to read what only the service may."""
     return {**{variable: secrets.token_urlsafe(48) for variable in variables}, **os.environ}

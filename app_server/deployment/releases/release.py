@@ -67,8 +67,8 @@ def gather(plan: Plan, files: Files, folder: Path, *, include: Sequence[str], pa
     contents = of_plan(plan, folder, include)
     members += [Member(f"apps/{path.as_posix()}", *_read(contents.folder / path)) for path in contents.files]
     if not packages:
-        hint = "Name app-server's wheel and the requirements with --packages."
-        raise OperatorError("nothing says what the hosts install", where="--packages", hint=hint)
+        hint = "Give app-server's wheel and the requirements with --packages."
+        raise OperatorError("it is not known what the hosts install", where="--packages", hint=hint)
     wheels = list(_named(sorted(_packages(packages))))
     about = describe(plan)
     if (needs := contents.requirements) is not None:
@@ -80,7 +80,7 @@ def gather(plan: Plan, files: Files, folder: Path, *, include: Sequence[str], pa
 
 
 def describe(plan: Plan) -> dict[str, Any]:
-    """What identifies the release; where things belong stands in the inventory (`app-server config inventory`)."""
+    """What identifies the release; the inventory has where things belong (`app-server config inventory`)."""
     return {
         "format": FORMAT,
         "name": plan.name,
@@ -123,7 +123,7 @@ def _packed(members: Sequence[Member]) -> bytes:
 
 
 def _named(paths: Iterable[Path]) -> Iterator[Member]:
-    """The packages by their names, each by a name of its own. OperatorError for two wheels of one name."""
+    """The packages by unique names. OperatorError for two wheels of the same name."""
     taken: dict[str, Member] = {}
     for path in paths:
         member = Member(path.name, *_read(path))
@@ -132,9 +132,9 @@ def _named(paths: Iterable[Path]) -> Iterator[Member]:
             if other is None or other.content == member.content:
                 break
             if path.suffix == ".whl":
-                hint = "Name one of them."
+                hint = "Give only one of them."
                 raise OperatorError(f"there are two different files {path.name}", where="--packages", hint=hint)
-            # Two files of requirements are two: what one names is not what the other does.
+            # Two requirements files are two: each has its own content.
             member = replace(member, path=f"{path.stem}-{number}{path.suffix}")
         taken[member.path] = member
     yield from taken.values()

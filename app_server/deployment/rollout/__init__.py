@@ -1,1 +1,1 @@
-"""Roll-outs: what is running is replaced by what deploy.yaml says, so that nobody notices, or not at all."""
+"""Roll-outs: what runs is replaced by what deploy.yaml says, without users noticing, or not at all."""

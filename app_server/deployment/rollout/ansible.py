@@ -1,4 +1,4 @@
-"""Roll-outs to hosts: `app-server deploy ansible` packs a release and has the playbooks of ansible/ install it."""
+"""Roll-outs to hosts: `app-server deploy ansible` packs a release, which the playbooks of ansible/ install."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def playbooks() -> Path:
     for folder in (here.parents[1] / "playbooks", here.parents[3] / "ansible"):
         if (folder / "site.yml").exists():
             return folder
-    raise OperatorError("the playbooks are missing", where=str(here.parents[1]), hint="Install app-server anew.")
+    raise OperatorError("the playbooks are missing", where=str(here.parents[1]), hint="Install app-server again.")
 
 
 def program() -> str:
@@ -44,7 +44,7 @@ def program() -> str:
         "ansible-playbook", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     )
     if found is None:
-        raise OperatorError("there is no `ansible-playbook` here", hint="pip install ansible-core")
+        raise OperatorError("ansible-playbook is not installed", hint="pip install ansible-core")
     return found
 
 
@@ -59,7 +59,7 @@ def deploy(
     include: Sequence[str],
     hooks: RolloutHooks = NO_HOOKS,
 ) -> int:
-    """Pack what the deployment in `folder` is and install it on its hosts; 0, or 1 where the hook after it failed.
+    """Pack what the deployment in `folder` is and install it on its hosts; 0, or 1 if the hook after it failed.
 
     Hosts that were in it the last time and are no longer are left at the end. OperatorError where it does not work.
     """
@@ -85,7 +85,7 @@ def deploy(
 
 
 def roll_back(plan: Plan, store: Store, say: Say, *, hooks: RolloutHooks = NO_HOOKS) -> int:
-    """Put the release before in its place on all hosts; 0, or 1 where the hook after it failed. OperatorError."""
+    """Put the release before in its place on all hosts; 0, or 1 if the hook after it failed. OperatorError."""
     command = program()
     hooks.look()
     with store.locked():
@@ -147,7 +147,7 @@ def _loaded(path: Path) -> Mapping[str, Any]:
 
 
 def environment(environ: Mapping[str, str], folder: Path, failures: Path) -> dict[str, str]:
-    """The variables of ansible-playbook: one's own configuration counts, where there is one, and failures are noted."""
+    """The variables of ansible-playbook: the user's own configuration applies, and failures are recorded."""
     plugins = [*environ.get("ANSIBLE_CALLBACK_PLUGINS", "").split(os.pathsep), str(folder / "callback_plugins")]
     return {
         "ANSIBLE_CONFIG": str(folder / "ansible.cfg"),
@@ -188,7 +188,7 @@ def play(command: str, playbook: str, store: Store, variables: Sequence[str], *,
     if status != 0:
         store.note(f"{what} failed (ansible-playbook ended with {status})")
         hint = "" if reason else "Its last lines say why. "
-        hint += "Run it again when that is mended: what is done already is not done twice."
+        hint += "Run it again when that is fixed: finished steps are not repeated."
         raise OperatorError(reason or f"ended with {status}", where=f"ansible-playbook {playbook}", hint=hint)
     if playbook == "site.yml":
         (store.folder / REMOVED).unlink(missing_ok=True)

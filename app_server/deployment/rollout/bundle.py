@@ -54,7 +54,7 @@ def bundle(plan: Plan, target: Path, folder: Path, say: Say, *, force: bool = Fa
 
 
 def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Whose files these were here means nothing there."""
+    """The owners of files here do not exist there."""
     member.uid = member.gid = 0
     member.uname = member.gname = "root"
     return member

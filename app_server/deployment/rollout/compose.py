@@ -32,7 +32,7 @@ NO_HOOKS = RolloutHooks(None)
 def deploy(
     plan: Plan, store: Store, folder: Path, say: Say, *, everything: bool = False, hooks: RolloutHooks = NO_HOOKS
 ) -> int:
-    """Roll out what the plan says; 0, or 1 where the hook after it failed. Relative paths begin in `folder`."""
+    """Roll out what the plan says; 0, or 1 if the hook after it failed. Relative paths begin in `folder`."""
     docker.require()
     check_preconditions(plan, folder)
     hooks.look()
@@ -58,7 +58,7 @@ def deploy(
 
 
 def roll_back(name: str, store: Store, folder: Path, say: Say, *, hooks: RolloutHooks = NO_HOOKS) -> int:
-    """Put the release before the current one in its place; 0, or 1 where the hook after it failed."""
+    """Put the release before the current one in its place; 0, or 1 if the hook after it failed."""
     docker.require()
     hooks.look()
     with store.locked():
@@ -67,8 +67,8 @@ def roll_back(name: str, store: Store, folder: Path, say: Say, *, hooks: Rollout
         same = [] if current is None else [number for number in store.releases() if store.is_alike(number, current)]
         before = ago(same, current)
         if current is None or before is None:
-            hint = "`app-server deploy compose` makes one."
-            raise OperatorError("there is no release before", where=str(store.folder), hint=hint)
+            hint = "`app-server deploy compose` creates one."
+            raise OperatorError("there is no earlier release", where=str(store.folder), hint=hint)
         say(f"{name}: from release {current} back to {before}")
         with hooks.around(say, release=str(before)):
             roll(name, store, before, folder, say)

@@ -42,7 +42,7 @@ def project(name: str, place: Path, folder: Path) -> Project:
 
 
 def build(plan: Plan, place: Path, folder: Path, say: Say) -> None:
-    """Build the images, or find them, and write down by their contents what they are."""
+    """Build the images, or find them, and record them by their contents."""
     site = place / CONFIGURATION.format(kind=plan.spec.proxy.kind)
     services = Project(plan.name, [place / "compose.yaml"], folder)
     if plan.contained.build_context is not None:

@@ -27,11 +27,11 @@ _IMAGE = "com.docker.compose.image"
 
 
 def run(*words: str, hint: str | None = None, where: str | None = None, stdin: bytes | None = None) -> str:
-    """What `docker WORDS` prints. OperatorError with its last words where it fails."""
+    """What `docker WORDS` prints. OperatorError with the end of its output if it fails."""
     try:
         done = subprocess.run(["docker", *words], input=stdin, capture_output=True, check=False)
     except FileNotFoundError:
-        raise OperatorError("there is no `docker` here", hint="Install Docker Engine and its compose plugin.") from None
+        raise OperatorError("docker is not installed", hint="Install Docker Engine and its compose plugin.") from None
     said, complained = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
     if done.returncode != 0:
         raise OperatorError(last_words(complained or said), where=where or f"docker {words[0]}", hint=hint)
@@ -41,12 +41,12 @@ def run(*words: str, hint: str | None = None, where: str | None = None, stdin: b
 def last_words(text: str) -> str:
     """The line that says why, out of all that a command has said."""
     lines = [line.strip() for line in plain(text).splitlines() if line.strip() and not _NOISE.match(line)]
-    line = lines[-1] if lines else "failed, and did not say why"
+    line = lines[-1] if lines else "failed without a message"
     return re.sub(r"^(Error response from daemon|ERROR|error):\s*", "", line).rstrip(".")
 
 
 def require_engine() -> None:
-    """OperatorError where no engine answers, or it is too old."""
+    """OperatorError if no engine answers, or it is too old."""
     try:
         engine = run("version", "--format", "{{.Server.Version}}").strip()
     except OperatorError as error:
@@ -59,22 +59,22 @@ def require_engine() -> None:
 
 
 def require() -> None:
-    """OperatorError where no engine answers, or it or compose is too old."""
+    """OperatorError if no engine answers, or it or compose is too old."""
     require_engine()
     try:
         compose = run("compose", "version", "--short").strip()
     except OperatorError:
-        raise OperatorError("docker has no compose plugin", hint="Install docker-compose-plugin.") from None
+        raise OperatorError("docker's compose plugin is not installed", hint="Install docker-compose-plugin.") from None
     if _version(compose) < OLDEST_COMPOSE:
         need = ".".join(map(str, OLDEST_COMPOSE))
         raise OperatorError(f"docker compose is {compose}, and {need} is needed", hint="Install a newer one.")
 
 
 def require_builder() -> None:
-    """OperatorError where there is no engine, or nothing that builds with it: what is built in needs BuildKit."""
+    """OperatorError if there is no engine or no BuildKit, which our Dockerfiles need."""
     require_engine()
     if not succeeds("buildx", "version"):
-        raise OperatorError("docker has no buildx plugin", hint="Install docker-buildx-plugin.")
+        raise OperatorError("docker's buildx plugin is not installed", hint="Install docker-buildx-plugin.")
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -83,7 +83,7 @@ def _version(text: str) -> tuple[int, ...]:
 
 
 def succeeds(*words: str) -> bool:
-    """Whether `docker WORDS` ends well; what it says is nobody's concern."""
+    """Whether `docker WORDS` succeeds; its output is ignored."""
     return subprocess.run(["docker", *words], capture_output=True, check=False).returncode == 0
 
 
@@ -170,7 +170,7 @@ class Project:
         return self._containers(f'{{{{.Label "{_HASH}"}}}}')
 
     def image_of(self, service: str) -> str | None:
-        """The id of the image that a service's running container was started with, None where none runs."""
+        """The id of the image that a service's running container was started with, None if none runs."""
         return self._containers(f'{{{{.Label "{_IMAGE}"}}}}').get(service)
 
     def _containers(self, wanted: str) -> dict[str, str]:

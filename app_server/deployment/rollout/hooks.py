@@ -25,7 +25,7 @@ BEFORE, AFTER, FAILED = "before-deploy", "after-deploy", "deploy-failed"
 
 @dataclass(frozen=True)
 class RolloutHooks:
-    """The hooks of one roll-out; `folder` is where deploy.yaml is, None where no hook shall run."""
+    """The hooks of one roll-out; `folder` is where deploy.yaml is, None if no hook is to run."""
 
     folder: Path | None
     about: Mapping[str, str] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class RolloutHooks:
         return {**os.environ, **{f"APP_SERVER_DEPLOY_{name.upper()}": value for name, value in known.items()}}
 
     def find(self, name: str) -> Path | None:
-        """The program of a hook, None where there is none. OperatorError where it is not one."""
+        """The program of a hook, None if there is none. OperatorError if it cannot be one."""
         if self.folder is None or not (path := self.folder / FOLDER / name).is_file():
             return None
         if not os.access(path, os.X_OK):
@@ -49,19 +49,19 @@ class RolloutHooks:
             self.find(name)
 
     def before(self, **about: str) -> None:
-        """Run what is to come first. OperatorError where it fails."""
+        """Run the hook before a roll-out. OperatorError if it fails."""
         status = self._run(BEFORE, **about)
         if status:
             where = f"{FOLDER}/{BEFORE}"
-            raise OperatorError(f"ended with {status}", where=where, hint="Nothing was touched.")
+            raise OperatorError(f"ended with {status}", where=where, hint="Nothing was changed.")
 
     def after(self, say: Say, **about: str) -> bool:
-        """Run what is to come last; whether it was content. What was rolled out stays."""
+        """Run the hook after a roll-out; whether it succeeded. The roll-out stays in any case."""
         return self._last(AFTER, say, **about)
 
     @contextmanager
     def around(self, say: Say, **about: str) -> Iterator[None]:
-        """Run what is to come first, and what is to be done where the roll-out raises OperatorError."""
+        """Run the hook before a roll-out, and the failure hook if the roll-out raises OperatorError."""
         self.before(**about)
         try:
             yield

@@ -92,7 +92,7 @@ class Configuration:
 
 
 def configuration_of(place: Path) -> Configuration | None:
-    """The proxy's configuration of the release in this folder, None where it has no proxy."""
+    """The proxy's configuration of the release in this folder, None if it has no proxy."""
     for kind, program in PROGRAMS.items():
         files = {path.name: path.read_bytes() for path in place.glob(f"docker/{kind}/site/*.conf")}
         if files:
@@ -128,7 +128,7 @@ def differ_in_configuration_alone(old: Mapping[str, Any], new: Mapping[str, Any]
 
 
 def image_that_stays(project: Project, image: str) -> str:
-    """The image of the running proxy where this one is the same but for its configuration; else this one."""
+    """The image of the running proxy if this one differs only in its configuration; else this one."""
     running = project.image_of(PROXY)
     if running is None or docker.image_id(running) is None:
         return image
@@ -157,7 +157,7 @@ def fill(project: Project, configuration: Configuration) -> None:
 
 
 def reload(project: Project, configuration: Configuration) -> None:
-    """Have the proxy that runs read a new configuration, after it has tried it."""
+    """Make the running proxy check and read a new configuration."""
     fill(project, configuration)
     where = f"{configuration.kind}'s configuration"
     project.compose("exec", "--no-TTY", PROXY, *configuration.program.check, where=where)

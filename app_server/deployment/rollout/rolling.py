@@ -17,7 +17,7 @@ from app_server.errors import OperatorError
 
 
 def start(containers: Project, service: str, what: str, *options: str) -> None:
-    """Start or replace one service and wait until it is healthy. OperatorError with its last words where it is not."""
+    """Start or replace one service and wait until it is healthy. OperatorError with the end of its log if it is not."""
     words = ("up", "--detach", "--no-deps", "--no-build", "--wait", "--quiet-pull", *options, service)
     try:
         containers.compose(*words)
@@ -26,7 +26,7 @@ def start(containers: Project, service: str, what: str, *options: str) -> None:
 
 
 def roll(name: str, store: Store, number: int, folder: Path, say: Say, *, everything: bool = False) -> None:
-    """Bring what runs to the state of a release. Where a service does not get healthy, what ran before comes back."""
+    """Bring what runs to the state of a release. If a service does not become healthy, the old release comes back."""
     new, configuration = project(name, store.path(number), folder), proxy.configuration_of(store.path(number))
     try:
         for step in _steps(new, configuration, everything=everything):
@@ -70,7 +70,7 @@ def _take(step: Step, containers: Project, configuration: Configuration | None, 
         elif step.kind in ("start", "replace"):
             proxy.fill(containers, configuration)
     if step.kind in ("start", "replace"):
-        start(containers, step.service, "did not get healthy", *(("--force-recreate",) if force else ()))
+        start(containers, step.service, "did not become healthy", *(("--force-recreate",) if force else ()))
     elif step.kind == "remove":
         listed = docker.run(
             "ps", "--all", "--quiet",

@@ -1,4 +1,4 @@
-"""What a roll-out has to do, decided from what is wanted and what is running. Nothing is done here."""
+"""What a roll-out has to do, decided from what is wanted and what is running. It performs nothing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PROXY = "proxy"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One service of compose.yaml, and what becomes of it."""
+    """One service of compose.yaml, and what to do with it."""
 
     kind: Literal["start", "replace", "reload", "keep", "remove"]
     service: str

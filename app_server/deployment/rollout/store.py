@@ -77,11 +77,11 @@ class Store:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One roll-out at a time. OperatorError where the folder holds the releases of another deployment."""
+        """One roll-out at a time. OperatorError if the folder contains another deployment's releases."""
         holder = self.holder()
         if holder is not None and holder != self.name:
             what = f"holds the releases of {holder}, and this is {self.name}"
-            raise OperatorError(what, where=str(self.folder), hint="Give each a --store of its own.")
+            raise OperatorError(what, where=str(self.folder), hint="Use a separate --store for each.")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = (self.folder / "lock").open("a+", encoding="ascii")
@@ -94,7 +94,7 @@ class Store:
                 lock.seek(0)
                 holder = lock.read().strip() or "another user"
                 hint = "Wait until it is done."
-                raise OperatorError(f"{holder} is rolling out just now", where=str(self.folder), hint=hint) from None
+                raise OperatorError(f"{holder} is already rolling out", where=str(self.folder), hint=hint) from None
             lock.truncate(0)
             lock.write(f"{operator()}, process {os.getpid()},")
             lock.flush()

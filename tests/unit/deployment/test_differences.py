@@ -30,8 +30,8 @@ def test_differences_say_what_changes_and_for_whom(tmp_path: Path) -> None:
     assert "+    server 127.0.0.1:5102 max_fails=0;" in found[0].lines
     assert list(effects(found, after, manifest)) == [
         "nginx: a reload; open sockets stay where they are until they end.",
-        "sessions: a1, a2 have a new command and must be started anew; their sessions have 30 s to end or to move.",
-        "sessions: a3 is new, which touches nobody.",
+        "sessions: a1, a2 have a new command and must be restarted; their sessions have 30 s to end or to move.",
+        "sessions: a3 is new, which affects no one.",
     ]
 
 
@@ -55,9 +55,9 @@ def test_what_starts_an_instance_is_more_than_its_command(
     [*_, said] = effects(found, after, read_manifest(folder))
     drain = "their sessions have 30 s to end or to move"
     assert said == (
-        f"sessions: what starts the instances has changed, which counts from their next start; {drain}."
+        f"sessions: what starts the instances has changed, with effect from their next start; {drain}."
         if touched
-        else "sessions: no instance has a new command, so none is touched."
+        else "sessions: no instance has a new command, so none is affected."
     )
 
 
@@ -68,7 +68,7 @@ def test_comment_in_a_unit_restarts_nothing(tmp_path: Path, plan: Plan) -> None:
     write_tree(folder, plan, changed, force=False)
     found = list(differences(files, lambda path, file: text_of(folder / path), {}))
     assert found
-    assert list(effects(found, plan, read_manifest(folder)))[-1].endswith("so none is touched.")
+    assert list(effects(found, plan, read_manifest(folder)))[-1].endswith("so none is affected.")
 
 
 def test_nothing_new_changes_nothing(tmp_path: Path, plan: Plan) -> None:

@@ -73,7 +73,7 @@ def test_only_plain_numbers_are_numbers(tmp_path: Path, number: str) -> None:
 
 def test_a_key_that_is_given_twice_is_refused(tmp_path: Path) -> None:
     assert faults(tmp_path, "apps: {a: a.py}\ninstances: 2\ninstances: 3\n") == [
-        "deploy.yaml:3:1: instances is given twice. See line 2. Leave one of them out."
+        "deploy.yaml:3:1: instances is given twice. See line 2. Remove one of them."
     ]
 
 
@@ -140,7 +140,7 @@ def test_name_that_gets_too_long_is_told_with_what_to_do(tmp_path: Path) -> None
     assert loaded(tmp_path, text).spec.name == "x" * 30
     assert faults(tmp_path, text, "staging") == [
         f"deploy.yaml:2:7: name: {'x' * 30}-staging, the name of the environment staging, "
-        "is longer than 32 characters. Give it one of its own: environments.staging.name."
+        "is longer than 32 characters. Set a shorter one: environments.staging.name."
     ]
 
 
@@ -158,7 +158,7 @@ def test_unknown_environment_is_said(tmp_path: Path) -> None:
 def test_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(OperatorError) as error:
         load(tmp_path / "deploy.yaml")
-    assert str(error.value).endswith("deploy.yaml: there is no such file. `app-server init` writes a first one.")
+    assert str(error.value).endswith("deploy.yaml: there is no such file. `app-server init` writes one.")
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_missing_file_is_said(tmp_path: Path) -> None:
         ("- a\n", "deploy.yaml:1:1: expected lines of the form `key: value`"),
         ("", "deploy.yaml:1:1: apps: is missing. Such as `apps: {myapp: myapp.py}`."),
         ("apps: {}\n", "deploy.yaml:1:1: apps: expected at least one"),
-        ("apps: {a: &x {path: *x}}\n", "deploy.yaml:1:11: not usable: blocks within blocks without end"),
+        ("apps: {a: &x {path: *x}}\n", "deploy.yaml:1:11: cannot be read: blocks are nested without end"),
         ("? [a]\n: 1\napps: {a: a.py}\n", "deploy.yaml:1:3: expected a key, not a block or a list"),
     ],
 )
@@ -183,7 +183,7 @@ def test_what_is_no_deployment_is_said(tmp_path: Path, text: str, message: str) 
 def test_aliases_cannot_grow_without_end(tmp_path: Path) -> None:
     lines = ["x-0: &a0 [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]"]
     lines += [f"x-{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
-    with pytest.raises(OperatorError, match="blocks within blocks without end"):
+    with pytest.raises(OperatorError, match="blocks are nested without end"):
         loaded(tmp_path, "\n".join([*lines, "apps: {a: a.py}"]))
 
 

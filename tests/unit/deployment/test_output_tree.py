@@ -74,7 +74,8 @@ def test_file_of_somebody_else_is_not_overwritten(tmp_path: Path, plan: Plan) ->
     with pytest.raises(OperatorErrors) as error:
         write_tree(folder, plan, FILES, force=False)
     where = f"{folder}/secret.env"
-    assert str(error.value) == f"{where}: is there already, and is not ours. Choose another --output, or give --force."
+    what = f"{where}: exists, and was not written by app-server. Choose another --output, or give --force."
+    assert str(error.value) == what
     assert contents(folder) == {"secret.env": "theirs"}
 
 
@@ -138,5 +139,5 @@ def test_folders_are_swapped_where_the_system_cannot_exchange_them(
 
 def test_manifest_of_somebody_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(OperatorError, match="is not a manifest of ours"):
+    with pytest.raises(OperatorError, match="was not written by app-server"):
         read_manifest(tmp_path)

@@ -13,9 +13,9 @@ from app_server.deployment.scaffold import (
     Found,
     Wishes,
     candidates,
-    first_file,
     imports_of,
     inspect,
+    scaffold_file,
     scalar,
 )
 from app_server.errors import OperatorError
@@ -113,10 +113,10 @@ APP = Found("my app.py", "a script", ("numpy",))
 
 
 def lines_of(wishes: Wishes) -> list[str]:
-    return first_file([APP], wishes).splitlines()[2:]
+    return scaffold_file([APP], wishes).splitlines()[2:]
 
 
-def test_first_file_has_nothing_that_goes_without_saying() -> None:
+def test_scaffold_file_has_nothing_that_goes_without_saying() -> None:
     assert lines_of(Wishes()) == [
         "apps:",
         '  my-app: "my app.py"  # a script; imports numpy',
@@ -124,9 +124,9 @@ def test_first_file_has_nothing_that_goes_without_saying() -> None:
     ]
 
 
-def test_first_file_has_what_was_wished() -> None:
+def test_scaffold_file_has_what_was_wished() -> None:
     wishes = Wishes("tools", ("a.org", "10.0.0.1"), "/x", 3, 6000, "apache", "files", "/c.pem", "/k.pem")
-    assert yaml.safe_load(first_file([APP], wishes)) == {
+    assert yaml.safe_load(scaffold_file([APP], wishes)) == {
         "name": "tools", "apps": {"my-app": "my app.py"}, "public": {"hosts": ["a.org", "10.0.0.1"], "prefix": "/x"},
         "instances": {"count": 3, "port": 6000}, "proxy": "apache", "tls": {"certificate": "/c.pem", "key": "/k.pem"},
     }  # fmt: skip
@@ -141,12 +141,12 @@ def test_first_file_has_what_was_wished() -> None:
         (Wishes(tls="files", certificate="/c.pem"), {"certificate": "/c.pem"}),
     ],
 )
-def test_first_file_says_where_the_certificate_comes_from(wishes: Wishes, tls: object) -> None:
-    assert yaml.safe_load(first_file([APP], wishes))["tls"] == tls
+def test_scaffold_file_says_where_the_certificate_comes_from(wishes: Wishes, tls: object) -> None:
+    assert yaml.safe_load(scaffold_file([APP], wishes))["tls"] == tls
 
 
 def test_instances_alone_are_a_number() -> None:
-    assert yaml.safe_load(first_file([APP], Wishes(instances=4)))["instances"] == 4
+    assert yaml.safe_load(scaffold_file([APP], Wishes(instances=4)))["instances"] == 4
 
 
 @pytest.mark.parametrize("value", ["plain", "no", "null", "1", "a: b", "#", "", "é", "/a/b.py", "x@y.org", '"'])

@@ -56,7 +56,7 @@ def test_text_is_found_by_what_was_written() -> None:
 
 def test_key_that_is_given_twice_is_a_fault_and_the_last_one_stands() -> None:
     entry, found = parse("a: 1\nb: 2\na: 3\n", "f.yaml")
-    assert [str(fault) for fault in found] == ["f.yaml:3:1: a is given twice. See line 1. Leave one of them out."]
+    assert [str(fault) for fault in found] == ["f.yaml:3:1: a is given twice. See line 1. Remove one of them."]
     assert entry.value() == {"a": "3", "b": "2"}
 
 
@@ -67,15 +67,15 @@ def test_key_that_is_no_text_is_a_fault() -> None:
 def test_what_is_written_goes_before_what_is_merged_in() -> None:
     text = "x: &x {a: 1, b: 1}\ny: &y {b: 2, c: 2}\nz: {<<: [*x, *y], a: 0}\n"
     assert read(text).value()["z"] == {"a": "0", "b": "1", "c": "2"}  # type: ignore[call-overload,index]
-    assert faults("z: {<<: word}\n") == ["f.yaml:1:9: <<: expected a block to take keys from"]
+    assert faults("z: {<<: word}\n") == ["f.yaml:1:9: <<: expected a block to merge"]
 
 
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("a:\n\tb: 1\n", "f.yaml:2:1: not YAML: a tab, where YAML takes only spaces. Indent with spaces."),
+        ("a:\n\tb: 1\n", "f.yaml:2:1: not YAML: a tab, but YAML only allows spaces. Indent with spaces."),
         ("a: @b\n", "f.yaml:1:4: not YAML: a value cannot begin with '@'. Put the value in quotes."),
-        ("a: b: c\n", "f.yaml:1:5: not YAML: a second ': ' on one line. Put the value in quotes, or begin a new line."),
+        ("a: b: c\n", "f.yaml:1:5: not YAML: a second ': ' on one line. Put the value in quotes, or start a new line."),
         ("a: [1\n", "f.yaml:2:1: not YAML: did not find expected ',' or ']'"),
         ("a: *b\n", "f.yaml:1:4: not YAML: found undefined alias"),
     ],
@@ -99,7 +99,7 @@ def test_what_is_no_yaml_is_explained(text: str, error: str) -> None:
 )
 def test_blocks_without_end_are_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yaml_nodes, "MOST_NODES", 1000)
-    with pytest.raises(OperatorError, match="not usable: blocks within blocks without end"):
+    with pytest.raises(OperatorError, match="cannot be read: blocks are nested without end"):
         parse(text, "f.yaml")
 
 

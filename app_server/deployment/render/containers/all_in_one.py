@@ -17,14 +17,14 @@ FOLDER = "docker/all-in-one/site"
 
 
 def wanted(plan: Plan) -> bool:
-    """`all` is for hosts; whoever wants containers asks for them."""
+    """`all` is for hosts; containers must be requested."""
     return False
 
 
 def render(plan: Plan) -> Files:
     """supervisor's file and nginx's, where the Dockerfile takes them from."""
     if plan.spec.proxy.kind != "nginx":
-        raise OperatorError("the all-in-one image has nginx in it", where="proxy", hint="Say proxy: nginx.")
+        raise OperatorError("the all-in-one image contains nginx", where="proxy", hint="Set proxy: nginx.")
     jinja = environment("all-in-one", {"plain": plain, "whole": seconds})
     text = jinja.get_template("supervisord.conf").render(
         **settings(plan),

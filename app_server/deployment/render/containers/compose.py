@@ -35,7 +35,7 @@ _PLAIN = re.compile(r"(?!(?i:y|yes|n|no|true|false|on|off|null|nan|inf)$)(--)?[A
 
 
 def wanted(plan: Plan) -> bool:
-    """`all` is for hosts; whoever wants containers asks for them."""
+    """`all` is for hosts; containers must be requested."""
     return False
 
 
@@ -81,14 +81,14 @@ def proxy_files(plan: Plan) -> dict[str, File]:
 def _refuse(plan: Plan) -> None:
     """Raise OperatorError for what containers on one machine cannot have."""
     if plan.tls is not None and plan.tls.mode == "acme":
-        hint = "Use tls.mode: files with what certbot has written on the host."
-        raise OperatorError("containers get no certificates by ACME", where="tls.mode", hint=hint)
+        hint = "Use tls.mode: files with the files that certbot writes on the host."
+        raise OperatorError("containers cannot get certificates by ACME", where="tls.mode", hint=hint)
     for secret in plan.secrets:
         if secret.credential is not None:
-            hint = "Name a file or a variable."
+            hint = "Use a file or a variable."
             raise OperatorError("containers have no systemd credentials", where=f"secrets.{secret.name}", hint=hint)
     if not plan.has_proxy and len(plan.instances) > 1:
-        hint = "Have a proxy, or instances: 1."
+        hint = "Use a proxy, or instances: 1."
         raise OperatorError("several instances cannot share one port", where="proxy", hint=hint)
 
 

@@ -37,7 +37,7 @@ SECRETS: Final = "/run/secrets/app"
 
 
 def wanted(plan: Plan) -> bool:
-    """`all` is for hosts; whoever wants containers asks for them."""
+    """`all` is for hosts; containers must be requested."""
     return False
 
 

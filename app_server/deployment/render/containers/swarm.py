@@ -70,7 +70,7 @@ class OutsideSecret:
 
 
 def wanted(plan: Plan) -> bool:
-    """`all` is for hosts; whoever wants containers asks for them."""
+    """`all` is for hosts; containers must be requested."""
     return False
 
 
@@ -145,11 +145,11 @@ def with_relays(plan: Plan) -> Plan:
 def _refuse(plan: Plan) -> None:
     """Raise OperatorError for what a swarm cannot have."""
     if not plan.has_proxy:
-        hint = "Say proxy: nginx."
+        hint = "Set proxy: nginx."
         raise OperatorError("the swarm's own balancer knows nothing of sessions", where="proxy", hint=hint)
     if plan.tls is not None and plan.tls.mode == "acme":
         hint = "Use tls.mode: files with what certbot has written on one of the hosts."
-        raise OperatorError("a swarm's containers get no certificates by ACME", where="tls.mode", hint=hint)
+        raise OperatorError("a swarm's containers cannot get certificates by ACME", where="tls.mode", hint=hint)
     if plan.spec.containers.publish.address is not None:
         hint = "Leave it out, and close the nodes' other addresses with a firewall."
         where = "containers.publish.address"

@@ -37,8 +37,8 @@ def test_help_names_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "deploy.yaml: there is no such file. `app-server init` writes a first one."),
-        (["-f", "x.yaml"], "x.yaml: there is no such file. `app-server init` writes a first one."),
+        ([], "deploy.yaml: there is no such file. `app-server init` writes one."),
+        (["-f", "x.yaml"], "x.yaml: there is no such file. `app-server init` writes one."),
         (["--outptu", "x"], "--outptu: unknown argument. Did you mean --output?"),
         (["--output"], "-o: expected 1 argument. See `app-server bundle --help`."),
     ],
@@ -80,10 +80,10 @@ def test_archive_that_is_there_is_kept(
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        (None, "there is no `docker` here. Install Docker Engine and its compose plugin."),
+        (None, "docker is not installed. Install Docker Engine and its compose plugin."),
         ("exit 1", "no container engine answers. Start Docker: systemctl start docker."),
         ("echo 24.0.7", "the container engine is 24.0.7, and 25.0 is needed. Install a newer one."),
-        ("[ $1 = version ] && echo 26.1.5", "docker has no compose plugin. Install docker-compose-plugin."),
+        ("[ $1 = version ] && echo 26.1.5", "docker's compose plugin is not installed. Install docker-compose-plugin."),
         ("[ $1 = version ] && echo 26.1.5 || echo 2.19.1",
          "docker compose is 2.19.1, and 2.20 is needed. Install a newer one."),
     ],

@@ -57,7 +57,7 @@ def test_flags_replace_a_file(home: Path, capsys: pytest.CaptureFixture[str]) ->
     [
         (["config"], "TARGET: expected one of all, acme, "),
         (["config", "ngnix"], f"TARGET: expected one of {', '.join(WORDS)}, not 'ngnix'. Did you mean nginx?"),
-        (["config", "nginx", "-f", "no.yaml"], "no.yaml: there is no such file. `app-server init` writes a first one."),
+        (["config", "nginx", "-f", "no.yaml"], "no.yaml: there is no such file. `app-server init` writes one."),
         (["config", "nginx", "-e", "x"], "--environment: deploy.yaml has no environment x"),
         (["config", "nginx", "--port", "80"], "--port: has no meaning without --app"),
         (["config", "nginx", "--app", "a.py", "-f", "x"], "--file: has no meaning with --app"),

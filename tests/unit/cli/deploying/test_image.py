@@ -25,9 +25,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["two.py"], "two.py: there is no such file or folder"),
         (["one.py", "--requirements", "x.txt"], "--requirements x.txt: there is no such file"),
         (["one.py", "--pip-conf", "pip.conf"], "--pip-conf pip.conf: there is no such file"),
-        (["one.py", "--tag", "One"], "--tag: 'One' is no name of an image. "
+        (["one.py", "--tag", "One"], "--tag: 'One' is not the name of an image. "
                                      "Such as dashboard, dashboard:2 or registry.example.org/team/dashboard:2."),
-        (["one.py", "--from", "a b"], "--from: 'a b' is no name of an image. "
+        (["one.py", "--from", "a b"], "--from: 'a b' is not the name of an image. "
                                       "Such as dashboard, dashboard:2 or registry.example.org/team/dashboard:2."),
         (["one.py", "--build-context", "."], "--build-context FOLDER: is not a clone of app-server. "
                                              "Name the folder that contains docker/app-server/Dockerfile."),
@@ -49,7 +49,7 @@ def test_without_applications_the_deployment_is_looked_for(home: Path, capsys: p
     ("script", "message"),
     [
         ("exit 1", "no container engine answers. Start Docker: systemctl start docker."),
-        ("[ $1 = version ] && echo 26.1.5", "docker has no buildx plugin. Install docker-buildx-plugin."),
+        ("[ $1 = version ] && echo 26.1.5", "docker's buildx plugin is not installed. Install docker-buildx-plugin."),
     ],
 )
 def test_engine_that_cannot_build_is_one_line(

@@ -46,7 +46,7 @@ def test_output_is_written_compared_and_kept(home: Path, capsys: pytest.CaptureF
     status, out, _ = run(capsys, "config", "all", "--output", "out", "--diff")
     assert status == EXIT_FAILED
     assert "nginx: a reload; open sockets stay where they are until they end." in out
-    assert "sessions: a1 has a new command and must be started anew" in out
+    assert "sessions: a1 has a new command and must be restarted" in out
     (home / "out" / "nginx" / "app-server.conf").write_text("mine", encoding="utf-8")
     status, _, err = run(capsys, "config", "all", "--output", "out")
     assert status == EXIT_FAILED and "was changed since it was written" in err

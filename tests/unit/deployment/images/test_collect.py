@@ -32,8 +32,8 @@ def test_private_key_is_left_out_of_a_folder_and_refused_by_its_name(tmp_path: P
     with pytest.raises(OperatorError) as caught:
         list(files_below(tmp_path / "app" / "site.pem", tmp_path))
     assert str(caught.value) == (
-        f"{tmp_path}/app/site.pem: is a secret, which no release holds."
-        " Keep it elsewhere, and name its place below `secrets`."
+        f"{tmp_path}/app/site.pem: is a secret, which releases must not contain."
+        " Move it out of this folder, and set its path below `secrets`."
     )
 
 
@@ -46,8 +46,8 @@ def test_pattern_names_files_and_folders(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pattern", "what"),
     [
-        ("/etc/*", "leads out of the applications' folder"),
-        ("../*.csv", "leads out of the applications' folder"),
+        ("/etc/*", "is outside the applications' folder"),
+        ("../*.csv", "is outside the applications' folder"),
         ("no/*.csv", "no file matches"),
         ("__pycache__", "no file matches"),
     ],

@@ -86,7 +86,7 @@ def test_what_requirements_name_goes_with_them(tmp_path: Path) -> None:
         (["bad.py"], [], [], "bad.py:1: is not Python: invalid syntax"),
         (["one.py", "sub/one.py"], [], [], "FILE_OR_DIR: two applications have the address /one"),
         (["one.py"], ["*.parquet"], [], "--include *.parquet: no file matches. Patterns start in FOLDER."),
-        (["one.py"], ["../*"], [], "--include ../*: leads out of the applications' folder. Patterns start in FOLDER."),
+        (["one.py"], ["../*"], [], "--include ../*: is outside the applications' folder. Patterns start in FOLDER."),
         (["one.py"], [], ["refers.txt"], "FOLDER/refers.txt:2: more.txt: there is no such file or folder"),
     ],
 )  # fmt: skip
@@ -114,6 +114,6 @@ def test_application_of_a_host_cannot_be_in_an_image(folder: Path) -> None:
     with pytest.raises(OperatorError) as caught:
         planned(folder, apps, whole=False, include=[], requirements=[], name="site")
     assert str(caught.value) == (
-        "/srv/one.py: an image holds what lies below one folder. "
+        "/srv/one.py: an image contains only files below one folder. "
         "Name it relative to the folder of the applications."
     )  # fmt: skip

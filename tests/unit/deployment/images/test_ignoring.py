@@ -57,8 +57,8 @@ def test_keys_and_named_secrets_are_in_no_release(tmp_path: Path) -> None:
     assert taken(tmp_path, secrets=(f"{tmp_path}/cookie",)) == ["a.py", "authority.pem"]
     with pytest.raises(OperatorError) as caught:
         list(files_below(tmp_path / "anything", tmp_path))
-    hint = "Keep it elsewhere, and name its place below `secrets`."
-    assert str(caught.value) == f"{tmp_path}/anything: is a secret, which no release holds. {hint}"
+    hint = "Move it out of this folder, and set its path below `secrets`."
+    assert str(caught.value) == f"{tmp_path}/anything: is a secret, which releases must not contain. {hint}"
 
 
 @pytest.mark.parametrize(

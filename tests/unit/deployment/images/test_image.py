@@ -67,7 +67,7 @@ def test_name_that_no_engine_takes_is_one_line(text: str) -> None:
     with pytest.raises(OperatorError) as caught:
         full_name(text, "--tag")
     assert str(caught.value) == (
-        f"--tag: {text!r} is no name of an image. "
+        f"--tag: {text!r} is not the name of an image. "
         "Such as dashboard, dashboard:2 or registry.example.org/team/dashboard:2."
     )
 

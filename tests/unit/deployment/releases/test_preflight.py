@@ -67,7 +67,7 @@ def test_pages_of_the_index_are_opened(tmp_path: Path) -> None:
     index = '<a href="/a">a</a> <a href="/b">b</a> <a href="/static/x.css"> <a href="https://elsewhere/">'
     attempt(server(tmp_path, root=(200, index), a=(200, ""), b=(403, "")), dict(os.environ))
     assert failure(server(tmp_path, root=(200, index), a=(200, ""), b=(500, ""))).startswith(
-        "instance a1: the trial failed: /b was answered with 500"
+        "instance a1: the preflight failed: /b was answered with 500"
     )
 
 
@@ -85,9 +85,10 @@ def test_address_of_the_trial_stands_before_what_is_for_the_application(tmp_path
 def test_server_that_ends_says_with_what(tmp_path: Path) -> None:
     ending = Trial("a1", (program(tmp_path, "#!/bin/sh\necho something is wrong >&2\nexit 3\n"),), tmp_path)
     said = failure(ending)
-    assert said.startswith("instance a1: the trial failed: the server ended with 3") and "something is wrong" in said
+    assert said.startswith("instance a1: the preflight failed: the server ended with 3")
+    assert "something is wrong" in said
     silent = Trial("a1", (program(tmp_path, "#!/bin/sh\nexit 3\n"),), tmp_path)
-    assert failure(silent) == "instance a1: the trial failed: the server ended with 3. It said nothing."
+    assert failure(silent) == "instance a1: the preflight failed: the server ended with 3. It printed nothing."
 
 
 def test_server_that_never_gets_ready_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,7 @@ def test_missing_application_is_named(folder: Path) -> None:
     (folder / "board").rmdir()
     with pytest.raises(OperatorError) as caught:
         gather(plan(), FILES, folder, include=[], packages=[folder / "packages"])
-    hint = f"Applications are looked for in {folder}, where the deployment's file is."
+    hint = f"Applications must be in {folder}, where the deployment's file is."
     assert str(caught.value) == f"apps.board.path: board does not exist. {hint}"
 
 
@@ -125,7 +125,8 @@ def test_two_wheels_of_one_name_are_refused(folder: Path) -> None:
         (folder / place / "kit-1-py3-none-any.whl").write_text(place, encoding="utf-8")
     with pytest.raises(OperatorError) as caught:
         gather(plan(), FILES, folder, include=[], packages=[folder / "packages", folder / "own"])
-    assert str(caught.value) == "--packages: there are two different files kit-1-py3-none-any.whl. Name one of them."
+    what = "there are two different files kit-1-py3-none-any.whl"
+    assert str(caught.value) == f"--packages: {what}. Give only one of them."
 
 
 def test_requirements_beside_applications_come_along_in_a_folder_of_their_own(folder: Path) -> None:

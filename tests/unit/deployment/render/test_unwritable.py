@@ -60,10 +60,10 @@ def test_first_character_at_fault_is_named(value: str, meaningful: str, message:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("apps:\n\ta: a.py\n", "deploy.yaml:2:1: not YAML: a tab, where YAML takes only spaces. Indent with spaces."),
+        ("apps:\n\ta: a.py\n", "deploy.yaml:2:1: not YAML: a tab, but YAML only allows spaces. Indent with spaces."),
         ("apps: {a: @b}\n", "deploy.yaml:1:11: not YAML: a value cannot begin with '@'. Put the value in quotes."),
         ("apps: {a: `b`}\n", "deploy.yaml:1:11: not YAML: a value cannot begin with '`'. Put the value in quotes."),
-        ("apps: a: b\n", "deploy.yaml:1:8: not YAML: a second ': ' on one line. Put the value in quotes, or begin a new"
+        ("apps: a: b\n", "deploy.yaml:1:8: not YAML: a second ': ' on one line. Put the value in quotes, or start a new"
          " line."),
     ],
 )  # fmt: skip

@@ -32,7 +32,7 @@ def test_playbook_that_fails_is_an_error_and_is_written_down(tmp_path: Path) -> 
     ansible.write_inventory(plan(), store)
     with pytest.raises(OperatorError) as caught:
         ansible.play("false", "site.yml", store, [], what="release 1")
-    hint = "Its last lines say why. Run it again when that is mended: what is done already is not done twice."
+    hint = "Its last lines say why. Run it again when that is fixed: finished steps are not repeated."
     assert str(caught.value) == f"ansible-playbook site.yml: ended with 1. {hint}"
     assert (
         (tmp_path / "log")
@@ -66,7 +66,7 @@ def test_playbook_that_fails_ends_with_what_its_task_said(tmp_path: Path, monkey
     monkeypatch.setattr(ansible, "playbooks", lambda: playbooks)
     with pytest.raises(OperatorError) as caught:
         ansible.play(ansible.program(), "site.yml", store, [], what="release 1")
-    hint = "Run it again when that is mended: what is done already is not done twice."
+    hint = "Run it again when that is fixed: finished steps are not repeated."
     assert str(caught.value) == (
         f"ansible-playbook site.yml: localhost: Try the candidate: instance a1: the trial failed. {hint}"
     )
@@ -106,7 +106,7 @@ def test_store_of_another_deployment_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OperatorError) as caught, Store(tmp_path, "site-staging").locked():
         pass
     assert str(caught.value) == (
-        f"{tmp_path}: holds the releases of site, and this is site-staging. Give each a --store of its own."
+        f"{tmp_path}: holds the releases of site, and this is site-staging. Use a separate --store for each."
     )
 
 
@@ -117,13 +117,13 @@ def test_log_names_the_deployment(tmp_path: Path) -> None:
 
 def test_roll_out_waits_for_nobody(tmp_path: Path) -> None:
     store = Store(tmp_path, "site")
-    with store.locked(), pytest.raises(OperatorError, match="is rolling out just now"):
+    with store.locked(), pytest.raises(OperatorError, match="is already rolling out"):
         ansible.roll_back(plan(), store, print)
 
 
 def test_release_without_packages_touches_nothing(tmp_path: Path) -> None:
     (tmp_path / "board.py").write_text("", encoding="utf-8")
     store = Store(tmp_path / "store", "site")
-    with pytest.raises(OperatorError, match="nothing says what the hosts install"):
+    with pytest.raises(OperatorError, match="it is not known what the hosts install"):
         ansible.deploy(plan(), {}, tmp_path, store, print, packages=[], include=[])
     assert not store.folder.exists()

@@ -27,7 +27,7 @@ def docker_that_says(folder: Path, engine: str, compose: str) -> str:
             "exit 1",
             "the container engine is 20.10.24, and 25.0 is needed. Install a newer one.",
         ),
-        ("echo 26.1.5; exit", "exit 1", "docker has no compose plugin. Install docker-compose-plugin."),
+        ("echo 26.1.5; exit", "exit 1", "docker's compose plugin is not installed. Install docker-compose-plugin."),
         (
             "echo 26.1.5; exit",
             "{ echo 2.5.0; exit; }",
@@ -48,7 +48,7 @@ def test_missing_docker_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(OperatorError) as caught:
         require()
-    assert str(caught.value) == "there is no `docker` here. Install Docker Engine and its compose plugin."
+    assert str(caught.value) == "docker is not installed. Install Docker Engine and its compose plugin."
 
 
 def test_progress_is_no_reason() -> None:
@@ -56,4 +56,4 @@ def test_progress_is_no_reason() -> None:
         "#8 [proxy 2/5] RUN x\n Container a-1  Created\nError response from daemon: No such image: a:b.\n Network x\n"
     )
     assert last_words(said) == "No such image: a:b"
-    assert last_words("") == "failed, and did not say why"
+    assert last_words("") == "failed without a message"

@@ -39,7 +39,7 @@ def test_failing_hook_before_stops_the_roll_out(tmp_path: Path) -> None:
     hook(tmp_path, "deploy-failed", NOTE)
     with pytest.raises(OperatorError) as caught, RolloutHooks(tmp_path).around(print):
         raise AssertionError("it went on")
-    assert str(caught.value) == "hooks/before-deploy: ended with 3. Nothing was touched."
+    assert str(caught.value) == "hooks/before-deploy: ended with 3. Nothing was changed."
     assert not (tmp_path / "told").exists()
 
 

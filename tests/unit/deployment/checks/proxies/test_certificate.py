@@ -61,7 +61,7 @@ def test_authority_for_development_that_is_elsewhere_is_asked_for(tmp_path: Path
     (tmp_path / "authority.pem").rename(tmp_path / "elsewhere.pem")
     [line] = found(tmp_path, "tools.example.org")
     assert line.startswith("fault: ") and "--roots" not in line
-    assert line.endswith("put its authority.pem beside it, and have your browser trust that")
+    assert line.endswith("put its authority.pem beside it, and make your browser trust that")
 
 
 def test_authority_beside_a_certificate_is_one_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,4 +32,4 @@ def test_another_proxy_is_refused(tmp_path: Path) -> None:
     plan = resolve_plan(loaded(tmp_path, MINIMAL + "proxy: apache\n"), layout="compose")
     with pytest.raises(OperatorError) as caught:
         render("all-in-one", plan)
-    assert str(caught.value) == "proxy: the all-in-one image has nginx in it. Say proxy: nginx."
+    assert str(caught.value) == "proxy: the all-in-one image contains nginx. Set proxy: nginx."

@@ -146,16 +146,16 @@ def test_without_a_proxy_the_instance_is_published(tmp_path: Path) -> None:
     [
         (
             "apps: {a: a.py}\ntls: acme\n",
-            "tls.mode: containers get no certificates by ACME. "
-            "Use tls.mode: files with what certbot has written on the host.",
+            "tls.mode: containers cannot get certificates by ACME. "
+            "Use tls.mode: files with the files that certbot writes on the host.",
         ),
         (
             "apps: {a: a.py}\nsecrets: {secret_key: {credential: key}}\n",
-            "secrets.secret_key: containers have no systemd credentials. Name a file or a variable.",
+            "secrets.secret_key: containers have no systemd credentials. Use a file or a variable.",
         ),
         (
             "apps: {a: a.py}\nproxy: none\ninstances: 2\n",
-            "proxy: several instances cannot share one port. Have a proxy, or instances: 1.",
+            "proxy: several instances cannot share one port. Use a proxy, or instances: 1.",
         ),
     ],
 )

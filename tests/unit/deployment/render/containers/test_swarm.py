@@ -173,11 +173,11 @@ def test_nodes_are_chosen_by_constraints(tmp_path: Path) -> None:
     [
         (
             "apps: {a: a.py}\nproxy: none\n",
-            "proxy: the swarm's own balancer knows nothing of sessions. Say proxy: nginx.",
+            "proxy: the swarm's own balancer knows nothing of sessions. Set proxy: nginx.",
         ),
         (
             "apps: {a: a.py}\ntls: acme\n",
-            "tls.mode: a swarm's containers get no certificates by ACME. "
+            "tls.mode: a swarm's containers cannot get certificates by ACME. "
             "Use tls.mode: files with what certbot has written on one of the hosts.",
         ),
         (
