@@ -27,8 +27,7 @@ from app_server.security.admission import Admission
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.connection import Connection
 from app_server.session.context import ApplicationContext, SessionContext
-from app_server.session.effects import Effect
-from app_server.session.host import SessionHost
+from app_server.session.effects import Effect, SessionHost
 from app_server.session.limits import MessageLimits
 from app_server.session.naming import LogName
 from app_server.session.session import Session

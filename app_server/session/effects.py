@@ -1,12 +1,13 @@
-"""What the runtime has to do after a turn; values, in the order in which they are to happen."""
+"""What a session asks of what runs it: effects to perform after a turn, in their order, and calls at once."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
+from app_server.document.callbacks import SessionCallback
 from app_server.protocol.codec import Frame
 from app_server.session.connection import Connection
 
@@ -50,3 +51,23 @@ class Await:
 
 
 Effect: TypeAlias = Send | Close | Await
+
+
+class SessionHost(Protocol):
+    """What runs a session. All of its methods but `failed` may be called in any thread."""
+
+    @property
+    def failed(self) -> Callable[[], None]:
+        """Called while an exception of the application's code is at hand."""
+
+    def wake(self) -> None:
+        """Call the session's `flush` soon: its document has changed outside of a turn."""
+
+    def send_now(self) -> None:
+        """Call the session's `flush` in the middle of a turn."""
+
+    def callback_added(self, callback: SessionCallback) -> None:
+        """Call the session's `run` with this callback when it is due."""
+
+    def callback_removed(self, ident: str) -> None:
+        """Do not call `run` with this callback any more."""

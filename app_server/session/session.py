@@ -26,9 +26,8 @@ from app_server.protocol import codec, messages
 from app_server.protocol.messages import Message
 from app_server.session.connection import Connection
 from app_server.session.context import SessionContext
-from app_server.session.effects import Await, Close, Effect, Role, Send
+from app_server.session.effects import Await, Close, Effect, Role, Send, SessionHost
 from app_server.session.expiration import Expiring, SessionState
-from app_server.session.host import SessionHost
 from app_server.session.incoming import HANDLERS
 from app_server.session.limits import FAULTS, MessageLimits
 from app_server.session.naming import LogName

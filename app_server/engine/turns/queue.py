@@ -24,8 +24,7 @@ from app_server.engine.turns.locked_calls import LockedCalls
 from app_server.engine.turns.paced import PacedCallbacks
 from app_server.engine.turns.timers import Timers
 from app_server.observe.gauges import ApplicationGauges
-from app_server.session.effects import Await, Close, Effect, Send
-from app_server.session.host import SessionHost
+from app_server.session.effects import Await, Close, Effect, Send, SessionHost
 from app_server.session.limits import FAULTS
 from app_server.session.naming import LogName
 from app_server.session.session import Session
