@@ -52,7 +52,7 @@ class Application(ABC):
 
     @property
     def description(self) -> str:
-        """One line that says what the application is, for the index page; empty where it does not say."""
+        """One line that says what the application is, for the index page; empty if it does not say."""
         return ""
 
     @property

@@ -13,7 +13,7 @@ from app_server.errors import ApplicationError, likely
 
 log = logging.getLogger(__name__)
 
-# Called with the server's or the session's context; where it returns an awaitable, the caller awaits it.
+# Called with the server's or the session's context; if it returns an awaitable, the caller awaits it.
 Hook = Callable[[Any], Awaitable[None] | None]
 # What it returns is checked when it is called.
 RequestHook = Callable[[Any], Any]

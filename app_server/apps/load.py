@@ -54,7 +54,7 @@ def load_application(
 
 
 def find_main(folder: Path, given: str) -> Path:
-    """The one file of the folder that is run for each session; an error where there is none or a choice."""
+    """The one file of the folder that is run for each session; an error if there is none or a choice."""
     try:
         mains = [name for name in MAIN_NAMES if (folder / name).is_file()]
     except PermissionError:

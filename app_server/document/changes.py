@@ -158,7 +158,7 @@ def _is_fixed(column: Any) -> bool:
 
 
 def _change_columns(source: Any, changes: Any, change: Callable[[], None]) -> None:
-    """Carry out a change of some rows; where it fails half-way, the pages get the columns as they are then."""
+    """Carry out a change of some rows; if it fails half-way, the pages get the columns as they are then."""
     document = _served(source)
     if document is None:
         change()

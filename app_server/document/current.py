@@ -27,7 +27,7 @@ _stack: ContextVar[tuple[_Entry, ...]] = ContextVar("app_server_current_document
 class _ContextStack:
     """What `bokeh.io.doc` uses of a list (append, pop, len, [-1]), kept for each context.
 
-    Bokeh leaves its entry behind where a callback raises; an entry at the end whose document is gone is not seen.
+    Bokeh leaves its entry behind if a callback raises; an entry at the end whose document is gone is not seen.
     """
 
     def append(self, entry: _Entry) -> None:

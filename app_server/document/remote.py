@@ -136,7 +136,7 @@ class Mirror:
         return dumps({"doc": content}), encoder.binary
 
     def replace(self, content: Mapping[str, Any], buffers: Sequence[Buffer]) -> None:
-        """Take over the document of a PULL-DOC-REPLY; PeerError where it is malformed or has unknown models."""
+        """Take over the document of a PULL-DOC-REPLY; PeerError if it is malformed or has unknown models."""
         try:
             fields = content["doc"]
             named = {name: fields[name] for name in ("title", "config", "roots") if name in fields}
@@ -166,7 +166,7 @@ class Mirror:
         """Carry out the events of a PATCH-DOC in order.
 
         What a callback of the program's raises comes through when all events are carried out; of several exceptions
-        the first, the others are logged. PeerError where the content is malformed.
+        the first, the others are logged. PeerError if the content is malformed.
         """
         events = content.get("events")
         if not isinstance(events, list):

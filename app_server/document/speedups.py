@@ -186,7 +186,7 @@ def installed() -> bool:
 
 
 def install() -> bool:
-    """Use the tables; False, and nothing changed, where this version of bokeh makes other models with them."""
+    """Use the tables; False, and nothing changed, if this version of bokeh makes other models with them."""
     if installed():
         return True
     if not isinstance(_stock_overridden_defaults, classmethod):

@@ -187,7 +187,7 @@ class Delivery:
         return 0 if backlog is None else backlog.fixed_bytes
 
     def _hold(self, connection: Connection, sink: FrameSink, effect: Send, held: dict[int, list[Change]]) -> bool:
-        """Have a message wait for its client; False where it is to be sent at once."""
+        """Have a message wait for its client; False if it is to be sent at once."""
         self.caught_up(connection)
         backlog = self.backlogs.get(connection)
         if backlog is None:

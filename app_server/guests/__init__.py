@@ -23,7 +23,7 @@ _NOBODY = Guest()
 def guest_for(imports: Collection[str]) -> Guest:
     """The guest of an application that imports these top-level modules; it is imported here, once in a process.
 
-    OperatorError where the guest is of a version that cannot be served.
+    OperatorError if the guest is of a version that cannot be served.
     """
     return _panel() if brings(imports, "panel") else _NOBODY
 

@@ -29,7 +29,7 @@ class LivingSession(Protocol):
 class Guest:
     """Plain Bokeh: nothing is done beside what the server does anyway.
 
-    `find_component` finds the files below `components/`, where the guest's pages ask for any.
+    `find_component` finds the files below `components/`, if the guest's pages ask for any.
     """
 
     find_component: FindFile | None = None

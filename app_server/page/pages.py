@@ -91,7 +91,7 @@ def custom_index_page(template: str | Path, items: Iterable[str], prefix: str = 
     """The operator's own index: a Jinja2 template that gets `items`, the sorted addresses, and `prefix`.
 
     It may include and extend templates beside it. Raises OperatorError for a template that cannot be read or filled,
-    with the line where there is one.
+    with the line if there is one.
     """
     path = Path(template)
     index_text(path)

@@ -30,7 +30,7 @@ class Change:
     """One event of a PATCH-DOC: its JSON, and the buffers that it names.
 
     `key` says what a later value may replace, if it has the same `shape`. What has none ends the replacing of `model`,
-    or of all models where that is None; what has a key needs no `model`.
+    or of all models if that is None; what has a key needs no `model`.
     """
 
     text: bytes

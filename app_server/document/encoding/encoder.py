@@ -70,7 +70,7 @@ _plans: dict[type[Model], _Plan | None] = classes.table()
 
 
 def _plan_for(cls: type[Model]) -> _Plan | None:
-    """The plan of this class, or None where it encodes its instances in a way of its own."""
+    """The plan of this class, or None if it encodes its instances in a way of its own."""
     try:
         return _plans[cls]
     except KeyError:

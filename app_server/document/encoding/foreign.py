@@ -92,7 +92,7 @@ def _log_unknown(kind: type[HasProps], name: str) -> None:
 def carry_out(document: Document, event: DocumentPatchedEvent) -> None:
     """Do to the document what an event of the other end says; callbacks run, and what they raise comes through.
 
-    PeerError where the event says what cannot be done, before a callback has run.
+    PeerError if the event says what cannot be done, before a callback has run.
     """
     try:
         if isinstance(event, ModelChangedEvent):

@@ -56,7 +56,7 @@ def read_events(
 
     A root that the document has already is left out before it is decoded: after a reconnect BokehJS 3.9 uploads all
     that it has just pulled. An event about a model that the document had once is left out too: the two ends crossed.
-    PeerError where the content is malformed.
+    PeerError if the content is malformed.
     """
     events = content.get("events")
     if not isinstance(events, list):
@@ -138,7 +138,7 @@ def _note_browser_range(document: ServedDocument, event: ModelChangedEvent) -> N
 def replace_document(
     document: ServedDocument, content: Mapping[str, Any], buffers: Sequence[tuple[str, bytes]], *, max_bytes: int
 ) -> None:
-    """Put the document of a PUSH-DOC in the place of this one; PeerError where it is malformed, and nothing changed.
+    """Put the document of a PUSH-DOC in the place of this one; PeerError if it is malformed, and nothing changed.
 
     Callbacks of the application run, and what they raise comes through.
     """

@@ -40,7 +40,7 @@ class PatchEncoder:
         return bool(self._events)
 
     def add(self, event: DocumentPatchedEvent) -> None:
-        """Encode this event now; UnsendableError where that is impossible, which leaves no trace in what is sent."""
+        """Encode this event now; UnsendableError if that is impossible, which leaves no trace in what is sent."""
         if type(event) is ModelChangedEvent and _is_sent_as_it_is(event.new):
             change = {"kind": "ModelChanged", "model": {"id": event.model.id}, "attr": event.attr, "new": event.new}
             self._events.append((event.setter, change))
@@ -90,7 +90,7 @@ def _encoded(encoder: Encoder, event: DocumentPatchedEvent) -> Any:
 
 
 def check(value: Any, model: Model, attr: str) -> None:
-    """Raise UnsendableError where this value, with which a property is about to be changed, cannot be sent."""
+    """Raise UnsendableError if this value, with which a property is about to be changed, cannot be sent."""
     try:
         dumps(Encoder(copy=False).encode(value))
     except Exception as error:

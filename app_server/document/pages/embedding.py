@@ -115,7 +115,7 @@ def render_page(
     head: str = "",
     base: Template = FILE,
 ) -> str:
-    """The HTML page of a session's document, by the document's own template where it has one.
+    """The HTML page of a session's document, by the document's own template if it has one.
 
     `app_path` is where BokehJS opens its socket, if not where the page is; `head` is HTML to add to the head; `base` is
     the template of documents that have none of their own, and what theirs extend.

@@ -41,9 +41,9 @@ def install() -> None:
 
 
 def bundle_models(models: Sequence[type[HasProps]] | None) -> str | None:
-    """The JavaScript of these models, or of all that can be compiled; None where there are none with code of their own.
+    """The JavaScript of these models, or of all that can be compiled; None if there are none with code of their own.
 
-    ApplicationError where one of `models` cannot be compiled.
+    ApplicationError if one of `models` cannot be compiled.
     """
     wanted = compiler._get_custom_models(models) or {}
     if models is None:
@@ -67,7 +67,7 @@ def known() -> object:
 
 
 def check(document: Document) -> None:
-    """ApplicationError where the document has a model whose JavaScript the last bundle lacks."""
+    """ApplicationError if the document has a model whose JavaScript the last bundle lacks."""
     if _left_out:
         for model in document.models:
             fault = _left_out.get(_key(type(model))) if hasattr(model, "__implementation__") else None

@@ -52,7 +52,7 @@ def as_json(document: Document, *, indent: int | None = None) -> str:
 
 
 def as_page(document: Document, *, resources: ResourcesMode, server_url: str = "") -> str:
-    """A page that shows the document, in its own template where it has one.
+    """A page that shows the document, in its own template if it has one.
 
     BokehJS is in the page itself (`inline`), or comes from bokeh's public address (`cdn`) or from below the
     `server_url`. Only the parts of it that the document needs are taken.

@@ -10,7 +10,7 @@ import pytest
 from bench import walk
 
 MOST_CALLS_OF_A_SLIDER = 100
-MOST_CALLS_OF_A_SOCKET = 175
+MOST_CALLS_OF_A_SOCKET = 110
 
 
 def test_calls_of_the_server_are_counted_and_no_others() -> None:
