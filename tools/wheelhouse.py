@@ -18,7 +18,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from packaging.markers import Marker
+try:
+    from packaging.markers import Marker
+except ImportError:  # a Python that has only pip: pip brings its own copy
+    from pip._vendor.packaging.markers import Marker  # type: ignore[assignment]
 
 ROOT = Path(__file__).resolve().parents[1]
 # What the image of app-server is made of: the server, gunicorn, and /metrics.
