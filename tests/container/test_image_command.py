@@ -106,7 +106,7 @@ def test_deployment_gets_the_image_that_it_names(app_image: str, folder: Path, t
     ("words", "complaint"),
     [
         (("--from", "TAG/base"), "TAG/base:latest: there is no such image. "
-                                 "Name a clone of app-server with --build-context, "
+                                 "Set --build-context to a clone of app-server, "
                                  "or load the image with `docker load`."),
         (("--from", "debian:trixie-slim"), "debian:trixie-slim: was not built by app-server. "
                                            "Use app-server, or an image that is built FROM it."),
