@@ -14,6 +14,7 @@ from app_server.observe.gauges import ApplicationGauges
 from app_server.security.admission import Admission
 from app_server.session.connection import Connection
 from app_server.session.effects import Await
+from app_server.session.naming import LogName
 from app_server.session.registry import Registry
 from app_server.session.session import Session
 
@@ -69,6 +70,7 @@ class Lifecycle:
         self.registry = Registry()
         self.observer = observer
         self._url = url
+        self._name = LogName(url, application=url)
         self._loop = loop
         self._delivery = delivery
         self._gauges = gauges
@@ -95,7 +97,7 @@ class Lifecycle:
 
     def open(self, session_id: str, make_session: MakeSession) -> TurnQueue:
         """A session and its queue; it is not in the registry yet."""
-        queue = TurnQueue(self._loop, self._delivery, self._gauges, make_session, self.observer.failed)
+        queue = TurnQueue(self._name, self._loop, self._delivery, self._gauges, make_session, self.observer.failed)
         self.queues[session_id] = queue
         return queue
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 
 from app_server.engine.running import Running
+from app_server.session.naming import LogName
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +31,13 @@ class EngineLoop:
         """The loop's clock, in seconds."""
         return self.asyncio.time()
 
-    def soon(self, function: Callable[[], None]) -> None:
-        """Call `function` in the loop's next iteration; from any thread. A closed loop drops it."""
+    def soon(self, application: LogName, function: Callable[[], None]) -> None:
+        """Call `function` for this application in the next iteration; from any thread. A closed loop drops it."""
         call = self.asyncio.call_soon if self.is_here() else self.asyncio.call_soon_threadsafe
         try:
             call(function, context=self._context.copy())
         except RuntimeError:
-            log.debug("The loop is closed; a callback is dropped")
+            log.debug("%s: the event loop is closed; dropping a callback", application)
 
     def call_at(self, due_s: float, function: Callable[[], None]) -> asyncio.TimerHandle:
         """Call `function` at this time of the loop's clock; only in its thread."""

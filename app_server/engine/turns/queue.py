@@ -42,12 +42,14 @@ class TurnQueue:
 
     def __init__(
         self,
+        application: LogName,
         loop: EngineLoop,
         delivery: Delivery,
         gauges: ApplicationGauges,
         make_session: MakeSession,
         failed: Callable[[], None],
     ) -> None:
+        self._application = application
         self._loop = loop
         self._running = loop.running
         self._delivery = delivery
@@ -62,7 +64,7 @@ class TurnQueue:
         self.tasks: set[asyncio.Task[None]] = set()
         self.inbox = Inbox(self.submit)
         self.paced = PacedCallbacks(self.submit, delivery, lambda: self.session.viewers)
-        self.timers = Timers(loop, self, self.inbox)
+        self.timers = Timers(application, loop, self, self.inbox)
         self.session: Session = make_session(self)
         self.locked_calls = LockedCalls(self.session, self.submit)
 
@@ -186,7 +188,7 @@ class TurnQueue:
         """Flush the session soon: its document has changed outside of a turn, maybe in a thread."""
         if not self._flush_asked:
             self._flush_asked = True
-            self._loop.soon(self._flush)
+            self._loop.soon(self._application, self._flush)
 
     def send_now(self) -> None:
         """Flush the session in the middle of a callback; soon if that runs in a thread, as sockets are the loop's."""

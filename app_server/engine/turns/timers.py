@@ -15,6 +15,7 @@ from app_server.engine.loop import EngineLoop
 from app_server.engine.turns.inbox import Inbox, Over, Turn
 from app_server.engine.turns.paced import PacedCallbacks
 from app_server.session.effects import Effect
+from app_server.session.naming import LogName
 from app_server.session.session import Session
 
 _KINDS = {timing: timing.name.lower() for timing in Timing}
@@ -38,7 +39,8 @@ class Turns(Protocol):
 class Timers:
     """The session callbacks of one session; they may be added and removed from any thread."""
 
-    def __init__(self, loop: EngineLoop, queue: Turns, inbox: Inbox) -> None:
+    def __init__(self, application: LogName, loop: EngineLoop, queue: Turns, inbox: Inbox) -> None:
+        self._application = application
         self._loop = loop
         self._queue = queue
         self._inbox = inbox
@@ -52,12 +54,12 @@ class Timers:
         self._wanted.add(callback.ident)
         if callback.timing is Timing.NEXT_TICK:
             self._inbox.tick_added(callback.ident)
-        self._loop.soon(lambda: self._schedule(callback))
+        self._loop.soon(self._application, lambda: self._schedule(callback))
 
     def callback_removed(self, ident: str) -> None:
         """Do not run this callback any more (from any thread)."""
         self._wanted.discard(ident)
-        self._loop.soon(lambda: self._cancel(ident))
+        self._loop.soon(self._application, lambda: self._cancel(ident))
 
     def stop(self) -> None:
         """Run nothing any more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from bokeh.io import curdoc
 
 from app_server.engine.turns.queue import TurnQueue
+from tests.support.clock import skipping_loop
 from tests.support.servers.stage import Stage
-from tests.unit.engine.making import Door, holding, noting
+from tests.unit.engine.making import Door, fill, holding, noting
 
 
 def test_turns_are_taken_in_their_order_whatever_asks_for_them(stage: Stage, queue: TurnQueue) -> None:
@@ -196,3 +198,13 @@ def test_coroutine_that_never_began_is_closed_with_its_session(
     queue.stop()
     stage.loop.run_for(2)
     assert order == [] and not [each for each in recwarn if each.category is RuntimeWarning]
+
+
+def test_session_that_outlives_its_loop_names_its_application_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with skipping_loop() as loop:
+        stage = Stage(loop, fill)
+        stage.view()
+    with caplog.at_level(logging.DEBUG, logger="app_server.engine.loop"):
+        stage.document.title = "new"
+        stage.document.add_timeout_callback(pytest.fail, 10)
+    assert caplog.messages == ["/app: the event loop is closed; dropping a callback"] * 2
