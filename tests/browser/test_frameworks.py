@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -250,23 +250,33 @@ def test_policy_of_the_manual_lets_an_application_in_and_nothing_more(sites: Sit
     wait_for_model(page, "terms", "model.value > 5")
 
 
-@pytest.fixture(scope="module")
-def programs() -> Iterator[dict[str, RunningServer]]:
-    """The four programs that hold the server themselves, by the names of their files."""
+@contextmanager
+def running_programs(*names: str) -> Iterator[dict[str, RunningServer]]:
+    """These of the programs that hold the server themselves, by the names of their files."""
     with ExitStack() as stack:
-        ports = {name: free_port() for name in ("standalone", "own_tornado", "flask_in_thread", "flask_gunicorn")}
-        commands = {name: [sys.executable, str(LIBRARY / f"{name}.py"), "--port", str(ports[name])] for name in ports}
-        commands["standalone"].append("--no-browser")
-        bind = f"localhost:{ports['flask_gunicorn']}"
-        words = f"-m gunicorn --workers 2 --bind {bind} --chdir {LIBRARY} --no-control-socket flask_gunicorn:app"
-        commands["flask_gunicorn"] = [sys.executable, *words.split()]
-
+        ports = {name: free_port() for name in names}
         yield {
             name: stack.enter_context(
-                running_process(commands[name], f"http://localhost:{port}", env={"ORIGINS": bind})
+                running_process(program(name, port), f"http://localhost:{port}", env={"ORIGINS": f"localhost:{port}"})
             )
             for name, port in ports.items()
         }
+
+
+def program(name: str, port: int) -> list[str]:
+    """The command that starts it at this port."""
+    if name == "flask_gunicorn":
+        words = f"-m gunicorn --workers 2 --bind localhost:{port} --chdir {LIBRARY} --no-control-socket {name}:app"
+        return [sys.executable, *words.split()]
+    more = ["--no-browser"] if name == "standalone" else []
+    return [sys.executable, str(LIBRARY / f"{name}.py"), "--port", str(port), *more]
+
+
+@pytest.fixture(scope="module")
+def programs() -> Iterator[dict[str, RunningServer]]:
+    """All four; they run on after each test."""
+    with running_programs("standalone", "own_tornado", "flask_in_thread", "flask_gunicorn") as started:
+        yield started
 
 
 @pytest.mark.parametrize("name", ["standalone", "own_tornado", "flask_in_thread", "flask_gunicorn"])
@@ -292,7 +302,8 @@ def test_each_worker_of_gunicorn_has_a_server_of_its_own(programs: dict[str, Run
     assert len(set().union(*seen.values())) == 2 and all(len(ports) == 1 for ports in seen.values())
 
 
-def test_program_ends_in_order_at_a_signal(programs: dict[str, RunningServer]) -> None:
-    for name in ("standalone", "own_tornado", "flask_gunicorn"):
-        assert programs[name].stop() == 0, programs[name].log_text()
-        assert "Traceback" not in programs[name].log_text()
+def test_program_ends_in_order_at_a_signal() -> None:
+    with running_programs("standalone", "own_tornado", "flask_gunicorn") as started:
+        for ended in started.values():
+            assert ended.stop() == 0, ended.log_text()
+            assert "Traceback" not in ended.log_text()

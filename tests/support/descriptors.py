@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -18,14 +20,37 @@ def channels() -> set[int]:
     return found
 
 
+def descriptors_of(sock: socket.socket) -> list[int]:
+    """This process's descriptors of that socket: its own, and copies that it was sent or has made."""
+    inode = os.fstat(sock.fileno()).st_ino
+    found = []
+    for descriptor in channels():
+        with suppress(OSError):  # another thread has closed it
+            if os.fstat(descriptor).st_ino == inode:
+                found.append(descriptor)
+    return sorted(found)
+
+
 @contextmanager
 def no_descriptors() -> Iterator[None]:
-    """A block in which this process has no free descriptor."""
-    lowest = os.open("/", os.O_RDONLY)
-    os.close(lowest)
+    """A block in which this process has no free descriptor, and no garbage whose collection would free one."""
+    gc.collect()
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
+    with collected_later():
+        lowest = os.open("/", os.O_RDONLY)
+        os.close(lowest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@contextmanager
+def collected_later() -> Iterator[None]:
+    """A block in which Python collects no garbage."""
+    gc.disable()
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        gc.enable()
