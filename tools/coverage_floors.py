@@ -24,7 +24,7 @@ Missed = Mapping[str, tuple[int, tuple[int, ...]]]
 
 def main() -> int:
     """Join what the processes have left, and judge it."""
-    subprocess.check_call([*COVERAGE, "combine", "--quiet"], cwd=ROOT)
+    combine(ROOT)
     # The files that nothing has imported are below the floors, too.
     subprocess.check_call([*COVERAGE, "json", "--quiet", f"--include={PACKAGE}/*", "-o", str(REPORT)], cwd=ROOT)
     files = dict(measured(json.loads(REPORT.read_text(encoding="utf-8"))))
@@ -32,6 +32,12 @@ def main() -> int:
         files[path] = (lines_of(path), tuple(range(1, lines_of(path) + 1)))
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
     return judge(files, tools["app-server"]["coverage-floors"])
+
+
+def combine(folder: Path) -> None:
+    """Join the data files of this project, without a word about those whose process was killed while it wrote."""
+    python, *coverage = COVERAGE
+    subprocess.check_call([python, "-W", "ignore:Data file", *coverage, "combine", "--quiet"], cwd=folder)
 
 
 def lines_of(path: str) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from app_server.document.served import ServedDocument, new_document
 from app_server.errors import ApplicationError
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.context import ApplicationContext, SessionContext
+from tests.support.waiting import PATIENCE_S, patience
 from tests.unit.document.encoding.making import exact, normal
 
 engine.install()
@@ -84,34 +86,48 @@ def documents() -> Iterator[Any]:
                 yield pytest.param(path, id=str(path.relative_to(REPOSITORY)))
 
 
-def built(source: Any) -> ServedDocument:
+@contextmanager
+def built(source: Any) -> Iterator[ServedDocument]:
+    """A document that is filled like this; in the end its session's threads end, and then it is destroyed."""
     document = new_document("A" * 44)
     application = None if callable(source) else load_application(source, [])
     context = ApplicationContext("/", list)
     session_context = SessionContext("A" * 44, context.server_context, document, VisibleRequest(), {})
     document.attach_context(session_context)
-    document.kept = session_context, context  # type: ignore[attr-defined]
-    with document.at_work():
-        if application is None:
-            source(document)
-        else:
-            application.hooks.on_session_created(session_context)
-            application.build(document)
-    return document
+    threads = set(threading.enumerate())
+    try:
+        with document.at_work():
+            if application is None:
+                source(document)
+            else:
+                application.hooks.on_session_created(session_context)
+                application.build(document)
+        yield document
+    finally:
+        for callback in document.ending_callbacks():
+            callback(session_context)
+        wait_for_end(set(threading.enumerate()) - threads)
+        document.destroy()
+
+
+def wait_for_end(threads: set[threading.Thread]) -> None:
+    """Return when these threads have ended: once their document is destroyed, their module's names are gone."""
+    for thread in threads:
+        thread.join(patience(PATIENCE_S))
+        assert not thread.is_alive(), thread.name
 
 
 @pytest.mark.filterwarnings("ignore::bokeh.util.warnings.BokehDeprecationWarning")
 @pytest.mark.parametrize("source", list(documents()))
 def test_document_is_encoded_as_bokeh_does(source: Any) -> None:
-    document = built(source)
-    for inline in (False, True):
-        content, binary = encode_document(document, inline=inline)
-        found = normal(json.loads(content)["doc"], {ident: bytes(payload) for ident, payload in binary})
-        with document.at_work():
-            stocks: Any = document.to_json(deferred=not inline)
-        expected = normal(stocks if inline else stocks.content, {})
-        assert exact(found) == exact(expected)
-    document.destroy()
+    with built(source) as document:
+        for inline in (False, True):
+            content, binary = encode_document(document, inline=inline)
+            found = normal(json.loads(content)["doc"], {ident: bytes(payload) for ident, payload in binary})
+            with document.at_work():
+                stocks: Any = document.to_json(deferred=not inline)
+            expected = normal(stocks if inline else stocks.content, {})
+            assert exact(found) == exact(expected)
 
 
 @pytest.mark.parametrize("container", [[], {}])

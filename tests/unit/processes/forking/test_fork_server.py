@@ -10,6 +10,7 @@ import signal
 import socket
 import types
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from app_server.processes.forking.proc import ProcessIdentity
 from app_server.processes.forking.worker import Task
 from app_server.processes.ipc import Message
 from app_server.processes.runtime_dir import RuntimeDir
+from tests.support.descriptors import no_descriptors
 from tests.unit.processes.forking.machine import FIRST_PID, Machine
 
 SLOT = 3
@@ -265,32 +267,27 @@ def test_a_machine_without_room_for_a_process_is_said_to_who_asked_and_costs_no_
 def test_a_request_for_which_there_is_no_descriptor_is_served_when_there_is_one(
     stage: ForkServerStage, machine: Host, caplog: pytest.LogCaptureFixture
 ) -> None:
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     pauses: list[float] = []
-
-    def wait() -> None:
-        pauses.append(machine.now_s)
-        if len(pauses) == 3:
-            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-
-    machine.wait = wait
 
     def story() -> Iterator[float]:
         asked = stage.ask("one")
-        lowest = os.dup(0)
-        os.close(lowest)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
-        for _ in range(5):
-            yield 0.0
+        with ExitStack() as scarcity:
+
+            def wait() -> None:
+                pauses.append(machine.now_s)
+                if len(pauses) == 3:
+                    scarcity.close()
+
+            machine.wait = wait
+            scarcity.enter_context(no_descriptors())
+            for _ in range(5):
+                yield 0.0
         assert answer(asked) == BEGUN
         machine.end(0)
         signal.raise_signal(signal.SIGTERM)
         yield 0.1
 
-    try:
-        assert stage.run(story) == 0
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert stage.run(story) == 0
     assert len(pauses) == 3
     assert caplog.messages == ["Cannot start a process for a session: Too many open files"]
 
