@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import threading
 from collections.abc import Callable
 
 from app_server.engine.running import Running
@@ -15,17 +14,22 @@ log = logging.getLogger(__name__)
 
 
 class EngineLoop:
-    """One asyncio loop, its thread, and the context in which what it calls begins: no session's."""
+    """One asyncio loop, and the context in which what it calls begins: no session's.
+
+    It may be made in another thread than the one in which the loop will run.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.asyncio = loop
         self.running = Running()
         self._context = contextvars.copy_context()
-        self._thread = threading.get_ident()
 
     def is_here(self) -> bool:
-        """Whether this is the loop's thread."""
-        return threading.get_ident() == self._thread
+        """Whether the loop has called this."""
+        try:
+            return asyncio.get_running_loop() is self.asyncio
+        except RuntimeError:
+            return False
 
     def time(self) -> float:
         """The loop's clock, in seconds."""

@@ -156,7 +156,8 @@ def test_what_is_to_be_sent_now_leaves_in_the_middle_of_a_callback(stage: Stage,
             stage.model("slider").value = value
             stage.session.send_now()
 
-    queue.submit(lambda: stage.session.turn(move, "moving"))
+    stage.loop.call_soon(queue.submit, lambda: stage.session.turn(move, "moving"))
+    stage.loop.run_for(0.01)
     assert sent == [1, 2]
 
 
