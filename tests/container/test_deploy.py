@@ -72,8 +72,8 @@ class Deployment:
 
 
 @pytest.fixture(scope="module")
-def deployment(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """A deployment that was rolled out once."""
+def rolled_out(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A deployment that was rolled out once, which the tests of this file share."""
     folder = tmp_path_factory.mktemp("deployment")
     shutil.copytree(ROOT / "tests/container/apps", folder / "apps")
     (folder / "apps/packed").mkdir()
@@ -100,6 +100,18 @@ def deployment(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         for image in docker("images", "--format", "{{.Repository}}:{{.Tag}}").split():
             if name in image:
                 docker("rmi", "--force", image)
+
+
+@pytest.fixture
+def deployment(rolled_out: Deployment, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Deployment]:
+    """The same: deploy.yaml and the applications are of the release that runs, whatever another test has written."""
+    apps, kept, failed = rolled_out.folder / "apps", tmp_path / "kept", request.session.testsfailed
+    shutil.copytree(apps, kept)
+    yield rolled_out
+    shutil.rmtree(apps)
+    shutil.copytree(kept, apps)
+    if request.session.testsfailed > failed:
+        rolled_out.deploy()
 
 
 def release_told(deployment: Deployment) -> str | None:
