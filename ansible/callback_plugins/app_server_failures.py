@@ -1,4 +1,4 @@
-"""Notes what has failed in a file, so that `app-server deploy ansible` can end with the reason."""
+"""Writes failures to a file, so `app-server deploy ansible` can end with the reason."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ansible.plugins.callback import CallbackBase
 DOCUMENTATION = r"""
 name: app_server_failures
 type: notification
-short_description: Notes what has failed in the file that APP_SERVER_FAILURES names
+short_description: Writes failures to the file that APP_SERVER_FAILURES names
 description:
-  - One line of JSON for each failed task, with the host, the task, and what was said. Without the variable it does
-    nothing.
+  - Writes one line of JSON for each failed task, with the host, the task and the message. Does nothing if the variable
+    is not set.
 """
 
 
@@ -40,7 +40,7 @@ class CallbackModule(CallbackBase):
         if not place:
             return
         about = result._result
-        # Of a command, what it has written says more than that it has failed.
+        # The output of a failed command says more than the fact that it failed.
         written = str(about.get("stderr") or about.get("module_stderr") or "").strip()
         said = written.splitlines()[-1] if written else str(about.get("msg") or "failed, and did not say why")
         host, task = result._host.get_name(), result._task.get_name()

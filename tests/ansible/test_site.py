@@ -50,7 +50,7 @@ def test_check_run_on_bare_hosts_says_what_would_be_done_and_does_nothing(bare: 
     for claim in (
         "+/opt/app-server/current: link to /opt/app-server/releases/", "+/etc/app-server: directory 0750",
         "one: would write /etc/app-server/secret_key", "two: would start b1, then b2, then b3",
-        "one: would have the proxy read its configuration anew",
+        "one: would reload the proxy's configuration",
     ):  # fmt: skip
         assert claim in said, outcome.said
     assert [files_of(host) for host in bare.hosts] == stage.before
@@ -66,9 +66,9 @@ def test_everything_in_the_way_is_reported_before_anything_is_touched(bare: Site
         until(lambda: ":5101" in other.run("ss", "-ltn"), "the other program listens", 60)
         refused(
             bare, [stage.before[0], stage.before[1] | {f"f 644 root {place} "}],
-            "MB left, and 99999999 MB are asked for",
-            "two: port 5101, which instance b2 is to have, is taken by another program",
-            f"two: {place} exists, and was not written by app-server",
+            "MB left, but 99999999 MB are needed",
+            "two: port 5101, which instance b2 needs, is used by another program",
+            f"two: {place} exists and was not written by app-server",
             app_server_free_mb=99999999,
         )  # fmt: skip
     finally:

@@ -60,7 +60,7 @@ def test_link_takes_the_place_of_a_link_and_not_of_a_folder(tmp_path: Path) -> N
     (tmp_path / "folder").mkdir()
     answer = run("app_server_tree", paths=[{"path": f"{tmp_path}/folder", "state": "link", "src": "/nowhere"}])
     assert answer["failed"]
-    assert answer["msg"] == f"{tmp_path}/folder: is a folder, and a link belongs there"
+    assert answer["msg"] == f"{tmp_path}/folder: is a folder, but must be a link"
 
 
 def test_generated_files_get_links_where_they_belong_and_their_modes(tmp_path: Path) -> None:

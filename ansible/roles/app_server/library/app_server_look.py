@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""All that the roles ask a host before they do anything, in one call."""
+"""Reports, in one call, all that the roles need to know about a host before they change anything."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: app_server_look
-short_description: Says what is on a host, and changes nothing
+short_description: Reports what is on a host, and changes nothing
 options:
   root:
     description: The folder of the deployment.
@@ -27,7 +27,7 @@ options:
     elements: path
     default: []
   secrets:
-    description: Files whose checksums are wanted.
+    description: Files to compute checksums of.
     type: list
     elements: path
     default: []
@@ -40,14 +40,14 @@ options:
     type: str
     required: true
   units:
-    description: Names of units, or patterns of them, that systemd is asked about.
+    description: Names of systemd units, or patterns of them.
     type: list
     elements: str
     default: []
 """
 
 EXAMPLES = r"""
-- name: Look at the host
+- name: Examine the host
   app_server_look:
     root: /opt/site
     user: site
@@ -56,7 +56,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 free_mb:
-  description: What is free on the disk that the folder is on, or will be on, in MB.
+  description: The free space on the disk that the folder is on, or will be on, in MB.
   returned: always
   type: int
 listening:
@@ -64,23 +64,23 @@ listening:
   returned: always
   type: list
 not_ours:
-  description: Those of the places at which something is that does not lead into the folder of the deployment.
+  description: Those of the places that exist and do not link into the deployment's folder.
   returned: always
   type: list
 current:
-  description: The release that is served; empty where there is none. O(root)/previous is V(previous).
+  description: The current release, empty if there is none; V(previous) is the one before.
   returned: always
   type: str
 has_user:
-  description: Whether the user is there, and belongs to the group.
+  description: Whether the user exists, and the group is its primary group.
   returned: always
   type: bool
 links:
-  description: What was linked by the release that is served.
+  description: The links that the current release has made.
   returned: always
   type: list
 brought:
-  description: The packages that came with the deployment; V(packages) are all that are installed.
+  description: The packages that were installed for the deployment; V(packages) are all that are installed.
   returned: always
   type: list
 running:
@@ -88,31 +88,31 @@ running:
   returned: always
   type: dict
 releases:
-  description: The releases, the newest first, each with its path, its environment and whether it was tried.
+  description: The releases, the newest first, each with its path, its environment, and whether its trial has succeeded.
   returned: always
   type: list
 environments:
-  description: The environments of Python that are there; V(complete) are those that are complete.
+  description: The virtual environments; V(complete) are those that are complete.
   returned: always
   type: list
 secret_sums:
-  description: The checksums of the secrets, C(none) where there is none.
+  description: The checksums of the secrets, C(none) for a missing one.
   returned: always
   type: list
 units:
   description: >-
-    Whether each unit is active, enabled, and its file newer than what systemd has read; without those of another
-    deployment on this host.
+    Whether each unit is active, is enabled, and has a file that systemd has not read since it changed. Units of other
+    deployments on this host are left out.
   returned: always
   type: dict
 """
 
-# A line of /proc/net/tcp that listens: its port in hexadecimal digits, and the state 0A.
+# A listening socket in /proc/net/tcp: its port in hexadecimal digits, and the state 0A.
 _LISTENS = re.compile(r"^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:0000 0A ", re.MULTILINE)
 
 
 def free_mb(folder: str) -> int:
-    """What is free on the disk of a folder, or of the nearest that there is above it."""
+    """The free space on the disk of a folder, or of its nearest parent that exists."""
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)
     about = os.statvfs(folder)
@@ -128,7 +128,7 @@ def listening() -> list[int]:
 
 
 def not_ours(places: list[str], root: str) -> list[str]:
-    """The paths at which something is that does not lead into the folder of the deployment."""
+    """The paths that exist and do not link into the deployment's folder."""
     return [
         path
         for path in places
@@ -137,12 +137,12 @@ def not_ours(places: list[str], root: str) -> list[str]:
 
 
 def link(path: str) -> str:
-    """Where a link leads, an empty text where there is none."""
+    """The target of a link, or an empty text if there is no link."""
     return os.readlink(path) if os.path.islink(path) else ""
 
 
 def has_user(name: str, group: str) -> bool:
-    """Whether a user is there and belongs to the group first of all."""
+    """Whether a user exists, and the group is its primary group."""
     try:
         return pwd.getpwnam(name).pw_gid == grp.getgrnam(group).gr_gid
     except KeyError:
@@ -157,7 +157,7 @@ def running(root: str) -> dict[str, str]:
 
 
 def releases(root: str) -> list[dict[str, Any]]:
-    """The releases, the newest first: where each is, where its environment is, and whether it was tried."""
+    """The releases, the newest first: the path, the environment, and whether the trial has succeeded."""
     folders = sorted(_folders(f"{root}/releases"), key=lambda path: os.stat(path).st_ctime, reverse=True)
     return [
         {"path": path, "environment": link(f"{path}/environment"), "tried": os.path.exists(f"{path}/tried")}
@@ -166,7 +166,7 @@ def releases(root: str) -> list[dict[str, Any]]:
 
 
 def environments(root: str) -> list[str]:
-    """The environments of Python, complete or not."""
+    """The virtual environments, complete or not."""
     return _folders(f"{root}/environments")
 
 
@@ -175,7 +175,7 @@ def _folders(place: str) -> list[str]:
 
 
 def checksum(path: str) -> str:
-    """The checksum of a file, `none` where there is none."""
+    """The checksum of a file, or `none` if it cannot be read."""
     try:
         with open(path, "rb") as file:
             return hashlib.sha256(file.read()).hexdigest()
@@ -184,7 +184,7 @@ def checksum(path: str) -> str:
 
 
 def packages() -> list[str]:
-    """The packages of the system that are installed, of Debian's or of the RHEL family."""
+    """The system's installed packages, on Debian or the RHEL family."""
     for words in (
         ["dpkg-query", "--show", "--showformat=${binary:Package} ${db:Status-Status}\n"],
         ["rpm", "--query", "--all", "--queryformat", "%{NAME} installed\n"],
@@ -198,14 +198,14 @@ def packages() -> list[str]:
 
 
 def is_of_another(path: str, root: str) -> bool:
-    """Whether a unit's file leads into the folder of another deployment: the pattern for `x` finds `x-two`'s too."""
+    """Whether a unit's file belongs to another deployment, because the pattern for `x` also finds units of `x-two`."""
     place, folder = os.path.realpath(path), os.path.realpath(root)
     beside = f"{os.path.dirname(folder)}/"
     return place.startswith(beside) and "/releases/" in place and not place.startswith(f"{folder}/")
 
 
 def units(names: list[str], root: str) -> dict[str, dict[str, bool]]:
-    """What systemd says of a deployment's units, by their names; nothing where there is no systemd."""
+    """The state of a deployment's units by name; nothing if there is no systemd."""
     properties = "Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload,FragmentPath"
     words = ["systemctl", "show", f"--property={properties}", *names]
     try:
@@ -234,7 +234,7 @@ def _text(path: str) -> str:
 
 
 def main() -> None:
-    """Read the arguments, look, and answer."""
+    """Read the arguments, examine the host, and answer."""
     listed: dict[str, Any] = {"type": "list", "elements": "path", "default": []}
     module = AnsibleModule(
         argument_spec={

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Folders, files and links of a host brought to a wanted state in one call."""
+"""Brings folders, files and links of a host to a wanted state in one call."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ DOCUMENTATION = r"""
 module: app_server_tree
 short_description: Brings many paths of a host to a wanted state
 description:
-  - Takes the paths in their order and stops at the first that cannot be had.
-  - A check run says what would change and touches nothing.
+  - Handles the paths in order and stops at the first one that fails.
+  - A check run reports what would change and changes nothing.
 options:
   paths:
     description:
-      - What shall be there or not. A O(paths[].state=directory) is made with those above it; a O(paths[].state=link)
-        takes the place of another link or file in one step; O(paths[].state=file) has to be there already, unless
-        O(paths[].content) says what is in it.
-      - O(paths[].state=files) are the generated files of a release, O(paths[].files) as in the inventory, below the
-        path; O(paths[].state=links) are links to them where they belong, and from where Debian has what is enabled.
+      - A O(paths[].state=directory) is created with its parents. A O(paths[].state=link) replaces another link or file
+        in one step. A O(paths[].state=file) must exist already, unless O(paths[].content) gives its content.
+      - O(paths[].state=files) are the generated files of a release below the path, described by O(paths[].files) as in
+        the inventory. O(paths[].state=links) are the links to them, at their destinations, and the links by which
+        Debian enables sites.
     type: list
     elements: dict
     default: []
   private:
-    description: Files that not everybody may read, where they are there; they are root's.
+    description: Files that only some may read and that root owns, if they exist.
     type: list
     elements: path
     default: []
@@ -43,14 +43,14 @@ options:
     type: str
     default: "0600"
   absent:
-    description: What shall not be there; it is taken away after the rest was done.
+    description: Paths to remove after everything else is done.
     type: list
     elements: path
     default: []
 """
 
 EXAMPLES = r"""
-- name: Have a folder and a link in it
+- name: Create a folder and a link in it
   app_server_tree:
     paths:
       - {path: /opt/site, state: directory}
@@ -59,7 +59,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 changed_paths:
-  description: The paths that were not as they should be, in their order.
+  description: The paths that were changed, in order.
   returned: always
   type: list
   elements: str
@@ -76,13 +76,13 @@ PATH = {
     "group": {"type": "str"},
 }
 
-# What a2ensite and a2enconf link.
+# The folders that a2ensite and a2enconf link from.
 _AVAILABLE = re.compile("/(sites|conf)-available/")
 NOTHING = dict.fromkeys(PATH)
 
 
 class Tree:
-    """The changes that were made, or in a check run would be."""
+    """The changes that were made, or would be in a check run."""
 
     def __init__(self, module: AnsibleModule) -> None:
         self._module = module
@@ -91,7 +91,7 @@ class Tree:
         self.after: list[str] = []
 
     def bring(self, wanted: dict[str, Any]) -> None:
-        """Have one path as it is wanted, or those that it stands for."""
+        """Bring one path to the wanted state, or every path that it describes."""
         if wanted["state"] in ("files", "links"):
             for file in wanted["files"]:
                 self.bring(_of_file(wanted, file))
@@ -116,13 +116,13 @@ class Tree:
             self.after.append(f"{path}: {_wish(wanted) if self._module.check_mode else _described(path)}")
 
     def _note(self, path: str) -> bool:
-        """Write down that a path changes; whether it shall be done."""
+        """Record that a path changes; return whether to change it."""
         if path not in self.changed:
             self.changed.append(path)
         return not self._module.check_mode
 
     def remove(self, path: str) -> None:
-        """Take a path away, with all that is below it."""
+        """Remove a path and all below it."""
         if os.path.lexists(path):
             self.before.append(f"{path}: {_described(path)}")
             self.after.append(f"{path}: absent")
@@ -136,7 +136,7 @@ class Tree:
         if os.path.islink(path) and os.readlink(path) == source:
             return
         if os.path.isdir(path) and not os.path.islink(path):
-            raise OSError(None, "is a folder, and a link belongs there", path)
+            raise OSError(None, "is a folder, but must be a link", path)
         if self._note(path):
             draft = f"{path}.{os.getpid()}.new"
             os.symlink(source, draft)
@@ -161,9 +161,9 @@ class Tree:
     def _have_attributes(self, wanted: dict[str, Any]) -> None:
         path = wanted["path"]
         if self._module.check_mode and not os.path.exists(path):
-            # What is not there yet has no mode, and its owner may not be there yet either.
+            # A missing path has no mode, and its owner may be missing too.
             if path not in self.changed:
-                raise OSError(None, "is not there", path)
+                raise OSError(None, "does not exist", path)
             return
         arguments = self._module.load_file_common_arguments({**wanted, "path": path}, path=path)
         if self._module.set_fs_attributes_if_different(arguments, False):
@@ -171,17 +171,17 @@ class Tree:
 
 
 def _of_file(wanted: dict[str, Any], file: dict[str, Any]) -> dict[str, Any]:
-    """What is wanted of one generated file, or of the link to it."""
+    """The wanted state of one generated file, or of the link to it."""
     place = f"{wanted['path']}/{file['src']}"
     if wanted["state"] == "links":
         return {**NOTHING, "path": file["dest"], "state": "link", "src": place}
-    # What not everybody may read is for the service's group.
+    # Files that only some may read belong to the service's group.
     group = "root" if file["mode"].endswith(("4", "5")) else wanted["group"]
     return {**NOTHING, "path": place, "state": "file", "owner": "root", "group": group, "mode": file["mode"]}
 
 
 def _wish(wanted: dict[str, Any]) -> str:
-    """What `_described` will say of a path in about the same words."""
+    """What `_described` will say of a path, in about the same words."""
     if wanted["state"] == "link":
         return f"link to {wanted['src']}"
     return " ".join(word for word in (wanted["state"], wanted["mode"]) if word)
@@ -199,7 +199,7 @@ def _described(path: str) -> str:
 
 
 def main() -> None:
-    """Read the arguments, do it, and answer."""
+    """Read the arguments, make the changes, and answer."""
     module = AnsibleModule(
         argument_spec={
             "paths": {"type": "list", "elements": "dict", "options": PATH, "default": []},
