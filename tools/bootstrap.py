@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Make .venv hold exactly what a lock names, and the project itself, and do nothing where it already does.
+"""Install exactly the packages of a lock, and the project itself, into .venv; do nothing if they are there already.
 
     python3 tools/bootstrap.py run|test
 
-Run by whatever Python 3 the machine has, so it keeps to syntax that an old one reads, and says what is missing.
+The machine's own Python 3 runs this, so it uses only old syntax, and says what is missing.
 """
 
 import hashlib
@@ -54,11 +54,11 @@ def fingerprint() -> str:
 
 
 def is_current(lock: str, wanted: str) -> bool:
-    """Whether .venv holds what the lock names, and its Python still runs."""
+    """Whether .venv contains what the lock names, and its Python still runs."""
     try:
         with open(STAMP, encoding="utf-8") as file:
             made_for, _, had = file.read().partition(" ")
-        # test.txt holds all of run.txt.
+        # test.txt contains all of run.txt.
         if had != wanted or made_for not in (lock, "test"):
             return False
         return subprocess.call([venv_python(), "-c", ""], stderr=subprocess.DEVNULL) == 0
@@ -67,7 +67,7 @@ def is_current(lock: str, wanted: str) -> bool:
 
 
 def install(lock: str) -> None:
-    """Fill .venv, which is made again if its Python is another one."""
+    """Fill .venv; create it again if it has another Python."""
     probe = "import sys; print(sys.version)"
     try:
         same = subprocess.check_output([venv_python(), "-c", probe], universal_newlines=True).strip() == sys.version
@@ -80,7 +80,7 @@ def install(lock: str) -> None:
         os.remove(STAMP)
     pip = [venv_python(), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     subprocess.check_call(pip + ["--require-hashes", "-r", lock])
-    # The project's own build needs hatchling alone, which the lock has brought, so nothing unhashed is fetched.
+    # The project's own build needs only hatchling, which the lock contains, so nothing unhashed is fetched.
     subprocess.check_call(pip + ["--no-deps", "--no-build-isolation", "--editable", ROOT])
 
 
@@ -90,7 +90,7 @@ def venv_python() -> str:
 
 
 def install_venv_package(lock: str) -> bool:
-    """Whether Python can now make virtual environments: Debian keeps that in a package of its own."""
+    """Whether Python can create virtual environments; on Debian, install the package for that if necessary."""
     package = "python{}.{}-venv".format(*sys.version_info[:2])
     apt_get = shutil.which("apt-get")
     if lock == "test" and apt_get and hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -99,15 +99,15 @@ def install_venv_package(lock: str) -> bool:
         if subprocess.call([apt_get, "install", "-y", "-qq", "--no-install-recommends", package], env=environ) == 0:
             return True
     how = "apt-get install " + package if apt_get else "install your system's package for Python's venv module"
-    print("bootstrap: this Python cannot make virtual environments. To mend it: " + how, file=sys.stderr)
+    print("bootstrap: this Python cannot create virtual environments. To fix it: " + how, file=sys.stderr)
     return False
 
 
 def hand_over_to_a_newer_python() -> int:
-    """Run this again with a newer Python, if there is one beside `python3`; otherwise say what is needed."""
+    """Run this again with a newer Python if there is one beside `python3`; otherwise say what is needed."""
     for minor in range(OLDEST[1] + 8, OLDEST[1] - 1, -1):
         found = shutil.which(f"python3.{minor}")
-        # A name in PATH may be a version manager's shim that leads nowhere.
+        # A program in PATH may be a version manager's shim for a version that is not installed.
         if found and subprocess.call([found, "-c", ""], stderr=subprocess.DEVNULL) == 0:
             return subprocess.call([found] + sys.argv)
     print(

@@ -1,6 +1,6 @@
-"""Say which share of each room's lines the tests have run, and fail where it is below the floor of pyproject.toml.
+"""Print the percentage of each package's lines that have run; fail if it is below its floor in pyproject.toml.
 
-python tools/coverage_floors.py     reads what `coverage run` has left in build/coverage; 2 is below a floor
+python tools/coverage_floors.py     reads the data of `coverage run` in build/coverage; exits with 2 below a floor
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ PACKAGE = "app_server"
 COVERAGE = (sys.executable, "-m", "coverage")
 REPORT = ROOT / "build" / "coverage" / "report.json"
 
-# Of a file's path below the project: how many of its lines count, and which of them have not run.
+# For each file's path in the project: the number of its lines, and those that have not run.
 Missed = Mapping[str, tuple[int, tuple[int, ...]]]
 
 
 def main() -> int:
-    """Join what the processes have left, and judge it."""
+    """Combine the data of all processes, and compare it with the floors."""
     combine(ROOT)
-    # The files that nothing has imported are below the floors, too.
+    # Files that nothing has imported count too.
     subprocess.check_call([*COVERAGE, "json", "--quiet", f"--include={PACKAGE}/*", "-o", str(REPORT)], cwd=ROOT)
     files = dict(measured(json.loads(REPORT.read_text(encoding="utf-8"))))
     for path in sorted({str(path.relative_to(ROOT)) for path in (ROOT / PACKAGE).rglob("*.py")} - set(files)):
@@ -41,12 +41,12 @@ def combine(folder: Path) -> None:
 
 
 def lines_of(path: str) -> int:
-    """How many lines of a file can run, roughly: those with words on them."""
+    """Roughly how many lines of a file can run: those that are not blank."""
     return sum(bool(line.strip()) for line in (ROOT / path).read_text(encoding="utf-8").splitlines())
 
 
 def judge(files: Missed, floors: Mapping[str, float]) -> int:
-    """Print the table, and what has not run of a room below its floor; the exit status."""
+    """Print the table and, for packages below their floor, the lines that have not run; return the exit status."""
     print("\nlines that have run, in percent")
     for room in rooms(files):
         print(f"{share(files, room):8.2f}  {room}")
@@ -58,7 +58,7 @@ def judge(files: Missed, floors: Mapping[str, float]) -> int:
 
 
 def measured(report: Any) -> Missed:
-    """The files of coverage's report in JSON."""
+    """The files in coverage's JSON report."""
     return {
         path: (about["summary"]["num_statements"], tuple(about["missing_lines"]))
         for path, about in report["files"].items()
@@ -72,7 +72,7 @@ def rooms(files: Missed) -> list[str]:
 
 
 def share(files: Missed, room: str) -> float:
-    """The percentage of lines in a folder, and below it, that have run; 100 where there are none."""
+    """The percentage of lines in a folder and below it that have run; 100 if there are none."""
     inside = [about for path, about in files.items() if path.startswith(f"{room}/")]
     lines = sum(count for count, _ in inside)
     return 100 * (1 - sum(len(left) for _, left in inside) / lines) if lines else 100.0

@@ -1,6 +1,6 @@
 """Serve the examples on this machine, print the address of their index, and open it in a browser.
 
-The port is 5006, or any free one where that is taken; Ctrl-C stops the server.
+The port is 5006, or any free one if that is in use; Ctrl-C stops the server.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ ROOT = Path(__file__).resolve().parents[1]
 USUAL_PORT = 5006
 # Importing bokeh from a cold disk can take a while.
 START_DEADLINE_S = 60.0
-# A little more than the server gives its sessions.
+# A little more time than the server gives its sessions.
 STOP_DEADLINE_S = 15.0
 
 
 def main() -> int:
-    """The server's exit status."""
+    """Serve the examples, and return the server's exit status."""
     paths = examples(ROOT / "examples")
     if not paths:
         print("demo: there are no applications in examples/", file=sys.stderr)
@@ -34,7 +34,7 @@ def main() -> int:
     port = free_port(int(os.environ.get("PORT") or USUAL_PORT))
     address = f"http://localhost:{port}/"
     command = [sys.executable, "-m", "app_server", "serve", *paths, "--address", "localhost", "--port", str(port)]
-    # So the server ends with this program, however that ends.
+    # The server stops when this program ends, however it ends.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     server = subprocess.Popen(command, cwd=ROOT)
     try:
@@ -43,7 +43,7 @@ def main() -> int:
             open_browser(address)
         return server.wait()
     except KeyboardInterrupt:
-        # A terminal has sent it to the server too, which closes its sessions now; a second signal would cut that short.
+        # The terminal has sent SIGINT to the server too, which now closes its sessions; do not interrupt that.
         with contextlib.suppress(subprocess.TimeoutExpired):
             server.wait(STOP_DEADLINE_S)
         return 0
@@ -89,7 +89,7 @@ def wait_until_ready(url: str, server: subprocess.Popen[bytes]) -> bool:
 
 
 def open_browser(address: str) -> None:
-    """Show an address where there is a screen; a text browser would take the terminal away."""
+    """Open an address in a browser if there is a screen; a text browser would occupy the terminal."""
     if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return
     try:

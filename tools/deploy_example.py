@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Write deploy/deploy.example.yaml: every key that a deployment can have, each with its description.
+"""Generate deploy/deploy.example.yaml: every key that a deployment can have, each with its description.
 
-The words are those of the schema; the values stand here. Keys that the example cannot have beside the others are
+The descriptions come from the schema; the values are here. Keys that the example cannot combine with the others are
 comments. Run it after a change of app_server/deployment/spec/: .venv/bin/python tools/deploy_example.py
 """
 
@@ -28,7 +28,7 @@ HEAD = """\
 #       myapp: myapp.py
 #     public: tools.example.org
 #
-# What is left out has the default that its comment names. `app-server config schema` prints all this as a JSON Schema
+# A key that is left out has the default in its comment. `app-server config schema` prints all this as a JSON Schema
 # for editors; blocks and keys that begin with x- are your own.
 # Derived from the schema by tools/deploy_example.py, which a test holds it to.
 
@@ -36,7 +36,7 @@ HEAD = """\
 
 
 class Commented:
-    """A value that is in a comment, since it cannot be together with another one of the example."""
+    """A value that is written as a comment, because it cannot be combined with another one of the example."""
 
     def __init__(self, value: object) -> None:
         self.value = value
@@ -236,7 +236,7 @@ def example() -> str:
 
 
 def block_of(kind: Any) -> type[BaseModel] | None:
-    """The block that a field holds, or its elements are; None for plain values."""
+    """The block that a field or its elements consist of; None for plain values."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return kind
     found = [block_of(inner) for inner in get_args(kind)] if get_origin(kind) is not None else []

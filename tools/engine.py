@@ -1,12 +1,12 @@
-"""Bring up a container engine for tests on a machine that has none, and the base image of our Dockerfiles.
+"""Start a container engine for tests on a machine that has none, and provide the base image of our Dockerfiles.
 
     python tools/engine.py up             install and start an engine, unless one answers already
-    python tools/engine.py base [SUITE]   debian:SUITE-slim, pulled, or made from Debian's packages where no registry is
+    python tools/engine.py base [SUITE]   debian:SUITE-slim, pulled, or built from Debian's packages without a registry
     python tools/engine.py down           stop the engine that `up` has started, and no other
     python tools/engine.py find           print the path of a usable engine's client, if there is one
     python tools/engine.py install        install an engine, and start nothing
 
-Needs root on Debian for what it installs. Its files, and with them the build cache, stay in /var/tmp, so the next
+Installing needs root on Debian. The files, including the build cache, stay in /var/tmp, so the next
 run is quick.
 """
 
@@ -28,7 +28,7 @@ from pathlib import Path
 FOLDER = Path(os.environ.get("APP_SERVER_ENGINE_DIR", "/var/tmp/app-server-engine"))
 # 23 builds with BuildKit by itself; 25 knows start_interval of health checks, which compose.yaml uses.
 OLDEST_ENGINE = 25
-# The engine of Debian 12 is 20.10, so it comes from the next release, and nothing else does.
+# The engine of Debian 12 is 20.10, so only the engine comes from the next release.
 SUITE = "trixie"
 PACKAGES = ("docker.io", "docker-cli", "containerd", "docker-buildx", "docker-compose")
 START_DEADLINE_S = 60.0
@@ -36,7 +36,7 @@ STOP_DEADLINE_S = 60.0
 # Other programs install packages too.
 APT_OPTIONS = ("-qq", "-o", "DPkg::Lock::Timeout=600")
 
-# What Debian's own images are made with: no documentation, no lists and archives of packages.
+# As Debian's own images are made: without documentation, package lists and archives.
 SLIM = (
     "path-exclude=/usr/share/man/*",
     "path-exclude=/usr/share/doc/*",
@@ -55,7 +55,7 @@ _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE--
 
 
 class EngineMissing(Exception):
-    """Why there is no usable engine, as one sentence for a person."""
+    """Says in one sentence why there is no usable engine."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -68,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
             case ["base"] | ["base", _]:
                 print(base_image(argv[1] if len(argv) > 1 else SUITE))
             case ["down"]:
-                print("stopped" if down() else "there is no engine that this program has started")
+                print("stopped" if down() else "this program has started no engine")
             case ["find"]:
                 print(find())
             case ["install"]:
@@ -83,7 +83,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def find() -> str:
-    """The path of `docker`, where an engine answers or has only to be started; EngineMissing where not."""
+    """The path of `docker` if an engine answers or only needs to be started; otherwise EngineMissing."""
     if (version := engine_version()) is not None:
         _refuse_old(version)
         _require_plugins()
@@ -93,7 +93,7 @@ def find() -> str:
 
 
 def up() -> bool:
-    """Make an engine answer; whether this call has started it. Raises EngineMissing where that cannot be."""
+    """Make an engine answer; return whether this call has started it. Raises EngineMissing if there is none."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with _locked("lock"):
         if (version := engine_version()) is not None:
@@ -108,7 +108,7 @@ def up() -> bool:
 
 
 def down() -> bool:
-    """Stop the engine that `up` started, with the containers in it; whether there was one."""
+    """Stop the engine that `up` started, with its containers; return whether there was one."""
     try:
         pid = int((FOLDER / "pid").read_text(encoding="ascii"))
         os.kill(pid, signal.SIGTERM)
@@ -129,13 +129,13 @@ def engine_version() -> str | None:
 
 
 def base_image(suite: str = SUITE) -> str:
-    """The name of an image of Debian that is there after the call: here already, pulled, or made from packages."""
+    """Provide an image of Debian, and return its name: it is present already, pulled, or built from packages."""
     name = f"debian:{suite}-slim"
     with _locked(f"base-{suite}"):
         if _quiet("docker", "image", "inspect", name) or _quiet("docker", "pull", "--quiet", name, timeout_s=30):
             return name
         if os.geteuid() != 0 or shutil.which("apt-get") is None:
-            raise EngineMissing(f"{name} can neither be pulled nor made here; `docker load` it, then try again")
+            raise EngineMissing(f"{name} can be neither pulled nor built here; `docker load` it, then try again")
         if shutil.which("mmdebstrap") is None:
             _apt_get("update")
             _apt_get("install", "-y", "--no-install-recommends", "mmdebstrap")
@@ -145,7 +145,7 @@ def base_image(suite: str = SUITE) -> str:
 
 
 def _make_base_image(name: str, suite: str, folder: Path) -> None:
-    """Import what mmdebstrap makes of a suite, with the authorities that this machine trusts besides Debian's."""
+    """Import a suite that mmdebstrap builds, with the authorities that this machine trusts besides Debian's."""
     (folder / "docker-clean").write_text(APT_CONFIGURATION, encoding="utf-8")
     (folder / "host.crt").write_text(_own_authorities(), encoding="ascii")
     certificates = '"$1/usr/local/share/ca-certificates'
@@ -165,7 +165,7 @@ def _make_base_image(name: str, suite: str, folder: Path) -> None:
 
 
 def _own_authorities() -> str:
-    """The certificates that this machine trusts and its distribution does not bring, such as a company's."""
+    """The certificates that this machine trusts besides those of its distribution, such as a company's."""
 
     def read(path: Path) -> list[str]:
         return _CERTIFICATE.findall(path.read_text(encoding="utf-8", errors="replace"))
@@ -182,7 +182,7 @@ def _mirror() -> str:
     for path in [*folder.glob("sources.list.d/debian.sources"), *folder.glob("sources.list")]:
         if found := re.search(r"^(?:URIs:|deb(?: \[[^]]*\])?) +(\S+)", path.read_text(encoding="utf-8"), re.MULTILINE):
             return found[1]
-    raise EngineMissing("apt is told of no Debian archive in /etc/apt/sources.list or debian.sources")
+    raise EngineMissing("there is no Debian archive in /etc/apt/sources.list or debian.sources")
 
 
 def _refuse_old(version: str) -> None:
@@ -197,7 +197,7 @@ def _require_plugins() -> None:
 
 
 def _installed() -> bool:
-    """Whether there is an engine that only has to be started, new enough and with its plugins."""
+    """Whether there is an engine that only needs to be started, new enough and with its plugins."""
     if shutil.which("dockerd") is None or shutil.which("docker") is None:
         return False
     version = subprocess.run(["dockerd", "--version"], capture_output=True, text=True, check=False).stdout
@@ -207,7 +207,7 @@ def _installed() -> bool:
 
 
 def install() -> None:
-    """Take the engine's packages from a newer release, which is asked for nothing else."""
+    """Take only the engine's packages from a newer release."""
     print("Installing a container engine with apt-get ...", flush=True)
     keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
     Path(f"/etc/apt/sources.list.d/{SUITE}.sources").write_text(
@@ -221,7 +221,7 @@ def install() -> None:
 
 
 def _apt_get(*words: str) -> None:
-    # Packages of daemons ask this file whether to start them; where systemd runs, the engine must not start twice.
+    # Packages of daemons ask this file whether to start them. If systemd runs, the engine must not start twice.
     policy = Path("/usr/sbin/policy-rc.d")
     ours = not policy.exists()
     if ours:
@@ -254,7 +254,7 @@ def _start() -> bool:
 
 
 def _run(*words: str) -> None:
-    """Run a command that has to end well; what it says is shown only where it does not."""
+    """Run a command that must succeed; its output is shown only if it fails."""
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(words, env=environ, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode != 0:
@@ -263,7 +263,7 @@ def _run(*words: str) -> None:
 
 
 def _quiet(*words: str, timeout_s: float | None = None) -> bool:
-    """Whether a command ends well; what it says is no one's concern."""
+    """Whether a command succeeds; its output is ignored."""
     try:
         return subprocess.run(words, capture_output=True, check=False, timeout=timeout_s).returncode == 0
     except (FileNotFoundError, subprocess.TimeoutExpired):
@@ -280,7 +280,7 @@ def _lives(pid: int) -> bool:
 
 @contextmanager
 def _locked(name: str) -> Iterator[None]:
-    """One process at a time: test runs may begin together."""
+    """Let one process in at a time, because several test runs may begin together."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (FOLDER / name).open("w", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,11 +1,10 @@
-"""Run pytest over all tests, after seeing to what they need from the machine.
+"""Run pytest over all tests, after checking what they need from the machine.
 
-As root on Debian the missing packages are installed. Elsewhere it is said which are missing and which tests that
-skips; where CI is set to true, a missing one is a failure instead. Further arguments go to pytest.
+As root on Debian, this installs missing packages. Elsewhere, it prints which are missing and which tests are skipped
+for that; if CI is true, a missing one is a failure instead. Further arguments go to pytest.
 
-There are two workers for each core, since most tests wait for other programs (`-n 0` is none). Without
-arguments it is measured which lines of `app_server` have run, in subprocesses and forks too, and `coverage_floors.py`
-judges it.
+There are two workers for each core, because most tests wait for other programs (`-n 0` is none). Without arguments, it
+measures which lines of `app_server` have run, including subprocesses and forks, and `coverage_floors.py` checks that.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrom
 
 @dataclass(frozen=True)
 class Need:
-    """A program that tests start: how it is found, the Debian package, and the tests that cannot do without."""
+    """A program that tests start: how to find it, its Debian package, and the tests that need it."""
 
     name: str
     find: Callable[[], str | None]
     debian_package: str
     tests: str
     variable: str
-    # Installs what no package of that name brings; None: the package does.
+    # Installs the program if there is no such package; None if the package is enough.
     install: Callable[[], None] | None = None
 
 
 def find_chromium() -> str | None:
-    """The path of a Chromium, the system's or the one that `playwright install chromium` brought."""
+    """The path of Chromium, from the system or from `playwright install chromium`."""
     for name in CHROMIUM_NAMES:
         if found := shutil.which(name):
             return found
@@ -49,7 +48,7 @@ def find_chromium() -> str | None:
 
 
 def find_in_system(*names: str) -> Callable[[], str | None]:
-    """What finds the first of these programs, also where only root has its folder in PATH."""
+    """A function that finds the first of these programs, even if its folder is only in root's PATH."""
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
     return lambda: next(filter(None, (shutil.which(name, path=path) for name in names)), None)
 
@@ -58,7 +57,7 @@ UNSHARE_ROOT = [] if os.geteuid() == 0 else ["--map-root-user"]
 
 
 def find_unshare() -> str | None:
-    """unshare, where this user may mount file systems in a namespace of its own."""
+    """unshare, if this user may mount file systems in a namespace of its own."""
     found = shutil.which("unshare")
     tried = [*UNSHARE_ROOT, "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]
     allowed = found is not None and subprocess.call([found, *tried], stderr=subprocess.DEVNULL) == 0
@@ -66,14 +65,14 @@ def find_unshare() -> str | None:
 
 
 def find_sshd() -> str | None:
-    """sshd, where we may make networks for it: that takes root, and more than a container's root has by default."""
+    """sshd, if we may create networks for it: that takes root, with more rights than a container has by default."""
     may = os.geteuid() == 0 and shutil.which("unshare") is not None
     may = may and subprocess.call(["unshare", "--net", "--mount", "true"], stderr=subprocess.DEVNULL) == 0
     return find_in_system("sshd")() if may else None
 
 
 def find_dockerd() -> str | None:
-    """An engine to start several of, where root may make networks and the kernel can join containers across them."""
+    """An engine to start several of, if root may create networks and the kernel can connect containers across them."""
     words = ["unshare", "--net", "ip", "link", "add", "name", "x", "type", "vxlan", "id", "1", "dstport", "4789"]
     may = os.geteuid() == 0 and find_in_system("ip")() is not None and shutil.which("unshare") is not None
     may = may and subprocess.call(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
@@ -81,13 +80,13 @@ def find_dockerd() -> str | None:
 
 
 def find_engine() -> str | None:
-    """The client of a container engine that is new enough, and answers or has only to be started."""
+    """The client of a container engine that is new enough, and answers or only needs to be started."""
     found = subprocess.run([*ENGINE, "find"], capture_output=True, text=True, check=False)
     return found.stdout.strip() or None
 
 
 def install_engine() -> None:
-    """Install an engine from where there is one that is new enough."""
+    """Install an engine from a release that has a new enough one."""
     subprocess.call([*ENGINE, "install"])
 
 
@@ -140,17 +139,17 @@ NEEDS = (
 )
 FLOORS = ROOT / "tools" / "coverage_floors.py"
 SLOWEST = 30
-# There are not many more groups of tests that take long.
+# There are not many more groups of slow tests.
 MOST_WORKERS = 12
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 def main(argv: Sequence[str]) -> int:
-    """The exit status of pytest, or 1 where CI misses something."""
+    """The exit status of pytest, or 1 if CI is true and something is missing."""
     missing = [need for need in NEEDS if need.find() is None]
     if missing and may_install():
         install([need.debian_package for need in missing if need.install is None])
-        # Once, however many tests want the same.
+        # Once, however many tests need the same.
         for bring in dict.fromkeys(need.install for need in missing if need.install is not None):
             bring()
         missing = [need for need in missing if need.find() is None]
@@ -165,16 +164,16 @@ def main(argv: Sequence[str]) -> int:
             os.environ.setdefault(need.variable, found)
     skipped = sorted({f"--ignore={need.tests}" for need in missing})
     sys.stdout.flush()
-    # Floors are for the whole suite; what is missing here would be blamed on lines.
+    # The floors are for the whole suite, so they do not apply if tests are skipped.
     return run([*skipped, *argv], measured=not argv and not missing)
 
 
 def run(words: Sequence[str], *, measured: bool) -> int:
     """The exit status of pytest with these arguments, then of coverage if it is measured."""
-    # Some hundred processes import the same modules: whichever compiles one first does so for all.
+    # Some hundred processes import the same modules; each module is compiled once for all of them.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     spread = ["-n", str(workers(os.cpu_count() or 1)), "--no-loadscope-reorder", f"--durations={SLOWEST}"]
-    # Unix sockets lie below it, whose paths have 107 bytes at most; pytest's own name for it and the workers' are long.
+    # It contains Unix sockets, whose paths are limited to 107 bytes, and pytest's own names are long.
     with tempfile.TemporaryDirectory(prefix="t-", ignore_cleanup_errors=True) as folder:
         pytest = ["-m", "pytest", *spread, f"--basetemp={folder}/t", *words]
         if not measured:
@@ -191,12 +190,12 @@ def workers(cores: int) -> int:
 
 
 def may_install() -> bool:
-    """Whether this is root on Debian or a system made from it."""
+    """Whether this is root on Debian or a derivative."""
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
 def install(packages: Sequence[str]) -> None:
-    """Install Debian packages; that it failed is seen by their still being missing."""
+    """Install Debian packages. If that fails, they are still missing, and are reported as such."""
     if not packages:
         return
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -208,9 +207,9 @@ def install(packages: Sequence[str]) -> None:
 
 @contextmanager
 def services_left_alone() -> Iterator[None]:
-    """Keep Debian from starting what it installs: the tests start programs of their own, on ports of their own.
+    """Keep Debian from starting what it installs, because the tests start their own programs on their own ports.
 
-    101 is "action forbidden by policy" (invoke-rc.d). Where the machine has a policy already, that one counts.
+    101 is "action forbidden by policy" (invoke-rc.d). If the machine already has a policy, that one applies.
     """
     ours = not POLICY.exists()
     if ours:

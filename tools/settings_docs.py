@@ -1,4 +1,4 @@
-"""Write docs/settings.md, which is derived from the table of settings; with --check say whether it is up to date."""
+"""Generate docs/settings.md from the table of settings; with --check, report whether it is up to date."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _default(setting: Setting) -> str:
 
 
 def main(argv: Sequence[str]) -> int:
-    """The exit status: 1 where --check finds another page than the settings give."""
+    """Write or check the page; return the exit status, 1 if --check finds a difference."""
     page = render(all_settings())
     if argv == ["--check"]:
         return 0 if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page else 1

@@ -1,10 +1,10 @@
-"""Gather what hosts install: the requirements, and wheels of all that they name and of app-server.
+"""Collect what hosts install: the requirements, the wheels of all packages in them, and app-server's wheel.
 
     python tools/wheelhouse.py DIR [REQUIREMENTS ...] [--python 3.13] [--platform manylinux_2_28_x86_64]
 
-Wheels are chosen for the Python that runs this, on a machine of this kind; --python and --platform name the hosts'
-where they have another. REQUIREMENTS are files of applications, whose wheels come along. `app-server release --packages
-DIR` packs the folder, and its hosts ask no index.
+Wheels are chosen for the Python and the platform that run this; if the hosts have others, name them with --python and
+--platform. REQUIREMENTS are the applications' requirements files, whose wheels are collected too. `app-server release
+--packages DIR` packs the folder, so hosts need no index.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from pathlib import Path
 
 try:
     from packaging.markers import Marker
-except ImportError:  # a Python that has only pip: pip brings its own copy
+except ImportError:  # a Python that has only pip, which contains a copy
     from pip._vendor.packaging.markers import Marker  # type: ignore[assignment]
 
 ROOT = Path(__file__).resolve().parents[1]
-# What the image of app-server is made of: the server, gunicorn, and /metrics.
+# What app-server's image contains: the server, gunicorn, and /metrics.
 REQUIREMENTS = ROOT / "requirements" / "image.txt"
 
 
@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
         for words in commands(
             folder.absolute(), given.requirements, limits, given.python, given.platform, own
         ):  # fmt: skip
-            # Paths in a file of requirements begin where it is.
+            # Paths in a requirements file are relative to its folder.
             place = Path(words[words.index("--requirement") + 1]).parent if "--requirement" in words else None
             if (status := subprocess.call(words, cwd=place)) != 0:
                 return status
@@ -68,7 +68,7 @@ def commands(
     platform: str | None,
     own: Path = REQUIREMENTS,
 ) -> Iterator[list[str]]:
-    """The calls of pip: the server's wheels with their hashes, those of applications beside them, and app-server's.
+    """The calls of pip: for the server's wheels with hashes, for the applications' wheels, and for app-server's own.
 
     `own` is the server's file of requirements, as it is for that Python.
     """
@@ -81,16 +81,16 @@ def commands(
     yield [*download, "--require-hashes", "--requirement", str(own)]
     for file in requirements:
         words = [*download, "--find-links", str(folder), "--requirement", str(file.absolute())]
-        # A file with hashes has to name all versions itself.
+        # A file with hashes must name all versions itself.
         hashed = "--hash=" in file.read_text(encoding="utf-8")
         yield words if hashed else [*words, "--constraint", str(limits)]
     yield [*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
 
 
 def applying(requirements: str, python: str | None) -> str:
-    """What of a file of requirements is for a Python such as `3.11` (None: this one), without the conditions.
+    """The lines of a requirements file for a Python such as `3.11` (None: this one), without their conditions.
 
-    pip compares conditions with the Python that runs it, also where it downloads for another one.
+    pip compares conditions with the Python that runs it, even if it downloads for another one.
     """
     of_target = None if python is None else {"python_version": python, "python_full_version": full(python)}
 
@@ -101,17 +101,17 @@ def applying(requirements: str, python: str | None) -> str:
 
 
 def full(python: str) -> str:
-    """A version of Python with its third number."""
+    """A version of Python with all three numbers."""
     return python if python.count(".") >= 2 else f"{python}.0"
 
 
 def versions(requirements: str) -> str:
-    """The versions that a file with hashes names, without the hashes."""
+    """The pinned versions in a file with hashes, without the hashes."""
     return "".join(f"{line}\n" for line in re.findall(r"^([A-Za-z0-9._-]+==[^ ;\\\n]+)", requirements, re.MULTILINE))
 
 
 def compatible(platform: str) -> list[str]:
-    """A platform with all those whose wheels run there: those for older C libraries do (PEP 600)."""
+    """A platform and all others whose wheels run on it: those for older C libraries (PEP 600)."""
     found = re.fullmatch(r"manylinux_2_(\d+)_(\w+)", platform)
     if found is None:
         return [platform]

@@ -2,7 +2,7 @@
 # {{ header[0] }}
 # {{ header[1] }}
 #
-# The first certificate, with certbot's webroot, as root. You can run it again: an existing certificate is kept.
+# Run this as root to get the first certificate, with certbot's webroot. You can run it again: an existing one is kept.
 # A proxy does not start without a certificate, and the authority cannot read the challenge without the proxy. So a
 # self-signed certificate is used until the real one is there.
 set -eu

@@ -1,4 +1,4 @@
-"""Print what is in the image, as a CycloneDX 1.6 document: Debian's packages, and Python's of this interpreter.
+"""Print the contents of the image as a CycloneDX 1.6 document: the packages of Debian and of this Python interpreter.
 
 python sbom.py VERSION
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Write the document to stdout; the same packages give the same text, so that a build can be repeated."""
+    """Write the document to stdout. The same packages give the same text, so builds are reproducible."""
     components = sorted([*debian(), *python()], key=lambda component: component["purl"])
     document = {
         "bomFormat": "CycloneDX",

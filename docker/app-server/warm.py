@@ -1,4 +1,4 @@
-"""Do while the image is built what each start would do: compile what a server imports, and compress BokehJS."""
+"""Compile what a server imports and compress BokehJS while the image is built, so no start has to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command: checks the tree that it lies in."""
+"""The command: checks the project that contains it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None, root: Path = ROOT) -> int:
     """0, or 1 with a line on stdout for each fault."""
     parser = argparse.ArgumentParser(prog="tools.house", description="Check what ruff, mypy and import-linter do not.")
     parser.add_argument("--figures", action="store_true", help="print the figures of folders, modules and functions")
-    parser.add_argument("--words", action="store_true", help="print each marker word, also below the ceiling")
+    parser.add_argument("--words", action="store_true", help="print each marker word, even below the ceiling")
     wanted = parser.parse_args(argv)
     limits = _table(root / "pyproject.toml")["tool"]["app-server"]["house"]
     everything = words.read_texts(root, words.EVERYTHING)

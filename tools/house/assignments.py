@@ -151,7 +151,7 @@ def is_fine(target: ast.AST, fine: Collection[str]) -> bool:
     """Whether an object may be assigned to: it is bound to a name that may, or lies behind another project's name."""
     if isinstance(target, ast.Name):
         return target.id in fine
-    # What lies behind `self` is not of self's class.
+    # An attribute of `self` is not of self's class.
     while isinstance(target, (ast.Attribute, ast.Call, ast.Subscript)):
         target = target.func if isinstance(target, ast.Call) else target.value
     return isinstance(target, ast.Name) and target.id in fine and target.id not in OWN

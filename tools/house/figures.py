@@ -1,4 +1,4 @@
-"""How large the rooms, the modules and the functions are."""
+"""How large the packages, the modules and the functions are."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured."""
+    """The measured figures."""
 
     files_in_folder: Mapping[str, int]
     long_modules: Mapping[str, int]
@@ -63,7 +63,7 @@ def measure(sources: Sequence[Source]) -> Figures:
 
 
 def functions(source: Source) -> Iterator[Function]:
-    """The functions of a file, those within others too."""
+    """The functions of a file, including nested ones."""
     for node in source.nodes:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
@@ -71,7 +71,7 @@ def functions(source: Source) -> Iterator[Function]:
 
 
 def complexity(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """One, and one more for each branch, loop, handler, case, and function within."""
+    """One, and one more for each branch, loop, handler, case, and nested function."""
     branches = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.FunctionDef, ast.AsyncFunctionDef)
     inside = [node for statement in function.body for node in ast.walk(statement)]
     found = sum(isinstance(node, branches) for node in inside)
@@ -80,7 +80,7 @@ def complexity(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def _cases(match: ast.Match) -> int:
-    """The cases that are tried: one that takes everything is none."""
+    """The cases that test something; one that matches everything does not."""
     last = match.cases[-1]
     irrefutable = last.guard is None and isinstance(last.pattern, ast.MatchAs) and last.pattern.pattern is None
     return len(match.cases) - irrefutable
@@ -108,7 +108,7 @@ def above(figures: Figures, limits: Mapping[str, Any]) -> list[Fault]:
 
 
 def report(figures: Figures) -> str:
-    """The figures for a reader."""
+    """The figures as text."""
     folders = sorted(figures.files_in_folder.items(), key=lambda item: -item[1])
     lines = [
         f"functions: {figures.function_count}, median {figures.median_lines:g} lines, p95 {figures.p95_lines} lines",

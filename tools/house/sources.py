@@ -28,7 +28,7 @@ class Source:
 
     @property
     def module(self) -> str:
-        """The dotted name that others import it by."""
+        """The dotted name by which others import it."""
         return self.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
 
     @property
@@ -39,7 +39,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that is not allowed: where it is, and what it is."""
+    """Something that is not allowed: its place and its description."""
 
     path: str
     line: int | None

@@ -1,7 +1,7 @@
-"""Words that are not wanted: the accent of our English, and names that were given up.
+"""Unwanted words: those that sound foreign in English, and names that were replaced.
 
-Marker words are counted in what people read: documentation, and the strings and comments of code. Old names are looked
-for everywhere, in identifiers too.
+Marker words are counted in what people read: documentation, and the strings and comments of code. Old names are not
+allowed anywhere, including identifiers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MARKERS: Mapping[str, str] = {
     "amiss": "wrong",
     "befalls": "happens to",
 }
-"""For each marker word what a manual says instead."""
+"""For each marker word, what a manual says instead."""
 
 OLD_NAMES: Mapping[str, str] = {
     "zygote": "fork server",
@@ -60,7 +60,7 @@ OLD_NAMES: Mapping[str, str] = {
     "Answering": "BaseHandler",
     "Shifts": "ElasticWorkerGroup",
 }
-"""For each name that was given up what the thing is called. One that is written small is found in any case."""
+"""The new name for each name that was replaced. A lower-case one is found in any case."""
 
 TEXTS = ("README.md", "CHANGELOG.md", "app_server", "docs", "examples", "deploy", "ansible")
 EVERYTHING = (*TEXTS, "ARCHITECTURE.md", "CONTRIBUTING.md", "Makefile", "bench", "tools", "tests", "docker")
@@ -69,7 +69,7 @@ SUFFIXES = frozenset(".py .md .html .j2 .txt .yaml .yml .toml .conf .cfg .sh .se
 
 
 def read_texts(root: Path, places: Sequence[str]) -> list[Source]:
-    """The text files in these files and folders, without this tool, which names what it looks for."""
+    """The text files in these files and folders, without this tool, which contains the words."""
     paths = (path for place in places for path in _files(root / place))
     named = ((str(path.relative_to(root)), path) for path in paths if path.suffix in SUFFIXES)
     return [Source(name, path.read_text("utf-8", "replace")) for name, path in named if not name.startswith(OWN)]
@@ -89,7 +89,7 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def marker_words(texts: Iterable[Source]) -> list[Fault]:
-    """Each marker word in what people read, where it is; the text of the fault is the word."""
+    """Each marker word in what people read, with its place; the fault's text is the word."""
     pattern = _any_of(MARKERS, re.IGNORECASE)
     return [
         Fault(source.path, line + text.count("\n", 0, found.start()), re.sub(r"\s+", " ", found[0].lower()))
@@ -100,7 +100,7 @@ def marker_words(texts: Iterable[Source]) -> list[Fault]:
 
 
 def prose(source: Source) -> Iterator[tuple[int, str]]:
-    """What people read of a file, in pieces, each with its line: all of it, or the strings and comments of Python."""
+    """The parts of a file that people read, each with its line: all of it, or a Python file's strings and comments."""
     if not source.path.endswith(".py"):
         yield 1, source.text
         return
@@ -119,7 +119,7 @@ COMMENT = re.compile(r"(?:^\s*|\s\s)#\s.*")
 
 
 def too_many(found: Sequence[Fault], ceiling: int) -> list[Fault]:
-    """A fault that says which marker words there are if they are more than the ceiling, and where each is."""
+    """If there are more marker words than the ceiling, a fault for each place and one with the numbers."""
     if len(found) <= ceiling:
         return []
     return [
@@ -135,7 +135,7 @@ def summary(found: Iterable[Fault]) -> str:
 
 
 def old_names(texts: Iterable[Source]) -> list[Fault]:
-    """A fault for each line with a name that was given up, in an identifier or in prose."""
+    """A fault for each old name, in an identifier or in prose."""
     return [
         Fault(source.path, number, f"{found[0]} is called {_new_name(found[0])} now")
         for source in texts
@@ -146,7 +146,7 @@ def old_names(texts: Iterable[Source]) -> list[Fault]:
 
 
 def _may_have_old_name(text: str) -> bool:
-    """What `OLD` would find is rare, and these are found a hundred times as quickly."""
+    """A quick test, a hundred times faster than `OLD`: most files have no old name."""
     small = text.lower()
     return any(name.lower() in small for name in OLD_NAMES)
 
@@ -158,12 +158,12 @@ def _new_name(found: str) -> str:
 
 
 def _any_of(words: Iterable[str], flags: int = 0) -> re.Pattern[str]:
-    """What finds these words, also at the end of a line and continued in the next."""
+    """A pattern that finds these words, even across the end of a line."""
     return re.compile(r"\b(?:" + "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in words) + r")\b", flags)
 
 
 def _as_identifier(word: str) -> str:
-    """A pattern of a name as a word or a part of an identifier; of one that is written small the plural too."""
+    """A pattern for a name as a word or a part of an identifier, and for the plural of a lower-case one."""
     if word != word.lower():
         return rf"(?<![A-Za-z]){word}(?![a-z])"
     return rf"(?<![A-Za-z])(?:{word}|{word.capitalize()})(?:s|es)?(?![a-z])"

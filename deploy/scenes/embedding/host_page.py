@@ -1,4 +1,4 @@
-"""Another site in small, whose page shows an application to those whom it lets in.
+"""A small example of another site, whose page shows an application to its visitors.
 
     BOKEH_SECRET_KEY_FILE=key python host_page.py --application https://apps.acme.com/myapp
 
@@ -26,7 +26,7 @@ PAGE = """<!doctype html>
 
 
 def page(application: str, key: bytes) -> str:
-    """The page for one visitor; whether they may have it is decided here, by a login for example."""
+    """The page for one visitor. A real site decides here who may see it, for example by a login."""
     session_id = generate_session_id(secret_key=key, signed=True)
     return PAGE.format(application=server_session(session_id=session_id, url=application))
 

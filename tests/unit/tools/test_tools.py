@@ -195,7 +195,7 @@ def test_python_without_venv_is_told_the_package(
     monkeypatch.setattr(bootstrap.shutil, "which", lambda name: "/usr/bin/apt-get")
     assert bootstrap.install_venv_package("run") is False
     assert capsys.readouterr().err == (
-        "bootstrap: this Python cannot make virtual environments. To mend it: "
+        "bootstrap: this Python cannot create virtual environments. To fix it: "
         f"apt-get install python3.{sys.version_info[1]}-venv\n"
     )
 
