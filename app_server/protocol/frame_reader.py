@@ -28,6 +28,10 @@ class FrameReader:
     in many), and it is reported as `(DISCARDED, b"")`.
     """
 
+    # "A client MUST mask all frames that it sends to the server" (section 5.1).
+    _MASKED = 0x80
+    _MASK_BYTES = 4
+
     _PREFIX_BYTES = 4096
     """How much of an oversized message is looked at before it is refused or discarded."""
 
@@ -56,7 +60,7 @@ class FrameReader:
 
     def feed(self, data: bytes) -> Iterator[Incoming]:
         """Each message and control frame that these bytes complete, in order; PeerError if they break the RFC."""
-        pending = self._pending
+        pending, masked, mask_bytes = self._pending, self._MASKED, self._MASK_BYTES
         pending += data
         while True:
             if self._skip_bytes is not None:
@@ -83,10 +87,11 @@ class FrameReader:
                     return
                 length, head = int.from_bytes(pending[2:10], "big"), 10
             opcode = first & 0x0F
-            plain = first in _WHOLE and second & 0x80 and self._opcode == CONTINUATION
+            plain = first in _WHOLE and second & 0x80 == masked and self._opcode == CONTINUATION
             if not plain:
                 self._check(first, second, opcode, length)
-            start, end = head + 4, head + 4 + length
+            start = head + mask_bytes
+            end = start + length
             if opcode < CLOSE and (self._discarding or length + len(self._fragments) > self._max_bytes):
                 if not self._discarding:
                     seen = min(end, start + self._PREFIX_BYTES)
@@ -104,7 +109,7 @@ class FrameReader:
                 yield opcode, payload
             elif opcode >= CLOSE:
                 if opcode == CLOSE:
-                    _check_close(payload)
+                    self._check_close(payload)
                 yield opcode, payload
             else:
                 message = self._data(first, opcode, payload)
@@ -112,8 +117,8 @@ class FrameReader:
                     yield message
 
     def _check(self, first: int, second: int, opcode: int, length: int) -> None:
-        if not second & 0x80:
-            raise PeerError("a client's frame is not masked")  # RFC 6455, section 5.1
+        if second & 0x80 != self._MASKED:
+            raise PeerError("a client's frame is not masked" if self._MASKED else "a server's frame is masked")
         if opcode not in DATA and opcode not in CONTROL:
             raise PeerError(f"unknown opcode {opcode}")
         if first & 0x30 or (first & 0x40 and (self._deflate is None or opcode not in (TEXT, BINARY))):
@@ -163,15 +168,21 @@ class FrameReader:
     def _reset(self) -> None:
         self._fragments, self._opcode, self._compressed, self._discarding = bytearray(), CONTINUATION, False, False
 
+    def _check_close(self, payload: bytes) -> None:
+        """Refuse a Close frame that the RFC does not allow (RFC 6455, sections 5.5.1, 7.4.1 and 7.4.2)."""
+        if not payload:
+            return
+        code = int.from_bytes(payload[:2], "big")
+        if len(payload) < 2 or code in _UNSENDABLE_CODES or not 1000 <= code < 5000:
+            raise PeerError("a Close frame has no valid code")
+        try:
+            payload[2:].decode("utf-8")
+        except UnicodeDecodeError:
+            raise PeerError("the reason of a Close frame is not UTF-8", close_code=1007) from None
 
-def _check_close(payload: bytes) -> None:
-    """Refuse a Close frame that the RFC does not allow (RFC 6455, sections 5.5.1, 7.4.1 and 7.4.2)."""
-    if not payload:
-        return
-    code = int.from_bytes(payload[:2], "big")
-    if len(payload) < 2 or code in _UNSENDABLE_CODES or not 1000 <= code < 5000:
-        raise PeerError("a Close frame has no valid code")
-    try:
-        payload[2:].decode("utf-8")
-    except UnicodeDecodeError:
-        raise PeerError("the reason of a Close frame is not UTF-8", close_code=1007) from None
+
+class ServerFrameReader(FrameReader):
+    """The same for the bytes of a server: "A server MUST NOT mask any frames that it sends to the client"."""
+
+    _MASKED = 0
+    _MASK_BYTES = 0

@@ -8,10 +8,10 @@ import ssl
 from contextlib import suppress
 
 from app_server.doctor.network.connection import READ_BYTES, reason_of
-from app_server.doctor.network.frames import BadFrame, Frame, Messages, ServerFrames, masked
+from app_server.doctor.network.frames import BadFrame, LenientFrameReader, Messages
 from app_server.protocol import codec, messages
 from app_server.protocol.connection import NO_STATUS, FrameConnection, Frames
-from app_server.protocol.websocket import CLOSE, PING
+from app_server.protocol.websocket import CLOSE, PING, masked_frame
 
 _CLOSE_PATIENCE_S = 1.0
 
@@ -22,7 +22,7 @@ class Socket:
     def __init__(self, incoming: asyncio.StreamReader, outgoing: asyncio.StreamWriter, left_over: bytes) -> None:
         self._incoming = incoming
         self._outgoing = outgoing
-        self._frames = ServerFrames()
+        self._frames = LenientFrameReader()
         self._messages = Messages()
         self._connection = FrameConnection()
         self._waiting = self._frames.feed(left_over)
@@ -35,13 +35,13 @@ class Socket:
     async def receive(self) -> str | None:
         """The type of the next message; None once the connection is over."""
         while self.ended is None:
-            for frame in self._waiting:
-                if frame.opcode >= CLOSE:
-                    self._control(frame)
+            for opcode, payload in self._waiting:
+                if opcode >= CLOSE:
+                    self._control(opcode, payload)
                     if self.ended is not None:
                         return None
                 else:
-                    msgtype = self._messages.feed(frame)
+                    msgtype = self._messages.feed(payload)
                     if msgtype is not None:
                         return msgtype
             try:
@@ -55,11 +55,12 @@ class Socket:
             self._waiting = self._frames.feed(data)
         return None
 
-    def _control(self, frame: Frame) -> None:
-        self.pings += frame.opcode == PING
-        self._send_all(self._connection.receive(frame.opcode, frame.payload))
-        if frame.opcode == CLOSE:
-            self.close_code, self.close_reason = frame.close_code or NO_STATUS, frame.text[:200]
+    def _control(self, opcode: int, payload: bytes) -> None:
+        self.pings += opcode == PING
+        self._send_all(self._connection.receive(opcode, payload))
+        if opcode == CLOSE:
+            self.close_code = self._connection.close_code or NO_STATUS
+            self.close_reason = self._connection.close_reason[:200]
             self._end("a Close frame came")
 
     def _end(self, why: str) -> None:
@@ -80,7 +81,7 @@ class Socket:
         return None
 
     def _send(self, opcode: int, payload: bytes) -> None:
-        self._outgoing.write(masked(opcode, payload, os.urandom(4)))
+        self._outgoing.write(masked_frame(opcode, payload, os.urandom(4)))
 
     def _send_all(self, frames: Frames) -> None:
         for opcode, payload in frames:

@@ -43,19 +43,23 @@ def read(data: bytes, reader: FrameReader | None = None, step: int | None = None
     return [item for start in range(0, len(data), step) for item in reader.feed(data[start : start + step])]
 
 
-def from_websockets(frames: Iterable[Frame], extensions: list[PerMessageDeflate] | None = None) -> bytes:
-    """The bytes that the websockets library, as a client, sends for these frames."""
-    return b"".join(frame.serialize(mask=True, extensions=extensions) for frame in frames)
+def from_websockets(
+    frames: Iterable[Frame], extensions: list[PerMessageDeflate] | None = None, *, masked: bool = True
+) -> bytes:
+    """The bytes that the websockets library sends for these frames: as a client, or as a server without masks."""
+    return b"".join(frame.serialize(mask=masked, extensions=extensions) for frame in frames)
 
 
-def to_websockets(data: bytes, extensions: list[PerMessageDeflate] | None = None) -> list[Frame]:
-    """The frames that the websockets library, as a client, reads from these bytes."""
+def to_websockets(
+    data: bytes, extensions: list[PerMessageDeflate] | None = None, *, masked: bool = False
+) -> list[Frame]:
+    """The frames that the websockets library reads from these bytes: as a client, or as a server with masks."""
     stream = StreamReader()
     stream.feed_data(data)
     stream.feed_eof()
     frames = []
     while stream.buffer:
-        parser = Frame.parse(stream.read_exact, mask=False, max_size=2**24, extensions=extensions)
+        parser = Frame.parse(stream.read_exact, mask=masked, max_size=2**24, extensions=extensions)
         try:
             while True:
                 next(parser)

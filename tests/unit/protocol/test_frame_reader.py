@@ -15,7 +15,7 @@ from websockets.frames import Frame, Opcode
 from app_server.errors import PeerError, TooLargeError
 from app_server.protocol import frame_reader
 from app_server.protocol.deflate import Deflate
-from app_server.protocol.frame_reader import DISCARDED, FrameReader
+from app_server.protocol.frame_reader import DISCARDED, FrameReader, ServerFrameReader
 from app_server.protocol.websocket import (
     BINARY,
     CLOSE,
@@ -43,6 +43,27 @@ def test_round_trip_from_websockets_to_us(sent: list[tuple[int, bytes]], compres
     data = from_websockets((Frame(Opcode(opcode), payload) for opcode, payload in sent), extensions)
     assert read(data, reader, step) == sent
     assert reader.buffered_bytes == 0
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 100_000])
+@pytest.mark.parametrize("step", [1 << 20, 1000, 7])
+def test_we_read_a_servers_frames_however_they_are_cut(size: int, step: int) -> None:
+    payload = os.urandom(size)
+    data = from_websockets([Frame(Opcode.BINARY, payload), Frame(Opcode.PING, b"?")], masked=False)
+    assert read(data, ServerFrameReader(1_000_000), step) == [(BINARY, payload), (PING, b"?")]
+
+
+def test_servers_fragments_become_one_message_with_control_frames_in_between() -> None:
+    data = b"\x01\x02ab\x89\x00\x80\x01c"
+    assert read(data, ServerFrameReader(3), 1) == [(PING, b""), (TEXT, b"abc")]
+    with pytest.raises(TooLargeError):
+        read(data, ServerFrameReader(2))
+
+
+def test_masked_frame_of_a_server_is_refused() -> None:
+    with pytest.raises(PeerError) as refused:
+        read(client_frame(TEXT, b"a"), ServerFrameReader(1000))
+    assert (str(refused.value), refused.value.close_code) == ("a server's frame is masked", 1002)
 
 
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=6), st.sampled_from([TEXT, BINARY]), st.integers(1, 30))

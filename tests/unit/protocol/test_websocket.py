@@ -17,10 +17,11 @@ from app_server.protocol.websocket import (
     accept_key,
     close_payload,
     frame_header,
+    masked_frame,
     serialize,
     unmask,
 )
-from tests.unit.protocol.framing import frames, to_websockets
+from tests.unit.protocol.framing import MASK, frames, to_websockets
 
 
 def test_accept_key_is_that_of_the_rfc() -> None:
@@ -32,6 +33,24 @@ def test_unmasking_is_exclusive_or_with_the_repeated_mask(mask: bytes, payload: 
     expected = bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
     assert unmask(mask, payload) == expected
     assert unmask(bytearray(mask), bytearray(expected)) == payload
+
+
+@given(st.binary(max_size=300), st.binary(min_size=4, max_size=4))
+def test_masking_twice_gives_the_payload_back(payload: bytes, mask: bytes) -> None:
+    assert unmask(mask, unmask(mask, payload)) == payload
+
+
+@pytest.mark.parametrize("payload", [b"", b"text", bytearray(b"text")])
+def test_payload_without_a_mask_is_left_as_it_is(payload: bytes | bytearray) -> None:
+    found = unmask(b"", payload)
+    assert found == payload and type(found) is bytes
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 100_000])
+def test_websockets_reads_our_clients_frames_of_every_length(size: int) -> None:
+    payload = b"a" * size
+    data = masked_frame(BINARY, payload, MASK) + masked_frame(PING, b"", MASK)
+    assert to_websockets(data, masked=True) == [Frame(Opcode.BINARY, payload), Frame(Opcode.PING, b"")]
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 65535, 65536, 100_000])
