@@ -22,11 +22,12 @@ from app_server.doctor.network.frames import BadFrame
 from app_server.doctor.network.sockets import Socket
 from app_server.doctor.network.tls import look_at_tls
 from app_server.doctor.network.visitor import Visitor
+from app_server.doctor.openings import open_all
 from app_server.doctor.options import MAX_REDIRECTS, Options
 from app_server.doctor.questions import autoload_of, is_lost_early, names_session, socket_of, spoofs, tries_after
 from app_server.doctor.seen.answers import FOREIGN_ORIGIN, Answer, Handshake, Idle, Reach
 from app_server.doctor.seen.evidence import Evidence
-from app_server.doctor.seen.pages import Embedding, Opening, Page, enlarged_token
+from app_server.doctor.seen.pages import Embedding, Page, enlarged_token
 from app_server.protocol.doctor import TRICKLE, TRICKLE_S
 
 T = TypeVar("T")
@@ -150,6 +151,16 @@ class _Walk:
             target = following
         self._note(page=Page(answer), redirects=tuple(redirects), failed_pages=tuple(failed))
 
+    async def _ask(self, target: Target, visitor: Visitor | None = None, **how: Any) -> Answer:
+        """The answer to a request, which is repeated if no instance answers it: another one may."""
+        visitor = visitor or self._visitor
+        answers = [await visitor.ask(target, **how)]
+        while len(answers) <= tries_after(answers[-1]):
+            answers.append(await visitor.ask(target, **how))
+        if len(answers) > 1:
+            self._note(repeated=(*self._evidence.repeated, tuple(answers)))
+        return answers[-1]
+
     def _about_requests(self, page: Page) -> dict[str, Awaitable[Any]]:
         """Requests that need no session."""
         target = page.answer.target
@@ -157,17 +168,17 @@ class _Walk:
         scripts = [found for link in page.bokehjs[:MAX_SCRIPTS] if (found := target.follow(link)) is not None]
         own_file = target.path.rstrip("/") + "/static/js/bokeh.min.js"
         steps: dict[str, Awaitable[Any]] = {
-            "honest": self._visitor.ask(target, method="HEAD"),
-            "spoofed": self._visitor.ask(target, method="HEAD", headers=spoofs(target)),
+            "honest": self._ask(target, method="HEAD"),
+            "spoofed": self._ask(target, method="HEAD", headers=spoofs(target)),
             "scripts": self._all(self._ask_packed(script) for script in scripts),
             "scripts_again": self._revalidated(scripts[:1]),
-            "own_static": self._visitor.ask(target.at(own_file), method="HEAD"),
+            "own_static": self._ask(target.at(own_file), method="HEAD"),
         }
         if root is not None:
             steps |= {
-                "beside_static": self._visitor.ask(target.at(f"{root}static-of-the-doctor")),
-                "extensions": self._visitor.ask(target.at(f"{root}static/extensions/doctor/none.js")),
-                "missing": self._visitor.ask(target.at(f"{root}nothing-of-the-doctor")),
+                "beside_static": self._ask(target.at(f"{root}static-of-the-doctor")),
+                "extensions": self._ask(target.at(f"{root}static/extensions/doctor/none.js")),
+                "missing": self._ask(target.at(f"{root}nothing-of-the-doctor")),
                 "trickle": self._trickle(target.at(f"{root}healthz", TRICKLE)),
             }
         return steps
@@ -176,7 +187,7 @@ class _Walk:
         """An answer that the server sends bit by bit; the slowest of three: a busy machine may merge the parts."""
         best = Answer(target)
         for _ in range(3):
-            answer = await self._visitor.ask(target, extra_s=TRICKLE_S)
+            answer = await self._ask(target, extra_s=TRICKLE_S)
             if answer.spread_s >= best.spread_s:
                 best = answer
             if best.seen is None or best.spread_s > TRICKLE_S / 2:
@@ -185,7 +196,7 @@ class _Walk:
 
     async def _ask_packed(self, script: Target) -> Answer:
         """A script as a browser requests it; only the start of its content is kept."""
-        answer = await self._visitor.ask(script, headers={"Accept-Encoding": "gzip, br"})
+        answer = await self._ask(script, headers={"Accept-Encoding": "gzip, br"})
         return replace(answer, body=answer.body[:200])
 
     async def _revalidated(self, scripts: Sequence[Target]) -> tuple[Answer, ...]:
@@ -206,31 +217,14 @@ class _Walk:
         large = enlarged_token(token, LARGE_TOKEN_BYTES)
         return {
             "idle": self._stay_idle(page, token),
-            "openings": self._all(self._open() for _ in range(self._options.openings)),
+            "openings": open_all(self._options.route, target, self._options.openings),
             "foreign": self._visitor.open_socket(socket_of(page), token, origin=FOREIGN_ORIGIN),
-            "foreign_script": self._visitor.ask(autoload_of(target), origin=FOREIGN_ORIGIN),
+            "foreign_script": self._ask(autoload_of(target), origin=FOREIGN_ORIGIN),
             "own_scripts": self._ask_one_by_one(autoload_of(target)),
             "large_token": self._visitor.open_socket(socket_of(page), large, origin=target.origin),
             "large_token_bytes": _done(len(large)),
             "embeddings": self._all(self._embed(target, origin) for origin in self._options.embed_origins),
         }
-
-    async def _open(self) -> Opening:
-        """The application as a new browser opens it."""
-        visitor = Visitor(self._options.route)
-        target = self._evidence.page.answer.target if self._evidence.page else self._evidence.target
-        page = Page(await visitor.ask(target))
-        if page.token is None:
-            return Opening(page)
-        pulled: int | None = None
-
-        async def pull(opened: Socket) -> None:
-            nonlocal pulled
-            async with asyncio.timeout(self._options.route.timeout_s):
-                pulled = await opened.pull()
-
-        opened = await visitor.open_socket(socket_of(page), page.token, origin=target.origin, then=pull)
-        return Opening(page, replace(opened, pulled_bytes=pulled))
 
     async def _stay_idle(self, page: Page, token: str) -> Idle | None:
         """How long a socket stays open if this end only answers pings; None if none opens."""
@@ -261,11 +255,12 @@ class _Walk:
 
     async def _ask_one_by_one(self, target: Target) -> tuple[Answer, ...]:
         """What two browsers get, one after the other: a cache may have stored it."""
-        return tuple([await Visitor(self._options.route).ask(target, origin=target.origin) for _ in range(2)])
+        visitors = (Visitor(self._options.route), Visitor(self._options.route))
+        return tuple([await self._ask(target, visitor, origin=target.origin) for visitor in visitors])
 
     async def _embed(self, target: Target, origin: str) -> Embedding:
         visitor = Visitor(self._options.route)
-        script = await visitor.ask(autoload_of(target), origin=origin)
+        script = await self._ask(autoload_of(target), visitor, origin=origin)
         token = Page(script).token
         opened: Handshake | None = None
         if token is not None:

@@ -19,8 +19,7 @@ _SLOW_TIMES: Final = 4.0
 
 def sessions_stay(evidence: Evidence) -> Iterator[Finding]:
     """The socket of a page reaches the instance that created the page."""
-    pairs = [opening.instances for opening in evidence.openings]
-    known = [pair for pair in pairs if None not in pair]
+    known = [pair for opening in evidence.openings for pair in opening.known_pairs]
     strayed = [pair for pair in known if pair[0] != pair[1]]
     if not strayed:
         return
@@ -61,6 +60,8 @@ def routes_are_distinct(evidence: Evidence) -> Iterator[Finding]:
 def all_are_there(evidence: Evidence) -> Iterator[Finding]:
     """Every page opens, and as many instances answer as there should be."""
     answers = [*evidence.failed_pages, *(answer for opening in evidence.openings for answer in _answers(opening))]
+    # A proxy that prefers idle instances may send no page to one that hangs: another request keeps it busy.
+    answers += [answer for answers in evidence.repeated if answers[-1].seen is not None for answer in answers]
     failed = [answer for answer in answers if _is_unanswered(answer)]
     works = any(opening.page.token for opening in evidence.openings)
     remedies = (

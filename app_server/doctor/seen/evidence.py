@@ -15,6 +15,7 @@ from app_server.doctor.seen.pages import Embedding, Opening, Page
 class Evidence:
     """All that was seen of one deployment. What was not tried, or did not apply, is None or empty.
 
+    `repeated` are requests that had to be repeated, each with all its answers; the last one is also in its own field.
     `own_scripts` are the embedding scripts that two browsers got, one after the other; `names_session` is true if the
     doctor was given the name of a session.
     """
@@ -28,6 +29,7 @@ class Evidence:
     plain: Answer | None = None
     redirects: tuple[Answer, ...] = ()
     failed_pages: tuple[Answer, ...] = ()
+    repeated: tuple[tuple[Answer, ...], ...] = ()
     page: Page | None = None
     scripts: tuple[Answer, ...] = ()
     scripts_again: tuple[Answer, ...] = ()
@@ -65,7 +67,7 @@ class Evidence:
             elif isinstance(thing, Page | Handshake):
                 found.append(thing.answer)
             elif isinstance(thing, Opening):
-                found += [thing.page, thing.socket]
+                found += [thing.page, thing.socket, thing.again]
             elif isinstance(thing, Embedding):
                 found += [thing.script, thing.socket]
             elif isinstance(thing, tuple):

@@ -84,10 +84,14 @@ class Page:
 
 @dataclass(frozen=True)
 class Opening:
-    """An application opened once, as by a browser of its own: the page, then its socket."""
+    """An application opened once, as by a browser of its own: the page, then its socket.
+
+    `again` are more sockets of the same page, which were open at the same time.
+    """
 
     page: Page
     socket: Handshake | None = None
+    again: tuple[Handshake, ...] = ()
 
     @property
     def instances(self) -> tuple[str | None, str | None]:
@@ -95,6 +99,14 @@ class Opening:
         page = self.page.answer.seen
         socket = self.socket.answer.seen if self.socket is not None else None
         return page.instance if page else None, socket.instance if socket else None
+
+    @property
+    def known_pairs(self) -> list[tuple[str, str]]:
+        """For each socket of the page, the page's instance and the socket's, if both are known."""
+        page = self.page.answer.seen
+        sockets = ([self.socket] if self.socket is not None else []) + list(self.again)
+        met = [socket.answer.seen for socket in sockets]
+        return [(page.instance, seen.instance) for seen in met if seen is not None] if page is not None else []
 
     @property
     def whole_s(self) -> float:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from app_server.doctor.address import Target, read_target
 from app_server.doctor.network.connection import Route
 from app_server.doctor.options import Options
 from app_server.doctor.probes import IDLE_TRIES, LARGE_TOKEN_BYTES, examine
+from app_server.doctor.questions import MAX_FAILED_PAGES
 from app_server.doctor.rules import judge
 from app_server.doctor.seen.evidence import Evidence
 from tests.support.ports import free_port
@@ -194,3 +196,59 @@ def test_socket_that_is_lost_before_its_greeting_is_opened_again(site: Inside) -
 def test_socket_that_is_always_lost_is_not_opened_for_ever(site: Inside) -> None:
     found, relay = through(site, cuts=100, patience_s=0.3)
     assert (relay.sockets, found.idle) == (IDLE_TRIES, None)
+
+
+@dataclass
+class Failing:
+    """A proxy that has no instance for the first requests of each path."""
+
+    port: int
+    failures: Mapping[str, int]
+    asked: Counter[str] = field(default_factory=Counter)
+
+    async def serve(self, incoming: asyncio.StreamReader, outgoing: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            head = await incoming.readuntil(b"\r\n\r\n")
+            path = head.split(b" ", 2)[1].decode().partition("?")[0] if head.count(b" ") > 1 else ""
+            self.asked[path] += 1
+            if self.asked[path] <= self.failures.get(path, 0):
+                outgoing.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
+            else:
+                there, back = await asyncio.open_connection("127.0.0.1", self.port)
+                back.write(head)
+                await asyncio.gather(carry(there, outgoing), carry(incoming, back))
+        outgoing.close()
+
+
+async def carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await source.read(65536):
+            sink.write(data)
+    sink.close()
+
+
+def behind_failing(site: Inside, failures: Mapping[str, int]) -> tuple[Evidence, Failing]:
+    async def go() -> tuple[Evidence, Failing]:
+        failing = Failing(site.server.port, failures)
+        async with await asyncio.start_server(failing.serve, "127.0.0.1", 0) as server:
+            place = read_target(f"http://localhost:{server.sockets[0].getsockname()[1]}/board")
+            return await examine(place, OPTIONS), failing
+
+    return asyncio.run(go())
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing-of-the-doctor", "/board/autoload.js", "/healthz", "/board/static/js/bokeh.min.js"]
+)
+def test_request_that_only_another_try_answers_shows_that_an_instance_is_down(site: Inside, path: str) -> None:
+    found, failing = behind_failing(site, {path: 1})
+    assert [[answer.status == 502 for answer in answers] for answers in found.repeated] == [[True, False]]
+    assert found.repeated[0][0].target.path == path and failing.asked[path] >= 2
+    assert [finding.id for finding in judge(found)] == ["instance-down"]
+
+
+def test_request_that_is_never_answered_is_not_repeated_for_ever(site: Inside) -> None:
+    found, failing = behind_failing(site, {"/nothing-of-the-doctor": 100})
+    assert failing.asked["/nothing-of-the-doctor"] == 1 + MAX_FAILED_PAGES
+    assert found.missing is not None and found.missing.status == 502
+    assert judge(found) == []

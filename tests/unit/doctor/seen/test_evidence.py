@@ -13,13 +13,16 @@ from tests.unit.doctor.making import BARE, HOME, SEEN, TIMEOUT, answer, healthy
 
 
 def test_every_answer_is_found_wherever_it_is() -> None:
-    answers = [replace(BARE, status=status) for status in range(100, 109)]
+    answers = [replace(BARE, status=status) for status in range(100, 112)]
     evidence = Evidence(
         HOME, plain=answers[0], redirects=(answers[1],), page=Page(answers[2]), foreign=Handshake(answers[3]),
-        openings=(Opening(Page(answers[4]), Handshake(answers[5])), Opening(Page(answers[6]))),
+        openings=(
+            Opening(Page(answers[4]), Handshake(answers[5]), (Handshake(answers[9]),)), Opening(Page(answers[6])),
+        ),
+        repeated=((answers[10], answers[11]),),
         embeddings=(Embedding("https://a.test", answers[7], Handshake(answers[8])),),
     )  # fmt: skip
-    assert sorted(each.status for each in evidence.answers) == list(range(100, 109))
+    assert sorted(each.status for each in evidence.answers) == list(range(100, 112))
     assert Evidence(HOME).answers == ()
 
 
