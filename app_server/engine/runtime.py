@@ -117,7 +117,12 @@ class ApplicationRuntime(ABC):
         """Raise Full if this session is not there and cannot be built for this address."""
 
     def stand_in(self, session_id: str, fill: Callable[[ServedDocument], None], user: Any = None) -> None:
-        """Make a session of this id whose document is filled by the server itself, and not by the application."""
+        """Make a session of this id whose document is filled by the server itself, and not by the application.
+
+        If it is there already, another request was faster, and it stays as it is.
+        """
+        if self.registry.get(session_id) is not None:
+            return
         document = new_document(session_id)
         context = SessionContext(session_id, self.context.server_context, document, None, {}, None, user)
         document.attach_context(context)

@@ -139,6 +139,7 @@ async def _pass_descriptor(
                 )
             except Unreachable:
                 break
+    sock.close()
     log.warning("A connection could not be handed over to %s, and is closed", socket_path.name)
 
 

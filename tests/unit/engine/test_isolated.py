@@ -20,3 +20,13 @@ def test_session_of_another_process_is_not_built_here(loop: SkippingLoop) -> Non
     session = loop.run_until_complete(runtime.session("one", None, {}))
     assert len(session.document.roots) == 1 and not session.is_new
     loop.run_until_complete(runtime.stop())
+
+
+def test_stand_in_that_a_second_request_asks_for_stays_that_of_the_first(loop: SkippingLoop) -> None:
+    runtime = runtime_of(loop, kind=IsolatedRuntime)
+    loop.run_until_complete(runtime.start())
+    runtime.stand_in("one", fill)
+    session, queue = runtime.registry.get("one"), runtime._queues["one"]
+    runtime.stand_in("one", fill)
+    assert runtime.registry.get("one") is session and runtime._queues["one"] is queue
+    loop.run_until_complete(runtime.stop())

@@ -160,7 +160,7 @@ async def test_connection_whose_receiver_ends_is_looked_after_here(tmp_path: Pat
 
 
 async def test_connection_that_nobody_takes_is_closed_with_a_line(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder
 ) -> None:
     runtime_dir = RuntimeDir(tmp_path)
     async with gone(tmp_path / "worker-0-1") as reached:
@@ -170,6 +170,7 @@ async def test_connection_that_nobody_takes_is_closed_with_a_line(
         assert await answers(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"", server) == b""
         assert len(reached) == 5
     assert caplog.messages == ["A connection could not be handed over to slot-0, and is closed"]
+    assert not [str(each.message) for each in recwarn if each.category is ResourceWarning]
 
 
 @pytest.mark.parametrize(
