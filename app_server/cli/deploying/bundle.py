@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app_server.cli.command import Command, Flag, switch
 from app_server.cli.deployments.flags import BUILD_CONTEXT, OF_A_FILE
-from app_server.cli.deployments.loading import containers_plan, need_packages
+from app_server.cli.deployments.loading import containers_plan, need_deployment_packages
 from app_server.cli.terminal import say
 
 COMMAND = Command(
@@ -27,7 +27,7 @@ COMMAND = Command(
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What writes the archive, after the deployment's rules have been checked."""
-    need_packages()
+    need_deployment_packages()
     from app_server.deployment.rollout.bundle import bundle
 
     plan = containers_plan(namespace)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from app_server.cli.command import Command, Flag, Word, choices
+from app_server.cli.deployments.loading import need_packages
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
-from app_server.version import how_to_install
 
 PROFILES = ("intermediate", "modern")
 
@@ -37,7 +36,7 @@ COMMAND = Command(
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What makes or checks a certificate, after all words have been checked."""
-    _need_packages()
+    need_packages("cryptography", "trustme", where="certificate")
     from app_server.tls.development import state_folder
 
     checked = Path(namespace.check[0]) if "check" in namespace else None
@@ -99,10 +98,3 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise OperatorError(f"cannot be read: {error.strerror}", where=str(path)) from None
-
-
-def _need_packages() -> None:
-    missing = [name for name in ("cryptography", "trustme") if importlib.util.find_spec(name) is None]
-    if missing:
-        hint = how_to_install("deploy")
-        raise OperatorError(f"this command needs {' and '.join(missing)}", where="certificate", hint=hint)

@@ -13,7 +13,7 @@ from app_server.cli.command import Command, Flag, Word, switch
 from app_server.cli.deployments.described import FLAGS, as_typed, command_line
 from app_server.cli.deployments.flags import BUILD_CONTEXT, FORCE, OF_A_FILE
 from app_server.cli.deployments.job import ALL, Job
-from app_server.cli.deployments.loading import need_packages, read
+from app_server.cli.deployments.loading import need_deployment_packages, read
 from app_server.cli.terminal import paint_for, say
 from app_server.deployment.targets import TARGETS
 from app_server.errors import OperatorError, OperatorErrors
@@ -46,7 +46,7 @@ COMMAND = Command(
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What prints, writes, compares or checks, after the deployment's rules have been checked."""
-    need_packages()
+    need_deployment_packages()
     if namespace.target == SCHEMA:
         return print_schema
     _refuse_contradictions(namespace)

@@ -15,7 +15,7 @@ from app_server.cli.command import Command, Flag, Word, switch
 from app_server.cli.deployments.described import command_line
 from app_server.cli.deployments.flags import BUILD_CONTEXT, INCLUDE, OF_A_FILE, PACKAGES, dashed, file_of
 from app_server.cli.deployments.job import ALL, Job
-from app_server.cli.deployments.loading import containers_plan, need_packages, read
+from app_server.cli.deployments.loading import containers_plan, need_deployment_packages, read
 from app_server.cli.terminal import paint_for, say
 from app_server.errors import OperatorError
 
@@ -60,7 +60,7 @@ COMMAND = Command(
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What rolls out, after the deployment's rules have been checked."""
-    need_packages()
+    need_deployment_packages()
     for name in ("all", "build_context", "packages", "include"):
         if "rollback" in namespace and name in namespace:
             raise OperatorError("has no meaning with --rollback", where=dashed(name), hint="Leave it out.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from app_server.cli.command import Command, Flag, Word, switch
 from app_server.cli.deployments.flags import INCLUDE, OF_A_FILE, dashed
-from app_server.cli.deployments.loading import clone, containers_plan, need_packages
+from app_server.cli.deployments.loading import clone, containers_plan, need_deployment_packages
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
 from app_server.settings import Arity
@@ -48,7 +48,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     """What builds the image, after all words have been checked."""
     _refuse_both(namespace)
     if not namespace.files:
-        need_packages()
+        need_deployment_packages()
     from app_server.deployment.images import image
     from app_server.deployment.images.contents import typed
     from app_server.deployment.images.sources import sources

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from app_server.cli.command import Command, Flag, Word, choices, switch
 from app_server.cli.deployments.flags import DEFAULT_FILE, PREFIX, PROXIES, SERVER_NAME, dashed
-from app_server.cli.deployments.loading import need_packages
+from app_server.cli.deployments.loading import need_deployment_packages
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError, OperatorErrors
 from app_server.files import write_atomically
@@ -62,7 +62,7 @@ COMMAND = Command(
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What asks and writes, after the applications have been inspected."""
-    need_packages()
+    need_deployment_packages()
     output = Path(namespace.output[0] if "output" in namespace else DEFAULT_FILE)
     refuse_existing(output)
     from app_server.deployment.scaffold import candidates, inspect

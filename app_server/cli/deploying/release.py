@@ -13,7 +13,7 @@ from app_server.cli.command import Command, Flag
 from app_server.cli.deployments.described import command_line
 from app_server.cli.deployments.flags import INCLUDE, OF_A_FILE, PACKAGES
 from app_server.cli.deployments.job import ALL, Job
-from app_server.cli.deployments.loading import need_packages, read
+from app_server.cli.deployments.loading import need_deployment_packages, read
 from app_server.cli.terminal import paint_for, say
 from app_server.errors import OperatorError
 
@@ -43,7 +43,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
         if "program" not in namespace:
             raise OperatorError("needs --program", where="--try", hint="Name the environment's bin/app-server.")
         return partial(attempt, Path(namespace.unpacked[0]), namespace.program[0])
-    need_packages()
+    need_deployment_packages()
     if "output" not in namespace:
         raise OperatorError("is required", where="--output", hint="Name a folder to write to.")
     loaded = read(namespace)

@@ -11,7 +11,7 @@ from functools import partial
 
 from app_server.cli.command import Command, Flag, Word, switch
 from app_server.cli.deployments.flags import OF_A_FILE, dashed
-from app_server.cli.deployments.loading import need_packages, plan_of, read
+from app_server.cli.deployments.loading import need_deployment_packages, plan_of, read
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
 from app_server.settings import Arity
@@ -49,7 +49,7 @@ DESCRIBED = (
 
 def unit_file(tunnel: Tunnel) -> str:
     """The systemd unit of a tunnel that is to stay."""
-    need_packages()
+    need_deployment_packages()
     from app_server.deployment.render.services.ssh import standalone_unit
 
     return standalone_unit(tunnel)
@@ -90,7 +90,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
 
 def from_file(namespace: argparse.Namespace) -> list[Tunnel]:
     """The tunnels of a deployment, or the one that is named."""
-    need_packages()
+    need_deployment_packages()
     from app_server.deployment.render.services.ssh import tunnels_of
 
     for name in (flag.name for flag in DESCRIBED):

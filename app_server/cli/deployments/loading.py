@@ -21,14 +21,19 @@ if TYPE_CHECKING:
     from app_server.deployment.targets import Layout
 
 
-def need_packages() -> None:
-    """Raise OperatorError if packages are missing that only deployments need."""
+def need_packages(*names: str, where: str | None = None) -> None:
+    """Raise OperatorError if one of these packages is missing, which the extra `deploy` brings."""
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    if missing:
+        what = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed"
+        raise OperatorError(what, where=where, hint=how_to_install("deploy"))
+
+
+def need_deployment_packages() -> None:
+    """Raise OperatorError if packages are missing that every deployment needs."""
     # Its search for plugins looks at every package that is installed, and we have none.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    missing = [name for name in ("pydantic", "yaml", "jinja2") if importlib.util.find_spec(name) is None]
-    if missing:
-        hint = how_to_install("deploy")
-        raise OperatorError(f"deployments need the packages {', '.join(missing)}", hint=hint)
+    need_packages("pydantic", "yaml", "jinja2")
 
 
 def read(namespace: argparse.Namespace) -> LoadedSpec:

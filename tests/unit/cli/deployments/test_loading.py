@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from app_server.cli import EXIT_OK, EXIT_USAGE, main
+from app_server.cli.deployments.loading import need_packages
+from app_server.errors import OperatorError
+from app_server.version import how_to_install
 
 
 def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
@@ -60,3 +63,18 @@ def test_build_context_that_is_no_clone_is_one_line(home: Path, capsys: pytest.C
         status, _, err = run(capsys, *words, "--build-context", "nowhere")
         assert status == EXIT_USAGE
         assert err == f"app-server: --build-context {home}/nowhere: is not a clone of app-server. {hint}\n"
+
+
+@pytest.mark.parametrize(
+    ("names", "what"),
+    [
+        (("yaml", "no_such_package"), "certificate: no_such_package is not installed. "),
+        (("no_such_package", "nor_this"), "certificate: no_such_package and nor_this are not installed. "),
+    ],
+)
+def test_packages_that_are_missing_are_named_with_the_command_that_installs_them(
+    names: tuple[str, ...], what: str
+) -> None:
+    with pytest.raises(OperatorError) as caught:
+        need_packages(*names, where="certificate")
+    assert str(caught.value) == what + how_to_install("deploy")
