@@ -172,7 +172,7 @@ def run(words: Sequence[str], *, measured: bool) -> int:
     """The exit status of pytest with these arguments, then of coverage if it is measured."""
     # Some hundred processes import the same modules; each module is compiled once for all of them.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    spread = ["-n", str(workers(os.cpu_count() or 1)), "--no-loadscope-reorder", f"--durations={SLOWEST}"]
+    spread = ["-n", str(workers(os.cpu_count() or 1)), f"--durations={SLOWEST}"]
     # It contains Unix sockets, whose paths are limited to 107 bytes, and pytest's own names are long.
     with tempfile.TemporaryDirectory(prefix="t-", ignore_cleanup_errors=True) as folder:
         pytest = ["-m", "pytest", *spread, f"--basetemp={folder}/t", *words]

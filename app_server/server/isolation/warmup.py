@@ -40,15 +40,11 @@ def warm_up() -> None:
     Sessions of a small application then take half the processor time to open, and a fifth less memory of their own.
     """
     make_one_of_each()
-    loop = asyncio.new_event_loop()
     try:
-        asyncio.set_event_loop(loop)
-        loop.run_until_complete(asyncio.wait_for(_serve_ourselves(), _PATIENCE_S))
+        with asyncio.Runner() as runner:  # which cancels what a visit that fails leaves behind
+            runner.run(asyncio.wait_for(_serve_ourselves(), _PATIENCE_S))
     except Exception:
         log.warning("The warm-up has failed; each session starts slower. This is a fault of the server", exc_info=True)
-    finally:
-        asyncio.set_event_loop(None)
-        loop.close()
 
 
 async def _serve_ourselves() -> None:

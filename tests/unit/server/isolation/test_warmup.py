@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import warnings
@@ -14,6 +15,7 @@ from app_server.server.isolation import warmup
 
 def test_warmup_succeeds_says_nothing_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
     install()
+    gc.collect()  # what other tests have left may be logged about, too
     caplog.set_level(logging.DEBUG)
     before = set(threading.enumerate())
     with warnings.catch_warnings(record=True) as warned:
@@ -26,9 +28,13 @@ def test_warmup_succeeds_says_nothing_and_leaves_nothing(caplog: pytest.LogCaptu
     assert set(threading.enumerate()) <= before
 
 
-def test_warmup_that_fails_is_a_warning(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warmup_that_fails_is_a_warning_and_leaves_no_task(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     install()
     monkeypatch.setattr(warmup, "_PAGE", b"GET /missing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     warmup.warm_up()
     (record,) = [record for record in caplog.records if record.levelno >= logging.WARNING and "warm" in record.msg]
     assert record.levelno == logging.WARNING
+    del record
+    caplog.clear()
+    gc.collect()
+    assert caplog.messages == []
