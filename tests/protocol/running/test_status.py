@@ -41,6 +41,7 @@ def several(meeting_place: Path) -> Iterator[Served]:
     """Two processes that are measured, and that no test leaves replaced or silent; only one test visits /sleepy."""
     flags = "--num-procs 2 --metrics --drain 3 --unused-session-lifetime 60000"
     with meeting(meeting_place, *flags.split(), names=("board.py", "sleepy.py")) as served:
+        wait_for_processes(2, meeting_place)
         yield served
 
 
@@ -58,6 +59,11 @@ def figures(*words: object, folder: Path | None = None) -> dict[str, Any]:
     answer = status(*words, "--json", folder=folder)
     assert answer.returncode == 0, answer.stderr
     return dict(json.loads(answer.stdout))
+
+
+def wait_for_processes(number: int, folder: Path) -> None:
+    """Return when all of them answer: a server answers as soon as one of its processes does."""
+    until(lambda: len(figures(folder=folder)["processes"]) == number)
 
 
 def total(served: Served, name: str, **labels: str) -> float:
@@ -146,6 +152,7 @@ def test_process_that_is_replaced_is_shown_beside_its_successor(several: Served,
 def test_full_process_hands_new_pages_to_one_that_has_room(tmp_path: Path) -> None:
     flags = "--num-procs 3 --max-sessions 2 --unused-session-lifetime 60000"
     with meeting(tmp_path, *flags.split()) as served:
+        wait_for_processes(3, tmp_path)
         assert [served.site.get("/board").status for _ in range(7)] == [200] * 6 + [503]
         shown = figures(folder=tmp_path)["processes"].values()
         assert [facts["applications"]["/board"]["now"]["sessions"] for facts in shown] == [2, 2, 2]
@@ -158,6 +165,7 @@ def test_sessions_with_processes_of_their_own_are_added_up(tmp_path: Path) -> No
     flags += f" --unused-session-lifetime {lifetime_ms}"
     app = {"application": "/board"}
     with meeting(tmp_path, *flags.split()) as served, ExitStack() as clients:
+        wait_for_processes(2, tmp_path)
         opened = [clients.enter_context(served.site.client("/board")) for _ in range(3)]
         for client in opened:
             client.set("slider", "value", 3)
