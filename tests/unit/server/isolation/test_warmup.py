@@ -28,7 +28,9 @@ def test_warmup_succeeds_says_nothing_and_leaves_nothing(caplog: pytest.LogCaptu
     assert set(threading.enumerate()) <= before
 
 
-def test_warmup_that_fails_is_a_warning_and_leaves_no_task(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_warmup_that_fails_is_a_warning_and_leaves_no_task(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     install()
     monkeypatch.setattr(warmup, "_PAGE", b"GET /missing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     warmup.warm_up()
