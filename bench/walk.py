@@ -61,18 +61,21 @@ class Walk:
 
 @contextmanager
 def walked() -> Iterator[Walk]:
-    """Note the calls of this thread, inside the block, that are app_server's; a resumed coroutine is a call too."""
-    walk, prefix, depth = Walk(), f"{_PACKAGE}/", 0
+    """Note the calls of this thread, inside the block, that are app_server's; a resumed coroutine is a call too.
+
+    The visitor is in this thread, too: what it calls of app_server's protocol is not the server's.
+    """
+    walk, prefix, depth, in_visitor = Walk(), f"{_PACKAGE}/", 0, 0
 
     def note(frame: FrameType, event: str, arg: object) -> None:
-        nonlocal depth
-        if not frame.f_code.co_filename.startswith(prefix) or frame.f_code.co_name in _INLINED:
-            return
-        if event == "call":
-            walk.calls.append((depth, frame.f_code))
-            depth += 1
-        elif event == "return":
-            depth -= 1
+        nonlocal depth, in_visitor
+        step = {"call": 1, "return": -1}.get(event, 0)
+        if frame.f_code.co_filename == client.__file__:
+            in_visitor += step
+        elif frame.f_code.co_filename.startswith(prefix) and frame.f_code.co_name not in _INLINED and not in_visitor:
+            if event == "call":
+                walk.calls.append((depth, frame.f_code))
+            depth += step
 
     sys.setprofile(note)
     try:

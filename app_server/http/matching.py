@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher
+from tornado.web import Application as TornadoApplication
+from tornado.web import RequestHandler
 
 from app_server.protocol.paths import names_in, segments
 
@@ -52,15 +55,11 @@ class RouteAddress(Matcher):
     def captured(self, path: str) -> tuple[str, ...] | None:
         """The rest, if there is to be one, as one text; None if the path is another one."""
         found = _names_of_request(path)
-        if found is None:
-            return None
-        if self.routed:
-            found = _without_route(found)
-        if found[: len(self.base)] != self.base:
+        if found is not None and self.routed:
+            found = _without_route(found, self.base)
+        if found is None or found[: len(self.base)] != self.base:
             return None
         found = found[len(self.base) :]
-        if self.routed:
-            found = _without_route(found)
         size = len(self.names)
         if found[:size] != self.names:
             return None
@@ -70,6 +69,69 @@ class RouteAddress(Matcher):
         return () if len(found) == size or (self.slash and found[size:] == ("",)) else None
 
 
-def _without_route(found: tuple[str, ...]) -> tuple[str, ...]:
-    routed = len(found) > 1 and found[0] == _ROUTE_MARK and _ROUTE_ID.fullmatch(found[1])
-    return found[2:] if routed else found
+def _without_route(found: tuple[str, ...], base: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of a path without an instance's route, before `base` or behind it."""
+    if _ROUTE_MARK not in found:
+        return found
+    if _begins_with_route(found):
+        found = found[2:]
+    size = len(base)
+    behind = found[:size] == base and _begins_with_route(found[size:])
+    return base + found[size + 2 :] if behind else found
+
+
+def _begins_with_route(found: tuple[str, ...]) -> bool:
+    return len(found) > 1 and found[0] == _ROUTE_MARK and _ROUTE_ID.fullmatch(found[1]) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTarget:
+    """Who answers at an address: a handler's class, what it is made with, and its arguments from the path."""
+
+    handler: type[RequestHandler]
+    context: dict[str, Any] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
+
+
+class RouteTable:
+    """Tornado's rules by their addresses: however many there are, only those that may fit a path are tried.
+
+    The last rule answers everything else.
+    """
+
+    def __init__(self, rules: Sequence[tuple[Any, ...]]) -> None:
+        *self._rules, (_, *everything_else) = rules
+        self._missing = RouteTarget(*everything_else)
+        self._places: dict[str | None, list[int]] = {}
+        """Where the rules are whose address begins with this name, or has no names."""
+        for place, (address, *_) in enumerate(self._rules):
+            self._places.setdefault(address.names[0] if address.names else None, []).append(place)
+
+    def find(self, path: str) -> RouteTarget:
+        """Who answers at this path: the first rule that fits."""
+        names = _names_of_request(path) or ()
+        for place in sorted({place for name in (None, *names) for place in self._places.get(name, ())}):
+            address, handler, *context = self._rules[place]
+            arguments = address.captured(path)
+            if arguments is not None:
+                return RouteTarget(handler, context[0] if context else {}, arguments)
+        return self._missing
+
+
+class RoutedApplication(TornadoApplication):
+    """Tornado's application with a table of routes; the `patterns` of others are asked first."""
+
+    def __init__(
+        self, routes: Sequence[tuple[Any, ...]], patterns: Sequence[tuple[Any, ...]] = (), **settings: Any
+    ) -> None:
+        super().__init__([*patterns], **settings)
+        self._table = RouteTable(routes)
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
+        """Called by Tornado for what handles this request."""
+        other = self.default_router.find_handler(request)
+        if other is not None:
+            return other
+        found = self._table.find(request.path)
+        arguments: list[Any] = [*found.arguments]  # texts, as all that Tornado's own matchers pass on
+        return self.get_handler_delegate(request, found.handler, found.context, arguments)

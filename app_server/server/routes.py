@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from app_server.document.pages import embedding
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.errors import OperatorError
-from app_server.http.matching import RouteAddress, names_of
+from app_server.http.matching import RouteAddress, RouteTable, names_of
 from app_server.http.static import FoundFiles, StaticFiles
 from app_server.observe import exposition
 from app_server.protocol.paths import segments
@@ -53,8 +52,9 @@ def routes_of(state: ServerState, live_reload: LiveReload | None) -> Rules:
         (_below(base, "/", slash=True), IndexHandler, {"state": state}),
         (r".*", MissingHandler, {"state": state}),
     ]
+    table = RouteTable(rules)
     for runtime in state.runtimes:
-        _refuse_hidden(state, runtime, rules)
+        _refuse_hidden(state, runtime, table)
     return rules
 
 
@@ -116,23 +116,16 @@ def _components(base: tuple[str, ...], runtime: ApplicationRuntime) -> Rules:
     return [(_below(base, place, rest=True), FoundFiles, {"find": find}) for place in places]
 
 
-def _refuse_hidden(state: ServerState, runtime: ApplicationRuntime, rules: Sequence[tuple[Any, ...]]) -> None:
+def _refuse_hidden(state: ServerState, runtime: ApplicationRuntime, table: RouteTable) -> None:
     """Raise OperatorError if another handler has an address that the application needs, as its browsers ask for it."""
     for below in ("", "/", "/ws", "/metadata", "/autoload.js"):
         for place in (state.settings.prefix, f"/_i/x{state.settings.prefix}", f"{state.settings.prefix}/_i/x"):
             path = f"{place}{runtime.url.rstrip('/')}{below}" or "/"
-            handler, context = _first(rules, path)
-            if context.get("runtime") is runtime:
+            found = table.find(path)
+            if found.context.get("runtime") is runtime:
                 continue
             hint = "Give the application another name, or another route: /NAME=FILE."
-            raise OperatorError(_holder(handler, context, path), where=runtime.url, hint=hint)
-
-
-def _first(rules: Sequence[tuple[Any, ...]], path: str) -> tuple[type, dict[str, Any]]:
-    for matcher, handler, *context in rules:
-        if isinstance(matcher, RouteAddress) and matcher.captured(path) is not None:
-            return handler, context[0] if context else {}
-    return MissingHandler, {}
+            raise OperatorError(_holder(found.handler, found.context, path), where=runtime.url, hint=hint)
 
 
 def _holder(handler: type, context: dict[str, Any], path: str) -> str:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 from tornado.httputil import HTTPServerRequest
-from tornado.web import Application as TornadoApplication
 
 from app_server.apps import Application
 from app_server.auth.backends import backend_for
@@ -25,6 +24,7 @@ from app_server.engine.loop import EngineLoop
 from app_server.engine.loop_monitor import LoopMonitor
 from app_server.http.intake import Intake
 from app_server.http.listeners import Listening, tls_context
+from app_server.http.matching import RoutedApplication
 from app_server.http.static import precompress
 from app_server.observe.gauges import Gauges
 from app_server.processes.ipc import Message, Unreachable
@@ -101,8 +101,9 @@ class Server:
         self.state = ServerState(policy, process, session.pages if session else Pages(settings, runtimes, head))
         routes = self.routes()
         self._handlers = frozenset(rule[1] for rule in routes)
-        self._application = TornadoApplication(
-            [*extra_patterns, *routes],
+        self._application = RoutedApplication(
+            routes,
+            extra_patterns,
             cookie_secret=settings.cookie_secret,
             xsrf_cookies=settings.enable_xsrf_cookies,
             log_function=request_log(gauges, also_log),

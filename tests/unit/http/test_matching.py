@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
+from tornado.web import RequestHandler
 
-from app_server.http.matching import RouteAddress, names_of
+from app_server.http.matching import RouteAddress, RoutedApplication, RouteTable, RouteTarget, names_of
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,9 @@ def test_path_that_no_browser_asks_for_is_no_address(path: str) -> None:
         (RouteAddress(("a",), ("p",)), "/p/a", ()),
         (RouteAddress(("a",), ("p",), routed=True), "/_i/x/p/a", ()),
         (RouteAddress(("a",), ("p",), routed=True), "/p/_i/x/a", ()),
+        (RouteAddress(("a",), ("p",), routed=True), "/_i/x/p/_i/x/a", ()),
+        (RouteAddress(("a",), routed=True), "/_i/x/_i/y/a", ()),
+        (RouteAddress(("a",), routed=True), "/a/_i/x", None),
         (RouteAddress(("a",), ("p",)), "/_i/x/p/a", None),
         (RouteAddress(("a",), ("p",), routed=True), "/_i/x.y/p/a", None),
         (RouteAddress(("a",), ("p",), routed=True), f"/_i/{'x' * 33}/p/a", None),
@@ -54,3 +58,51 @@ def test_address_matches_its_names_and_nothing_else(
     asked = HTTPServerRequest(start_line=RequestStartLine("GET", path, "HTTP/1.1"), headers=HTTPHeaders({"Host": "x"}))
     expected = None if rest is None else {"path_args": list(rest)} if rest else {}
     assert address.match(asked) == expected
+
+
+class First(RequestHandler):
+    """Answers nothing: only its class matters."""
+
+
+class Second(First):
+    """Another one."""
+
+
+TABLE = RouteTable(
+    [
+        (RouteAddress(("a", "ws"), routed=True), First, {"of": "a"}),
+        (RouteAddress((), routed=True, slash=True), First),
+        (RouteAddress(("a",), rest=True), Second, {"of": "files"}),
+        (RouteAddress(("a", "ws")), Second, {"of": "hidden"}),
+        (RouteAddress(("a",), routed=True, slash=True), Second, {"of": "page"}),
+        (r".*", First, {"of": "else"}),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/a/ws", RouteTarget(First, {"of": "a"})),
+        ("/_i/x/a/ws", RouteTarget(First, {"of": "a"})),
+        ("/", RouteTarget(First, {})),
+        ("/_i/x/", RouteTarget(First, {})),
+        ("/a/b/c%2e", RouteTarget(Second, {"of": "files"}, ("b/c.",))),
+        ("/a", RouteTarget(Second, {"of": "page"})),
+        ("/%61", RouteTarget(Second, {"of": "page"})),
+        ("/ws/a", RouteTarget(First, {"of": "else"})),
+        ("/b", RouteTarget(First, {"of": "else"})),
+        ("/../a", RouteTarget(First, {"of": "else"})),
+        ("*", RouteTarget(First, {"of": "else"})),
+    ],
+)
+def test_table_finds_the_first_rule_that_fits(path: str, target: RouteTarget) -> None:
+    assert TABLE.find(path) == target
+
+
+@pytest.mark.parametrize(("path", "handler"), [("/a", First), ("/b", Second), ("/c", First)])
+def test_patterns_of_others_are_asked_before_the_table(path: str, handler: type) -> None:
+    routes = [(RouteAddress(("a",)), Second), (RouteAddress(("b",)), Second), (r".*", First)]
+    application = RoutedApplication(routes, [(r"/a", First)])
+    asked = HTTPServerRequest(start_line=RequestStartLine("GET", path, "HTTP/1.1"), headers=HTTPHeaders({"Host": "x"}))
+    assert application.find_handler(asked).handler_class is handler
