@@ -14,8 +14,6 @@ from app_server.session.session import Session
 class IsolatedRuntime(ApplicationRuntime):
     """Runs none of the application's code; its only sessions are those that `stand_in` makes."""
 
-    isolated = True
-
     async def session(
         self,
         session_id: str,
@@ -32,6 +30,10 @@ class IsolatedRuntime(ApplicationRuntime):
 
     def check_admission(self, session_id: str, address: str) -> None:
         """Sessions are admitted when their processes are started."""
+
+    def process_request(self, request: Any) -> Mapping[str, Any]:
+        """The application sees the request in the process of its session."""
+        return {}
 
     async def _hook(self, name: str, context: object) -> None:
         """The application's hooks run in the processes that its code runs in."""

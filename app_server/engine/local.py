@@ -39,8 +39,6 @@ class Snapshot:
 class LocalRuntime(ApplicationRuntime):
     """Builds its sessions with the application's code, and keeps them all in this process."""
 
-    isolated = False
-
     async def session(
         self,
         session_id: str,
@@ -76,6 +74,9 @@ class LocalRuntime(ApplicationRuntime):
     def check_admission(self, session_id: str, address: str) -> None:
         if self.registry.get(session_id) is None and self.registry.building(session_id) is None:
             self.admission.check(address)
+
+    def process_request(self, request: Any) -> Mapping[str, Any]:
+        return self.application.process_request(request)
 
     async def _built(self, build: Build) -> Session:
         """The session of a build that is under way."""

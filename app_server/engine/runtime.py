@@ -9,7 +9,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, ClassVar
+from itertools import count
+from typing import Any
 
 from app_server.apps import Application
 from app_server.document.served import ServedDocument, new_document
@@ -37,9 +38,6 @@ from app_server.session.whole_document import Prepared
 class ApplicationRuntime(ABC):
     """One application with its sessions and their clients."""
 
-    isolated: ClassVar[bool]
-    """Whether each session has a process of its own, which this one is not."""
-
     def __init__(
         self,
         application: Application,
@@ -62,7 +60,8 @@ class ApplicationRuntime(ABC):
         self._limits = limits
         self._loop = loop
         self._logout_url = logout_url
-        self._connections = 0
+        self.connection_numbers = count(1)
+        """A number for each new connection."""
         self._lifecycle = Lifecycle(
             url, loop, self.delivery, self.gauges, self.admission, lifetimes, observer, self._say_goodbye
         )  # fmt: skip
@@ -116,6 +115,10 @@ class ApplicationRuntime(ABC):
     def check_admission(self, session_id: str, address: str) -> None:
         """Raise Full if this session is not there and cannot be built for this address."""
 
+    @abstractmethod
+    def process_request(self, request: Any) -> Mapping[str, Any]:
+        """What the application's hook returns for a request, if its code runs in this process."""
+
     def stand_in(self, session_id: str, fill: Callable[[ServedDocument], None], user: Any = None) -> None:
         """Make a session of this id whose document is filled by the server itself, and not by the application.
 
@@ -165,11 +168,6 @@ class ApplicationRuntime(ABC):
         await call_hook(call, name, self.name, self._loop.running)
 
     # Clients come, go, and send messages.
-
-    def next_connection_number(self) -> int:
-        """A number for a new connection."""
-        self._connections += 1
-        return self._connections
 
     def connect(self, session: Session, connection: Connection, sink: FrameSink) -> None:
         """A client has come."""

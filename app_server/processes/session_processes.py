@@ -50,6 +50,10 @@ class SessionProcesses:
         """How many sessions of the server have processes now."""
         return len(self._workers.runtime_dir.session_sockets())
 
+    def isolates(self, route: str) -> bool:
+        """Whether the sessions of this application have processes of their own."""
+        return route in self._fork_servers
+
     def socket_path(self, route: str, session_id: str) -> Path:
         """Where the session's process listens, if there is one."""
         return self._workers.runtime_dir.session_socket(route, session_id)

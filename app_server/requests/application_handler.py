@@ -50,33 +50,43 @@ class ApplicationHandler(Handler):
     refusal = ""
     """The reason by which a refusal is counted, if its status does not say it well enough."""
 
-    def initialize(self, state: ServerState, runtime: ApplicationRuntime) -> None:  # type: ignore[override]
+    session_processes: SessionProcesses | None
+    """The processes of the application's sessions, each of which has its own; None if it is not isolated."""
+
+    address: str
+    """The address that the request comes from, as far as the proxies that are trusted say."""
+
+    def initialize(  # type: ignore[override]
+        self, state: ServerState, runtime: ApplicationRuntime, session_processes: SessionProcesses | None
+    ) -> None:
         """Called by Tornado with the arguments of the route."""
         super().initialize(state)
         self.runtime = runtime
+        self.session_processes = session_processes
+        self.address = self.request.remote_ip or ""
 
     async def prepare(self) -> None:
         """Leave the request to the process that it belongs to; if that is this one, find out who sends it."""
-        process = self.state.process
         if self.opens_sessions and self.request.method == "GET":
             self.opening = self.read_opening()
-        isolated = process.session_processes is not None and self.runtime.isolated
-        if process.workers is not None and self.opening is not None and not isolated:
-            self._settle(await self._dispatcher(process.workers).among_workers(self.opening))
-        if self._finished:
-            return
-        await super().prepare()
-        if process.workers is not None and self.opening is not None and isolated and not self._finished:
-            await self._find_session_process(process.workers)
+        workers, processes, opening = self.state.process.workers, self.session_processes, self.opening
+        if workers is None or opening is None:
+            await super().prepare()
+        elif processes is None:
+            self._settle(await self._dispatcher(workers).among_workers(opening))
+            if not self._finished:
+                await super().prepare()
+        else:
+            await super().prepare()
+            if not self._finished:
+                await self._find_session_process(workers, processes, opening)
 
     def _dispatcher(self, workers: WorkerGroup) -> Dispatcher:
         return Dispatcher(self.state.process, workers, self.runtime, self.request)
 
-    async def _find_session_process(self, workers: WorkerGroup) -> None:
+    async def _find_session_process(self, workers: WorkerGroup, processes: SessionProcesses, opening: Opening) -> None:
         """Hand the request to the process of its session; what is refused stays here."""
-        session_processes, opening = self.state.process.session_processes, self.opening
-        assert session_processes is not None and opening is not None
-        if self.answer_for_all(session_processes) or not self.may_have_session():
+        if self.answer_for_all(processes) or not self.may_have_session():
             return
         session_id = opening.session_id or self.state.mint_session_id()
         user = None if self.state.policy.auth.open else portable(self.current_user)
@@ -151,11 +161,6 @@ class ApplicationHandler(Handler):
         self.log_refusal(message, self.request.remote_ip)
         self.refusal = "owner"
         return HTTPError(403, reason=NOT_YOURS)
-
-    @property
-    def address(self) -> str:
-        """The address that the request comes from, as far as the proxies that are trusted say."""
-        return self.request.remote_ip or ""
 
     async def open_session(self) -> tuple[Session, str]:
         """The session that this request is for, built if need be, and the token for its socket.

@@ -13,13 +13,11 @@ from app_server.security.visible_request import VisibleRequest
 
 
 def payload_of(runtime: ApplicationRuntime, asked: HTTPServerRequest, visible: VisibleRequest) -> dict[str, Any]:
-    """A session's token_payload: the visible request, and what the application's hook returns for it."""
-    if runtime.isolated:
-        return visible.payload()
+    """A session's token_payload: the visible request, and what the application's hook returns for it, if it runs."""
     seen = copy(asked)
     if visible.arguments:  # those of the page, which its socket's request may lack
         seen.arguments = seen.query_arguments = {**asked.arguments, **visible.arguments}
-    return {**visible.payload(), **runtime.application.process_request(seen)}
+    return {**visible.payload(), **runtime.process_request(seen)}
 
 
 def remembered(

@@ -45,21 +45,27 @@ class SocketHandler(ApplicationHandler):
 
     def may_have_session(self) -> bool:
         """Whether the handshake is right and its token verified; what the handshake lacks is refused at once."""
-        return self._accepts() and self.opening is not None and self.opening.token is not None
+        return self._accepts(self._living()) and self.opening is not None and self.opening.token is not None
 
     async def get(self, *captured: str) -> None:
         """Answer the opening handshake and hand the socket to its session."""
-        if not self._accepts():
+        living = self._living()
+        if not self._accepts(living):
             return
         deflate = self._upgrade()
         stream = self.detach()
         try:
-            await self._serve(stream, deflate)
+            await self._serve(stream, deflate, living)
         except (StreamClosedError, OSError):
             log.debug("%s: a client went away during the handshake", self.runtime.name)
 
-    def _accepts(self) -> bool:
-        """Whether the handshake is accepted; otherwise it was refused."""
+    def _living(self) -> Session | None:
+        """The session that the handshake is for, if it is here."""
+        opening = self.opening
+        return None if opening is None else self.runtime.registry.get(opening.session_id or "")
+
+    def _accepts(self, living: Session | None) -> bool:
+        """Whether the handshake is accepted, for this session if that is here; otherwise it was refused."""
         if self._finished:
             return False
         origin, opening = self.request.headers.get("Origin"), self.opening
@@ -71,14 +77,14 @@ class SocketHandler(ApplicationHandler):
         elif not self.state.policy.origins.allows(origin):
             self.state.process.report_refused_origin(origin)
             self._refuse_because("origin", "This page's origin may not open a session here")
-        elif self.state.process.draining and not self._lives(opening.session_id or ""):
+        elif self.state.process.draining and living is None and not self._has_a_process(opening):
             self.refuse(503, "The server is going away")
         elif not self.answers_as_bokeh:
             self._refuse_because("malformed", "The subprotocols must be bokeh and a token")
-        elif not self._may_join(opening.token):
+        elif not self._may_join(opening.token, living):
             self.log_refusal("%s: refused %s the session of another user", self.runtime.name, self.request.remote_ip)
             self._refuse_because("owner", NOT_YOURS)
-        else:
+        elif living is None:
             try:
                 self.runtime.check_admission(opening.session_id or "", self.address)
             except Full as full:
@@ -89,21 +95,15 @@ class SocketHandler(ApplicationHandler):
         self.refusal = refusal
         self.refuse(403, headline)
 
-    def _lives(self, session_id: str) -> bool:
-        session_processes = self.state.process.session_processes
-        if (
-            session_processes is not None
-            and self.runtime.isolated
-            and session_processes.socket_path(self.runtime.url, session_id).exists()
-        ):
-            return True
-        return self.runtime.registry.get(session_id) is not None
+    def _has_a_process(self, opening: Opening) -> bool:
+        """Whether the session lives in a process of its own."""
+        processes = self.session_processes
+        return processes is not None and processes.socket_path(self.runtime.url, opening.session_id or "").exists()
 
-    def _may_join(self, token: Token | None) -> bool:
+    def _may_join(self, token: Token | None, living: Session | None) -> bool:
         """Whether the token's session is that of this request's user, or yet to be built."""
         if token is None or self.state.policy.auth.open:
             return True  # a token that is not ours is answered in the protocol's own terms
-        living = self.runtime.registry.get(token.session_id)
         return self.may_use(token) and (living is None or self.owns(living))
 
     def _upgrade(self) -> Deflate | None:
@@ -123,12 +123,12 @@ class SocketHandler(ApplicationHandler):
         self.finish()
         return deflate
 
-    async def _serve(self, stream: IOStream, deflate: Deflate | None) -> None:
-        """Open the session for the client; a refusal is a Close frame now."""
+    async def _serve(self, stream: IOStream, deflate: Deflate | None, living: Session | None) -> None:
+        """Let the client join its session, which is built if it is not here; a refusal is a Close frame now."""
         client = Client(self.runtime, self.address, "Origin" in self.request.headers)
         refused = self.runtime.gauges.refused
         try:
-            session = await self._session()
+            session = living if living is not None else await self._built_session()
         except PeerError as error:
             log.warning("%s: refused a token from %s: %s", self.runtime.name, client.connection.remote, error)
             refused["token"] += 1
@@ -152,7 +152,8 @@ class SocketHandler(ApplicationHandler):
         await stream.write(b"".join(websocket.serialize([(websocket.CLOSE, websocket.close_payload(*refusal))])))
         stream.close()
 
-    async def _session(self) -> Session:
+    async def _built_session(self) -> Session:
+        """The session of the token, which was not here when the handshake came."""
         opening = self.opening
         assert opening is not None
         if opening.token is None:

@@ -48,7 +48,7 @@ class Client:
 
     def __init__(self, runtime: ApplicationRuntime, remote: str, from_browser: bool) -> None:
         self.runtime = runtime
-        self.connection = Connection(runtime.next_connection_number(), remote, from_browser)
+        self.connection = Connection(next(runtime.connection_numbers), remote, from_browser)
 
     def open(self, stream: IOStream, session: Session, deflate: Deflate | None, state: ServerState) -> None:
         """Take the socket over from Tornado, greet the client and begin to read."""

@@ -98,7 +98,9 @@ def _files(base: tuple[str, ...], runtime: ApplicationRuntime) -> Rules:
 
 
 def _application(base: tuple[str, ...], state: ServerState, runtime: ApplicationRuntime) -> Rules:
-    context, url = {"state": state, "runtime": runtime}, runtime.url.rstrip("/")
+    processes = state.process.session_processes
+    isolated = processes if processes is not None and processes.isolates(runtime.url) else None
+    context, url = {"state": state, "runtime": runtime, "session_processes": isolated}, runtime.url.rstrip("/")
     return [
         (_below(base, f"{url}/ws"), SocketHandler, context),
         (_below(base, f"{url}/metadata"), MetadataHandler, context),

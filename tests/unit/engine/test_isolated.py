@@ -11,11 +11,12 @@ from tests.unit.engine.making import fill, runtime_of
 
 
 def test_session_of_another_process_is_not_built_here(loop: SkippingLoop) -> None:
-    runtime = runtime_of(loop, kind=IsolatedRuntime, on_server_loaded=pytest.fail)
+    runtime = runtime_of(loop, kind=IsolatedRuntime, on_server_loaded=pytest.fail, process_request=pytest.fail)
     loop.run_until_complete(runtime.start())
     with pytest.raises(InternalError, match="a session that has a process of its own was to be built in another one"):
         loop.run_until_complete(runtime.session("one", None, {}))
     runtime.check_admission("one", "192.0.2.1")
+    assert runtime.process_request(object()) == {}
     runtime.stand_in("one", fill)
     session = loop.run_until_complete(runtime.session("one", None, {}))
     assert len(session.document.roots) == 1 and not session.is_new

@@ -50,4 +50,4 @@ def test_replaced_application_is_unloaded_before_the_next_one_is_loaded(loop: Sk
 
 
 def test_connections_are_numbered(stage: Stage) -> None:
-    assert [stage.runtime.next_connection_number() for _ in range(3)] == [1, 2, 3]
+    assert [next(stage.runtime.connection_numbers) for _ in range(3)] == [1, 2, 3]

@@ -186,3 +186,8 @@ async def test_the_reason_of_an_end_is_waited_for_until_it_is_written_or_late(
         monkeypatch.setattr(session_processes, "_SETTLED_WITHIN_S", 0.03)
         exit_records.note_page(sessions.socket_path("/app", "two"), [])
         assert await sessions.exit_record(sessions.socket_path("/app", "two")) is None
+
+
+async def test_only_sessions_with_a_fork_server_have_processes_of_their_own(runtime_dir: RuntimeDir) -> None:
+    async with fork_server_plan(runtime_dir, lambda socket_path, sock: None) as sessions:
+        assert sessions.isolates("/app") and not sessions.isolates("/other")
