@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from app_server.engine.delivery import Delivery
@@ -107,7 +108,7 @@ class Lifecycle:
 
     def connect(self, session: Session, connection: Connection) -> None:
         """A client has come."""
-        self.queues[session.id].submit(lambda: session.join(connection))
+        self.queues[session.id].submit(partial(session.join, connection))
 
     def begin_end(self, session: Session) -> None:
         """End a session in a task of its own: a hook that takes its time, or never returns, holds up no other."""

@@ -39,7 +39,7 @@ _FIRST_BYTES_PER_S = 5e6
 """What a line is taken for that nothing was measured of."""
 
 UNPROVEN_S: Final = 1.0
-_UNPROVEN_BYTES = 1024 * 1024
+UNPROVEN_BYTES: Final = 1024 * 1024
 """How long a client may take for its first answer before it is taken for one that gives none, and how much it is sent
 meanwhile."""
 
@@ -137,7 +137,7 @@ class Lag:
 
     def is_late(self, queued_bytes: int, now_s: float) -> bool:
         """Whether nothing more should be sent for now."""
-        if self.is_unproven(now_s) and self.sent_bytes > _UNPROVEN_BYTES:
+        if self.sent_bytes > UNPROVEN_BYTES and self.is_unproven(now_s):
             return True
         if not self.under_way:
             return queued_bytes > QUEUED_BYTES

@@ -178,19 +178,20 @@ class Receiver:
         self._body = _json_object(payload, "content", limit=self._max_message_bytes)
         if self._fields["msgtype"] == messages.PATCH_DOC and self._changes_nothing(self._body.get("events")):
             return self.discard()
-        return self._advance()
+        return self._complete_or_next()
 
     def _changes_nothing(self, events: Any) -> bool:
         """Whether these events do nothing but add roots that the document has."""
-        return (
-            isinstance(events, list)
-            and len(events) > 0
-            and all(isinstance(event, dict) and event.get("kind") == "RootAdded" for event in events)
-            and all(isinstance(model := event.get("model"), dict) and self._is_known(model) for event in events)
-        )
+        return isinstance(events, list) and len(events) > 0 and all(map(self._adds_known_root, events))
 
-    def _is_known(self, model: dict[str, Any]) -> bool:
-        return isinstance(ident := model.get("id"), str) and self._is_root(ident)
+    def _adds_known_root(self, event: Any) -> bool:
+        return (
+            isinstance(event, dict)
+            and event.get("kind") == "RootAdded"
+            and isinstance(model := event.get("model"), dict)
+            and isinstance(ident := model.get("id"), str)
+            and self._is_root(ident)
+        )
 
     def _buffer_id(self, payload: bytes) -> None:
         self._count(payload)

@@ -58,6 +58,8 @@ class Session(Expiring):
         self.document = document
         self.context = context
         self.application = application
+        self.name = LogName(f"{application} session {session_id[:8]}…", application=application, session=session_id)
+        """The session for the log: its application and the first characters of its id."""
         self.connections: list[Connection] = []
         self._host = host
         self.limits = limits
@@ -69,12 +71,6 @@ class Session(Expiring):
         self._patch: PatchEncoder | None = None
         self._in_turn = False
         document.listen(self)
-
-    @property
-    def name(self) -> LogName:
-        """The session for the log: its application and the first characters of its id."""
-        words = f"{self.application} session {self.id[:8]}…"
-        return LogName(words, application=self.application, session=self.id)
 
     @property
     def destroyed(self) -> bool:

@@ -15,7 +15,7 @@ from tornado.ioloop import IOLoop
 
 from app_server.protocol import websocket
 from app_server.protocol.connection import ConnectionState, FrameConnection, Frames
-from app_server.protocol.lag import QUEUED_BYTES
+from app_server.protocol.lag import QUEUED_BYTES, UNPROVEN_BYTES
 from app_server.protocol.websocket import Payload
 from app_server.websocket.lateness import UNSENT_BYTES, Lateness
 from app_server.websocket.owner import Traffic, WireOwner
@@ -104,8 +104,9 @@ class Sender(ABC):
     def is_late(self) -> bool:
         """Whether the client has yet to read what it was sent; if so, `wire_caught_up` is called when it has."""
         lag, queued_bytes = self._lag, self._queue.queued_bytes
-        if lag.answers and not lag.under_way and queued_bytes <= QUEUED_BYTES:
-            return False
+        trusted = lag.answers or lag.sent_bytes <= UNPROVEN_BYTES
+        if trusted and not lag.under_way and queued_bytes <= QUEUED_BYTES:
+            return False  # most clients, at once
         if self._connection.state is _DISCONNECTED or not lag.is_late(queued_bytes, self._clock()):
             return False
         return self._lateness.confirm()

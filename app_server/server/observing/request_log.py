@@ -28,10 +28,13 @@ def request_log(gauges: Gauges, also: Callable[[Any], None] | None = None) -> Ca
 def log_answer(handler: Any) -> None:
     """Log this answer, without query string and subprotocols: they carry tokens."""
     request, status = handler.request, handler.get_status()
+    level = _level(status, logged=getattr(handler, "logged", False))
+    if not log.isEnabledFor(level):
+        return
     because = getattr(handler, "refused_because", "")
     asked = in_one_line(f"{request.method} {request.path}", LONGEST_SHOWN)
     log.log(
-        _level(status, logged=getattr(handler, "logged", False)), "%d %s (%s) %.1f ms%s", status, asked,
+        level, "%d %s (%s) %.1f ms%s", status, asked,
         request.remote_ip, 1000 * request.request_time(),
         f": {because}" if because and status not in SELF_EVIDENT else "",
     )  # fmt: skip
