@@ -14,7 +14,8 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -35,15 +36,41 @@ maintenance: {{message: "{MESSAGE}"}}
 """
 OPENS = 300
 PATIENCE_S = 60.0
+OPENED: dict[Path, list[str]] = {}
+"""The sockets that tests have opened at the deployment in this folder: the ids of their pages' instances."""
+
 LOGGED = {
     "time", "client", "host", "method", "uri", "protocol", "status", "bytes", "instance", "agent", "id",
 }  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=["nginx", "apache"])
-def three(request: pytest.FixtureRequest) -> Iterator[Deployment]:
-    """Three instances of two applications behind a proxy; the tests below take one after another of them away."""
-    with running_deployment(THREE.replace("KIND", request.param), apps=APPS) as deployment:
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which proxy it is."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def shared(kind: str) -> Iterator[Deployment]:
+    """Three instances of two applications behind a proxy, for all tests that leave them as they are."""
+    with running_deployment(THREE.replace("KIND", kind), apps=APPS) as deployment:
+        yield deployment
+
+
+@pytest.fixture
+def three(shared: Deployment) -> Iterator[Deployment]:
+    """The shared deployment without an open socket, also by the proxy's own count."""
+    OPENED.setdefault(shared.folder, [])
+    yield shared
+    # A proxy writes a socket's line when it has ended, after it has let its instance go.
+    until(lambda: len(sockets_of(shared)) == len(OPENED[shared.folder]))
+
+
+@pytest.fixture
+def breakable(kind: str) -> Iterator[Deployment]:
+    """Such a deployment of the test's own, which takes instances away."""
+    with running_deployment(THREE.replace("KIND", kind), apps=APPS) as deployment:
+        OPENED[deployment.folder] = []
         yield deployment
 
 
@@ -55,6 +82,11 @@ def kind_of(deployment: Deployment) -> str:
 def logged(deployment: Deployment) -> list[dict[str, str]]:
     """What the proxy has written about requests so far."""
     return [json.loads(line) for line in deployment.log_lines()]
+
+
+def sockets_of(deployment: Deployment) -> list[dict[str, str]]:
+    """What the proxy has written about sockets that were open."""
+    return [line for line in logged(deployment) if line["uri"].endswith("/ws") and line["status"] == 101]
 
 
 def server_of(deployment: Deployment, route: str) -> RunningServer:
@@ -83,8 +115,15 @@ def opened(deployment: Deployment) -> tuple[str, Client, ExitStack]:
     return route, client, stack
 
 
-def joined(deployment: Deployment, route: str, token: str) -> AbstractContextManager[Client]:
+@contextmanager
+def joined(deployment: Deployment, route: str, token: str) -> Iterator[Client]:
     """A client of the session of this token, by the address that its page knows."""
+    with client_of(deployment, route, token) as client:
+        OPENED[deployment.folder].append(route)
+        yield client
+
+
+def client_of(deployment: Deployment, route: str, token: str) -> AbstractContextManager[Client]:
     return Site(deployment.url).client(f"/_i/{route}/asking", token, origin=deployment.origin, open_timeout=PATIENCE_S)
 
 
@@ -100,6 +139,7 @@ def test_page_and_socket_meet_the_same_instance_in_every_open(three: Deployment)
             assert client.roots
         return route
 
+    before = len(sockets_of(three))
     with ThreadPoolExecutor(8) as pool:
         routes = Counter(pool.map(open_once, range(OPENS)))
     assert sum(routes.values()) == OPENS
@@ -108,11 +148,8 @@ def test_page_and_socket_meet_the_same_instance_in_every_open(three: Deployment)
     by_id = kind_of(three) == "apache"
     known = {str(each.route): each.route if by_id else each.server for each in three.plan.instances}
 
-    def sockets() -> list[dict[str, str]]:
-        return [line for line in logged(three) if line["uri"].endswith("/ws")]
-
-    until(lambda: len(sockets()) >= OPENS)  # a line is written when its socket has ended
-    met = [(known[line["uri"].split("/")[2]], line["instance"]) for line in sockets()]
+    until(lambda: len(sockets_of(three)) >= before + OPENS)  # a line is written when its socket has ended
+    met = [(known[line["uri"].split("/")[2]], line["instance"]) for line in sockets_of(three)[before:]]
     assert len(met) == OPENS
     assert [pair for pair in met if pair[0] != pair[1]] == []
 
@@ -175,15 +212,17 @@ def test_headers_of_security_stand_on_pages_once(three: Deployment) -> None:
 
 
 def test_log_is_json_without_queries_whatever_browsers_send(three: Deployment) -> None:
+    before = len(three.log_lines())
     fetch(three.url + "/asking?bokeh-token=secret", headers={"User-Agent": 'a "quoted\\" agent'})
     fetch(three.url + "/asking", headers={"User-Agent": "an agent\x01"})
     fetch(three.url + "/caf%C3%A9?secret", headers={"User-Agent": "caf\xe9", "Referer": "http://x/?secret"})
-    until(lambda: any("caf%C3%A9" in line for line in three.log_lines()))
+    until(lambda: any("caf%C3%A9" in line for line in three.log_lines()[before:]))
     assert "secret" not in "\n".join(three.log_lines())
-    *others, last = logged(three)
-    assert (last["uri"], last["status"]) == ("/caf%C3%A9", 404)
+    lines = logged(three)[before:]
+    [last] = [line for line in lines if line["uri"] == "/caf%C3%A9"]
+    assert last["status"] == 404
     assert set(last) == LOGGED | {"microseconds" if kind_of(three) == "apache" else "seconds"}
-    assert any(line["agent"] == 'a "quoted\\" agent' for line in others)
+    assert any(line["agent"] == 'a "quoted\\" agent' for line in lines)
 
 
 def test_maintenance_shows_its_page_and_leaves_open_sessions_alone(three: Deployment) -> None:
@@ -203,8 +242,8 @@ def test_maintenance_shows_its_page_and_leaves_open_sessions_alone(three: Deploy
     assert fetch(three.url + "/asking").status == 200
 
 
-def test_hung_instance_soon_gets_no_requests(three: Deployment) -> None:
-    hung = server_of(three, "a3")
+def test_hung_instance_soon_gets_no_requests(breakable: Deployment) -> None:
+    hung = server_of(breakable, "a3")
     hung.process.send_signal(signal.SIGSTOP)
     waiting = ThreadPoolExecutor(20)
     pages: list[Future[Answer]] = []
@@ -212,7 +251,7 @@ def test_hung_instance_soon_gets_no_requests(three: Deployment) -> None:
     def come(visitors: int, served: int) -> None:
         timeout_s = patience(PATIENCE_S)
         for _ in range(visitors):
-            pages.append(waiting.submit(fetch, three.url + "/asking", timeout_s=timeout_s))
+            pages.append(waiting.submit(fetch, breakable.url + "/asking", timeout_s=timeout_s))
             # One after another: instances that are late have connections, too, and would be taken for busy.
             with suppress(TimeoutError):
                 pages[-1].result(patience(0.5))
@@ -228,46 +267,46 @@ def test_hung_instance_soon_gets_no_requests(three: Deployment) -> None:
         waiting.shutdown()
 
 
-def test_drained_instance_keeps_its_sessions_and_gets_no_new_ones(three: Deployment) -> None:
+def test_drained_instance_keeps_its_sessions_and_gets_no_new_ones(breakable: Deployment) -> None:
     with ExitStack() as closings:
-        page = fetch(three.url + "/asking")
+        page = fetch(breakable.url + "/asking")
         route = route_of(page)
-        client = closings.enter_context(joined(three, route, page.token))
-        server_of(three, route).process.send_signal(signal.SIGTERM)
-        until(lambda: fetch(f"http://127.0.0.1:{server_of(three, route).port}/readyz").status == 503)
-        found = [fetch(three.url + "/asking") for _ in range(30)]
+        client = closings.enter_context(joined(breakable, route, page.token))
+        server_of(breakable, route).process.send_signal(signal.SIGTERM)
+        until(lambda: fetch(f"http://127.0.0.1:{server_of(breakable, route).port}/readyz").status == 503)
+        found = [fetch(breakable.url + "/asking") for _ in range(30)]
         assert {each.status for each in found} == {200}
         assert route not in {route_of(each) for each in found}
         # Its session goes on, and a page that reloads its socket finds it again.
         assert client.pull().msgtype == "PULL-DOC-REPLY"
-        with joined(three, route, page.token) as again:
+        with joined(breakable, route, page.token) as again:
             assert json.loads(again.value("seen", "text"))["id"] == json.loads(client.value("seen", "text"))["id"]
-    server_of(three, route).process.kill()
-    server_of(three, route).process.wait()
+    server_of(breakable, route).process.kill()
+    server_of(breakable, route).process.wait()
 
 
-def test_killed_instance_costs_no_page_and_its_sessions_come_back_elsewhere(three: Deployment) -> None:
-    page = fetch(three.url + "/asking")
+def test_killed_instance_costs_no_page_and_its_sessions_come_back_elsewhere(breakable: Deployment) -> None:
+    page = fetch(breakable.url + "/asking")
     route = route_of(page)
     with ExitStack() as stack:
-        client = stack.enter_context(joined(three, route, page.token))
-        server_of(three, route).process.kill()
+        client = stack.enter_context(joined(breakable, route, page.token))
+        server_of(breakable, route).process.kill()
         client.close_code()
         # On a busy machine it still listens for a moment after it has closed its connections.
-        server_of(three, route).process.wait()
+        server_of(breakable, route).process.wait()
         began = time.monotonic()
-        again = stack.enter_context(joined(three, route, page.token))
+        again = stack.enter_context(joined(breakable, route, page.token))
         assert again.roots
         assert time.monotonic() - began < 5
-    assert statuses(three, 30) == {200: 30}
+    assert statuses(breakable, 30) == {200: 30}
 
 
-def test_page_that_tries_again_is_shown_when_no_instance_runs(three: Deployment) -> None:
-    for server in three.servers:
+def test_page_that_tries_again_is_shown_when_no_instance_runs(breakable: Deployment) -> None:
+    for server in breakable.servers:
         server.process.kill()
         server.process.wait()
-    page = fetch(three.url + "/asking")
-    if kind_of(three) == "apache":
+    page = fetch(breakable.url + "/asking")
+    if kind_of(breakable) == "apache":
         assert (page.status, page.headers["refresh"]) == (503, "5")
     else:
         assert page.status == 502

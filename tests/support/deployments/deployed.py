@@ -51,8 +51,9 @@ class Deployment:
         return f"{self.plan.site.scheme}://{self.plan.site.authority}"
 
     def log_lines(self) -> list[str]:
-        """The lines of the proxy's access log."""
-        return (self.folder / "access.log").read_text(encoding="utf-8").splitlines()
+        """The lines of the proxy's access log; Apache creates it with the first one."""
+        log = self.folder / "access.log"
+        return log.read_text(encoding="utf-8").splitlines() if log.exists() else []
 
 
 def plan_of(text: str, folder: Path, apps: Path) -> Plan:
