@@ -1,8 +1,8 @@
 # make demo   serve the examples              make test    everything: lint, types, layers, all tests
 # make lint   ruff, mypy, layers, house       make check   lint, and the tests of units and of the protocol
 # make bench  measure against the stock server
-# make docs   derive what is derived          make lock    pin the dependencies anew
-# make clean  remove what these have made          make wheelhouse  gather what hosts install
+# make docs   write generated files           make lock    pin the dependencies again
+# make clean  remove what these have made     make wheelhouse  collect what hosts install
 
 # Any Python 3.11 or newer; all else is installed into .venv.
 PYTHON ?= python3

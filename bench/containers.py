@@ -155,7 +155,7 @@ def pages(port: int, compose: Callable[..., str]) -> tuple[float, float]:
     return statistics.median(spent_s[direct]), statistics.median(spent_s[through])
 
 
-def told(what: str, value: float, unit: str, goal: float) -> bool:
+def printed(what: str, value: float, unit: str, goal: float) -> bool:
     """Print a figure and whether its goal is met; whether it is missed."""
     print(f"{what}: {value:.2f} {unit}, goal {goal:g} {unit}: {'met' if value <= goal else 'missed'}", flush=True)
     return value > goal
@@ -167,15 +167,15 @@ def main(argv: Sequence[str]) -> int:
     missed = []
     try:
         if "--keep-cache" not in argv:
-            missed.append(told("all images from nothing", timed(lambda: build("--no-cache")), "s", COLD_GOAL_S))
+            missed.append(printed("all images from nothing", timed(lambda: build("--no-cache")), "s", COLD_GOAL_S))
         else:
             build()
-        missed.append(told("all images, nothing changed", timed(build), "s", UNCHANGED_GOAL_S))
+        missed.append(printed("all images, nothing changed", timed(build), "s", UNCHANGED_GOAL_S))
         with stack() as (port, compose, up_s):
-            missed.append(told("compose up --wait", up_s, "s", UP_GOAL_S))
+            missed.append(printed("compose up --wait", up_s, "s", UP_GOAL_S))
             direct_s, through_s = pages(port, compose)
         print(f"a page, p50: {direct_s * 1000:.2f} ms direct, {through_s * 1000:.2f} ms through the stack")
-        missed.append(told("a page through the stack", through_s / direct_s, "times direct", PAGE_GOAL_TIMES))
+        missed.append(printed("a page through the stack", through_s / direct_s, "times direct", PAGE_GOAL_TIMES))
     finally:
         for image in images()["target"].values():
             subprocess.run(["docker", "rmi", *image["tags"]], capture_output=True, check=False)

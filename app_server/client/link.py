@@ -70,7 +70,7 @@ class _UnixResolver(Resolver):
         self._path = path
 
     async def resolve(self, host: str, port: int, family: Any = socket.AF_UNSPEC) -> list[tuple[int, Any]]:
-        """The one socket, whoever is asked for."""
+        """The one socket, for every name that is looked up."""
         return [(socket.AF_UNIX, self._path)]
 
 

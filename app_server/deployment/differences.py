@@ -43,7 +43,7 @@ def differences(
 
 def _unified(path: str, before: str, after: str) -> Iterator[str]:
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), f"{path} (now)", path, lineterm="", n=2)
-    # Whoever wrote the old file may have put anything into it.
+    # The old file can contain anything.
     return ("".join(c if c.isprintable() or c == "\t" else "?" for c in line) for line in lines)
 
 

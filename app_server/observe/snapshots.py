@@ -70,8 +70,8 @@ class Totals:
         before = self._last.get(child, {})
         for url, gauges in applications.items():
             grown = growth(gauges["ever"], before[url]["ever"]) if url in before else gauges["ever"]
-            # What grew is added to what there was, rather than all that there is anew: with a thousand children that
-            # is a thousand times less, and rounding never makes a sum smaller, which Prometheus would misunderstand.
+            # Add only what grew, instead of computing the whole sum again: with a thousand children that is a thousand
+            # times less work, and rounding never makes a sum smaller, which Prometheus would misunderstand.
             self._ever[url] = add(self._ever[url], grown) if url in self._ever else grown
         self._last[child] = applications
 

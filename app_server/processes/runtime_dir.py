@@ -1,10 +1,12 @@
 """The runtime directories of this user's servers: one for each running server, in a private directory.
 
 <base>/<process id>/           the runtime directory of the server whose main process has this id
-    worker-<slot>-<process id> the Unix socket of one of its processes
-    slot-<number>              a link to the socket of the process that holds this slot now
-    s-<digest>                 the socket of a session that has a process of its own
-    s-<digest>.page, .end      what its page shows, and why it ended
+    worker-<slot>-<process id>       the Unix socket of one of its processes
+    slot-<number>                    a link to the socket of the process that holds this slot now
+    fork-server-<slot>-<process id>  the socket of a fork server
+    page-<slot>                      the page of an application whose sessions are copied from a snapshot
+    s-<digest>                       the socket of a session that has a process of its own
+    s-<digest>.page, .end            what that session's page shows, and why the process has ended
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ class WorkerGroup:
         return self._socket_path.exists()
 
     def _take(self, slots: Iterable[int]) -> None:
-        """Hold these slots, whoever held them before."""
+        """Hold these slots, even if another process held them before."""
         for slot in slots:
             self.runtime_dir.give(slot, self._socket_path)
             self.held.add(slot)

@@ -22,7 +22,7 @@ from app_server.session.limits import MessageLimits
 class OwnSession:
     """The only session of a process that was forked for it, and what that process has from before the fork.
 
-    `observer` is told when the session has been built, when its code raises something, and when it has ended.
+    `observer` is notified when the session has been built, when its code raises something, and when it has ended.
     """
 
     session_id: str

@@ -81,7 +81,7 @@ def _mistyped(names: Iterable[str]) -> Iterator[str]:
         # The prefix, which all share, must not make two names alike.
         rest = name.removeprefix(prefix)
         other = next(there + rest for there in _PREFIXES if there != prefix)
-        kin = [variable.removeprefix(prefix) for variable in known if variable.startswith(prefix)]
-        near = likely(rest, kin, alike=0.8)
+        names = [variable.removeprefix(prefix) for variable in known if variable.startswith(prefix)]
+        near = likely(rest, names, alike=0.8)
         if meant := other if other in own else near and prefix + near:
             yield f"{name} is unknown and has no effect. Did you mean {meant}?"

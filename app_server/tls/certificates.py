@@ -50,7 +50,7 @@ class Material:
     """What a proxy is given: the file with the site's certificate and those that signed it, and its key's file.
 
     `key_mode` holds the permission bits of the key's file. `roots` holds the certificates that browsers trust, in PEM;
-    where it is empty it cannot be told whether the chain reaches one.
+    if it is empty, it is unknown whether the chain ends at one of them.
     """
 
     chain_pem: bytes

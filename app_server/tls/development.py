@@ -1,6 +1,6 @@
 """Certificates for development, signed by an authority of one's own that this machine keeps.
 
-The authority is created once, kept with mode 0600 and never overwritten: a browser has to be told to trust it only
+The authority is created once, kept with mode 0600 and never overwritten: browsers have to be set to trust it only
 once. Certificates are replaced when they do not cover a name or expire soon.
 """
 

@@ -51,8 +51,8 @@ def server(host_ports: tuple[int, int]) -> Iterator[RunningServer]:
 
 def report(page: Page) -> dict[str, Any]:
     """What the application says of its request."""
-    told: dict[str, Any] = json.loads(model_value(page, "report", "model.text"))
-    return told
+    reported: dict[str, Any] = json.loads(model_value(page, "report", "model.text"))
+    return reported
 
 
 def press(page: Page) -> None:
@@ -108,11 +108,11 @@ def test_page_sees_the_arguments_cookies_and_headers_of_its_request(server: Runn
     page.context.add_cookies([{"name": "flavour", "value": "oat", "url": server.url}])
     page.set_extra_http_headers({"X-Asked": "politely"})
     open_app(page, f"{server.url}/asked?n=1&n=2&word=%C3%BC+%26")
-    told = report(page)
-    assert told["arguments"] == {"n": ["1", "2"], "word": ["ü &"]}
-    assert told["cookies"] == {"flavour": "oat"}
-    assert told["header"] == "politely"
-    assert told["argv"] == []
+    reported = report(page)
+    assert reported["arguments"] == {"n": ["1", "2"], "word": ["ü &"]}
+    assert reported["cookies"] == {"flavour": "oat"}
+    assert reported["header"] == "politely"
+    assert reported["argv"] == []
     press(page)
 
 
@@ -198,8 +198,8 @@ def test_page_of_an_allowed_origin_embeds_several_applications(
         expect(page).to_have_title("The host")
         drag_slider(page, 0, 2000)
         wait_for_model(page, "plot", "model.title.text === 'power 5'")
-        told = "Bokeh.documents.map(d => d.get_model_by_name('report')).filter(m => m).map(m => JSON.parse(m.text))"
-        both = page.evaluate(told)
+        reported = "Bokeh.documents.map(d => d.get_model_by_name('report')).filter(m => m).map(m => JSON.parse(m.text))"
+        both = page.evaluate(reported)
         assert sorted(report["arguments"]["n"][0] for report in both) == ["7", "8"]
         assert both[0]["id"] != both[1]["id"]
         page.get_by_role("button", name="Press").last.click()

@@ -206,9 +206,9 @@ def test_session_that_the_site_signed_is_the_one_that_is_shown(sites: Sites, pag
 def test_forged_session_id_shows_nothing(sites: Sites, page: Page, complaints: Complaints) -> None:
     start = len(sites.server.log_text())
     script = server_session(session_id="x" * 44 + ".forged", url=f"{sites.server.url}/sliders")  # type: ignore[arg-type]
-    with page.expect_console_message(lambda message: message.text.startswith("app-server:")) as told:
+    with page.expect_console_message(lambda message: message.text.startswith("app-server:")) as logged:
         page.goto(sites.write("forged.html", script))
-    assert told.value.text == "app-server: Invalid token or session ID"
+    assert logged.value.text == "app-server: Invalid token or session ID"
     sites.server.wait_for_log("the signature of a session id is wrong")
     assert page.evaluate("typeof Bokeh") == "undefined"
     assert "forged" not in sites.server.log_text()[start:]

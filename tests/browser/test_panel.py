@@ -59,7 +59,7 @@ def _no_other_hosts(page: Page) -> None:
     page.route("**/*", answer)
 
 
-def told(page: Page, name: str) -> Locator:
+def pane_text(page: Page, name: str) -> Locator:
     """The text of the pane of that class."""
     return page.locator(f".{name} pre")
 
@@ -163,10 +163,10 @@ def test_what_a_long_callback_sets_is_seen_while_it_runs(server: RunningServer, 
     open_app(page, f"{server.url}/ways")
     bar = page.locator("progress").first
     press(page, "work")
-    expect(told(page, "worked")).to_have_text("begun")
+    expect(pane_text(page, "worked")).to_have_text("begun")
     expect(bar).to_have_attribute("value", "1")
-    expect(told(page, "worked")).to_have_text("begun")
-    expect(told(page, "worked")).to_have_text("done")
+    expect(pane_text(page, "worked")).to_have_text("begun")
+    expect(pane_text(page, "worked")).to_have_text("done")
     expect(bar).to_have_attribute("value", "3")
 
 
@@ -174,12 +174,12 @@ def test_asynchronous_callbacks_generators_and_threads(server: RunningServer, pa
     open_app(page, f"{server.url}/ways")
     expect(page.get_by_text("bound Ada")).to_be_visible()
     expect(page.get_by_text("count Ada 2")).to_be_visible()
-    expect(told(page, "execute")).to_have_text("executed")
+    expect(pane_text(page, "execute")).to_have_text("executed")
     press(page, "greet")
-    expect(told(page, "async")).to_have_text("thinking")
-    expect(told(page, "async")).to_have_text("hello Ada in its document")
+    expect(pane_text(page, "async")).to_have_text("thinking")
+    expect(pane_text(page, "async")).to_have_text("hello Ada in its document")
     press(page, "start thread")
-    expect(told(page, "thread")).to_have_text("from a thread")
+    expect(pane_text(page, "thread")).to_have_text("from a thread")
     page.locator("input[type=text]").first.fill("Grace")
     page.keyboard.press("Enter")
     expect(page.get_by_text("bound Grace")).to_be_visible()
@@ -190,7 +190,7 @@ def test_parts_are_added_under_one_hold_and_a_table_is_edited(server: RunningSer
     open_app(page, f"{server.url}/ways")
     for children in (2, 4):
         press(page, "grow")
-        expect(told(page, "held")).to_have_text(str(children))
+        expect(pane_text(page, "held")).to_have_text(str(children))
         expect(page.get_by_text(f"{children} parts")).to_be_visible()
     press(page, "stream")
     cells = page.locator(".tabulator-cell[tabulator-field=number]")
@@ -199,13 +199,13 @@ def test_parts_are_added_under_one_hold_and_a_table_is_edited(server: RunningSer
     page.keyboard.press("Control+A")
     page.keyboard.type("42")
     page.keyboard.press("Enter")
-    expect(told(page, "edited")).to_have_text("number 1 1.0 42.0")
+    expect(pane_text(page, "edited")).to_have_text("number 1 1.0 42.0")
 
 
 def test_state_describes_the_request(server: RunningServer, page: Page) -> None:
     page.context.add_cookies([{"name": "colour", "value": "teal", "url": server.url}])
     open_app(page, f"{server.url}/ways?a=1&a=2")
-    expect(told(page, "facts")).to_have_text(
+    expect(pane_text(page, "facts")).to_have_text(
         "args={'a': [b'1', b'2']} cookie=teal agent=True user=None path=/ways search=?a=1&a=2 base=/ served=True "
         "title=Ways"
     )
@@ -218,7 +218,7 @@ def test_error_in_a_callback_is_logged_and_the_page_goes_on(
     press(page, "fail")
     server.wait_for_log("ZeroDivisionError")
     press(page, "grow")
-    expect(told(page, "held")).to_have_text("2")
+    expect(pane_text(page, "held")).to_have_text("2")
     assert [line for line in complaints.messages if "Unhandled ERROR reply" not in line] == []
     complaints.clear()
 
@@ -226,24 +226,24 @@ def test_error_in_a_callback_is_logged_and_the_page_goes_on(
 def test_components_of_ones_own_reach_python(server: RunningServer, page: Page) -> None:
     open_app(page, f"{server.url}/component")
     page.locator(".clicker").click()
-    expect(told(page, "told")).to_have_text("Python counts 1")
+    expect(pane_text(page, "shown")).to_have_text("Python counts 1")
     press(page, "ten more")
     expect(page.locator(".clicker")).to_have_text("clicked 11")
     assert page.evaluate("window.lampWasLoaded"), "the file that the component names"
     page.locator(".lamp").click()
-    expect(told(page, "told")).to_have_text("Python sees True")
+    expect(pane_text(page, "shown")).to_have_text("Python sees True")
     expect(page.locator(".lamp")).to_have_text("lit")
 
 
 def test_threads_of_panel_run_callbacks_side_by_side(server: RunningServer, page: Page) -> None:
     open_app(page, f"{server.url}/threads")
-    expect(told(page, "loaded")).to_have_text("loaded")
+    expect(pane_text(page, "loaded")).to_have_text("loaded")
     press(page, "slow 0")
     press(page, "slow 1")
-    expect(told(page, "slow-0")).to_have_text("begun")
-    expect(told(page, "slow-1")).to_have_text("begun")
+    expect(pane_text(page, "slow-0")).to_have_text("begun")
+    expect(pane_text(page, "slow-1")).to_have_text("begun")
     for number in range(2):
-        expect(told(page, f"slow-{number}")).to_have_text("done elsewhere=True document=True")
+        expect(pane_text(page, f"slow-{number}")).to_have_text("done elsewhere=True document=True")
 
 
 def test_application_in_another_sites_page_finds_its_files(
@@ -281,14 +281,14 @@ def test_page_that_wants_to_comes_back(
     open_app(page, f"http://127.0.0.1:{line.port}/again")
     page.evaluate("() => { window.back = 0; Bokeh.documents[0].on_event('client_reconnected', () => window.back++) }")
     drag_slider(page, 0, 60)
-    expect(told(page, "told")).to_have_text("value 5")
+    expect(pane_text(page, "shown")).to_have_text("value 5")
     line.cut()
     page.wait_for_function("() => window.back > 0")
     # BokehJS tells that it is back before it has redrawn, and never that it has.
     page.wait_for_timeout(1500)
-    expect(told(page, "told")).to_have_text("value 5")
+    expect(pane_text(page, "shown")).to_have_text("value 5")
     drag_slider(page, 0, 60)
-    expect(told(page, "told")).to_have_text("value 7")
+    expect(pane_text(page, "shown")).to_have_text("value 7")
     complaints.clear()
 
 

@@ -35,8 +35,8 @@ def test_visitor_sees_that_the_application_failed_and_no_more(
     assert response.headers["cache-control"] == "no-store"
     expect(page.locator("body")).to_contain_text("The application failed")
     source = page.content()
-    for told in ("Traceback", "open-sesame", "RuntimeError", "ZeroDivisionError", "failing.py", str(APPS)):
-        assert told not in source
+    for detail in ("Traceback", "open-sesame", "RuntimeError", "ZeroDivisionError", "failing.py", str(APPS)):
+        assert detail not in source
     complaints.clear()
 
 
@@ -55,8 +55,8 @@ def test_developer_sees_the_traceback_with_file_and_line(
     response = page.goto(f"{server.url}/failing?raise")
     assert response is not None and response.status == 500
     body = page.locator("body")
-    for told in ("RuntimeError: cannot go on with open-sesame", "failing.py:13", "fail(SECRET_WORD)"):
-        expect(body).to_contain_text(told)
+    for detail in ("RuntimeError: cannot go on with open-sesame", "failing.py:13", "fail(SECRET_WORD)"):
+        expect(body).to_contain_text(detail)
     assert "app_server" not in body.inner_text(), "the traceback begins with the author's code"
     page.goto(f"{server.url}/mistaken")
     expect(body).to_contain_text("mistaken/templates/index.html:2: ValueError: root with 'nobody' name not found")

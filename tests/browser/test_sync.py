@@ -49,8 +49,8 @@ def wait_for_report(page: Page, key: str, expected: object) -> None:
     try:
         wait_for_model(page, "report", said, 5.0)
     except PlaywrightTimeoutError:
-        told = json.loads(model_value(page, "report", "model.text"))
-        raise AssertionError(f"{key} should be {expected!r}, but Python says {told}") from None
+        reported = json.loads(model_value(page, "report", "model.text"))
+        raise AssertionError(f"{key} should be {expected!r}, but Python says {reported}") from None
 
 
 def column(page: Page, source: str, name: str) -> Any:
@@ -163,11 +163,11 @@ def test_data_that_the_browser_replaces_streams_and_patches_reaches_python(
     open_app(page, f"{server.url}/tables")
     press("Browser edits")
     wait_for_model(page, "report", "'patched' in JSON.parse(model.text)")
-    told = json.loads(model_value(page, "report", "model.text"))
-    assert told["replaced"] == {"x": [1, 2], "y": [3, 4], "word": ["one", "two"]}
-    assert told["streamed"] == {"x": [1, 2, 3, 4, 10], "y": ["b", "c", "d", "e", "z"]}
-    assert told["patched"]["x"] == [0, -1, 0, -3, -4, 0, 0, 0, 0, 0]
-    assert told["patched"]["word"][0] == "first"
+    reported = json.loads(model_value(page, "report", "model.text"))
+    assert reported["replaced"] == {"x": [1, 2], "y": [3, 4], "word": ["one", "two"]}
+    assert reported["streamed"] == {"x": [1, 2, 3, 4, 10], "y": ["b", "c", "d", "e", "z"]}
+    assert reported["patched"]["x"] == [0, -1, 0, -3, -4, 0, 0, 0, 0, 0]
+    assert reported["patched"]["word"][0] == "first"
     # What Python does next stands on that.
     press("Stream")
     wait_for_model(page, "streamed", "model.get('x').at(-1) === 7")
@@ -182,8 +182,8 @@ def test_cell_edited_in_a_table_reaches_python(server: RunningServer, page: Page
         cell.locator("input").fill(text)
         cell.locator("input").press("Enter")
     wait_for_model(page, "report", "JSON.parse(model.text).edited?.count[2] === 30")
-    told = json.loads(model_value(page, "report", "model.text"))["edited"]
-    assert told == {"fruit": ["fig", "melon", "lime"], "count": [1, 2, 30]}
+    reported = json.loads(model_value(page, "report", "model.text"))["edited"]
+    assert reported == {"fruit": ["fig", "melon", "lime"], "count": [1, 2, 30]}
 
 
 def test_events_of_plot_and_buttons_reach_python(

@@ -114,7 +114,7 @@ def deployment(rolled_out: Deployment, tmp_path: Path, request: pytest.FixtureRe
         rolled_out.deploy()
 
 
-def release_told(deployment: Deployment) -> str | None:
+def release_shown(deployment: Deployment) -> str | None:
     """What the proxy tells of itself in a header that its configuration may have."""
     return deployment.stack.site.get("/who").headers.get("x-release")
 
@@ -178,7 +178,7 @@ def test_new_release_and_the_way_back_cost_no_page(deployment: Deployment, page:
             status, said, complained = deployment.deploy(text="headers: {extra: {X-Release: new}}\n")
             assert status == 0 and said.count("replaced") == 2, said + complained
             assert "proxy        has read its new configuration" in said
-            until(lambda: release_told(deployment) == "new", "the proxy sends its new header", 60)
+            until(lambda: release_shown(deployment) == "new", "the proxy sends its new header", 60)
         assert set(seen) == {200} and seen[200] > 20, seen
         # The page that was open has moved with its session's application, and works.
         wait_until_back(page)
@@ -188,7 +188,7 @@ def test_new_release_and_the_way_back_cost_no_page(deployment: Deployment, page:
         with visitors(deployment.stack) as seen:
             status, said, complained = deployment.deploy("--rollback")
             assert status == 0 and said.count("replaced") == 2, said + complained
-            until(lambda: release_told(deployment) is None, "the proxy sends the header no more", 60)
+            until(lambda: release_shown(deployment) is None, "the proxy sends the header no more", 60)
         assert set(seen) == {200}, seen
         log = deployment.folder / "deployed" / deployment.stack.name / "log"
         last = log.read_text(encoding="utf-8").splitlines()[-1]

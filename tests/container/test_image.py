@@ -69,10 +69,10 @@ def test_neither_pip_nor_compiler_is_there(host: Any) -> None:
 
 def test_hints_do_not_mention_pip_if_the_image_has_none(host: Any) -> None:
     for words, extra in (("status --once", "observe"), ("config nginx", "deploy")):
-        told = host.run(f"app-server {words}")
-        assert told.rc != 0 and "pip install" not in told.stderr
+        refusal = host.run(f"app-server {words}")
+        assert refusal.rc != 0 and "pip install" not in refusal.stderr
         assert f"The image has no pip: run this command where app-server is installed with its extra `{extra}`" in (
-            told.stderr
+            refusal.stderr
         )
 
 

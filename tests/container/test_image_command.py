@@ -71,8 +71,8 @@ def test_one_command_makes_an_image_that_serves(app_image: str, folder: Path, ta
     assert "<title>hello from one</title>" in fetched(f"http://localhost:{port}/tools/one")
     assert "<title>two</title>" in fetched(f"http://localhost:{port}/tools/two")
     # A module of an application is none itself, nor is what it reads.
-    told = fetched(f"http://localhost:{port}/tools/")
-    assert "/tools/two" in told and "helper" not in told
+    index = fetched(f"http://localhost:{port}/tools/")
+    assert "/tools/two" in index and "helper" not in index
     assert shlex.split(docker("exec", name, "printenv", "APP_SERVER_APPS")) == ["one.py", "two"]
 
     before = docker("image", "inspect", "--format", "{{.Id}}", tag)

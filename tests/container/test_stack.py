@@ -104,7 +104,7 @@ def visitors(stack: Stack, count: int = 2) -> Iterator[Counter[int]]:
 
 @contextmanager
 def client_of(stack: Stack, instance: str, app: str = "/who") -> Iterator[Client]:
-    """A client of a session that this instance has, by the address that its page has told."""
+    """A client of a session that this instance has, at the address in its page."""
     token = stack.page_of(instance, app).token
     with stack.site.client(f"/_i/{instance}{app}", token) as client:
         yield client
@@ -193,8 +193,8 @@ def test_site_is_closed_while_a_file_exists(stack: Stack) -> None:
 def test_log_of_the_proxy_is_json_without_queries(stack: Stack) -> None:
     assert stack.site.get("/who", secret="not-for-the-log").status == 200
     lines = stack.logs("proxy").splitlines()
-    told = [json.loads(line) for line in lines if line.startswith("{")]
-    assert any(line["uri"] == "/who" and line["status"] == 200 for line in told)
+    logged = [json.loads(line) for line in lines if line.startswith("{")]
+    assert any(line["uri"] == "/who" and line["status"] == 200 for line in logged)
     assert not any("not-for-the-log" in line for line in lines)
 
 

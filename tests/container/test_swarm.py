@@ -105,8 +105,8 @@ class Stack:
 
     def is_up(self) -> bool:
         """Whether everything that shall run does, and is well."""
-        told = self.swarm.docker("service", "ls", "--format", "{{.Name}} {{.Replicas}}").splitlines()
-        counts = dict(line.split() for line in told)
+        listed = self.swarm.docker("service", "ls", "--format", "{{.Name}} {{.Replicas}}").splitlines()
+        counts = dict(line.split() for line in listed)
         # Before a service of every node has looked at the nodes it wants none: 0/0.
         return set(counts) == set(SERVICES) and all(set(each.split("/")) == {"3"} for each in counts.values())
 
@@ -212,8 +212,8 @@ def test_containers_are_hardened_in_fact(stack: Stack) -> None:
 def test_secret_is_in_no_description(stack: Stack) -> None:
     container = stack.swarm.docker("ps", "--quiet", "--filter", "name=site_app")
     assert stack.swarm.docker("exec", container, "cat", "/run/secrets/secret_key") == SECRET
-    told = [("service", "inspect", *SERVICES), ("secret", "inspect", "site-secret_key-1"), ("inspect", container)]
-    assert SECRET not in "".join(stack.swarm.docker(*words) for words in told)
+    listed = [("service", "inspect", *SERVICES), ("secret", "inspect", "site-secret_key-1"), ("inspect", container)]
+    assert SECRET not in "".join(stack.swarm.docker(*words) for words in listed)
     assert SECRET not in "".join(path.read_text() for path in (stack.folder / "nginx").rglob("*") if path.is_file())
 
 

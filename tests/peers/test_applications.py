@@ -32,7 +32,7 @@ def accounts_of(peers: Peers, path: str, script: Script) -> list[Account]:
 def assert_same(peers: Peers, path: str, script: Script) -> None:
     """Fail where the accounts of this visit differ, and say where."""
     stock, ours = accounts_of(peers, path, script)
-    found = list(islice(differences(stock.told(), ours.told()), 20))
+    found = list(islice(differences(stock.report(), ours.report()), 20))
     assert not found, "the stock server != ours:\n" + "\n".join(found)
 
 

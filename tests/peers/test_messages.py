@@ -66,7 +66,7 @@ def _answered(site: Site, name: str) -> Json:
     with visiting(site, "/linked") as visit:
         visit.send(*EVENTS[name](visit))
         visit.forget("events", *(["last"] if name in APPLIED_AS_FAR_AS_POSSIBLE else []))
-        return visit.finish().told()
+        return visit.finish().report()
 
 
 @pytest.mark.parametrize("name", EVENTS)
@@ -109,7 +109,7 @@ def _pushed(site: Site) -> Json:
         visit.client.wait_for(lambda: visit.client.title == "Pushed")
         visit.note([reply.msgtype, len(visit.client.roots)])
         visit.forget("events")
-        return visit.finish().told()
+        return visit.finish().report()
 
 
 def test_pushed_document_replaces_the_sessions(peers: Peers) -> None:

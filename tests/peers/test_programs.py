@@ -55,7 +55,7 @@ def outcome(site: Site, program: list[Any]) -> tuple[Json, Json, Json]:
     with visiting(site, "/robot") as visit:
         for number, orders in enumerate(program):
             visit.set("orders", "value", json.dumps({"number": number, "do": orders}))
-        account = visit.finish().told()
+        account = visit.finish().report()
         return account, mirrored(visit.pulled, visit.client.pushed), mirrored(visit.pulled_last, [])
 
 

@@ -24,7 +24,7 @@ class Account:
     last: Json = None
     notes: list[Json] = field(default_factory=list)
 
-    def told(self) -> Json:
+    def report(self) -> Json:
         """The account as JSON."""
         return vars(self)
 

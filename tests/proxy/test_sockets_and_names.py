@@ -17,7 +17,7 @@ from tests.support.deployments.proxies import proxy_folder
 from tests.support.ports import free_port
 from tests.support.server import REPOSITORY
 
-# The instances are told their public address: both proxies have it in turn.
+# The instances know their public address: both proxies have it in turn.
 DEPLOYMENT = f"""
 apps: {{{{asking: asking.py, own: {{{{path: my other.py, args: [x], instances: 2}}}}}}}}
 public: {{{{hosts: localhost, prefix: /tools}}}}

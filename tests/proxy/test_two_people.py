@@ -283,10 +283,10 @@ class Town:
         event = {"kind": "ModelChanged", "model": {"id": field[1]}, "attr": "value", "new": said}
         heard = socket.request("PATCH-DOC", {"events": [event]})
         self.clean(person, json.dumps([document, *heard]))
-        told = json.loads(next(event["new"] for each in heard for event in each.get("events", ()) if "new" in event))
-        assert told["said"] == said
-        assert set(told["who"]) <= {person.marker}
-        assert told["user"] == ("None" if self.shop.login == "none" else person.name)
+        shown = json.loads(next(event["new"] for each in heard for event in each.get("events", ()) if "new" in event))
+        assert shown["said"] == said
+        assert set(shown["who"]) <= {person.marker}
+        assert shown["user"] == ("None" if self.shop.login == "none" else person.name)
         socket.close()
         self.drop(key)
 

@@ -81,8 +81,8 @@ def test_units_are_shut_off(tmp_path: Path, manager: str) -> None:
 def test_what_is_wrong_is_found(tmp_path: Path, target: str, old: str, new: str, complaint: str) -> None:
     plan = planned(tmp_path, SPEC.replace("MANAGER", "systemd"))
     assert any(old in file.text for file in render(target, plan).values())
-    told = faults(found(plan, target, lambda text: text.replace(old, new)))
-    assert any(complaint in line for line in told), told
+    reported = faults(found(plan, target, lambda text: text.replace(old, new)))
+    assert any(complaint in line for line in reported), reported
 
 
 def test_gunicorn_says_what_it_cannot_load(tmp_path: Path) -> None:
@@ -101,8 +101,8 @@ def test_key_that_others_may_read_is_found(tmp_path: Path) -> None:
     spec = f"apps: {{a: a.py}}\ntunnels: {{t: {{kind: reverse, server: h, identity: {key}}}}}\n"
     for mode, expected in ((0o644, True), (0o600, False)):
         key.chmod(mode)
-        told = faults(found(planned(tmp_path, spec), "ssh"))
-        assert any("other users may read the private key" in line for line in told) == expected
+        reported = faults(found(planned(tmp_path, spec), "ssh"))
+        assert any("other users may read the private key" in line for line in reported) == expected
 
 
 def test_each_machine_has_a_supervisor_of_its_own(tmp_path: Path) -> None:

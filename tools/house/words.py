@@ -53,6 +53,7 @@ OLD_NAMES: Mapping[str, str] = {
     "turn_away": "deny",
     "MarkedSelector": "TimedSelector",
     "Letter": "Message",
+    "Gate": "AuthBackend",
     "Desk": "TurnQueue",
     "Outlet": "FrameSink",
     "Solo": "SessionProcess",

@@ -29,7 +29,7 @@ _NAME = re.compile(rf"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?{_PART}(?:/{_PART})*(?::[A
 START_DEADLINE_S = 60.0
 # Within the container, which costs much less than asking the engine again and again.
 WAIT = "until healthcheck 2>/dev/null; do sleep 0.2; done"
-# How the image is run, here and by those who are told how.
+# The arguments of `docker run`, here and in what is printed for users.
 HARDENED = ("--init", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 
 

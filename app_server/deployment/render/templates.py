@@ -72,7 +72,7 @@ def _finalize(value: object) -> object:
 
 
 def header(plan: Plan, target: str) -> list[Quoted]:
-    """The first lines of each generated file, without the comment's sign: what it is, and how to make it anew."""
+    """The first lines of each generated file, without the comment's sign: what it is, and how to generate it again."""
     line = shlex.join([*plan.regenerate[:2], target, *plan.regenerate[2:]]) if plan.regenerate else ""
     if not line or not line.isprintable():
         line = f"app-server config {target}"

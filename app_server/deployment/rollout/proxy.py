@@ -37,7 +37,7 @@ _TAKE = (
 
 @dataclass(frozen=True)
 class Program:
-    """A proxy: its main file in a release, where its image has its configuration, and how it is run, tried and told."""
+    """A proxy: its main file in a release, its image's configuration folder, and how to run, test and reload it."""
 
     main: str
     folder: str
@@ -102,7 +102,7 @@ def configuration_of(place: Path) -> Configuration | None:
 
 
 def services(configuration: Configuration, image: str) -> dict[str, Any]:
-    """What compose is told of the proxy beyond compose.yaml, and of what fills the volume. No service waits."""
+    """The override of compose.yaml for the proxy and for what fills the volume. No service waits."""
     program = configuration.program
     return {
         PROXY: {"command": list(program.run), "volumes": [f"{VOLUME}:{program.folder}:ro"]},

@@ -24,8 +24,8 @@ def steps(
 
     `reconfigured` says that the proxy has read another configuration.
 
-    New instances come first, so that there are never fewer than before; then one after another is replaced; then the
-    proxy, which is told of those that are gone only when they are; instances that nobody wants go last.
+    New instances start first, so there are never fewer than before. The others are replaced one after another. Then
+    the proxy is updated, which must not lose an address that is still in use. Unwanted instances stop last.
     """
     return [
         *(Step("start", name) for name in wanted if name != PROXY and name not in running),

@@ -50,7 +50,7 @@ def _host_variable(authority: str) -> str:
     return authority if ":" in authority.rpartition("]")[2] else "$host"
 
 
-def scheme_is_told(evidence: Evidence) -> Iterator[Finding]:
+def scheme_is_forwarded(evidence: Evidence) -> Iterator[Finding]:
     """The server knows that the browser came over TLS."""
     target = evidence.page.answer.target if evidence.page is not None else evidence.target
     if target.scheme != "https":
@@ -78,10 +78,12 @@ def scheme_is_told(evidence: Evidence) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def client_is_told(evidence: Evidence) -> Iterator[Finding]:
+def client_is_forwarded(evidence: Evidence) -> Iterator[Finding]:
     """The server knows from which address the browser came."""
     seen = [found for _, found in _seen(evidence)]
-    if not seen or evidence.proxy is None or any(finding.id == "xheaders-off" for finding in scheme_is_told(evidence)):
+    if not seen or evidence.proxy is None:
+        return
+    if any(finding.id == "xheaders-off" for finding in scheme_is_forwarded(evidence)):
         return
     why = "Logs name the proxy instead of the visitor, and limits per address apply to all visitors together."
     if any(found.client == "ignored" for found in seen):
@@ -158,8 +160,8 @@ def answers_are_passed_on_at_once(evidence: Evidence) -> Iterator[Finding]:
 
 RULES: Final[tuple[Rule, ...]] = (
     host_is_kept,
-    scheme_is_told,
-    client_is_told,
+    scheme_is_forwarded,
+    client_is_forwarded,
     forgeries_are_dropped,
     answers_are_passed_on_at_once,
 )

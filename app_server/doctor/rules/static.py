@@ -133,7 +133,7 @@ def static_is_no_wider(evidence: Evidence) -> Iterator[Finding]:
     """What the proxy takes for files is nothing else."""
     page = evidence.page
     if page is None or not _is_ours(evidence.missing):
-        return  # then nothing can be told apart
+        return  # then nothing can be distinguished
     root = page.root_path or "/"
     remedies = (
         nginx("with a slash at both ends", f"location ^~ {root}static/ {{ alias …/; }}"),

@@ -106,12 +106,12 @@ class _Held:
             yield "starts a thread outside of Python, which a fork does not have"
         for number, target in now.descriptors.items():
             if self.descriptors.get(number) != target and target not in _HARMLESS:
-                yield f"leaves {_told(target)} open, which its sessions would share"
+                yield f"leaves {_described(target)} open, which its sessions would share"
         if _has_children():
             yield "starts a process, which is not its sessions'"
 
 
-def _told(target: str) -> str:
+def _described(target: str) -> str:
     """What the link of a descriptor says, in words (proc_pid_fd(5))."""
     kind = target.partition(":")[0]
     return {"socket": "a socket", "pipe": "a pipe", "anon_inode": "an event loop"}.get(kind, target)

@@ -26,43 +26,43 @@ QUESTION = "tally"
 _FIRST_S = 2.0
 """A session that has just begun has other things to do."""
 
-_TELL_S = 5.0
+_SEND_EVERY_S = 5.0
 """The rhythm in which a session tells what has happened."""
 
 _ANSWER_S = 1.0
 
 
 class MetricsReporter:
-    """Tells what a process counted for its only session; `child` is what the session is called there."""
+    """Reports what a process counted for its only session; `child` is what the session is called there."""
 
     def __init__(self, state: ServerState, runtime_dir: RuntimeDir, slot: int, child: str) -> None:
         self._state = state
         self._runtime_dir = runtime_dir
         self._slot = slot
         self._child = child
-        self._told: Mapping[str, Any] = {}
-        self._told_s = 0.0
+        self._sent: Mapping[str, Any] = {}
+        self._sent_at = 0.0
 
     async def run(self) -> None:
-        """Tell until cancelled."""
+        """Report until cancelled."""
         await asyncio.sleep(_FIRST_S)
         while True:
             applications = self._applications()
-            if applications != self._told or time.monotonic() - self._told_s > STILL_THERE_S:
-                await self._tell(applications)
-            await asyncio.sleep(_TELL_S)
+            if applications != self._sent or time.monotonic() - self._sent_at > STILL_THERE_S:
+                await self._send(applications)
+            await asyncio.sleep(_SEND_EVERY_S)
 
     async def finish(self) -> None:
-        """Tell the last of it."""
-        await self._tell(self._applications(), over=True)
+        """Send the last report."""
+        await self._send(self._applications(), over=True)
 
     def _applications(self) -> dict[str, Any]:
         return {
             runtime.url: {"now": runtime.now(), "ever": runtime.gauges.snapshot()} for runtime in self._state.runtimes
         }
 
-    async def _tell(self, applications: Mapping[str, Any], *, over: bool = False) -> None:
-        self._told, self._told_s = applications, time.monotonic()
+    async def _send(self, applications: Mapping[str, Any], *, over: bool = False) -> None:
+        self._sent, self._sent_at = applications, time.monotonic()
         memory = 0 if over else proportional_bytes() or 0
         fields = {
             "question": QUESTION, "child": self._child, "over": over, "applications": applications,

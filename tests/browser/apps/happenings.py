@@ -19,19 +19,19 @@ menu = Dropdown(label="Menu", menu=[("First", "one"), ("Second", "two")])
 report = PreText(name="report", text="{}")
 local = Slider(name="local", start=0, end=100, value=0, title="stays in the browser")
 mirror = Div(name="mirror", text="untouched")
-told: dict[str, object] = {"clicks": 0}
+latest: dict[str, object] = {"clicks": 0}
 
 
 def tell(**news: object) -> None:
-    told.update(news)
-    report.text = json.dumps(told)
+    latest.update(news)
+    report.text = json.dumps(latest)
 
 
 plot.on_event(Tap, lambda event: tell(tap=[round(event.x, 1), round(event.y, 1)], model=event.model is plot))
 plot.on_event(SelectionGeometry, lambda event: tell(geometry=event.geometry["type"], final=event.final))
 source.selected.on_change("indices", lambda attr, old, new: tell(selected=new))
 button.on_event(ButtonClick, lambda event: tell(event=event.event_name))
-button.on_click(lambda: tell(clicks=told["clicks"] + 1))
+button.on_click(lambda: tell(clicks=latest["clicks"] + 1))
 menu.on_event(MenuItemClick, lambda event: tell(item=event.item))
 document.on_event(DocumentReady, lambda event: tell(ready=True))
 

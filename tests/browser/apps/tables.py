@@ -34,9 +34,9 @@ table = DataTable(
 
 
 def tell(source: ColumnDataSource) -> None:
-    told = json.loads(report.text)
-    told[source.name] = {name: np.asarray(values).tolist() for name, values in source.data.items()}
-    report.text = json.dumps(told)
+    reported = json.loads(report.text)
+    reported[source.name] = {name: np.asarray(values).tolist() for name, values in source.data.items()}
+    report.text = json.dumps(reported)
 
 
 def replace() -> None:

@@ -5,6 +5,6 @@ import panel as pn
 pn.extension(template="fast", reconnect=True)
 
 slider = pn.widgets.IntSlider(name="slider", value=3, start=0, end=9)
-told = pn.pane.Str("-", css_classes=["told"])
-slider.param.watch(lambda event: setattr(told, "object", f"value {event.new}"), "value")
-pn.Column(slider, told).servable(target="main")
+shown = pn.pane.Str("-", css_classes=["shown"])
+slider.param.watch(lambda event: setattr(shown, "object", f"value {event.new}"), "value")
+pn.Column(slider, shown).servable(target="main")

@@ -37,9 +37,9 @@ class Light(ReactiveHTML):
 
 
 counter, light = Counter(), Light(width=100, height=30)
-told = pn.pane.Str("-", css_classes=["told"])
-counter.param.watch(lambda event: setattr(told, "object", f"Python counts {event.new}"), "clicks")
-light.param.watch(lambda event: setattr(told, "object", f"Python sees {event.new}"), "lit")
+shown = pn.pane.Str("-", css_classes=["shown"])
+counter.param.watch(lambda event: setattr(shown, "object", f"Python counts {event.new}"), "clicks")
+light.param.watch(lambda event: setattr(shown, "object", f"Python sees {event.new}"), "lit")
 twice = pn.widgets.Button(name="ten more")
 twice.on_click(lambda event: counter.param.update(clicks=counter.clicks + 10))
-pn.Column(counter, light, twice, told).servable(title=Path(__file__).stem)
+pn.Column(counter, light, twice, shown).servable(title=Path(__file__).stem)

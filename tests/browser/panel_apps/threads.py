@@ -8,15 +8,15 @@ import panel as pn
 pn.extension(nthreads=4)
 
 slow = [pn.widgets.Button(name=f"slow {number}") for number in range(2)]
-told = [pn.pane.Str("-", css_classes=[f"slow-{number}"]) for number in range(2)]
+states = [pn.pane.Str("-", css_classes=[f"slow-{number}"]) for number in range(2)]
 
 
 def make(number: int):
     def run(event: object) -> None:
-        told[number].object = "begun"
+        states[number].object = "begun"
         time.sleep(1)
         elsewhere = threading.current_thread() is not threading.main_thread()
-        told[number].object = f"done elsewhere={elsewhere} document={pn.state.curdoc is not None}"
+        states[number].object = f"done elsewhere={elsewhere} document={pn.state.curdoc is not None}"
 
     return run
 
@@ -25,4 +25,4 @@ for number, button in enumerate(slow):
     button.on_click(make(number))
 loaded = pn.pane.Str("-", css_classes=["loaded"])
 pn.state.onload(lambda: setattr(loaded, "object", "loaded"), threaded=True)
-pn.Column(*slow, *told, loaded).servable()
+pn.Column(*slow, *states, loaded).servable()

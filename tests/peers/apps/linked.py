@@ -22,7 +22,7 @@ def late(attr, old, new):
 
 def remove():
     one.remove_on_change("value", follow)
-    one.js_on_change("value", CustomJS(args={"said": said}, code="said.text = 'linked anew'"))
+    one.js_on_change("value", CustomJS(args={"said": said}, code="said.text = 'linked again'"))
     one.js_link("value", plot, "outline_line_width")
 
 

@@ -152,7 +152,7 @@ async def lock_from_outside():
     try:
         await context.with_locked_document(lambda locked: 1 / 0)
     except ZeroDivisionError:
-        await context.with_locked_document(lambda locked: say("told"))
+        await context.with_locked_document(lambda locked: say("finished"))
 
 
 async def start_outside():

@@ -19,7 +19,7 @@ async def sleep_later():
 
 
 def obey(attr, old, new):
-    logging.getLogger("sleepy").info("told to sleep: %s", new)
+    logging.getLogger("sleepy").info("asked to sleep: %s", new)
     if new.startswith("later:"):
         document.add_next_tick_callback(sleep_later)
     else:

@@ -8,13 +8,13 @@ from bokeh.plotting import curdoc
 
 field = TextInput(name="field")
 seen = Div(name="seen", text="")
-told = Div(name="told", text="")
+answer = Div(name="answer", text="")
 
 
 def tell(attr: str, old: str, new: str) -> None:
     request = curdoc().session_context.request
     who = [value.decode() for value in request.arguments.get("who", [])]
-    told.text = json.dumps({"who": who, "user": str(curdoc().session_context.user), "pid": os.getpid(), "said": new})
+    answer.text = json.dumps({"who": who, "user": str(curdoc().session_context.user), "pid": os.getpid(), "said": new})
 
 
 if os.environ.get("TITLED"):
@@ -23,4 +23,4 @@ if os.environ.get("TITLED"):
 field.on_change("value", tell)
 curdoc().add_root(field)
 curdoc().add_root(seen)
-curdoc().add_root(told)
+curdoc().add_root(answer)

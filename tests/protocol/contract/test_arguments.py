@@ -21,7 +21,7 @@ MODES = {
     "snapshot": ["--isolation", "snapshot"],
 }
 BRIEF = ["--unused-session-lifetime", "50", "--check-unused-sessions", "20", "--metrics"]
-ASKED = {"bokeh-autoload-element": "e1", "bokeh-app-path": "/told", "who": "ann"}
+ASKED = {"bokeh-autoload-element": "e1", "bokeh-app-path": "/arguments", "who": "ann"}
 
 RUN_FOLDERS: dict[int, Path] = {}
 """Where the servers of these tests have the sockets of sessions' own processes, by port."""
@@ -32,7 +32,7 @@ def brief(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     """A server that drops sessions at once, in each mode."""
     run = tmp_path_factory.mktemp("run")
     environ = {"APP_SERVER_RUNTIME_DIR": str(run)}
-    with serving(*apps("told.py"), *BRIEF, *MODES[request.param], env=environ) as served:
+    with serving(*apps("arguments.py"), *BRIEF, *MODES[request.param], env=environ) as served:
         RUN_FOLDERS[served.process.port] = run
         yield served
 
@@ -49,7 +49,7 @@ def dropped(served: Served, token: str) -> str:
     return token
 
 
-def seen(served: Served, token: str, app: str = "/told", **options: Any) -> list[Any]:
+def seen(served: Served, token: str, app: str = "/arguments", **options: Any) -> list[Any]:
     with served.site.client(app, token, **options) as client:
         client.set("field", "value", "tell")
         found: list[Any] = json.loads(client.value("seen", "text"))
@@ -58,19 +58,19 @@ def seen(served: Served, token: str, app: str = "/told", **options: Any) -> list
 
 @pytest.mark.parametrize("query", ["", "?who=visitor&of=the+page+around+it"])
 def test_arguments_of_an_embedded_application_outlive_its_session(brief: Served, query: str) -> None:
-    token = dropped(brief, brief.site.get("/told/autoload.js", **ASKED).token)
+    token = dropped(brief, brief.site.get("/arguments/autoload.js", **ASKED).token)
     assert seen(brief, token, query=query)[0] == {"who": ["ann"]}
 
 
 def test_page_of_a_dropped_session_has_the_arguments_that_its_socket_repeats(brief: Served) -> None:
-    token = dropped(brief, brief.site.token("/told", who="ann"))
+    token = dropped(brief, brief.site.token("/arguments", who="ann"))
     assert len(token) < 400
     assert "zlib" not in base64.urlsafe_b64decode(token + "==").decode()
     assert seen(brief, token, query="?who=ann")[0] == {"who": ["ann"]}
 
 
 def test_arguments_that_another_user_wrote_into_a_token_replace_none(brief: Served) -> None:
-    token = dropped(brief, brief.site.get("/told/autoload.js", **ASKED).token)
+    token = dropped(brief, brief.site.get("/arguments/autoload.js", **ASKED).token)
     head = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
     head["session_expiry"] += 1  # which the server's seal does not hold for
     forged = base64.urlsafe_b64encode(json.dumps(head).encode()).decode().rstrip("=")
@@ -84,17 +84,17 @@ def process_request(request):
 
 
 def test_request_is_as_the_page_made_it_also_for_the_hook(tmp_path: Path) -> None:
-    folder = tmp_path / "told"
+    folder = tmp_path / "arguments"
     folder.mkdir()
-    (folder / "main.py").write_text((APPS / "told.py").read_text())
+    (folder / "main.py").write_text((APPS / "arguments.py").read_text())
     (folder / "app_hooks.py").write_text(HOOKS)
     run = tmp_path / "run"
     environ = {"APP_SERVER_RUNTIME_DIR": str(run)}
     with serving(folder, *BRIEF, env=environ) as served:
         RUN_FOLDERS[served.process.port] = run
-        token = dropped(served, served.site.get("/told/autoload.js", **ASKED).token)
+        token = dropped(served, served.site.get("/arguments/autoload.js", **ASKED).token)
         assert seen(served, token, additional_headers={"X-Word": "arrived"}) == [{"who": ["ann"]}, ["ann"], "arrived"]
     with serving(folder, *BRIEF, "--token-payload", "always", env=environ) as served:
         RUN_FOLDERS[served.process.port] = run
-        token = dropped(served, served.site.get("/told/autoload.js", headers={"X-Word": "page"}, **ASKED).token)
+        token = dropped(served, served.site.get("/arguments/autoload.js", headers={"X-Word": "page"}, **ASKED).token)
         assert seen(served, token, additional_headers={"X-Word": "arrived"}) == [{"who": ["ann"]}, ["ann"], "page"]

@@ -67,7 +67,7 @@ def test_each_of_two_interleaved_callbacks_sees_its_own_document_after_every_awa
 def test_document_can_be_locked_from_a_task_of_its_own(plain: Served) -> None:
     with plain.site.client("/beats") as client:
         say(client, "outside")
-        client.wait_value("word", "text", " locked locked later told")
+        client.wait_value("word", "text", " locked locked later finished")
 
 
 def test_changes_between_awaits_are_sent_before_the_callback_ends(plain: Served) -> None:

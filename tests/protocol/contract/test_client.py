@@ -440,7 +440,7 @@ def test_show_opens_the_page_of_the_session(board: str, monkeypatch: pytest.Monk
 # What runs meanwhile
 
 
-def test_run_applies_what_comes_until_told_to_stop(board: str) -> None:
+def test_run_applies_what_comes_until_it_is_stopped(board: str) -> None:
     with pull_session(url=board) as session, pull_session(session.id, board) as other:
         command(other, "answer:now")
         session.run(lambda: bool(model(session, "answer").text == "now"), patience(PATIENCE_S))
@@ -540,7 +540,7 @@ def test_change_that_the_server_does_not_carry_out_is_raised_at_the_next_roundtr
         assert "was not carried out" in caplog.text
         session.force_roundtrip()
         command(session, "fail:again")
-    assert caplog.text.count("was not carried out") == 2, "told in the log also where nobody waits any more"
+    assert caplog.text.count("was not carried out") == 2, "logged even if no one waits any more"
 
 
 def test_end_of_the_server_is_reported() -> None:

@@ -161,7 +161,7 @@ def test_expired_token_opens_a_living_session_and_no_dead_one(brief: Served) -> 
     token = brief.site.token("/board")
     with brief.site.client("/board", token) as client:
         client.set("slider", "value", 77)
-        expires_s = 2.1  # as the server was told, and more
+        expires_s = 2.1  # the limit that was set, and more
         with pytest.raises(TimeoutError):
             client.receive(timeout_s=expires_s)
         with brief.site.client("/board", token) as returned:

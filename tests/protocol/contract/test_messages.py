@@ -282,10 +282,10 @@ def test_message_that_is_too_large_ends_its_connection_with_1009(brief: Served, 
             client.send("PATCH-DOC", {"events": [client.change("answer", "text", "x" * 100_000)]})
             assert client.close_code() == 1009
         assert staying.set("slider", "value", 6).msgtype == "OK"
-        told = brief.log_since(start)
-    assert "/board session " in told and "--websocket-max-message-size" in told
+        logged = brief.log_since(start)
+    assert "/board session " in logged and "--websocket-max-message-size" in logged
     size = "at least 100,001 bytes" if compression else r"100,\d{3} bytes"
-    assert re.search(rf"from \S+: a message of {size} is larger than 100,000 bytes\. ", told), told
+    assert re.search(rf"from \S+: a message of {size} is larger than 100,000 bytes\. ", logged), logged
 
 
 def test_browser_is_shown_that_a_message_was_too_large_before_its_connection_ends_and_when_it_is_back(

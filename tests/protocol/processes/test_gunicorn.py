@@ -102,8 +102,8 @@ def test_any_worker_reports_what_all_have_counted(tmp_path: Path) -> None:
             served.site.token("/counting")
         command = [sys.executable, "-m", "app_server", "status", "--json"]
         environ = {**os.environ, "APP_SERVER_RUNTIME_DIR": str(tmp_path / "run")}
-        told = subprocess.run(command, env=environ, cwd=REPOSITORY, capture_output=True, timeout=60, check=True).stdout
-        processes = json.loads(told)["processes"].values()
+        out = subprocess.run(command, env=environ, cwd=REPOSITORY, capture_output=True, timeout=60, check=True).stdout
+        processes = json.loads(out)["processes"].values()
         assert {facts["pid"] for facts in processes} == {worker.pid for worker in workers(served)}
         assert sum(facts["applications"]["/counting"]["now"]["sessions"] for facts in processes) == 6
         text = served.site.get("/metrics").text
@@ -135,7 +135,7 @@ def test_no_page_fails_while_all_workers_are_replaced_and_sessions_go_on_or_come
                 pages += 1
                 try:
                     use(served, token)
-                except ConnectionClosed:  # told to come back
+                except ConnectionClosed:  # asked to reconnect
                     use(served, token)
             return pages
 

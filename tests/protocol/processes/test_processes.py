@@ -205,7 +205,7 @@ def test_no_page_fails_while_processes_are_replaced(tmp_path: Path) -> None:
                 pages += 1
                 try:
                     use(served, token)
-                except ConnectionClosed:  # told to come back
+                except ConnectionClosed:  # asked to reconnect
                     use(served, token)
             return pages
 

@@ -229,7 +229,7 @@ def test_systemd_hears_of_start_life_and_end(processes: int, tmp_path: Path) -> 
 
 
 def heard_while(manager: socket.socket, act: Callable[[], object]) -> list[str]:
-    """What was told to systemd while something was done."""
+    """What systemd received while something was done."""
     while_waiting: list[str] = []
     manager.setblocking(False)
     try:

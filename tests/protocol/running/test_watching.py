@@ -190,10 +190,10 @@ def test_json_log_names_application_session_and_request() -> None:
     assert page.headers["x-request-id"] == "proxy-17"
     answered = next(line for line in lines if "GET /sleepy" in line["message"])
     assert answered["request_id"] == "proxy-17"
-    told = next(line for line in lines if line["message"] == "told to sleep: 0")
-    assert (told["application"], told["logger"]) == ("/sleepy", "sleepy")
-    assert len(told["session"]) == 8 and told["session"] in session_id_of(page.token)
-    assert "request_id" not in told
+    entry = next(line for line in lines if line["message"] == "asked to sleep: 0")
+    assert (entry["application"], entry["logger"]) == ("/sleepy", "sleepy")
+    assert len(entry["session"]) == 8 and entry["session"] in session_id_of(page.token)
+    assert "request_id" not in entry
     beat = next(line for line in lines if "a beat fails" in line.get("exception", ""))
     assert (beat["application"], beat["level"]) == ("/beats", "error")
     fault = next(line for line in lines if "a secret of the application" in line.get("exception", ""))

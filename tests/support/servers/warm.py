@@ -100,8 +100,8 @@ class _Helper:
                 command, env=environment, pass_fds=[there.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
             )
         here.settimeout(START_DEADLINE_S)
-        told = _receive(here)
-        return cls(process, here, frozenset(told["variables"]), frozenset(told["modules"]))
+        ready = _receive(here)
+        return cls(process, here, frozenset(ready["variables"]), frozenset(ready["modules"]))
 
     def ask(self, question: Mapping[str, object], descriptors: Sequence[int] = ()) -> Any:
         """Its answer to one request."""

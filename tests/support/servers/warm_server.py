@@ -129,11 +129,11 @@ def main():
     names, changes = noting_imports()
     gc.collect()
     gc.freeze()  # what is shared with the forks stays so
-    told = {
+    ready = {
         "variables": sorted(map(os.fsdecode, names)),
         "modules": sorted({name.split(".")[0] for name in sys.modules}),
     }
-    control.send(json.dumps(told).encode())
+    control.send(json.dumps(ready).encode())
     found = requests(control)
     if found is None:
         return None

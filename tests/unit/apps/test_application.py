@@ -98,7 +98,7 @@ def test_nothing_that_the_code_raises_ends_the_server(document: Document, kind: 
     assert isinstance(caught.value.__cause__, kind)
 
 
-def test_error_that_is_told_already_comes_through(document: Document) -> None:
+def test_error_that_is_reported_already_comes_through(document: Document) -> None:
     error = OperatorError("the disk is full")
 
     def fill(document: Document) -> None:

@@ -81,7 +81,7 @@ def test_error_in_one_sentence(error: BaseException, sentence: str) -> None:
     assert describe(error) == sentence
 
 
-def test_error_of_a_class_within_a_class_that_cannot_be_told() -> None:
+def test_error_of_a_class_within_a_class_that_cannot_be_printed() -> None:
     class Mute(Exception):
         def __str__(self) -> str:
             raise RuntimeError

@@ -114,7 +114,7 @@ def test_function_that_was_typed_in_names_its_line(document: Document) -> None:
     assert caught.value.where == "<cell>:2"
 
 
-def test_builtin_that_fails_is_still_told(document: Document) -> None:
+def test_builtin_that_fails_is_still_reported(document: Document) -> None:
     with pytest.raises(ApplicationError) as caught:
         application_from_function(len).build(document)
     assert caught.value.what.startswith("TypeError: object of type 'Document' has no len")

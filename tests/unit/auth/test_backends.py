@@ -1,4 +1,4 @@
-"""Files for --auth-module are run, and told with their line where they fail."""
+"""Files for --auth-module are run, and if they fail, the log names the line."""
 
 from __future__ import annotations
 
@@ -122,8 +122,8 @@ def test_hook_lets_in_or_fails_with_one_line(
 ) -> None:
     answer = asking.get("/app?bokeh-x=secret", headers={"X-What": what})
     assert answer.status == status and "database" not in answer.text
-    told = [record.getMessage() for record in caplog.records if record.name.endswith("auth.backends")]
-    assert len(told) == (1 if line else 0) and all(line in text for text in told if line)
+    logged = [record.getMessage() for record in caplog.records if record.name.endswith("auth.backends")]
+    assert len(logged) == (1 if line else 0) and all(line in text for text in logged if line)
 
 
 @pytest.mark.parametrize(("query", "status"), [("", 302), ("?fails=1", 500), ("?refuses=1", 418)])

@@ -195,11 +195,11 @@ def test_provider_that_is_not_there_is_a_502_and_one_line(caplog: pytest.LogCapt
     assert out.status == 200 and caplog.messages[-1].startswith("Logged out here, but not with the OpenID Connect")
 
 
-# What the gate asks the provider
+# What the backend asks the provider
 
 
 class Answers(OidcBackend):
-    """A gate whose provider answers what the test says."""
+    """A backend whose provider answers what the test says."""
 
     def __init__(self, **answers: tuple[int, bytes]) -> None:
         super().__init__(Settings(**settings_of("https://id.example")))

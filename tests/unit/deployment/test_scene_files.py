@@ -1,6 +1,6 @@
 """What is generated for each scene of the manual, word for word.
 
-After a change that is meant, APP_SERVER_UPDATE_GOLDEN=1 writes the expected files anew; look at their difference.
+After an intended change, APP_SERVER_UPDATE_GOLDEN=1 writes the expected files again; look at their difference.
 """
 
 from __future__ import annotations

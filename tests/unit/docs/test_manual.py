@@ -181,7 +181,7 @@ def test_variables_are_known(page: Path) -> None:
     known.add("APP_SERVER_RUNTIME_DIR")
     # Of the images: docker/app-server/start.
     known.add("APP_SERVER_APPS")
-    # What hooks are told.
+    # What hooks receive.
     known |= {f"APP_SERVER_DEPLOY_{name.upper()}" for name in VARIABLES}
     named = re.findall(r"\b(?:BOKEH|APP_SERVER)_[A-Z_]*[A-Z]\b", page.read_text(encoding="utf-8"))
     assert sorted(set(named) - known) == []

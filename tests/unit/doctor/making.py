@@ -41,9 +41,9 @@ def answer(
 ) -> Answer:
     """An answer of the application server through nginx; with `seen` None one of nginx itself."""
     path, _, query = path.partition("?")
-    told: Headers = ((HEADER.lower(), seen.answer()),) if seen is not None else ()
+    described: Headers = ((HEADER.lower(), seen.answer()),) if seen is not None else ()
     target = others.pop("target", HOME)
-    given = (*headers, ("server", "nginx"), *told)
+    given = (*headers, ("server", "nginx"), *described)
     return Answer(target.at(path, query), status=status, headers=given, body=body, **others)
 
 

@@ -1,4 +1,4 @@
-"""What happens to somebody whom the gate does not know, and who is at the other end of a connection."""
+"""What happens to someone whom the backend does not know, and who is at the other end of a connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the doctor is told of an instance: the same by all its addresses, another by those of others."""
+"""What an instance says to the doctor: the same by all its addresses, another by those of others."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def test_instance_is_the_same_by_all_addresses_of_localhost_and_another_at_anoth
 def test_address_of_one_machine_is_told_from_that_of_another(address: str) -> None:
     with closing(bound("127.0.0.1")) as local:
         port = local.getsockname()[1]
-        told = SimpleNamespace(getsockname=lambda: (address, port))
-        same = doctor_header._instance(handler_on(told)) == doctor_header._instance(handler_on(local))  # type: ignore[arg-type]
+        reached = SimpleNamespace(getsockname=lambda: (address, port))
+        same = doctor_header._instance(handler_on(reached)) == doctor_header._instance(handler_on(local))  # type: ignore[arg-type]
         assert same == (address == "::1")
 
 

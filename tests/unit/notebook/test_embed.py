@@ -12,9 +12,9 @@ def test_output_is_a_place_and_a_script_that_knows_the_application() -> None:
     url, files = "http://localhost:5010", ["/static/a.js"]
     html = embedding_html("app-1", url, ["localhost:8888"], files=files, bokeh_version="3")
     assert html.startswith('<div data-app-server="app-1"></div>\n<script>\n')
-    told = re.search(r"\}\)\((\{.*\})\)\n</script>$", html)
-    assert told is not None
-    assert json.loads(told[1]) == {
+    arguments = re.search(r"\}\)\((\{.*\})\)\n</script>$", html)
+    assert arguments is not None
+    assert json.loads(arguments[1]) == {
         "id": "app-1",
         "url": "http://localhost:5010",
         "origins": ["localhost:8888"],

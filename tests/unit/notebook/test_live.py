@@ -26,7 +26,7 @@ class Loop:
 
 
 class FakeServer:
-    """Notes how it was made, and what it was told."""
+    """Records how it was made, and which methods were called."""
 
     made: list[FakeServer] = []
     running = True
@@ -36,20 +36,20 @@ class FakeServer:
         self.settings = SimpleNamespace(ssl_certfile=settings.get("ssl_certfile"))
         self.port, self.prefix, self.io_loop = 5010 + len(self.made), settings.get("prefix", ""), Loop()
         self.io_loop.asyncio_loop = SimpleNamespace(is_running=lambda: self.running)
-        self.told: list[str] = []
+        self.calls: list[str] = []
         self.made.append(self)
 
     def start(self) -> None:
         """Begin."""
-        self.told.append("start")
+        self.calls.append("start")
 
     def unlisten(self) -> None:
         """Free the port."""
-        self.told.append("unlisten")
+        self.calls.append("unlisten")
 
     def stop(self, wait: bool = True) -> None:
         """End."""
-        self.told.append("stop")
+        self.calls.append("stop")
 
 
 class Cell:
@@ -91,7 +91,7 @@ def test_server_listens_on_loopback_and_knows_the_notebook(cell: Cell) -> None:
         "block_limit_s": 0,
         "keep_alive_ms": 5000,
     }
-    assert FakeServer.made[0].told == ["start"]
+    assert FakeServer.made[0].calls == ["start"]
     assert '"url": "http://localhost:5010"' in cell.html[0] and '"files": []' in cell.html[0]
     assert repr(shown) == "<Shown at port 5010>"
 
@@ -108,7 +108,7 @@ def live_proxy(port: int | None) -> str:
 
 def test_same_application_is_served_once(cell: Cell) -> None:
     first, other, again = show(waves), show(tides), show(waves)
-    assert [server.told for server in FakeServer.made] == [["start", "unlisten", "stop"], ["start"], ["start"]]
+    assert [server.calls for server in FakeServer.made] == [["start", "unlisten", "stop"], ["start"], ["start"]]
     assert live._shown == [other, again] and first not in live._shown
 
 
@@ -120,7 +120,7 @@ def test_cell_that_runs_again_stops_what_it_started(cell: Cell) -> None:
     show(lambda document: None)
     cell.run = Run("cell", "third")
     show(lambda document: None)
-    assert [server.told[1:] for server in FakeServer.made] == [["unlisten", "stop"], ["unlisten", "stop"], [], []]
+    assert [server.calls[1:] for server in FakeServer.made] == [["unlisten", "stop"], ["unlisten", "stop"], [], []]
 
 
 def test_stopped_application_is_forgotten(cell: Cell) -> None:
@@ -139,7 +139,7 @@ def test_no_server_is_left_where_no_loop_runs(cell: Cell, monkeypatch: pytest.Mo
         show(waves)
     hint = "Run it in a notebook's cell, or serve the application with `app-server serve`."
     assert str(caught.value) == f"show: no event loop is running here that could serve the application. {hint}"
-    assert FakeServer.made[0].told == ["stop"] and live._shown == []
+    assert FakeServer.made[0].calls == ["stop"] and live._shown == []
 
 
 def test_missing_ipython_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

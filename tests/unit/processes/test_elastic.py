@@ -108,7 +108,7 @@ async def test_a_session_stays_with_whoever_has_it_when_its_slot_moves(company: 
         assert await workers.owner(session_id) == expected
     assert await first.owner(session_id) is None
     company.sessions[0].clear()
-    assert await holder.owner(session_id) is None  # it has ended, and is built anew where its slot is now
+    assert await holder.owner(session_id) is None  # it has ended, and is built again where its slot is now
 
 
 async def test_slots_of_a_crashed_process_go_to_the_next(company: Company) -> None:

@@ -118,14 +118,14 @@ async def test_hook_that_hangs_ends_with_the_deadline(
 
 
 async def test_systemd_is_told_what_happens(tmp_path: Path, quiet: list[Any]) -> None:
-    told: list[str] = []
+    sent: list[str] = []
     notifier = SimpleNamespace(
-        watchdog_s=0.02, ready=lambda: told.append("ready"), stopping=lambda: told.append("stopping"), alive=told.append
+        watchdog_s=0.02, ready=lambda: sent.append("ready"), stopping=lambda: sent.append("stopping"), alive=sent.append
     )
     async with served(tmp_path, notifier):
         await asyncio.sleep(0.05)
         signal.raise_signal(signal.SIGINT)
-    assert told[:2] == ["ready", "0 sessions, 0 connections"] and "stopping" in told and len(told) > 3
+    assert sent[:2] == ["ready", "0 sessions, 0 connections"] and "stopping" in sent and len(sent) > 3
 
 
 async def test_process_that_cannot_be_reached_any_more_ends_with_a_status_of_its_own(

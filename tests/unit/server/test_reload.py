@@ -1,4 +1,4 @@
-"""Live reload: what is served from now on when files have changed, and whom that is told."""
+"""Live reload: what is served when files have changed, and who is notified."""
 
 from __future__ import annotations
 

@@ -215,20 +215,20 @@ class Wire:
 
     def __init__(self, gone: bool = False, waiting: int = 0) -> None:
         self.gone, self.queued_bytes = gone, waiting
-        self.told: list[Any] = []
+        self.calls: list[Any] = []
 
     def has_gone(self, limit_s: float) -> bool:
-        self.told.append(limit_s)
+        self.calls.append(limit_s)
         return self.gone
 
     def ping(self) -> None:
-        self.told.append("ping")
+        self.calls.append("ping")
 
     def give_up(self, waiting: int, why: str) -> None:
-        self.told.append((waiting, why))
+        self.calls.append((waiting, why))
 
     def abort(self, code: int, why: str) -> None:
-        self.told.append((code, why))
+        self.calls.append((code, why))
 
 
 def test_clients_are_pinged_and_the_silent_ones_cut_off(loop: SkippingLoop) -> None:
@@ -237,11 +237,11 @@ def test_clients_are_pinged_and_the_silent_ones_cut_off(loop: SkippingLoop) -> N
     server.state.process.wires = {living, silent, stuck}  # type: ignore[arg-type]
     loop.create_task(server._keep_alive())
     loop.run_for(1.9)
-    assert not living.told
+    assert not living.calls
     loop.run_for(0.2)
-    assert living.told == [5, "ping"]
-    assert silent.told == [5, (1006, "no sign of life")]
-    assert stuck.told == [5, (7, "stopped reading")]
+    assert living.calls == [5, "ping"]
+    assert silent.calls == [5, (1006, "no sign of life")]
+    assert stuck.calls == [5, (7, "stopped reading")]
 
 
 def test_keep_alive_of_zero_asks_nobody(loop: SkippingLoop) -> None:

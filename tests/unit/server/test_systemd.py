@@ -1,4 +1,4 @@
-"""What systemd is told."""
+"""What the server reports to systemd."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ def notifier(manager: socket.socket, **variables: str) -> Notifier:
 
 
 def test_ready_and_stopping_are_said_once(manager: socket.socket) -> None:
-    told = notifier(manager)
+    under_test = notifier(manager)
     for _ in range(2):
-        told.ready("two\nlines")
-        told.stopping()
+        under_test.ready("two\nlines")
+        under_test.stopping()
     assert heard(manager) == ["READY=1", "STATUS=two lines", "STOPPING=1"]
 
 
 def test_without_systemd_nothing_is_said() -> None:
-    told = Notifier({})
-    told.ready()
-    told.alive()
-    assert not told and told.watchdog_s == 0
+    under_test = Notifier({})
+    under_test.ready()
+    under_test.alive()
+    assert not under_test and under_test.watchdog_s == 0
 
 
 def test_variables_are_not_left_to_children() -> None:
@@ -69,32 +69,32 @@ def test_watchdog_is_for_the_process_that_it_names(
 
 
 def test_main_process_is_ready_when_all_workers_are(manager: socket.socket) -> None:
-    told = notifier(manager, WATCHDOG_USEC="30000000")
-    told.tick(1, 2)
+    under_test = notifier(manager, WATCHDOG_USEC="30000000")
+    under_test.tick(1, 2)
     assert heard(manager) == ["WATCHDOG=1", "STATUS=1 of 2 processes are ready"]
-    told.tick(2, 2)
-    told.tick(2, 2)
+    under_test.tick(2, 2)
+    under_test.tick(2, 2)
     assert heard(manager) == ["READY=1", "STATUS=2 of 2 processes are ready"]
 
 
 def test_main_process_without_workers_lets_the_watchdog_bite(manager: socket.socket) -> None:
     now_s = [100.0]
     environ = {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "30000000"}
-    told = Notifier(environ, clock=lambda: now_s[0])
+    under_test = Notifier(environ, clock=lambda: now_s[0])
     for ready in (2, 1, 0, 0, 1):
-        told.tick(ready, 2)
+        under_test.tick(ready, 2)
         now_s[0] += 15
     lines = heard(manager)
     assert lines.count("WATCHDOG=1") == 3
-    told.tick(0, 2, stopping=True)
+    under_test.tick(0, 2, stopping=True)
     assert heard(manager) == ["STOPPING=1"]
 
 
 def test_a_rolling_restart_is_told_from_its_begin_to_its_end(manager: socket.socket) -> None:
-    told = notifier(manager)
-    told.tick(2, 2)
+    under_test = notifier(manager)
+    under_test.tick(2, 2)
     for replacing in (True, True, False, False):
-        told.tick(2, 2, replacing=replacing)
+        under_test.tick(2, 2, replacing=replacing)
     lines = heard(manager)
     assert [line for line in lines if line.startswith(("READY", "RELOADING"))] == ["READY=1", "RELOADING=1", "READY=1"]
     assert any(line.startswith("MONOTONIC_USEC=") for line in lines)
@@ -103,8 +103,8 @@ def test_a_rolling_restart_is_told_from_its_begin_to_its_end(manager: socket.soc
 def test_workers_that_do_not_move_let_the_watchdog_bite(manager: socket.socket) -> None:
     now_s = [100.0]
     environ = {"NOTIFY_SOCKET": manager.getsockname(), "WATCHDOG_USEC": "30000000"}
-    told = Notifier(environ, clock=lambda: now_s[0])
+    under_test = Notifier(environ, clock=lambda: now_s[0])
     for moves in (True, False, False):
-        told.tick(2, 2, moves=moves)
+        under_test.tick(2, 2, moves=moves)
         now_s[0] += 15
     assert heard(manager).count("WATCHDOG=1") == 1

@@ -29,9 +29,9 @@ def broken(folder: Path) -> set[str]:
         cwd=folder, env={**os.environ, "PYTHONPATH": str(folder), "NO_COLOR": "1", "COLUMNS": "200"},
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
-    told = {line.strip() for line in done.stdout.splitlines()}
-    assert "Contracts" in told, done.stdout + done.stderr
-    found = {name for name in CONTRACTS if any(line.startswith(f"{name} BROKEN") for line in told)}
+    lines = {line.strip() for line in done.stdout.splitlines()}
+    assert "Contracts" in lines, done.stdout + done.stderr
+    found = {name for name in CONTRACTS if any(line.startswith(f"{name} BROKEN") for line in lines)}
     assert bool(found) == bool(done.returncode), done.stdout
     return found
 

@@ -1,4 +1,4 @@
-"""A tunnel that is kept open: its pace, and what is told of an ssh that the test says."""
+"""A tunnel that is kept open: its pace, and what is logged about an ssh that does what the test says."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ UP = "echo debug1: Entering interactive session. >&2; "
 
 
 def kept(script: str, tunnel: Tunnel = REMOTE, until: str | None = None, times: int = 1) -> list[str]:
-    """What is told of a tunnel whose ssh is this script, until so many lines hold `until`; then it is stopped."""
+    """The log of a tunnel whose ssh is this script, until a number of lines contain `until`; then it is stopped."""
     lines: list[str] = []
 
     def tell(line: str) -> None:

@@ -1,12 +1,12 @@
 """swarm.yaml for `docker stack deploy`: the proxy on every node, and a service of as many instances as a pool has.
 
-An instance is a slot of its service: its number, and with it its name and route, stay whatever befalls it. The
-engines (from 25 on) lead the name of a container's host to its address as long as the container is well. That address
-is another one whenever it is started anew, perhaps on another node. nginx asks for a name only when it starts, so that
-it has a socket for each instance, behind which it asks again with each connection (relays in nginx.conf); Apache's
-`addressttl` does the same.
+An instance is a slot of its service: its number, and therefore its name and route, always stay the same. Engines (from
+25 on) resolve a container's host name to its address as long as the container is healthy. The address changes whenever
+the container is restarted, perhaps on another node. nginx resolves a name only when it starts, so it has a socket for
+each instance, behind which the name is resolved for each connection (relays in nginx.conf); Apache's `addressttl` does
+the same.
 
-Secrets and the certificate are made by somebody else; the proxy's configuration travels as configs.
+Secrets and the certificate are created outside of swarm.yaml; the proxy's configuration travels as configs.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _slotted(pool: Pool, number: int, instance: Instance) -> Instance:
     flags = list(instance.flags)
     if instance.route is None:
         return replace(instance, name=name, address=f"app-{name}")
-    # All instances of a service have the same command: what differs is told by a variable.
+    # All instances of a service have the same command: a variable says what differs.
     place = flags.index("--route")
     del flags[place : place + 2]
     return replace(instance, name=name, route=name, address=f"app-{name}", flags=tuple(flags))

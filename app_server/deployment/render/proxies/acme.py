@@ -12,7 +12,7 @@ from app_server.deployment.render.templates import Quoted, environment, header
 from app_server.deployment.render.unwritable import refused
 from app_server.tls.acme import AcmeSite
 
-# The services of Debian's packages; whoever runs the proxy otherwise changes three lines of two scripts.
+# The services of Debian's packages; those who run the proxy otherwise change three lines of two scripts.
 SERVICES = {"nginx": "nginx", "apache": "apache2"}
 TESTS = {"nginx": ("nginx", "-t", "-q"), "apache": ("apache2ctl", "-t")}
 

@@ -12,7 +12,7 @@ _PAGE = (
 
 
 def small_page(title: str, text: str, refresh_s: int | None = None) -> str:
-    """A page with a title and a sentence, which loads itself again after a while if told so; one line of HTML."""
+    """A page with a title and a sentence, which reloads itself after a while if asked to; one line of HTML."""
     refresh = f'<meta http-equiv="refresh" content="{refresh_s}">' if refresh_s is not None else ""
     return _PAGE.format(refresh=refresh, title=html.escape(title), text=html.escape(text))
 

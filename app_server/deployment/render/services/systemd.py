@@ -1,6 +1,6 @@
 """systemd's units: a template of an instance for each pool, a target for all of them, and what each instance has alone.
 
-The same units do for every host; which instances a host has is told by which are enabled there.
+The same units work on every host; those that are enabled there say which instances a host has.
 """
 
 from __future__ import annotations

@@ -221,7 +221,7 @@ def test_keyboard_interrupt_passes_and_state_is_put_back(write: Write, document:
     assert "/nowhere" not in sys.path
 
 
-def test_error_that_cannot_be_told_is_still_reported(write: Write, document: Document) -> None:
+def test_error_that_cannot_be_printed_is_still_reported(write: Write, document: Document) -> None:
     script = "class Odd(Exception):\n    def __str__(self):\n        raise RuntimeError\n\nraise Odd\n"
     path = write({"app.py": script}) / "app.py"
     with pytest.raises(ApplicationError) as caught:
@@ -229,7 +229,7 @@ def test_error_that_cannot_be_told_is_still_reported(write: Write, document: Doc
     assert (caught.value.where, caught.value.what) == (f"{path}:5", "Odd")
 
 
-def test_only_the_first_line_of_a_long_message_is_told(write: Write, document: Document) -> None:
+def test_only_the_first_line_of_a_long_message_is_reported(write: Write, document: Document) -> None:
     path = write({"app.py": "raise ValueError('first.\\nsecond')\n"}) / "app.py"
     with pytest.raises(ApplicationError) as caught:
         load_application(path).build(document)

@@ -1,4 +1,4 @@
-"""What is told of an engine that cannot be used, and of commands that fail."""
+"""What is reported about an engine that cannot be used, and about commands that fail."""
 
 from __future__ import annotations
 

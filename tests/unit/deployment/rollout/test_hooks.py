@@ -1,4 +1,4 @@
-"""Programs around a roll-out: what they are told, and what their failure does."""
+"""Programs around a roll-out: what they receive, and what their failure does."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from app_server.deployment.rollout.hooks import RolloutHooks
 from app_server.errors import OperatorError
 
 NOTE = """#!/bin/sh
-echo "$(basename "$0") $APP_SERVER_DEPLOY_NAME $APP_SERVER_DEPLOY_RELEASE $APP_SERVER_DEPLOY_ERROR" >>told
-pwd >>told
+echo "$(basename "$0") $APP_SERVER_DEPLOY_NAME $APP_SERVER_DEPLOY_RELEASE $APP_SERVER_DEPLOY_ERROR" >>calls
+pwd >>calls
 """
 
 
@@ -30,8 +30,8 @@ def test_hooks_are_told_of_the_roll_out_in_the_folder_of_the_deployment(tmp_path
     with hooks.around(print, release="4f2a"):
         pass
     assert hooks.after(print, release="4f2a")
-    told = (tmp_path / "told").read_text(encoding="utf-8").splitlines()
-    assert told == ["before-deploy site 4f2a ", str(tmp_path), "after-deploy site 4f2a ", str(tmp_path)]
+    calls = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
+    assert calls == ["before-deploy site 4f2a ", str(tmp_path), "after-deploy site 4f2a ", str(tmp_path)]
 
 
 def test_failing_hook_before_stops_the_roll_out(tmp_path: Path) -> None:
@@ -40,14 +40,14 @@ def test_failing_hook_before_stops_the_roll_out(tmp_path: Path) -> None:
     with pytest.raises(OperatorError) as caught, RolloutHooks(tmp_path).around(print):
         raise AssertionError("it went on")
     assert str(caught.value) == "hooks/before-deploy: ended with 3. Nothing was changed."
-    assert not (tmp_path / "told").exists()
+    assert not (tmp_path / "calls").exists()
 
 
 def test_failed_roll_out_is_told_with_its_reason(tmp_path: Path) -> None:
     hook(tmp_path, "deploy-failed", NOTE)
     with pytest.raises(OperatorError, match="no room"), RolloutHooks(tmp_path, {"name": "site"}).around(print):
         raise OperatorError("no room")
-    assert (tmp_path / "told").read_text(encoding="utf-8").splitlines()[0] == "deploy-failed site  no room"
+    assert (tmp_path / "calls").read_text(encoding="utf-8").splitlines()[0] == "deploy-failed site  no room"
 
 
 def test_failing_hook_after_is_reported_and_takes_nothing_back(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ async def test_process_whose_note_cannot_be_written_serves_all_the_same(
 
 
 @pytest.mark.parametrize(
-    ("number", "drain_s", "told"),
+    ("number", "drain_s", "closed_with"),
     [
         (signal.SIGINT, 0.0, (1001, "the server is going away")),
         (signal.SIGTERM, 0.0, (1001, "the server is going away")),
@@ -89,15 +89,15 @@ async def test_process_whose_note_cannot_be_written_serves_all_the_same(
     ],
 )
 async def test_signal_ends_the_session_at_once_or_after_a_while(
-    tmp_path: Path, number: int, drain_s: float, told: tuple[int, str]
+    tmp_path: Path, number: int, drain_s: float, closed_with: tuple[int, str]
 ) -> None:
     async with isolated(tmp_path, fill, drain_s=drain_s) as run:
         token, _ = await begun(run)
-        assert await asyncio.to_thread(close_of, run, token, lambda: signal.raise_signal(number)) == told
+        assert await asyncio.to_thread(close_of, run, token, lambda: signal.raise_signal(number)) == closed_with
         await run.ended()
         assert run.statuses == [0]
         ident = next(iter(run.sessions))
-        assert (ident in run.front.server.state.process.inherited) == (told[0] == 1012), (
+        assert (ident in run.front.server.state.process.inherited) == (closed_with[0] == 1012), (
             "its page may come back with an old token"
         )
 

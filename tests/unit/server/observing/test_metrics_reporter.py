@@ -1,4 +1,4 @@
-"""What a session's process counted is told when something has happened, and at the end."""
+"""What a session's process counted is reported when something has happened, and at the end."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def reporter_of(stage: Stage, runtime_dir: RuntimeDir) -> MetricsReporter:
 def test_session_tells_what_happened_seldom_and_that_it_is_there(
     stage: Stage, runtime_dir: RuntimeDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[tuple[float, Any]] = []
+    sent: list[tuple[float, Any]] = []
 
     async def ask(socket_path: Path, fields: Any, patience_s: float) -> Any:
-        told.append((round(stage.loop.time()), fields))
+        sent.append((round(stage.loop.time()), fields))
         return {}
 
     monkeypatch.setattr(ipc, "ask", ask)
@@ -51,19 +51,19 @@ def test_session_tells_what_happened_seldom_and_that_it_is_there(
     reporter = reporter_of(stage, runtime_dir)
     running = stage.loop.create_task(reporter.run())
     stage.loop.run_for(12.5)
-    assert [when for when, _ in told] == [2], "nothing has happened since"
+    assert [when for when, _ in sent] == [2], "nothing has happened since"
     stage.view()
     stage.loop.run_for(5)
-    assert [when for when, _ in told] == [2, 17]
+    assert [when for when, _ in sent] == [2, 17]
     stage.loop.run_for(STILL_THERE_S + 6)
-    assert len(told) == 3, "it is there all the same"
+    assert len(sent) == 3, "it is there all the same"
     running.cancel()
     stage.loop.run_until_complete(reporter.finish())
-    last = told[-1][1]
+    last = sent[-1][1]
     assert (last["question"], last["child"], last["over"]) == (QUESTION, "s-one", True)
     assert last["memory_bytes"] == 0 and last["answers"] == {"2xx": 3}
     assert last["applications"]["/app"]["now"]["connections"] == 1
-    assert told[0][1]["over"] is False and told[0][1]["memory_bytes"] > 0
+    assert sent[0][1]["over"] is False and sent[0][1]["memory_bytes"] > 0
 
 
 async def test_words_arrive_at_the_process_that_adds_them_up(runtime_dir: RuntimeDir) -> None:

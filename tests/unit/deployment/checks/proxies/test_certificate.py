@@ -20,7 +20,7 @@ tls: {{certificate: {folder}/tools.example.org.pem, key: {folder}/tools.example.
 
 
 def found(folder: Path, host: str) -> list[str]:
-    """What is told about the certificate, without the folder."""
+    """What is reported about the certificate, without the folder."""
     plan = planned(folder, DEPLOYMENT.format(host=host, folder=folder))
     return [f"{each.level}: {each}".replace(f"{folder}/", "") for each in check(plan, {})]
 

@@ -55,7 +55,7 @@ def test_files_are_as_they_were_looked_at(tmp_path: Path) -> None:
         if os.environ.get(UPDATE):
             golden.parent.mkdir(parents=True, exist_ok=True)
             golden.write_text(text, encoding="utf-8")
-        assert golden.read_text(encoding="utf-8") == text, f"{golden}; {UPDATE}=1 writes it anew"
+        assert golden.read_text(encoding="utf-8") == text, f"{golden}; {UPDATE}=1 writes it again"
 
 
 def test_proxy_finds_its_site_where_its_main_file_looks(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_scene_is_rendered_as_it_was(scene: str, monkeypatch: pytest.MonkeyPatch
         if os.environ.get(UPDATE):
             golden.parent.mkdir(parents=True, exist_ok=True)
             golden.write_text(file.text, encoding="utf-8")
-        assert golden.read_text(encoding="utf-8") == file.text, f"{golden}; {UPDATE}=1 writes it anew"
+        assert golden.read_text(encoding="utf-8") == file.text, f"{golden}; {UPDATE}=1 writes it again"
 
 
 def test_balancer_counts_sockets_and_finds_routes_again(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_public_port_that_browsers_see_is_in_the_host_header(tmp_path: Path) -> 
 def test_proxy_in_front_is_believed_where_it_is_named(tmp_path: Path) -> None:
     text = site(tmp_path, "")
     assert "RequestHeader unset X-Forwarded-For early\n" in text
-    # In kind with nginx: only what comes from there counts, and Apache writes the header anew.
+    # In kind with nginx: only what comes from there matters, and Apache writes its own header.
     trusting = site(
         tmp_path, "", base=BASE.replace("proxy: apache", "proxy: {kind: apache, trusted_proxies: 10.0.0.0/8}")
     )
