@@ -34,6 +34,7 @@ from panel.config import config
 from panel.io.resources import BASE_TEMPLATE, LOCAL_DIST, bundle_resources, patch_model_css
 from panel.io.state import set_curdoc, state
 
+from app_server.document import classes
 from app_server.document.callbacks import DocumentEvent
 from app_server.document.pages import embedding, extensions
 from app_server.document.served import ServedDocument
@@ -71,6 +72,7 @@ class PanelGuest(Guest):
             log.warning("Panel %s is not tested with this server; %s* is", panel.__version__, KNOWN_VERSIONS[-1])
         _teach_panel()
         panel.io.resources.bundle_models = extensions.bundle_models
+        panel.io.resources._descendents = _shared_or_own
         # Panel's layouts are empty until they are filled; its own server says so too.
         silence(EMPTY_LAYOUT, True)
 
@@ -207,6 +209,14 @@ def _forget_files(modules: frozenset[str]) -> None:
         if kind.__module__ in modules:
             for name in _FILES_OF_COMPONENTS & vars(kind).keys():
                 setattr(kind, name, None)
+
+
+def _shared_or_own(kind: type, concrete: bool = False) -> list[type]:
+    """The classes below `kind` whose files the current document's page names: none of another session's, which may end
+    before the page has asked for them."""
+    document = state.curdoc
+    modules = document.modules.names() if isinstance(document, ServedDocument) else frozenset()
+    return [each for each in panel.util._descendents(kind, concrete=concrete) if not classes.is_others(each, modules)]
 
 
 def place_of(context: Any) -> tuple[str, str]:

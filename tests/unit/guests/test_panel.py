@@ -300,3 +300,20 @@ def test_files_of_an_ended_sessions_components_are_named_by_no_page(document: Se
     guest_for({"panel"}).ended(document)
     assert not kind.__javascript__
     document.destroy()
+
+
+def test_page_names_no_files_of_another_sessions_components(document: ServedDocument) -> None:
+    other = ServedDocument(ModelIds("another session"))
+    other.modules.add(ModuleType("bokeh_app_of_another"))
+    body = {"__module__": "bokeh_app_of_another", "__javascript__": ["torch.js"], "_template": "<div></div>"}
+    with built(other):
+        kind = type("Torch", (pn.reactive.ReactiveHTML,), body)
+
+    def named(asking: ServedDocument) -> list[str]:
+        with panel.set_curdoc(asking):
+            return [each for each in panel.panel.io.resources.Resources().js_files if each.endswith("torch.js")]
+
+    assert len(named(other)) == 1 and kind.__javascript__
+    assert named(document) == []
+    guest_for({"panel"}).ended(other)
+    other.destroy()
