@@ -40,8 +40,10 @@ def server() -> Iterator[RunningServer]:
     """The examples and the applications of these tests."""
     shown = [EXAMPLES / "panel" / f"{name}.py" for name in SHOWN]
     origins = ("--allow-websocket-origin", "*")
-    # Long enough for a page to come to its session, and to come back to it.
-    lifetime = ("--unused-session-lifetime", str(int(patience_ms(4))), "--check-unused-sessions", "100")
+    # Long enough for a page to load all of Panel's scripts, and for one to come back; the end of a session, which some
+    # tests wait for, comes within their 30 s.
+    lifetime_ms = min(int(patience_ms(8)), 20_000)
+    lifetime = ("--unused-session-lifetime", str(lifetime_ms), "--check-unused-sessions", "100")
     with running_server(*shown, *sorted(APPS.glob("*.py")), *lifetime, *origins, server=SERVER) as started:
         yield started
 
