@@ -1,9 +1,9 @@
-"""The opening handshake of a WebSocket, as far as the request's head determines it (RFC 6455, section 4.2.1)."""
+"""The request that opens a WebSocket: what a client sends, and what a server accepts (RFC 6455, section 4)."""
 
 from __future__ import annotations
 
 import binascii
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from enum import Enum
 
@@ -18,6 +18,22 @@ class Fault(Enum):
     BAD_KEY = "Sec-WebSocket-Key must be 16 bytes in base64"
     HAS_A_BODY = "A WebSocket handshake has no body"
     OTHER_VERSION = "Only version 13 of the WebSocket protocol is supported"
+
+
+def new_key(random: bytes) -> str:
+    """The Sec-WebSocket-Key of these 16 random bytes."""
+    return b64encode(random).decode("ascii")
+
+
+def request_headers(key: str, token: str) -> tuple[tuple[str, str], ...]:
+    """What a client adds to its request to open the socket of the session that this token is for."""
+    return (
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", VERSION),
+        ("Sec-WebSocket-Key", key),
+        ("Sec-WebSocket-Protocol", f"bokeh, {token}"),
+    )
 
 
 def fault_of(method: str, version: str, headers: Mapping[str, str]) -> Fault | None:

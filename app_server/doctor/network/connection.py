@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app_server.doctor.address import Target
-from app_server.doctor.network import http
 from app_server.doctor.network.frames import BadFrame
 from app_server.doctor.seen.answers import Failure
+from app_server.protocol import http_client
 
 READ_BYTES: Final = 64 * 1024
 
@@ -76,11 +76,11 @@ def failure_of(error: BaseException, timeout_s: float | None = None) -> Failure:
     """What this error of a connection means. Other errors are raised again."""
     if isinstance(error, TimeoutError) and not getattr(error, "errno", None):
         return Failure("timeout", f"no answer within {timeout_s:g} s" if timeout_s else "no answer in time")
-    if isinstance(error, http.TooLarge):
+    if isinstance(error, http_client.TooLarge):
         return Failure("large", str(error))
-    if isinstance(error, http.NoAnswer):
+    if isinstance(error, http_client.NoAnswer):
         return Failure("empty", str(error))
-    if isinstance(error, http.Malformed | BadFrame):
+    if isinstance(error, http_client.Malformed | BadFrame):
         return Failure("malformed", str(error))
     if isinstance(error, ssl.SSLError):
         return Failure(_TLS_KINDS.get(error.reason or "", "tls"), f"TLS failed: {reason_of(error)}")

@@ -8,17 +8,17 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from app_server.doctor.address import Target
-from app_server.doctor.network import http
 from app_server.doctor.network.connection import READ_BYTES, Route, attempt, connection
 from app_server.doctor.network.sockets import Socket
 from app_server.doctor.seen.answers import Answer, Handshake
+from app_server.protocol import http_client
 from app_server.protocol.doctor import HEADER, Sent
+from app_server.protocol.handshake import new_key, request_headers
 from app_server.protocol.websocket import accept_key
 from app_server.version import __version__
 
@@ -51,7 +51,7 @@ class Visitor:
         wanted = [*self._common(target, origin), ("Connection", "close"), *(headers or {}).items()]
         if not any(name == "Accept-Encoding" for name, _ in wanted):
             wanted.append(("Accept-Encoding", "identity"))
-        reader = http.ResponseReader(method, MAX_BODY_BYTES)
+        reader = http_client.ResponseReader(method, MAX_BODY_BYTES)
         started = time.monotonic()
         times: list[float] = []
         first_s = 0.0
@@ -59,7 +59,7 @@ class Visitor:
         async def exchange() -> None:
             nonlocal first_s
             async with connection(self.route, target) as (incoming, outgoing):
-                outgoing.write(http.request(method, target.request_path, wanted))
+                outgoing.write(http_client.request(method, target.request_path, wanted))
                 while not reader.done:
                     data = await incoming.read(READ_BYTES)
                     now = time.monotonic() - started
@@ -73,7 +73,7 @@ class Visitor:
                         times.append(now)
 
         failure = await attempt(exchange, self.route.timeout_s + extra_s)
-        body = http.decoded(bytes(reader.body), reader.header("content-encoding") or "", MAX_BODY_BYTES)
+        body = http_client.decoded(bytes(reader.body), reader.header("content-encoding") or "", MAX_BODY_BYTES)
         answer = Answer(
             target, method, reader.status if reader.head_done else 0, reader.headers, body, failure,
             first_s, time.monotonic() - started, tuple(times[:1000]),
@@ -83,7 +83,7 @@ class Visitor:
 
     async def say_nonsense(self, target: Target) -> Answer:
         """The answer to a request without a Host: the first server in line answers it, and names itself."""
-        reader = http.ResponseReader("GET", MAX_BODY_BYTES)
+        reader = http_client.ResponseReader("GET", MAX_BODY_BYTES)
 
         async def exchange() -> None:
             async with connection(self.route, target) as (incoming, outgoing):
@@ -114,16 +114,9 @@ class Visitor:
         self, target: Target, token: str, *, origin: str, then: Callable[[Socket], Any] | None = None
     ) -> Handshake:
         """Open a WebSocket and wait for the greeting; `then` is called with the greeted socket and awaited."""
-        key = b64encode(os.urandom(16)).decode("ascii")
-        wanted = [
-            *self._common(target, origin),
-            ("Connection", "Upgrade"),
-            ("Upgrade", "websocket"),
-            ("Sec-WebSocket-Version", "13"),
-            ("Sec-WebSocket-Key", key),
-            ("Sec-WebSocket-Protocol", f"bokeh, {token}"),
-        ]
-        reader = http.ResponseReader("GET", MAX_BODY_BYTES)
+        key = new_key(os.urandom(16))
+        wanted = [*self._common(target, origin), *request_headers(key, token)]
+        reader = http_client.ResponseReader("GET", MAX_BODY_BYTES)
         started = time.monotonic()
         found = Handshake(Answer(target))
 
@@ -131,7 +124,7 @@ class Visitor:
             nonlocal found
             async with connection(self.route, target) as (incoming, outgoing):
                 async with asyncio.timeout(self.route.timeout_s):
-                    outgoing.write(http.request("GET", target.request_path, wanted))
+                    outgoing.write(http_client.request("GET", target.request_path, wanted))
                     while not reader.done:
                         data = await incoming.read(READ_BYTES)
                         if not data:
@@ -143,7 +136,7 @@ class Visitor:
                     if reader.status != 101:
                         return
                     if reader.header("sec-websocket-accept") != accept_key(key):
-                        raise http.Malformed("Sec-WebSocket-Accept is missing or wrong: not a WebSocket")
+                        raise http_client.Malformed("Sec-WebSocket-Accept is missing or wrong: not a WebSocket")
                     found = replace(found, accepted=True)
                     opened = Socket(incoming, outgoing, reader.left_over)
                     greeting = await opened.receive()

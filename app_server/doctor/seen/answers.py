@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Final
 
 from app_server.doctor.address import Target
-from app_server.doctor.network.http import Headers
 from app_server.protocol.doctor import HEADER, Seen
+from app_server.protocol.http_client import Headers
 
 OUR_SERVERS: Final = ("app-server", "tornadoserver")
 """What the application server calls itself in a Server header, in lower case, as far as a proxy leaves it."""

@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
 
 from app_server.client.address import parse_address
 from app_server.client.errors import CannotConnect, ClientError, ConnectionLost, ProtocolViolation, Refused
 from app_server.client.link import open_link
 from app_server.client.opening import Identity, Opening, Signer
 from app_server.protocol import codec
+from app_server.protocol.websocket import TEXT, close_payload, masked_frame
 from tests.support.ports import free_port
 
 Behaviour = Callable[[ServerConnection], Awaitable[Any]]
@@ -198,17 +200,22 @@ async def test_connection_that_is_cut_is_lost_without_a_code() -> None:
 
 
 async def test_message_above_the_limit_ends_the_connection() -> None:
+    ended: list[int | None] = []
+
     async def behave(connection: ServerConnection) -> None:
         await greet(connection)
         for frame in message("PULL-DOC-REPLY", doc="x" * 5000):
             await connection.send(frame)
         await connection.wait_closed()
+        ended.append(connection.close_code)
 
     async with fake_server(behave) as port:
         link = await open_link(opening(port, max_message_bytes=1000))
-        with pytest.raises(ConnectionLost, match="max_message_size of 1000 bytes"):
+        with pytest.raises(ConnectionLost, match="max_message_size of 1000 bytes") as lost:
             await link.receive()
-        await link.close()
+        await link.hang_up()
+    assert lost.value.what == "the server sent a message above this end's max_message_size of 1000 bytes"
+    assert ended == [1009]
 
 
 async def test_server_that_does_not_say_goodbye_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,3 +233,74 @@ async def test_server_that_does_not_say_goodbye_is_not_waited_for_long(monkeypat
             await link.close()
         with pytest.raises(ConnectionLost):
             await reading
+
+
+async def test_masked_frame_breaks_the_protocol() -> None:
+    async def behave(connection: ServerConnection) -> None:
+        await greet(connection)
+        connection.transport.write(masked_frame(TEXT, b"{}", b"mask"))
+        await connection.wait_closed()
+
+    async with fake_server(behave) as port:
+        link = await open_link(opening(port))
+        with pytest.raises(ProtocolViolation, match="the server broke the protocol: a server's frame is masked"):
+            await link.receive()
+        await link.hang_up(1002)
+
+
+async def test_ping_is_answered_and_parts_of_a_message_are_joined() -> None:
+    answered: list[bool] = []
+
+    async def behave(connection: ServerConnection) -> None:
+        await greet(connection)
+        header, metadata, content = message("OK")
+        await connection.send([header[:5], header[5:]])
+        pong = await connection.ping()
+        await connection.send(metadata)
+        await connection.send(content)
+        await pong
+        answered.append(True)
+        await connection.wait_closed()
+
+    async with fake_server(behave) as port:
+        link = await open_link(opening(port))
+        assert (await link.receive()).msgtype == "OK"
+        reading = asyncio.create_task(link.receive())
+        await link.close()
+        with pytest.raises(ConnectionLost):
+            await reading
+    assert answered == [True]
+
+
+async def test_what_follows_a_close_frame_is_not_read() -> None:
+    async def behave(connection: ServerConnection) -> None:
+        await greet(connection)
+        close = Frame(Opcode.CLOSE, close_payload(1012, "restart")).serialize(mask=False, extensions=[])
+        connection.transport.write(close + b"".join(
+            Frame(Opcode.TEXT, part.encode()).serialize(mask=False, extensions=[]) for part in message("OK")
+        ))  # fmt: skip
+        await connection.wait_closed()
+
+    async with fake_server(behave) as port:
+        link = await open_link(opening(port))
+        for _ in range(2):
+            with pytest.raises(ConnectionLost) as lost:
+                await link.receive()
+            assert (lost.value.close_code, lost.value.what) == (1012, "the server closed the connection (1012 restart)")
+        await link.close()
+
+
+async def test_frames_after_a_violation_are_dropped() -> None:
+    async def behave(connection: ServerConnection) -> None:
+        await greet(connection)
+        for frame in ("nonsense", *message("OK"), *message("OK")):
+            await connection.send(frame)
+        await connection.wait_closed()
+
+    async with fake_server(behave) as port:
+        link = await open_link(opening(port))
+        with pytest.raises(ProtocolViolation):
+            await link.receive()
+        with pytest.raises(ConnectionLost, match="the connection was lost"):
+            await link.receive()
+        await link.close()

@@ -5,12 +5,24 @@ from __future__ import annotations
 import pytest
 from tornado.httputil import HTTPHeaders
 
-from app_server.protocol.handshake import Fault, fault_of
+from app_server.protocol.handshake import Fault, fault_of, new_key, request_headers
 
 GOOD = {
     "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }  # fmt: skip
+
+
+def test_what_a_client_asks_is_a_handshake() -> None:
+    headers = request_headers(new_key(bytes(16)), "to.ken")
+    assert fault_of("GET", "HTTP/1.1", HTTPHeaders(dict(headers))) is None
+    assert dict(headers)["Sec-WebSocket-Protocol"] == "bokeh, to.ken"
+
+
+@pytest.mark.parametrize("size", [0, 15, 17])
+def test_key_of_another_length_is_none(size: int) -> None:
+    headers = dict(request_headers(new_key(bytes(size)), "to.ken"))
+    assert fault_of("GET", "HTTP/1.1", HTTPHeaders(headers)) is Fault.BAD_KEY
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ class NoAnswer(Malformed):
 
 
 class TooLarge(Exception):
-    """The answer is larger than anything that the doctor asks for."""
+    """The answer is larger than anything that was asked for."""
 
 
 def request(method: str, path: str, headers: Iterable[tuple[str, str]]) -> bytes:

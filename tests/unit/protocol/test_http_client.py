@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app_server.doctor.network.http import MAX_HEAD_BYTES, Malformed, ResponseReader, TooLarge, decoded, request
+from app_server.protocol.http_client import MAX_HEAD_BYTES, Malformed, ResponseReader, TooLarge, decoded, request
 
 MB = 1024 * 1024
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
