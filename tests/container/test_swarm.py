@@ -7,9 +7,11 @@ import re
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import product
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -41,6 +43,7 @@ containers:
 PORT = 8080
 APACHE_PORT = 8081
 INSTANCES = ("a1", "a2", "a3")
+NODES = ("one", "two", "three")
 SERVICES = ("site_proxy", "site_app", "apache_proxy")
 SECRET = "do-not-tell-anybody-0123456789abcdef"
 # People who click, not machines that ask as fast as they can.
@@ -103,6 +106,25 @@ class Stack:
         """The images of what runs or shall run of a service."""
         return {task["Image"] for task in self.tasks(service)}
 
+    def containers(self) -> list[list[str]]:
+        """What runs on each node, in fact: the service of each container, those included that are still to end."""
+        listed = [node.docker("ps", "--format", "{{.Names}}").split() for node in self.swarm.nodes]
+        return [sorted(name.partition(".")[0] for name in names) for names in listed]
+
+    def begin_again(self) -> None:
+        """Bring the first release as if there had been none: an instance to each node, which each proxy knows."""
+        self.swarm.docker("service", "scale", "--detach", "site_app=0")
+        until(lambda: not any("site_app" in names for names in self.containers()), "all instances have ended", 60)
+        self.deploy("first")
+        until(self.is_up, "the stack is up", 120)
+        with self.swarm.visiting():
+            for node, port, name in product(self.swarm.nodes, (PORT, APACHE_PORT), INSTANCES):
+                until(partial(self._leads_to, node, port, name), f"{node.name} leads to {name} at {port}", 60)
+
+    def _leads_to(self, node: Node, port: int, name: str) -> bool:
+        answer = self.site(node, port).get(f"/_i/{name}/who")
+        return answer.status == 200 and f"<title>app-{name}</title>" in answer.text
+
     def is_up(self) -> bool:
         """Whether everything that shall run does, and is well."""
         listed = self.swarm.docker("service", "ls", "--format", "{{.Name}} {{.Replicas}}").splitlines()
@@ -115,30 +137,88 @@ class Stack:
         return self.swarm.docker("service", "inspect", "site_app", "--format", "{{.UpdateStatus.State}}")
 
 
+class Stage:
+    """The stack that tests share in whatever order they come, until one of them spends it."""
+
+    def __init__(self, images: dict[str, str], folders: Callable[[], Path]) -> None:
+        self._images = images
+        self._folders = folders
+        self._up = ExitStack()
+        self._stack: Stack | None = None
+
+    def stack(self) -> Stack:
+        """The stack, all of it up; begun where there is none."""
+        if self._stack is None:
+            self._stack = self._up.enter_context(_running(self._images, self._folders()))
+        return self._stack
+
+    def spend(self) -> None:
+        """Let the stack and its nodes go: what was done to them, or what failed, is nothing to begin with."""
+        self._stack = None
+        self._up.close()
+
+
+@contextmanager
+def _running(images: dict[str, str], folder: Path) -> Iterator[Stack]:
+    """The first release on three nodes of their own, up."""
+    with running_swarm([*images.values()], NODES) as swarm:
+        swarm.docker("secret", "create", "site-secret_key-1", "-", text=SECRET)
+        made = Stack(swarm, folder, images)
+        made.deploy("first")
+        made.deploy_apaches()
+        until(made.is_up, "the stack is up", 120)
+        yield made
+
+
 @pytest.fixture(scope="module")
-def stack(engine: None, app_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The stack that the tests of this file share, up on three nodes; the last test takes one of these away."""
-    folder = tmp_path_factory.mktemp("swarm")
+def stage(engine: None, app_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """What the tests of this file share."""
     name = f"app-server-test-{uuid.uuid4().hex[:8]}"
     images = {"first": f"{name}:1", "next": f"{name}:2", "nginx": build("app-server-nginx")}
     images["apache"] = build("app-server-apache")
     # It has nothing that the instances' command could start.
     images["bad"] = f"{name}:bad"
     apps = ROOT / "tests/container/apps"
+    made = Stage(images, lambda: tmp_path_factory.mktemp("swarm"))
     try:
         first = f"FROM {app_image}\nCOPY . /apps\n"
         docker("build", "--quiet", "--tag", images["first"], "--file", "-", apps, text=first)
         docker("build", "--quiet", "--tag", images["next"], "-", text=f"FROM {images['first']}\nENV RELEASE=2\n")
         docker("tag", images["nginx"], images["bad"])
-        with running_swarm([*images.values()]) as swarm:
-            swarm.docker("secret", "create", "site-secret_key-1", "-", text=SECRET)
-            made = Stack(swarm, folder, images)
-            made.deploy("first")
-            made.deploy_apaches()
-            until(made.is_up, "the stack is up", 120)
-            yield made
+        yield made
     finally:
+        made.spend()
         docker("rmi", "--force", images["first"], images["next"], images["bad"], check=False)
+
+
+@pytest.fixture
+def stack(stage: Stage, request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """The stack, with one of the two good releases up on three nodes; a test that fails spends it."""
+    failed = request.session.testsfailed
+    yield stage.stack()
+    if request.session.testsfailed > failed:
+        stage.spend()
+
+
+@pytest.fixture
+def spread(stack: Stack) -> None:
+    """An instance on each node, and no second one: after an update, two may be on one, and earlier ones still end."""
+    if stack.containers() != [sorted(SERVICES)] * len(NODES):
+        stack.begin_again()
+
+
+@pytest.fixture
+def before_update(stack: Stack) -> None:
+    """The first release in all instances."""
+    if stack.images_of("site_app") != {stack.images["first"]}:
+        stack.begin_again()
+
+
+@pytest.fixture
+def ending(stack: Stack, stage: Stage) -> Iterator[None]:
+    """No other test has the stack after this one."""
+    yield
+    stage.spend()
 
 
 @dataclass
@@ -182,9 +262,10 @@ def visitors(stack: Stack, *nodes: Node) -> Iterator[Visits]:
             thread.join()
 
 
+@pytest.mark.usefixtures("spread")
 def test_page_and_socket_meet_one_instance_by_any_nodes_proxy(stack: Stack) -> None:
     for service in SERVICES:
-        assert {task["Node"] for task in stack.tasks(service)} == {"one", "two", "three"}, service
+        assert {task["Node"] for task in stack.tasks(service)} == set(NODES), service
     met: Counter[str] = Counter()
     with stack.swarm.visiting():
         for number in range(18):
@@ -197,6 +278,7 @@ def test_page_and_socket_meet_one_instance_by_any_nodes_proxy(stack: Stack) -> N
     assert set(met) == set(INSTANCES)
 
 
+@pytest.mark.usefixtures("spread")
 def test_containers_are_hardened_in_fact(stack: Stack) -> None:
     containers = stack.swarm.docker("ps", "--format", "{{.Names}}").split()
     assert {name.partition(".")[0] for name in containers} == set(SERVICES)
@@ -209,6 +291,7 @@ def test_containers_are_hardened_in_fact(stack: Stack) -> None:
         stack.swarm.docker("exec", container, "sh", "-c", "touch /tmp/x && ! touch /x")
 
 
+@pytest.mark.usefixtures("spread")
 def test_secret_is_in_no_description(stack: Stack) -> None:
     container = stack.swarm.docker("ps", "--quiet", "--filter", "name=site_app")
     assert stack.swarm.docker("exec", container, "cat", "/run/secrets/secret_key") == SECRET
@@ -217,6 +300,7 @@ def test_secret_is_in_no_description(stack: Stack) -> None:
     assert SECRET not in "".join(path.read_text() for path in (stack.folder / "nginx").rglob("*") if path.is_file())
 
 
+@pytest.mark.usefixtures("before_update")
 def test_update_costs_no_page_and_sessions_move(stack: Stack) -> None:
     one = stack.swarm.manager
     with visitors(stack, *stack.swarm.nodes) as visits, stack.swarm.visiting():
@@ -234,14 +318,17 @@ def test_update_costs_no_page_and_sessions_move(stack: Stack) -> None:
 
 
 def test_bad_image_takes_itself_back_and_costs_no_page(stack: Stack) -> None:
+    before = stack.images_of("site_app")
+    assert before in ({stack.images["first"]}, {stack.images["next"]})
     with visitors(stack, *stack.swarm.nodes) as visits:
         stack.deploy("bad")
         until(lambda: stack.update() == "rollback_completed", "the update was taken back", 120)
         until(stack.is_up, "the stack is up", 60)
     assert set(visits.seen) == {200}, visits
-    assert stack.images_of("site_app") == {stack.images["next"]}
+    assert stack.images_of("site_app") == before
 
 
+@pytest.mark.usefixtures("ending")
 def test_lost_node_costs_no_page_of_the_others_and_its_instance_comes_back_elsewhere(stack: Stack) -> None:
     one, two, three = stack.swarm.nodes
     here = {task["Node"]: "a" + task["Name"].rpartition(".")[2] for task in stack.tasks("site_app")}
