@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,20 +13,25 @@ import pytest
 from tests.support.measuring import measure
 from tests.support.spread import folder_of, group_of, next_group, rank_of, times_by_folder
 
+TESTS = Path(__file__).parent
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Take Ctrl-C as a terminal would have it: a shell has its background jobs, and their children, ignore it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for folder in (config.rootpath / "tests").iterdir():
-        config.addinivalue_line("markers", f"{folder.name}: a test in tests/{folder.name}")
+    for folder in sorted({path.relative_to(TESTS).parts[0] for path in TESTS.rglob("test_*.py")}):
+        config.addinivalue_line("markers", f"{folder}: a test in tests/{folder}")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark each test with its folder; `-m` selects by that before the hooks that change the order are called last."""
+    item.add_marker(folder_of(item.nodeid).rpartition("/")[2])
 
 
 # After plugins that choose another order: what has to come first or last does so in theirs too.
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with its folder, and put first what takes longest and last what would disturb others."""
-    for item in items:
-        item.add_marker(folder_of(item.nodeid).rpartition("/")[2])
+    """Put first what takes longest and last what would disturb others."""
     items.sort(key=lambda item: rank_of(item.nodeid))
 
 

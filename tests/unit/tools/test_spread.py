@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-from tests.support.spread import LONGEST, WHOLE_FOLDERS, group_of, next_group, rank_of, times_by_folder
+import pytest
+
+from tests.support.spread import LONGEST, WHOLE_FOLDERS, folder_of, group_of, next_group, rank_of, times_by_folder
 
 TESTS = Path(__file__).resolve().parents[2]
 
@@ -51,3 +55,22 @@ def test_times_are_added_by_folder() -> None:
         SimpleNamespace(nodeid="tests/unit/cli/test_e.py::test_f", duration=1.0),
     ]
     assert list(times_by_folder(reports).items()) == [("tests/proxy", (1, 4.0)), ("tests/unit", (2, 2.5))]
+
+
+@pytest.mark.parametrize(("marker", "folder"), [("shells", "tests/shells"), ("not shells", "tests/unit")])
+def test_tests_are_selected_by_the_folder_that_they_are_marked_with(marker: str, folder: str) -> None:
+    words = [
+        "--collect-only",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        marker,
+        "tests/shells",
+        "tests/unit/test_version.py",
+    ]
+    found = subprocess.run(
+        [sys.executable, "-m", "pytest", *words], cwd=TESTS.parent, capture_output=True, text=True, check=False
+    ).stdout
+    nodeids = [line for line in found.splitlines() if "::" in line]
+    assert nodeids and {folder_of(nodeid) for nodeid in nodeids} == {folder}, found
