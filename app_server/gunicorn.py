@@ -124,7 +124,7 @@ class Worker(base.Worker):  # type: ignore[misc]
     """One of gunicorn's processes, serving sessions that are its own."""
 
     _newest: mmap.mmap | None = None
-    """The number of the newest worker, which all processes see; gunicorn's main process alone writes it."""
+    """The number of the newest worker, which all processes see; only gunicorn's main process writes it."""
 
     _runtime_dir: RuntimeDir | None = None
 

@@ -1,4 +1,4 @@
-"""A Tornado server that answers with canned bytes: the limit of Tornado in Python, beside which the others stand.
+"""A Tornado server that answers with canned bytes: the limit of Tornado in Python, to compare the others with.
 
 It keeps no document and runs no application. What it says was recorded once from `bokeh serve`; each reply is one
 write of bytes that are ready. Run as `python -m bench.canned RECORDING PORT`.
@@ -36,7 +36,7 @@ FRAMES_OF_A_MESSAGE = 3
 
 @dataclass(frozen=True)
 class Recording:
-    """One application's page and the frames of its replies; `push` is empty where nothing is pushed."""
+    """One application's page and the frames of its replies; `push` is empty if nothing is pushed."""
 
     page: str
     token: str
@@ -122,7 +122,7 @@ class PageHandler(RequestHandler):
     """The recorded page with a token of its own for each visit."""
 
     def initialize(self, recording: Recording) -> None:
-        """Tornado hands over what the route was given."""
+        """Tornado passes the arguments of the route."""
         self.recording = recording
 
     def get(self) -> None:
@@ -136,7 +136,7 @@ class SocketHandler(WebSocketHandler):
     sessions: dict[str, set[SocketHandler]] = defaultdict(set)
 
     def initialize(self, recording: Recording) -> None:
-        """Tornado hands over what the route was given."""
+        """Tornado passes the arguments of the route."""
         self.recording = recording
         self.timer: PeriodicCallback | None = None
         self.frames = 0
@@ -147,7 +147,7 @@ class SocketHandler(WebSocketHandler):
         return "bokeh"
 
     def open(self, *args: str, **kwargs: str) -> None:
-        """Greet, and start the timer where the application has one."""
+        """Send ACK, and start the timer if the application has one."""
         assert self.ws_connection is not None and self.ws_connection.stream is not None
         self.stream: IOStream = self.ws_connection.stream
         self.stream.set_nodelay(True)

@@ -27,7 +27,7 @@ class Closed(ConnectionError):
 
 
 class Refused(RuntimeError):
-    """The server answered, but not with what was asked for."""
+    """The server answered, but not as expected."""
 
 
 async def get(

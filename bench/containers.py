@@ -1,4 +1,4 @@
-"""What containers cost, with the engine of this machine: `python -m bench.containers`, as root on Linux.
+"""Measure what containers cost with this machine's engine: `python -m bench.containers`, as root on Linux.
 
     build     all images from nothing but the base image and pip's cache, and the same again with nothing changed
     up        `docker compose up --wait` of a proxy and three instances
@@ -51,7 +51,7 @@ containers:
 
 
 def images() -> dict[str, Any]:
-    """All images as `docker buildx bake` wants them described, so what they share is built once."""
+    """All images, described for `docker buildx bake`, which builds shared parts once."""
 
     def target(dockerfile: str, stage: str | None = None, **more: Any) -> dict[str, Any]:
         about = {"context": str(ROOT), "dockerfile": dockerfile, "output": ["type=docker"]}
@@ -69,7 +69,7 @@ def images() -> dict[str, Any]:
 
 
 def docker(*words: str, text: str = "") -> str:
-    """What `docker WORDS` prints; where it fails, this program ends with what it said."""
+    """The output of `docker WORDS`; if it fails, this program ends with that output."""
     done = subprocess.run(["docker", *words], input=text, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"docker {' '.join(words)}: {done.stderr.strip()[-2000:]}")
@@ -90,7 +90,7 @@ def build(*options: str) -> None:
 
 @contextmanager
 def stack() -> Iterator[tuple[int, Callable[..., str], float]]:
-    """A proxy and three instances: the port, what asks compose, and how long they took to be healthy."""
+    """A proxy and three instances: the port, a function that calls compose, and the time until they were healthy."""
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), free_port()
         (folder / "deploy.yaml").write_text(DEPLOY.replace("PORT", str(port)), encoding="utf-8")
@@ -127,7 +127,7 @@ def page(connect: Callable[[], socket.socket], port: int) -> float:
 def pages(port: int, compose: Callable[..., str]) -> tuple[float, float]:
     """The median of a page's time from the instances themselves and through the proxy, in seconds.
 
-    Each instance has as many pages of either kind: one that is asked alone is quicker by a fifth.
+    Each instance gets equally many pages of both kinds, because one that is asked by itself is faster by a fifth.
     """
     inits = {
         name: docker("inspect", "--format", "{{.State.Pid}}", compose("ps", "--quiet", f"app-{name}"))
@@ -156,13 +156,13 @@ def pages(port: int, compose: Callable[..., str]) -> tuple[float, float]:
 
 
 def printed(what: str, value: float, unit: str, goal: float) -> bool:
-    """Print a figure and whether its goal is met; whether it is missed."""
+    """Print a figure and whether its goal is reached; return whether it is missed."""
     print(f"{what}: {value:.2f} {unit}, goal {goal:g} {unit}: {'met' if value <= goal else 'missed'}", flush=True)
     return value > goal
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure all; 1 where a goal is missed."""
+    """Measure all; 1 if a goal is missed."""
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
     missed = []
     try:

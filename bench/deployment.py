@@ -1,6 +1,6 @@
 """How long `app-server config all` takes, from the start of the process to its end: `python -m bench.deployment`.
 
-Ends with 1 where a goal is missed. Where the machine is busy, the processor's time tells more than the clock.
+Exits with 1 if a goal is missed. On a busy machine, processor time says more than the clock.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RUNS = 7
 
 @dataclass(frozen=True)
 class Case:
-    """A deployment, and what its files may take, in seconds; None where it is only shown."""
+    """A deployment, and the goal for the time that its files take, in seconds; None if it is only shown."""
 
     name: str
     text: str
@@ -30,7 +30,7 @@ class Case:
 
 
 def applications(count: int, own: str = "") -> str:
-    """The block of so many applications."""
+    """The block `apps` with this many applications."""
     return "apps:\n" + "".join(f"  app{n}: {{path: app{n}.py{own}}}\n" for n in range(count))
 
 
@@ -59,7 +59,7 @@ def measure(text: str, runs: int) -> tuple[float, float]:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure every case, or those whose names begin with a word of `argv`; 1 where a goal is missed."""
+    """Measure every case, or those whose names begin with a word of `argv`; 1 if a goal is missed."""
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
     missed = False
     for case in CASES:

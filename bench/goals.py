@@ -1,4 +1,4 @@
-"""What is to be reached: each goal once, and whether a run reached it."""
+"""The goals, and whether a run reached them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Goal:
 
     @property
     def wish(self) -> str:
-        """The goal in words; empty where the figure is only shown."""
+        """The goal in words; empty if the figure is only shown."""
         if self.at_least_times is not None:
             return f"{self.at_least_times:g}x {'more' if self.more_is_better else 'less'}"
         if self.at_most is not None:
@@ -40,7 +40,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Row:
-    """A goal beside what was measured; a server that was not measured, or failed, has None."""
+    """A goal and the measured figures; None for a server that was not measured, or failed."""
 
     goal: Goal
     figures: dict[str, float | None]
@@ -62,7 +62,7 @@ class Row:
 
     @property
     def reached(self) -> bool | None:
-        """Whether the goal is reached; None where there is none, or ours was not run."""
+        """Whether the goal is reached; None if there is none, or ours was not run."""
         goal, ours = self.goal, self.figures.get(OURS)
         if not goal.wish or OURS not in self.figures:
             return None

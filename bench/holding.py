@@ -1,4 +1,4 @@
-"""What it holds: memory of sessions and sockets, what stays of those that left, and the bytes of a first page."""
+"""Memory of sessions and sockets, memory that ended sessions leave behind, and the bytes of a first page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def session_memory(served: Served, quick: bool) -> Figures:
 
 
 async def idle_sockets(served: Served, quick: bool) -> Figures:
-    """Memory of a socket that says nothing; all are of one session and have pulled its document."""
+    """Memory of an idle socket; all belong to one session and have pulled its document."""
     count = 300 if quick else 2000
     token, socket_at = await open_page(served.port, served.path)
     first = await together(20, lambda: join(served.port, socket_at, token))
@@ -40,7 +40,7 @@ async def idle_sockets(served: Served, quick: bool) -> Figures:
 
 
 async def settled_memory(served: Served) -> int:
-    """The server's memory in bytes, once it has had a moment to itself."""
+    """The server's memory in bytes, after a moment without requests."""
     await asyncio.sleep(SETTLE_S)
     return served.memory_bytes()
 
@@ -116,5 +116,5 @@ async def load(served: Served) -> tuple[Response, dict[str, Response]]:
 
 
 async def revisit(served: Served, path: str, kept: Response) -> Response:
-    """The answer to a browser that has a copy and asks whether it is still good."""
+    """The answer to a browser that has a copy and asks whether it is still valid."""
     return await get(served.port, path, BROWSER | kept.validators)

@@ -1,4 +1,4 @@
-"""What the scenarios share: their shape, their clock and their sums."""
+"""What the scenarios share: their type, their clock and their statistics."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Meter:
         return time.monotonic() - self._wall_s
 
     def cpu_ms_each(self, times: int) -> float:
-        """The server's processor time in milliseconds for each of so many."""
+        """The server's processor time in milliseconds for each of this many."""
         return (self._served.cpu_s() - self._cpu_s) * 1000 / max(1, times)
 
     def client_busy_percent(self) -> float:
@@ -72,12 +72,12 @@ _moves = itertools.count(1)
 
 
 def next_value() -> float:
-    """A value within a slider's range that no slider has now: an unchanged one would be answered by no patch."""
+    """A value in a slider's range that no slider has now, because an unchanged value causes no patch."""
     return (next(_moves) % 5000 + 1) / 1000
 
 
 async def together(count: int, act: Callable[[], Awaitable[Done]]) -> list[Done]:
-    """What so many of these give, `AT_ONCE` of them at a time: what waits for a delayed ACK need not wait alone."""
+    """The results of this many calls, `AT_ONCE` at a time, so waits for a delayed ACK overlap."""
     done: list[Done] = []
     while len(done) < count:
         done += await asyncio.gather(*(act() for _ in range(min(AT_ONCE, count - len(done)))))
@@ -85,7 +85,7 @@ async def together(count: int, act: Callable[[], Awaitable[Done]]) -> list[Done]
 
 
 async def open_tabs(served: Served, count: int) -> list[Tab]:
-    """So many new sessions."""
+    """This many new sessions."""
     return await together(count, lambda: open_tab(served.port, served.path))
 
 

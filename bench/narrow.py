@@ -1,4 +1,4 @@
-"""A narrow line to a server: plain TCP that carries only so many bytes a second to the client."""
+"""A narrow line to a server: plain TCP that carries a limited number of bytes per second to the client."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class NarrowLine:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Accept no more connections."""
         self._listener.close()
 
     def _accept(self) -> None:

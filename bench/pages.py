@@ -1,4 +1,4 @@
-"""What the client must know of HTTP and of an application's page, sans I/O."""
+"""What the client must know about HTTP and an application's page, sans I/O."""
 
 from __future__ import annotations
 

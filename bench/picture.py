@@ -9,20 +9,20 @@ import matplotlib
 from bench.goals import Row
 
 PAPER, INK, FAINT = "#fbfbf8", "#22303a", "#c9d0d4"
-LABEL_REACH = 1.7  # how many times its bar's length a label takes up to, on this scale
+LABEL_REACH = 1.7  # the bar's length is multiplied by up to this for its label, on this scale
 BETTER, WORSE, GOAL = "#1f7a8c", "#c8553d", "#e0a030"
 
 
 def draw(table: list[Row], path: Path) -> None:
-    """Write an SVG of one bar for each ratio, on a logarithmic scale, with a mark where the goal lies.
+    """Write an SVG of one bar for each ratio, on a logarithmic scale, with a mark at the goal.
 
-    The picture brings its own paper, so it reads the same on light and dark pages.
+    The picture has its own background, so it looks the same on light and dark pages.
     """
     matplotlib.use("svg")
     from matplotlib import pyplot
 
     shown = [(row.goal, row.times_better) for row in reversed(table) if row.times_better is not None]
-    # Text stays text, and the ids depend on nothing but the figures.
+    # Text stays text, and the ids depend only on the figures.
     matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "bench", "font.family": "sans-serif"})
     figure, axes = pyplot.subplots(figsize=(8.6, 0.9 + 0.3 * len(shown)), facecolor=PAPER, layout="constrained")
     axes.set_facecolor(PAPER)

@@ -1,4 +1,4 @@
-"""What several processes are for: sessions opened side by side, and one that must not be in another's way."""
+"""Several processes: sessions that are opened at the same time, and one that must not block the others."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def minutes() -> float:
 
 
 def count(name: str, default: int) -> int:
-    """How many, or what this variable says."""
+    """This number, or the value of the variable if it is set."""
     return int(os.environ.get(name, default))
 
 
 async def opens(served: Served, quick: bool) -> Figures:
-    """Sessions that are opened and closed for a while, by several who do not wait for each other."""
+    """Sessions that several clients open and close for a while, without waiting for each other."""
     seconds = 4.0 if quick else 15.0
     await _open_until(served, time.monotonic() + seconds / 3)
     began_s = time.monotonic()
@@ -74,7 +74,7 @@ async def drawn(served: Served, quick: bool) -> Figures:
 
 
 async def stuck(served: Served, quick: bool) -> Figures:
-    """The round trips of sessions before and while another one is in a loop without end."""
+    """The round trips of sessions before and while another one is in an endless loop."""
     tabs = await open_tabs(served, 10)
     victim = await open_tab(served.port, served.path)
     seconds = 4.0 if quick else 15.0
@@ -152,7 +152,7 @@ async def came_and_went(served: Served, quick: bool) -> Figures:
 
 
 def private_bytes(pid: int) -> int:
-    """The memory that these processes have each for itself, added up."""
+    """The sum of the private memory of these processes."""
     total = 0
     for each in family(pid):
         try:

@@ -1,4 +1,4 @@
-"""What a proxy adds: the same round trips direct and through the generated nginx with TLS, in turns."""
+"""What a proxy adds: round trips directly and through the generated nginx with TLS, alternately."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ logs: {{dir: {folder}}}
 
 @dataclass(frozen=True)
 class Proxied:
-    """Where the proxy takes TLS, and how its certificate is trusted."""
+    """The proxy's TLS address, and how its certificate is trusted."""
 
     port: int
     tls: ssl.SSLContext
@@ -54,7 +54,7 @@ async def proxied(served: Served, quick: bool) -> Figures:
 @contextmanager
 def generated_nginx(served: Served) -> Iterator[Proxied]:
     """nginx with the site that `app-server config nginx` writes for this server, TLS as by default."""
-    # What deployments need is imported by the scenario that measures one.
+    # Only the scenario that measures a deployment imports what it needs.
     import yaml
 
     from app_server.deployment.checks.proxies.nginx import command, write_scratch

@@ -71,7 +71,7 @@ The first takes about ten minutes on two idle cores. `bench/scenarios.py` names 
 
 @dataclass(frozen=True)
 class Circumstances:
-    """Where a run was made."""
+    """The machine and the versions of a run."""
 
     machine: str
     versions: str

@@ -1,4 +1,4 @@
-"""Runs the scenarios on each server in turn, prints the ratios and says which goals are reached."""
+"""Run the scenarios on each server in turn, print the ratios, and say which goals are reached."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ BUSY_LOAD = 0.5
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run what the command line asks for; 0 unless a scenario could not be run."""
+    """Run the scenarios of the command line; 0 unless one could not be run."""
     options = parse(argv)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # by way of every `finally`, which stops the servers
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # runs every `finally`, which stops the servers
     if os.getloadavg()[0] > BUSY_LOAD:
         print(f"The machine is busy (load {os.getloadavg()[0]:.1f}): expect noise above all in times, less in CPU.")
     pin_client()
@@ -60,12 +60,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def wanted(scenario: Scenario, options: argparse.Namespace) -> bool:
-    """Whether it is run: a quick run leaves the longest out, unless they are named."""
+    """Whether a scenario is run: a quick run leaves out the longest unless they are named."""
     return bool(scenario.in_quick or options.only or not options.quick)
 
 
 def raise_open_files() -> None:
-    """Allow this process, and the servers that it starts, the sockets of the largest scenario."""
+    """Raise the limit of open files for this process and its servers to what the largest scenario needs."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     if soft < limit:
@@ -128,7 +128,7 @@ def brief(figures: Figures) -> str:
 
 
 def publish(table: list[goals.Row], results: Results, options: argparse.Namespace) -> None:
-    """Write the files that were asked for."""
+    """Write the requested files."""
     here = circumstances()
     if options.json:
         options.json.write_text(json.dumps({**vars(here), "quick": options.quick, "results": results}, indent=1))

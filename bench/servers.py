@@ -1,4 +1,4 @@
-"""The servers under test: how each is started, what it has used, how it is stopped."""
+"""The servers under test: starting them, measuring what they use, and stopping them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ FOREVER_MS = 3_600_000
 
 @dataclass(frozen=True)
 class Launch:
-    """What a scenario asks of a server: one application, and how soon a session without a connection ends.
+    """What a scenario needs from a server: one application, and how soon a session without a connection ends.
 
-    `flags` are for both servers, `ours` for this one alone. A server of several processes gets `all_cores`, one of
+    `flags` are for both servers, `ours` only for this one. A server of several processes gets `all_cores`, one of
     which it shares with the load generator.
     """
 
@@ -76,7 +76,7 @@ class Served:
         return time.clock_gettime(cpu_clock(self.pid))
 
     def memory_bytes(self) -> int:
-        """Its anonymous memory: what it holds itself, whatever else maps the same libraries at the moment."""
+        """Its anonymous memory, which does not depend on what else maps the same libraries."""
         lines = Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Anonymous:"))
 
@@ -98,7 +98,7 @@ def pin_server(pid: int, *, all_cores: bool) -> None:
 
 
 def free_port() -> int:
-    """A port of the loopback that no one listens on now."""
+    """A free port on localhost."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
@@ -108,7 +108,7 @@ def free_port() -> int:
 def serving(kind: str, launch: Launch, recordings: Path) -> Iterator[Served]:
     """A server of this kind on a port of its own, answering; it is stopped by its pid at the end.
 
-    What is raised meanwhile carries the end of the server's log as a note.
+    An exception that is raised meanwhile gets the end of the server's log as a note.
     """
     port = free_port()
     with tempfile.TemporaryFile() as log:
@@ -129,7 +129,7 @@ def serving(kind: str, launch: Launch, recordings: Path) -> Iterator[Served]:
 
 
 def wait_until_ready(process: subprocess.Popen[bytes], port: int) -> bool:
-    """Whether the server answers some HTTP request in time; it is not asked for anything that makes a session."""
+    """Whether the server answers an HTTP request in time; the request creates no session."""
     deadline_s = time.monotonic() + START_TIMEOUT_S
     while process.poll() is None and time.monotonic() < deadline_s:
         try:
@@ -150,7 +150,7 @@ def family(pid: int) -> list[int]:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End the server politely, and otherwise at once; the stock server leaves its workers behind."""
+    """Stop the server with SIGTERM, or kill it; the stock server leaves its workers behind."""
     workers = {pid: started(pid) for pid in family(process.pid)[1:]}
     try:
         _stop(process)

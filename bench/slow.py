@@ -1,4 +1,4 @@
-"""Callbacks that are too much: for the line of one of two clients, and for the process."""
+"""Callbacks that produce too much: for the line of one of two clients, or for the process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Seen:
         self.rows: list[float] = []
 
     def take(self, message: Message) -> None:
-        """Note what a patch brings, be it one message for a beat or two."""
+        """Record the contents of a patch, whether a beat is one message or two."""
         if message.kind != "PATCH-DOC":
             return
         for event in json.loads(message.content)["events"]:
@@ -63,7 +63,7 @@ async def slow_line(served: Served, quick: bool) -> Figures:
 
 
 def lost(rows: list[float]) -> float:
-    """How many of the rows did not come, between the first and the last that did."""
+    """How many rows are missing between the first and the last that arrived."""
     return rows[-1] - rows[0] + 1 - len(rows) if rows else float("inf")
 
 

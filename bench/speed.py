@@ -1,4 +1,4 @@
-"""How fast: pages, opened sessions, round trips, pushes."""
+"""The speed of pages, new sessions, round trips and pushes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FAN_OUT = 20
 
 
 async def page(served: Served, quick: bool) -> Figures:
-    """GET of the page: a session is made, no socket follows."""
+    """GET of the page, which creates a session; no socket follows."""
     return await repeat(served, 8 if quick else 20, lambda: open_page(served.port, served.path))
 
 
@@ -39,7 +39,7 @@ async def open_dashboard(served: Served, quick: bool) -> Figures:
 
 
 async def repeat(served: Served, count: int, act: Callable[[], Awaitable[object]]) -> Figures:
-    """Do it so often, one after the other, and keep what it gives until the end."""
+    """Call it this often, one after the other, and keep the results until the end."""
     await warm_up(served)
     meter = Meter(served)
     kept, walls_s = [], []
@@ -70,7 +70,7 @@ async def move(tab: Tab, until_s: float) -> list[float]:
 
 
 def closed_loop(sessions: int) -> Callable[[Served, bool], Awaitable[Figures]]:
-    """The scenario in which so many sessions each move a slider again as soon as they are answered."""
+    """The scenario in which this many sessions each move a slider again as soon as they are answered."""
 
     async def run(served: Served, quick: bool) -> Figures:
         tabs = await open_tabs(served, sessions)
@@ -88,7 +88,7 @@ def closed_loop(sessions: int) -> Callable[[Served, bool], Awaitable[Figures]]:
 
 
 async def move_all(tabs: list[Tab], duration_s: float) -> list[float]:
-    """Move a slider of every tab for so long; all round trips in seconds."""
+    """Move a slider of every tab for this long; all round trips in seconds."""
     until_s = time.monotonic() + duration_s
     return sum(await asyncio.gather(*(move(tab, until_s) for tab in tabs)), [])
 
@@ -96,7 +96,7 @@ async def move_all(tabs: list[Tab], duration_s: float) -> list[float]:
 async def offered(served: Served, quick: bool) -> Figures:
     """Changes at a given rate over 50 sessions, whether the server keeps up or not.
 
-    Users know nothing of each other: who moves next and when is random (a Poisson process), the same in every run.
+    Users do not coordinate: who moves next and when is random (a Poisson process), but the same in every run.
     """
     tabs = await open_tabs(served, 50)
     await move_all(tabs, 1.0)
@@ -129,7 +129,7 @@ async def offered(served: Served, quick: bool) -> Figures:
 
 
 async def settle(done: Callable[[], bool]) -> None:
-    """Wait until this is so, but not for ever."""
+    """Wait until this is true, but not forever."""
     deadline_s = time.monotonic() + ANSWER_TIMEOUT_S
     while not done() and time.monotonic() < deadline_s:
         await asyncio.sleep(0.05)
@@ -188,7 +188,7 @@ async def properties(served: Served, quick: bool) -> Figures:
 
 
 async def fan_out(served: Served, quick: bool) -> Figures:
-    """Twenty tabs of one session: from the change in one of them until the last has its consequence."""
+    """Twenty tabs of one session: from the change in one of them until the last one has the result."""
     token, socket_at = await open_page(served.port, served.path)
     tabs = [await join(served.port, socket_at, token) for _ in range(FAN_OUT)]
     slider = tabs[0].models("Slider")[0]

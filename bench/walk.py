@@ -26,10 +26,10 @@ from bench import client
 _PACKAGE = Path(app_server.__file__).parent
 _APPLICATION = Path(__file__).parent / "apps" / "shown.py"
 _INLINED = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>"})
-"""What Python calls until 3.11, and no more from 3.12 on (PEP 709)."""
+"""Comprehensions, which are calls up to Python 3.11 and inlined from 3.12 on (PEP 709)."""
 
 _WARM_UP_MOVES = 5
-"""The first moves fill caches; the length of the walk is that of any later one."""
+"""The first moves fill caches; after that, all walks have the same length."""
 
 _QUIET_S = 0.05
 
@@ -61,7 +61,7 @@ class Walk:
 
 @contextmanager
 def walked() -> Iterator[Walk]:
-    """Note the calls of this thread, inside the block, that are app_server's; a resumed coroutine is a call too.
+    """Record this thread's calls of app_server's functions inside the block; a resumed coroutine is a call too.
 
     The visitor is in this thread, too: what it calls of app_server's protocol is not the server's.
     """
@@ -85,7 +85,7 @@ def walked() -> Iterator[Walk]:
 
 
 async def _noted(work: Awaitable[object]) -> Walk:
-    await asyncio.sleep(_QUIET_S)  # whatever is under way is not the walk's
+    await asyncio.sleep(_QUIET_S)  # what is still running does not belong to the walk
     with walked() as walk:
         await work
     return walk
@@ -112,7 +112,7 @@ async def measure() -> tuple[Walk, Walk]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the walks; 1 when one of them is longer than it may be."""
+    """Print the walks; 1 if one of them is longer than allowed."""
     parser = argparse.ArgumentParser(prog="bench.walk", description=__doc__)
     parser.add_argument("--calls", action="store_true", help="print each call")
     parser.add_argument("--slider", type=int, metavar="CALLS", help="the most calls that a slider's move may take")

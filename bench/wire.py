@@ -1,4 +1,4 @@
-"""The client's half of RFC 6455 and of Bokeh's messages, sans I/O and as cheap as Python allows.
+"""The client's side of RFC 6455 and of Bokeh's messages, sans I/O and as fast as Python allows.
 
 The load generator must never be the slower end, so this reader does less than a real client: it checks no UTF-8 and
 no reserved bits, and it leaves a message's content as bytes for anyone who wants to look.

@@ -56,7 +56,7 @@ class OidcBackend(CookieBackend):
         self._client: AsyncHTTPClient | None = None
 
     def state_cookie_name(self, state: str) -> str:
-        """One cookie for each login under way, so that two tabs do not disturb each other."""
+        """One cookie for each login under way, so two tabs do not disturb each other."""
         return f"{self.form_cookie_name}_{state[:8]}"
 
     async def user(self, handler: BaseHandler) -> Any:

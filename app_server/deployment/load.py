@@ -95,7 +95,7 @@ def validated(entry: YamlEntry) -> tuple[Spec | None, list[OperatorError]]:
 def fault_at(entry: YamlEntry, path: tuple[str | int, ...], what: str, hint: str | None = None) -> OperatorError:
     """An error about what the path leads to."""
     place, done = entry.find(path)
-    # Of what nobody wrote, not even in short, the whole name is what tells most.
+    # For a value that is not in the file, not even in short form, show the whole name.
     name = dotted(done or path)
     return OperatorError(what, where=f"{place}: {name}" if name else str(place), hint=hint)
 

@@ -43,7 +43,7 @@ def digest(text: str) -> str:
 
 
 def manifest_text(plan: Plan, files: Files) -> str:
-    """The manifest of these files: the same for the same deployment, so that it changes with it."""
+    """The manifest of these files: the same for the same deployment, so it changes with the deployment."""
     listed = {
         path: {"sha256": digest(file.text), "mode": f"{file.mode:04o}", "owner": file.owner, "install": file.install}
         for path, file in sorted(files.items())

@@ -1,4 +1,4 @@
-"""What can be rendered. It imports nothing, so that help can list it."""
+"""What can be rendered. It imports nothing, so help can list it quickly."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ cluster, whose own balancer has the usual ports; containers on one machine, wher
 class Target:
     """One target: the module that renders it, what it is, and what it does to people when its files change.
 
-    `effect` is a sentence for `--diff`, None where nobody can notice. `layout` is what its plan is worked out for.
+    `effect` is a sentence for `--diff`, None if no one can notice. `layout` is what its plan is worked out for.
     """
 
     module: str

@@ -168,7 +168,7 @@ class _Reading:
             items[name] = self.entry(value, depth + 1)
             places[name] = place
         for other in merged:
-            # What is written here counts before what is merged in, and the first merged before the next.
+            # What is written here wins over what is merged in, and the first merged over the next.
             for name, value in (other.items or {}).items():
                 if name not in items:
                     items[name], places[name] = value, other.key_places[name]
@@ -189,7 +189,7 @@ class _Reading:
 
 
 def laid_over(under: YamlEntry, over: YamlEntry) -> YamlEntry:
-    """The entries of both; where both say something, `over` counts. A null takes away what was there.
+    """The entries of both; if both have a value, `over` wins. A null takes away what was there.
 
     Blocks are laid over each other key by key, lists and values take each other's place.
     """

@@ -116,7 +116,7 @@ def read_origin(text: str) -> str:
 
 def _ascii_host(host: str) -> str | None:
     """The name in ASCII; None if it is not a host name."""
-    if ":" in host:  # urlsplit has checked what stands in brackets, as far as Python 3.11 does
+    if ":" in host:  # urlsplit has checked the part in brackets, as far as Python 3.11 does
         try:
             return str(ipaddress.IPv6Address(host.partition("%")[0]))
         except ValueError:

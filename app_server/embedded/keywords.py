@@ -110,7 +110,7 @@ def in_keywords() -> Iterator[None]:
 
 
 def _without_flags(text: str) -> str:
-    # Where two settings share a flag the first counts: --dev is dev, not dev_watch.
+    # If two settings share a flag, the first one applies: --dev is dev, not dev_watch.
     names = {setting.flag: setting.name for setting in reversed(all_settings())}
     return re.sub(r"--[a-z][a-z-]+", lambda found: names.get(found[0], found[0]), text)
 

@@ -1,4 +1,4 @@
-"""What the engine needs of the connection to a client."""
+"""What the engine needs from a client's connection."""
 
 from __future__ import annotations
 

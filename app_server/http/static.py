@@ -164,7 +164,7 @@ def requested_range(file: StaticFile, headers: Mapping[str, str]) -> tuple[int, 
     found = _RANGE.fullmatch(headers.get("Range", "").strip())
     if found is None or found[1] == found[2] == "":
         return None
-    # If-Range wants the very same bytes, so that only the strong tag will do. RFC 9110, section 13.1.5
+    # If-Range wants the very same bytes, so only the strong tag will do. RFC 9110, section 13.1.5
     if "If-Range" in headers and headers["If-Range"] != f'"{file.version}"':
         return None
     if found[1]:
@@ -219,7 +219,7 @@ class StaticFiles(Leavable):
             await self._send_part(file)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Answer in one line; nobody reads a page where a script was expected."""
+        """Answer in one line; a page would be useless where a script was expected."""
         for name in ("Etag", "Last-Modified", "Content-Encoding", "Accept-Ranges"):
             self.clear_header(name)
         self.set_header("Content-Type", "text/plain; charset=utf-8")
@@ -275,7 +275,7 @@ class StaticFiles(Leavable):
         except OSError as error:
             raise _unreadable(error) from None
         digest = digest_of(content)
-        if digest != file.digest:  # it was written to since the look: what was read counts
+        if digest != file.digest:  # it has changed since the look; use what was read
             self.set_header("Etag", f'W/"{digest[:VERSION_LENGTH]}"')
             self.set_header("Cache-Control", "no-cache")
         if coding == "identity":
@@ -325,7 +325,7 @@ def _unreadable(error: OSError) -> HTTPError:
 
 
 class FoundFiles(StaticFiles):
-    """Serves what `find` makes of the path that the route captured: a file, or None."""
+    """Serves what `find` returns for the path that the route captured: a file, or None."""
 
     def initialize(self, find: Callable[[str], Path | None]) -> None:  # type: ignore[override]
         """Called by Tornado with what the route carries."""

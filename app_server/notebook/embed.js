@@ -74,7 +74,7 @@
     }
   }
 
-  // Jupyter runs this before the output stands in the page, and for each further view of the output.
+  // Jupyter runs this before the output is in the page, and for each further view of the output.
   const begin = tries => {
     const places = document.querySelectorAll(`[data-app-server="${app.id}"]:not([id])`)
     places.forEach(embed)

@@ -65,7 +65,7 @@ def ok(reqid: str) -> list[Frame]:
 
 
 def error(reqid: str, text: str, traceback: str | None = None) -> list[Frame]:
-    """The answer to a message that was not carried out; the traceback is for development alone."""
+    """The answer to a message that was not carried out; the traceback is only for development."""
     return encode(messages.ERROR, dumps({"text": text, "traceback": traceback}), reqid=reqid)
 
 

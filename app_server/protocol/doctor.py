@@ -1,8 +1,8 @@
 """What `app-server doctor` asks a server, and the answer: whether a request arrived as it was sent.
 
 The doctor states in a header of its request what it has sent; the server compares that with what came, and answers in
-a header of the same name. It answers in words of a short list and with an opaque id of the instance, so that strangers
-learn nothing of what stands behind a proxy.
+a header of the same name. The answer consists of words from a short list and an opaque id of the instance, so strangers
+learn nothing about what is behind a proxy.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DEVELOPMENT_ORGANIZATION: Final = "app-server, for development only"
 """Who signs certificates for development, by which the doctor knows them."""
 
 TRICKLE: Final = "trickle"
-"""The argument of `healthz` that has the answer come in parts, so that a proxy that collects them is seen."""
+"""The argument of `healthz` that requests an answer in parts, to detect a proxy that collects them."""
 
 TRICKLE_PARTS: Final = 4
 TRICKLE_PAUSE_S: Final = 0.25

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as a client that trusts nobody: requests to bytes, and bytes to an answer of bounded size. Sans I/O."""
+"""HTTP/1.1 for a client that trusts no server: requests to bytes, and bytes to an answer of bounded size. Sans I/O."""
 
 from __future__ import annotations
 

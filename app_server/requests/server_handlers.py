@@ -86,7 +86,7 @@ class HealthHandler(Handler):
         self.finish({"status": "alive"})
 
     async def _trickle(self) -> None:
-        """Begin the answer slowly, with what JSON may begin with, so that the doctor sees who collects it."""
+        """Begin the answer slowly, with what JSON may begin with, so the doctor sees who collects it."""
         self.set_header("Content-Type", "application/json; charset=UTF-8")
         for _ in range(doctor.TRICKLE_PARTS):
             self.write(b" " * 64)

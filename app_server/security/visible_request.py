@@ -77,7 +77,7 @@ class VisibleRequest:
         return f"{self.protocol}://{self.host}{self.uri}"
 
     def payload(self) -> dict[str, Any]:
-        """What the token has to carry so that `from_payload` gives the same arguments, cookies and headers again."""
+        """What the token must contain for `from_payload` to give the same arguments, cookies and headers again."""
         rebuilt = _cookie_header(self.cookies)
         headers = {name: value for name, value in self.headers.items() if name != "Cookie" or value != rebuilt}
         return {"headers": headers, "cookies": self.cookies, "arguments": self.arguments}

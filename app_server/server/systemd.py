@@ -1,7 +1,7 @@
 """What a service tells systemd about itself (sd_notify(3)): datagrams to the socket that NOTIFY_SOCKET names.
 
-Nothing is sent if the variable is missing: then something else has started the process. It is taken out of the
-environment, so that no child of an application speaks for the service.
+Nothing is sent if the variable is missing: then something else has started the process. The variable is removed from
+the environment, so no child of an application speaks for the service.
 """
 
 from __future__ import annotations

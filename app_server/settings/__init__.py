@@ -1,4 +1,4 @@
-"""The settings of a server: the table, the parsers, the sources, and what contradicts itself.
+"""The settings of a server: the table, the parsers, the sources, and contradictions.
 
 A value is looked up in this order: flag, environment, the file of `--use-config`, default. Every source gives text,
 the same parser reads it, and an error names the flag, the variable or the line of the file.

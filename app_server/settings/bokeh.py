@@ -1,4 +1,4 @@
-"""What bokeh itself reads from its environment, and variables that have no effect."""
+"""The environment variables that bokeh itself reads, and variables that have no effect."""
 
 from __future__ import annotations
 

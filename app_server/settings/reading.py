@@ -1,4 +1,4 @@
-"""A value that was given somewhere, and how words become one."""
+"""A value from one of the sources, and how words become one."""
 
 from __future__ import annotations
 

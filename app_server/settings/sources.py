@@ -1,4 +1,4 @@
-"""The sources of settings: flags, the environment and files; and the settings that they make together."""
+"""The sources of settings: flags, the environment and files; and the settings that result from them."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def read_port(word: str, where: str) -> int:
 
 
 def _split(rest: str) -> tuple[str, str | None]:
-    """Host and port; an IPv6 address with a port stands in brackets."""
+    """Host and port; an IPv6 address with a port is in brackets."""
     bracketed = re.fullmatch(r"\[([^\]]*)\](?::(.*))?", rest)
     if bracketed is not None:
         return bracketed[1], bracketed[2]

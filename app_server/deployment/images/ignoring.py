@@ -29,7 +29,7 @@ class Ignoring:
     """What is left out below a folder."""
 
     rules: Sequence[tuple[bool, re.Pattern[str]]]
-    """whether a rule excludes, and what it matches; the last one that matches counts"""
+    """whether a rule excludes, and what it matches; the last one that matches applies"""
     never: Sequence[tuple[bool, re.Pattern[str]]] = ()
     """the same, after all others"""
     secrets: frozenset[Path] = field(default=frozenset())

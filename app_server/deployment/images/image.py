@@ -35,7 +35,7 @@ HARDENED = ("--init", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--
 
 @dataclass(frozen=True)
 class Wish:
-    """What somebody wants built: `base` is the image that it begins with, `build_context` a clone that has that one.
+    """The image to build: `base` is the image that it begins with, `build_context` a clone that has that one.
 
     Both names have a tag, as `full_name` gives them.
     """

@@ -1,1 +1,1 @@
-"""A deployment worked out: `values` is what renderers read, `resolver` makes it of the deployment file."""
+"""The plan of a deployment: `values` is what renderers read, `resolver` computes it from the deployment file."""

@@ -1,4 +1,4 @@
-"""Hosts and ports as addresses spell them."""
+"""Hosts and ports in the form that addresses use."""
 
 from __future__ import annotations
 

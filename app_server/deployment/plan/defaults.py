@@ -1,4 +1,4 @@
-"""Ports, paths and names that hold unless the deployment file says otherwise."""
+"""Default ports, paths and names, which the deployment file can change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The flags of start commands: what the proxy, the public address and the settings ask of each instance."""
+"""The flags of start commands: what the proxy, the public address and the settings require of each instance."""
 
 from __future__ import annotations
 

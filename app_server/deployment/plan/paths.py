@@ -1,4 +1,4 @@
-"""Where things are: on hosts, and in our images."""
+"""Paths of files on hosts and in our images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public address and the proxy's certificate, as the deployment file means them."""
+"""The public address and the proxy's certificate, as the deployment file describes them."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
     release.tar.gz     files/ (what `app-server config all --output` writes), apps/ (the applications), release.json
     packages.tar.gz    the requirements, and wheels where hosts have no index; in apps/ the applications' own
 
-Releases of the same content have the same bytes and the same id, so that installing one twice changes nothing; and
+Releases of the same content have the same bytes and the same id, so installing one twice changes nothing; and
 releases with the same packages share one environment of Python.
 """
 

@@ -118,7 +118,7 @@ def _host(plan: Plan, machine: Machine, has_tunnels: bool, rendered: Mapping[str
 
 
 def _gateways(plan: Plan) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The hosts that tunnels go to, as far as somebody has said how to log in there; named as the tunnels name them.
+    """The hosts that tunnels go to, if deploy.yaml says how to log in there; named as the tunnels name them.
 
     `gateway_server` sets them apart from hosts of the deployment, one of which may be the same machine.
     """
@@ -225,7 +225,7 @@ _PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 def dump(value: object) -> str:
     """Mappings, lists and scalars as YAML, the way people write it; PyYAML takes ten times as long.
 
-    Text with a brace in it is marked, so that Ansible does not take it for a template of its own.
+    Text with a brace is marked, so Ansible does not treat it as a template.
     """
     return "\n".join(_lines(value, "")) + "\n"
 

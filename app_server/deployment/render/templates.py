@@ -37,7 +37,7 @@ def environment(target: str, filters: Filters) -> Environment:
 
 @cache
 def _environment(target: str, filters: tuple[tuple[str, Callable[..., str]], ...]) -> Environment:
-    # Kept, so that a template is compiled once however many sites are rendered.
+    # Kept, so a template is compiled once, however many sites are rendered.
     jinja = Environment(
         loader=FileSystemLoader([template_root() / target, template_root() / "common"]),
         undefined=StrictUndefined,

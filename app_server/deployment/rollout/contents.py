@@ -27,7 +27,7 @@ def for_volume(plan: Plan) -> Plan:
 
 
 def write_release(plan: Plan, place: Path) -> None:
-    """The files of a release; those of a release that was broken off are in nobody's way."""
+    """The files of a release; those of an interrupted release do no harm."""
     shutil.rmtree(place, ignore_errors=True)
     for path, file in render("compose", plan).items():
         target = place / path

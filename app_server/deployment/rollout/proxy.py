@@ -1,8 +1,8 @@
-"""The proxy's configuration in a volume, so that a new one is read by the proxy that runs.
+"""The proxy's configuration in a volume, so a running proxy can read a new one.
 
-The image has a configuration baked in, and serves with it where nobody rolls out. A roll-out puts the release's own
-into a volume, which the proxy mounts read-only in its place, and from then on a change of the configuration alone is a
-reload: no request waits, none fails. A digest in the volume says what is there.
+The image contains a configuration, which is used without roll-outs. A roll-out puts the release's own into a volume,
+which the proxy mounts read-only in its place. From then on, a change of only the configuration is a reload: no request
+waits, none fails. A digest in the volume says what is there.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ EXTENSION = "x-"
 
 
 class Model(BaseModel):
-    """A block with keys. Unknown keys are refused, those that begin with `x-` are the author's own and left alone.
+    """A block with keys. Unknown keys are refused, except the author's own, which begin with `x-`.
 
     `short` names the field that a bare value stands for: `myapp: app.py` for `myapp: {path: app.py}`.
     """
@@ -36,7 +36,7 @@ class Model(BaseModel):
             if cls.refusal is not None:
                 raise ValueError(cls.refusal)
             raise ValueError(f"expected lines of the form `key: value`, not {quoted(value)}")
-        # A key without a value says nothing, so that its default counts.
+        # A key without a value has its default.
         return {key: item for key, item in value.items() if item is not None and not str(key).startswith(EXTENSION)}
 
     @classmethod

@@ -34,7 +34,7 @@ def quoted(value: object) -> str:
 class Reader(Generic[T]):
     """A type of values that are read from text by `read`, which gives None for what is something else.
 
-    It stands in Annotated. `expected` completes "expected ..." in errors, `schema` is the type's JSON Schema.
+    Use it in Annotated. `expected` completes "expected ..." in errors, `schema` is the type's JSON Schema.
     """
 
     expected: str
@@ -58,7 +58,7 @@ class Reader(Generic[T]):
 
 
 def matching(pattern: str, also: Callable[[str], bool]) -> Callable[[str], str | None]:
-    """A reader's function that takes text of this pattern alone, for which `also` holds."""
+    """A reader's function that accepts only text of this pattern for which `also` is true."""
     compiled = re.compile(pattern)
     return lambda word: word if compiled.fullmatch(word) and also(word) else None
 

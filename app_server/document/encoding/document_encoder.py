@@ -1,4 +1,4 @@
-"""A whole document to the JSON of a PULL-DOC-REPLY, and why that fails."""
+"""Encodes a whole document as the JSON of a PULL-DOC-REPLY, or explains why that fails."""
 
 from __future__ import annotations
 

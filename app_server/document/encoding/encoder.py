@@ -1,4 +1,4 @@
-"""Documents and their events to JSON, faster than bokeh's Serializer and held equal to it.
+"""Encodes documents and their events as JSON, faster than bokeh's Serializer and with the same results.
 
 What costs the stock serializer its time is that it computes the default of every property of every model, only to drop
 it. Here a plan for each model class, made once, says which properties are plain; then only the values that were set

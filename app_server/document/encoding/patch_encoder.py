@@ -1,4 +1,4 @@
-"""The changes of one turn to the JSON of a PATCH-DOC, each encoded when it happens."""
+"""Encodes the changes of one turn as the JSON of a PATCH-DOC, each when it happens."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the handlers of requests know of their server: its policy, its process, its pages."""
+"""What request handlers know about their server: its policy, its process, its pages."""

@@ -1,4 +1,4 @@
-"""The pages that the server makes itself, and what an application's page needs of it."""
+"""The pages that the server generates itself, and what applications' pages need from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server allows, and how it signs tokens: fixed before the first request comes."""
+"""What a server allows, and how it signs tokens; fixed before the first request."""
 
 from __future__ import annotations
 

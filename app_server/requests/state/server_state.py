@@ -1,4 +1,4 @@
-"""What the handlers of requests know of their server."""
+"""What request handlers know about their server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process that the processes of isolated sessions are forked from."""
+"""The process from which isolated sessions are forked."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _page_of_all(server: Server, snapshot: Snapshot | None) -> bytes | None:
 def _started_once(server: Server, run: Callable[[Snapshot | None], int]) -> int:
     """What `run` returns in a process in which the application has started, or, where that is unsound, in this one.
 
-    The other process is tried first, so that this one stays as it was.
+    The other process is tried first, so this one stays as it was.
     """
     (runtime,) = server.state.runtimes
     verdict, report = os.pipe()

@@ -1,8 +1,8 @@
-"""An application that has started once, for all its sessions: its document, and what a page and a client get of it.
+"""An application that has started once for all its sessions: its document, and what a page and a client get from it.
 
-Every session is a fork of the process in which it has started, so that whatever is the same for all of them is worked
-out once. That is sound only where the start depends on nothing that a session has for itself, and leaves nothing
-behind that a fork cannot have: `take` finds out.
+Every session is a fork of the process in which the application has started, so what all sessions share is computed
+once. That is correct only if the start depends on nothing of a single session, and leaves nothing behind that a fork
+cannot have. `take` checks this.
 """
 
 from __future__ import annotations

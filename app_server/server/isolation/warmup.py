@@ -1,4 +1,4 @@
-"""Serves a few hidden sessions in the process that others are forked from, which then find done what is done once.
+"""Serves a few hidden sessions in the process that others are forked from, so one-time work is done before the fork.
 
 Modules that are imported when they are first needed, templates, tables of models' defaults, what Python itself keeps
 of code that has run: every session would make that again, and have its own copy of the memory that it changes.

@@ -1,1 +1,1 @@
-"""What a server says of itself: metrics, and lines in the log."""
+"""What a server reports about itself: metrics, and lines in the log."""

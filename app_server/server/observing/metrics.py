@@ -68,7 +68,7 @@ def snapshot_of(state: ServerState) -> Snapshot:
 
 
 class MetricsHandler(BaseHandler):
-    """What the server counts; for those who reach it directly, for a proxy stands where strangers are."""
+    """What the server counts; only for those who reach it directly, because strangers come through a proxy."""
 
     def initialize(self, state: ServerState) -> None:
         """Called by Tornado with what the route carries."""

@@ -1,4 +1,4 @@
-"""What the server says of itself in the log, at the rhythm of --stats-log-frequency and --mem-log-frequency."""
+"""What the server logs about itself, at the interval of --stats-log-frequency and --mem-log-frequency."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the image app-server-all-in-one is built with: nginx and N instances in one container, under supervisor.
 
-Proxy and instances meet at sockets as they do with compose, so that nginx's configuration is the same.
+Proxy and instances meet at sockets as they do with compose, so nginx's configuration is the same.
 """
 
 from __future__ import annotations

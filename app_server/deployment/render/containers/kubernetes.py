@@ -1,8 +1,8 @@
-"""Manifests for Kubernetes: instances as a StatefulSet, so that each keeps its name, and the proxy in front.
+"""Manifests for Kubernetes: instances as a StatefulSet, in which each keeps its name, and the proxy in front.
 
 Each instance has a Service of its own, whose address stays when its pod is replaced: nginx asks for a name's address
-only when it starts. The pod's name is the route in its pages' addresses. Secrets and the certificate are named, and
-made by somebody else.
+only when it starts. The pod's name is the route in its pages' addresses. Secrets and the certificate are referred to by
+name, and created by the cluster's operator.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ FOLDER = "proxy"
 """Where the proxy's configuration lies beside swarm.yaml."""
 SLOT = "{{.Task.Slot}}"
 """What the swarm replaces by the number of an instance in its service, from 1."""
-# A proxy leaves its node's port at once when it is to be replaced: as long as it stays, nobody is let in there.
+# A proxy leaves its node's port at once when it is to be replaced: as long as it is there, no one is let in.
 PROXY_DRAIN_S = 2.0
 PROXY_GRACE_S = 10.0
 # A connection whose other end has vanished is given up after 6 to 8 s, while `proxy_next_upstream_timeout` (10 s) lets
@@ -62,7 +62,7 @@ class Config:
 
 @dataclass(frozen=True, slots=True)
 class OutsideSecret:
-    """A secret that somebody else makes: its key in swarm.yaml, its name in the swarm, and what makes it."""
+    """A secret that the operator creates: its key in swarm.yaml, its name in the swarm, and what makes it."""
 
     key: str
     name: str

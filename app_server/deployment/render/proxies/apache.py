@@ -1,7 +1,7 @@
 """Apache's site, and what it needs of the whole server: modules, threads, long headers.
 
-A session finds its instance by a sticky route that a rewrite rule takes from the address, so that one balancer counts
-pages and WebSockets alike. An instance that drains or is full answers 503: Apache does not retry that by itself, but an
+A session finds its instance by a sticky route that a rewrite rule takes from the address, so one balancer counts both
+pages and WebSockets. An instance that drains or is full answers 503: Apache does not retry that by itself, but an
 error document may be a request to the next instance.
 """
 
@@ -41,7 +41,7 @@ PAGES_AN_INSTANCE = 16
 THREADS_A_PROCESS = 64
 DEFAULT_PING_S = 37.0
 AGAIN = "/_app-server/again"
-"""Where Apache leads a request by itself that one instance has refused; nobody can ask for it from outside."""
+"""Where Apache sends a request that one instance has refused; it cannot be requested from outside."""
 
 
 def shown(version: tuple[int, ...]) -> str:
@@ -143,7 +143,7 @@ def workers(plan: Plan) -> int:
 
 
 def retry_s(plan: Plan) -> int:
-    """For how long nobody is sent to an instance that did not answer; another host may be long to say so."""
+    """How long to avoid an instance that did not answer, in seconds; with another host, it takes long to notice."""
     return 10 if plan.is_spread or plan.reaches_by_name else 1
 
 

@@ -1,6 +1,6 @@
 """nginx's site: one file for the http context, which Debian's nginx.conf reads from conf.d.
 
-From 1.29.6 on a session finds its instance by `sticky route`, so that least_conn counts WebSockets too. Before that
+From 1.29.6 on a session finds its instance by `sticky route`, so least_conn counts WebSockets too. Before that
 each instance has a group of its own, in which all others are backups.
 """
 
@@ -26,7 +26,7 @@ HTTP2_DIRECTIVE_SINCE = (1, 25, 1)
 REPLACED_WEIGHT = 1000
 """How many times rather a page goes to an instance that a roll-out has replaced before, than to one that is to come."""
 FAIL_TIMEOUT_S = 10
-"""For how long nginx leaves an instance on another machine alone that has failed three times within as long."""
+"""How long nginx avoids an instance on another machine that has failed three times within that time."""
 # What nginx takes for itself in an unquoted word is left out, and the comma with it for regularity.
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+=~*\[\]-]+")
 
@@ -185,7 +185,7 @@ def _zone_size(pool: Pool) -> Quoted:
 
 
 def _others(pool: Pool, instance: Instance) -> list[Instance]:
-    """The instances of a pool that stand in for one, the next one first, so that they share its sessions."""
+    """The instances of a pool that replace one, the next one first, so they share its sessions."""
     place = pool.instances.index(instance)
     return [*pool.instances[place + 1 :], *pool.instances[:place]]
 

@@ -1,4 +1,4 @@
-"""Small pages that a proxy shows by itself: maintenance, and nobody there. They need nothing but themselves."""
+"""Small pages that a proxy shows by itself: maintenance, and no instance available. They need no other files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def small_page(title: str, text: str, refresh_s: int | None = None) -> str:
 
 
 UNAVAILABLE_RETRY_S = 5
-"""After how long the page that stands in for an application tries again."""
+"""How often the page that replaces an application tries again."""
 
 
 def unavailable_page() -> str:

@@ -36,7 +36,7 @@ def _lines(plan: Plan) -> Iterator[str]:
         elif secret.environment is not None:
             yield f'export {secret.variable}="${{{secret.environment}?the secret {secret.name} is not set}}"'
         else:
-            yield f"# {secret.variable}_FILE: systemd's credential {secret.credential} is there under systemd alone"
+            yield f"# {secret.variable}_FILE: systemd's credential {secret.credential} is available only under systemd"
     for name, value in plan.spec.service.environment.items():
         yield f"export {name}={quote((value,))}"
     single = len(plan.instances) == 1

@@ -32,7 +32,7 @@ def wanted(plan: Plan) -> bool:
 
 
 def literal(value: object) -> Quoted:
-    """A value as Python spells it; text is ASCII, so that no editor shows what is not there."""
+    """A value as Python spells it; text is ASCII, so every editor shows it as it is."""
     if isinstance(value, str) and not value.isprintable():
         raise refused(value, "gunicorn's configuration")
     return Quoted(_double(value) if isinstance(value, str) else ascii(value))

@@ -10,7 +10,7 @@ from app_server.deployment.render.unwritable import refused
 # The user and group that own a proxy's logs on Debian, and what has it open new files without dropping a connection.
 REOPEN = {
     "nginx": ("www-data adm", "[ ! -s /run/nginx.pid ] || kill -USR1 $(cat /run/nginx.pid)"),
-    # There is no signal for Apache that opens logs alone; a graceful restart lets connections end by themselves.
+    # Apache has no signal that only reopens logs; a graceful restart lets connections end by themselves.
     "apache": ("root adm", "! apache2ctl -t >/dev/null 2>&1 || apache2ctl graceful >/dev/null"),
 }
 
@@ -19,7 +19,7 @@ _MEANINGFUL = "\"'\\*?[]{}"
 
 
 def wanted(plan: Plan) -> bool:
-    """Whether there is a proxy, and with it logs that nobody puts away."""
+    """Whether there is a proxy, whose logs nothing else rotates."""
     return plan.has_proxy
 
 

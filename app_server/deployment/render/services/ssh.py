@@ -31,7 +31,7 @@ def tunnel_of(plan: Plan, name: str, spec: TunnelSpec) -> Tunnel:
     """A tunnel of deploy.yaml, worked out."""
     first = plan.instances[0]
     reverse = spec.kind == "reverse"
-    # What is on the other side is not this deployment's, so that it has no socket of ours.
+    # What is on the other side does not belong to this deployment, so it has no socket of ours.
     socket = first.unix_socket if reverse and spec.target_port is None else None
     return Tunnel(
         name=name,
@@ -119,7 +119,7 @@ def _other_side(tunnels: list[Tunnel]) -> str:
     for user, mine in _by_user(tunnels).items():
         halves = [half for tunnel in mine for half in _halves(tunnel)]
         lines += [
-            f"# For /etc/ssh/sshd_config.d of {mine[0].destination.host}. The user {user} is for tunnels alone; its",
+            f"# For /etc/ssh/sshd_config.d of {mine[0].destination.host}. The user {user} is only for tunnels; its",
             "# authorized_keys has, each with the public key of who may come:",
             *(f"#   {authorized_key(half, f'{KEY} {name}')}" for half, name in halves),
             "",

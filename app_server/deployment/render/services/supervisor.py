@@ -13,7 +13,7 @@ from app_server.deployment.render.templates import Quoted, environment, header, 
 from app_server.deployment.render.unwritable import Unwritable, refused
 
 CONF_D = "/etc/supervisor/conf.d"
-# A log is put away when it is as large as this, where nobody says another size: supervisor knows no days.
+# A log is rotated at this size unless the deployment sets another one; supervisor cannot rotate by days.
 LOG_MB = 50
 SHORTEST_START_S = 3
 _NOT_IN_FIELDS = " \"'\\"

@@ -1,4 +1,4 @@
-"""systemd's units: a template of an instance for each pool, a target for all of them, and what each instance has alone.
+"""systemd's units: a template of an instance for each pool, a target for all of them, and a file for each instance.
 
 The same units work on every host; those that are enabled there say which instances a host has.
 """
@@ -21,7 +21,7 @@ UNITS = "/etc/systemd/system"
 FIRST_UNPRIVILEGED_PORT = 1024
 # Flags whose values differ from instance to instance, and the variables that hold them.
 OWN_VARIABLES = {"--address": "INSTANCE_ADDRESS", "--port": "INSTANCE_PORT"}
-# What systemd takes as it stands in a word of ExecStart and of Environment.
+# What needs no quotes in a word of ExecStart and of Environment.
 _NOT_IN_PATHS = "\"'\\:"
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@+=,~^*?\[\]-]+")
 
@@ -37,7 +37,7 @@ class LoadedUnits:
 
 
 def wanted(plan: Plan) -> bool:
-    """Whether systemd starts the instances; gunicorn has nobody else to start it."""
+    """Whether systemd starts the instances; it also starts gunicorn."""
     return plan.spec.service.manager in ("systemd", "gunicorn")
 
 
@@ -144,7 +144,7 @@ def _values(plan: Plan, pool: Pool) -> Mapping[str, Any]:
         "writable": folders,
         "privileged_port": any(not i.unix_socket and i.port < FIRST_UNPRIVILEGED_PORT for i in pool.instances),
         "cpu_percent": round(100 * service.cpus) if service.cpus else 0,
-        # Applications in somebody's home are read there.
+        # Applications in a home directory are read there.
         "protect_home": Quoted("read-only" if plan.paths.apps.startswith(("/home/", "/root")) else "yes"),
     }
 

@@ -49,7 +49,7 @@ def test_secret_of_a_variable_has_to_be_set(tmp_path: Path) -> None:
 
 def test_credential_is_there_under_systemd_only(tmp_path: Path) -> None:
     text = script(tmp_path, "secrets: {secret_key: {credential: key}}\n")
-    assert "\n# BOKEH_SECRET_KEY_FILE: systemd's credential key is there under systemd alone\n" in text
+    assert "\n# BOKEH_SECRET_KEY_FILE: systemd's credential key is available only under systemd\n" in text
 
 
 def test_word_that_is_more_than_a_line_is_refused() -> None:
