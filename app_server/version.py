@@ -28,7 +28,7 @@ def how_to_install(extra: str) -> str:
 
 
 def install_command(extra: str, origin: str | None) -> str:
-    """The words of pip that install this again with an extra; `origin` is direct_url.json, None where an index was.
+    """The words of pip that install this again with an extra; `origin` is direct_url.json, None after an index.
 
     See https://packaging.python.org/en/latest/specifications/direct-url/.
     """

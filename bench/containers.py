@@ -4,7 +4,7 @@
     up        `docker compose up --wait` of a proxy and three instances
     page      a page through that stack, against the same from the instances' own sockets, in turns
 
-Ends with 1 where a goal is missed. `--keep-cache` leaves the build from nothing out. Everything has names of its own,
+Exits with 1 if a goal is missed. `--keep-cache` leaves out the build from nothing. Everything has names of its own,
 and nothing of it stays but the engine's cache.
 """
 

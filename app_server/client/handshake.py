@@ -26,7 +26,7 @@ _DEFAULT_PORTS: Final = {"ws": 80, "wss": 443}
 
 _STATUS_HINTS: Final = {
     401: "The server requires a name and password, or another Authorization header.",
-    403: "Where sessions are signed, this program needs the server's BOKEH_SECRET_KEY and BOKEH_SIGN_SESSIONS; where it"
+    403: "If sessions are signed, this program needs the server's BOKEH_SECRET_KEY and BOKEH_SIGN_SESSIONS; if it"
     " sends an Origin header, the server must allow it by --allow-websocket-origin.",
     404: "Check the application's path; the server's own page lists its applications.",
     405: "Check the application's path; the server's own page lists its applications.",
@@ -87,7 +87,7 @@ def _explained(error: BaseException, opening: Opening) -> CannotConnect:
 
 
 def _no_server(reason: str, where: str) -> Refused:
-    what = f"what answers is no server for Bokeh applications: {reason}"
+    what = f"the answer is not from a server for Bokeh applications: {reason}"
     return Refused(what, where=where, hint="Check the address.")
 
 

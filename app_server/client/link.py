@@ -33,7 +33,7 @@ _FLUSH_PATIENCE_S: Final = 10.0
 _CLOSE_PATIENCE_S: Final = 2.0
 """How long the other end has to answer our Close frame."""
 
-_QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)  # Linux alone has it
+_QUICKACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)  # only Linux has it
 
 _MORE_VALUES = 4
 """A program pulls documents that applications have made, and blocks only itself; 20 MiB cannot hold more numbers."""
@@ -81,7 +81,7 @@ class Link:
                 self._stream.write(_masked(frames))
 
     async def receive(self) -> Message:
-        """The next message. Raises ConnectionLost at the connection's end, ProtocolViolation for what is no message."""
+        """The next message. Raises ConnectionLost at the connection's end, ProtocolViolation if it is not one."""
         while True:
             try:
                 message = self._receiver.feed(*await self._next())

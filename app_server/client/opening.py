@@ -86,7 +86,7 @@ class Opening:
         return MAX_UNPACKING * self.max_message_bytes
 
     def tls(self) -> ssl.SSLContext | None:
-        """How to check the server's certificate; None where the address is not one of TLS."""
+        """How to check the server's certificate; None if the address does not use TLS."""
         if not self.address.socket_url.startswith("wss:"):
             return None
         if isinstance(self.verify, ssl.SSLContext):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 # Escape codes of terminals (ECMA-48), and what else moves the cursor.
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[@-Z\\-_])|[\r\x07\x08]")
-# What compose puts before each line of a log, where it does.
+# What compose puts before each line of a log, if it does.
 _LEVEL = re.compile(r"^(?:.*? \| )?\S+ \S+ (?:ERROR|CRITICAL) (?!\d{3} [A-Z]+ )(.+)$")
 _COMPLAINT = re.compile(r"^(?:.*? \| )?app-server: (?!warning|note)(.+)$")
 _FRAME = re.compile(r'^\s*(?:.*? \| )?\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')

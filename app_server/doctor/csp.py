@@ -57,7 +57,7 @@ class Policy:
     page: Target
 
     def sources(self, directive: str) -> tuple[str, ...] | None:
-        """What this directive allows, or what is asked in its place; None where nothing is forbidden."""
+        """What this directive allows, or what is asked in its place; None if nothing is forbidden."""
         for name in _FALLBACKS[directive]:
             if name in self.directives:
                 return self.directives[name]

@@ -45,7 +45,7 @@ def _by_route(sources: Sources, settings: Settings) -> dict[str, Application]:
 
 
 def _expanded(sources: list[Source], settings: Settings) -> list[Source]:
-    """The sources with the patterns among them replaced by what matches, where the setting `glob` asks for it."""
+    """The sources with the patterns among them replaced by what matches, if the setting `glob` is on."""
     if not settings.glob:
         return sources
     found: list[Source] = []

@@ -10,7 +10,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final
 
-# Python's own table differs from machine to machine, where it reads the system's or the registry's.
+# Python's own table differs from machine to machine, because it reads the system's or the registry's.
 _TYPES: Final = {
     ".js": "text/javascript",  # RFC 9239
     ".mjs": "text/javascript",

@@ -55,7 +55,7 @@ def _port_of(sockets: Sequence[socket.socket]) -> int:
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext | None:
-    """What TLS is spoken with; None where it is not. OperatorError where the certificate is of no use."""
+    """The TLS context; None without TLS. OperatorError if the certificate cannot be used."""
     if not settings.ssl_certfile:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -88,7 +88,7 @@ def _digest(path: str, mtime_ns: int, ctime_ns: int, size_bytes: int, inode: int
 
 
 def locate(root: Path, path: str) -> Path | None:
-    """The file below the root that the address's path names; None where there is none, or where it leads outside.
+    """The file below the root that the address's path names; None if there is none, or if it leads outside.
 
     Refused as missing, too: hidden files, and paths that only another system would understand.
     """

@@ -42,7 +42,7 @@ def forgive_output() -> None:
 
 
 def _forgiving(stream: TextIO) -> TextIO:
-    """The stream's file with the same encoding and buffering; the stream itself if it is no file."""
+    """The stream's file with the same encoding and buffering; the stream itself if it is not a file."""
     if not isinstance(stream, io.TextIOWrapper):
         return stream
     with suppress(OSError):

@@ -88,7 +88,7 @@ class Totals:
 
 
 def quantile(histogram: Mapping[str, Any], bounds_s: tuple[float, ...], share: float) -> float | None:
-    """The duration in seconds that `share` of all stayed below, read off the buckets; None where nothing was noted.
+    """The duration in seconds that `share` of all stayed below, read off the buckets; None if nothing was recorded.
 
     Durations are assumed to be evenly spread within a bucket, and those beyond the last bound to be equal to it.
     """

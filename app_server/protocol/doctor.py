@@ -46,7 +46,7 @@ class Sent:
 
     @classmethod
     def read(cls, statement: str) -> Sent | None:
-        """What this header's value states; None where it states nothing that can be understood."""
+        """What this header's value states; None if it cannot be understood."""
         if len(statement) > _LONGEST_STATEMENT:
             return None
         pairs = _split(statement)
@@ -98,7 +98,7 @@ class Seen:
 
     @classmethod
     def read(cls, answer: str) -> Seen | None:
-        """What this header's value says; None where it is not one of ours."""
+        """What this header's value says; None if it is not one of ours."""
         pairs = _split(answer[:_LONGEST_STATEMENT])
         known = {field.name: pairs[field.name] for field in fields(cls) if field.name in pairs}
         return cls(**known) if "instance" in known else None

@@ -21,7 +21,7 @@ _LONGEST_CHUNK_LINE = 1024
 
 
 class Malformed(Exception):
-    """What came is no HTTP."""
+    """The received bytes are not HTTP."""
 
 
 class NoAnswer(Malformed):
@@ -98,7 +98,7 @@ class ResponseReader:
     def _read_head(self) -> bool:
         """Whether a whole head was there, and has been taken."""
         if not b"HTTP/1.".startswith(self._pending[:7]):
-            raise Malformed(f"the answer begins with {bytes(self._pending[:20])!r}, which is no HTTP/1.1")
+            raise Malformed(f"the answer begins with {bytes(self._pending[:20])!r}, which is not HTTP/1.1")
         end = self._pending.find(b"\r\n\r\n")
         if end < 0:
             if len(self._pending) > MAX_HEAD_BYTES:

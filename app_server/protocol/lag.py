@@ -98,7 +98,7 @@ class Lag:
         return not self.under_way
 
     def probes(self, size: int, now_s: float) -> tuple[bytes | None, bytes | None]:
-        """Take note of a message; the payloads of PINGs to send before and after it, None where none is wanted."""
+        """Record a message; return the payloads of PINGs to send before and after it, None for no PING."""
         before = self._probe(now_s) if not self._number and size >= _FIRST_PROBE_BYTES else None
         self.sent_bytes += size
         unprobed = self.sent_bytes - self._probed_bytes

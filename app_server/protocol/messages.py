@@ -31,4 +31,4 @@ class Message:
     buffers: Sequence[tuple[str, bytes]] = ()
     reqid: str | None = None
     discarded: bool = field(default=False)
-    """True where the content was dropped unread, because its first bytes showed that it changes nothing."""
+    """True if the content was dropped unread, because its first bytes showed that it changes nothing."""

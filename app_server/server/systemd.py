@@ -83,7 +83,7 @@ class Notifier:
 
 
 def _watchdog_s(environ: MutableMapping[str, str]) -> float:
-    """WatchdogSec= of the unit, where it is this process that is watched; for whom it is must be known by its pid."""
+    """WatchdogSec= of the unit if this process is the watched one, which its pid tells."""
     usec, pid = environ.pop("WATCHDOG_USEC", ""), environ.pop("WATCHDOG_PID", "")
     if not usec.isdigit() or (pid and pid != str(os.getpid())):
         return 0.0

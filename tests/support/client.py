@@ -193,7 +193,7 @@ class Client:
         return [event for message in self.pushed for event in message.content["events"]]
 
     def close_code(self, timeout_s: float | None = None) -> int | None:
-        """Wait until the server ends the connection; its close code, None where it sent none."""
+        """Wait until the server ends the connection; its close code, None if it sent none."""
         timeout_s = _or_patience(timeout_s)
         try:
             while True:

@@ -40,13 +40,13 @@ DEFAULT_STORE = "deployed"
 COMMAND = Command(
     forms=("compose|ansible [-f FILE] [-e NAME] [flags]",),
     text="Build and try what is new, then replace one instance after another: drain, stop, start, wait until it is "
-    "healthy, next. If an instance does not get healthy, the release before is restored.",
+    "healthy, next. If an instance does not get healthy, the previous release is restored.",
     examples=("app-server deploy compose", "app-server deploy ansible -e staging",
               "app-server deploy compose --rollback"),
     words=(Word(name="target", metavar="TARGET", help="where to deploy", required=True, choices=TARGETS),),
     flags=(
         *OF_A_FILE,
-        switch("--rollback", "restore the release before"),
+        switch("--rollback", "restore the previous release"),
         switch("--no-hooks", "do not run the programs in hooks/, next to FILE"),
         Flag(names=("--store",), metavar="DIR", help="where releases are kept", default="deployed/NAME, next to FILE"),
         switch("--all", "replace unchanged instances too, such as after a new secret", group="Only compose"),

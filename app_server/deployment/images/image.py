@@ -132,7 +132,7 @@ def _secret(wish: Wish) -> tuple[str, ...]:
 
 
 def _refuse_foreign_base(base: str) -> None:
-    """OperatorError for a base that is no image of app-server, or holds a site's applications already."""
+    """OperatorError for a base that is not an image of app-server, or already contains a site's applications."""
     config = docker.about(base)["Config"]
     if LABEL in (config.get("Labels") or {}):
         hint = "Use app-server; if its name was overwritten, remove it with `docker rmi` and build it again."

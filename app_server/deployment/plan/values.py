@@ -45,7 +45,7 @@ class Instance:
     """One process, or one group of processes behind one address.
 
     `name` is unique in the deployment and names units and containers. `route` is the same where a balancer has to
-    find the instance again, None where there is no choice. `address` and `port` are where the proxy reaches it, or
+    find the instance again, None if there is no choice. `address` and `port` are where the proxy reaches it, or
     `unix_socket` is.
     """
 

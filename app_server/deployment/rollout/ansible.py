@@ -85,15 +85,15 @@ def deploy(
 
 
 def roll_back(plan: Plan, store: Store, say: Say, *, hooks: RolloutHooks = NO_HOOKS) -> int:
-    """Put the release before in its place on all hosts; 0, or 1 if the hook after it failed. OperatorError."""
+    """Restore the previous release on all hosts; 0, or 1 if the hook after it failed. OperatorError."""
     command = program()
     hooks.look()
     with store.locked():
-        say(f"the release before the current one of {plan.name}")
+        say(f"the previous release of {plan.name}")
         with hooks.around(say):
             write_inventory(plan, store)
-            spent_s = play(command, "rollback.yml", store, [], what="back to the release before")
-        say(f"the release before is served, after {spent_s:.0f} s")
+            spent_s = play(command, "rollback.yml", store, [], what="back to the previous release")
+        say(f"the previous release is served, after {spent_s:.0f} s")
         return 0 if hooks.after(say, seconds=f"{spent_s:.0f}") else 1
 
 
@@ -158,7 +158,7 @@ def environment(environ: Mapping[str, str], folder: Path, failures: Path) -> dic
 
 
 def reason_of(failures: Path) -> str | None:
-    """The last failure of a run: on which host, in which task, and what was said there; None where none was noted."""
+    """The last failure of a run: on which host, in which task, and the message; None if none was recorded."""
     try:
         lines = failures.read_text(encoding="utf-8").splitlines()
         about = json.loads(lines[-1])

@@ -58,7 +58,7 @@ def deploy(
 
 
 def roll_back(name: str, store: Store, folder: Path, say: Say, *, hooks: RolloutHooks = NO_HOOKS) -> int:
-    """Put the release before the current one in its place; 0, or 1 if the hook after it failed."""
+    """Restore the previous release; 0, or 1 if the hook after it failed."""
     docker.require()
     hooks.look()
     with store.locked():

@@ -1,6 +1,6 @@
 """What people want done around a roll-out: programs in hooks/, beside deploy.yaml.
 
-`before-deploy` runs when it is known what will be done and nothing is touched yet; where it fails, nothing is.
+`before-deploy` runs when the plan is known and nothing has been changed yet; if it fails, nothing is changed.
 `after-deploy` runs at the end, `deploy-failed` where a roll-out has not come to one.
 """
 

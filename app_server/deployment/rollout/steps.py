@@ -58,6 +58,6 @@ def content_name(image: str, image_id: str) -> str:
 
 
 def ago(releases: Sequence[int], current: int | None, back: int = 1) -> int | None:
-    """The number of the release `back` before the current one, None where there is none."""
+    """The number of the release `back` before the current one, None if there is none."""
     before = [number for number in sorted(releases) if current is not None and number < current]
     return before[-back] if len(before) >= back else None

@@ -13,7 +13,7 @@ MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
 
 
 class BadFrame(Exception):
-    """What came is no frame of a server."""
+    """The received bytes are not a server's frame."""
 
 
 class LenientFrameReader(ServerFrameReader):

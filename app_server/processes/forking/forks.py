@@ -78,7 +78,7 @@ def describe_exit(code: int) -> str:
 
 
 def exit_status(code: object) -> int:
-    """The status of a process that ends with this code, 0 to 255; 1 for what is no number."""
+    """The status of a process that ends with this code, 0 to 255; 1 for anything but a number."""
     return code & 0xFF if isinstance(code, int) else _FAILED
 
 

@@ -45,7 +45,7 @@ _LOOK_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
-    """What one session's process may use; 0 is no limit."""
+    """What one session's process may use; 0 means no limit."""
 
     memory_bytes: int = 0
     cpu_s: float = 0.0

@@ -30,7 +30,7 @@ class WorkerState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MasterLimits:
-    """How long a worker may take to leave, stand still, and start, in seconds; 0 is no limit, except to leave."""
+    """How long a worker may take to leave, stand still, and start, in seconds; 0 means no limit, except for leaving."""
 
     leave_s: float
     hang_s: float

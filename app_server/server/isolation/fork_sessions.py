@@ -93,7 +93,7 @@ def _page_of_all(server: Server, snapshot: Snapshot | None) -> bytes | None:
 
 
 def _started_once(server: Server, run: Callable[[Snapshot | None], int]) -> int:
-    """What `run` returns in a process in which the application has started, or, where that is unsound, in this one.
+    """What `run` returns in a process in which the application has started, or in this one if that is unsound.
 
     The other process is tried first, so this one stays as it was.
     """

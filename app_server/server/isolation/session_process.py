@@ -147,7 +147,7 @@ class SessionProcess:
         sock.close()
 
     def _linger(self) -> None:
-        """End, after a while, where no session came of it."""
+        """End after a while if no session was built."""
         self._lingering = asyncio.get_running_loop().call_later(_LINGER_S, self._give_up)
 
     def _give_up(self) -> None:
@@ -225,7 +225,7 @@ class SessionProcess:
 
 
 def _inode(path: Path) -> int | None:
-    """Which file this is now; None where there is none."""
+    """Which file this is now; None if there is none."""
     try:
         return os.stat(path).st_ino
     except OSError:

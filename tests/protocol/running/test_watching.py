@@ -30,7 +30,7 @@ def watched() -> Iterator[Served]:
 
 
 def measured(served: Served, name: str, **labels: str) -> float:
-    """The value of a metric; 0 where it is not there."""
+    """The value of a metric; 0 if it is missing."""
     answer = served.site.get("/metrics")
     assert (answer.status, answer.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
     for family in text_string_to_metric_families(answer.text):

@@ -212,7 +212,7 @@ def entered(namespace: str) -> Iterator[None]:
 
 
 def why_not() -> str | None:
-    """Why there can be no hosts here; None where there can."""
+    """Why there can be no hosts here; None if there can."""
     if os.geteuid() != 0:
         return "networks of a test's own take root"
     for program, package in (("ip", "iproute2"), ("ssh", "openssh-client"), (SSHD, "openssh-server")):

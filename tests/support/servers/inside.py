@@ -123,7 +123,7 @@ def inside(
 
 
 def session_of(site: Inside, token: str, application: int = 0) -> Session | None:
-    """The living session of this token, None where it has none."""
+    """The living session of this token, None if it has none."""
     ident = site.server.state.policy.read_token(token).session_id
     return site.server.state.runtimes[application].registry.get(ident)
 

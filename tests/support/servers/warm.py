@@ -135,7 +135,7 @@ class _Helpers:
         self._lock = threading.Lock()
 
     def get(self, environment: Mapping[str, str]) -> _Helper | None:
-        """One that has imported in this environment; None where it is worth one only when it comes again."""
+        """One that has imported in this environment; None if it is worth one only when it comes again."""
         with self._lock:
             if not self._helpers:
                 return self._start(environment)
@@ -173,7 +173,7 @@ atexit.register(_helpers.end)
 def fork(command: Sequence[str], cwd: Path | None, environment: Mapping[str, str], output: IO[bytes]) -> Forked | None:
     """What `command`, `python -m MODULE WORD ...`, is with this environment, and stdout and stderr in `output`.
 
-    None where it has to be started cold: the words or the folder change what is imported, or no helper has imported in
+    None if it has to be started cold: the words or the folder change what is imported, or no helper has imported in
     such an environment.
     """
     _, _, module, *fields = command

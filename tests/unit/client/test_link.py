@@ -111,7 +111,7 @@ async def test_no_server_is_an_error_that_says_how_to_start_one() -> None:
 @pytest.mark.parametrize(
     ("status", "hint"),
     [
-        (HTTPStatus.FORBIDDEN, "Where sessions are signed,"),
+        (HTTPStatus.FORBIDDEN, "If sessions are signed,"),
         (HTTPStatus.NOT_FOUND, "Check the application's path;"),
         (HTTPStatus.FOUND, "The page may require a login,"),
         (HTTPStatus.BAD_GATEWAY, "The proxy at this address cannot reach a server"),
@@ -130,7 +130,7 @@ async def test_page_that_is_no_socket_is_refused() -> None:
     _, text = await refusal(
         greet, Refused, process_request=lambda connection, request: connection.respond(HTTPStatus.OK, "hello")
     )
-    assert text.startswith("http://localhost:PORT/app: what answers is no server for Bokeh applications: ")
+    assert text.startswith("http://localhost:PORT/app: the answer is not from a server for Bokeh applications: ")
 
 
 async def test_close_before_the_greeting_is_a_refusal() -> None:

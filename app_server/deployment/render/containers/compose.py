@@ -175,7 +175,7 @@ def instance_lines(plan: Plan, instance: Instance) -> tuple[tuple[str, ...], ...
 
 
 def manager_words(plan: Plan) -> tuple[str, ...]:
-    """The words that put an instance under gunicorn, where the deployment says so."""
+    """The words that put an instance under gunicorn, if the deployment says so."""
     service = plan.spec.service
     return ("gunicorn", "--num-procs", str(service.workers)) if service.manager == "gunicorn" else ()
 

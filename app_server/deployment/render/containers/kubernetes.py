@@ -168,7 +168,7 @@ def _instance(plan: Plan, pool: Pool) -> Object:
         *({"name": f"{s.variable}_FILE", "value": f"{SECRETS}/{s.name}"} for s in plan.secrets),
         *({"name": key, "value": literal(value)} for key, value in plan.spec.service.environment.items()),
     ]
-    # What is no variable of ours must not become one.
+    # Text that looks like a variable must not become one.
     words = (*manager_words(plan), *first.apps, *first.flags, *_metrics(plan))
     words = tuple(word if word == "$(POD_NAME)" else literal(word) for word in words)
     mounts = [{"name": "tmp", "mountPath": "/tmp"}]

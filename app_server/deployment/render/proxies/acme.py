@@ -59,7 +59,7 @@ FILTERS: dict[str, Any] = {"q": quote, "words": words, "unit": unit, "unit_words
 
 
 def render(plan: Plan) -> Files:
-    """The scripts and the units; nothing where the certificate comes from elsewhere."""
+    """The scripts and the units; nothing if the certificate comes from elsewhere."""
     return files_of(site_of(plan), plan) if wanted(plan) else {}
 
 

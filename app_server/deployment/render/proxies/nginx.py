@@ -141,7 +141,7 @@ def _values(plan: Plan) -> Mapping[str, Any]:
 
 
 def _most_at_once(plan: Plan) -> int:
-    """How many instances of one pool are lost with one of several machines; 0 where there is but one machine."""
+    """How many instances of one pool are lost with one of several machines; 0 if there is only one machine."""
     places = (Counter(instance.host for instance in pool.instances) for pool in plan.pools)
     return max(count for place in places for count in place.values()) if plan.is_spread else 0
 
