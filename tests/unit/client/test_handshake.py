@@ -26,7 +26,7 @@ from tests.support.short_paths import tmp_path
 __all__ = ["tmp_path"]
 
 PATH = "/app"
-CLOSED = "what answers is no server for Bokeh applications: "
+CLOSED = "the answer is not from a server for Bokeh applications: "
 
 
 def opening(port: int = 1, url: str = "", **options: Any) -> Opening:
