@@ -1,8 +1,7 @@
 """Panel as a guest: what `panel serve` does around an application, done around ours, with Panel's own means.
 
-Panel finds its server by reaching into it: it asks for private attributes of sessions and connections and writes to
-their sockets itself. Here those few functions of Panel that reach out are replaced by ones that ask this server; all
-else in Panel stays as it is. No class of the stock server is needed for it.
+No class of the stock server is needed for it; the functions of Panel that reach into its server are replaced in
+`guests.replaced`.
 """
 
 from __future__ import annotations
@@ -12,22 +11,19 @@ import logging
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import panel
 import panel.io.document
-import panel.io.location
 import panel.io.resources
 import panel.io.server
 import panel.io.state
 import panel.reactive
 import panel.util
-import panel.viewable
 from bokeh.core.validation import silence
 from bokeh.core.validation.warnings import EMPTY_LAYOUT
 from panel.config import config
@@ -35,31 +31,19 @@ from panel.io.resources import BASE_TEMPLATE, LOCAL_DIST, bundle_resources, patc
 from panel.io.state import set_curdoc, state
 
 from app_server.document import classes
-from app_server.document.callbacks import DocumentEvent
 from app_server.document.pages import embedding, extensions
 from app_server.document.served import ServedDocument
-from app_server.errors import ApplicationError, AppServerError, OperatorError
+from app_server.errors import ApplicationError, AppServerError
+from app_server.guests.addresses import place_of
 from app_server.guests.guest import Guest, LivingSession
-from app_server.protocol.paths import above
+from app_server.guests.replaced import teach
 
 log = logging.getLogger(__name__)
 
 KNOWN_VERSIONS = ("1.9.",)
 """What was tried. Others may work; the functions that are replaced are looked for all the same."""
 
-_REPLACED = (
-    (panel.io.document, "write_events"),
-    (panel.io.location.Location, "from_request"),
-    (panel.viewable.Renderable, "_server_destroy"),
-    (type(state), "user"),
-    (type(state), "_is_launching"),
-    (type(state), "block_expiration"),
-    (type(state), "unblock_expiration"),
-)
-
 _FILES_OF_COMPONENTS = frozenset({"__css__", "__javascript__", "__javascript_modules__"})
-
-_PAGE_SUFFIXES = ("/ws", "/autoload.js")
 
 
 class PanelGuest(Guest):
@@ -70,7 +54,7 @@ class PanelGuest(Guest):
     def __init__(self) -> None:
         if not panel.__version__.startswith(KNOWN_VERSIONS):
             log.warning("Panel %s is not tested with this server; %s* is", panel.__version__, KNOWN_VERSIONS[-1])
-        _teach_panel()
+        teach()
         panel.io.resources.bundle_models = extensions.bundle_models
         panel.io.resources._descendents = _shared_or_own
         # Panel's layouts are empty until they are filled; its own server says so too.
@@ -217,151 +201,6 @@ def _shared_or_own(kind: type, concrete: bool = False) -> list[type]:
     document = state.curdoc
     modules = document.modules.names() if isinstance(document, ServedDocument) else frozenset()
     return [each for each in panel.util._descendents(kind, concrete=concrete) if not classes.is_others(each, modules)]
-
-
-def place_of(context: Any) -> tuple[str, str]:
-    """Where the server is, for `pn.state.base_url`, and how to get there from the page, for `pn.state.rel_path`.
-
-    A page in the frame of another site needs the full address of the server; its own page a relative one, which
-    holds for any prefix that a proxy has put in front of it.
-    """
-    request = context.request
-    if request is None:
-        return "/", ""
-    route = context.server_context.application_context.url
-    path = request.path
-    for suffix in _PAGE_SUFFIXES:
-        path = path.removesuffix(suffix)
-    found = above(path, route)
-    prefix = path.rstrip("/") if found is None else found
-    rel_path = "/".join([".."] * path.removeprefix(prefix).lstrip("/").count("/"))
-    embedded_at = parse_qs(request.query).get("bokeh-absolute-url")
-    if embedded_at:
-        address = embedded_at[0].rstrip("/")
-        found = above(address, route)
-        rel_path = address if found is None else found
-    return f"{prefix}/", rel_path
-
-
-def location_of(request: Any) -> dict[str, str]:
-    """The page's address in the parts that `pn.state.location` has, named as in the browser."""
-    parts = urlsplit(f"{request.protocol}://{request.host}{request.uri}")
-    path = parts.path
-    for suffix in _PAGE_SUFFIXES:
-        path = path.removesuffix(suffix)
-    search = f"?{parts.query}" if parts.query else ""
-    try:
-        port = str(parts.port or "")
-    except ValueError:
-        port = ""
-    return {
-        "protocol": f"{parts.scheme}:",
-        "hostname": parts.hostname or "",
-        "port": port,
-        "pathname": path,
-        "search": search,
-        "href": f"{parts.scheme}://{parts.netloc}{path}{search}",
-    }
-
-
-def _teach_panel() -> None:
-    """Replace the functions of Panel that reach into their server."""
-    missing = [f"{holder.__name__}.{name}" for holder, name in _REPLACED if not hasattr(holder, name)]
-    if missing:
-        raise OperatorError(
-            f"Panel {panel.__version__} has no {missing[0]}, which this server replaces",
-            hint="Install the Panel that this server was made for: panel>=1.9,<1.10",
-        )
-    panel.io.document.write_events = _write_events
-    panel.io.location.Location.from_request = classmethod(_location_from_request)
-    panel.viewable.Renderable._server_destroy = _leave_document
-    panel_user = type(state).user
-    type(state).user = property(lambda self: _user() or panel_user.fget(self))
-    # Panel asks whether the application has sessions: not in the first one only may a component bring its files along.
-    type(state)._is_launching = property(lambda self: self.curdoc in self._launching)
-    panel_block, panel_unblock = type(state).block_expiration, type(state).unblock_expiration
-    type(state).block_expiration = lambda self: _unless_alone(partial(panel_block, self), _block_expiration)
-    type(state).unblock_expiration = lambda self: _unless_alone(partial(panel_unblock, self), _unblock_expiration)
-
-
-def _write_events(document: ServedDocument, connections: Sequence[Any], events: Sequence[DocumentEvent]) -> None:
-    """Send these changes at once, in the middle of a callback: a user who waits for a long one sees its progress."""
-    context: Any = document.session_context
-    session = None if context is None else context.session
-    if session is None:
-        return
-    for event in events:
-        session.patched(event)
-    session.send_now()
-
-
-def _leave_document(view: Any, session_context: Any) -> None:
-    """Clean up after the view's part of the document that ends.
-
-    Panel's own way relies on the document having been taken apart before its hooks run. Here it is whole until they
-    have, and they may still read it.
-    """
-    document = session_context._document
-    root = view._documents.pop(document, None)
-    if root is not None:
-        ref = root.ref["id"]
-        view._cleanup(root)
-        state._views.pop(ref, None)
-
-
-def _location_from_request(cls: Any, request: Any) -> Any:
-    location = cls()
-    if request is not None:
-        with panel.util.edit_readonly(location):
-            location.param.update(location_of(request))
-    return location
-
-
-def _user() -> str | None:
-    """Who has logged in to this server, as a text, for that is what Panel's applications compare."""
-    document = state.curdoc
-    context = None if document is None else document.session_context
-    user = getattr(context, "user", None)
-    return None if user is None else str(user)
-
-
-def _unless_alone(of_all: Callable[[], Any], of_one: Callable[[], Any]) -> Any:
-    """What Panel does with all sessions of the application, or with one that has a process of its own."""
-    try:
-        return of_all()
-    except ApplicationError:
-        return of_one()
-
-
-def _unblock_expiration() -> None:
-    _to_session(lambda session: session.unblock_expiration())
-
-
-def _block_expiration() -> AbstractContextManager[None]:
-    """Keep the current session alive; it may end again after the block, if this is used as one."""
-    document = state.curdoc
-    _to_session(lambda session: session.block_expiration(), document)
-
-    @contextmanager
-    def blocked() -> Iterator[None]:
-        try:
-            yield
-        finally:
-            _to_session(lambda session: session.unblock_expiration(), document)
-
-    return blocked()
-
-
-def _to_session(act: Callable[[Any], None], document: Any = None) -> None:
-    """Do this to the document's session, or to the current one's; as soon as there is one, if it is being built."""
-    document = document or state.curdoc
-    context: Any = getattr(document, "session_context", None)
-    if context is None:
-        return
-    if context.session is not None:
-        act(context.session)
-    else:
-        document.add_next_tick_callback(lambda: act(context.session))
 
 
 def _bundle(

@@ -1,4 +1,4 @@
-"""The guest Panel: where it thinks it is, what it may be asked for, and that it forgets."""
+"""The guest Panel: what it may be asked for, what it is asked through, and that it forgets."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from app_server.document.ids import ModelIds
 from app_server.document.served import ServedDocument
 from app_server.errors import ApplicationError
 from app_server.guests import guest_for
-from app_server.security.visible_request import VisibleRequest
-from app_server.session.context import ApplicationContext, SessionContext, isolated_context
+from app_server.session.context import isolated_context
+from tests.unit.guests.making import context_of, request
 
 pn: Any
 panel: Any
@@ -40,21 +40,6 @@ def _installed() -> None:
     ids.install()
 
 
-def request(uri: str = "/app", host: str = "localhost:5006") -> VisibleRequest:
-    """The request of a page."""
-    path, _, query = uri.partition("?")
-    return VisibleRequest(uri=uri, path=path, query=query, host=host)
-
-
-def context_of(document: ServedDocument, asked: VisibleRequest | None, route: str = "/app", user: Any = None) -> Any:
-    """A session's context, which the caller has to keep."""
-    application = ApplicationContext(route, list)
-    context = SessionContext("a session", application.server_context, document, asked, {}, user=user)
-    context.kept = application  # type: ignore[attr-defined]
-    document.attach_context(context)
-    return context
-
-
 @contextmanager
 def built(document: ServedDocument, user: Any = None) -> Iterator[Any]:
     """A block in which the application's code runs."""
@@ -66,51 +51,6 @@ def built(document: ServedDocument, user: Any = None) -> Iterator[Any]:
 @pytest.fixture
 def document() -> ServedDocument:
     return ServedDocument(ModelIds("a session"))
-
-
-@pytest.mark.parametrize(
-    ("uri", "route", "expected"),
-    [
-        ("/app", "/app", ("/", "")),
-        ("/app/", "/app", ("/", "..")),
-        ("/", "/", ("/", "")),
-        ("/prefix/app?x=1", "/app", ("/prefix/", "")),
-        ("/prefix/", "/", ("/prefix/", "")),
-        ("/deep/down/app/ws", "/app", ("/deep/down/", "")),
-        ("/_i/one/prefix/a/b", "/a/b", ("/_i/one/prefix/", "..")),
-        (
-            "/app/autoload.js?bokeh-absolute-url=https://host/base/app&bokeh-autoload-element=x",
-            "/app",
-            ("/", "https://host/base"),
-        ),
-    ],
-)
-def test_place_is_that_of_the_page(uri: str, route: str, expected: tuple[str, str], document: ServedDocument) -> None:
-    assert panel.place_of(context_of(document, request(uri), route)) == expected
-
-
-def test_place_without_a_request_is_the_root(document: ServedDocument) -> None:
-    assert panel.place_of(context_of(document, None)) == ("/", "")
-
-
-def test_location_is_the_pages_although_the_socket_asked() -> None:
-    assert panel.location_of(request("/app/ws?a=1&b=%20")) == {
-        "protocol": "http:",
-        "hostname": "localhost",
-        "port": "5006",
-        "pathname": "/app",
-        "search": "?a=1&b=%20",
-        "href": "http://localhost:5006/app?a=1&b=%20",
-    }
-
-
-def test_location_of_an_ipv6_address_is_found() -> None:
-    location = panel.location_of(request(host="[::1]:5006"))
-    assert (location["hostname"], location["port"]) == ("::1", "5006")
-
-
-def test_location_survives_a_host_that_is_none() -> None:
-    assert panel.location_of(request(host="localhost:many"))["port"] == ""
 
 
 @pytest.mark.parametrize(

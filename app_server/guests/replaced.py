@@ -1,0 +1,134 @@
+"""The functions of Panel that reach into their server, and what they do here.
+
+Panel asks for private attributes of sessions and connections and writes to their sockets itself. Here those few
+functions are replaced by ones that ask this server; all else in Panel stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import Any
+
+import panel
+import panel.io.document
+import panel.io.location
+import panel.util
+import panel.viewable
+from panel.io.state import state
+
+from app_server.document.callbacks import DocumentEvent
+from app_server.document.served import ServedDocument
+from app_server.errors import ApplicationError, OperatorError
+from app_server.guests.addresses import location_of
+
+_REPLACED = (
+    (panel.io.document, "write_events"),
+    (panel.io.location.Location, "from_request"),
+    (panel.viewable.Renderable, "_server_destroy"),
+    (type(state), "user"),
+    (type(state), "_is_launching"),
+    (type(state), "block_expiration"),
+    (type(state), "unblock_expiration"),
+)
+
+
+def teach() -> None:
+    """Replace the functions of Panel that reach into their server."""
+    missing = [f"{holder.__name__}.{name}" for holder, name in _REPLACED if not hasattr(holder, name)]
+    if missing:
+        raise OperatorError(
+            f"Panel {panel.__version__} has no {missing[0]}, which this server replaces",
+            hint="Install the Panel that this server was made for: panel>=1.9,<1.10",
+        )
+    panel.io.document.write_events = _write_events
+    panel.io.location.Location.from_request = classmethod(_location_from_request)
+    panel.viewable.Renderable._server_destroy = _leave_document
+    panel_user = type(state).user
+    type(state).user = property(lambda self: _user() or panel_user.fget(self))
+    # Panel asks whether the application has sessions: not in the first one only may a component bring its files along.
+    type(state)._is_launching = property(lambda self: self.curdoc in self._launching)
+    panel_block, panel_unblock = type(state).block_expiration, type(state).unblock_expiration
+    type(state).block_expiration = lambda self: _unless_alone(partial(panel_block, self), _block_expiration)
+    type(state).unblock_expiration = lambda self: _unless_alone(partial(panel_unblock, self), _unblock_expiration)
+
+
+def _write_events(document: ServedDocument, connections: Sequence[Any], events: Sequence[DocumentEvent]) -> None:
+    """Send these changes at once, in the middle of a callback: a user who waits for a long one sees its progress."""
+    context: Any = document.session_context
+    session = None if context is None else context.session
+    if session is None:
+        return
+    for event in events:
+        session.patched(event)
+    session.send_now()
+
+
+def _leave_document(view: Any, session_context: Any) -> None:
+    """Clean up after the view's part of the document that ends.
+
+    Panel's own way relies on the document having been taken apart before its hooks run. Here it is whole until they
+    have, and they may still read it.
+    """
+    document = session_context._document
+    root = view._documents.pop(document, None)
+    if root is not None:
+        ref = root.ref["id"]
+        view._cleanup(root)
+        state._views.pop(ref, None)
+
+
+def _location_from_request(cls: Any, request: Any) -> Any:
+    location = cls()
+    if request is not None:
+        with panel.util.edit_readonly(location):
+            location.param.update(location_of(request))
+    return location
+
+
+def _user() -> str | None:
+    """Who has logged in to this server, as a text, for that is what Panel's applications compare."""
+    document = state.curdoc
+    context = None if document is None else document.session_context
+    user = getattr(context, "user", None)
+    return None if user is None else str(user)
+
+
+def _unless_alone(of_all: Callable[[], Any], of_one: Callable[[], Any]) -> Any:
+    """What Panel does with all sessions of the application, or with one that has a process of its own."""
+    try:
+        return of_all()
+    except ApplicationError:
+        return of_one()
+
+
+def _unblock_expiration() -> None:
+    _to_session(lambda session: session.unblock_expiration())
+
+
+def _block_expiration() -> AbstractContextManager[None]:
+    """Keep the current session alive; it may end again after the block, if this is used as one."""
+    document = state.curdoc
+    _to_session(lambda session: session.block_expiration(), document)
+
+    @contextmanager
+    def blocked() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            _to_session(lambda session: session.unblock_expiration(), document)
+
+    return blocked()
+
+
+def _to_session(act: Callable[[Any], None], document: Any = None) -> None:
+    """Do this to the document's session, or to the current one's; as soon as there is one, if it is being built."""
+    document = document or state.curdoc
+    context: Any = getattr(document, "session_context", None)
+    if context is None:
+        return
+    if context.session is not None:
+        act(context.session)
+    else:
+        document.add_next_tick_callback(lambda: act(context.session))
