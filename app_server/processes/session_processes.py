@@ -20,6 +20,7 @@ from app_server.processes.forking import exit_records
 from app_server.processes.forking.exit_records import ExitRecord
 from app_server.processes.forking.fork_server import ALREADY, BEGUN
 from app_server.processes.ipc import Message, Unreachable
+from app_server.processes.polling import until
 from app_server.processes.runtime_dir import discard
 from app_server.processes.worker_group import WorkerGroup
 
@@ -78,10 +79,7 @@ class SessionProcesses:
 
         Waits if the process has ended so recently that the record is still to be written.
         """
-        loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + _SETTLED_WITHIN_S
-        while not exit_records.settled(socket_path) and loop.time() < deadline_s:
-            await asyncio.sleep(_LOOK_S)
+        await until(lambda: exit_records.settled(socket_path), _SETTLED_WITHIN_S, _LOOK_S)
         return exit_records.find(socket_path)
 
     async def begin(self, route: str, session_id: str, over: Callable[[], None]) -> Path:
@@ -144,12 +142,8 @@ class SessionProcesses:
 
     async def _put_back(self, socket_path: Path) -> None:
         """Wait until a session's process has put back the deleted name of its socket."""
-        loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + _PUT_BACK_S
-        while not socket_path.exists():
-            if loop.time() > deadline_s:
-                raise Unreachable(f"{socket_path.name} was deleted, and its process is too busy to put it back")
-            await asyncio.sleep(_LOOK_S)
+        if not await until(socket_path.exists, _PUT_BACK_S, _LOOK_S):
+            raise Unreachable(f"{socket_path.name} was deleted, and its process is too busy to put it back")
 
     def _hold(self, lifeline: socket.socket, over: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()

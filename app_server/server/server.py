@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -28,6 +27,7 @@ from app_server.http.matching import RoutedApplication
 from app_server.http.static import precompress
 from app_server.observe.gauges import Gauges
 from app_server.processes.ipc import Message, Unreachable
+from app_server.processes.polling import until
 from app_server.processes.worker_group import WorkerGroup
 from app_server.protocol.pace import Pace
 from app_server.requests.dispatch.socket_handoff import SharedHTTPServer
@@ -196,9 +196,7 @@ class Server:
     async def drain(self, patience_s: float) -> None:
         """Begin no more sessions; return when those that are there have ended, or when the time is up."""
         self.state.process.begin_draining()
-        deadline_s = time.monotonic() + patience_s
-        while self.state.process.session_count and time.monotonic() < deadline_s:
-            await asyncio.sleep(_LOOK_S)
+        await until(lambda: not self.state.process.session_count, patience_s, _LOOK_S)
         if self.state.process.workers is not None:
             await self._notify_successors(self.state.process.workers)
 
@@ -256,10 +254,9 @@ class Server:
 
     async def _answers_given(self) -> None:
         """Wait until the requests that have come are answered, those of connections that were just accepted too."""
-        deadline_s = time.monotonic() + _ANSWER_WITHIN_S
         await asyncio.sleep(_LOOK_S)
-        while time.monotonic() < deadline_s and any(handler.awaited for handler in self.state.process.under_way):
-            await asyncio.sleep(_LOOK_S)
+        under_way = self.state.process.under_way
+        await until(lambda: not any(handler.awaited for handler in under_way), _ANSWER_WITHIN_S, _LOOK_S)
 
     async def _clients_gone(self) -> None:
         """Wait until the Close frames are answered; a wire cuts the connection itself when that takes too long."""

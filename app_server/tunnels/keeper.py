@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from types import FrameType
 
+from app_server import programs
 from app_server.errors import OperatorError
 from app_server.tunnels.description import Form, Tunnel
 from app_server.tunnels.ssh import OWN_CONNECTION, Option, command, safe
@@ -138,22 +139,13 @@ class TunnelKeeper:
         waiter.start()
         while ssh.poll() is None and not self.stopping:
             self._news.get()
-        self._end(ssh)
+        programs.end(ssh, STOP_DEADLINE_S)
         reader.join(READER_DEADLINE_S)
         return (0.0 if self._since is None else time.monotonic() - self._since), self._said
 
     def _wait(self, ssh: subprocess.Popen[str]) -> None:
         ssh.wait()
         self._news.put(None)
-
-    def _end(self, ssh: subprocess.Popen[str]) -> None:
-        """Make sure that ssh has ended."""
-        ssh.terminate()
-        try:
-            ssh.wait(STOP_DEADLINE_S)
-        except subprocess.TimeoutExpired:
-            ssh.kill()
-            ssh.wait()
 
     def _read(self, ssh: subprocess.Popen[str]) -> None:
         assert ssh.stderr is not None

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from app_server import programs
+
 # Enough for a busy machine; a proxy usually needs 40 ms.
 START_S = 15.0
 STOP_S = 5.0
@@ -48,13 +50,7 @@ def running(command: Sequence[str], log: Path, is_there: Callable[[], bool]) -> 
             time.sleep(LOOK_AGAIN_S)
         yield None
     finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        process.wait()
+        programs.end(process, STOP_S)
 
 
 def certificate_into(folder: Path, names: Sequence[str]) -> tuple[str, str]:

@@ -18,11 +18,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app_server import programs
 from app_server.deployment.reason import plain, reason_in
 from app_server.errors import OperatorError
 
 START_DEADLINE_S = 60.0
 _POLL_S = 0.1
+_STOP_S = 10.0
 _TELLING_LINES = 12
 _LISTENING = {"--address", "--port", "--unix-socket", "--route"}
 
@@ -70,13 +72,7 @@ def attempt(trial: Trial, environ: Mapping[str, str]) -> None:
         try:
             _try_pages(trial, process, path, log_path)
         finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            programs.end(process, _STOP_S, signal.SIGINT)
 
 
 def _with_socket(command: Sequence[str], path: str) -> list[str]:
