@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
+
 from app_server.processes.polling import until
-from tests.support.clock import SkippingLoop
+from tests.support.clock import SkippingLoop, skipping_loop
+
+
+@pytest.fixture
+def loop() -> Iterator[SkippingLoop]:
+    with skipping_loop() as made:
+        yield made
 
 
 def test_condition_is_waited_for_until_it_holds(loop: SkippingLoop) -> None:
