@@ -1,15 +1,4 @@
-"""Under gunicorn: `gunicorn -k app_server.gunicorn.Worker 'app_server.gunicorn:app("myapp.py")'`.
-
-gunicorn listens, starts and ends the processes, and counts requests and seconds of silence; what the processes do is
-what they do under `app-server serve --num-procs`. Each holds a share of the sessions (see `processes.elastic`):
-
-    HUP           the new workers take the shares over; the old ones leave
-    TTIN, TTOU    a new worker takes its share from the others; one that leaves gives its own to them
-    a crash       the worker that gunicorn starts next takes the share that is free
-
-Who leaves goes on with the sessions that are there, passes everything else on, and ends with the last session or when
-gunicorn's graceful_timeout is nearly over.
-"""
+"""One of gunicorn's processes: it serves sessions of its own, and leaves when gunicorn says so."""
 
 from __future__ import annotations
 
@@ -21,14 +10,10 @@ import logging
 import mmap
 import os
 import signal
-import socket
 import struct
 import sys
-import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from types import FrameType, SimpleNamespace
 from typing import Any
 
@@ -36,36 +21,23 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.errors import AppImportError
 from gunicorn.workers import base
 
-from app_server.embedded.keywords import INSTEAD, in_keywords, settings_from_keywords
-from app_server.embedded.sources import Source, Sources, by_route
 from app_server.engine import containment
-from app_server.errors import AppServerError, OperatorError
+from app_server.errors import AppServerError
+from app_server.gunicorn.applications import Applications
+from app_server.gunicorn.configured import base_dir, log_as, made_runtime_dir, with_address
 from app_server.http.accepting import raise_descriptor_limit
 from app_server.http.listeners import Listening
-from app_server.observe.logs import JsonFormatter, Stamp
 from app_server.observe.output import forgive_output
 from app_server.processes.elastic import SLOTS, ElasticWorkerGroup
 from app_server.processes.forking import forks
-from app_server.processes.runtime_dir import VARIABLE, RuntimeDir
+from app_server.processes.runtime_dir import RuntimeDir
 from app_server.requests.state.policy import key_of_this_run
 from app_server.server.ending import exit_despite_threads, stop_within
 from app_server.server.membership import Membership
 from app_server.server.server import Server
-from app_server.settings import Settings, with_signing_key
+from app_server.settings import with_signing_key
 
 log = logging.getLogger(__name__)
-
-GUNICORNS = {
-    "port": "--bind", "address": "--bind", "unix_socket": "--bind", "num_procs": "--workers",
-    "ssl_certfile": "--certfile", "ssl_keyfile": "--keyfile", "drain_s": "--graceful-timeout",
-    "drain_deadline_s": "--graceful-timeout", "hang_timeout_s": "--timeout", "start_timeout_s": "--timeout", "show": "",
-    "dev": "--reload",
-    "dev_watch": "--reload-extra-file",
-}  # fmt: skip
-"""Settings of `app-server serve` that are gunicorn's to make, and the flag that makes them."""
-
-_INSTEAD = {name: hint for name, hint in INSTEAD.items() if name not in ("log_format", "log_json")}
-_INSTEAD["log_file"] = "Give gunicorn --error-logfile."
 
 _NOTIFY_S = 1.0
 _LOOK_S = 0.1
@@ -82,44 +54,6 @@ _SECRET_HEADERS = ("sec-websocket-protocol", "cookie", "authorization", "bokeh-s
 _AGE = struct.Struct("q")
 
 
-class Applications:
-    """What `app` returns: applications and their settings, for `Worker`."""
-
-    def __init__(self, sources: Sources, settings: Settings) -> None:
-        self.settings = settings
-        self.applications = by_route(sources, settings, prepare=False)
-
-    def __call__(self, environ: Mapping[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
-        """Say in an answer what is wrong where another worker class has been chosen."""
-        log.error("gunicorn has been started without our worker class. Add: -k app_server.gunicorn.Worker")
-        start_response("500 Internal Server Error", [("Content-Type", "text/plain")])
-        return [b"The server is misconfigured. Ask the site's operator; details are in the server log.\n"]
-
-
-def app(*sources: Source | Mapping[str, Source], **settings: Any) -> Applications:
-    """The applications that gunicorn's workers serve; sources and keywords are those of `app_server.Server`.
-
-    A single source may be a dictionary from routes to applications.
-
-    What no keyword gives comes from the environment. OperatorError and ApplicationError as for `app_server.Server`.
-    """
-    for name in settings:
-        if name in GUNICORNS:
-            hint = f"Give gunicorn {GUNICORNS[name]}." if GUNICORNS[name] else "Leave it out."
-            raise OperatorError("is for gunicorn to say", where=name, hint=hint)
-    if not sources:
-        hint = 'Name at least one, such as app("myapp.py").'
-        raise OperatorError("no application", where="app_server.gunicorn:app", hint=hint)
-    with in_keywords():
-        resolved = settings_from_keywords(settings, os.environ, _INSTEAD)
-    if resolved.isolation != "none":
-        hint = "Use app-server serve --num-procs, or leave it out."
-        raise OperatorError("gunicorn's workers do not start processes for sessions", where="isolation", hint=hint)
-    with in_keywords():
-        given: Any = sources[0] if len(sources) == 1 else list(sources)
-        return Applications(given, resolved)
-
-
 class Worker(base.Worker):  # type: ignore[misc]
     """One of gunicorn's processes, serving sessions that are its own."""
 
@@ -132,7 +66,7 @@ class Worker(base.Worker):  # type: ignore[misc]
         super().__init__(age, *args)
         if Worker._newest is None:
             Worker._newest = mmap.mmap(-1, mmap.PAGESIZE)
-            Worker._runtime_dir = _made_runtime_dir(self.cfg)
+            Worker._runtime_dir = made_runtime_dir(self.cfg)
             key_of_this_run()
         _AGE.pack_into(Worker._newest, 0, age)
         self._quick = False
@@ -197,7 +131,7 @@ class Worker(base.Worker):  # type: ignore[misc]
     def run(self) -> None:
         """Serve until asked to leave."""
         forgive_output()
-        _log_as(self.wsgi.settings, self.cfg)
+        log_as(self.wsgi.settings, self.cfg)
         forks.reseed()
         raise_descriptor_limit()
         if status := containment.run(self._served(self.wsgi)):
@@ -224,8 +158,8 @@ class Worker(base.Worker):  # type: ignore[misc]
         for application in loaded.applications.values():
             application.prepare()
         settings = with_signing_key(loaded.settings, lambda: key_of_this_run().hex())
-        settings = _with_address(settings, self.cfg, self.sockets)
-        runtime_dir = self._runtime_dir or RuntimeDir.join(_base(self.cfg), self.ppid)
+        settings = with_address(settings, self.cfg, self.sockets)
+        runtime_dir = self._runtime_dir or RuntimeDir.join(base_dir(self.cfg), self.ppid)
         server = Server(
             loaded.applications, settings, loop, Listening.shared(settings, [sock.sock for sock in self.sockets]),
             membership=Membership(runtime_dir, self.age - 1, SLOTS, kind=ElasticWorkerGroup),
@@ -339,50 +273,3 @@ class Worker(base.Worker):  # type: ignore[misc]
     def _number_of_newest(self) -> int:
         assert Worker._newest is not None
         return int(_AGE.unpack_from(Worker._newest, 0)[0]) - 1
-
-
-def _made_runtime_dir(cfg: Any) -> RuntimeDir | None:
-    """The processes' runtime directory, if gunicorn's main process can make it; None if another user has to."""
-    if cfg.uid != os.geteuid():
-        return None
-    runtime_dir = RuntimeDir.make(os.environ)
-    atexit.register(runtime_dir.remove)
-    return runtime_dir
-
-
-def _base(cfg: Any) -> Path:
-    """The directory of the user that the workers run as, who is not the one that gunicorn was started by."""
-    chosen = os.environ.get(VARIABLE)
-    return Path(chosen).absolute() if chosen else Path(tempfile.gettempdir()) / f"app-server-{cfg.uid}"
-
-
-def _with_address(settings: Settings, cfg: Any, sockets: list[Any]) -> Settings:
-    """The settings with what gunicorn says of the address and of TLS."""
-    name = sockets[0].getsockname()
-    if sockets[0].family == socket.AF_UNIX:
-        settings = replace(settings, unix_socket=os.fsdecode(name))
-    else:
-        settings = replace(settings, address=name[0], port=name[1])
-    if cfg.is_ssl:
-        settings = replace(settings, ssl_certfile=cfg.certfile, ssl_keyfile=cfg.keyfile)
-    return settings
-
-
-def _log_as(settings: Settings, cfg: Any) -> None:
-    """Log where gunicorn logs its errors, in its format unless the settings have one of their own."""
-    handlers = logging.getLogger("gunicorn.error").handlers
-    root, defaults = logging.getLogger(), Settings()
-    if not root.handlers:
-        root.handlers = list(handlers)
-        root.setLevel(logging.getLogger("gunicorn.error").level)
-    if settings.log_level != defaults.log_level:
-        logging.getLogger("app_server").setLevel(9 if settings.log_level == "trace" else settings.log_level.upper())
-    formatter: logging.Formatter | None = None
-    if settings.log_json:
-        formatter = JsonFormatter()
-    elif settings.log_format != defaults.log_format:
-        formatter = logging.Formatter(settings.log_format)
-    for handler in handlers:
-        handler.addFilter(Stamp())
-        if formatter is not None:
-            handler.setFormatter(formatter)

@@ -22,14 +22,12 @@ from gunicorn.glogging import Logger
 from gunicorn.workers import base
 from tornado.httputil import HTTPHeaders
 
-from app_server import gunicorn
-from app_server.errors import ApplicationError, OperatorError
-from app_server.gunicorn import Applications, Worker, app
+from app_server.errors import ApplicationError
+from app_server.gunicorn import Applications, Worker, app, configured, worker
 from app_server.processes.elastic import SLOTS
 from app_server.processes.forking import forks
 from app_server.processes.runtime_dir import VARIABLE, RuntimeDir
 from app_server.server import ending
-from app_server.settings import Settings
 from tests.support.short_paths import tmp_path as tmp_path
 from tests.support.waiting import patience
 
@@ -40,49 +38,6 @@ LOAD_ERROR = 4
 def fill(document: Any) -> None:
     """An application."""
     document.title = "Filled"
-
-
-@pytest.mark.parametrize(
-    ("sources", "keywords", "message"),
-    [
-        ((fill,), {"port": 80}, "port: is for gunicorn to say. Give gunicorn --bind."),
-        ((fill,), {"num_procs": 2}, "num_procs: is for gunicorn to say. Give gunicorn --workers."),
-        ((fill,), {"show": True}, "show: is for gunicorn to say. Leave it out."),
-        ((), {}, 'app_server.gunicorn:app: no application. Name at least one, such as app("myapp.py").'),
-    ],
-)  # fmt: skip
-def test_what_is_gunicorns_to_say_is_refused_with_where_to_say_it(
-    sources: tuple[Any, ...], keywords: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(OperatorError) as caught:
-        app(*sources, **keywords)
-    assert str(caught.value) == message
-
-
-def test_processes_for_sessions_that_the_environment_wants_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("APP_SERVER_ISOLATION", "process")
-    with pytest.raises(OperatorError) as caught:
-        app(fill)
-    assert str(caught.value) == (
-        "isolation: gunicorn's workers do not start processes for sessions. Use app-server serve --num-procs, or leave"
-        " it out."
-    )
-
-
-def test_one_application_several_and_a_dictionary_are_served_at_their_routes() -> None:
-    assert list(app(fill, prefix="/tools").applications) == ["/"]
-    assert list(app({"/a": fill, "/b": fill}).applications) == ["/a", "/b"]
-    assert app(fill, prefix="/tools").settings.prefix == "/tools"
-
-
-def test_another_worker_class_answers_with_what_is_wrong_and_says_more_in_the_log(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    answers: list[Any] = []
-    body = app(fill)({}, lambda *answer: answers.append(answer))
-    assert answers == [("500 Internal Server Error", [("Content-Type", "text/plain")])]
-    assert body == [b"The server is misconfigured. Ask the site's operator; details are in the server log.\n"]
-    assert caplog.messages == ["gunicorn has been started without our worker class. Add: -k app_server.gunicorn.Worker"]
 
 
 class Arbiter:
@@ -127,11 +82,12 @@ def arbiter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Arbiter
     monkeypatch.setenv(VARIABLE, str(tmp_path / "run"))
     monkeypatch.setattr(Worker, "_newest", None)
     monkeypatch.setattr(Worker, "_runtime_dir", None)
-    monkeypatch.setattr(gunicorn, "atexit", types.SimpleNamespace(register=made.at_exit.append))
+    for module in (worker, configured):
+        monkeypatch.setattr(module, "atexit", types.SimpleNamespace(register=made.at_exit.append))
     monkeypatch.setattr(ending, "threading", types.SimpleNamespace(Timer=made.timer))
-    monkeypatch.setattr(gunicorn, "os", types.SimpleNamespace(**vars(os) | {"_exit": made.ended.append}))
-    monkeypatch.setattr(gunicorn, "_LOOK_S", 0.005)
-    monkeypatch.setattr(gunicorn, "_NOTIFY_S", 0.005)
+    monkeypatch.setattr(worker, "os", types.SimpleNamespace(**vars(os) | {"_exit": made.ended.append}))
+    monkeypatch.setattr(worker, "_LOOK_S", 0.005)
+    monkeypatch.setattr(worker, "_NOTIFY_S", 0.005)
     monkeypatch.setattr(forks, "freeze", lambda: None)
     numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
     before = {number: signal.getsignal(number) for number in numbers}
@@ -341,29 +297,6 @@ def test_gunicorns_access_log_gets_a_line_without_secrets(arbiter: Arbiter) -> N
     assert output.getvalue() == '192.0.2.1 "GET /app HTTP/1.1" 404 12 "http://host/from" "Mozilla" 250000 "" shown -\n'
 
 
-def test_the_address_and_tls_are_gunicorns(tmp_path: Path) -> None:
-    cfg = Config()
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        settings = gunicorn._with_address(Settings(), cfg, [sock])
-        assert (settings.address, settings.port) == sock.getsockname()
-    with socket.socket(socket.AF_UNIX) as sock:
-        sock.bind(str(tmp_path / "socket"))
-        cfg.set("certfile", "cert.pem")
-        cfg.set("keyfile", "key.pem")
-        settings = gunicorn._with_address(Settings(), cfg, [sock])
-    assert settings.unix_socket == str(tmp_path / "socket")
-    assert (settings.ssl_certfile, settings.ssl_keyfile) == ("cert.pem", "key.pem")
-
-
-def test_workers_of_another_user_meet_in_that_users_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    cfg = types.SimpleNamespace(uid=os.geteuid() + 1)
-    monkeypatch.delenv(VARIABLE, raising=False)
-    assert gunicorn._made_runtime_dir(cfg) is None
-    assert gunicorn._base(cfg).name == f"app-server-{os.geteuid() + 1}"
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "run"))
-    assert gunicorn._base(cfg) == tmp_path / "run"
-
-
 def test_the_main_process_takes_the_meeting_place_away_at_its_end(arbiter: Arbiter) -> None:
     worker = arbiter.worker()
     runtime_dir = worker._runtime_dir
@@ -372,33 +305,3 @@ def test_the_main_process_takes_the_meeting_place_away_at_its_end(arbiter: Arbit
     )
     assert arbiter.worker()._runtime_dir is runtime_dir and len(arbiter.at_exit) == 1
     assert worker._number_of_newest() == 1  # of the second, counted from 0
-
-
-@pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        (Settings(), "gunicorn: %(message)s"),
-        (Settings(log_json=True), "JsonFormatter"),
-        (Settings(log_format="%(message)s!"), "%(message)s!"),
-    ],
-)
-def test_lines_go_where_gunicorns_go_in_its_format_unless_settings_say_otherwise(
-    settings: Settings, expected: str
-) -> None:
-    logger, root, ours = logging.getLogger("gunicorn.error"), logging.getLogger(), logging.getLogger("app_server")
-    before = logger.handlers, root.handlers, root.level, ours.level
-    sink = logging.StreamHandler(io.StringIO())
-    sink.setFormatter(logging.Formatter("gunicorn: %(message)s"))
-    try:
-        logger.handlers, root.handlers = [sink], []
-        gunicorn._log_as(settings, None)
-        assert root.handlers == [sink]
-        assert sink.formatter is not None
-        assert expected in (sink.formatter._fmt, type(sink.formatter).__name__)
-        for level, number in (("trace", 9), ("debug", logging.DEBUG)):
-            gunicorn._log_as(Settings(log_level=level), None)
-            assert ours.level == number
-    finally:
-        logger.handlers, root.handlers, level, own = before
-        root.setLevel(level)
-        ours.setLevel(own)
