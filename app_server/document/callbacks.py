@@ -122,8 +122,8 @@ class Callbacks(DocumentCallbackManager):
         self._session_destroyed_callbacks = _InOrder()
         self.noted = 0
         """How many changes the listener was notified of, or were held back."""
-        self.browser_ranges: set[tuple[str, str]] = set()
-        """The bounds of automatic ranges that a browser worked out, as (model id, property)."""
+        self.browser_ranges: dict[str, set[str]] = {}
+        """The bounds of automatic ranges that a browser worked out: the properties of each model's id."""
 
     def listen(self, listener: DocumentListener) -> None:
         """Notify `listener` of everything from now on, and at once of the callbacks that were added before."""
@@ -201,7 +201,7 @@ class Callbacks(DocumentCallbackManager):
                 return
         with self._changing:
             if self.browser_ranges and changed is not None and changed.setter is None:
-                self.browser_ranges.discard((changed.model.id, changed.attr))
+                self.browser_ranges.get(changed.model.id, set()).discard(changed.attr)
             if self.holds.any and self.hold_value is not None:
                 super().trigger_on_change(event)
                 self.noted += 1

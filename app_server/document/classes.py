@@ -8,8 +8,9 @@ Here a class is forgotten with its module, and no session's document names the c
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import bokeh.core.has_props as bokeh_has_props
@@ -19,6 +20,9 @@ _FORGET_TOGETHER = 64
 """How many classes are kept before all tables are searched for them, which takes about a millisecond."""
 
 _TABLES_OF_BOKEH = ("properties", "descriptors", "properties_with_refs", "dataspecs")
+
+_OF_A_SESSION = re.compile(r"^bokeh_app_[0-9a-f]{32}\.")
+"""The module of a script is run again under another name in each session (`bokeh.application.handlers`)."""
 
 _resolver: Any = bokeh_has_props._default_resolver
 _stock_add = type(_resolver).add
@@ -66,6 +70,18 @@ def known(name: str, own: Callable[[], Iterable[type[HasProps]]]) -> type[HasPro
     if found is None or found.__module__.partition(".")[0] != "bokeh":
         found = next((kind for kind in own() if kind.__qualified_model__ == name), found)
     return found
+
+
+def stable_name(name: str) -> str:
+    """The name of a model class without the name that its script's module has in one session only."""
+    return _OF_A_SESSION.sub("", name)
+
+
+def of_modules(modules: Iterable[str]) -> Iterator[type[HasProps]]:
+    """The classes that these modules of one document define."""
+    for module in modules:
+        for kind, _ in _of_documents.get(module, ()):
+            yield kind
 
 
 def begin(module: str) -> None:

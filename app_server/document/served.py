@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bokeh.document import Document
@@ -99,6 +99,13 @@ class ServedDocument(Document):
                 if self.callbacks.noted == noted:
                     self._title = before
                 raise
+
+    def take_roots(self, roots: Sequence[Model], title: str) -> None:
+        """Have these roots and this title from now on, without an event."""
+        with self.changing:
+            self._roots = list(roots)
+            self._title = title
+            self.models.recompute()
 
     def listen_to_roots(self, changed: Callable[[], None]) -> None:
         """Call `changed` whenever a root was added or removed, after the listener was notified."""

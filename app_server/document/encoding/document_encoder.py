@@ -19,7 +19,7 @@ def encode_document(document: ServedDocument, *, inline: bool = False) -> tuple[
 
     The buffers are views of the document's arrays: send or copy them before its code runs again.
     """
-    encoder = Encoder(inline=inline, copy=False, left_out=frozenset(document.callbacks.browser_ranges))
+    encoder = Encoder(inline=inline, copy=False, left_out=document.callbacks.browser_ranges)
     data_models = data_models_of(document)
     definitions = encoder.encode(data_models)
     content: dict[str, Any] = {

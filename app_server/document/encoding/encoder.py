@@ -10,7 +10,7 @@ from __future__ import annotations
 import gzip
 import sys
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from math import isfinite
 from typing import Any
 
@@ -32,6 +32,8 @@ from app_server.protocol.codec import Buffer
 
 MAX_SAFE_INT = 2**53 - 1
 """What JavaScript keeps exactly (ECMA-262, Number.MAX_SAFE_INTEGER)."""
+
+NOTHING: Mapping[str, Collection[str]] = {}
 
 _INLINE_COMPRESSION = 1
 """gzip level of inline arrays: a reconnect should be quick, and level 6 takes five times as long for a tenth less."""
@@ -88,7 +90,7 @@ class Encoder(Serializer):
 
     `clients_have(model)` says which models need only be named. With `inline` arrays are put into the JSON, else they
     become `buffers`. With `copy` the arrays may change afterwards without changing what was encoded. `left_out` names
-    values that the browser is to work out for itself, as (model id, property).
+    values that are not encoded, as the properties of each model's id.
     """
 
     def __init__(
@@ -97,7 +99,7 @@ class Encoder(Serializer):
         clients_have: Callable[[Model], bool] = lambda model: False,
         inline: bool = False,
         copy: bool = True,
-        left_out: frozenset[tuple[str, str]] = frozenset(),
+        left_out: Mapping[str, Collection[str]] = NOTHING,
     ) -> None:
         super().__init__(deferred=not inline)
         self._clients_have = clients_have
@@ -153,10 +155,8 @@ class Encoder(Serializer):
         ident = model.id
         self._model_refs[ident] = {"id": ident}
         attributes = self._attributes(model, plan)
-        if self._left_out:
-            for name in ("start", "end"):
-                if (ident, name) in self._left_out:
-                    attributes.pop(name, None)
+        for name in self._left_out.get(ident, ()):
+            attributes.pop(name, None)
         if attributes:
             return {"type": "object", "name": plan.name, "id": ident, "attributes": attributes}
         return {"type": "object", "name": plan.name, "id": ident}

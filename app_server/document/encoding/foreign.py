@@ -20,6 +20,7 @@ import numpy
 from bokeh.core.has_props import HasProps
 from bokeh.core.properties import Image
 from bokeh.core.property.bases import Property
+from bokeh.core.property.wrappers import PropertyValueContainer
 from bokeh.document import Document
 from bokeh.document.events import ColumnDataChangedEvent, DocumentPatchedEvent, ModelChangedEvent
 
@@ -79,6 +80,23 @@ def set_foreign(model: HasProps, name: str, value: Any, setter: object) -> None:
     if names_files:
         value = marked(value)
     model.set_from_json(name, value, setter=setter)  # type: ignore[arg-type]
+
+
+def lay_foreign(model: HasProps, name: str, value: Any) -> None:
+    """Give a property what was saved of it, without an event. ValueError if the property does not take the value."""
+    descriptor = type(model).lookup(name)
+    if _names_files(type(model), name):
+        value = marked(value)
+    prepared = descriptor.property.prepare_value(model, name, value)
+    reset(model, name)
+    descriptor._set_value(model, prepared)
+
+
+def reset(model: HasProps, name: str) -> None:
+    """Let a property have its default, without an event."""
+    before = model._property_values.pop(name, None)
+    if isinstance(before, PropertyValueContainer):
+        before._unregister_owner(model, type(model).lookup(name))
 
 
 def _log_unknown(kind: type[HasProps], name: str) -> None:

@@ -132,7 +132,7 @@ def _note_browser_range(document: ServedDocument, event: ModelChangedEvent) -> N
     """Remember a bound that the application has left to the browser: the browser must work it out again, not keep it,
     when it pulls the document again; else the range would no longer follow the data."""
     if event.attr in ("start", "end") and event.attr not in event.model._property_values:
-        document.callbacks.browser_ranges.add((event.model.id, event.attr))
+        document.callbacks.browser_ranges.setdefault(event.model.id, set()).add(event.attr)
 
 
 def replace_document(
@@ -152,14 +152,20 @@ def replace_document(
 
 def _read_document(fields: Mapping[str, Any], buffers: Sequence[tuple[str, bytes]], max_bytes: int) -> Document:
     made = Document()
-    decoder = Decoder(made, None, max_bytes)
+    fill_document(made, fields, buffers, Decoder(made, None, max_bytes))
+    return made
+
+
+def fill_document(
+    document: Document, fields: Mapping[str, Any], buffers: Sequence[tuple[str, bytes]], decoder: Decoder
+) -> None:
+    """Add what the JSON of a whole document says to an empty one. KeyError, ValueError and more if it is malformed."""
     read = decoder.decode(
         {name: fields[name] for name in ("roots", "title", "config") if name in fields},
         [Buffer(ID(ident), payload) for ident, payload in buffers],
     )
     if isinstance(read.get("config"), DocumentConfig):
-        made._config = read["config"]
+        document._config = read["config"]
     for root in read["roots"]:
-        made.add_root(root)
-    made.title = read["title"]
-    return made
+        document.add_root(root)
+    document.title = read["title"]

@@ -1,0 +1,76 @@
+"""What a journal says of a document, worked out: its last whole document with the changes after it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from app_server.document import classes
+from app_server.document.classes import stable_name
+from app_server.document.encoding import patch
+from app_server.document.encoding.decoder import Decoder
+from app_server.document.saving.whole import Part, encode_for_store
+from app_server.document.served import ServedDocument, new_document
+from app_server.protocol.codec import loads
+
+
+@dataclass(frozen=True)
+class SavedDocument:
+    """A document as it was when it was saved last: its JSON, and in `models` the JSON of each model by id."""
+
+    content: Mapping[str, Any]
+    buffers: Sequence[tuple[str, bytes]]
+    models: Mapping[str, Mapping[str, Any]]
+
+
+def saved_document(document: ServedDocument, whole: Part, changes: Sequence[Part], max_bytes: int) -> SavedDocument:
+    """What the changes have made of the whole; PeerError if something does not fit together.
+
+    `document` is the new one, whose own model classes stand for those of the same names that the saved one had.
+    Nothing of the application's runs: the changes are carried out on a document that has no callbacks.
+    """
+    own = {stable_name(kind.__qualified_model__): kind for kind in classes.of_modules(document.modules.names())}
+    read = partial(_loads, names={name: kind.__qualified_model__ for name, kind in own.items()})
+    content, buffers = _replayed(whole, changes, max_bytes, read) if changes else whole
+    fields = read(content)["doc"]
+    return SavedDocument(fields, buffers, {model["id"]: model for model in _models_in(fields["roots"])})
+
+
+def _replayed(whole: Part, changes: Sequence[Part], max_bytes: int, read: Callable[[bytes], Any]) -> Part:
+    copy = new_document("")
+    with copy.at_work():
+        patch.fill_document(copy, read(whole[0])["doc"], whole[1], Decoder(copy, None, max_bytes, any_ids=True))
+        for content, buffers in changes:
+            events = patch.read_events(copy, read(content), buffers, setter=None, max_bytes=max_bytes)
+            for event in events:
+                patch.apply(copy, event)
+        replayed = encode_for_store(copy)
+    copy.destroy()
+    return replayed
+
+
+def _loads(content: bytes, names: Mapping[str, str]) -> Any:
+    """What `codec.dumps` has written, texts with lone surrogates included; `names` are those of classes now."""
+    try:
+        value = loads(content)
+    except ValueError:
+        value = json.loads(content)
+    if names:
+        for model in _models_in(value):
+            model["name"] = names.get(stable_name(model["name"]), model["name"])
+    return value
+
+
+def _models_in(value: Any) -> Iterator[dict[str, Any]]:
+    """The definitions of all models in this JSON."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            if item.get("type") == "object" and isinstance(item.get("id"), str):
+                yield item
+            item = item.values()
+        waiting.extend(child for child in item if isinstance(child, dict | list))
