@@ -1,0 +1,270 @@
+"""Sessions in a folder: a file for each, owned through a lock of the kernel.
+
+Each owned session costs one open descriptor. Files are private (0600) and so is the folder (0700). Linux' `flock` is
+enough for processes of one machine, or of several that share the folder through NFS 4.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import time
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Final, cast
+
+from app_server.errors import OperatorError
+from app_server.store.base import Claim, Entry, Write, checked_key, checked_name, is_bookmark_name
+from app_server.store.bookmark_files import bookmark_entry, read_bookmark, write_bookmark
+from app_server.store.errors import Lost, Taken, Unavailable
+from app_server.store.open_files import DRAFT_SUFFIX, Draft, is_locked, lock, open_to_read, stat_of, unlink, write_all
+from app_server.store.private_folder import open_private_folder
+from app_server.store.session_file import SessionFile, claim_file
+
+_FILE: Final = re.compile(r"(?P<key>[0-9a-f]{64})\.session|(?P<name>[A-Za-z0-9_-]{8,128})\.view")
+# `app-server sessions list` looks at a lock by taking it for an instant.
+_TRIES: Final = 3
+_BETWEEN_TRIES_S: Final = 0.005
+# An older draft was left by a process that was killed.
+_OLDEST_DRAFT_S: Final = 3600.0
+
+
+class FolderStore:
+    """A `Store` in a folder. A session expires `ttl_s` seconds after its last write or owner.
+
+    `max_bytes` limits each journal. `clock` gives seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        ttl_s: float,
+        max_bytes: int,
+        where: str = "--store",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._path, self._where, self._clock = path, where, clock
+        self._ttl_s, self._max_bytes = ttl_s, max_bytes
+        self._folder: int | None = None
+        self._claims: weakref.WeakSet[SessionFile] = weakref.WeakSet()
+        _close_in_children(self)
+
+    def check(self) -> None:
+        """Make the folder if it is missing; raises OperatorError if it cannot be used, or is not safe to use."""
+        folder = self._opened()
+        try:
+            with Draft(folder, "check") as draft:
+                lock(draft.number)
+                write_all(draft.number, b"app-server")
+        except OSError as error:
+            raise OperatorError(
+                f"sessions cannot be saved in {self._path}: {error.strerror}",
+                where=self._where,
+                hint="Name a folder that this user can write, on a disk that has room.",
+            ) from None
+
+    def claim(self, key: str, *, create: bool) -> SessionFile | None:
+        """See `Store.claim`."""
+        with self._available():
+            claim = self._locked(key, create=create)
+            if claim is not None and claim.is_older_than(self._ttl_s, self._clock()):
+                # What has expired is gone, also if `purge` has not been there yet.
+                claim.delete()
+                claim = self._locked(key, create=True) if create else None
+        if claim is not None:
+            self._claims.add(claim)
+        return claim
+
+    def read(self, claim: Claim, max_bytes: int) -> bytes:
+        """See `Store.read`."""
+        with self._available():
+            return _file(claim).read(max_bytes)
+
+    def write(self, writes: Sequence[Write]) -> Sequence[Claim]:
+        """See `Store.write`. A full disk stops one write, not those after it: they may be smaller."""
+        lost: list[Claim] = []
+        unwritten: list[Claim] = []
+        reason: Unavailable | None = None
+        for write in writes:
+            try:
+                with self._available():
+                    self._write(write)
+            except Lost:
+                lost.append(write.claim)
+            except Unavailable as error:
+                unwritten.append(write.claim)
+                reason = error
+        if reason is not None:
+            raise Unavailable(reason.what, where=reason.where, hint=reason.hint, unwritten=unwritten, lost=lost)
+        return lost
+
+    def renew(self, claims: Sequence[Claim]) -> Sequence[Claim]:
+        """None are lost: the kernel holds the locks. Files of quiet sessions are touched, or they would expire."""
+        now = self._clock()
+        for claim in claims:
+            with suppress(Lost, OSError):
+                _file(claim).touch(now, self._ttl_s / 8)
+        return []
+
+    def release(self, claim: Claim) -> None:
+        """See `Store.release`."""
+        file = _file(claim)
+        with suppress(Lost, OSError):
+            file.touch(self._clock(), 0)
+        file.leave()
+
+    def delete(self, claim: Claim) -> None:
+        """See `Store.delete`."""
+        with self._available():
+            _file(claim).delete()
+
+    def put(self, name: str, data: bytes, ttl_s: float) -> None:
+        """See `Store.put`."""
+        with self._available():
+            write_bookmark(self._opened(), checked_name(name), data, self._clock() + ttl_s)
+
+    def get(self, name: str, max_bytes: int) -> bytes | None:
+        """See `Store.get`."""
+        if not is_bookmark_name(name):
+            return None
+        with self._available():
+            return read_bookmark(self._opened(), name, max_bytes, self._clock())
+
+    def drop(self, name: str) -> bool:
+        """See `Store.drop`."""
+        with self._available():
+            return is_bookmark_name(name) and unlink(self._opened(), f"{name}.view")
+
+    def entries(self) -> Iterator[Entry]:
+        """See `Store.entries`."""
+        with self._available():
+            names = os.listdir(self._opened())
+        for name in names:
+            if entry := self._entry(name):
+                yield entry
+
+    def purge(self, older_than_s: float, now_s: float) -> int:
+        """See `Store.purge`. What killed processes left half written goes too, uncounted."""
+        self._purge_drafts(now_s)
+        deleted = 0
+        for entry in self.entries():
+            if entry.bookmark:
+                expired = entry.expires_s is not None and entry.expires_s <= now_s
+                deleted += expired and self.drop(entry.key)
+            elif not entry.owned:
+                deleted += self._purge_session(entry.key, older_than_s, now_s)
+        return deleted
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        for claim in list(self._claims):
+            self.release(claim)
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            os.close(folder)
+
+    def forget_claims(self) -> None:
+        """Close the descriptors of all claims, in a process that was forked from the one that owns them."""
+        for claim in list(self._claims):
+            claim.leave()
+
+    def _opened(self) -> int:
+        """The folder's descriptor; the folder is made again if it was deleted."""
+        # The old descriptor stays open, because claims use it.
+        if self._folder is None or os.fstat(self._folder).st_nlink == 0:
+            self._folder = open_private_folder(self._path, self._where)
+        return self._folder
+
+    def _locked(self, key: str, *, create: bool) -> SessionFile | None:
+        name = f"{checked_key(key)}.session"
+        for left in reversed(range(_TRIES)):
+            try:
+                return claim_file(self._opened(), key, name, create=create)
+            except BlockingIOError:
+                if not left:
+                    raise Taken("another process owns this session", where=self._path) from None
+                time.sleep(_BETWEEN_TRIES_S)
+        raise AssertionError("the last try returns or raises")
+
+    def _write(self, write: Write) -> None:
+        claim = _file(write.claim)
+        if (0 if write.replaces else claim.size_bytes) + len(write.data) > self._max_bytes:
+            raise Unavailable(f"a session would have more than {self._max_bytes} bytes", where=self._path)
+        if write.replaces:
+            claim.replace(write.data)
+        else:
+            claim.append(write.data)
+
+    def _entry(self, name: str) -> Entry | None:
+        found = _FILE.fullmatch(name)
+        with self._available():
+            if found is None:
+                return None
+            if found["name"]:
+                return bookmark_entry(self._opened(), found["name"])
+            return self._session_entry(name, found["key"])
+
+    def _session_entry(self, name: str, key: str) -> Entry | None:
+        number = open_to_read(self._opened(), name)
+        if number is None:
+            return None
+        try:
+            found, owned = os.fstat(number), is_locked(number)
+        finally:
+            os.close(number)
+        return Entry(key, found.st_size, found.st_mtime, owned, False, None if owned else found.st_mtime + self._ttl_s)
+
+    def _purge_session(self, key: str, older_than_s: float, now_s: float) -> bool:
+        with self._available():
+            try:
+                claim = self._locked(key, create=False)
+            except Taken:
+                return False
+            if claim is None:
+                return False
+            old = claim.is_older_than(older_than_s, now_s)
+            if old:
+                claim.delete()
+            claim.leave()
+            return old
+
+    def _purge_drafts(self, now_s: float) -> None:
+        with self._available():
+            folder = self._opened()
+            for name in os.listdir(folder):
+                if name.startswith(".") and name.endswith(DRAFT_SUFFIX):
+                    found = stat_of(folder, name)
+                    if found is not None and found.st_mtime < now_s - _OLDEST_DRAFT_S:
+                        unlink(folder, name)
+
+    @contextmanager
+    def _available(self) -> Iterator[None]:
+        """Turn what the system says into Unavailable."""
+        try:
+            yield
+        except OperatorError as error:
+            raise Unavailable(error.what, where=error.where, hint=error.hint) from None
+        except OSError as error:
+            hint = None
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                hint = "Each session needs an open file: raise the limit (ulimit -n, or LimitNOFILE in systemd)."
+            raise Unavailable(f"{error.strerror}", where=self._path, hint=hint) from None
+
+
+def _file(claim: Claim) -> SessionFile:
+    # A store is given only the claims that it made.
+    return cast(SessionFile, claim)
+
+
+def _close_in_children(store: FolderStore) -> None:
+    """Let no forked process inherit the locks: they would outlive the owner that was killed."""
+    alive = weakref.ref(store)
+
+    def forget() -> None:
+        if (left := alive()) is not None:
+            left.forget_claims()
+
+    os.register_at_fork(after_in_child=forget)

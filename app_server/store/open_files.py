@@ -1,0 +1,143 @@
+"""Files of a folder by its descriptor: locked, written before they have their name, read within a limit.
+
+All names are relative to the folder. Functions raise OSError as the system says it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import stat
+from contextlib import suppress
+from typing import Final
+
+from app_server.store.errors import TooLarge
+
+DRAFT_SUFFIX: Final = ".draft"
+# A link or a pipe in place of a file is an error, not something to follow or to wait for.
+_SAFELY: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+class Draft:
+    """A new, private file without a name yet; the end of the `with` deletes it unless it has taken one."""
+
+    def __init__(self, folder: int, name: str) -> None:
+        self._folder, self._name = folder, name
+        self._draft = f".{name}.{secrets.token_hex(4)}{DRAFT_SUFFIX}"
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | _SAFELY
+        self.number = os.open(self._draft, flags, 0o600, dir_fd=folder)
+        self._named = False
+
+    def take_name(self) -> int:
+        """Give the file its name, in place of any other; the open descriptor is the caller's from now on."""
+        os.rename(self._draft, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        self._named = True
+        return self.number
+
+    def __enter__(self) -> Draft:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not self._named:
+            os.close(self.number)
+            with suppress(OSError):
+                os.unlink(self._draft, dir_fd=self._folder)
+
+
+def write_all(number: int, data: bytes) -> None:
+    """Write all the bytes; if that raises, some of them may have been written.
+
+    Not synced: what the kernel has outlives the process, and after a power failure a journal reads as far as it
+    reached the disk.
+    """
+    # One call, unless the disk is full or there are more than 2 GiB.
+    written = os.write(number, data)
+    while written < len(data):
+        written += os.write(number, memoryview(data)[written:])
+
+
+def read_whole(number: int, max_bytes: int) -> bytes:
+    """The content of an open file; raises TooLarge before anything is read."""
+    size = os.fstat(number).st_size
+    if size > max_bytes:
+        raise TooLarge("what is saved", limit_bytes=max_bytes, size_bytes=size)
+    pieces = []
+    at = 0
+    while at < size and (piece := os.pread(number, size - at, at)):
+        pieces.append(piece)
+        at += len(piece)
+    return b"".join(pieces)
+
+
+def open_to_read(folder: int, name: str) -> int | None:
+    """A descriptor for reading; None if the file is missing, or a link or a pipe in its place."""
+    found = stat_of(folder, name)
+    if found is None or not stat.S_ISREG(found.st_mode):
+        return None
+    try:
+        return os.open(name, os.O_RDONLY | _SAFELY, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+
+
+def open_locked(folder: int, name: str, *, create: bool) -> int | None:
+    """A descriptor of the file that has this name, locked by us; None if the file is missing.
+
+    Raises BlockingIOError if another descriptor holds the lock.
+    """
+    flags = os.O_RDWR | os.O_APPEND | _SAFELY | (os.O_CREAT if create else 0)
+    while True:
+        try:
+            number = os.open(name, flags, 0o600, dir_fd=folder)
+        except FileNotFoundError:
+            return None
+        try:
+            lock(number)
+            # Its owner may have replaced or deleted it since we opened it: then this is not the session's file.
+            if has_name(number, folder, name):
+                return number
+        except BaseException:
+            os.close(number)
+            raise
+        os.close(number)
+
+
+def lock(number: int) -> None:
+    """Lock the open file for its only owner; raises BlockingIOError if it is locked."""
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        raise OSError(0, "there is something that is not a file where the session's file should be")
+    fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def is_locked(number: int) -> bool:
+    """Whether another descriptor holds the lock. Looking takes the lock for an instant, so `lock` may fail then."""
+    try:
+        fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    fcntl.flock(number, fcntl.LOCK_UN)
+    return False
+
+
+def has_name(number: int, folder: int, name: str) -> bool:
+    """Whether the open file is the one that has this name now."""
+    found = stat_of(folder, name)
+    return found is not None and os.path.samestat(os.fstat(number), found)
+
+
+def stat_of(folder: int, name: str) -> os.stat_result | None:
+    """What has this name, links not followed; None for nothing."""
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+def unlink(folder: int, name: str) -> bool:
+    """Delete the file; whether there was one."""
+    try:
+        os.unlink(name, dir_fd=folder)
+    except FileNotFoundError:
+        return False
+    return True

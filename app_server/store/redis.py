@@ -1,0 +1,243 @@
+"""Sessions in Redis or Valkey, for processes on several hosts.
+
+A session is owned through a lease of a few seconds, which its owner renews, and every change compares the owner: a
+process that slept while another took its session over writes no more.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+from app_server.errors import OperatorError
+from app_server.store.base import Claim, Entry, Write, checked_key, checked_name, is_bookmark_name
+from app_server.store.errors import Lost, Taken, TooLarge, Unavailable
+from app_server.store.redis_address import Address, connect, redis_package
+from app_server.store.redis_scripts import CLAIM, DELETE, LOOK, PURGE, READ, RELEASE, RENEW, WRITE, Script
+
+LEASE_S: Final = 4.0
+"""How long a session stays owned after its owner's last sign of life; `renew` is called each second."""
+
+_PREFIX: Final = "app-server:"
+
+
+@dataclass(frozen=True, slots=True)
+class RedisClaim:
+    """A claim in Redis. The token is new with each claim, so an older owner of the same session is recognized."""
+
+    key: str
+    fence: int
+    token: str = field(repr=False)
+
+
+class RedisStore:
+    """A `Store` in Redis; keys begin with `app-server:`. Everything in it expires `ttl_s` seconds after its last use.
+
+    `max_bytes` limits each journal. `clock` gives seconds since the epoch, for bookmarks; Redis' own clock is used for
+    all else.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        ttl_s: float,
+        max_bytes: int,
+        where: str = "--store",
+        lease_s: float = LEASE_S,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._address, self._where, self._clock = address, where, clock
+        self._ttl_ms, self._lease_ms, self._max_bytes = _ms(ttl_s), _ms(lease_s), max_bytes
+        self._redis = connect(address, where)
+
+    def check(self) -> None:
+        """Raises OperatorError if Redis cannot be reached, or lets this user not do what is needed."""
+        try:
+            with self._available():
+                self._redis.set(f"{_PREFIX}check", b"", px=1000)
+                self._redis.eval("return redis.call('GET', KEYS[1])", 1, f"{_PREFIX}check")
+        except Unavailable as error:
+            hint = "Check the address, and that Redis runs and may be used with this name and password."
+            raise OperatorError(f"{error.where}: {error.what}", where=self._where, hint=hint) from None
+
+    def claim(self, key: str, *, create: bool) -> RedisClaim | None:
+        """See `Store.claim`."""
+        mark = secrets.token_hex(8)
+        fence = self._call(CLAIM, checked_key(key), mark, int(create))
+        if fence < 0:
+            raise Taken("another process owns this session", where=self._address.shown)
+        return RedisClaim(key, fence, f"{fence}:{mark}") if fence else None
+
+    def read(self, claim: Claim, max_bytes: int) -> bytes:
+        """See `Store.read`."""
+        answer = self._call(READ, claim.key, _token(claim), max_bytes)
+        if answer[0] == b"lost":
+            raise Lost("another process has taken the session over", where=self._address.shown)
+        if answer[0] == b"large":
+            raise TooLarge("what is saved", limit_bytes=max_bytes, size_bytes=answer[1])
+        return b"".join(answer[1])
+
+    def write(self, writes: Sequence[Write]) -> Sequence[Claim]:
+        """See `Store.write`: one round trip for all."""
+        calls = [(w.claim.key, _token(w.claim), w.data, int(w.replaces), self._max_bytes) for w in writes]
+        answers = self._batch(WRITE, calls, [write.claim for write in writes])
+        lost = [write.claim for write, answer in zip(writes, answers, strict=True) if answer == b"lost"]
+        failed = [(w.claim, answer) for w, answer in zip(writes, answers, strict=True) if answer not in _DONE]
+        if failed:
+            what = self._reason(failed[0][1])
+            claims = [claim for claim, _ in failed]
+            raise Unavailable(what, where=self._address.shown, unwritten=claims, lost=lost)
+        return lost
+
+    def renew(self, claims: Sequence[Claim]) -> Sequence[Claim]:
+        """See `Store.renew`: one round trip for all."""
+        answers = self._batch(RENEW, [(claim.key, _token(claim)) for claim in claims])
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise Unavailable(self._reason(answer), where=self._address.shown)
+        return [claim for claim, answer in zip(claims, answers, strict=True) if answer == b"lost"]
+
+    def release(self, claim: Claim) -> None:
+        """See `Store.release`."""
+        self._call(RELEASE, claim.key, _token(claim))
+
+    def delete(self, claim: Claim) -> None:
+        """See `Store.delete`."""
+        self._call(DELETE, claim.key, _token(claim))
+
+    def put(self, name: str, data: bytes, ttl_s: float) -> None:
+        """See `Store.put`."""
+        key = _view(checked_name(name))
+        with self._available(), self._redis.pipeline(transaction=True) as batch:
+            batch.delete(key)
+            batch.hset(key, mapping={"data": data, "saved_at": repr(self._clock())})
+            batch.pexpire(key, _ms(ttl_s))
+            batch.execute()
+
+    def get(self, name: str, max_bytes: int) -> bytes | None:
+        """See `Store.get`."""
+        if not is_bookmark_name(name):
+            return None
+        with self._available():
+            size = self._redis.hstrlen(_view(name), "data")
+            if size > max_bytes:
+                raise TooLarge("the bookmark", limit_bytes=max_bytes, size_bytes=size)
+            return cast("bytes | None", self._redis.hget(_view(name), "data"))
+
+    def drop(self, name: str) -> bool:
+        """See `Store.drop`."""
+        with self._available():
+            return is_bookmark_name(name) and bool(self._redis.delete(_view(name)))
+
+    def entries(self) -> Iterator[Entry]:
+        """See `Store.entries`."""
+        for name in self._names(f"{_PREFIX}{{", "}:journal"):
+            if found := self._call(LOOK, name, ""):
+                size, saved_at, owned, end = found
+                yield Entry(name, size, saved_at / 1000, bool(owned), False, None if owned else end / 1000)
+        for name in self._names(_view("")):
+            if entry := self._bookmark_entry(name):
+                yield entry
+
+    def purge(self, older_than_s: float, now_s: float) -> int:
+        """See `Store.purge`. Redis itself deletes bookmarks that have expired."""
+        old = [e for e in self.entries() if not e.bookmark and not e.owned and e.saved_at_s < now_s - older_than_s]
+        return sum(self._call(PURGE, entry.key, "") for entry in old)
+
+    def close(self) -> None:
+        """Close the connections. Leases end by themselves: `release` claims that others should have at once."""
+        self._redis.close()
+
+    def _names(self, before: str, after: str = "") -> list[str]:
+        with self._available():
+            # SCAN may give a key twice.
+            keys = set(self._redis.scan_iter(match=f"{before}*{after}", count=1000))
+        texts = (key.decode("utf-8", "replace") for key in sorted(keys))
+        return [text[len(before) : len(text) - len(after)] for text in texts]
+
+    def _bookmark_entry(self, name: str) -> Entry | None:
+        key = _view(name)
+        with self._available(), self._redis.pipeline(transaction=False) as batch:
+            batch.hstrlen(key, "data").hget(key, "saved_at").pttl(key)
+            size, saved_at, left_ms = batch.execute()
+        if saved_at is None:
+            return None
+        return Entry(name, size, float(saved_at), False, True, self._clock() + left_ms / 1000)
+
+    def _call(self, script: Script, key: str, token: str, *arguments: object) -> Any:
+        answer = self._batch(script, [(key, token, *arguments)])[0]
+        if isinstance(answer, Exception):
+            raise Unavailable(self._reason(answer), where=self._address.shown) from None
+        return answer
+
+    def _batch(self, script: Script, calls: Sequence[tuple[Any, ...]], unwritten: Sequence[Claim] = ()) -> list[Any]:
+        """The answers to these calls of a script, in one round trip; an answer may be an error."""
+        if not calls:
+            return []
+        with self._available(unwritten):
+            answers = self._send(script, calls)
+            # After a restart, or the first time: Redis has run none of these then.
+            unknown = [at for at, answer in enumerate(answers) if _is_unknown(answer)]
+            if unknown:
+                self._redis.script_load(script.text)
+                for at, answer in zip(unknown, self._send(script, [calls[at] for at in unknown]), strict=True):
+                    answers[at] = answer
+        return answers
+
+    def _send(self, script: Script, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+        with self._redis.pipeline(transaction=False) as batch:
+            for key, token, *arguments in calls:
+                # One hash slot for the three keys of a session, as clusters want it.
+                begin = f"{_PREFIX}{{{key}}}:"
+                keys = (f"{begin}owner", f"{begin}about", f"{begin}journal")
+                batch.evalsha(script.digest, 3, *keys, token, self._lease_ms, self._ttl_ms, *arguments)
+            return cast("list[Any]", batch.execute(raise_on_error=False))
+
+    def _reason(self, answer: object) -> str:
+        if isinstance(answer, Exception):
+            return self._address.without_secrets(str(answer))
+        return _REASONS.get(answer, f"Redis answers {answer!r}")
+
+    @contextmanager
+    def _available(self, unwritten: Sequence[Claim] = ()) -> Iterator[None]:
+        """Turn what the client raises into Unavailable, with an address that has no password."""
+        exceptions = redis_package(self._where).exceptions
+        try:
+            yield
+        except exceptions.RedisError as error:
+            what = self._address.without_secrets(str(error)) or type(error).__name__
+            raise Unavailable(what, where=self._address.shown, unwritten=unwritten) from None
+
+
+_DONE: Final = (b"written", b"lost")
+_REASONS: Final[dict[object, str]] = {
+    b"gone": "Redis no longer has the journal: it was evicted or lost",
+    b"large": "a session would have more bytes than --store-max-bytes allows",
+}
+
+
+def open_redis(text: str, *, ttl_s: float, max_bytes: int, where: str = "--store") -> RedisStore:
+    """The store at this address; nothing is sent yet. Raises OperatorError for a bad one, or a missing package."""
+    return RedisStore(Address.read(text, where), ttl_s=ttl_s, max_bytes=max_bytes, where=where)
+
+
+def _token(claim: Claim) -> str:
+    # A store is given only the claims that it made.
+    return cast(RedisClaim, claim).token
+
+
+def _view(name: str) -> str:
+    return f"{_PREFIX}view:{name}"
+
+
+def _ms(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
+
+
+def _is_unknown(answer: object) -> bool:
+    return isinstance(answer, Exception) and type(answer).__name__ == "NoScriptError"
