@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -17,18 +16,16 @@ from typing import Final, cast
 
 from app_server.errors import OperatorError
 from app_server.store.base import Claim, Entry, Write, checked_key, checked_name, is_bookmark_name
-from app_server.store.bookmark_files import bookmark_entry, read_bookmark, write_bookmark
 from app_server.store.errors import Lost, Taken, Unavailable
-from app_server.store.open_files import DRAFT_SUFFIX, Draft, is_locked, lock, open_to_read, stat_of, unlink, write_all
-from app_server.store.private_folder import open_private_folder
-from app_server.store.session_file import SessionFile, claim_file
+from app_server.store.files.bookmark import read_bookmark, write_bookmark
+from app_server.store.files.contents import delete_old_drafts, entry_of
+from app_server.store.files.opened import Draft, lock, unlink, write_all
+from app_server.store.files.private import open_private_folder
+from app_server.store.files.session import SessionFile, claim_file
 
-_FILE: Final = re.compile(r"(?P<key>[0-9a-f]{64})\.session|(?P<name>[A-Za-z0-9_-]{8,128})\.view")
 # `app-server sessions list` looks at a lock by taking it for an instant.
 _TRIES: Final = 3
 _BETWEEN_TRIES_S: Final = 0.005
-# An older draft was left by a process that was killed.
-_OLDEST_DRAFT_S: Final = 3600.0
 
 
 class FolderStore:
@@ -70,8 +67,7 @@ class FolderStore:
         """See `Store.claim`."""
         with self._available():
             claim = self._locked(key, create=create)
-            if claim is not None and claim.is_older_than(self._ttl_s, self._clock()):
-                # What has expired is gone, also if `purge` has not been there yet.
+            if claim is not None and self._is_over(claim, create=create):
                 claim.delete()
                 claim = self._locked(key, create=True) if create else None
         if claim is not None:
@@ -114,7 +110,10 @@ class FolderStore:
         file = _file(claim)
         with suppress(Lost, OSError):
             file.touch(self._clock(), 0)
-        file.leave()
+        if file.size_bytes:
+            file.leave()
+        else:
+            self.delete(claim)
 
     def delete(self, claim: Claim) -> None:
         """See `Store.delete`."""
@@ -143,12 +142,15 @@ class FolderStore:
         with self._available():
             names = os.listdir(self._opened())
         for name in names:
-            if entry := self._entry(name):
+            with self._available():
+                entry = entry_of(self._opened(), name, self._ttl_s)
+            if entry is not None:
                 yield entry
 
     def purge(self, older_than_s: float, now_s: float) -> int:
         """See `Store.purge`. What killed processes left half written goes too, uncounted."""
-        self._purge_drafts(now_s)
+        with self._available():
+            delete_old_drafts(self._opened(), now_s)
         deleted = 0
         for entry in self.entries():
             if entry.bookmark:
@@ -173,7 +175,7 @@ class FolderStore:
 
     def _opened(self) -> int:
         """The folder's descriptor; the folder is made again if it was deleted."""
-        # The old descriptor stays open, because claims use it.
+        # Claims use the old descriptor, so it stays open.
         if self._folder is None or os.fstat(self._folder).st_nlink == 0:
             self._folder = open_private_folder(self._path, self._where)
         return self._folder
@@ -189,6 +191,10 @@ class FolderStore:
                 time.sleep(_BETWEEN_TRIES_S)
         raise AssertionError("the last try returns or raises")
 
+    def _is_over(self, claim: SessionFile, *, create: bool) -> bool:
+        # An empty file is what a process leaves that was killed before it wrote.
+        return claim.is_older_than(self._ttl_s, self._clock()) or (claim.size_bytes == 0 and not create)
+
     def _write(self, write: Write) -> None:
         claim = _file(write.claim)
         if (0 if write.replaces else claim.size_bytes) + len(write.data) > self._max_bytes:
@@ -197,25 +203,6 @@ class FolderStore:
             claim.replace(write.data)
         else:
             claim.append(write.data)
-
-    def _entry(self, name: str) -> Entry | None:
-        found = _FILE.fullmatch(name)
-        with self._available():
-            if found is None:
-                return None
-            if found["name"]:
-                return bookmark_entry(self._opened(), found["name"])
-            return self._session_entry(name, found["key"])
-
-    def _session_entry(self, name: str, key: str) -> Entry | None:
-        number = open_to_read(self._opened(), name)
-        if number is None:
-            return None
-        try:
-            found, owned = os.fstat(number), is_locked(number)
-        finally:
-            os.close(number)
-        return Entry(key, found.st_size, found.st_mtime, owned, False, None if owned else found.st_mtime + self._ttl_s)
 
     def _purge_session(self, key: str, older_than_s: float, now_s: float) -> bool:
         with self._available():
@@ -230,15 +217,6 @@ class FolderStore:
                 claim.delete()
             claim.leave()
             return old
-
-    def _purge_drafts(self, now_s: float) -> None:
-        with self._available():
-            folder = self._opened()
-            for name in os.listdir(folder):
-                if name.startswith(".") and name.endswith(DRAFT_SUFFIX):
-                    found = stat_of(folder, name)
-                    if found is not None and found.st_mtime < now_s - _OLDEST_DRAFT_S:
-                        unlink(folder, name)
 
     @contextmanager
     def _available(self) -> Iterator[None]:

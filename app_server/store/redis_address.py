@@ -13,7 +13,7 @@ from app_server.version import how_to_install
 _TIMEOUT_S: Final = 2.0
 """For connecting and for each answer: saving can wait for the next second, a stopping process cannot."""
 
-_SECRET: Final = ("password", "username", "ssl_password")
+_SECRET: Final = ("password", "ssl_password")
 
 
 @dataclass(frozen=True)
@@ -29,21 +29,32 @@ class Address:
         """The address in `text`; raises OperatorError, which does not quote what may be a password."""
         try:
             parts = urlsplit(text)
-            port = "" if parts.port is None else f":{parts.port}"
+            readable = _is_readable(parts)
         except ValueError:
+            readable = False
+        if not readable:
             hint = "Write %40 for @, %2F for / and %3A for : in a password."
             raise OperatorError("the address of Redis cannot be read", where=where, hint=hint) from None
-        return cls(text, f"{parts.scheme}://{parts.hostname or ''}{port}{parts.path}", tuple(_secrets(parts)))
+        host = parts.netloc.rpartition("@")[2]
+        return cls(text, f"{parts.scheme}://{host}{parts.path}", tuple(_secrets(parts)))
 
     def without_secrets(self, text: str) -> str:
         """What Redis or its client says, in one line; old servers quote the command that they do not know."""
         for secret in self.secrets:
             text = text.replace(secret, "***")
-        return in_one_line(text, 300)
+        # Which line of our script it was does not help the operator.
+        return in_one_line(text.partition(" script: ")[0].rstrip(" ."), 300)
+
+
+def _is_readable(parts: SplitResult) -> bool:
+    """Whether each part is where it belongs; with a / in the password, some of it becomes the host and the path."""
+    if parts.scheme.lower() == "unix":
+        return bool(parts.path) and not parts.netloc.rpartition("@")[2]
+    return "@" not in parts.path and (parts.port is None or parts.port > 0)
 
 
 def _secrets(parts: SplitResult) -> list[str]:
-    query = [value for name, value in parse_qsl(parts.query) if name in _SECRET and name != "username"]
+    query = [value for name, value in parse_qsl(parts.query) if name in _SECRET]
     found = [*query, parts.password, unquote(parts.password or "")]
     return sorted({text for text in found if text}, key=len, reverse=True)
 

@@ -122,9 +122,15 @@ end
 DELETE: Final = Script(
     _OWNED
     + """
-if is_ours() then redis.call('DEL', owner, about, journal) end
+if is_ours() then
+  redis.call('DEL', owner, journal)
+  redis.call('HSET', about, 'owner', '')
+  redis.call('HDEL', about, 'size', 'saved_at')
+  redis.call('PEXPIRE', about, ttl_ms)
+end
 """
 )
+"""`about` stays: it keeps an older owner, or a late write of this one, from making the session again."""
 
 LOOK: Final = Script(
     _OWNED
@@ -145,7 +151,10 @@ return {tonumber(size), tonumber(saved_at), redis.call('EXISTS', owner), now_ms(
 PURGE: Final = Script(
     _OWNED
     + """
-if redis.call('EXISTS', owner) == 1 then return 0 end
-return redis.call('DEL', about, journal) > 0 and 1 or 0
+if redis.call('EXISTS', owner) == 1 or redis.call('DEL', journal) == 0 then return 0 end
+redis.call('HSET', about, 'owner', '')
+redis.call('HDEL', about, 'size', 'saved_at')
+redis.call('PEXPIRE', about, ttl_ms)
+return 1
 """
 )

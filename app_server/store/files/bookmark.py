@@ -8,7 +8,7 @@ from typing import Final
 
 from app_server.store.base import Entry
 from app_server.store.errors import TooLarge
-from app_server.store.open_files import Draft, open_to_read, read_whole, write_all
+from app_server.store.files.opened import Draft, open_to_read, read_whole, write_all
 
 _EXPIRY: Final = struct.Struct(">d")
 

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 
 from app_server.store.errors import Lost
-from app_server.store.open_files import Draft, has_name, lock, open_locked, read_whole, unlink, write_all
+from app_server.store.files.opened import Draft, has_name, lock, open_locked, read_whole, unlink, write_all
 
 
 class SessionFile:
@@ -61,7 +61,7 @@ class SessionFile:
 
     def is_older_than(self, age_s: float, now_s: float) -> bool:
         """Whether the file was written, and touched, longer ago than that."""
-        return os.fstat(self._owned()).st_mtime < now_s - age_s
+        return self._number is not None and os.fstat(self._number).st_mtime < now_s - age_s
 
     def touch(self, now_s: float, interval_s: float) -> None:
         """Make the file new, at most once in `interval_s`: it does not expire while it has an owner."""
