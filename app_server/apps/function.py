@@ -12,7 +12,7 @@ from typing import Any
 
 from app_server.apps.application import Application
 from app_server.apps.faults import CodePlace
-from app_server.apps.hooks import is_async, takes_one_argument
+from app_server.apps.hooks import is_async, takes_arguments
 from app_server.document.pages.themes import Document
 from app_server.errors import ApplicationError
 from app_server.sources.routes import segment_route
@@ -45,7 +45,7 @@ def application_from_function(function: BuildFunction, name: str = "/") -> Appli
     where = place.main if code is None else place.line(code.co_filename, code.co_firstlineno)
     if not callable(function):
         raise ApplicationError(f"{function!r} is not a function", hint="Pass a function that takes the document")
-    if not takes_one_argument(function):
+    if not takes_arguments(function):
         what = f"{_name(function)}{inspect.signature(function)} cannot be called with one argument"
         raise ApplicationError(what, where=where, hint="Write it as a function that takes the document")
     if is_async(function):

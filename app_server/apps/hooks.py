@@ -15,12 +15,18 @@ log = logging.getLogger(__name__)
 
 # Called with the server's or the session's context; if it returns an awaitable, the caller awaits it.
 Hook = Callable[[Any], Awaitable[None] | None]
-# What it returns is checked when it is called.
+# What these return is checked when they are called.
+SavedHook = Callable[[Any], Any]
+RestoredHook = Callable[[Any, Any], Awaitable[None] | None]
 RequestHook = Callable[[Any], Any]
 
 
 def _no_hook(context: Any) -> None:
     """What an application does that has no such hook."""
+
+
+def _not_restored(context: Any, state: Any) -> None:
+    """What an application does that has no on_session_restored."""
 
 
 def _no_extra(request: Any) -> dict[str, Any]:
@@ -32,14 +38,22 @@ def _no_extra(request: Any) -> dict[str, Any]:
 class Hooks:
     """The lifecycle hooks of an application; one that it does not have does nothing.
 
-    Each takes one argument: the server's context for the first two, the session's for the others.
+    Each takes one argument: the server's context for the first two, the session's for the others. What
+    on_session_saved returns is saved, and is the second argument of on_session_restored.
     """
 
     on_server_loaded: Hook = _no_hook
     on_server_unloaded: Hook = _no_hook
     on_session_created: Hook = _no_hook
     on_session_destroyed: Hook = _no_hook
+    on_session_saved: SavedHook = _no_hook
+    on_session_restored: RestoredHook = _not_restored
     process_request: RequestHook = _no_extra
+
+    @property
+    def saves(self) -> bool:
+        """Whether the application has something of its own to save with its sessions."""
+        return self.on_session_saved is not _no_hook
 
 
 _ARGUMENTS = {
@@ -47,6 +61,8 @@ _ARGUMENTS = {
     "on_server_unloaded": "server_context",
     "on_session_created": "session_context",
     "on_session_destroyed": "session_context",
+    "on_session_saved": "session_context",
+    "on_session_restored": "session_context, state",
     "process_request": "request",
 }
 
@@ -80,28 +96,30 @@ def _mistyped(names: Mapping[str, Any], place: CodePlace, filename: str) -> Iter
 
 
 def check_hook(name: str, argument: str, function: Any, place: CodePlace, filename: str) -> None:
-    """Refuse what cannot be called with one argument, and a `process_request` that would have to be awaited."""
+    """Refuse what cannot be called with these arguments, and a `process_request` that would have to be awaited."""
     if not callable(function):
         what = f"{name} is not a function but {type(function).__name__}"
         raise ApplicationError(what, where=place.name(filename), hint=f"Write it as def {name}({argument})")
     code = getattr(inspect.unwrap(function), "__code__", None)
     where = place.name(filename) if code is None else place.line(code.co_filename, code.co_firstlineno)
-    if not takes_one_argument(function):
-        what = f"{name}{inspect.signature(function)} cannot be called with one argument"
+    count = argument.count(",") + 1
+    if not takes_arguments(function, count):
+        words = ("one argument", "two arguments")[count - 1]
+        what = f"{name}{inspect.signature(function)} cannot be called with {words}"
         raise ApplicationError(what, where=where, hint=f"Write it as def {name}({argument})")
     if name == "process_request" and is_async(function):
         what = "process_request is async, but its result is needed at once"
         raise ApplicationError(what, where=where, hint=f"Write it as def {name}({argument})")
 
 
-def takes_one_argument(function: Callable[..., Any]) -> bool:
-    """Whether a call with one positional argument fits; True for builtins, which do not say."""
+def takes_arguments(function: Callable[..., Any], count: int = 1) -> bool:
+    """Whether a call with so many positional arguments fits; True for builtins, which do not say."""
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         return True
     try:
-        signature.bind(None)
+        signature.bind(*[None] * count)
     except TypeError:
         return False
     return True

@@ -21,6 +21,8 @@ class IsolatedRuntime(ApplicationRuntime):
         token_payload: Mapping[str, Any],
         user: Any = None,
         address: str = "",
+        *,
+        fresh: bool = False,
     ) -> Session:
         """The stand-in of this id; InternalError if there is none."""
         living = self.registry.get(session_id)

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from app_server.apps import Application
+from app_server.document.saving.whole import skeleton
 from app_server.document.served import ServedDocument, new_document
 from app_server.engine.lifecycle import UNOBSERVED, Lifetimes, SessionObserver
 from app_server.engine.loop import EngineLoop
 from app_server.engine.running import Job, Noted
 from app_server.engine.runtime import ApplicationRuntime
+from app_server.engine.saving.journal_keeper import plain_json
+from app_server.engine.saving.restoring import restore
+from app_server.engine.saving.saver import Saver
+from app_server.engine.saving.woken import Woken, opening_fields
+from app_server.engine.turns.queue import TurnQueue
 from app_server.errors import ApplicationError
 from app_server.observe.gauges import ApplicationGauges
 from app_server.security.admission import Admission
@@ -21,9 +30,12 @@ from app_server.security.visible_request import VisibleRequest
 from app_server.session.context import ApplicationContext, SessionContext, isolated_context
 from app_server.session.limits import MessageLimits
 from app_server.session.naming import LogName
+from app_server.session.recording import Recorder
 from app_server.session.registry import Build
 from app_server.session.session import Session
 from app_server.session.whole_document import Prepared
+
+log = logging.getLogger(__name__)
 
 _clock = time.monotonic
 
@@ -36,6 +48,16 @@ class Snapshot:
     prepared: Prepared | None
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request that has a session built says of it."""
+
+    session_id: str
+    request: VisibleRequest | None
+    payload: Mapping[str, Any]
+    user: Any
+
+
 class LocalRuntime(ApplicationRuntime):
     """Builds its sessions with the application's code, and keeps them all in this process."""
 
@@ -46,6 +68,8 @@ class LocalRuntime(ApplicationRuntime):
         token_payload: Mapping[str, Any],
         user: Any = None,
         address: str = "",
+        *,
+        fresh: bool = False,
     ) -> Session:
         living = self.registry.get(session_id)
         if living is not None:
@@ -58,11 +82,16 @@ class LocalRuntime(ApplicationRuntime):
         began_s = _clock()
         words = f"{self.name} session {session_id[:8]}…, which is being built"
         job = Job(LogName(words, application=self.url, session=session_id))
+        woken: Woken | None = None
         try:
-            work = self._build(session_id, request, token_payload, user)
-            session = await Noted(self._loop.running, job, work)
+            if self._saver is not None and not fresh:
+                woken = await self._saver.wake(self.url, session_id, job.name)
+            asked = Asked(session_id, request, token_payload, user)
+            session = await Noted(self._loop.running, job, self._build(asked, woken))
         except BaseException as error:
             self.admission.leave((self.url, session_id))
+            if self._saver is not None and woken is not None:
+                await self._saver.give_back(woken)
             self.registry.fail(build, error)
             raise
         self.registry.succeed(build, session)
@@ -84,17 +113,20 @@ class LocalRuntime(ApplicationRuntime):
         build.waiters.append(lambda session, error: _settle(awaited, session, error))
         return await awaited
 
-    async def _build(
-        self,
-        session_id: str,
-        request: VisibleRequest | None,
-        token_payload: Mapping[str, Any],
-        user: Any,
-        snapshot: Snapshot | None = None,
-    ) -> Session:
-        document = new_document(session_id) if snapshot is None else snapshot.document
+    async def _build(self, asked: Asked, woken: Woken | None, snapshot: Snapshot | None = None) -> Session:
+        document = new_document(asked.session_id) if snapshot is None else snapshot.document
+        opening = None if woken is None else woken.opening
+        state = {} if opening is None or woken is None or woken.saved is None else woken.saved.fields.get("state", {})
         context = SessionContext(
-            session_id, self.context.server_context, document, request, token_payload, self._logout_url, user
+            asked.session_id,
+            self.context.server_context,
+            document,
+            asked.request if opening is None else opening.request,
+            asked.payload if opening is None else opening.payload,
+            self._logout_url,
+            asked.user if opening is None else opening.user,
+            state=state if isinstance(state, dict) else {},
+            restoring=opening is not None,
         )
         document.attach_context(context)
         try:
@@ -105,12 +137,65 @@ class LocalRuntime(ApplicationRuntime):
         except BaseException:
             document.destroy()
             raise
-        return self._opened(document, context, None if snapshot is None else snapshot.prepared)
+        prepared = None if snapshot is None else snapshot.prepared
+        if self._saver is None:
+            return self._opened(document, context, prepared).session
+        return await self._restored(self._saver, document, context, prepared, woken)
 
-    def _opened(self, document: ServedDocument, context: SessionContext, prepared: Prepared | None) -> Session:
+    async def _restored(
+        self,
+        saver: Saver,
+        document: ServedDocument,
+        context: SessionContext,
+        prepared: Prepared | None,
+        woken: Woken | None,
+    ) -> Session:
+        """The session of a document that was built, given what was saved of it, and saved from now on."""
+        opened = opening_fields(
+            self.url, context.id, context.request, context.token_payload, context.user, skeleton(document)
+        )
+        recording = saver.recording(self.url, context.id, context.excluded)
+        name = LogName(f"{self.name} session {context.id[:8]}…", application=self.url, session=context.id)
+        saved = None if woken is None else woken.saved
+        if woken is not None and saved is not None and woken.opening is not None:
+            recording.resume(restore(document, saved, woken.opening, saver.policy, name))
+            prepared = None
+        queue = self._opened(document, context, prepared, recording)
+        hook = self._asked_what_to_save if self.application.hooks.saves else None
+        saver.keep(queue, recording, opened, woken, hook)
+        if saved is not None and context.restoring:
+            recording.save_whole()
+            await self._call_hook(
+                lambda: self.application.hooks.on_session_restored(context, saved.fields.get("hook")),
+                "on_session_restored",
+            )
+            context.note_restored()
+        return queue.session
+
+    async def _asked_what_to_save(self, session: Session) -> Any:
+        """What the application's on_session_saved returns, if it is made of plain values."""
+        found: list[Any] = []
+
+        async def ask() -> None:
+            value = self.application.hooks.on_session_saved(session.context)
+            found.append(await value if inspect.isawaitable(value) else value)
+
+        with session.document.at_work():
+            await self._call_hook(ask, "on_session_saved")
+        refused = partial(log.warning, "%s: what on_session_saved returns is not saved: %s", session.name)
+        return found[0] if found and plain_json(found[0], refused) is not None else None
+
+    def _opened(
+        self,
+        document: ServedDocument,
+        context: SessionContext,
+        prepared: Prepared | None,
+        recorder: Recorder | None = None,
+    ) -> TurnQueue:
         """The session of a document that was filled; ApplicationError if no client could get it."""
         guest = self.guest
-        session = self._open(document, context, prepared).session
+        queue = self._open(document, context, prepared, recorder)
+        session = queue.session
         guest.opened(session)
         try:
             if prepared is None and not guest.changes_pages:
@@ -123,9 +208,11 @@ class LocalRuntime(ApplicationRuntime):
             guest.ended(document)
             document.destroy()
             raise
-        return session
+        return queue
 
     async def _say_goodbye(self, session: Session) -> None:
+        if self._saver is not None:
+            await self._saver.leave(session, self.url, forget=session.expiration_requested)
         await super()._say_goodbye(session)
         self.guest.ended(session.document)
 
@@ -150,24 +237,18 @@ class SingleSessionRuntime(LocalRuntime):
         admission: Admission | None = None,
         logout_url: str | None = None,
         observer: SessionObserver = UNOBSERVED,
+        saver: Saver | None = None,
         snapshot: Snapshot | None = None,
     ) -> None:
-        super().__init__(application, url, limits, lifetimes, loop, gauges, admission, logout_url, observer)
+        super().__init__(application, url, limits, lifetimes, loop, gauges, admission, logout_url, observer, saver)
         self._snapshot = snapshot
 
     def _make_context(self) -> ApplicationContext:
         return isolated_context(self.url)
 
-    async def _build(
-        self,
-        session_id: str,
-        request: VisibleRequest | None,
-        token_payload: Mapping[str, Any],
-        user: Any,
-        snapshot: Snapshot | None = None,
-    ) -> Session:
+    async def _build(self, asked: Asked, woken: Woken | None, snapshot: Snapshot | None = None) -> Session:
         snapshot, self._snapshot = self._snapshot, None
-        return await super()._build(session_id, request, token_payload, user, snapshot)
+        return await super()._build(asked, woken, snapshot)
 
 
 def _settle(future: asyncio.Future[Session], session: Session | None, error: BaseException | None) -> None:

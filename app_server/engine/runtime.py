@@ -18,6 +18,7 @@ from app_server.engine.delivery import Delivery
 from app_server.engine.hooks import call_hook
 from app_server.engine.lifecycle import UNOBSERVED, Lifecycle, Lifetimes, SessionObserver
 from app_server.engine.loop import EngineLoop
+from app_server.engine.saving.saver import Saver
 from app_server.engine.sinks import FrameSink
 from app_server.engine.turns.queue import TurnQueue
 from app_server.guests import Guest, guest_for
@@ -31,6 +32,7 @@ from app_server.session.context import ApplicationContext, SessionContext
 from app_server.session.effects import Effect, SessionHost
 from app_server.session.limits import MessageLimits
 from app_server.session.naming import LogName
+from app_server.session.recording import Recorder
 from app_server.session.session import Session
 from app_server.session.whole_document import Prepared
 
@@ -49,6 +51,7 @@ class ApplicationRuntime(ABC):
         admission: Admission | None = None,
         logout_url: str | None = None,
         observer: SessionObserver = UNOBSERVED,
+        saver: Saver | None = None,
     ) -> None:
         guest_for(application.imports)  # now, for importing what it brings along can take seconds
         self.application = application
@@ -62,6 +65,7 @@ class ApplicationRuntime(ABC):
         self._logout_url = logout_url
         self.connection_numbers = count(1)
         """A number for each new connection."""
+        self._saver = saver
         self._lifecycle = Lifecycle(
             url, loop, self.delivery, self.gauges, self.admission, lifetimes, observer, self._say_goodbye
         )  # fmt: skip
@@ -89,7 +93,7 @@ class ApplicationRuntime(ABC):
         await self._hook("on_server_loaded", self.context.server_context)
 
     async def stop(self, close_code: int = 1001) -> None:
-        """End every session with its hooks, then run on_server_unloaded."""
+        """End every session with its hooks, then run on_server_unloaded. Those that are saved go on elsewhere."""
         self.delivery.close_all(close_code, "the server is going away")
         await self._lifecycle.stop()
         await self._hook("on_server_unloaded", self.context.server_context)
@@ -104,12 +108,20 @@ class ApplicationRuntime(ABC):
         token_payload: Mapping[str, Any],
         user: Any = None,
         address: str = "",
+        *,
+        fresh: bool = False,
     ) -> Session:
         """The session of this id, built if need be, once, however many ask for it at the same time.
+
+        One that was saved is restored, with the request and the user that it had; a `fresh` id was never used.
 
         One that is there already may be another user's: the caller looks at its context. Raises ApplicationError
         if the application's code fails, and Full if it cannot be built for one more session of this address.
         """
+
+    async def is_saved(self, session_id: str) -> bool:
+        """Whether a session of this id can be restored, although it is not here."""
+        return self._saver is not None and await self._saver.is_saved(self.url, session_id)
 
     @abstractmethod
     def check_admission(self, session_id: str, address: str) -> None:
@@ -135,11 +147,17 @@ class ApplicationRuntime(ABC):
         session.expect_returning_page()
         self.registry.succeed(self.registry.begin(session_id), session)
 
-    def _open(self, document: ServedDocument, context: SessionContext, prepared: Prepared | None = None) -> TurnQueue:
+    def _open(
+        self,
+        document: ServedDocument,
+        context: SessionContext,
+        prepared: Prepared | None = None,
+        recorder: Recorder | None = None,
+    ) -> TurnQueue:
         def make(host: SessionHost) -> Session:
             return Session(
                 context.id, document, context, self._limits, host, application=self.url, now_s=self._loop.time(),
-                prepared=prepared,
+                prepared=prepared, recorder=recorder,
             )  # fmt: skip
 
         queue = self._lifecycle.open(context.id, make)
@@ -149,6 +167,14 @@ class ApplicationRuntime(ABC):
     def begin_end(self, session: Session) -> None:
         """End a session in a task of its own."""
         self._lifecycle.begin_end(session)
+
+    def move_away(self, session: Session) -> None:
+        """Close the session's clients, to let them come back to the process that has it now, and end it here."""
+        for connection in list(session.connections):
+            sink = self.delivery.disconnect(connection)
+            if sink is not None:
+                sink.close(1012, "the session has moved")
+        self.begin_end(session)
 
     async def end(self, session: Session) -> None:
         """End a session: its hooks run, its connections are closed, its memory is free."""

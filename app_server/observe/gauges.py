@@ -90,6 +90,24 @@ class ApplicationGauges:
         }
 
 
+class SavingGauges:
+    """What is counted of saved sessions."""
+
+    __slots__ = ("failed", "restored", "saved")
+
+    def __init__(self) -> None:
+        self.saved = 0
+        """How often a session was saved."""
+        self.restored = 0
+        """Sessions that were restored."""
+        self.failed = 0
+        """How often the store could not be used."""
+
+    def snapshot(self) -> dict[str, Any]:
+        """What was counted so far."""
+        return {"saved": self.saved, "restored": self.restored, "failed": self.failed}
+
+
 class LoopGauges:
     """How late the loop is, by its own heartbeat; times are of one monotonic clock."""
 
@@ -130,6 +148,7 @@ class Gauges:
 
     def __init__(self) -> None:
         self.loop = LoopGauges()
+        self.saving = SavingGauges()
         self.answers: Counter[str] = Counter()
         """HTTP answers by the class of their status: "2xx"."""
         self._applications: dict[str, ApplicationGauges] = {}

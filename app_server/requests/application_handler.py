@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from tornado.web import HTTPError
@@ -69,6 +70,8 @@ class ApplicationHandler(Handler):
         """Leave the request to the process that it belongs to; if that is this one, find out who sends it."""
         if self.opens_sessions and self.request.method == "GET":
             self.opening = self.read_opening()
+            if self.opening is not None and not self.opening.may_build:
+                self.opening = await self._as_saved(self.opening)
         workers, processes, opening = self.state.process.workers, self.session_processes, self.opening
         if workers is None or opening is None:
             await super().prepare()
@@ -80,6 +83,14 @@ class ApplicationHandler(Handler):
             await super().prepare()
             if not self._finished:
                 await self._find_session_process(workers, processes, opening)
+
+    async def _as_saved(self, opening: Opening) -> Opening:
+        """The opening, which may build its session after its token has expired if the session was saved."""
+        if opening.session_id is None:
+            return opening
+        here = self.runtime.registry.get(opening.session_id) is not None
+        saved = not here and await self.runtime.is_saved(opening.session_id)
+        return replace(opening, may_build=True) if saved else opening
 
     def _dispatcher(self, workers: WorkerGroup) -> Dispatcher:
         return Dispatcher(self.state.process, workers, self.runtime, self.request)
@@ -180,7 +191,8 @@ class ApplicationHandler(Handler):
             except PeerError as error:
                 raise self._malformed("Invalid token or session ID", error) from None
             return session, opening.token.raw
-        return await self._new_session(opening.session_id or self.state.mint_session_id())
+        fresh = opening.session_id is None and self.state.process.only_session is None
+        return await self._new_session(opening.session_id or self.state.mint_session_id(), fresh=fresh)
 
     def _malformed(self, reason: str, error: PeerError | None) -> HTTPError:
         """The error for a token or id that is not right."""
@@ -189,12 +201,14 @@ class ApplicationHandler(Handler):
         self.refusal = "token"
         return HTTPError(403, reason=reason)
 
-    async def _new_session(self, session_id: str) -> tuple[Session, str]:
+    async def _new_session(self, session_id: str, *, fresh: bool) -> tuple[Session, str]:
         policy = self.state.policy
         request = policy.visible_request(self.request)
         expires_at = policy.token_expiry_s()
         payload = {**payload_of(self.runtime, self.request, request), "session_expiry": expires_at}
-        session = self.own(await self.runtime.session(session_id, request, payload, self.user, self.address))
+        session = self.own(
+            await self.runtime.session(session_id, request, payload, self.user, self.address, fresh=fresh)
+        )
         arguments = None if self.socket_repeats_arguments else request.arguments
         return session, policy.mint_token(session_id, expires_at, payload, self.current_user, arguments)
 

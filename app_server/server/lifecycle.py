@@ -18,6 +18,7 @@ from app_server.server.isolation.plan import idle_limits, plan_fork_servers
 from app_server.server.main_process import MainProcess
 from app_server.server.membership import Membership
 from app_server.server.process_life import serve
+from app_server.server.saving import check_store
 from app_server.server.server import Server
 from app_server.server.systemd import Notifier
 from app_server.settings import Settings
@@ -31,6 +32,7 @@ def serve_until_stopped(settings: Settings, paths: Sequence[str]) -> int:
     key_of_this_run()
     raise_descriptor_limit()
     notifier = Notifier(os.environ)
+    check_store(settings)
     applications = load_applications(paths, settings)
     runtime_dir = RuntimeDir.make(os.environ)
     try:

@@ -11,6 +11,7 @@ from app_server.engine.lifecycle import Lifetimes, SessionObserver
 from app_server.engine.local import LocalRuntime, SingleSessionRuntime, Snapshot
 from app_server.engine.loop import EngineLoop
 from app_server.engine.runtime import ApplicationRuntime
+from app_server.engine.saving.saver import Saver
 from app_server.observe.gauges import Gauges
 from app_server.requests.state.pages import Pages
 from app_server.requests.state.policy import Policy
@@ -40,6 +41,7 @@ def make_runtimes(
     admission: Admission,
     isolated: Collection[str] = (),
     session: OwnSession | None = None,
+    saver: Saver | None = None,
 ) -> Sequence[ApplicationRuntime]:
     """One runtime for each application; the sessions of `isolated` routes live in processes of their own.
 
@@ -53,7 +55,8 @@ def make_runtimes(
     def runtime(route: str, application: Application) -> ApplicationRuntime:
         own = application, route, limits, lifetimes, loop, gauges.application(route), admission, logout_url
         if session is not None:
-            return SingleSessionRuntime(*own, session.observer, session.snapshot)
-        return IsolatedRuntime(*own) if route in isolated else LocalRuntime(*own)
+            return SingleSessionRuntime(*own, session.observer, saver, session.snapshot)
+        kind = IsolatedRuntime if route in isolated else LocalRuntime
+        return kind(*own, saver=saver)
 
     return [runtime(route, application) for route, application in applications.items()]

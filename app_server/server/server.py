@@ -43,6 +43,8 @@ from app_server.server.observing.stats_log import StatsLog
 from app_server.server.reload import LiveReload
 from app_server.server.routes import routes_of
 from app_server.server.runtimes import OwnSession, make_runtimes
+from app_server.server.saving import make_saver
+from app_server.session.session import Session
 from app_server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -86,7 +88,8 @@ class Server:
         admission = Admission(settings.max_sessions, settings.max_sessions_per_address)
         isolated = membership.fork_servers if membership is not None else ()
         engine_loop = EngineLoop(loop)
-        runtimes = make_runtimes(applications, policy, engine_loop, gauges, admission, isolated, session)
+        self._saver = make_saver(settings, gauges.saving, self._moved)
+        runtimes = make_runtimes(applications, policy, engine_loop, gauges, admission, isolated, session, self._saver)
         self._loop_monitor = LoopMonitor(gauges.loop, engine_loop.running, settings.block_limit_s)
         self._live_reload = LiveReload(runtimes, settings) if settings.dev else None
         workers = membership.workers(runtimes, self.arrive, self._superseded) if membership is not None else None
@@ -121,6 +124,12 @@ class Server:
             PeerAnswers(self.state, f"unix:{settings.unix_socket}" if settings.unix_socket else self.url).register(
                 workers
             )
+
+    def _moved(self, session: Session) -> None:
+        """Another process has this session now: send its clients there, and forget it."""
+        for runtime in self.state.runtimes:
+            if runtime.registry.get(session.id) is session:
+                runtime.move_away(session)
 
     def _superseded(self) -> None:
         """Accept no more connections: another process has the slot."""
@@ -180,6 +189,7 @@ class Server:
         self._background.append(asyncio.create_task(self._keep_alive()))
         self._background.append(asyncio.create_task(self._http.watch()))
         self._background.append(asyncio.create_task(self._loop_monitor.run()))
+        self._background += self._saving()
         if self._live_reload is not None:
             self._background.append(asyncio.create_task(self._live_reload.watch()))
 
@@ -188,6 +198,15 @@ class Server:
         for runtime in self.state.runtimes:
             await runtime.start()
         self._background = [asyncio.create_task(self._keep_alive()), asyncio.create_task(self._http.watch())]
+        self._background += self._saving()
+
+    def _saving(self) -> list[asyncio.Task[None]]:
+        """The background work of the store; one process of a server deletes what has expired."""
+        if self._saver is None:
+            return []
+        workers = self.state.process.workers
+        purges = workers is not None and workers.slot == 0
+        return [asyncio.create_task(work) for work in self._saver.work(purges=purges)]
 
     def arrive(self, message: Message, sock: socket.socket) -> None:
         """Answer on the connection that this message brings, which `sock` has delivered."""
@@ -218,8 +237,13 @@ class Server:
             self._live_reload.stop()
         self._http.stop()
         await self._answers_given()
+        if self._saver is not None:
+            await self._saver.save_before_leaving()
+            close_code = 1012  # the page comes back, to a process that restores its session
         for runtime in self.state.runtimes:
             await runtime.stop(close_code)
+        if self._saver is not None:
+            await self._saver.stop()
         await self._clients_gone()
         if self.state.process.workers is not None:
             await self.state.process.workers.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import weakref
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from app_server.document.served import ServedDocument
@@ -78,6 +78,9 @@ class SessionContext:
         token_payload: Mapping[str, Any],
         logout_url: str | None = None,
         user: Any = None,
+        *,
+        state: Mapping[str, Any] | None = None,
+        restoring: bool = False,
     ) -> None:
         self._id = session_id
         self._server_context = server_context
@@ -86,6 +89,10 @@ class SessionContext:
         self._token_payload = token_payload
         self._logout_url = logout_url
         self._user = user
+        self._state: dict[str, Any] = dict(state or {})
+        self._restoring = restoring
+        self._excluded: set[str] = set()
+        self._unsaved = ""
         self._session: Any = None
         self._locked_call: LockedCall | None = None
 
@@ -93,6 +100,38 @@ class SessionContext:
         """Take note of the session once it is built, and of how to run something under its document's lock."""
         self._session = session
         self._locked_call = locked_call
+
+    def note_restored(self) -> None:
+        """Take note that the session has been given what was saved of it."""
+        self._restoring = False
+
+    def note_unsaved(self, why: str) -> None:
+        """Log, once for each reason, that `state` cannot be saved."""
+        if why != self._unsaved:
+            self._unsaved = why
+            log.warning("session_context.state of session %s… is not saved: %s", self._id[:8], why)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """A dictionary of the application's own, which is saved with the session if the server has a store.
+
+        Keep texts, numbers, booleans, None, and lists and dictionaries of these in it.
+        """
+        return self._state
+
+    @property
+    def restoring(self) -> bool:
+        """Whether the session is being restored: the application is built again, and its inputs get their values."""
+        return self._restoring
+
+    @property
+    def excluded(self) -> Collection[str]:
+        """The ids of the models whose values are not saved."""
+        return self._excluded
+
+    def exclude_from_store(self, model: Any) -> None:
+        """Never save the values of this model. Password inputs are never saved anyway."""
+        self._excluded.add(str(model.id))
 
     @property
     def id(self) -> str:

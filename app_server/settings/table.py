@@ -12,7 +12,7 @@ from typing import get_type_hints
 from app_server.settings import parsers
 from app_server.settings.parsers import integer
 from app_server.settings.setting import GROUPS, Arity, Setting, derive, setting
-from app_server.settings.values import Isolation, LogLevel, SessionIds, TokenPayload
+from app_server.settings.values import Isolation, LogLevel, Restore, SessionIds, TokenPayload
 
 _OPEN = "anyone who can reach the server can open its pages"
 _ALL_SEEN = "applications see all of them, as under `bokeh serve`"
@@ -146,6 +146,39 @@ class Settings:
         "the request, and its tokens stay below 400 bytes",
         metavar="WHEN",
         environment=("APP_SERVER_TOKEN_PAYLOAD",),
+    )
+
+    store: str = setting(
+        "off", "save sessions in this folder, or at this redis://, rediss:// or unix:// address",
+        reason="what people do is written nowhere unless you ask for it",
+        group="Saved sessions", metavar="WHERE", common=True,
+        environment=("APP_SERVER_STORE",),
+    )
+    store_ttl_s: int = setting(
+        86400, "how long a saved session is kept after its last change",
+        reason="a page that was left open in the evening goes on in the morning",
+        parse=integer(1), environment=("APP_SERVER_STORE_TTL",), keys=("store_ttl",),
+    )
+    store_max_bytes: int = setting(
+        64 * 1024 * 1024, "how much to save of one session; of a larger one, only its inputs are saved",
+        reason="most documents take less than a megabyte, and a few must not fill the disk",
+        parse=integer(4096), environment=("APP_SERVER_STORE_MAX_BYTES",),
+    )
+    store_encrypt: bool = setting(
+        False, "encrypt saved sessions with the secret key",
+        reason="the folder is readable only by the server, and encryption needs a key that you keep",
+        environment=("APP_SERVER_STORE_ENCRYPT",),
+    )
+    store_optional: bool = setting(
+        False, "start even if sessions cannot be saved",
+        reason="a server that silently saves nothing would surprise you when you need it",
+        environment=("APP_SERVER_STORE_OPTIONAL",),
+    )
+    restore: Restore = setting(
+        "inputs", "what a saved session gets back: inputs calls the application's callbacks for changed inputs and "
+        "then sets all values; values only sets them; off starts again",
+        reason="callbacks work out what an application keeps in variables of its own",
+        metavar="WHAT", environment=("APP_SERVER_RESTORE",),
     )
 
     auth_module: str | None = setting(

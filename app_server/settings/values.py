@@ -11,4 +11,5 @@ EXTERNAL_IDS: tuple[SessionIds, ...] = ("external", "external-signed")
 TokenPayload = Literal["auto", "always", "never"]
 Isolation = Literal["none", "process", "snapshot"]
 ISOLATIONS: tuple[Isolation, ...] = ("none", "process", "snapshot")
+Restore = Literal["inputs", "values", "off"]
 LogLevel = Literal["trace", "debug", "info", "warning", "error", "critical"]

@@ -25,6 +25,7 @@ from bokeh.core.property.wrappers import (
 )
 from bokeh.core.serialization import Serializer
 from bokeh.model import Model
+from bokeh.models.widgets import PasswordInput
 from bokeh.settings import settings
 
 from app_server.document import classes
@@ -42,9 +43,10 @@ _INLINE_COMPRESSION = 1
 class _Plan:
     """How the models of one class are encoded: its properties in order, and which of them take a detour."""
 
-    __slots__ = ("name", "order", "plain", "required")
+    __slots__ = ("name", "order", "plain", "required", "secret")
 
     def __init__(self, cls: type[Model]) -> None:
+        self.secret = issubclass(cls, PasswordInput)
         self.name = cls.__qualified_model__
         self.order: dict[str, int] = {}
         self.plain: set[str] = set()
@@ -109,6 +111,8 @@ class Encoder(Serializer):
         self._model_refs: dict[str, dict[str, str]] = {}
         self._all_values = bool(settings.serialize_include_defaults())
         self.binary: list[Buffer] = []
+        self.holds_secrets = False
+        """Whether the values of a password input were encoded."""
 
     def mark(self) -> tuple[int, int]:
         """How far the encoder is, for `rewind`."""
@@ -155,6 +159,7 @@ class Encoder(Serializer):
         ident = model.id
         self._model_refs[ident] = {"id": ident}
         attributes = self._attributes(model, plan)
+        self.holds_secrets = self.holds_secrets or plan.secret
         for name in self._left_out.get(ident, ()):
             attributes.pop(name, None)
         if attributes:

@@ -22,6 +22,10 @@ def _is_sent_as_it_is(value: Any) -> bool:
     return kind in AS_IS or (kind is int and -MAX_SAFE_INT < value < MAX_SAFE_INT)
 
 
+_PLAIN_BYTES = 100
+"""What a plain change takes as JSON, or a little less."""
+
+
 class PatchEncoder:
     """The events of one turn, each encoded when it happened, for all connections of a session.
 
@@ -60,6 +64,17 @@ class PatchEncoder:
         if event.setter is not None:
             self.setters.add(id(event.setter))
 
+    @property
+    def size(self) -> int:
+        """About how many bytes the events take."""
+        sizes = sum(len(event) if isinstance(event, bytes) else _PLAIN_BYTES for _, event in self._events)
+        return sizes + (sum(len(payload) for _, payload in self._made.binary) if self._made is not None else 0)
+
+    @property
+    def holds_secrets(self) -> bool:
+        """Whether a model is among the events that keeps what people type to itself, such as a password input."""
+        return self._made is not None and self._made.holds_secrets
+
     def _encoder(self) -> Encoder:
         """The encoder of all events but the plainest: most turns need none."""
         if self._made is None:
@@ -75,6 +90,11 @@ class PatchEncoder:
             return dumps({"events": events}), []
         written = [event if isinstance(event, bytes) else dumps(event) for event in events]
         return b'{"events":[' + b",".join(written) + b"]}", self._made.binary
+
+    def plain_events(self) -> list[dict[str, Any]] | None:
+        """The events, if each only sets a property of a model to a text, a number, a boolean or None."""
+        plain = [event for _, event in self._events if not isinstance(event, bytes)]
+        return plain if len(plain) == len(self._events) else None
 
     def close(self) -> None:
         """Take note that the clients get every model that was encoded."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from hashlib import sha256
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import bokeh
+from bokeh.core.types import ID
 from bokeh.model import Model
-from bokeh.models import DataRange1d
+from bokeh.models import ColumnarDataSource, DataRange1d
 from bokeh.models.widgets import PasswordInput
 
 from app_server.document.classes import stable_name
@@ -18,6 +19,9 @@ from app_server.protocol.codec import dumps
 
 Part: TypeAlias = tuple[bytes, Sequence[tuple[str, bytes]]]
 """JSON and its buffers, as they are saved."""
+
+Key: TypeAlias = tuple[str, str]
+"""A property, as the id of its model and its name."""
 
 _BOUNDS = ("start", "end")
 _SECRETS = ("value", "value_input")
@@ -44,19 +48,19 @@ def _left_out(document: ServedDocument, excluded: Collection[str]) -> dict[str, 
     for model in document.models:
         if model.id in excluded:
             left_out[model.id] = type(model).properties(_with_props=True)
-        elif isinstance(model, PasswordInput):
+        elif is_secret(model):
             left_out[model.id] = _SECRETS
     return left_out
 
 
 def is_left_out(model: Model, attr: str) -> bool:
     """Whether this property is not saved, although the model is."""
-    return isinstance(model, PasswordInput) and attr in _SECRETS or isinstance(model, DataRange1d) and attr in _BOUNDS
+    return is_secret(model) and attr in _SECRETS or isinstance(model, DataRange1d) and attr in _BOUNDS
 
 
-def holds_secrets(document: ServedDocument, excluded: Collection[str]) -> bool:
-    """Whether a change of the document may show what is not to be saved: only whole documents may be saved then."""
-    return bool(excluded) or any(isinstance(model, PasswordInput) for model in document.models)
+def is_secret(model: Model) -> bool:
+    """Whether what people type into this model is never saved."""
+    return isinstance(model, PasswordInput)
 
 
 def skeleton(document: ServedDocument) -> str:
@@ -68,8 +72,29 @@ def skeleton(document: ServedDocument) -> str:
     return sha256("\n".join(lines).encode()).hexdigest()[:32]
 
 
+def encode_inputs(document: ServedDocument, changed: Iterable[Key], excluded: Collection[str] = ()) -> Part:
+    """Of the whole document only these plain values, as (model id, property), for one that is too large to be saved.
+
+    It holds each of the models by itself, without the others that it refers to, as if it were a root.
+    """
+    left_out = _left_out(document, excluded)
+    models: dict[str, dict[str, Any]] = {}
+    for ident, attr in changed:
+        model = document.get_model_by_id(ID(ident))
+        if model is None or attr in left_out.get(ident, ()) or isinstance(model, ColumnarDataSource):
+            continue
+        made = models.setdefault(ident, _bare(model))
+        made["attributes"][attr] = Encoder(inline=True, clients_have=lambda other: True).encode(getattr(model, attr))
+    return dumps({"doc": {"version": bokeh.__version__, "title": document.title, "roots": list(models.values())}}), []
+
+
+def _bare(model: Model) -> dict[str, Any]:
+    name = {} if model.name is None else {"name": model.name}
+    return {"type": "object", "name": type(model).__qualified_model__, "id": model.id, "attributes": name}
+
+
 def called_models(document: ServedDocument, built: Collection[str]) -> Iterator[Model]:
-    """The models with Python callbacks that are not among those of these ids."""
+    """The models with Python callbacks that are not among those of these ids: callbacks have made them."""
     for model in document.models:
         if model.id not in built and (model._callbacks or model._event_callbacks):
             yield model

@@ -1,0 +1,23 @@
+"""What is saved of sessions, how often, and what is given back to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from app_server.settings.values import Restore
+from app_server.store.keys import Keys
+
+SAVE_EVERY_S: Final = 1.0
+"""How often a session that changes is saved: what was on the screen longer ago is never lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class SavingPolicy:
+    """How the sessions of a server are saved; `max_bytes` is for each of them."""
+
+    keys: Keys = field(repr=False)
+    max_bytes: int
+    ttl_s: float
+    restore: Restore = "inputs"
+    every_s: float = SAVE_EVERY_S

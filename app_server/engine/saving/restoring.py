@@ -1,0 +1,61 @@
+"""What was saved of a session's document, given back to the one that its application has just built."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from app_server.document.saving.laying import Changed, LayReport, Restoration
+from app_server.document.saving.replay import saved_document
+from app_server.document.saving.whole import skeleton
+from app_server.document.served import ServedDocument
+from app_server.engine.containment import is_fault
+from app_server.engine.saving.policy import SavingPolicy
+from app_server.engine.saving.woken import SavedOpening
+from app_server.session.naming import LogName
+from app_server.store.journal import Saved
+
+log = logging.getLogger(__name__)
+
+
+def restore(
+    document: ServedDocument, saved: Saved, opening: SavedOpening, policy: SavingPolicy, name: LogName
+) -> tuple[Changed, ...]:
+    """Give the document what was saved of it; the properties that count as changed from now on.
+
+    Whatever cannot be given back is logged; the session is as it was built then. The application's callbacks run.
+    """
+    if saved.whole is None or policy.restore == "off":
+        return ()
+    changed = tuple(Changed(model, attr, bool(by_client)) for model, attr, by_client in saved.fields["changed"])
+    try:
+        exact = not saved.fields.get("partial") and skeleton(document) == opening.skeleton
+        content = saved_document(document, saved.whole, saved.changes, policy.max_bytes)
+        restoration = Restoration(document, content, changed, exact=exact, max_bytes=policy.max_bytes)
+        if policy.restore == "inputs":
+            with document.at_work():
+                restoration.give_inputs(lambda call: _attempt(call, name))
+        report = restoration.lay_over()
+    except BaseException as error:
+        if not is_fault(error):
+            raise
+        log.warning("%s: cannot be restored and begins again: %s", name, error, exc_info=error)
+        return ()
+    _log(report, name)
+    return changed
+
+
+def _attempt(call: Callable[[], None], name: LogName) -> None:
+    try:
+        call()
+    except BaseException as error:
+        if not is_fault(error):
+            raise
+        log.exception("%s: a callback raised an exception while the session was restored", name)
+
+
+def _log(report: LayReport, name: LogName) -> None:
+    if report.left_out:
+        log.warning(
+            "%s: restored, but the application has changed; left out: %s", name, ", ".join(sorted(set(report.left_out)))
+        )

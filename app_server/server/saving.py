@@ -1,0 +1,58 @@
+"""The store of a server: opened by its settings, and what saves its sessions in it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from app_server.engine.saving.policy import SavingPolicy
+from app_server.engine.saving.saver import Saver
+from app_server.errors import OperatorError
+from app_server.observe.gauges import SavingGauges
+from app_server.session.session import Session
+from app_server.settings import Settings
+from app_server.store.base import Store
+from app_server.store.keys import Keys
+from app_server.store.location import open_store
+
+log = logging.getLogger(__name__)
+
+
+def check_store(settings: Settings) -> None:
+    """Raise OperatorError if sessions cannot be saved; with --store-optional it is only logged. Once, at the start."""
+    store = _open(settings)
+    if store is None:
+        return
+    keys_of(settings)
+    try:
+        store.check()
+    except OperatorError as error:
+        if not settings.store_optional:
+            raise
+        log.error("Sessions are not saved for now: %s", error)
+    finally:
+        store.close()
+
+
+def make_saver(settings: Settings, gauges: SavingGauges, on_lost: Callable[[Session], None]) -> Saver | None:
+    """What saves the sessions of this process; None if they are not saved."""
+    store = _open(settings)
+    if store is None:
+        return None
+    policy = SavingPolicy(keys_of(settings), settings.store_max_bytes, settings.store_ttl_s, restore=settings.restore)
+    return Saver(store, policy, gauges, on_lost)
+
+
+def keys_of(settings: Settings) -> Keys:
+    """The keys of saved sessions: the secret key, and the one before it."""
+    secrets = (settings.secret_key or "").encode("utf-8").splitlines()
+    return Keys(tuple(secret for secret in secrets if secret), settings.store_encrypt)
+
+
+def _open(settings: Settings) -> Store | None:
+    return open_store(settings.store, ttl_s=settings.store_ttl_s, max_bytes=_journal_bytes(settings))
+
+
+def _journal_bytes(settings: Settings) -> int:
+    """A journal holds a whole document and as many bytes of changes, and may be about to begin again."""
+    return 3 * settings.store_max_bytes

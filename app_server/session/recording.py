@@ -1,0 +1,107 @@
+"""What has happened to a session's document since it was saved last.
+
+A turn costs next to nothing here: what it encoded for the clients is kept as it is, and written down later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from app_server.document.callbacks import DocumentEvent
+from app_server.document.encoding.patch_encoder import PatchEncoder
+from app_server.document.saving.laying import DOCUMENT, Changed
+from app_server.document.saving.whole import Key, is_secret
+
+_MOST_BYTES = 8 * 1024 * 1024
+"""What may wait to be saved of one session: if it is more, the whole document is saved in its place."""
+
+
+class Recorder(Protocol):
+    """What a session reports its changes to; each method may be called in any thread, under the document's lock."""
+
+    def changed(self, event: DocumentEvent, *, by_client: bool, sent: bool) -> None:
+        """The document has changed; `sent` says whether the clients' encoder has the change."""
+
+    def sent(self, noted: PatchEncoder) -> None:
+        """The changes of a turn are on their way to the clients."""
+
+    def viewed(self) -> None:
+        """A client has the document for the first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What is to be saved: the turns' encoders in their order, or None if the whole document is; what has changed."""
+
+    turns: tuple[PatchEncoder, ...] | None
+    changed: tuple[Changed, ...]
+
+
+class Recording:
+    """Notes what has changed, until it is taken to be saved.
+
+    `due` is called when there is something to take. `excluded` are the ids of models whose values are not saved.
+    """
+
+    def __init__(self, due: Callable[[], None], excluded: Collection[str]) -> None:
+        self._due = due
+        self._excluded = excluded
+        self._turns: list[PatchEncoder] = []
+        self._bytes = 0
+        self._whole = False
+        self._changed: dict[Key, bool] = {}
+        """Every property that was changed since the document was built, in the order of the last change."""
+        self._fresh: dict[Key, bool] = {}
+
+    def changed(self, event: DocumentEvent, *, by_client: bool, sent: bool) -> None:
+        model = getattr(event, "model", None)
+        attr = getattr(event, "attr", None)
+        key = (DOCUMENT, event.kind) if attr is None or model is None else (model.id, attr)
+        self._fresh[key] = by_client or self._fresh.get(key, False)
+        if not sent or (model is not None and (is_secret(model) or model.id in self._excluded)):
+            self.save_whole()
+
+    def sent(self, noted: PatchEncoder) -> None:
+        if self._whole:
+            return
+        self._turns.append(noted)
+        self._bytes += noted.size
+        if self._bytes > _MOST_BYTES or noted.holds_secrets:
+            self.save_whole()
+        else:
+            self._due()
+
+    def viewed(self) -> None:
+        self.save_whole()
+
+    def save_whole(self) -> None:
+        """Save the whole document next, in place of the changes that wait."""
+        self._whole = True
+        self._turns = []
+        self._bytes = 0
+        self._due()
+
+    def take(self) -> Recorded:
+        """What waits, which is forgotten; call this under the document's lock, with no turn under way."""
+        turns, self._turns = tuple(self._turns), []
+        fresh, self._fresh = self._fresh, {}
+        whole, self._whole = self._whole, False
+        self._bytes = 0
+        for key, by_client in fresh.items():
+            self._changed[key] = self._changed.pop(key, False) or by_client
+        return Recorded(None if whole else turns, _as_changed(self._changed if whole else fresh))
+
+    def keep(self, models: Iterable[str]) -> None:
+        """Forget the changes of all other models: they have left the document."""
+        kept = {DOCUMENT, *models}
+        self._changed = {key: by_client for key, by_client in self._changed.items() if key[0] in kept}
+
+    def resume(self, changed: Iterable[Changed]) -> None:
+        """Take these for changes of this session: it was restored with them."""
+        self._changed = {(change.model, change.attr): change.by_client for change in changed}
+
+
+def _as_changed(keys: dict[Key, bool]) -> tuple[Changed, ...]:
+    return tuple(Changed(model, attr, by_client) for (model, attr), by_client in keys.items())
