@@ -29,11 +29,11 @@ class ModelIds:
 
     def __init__(self, session_id: str) -> None:
         digest = sha256(session_id.encode("utf-8")).digest()
-        self._tag = "p" + b32encode(digest)[:_TAG_CHARACTERS].decode("ascii").lower()
+        self.tag = "p" + b32encode(digest)[:_TAG_CHARACTERS].decode("ascii").lower()
         self._numbers = count(1)
 
     def __call__(self) -> ID:
-        return ID(f"{self._tag}-{next(self._numbers)}")
+        return ID(f"{self.tag}-{next(self._numbers)}")
 
 
 current_ids: ContextVar[ModelIds | None] = ContextVar("app_server_model_ids", default=None)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app_server.engine.runtime import ApplicationRuntime
+from app_server.engine.saving.woken import Woken
 from app_server.errors import InternalError
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.session import Session
@@ -23,6 +24,7 @@ class IsolatedRuntime(ApplicationRuntime):
         address: str = "",
         *,
         fresh: bool = False,
+        copy_of: Woken | None = None,
     ) -> Session:
         """The stand-in of this id; InternalError if there is none."""
         living = self.registry.get(session_id)

@@ -12,12 +12,12 @@ from functools import partial
 from typing import Any
 
 from app_server.apps import Application
-from app_server.document.saving.whole import skeleton
 from app_server.document.served import ServedDocument, new_document
 from app_server.engine.lifecycle import UNOBSERVED, Lifetimes, SessionObserver
 from app_server.engine.loop import EngineLoop
 from app_server.engine.running import Job, Noted
 from app_server.engine.runtime import ApplicationRuntime
+from app_server.engine.saving.bookmarks import SessionBookmarks
 from app_server.engine.saving.journal_keeper import plain_json
 from app_server.engine.saving.restoring import restore
 from app_server.engine.saving.saver import Saver
@@ -30,7 +30,7 @@ from app_server.security.visible_request import VisibleRequest
 from app_server.session.context import ApplicationContext, SessionContext, isolated_context
 from app_server.session.limits import MessageLimits
 from app_server.session.naming import LogName
-from app_server.session.recording import Recorder
+from app_server.session.recording import Recording
 from app_server.session.registry import Build
 from app_server.session.session import Session
 from app_server.session.whole_document import Prepared
@@ -70,6 +70,7 @@ class LocalRuntime(ApplicationRuntime):
         address: str = "",
         *,
         fresh: bool = False,
+        copy_of: Woken | None = None,
     ) -> Session:
         living = self.registry.get(session_id)
         if living is not None:
@@ -82,9 +83,9 @@ class LocalRuntime(ApplicationRuntime):
         began_s = _clock()
         words = f"{self.name} session {session_id[:8]}…, which is being built"
         job = Job(LogName(words, application=self.url, session=session_id))
-        woken: Woken | None = None
+        woken = copy_of
         try:
-            if self._saver is not None and not fresh:
+            if self._saver is not None and not fresh and woken is None:
                 woken = await self._saver.wake(self.url, session_id, job.name)
             asked = Asked(session_id, request, token_payload, user)
             session = await Noted(self._loop.running, job, self._build(asked, woken))
@@ -151,23 +152,22 @@ class LocalRuntime(ApplicationRuntime):
         woken: Woken | None,
     ) -> Session:
         """The session of a document that was built, given what was saved of it, and saved from now on."""
-        opened = opening_fields(
-            self.url, context.id, context.request, context.token_payload, context.user, skeleton(document)
-        )
+        opened = opening_fields(context, self.url, document)
         recording = saver.recording(self.url, context.id, context.excluded)
         name = LogName(f"{self.name} session {context.id[:8]}…", application=self.url, session=context.id)
         saved = None if woken is None else woken.saved
         if woken is not None and saved is not None and woken.opening is not None:
             recording.resume(restore(document, saved, woken.opening, saver.policy, name))
             prepared = None
+        context.attach_bookmarks(SessionBookmarks(saver.bookmarks, opened, recording))
         queue = self._opened(document, context, prepared, recording)
         hook = self._asked_what_to_save if self.application.hooks.saves else None
         saver.keep(queue, recording, opened, woken, hook)
         if saved is not None and context.restoring:
             recording.save_whole()
+            kept = saved.fields.get("hook")
             await self._call_hook(
-                lambda: self.application.hooks.on_session_restored(context, saved.fields.get("hook")),
-                "on_session_restored",
+                lambda: self.application.hooks.on_session_restored(context, kept), "on_session_restored"
             )
             context.note_restored()
         return queue.session
@@ -190,11 +190,11 @@ class LocalRuntime(ApplicationRuntime):
         document: ServedDocument,
         context: SessionContext,
         prepared: Prepared | None,
-        recorder: Recorder | None = None,
+        recording: Recording | None = None,
     ) -> TurnQueue:
         """The session of a document that was filled; ApplicationError if no client could get it."""
         guest = self.guest
-        queue = self._open(document, context, prepared, recorder)
+        queue = self._open(document, context, prepared, recording)
         session = queue.session
         guest.opened(session)
         try:

@@ -19,8 +19,10 @@ from app_server.engine.hooks import call_hook
 from app_server.engine.lifecycle import UNOBSERVED, Lifecycle, Lifetimes, SessionObserver
 from app_server.engine.loop import EngineLoop
 from app_server.engine.saving.saver import Saver
+from app_server.engine.saving.woken import Woken
 from app_server.engine.sinks import FrameSink
 from app_server.engine.turns.queue import TurnQueue
+from app_server.errors import PeerError
 from app_server.guests import Guest, guest_for
 from app_server.observe.gauges import ApplicationGauges
 from app_server.protocol import messages
@@ -32,7 +34,7 @@ from app_server.session.context import ApplicationContext, SessionContext
 from app_server.session.effects import Effect, SessionHost
 from app_server.session.limits import MessageLimits
 from app_server.session.naming import LogName
-from app_server.session.recording import Recorder
+from app_server.session.recording import Recording
 from app_server.session.session import Session
 from app_server.session.whole_document import Prepared
 
@@ -110,10 +112,12 @@ class ApplicationRuntime(ABC):
         address: str = "",
         *,
         fresh: bool = False,
+        copy_of: Woken | None = None,
     ) -> Session:
         """The session of this id, built if need be, once, however many ask for it at the same time.
 
-        One that was saved is restored, with the request and the user that it had; a `fresh` id was never used.
+        One that was saved is restored, with the request and the user that it had; a `fresh` id was never used. One
+        that is a copy of another is given what was saved of that.
 
         One that is there already may be another user's: the caller looks at its context. Raises ApplicationError
         if the application's code fails, and Full if it cannot be built for one more session of this address.
@@ -122,6 +126,12 @@ class ApplicationRuntime(ABC):
     async def is_saved(self, session_id: str) -> bool:
         """Whether a session of this id can be restored, although it is not here."""
         return self._saver is not None and await self._saver.is_saved(self.url, session_id)
+
+    async def bookmarked(self, link: str) -> tuple[Woken, bool]:
+        """The session that this link leads to, and whether anyone may have a copy of it. PeerError if there is none."""
+        if self._saver is None:
+            raise PeerError("this server keeps no links to sessions")
+        return await self._saver.bookmarks.open(link, self.url)
 
     @abstractmethod
     def check_admission(self, session_id: str, address: str) -> None:
@@ -152,12 +162,12 @@ class ApplicationRuntime(ABC):
         document: ServedDocument,
         context: SessionContext,
         prepared: Prepared | None = None,
-        recorder: Recorder | None = None,
+        recording: Recording | None = None,
     ) -> TurnQueue:
         def make(host: SessionHost) -> Session:
             return Session(
                 context.id, document, context, self._limits, host, application=self.url, now_s=self._loop.time(),
-                prepared=prepared, recorder=recorder,
+                prepared=prepared, recording=recording,
             )  # fmt: skip
 
         queue = self._lifecycle.open(context.id, make)

@@ -12,6 +12,7 @@ from tornado.web import HTTPError
 
 from app_server.engine.containment import is_fault
 from app_server.engine.runtime import ApplicationRuntime
+from app_server.engine.saving.woken import Woken
 from app_server.errors import ApplicationError, AppServerError, PeerError
 from app_server.http.doctor_header import add_for_doctor
 from app_server.processes.session_processes import SessionProcesses
@@ -25,6 +26,7 @@ from app_server.requests.seen_request import payload_of, remembered
 from app_server.requests.state.server_state import ServerState
 from app_server.security.admission import RETRY_AFTER_S, Full
 from app_server.security.tokens import Token
+from app_server.session.context import VIEW
 from app_server.session.session import Session
 
 log = logging.getLogger(__name__)
@@ -143,7 +145,7 @@ class ApplicationHandler(Handler):
     @property
     def names_a_session(self) -> bool:
         """Whether the request says, well or badly, which session it is for."""
-        named = ("bokeh-token", "bokeh-session-id")
+        named = ("bokeh-token", "bokeh-session-id", VIEW)
         return any(name in self.request.arguments for name in named) or "Bokeh-Session-Id" in self.request.headers
 
     @property
@@ -204,13 +206,40 @@ class ApplicationHandler(Handler):
     async def _new_session(self, session_id: str, *, fresh: bool) -> tuple[Session, str]:
         policy = self.state.policy
         request = policy.visible_request(self.request)
+        copied = await self._bookmarked()
+        if copied is not None and copied.opening is not None and copied.opening.request is not None:
+            request = replace(request, arguments=copied.opening.request.arguments)
         expires_at = policy.token_expiry_s()
         payload = {**payload_of(self.runtime, self.request, request), "session_expiry": expires_at}
+        if copied is not None and copied.opening is not None:
+            # It is the visitor's own session; only what was worked out in it is another's.
+            copied = replace(copied, opening=replace(copied.opening, request=request, payload=payload, user=self.user))
         session = self.own(
-            await self.runtime.session(session_id, request, payload, self.user, self.address, fresh=fresh)
+            await self.runtime.session(
+                session_id, request, payload, self.user, self.address, fresh=fresh, copy_of=copied
+            )
         )
         arguments = None if self.socket_repeats_arguments else request.arguments
         return session, policy.mint_token(session_id, expires_at, payload, self.current_user, arguments)
+
+    async def _bookmarked(self) -> Woken | None:
+        """The session that the address has a link to, as this request's user may have a copy of it.
+
+        Raises HTTPError 404 if there is none, 403 if it is another user's.
+        """
+        link = self.get_argument(VIEW, None)
+        if link is None:
+            return None
+        try:
+            copied, for_anyone = await self.runtime.bookmarked(link)
+        except PeerError as error:
+            self.refusal = "bookmark"
+            raise HTTPError(404, reason=error.what) from None
+        auth, opening = self.state.policy.auth, copied.opening
+        assert opening is not None
+        if not (for_anyone or auth.open or auth.owner(opening.user) == auth.owner(self.current_user)):
+            raise self.not_yours(f"{self.runtime.name}: refused %s a link to the session of another user")
+        return copied
 
     async def session_of(self, token: Token, *, may_build: bool) -> tuple[Session, bool]:
         """The session of a token that this user may use, and whether it was there already.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import weakref
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, Final, Protocol
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from app_server.document.served import ServedDocument
 from app_server.errors import ApplicationError
@@ -14,6 +15,20 @@ from app_server.security.visible_request import VisibleRequest
 log = logging.getLogger(__name__)
 
 LockedCall = Callable[[Callable[[ServedDocument], Any]], Awaitable[Any]]
+
+
+VIEW: Final = "bokeh-view"
+"""The argument of a page's address that leads to a bookmark."""
+
+_DAY_S = 86400
+
+
+class Bookmarking(Protocol):
+    """What makes and revokes the links to a session."""
+
+    def make(self, context: SessionContext, ttl_s: float, *, anyone: bool) -> str: ...
+
+    def revoke(self, link: str) -> None: ...
 
 
 class ApplicationContext:
@@ -93,6 +108,7 @@ class SessionContext:
         self._restoring = restoring
         self._excluded: set[str] = set()
         self._unsaved = ""
+        self._bookmarks: Bookmarking | None = None
         self._session: Any = None
         self._locked_call: LockedCall | None = None
 
@@ -132,6 +148,32 @@ class SessionContext:
     def exclude_from_store(self, model: Any) -> None:
         """Never save the values of this model. Password inputs are never saved anyway."""
         self._excluded.add(str(model.id))
+
+    def attach_bookmarks(self, bookmarks: Bookmarking) -> None:
+        """Take note of what makes links to the session."""
+        self._bookmarks = bookmarks
+
+    def bookmark(self, ttl: float = 7 * _DAY_S, *, anyone: bool = False) -> str:
+        """An address that opens a copy of the session as it is now, for `ttl` seconds.
+
+        Only the session's own user may open it, unless `anyone` may who can open the application. Raises
+        ApplicationError if the server saves no sessions, or the session is being built.
+        """
+        if self._bookmarks is None or self._session is None or self._request is None:
+            raise ApplicationError(
+                "session_context.bookmark is not available: the session is being built, or the server has no store",
+                hint="Call it in a callback, and start the server with --store FOLDER",
+            )
+        name = self._bookmarks.make(self, ttl, anyone=anyone)
+        parts = urlsplit(self._request.full_url())
+        path = parts.path.removesuffix("/ws").removesuffix("/autoload.js")
+        query = [(key, value) for key, value in parse_qsl(parts.query) if not key.startswith("bokeh-")]
+        return urlunsplit(parts._replace(path=path, query=urlencode([*query, (VIEW, name)])))
+
+    def revoke_bookmark(self, address: str) -> None:
+        """Let an address of `bookmark` lead nowhere. PeerError if it is none of this server's."""
+        if self._bookmarks is not None:
+            self._bookmarks.revoke("".join(parse_qs(urlsplit(address).query).get(VIEW, [])))
 
     @property
     def id(self) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from app_server.document.callbacks import DocumentEvent
 from app_server.document.encoding.patch_encoder import PatchEncoder
@@ -16,19 +15,6 @@ from app_server.document.saving.whole import Key, is_secret
 
 _MOST_BYTES = 8 * 1024 * 1024
 """What may wait to be saved of one session: if it is more, the whole document is saved in its place."""
-
-
-class Recorder(Protocol):
-    """What a session reports its changes to; each method may be called in any thread, under the document's lock."""
-
-    def changed(self, event: DocumentEvent, *, by_client: bool, sent: bool) -> None:
-        """The document has changed; `sent` says whether the clients' encoder has the change."""
-
-    def sent(self, noted: PatchEncoder) -> None:
-        """The changes of a turn are on their way to the clients."""
-
-    def viewed(self) -> None:
-        """A client has the document for the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +26,7 @@ class Recorded:
 
 
 class Recording:
-    """Notes what has changed, until it is taken to be saved.
+    """Notes what has changed, until it is taken to be saved; from any thread, under the document's lock.
 
     `due` is called when there is something to take. `excluded` are the ids of models whose values are not saved.
     """
@@ -56,6 +42,7 @@ class Recording:
         self._fresh: dict[Key, bool] = {}
 
     def changed(self, event: DocumentEvent, *, by_client: bool, sent: bool) -> None:
+        """The document has changed; `sent` says whether the clients' encoder has the change."""
         model = getattr(event, "model", None)
         attr = getattr(event, "attr", None)
         key = (DOCUMENT, event.kind) if attr is None or model is None else (model.id, attr)
@@ -64,6 +51,7 @@ class Recording:
             self.save_whole()
 
     def sent(self, noted: PatchEncoder) -> None:
+        """The changes of a turn are on their way to the clients."""
         if self._whole:
             return
         self._turns.append(noted)
@@ -74,6 +62,7 @@ class Recording:
             self._due()
 
     def viewed(self) -> None:
+        """One more client has the document."""
         self.save_whole()
 
     def save_whole(self) -> None:
@@ -92,6 +81,13 @@ class Recording:
         for key, by_client in fresh.items():
             self._changed[key] = self._changed.pop(key, False) or by_client
         return Recorded(None if whole else turns, _as_changed(self._changed if whole else fresh))
+
+    def all_changed(self) -> tuple[Changed, ...]:
+        """Every property that was changed since the document was built."""
+        found = dict(self._changed)
+        for key, by_client in self._fresh.items():
+            found[key] = found.pop(key, False) or by_client
+        return _as_changed(found)
 
     def keep(self, models: Iterable[str]) -> None:
         """Forget the changes of all other models: they have left the document."""

@@ -33,7 +33,7 @@ from app_server.session.limits import FAULTS, MessageLimits
 from app_server.session.naming import LogName
 from app_server.session.notice import Notice
 from app_server.session.realignment import Realignment
-from app_server.session.recording import Recorder
+from app_server.session.recording import Recording
 from app_server.session.whole_document import Prepared, WholeDocument
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Session(Expiring):
         application: str = "",
         now_s: float = 0.0,
         prepared: Prepared | None = None,
-        recorder: Recorder | None = None,
+        recording: Recording | None = None,
     ) -> None:
         super().__init__(now_s)
         self.id = session_id
@@ -70,7 +70,7 @@ class Session(Expiring):
         self._whole = WholeDocument(document, prepared)
         self._realignment = Realignment()
         self._notice = Notice()
-        self._recorder = recorder
+        self._recording = recording
         self._patch: PatchEncoder | None = None
         self._in_turn = False
         document.listen(self)
@@ -215,9 +215,9 @@ class Session(Expiring):
                 self._patch.add(event)
             else:
                 self._whole.changed()
-            if self._recorder is not None:
+            if self._recording is not None:
                 by_client = isinstance(event.setter, Connection)
-                self._recorder.changed(event, by_client=by_client, sent=bool(self._subscribed))
+                self._recording.changed(event, by_client=by_client, sent=bool(self._subscribed))
 
     def callback_added(self, callback: SessionCallback) -> None:
         """The application has asked for a callback."""
@@ -238,8 +238,8 @@ class Session(Expiring):
             if noted is None:
                 return []
             noted.close()
-            if self._recorder is not None:
-                self._recorder.sent(noted)
+            if self._recording is not None:
+                self._recording.sent(noted)
         effects: list[Effect] = []
         subscribed, setters = self._subscribed, noted.setters
         others = [connection for connection in subscribed if id(connection) not in setters]
@@ -284,8 +284,8 @@ class Session(Expiring):
         """Send this client every change from now on: it has a document to patch."""
         if connection in self.connections and connection not in self._subscribed:
             self._subscribed.append(connection)
-            if self._recorder is not None:
-                self._recorder.viewed()
+            if self._recording is not None:
+                self._recording.viewed()
 
     def unsubscribe(self, connection: Connection) -> None:
         """Send this client no changes for now."""

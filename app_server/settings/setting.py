@@ -10,8 +10,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from app_server.settings import parsers
 
-GROUPS = ("Applications", "Network", "Sessions and signing", "Saved sessions", "Logging in", "TLS", "What applications see", "Limits",
-          "Logging", "Monitoring", "Pages", "Processes")  # fmt: skip
+GROUPS = ("Applications", "Network", "Sessions and signing", "Saved sessions", "Logging in", "TLS",
+          "What applications see", "Limits", "Logging", "Monitoring", "Pages", "Processes")  # fmt: skip
 
 METAVARS = {"s": "SECONDS", "ms": "MS", "MB": "MEGABYTES", "bytes": "BYTES"}
 """What stands for the value of a flag with this unit."""

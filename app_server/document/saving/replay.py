@@ -26,6 +26,11 @@ class SavedDocument:
     models: Mapping[str, Mapping[str, Any]]
 
 
+def with_tag(part: Part, saved: str, tag: str) -> Part:
+    """The part with the ids of another session's models: those that begin with the tag `saved` begin with `tag`."""
+    return (part[0] if saved == tag else part[0].replace(f'"{saved}-'.encode(), f'"{tag}-'.encode())), part[1]
+
+
 def saved_document(document: ServedDocument, whole: Part, changes: Sequence[Part], max_bytes: int) -> SavedDocument:
     """What the changes have made of the whole; PeerError if something does not fit together.
 

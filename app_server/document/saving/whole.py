@@ -64,11 +64,14 @@ def is_secret(model: Model) -> bool:
 
 
 def skeleton(document: ServedDocument) -> str:
-    """A digest of the models' ids and classes; two builds with the same digest have the same models.
+    """A digest of the models' numbers and classes; two builds with the same digest have the same models.
 
     Names are no part of it: Panel numbers them through all sessions of a process.
     """
-    lines = sorted(f"{model.id} {stable_name(type(model).__qualified_model__)}" for model in document.models)
+    own = f"{document.ids.tag}-"
+    lines = sorted(
+        f"{model.id.removeprefix(own)} {stable_name(type(model).__qualified_model__)}" for model in document.models
+    )
     return sha256("\n".join(lines).encode()).hexdigest()[:32]
 
 

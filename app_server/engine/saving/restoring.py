@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from app_server.document.saving.laying import Changed, LayReport, Restoration
-from app_server.document.saving.replay import saved_document
+from app_server.document.saving.replay import saved_document, with_tag
 from app_server.document.saving.whole import skeleton
 from app_server.document.served import ServedDocument
 from app_server.engine.containment import is_fault
@@ -27,10 +27,15 @@ def restore(
     """
     if saved.whole is None or policy.restore == "off":
         return ()
-    changed = tuple(Changed(model, attr, bool(by_client)) for model, attr, by_client in saved.fields["changed"])
+    old, new = f"{opening.tag}-", f"{document.ids.tag}-"
+    changed = tuple(
+        Changed(new + model.removeprefix(old) if model.startswith(old) else model, attr, bool(by_client))
+        for model, attr, by_client in saved.fields["changed"]
+    )
+    whole, *changes = (with_tag(part, opening.tag, document.ids.tag) for part in (saved.whole, *saved.changes))
     try:
         exact = not saved.fields.get("partial") and skeleton(document) == opening.skeleton
-        content = saved_document(document, saved.whole, saved.changes, policy.max_bytes)
+        content = saved_document(document, whole, changes, policy.max_bytes)
         restoration = Restoration(document, content, changed, exact=exact, max_bytes=policy.max_bytes)
         if policy.restore == "inputs":
             with document.at_work():

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
+from app_server.engine.saving.bookmarks import Bookmarks
 from app_server.engine.saving.journal_keeper import Journal, JournalKeeper, Unwritten
 from app_server.engine.saving.policy import SavingPolicy
 from app_server.engine.saving.store_thread import StoreThread
@@ -61,6 +62,7 @@ class Saver:
         self._gauges = gauges
         self._on_lost = on_lost
         self._thread = StoreThread()
+        self.bookmarks = Bookmarks(store, self._thread, policy)
         self._keepers: dict[str, JournalKeeper] = {}
         self._hooks: dict[str, CallHook] = {}
         self._due: set[str] = set()
@@ -131,7 +133,8 @@ class Saver:
 
     async def give_back(self, woken: Woken) -> None:
         """Leave a session to the next one who asks: it could not be built."""
-        await self._thread.call(self._store.release, woken.claim)
+        if woken.claim is not None:
+            await self._thread.call(self._store.release, woken.claim)
 
     # Sessions are saved.
 

@@ -22,6 +22,10 @@ class StoreThread:
         work = partial(function, *arguments, **named)
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
+    def submit(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Call the function soon, from any thread; it must not raise."""
+        self._executor.submit(function, *arguments)
+
     def stop(self) -> None:
         """Begin no more calls; the one that is under way goes on, and nobody waits for it."""
         self._executor.shutdown(wait=False, cancel_futures=True)

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app_server.document.saving.whole import skeleton
+from app_server.document.served import ServedDocument
 from app_server.security.visible_request import VisibleRequest
+from app_server.session.context import SessionContext
 from app_server.store.base import Claim
 from app_server.store.journal import Saved
 
@@ -25,29 +28,32 @@ class SavedOpening:
     payload: Mapping[str, Any]
     user: Any
     skeleton: str
-    called: tuple[str, ...] = ()
+    tag: str
+    """What the ids of the document's models begin with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Woken:
-    """What was claimed: the journal's content and opening, or None where nothing that is saved can be used."""
+    """What was claimed: the journal's content and opening, or None where nothing that is saved can be used.
 
-    claim: Claim
+    A copy, which a bookmark opens, has no claim.
+    """
+
+    claim: Claim | None
     saved: Saved | None = None
     opening: SavedOpening | None = None
 
 
-def opening_fields(
-    url: str, session_id: str, request: VisibleRequest | None, payload: Mapping[str, Any], user: Any, skeleton: str
-) -> dict[str, Any]:
-    """The fields of a journal's first record."""
+def opening_fields(context: SessionContext, url: str, document: ServedDocument) -> dict[str, Any]:
+    """The fields of a journal's first record, for a document that its application has just built."""
     return {
         "application": url,
-        "session": session_id,
-        "request": None if request is None else request.as_json(),
-        "payload": {name: value for name, value in payload.items() if name not in _FROM_REQUEST},
-        "user": user,
-        "skeleton": skeleton,
+        "session": context.id,
+        "request": None if context.request is None else context.request.as_json(),
+        "payload": {name: value for name, value in context.token_payload.items() if name not in _FROM_REQUEST},
+        "user": context.user,
+        "skeleton": skeleton(document),
+        "tag": document.ids.tag,
     }
 
 
@@ -57,4 +63,4 @@ def read_opening(fields: Mapping[str, Any], url: str, session_id: str) -> SavedO
         raise ValueError("it is another session's")
     request = None if fields["request"] is None else VisibleRequest.from_json(fields["request"])
     payload = {**({} if request is None else request.payload()), **fields["payload"]}
-    return SavedOpening(request, payload, fields["user"], fields["skeleton"])
+    return SavedOpening(request, payload, fields["user"], fields["skeleton"], fields["tag"])

@@ -11,6 +11,7 @@ from tornado.httputil import HTTPServerRequest
 
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.http.accepting import SCARCE
+from app_server.processes.forking.exit_records import ExitReason, ExitRecord
 from app_server.processes.ipc import Unreachable
 from app_server.processes.worker_group import WorkerGroup
 from app_server.requests.dispatch.decision import Ask, Facts, HandOver, Here, Refuse, StartSession, Unknown, decide
@@ -104,13 +105,21 @@ class Dispatcher:
         if question is Ask.ROOM:
             return replace(facts, room=await self._workers.with_room())
         if question is Ask.EXIT_RECORD:
-            assert self._process.session_processes is not None and session_id is not None
-            socket_path = self._process.session_processes.socket_path(self._runtime.url, session_id)
-            return replace(facts, exit_record=await self._process.session_processes.exit_record(socket_path))
+            assert session_id is not None
+            return replace(facts, exit_record=await self._exit_record(session_id))
         try:
             return replace(facts, owner=await self._workers.owner(session_id))
         except Unreachable:
             return replace(facts, owner=Unknown.UNREACHABLE)
+
+    async def _exit_record(self, session_id: str) -> ExitRecord | None:
+        """Why the session's process has ended; None if that is no reason not to have another one."""
+        session_processes = self._process.session_processes
+        assert session_processes is not None
+        record = await session_processes.exit_record(session_processes.socket_path(self._runtime.url, session_id))
+        if record is not None and record.end is ExitReason.CRASH and await self._runtime.is_saved(session_id):
+            return None  # it goes on where it was saved
+        return record
 
     async def _handed_over(self, facts: Facts, socket_path: Path, caller: Caller | None) -> Facts | None:
         """None if the process behind this socket has the request now; else the facts without that process."""

@@ -1,0 +1,135 @@
+"""Links to a session as it was: each opens a copy of it, until it expires or is revoked."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from app_server.document.saving.whole import encode_for_store
+from app_server.engine.saving.policy import SavingPolicy
+from app_server.engine.saving.store_thread import StoreThread
+from app_server.engine.saving.woken import Woken, read_opening
+from app_server.errors import ApplicationError, PeerError
+from app_server.session.context import SessionContext
+from app_server.session.naming import LogName
+from app_server.session.recording import Recording
+from app_server.store.base import Store, is_bookmark_name
+from app_server.store.errors import StoreError, Unavailable
+from app_server.store.journal import JournalWriter, read_journal
+from app_server.store.records import Kind, Record
+
+log = logging.getLogger(__name__)
+
+_NAME_BYTES: Final = 18
+_SIGNATURE_BYTES: Final = 12
+_GONE: Final = "this link has expired, or was revoked"
+
+
+class Bookmarks:
+    """Makes, opens and revokes bookmarks of one server's sessions."""
+
+    def __init__(self, store: Store, thread: StoreThread, policy: SavingPolicy) -> None:
+        self._store = store
+        self._thread = thread
+        self._policy = policy
+
+    def save(self, session: LogName, opened: Mapping[str, Any], whole: Record, ttl_s: float) -> str:
+        """Save a whole session under a new name; what names it in a link. From any thread.
+
+        ApplicationError if it is too large.
+        """
+        name = secrets.token_urlsafe(_NAME_BYTES)
+        writer = JournalWriter(self._policy.keys)
+        data = b"".join((writer.begin(), writer.write(Record(Kind.OPEN, opened)), writer.write(whole)))
+        if len(data) > self._policy.max_bytes:
+            raise ApplicationError(
+                f"the session takes {len(data)} bytes, more than --store-max-bytes allows for a bookmark",
+                where=str(session),
+                hint="Raise --store-max-bytes, or leave large models out with session_context.exclude_from_store",
+            )
+        self._thread.submit(self._put, session, name, data, ttl_s)
+        return f"{name}.{self._signatures(name)[0]}"
+
+    def _put(self, session: LogName, name: str, data: bytes, ttl_s: float) -> None:
+        try:
+            self._store.put(name, data, ttl_s)
+        except StoreError as error:
+            log.error("%s: a bookmark could not be saved, and its link leads nowhere: %s", session, error)
+
+    async def open(self, link: str, url: str) -> tuple[Woken, bool]:
+        """The session that the link names, for a copy of it, and whether anyone may have one.
+
+        PeerError if the link is not ours, or no longer there. Unavailable if the store is away.
+        """
+        name = self._name(link)
+        try:
+            data = await self._thread.call(self._store.get, name, 3 * self._policy.max_bytes)
+            saved = None if data is None else read_journal(data, self._policy.keys)
+            if saved is None or saved.fields.get("expires_s", 0) < time.time():
+                raise PeerError(_GONE)
+            return Woken(None, saved, read_opening(saved.opened, url, saved.opened["session"])), bool(
+                saved.fields.get("anyone")
+            )
+        except Unavailable:
+            raise
+        except (StoreError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise PeerError(f"this link cannot be read: {error}") from error
+
+    def revoke(self, link: str) -> None:
+        """Let the link lead nowhere. From any thread. PeerError if it is not ours."""
+        name = self._name(link)
+        self._thread.submit(self._drop, name)
+
+    def _drop(self, name: str) -> None:
+        try:
+            self._store.drop(name)
+        except StoreError as error:
+            log.error("A bookmark could not be revoked: %s", error)
+
+    def _name(self, link: str) -> str:
+        name, _, signature = link.rpartition(".")
+        given = signature.encode("utf-8", "replace")
+        if is_bookmark_name(name) and any(hmac.compare_digest(ours.encode(), given) for ours in self._signatures(name)):
+            return name
+        raise PeerError("this link is incomplete, or not one of this server")
+
+    def _signatures(self, name: str) -> list[str]:
+        """The signature under each of the server's secrets; the first one is that of new links."""
+        message = b"app-server bookmark " + name.encode()
+        return [
+            hmac.digest(secret, message, "sha256")[:_SIGNATURE_BYTES].hex() for secret in self._policy.keys.accepted
+        ]
+
+
+class SessionBookmarks:
+    """The bookmarks of one session: what `session_context.bookmark` makes."""
+
+    def __init__(self, bookmarks: Bookmarks, opened: Mapping[str, Any], recording: Recording) -> None:
+        self._bookmarks = bookmarks
+        self._opened = opened
+        self._recording = recording
+
+    def make(self, context: SessionContext, ttl_s: float, *, anyone: bool) -> str:
+        """What names the session as it is now in a link."""
+        session = context.session
+        document = session.document
+        with document.changing:
+            part = encode_for_store(document, context.excluded)
+            changed = self._recording.all_changed()
+        now_s = time.time()
+        fields = {
+            "saved_at_s": now_s,
+            "expires_s": now_s + ttl_s,
+            "anyone": anyone,
+            "state": dict(context.state),
+            "changed": [[change.model, change.attr, int(change.by_client)] for change in changed],
+        }
+        return self._bookmarks.save(session.name, self._opened, Record(Kind.WHOLE, fields, *part), ttl_s)
+
+    def revoke(self, link: str) -> None:
+        """Let the link lead nowhere."""
+        self._bookmarks.revoke(link)
