@@ -27,5 +27,5 @@ class StoreThread:
         self._executor.submit(function, *arguments)
 
     def stop(self) -> None:
-        """Begin no more calls; the one that is under way goes on, and nobody waits for it."""
+        """Begin no more calls; the one that is under way goes on, but is not waited for."""
         self._executor.shutdown(wait=False, cancel_futures=True)

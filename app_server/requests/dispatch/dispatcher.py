@@ -113,7 +113,7 @@ class Dispatcher:
             return replace(facts, owner=Unknown.UNREACHABLE)
 
     async def _exit_record(self, session_id: str) -> ExitRecord | None:
-        """Why the session's process has ended; None if that is no reason not to have another one."""
+        """Why the session's process has ended; None if it may have another one."""
         session_processes = self._process.session_processes
         assert session_processes is not None
         record = await session_processes.exit_record(session_processes.socket_path(self._runtime.url, session_id))
