@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from app_server.apps import Application
+from app_server.document.saving.recording import UNRECORDED, Recording
 from app_server.document.served import ServedDocument, new_document
 from app_server.engine.lifecycle import UNOBSERVED, Lifetimes, SessionObserver
 from app_server.engine.loop import EngineLoop
@@ -30,7 +31,6 @@ from app_server.security.visible_request import VisibleRequest
 from app_server.session.context import ApplicationContext, SessionContext, isolated_context
 from app_server.session.limits import MessageLimits
 from app_server.session.naming import LogName
-from app_server.session.recording import Recording
 from app_server.session.registry import Build
 from app_server.session.session import Session
 from app_server.session.whole_document import Prepared
@@ -86,13 +86,13 @@ class LocalRuntime(ApplicationRuntime):
         woken = copy_of
         try:
             if self._saver is not None and not fresh and woken is None:
-                woken = await self._saver.wake(self.url, session_id, job.name)
+                woken = await self._saver.waker.wake(self.url, session_id, job.name)
             asked = Asked(session_id, request, token_payload, user)
             session = await Noted(self._loop.running, job, self._build(asked, woken))
         except BaseException as error:
             self.admission.leave((self.url, session_id))
             if self._saver is not None and woken is not None:
-                await self._saver.give_back(woken)
+                await self._saver.waker.give_back(woken)
             self.registry.fail(build, error)
             raise
         self.registry.succeed(build, session)
@@ -190,7 +190,7 @@ class LocalRuntime(ApplicationRuntime):
         document: ServedDocument,
         context: SessionContext,
         prepared: Prepared | None,
-        recording: Recording | None = None,
+        recording: Recording = UNRECORDED,
     ) -> TurnQueue:
         """The session of a document that was filled; ApplicationError if no client could get it."""
         guest = self.guest

@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any
 
 from app_server.apps import Application
+from app_server.document.saving.recording import UNRECORDED, Recording
 from app_server.document.served import ServedDocument, new_document
 from app_server.engine.delivery import Delivery
 from app_server.engine.hooks import call_hook
@@ -34,7 +35,6 @@ from app_server.session.context import ApplicationContext, SessionContext
 from app_server.session.effects import Effect, SessionHost
 from app_server.session.limits import MessageLimits
 from app_server.session.naming import LogName
-from app_server.session.recording import Recording
 from app_server.session.session import Session
 from app_server.session.whole_document import Prepared
 
@@ -125,7 +125,7 @@ class ApplicationRuntime(ABC):
 
     async def is_saved(self, session_id: str) -> bool:
         """Whether a session of this id can be restored, although it is not here."""
-        return self._saver is not None and await self._saver.is_saved(self.url, session_id)
+        return self._saver is not None and await self._saver.waker.is_saved(self.url, session_id)
 
     async def bookmarked(self, link: str) -> tuple[Woken, bool]:
         """The session that this link leads to, and whether anyone may have a copy of it. PeerError if there is none."""
@@ -162,7 +162,7 @@ class ApplicationRuntime(ABC):
         document: ServedDocument,
         context: SessionContext,
         prepared: Prepared | None = None,
-        recording: Recording | None = None,
+        recording: Recording = UNRECORDED,
     ) -> TurnQueue:
         def make(host: SessionHost) -> Session:
             return Session(

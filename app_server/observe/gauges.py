@@ -103,6 +103,18 @@ class SavingGauges:
         self.failed = 0
         """How often the store could not be used."""
 
+    def note_saved(self, sessions: int) -> None:
+        """So many sessions were saved."""
+        self.saved += sessions
+
+    def note_restored(self) -> None:
+        """A session was restored."""
+        self.restored += 1
+
+    def note_failed(self) -> None:
+        """The store could not be used."""
+        self.failed += 1
+
     def snapshot(self) -> dict[str, Any]:
         """What was counted so far."""
         return {"saved": self.saved, "restored": self.restored, "failed": self.failed}

@@ -20,6 +20,7 @@ from typing import Any
 from app_server.document.callbacks import DocumentEvent, SessionCallback
 from app_server.document.encoding import patch
 from app_server.document.encoding.patch_encoder import PatchEncoder
+from app_server.document.saving.recording import UNRECORDED, Recording
 from app_server.document.served import ServedDocument
 from app_server.errors import PeerError, from_keyboard
 from app_server.protocol import codec, messages
@@ -33,7 +34,6 @@ from app_server.session.limits import FAULTS, MessageLimits
 from app_server.session.naming import LogName
 from app_server.session.notice import Notice
 from app_server.session.realignment import Realignment
-from app_server.session.recording import Recording
 from app_server.session.whole_document import Prepared, WholeDocument
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Session(Expiring):
         application: str = "",
         now_s: float = 0.0,
         prepared: Prepared | None = None,
-        recording: Recording | None = None,
+        recording: Recording = UNRECORDED,
     ) -> None:
         super().__init__(now_s)
         self.id = session_id
@@ -215,9 +215,8 @@ class Session(Expiring):
                 self._patch.add(event)
             else:
                 self._whole.changed()
-            if self._recording is not None:
-                by_client = isinstance(event.setter, Connection)
-                self._recording.changed(event, by_client=by_client, sent=bool(self._subscribed))
+            by_client = isinstance(event.setter, Connection)
+            self._recording.changed(event, by_client=by_client, sent=bool(self._subscribed))
 
     def callback_added(self, callback: SessionCallback) -> None:
         """The application has asked for a callback."""
@@ -238,19 +237,12 @@ class Session(Expiring):
             if noted is None:
                 return []
             noted.close()
-            if self._recording is not None:
-                self._recording.sent(noted)
+            self._recording.sent(noted)
         effects: list[Effect] = []
-        subscribed, setters = self._subscribed, noted.setters
-        others = [connection for connection in subscribed if id(connection) not in setters]
-        own = [([connection], connection) for connection in subscribed if id(connection) in setters]
-        for receivers, without in [(others, None), *own]:
-            content = noted.content(without=without) if receivers else None
-            if content is not None:
-                if content[1]:
-                    self._realignment.sent(len(content[1]))
-                frames = codec.encode(messages.PATCH_DOC, content[0], buffers=content[1])
-                effects.append(Send(receivers, frames, Role.CHANGES))
+        for receivers, (content, buffers) in noted.contents(self._subscribed):
+            self._realignment.sent(len(buffers))
+            frames = codec.encode(messages.PATCH_DOC, content, buffers=buffers)
+            effects.append(Send(receivers, frames, Role.CHANGES))
         return effects
 
     # The session ends.
@@ -284,8 +276,7 @@ class Session(Expiring):
         """Send this client every change from now on: it has a document to patch."""
         if connection in self.connections and connection not in self._subscribed:
             self._subscribed.append(connection)
-            if self._recording is not None:
-                self._recording.viewed()
+            self._recording.viewed()
 
     def unsubscribe(self, connection: Connection) -> None:
         """Send this client no changes for now."""

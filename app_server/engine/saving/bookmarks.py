@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from app_server.document.saving.recording import Recording
 from app_server.document.saving.whole import encode_for_store
 from app_server.engine.saving.policy import SavingPolicy
 from app_server.engine.saving.store_thread import StoreThread
@@ -16,8 +17,7 @@ from app_server.engine.saving.woken import Woken, read_opening
 from app_server.errors import ApplicationError, PeerError
 from app_server.session.context import SessionContext
 from app_server.session.naming import LogName
-from app_server.session.recording import Recording
-from app_server.store.base import Store, is_bookmark_name
+from app_server.store.base import is_bookmark_name
 from app_server.store.errors import StoreError, Unavailable
 from app_server.store.journal import JournalWriter, read_journal
 from app_server.store.records import Kind, Record
@@ -32,8 +32,7 @@ _GONE: Final = "this link has expired, or was revoked"
 class Bookmarks:
     """Makes, opens and revokes bookmarks of one server's sessions."""
 
-    def __init__(self, store: Store, thread: StoreThread, policy: SavingPolicy) -> None:
-        self._store = store
+    def __init__(self, thread: StoreThread, policy: SavingPolicy) -> None:
         self._thread = thread
         self._policy = policy
 
@@ -56,7 +55,7 @@ class Bookmarks:
 
     def _put(self, session: LogName, name: str, data: bytes, ttl_s: float) -> None:
         try:
-            self._store.put(name, data, ttl_s)
+            self._thread.store.put(name, data, ttl_s)
         except StoreError as error:
             log.error("%s: a bookmark could not be saved, and its link leads nowhere: %s", session, error)
 
@@ -67,7 +66,7 @@ class Bookmarks:
         """
         name = self._name(link)
         try:
-            data = await self._thread.call(self._store.get, name, 3 * self._policy.max_bytes)
+            data = await self._thread.call(self._thread.store.get, name, 3 * self._policy.max_bytes)
             saved = None if data is None else read_journal(data, self._policy.keys)
             if saved is None or saved.fields.get("expires_s", 0) < time.time():
                 raise PeerError(_GONE)
@@ -86,7 +85,7 @@ class Bookmarks:
 
     def _drop(self, name: str) -> None:
         try:
-            self._store.drop(name)
+            self._thread.store.drop(name)
         except StoreError as error:
             log.error("A bookmark could not be revoked: %s", error)
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app_server.document.saving.laying import DOCUMENT
+from app_server.document.saving.recording import Recording
 from app_server.document.saving.turns import parts_of
 from app_server.document.saving.whole import encode_for_store, encode_inputs
 from app_server.engine.turns.queue import TurnQueue
-from app_server.session.recording import Recording
 from app_server.session.session import Session
-from app_server.store.base import Claim, Write
+from app_server.store.base import Claim, Store, Write
 from app_server.store.journal import JournalWriter
 from app_server.store.keys import Keys
 from app_server.store.records import Kind, Record
@@ -45,9 +45,11 @@ class Journal:
     claim: Claim | None = None
     writer: JournalWriter | None = None
 
-    def write(self, unwritten: Unwritten) -> Write:
-        """The bytes of these records, for the store."""
-        assert self.claim is not None
+    def write(self, unwritten: Unwritten, store: Store) -> Write:
+        """The bytes of these records, for the store, in which the session is claimed if need be. Taken if it cannot."""
+        if self.claim is None:
+            self.claim = store.claim(self.key, create=True)
+            assert self.claim is not None
         begin = b""
         if unwritten.replaces or self.writer is None:
             self.writer = JournalWriter(self.keys)

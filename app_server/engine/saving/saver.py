@@ -1,4 +1,4 @@
-"""Saves the sessions of one process as they change, and wakes those that other processes have left.
+"""Saves the sessions of one process as they change.
 
 All waiting for the store happens in one thread. What a session has changed is collected once a second, in the loop;
 a store that is slow or away delays saving, and nothing else: what would pile up is dropped, and the whole document is
@@ -14,27 +14,20 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any
 
+from app_server.document.saving.recording import Recording
 from app_server.engine.saving.bookmarks import Bookmarks
 from app_server.engine.saving.journal_keeper import Journal, JournalKeeper, Unwritten
 from app_server.engine.saving.policy import SavingPolicy
 from app_server.engine.saving.store_thread import StoreThread
-from app_server.engine.saving.woken import Woken, read_opening
+from app_server.engine.saving.waker import Waker
+from app_server.engine.saving.woken import Woken
 from app_server.engine.turns.queue import TurnQueue
 from app_server.observe.gauges import SavingGauges
-from app_server.security.admission import Full
-from app_server.session.naming import LogName
-from app_server.session.recording import Recording
 from app_server.session.session import Session
-from app_server.store.base import Claim, Store, Write, session_key
-from app_server.store.errors import Lost, NewerJournal, StoreError, Taken, TooLarge, Unavailable
-from app_server.store.journal import read_journal
+from app_server.store.base import Store, Write, session_key
+from app_server.store.errors import Lost, StoreError, Taken, Unavailable
 
 log = logging.getLogger(__name__)
-
-_TAKEN_FOR_S = 3.0
-"""How long a session may be another process's that is about to leave it, before its page is refused."""
-
-_ASK_AGAIN_S = 0.05
 
 _LEAVE_WITHIN_S = 5.0
 """How long the end of a session waits for the store."""
@@ -61,82 +54,13 @@ class Saver:
         self._store = store
         self._gauges = gauges
         self._on_lost = on_lost
-        self._thread = StoreThread()
-        self.bookmarks = Bookmarks(store, self._thread, policy)
+        self._thread = StoreThread(store)
+        self.bookmarks = Bookmarks(self._thread, policy)
+        self.waker = Waker(self._thread, policy, gauges)
         self._keepers: dict[str, JournalKeeper] = {}
         self._hooks: dict[str, CallHook] = {}
         self._due: set[str] = set()
         self._saving = asyncio.Lock()
-        self._away = False
-        """Whether the last attempt to use the store has failed."""
-
-    # Sessions are found.
-
-    async def is_saved(self, url: str, session_id: str) -> bool:
-        """Whether the store has this session, be it another process's at the moment."""
-        try:
-            claim = await self._thread.call(self._store.claim, session_key(url, session_id), create=False)
-        except Taken:
-            return True
-        except StoreError as error:
-            self._note_away(error)
-            return False
-        if claim is not None:
-            await self._thread.call(self._store.release, claim)
-        return claim is not None
-
-    async def wake(self, url: str, session_id: str, name: LogName) -> Woken | None:
-        """The saved session of this id, owned from now on; None if there is none, or the store is away.
-
-        Raises Full if another process goes on having it.
-        """
-        try:
-            claim = await self._claimed(session_key(url, session_id))
-            return None if claim is None else await self._read(claim, url, session_id, name)
-        except NewerJournal as error:
-            log.warning("%s: is not saved, and begins again: %s", name, error)
-        except Unavailable as error:
-            self._note_away(error)
-        return None
-
-    async def _claimed(self, key: str) -> Claim | None:
-        loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + _TAKEN_FOR_S
-        while True:
-            try:
-                return await self._thread.call(self._store.claim, key, create=False)
-            except Taken:
-                if loop.time() > deadline_s:
-                    raise Full("another process has this session", "taken") from None
-            await asyncio.sleep(_ASK_AGAIN_S)
-
-    async def _read(self, claim: Claim, url: str, session_id: str, name: LogName) -> Woken | None:
-        limit = 3 * self.policy.max_bytes  # changes are appended to a whole that was within the limit
-        try:
-            data = await self._thread.call(self._store.read, claim, limit)
-            saved = await self._thread.call(read_journal, data, self.policy.keys)
-            if saved is None:
-                return Woken(claim)
-            if saved.damaged:
-                log.warning("%s: what was saved last is lost: %s", name, saved.damaged)
-            opening = read_opening(saved.opened, url, session_id)
-        except (NewerJournal, Unavailable):
-            await self._thread.call(self._store.release, claim)
-            raise
-        except Lost:
-            return None
-        except (StoreError, TooLarge, ValueError, TypeError, KeyError, AttributeError) as error:
-            log.warning("%s: begins again, because what was saved cannot be read: %s", name, error)
-            return Woken(claim)
-        self._gauges.restored += 1
-        return Woken(claim, saved, opening)
-
-    async def give_back(self, woken: Woken) -> None:
-        """Leave a session to the next one who asks: it could not be built."""
-        if woken.claim is not None:
-            await self._thread.call(self._store.release, woken.claim)
-
-    # Sessions are saved.
 
     def recording(self, url: str, session_id: str, excluded: Any) -> Recording:
         """What notes the changes of a session that is about to be made."""
@@ -170,10 +94,10 @@ class Saver:
                 await self._renew()
                 await self.save()
             except Unavailable as error:
-                self._note_away(error)
+                self._thread.note_away(error)
             except Exception:
                 log.exception("Sessions could not be saved; this is a fault of the server")
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S) if self._away else self.policy.every_s
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S) if self._thread.away else self.policy.every_s
 
     async def save(self) -> None:
         """Save what has changed since the last time. Raises Unavailable; what was to be saved is due again then."""
@@ -233,11 +157,11 @@ class Saver:
             for journal, keeper in by_journal.items():
                 if journal.claim is None or not failed or id(journal.claim) in failed:
                     keeper.save_whole()
-            self._gauges.failed += 1
-            self._note_away(error)
+            self._gauges.note_failed()
+            self._thread.note_away(error)
         else:
-            self._note_back()
-            self._gauges.saved += len(batch)
+            self._thread.note_back()
+            self._gauges.note_saved(len(batch))
         for journal in lost:
             self._lose(by_journal[journal])
 
@@ -255,23 +179,13 @@ class Saver:
         for claim in lost:
             self._lose(claims[id(claim)])
 
-    def _note_away(self, error: Exception) -> None:
-        if not self._away:
-            self._away = True
-            log.error("Sessions are not saved at the moment: %s", error)
-
-    def _note_back(self) -> None:
-        if self._away:
-            self._away = False
-            log.info("Sessions are saved again")
-
     async def _purge(self) -> None:
         """Delete what has expired, now and then."""
         while True:
             try:
                 await self._thread.call(self._store.purge, self.policy.ttl_s, time.time())
             except StoreError as error:
-                self._note_away(error)
+                self._thread.note_away(error)
             await asyncio.sleep(_PURGE_EVERY_S)
 
     async def save_before_leaving(self) -> None:
@@ -280,16 +194,11 @@ class Saver:
             async with asyncio.timeout(_LEAVE_WITHIN_S):
                 await self.save()
         except (StoreError, TimeoutError) as error:
-            self._note_away(error)
+            self._thread.note_away(error)
 
     async def stop(self) -> None:
         """Leave all sessions that are still owned, and close the store."""
-        try:
-            async with asyncio.timeout(_LEAVE_WITHIN_S):
-                await self._thread.call(self._store.close)
-        except (TimeoutError, StoreError) as error:
-            log.warning("The store could not be closed: %s", error)
-        self._thread.stop()
+        await self._thread.stop()
 
 
 def _write(store: Store, work: list[tuple[Journal, Unwritten]]) -> list[Journal]:
@@ -299,10 +208,9 @@ def _write(store: Store, work: list[tuple[Journal, Unwritten]]) -> list[Journal]
     lost: list[Journal] = []
     for journal, unwritten in work:
         try:
-            if journal.claim is None:
-                journal.claim = store.claim(journal.key, create=True)
-            batch.append(journal.write(unwritten))
-            writes[id(journal.claim)] = journal
+            write = journal.write(unwritten, store)
+            batch.append(write)
+            writes[id(write.claim)] = journal
         except (Taken, Lost):
             lost.append(journal)
     return lost + [writes[id(claim)] for claim in store.write(batch)]

@@ -99,5 +99,24 @@ class Recording:
         self._changed = {(change.model, change.attr): change.by_client for change in changed}
 
 
+class _Unrecorded(Recording):
+    """For a session that is not saved: notes nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: None, ())
+
+    def changed(self, event: DocumentEvent, *, by_client: bool, sent: bool) -> None:
+        """Note nothing."""
+
+    def sent(self, noted: PatchEncoder) -> None:
+        """Note nothing."""
+
+    def viewed(self) -> None:
+        """Note nothing."""
+
+
+UNRECORDED: Recording = _Unrecorded()
+
+
 def _as_changed(keys: dict[Key, bool]) -> tuple[Changed, ...]:
     return tuple(Changed(model, attr, by_client) for (model, attr), by_client in keys.items())
