@@ -19,6 +19,7 @@ from app_server.engine.delivery import Delivery
 from app_server.engine.hooks import call_hook
 from app_server.engine.lifecycle import UNOBSERVED, Lifecycle, Lifetimes, SessionObserver
 from app_server.engine.loop import EngineLoop
+from app_server.engine.saving.bookmarks import CopiedSession
 from app_server.engine.saving.saver import Saver
 from app_server.engine.saving.woken import Woken
 from app_server.engine.sinks import FrameSink
@@ -127,8 +128,8 @@ class ApplicationRuntime(ABC):
         """Whether a session of this id can be restored, although it is not here."""
         return self._saver is not None and await self._saver.waker.is_saved(self.url, session_id)
 
-    async def bookmarked(self, link: str) -> tuple[Woken, bool]:
-        """The session that this link leads to, and whether anyone may have a copy of it. PeerError if there is none."""
+    async def bookmarked(self, link: str) -> CopiedSession:
+        """The session that this link leads to. PeerError if there is none."""
         if self._saver is None:
             raise PeerError("this server keeps no links to sessions")
         return await self._saver.bookmarks.open(link, self.url)

@@ -12,7 +12,7 @@ from tornado.web import HTTPError
 
 from app_server.engine.containment import is_fault
 from app_server.engine.runtime import ApplicationRuntime
-from app_server.engine.saving.woken import Woken
+from app_server.engine.saving.bookmarks import CopiedSession
 from app_server.errors import ApplicationError, AppServerError, PeerError
 from app_server.http.doctor_header import add_for_doctor
 from app_server.processes.session_processes import SessionProcesses
@@ -155,8 +155,12 @@ class ApplicationHandler(Handler):
 
     def owns(self, session: Session) -> bool:
         """Whether the session is that of this request's user, or anyone's."""
+        return self.is_own(session.context.user)
+
+    def is_own(self, user: Any) -> bool:
+        """Whether this is the user who sends the request, or users do not log in."""
         auth = self.state.policy.auth
-        return auth.open or auth.owner(session.context.user) == auth.owner(self.current_user)
+        return auth.open or auth.owner(user) == auth.owner(self.current_user)
 
     def may_use(self, token: Token) -> bool:
         """Whether the token is that of this request's user, or anyone's."""
@@ -206,40 +210,32 @@ class ApplicationHandler(Handler):
     async def _new_session(self, session_id: str, *, fresh: bool) -> tuple[Session, str]:
         policy = self.state.policy
         request = policy.visible_request(self.request)
-        copied = await self._bookmarked()
-        if copied is not None and copied.opening is not None and copied.opening.request is not None:
-            request = replace(request, arguments=copied.opening.request.arguments)
+        copied = await self._copied()
+        request = request if copied is None else copied.request_of(request)
         expires_at = policy.token_expiry_s()
         payload = {**payload_of(self.runtime, self.request, request), "session_expiry": expires_at}
-        if copied is not None and copied.opening is not None:
-            # It is the visitor's own session; only what was worked out in it is another's.
-            copied = replace(copied, opening=replace(copied.opening, request=request, payload=payload, user=self.user))
+        woken = None if copied is None else copied.for_visitor(request, payload, self.user)
         session = self.own(
             await self.runtime.session(
-                session_id, request, payload, self.user, self.address, fresh=fresh, copy_of=copied
+                session_id, request, payload, self.user, self.address, fresh=fresh, copy_of=woken
             )
         )
         arguments = None if self.socket_repeats_arguments else request.arguments
         return session, policy.mint_token(session_id, expires_at, payload, self.current_user, arguments)
 
-    async def _bookmarked(self) -> Woken | None:
-        """The session that the address has a link to, as this request's user may have a copy of it.
-
-        Raises HTTPError 404 if there is none, 403 if it is another user's.
-        """
+    async def _copied(self) -> CopiedSession | None:
+        """The session that the address has a link to. HTTPError 404 if there is none, 403 if it is another user's."""
         link = self.get_argument(VIEW, None)
         if link is None:
             return None
         try:
-            copied, for_anyone = await self.runtime.bookmarked(link)
+            copied = await self.runtime.bookmarked(link)
         except PeerError as error:
             self.refusal = "bookmark"
             raise HTTPError(404, reason=error.what) from None
-        auth, opening = self.state.policy.auth, copied.opening
-        assert opening is not None
-        if not (for_anyone or auth.open or auth.owner(opening.user) == auth.owner(self.current_user)):
-            raise self.not_yours(f"{self.runtime.name}: refused %s a link to the session of another user")
-        return copied
+        if copied.for_anyone or self.is_own(copied.opening.user):
+            return copied
+        raise self.not_yours(f"{self.runtime.name}: refused %s a link to the session of another user")
 
     async def session_of(self, token: Token, *, may_build: bool) -> tuple[Session, bool]:
         """The session of a token that this user may use, and whether it was there already.

@@ -202,11 +202,9 @@ class Server:
 
     def _saving(self) -> list[asyncio.Task[None]]:
         """The background work of the store; one process of a server deletes what has expired."""
-        if self._saver is None:
-            return []
         workers = self.state.process.workers
-        purges = workers is not None and workers.slot == 0
-        return [asyncio.create_task(work) for work in self._saver.work(purges=purges)]
+        work = () if self._saver is None else self._saver.work(purges=workers is not None and workers.slot == 0)
+        return [asyncio.create_task(each) for each in work]
 
     def arrive(self, message: Message, sock: socket.socket) -> None:
         """Answer on the connection that this message brings, which `sock` has delivered."""
