@@ -187,6 +187,7 @@ class RedisStore:
                 self._redis.script_load(script.text)
                 for at, answer in zip(unknown, self._send(script, [calls[at] for at in unknown]), strict=True):
                     answers[at] = answer
+        self._leave_replica(answers)
         return answers
 
     def _send(self, script: Script, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
@@ -197,6 +198,11 @@ class RedisStore:
                 keys = (f"{begin}owner", f"{begin}about", f"{begin}journal")
                 batch.evalsha(script.digest, 3, *keys, token, self._lease_ms, self._ttl_ms, *arguments)
             return cast("list[Any]", batch.execute(raise_on_error=False))
+
+    def _leave_replica(self, answers: Sequence[object]) -> None:
+        """Connect again after a failover: the address leads to the new primary then, this connection does not."""
+        if any(type(answer).__name__ == "ReadOnlyError" for answer in answers):
+            self._redis.connection_pool.disconnect()
 
     def _reason(self, answer: object) -> str:
         if isinstance(answer, Exception):
@@ -210,6 +216,7 @@ class RedisStore:
         try:
             yield
         except exceptions.RedisError as error:
+            self._leave_replica([error])
             what = self._address.without_secrets(str(error)) or type(error).__name__
             raise Unavailable(what, where=self._address.shown, unwritten=unwritten) from None
 

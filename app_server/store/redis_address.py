@@ -72,6 +72,8 @@ def redis_package(where: str) -> ModuleType:
 def connect(address: Address, where: str) -> Any:
     """A client, which connects when it is first used, and again after a failure. Raises OperatorError."""
     redis = redis_package(where)
+    # Before version 6, the client checked only who had signed a certificate.
+    tls = {"ssl_check_hostname": True} if urlsplit(address.url).scheme.lower() == "rediss" else {}
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
@@ -84,6 +86,7 @@ def connect(address: Address, where: str) -> Any:
             retry=Retry(NoBackoff(), 0),
             # RESP2 knows all that is needed, and its greeting has no password in a command that old servers quote.
             protocol=2,
+            **tls,
         )
         # Finds options that do not exist.
         client.connection_pool.make_connection()

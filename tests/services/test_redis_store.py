@@ -293,6 +293,29 @@ def test_a_redis_that_does_not_answer_is_given_up_after_two_seconds(folder: Path
         assert store.read(claim, LIMIT) == b"whole"
 
 
+def test_after_a_failover_the_address_is_looked_up_again(folder: Path) -> None:
+    with redis_folder() as other, running_redis(other) as primary, running_redis(folder) as redis:
+        store = opened(redis.by_port)
+        claim = saved(store)
+        before = store_clients(redis)
+        redis.say("REPLICAOF", "127.0.0.1", str(primary.port))
+        with pytest.raises(Unavailable, match="You can't write against a read only replica") as caught:
+            store.write([Write(claim, b"more", False)])
+        assert caught.value.unwritten == (claim,)
+        until(lambda: store_clients(redis) == set(), "the connection is closed")
+        with pytest.raises(Unavailable, match="read only replica"):
+            store.put("bookmark", b"view", 60)
+        redis.say("REPLICAOF", "NO", "ONE")
+        assert store.write([Write(claim, b"whole", True)]) == []
+        assert store_clients(redis).isdisjoint(before) and before
+
+
+def store_clients(redis: RunningRedis) -> set[str]:
+    """The ids of connections through TCP that are not a replica's."""
+    lines = redis.say("CLIENT", "LIST", "TYPE", "NORMAL").splitlines()
+    return {line.split()[0] for line in lines if "addr=127.0.0.1:" in line}
+
+
 def test_a_full_redis_refuses_a_write_and_keeps_what_it_has(folder: Path) -> None:
     with running_redis(folder, "--maxmemory", "4mb", "--maxmemory-policy", "noeviction") as redis:
         store = opened(redis.location, max_bytes=50_000_000)
@@ -461,9 +484,14 @@ def test_tls_is_checked_with_the_authority_that_the_address_names(folder: Path) 
     flags = ("--tls-cert-file", "cert.pem", "--tls-key-file", "key.pem", "--tls-ca-cert-file", "ca.pem")
     port = free_port()
     in_folder = [str(folder / flag) if flag.endswith(".pem") else flag for flag in flags]
-    with running_redis(folder, "--tls-port", str(port), "--tls-auth-clients", "no", *in_folder):
+    with running_redis(
+        folder, "--bind", "127.0.0.1", "127.0.0.2", "--tls-port", str(port), "--tls-auth-clients", "no", *in_folder
+    ):
         store = opened(f"rediss://localhost:{port}/0?ssl_ca_certs={folder}/ca.pem")
         store.check()
         assert store.read(saved(store), LIMIT) == b"journal"
         with pytest.raises(OperatorError, match="certificate verify failed"):
             opened(f"rediss://localhost:{port}/0").check()
+        # Of the right authority, but for another name.
+        with pytest.raises(OperatorError, match="certificate verify failed"):
+            opened(f"rediss://127.0.0.2:{port}/0?ssl_ca_certs={folder}/ca.pem").check()
