@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -54,6 +54,7 @@ class RedisStore:
         self._address, self._where, self._clock = address, where, clock
         self._ttl_ms, self._lease_ms, self._max_bytes = _ms(ttl_s), _ms(lease_s), max_bytes
         self._redis = connect(address, where)
+        self._claims: dict[str, RedisClaim] = {}
 
     def check(self) -> None:
         """Raises OperatorError if Redis cannot be reached, or lets this user not do what is needed."""
@@ -71,7 +72,11 @@ class RedisStore:
         fence = self._call(CLAIM, checked_key(key), mark, int(create))
         if fence < 0:
             raise Taken("another process owns this session", where=self._address.shown)
-        return RedisClaim(key, fence, f"{fence}:{mark}") if fence else None
+        if not fence:
+            return None
+        claim = RedisClaim(key, fence, f"{fence}:{mark}")
+        self._claims[claim.token] = claim
+        return claim
 
     def read(self, claim: Claim, max_bytes: int) -> bytes:
         """See `Store.read`."""
@@ -86,7 +91,7 @@ class RedisStore:
         """See `Store.write`: one round trip for all."""
         calls = [(w.claim.key, _token(w.claim), w.data, int(w.replaces), self._max_bytes) for w in writes]
         answers = self._batch(WRITE, calls, [write.claim for write in writes])
-        lost = [write.claim for write, answer in zip(writes, answers, strict=True) if answer == b"lost"]
+        lost = self._lost([write.claim for write in writes], answers)
         failed = [(w.claim, answer) for w, answer in zip(writes, answers, strict=True) if answer not in _DONE]
         if failed:
             what = self._reason(failed[0][1])
@@ -100,15 +105,17 @@ class RedisStore:
         for answer in answers:
             if isinstance(answer, Exception):
                 raise Unavailable(self._reason(answer), where=self._address.shown)
-        return [claim for claim, answer in zip(claims, answers, strict=True) if answer == b"lost"]
+        return self._lost(claims, answers)
 
     def release(self, claim: Claim) -> None:
         """See `Store.release`."""
+        self._claims.pop(_token(claim), None)
         self._call(RELEASE, claim.key, _token(claim))
 
     def delete(self, claim: Claim) -> None:
         """See `Store.delete`."""
         self._call(DELETE, claim.key, _token(claim))
+        self._claims.pop(_token(claim), None)
 
     def put(self, name: str, data: bytes, ttl_s: float) -> None:
         """See `Store.put`."""
@@ -150,8 +157,17 @@ class RedisStore:
         return sum(self._call(PURGE, entry.key, "") for entry in old)
 
     def close(self) -> None:
-        """Close the connections. Leases end by themselves: `release` claims that others should have at once."""
+        """See `Store.close`. If Redis does not answer, leases end by themselves."""
+        claims, self._claims = self._claims, {}
+        with suppress(Unavailable):
+            self._batch(RELEASE, [(claim.key, claim.token) for claim in claims.values()])
         self._redis.close()
+
+    def _lost(self, claims: Sequence[Claim], answers: Sequence[object]) -> list[Claim]:
+        lost = [claim for claim, answer in zip(claims, answers, strict=True) if answer == b"lost"]
+        for claim in lost:
+            self._claims.pop(_token(claim), None)
+        return lost
 
     def _names(self, before: str, after: str = "") -> list[str]:
         with self._available():

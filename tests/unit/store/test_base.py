@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app_server.errors import InternalError
 from app_server.store.base import checked_key, checked_name, is_bookmark_name, session_key
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_a_key_is_64_hexadecimal_digits_whatever_the_id(application: str, session: str) -> None:
     key = session_key(application, session)

@@ -65,6 +65,7 @@ def told(saved: Saved | None) -> tuple[Any, ...]:
     return saved.opened, saved.whole, saved.changes, saved.fields
 
 
+@settings(deadline=None)
 @given(STORIES, KEYS)
 def test_a_journal_says_what_was_written(records: list[Record], keys: Keys) -> None:
     saved = read_journal(written(records, keys)[0], keys)
@@ -72,6 +73,7 @@ def test_a_journal_says_what_was_written(records: list[Record], keys: Keys) -> N
     assert saved is not None and saved.damaged is None
 
 
+@settings(deadline=None)
 @given(STORIES, KEYS, st.data())
 def test_any_prefix_reads_as_the_records_in_it(records: list[Record], keys: Keys, data: st.DataObject) -> None:
     journal, ends = written(records, keys)
@@ -88,6 +90,7 @@ def test_any_prefix_reads_as_the_records_in_it(records: list[Record], keys: Keys
         assert saved is not None and (saved.damaged is None) is (cut in ends)
 
 
+@settings(deadline=None)
 @given(STORIES, KEYS, st.data())
 def test_any_flipped_bit_ends_the_story_before_it(records: list[Record], keys: Keys, data: st.DataObject) -> None:
     journal, ends = written(records, keys)
@@ -104,6 +107,7 @@ def test_any_flipped_bit_ends_the_story_before_it(records: list[Record], keys: K
         assert saved is not None and saved.damaged is not None
 
 
+@settings(deadline=None)
 @given(STORIES, KEYS, st.data())
 def test_cutting_something_out_ends_the_story_there(records: list[Record], keys: Keys, data: st.DataObject) -> None:
     journal, ends = written(records, keys)
@@ -119,6 +123,7 @@ def test_cutting_something_out_ends_the_story_there(records: list[Record], keys:
     assert (saved is None and end - begin == len(journal)) or told(saved) in states
 
 
+@settings(deadline=None)
 @given(STORIES, STORIES, KEYS)
 def test_records_of_another_journal_or_another_place_mean_nothing(
     records: list[Record], others: list[Record], keys: Keys
@@ -131,6 +136,7 @@ def test_records_of_another_journal_or_another_place_mean_nothing(
         assert saved is not None and saved.damaged is not None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), KEYS)
 def test_any_bytes_are_no_journal(data: bytes, keys: Keys) -> None:
     if data:
@@ -156,7 +162,7 @@ ODD = st.recursive(
 BODIES = st.binary(max_size=60) | st.fixed_dictionaries({"changed": ODD}).map(pack) | st.just(pack({}))
 
 
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=300)
 @given(st.lists(st.tuples(st.integers(0, 5), BODIES), max_size=5))
 def test_forged_records_are_a_story_or_unreadable_and_cost_little(bodies: list[tuple[int, bytes]]) -> None:
     journal = forged(bodies)

@@ -9,7 +9,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app_server.store.errors import TooLarge, Unreadable
@@ -24,6 +24,7 @@ FIELDS = st.dictionaries(st.text(max_size=10), PLAIN, max_size=4)
 BUFFERS = st.lists(st.tuples(st.text(st.characters(codec="utf-8"), max_size=8), st.binary(max_size=40)), max_size=4)
 
 
+@settings(deadline=None)
 @given(FIELDS, st.binary(max_size=100), BUFFERS)
 def test_unpack_gives_what_was_packed(fields: dict[str, Any], content: bytes, buffers: list[tuple[str, bytes]]) -> None:
     assert unpack(pack(fields, content, buffers)) == (fields, Part(content, tuple(buffers)))
@@ -35,6 +36,7 @@ def test_floats_that_are_no_numbers_stay_what_they_are() -> None:
     assert fields["state"][1:] == [math.inf, -math.inf, 2**80]
 
 
+@settings(deadline=None)
 @given(FIELDS, st.binary(max_size=50), BUFFERS, st.data())
 def test_a_body_that_is_cut_or_goes_on_is_unreadable(
     fields: dict[str, Any], content: bytes, buffers: list[tuple[str, bytes]], data: st.DataObject
@@ -46,6 +48,7 @@ def test_a_body_that_is_cut_or_goes_on_is_unreadable(
         unpack(body + b"\0")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_body_or_unreadable(data: bytes) -> None:
     try:
