@@ -131,7 +131,7 @@ NEEDS = (
         "Redis",
         find_in_system("redis-server", "valkey-server"),
         "redis-server",
-        "tests/services/test_redis_store.py",
+        "tests/unit/store/test_redis.py",
         "APP_SERVER_TEST_REDIS",
     ),
     Need("bash", find_in_system("bash"), "bash", "tests/shells", "APP_SERVER_TEST_BASH"),

@@ -44,7 +44,7 @@ class Unavailable(StoreError):
     """The store cannot be used now: full, gone, too slow. Trying again later may help.
 
     After a batch of writes, `unwritten` are the claims whose bytes may be missing, wholly or in part: write the whole
-    document of each next. `lost` are those claims of the batch that this process no longer owns.
+    document of each next. `lost` are those claims of the batch, or of a renewal, that this process no longer owns.
     """
 
     def __init__(

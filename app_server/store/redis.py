@@ -102,10 +102,10 @@ class RedisStore:
     def renew(self, claims: Sequence[Claim]) -> Sequence[Claim]:
         """See `Store.renew`: one round trip for all."""
         answers = self._batch(RENEW, [(claim.key, _token(claim)) for claim in claims])
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise Unavailable(self._reason(answer), where=self._address.shown)
-        return self._lost(claims, answers)
+        lost = self._lost(claims, answers)
+        if failed := [answer for answer in answers if isinstance(answer, Exception)]:
+            raise Unavailable(self._reason(failed[0]), where=self._address.shown, lost=lost)
+        return lost
 
     def release(self, claim: Claim) -> None:
         """See `Store.release`."""

@@ -345,7 +345,7 @@ def store_clients(redis: RunningRedis) -> set[str]:
 def test_a_full_redis_refuses_a_write_and_keeps_what_it_has(folder: Path) -> None:
     with running_redis(folder, "--maxmemory", "4mb", "--maxmemory-policy", "noeviction") as redis:
         store = opened(redis.location, max_bytes=50_000_000)
-        claim = saved(store)
+        claim, other = saved(store), saved(store, key=OTHER)
         redis.say("SET", "filler", "x" * 100_000)
         redis.say("CONFIG", "SET", "maxmemory", "1mb")
         for replaces in (True, False):
@@ -353,6 +353,10 @@ def test_a_full_redis_refuses_a_write_and_keeps_what_it_has(folder: Path) -> Non
                 store.write([Write(claim, b"more", replaces)])
             assert caught.value.unwritten == (claim,)
         assert store.read(claim, LIMIT) == b"journal"
+        store.delete(other)
+        with pytest.raises(Unavailable, match="^unix://") as caught:
+            store.renew([claim, other])
+        assert caught.value.lost == (other,)
         redis.say("CONFIG", "SET", "maxmemory", "100mb")
         assert store.write([Write(claim, b" goes on", False)]) == []
         assert store.read(claim, LIMIT) == b"journal goes on"
