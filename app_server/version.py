@@ -14,9 +14,14 @@ NAME = "app-server"
 _IMAGE, _IMAGE_LIST = "/opt/app-server", "/opt/app-server/sbom.cdx.json"
 
 
-def how_to_install(extra: str) -> str:
-    """What to do if a package of an extra is missing: the right command for where this program runs."""
+def how_to_install(extra: str, *, served_with: str | None = None) -> str:
+    """What to do if a package of an extra is missing: the right command for where this program runs.
+
+    `served_with` is the package if a server needs it, and not a command: an image of applications can have it then.
+    """
     if sys.prefix == _IMAGE and os.path.exists(_IMAGE_LIST):
+        if served_with is not None:
+            return f"Add {served_with} to the applications' requirements.txt, and build their image again."
         return f"The image has no pip: run this command where app-server is installed with its extra `{extra}`."
     from importlib.metadata import PackageNotFoundError, distribution
 

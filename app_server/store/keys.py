@@ -127,6 +127,6 @@ def _aes_gcm(key: bytes) -> AESGCM:
         raise OperatorError(
             "encrypting saved sessions needs the package cryptography",
             where="--store-encrypt",
-            hint=how_to_install("encrypt"),
+            hint=how_to_install("encrypt", served_with="cryptography"),
         ) from None
     return AESGCM(key)
