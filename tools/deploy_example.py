@@ -132,6 +132,12 @@ VALUES: dict[str, Any] = {
         "max_sessions_per_address": 20,
         "unused_lifetime_s": 30,
         "ping_interval_s": 20,
+        "store": "redis://redis.example.org:6379",
+        "store_ttl_s": 86400,
+        "store_max_mb": 64,
+        "store_encrypt": True,
+        "store_optional": False,
+        "restore": "inputs",
         "isolation": "process",
         "limits": {"session_memory_mb": 1024, "session_cpu_s": 3600, "callback_s": 60},
     },
@@ -144,6 +150,7 @@ VALUES: dict[str, Any] = {
         "cookie_secret": {"file": "/etc/tools/cookie_secret"},
         "oidc_client_secret": {"file": "/etc/tools/oidc_client_secret"},
         "ssl_password": {"file": "/etc/tools/ssl_password"},
+        "store": Commented({"file": "/etc/tools/store"}),
     },
     "server": {"websocket_max_message_size_bytes": 20971520},
     "logs": {
@@ -178,6 +185,7 @@ VALUES: dict[str, Any] = {
         "build_context": ".",
         "source": "examples",
         "namespace": "tools",
+        "valkey": {"image": "registry.example.org/valkey:8", "memory_mb": 512},
         "swarm": {
             "secrets_version": 1,
             "instances_on": ["node.labels.apps == yes"],

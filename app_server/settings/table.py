@@ -151,8 +151,9 @@ class Settings:
     store: str = setting(
         "off", "save sessions in this folder, or at this redis://, rediss:// or unix:// address",
         reason="what people do is written nowhere unless you ask for it",
-        group="Saved sessions", metavar="WHERE", common=True,
-        environment=("APP_SERVER_STORE",),
+        group="Saved sessions", flag="--store", metavar="WHERE", common=True,
+        # An address may have a password.
+        secret=True, environment=("APP_SERVER_STORE",),
     )
     store_ttl_s: int = setting(
         86400, "how long a saved session is kept after its last change",

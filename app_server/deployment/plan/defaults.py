@@ -14,6 +14,9 @@ CONTAINER_PROXIES = {"nginx": (1, 26, 3), "apache": (2, 4, 65)}
 CONTAINER_SOCKETS = "/run/app-server"
 # The proxy's own volume: its root may be read-only, and the site stays closed when its container is replaced.
 CONTAINER_CLOSED = "/var/lib/app-server"
+# Where the instances' containers have the volume of saved sessions.
+CONTAINER_STORE = "/var/lib/app-server/sessions"
+VALKEY_PORT = 6379
 # What a stop may take beyond the drain: hooks of sessions, threads of applications.
 AFTER_DRAIN_S = 15
 VARIABLES = {
@@ -21,5 +24,6 @@ VARIABLES = {
     "cookie_secret": "BOKEH_COOKIE_SECRET",
     "oidc_client_secret": "APP_SERVER_OIDC_CLIENT_SECRET",
     "ssl_password": "BOKEH_SSL_PASSWORD",
+    "store": "APP_SERVER_STORE",
 }
 """The environment variables of the server's secrets; with _FILE at the end they name a file."""

@@ -8,12 +8,13 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from app_server.deployment.load import LoadedSpec
+from app_server.deployment.plan.store import store_flags
 from app_server.deployment.spec import Application, Spec
 from app_server.errors import OperatorError, OperatorErrors, did_you_mean
 from app_server.settings import Arity, Setting, all_settings, from_flags
 
 if TYPE_CHECKING:
-    from app_server.deployment.plan.values import SitePlan, TlsFiles
+    from app_server.deployment.plan.values import PlannedStore, SitePlan, TlsFiles
     from app_server.deployment.targets import Layout
 
 # On a command line these are not values. Negative numbers are.
@@ -30,7 +31,10 @@ _SET_BY = {
     "isolation": "sessions.isolation", "session_memory_mb": "sessions.limits.session_memory_mb",
     "session_cpu_s": "sessions.limits.session_cpu_s", "callback_limit_s": "sessions.limits.callback_s",
     "num_procs": "instances.processes", "drain_s": "service.drain_s", "log_level": "logs.level",
-    "log_json": "logs.server", "ssl_certfile": "tls.certificate", "ssl_keyfile": "tls.key",
+    "store": "sessions.store", "store_ttl_s": "sessions.store_ttl_s", "store_max_bytes": "sessions.store_max_mb",
+    "store_encrypt": "sessions.store_encrypt", "store_optional": "sessions.store_optional",
+    "restore": "sessions.restore", "log_json": "logs.server",
+    "ssl_certfile": "tls.certificate", "ssl_keyfile": "tls.key",
 }  # fmt: skip
 _NOT_IN_DEPLOYMENTS = {"show", "dev", "dev_watch", "glob", "use_config", "log_file"}
 
@@ -56,9 +60,17 @@ def milliseconds(value_s: float) -> str:
     return str(max(1, round(value_s * 1000)))
 
 
-def common_flags(loaded: LoadedSpec, site: SitePlan, tls: TlsFiles | None, layout: Layout) -> tuple[str, ...]:
+def common_flags(
+    loaded: LoadedSpec, site: SitePlan, tls: TlsFiles | None, layout: Layout, store: PlannedStore
+) -> tuple[str, ...]:
     """The flags that every instance gets, in an order that never changes."""
-    return (*_proxy_flags(loaded.spec, site, tls, layout), *_session_flags(loaded.spec), *_server_flags(loaded))
+    spec = loaded.spec
+    return (
+        *_proxy_flags(spec, site, tls, layout),
+        *_session_flags(spec),
+        *store_flags(spec, store),
+        *_server_flags(loaded),
+    )
 
 
 def _proxy_flags(spec: Spec, site: SitePlan, tls: TlsFiles | None, layout: Layout) -> Iterator[str]:

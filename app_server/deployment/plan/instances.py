@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from app_server.deployment.load import DEFAULT_NAME, LoadedSpec
 from app_server.deployment.plan.defaults import CONTAINER_PORT, CONTAINER_SOCKETS, DIRECT_PORT, FIRST_PORT
 from app_server.deployment.plan.flags import common_flags, own_flags
+from app_server.deployment.plan.store import resolve_store
 from app_server.deployment.plan.values import App, Instance, Paths, Pool, SitePlan, TlsFiles
 from app_server.deployment.spec import Application, Spec
 from app_server.deployment.targets import Layout
@@ -43,7 +44,7 @@ def resolve_pools(
 ) -> tuple[Pool, ...]:
     """Every pool with its instances; exactly one of them is the main pool. OperatorErrors as for `common_flags`."""
     spec = loaded.spec
-    common = common_flags(loaded, site, tls, layout)
+    common = common_flags(loaded, site, tls, layout, resolve_store(spec, paths, layout))
     first_port = spec.instances.port or (DIRECT_PORT if spec.proxy.kind == "none" else FIRST_PORT)
     free_ports: defaultdict[str, int] = defaultdict(lambda: first_port)
     indices = itertools.count()

@@ -20,6 +20,7 @@ from app_server.deployment.plan.defaults import (
 from app_server.deployment.plan.instances import resolve_pools
 from app_server.deployment.plan.paths import container_paths, host_paths
 from app_server.deployment.plan.site import resolve_site, resolve_tls, version_of
+from app_server.deployment.plan.store import resolve_store
 from app_server.deployment.plan.values import Machine, Plan, PlannedSecret, Pool, SitePlan, TlsFiles
 from app_server.deployment.spec import Secret, Spec
 from app_server.deployment.targets import Layout
@@ -62,6 +63,7 @@ def resolve_plan(
         tls=tls,
         paths=paths,
         secrets=tuple(_secrets(spec)),
+        store=resolve_store(spec, paths, layout),
         user=spec.service.user or spec.name,
         group=spec.service.group or spec.service.user or spec.name,
         drain_s=spec.service.drain_s,

@@ -131,6 +131,24 @@ class PlannedSecret:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedStore:
+    """Where the instances save sessions.
+
+    `place` is what `--store` gets; None if sessions are not saved, or if a secret has the address. `mounted` is the
+    host's folder that compose shows its containers at `place`; None for a volume.
+    """
+
+    kind: Literal["off", "folder", "redis", "valkey"]
+    place: str | None = None
+    mounted: str | None = None
+
+    @property
+    def folder(self) -> str | None:
+        """The folder that instances share, as they see it."""
+        return self.place if self.kind == "folder" else None
+
+
+@dataclass(frozen=True, slots=True)
 class Machine:
     """A machine: what it is called, where the others reach it, how Ansible does, and what it runs."""
 
@@ -154,6 +172,7 @@ class Plan:
     tls: TlsFiles | None
     paths: Paths
     secrets: tuple[PlannedSecret, ...]
+    store: PlannedStore
     user: str
     group: str
     drain_s: float

@@ -27,6 +27,9 @@ _POLL_S = 0.1
 _STOP_S = 10.0
 _TELLING_LINES = 12
 _LISTENING = {"--address", "--port", "--unix-socket", "--route"}
+# A trial must not touch what the running instances save.
+_LEFT_OUT = {*_LISTENING, "--store"}
+_STORE = "APP_SERVER_STORE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +48,16 @@ def trials(instances: Mapping[str, Sequence[str]], release: Path, program: str) 
     """
     seen: set[tuple[str, ...]] = set()
     for name, words in instances.items():
-        command = (program, *_without_address(words[1:]))
+        command = (program, *_without_own(words[1:]))
         if command not in seen:
             seen.add(command)
             yield Trial(name, command, release / "apps")
 
 
-def _without_address(words: Sequence[str]) -> Iterator[str]:
+def _without_own(words: Sequence[str]) -> Iterator[str]:
     before = ""
     for word in words:
-        if word not in _LISTENING and before not in _LISTENING:
+        if word not in _LEFT_OUT and before not in _LEFT_OUT:
             yield word
         before = word
 
@@ -138,5 +141,5 @@ def _failed(trial: Trial, what: str, log_path: Path) -> OperatorError:
 
 def environment_with_keys(variables: Sequence[str]) -> dict[str, str]:
     """This process's environment, with keys only for the preflight if the deployment has secrets: it gives nothing
-    away, and does not need to read what only the service may."""
-    return {**{variable: secrets.token_urlsafe(48) for variable in variables}, **os.environ}
+    away, and does not need to read what only the service may. Sessions are not saved."""
+    return {**{variable: secrets.token_urlsafe(48) for variable in variables}, **os.environ, _STORE: "off"}

@@ -81,6 +81,7 @@ def _variables(plan: Plan) -> Mapping[str, Any]:
             {"name": secret.name, "variable": secret.variable, "file": secret.file, "credential": secret.credential}
             for secret in plan.secrets
         ],
+        "app_server_store_folder": plan.store.folder,
         "app_server_drain_s": math.ceil(plan.drain_s),
         "app_server_stop_timeout_s": math.ceil(plan.stop_timeout_s),
         "app_server_settle_s": _settle_s(plan),

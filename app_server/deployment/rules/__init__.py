@@ -9,7 +9,7 @@ from typing import Final
 
 from app_server.deployment.load import LoadedSpec
 from app_server.deployment.plan.values import Plan
-from app_server.deployment.rules import containers, limits, listening, proxy, secrets, site
+from app_server.deployment.rules import containers, limits, listening, proxy, secrets, site, store
 from app_server.deployment.rules.verdict import Rule, RuleVerdict
 from app_server.errors import OperatorError, OperatorErrors
 
@@ -20,6 +20,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *containers.RULES,
     *listening.RULES,
     *secrets.RULES,
+    *store.RULES,
 )
 
 

@@ -18,6 +18,7 @@ from app_server.deployment.spec.words import (
     Network,
     Port,
     SshServer,
+    StorePlace,
     User,
     Variable,
     Word,
@@ -40,6 +41,21 @@ class Sessions(Model):
     """how long a session lives without a browser; default: the server's"""
     ping_interval_s: Annotated[float, seconds(1)] | None = None
     """how often browsers are pinged; default: the server's"""
+    store: StorePlace | None = None
+    """where sessions are saved: a folder that the instances of a host share; an address of Redis or Valkey, which
+    instances on several hosts need (with a password: `secrets.store`); valkey: a Valkey in the swarm or cluster itself;
+    off. Default: `sessions` in `paths.state`, or a volume of compose; off in a swarm or cluster"""
+    store_ttl_s: Annotated[int, whole(1)] | None = None
+    """how long a saved session is kept after its last change; default: the server's"""
+    store_max_mb: Annotated[int, whole(1, 100000)] | None = None
+    """how much is saved of one session; of a larger one, only its inputs are saved; default: the server's"""
+    store_encrypt: Flag = False
+    """encrypt saved sessions with `secrets.secret_key`"""
+    store_optional: Flag = False
+    """start instances even if sessions cannot be saved"""
+    restore: Annotated[Literal["inputs", "values", "off"], choice()] | None = None
+    """what a saved session gets back; inputs: callbacks are called for changed inputs, then all values are set; values:
+    they are only set; off: it starts again; default: the server's"""
     isolation: Isolation | None = None
     """process: each session in its own process; snapshot: forked from one that has already run the application"""
     limits: ApplicationLimits = Field(default_factory=ApplicationLimits)
@@ -74,6 +90,8 @@ class Secrets(Model):
     """the client secret from an OpenID Connect provider"""
     ssl_password: Secret | None = None
     """the password of the private key, if the server itself uses TLS"""
+    store: Secret | None = None
+    """the address of Redis or Valkey for saved sessions, if it has a password; instead of `sessions.store`"""
 
 
 class Rotation(Model):
@@ -168,6 +186,17 @@ class Swarm(Model):
     """a failure within this time after an update rolls the update back"""
 
 
+class Valkey(Model):
+    """The Valkey that keeps saved sessions in a swarm or cluster, with `sessions.store: valkey`."""
+
+    short: ClassVar[str | None] = "image"
+
+    image: Image = "valkey/valkey:8"
+    """its image; user 999 must be able to write to /data in it"""
+    memory_mb: Annotated[int, whole(64)] = 512
+    """the memory of its container, in MB; sessions get three fifths of it"""
+
+
 class Containers(Model):
     """For the targets compose, swarm and kubernetes."""
 
@@ -193,6 +222,8 @@ class Containers(Model):
     `paths.apps` if only that is set"""
     namespace: Name | None = None
     """Kubernetes' namespace; default: the deployment's name"""
+    valkey: Valkey = Field(default_factory=Valkey)
+    """the Valkey of `sessions.store: valkey`; a bare value is its image"""
     swarm: Swarm = Field(default_factory=Swarm)
     """settings of Docker Swarm only"""
 

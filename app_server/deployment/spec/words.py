@@ -140,4 +140,12 @@ UrlOrPath = Annotated[
     ),
 ]
 
+# Any scheme, so that no error quotes an address, which may have a password: rules look at it.
+StorePlace = Annotated[
+    str,
+    text("off, valkey, a folder's path, or an address such as redis://redis.example.org:6379",
+         rf"off|valkey|/{_PRINTABLE}{{1,4000}}|[A-Za-z][A-Za-z0-9+.-]*://{_PRINTABLE}{{1,1000}}",
+         also=lambda word: "://" in word or ".." not in word.split("/") and word == word.strip()),
+]  # fmt: skip
+
 Mode = Annotated[str, text("permissions such as 0640", r"0?[0-7]{3}")]

@@ -20,7 +20,8 @@ FIELDS = (
     "drain_deadline_s token_payload basic_auth auth_header auth_header_from oidc_issuer oidc_client_id "
     "oidc_client_secret oidc_scope oidc_allow oidc_redirect_url login_lifetime_s drain_s hang_timeout_s "
     "start_timeout_s max_sessions max_sessions_per_address log_json metrics block_limit_s isolation session_memory_mb "
-    "session_cpu_s callback_limit_s request_timeout_s idle_timeout_s"
+    "session_cpu_s callback_limit_s request_timeout_s idle_timeout_s store store_ttl_s store_max_bytes store_encrypt "
+    "store_optional restore"
 ).split()
 
 
@@ -56,7 +57,7 @@ def test_no_default_would_be_refused_by_its_own_parser() -> None:
 
 
 def test_secrets_have_no_place_in_a_repr() -> None:
-    shown = repr(Settings(secret_key="key-1", cookie_secret="key-2", ssl_password="key-3"))
+    shown = repr(Settings(secret_key="key-1", cookie_secret="key-2", ssl_password="key-3", store="redis://:key-4@h"))
     assert "key-" not in shown
 
 

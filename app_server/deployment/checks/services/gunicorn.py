@@ -37,7 +37,8 @@ def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:
             written = folder / "gunicorn.conf.py"
             written.write_text(text, encoding="utf-8")
             # The variable's name is good enough as a secret here.
-            answer = run([program, "--check-config", "-c", written], {each.variable: "x" * 44 for each in plan.secrets})
+            secrets = {each.variable: "off" if each.name == "store" else "x" * 44 for each in plan.secrets}
+            answer = run([program, "--check-config", "-c", written], secrets)
             if answer.status == 0:
                 yield CheckFinding("good", "gunicorn reads it, and loads the applications", where=path)
             else:

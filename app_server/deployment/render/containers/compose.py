@@ -108,6 +108,7 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "grace_s": containers.grace_s or plan.stop_timeout_s,
         "tmp_mb": TMP_MB,
         "ports": tuple(_ports(plan)),
+        "has_volume": plan.store.folder is not None and plan.store.mounted is None,
         "secrets": plan.secrets,
         "certificate": tls.certificate or f"{made.certificates}/{stem}.pem",
         "certificate_key": tls.key or tls.certificate or f"{made.certificates}/{stem}.key",

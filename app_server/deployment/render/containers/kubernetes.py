@@ -30,6 +30,7 @@ from app_server.deployment.render.containers.kubernetes_objects import (
     pod,
     proxy_name,
 )
+from app_server.deployment.render.containers.kubernetes_valkey import valkey
 from app_server.deployment.render.templates import header
 from app_server.errors import OperatorError
 
@@ -105,6 +106,7 @@ def objects(plan: Plan) -> Iterator[Object]:
         "apiVersion": "v1", "kind": "Namespace",
         "metadata": {"name": namespace(plan), "labels": {"pod-security.kubernetes.io/enforce": "restricted"}},
     }  # fmt: skip
+    yield from valkey(plan, tuple(_set_name(plan, pool) for pool in plan.pools))
     for pool in plan.pools:
         yield from _of_pool(plan, pool)
     yield from front(plan)

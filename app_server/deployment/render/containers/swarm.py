@@ -30,6 +30,7 @@ from app_server.deployment.render.containers.compose import (
     seconds,
     variables,
 )
+from app_server.deployment.render.containers.valkey import valkey_words
 from app_server.deployment.render.templates import environment, header, settings
 from app_server.errors import OperatorError
 
@@ -178,6 +179,7 @@ def _values(plan: Plan, files: Mapping[str, File]) -> Mapping[str, Any]:
         "configs": tuple(_configs(plan, files)),
         "secrets": plan.secrets,
         "outside": tuple(_outside(plan)),
+        "valkey": valkey_words(plan) if plan.store.kind == "valkey" else (),
         "lines": partial(instance_lines, plan),
         "service": _service,
         "slot": _slot,

@@ -107,13 +107,24 @@ def render(plan: Plan) -> Files:
         path = f"supervisor/{plan.name}.conf" if alone else f"supervisor/{machine.name}/{plan.name}.conf"
         install, host = f"{CONF_D}/{plan.name}.conf", None if alone else machine.name
         files[path] = File(text, install=install, host=host)
-    sockets = plan.spec.instances.socket_dir
-    if sockets is not None and sockets.startswith("/run/"):
-        text = jinja.get_template("tmpfiles.conf").render(**common, folder=sockets.rstrip("/"))
+    if folders := tuple(_folders(plan)):
+        text = jinja.get_template("tmpfiles.conf").render(**common, folders=folders)
         path = f"tmpfiles.d/{plan.name}.conf"
         files[f"supervisor/{path}"] = File(text, install=f"/etc/{path}")
     files["supervisor/supervisord.conf"] = File(jinja.get_template("supervisord.conf").render(common))
     return files
+
+
+def _folders(plan: Plan) -> Iterator[tuple[Quoted, str, Quoted, Quoted]]:
+    """The folders that neither the host nor the instances make: why, the path, its mode, and how owners are written."""
+    sockets, saved = plan.spec.instances.socket_dir, plan.store.folder
+    if sockets is not None and sockets.startswith("/run/"):
+        why = Quoted("The folder of the instances' sockets. It is lost at a reboot, so systemd-tmpfiles creates it.")
+        yield why, sockets.rstrip("/"), Quoted("0755"), Quoted("")
+    if saved is not None and not saved.startswith(f"{plan.paths.state.rstrip('/')}/"):
+        why = Quoted("Sessions are saved here; all instances share it. A folder that exists is left as it is.")
+        # What follows a colon is only for a folder that is made.
+        yield why, saved.rstrip("/"), Quoted(":0700"), Quoted(":")
 
 
 def _environment(plan: Plan) -> Quoted:

@@ -18,6 +18,7 @@ from app_server.deployment.render.unwritable import refused
 from app_server.errors import OperatorError
 
 UNITS = "/etc/systemd/system"
+STATE = "/var/lib/"
 FIRST_UNPRIVILEGED_PORT = 1024
 # Flags whose values differ from instance to instance, and the variables that hold them.
 OWN_VARIABLES = {"--address": "INSTANCE_ADDRESS", "--port": "INSTANCE_PORT"}
@@ -87,7 +88,9 @@ def seconds(value: object) -> Quoted:
     return Quoted(f"{float(str(value)):g}")
 
 
-FILTERS = {"seconds": seconds, "word": _assignment, "path": path, "specified": specified, "comment": comment}
+FILTERS = {
+    "seconds": seconds, "argument": word, "word": _assignment, "path": path, "specified": specified, "comment": comment,
+}  # fmt: skip
 
 
 def unit_of(plan: Plan, instance: Instance) -> str:
@@ -131,6 +134,7 @@ def _values(plan: Plan, pool: Pool) -> Mapping[str, Any]:
     run = sockets if sockets and sockets.startswith("/run/") else plan.paths.run
     runtime_dir = run.removeprefix("/run/").strip("/") if run.startswith("/run/") else plan.name
     folders = [sockets] if sockets and sockets != run else []
+    state_dir, made = _saved_in(plan)
     gunicorn = service.manager == "gunicorn"
     return {
         "example": f"{_stem(plan, pool)}@{first.name}",
@@ -141,12 +145,22 @@ def _values(plan: Plan, pool: Pool) -> Mapping[str, Any]:
         "loaded": [_loaded(secret) for secret in plan.secrets if secret.environment is None],
         "passed": [_passed(secret) for secret in plan.secrets if secret.environment is not None],
         "runtime_dir": runtime_dir,
+        "state_dir": state_dir,
+        "made": made,
+        "make": f'test -e "$0" || install -d -m 0700 -o {plan.user} -g {plan.group} "$0"',
         "writable": folders,
         "privileged_port": any(not i.unix_socket and i.port < FIRST_UNPRIVILEGED_PORT for i in pool.instances),
         "cpu_percent": round(100 * service.cpus) if service.cpus else 0,
         # Applications in a home directory are read there.
         "protect_home": Quoted("read-only" if plan.paths.apps.startswith(("/home/", "/root")) else "yes"),
     }
+
+
+def _saved_in(plan: Plan) -> tuple[str | None, str | None]:
+    """The folder of saved sessions: below /var/lib, where systemd makes it, or an absolute path."""
+    folder = plan.store.folder
+    below = folder.removeprefix(STATE).strip("/") if folder is not None and folder.startswith(STATE) else ""
+    return (below, None) if below else (None, folder)
 
 
 def _command(pool: Pool) -> Quoted:

@@ -3,7 +3,7 @@
 #
 # Instance "a1": gunicorn -c THIS_FILE
 
-wsgi_app = "app_server.gunicorn:app('myapp.py', allow_websocket_origin=['apps.acme.com', 'www.acme.com'], use_xheaders=True, session_ids='external-signed')"
+wsgi_app = "app_server.gunicorn:app('myapp.py', allow_websocket_origin=['apps.acme.com', 'www.acme.com'], use_xheaders=True, session_ids='external-signed', store='/var/lib/app-server/sessions')"
 worker_class = "app_server.gunicorn.Worker"
 bind = "127.0.0.1:5100"
 workers = 1

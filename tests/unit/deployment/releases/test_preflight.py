@@ -63,6 +63,13 @@ def test_commands_that_differ_only_in_their_address_are_tried_once(tmp_path: Pat
     ]
 
 
+def test_trial_touches_no_saved_session(tmp_path: Path) -> None:
+    words = ["app-server", "serve", "a.py", "--store", "/var/lib/app-server/sessions", "--store-ttl", "60"]
+    (found,) = trials({"a1": words}, tmp_path, "/bin/own")
+    assert found.command == ("/bin/own", "serve", "a.py", "--store-ttl", "60")
+    assert environment_with_keys(["APP_SERVER_STORE"])["APP_SERVER_STORE"] == "off"
+
+
 def test_pages_of_the_index_are_opened(tmp_path: Path) -> None:
     index = '<a href="/a">a</a> <a href="/b">b</a> <a href="/static/x.css"> <a href="https://elsewhere/">'
     attempt(server(tmp_path, root=(200, index), a=(200, ""), b=(403, "")), dict(os.environ))

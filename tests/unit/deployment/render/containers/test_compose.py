@@ -92,7 +92,8 @@ def test_applications_are_mounted_where_the_image_has_none(tmp_path: Path) -> No
 
 def test_image_that_holds_the_applications_has_none_mounted(tmp_path: Path) -> None:
     service = composed(tmp_path, "apps: {a: a.py}\ncontainers: {source: ./apps}\n")["services"]["app-a1"]
-    assert service["volumes"] == ["sockets:/run/app-server"] and "build" not in service
+    assert [volume for volume in service["volumes"] if ":/apps" in volume] == [] and "build" not in service
+    assert service["volumes"] == ["sockets:/run/app-server", "sessions:/var/lib/app-server/sessions"]
 
 
 def test_one_service_builds_the_image_that_all_share(tmp_path: Path) -> None:
@@ -163,3 +164,36 @@ def test_what_containers_cannot_have_is_refused(tmp_path: Path, text: str, messa
     with pytest.raises(OperatorError) as caught:
         render("compose", planned(tmp_path, text))
     assert str(caught.value) == message
+
+
+def test_instances_save_their_sessions_in_a_volume_that_they_share(tmp_path: Path) -> None:
+    whole = composed(tmp_path, THREE)
+    assert "sessions" in whole["volumes"]
+    for name in ("app-a1", "app-a2", "app-a3"):
+        service = whole["services"][name]
+        place = service["command"][service["command"].index("--store") + 1]
+        assert f"sessions:{place}" in service["volumes"]
+    assert not [volume for volume in whole["services"]["proxy"]["volumes"] if "sessions" in volume]
+
+
+def test_instance_without_a_proxy_saves_its_sessions_too(tmp_path: Path) -> None:
+    whole = composed(tmp_path, "apps: {a: a.py}\nproxy: none\n")
+    assert whole["services"]["app-a1"]["volumes"] == ["sessions:/var/lib/app-server/sessions"]
+    assert list(whole["volumes"]) == ["sessions"]
+
+
+def test_folder_of_the_host_is_mounted_and_must_exist(tmp_path: Path) -> None:
+    whole = composed(tmp_path, THREE + "sessions: {store: /data/saved}\n")
+    (mount,) = [v for v in whole["services"]["app-a1"]["volumes"] if isinstance(v, dict)]
+    assert mount == {
+        "type": "bind", "source": "/data/saved", "target": "/var/lib/app-server/sessions",
+        "bind": {"create_host_path": False},
+    }  # fmt: skip
+    assert "sessions" not in whole["volumes"]
+
+
+@pytest.mark.parametrize("store", ["off", "redis://redis.example.org"])
+def test_sessions_that_are_in_no_folder_need_no_volume(tmp_path: Path, store: str) -> None:
+    whole = composed(tmp_path, f"apps: {{a: a.py}}\nproxy: none\nsessions: {{store: '{store}'}}\n")
+    assert "volumes" not in whole and "volumes" not in whole["services"]["app-a1"]
+    assert ("--store" in whole["services"]["app-a1"]["command"]) == (store != "off")

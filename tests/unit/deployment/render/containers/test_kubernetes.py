@@ -25,6 +25,9 @@ DEPLOYMENTS = {
     "kubernetes: {ingress: {class_name: nginx, tls_secret: web, annotations: {a/b: '3600'}}, prometheus: monitoring,"
     " gateway: {name: edge, namespace: infra, section: https}, image_pull_secrets: regcred, assigned_users: yes}\n",
 }
+DEPLOYMENTS["a Valkey"] = DEPLOYMENTS["two pools, secrets, TLS"].replace(
+    "{ids: signed}", "{ids: signed, store: valkey}"
+)
 CUSTOM = ("HTTPRoute", "PodMonitor")  # of custom resources, whose schemas are not Kubernetes' own
 VERSIONS = ("1.31", "1.33")
 
@@ -108,6 +111,36 @@ def test_secrets_are_named_and_not_there(tmp_path: Path) -> None:
     assert {"name": "secrets", "secret": {"secretName": "site-secrets"}} in pod["volumes"]
     variables = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
     assert variables["BOKEH_SECRET_KEY_FILE"] == "/run/secrets/app/secret_key"
+
+
+def test_only_instances_reach_the_valkey_of_saved_sessions(tmp_path: Path) -> None:
+    objects = manifests(tmp_path, DEPLOYMENTS["a Valkey"])
+    (policy,) = [each for each in of_kind("NetworkPolicy", objects) if each["metadata"]["name"] == "site-valkey"]
+    sources = [each["podSelector"]["matchLabels"] for each in policy["spec"]["ingress"][0]["from"]]
+    sets = of_kind("StatefulSet", objects)
+    assert (
+        sources == [each["spec"]["template"]["metadata"]["labels"] for each in sets] and policy["spec"]["egress"] == []
+    )
+    (service,) = [each for each in of_kind("Service", objects) if each["metadata"]["name"] == "site-valkey"]
+    for pods in sets:
+        words = pods["spec"]["template"]["spec"]["containers"][0]["args"]
+        assert words[words.index("--store") + 1] == f"redis://site-valkey:{service['spec']['ports'][0]['port']}"
+    (server,) = [each for each in of_kind("Deployment", objects) if each["metadata"]["name"] == "site-valkey"]
+    assert (server["spec"]["replicas"], server["spec"]["strategy"]) == (1, {"type": "Recreate"})
+    assert [
+        each["metadata"]["name"] for each in manifests(tmp_path, DEPLOYMENTS["three"]) if "valkey" in str(each)
+    ] == []
+
+
+def test_address_of_a_store_is_a_secret_like_others(tmp_path: Path) -> None:
+    text = DEPLOYMENTS["three"] + "secrets: {store: {file: /etc/store}}\n"
+    plan = resolve_plan(loaded(tmp_path, text), layout="cluster")
+    written = render("kubernetes", plan)["kubernetes.yaml"].text
+    assert "create secret generic app-server-secrets --from-file=store=FILE" in written
+    (pods,) = of_kind("StatefulSet", list(yaml.safe_load_all(written)))
+    container = pods["spec"]["template"]["spec"]["containers"][0]
+    assert {"name": "APP_SERVER_STORE_FILE", "value": "/run/secrets/app/store"} in container["env"]
+    assert "--store" not in container["args"]
 
 
 def test_what_looks_like_a_variable_is_none(tmp_path: Path) -> None:

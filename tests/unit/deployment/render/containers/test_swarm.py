@@ -191,3 +191,34 @@ def test_what_a_swarm_cannot_have_is_refused(tmp_path: Path, text: str, message:
     with pytest.raises(OperatorError) as caught:
         render("swarm", planned(tmp_path, text))
     assert str(caught.value) == message
+
+
+def test_valkey_keeps_the_sessions_of_all_nodes(tmp_path: Path) -> None:
+    text = ALL.replace("{ids: signed}", "{ids: signed, store: valkey}").replace(
+        "cpus: 1.5", "valkey: {image: v:9, memory_mb: 1000}"
+    )
+    whole = stack(tmp_path, text)
+    valkey = whole["services"]["valkey"]
+    assert valkey["image"] == "v:9" and "ports" not in valkey and valkey["networks"] == ["instances"]
+    assert valkey["read_only"] is True and valkey["cap_drop"] == ["ALL"] and valkey["user"] == "999:999"
+    assert valkey["command"][:3] == ["valkey-server", "--protected-mode", "no"] and "600mb" in valkey["command"]
+    assert valkey["deploy"]["update_config"]["order"] == "stop-first"
+    assert valkey["deploy"]["placement"] == {"constraints": ["node.labels.apps == yes"]}
+    assert {"type": "volume", "source": "sessions", "target": "/data"} in valkey["volumes"]
+    assert set(whole["volumes"]) == {"closed", "sessions"}
+    for name in ("app", "app-maps"):
+        command = whole["services"][name]["command"]
+        assert command[command.index("--store") + 1] == "redis://valkey:6379"
+
+
+def test_stack_has_no_valkey_unless_it_is_asked_for(tmp_path: Path) -> None:
+    whole = stack(tmp_path, THREE)
+    assert list(whole["services"]) == ["proxy", "app"] and list(whole["volumes"]) == ["closed"]
+    assert "--store" not in whole["services"]["app"]["command"]
+
+
+def test_address_of_a_store_is_a_secret_of_the_swarm(tmp_path: Path) -> None:
+    text = THREE + "secrets: {store: {file: /etc/store}}\n"
+    written = render("swarm", planned(tmp_path, text))["swarm.yaml"].text
+    assert "#   docker secret create app-server-store-1 /etc/store\n" in written
+    assert yaml.safe_load(written)["services"]["app"]["environment"]["APP_SERVER_STORE_FILE"] == "/run/secrets/store"

@@ -34,6 +34,18 @@ def test_folder_of_sockets_is_there_before_supervisor_starts(tmp_path: Path) -> 
     assert "supervisor/tmpfiles.d/app-server.conf" not in render("supervisor", planned(tmp_path, THREE))
 
 
+def test_folder_of_saved_sessions_is_made_unless_it_exists(tmp_path: Path) -> None:
+    spec = THREE + "sessions: {store: /data/saved}\n"
+    made = render("supervisor", planned(tmp_path, spec))["supervisor/tmpfiles.d/app-server.conf"]
+    assert made.text.splitlines()[-1] == "d /data/saved :0700 :app-server :app-server -"
+    both = spec.replace("instances: 3", "instances: {count: 3, socket_dir: /run/app-server}")
+    text = render("supervisor", planned(tmp_path, both))["supervisor/tmpfiles.d/app-server.conf"].text
+    assert [line.split()[1] for line in text.splitlines() if line.startswith("d ")] == [
+        "/run/app-server",
+        "/data/saved",
+    ]
+
+
 def test_supervisor_of_each_machine_has_its_own_instances(tmp_path: Path) -> None:
     files = render("supervisor", planned(tmp_path, HOSTS))
     found = re.findall(r"^\[program:(.*)]$", files["supervisor/two/app-server.conf"].text, re.MULTILINE)

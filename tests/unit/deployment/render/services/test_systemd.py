@@ -54,6 +54,43 @@ def test_secret_is_a_credential_of_the_unit(tmp_path: Path) -> None:
     assert "Environment=BOKEH_COOKIE_SECRET_FILE=%d/cookies\n" in unit
 
 
+def test_systemd_makes_the_private_folder_of_saved_sessions(tmp_path: Path) -> None:
+    unit = text(tmp_path, "systemd", THREE, "systemd/app-server@.service")
+    assert (line(unit, "StateDirectory="), line(unit, "StateDirectoryMode=")) == ("app-server/sessions", "0700")
+    assert line(unit, "ExecStart=").endswith(" --store /var/lib/app-server/sessions")
+    assert "ExecStartPre" not in unit and "ReadWritePaths" not in unit
+
+
+def test_folder_elsewhere_is_made_unless_it_exists_and_may_be_written(tmp_path: Path) -> None:
+    spec = THREE + "sessions: {store: '/data/100% of it'}\n"
+    unit = text(tmp_path, "systemd", spec, "systemd/app-server@.service")
+    assert line(unit, "ReadWritePaths=") == '"-/data/100%% of it"'
+    assert line(unit, "ExecStartPre=") == (
+        '-+/bin/sh -c "test -e \\"$$0\\" || install -d -m 0700 -o app-server -g app-server \\"$$0\\""'
+        ' "/data/100%% of it"'
+    )
+    assert "StateDirectory" not in unit
+
+
+def test_folder_of_all_states_is_given_to_nobody(tmp_path: Path) -> None:
+    unit = text(tmp_path, "systemd", THREE + "sessions: {store: /var/lib/}\n", "systemd/app-server@.service")
+    assert "StateDirectory" not in unit and line(unit, "ReadWritePaths=") == "-/var/lib/"
+
+
+@pytest.mark.parametrize("store", ["off", "redis://redis.example.org", "unix:///run/redis/redis.sock"])
+def test_unit_makes_no_folder_for_sessions_that_are_in_none(tmp_path: Path, store: str) -> None:
+    unit = text(tmp_path, "systemd", THREE + f"sessions: {{store: '{store}'}}\n", "systemd/app-server@.service")
+    assert "StateDirectory" not in unit and "ExecStartPre" not in unit
+    assert ("--store" in line(unit, "ExecStart=")) == (store != "off")
+
+
+def test_address_of_a_store_is_a_credential_of_the_unit(tmp_path: Path) -> None:
+    spec = THREE + "secrets: {store: {file: /etc/app-server/store}}\n"
+    unit = text(tmp_path, "systemd", spec, "systemd/app-server@.service")
+    assert line(unit, "LoadCredential=") == "store:/etc/app-server/store"
+    assert "Environment=APP_SERVER_STORE_FILE=%d/store\n" in unit and "--store" not in unit
+
+
 def test_systemd_cannot_rename_a_variable(tmp_path: Path) -> None:
     spec = THREE + "secrets: {secret_key: {environment: MY_KEY}}\n"
     with pytest.raises(OperatorError) as caught:
