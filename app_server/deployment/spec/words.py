@@ -140,7 +140,7 @@ UrlOrPath = Annotated[
     ),
 ]
 
-# Any scheme, so that no error quotes an address, which may have a password: rules look at it.
+# Any scheme: rules look at it, and their errors do not quote an address, which may have a password.
 StorePlace = Annotated[
     str,
     text("off, valkey, a folder's path, or an address such as redis://redis.example.org:6379",

@@ -79,6 +79,7 @@ def plan_of(text: str, folder: Path, apps: Path) -> Plan:
             "command": [sys.executable, "-m", "app_server"],
             "apps": str(apps),
             "etc": str(folder),
+            "state": str(folder / "state"),
         },
     }
     return resolve_plan(from_values(values, "deploy.yaml"), regenerate=("app-server", "config"))

@@ -41,7 +41,12 @@ def moved(scene: str, folder: Path, changes: Mapping[str, Any]) -> Plan:
     here = {
         "apps": {"board": BOARD},
         "service": {"user": pwd.getpwuid(os.getuid()).pw_name, "drain_s": 0},
-        "paths": {"command": [sys.executable, "-m", "app_server"], "apps": str(REPOSITORY), "etc": str(folder)},
+        "paths": {
+            "command": [sys.executable, "-m", "app_server"],
+            "apps": str(REPOSITORY),
+            "etc": str(folder),
+            "state": str(folder / "state"),
+        },
     }
     del values["apps"]
     return resolve_plan(from_values(_over(_over(values, here), changes), "moved"))

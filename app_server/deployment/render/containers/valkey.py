@@ -6,7 +6,7 @@ from typing import Final
 
 from app_server.deployment.plan.values import Plan
 
-# While it writes its file anew, it needs more memory than it holds.
+# While it rewrites its file, it needs more memory than it holds.
 _SHARE: Final = 3 / 5
 
 

@@ -72,7 +72,7 @@ def test_folder_elsewhere_is_made_unless_it_exists_and_may_be_written(tmp_path: 
     assert "StateDirectory" not in unit
 
 
-def test_folder_of_all_states_is_given_to_nobody(tmp_path: Path) -> None:
+def test_folder_of_all_states_stays_as_it_is(tmp_path: Path) -> None:
     unit = text(tmp_path, "systemd", THREE + "sessions: {store: /var/lib/}\n", "systemd/app-server@.service")
     assert "StateDirectory" not in unit and line(unit, "ReadWritePaths=") == "-/var/lib/"
 
