@@ -16,6 +16,7 @@ from app_server.document.current import current_document, install
 from app_server.document.pages.noop_output import noop_output
 from app_server.document.pages.themes import Document
 from app_server.errors import ApplicationError, AppServerError, from_keyboard
+from app_server.settings import Restore
 
 
 class Application(ABC):
@@ -23,8 +24,9 @@ class Application(ABC):
 
     `route` is its place below the server's prefix, `path` what it was loaded from (None for a function), `static_path`
     the folder of files to serve below `<route>/static/`, `imports` the top-level modules from elsewhere that its
-    sources name, `modules` the same with what they name of these, `isolation` how its sessions are isolated if its
-    author says so, `metadata` what `<route>/metadata` answers: JSON, or a function that returns it.
+    sources name, `modules` the same with what they name of these, `isolation` how its sessions are isolated and
+    `restore` what saved ones get back if its author says so, `metadata` what `<route>/metadata` answers: JSON, or a
+    function that returns it.
     """
 
     route: str
@@ -33,6 +35,7 @@ class Application(ABC):
     imports: frozenset[str] = frozenset()
     modules: frozenset[str] = frozenset()
     isolation: str | None = None
+    restore: Restore | None = None
     metadata: Any = None
     placeholder: str | None = None
     """What a page shows beside the document, as a template of it: for the application that is none."""

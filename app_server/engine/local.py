@@ -157,7 +157,8 @@ class LocalRuntime(ApplicationRuntime):
         name = LogName(f"{self.name} session {context.id[:8]}…", application=self.url, session=context.id)
         saved = None if woken is None else woken.saved
         if woken is not None and saved is not None and woken.opening is not None:
-            recording.resume(restore(document, saved, woken.opening, saver.policy, name))
+            policy = saver.policy.restoring(self.application.restore)
+            recording.resume(restore(document, saved, woken.opening, policy, name))
             prepared = None
         context.attach_bookmarks(SessionBookmarks(saver.bookmarks, opened, recording))
         queue = self._opened(document, context, prepared, recording)

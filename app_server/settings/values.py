@@ -12,4 +12,5 @@ TokenPayload = Literal["auto", "always", "never"]
 Isolation = Literal["none", "process", "snapshot"]
 ISOLATIONS: tuple[Isolation, ...] = ("none", "process", "snapshot")
 Restore = Literal["inputs", "values", "off"]
+RESTORES: tuple[Restore, ...] = ("inputs", "values", "off")
 LogLevel = Literal["trace", "debug", "info", "warning", "error", "critical"]

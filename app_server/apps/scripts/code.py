@@ -40,6 +40,7 @@ class CodeApplication(Application):
         self.imports = sources.imports
         self.modules = sources.modules
         self.isolation = self._main.isolation
+        self.restore = self._main.restore
         self._files = sources.files
         self._helper_names = sources.helper_names
 

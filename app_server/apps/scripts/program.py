@@ -7,19 +7,21 @@ import ast
 import functools
 import linecache
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from app_server.apps.faults import CodePlace, application_error
 from app_server.document.pages.noop_output import APPLICATION_MODULE_PREFIX
 from app_server.errors import ApplicationError, OperatorError
-from app_server.settings import ISOLATIONS
+from app_server.settings import ISOLATIONS, RESTORES, Restore
 from app_server.sources.imports import ImportedName, imported_names
 from app_server.sources.notebook import notebook_names, read_cells
+
+_Choice = TypeVar("_Choice", bound=str)
 
 _FUTURE_FLAGS = functools.reduce(
     operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
@@ -36,6 +38,7 @@ class Program:
     names: dict[str, Any] = field(repr=False)
     docstring: str = ""
     isolation: str | None = None
+    restore: Restore | None = None
 
     def new_module(self, package: ModuleType | None = None) -> ModuleType:
         """An empty module of a unique name for one run; in `package`, relative imports find the folder's modules."""
@@ -70,19 +73,27 @@ def read_program(path: Path, place: CodePlace) -> Program:
     imported = frozenset(name for tree, _ in pieces for name in imported_names(tree))
     codes = tuple(code for _, code in pieces)
     docstring = ast.get_docstring(pieces[0][0]) if pieces and not is_notebook else None
-    isolation = next(filter(None, (_isolation(tree, path, place) for tree, _ in pieces)), None)
-    return Program(path, codes, imported, notebook_names() if is_notebook else {}, docstring or "", isolation)
+    trees = [tree for tree, _ in pieces]
+    isolation = _declared("__isolation__", ISOLATIONS, trees, path, place)
+    restore = _declared("__restore__", RESTORES, trees, path, place)
+    return Program(path, codes, imported, notebook_names() if is_notebook else {}, docstring or "", isolation, restore)
 
 
-def _isolation(tree: ast.Module, path: Path, place: CodePlace) -> str | None:
-    """What a line `__isolation__ = "process"` says, which is read and not run: it applies before anything runs."""
-    for node in tree.body:
-        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["__isolation__"]:
+def _declared(
+    name: str, choices: Sequence[_Choice], trees: Sequence[ast.Module], path: Path, place: CodePlace
+) -> _Choice | None:
+    """What a line like `__isolation__ = "process"` says, which is read and not run: it applies before anything runs.
+
+    None without such a line. ApplicationError, with the line, if it says something else.
+    """
+    for node in (node for tree in trees for node in tree.body):
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == [name]:
             value = node.value.value if isinstance(node.value, ast.Constant) else None
-            if isinstance(value, str) and value in ISOLATIONS:
-                return value
-            what = f"__isolation__ is {ast.unparse(node.value)}"
-            hint = f"Write one of {', '.join(map(repr, ISOLATIONS))}"
+            for choice in choices:
+                if value == choice:
+                    return choice
+            what = f"{name} is {ast.unparse(node.value)}"
+            hint = f"Write one of {', '.join(map(repr, choices))}"
             raise ApplicationError(what, where=place.line(str(path), node.lineno), hint=hint)
     return None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from app_server.settings.values import Restore
@@ -21,3 +21,7 @@ class SavingPolicy:
     ttl_s: float
     restore: Restore = "inputs"
     every_s: float = SAVE_EVERY_S
+
+    def restoring(self, restore: Restore | None) -> SavingPolicy:
+        """The policy for an application whose author says what its saved sessions get back; None if they do not."""
+        return self if restore is None else replace(self, restore=restore)

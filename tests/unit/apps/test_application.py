@@ -50,7 +50,7 @@ def test_application_that_says_nothing_has_nothing(document: Document) -> None:
     board = Board(lambda document: None)
     assert repr(board) == "<Board /board>"
     assert (board.description, list(board.watch_paths()), board.process_request(None)) == ("", [], {})
-    assert board.path is board.static_path is board.isolation is board.metadata is None
+    assert board.path is board.static_path is board.isolation is board.restore is board.metadata is None
 
 
 def test_build_prepares_first_and_makes_the_document_current(document: Document) -> None:

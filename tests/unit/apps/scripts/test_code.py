@@ -323,6 +323,12 @@ def test_script_says_how_its_sessions_are_kept_apart_before_it_runs(write: Write
     assert load_application(folder / "plain.py").isolation is None
 
 
+def test_script_says_what_its_saved_sessions_get_back_before_it_runs(write: Write) -> None:
+    folder = write({"app.py": "__restore__ = 'values'\nraise RuntimeError\n", "plain.py": "pass\n"})
+    assert load_application(folder / "app.py").restore == "values"
+    assert load_application(folder / "plain.py").restore is None
+
+
 def test_unknown_isolation_is_an_error_with_its_line(write: Write) -> None:
     folder = write({"app.py": "\n__isolation__ = 'room'\n"})
     with pytest.raises(ApplicationError) as caught:

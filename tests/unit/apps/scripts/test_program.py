@@ -94,6 +94,23 @@ def test_isolation_that_there_is_not(write: Write, value: str) -> None:
     )
 
 
+@pytest.mark.parametrize("word", ["inputs", "values", "off"])
+def test_what_saved_sessions_get_back_is_read_and_not_run(write: Write, word: str) -> None:
+    assert program(write({"app.py": f"raise SystemExit\n__restore__ = {word!r}\n"})).restore == word
+    assert program(write({"n.ipynb": notebook("1", f"__restore__ = {word!r}")}), "n.ipynb").restore == word
+
+
+def test_restore_is_none_unless_a_line_of_its_own_says_it(write: Write) -> None:
+    assert program(write({"app.py": "__isolation__ = 'none'\n\ndef f():\n    __restore__ = 'off'\n"})).restore is None
+
+
+@pytest.mark.parametrize("value", ["'input'", "None", "True", "'process'"])
+def test_restore_that_there_is_not(write: Write, value: str) -> None:
+    assert fault(write({"app.py": f"import os\n\n__restore__ = {value}\n"})) == (
+        f"shown/app.py:3: __restore__ is {value}. Write one of 'inputs', 'values', 'off'"
+    )
+
+
 def test_file_that_does_not_parse_is_named_with_its_line(write: Write) -> None:
     assert fault(write({"app.py": "a = 1\nb = = 2\n"})) == f"shown/app.py:2: SyntaxError: invalid syntax. {MENDED}"
 
