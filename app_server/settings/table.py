@@ -163,7 +163,7 @@ class Settings:
     store_max_bytes: int = setting(
         64 * 1024 * 1024, "how much to save of one session; of a larger one, only its inputs are saved",
         reason="most documents take less than a megabyte, and a few must not fill the disk",
-        parse=integer(4096), environment=("APP_SERVER_STORE_MAX_BYTES",),
+        parse=integer(4096), flag="--store-max-bytes", environment=("APP_SERVER_STORE_MAX_BYTES",),
     )
     store_encrypt: bool = setting(
         False, "encrypt saved sessions with the secret key",
