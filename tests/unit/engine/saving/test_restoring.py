@@ -1,0 +1,383 @@
+"""A session that was killed is restored as it was, for each application that is shipped, and whatever was done in it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bokeh.events import ButtonClick
+from bokeh.models import (
+    Button,
+    Column,
+    ColumnDataSource,
+    CustomJS,
+    Div,
+    PasswordInput,
+    Select,
+    Slider,
+    Tabs,
+    TextInput,
+)
+from bokeh.plotting import figure
+
+from app_server.apps import load_application
+from app_server.security.visible_request import VisibleRequest
+from tests.unit.engine.saving.making import Process, differences, model, shown, turn
+
+REPOSITORY = Path(__file__).parents[4]
+
+
+def shipped() -> Iterator[Any]:
+    """The applications of the examples, the benchmarks and the comparisons with the stock server."""
+    for folder in ("examples", "examples/seed", "bench/apps", "tests/peers/apps"):
+        for path in sorted((REPOSITORY / folder).iterdir()):
+            if path.suffix == ".py" or (path / "main.py").is_file():
+                if path.name != "stuck.py":  # it never returns
+                    yield pytest.param(path, id=str(path.relative_to(REPOSITORY)))
+
+
+def play(process: Process, session: Any) -> None:
+    """Move every input, stream into every source, change a title: as people and callbacks do."""
+    client = process.view(session)
+    for found in list(session.document.models):
+        if isinstance(found, Slider) and not found.disabled:
+            client.set(found, "value", found.end)
+        elif isinstance(found, TextInput) and not isinstance(found, PasswordInput):
+            client.set(found, "value", "typed")
+        elif isinstance(found, Select) and found.options:
+            last = found.options[-1] if isinstance(found.options, list) else next(iter(found.options.values()))[-1]
+            client.set(found, "value", last if isinstance(last, str) else last[0])
+        elif isinstance(found, Tabs) and found.tabs:
+            client.set(found, "active", len(found.tabs) - 1)
+
+    def more() -> None:
+        for found in list(session.document.models):
+            if isinstance(found, ColumnDataSource) and found.data and all(map(len, found.data.values())):
+                found.stream({name: list(column)[-1:] for name, column in found.data.items()}, 50)
+                found.selected.indices = [0]
+            elif isinstance(found, Div):
+                found.text += "!"
+
+    turn(process, session, more)
+
+
+@pytest.mark.parametrize("path", shipped())
+def test_document_of_a_killed_session_is_equal_afterwards(tmp_path: Path, path: Path) -> None:
+    async def live() -> tuple[Any, Any]:
+        first = Process(tmp_path, load_application(str(path), []))
+        session = await first.session()
+        play(first, session)
+        await first.saver.save()
+        play(first, session)
+        await first.saver.save()
+        before = shown(session)
+        await first.kill()
+        second = Process(tmp_path, load_application(str(path), []))
+        again = await second.session()
+        after = shown(again)
+        assert second.gauges.restored == 1
+        for each in (session, again):
+            for callback in each.document.ending_callbacks():
+                callback(each.context)
+            each.document.destroy()
+        await second.kill()
+        return before, after
+
+    threads = set(threading.enumerate())
+    before, after = asyncio.run(live())
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(5)
+    assert differences(_without_modules(after), _without_modules(before)) == []
+
+
+def _without_modules(content: Any) -> Any:
+    """A script's own classes are of another module in each session."""
+    return json.loads(re.sub(r"bokeh_app_[0-9a-f]{32}\.", "", json.dumps(content)))
+
+
+def counting(document: Any) -> None:
+    """What is not in the document: a number that a callback keeps, and a button that shows it."""
+    slider, shows, button = Slider(start=0, end=10, value=1, name="slider"), Div(name="div"), Button(name="button")
+    text, password = TextInput(name="text"), PasswordInput(name="password")
+    kept = [1]
+
+    def moved(attr: str, old: int, new: int) -> None:
+        kept[0] = new
+
+    def clicked() -> None:
+        shows.text = f"kept {kept[0]}"
+
+    slider.on_change("value", moved)
+    button.on_click(clicked)
+    document.add_root(Column(children=[slider, shows, button, text, password], name="column"))
+
+
+def click(process: Process, session: Any, name: str = "button") -> None:
+    """Click a button."""
+    turn(process, session, lambda: model(session, name)._trigger_event(ButtonClick(model(session, name))))
+
+
+@pytest.mark.parametrize(("restore", "kept", "value"), [("inputs", 7, 7), ("values", 1, 7), ("off", 1, 1)])
+def test_callbacks_work_out_what_the_application_keeps_in_variables(
+    tmp_path: Path, restore: Any, kept: int, value: int
+) -> None:
+    async def live() -> None:
+        first = Process(tmp_path, counting)
+        session = await first.session()
+        first.view(session).set(model(session, "slider"), "value", 7)
+        await first.saver.save()
+        await first.kill()
+        second = Process(tmp_path, counting, restore=restore)
+        again = await second.session()
+        assert model(again, "slider").value == value
+        click(second, again)
+        assert model(again, "div").text == f"kept {kept}"
+        await second.kill()
+
+    asyncio.run(live())
+
+
+def test_what_is_typed_into_a_password_input_is_in_no_file(tmp_path: Path) -> None:
+    async def live() -> None:
+        first = Process(tmp_path, counting)
+        session = await first.session()
+        client = first.view(session)
+        client.set(model(session, "text"), "value", "to be saved")
+        client.set(model(session, "password"), "value", "geheim-1")
+        await first.saver.save()
+        client.set(model(session, "password"), "value", "geheim-2")
+
+        def added() -> None:
+            model(session, "column").children.append(PasswordInput(value="geheim-3", name="new"))
+
+        turn(first, session, added)
+        await first.saver.save()
+        client.set(model(session, "new"), "value_input", "geheim-4")
+        await first.saver.save()
+        await first.kill()
+        (path,) = tmp_path.glob("*.session")
+        assert b"to be saved" in path.read_bytes() and b"geheim" not in path.read_bytes()
+        second = Process(tmp_path, counting)
+        again = await second.session()
+        assert model(again, "text").value == "to be saved"
+        assert (model(again, "password").value, model(again, "new").value) == ("", "")
+        await second.kill()
+
+    asyncio.run(live())
+
+
+def test_models_that_the_application_excludes_are_in_no_file(tmp_path: Path) -> None:
+    def build(document: Any) -> None:
+        counting(document)
+        document.session_context.exclude_from_store(document.get_model_by_name("text"))
+
+    async def live() -> None:
+        first = Process(tmp_path, build)
+        session = await first.session()
+        client = first.view(session)
+        await first.saver.save()
+        client.set(model(session, "text"), "value", "secret words")
+        client.set(model(session, "slider"), "value", 3)
+        await first.saver.save()
+        await first.kill()
+        (path,) = tmp_path.glob("*.session")
+        assert b"secret words" not in path.read_bytes()
+        second = Process(tmp_path, build)
+        again = await second.session()
+        assert (model(again, "text").value, model(again, "slider").value) == ("", 3)
+        await second.kill()
+
+    asyncio.run(live())
+
+
+def test_models_that_callbacks_have_made_come_back(tmp_path: Path) -> None:
+    async def live() -> None:
+        first = Process(tmp_path, counting)
+        session = await first.session()
+        first.view(session)
+
+        def add() -> None:
+            plot = figure(name="plot")
+            plot.line("x", "y", source=ColumnDataSource({"x": [1, 2], "y": [3, 4]}, name="source"))
+            plot.js_on_change("width", CustomJS(args={"plot": plot}, code="plot"))
+            model(session, "column").children = [*model(session, "column").children, plot]
+
+        turn(first, session, add)
+        await first.saver.save()
+        turn(first, session, lambda: model(session, "source").stream({"x": [3], "y": [5]}))
+        turn(first, session, lambda: model(session, "source").patch({"y": [(0, 9)]}))
+        await first.saver.save()
+        before = shown(session)
+        await first.kill()
+        second = Process(tmp_path, counting)
+        again = await second.session()
+        assert list(model(again, "source").data["y"]) == [9, 4, 5]
+        assert differences(shown(again), before) == []
+        await second.kill()
+
+    asyncio.run(live())
+
+
+def test_after_a_release_what_still_fits_is_restored_and_the_rest_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def released(document: Any) -> None:
+        """A new widget comes first, so every id is another model's; the text has gone, the title is a new one."""
+        document.add_root(Slider(start=0, end=5, value=2, name="new slider", title="New"))
+        slider = Slider(start=0, end=10, value=1, name="slider", title="Renamed")
+        document.add_root(Column(children=[slider, Div(name="div", text="fresh")], name="column"))
+
+    async def live() -> None:
+        first = Process(tmp_path, counting)
+        session = await first.session()
+        client = first.view(session)
+        client.set(model(session, "slider"), "value", 7)
+        client.set(model(session, "text"), "value", "typed")
+        await first.saver.save()
+        await first.kill()
+        second = Process(tmp_path, released)
+        again = await second.session()
+        assert (model(again, "slider").value, model(again, "slider").title) == (7, "Renamed")
+        assert (model(again, "new slider").value, model(again, "div").text) == (2, "fresh")
+        await second.kill()
+
+    asyncio.run(live())
+    assert "TextInput 'text'.value" in caplog.text
+
+
+def test_context_of_a_restored_session_is_that_of_its_first_request(tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    def build(document: Any) -> None:
+        context = document.session_context
+        context.state.setdefault("visits", 0)
+        context.state["visits"] += 1
+        seen.append((context.request.arguments, context.restoring, dict(context.state), context.user))
+        counting(document)
+
+    async def live() -> None:
+        first = Process(tmp_path, build)
+        session = await first.runtime.session("one", VisibleRequest(arguments={"a": [b"1", b"\xff"]}), {"plan": "x"}, "ada")
+        assert not session.context.restoring
+        first.view(session)
+        await first.saver.save()
+        await first.kill()
+        second = Process(tmp_path, build)
+        again = await second.runtime.session("one", VisibleRequest(arguments={"a": [b"2"]}), {"plan": "y"}, "eve")
+        assert (again.context.user, again.context.token_payload["plan"]) == ("ada", "x")
+        assert not again.context.restoring
+        await second.kill()
+
+    asyncio.run(live())
+    arguments = {"a": [b"1", b"\xff"]}
+    assert seen == [(arguments, False, {"visits": 1}, "ada"), (arguments, True, {"visits": 2}, "ada")]
+
+
+def test_hooks_save_and_get_back_what_is_the_applications_own(tmp_path: Path) -> None:
+    got: list[Any] = []
+
+    async def saved(context: Any) -> Any:
+        await asyncio.sleep(0)
+        return {"row": 3}
+
+    async def restored(context: Any, state: Any) -> None:
+        got.append((context.id, context.restoring, state))
+        context.session.document.title = "restored"
+
+    async def live() -> None:
+        first = Process(tmp_path, counting, on_session_saved=saved)
+        session = await first.session()
+        first.view(session).set(model(session, "slider"), "value", 7)
+        await first.saver.save()
+        await first.kill()
+        second = Process(tmp_path, counting, on_session_restored=restored)
+        again = await second.session()
+        assert again.document.title == "restored"
+        await second.kill()
+
+    asyncio.run(live())
+    assert got == [("one", True, {"row": 3})]
+
+
+def test_what_a_callback_raises_while_restoring_is_logged_and_the_values_are_there(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def build(document: Any) -> None:
+        counting(document)
+
+        def fail(attr: str, old: Any, new: Any) -> None:
+            raise LookupError("not again")
+
+        document.get_model_by_name("text").on_change("value", fail)
+
+    async def live() -> None:
+        first = Process(tmp_path, counting)
+        session = await first.session()
+        client = first.view(session)
+        client.set(model(session, "text"), "value", "typed")
+        client.set(model(session, "slider"), "value", 7)
+        await first.saver.save()
+        await first.kill()
+        second = Process(tmp_path, build)
+        again = await second.session()
+        assert (model(again, "text").value, model(again, "slider").value) == ("typed", 7)
+        await second.kill()
+
+    asyncio.run(live())
+    assert "not again" in caplog.text and "while the session was restored" in caplog.text
+
+
+def test_restoring_calls_no_callback_twice_and_sends_no_event(tmp_path: Path) -> None:
+    calls: list[Any] = []
+
+    def build(document: Any) -> None:
+        counting(document)
+        slider = document.get_model_by_name("slider")
+        slider.on_change("value", lambda attr, old, new: calls.append(new))
+        document.get_model_by_name("div").on_change("text", lambda attr, old, new: calls.append(new))
+
+    async def live() -> None:
+        first = Process(tmp_path, build)
+        session = await first.session()
+        client = first.view(session)
+        for value in (2, 3, 4):
+            client.set(model(session, "slider"), "value", value)
+        click(first, session)
+        await first.saver.save()
+        await first.kill()
+        calls.clear()
+        second = Process(tmp_path, build)
+        again = await second.session()
+        assert calls == [4] and model(again, "div").text == "kept 4"
+        await second.kill()
+
+    asyncio.run(live())
+
+
+def test_current_document_is_the_sessions_while_its_callbacks_restore_it(tmp_path: Path) -> None:
+    found: list[Any] = []
+
+    def build(document: Any) -> None:
+        from bokeh.io import curdoc
+
+        counting(document)
+        document.get_model_by_name("slider").on_change("value", lambda attr, old, new: found.append(curdoc()))
+
+    async def live() -> None:
+        first = Process(tmp_path, build)
+        session = await first.session()
+        first.view(session).set(model(session, "slider"), "value", 7)
+        await first.saver.save()
+        await first.kill()
+        second = Process(tmp_path, build)
+        again = await second.session()
+        assert found == [session.document, again.document]
+        await second.kill()
+
+    asyncio.run(live())
