@@ -152,20 +152,14 @@ def replace_document(
 
 def _read_document(fields: Mapping[str, Any], buffers: Sequence[tuple[str, bytes]], max_bytes: int) -> Document:
     made = Document()
-    fill_document(made, fields, buffers, Decoder(made, None, max_bytes))
-    return made
-
-
-def fill_document(
-    document: Document, fields: Mapping[str, Any], buffers: Sequence[tuple[str, bytes]], decoder: Decoder
-) -> None:
-    """Add what the JSON of a whole document says to an empty one. KeyError, ValueError and more if it is malformed."""
+    decoder = Decoder(made, None, max_bytes)
     read = decoder.decode(
         {name: fields[name] for name in ("roots", "title", "config") if name in fields},
         [Buffer(ID(ident), payload) for ident, payload in buffers],
     )
     if isinstance(read.get("config"), DocumentConfig):
-        document._config = read["config"]
+        made._config = read["config"]
     for root in read["roots"]:
-        document.add_root(root)
-    document.title = read["title"]
+        made.add_root(root)
+    made.title = read["title"]
+    return made

@@ -11,8 +11,8 @@ from typing import Any
 from app_server.document import classes
 from app_server.document.classes import stable_name
 from app_server.document.encoding import patch
-from app_server.document.encoding.decoder import Decoder
 from app_server.document.saving.whole import Part, encode_for_store
+from app_server.document.saving.whole_laying import lay_whole
 from app_server.document.served import ServedDocument, new_document
 from app_server.protocol.codec import loads
 
@@ -47,7 +47,7 @@ def saved_document(document: ServedDocument, whole: Part, changes: Sequence[Part
 def _replayed(whole: Part, changes: Sequence[Part], max_bytes: int, read: Callable[[bytes], Any]) -> Part:
     copy = new_document("")
     with copy.at_work():
-        patch.fill_document(copy, read(whole[0])["doc"], whole[1], Decoder(copy, None, max_bytes, any_ids=True))
+        lay_whole(copy, read(whole[0])["doc"], whole[1], max_bytes)
         for content, buffers in changes:
             events = patch.read_events(copy, read(content), buffers, setter=None, max_bytes=max_bytes)
             for event in events:

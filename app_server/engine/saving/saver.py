@@ -105,7 +105,8 @@ class Saver:
             for key, keeper in self._keepers.items():
                 if keeper.state_changed:
                     self._due.add(key)
-            due, self._due = self._due & self._keepers.keys(), set()
+            due = self._due & self._keepers.keys()
+            self._due.clear()
             batch: list[tuple[JournalKeeper, Unwritten]] = []
             for key in due:
                 leaving = self._keepers.get(key)

@@ -88,6 +88,12 @@ class Process:
         """A browser that has the session's document."""
         return Client(self.runtime, session)
 
+    async def save(self) -> None:
+        """Take the turns of the messages that have come, and save what they have changed."""
+        for _ in range(5):
+            await asyncio.sleep(0)
+        await self.saver.save()
+
     async def kill(self) -> None:
         """End as a process does that is killed: nothing more is saved, and the kernel frees what it owned."""
         await self.saver._thread.call(self.store.close)

@@ -1,4 +1,4 @@
-"""A session that was killed is restored as it was, for each application that is shipped, and whatever was done in it."""
+"""A session that was killed is restored as it was: for each application that is shipped, whatever was done in it."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def test_document_of_a_killed_session_is_equal_afterwards(tmp_path: Path, path: 
         first = Process(tmp_path, load_application(str(path), []))
         session = await first.session()
         play(first, session)
-        await first.saver.save()
+        await first.save()
         play(first, session)
-        await first.saver.save()
+        await first.save()
         before = shown(session)
         await first.kill()
         second = Process(tmp_path, load_application(str(path), []))
@@ -131,7 +131,7 @@ def test_callbacks_work_out_what_the_application_keeps_in_variables(
         first = Process(tmp_path, counting)
         session = await first.session()
         first.view(session).set(model(session, "slider"), "value", 7)
-        await first.saver.save()
+        await first.save()
         await first.kill()
         second = Process(tmp_path, counting, restore=restore)
         again = await second.session()
@@ -150,16 +150,16 @@ def test_what_is_typed_into_a_password_input_is_in_no_file(tmp_path: Path) -> No
         client = first.view(session)
         client.set(model(session, "text"), "value", "to be saved")
         client.set(model(session, "password"), "value", "geheim-1")
-        await first.saver.save()
+        await first.save()
         client.set(model(session, "password"), "value", "geheim-2")
 
         def added() -> None:
             model(session, "column").children.append(PasswordInput(value="geheim-3", name="new"))
 
         turn(first, session, added)
-        await first.saver.save()
+        await first.save()
         client.set(model(session, "new"), "value_input", "geheim-4")
-        await first.saver.save()
+        await first.save()
         await first.kill()
         (path,) = tmp_path.glob("*.session")
         assert b"to be saved" in path.read_bytes() and b"geheim" not in path.read_bytes()
@@ -181,10 +181,10 @@ def test_models_that_the_application_excludes_are_in_no_file(tmp_path: Path) -> 
         first = Process(tmp_path, build)
         session = await first.session()
         client = first.view(session)
-        await first.saver.save()
+        await first.save()
         client.set(model(session, "text"), "value", "secret words")
         client.set(model(session, "slider"), "value", 3)
-        await first.saver.save()
+        await first.save()
         await first.kill()
         (path,) = tmp_path.glob("*.session")
         assert b"secret words" not in path.read_bytes()
@@ -209,10 +209,10 @@ def test_models_that_callbacks_have_made_come_back(tmp_path: Path) -> None:
             model(session, "column").children = [*model(session, "column").children, plot]
 
         turn(first, session, add)
-        await first.saver.save()
+        await first.save()
         turn(first, session, lambda: model(session, "source").stream({"x": [3], "y": [5]}))
         turn(first, session, lambda: model(session, "source").patch({"y": [(0, 9)]}))
-        await first.saver.save()
+        await first.save()
         before = shown(session)
         await first.kill()
         second = Process(tmp_path, counting)
@@ -239,7 +239,7 @@ def test_after_a_release_what_still_fits_is_restored_and_the_rest_is_logged(
         client = first.view(session)
         client.set(model(session, "slider"), "value", 7)
         client.set(model(session, "text"), "value", "typed")
-        await first.saver.save()
+        await first.save()
         await first.kill()
         second = Process(tmp_path, released)
         again = await second.session()
@@ -263,10 +263,12 @@ def test_context_of_a_restored_session_is_that_of_its_first_request(tmp_path: Pa
 
     async def live() -> None:
         first = Process(tmp_path, build)
-        session = await first.runtime.session("one", VisibleRequest(arguments={"a": [b"1", b"\xff"]}), {"plan": "x"}, "ada")
+        session = await first.runtime.session(
+            "one", VisibleRequest(arguments={"a": [b"1", b"\xff"]}), {"plan": "x"}, "ada"
+        )
         assert not session.context.restoring
         first.view(session)
-        await first.saver.save()
+        await first.save()
         await first.kill()
         second = Process(tmp_path, build)
         again = await second.runtime.session("one", VisibleRequest(arguments={"a": [b"2"]}), {"plan": "y"}, "eve")
@@ -294,7 +296,7 @@ def test_hooks_save_and_get_back_what_is_the_applications_own(tmp_path: Path) ->
         first = Process(tmp_path, counting, on_session_saved=saved)
         session = await first.session()
         first.view(session).set(model(session, "slider"), "value", 7)
-        await first.saver.save()
+        await first.save()
         await first.kill()
         second = Process(tmp_path, counting, on_session_restored=restored)
         again = await second.session()
@@ -322,7 +324,7 @@ def test_what_a_callback_raises_while_restoring_is_logged_and_the_values_are_the
         client = first.view(session)
         client.set(model(session, "text"), "value", "typed")
         client.set(model(session, "slider"), "value", 7)
-        await first.saver.save()
+        await first.save()
         await first.kill()
         second = Process(tmp_path, build)
         again = await second.session()
@@ -349,7 +351,7 @@ def test_restoring_calls_no_callback_twice_and_sends_no_event(tmp_path: Path) ->
         for value in (2, 3, 4):
             client.set(model(session, "slider"), "value", value)
         click(first, session)
-        await first.saver.save()
+        await first.save()
         await first.kill()
         calls.clear()
         second = Process(tmp_path, build)
@@ -373,7 +375,7 @@ def test_current_document_is_the_sessions_while_its_callbacks_restore_it(tmp_pat
         first = Process(tmp_path, build)
         session = await first.session()
         first.view(session).set(model(session, "slider"), "value", 7)
-        await first.saver.save()
+        await first.save()
         await first.kill()
         second = Process(tmp_path, build)
         again = await second.session()
