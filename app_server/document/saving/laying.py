@@ -137,7 +137,7 @@ def _refers(value: Any) -> bool:
 
 
 def _is_input(model: Model, attr: str) -> bool:
-    """Whether this is what a widget is there to be given, whoever has set it."""
+    """Whether a widget is there to be given this value, by people or by the application."""
     return isinstance(model, Widget) and attr in ("value", "active")
 
 

@@ -82,7 +82,9 @@ class Process:
 
     async def session(self, session_id: str = "one", **request: Any) -> Session:
         """The session of this id, built or restored."""
-        return await self.runtime.session(session_id, VisibleRequest(**request), {}, request.get("user"))
+        return await self.runtime.session(
+            session_id, VisibleRequest(**{"arguments": {"who": [b"ada"]}, **request}), {"who": "ada"}
+        )
 
     def view(self, session: Session) -> Client:
         """A browser that has the session's document."""
@@ -96,7 +98,7 @@ class Process:
 
     async def kill(self) -> None:
         """End as a process does that is killed: nothing more is saved, and the kernel frees what it owned."""
-        await self.saver._thread.call(self.store.close)
+        await self.saver.stop()
 
 
 class Client:
