@@ -82,9 +82,9 @@ class Process:
 
     async def session(self, session_id: str = "one", **request: Any) -> Session:
         """The session of this id, built or restored."""
-        return await self.runtime.session(
-            session_id, VisibleRequest(**{"arguments": {"who": [b"ada"]}, **request}), {"who": "ada"}
-        )
+        visible = VisibleRequest(**{"arguments": {"who": [b"ada"]}, **request})
+        payload = self.runtime.application.process_request(visible)
+        return await self.runtime.session(session_id, visible, payload)
 
     def view(self, session: Session) -> Client:
         """A browser that has the session's document."""
