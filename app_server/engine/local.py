@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from app_server.apps import Application
@@ -19,7 +19,7 @@ from app_server.engine.loop import EngineLoop
 from app_server.engine.running import Job, Noted
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.engine.saving.bookmarks import SessionBookmarks
-from app_server.engine.saving.journal_keeper import plain_json
+from app_server.engine.saving.plain import NotPlain, plain_json
 from app_server.engine.saving.restoring import restore
 from app_server.engine.saving.saver import Saver
 from app_server.engine.saving.woken import Woken, opening_fields
@@ -38,6 +38,9 @@ from app_server.session.whole_document import Prepared
 log = logging.getLogger(__name__)
 
 _clock = time.monotonic
+
+_MOST_REASONS = 20
+"""How many reasons for which sessions are not saved are logged."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,11 @@ class Asked:
 
 class LocalRuntime(ApplicationRuntime):
     """Builds its sessions with the application's code, and keeps them all in this process."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._unsaved: set[str] = set()
+        """Why sessions are not saved, as far as that was logged."""
 
     async def session(
         self,
@@ -92,7 +100,7 @@ class LocalRuntime(ApplicationRuntime):
         except BaseException as error:
             self.admission.leave((self.url, session_id))
             if self._saver is not None and woken is not None:
-                await self._saver.waker.give_back(woken)
+                self._saver.waker.give_back(woken)
             self.registry.fail(build, error)
             raise
         self.registry.succeed(build, session)
@@ -139,22 +147,43 @@ class LocalRuntime(ApplicationRuntime):
             document.destroy()
             raise
         prepared = None if snapshot is None else snapshot.prepared
-        if self._saver is None:
+        opened = None if self._saver is None else self._opening_fields(context, document, woken)
+        if self._saver is None or opened is None:
+            if self._saver is not None and woken is not None:
+                self._saver.waker.give_back(woken)
             return self._opened(document, context, prepared).session
-        return await self._restored(self._saver, document, context, prepared, woken)
+        return await self._restored(self._saver, opened, document, context, prepared, woken)
+
+    def _opening_fields(
+        self, context: SessionContext, document: ServedDocument, woken: Woken | None
+    ) -> Mapping[str, Any] | None:
+        """What is saved of the session's beginning; None if it is not to be saved."""
+        if woken is not None and not woken.keeps:
+            return None
+        try:
+            return opening_fields(context, self.url, document)
+        except NotPlain as error:
+            why = str(error)
+        if why not in self._unsaved and len(self._unsaved) < _MOST_REASONS:
+            self._unsaved.add(why)
+            log.warning("%s: sessions are not saved: %s", self.name, why)
+        return None
+
+    def _session_name(self, context: SessionContext) -> LogName:
+        return LogName(f"{self.name} session {context.id[:8]}…", application=self.url, session=context.id)
 
     async def _restored(
         self,
         saver: Saver,
+        opened: Mapping[str, Any],
         document: ServedDocument,
         context: SessionContext,
         prepared: Prepared | None,
         woken: Woken | None,
     ) -> Session:
         """The session of a document that was built, given what was saved of it, and saved from now on."""
-        opened = opening_fields(context, self.url, document)
         recording = saver.recording(self.url, context.id, context.excluded)
-        name = LogName(f"{self.name} session {context.id[:8]}…", application=self.url, session=context.id)
+        name = self._session_name(context)
         saved = None if woken is None else woken.saved
         if woken is not None and saved is not None and woken.opening is not None:
             policy = saver.policy.restoring(self.application.restore)
@@ -167,9 +196,14 @@ class LocalRuntime(ApplicationRuntime):
         if saved is not None and context.restoring:
             recording.save_whole()
             kept = saved.fields.get("hook")
-            await self._call_hook(
-                lambda: self.application.hooks.on_session_restored(context, kept), "on_session_restored"
-            )
+            try:
+                await self._call_hook(
+                    lambda: self.application.hooks.on_session_restored(context, kept), "on_session_restored"
+                )
+            except BaseException:  # the request that the session is built for was given up
+                saver.drop(self.url, context.id)
+                self._take_back(document, context)
+                raise
             context.note_restored()
         return queue.session
 
@@ -183,8 +217,13 @@ class LocalRuntime(ApplicationRuntime):
 
         with session.document.at_work():
             await self._call_hook(ask, "on_session_saved")
-        refused = partial(log.warning, "%s: what on_session_saved returns is not saved: %s", session.name)
-        return found[0] if found and plain_json(found[0], refused) is not None else None
+        if not found or self._saver is None:
+            return None
+        try:
+            return json.loads(plain_json(found[0], self._saver.policy.own_bytes))
+        except NotPlain as error:
+            session.context.note_unsaved(f"what on_session_saved returns: {error}")
+            return None
 
     def _opened(
         self,
@@ -205,9 +244,7 @@ class LocalRuntime(ApplicationRuntime):
                 if self._limits.show_tracebacks:
                     document.validate()
         except BaseException:
-            self._lifecycle.discard(session.id)
-            guest.ended(document)
-            document.destroy()
+            self._take_back(document, context)
             raise
         return queue
 

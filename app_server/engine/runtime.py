@@ -175,6 +175,12 @@ class ApplicationRuntime(ABC):
         context.attach(queue.session, queue.locked_calls.call)
         return queue
 
+    def _take_back(self, document: ServedDocument, context: SessionContext) -> None:
+        """Take back a session that no client has had."""
+        self._lifecycle.discard(context.id)
+        self.guest.ended(document)
+        document.destroy()
+
     def begin_end(self, session: Session) -> None:
         """End a session in a task of its own."""
         self._lifecycle.begin_end(session)

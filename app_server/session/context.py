@@ -20,7 +20,10 @@ LockedCall = Callable[[Callable[[ServedDocument], Any]], Awaitable[Any]]
 VIEW: Final = "bokeh-view"
 """The argument of a page's address that leads to a bookmark."""
 
-_DAY_S = 86400
+_DAY_S: Final = 86400
+
+_MOST_REASONS: Final = 20
+"""How many reasons for which something cannot be saved are logged in a session."""
 
 
 class Bookmarking(Protocol):
@@ -107,7 +110,7 @@ class SessionContext:
         self._state: dict[str, Any] = dict(state or {})
         self._restoring = restoring
         self._excluded: set[str] = set()
-        self._unsaved = ""
+        self._unsaved: set[str] = set()
         self._bookmarks: Bookmarking | None = None
         self._session: Any = None
         self._locked_call: LockedCall | None = None
@@ -122,10 +125,11 @@ class SessionContext:
         self._restoring = False
 
     def note_unsaved(self, why: str) -> None:
-        """Log, once for each reason, that `state` cannot be saved."""
-        if why != self._unsaved:
-            self._unsaved = why
-            log.warning("session_context.state of session %s… is not saved: %s", self._id[:8], why)
+        """Log, once for each reason, that something of the application's own cannot be saved."""
+        if why not in self._unsaved and len(self._unsaved) < _MOST_REASONS:
+            self._unsaved.add(why)
+            name = f"session {self._id[:8]}…" if self._session is None else self._session.name
+            log.warning("%s: not saved: %s", name, why)
 
     @property
     def state(self) -> dict[str, Any]:

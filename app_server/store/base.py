@@ -82,6 +82,10 @@ class Store(Protocol):
     Each of them may raise Unavailable; the next call tries again.
     """
 
+    @property
+    def lease_s(self) -> float:
+        """How long a session stays owned after the last sign of life of its owner's host."""
+
     def check(self) -> None:
         """Raise OperatorError, with what to do, if sessions cannot be saved here. Called once, at the start."""
 
@@ -101,6 +105,18 @@ class Store(Protocol):
         Bytes that are appended go after all that is there, or nowhere. What replaces a journal does so in one step: a
         reader finds the old one or the new one. Raises Unavailable, which says whose bytes are missing; all others
         were written.
+        """
+
+    def is_saved(self, key: str) -> bool:
+        """Whether something is saved under this key that has not expired, owned or not. Changes nothing."""
+
+    def head(self, key: str, size_bytes: int) -> bytes:
+        """The first bytes of a journal, owned or not; b"" if there is none. Changes nothing."""
+
+    def revoke(self, key: str) -> bool:
+        """Delete what is saved under this key, even if it is owned; whether there was something.
+
+        A process that owns it finds its claim lost when it writes next.
         """
 
     def renew(self, claims: Sequence[Claim]) -> Sequence[Claim]:

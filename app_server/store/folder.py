@@ -19,7 +19,7 @@ from app_server.store.base import Claim, Entry, Write, checked_key, checked_name
 from app_server.store.errors import Lost, Taken, Unavailable
 from app_server.store.files.bookmark import read_bookmark, write_bookmark
 from app_server.store.files.contents import delete_old_drafts, entry_of
-from app_server.store.files.opened import Draft, lock, unlink, write_all
+from app_server.store.files.opened import Draft, lock, read_head, stat_of, unlink, write_all
 from app_server.store.files.private import open_private_folder
 from app_server.store.files.session import SessionFile, claim_file
 
@@ -48,6 +48,11 @@ class FolderStore:
         self._folder: int | None = None
         self._claims: weakref.WeakSet[SessionFile] = weakref.WeakSet()
         _close_in_children(self)
+
+    @property
+    def lease_s(self) -> float:
+        """None at all: the kernel releases the lock of a process that ends, and the folder is its host's."""
+        return 0.0
 
     def check(self) -> None:
         """Make the folder if it is missing; raises OperatorError if it cannot be used, or is not safe to use."""
@@ -96,6 +101,22 @@ class FolderStore:
         if reason is not None:
             raise Unavailable(reason.what, where=reason.where, hint=reason.hint, unwritten=unwritten, lost=lost)
         return lost
+
+    def is_saved(self, key: str) -> bool:
+        """See `Store.is_saved`."""
+        with self._available():
+            found = stat_of(self._opened(), _name(key))
+        return found is not None and found.st_size > 0 and found.st_mtime >= self._clock() - self._ttl_s
+
+    def head(self, key: str, size_bytes: int) -> bytes:
+        """See `Store.head`."""
+        with self._available():
+            return read_head(self._opened(), _name(key), size_bytes)
+
+    def revoke(self, key: str) -> bool:
+        """See `Store.revoke`: who owns a file that has no name any more has lost it."""
+        with self._available():
+            return unlink(self._opened(), _name(key))
 
     def renew(self, claims: Sequence[Claim]) -> Sequence[Claim]:
         """None are lost: the kernel holds the locks. Files of quiet sessions are touched, or they would expire."""
@@ -181,7 +202,7 @@ class FolderStore:
         return self._folder
 
     def _locked(self, key: str, *, create: bool) -> SessionFile | None:
-        name = f"{checked_key(key)}.session"
+        name = _name(key)
         for left in reversed(range(_TRIES)):
             try:
                 return claim_file(self._opened(), key, name, create=create)
@@ -230,6 +251,10 @@ class FolderStore:
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 hint = "Each session needs an open file: raise the limit (ulimit -n, or LimitNOFILE in systemd)."
             raise Unavailable(f"{error.strerror}", where=self._path, hint=hint) from None
+
+
+def _name(key: str) -> str:
+    return f"{checked_key(key)}.session"
 
 
 def _file(claim: Claim) -> SessionFile:

@@ -93,7 +93,7 @@ def read_journal(data: bytes, keys: Keys) -> Saved | None:
 
 
 def _read_header(data: bytes, keys: Keys) -> Seal:
-    _check_version(data)
+    _check_line(data)
     signed = len(_LINE) + SALT_BYTES
     header, tag = data[:signed], data[signed:HEADER_BYTES]
     if len(tag) < TAG_BYTES:
@@ -113,11 +113,16 @@ def _known_seal(secret: bytes, salt: bytes, encrypt: bool) -> Seal:
         raise Unreadable(f"the journal is encrypted: {error.what}", hint=error.hint) from None
 
 
-def _check_version(data: bytes) -> None:
+def check_version(data: bytes) -> None:
+    """Raise NewerJournal if a newer version of the server wrote the journal that begins like this."""
+    if not data.startswith(_LINE) and (found := _ANY_LINE.match(data)):
+        raise NewerJournal(f"a newer app-server wrote the journal, in version {int(found[1])} of its format")
+
+
+def _check_line(data: bytes) -> None:
+    check_version(data)
     if data.startswith(_LINE):
         return
-    if found := _ANY_LINE.match(data):
-        raise NewerJournal(f"a newer app-server wrote the journal, in version {int(found[1])} of its format")
     raise Unreadable("the journal is cut off in its header" if _LINE.startswith(data) else "this is not a journal")
 
 

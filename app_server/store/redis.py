@@ -17,7 +17,7 @@ from app_server.errors import OperatorError
 from app_server.store.base import Claim, Entry, Write, checked_key, checked_name, is_bookmark_name
 from app_server.store.errors import Lost, Taken, TooLarge, Unavailable
 from app_server.store.redis_address import Address, connect, redis_package
-from app_server.store.redis_scripts import CLAIM, DELETE, LOOK, PURGE, READ, RELEASE, RENEW, WRITE, Script
+from app_server.store.redis_scripts import CLAIM, DELETE, HEAD, LOOK, PURGE, READ, RELEASE, RENEW, REVOKE, WRITE, Script
 
 LEASE_S: Final = 4.0
 """How long a session stays owned after its owner's last sign of life; `renew` is called each second."""
@@ -55,6 +55,11 @@ class RedisStore:
         self._ttl_ms, self._lease_ms, self._max_bytes = _ms(ttl_s), _ms(lease_s), max_bytes
         self._redis = connect(address, where)
         self._claims: dict[str, RedisClaim] = {}
+
+    @property
+    def lease_s(self) -> float:
+        """See `Store.lease_s`."""
+        return self._lease_ms / 1000
 
     def check(self) -> None:
         """Raises OperatorError if Redis cannot be reached, or lets this user not do what is needed."""
@@ -98,6 +103,19 @@ class RedisStore:
             claims = [claim for claim, _ in failed]
             raise Unavailable(what, where=self._address.shown, unwritten=claims, lost=lost)
         return lost
+
+    def is_saved(self, key: str) -> bool:
+        """See `Store.is_saved`. Redis itself deletes what has expired."""
+        with self._available():
+            return bool(self._redis.exists(_keys(checked_key(key))[2]))
+
+    def head(self, key: str, size_bytes: int) -> bytes:
+        """See `Store.head`."""
+        return cast(bytes, self._call(HEAD, checked_key(key), "", size_bytes))
+
+    def revoke(self, key: str) -> bool:
+        """See `Store.revoke`."""
+        return bool(self._call(REVOKE, checked_key(key), ""))
 
     def renew(self, claims: Sequence[Claim]) -> Sequence[Claim]:
         """See `Store.renew`: one round trip for all."""
@@ -209,10 +227,7 @@ class RedisStore:
     def _send(self, script: Script, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
         with self._redis.pipeline(transaction=False) as batch:
             for key, token, *arguments in calls:
-                # One hash slot for the three keys of a session, as clusters want it.
-                begin = f"{_PREFIX}{{{key}}}:"
-                keys = (f"{begin}owner", f"{begin}about", f"{begin}journal")
-                batch.evalsha(script.digest, 3, *keys, token, self._lease_ms, self._ttl_ms, *arguments)
+                batch.evalsha(script.digest, 3, *_keys(key), token, self._lease_ms, self._ttl_ms, *arguments)
             return cast("list[Any]", batch.execute(raise_on_error=False))
 
     def _leave_replica(self, answers: Sequence[object]) -> None:
@@ -252,6 +267,12 @@ def open_redis(text: str, *, ttl_s: float, max_bytes: int, where: str = "--store
 def _token(claim: Claim) -> str:
     # A store is given only the claims that it made.
     return cast(RedisClaim, claim).token
+
+
+def _keys(key: str) -> tuple[str, str, str]:
+    # One hash slot for the three keys of a session, as clusters want it.
+    begin = f"{_PREFIX}{{{key}}}:"
+    return f"{begin}owner", f"{begin}about", f"{begin}journal"
 
 
 def _view(name: str) -> str:

@@ -158,3 +158,24 @@ redis.call('PEXPIRE', about, ttl_ms)
 return 1
 """
 )
+
+HEAD: Final = Script(
+    _OWNED
+    + """
+return string.sub(redis.call('LINDEX', journal, 0) or '', 1, tonumber(ARGV[4]))
+"""
+)
+"""ARGV[4] is the number of bytes. A journal's first piece has its first records whole."""
+
+REVOKE: Final = Script(
+    _OWNED
+    + """
+local deleted = redis.call('DEL', owner, journal)
+if deleted == 0 then return 0 end
+redis.call('HSET', about, 'owner', '')
+redis.call('HDEL', about, 'size', 'saved_at')
+redis.call('PEXPIRE', about, ttl_ms)
+return 1
+"""
+)
+"""`about` stays, as in DELETE: the owner finds there that it is the owner no more."""

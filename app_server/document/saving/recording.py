@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from app_server.document.callbacks import DocumentEvent
 from app_server.document.encoding.patch_encoder import PatchEncoder
 from app_server.document.saving.laying import DOCUMENT, Changed
 from app_server.document.saving.whole import Key, is_secret
 
-_MOST_BYTES = 8 * 1024 * 1024
-"""What may wait to be saved of one session: if it is more, the whole document is saved in its place."""
+MOST_BYTES: Final = 8 * 1024 * 1024
+"""What may wait to be saved of one session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,12 @@ class Recording:
     """Notes what has changed, until it is taken to be saved; from any thread, under the document's lock.
 
     `due` is called when there is something to take. `excluded` are the ids of models whose values are not saved.
+    If more than `most_bytes` wait, the whole document is saved in their place.
     """
 
-    def __init__(self, due: Callable[[], None], excluded: Collection[str]) -> None:
+    def __init__(self, due: Callable[[], None], excluded: Collection[str], most_bytes: int = MOST_BYTES) -> None:
         self._due = due
+        self._most_bytes = most_bytes
         self._excluded = excluded
         self._turns: list[PatchEncoder] = []
         self._bytes = 0
@@ -56,7 +59,7 @@ class Recording:
             return
         self._turns.append(noted)
         self._bytes += noted.size
-        if self._bytes > _MOST_BYTES or noted.holds_secrets:
+        if self._bytes > self._most_bytes or noted.holds_secrets:
             self.save_whole()
         else:
             self._due()
@@ -72,11 +75,19 @@ class Recording:
         self._bytes = 0
         self._due()
 
-    def take(self) -> Recorded:
-        """What waits, which is forgotten; call this under the document's lock, with no turn under way."""
+    def shed(self, most_bytes: int) -> None:
+        """Let no more than this wait from now on: else the whole document is saved in its place."""
+        if self._bytes > most_bytes:
+            self.save_whole()
+
+    def take(self, *, whole: bool = False) -> Recorded:
+        """What waits, which is forgotten; call this under the document's lock, with no turn under way.
+
+        With `whole` the whole document is to be saved, whatever waits.
+        """
         turns, self._turns = tuple(self._turns), []
         fresh, self._fresh = self._fresh, {}
-        whole, self._whole = self._whole, False
+        whole, self._whole = whole or self._whole, False
         self._bytes = 0
         for key, by_client in fresh.items():
             self._changed[key] = self._changed.pop(key, False) or by_client

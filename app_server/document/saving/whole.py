@@ -24,6 +24,8 @@ Key: TypeAlias = tuple[str, str]
 """A property, as the id of its model and its name."""
 
 _BOUNDS = ("start", "end")
+_BARE_BYTES = 200
+"""About what a model takes beside its values."""
 _SECRETS = ("value", "value_input")
 """The properties of a password input that are never saved."""
 
@@ -75,19 +77,26 @@ def skeleton(document: ServedDocument) -> str:
     return sha256("\n".join(lines).encode()).hexdigest()[:32]
 
 
-def encode_inputs(document: ServedDocument, changed: Iterable[Key], excluded: Collection[str] = ()) -> Part:
+def encode_inputs(
+    document: ServedDocument, changed: Iterable[Key], excluded: Collection[str] = (), *, max_bytes: int
+) -> Part:
     """Of the whole document only these plain values, as (model id, property), for one that is too large to be saved.
 
-    It holds each of the models by itself, without the others that it refers to, as if it were a root.
+    It holds each of the models by itself, without the others that it refers to, as if it were a root. Values that do
+    not fit into `max_bytes` with those before them are left out.
     """
     left_out = _left_out(document, excluded)
+    left_bytes = max_bytes
     models: dict[str, dict[str, Any]] = {}
     for ident, attr in changed:
         model = document.get_model_by_id(ID(ident))
         if model is None or attr in left_out.get(ident, ()) or isinstance(model, ColumnarDataSource):
             continue
-        made = models.setdefault(ident, _bare(model))
-        made["attributes"][attr] = Encoder(inline=True, clients_have=lambda other: True).encode(getattr(model, attr))
+        value = Encoder(inline=True, clients_have=lambda other: True).encode(getattr(model, attr))
+        size = len(dumps(value)) + _BARE_BYTES
+        if size <= left_bytes:
+            left_bytes -= size
+            models.setdefault(ident, _bare(model))["attributes"][attr] = value
     return dumps({"doc": {"version": bokeh.__version__, "title": document.title, "roots": list(models.values())}}), []
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hmac
+import json
 import logging
 import secrets
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,6 +14,7 @@ from typing import Any, Final
 
 from app_server.document.saving.recording import Recording
 from app_server.document.saving.whole import encode_for_store
+from app_server.engine.saving.plain import NotPlain, plain_json
 from app_server.engine.saving.policy import SavingPolicy
 from app_server.engine.saving.store_thread import StoreThread
 from app_server.engine.saving.woken import SavedOpening, Woken, read_opening
@@ -55,6 +58,13 @@ class Bookmarks:
     def __init__(self, thread: StoreThread, policy: SavingPolicy) -> None:
         self._thread = thread
         self._policy = policy
+        self._lock = threading.Lock()
+        self._waiting_bytes = 0
+
+    @property
+    def own_bytes(self) -> int:
+        """How much of an application's state a bookmark holds."""
+        return self._policy.own_bytes
 
     def save(self, session: LogName, opened: Mapping[str, Any], whole: Record, ttl_s: float) -> str:
         """Save a whole session under a new name; what names it in a link. From any thread.
@@ -64,20 +74,32 @@ class Bookmarks:
         name = secrets.token_urlsafe(_NAME_BYTES)
         writer = JournalWriter(self._policy.keys)
         data = b"".join((writer.begin(), writer.write(Record(Kind.OPEN, opened)), writer.write(whole)))
-        if len(data) > self._policy.max_bytes:
+        if len(data) > 2 * self._policy.max_bytes:
             raise ApplicationError(
                 f"the session takes {len(data)} bytes, more than --store-max-bytes allows for a bookmark",
                 where=str(session),
                 hint="Raise --store-max-bytes, or leave large models out with session_context.exclude_from_store",
             )
+        self._begin(session, len(data))
         self._thread.submit(self._put, session, name, data, ttl_s)
         return f"{name}.{self._signatures(name)[0]}"
+
+    def _begin(self, session: LogName, size_bytes: int) -> None:
+        """Count what waits for the store. ApplicationError if it is too much."""
+        with self._lock:
+            if self._waiting_bytes and self._waiting_bytes + size_bytes > 2 * self._policy.max_bytes:
+                hint = "Try again in a moment."
+                raise ApplicationError("the store is too slow for another bookmark", where=str(session), hint=hint)
+            self._waiting_bytes += size_bytes
 
     def _put(self, session: LogName, name: str, data: bytes, ttl_s: float) -> None:
         try:
             self._thread.store.put(name, data, ttl_s)
         except StoreError as error:
             log.error("%s: a bookmark could not be saved, and its link leads nowhere: %s", session, error)
+        finally:
+            with self._lock:
+                self._waiting_bytes -= len(data)
 
     async def open(self, link: str, url: str) -> CopiedSession:
         """The session that the link names, for a copy of it.
@@ -138,12 +160,20 @@ class SessionBookmarks:
         with document.changing:
             part = encode_for_store(document, context.excluded)
             changed = self._recording.all_changed()
+        try:
+            state = json.loads(plain_json(context.state, self._bookmarks.own_bytes))
+        except NotPlain as error:
+            raise ApplicationError(
+                f"session_context.state cannot be kept in a bookmark: {error}",
+                where=str(session.name),
+                hint="Keep texts, numbers, booleans, None, and lists and dictionaries of these in it.",
+            ) from None
         now_s = time.time()
         fields = {
             "saved_at_s": now_s,
             "expires_s": now_s + ttl_s,
             "anyone": anyone,
-            "state": dict(context.state),
+            "state": state,
             "changed": [[change.model, change.attr, int(change.by_client)] for change in changed],
         }
         return self._bookmarks.save(session.name, self._opened, Record(Kind.WHOLE, fields, *part), ttl_s)

@@ -25,3 +25,8 @@ class SavingPolicy:
     def restoring(self, restore: Restore | None) -> SavingPolicy:
         """The policy for an application whose author says what its saved sessions get back; None if they do not."""
         return self if restore is None else replace(self, restore=restore)
+
+    @property
+    def own_bytes(self) -> int:
+        """How much of an application's own values, such as its state, is saved of a session."""
+        return self.max_bytes // 8

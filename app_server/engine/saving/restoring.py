@@ -14,6 +14,7 @@ from app_server.engine.saving.policy import SavingPolicy
 from app_server.engine.saving.woken import SavedOpening
 from app_server.session.naming import LogName
 from app_server.store.journal import Saved
+from app_server.store.records import Part
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ def restore(
         Changed(new + model.removeprefix(old) if model.startswith(old) else model, attr, bool(by_client))
         for model, attr, by_client in saved.fields["changed"]
     )
-    whole, *changes = (with_tag(part, opening.tag, document.ids.tag) for part in (saved.whole, *saved.changes))
+    whole, *changes = (with_tag(part, opening.tag, document.ids.tag) for part in (saved.whole, *_changes(saved)))
     try:
         exact = not saved.fields.get("partial") and skeleton(document) == opening.skeleton
         content = saved_document(document, whole, changes, policy.max_bytes)
@@ -48,6 +49,11 @@ def restore(
         return ()
     _log(report, name)
     return changed
+
+
+def _changes(saved: Saved) -> list[Part]:
+    """The changes of the document; a record may have changed only the application's state."""
+    return [part for part in saved.changes if part.content]
 
 
 def _attempt(call: Callable[[], None], name: LogName) -> None:

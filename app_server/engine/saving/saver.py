@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from app_server.document.saving.recording import Recording
+from app_server.document.saving.recording import MOST_BYTES, Recording
+from app_server.engine.saving.batch import Batch, write_batch
 from app_server.engine.saving.bookmarks import Bookmarks
 from app_server.engine.saving.journal_keeper import Journal, JournalKeeper, Unwritten
 from app_server.engine.saving.policy import SavingPolicy
@@ -22,20 +23,31 @@ from app_server.engine.saving.store_thread import StoreThread
 from app_server.engine.saving.waker import Waker
 from app_server.engine.saving.woken import Woken
 from app_server.engine.turns.queue import TurnQueue
+from app_server.errors import OperatorError
 from app_server.observe.gauges import SavingGauges
 from app_server.session.session import Session
-from app_server.store.base import Store, Write, session_key
-from app_server.store.errors import Lost, StoreError, Taken, Unavailable
+from app_server.store.base import Claim, Store, session_key
+from app_server.store.errors import StoreError, Unavailable
 
 log = logging.getLogger(__name__)
 
-_LEAVE_WITHIN_S = 5.0
+_LEAVE_WITHIN_S: Final = 5.0
 """How long the end of a session waits for the store."""
 
-_LONGEST_PAUSE_S = 8.0
+_HOOK_WITHIN_S: Final = 5.0
+"""How long saving waits for an application's on_session_saved."""
+
+_LONGEST_PAUSE_S: Final = 8.0
 """Between two attempts while the store is away."""
 
-_PURGE_EVERY_S = 600.0
+_RENEW_EVERY_S: Final = 1.0
+_PURGE_EVERY_S: Final = 600.0
+
+_PATIENT_FOR: Final = 3
+"""How many seconds of changes wait while the store takes its time."""
+
+_BATCH_BYTES: Final = 16 * 1024 * 1024
+"""How much is encoded before it is written: 1000 whole documents need not be in memory at once."""
 
 CallHook = Callable[[Session], Awaitable[Any]]
 
@@ -64,7 +76,8 @@ class Saver:
 
     def recording(self, url: str, session_id: str, excluded: Any) -> Recording:
         """What notes the changes of a session that is about to be made."""
-        return Recording(partial(self._due.add, session_key(url, session_id)), excluded)
+        due = partial(self._due.add, session_key(url, session_id))
+        return Recording(due, excluded, min(MOST_BYTES, self.policy.max_bytes))
 
     def keep(
         self,
@@ -77,27 +90,57 @@ class Saver:
         """Save this session from now on; `hook` is the application's on_session_saved, if it has one."""
         key = session_key(opened["application"], opened["session"])
         journal = Journal(key, self.policy.keys, None if woken is None else woken.claim)
-        self._keepers[key] = JournalKeeper(queue, recording, opened, journal, self.policy.max_bytes)
+        self._keepers[key] = JournalKeeper(queue, recording, opened, journal, self.policy)
         if hook is not None:
             self._hooks[key] = hook
 
+    def drop(self, url: str, session_id: str) -> None:
+        """Save this session no more; what was saved of it, and its claim, stay as they are."""
+        self._forget(session_key(url, session_id))
+
+    def _forget(self, key: str) -> None:
+        self._keepers.pop(key, None)
+        self._hooks.pop(key, None)
+        self._due.discard(key)
+
     def work(self, *, purges: bool) -> list[Coroutine[Any, Any, None]]:
         """What has to go on in the background; one process of those that share a store `purges` it."""
-        return [self._run(), self._purge()] if purges else [self._run()]
+        return [self._run(), self._own(), self._watch(), *([self._purge()] if purges else [])]
 
     async def _run(self) -> None:
-        """Save what has changed, once a second, and go on owning what is owned."""
+        """Save what has changed, once a second."""
         pause_s = self.policy.every_s
         while True:
             await asyncio.sleep(pause_s)
             try:
-                await self._renew()
                 await self.save()
-            except Unavailable as error:
+                if self._thread.away:
+                    await self._thread.call(self._store.check)
+                    self._thread.note_back()
+            except (Unavailable, OperatorError) as error:
                 self._thread.note_away(error)
             except Exception:
                 log.exception("Sessions could not be saved; this is a fault of the server")
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S) if self._thread.away else self.policy.every_s
+
+    async def _own(self) -> None:
+        """Go on owning what is owned, however long it takes to save it."""
+        while True:
+            await asyncio.sleep(_RENEW_EVERY_S)
+            try:
+                await self._renew()
+            except Exception:
+                log.exception("Sessions could not be renewed; this is a fault of the server")
+
+    async def _watch(self) -> None:
+        """Let little wait if the store takes its time."""
+        waited = 0
+        while True:
+            await asyncio.sleep(self.policy.every_s)
+            waited = waited + 1 if self._saving.locked() or self._thread.away else 0
+            if waited >= _PATIENT_FOR:
+                for keeper in list(self._keepers.values()):
+                    keeper.shed()
 
     async def save(self) -> None:
         """Save what has changed since the last time. Raises Unavailable; what was to be saved is due again then."""
@@ -106,14 +149,38 @@ class Saver:
                 if keeper.state_changed:
                     self._due.add(key)
             due = self._due & self._keepers.keys()
-            self._due.clear()
-            batch: list[tuple[JournalKeeper, Unwritten]] = []
-            for key in due:
-                leaving = self._keepers.get(key)
-                if leaving is not None and not leaving.session.destroyed:
-                    batch.append((leaving, leaving.collect(await self._asked_hook(key, leaving))))
-                    await asyncio.sleep(0)  # one session in each round of the loop: the others do not notice
-            await self._write(batch)
+            self._due -= due  # the recordings have this set
+            try:
+                await self._save_all(due)
+            finally:
+                self._due |= due
+
+    async def _save_all(self, due: set[str]) -> None:
+        """Save these sessions; those that were written, or cannot be, leave the set."""
+        batch = Batch()
+        try:
+            while due:
+                key = due.pop()
+                keeper = self._keepers.get(key)
+                if keeper is not None and not keeper.session.destroyed:
+                    batch.add(keeper, await self._collected(key, keeper))
+                if batch.size_bytes > _BATCH_BYTES or not due:
+                    await self._write(batch)
+                    batch = Batch()
+                await asyncio.sleep(0)  # one session in each round of the loop: the others do not notice
+        except BaseException:  # such as the end of the time in which a process may leave
+            batch.give_up()
+            raise
+
+    async def _collected(self, key: str, keeper: JournalKeeper) -> Unwritten | None:
+        """What is to be written of the session; None, and it is saved no more, if it cannot be encoded."""
+        hook = await self._asked_hook(key, keeper)
+        try:
+            return keeper.collect(hook)
+        except Exception:
+            log.exception("%s: cannot be saved any more", keeper.session.name)
+            self._forget(key)
+            return None
 
     async def leave(self, session: Session, url: str, *, forget: bool) -> None:
         """A session ends here: save it for the last time, or `forget` what was saved of it."""
@@ -123,62 +190,82 @@ class Saver:
             return
         try:
             async with asyncio.timeout(_LEAVE_WITHIN_S), self._saving:
-                if forget:
-                    if keeper.journal.claim is not None:
-                        await self._thread.call(self._store.delete, keeper.journal.claim)
-                else:
+                if not forget:
                     await self._last_save(key, keeper)
+                elif (claim := keeper.journal.take_claim()) is not None:
+                    await self._thread.call(self._store.delete, claim)
         except (StoreError, TimeoutError) as error:
-            log.warning("%s: could not be saved for the last time: %s", session.name, error or "the store is too slow")
+            what = "what was saved of it could not be deleted" if forget else "could not be saved for the last time"
+            log.warning("%s: %s: %s", session.name, what, error or "the store is too slow")
         finally:
-            self._keepers.pop(key, None)
-            self._hooks.pop(key, None)
-            self._due.discard(key)
+            self._forget(key)
 
     async def _last_save(self, key: str, keeper: JournalKeeper) -> None:
-        if key in self._due or keeper.state_changed or key in self._hooks:
-            await self._write([(keeper, keeper.collect(await self._asked_hook(key, keeper)))])
-        if keeper.journal.claim is not None:
-            await self._thread.call(self._store.release, keeper.journal.claim)
+        try:
+            if key in self._due or keeper.state_changed or key in self._hooks:
+                batch = Batch()
+                batch.add(keeper, await self._collected(key, keeper))
+                await self._write(batch)
+        finally:
+            if (claim := keeper.journal.take_claim()) is not None:
+                await self._thread.call(self._store.release, claim)
 
     async def _asked_hook(self, key: str, keeper: JournalKeeper) -> Any:
         hook = self._hooks.get(key)
-        return None if hook is None else await hook(keeper.session)
-
-    async def _write(self, batch: list[tuple[JournalKeeper, Unwritten]]) -> None:
-        if not batch:
-            return
-        by_journal = {keeper.journal: keeper for keeper, _ in batch}
-        work = [(keeper.journal, unwritten) for keeper, unwritten in batch]
+        if hook is None:
+            return None
         try:
-            lost = await self._thread.call(_write, self._store, work)
+            async with asyncio.timeout(_HOOK_WITHIN_S):
+                return await hook(keeper.session)
+        except TimeoutError:
+            log.warning(
+                "%s: on_session_saved has not returned within %g s; saving without it",
+                keeper.session.name,
+                _HOOK_WITHIN_S,
+            )
+            return None
+
+    async def _write(self, batch: Batch) -> None:
+        """Write what was collected. Raises Unavailable; what is left in the batch is missing then."""
+        if not batch.work:
+            return
+        by_journal = {keeper.journal: keeper for keeper, _ in batch.work}
+        try:
+            written = await self._thread.call(
+                write_batch, self._store, [(each.journal, data) for each, data in batch.work]
+            )
         except Unavailable as error:
-            failed = {id(claim) for claim in error.unwritten}
-            lost = [journal for journal in by_journal if journal.claim is not None and journal.claim in error.lost]
-            for journal, keeper in by_journal.items():
-                if journal.claim is None or not failed or id(journal.claim) in failed:
-                    keeper.save_whole()
             self._gauges.note_failed()
-            self._thread.note_away(error)
-        else:
-            self._thread.note_back()
-            self._gauges.note_saved(len(batch))
-        for journal in lost:
+            batch.keep_only({id(claim) for claim in error.unwritten})
+            self._lose_claims(error.lost)
+            raise
+        self._thread.note_back()
+        self._gauges.note_saved(len(batch.work) - len(written.lost) - len(written.refused))
+        for journal in written.lost:
             self._lose(by_journal[journal])
+        for journal, why in written.refused.items():
+            log.warning("%s: is not saved: %s", by_journal[journal].session.name, why)
+            self._forget(journal.key)
 
     def _lose(self, keeper: JournalKeeper) -> None:
-        self._keepers.pop(keeper.journal.key, None)
-        self._hooks.pop(keeper.journal.key, None)
+        self._forget(keeper.journal.key)
         log.warning("%s: another process has taken the session over; its clients are sent there", keeper.session.name)
         self._on_lost(keeper.session)
 
+    def _lose_claims(self, lost: Sequence[Claim]) -> None:
+        ids = {id(claim) for claim in lost}
+        for keeper in [each for each in self._keepers.values() if id(each.journal.claim) in ids]:
+            self._lose(keeper)
+
     async def _renew(self) -> None:
-        claims = {id(keeper.journal.claim): keeper for keeper in self._keepers.values() if keeper.journal.claim}
+        claims = [keeper.journal.claim for keeper in self._keepers.values() if keeper.journal.claim is not None]
         if not claims:
             return
-        lost = await self._thread.call(self._store.renew, [keeper.journal.claim for keeper in claims.values()])
-        for claim in lost:
-            self._lose(claims[id(claim)])
+        try:
+            self._lose_claims(await self._thread.call(self._store.renew, claims))
+        except Unavailable as error:
+            self._lose_claims(error.lost)
+            self._thread.note_away(error)
 
     async def _purge(self) -> None:
         """Delete what has expired, now and then."""
@@ -200,18 +287,3 @@ class Saver:
     async def stop(self) -> None:
         """Leave all sessions that are still owned, and close the store."""
         await self._thread.stop()
-
-
-def _write(store: Store, work: list[tuple[Journal, Unwritten]]) -> list[Journal]:
-    """Write these records; the journals that are another process's. In the store's thread."""
-    writes: dict[int, Journal] = {}
-    batch: list[Write] = []
-    lost: list[Journal] = []
-    for journal, unwritten in work:
-        try:
-            write = journal.write(unwritten, store)
-            batch.append(write)
-            writes[id(write.claim)] = journal
-        except (Taken, Lost):
-            lost.append(journal)
-    return lost + [writes[id(claim)] for claim in store.write(batch)]

@@ -9,6 +9,7 @@ from typing import Any
 
 from app_server.document.saving.whole import skeleton
 from app_server.document.served import ServedDocument
+from app_server.engine.saving.plain import NotPlain, exact_json, from_exact
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.context import SessionContext
 from app_server.store.base import Claim
@@ -36,22 +37,30 @@ class SavedOpening:
 class Woken:
     """What was claimed: the journal's content and opening, or None where nothing that is saved can be used.
 
-    A copy, which a bookmark opens, has no claim.
+    A copy, which a bookmark opens, has no claim. With `keeps` False the new session must not be saved, because what is
+    saved under its id belongs to a newer version of the server.
     """
 
     claim: Claim | None
     saved: Saved | None = None
     opening: SavedOpening | None = None
+    keeps: bool = True
 
 
 def opening_fields(context: SessionContext, url: str, document: ServedDocument) -> dict[str, Any]:
-    """The fields of a journal's first record, for a document that its application has just built."""
+    """The fields of a journal's first record, for a document that its application has just built.
+
+    Raises NotPlain, with what to log, if the session could not be given back to its user as it was.
+    """
     return {
         "application": url,
         "session": context.id,
         "request": None if context.request is None else context.request.as_json(),
-        "payload": {name: value for name, value in context.token_payload.items() if name not in _FROM_REQUEST},
-        "user": context.user,
+        "payload": _exactly(
+            "what process_request returned",
+            {name: value for name, value in context.token_payload.items() if name not in _FROM_REQUEST},
+        ),
+        "user": _exactly("its user", context.user),
         "skeleton": skeleton(document),
         "tag": document.ids.tag,
     }
@@ -62,5 +71,12 @@ def read_opening(fields: Mapping[str, Any], url: str, session_id: str) -> SavedO
     if (fields["application"], fields["session"]) != (url, session_id):
         raise ValueError("it is another session's")
     request = None if fields["request"] is None else VisibleRequest.from_json(fields["request"])
-    payload = {**({} if request is None else request.payload()), **fields["payload"]}
-    return SavedOpening(request, payload, fields["user"], fields["skeleton"], fields["tag"])
+    payload = {**({} if request is None else request.payload()), **from_exact(fields["payload"])}
+    return SavedOpening(request, payload, from_exact(fields["user"]), fields["skeleton"], fields["tag"])
+
+
+def _exactly(name: str, value: Any) -> Any:
+    try:
+        return exact_json(value)
+    except NotPlain as error:
+        raise NotPlain(f"{name} is not made of plain values: {error}") from None

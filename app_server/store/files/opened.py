@@ -70,6 +70,17 @@ def read_whole(number: int, max_bytes: int) -> bytes:
     return b"".join(pieces)
 
 
+def read_head(folder: int, name: str, size_bytes: int) -> bytes:
+    """The first bytes of the file of this name, locked or not; b"" if it is missing."""
+    number = open_to_read(folder, name)
+    if number is None:
+        return b""
+    try:
+        return os.pread(number, size_bytes, 0)
+    finally:
+        os.close(number)
+
+
 def open_to_read(folder: int, name: str) -> int | None:
     """A descriptor for reading; None if the file is missing, or a link or a pipe in its place."""
     found = stat_of(folder, name)
