@@ -139,7 +139,8 @@ class LocalRuntime(ApplicationRuntime):
         )
         document.attach_context(context)
         try:
-            await self._hook("on_session_created", context)
+            with document.at_work():  # the models that the hook makes have the session's ids, too
+                await self._hook("on_session_created", context)
             with document.at_work(), self.guest.building(document):
                 if snapshot is None:
                     self.application.build(document)

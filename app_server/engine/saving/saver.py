@@ -79,6 +79,11 @@ class Saver:
         due = partial(self._due.add, session_key(url, session_id))
         return Recording(due, excluded, min(MOST_BYTES, self.policy.max_bytes))
 
+    @property
+    def due(self) -> bool:
+        """Whether there is something to save."""
+        return bool(self._due)
+
     def keep(
         self,
         queue: TurnQueue,

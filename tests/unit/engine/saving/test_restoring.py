@@ -75,8 +75,7 @@ def test_document_of_a_killed_session_is_equal_afterwards(tmp_path: Path, path: 
         play(first, session)
         await first.save()
         play(first, session)
-        await first.save()
-        before = shown(session)
+        before = await saved_as_shown(first, session)
         await first.kill()
         second = Process(tmp_path, load_application(str(path), []))
         again = await second.session()
@@ -94,6 +93,14 @@ def test_document_of_a_killed_session_is_equal_afterwards(tmp_path: Path, path: 
     for thread in set(threading.enumerate()) - threads:
         thread.join(5)
     assert differences(_without_modules(after), _without_modules(before)) == []
+
+
+async def saved_as_shown(process: Process, session: Any) -> Any:
+    """What is shown when all of it is saved: threads of the application may go on meanwhile."""
+    await process.save()
+    while process.saver.due:
+        await process.save()
+    return shown(session)
 
 
 def _without_modules(content: Any) -> Any:
