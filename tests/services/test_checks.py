@@ -114,3 +114,27 @@ def test_each_machine_has_a_supervisor_of_its_own(tmp_path: Path) -> None:
         """
     findings = found(planned(tmp_path, spec), "supervisor")
     assert [str(finding) for finding in findings] == ["supervisor: supervisord started with the 2 programs"] * 2
+
+
+@pytest.mark.parametrize("target", ["systemd", "gunicorn", "supervisor"])
+@pytest.mark.parametrize(
+    "store",
+    [
+        "sessions: {store: '/data/100% of it', store_ttl_s: 60, store_max_mb: 8, restore: values}",
+        "sessions: {store: 'rediss://redis.example.org/1?ssl_cert_reqs=none', store_encrypt: yes, store_optional: yes}",
+        "sessions: {store: off}",
+    ],
+)
+def test_every_place_for_sessions_is_taken_by_the_program(tmp_path: Path, store: str, target: str) -> None:
+    if target == "supervisor":
+        store = store.replace("100% of it", "sessions")
+    plan = planned(tmp_path, SPEC.replace("MANAGER", target) + store + "\n")
+    assert faults(found(plan, target)) == []
+
+
+@pytest.mark.parametrize("target", ["systemd", "gunicorn", "supervisor"])
+def test_secret_address_of_a_store_is_taken_by_the_program(tmp_path: Path, target: str) -> None:
+    secrets = "secrets: {secret_key: {file: /etc/app-server/secret_key}, store: {file: /etc/app-server/store}}"
+    spec = SPEC.replace("MANAGER", target)
+    plan = planned(tmp_path, spec.replace("secrets: {secret_key: {file: /etc/app-server/secret_key}}", secrets))
+    assert plan.store.kind == "redis" and faults(found(plan, target)) == []

@@ -31,7 +31,7 @@ def test_generated_file_serves_signed_sessions_below_a_prefix(tmp_path: Path, pr
         service: {{manager: gunicorn, workers: 2, drain_s: 1, environment: {{MINE: "a 'b' \\"c\\""}}}}
         sessions: {{ids: signed}}
         secrets: {{secret_key: {{environment: BOKEH_SECRET_KEY}}}}
-        paths: {{apps: {REPOSITORY}/tests/protocol/apps}}
+        paths: {{apps: {REPOSITORY}/tests/protocol/apps, state: {tmp_path}/state}}
         """
     write(tmp_path, "gunicorn", plan=planned(tmp_path, spec))
     command = [str(GUNICORN), "-c", str(tmp_path / "gunicorn" / "a1.conf.py")]

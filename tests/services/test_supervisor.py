@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from app_server.deployment.render import render
 from tests.support.client import Site
 from tests.support.ports import consecutive_ports
 from tests.support.server import POLL_INTERVAL_S, REPOSITORY, stop
-from tests.support.waiting import PATIENCE_S, patience
+from tests.support.waiting import PATIENCE_S, patience, until
 from tests.unit.deployment.making import planned
 
 SUPERVISORD = Path(sys.executable).with_name("supervisord")
@@ -44,6 +45,11 @@ class Supervised:
         """The processes of the instances, 0 for one that does not run."""
         status = self.control("status").splitlines()
         return [int(line.split("pid ")[1].split(",")[0]) if "RUNNING" in line else 0 for line in status]
+
+    def has_saved(self, value: int) -> bool:
+        """Whether a journal has this value, in the document or in a change."""
+        files = Path(self.plan.store.folder or "").glob("*.session")
+        return any(re.search(rb'"(new|value)": ?%d\b' % value, file.read_bytes()) for file in files)
 
     def wait_until_ready(self, number: int) -> None:
         """Return when an instance answers."""
@@ -144,6 +150,33 @@ def test_restart_of_one_instance_leaves_the_other_alone(supervised: Supervised) 
         client.wait_value("double", "value", 6)
     after = supervised.wait_until_running()
     assert after[0] != before[0] and after[1] == before[1]
+
+
+def test_restarted_instance_goes_on_with_its_sessions(supervised: Supervised) -> None:
+    before = supervised.wait_until_running()
+    token = supervised.site(0).token("/board")
+    with supervised.site(0).client("/board", token) as client:
+        client.set("slider", "value", 11)
+        client.wait_value("double", "value", 22)
+        assert "started" in supervised.control("restart", "app-server-a1")
+    assert supervised.wait_until_running()[0] != before[0]
+    supervised.wait_until_ready(0)
+    with supervised.site(0).client("/board", token) as client:
+        assert (client.value("slider", "value"), client.value("double", "value")) == (11, 22)
+    folder = Path(supervised.plan.store.folder or "").stat()
+    assert (folder.st_mode & 0o7777, folder.st_uid) == (0o700, os.getuid())
+
+
+def test_session_of_an_instance_that_died_goes_on_at_another(supervised: Supervised) -> None:
+    token = supervised.site(1).token("/board")
+    with supervised.site(1).client("/board", token) as client:
+        client.set("slider", "value", 12)
+        client.wait_value("double", "value", 24)
+        # At most a second after a change it is saved.
+        until(lambda: supervised.has_saved(24), "the session is saved", 5)
+        os.kill(supervised.pids()[1], 9)
+    with supervised.site(0).client("/board", token) as client:
+        assert (client.value("slider", "value"), client.value("double", "value")) == (12, 24)
 
 
 def test_instance_that_dies_is_started_again(supervised: Supervised) -> None:

@@ -25,7 +25,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_yaml_blocks_are_deployments(tmp_path: Path) -> None:
     texts = [block.text for block in blocks(PAGE) if block.language == "yaml"]
-    assert len(texts) == 2
+    assert len(texts) == 5
     for text in texts:
         (tmp_path / "deploy.yaml").write_text(text, encoding="utf-8")
         assert load(tmp_path / "deploy.yaml").spec.apps["myapp"].path == "myapp.py"

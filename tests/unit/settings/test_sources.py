@@ -112,6 +112,13 @@ def test_secret_may_come_from_a_file(tmp_path: Path) -> None:
     assert resolve_settings({}, {"BOKEH_COOKIE_SECRET_FILE": str(path)}).cookie_secret == "a long key"
 
 
+def test_address_of_the_store_may_come_from_a_file_and_is_not_shown(tmp_path: Path) -> None:
+    path = tmp_path / "store"
+    path.write_text("redis://:hunter2@redis.example.org\n", encoding="utf-8")
+    settings = resolve_settings({}, {"APP_SERVER_STORE_FILE": str(path)})
+    assert settings.store == "redis://:hunter2@redis.example.org" and "hunter2" not in repr(settings)
+
+
 def test_file_of_the_secret_key_may_hold_the_key_before_it_too(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_text("the new key\nthe old key\n", encoding="utf-8")

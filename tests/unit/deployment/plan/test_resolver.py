@@ -22,6 +22,8 @@ DEPLOYMENTS = {
     "  unused_lifetime_s: 30, ping_interval_s: 20}\nlogs: {level: debug}\n"
     "server: {websocket_max_message_size_bytes: 1000, disable_index: yes, include_headers: [a, b]}\n"
     "tunnels: {t: {kind: local, server: me@there, listen: 7000}}\naccess: {external: http://127.0.0.1:4180/auth}\n",
+    "saved sessions": "apps: {a: a.py}\nsessions: {store: 'redis://h/1', store_ttl_s: 60, store_max_mb: 8,\n"
+    "  store_encrypt: yes, store_optional: yes, restore: off}\nsecrets: {secret_key: {file: /k}}\n",
 }
 
 
