@@ -168,7 +168,8 @@ class _Story:
         part = Part(record.content, tuple(record.buffers))
         if record.kind is Kind.WHOLE:
             self._whole, self._changes, self._changed = part, [], {}
-        else:
+        elif part.content or part.buffers:
+            # Else only the application's own state has changed, or what its hook returns.
             self._changes.append(part)
         for entry in changed:
             self._changed.pop((entry[0], entry[1]), None)

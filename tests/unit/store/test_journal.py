@@ -56,7 +56,7 @@ def expected(records: Sequence[Record]) -> tuple[Any, ...]:
     for record in records[1:]:
         fields.update(record.fields)
     whole = None if last_whole is None else Part(records[last_whole].content, tuple(records[last_whole].buffers))
-    changes = tuple(Part(record.content, tuple(record.buffers)) for record in after)
+    changes = tuple(Part(each.content, tuple(each.buffers)) for each in after if each.content or each.buffers)
     return records[0].fields, whole, changes, {**fields, "changed": changed}
 
 
@@ -206,6 +206,14 @@ def test_a_story_begins_with_its_opening() -> None:
 
 
 OPEN = [Record(Kind.OPEN, {"user": "ada-lovelace"}), Record(Kind.WHOLE, {"state": {"n": 1}}, b"grace-hopper")]
+
+
+def test_a_record_of_fields_is_no_change_of_the_document() -> None:
+    change, fields = Record(Kind.CHANGES, {}, b"{}"), Record(Kind.CHANGES, {"state": {"page": 2}})
+    data, _ = written([Record(Kind.OPEN, {}), change, fields], SIGNED)
+    saved = read_journal(data, SIGNED)
+    assert saved is not None
+    assert (saved.changes, saved.fields["state"]) == ((Part(b"{}", ()),), {"page": 2})
 
 
 def test_a_journal_of_the_previous_secret_is_read_and_the_new_one_writes() -> None:
