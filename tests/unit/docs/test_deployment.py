@@ -9,6 +9,8 @@ import pytest
 
 from app_server.cli import main
 from app_server.deployment.load import load
+from app_server.deployment.plan.resolver import resolve_plan
+from app_server.deployment.rules import judge
 from tests.unit.docs.test_manual import ROOT, blocks, commands
 
 PAGE = ROOT / "docs" / "deployment.md"
@@ -26,10 +28,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_yaml_blocks_are_deployments(tmp_path: Path) -> None:
     texts = [block.text for block in blocks(PAGE) if block.language == "yaml"]
     assert len(texts) == 5
-    for text in texts:
-        (tmp_path / "deploy.yaml").write_text(text, encoding="utf-8")
-        assert load(tmp_path / "deploy.yaml").spec.apps["myapp"].path == "myapp.py"
-    assert load(tmp_path / "deploy.yaml", "staging").spec.instances.count == 1
+    for number, text in enumerate(texts):
+        place = tmp_path / f"{number}.yaml"
+        place.write_text(text, encoding="utf-8")
+        loaded = load(place)
+        assert loaded.spec.apps["myapp"].path == "myapp.py"
+        assert all(verdict.level == "warning" for verdict in judge(resolve_plan(loaded)))
+    assert load(tmp_path / "1.yaml", "staging").spec.instances.count == 1
 
 
 def test_every_command_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
