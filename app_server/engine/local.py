@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app_server.apps import Application
-from app_server.document.saving.recording import UNRECORDED, Recording
+from app_server.document.saving.recording import Recording
 from app_server.document.served import ServedDocument, new_document
 from app_server.engine.lifecycle import UNOBSERVED, Lifetimes, SessionObserver
 from app_server.engine.loop import EngineLoop
@@ -231,7 +231,7 @@ class LocalRuntime(ApplicationRuntime):
         document: ServedDocument,
         context: SessionContext,
         prepared: Prepared | None,
-        recording: Recording = UNRECORDED,
+        recording: Recording | None = None,
     ) -> TurnQueue:
         """The session of a document that was filled; ApplicationError if no client could get it."""
         guest = self.guest

@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any
 
 from app_server.apps import Application
-from app_server.document.saving.recording import UNRECORDED, Recording
+from app_server.document.saving.recording import Recording
 from app_server.document.served import ServedDocument, new_document
 from app_server.engine.delivery import Delivery
 from app_server.engine.hooks import call_hook
@@ -163,7 +163,7 @@ class ApplicationRuntime(ABC):
         document: ServedDocument,
         context: SessionContext,
         prepared: Prepared | None = None,
-        recording: Recording = UNRECORDED,
+        recording: Recording | None = None,
     ) -> TurnQueue:
         def make(host: SessionHost) -> Session:
             return Session(

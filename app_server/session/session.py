@@ -20,7 +20,7 @@ from typing import Any
 from app_server.document.callbacks import DocumentEvent, SessionCallback
 from app_server.document.encoding import patch
 from app_server.document.encoding.patch_encoder import PatchEncoder
-from app_server.document.saving.recording import UNRECORDED, Recording
+from app_server.document.saving.recording import Recording
 from app_server.document.served import ServedDocument
 from app_server.errors import PeerError, from_keyboard
 from app_server.protocol import codec, messages
@@ -53,7 +53,7 @@ class Session(Expiring):
         application: str = "",
         now_s: float = 0.0,
         prepared: Prepared | None = None,
-        recording: Recording = UNRECORDED,
+        recording: Recording | None = None,
     ) -> None:
         super().__init__(now_s)
         self.id = session_id
@@ -215,8 +215,8 @@ class Session(Expiring):
                 self._patch.add(event)
             else:
                 self._whole.changed()
-            by_client = isinstance(event.setter, Connection)
-            self._recording.changed(event, by_client=by_client, sent=bool(self._subscribed))
+            if self._recording is not None:
+                self._recording.changed(event, sent=bool(self._subscribed))
 
     def callback_added(self, callback: SessionCallback) -> None:
         """The application has asked for a callback."""
@@ -237,12 +237,19 @@ class Session(Expiring):
             if noted is None:
                 return []
             noted.close()
-            self._recording.sent(noted)
+            if self._recording is not None:
+                self._recording.sent(noted)
         effects: list[Effect] = []
-        for receivers, (content, buffers) in noted.contents(self._subscribed):
-            self._realignment.sent(len(buffers))
-            frames = codec.encode(messages.PATCH_DOC, content, buffers=buffers)
-            effects.append(Send(receivers, frames, Role.CHANGES))
+        subscribed, setters = self._subscribed, noted.setters
+        others = [connection for connection in subscribed if id(connection) not in setters]
+        own = [([connection], connection) for connection in subscribed if id(connection) in setters]
+        for receivers, without in [(others, None), *own]:
+            content = noted.content(without=without) if receivers else None
+            if content is not None:
+                if content[1]:
+                    self._realignment.sent(len(content[1]))
+                frames = codec.encode(messages.PATCH_DOC, content[0], buffers=content[1])
+                effects.append(Send(receivers, frames, Role.CHANGES))
         return effects
 
     # The session ends.
@@ -255,9 +262,7 @@ class Session(Expiring):
         """Close all connections and take the document apart. The hooks have run already."""
         self._state = SessionState.ENDED
         effects: list[Effect] = [Close(connection, 1001, "the session has ended") for connection in self.connections]
-        self.connections = []
-        self._subscribed = []
-        self._patch = None
+        self.connections, self._subscribed, self._patch = [], [], None
         self.document.destroy()
         return effects
 
@@ -276,7 +281,8 @@ class Session(Expiring):
         """Send this client every change from now on: it has a document to patch."""
         if connection in self.connections and connection not in self._subscribed:
             self._subscribed.append(connection)
-            self._recording.viewed()
+            if self._recording is not None:
+                self._recording.viewed()
 
     def unsubscribe(self, connection: Connection) -> None:
         """Send this client no changes for now."""
@@ -292,5 +298,4 @@ class Session(Expiring):
             self.subscribe(connection)
         self._realignment.sent(len(buffers))
         reply = codec.encode(messages.PULL_DOC_REPLY, content, buffers=buffers, reqid=msgid)
-        effects.append(Send([connection], reply, Role.STATE))
-        return [*effects, *self._notice.show_again(connection)]
+        return [*effects, Send([connection], reply, Role.STATE), *self._notice.show_again(connection)]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from math import isfinite
-from typing import Any, TypeVar
+from typing import Any
 
 from bokeh.document.events import DocumentPatchedEvent, ModelChangedEvent
 from bokeh.model import Model
@@ -22,8 +21,6 @@ def _is_sent_as_it_is(value: Any) -> bool:
         return isfinite(value)
     return kind in AS_IS or (kind is int and -MAX_SAFE_INT < value < MAX_SAFE_INT)
 
-
-C = TypeVar("C")
 
 _PLAIN_BYTES = 100
 """What a plain change takes as JSON, or a little less."""
@@ -93,16 +90,6 @@ class PatchEncoder:
             return dumps({"events": events}), []
         written = [event if isinstance(event, bytes) else dumps(event) for event in events]
         return b'{"events":[' + b",".join(written) + b"]}", self._made.binary
-
-    def contents(self, connections: Sequence[C]) -> Iterator[tuple[list[C], tuple[bytes, list[Buffer]]]]:
-        """Which of these connections are sent what: one content for all but those that set one of the events."""
-        others = [connection for connection in connections if id(connection) not in self.setters]
-        setters = [connection for connection in connections if id(connection) in self.setters]
-        groups: list[tuple[list[C], C | None]] = [(others, None), *(([setter], setter) for setter in setters)]
-        for receivers, without in groups:
-            content = self.content(without=without) if receivers else None
-            if content is not None:
-                yield receivers, content
 
     def plain_events(self) -> list[dict[str, Any]] | None:
         """The events, if each only sets a property of a model to a text, a number, a boolean or None."""

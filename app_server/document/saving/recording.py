@@ -44,12 +44,12 @@ class Recording:
         """Every property that was changed since the document was built, in the order of the last change."""
         self._fresh: dict[Key, bool] = {}
 
-    def changed(self, event: DocumentEvent, *, by_client: bool, sent: bool) -> None:
+    def changed(self, event: DocumentEvent, *, sent: bool) -> None:
         """The document has changed; `sent` says whether the clients' encoder has the change."""
         model = getattr(event, "model", None)
         attr = getattr(event, "attr", None)
         key = (DOCUMENT, event.kind) if attr is None or model is None else (model.id, attr)
-        self._fresh[key] = by_client or self._fresh.get(key, False)
+        self._fresh[key] = event.setter is not None or self._fresh.get(key, False)
         if not sent or (model is not None and (is_secret(model) or model.id in self._excluded)):
             self.save_whole()
 
@@ -108,25 +108,6 @@ class Recording:
     def resume(self, changed: Iterable[Changed]) -> None:
         """Take these for changes of this session: it was restored with them."""
         self._changed = {(change.model, change.attr): change.by_client for change in changed}
-
-
-class _Unrecorded(Recording):
-    """For a session that is not saved: notes nothing."""
-
-    def __init__(self) -> None:
-        super().__init__(lambda: None, ())
-
-    def changed(self, event: DocumentEvent, *, by_client: bool, sent: bool) -> None:
-        """Note nothing."""
-
-    def sent(self, noted: PatchEncoder) -> None:
-        """Note nothing."""
-
-    def viewed(self) -> None:
-        """Note nothing."""
-
-
-UNRECORDED: Recording = _Unrecorded()
 
 
 def _as_changed(keys: dict[Key, bool]) -> tuple[Changed, ...]:
