@@ -446,9 +446,7 @@ def test_run_applies_what_comes_until_it_is_stopped(board: str) -> None:
         session.run(lambda: bool(model(session, "answer").text == "now"), patience(PATIENCE_S))
         with pytest.raises(NoAnswer) as late:
             session.run(lambda: False, 0.05)
-        assert str(late.value) == (
-            f"{board}: the condition was not met within 0.05 s. Wait longer with timeout_s."
-        )
+        assert str(late.value) == (f"{board}: the condition was not met within 0.05 s. Wait longer with timeout_s.")
         assert isinstance(late.value, TimeoutError) and session.connected
 
 

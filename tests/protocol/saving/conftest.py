@@ -1,0 +1,95 @@
+"""Servers that save their sessions, each of which may be killed and started again."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.protocol.conftest import APPS, SECRET, Served, serving
+from tests.protocol.security.test_auth import COOKIE_SECRET, password_file, write
+from tests.support.client import Client
+from tests.support.ports import free_port
+from tests.support.waiting import until
+
+KEPT = APPS / "kept.py"
+MODES = [(), ("--num-procs", "2"), ("--isolation", "process"), ("--isolation", "snapshot")]
+
+
+@dataclass
+class Place:
+    """A folder for sessions, and an address where servers run that save them there, one after another."""
+
+    folder: Path
+    port: int
+    processes: ExitStack
+
+    def start(self, *flags: str | Path, port: int | None = None, **environment: str) -> Served:
+        """A server, from when it answers."""
+        words = [KEPT, "--port", str(port or self.port), "--store", self.folder, *flags]
+        return self.processes.enter_context(serving(*words, env={"BOKEH_SECRET_KEY": SECRET, **environment}))
+
+    def wait_until_saved(self, text: str) -> None:
+        """Return when a session that is saved here has this text."""
+        until(lambda: self.has(text), f"{text!r} is saved")
+
+    def has(self, text: str) -> bool:
+        """Whether a session that is saved here has this text."""
+        return any(text.encode() in path.read_bytes() for path in self.folder.glob("*.session"))
+
+    @property
+    def sessions(self) -> list[str]:
+        """The names of the files of saved sessions."""
+        return sorted(path.name for path in self.folder.glob("*.session"))
+
+
+@pytest.fixture
+def place(tmp_path: Path, processes: ExitStack) -> Place:
+    """A folder that is empty, and an address where no one listens."""
+    return Place(tmp_path / "saved", free_port(), processes)
+
+
+def kill(served: Served) -> None:
+    """End the server as a machine that fails would."""
+    served.process.process.kill()
+    served.process.process.wait()
+
+
+def work_on(client: Client, value: int) -> None:
+    """Move the slider, and add a row that shows its value."""
+    client.set("slider", "value", value)
+    client.wait_value("note", "text", f"factor {value}")
+    do(client, "add 1")
+    assert seen(client) == {"slider": value, "rows": [0, value], "note": "done add 1, 1 added, 1 runs"}
+
+
+def do(client: Client, words: str) -> None:
+    """Have the application do this."""
+    client.set("field", "value", words)
+    client.wait_for(lambda: str(client.value("note", "text")).startswith(f"done {words}"))
+
+
+def seen(client: Client) -> dict[str, Any]:
+    """What a client that has just pulled the document finds in it."""
+    client.pull()
+    return {
+        "slider": client.value("slider", "value"),
+        "rows": list(client.value("rows", "data")["entries"][0][1]),
+        "note": client.value("note", "text"),
+    }
+
+
+def go_on(client: Client, value: int) -> None:
+    """See what was worked out before, by `work_on`, and that Python knows it too."""
+    assert seen(client) == {"slider": value, "rows": [0, value], "note": "done add 1, 1 added, 1 runs"}
+    do(client, "add 2")
+    assert seen(client) == {"slider": value, "rows": [0, value, 2 * value], "note": "done add 2, 2 added, 2 runs"}
+
+
+def guarded_by(folder: Path) -> list[str | Path]:
+    """The flags of a server with two users, ann and bob, and with tokens of one second."""
+    users = write(folder / "users", password_file(ann="ann's", bob="bob's"))
+    return ["--basic-auth", users, "--cookie-secret", COOKIE_SECRET, "--session-token-expiration", "1"]
