@@ -41,7 +41,7 @@ class Written:
     """What came of a batch: the journals that are another process's now, and why others cannot be written at all."""
 
     lost: list[Journal]
-    refused: dict[Journal, StoreError]
+    refused: dict[Journal, Exception]
 
 
 def write_batch(store: Store, work: list[tuple[Journal, Unwritten]]) -> Written:
@@ -58,7 +58,9 @@ def write_batch(store: Store, work: list[tuple[Journal, Unwritten]]) -> Written:
             written.lost.append(journal)
         except Unavailable:
             raise
-        except StoreError as error:
+        except (StoreError, ValueError, TypeError) as error:
             written.refused[journal] = error
+            if (claim := journal.take_claim()) is not None:
+                store.release(claim)
     written.lost.extend(writes[id(claim)] for claim in store.write(batch))
     return written

@@ -29,15 +29,16 @@ def plain_json(value: Any, max_bytes: int) -> str:
 
 
 def _check_keys(value: Any) -> None:
-    waiting = [value]
+    waiting = [[value]]
     while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            for key in item:
-                if not isinstance(key, str):
-                    raise NotPlain(f"the key {key!r:.60} of a dictionary is not a text")
-            item = item.values()
-        waiting.extend(child for child in item if isinstance(child, dict | list | tuple))
+        for item in waiting.pop():
+            if isinstance(item, dict):
+                for key in item:
+                    if not isinstance(key, str):
+                        raise NotPlain(f"the key {key!r:.60} of a dictionary is not a text")
+                waiting.append(list(item.values()))
+            elif isinstance(item, list | tuple):
+                waiting.append(list(item))
 
 
 def exact_json(value: Any) -> Any:

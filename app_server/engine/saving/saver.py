@@ -201,7 +201,9 @@ class Saver:
                     await self._thread.call(self._store.delete, claim)
         except (StoreError, TimeoutError) as error:
             what = "what was saved of it could not be deleted" if forget else "could not be saved for the last time"
-            log.warning("%s: %s: %s", session.name, what, error or "the store is too slow")
+            log.warning("%s: %s: %s", session.name, what, str(error) or "the store is too slow")
+        except Exception:
+            log.exception("%s: could not be left to the store; this is a fault of the server", session.name)
         finally:
             self._forget(key)
 

@@ -41,7 +41,7 @@ class StoreThread:
         """Log, once, that the store cannot be used."""
         if not self.away:
             self.away = True
-            log.error("Sessions are not saved at the moment: %s", error or "the store does not answer")
+            log.error("Sessions are not saved at the moment: %s", str(error) or "the store does not answer")
 
     def note_back(self) -> None:
         """Log, once, that the store can be used again."""
@@ -55,5 +55,5 @@ class StoreThread:
             async with asyncio.timeout(_CLOSE_WITHIN_S):
                 await self.call(self.store.close)
         except (TimeoutError, StoreError) as error:
-            log.warning("The store of sessions could not be closed: %s", error or "it does not answer")
+            log.warning("The store of sessions could not be closed: %s", str(error) or "it does not answer")
         self._executor.shutdown(wait=False, cancel_futures=True)

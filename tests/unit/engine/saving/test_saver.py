@@ -1,0 +1,584 @@
+"""Sessions are saved as they change, whatever the store and the applications do meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bokeh.models import ColumnDataSource, Slider, TextInput
+
+from app_server.engine.saving import saver
+from app_server.errors import OperatorError
+from app_server.security.auth.users import User
+from app_server.session.session import Session
+from app_server.store.base import Claim, session_key
+from app_server.store.errors import Unavailable
+from app_server.store.folder import FolderStore
+from app_server.store.journal import Saved, read_journal
+from tests.support.waiting import until_soon
+from tests.unit.engine.making import fill
+from tests.unit.engine.saving.stores import KEYS, TTL_S, Serving, Store, turns, values_of
+
+KEY = session_key("/app", "one")
+
+
+def slider(session: Session) -> Any:
+    return session.document.get_model_by_name("slider")
+
+
+def journal(folder: Path, session_id: str = "one") -> Saved:
+    """What is saved of this session."""
+    saved = read_journal((folder / f"{session_key('/app', session_id)}.session").read_bytes(), KEYS)
+    assert saved is not None
+    return saved
+
+
+def live(folder: Path, script: Callable[[Serving, Store], Any], build: Any = fill, **of: Any) -> None:
+    """Run the script with a process that serves; then end that."""
+
+    async def run() -> None:
+        store = Store(folder)
+        serving = Serving(store, build, **of)
+        try:
+            await script(serving, store)
+        finally:
+            store.gate.set()
+            store.fault = None
+            await serving.stop()
+
+    asyncio.run(run())
+
+
+def test_saves_of_a_second_are_one_write_with_the_last_values(tmp_path: Path) -> None:
+    async def script(serving: Serving, store: Store) -> None:
+        session = await serving.session()
+        client = serving.view(session)
+        await serving.save()
+        assert [[replaces for _, replaces in each] for each in store.writes] == [[True]]
+        for value in range(100):
+            client.set(slider(session), "value", value)
+        await serving.save()
+        await serving.save()  # nothing has changed
+        assert [[replaces for _, replaces in each] for each in store.writes] == [[True], [False]]
+        assert store.writes[1][0][0] < 600
+        (change,) = journal(tmp_path).changes
+        assert change.content.count(b'"new"') == 1 and b"99" in change.content
+
+    live(tmp_path, script)
+
+
+def test_sessions_are_written_together_and_the_hooks_value_with_them(tmp_path: Path) -> None:
+    async def script(serving: Serving, store: Store) -> None:
+        for name in "abc":
+            serving.view(await serving.session(name))
+        await serving.save()
+        assert [len(each) for each in store.writes] == [3]
+        assert journal(tmp_path, "b").fields["hook"] == {"of": "b"}
+
+    live(tmp_path, script, on_session_saved=lambda context: {"of": context.id})
+
+
+def test_background_saves_within_a_second_or_so(tmp_path: Path) -> None:
+    async def script(serving: Serving, store: Store) -> None:
+        session = await serving.session()
+        client = serving.view(session)
+        serving.work()
+        for value in (3, 7):
+            client.set(slider(session), "value", value)
+            await until_soon(lambda: store.writes and journal(tmp_path).fields["changed"])
+            store.writes.clear()
+            client.set(slider(session), "value", value + 1)
+            await until_soon(lambda: store.writes)
+
+    live(tmp_path, script, every_s=0.05)
+
+
+@pytest.mark.parametrize(
+    "user", [None, "ann", 7, b"ann", {"id": 7}, User("ann"), User("ann", "oidc", {"sub": "1", "iss": "x"})], ids=repr
+)
+def test_session_is_given_back_to_the_user_that_it_had(tmp_path: Path, user: Any) -> None:
+    async def run() -> None:
+        first = Serving(Store(tmp_path), fill)
+        session = await first.session(user=user, payload={"raw": b"\0", "n": [1]})
+        first.view(session).set(slider(session), "value", 7)
+        await first.save()
+        await first.kill()
+        second = Serving(Store(tmp_path), fill)
+        again = await second.session(user="another one who asks")
+        assert again.context.user == user and type(again.context.user) is type(user)
+        assert again.context.token_payload["raw"] == b"\0" and again.context.token_payload["n"] == [1]
+        assert slider(again).value == 7
+        await second.stop()
+
+    asyncio.run(run())
+
+
+class Account:
+    id = 7
+
+
+@pytest.mark.parametrize(
+    ("user", "payload", "why"),
+    [
+        (Account(), {}, "its user is not made of plain values: a Account is not a plain value"),
+        (("ann", 7), {}, "its user is not made of plain values: it would come back as another value"),
+        (
+            "ann",
+            {"account": Account()},
+            "what process_request returned is not made of plain values: a Account is not a plain value",
+        ),
+    ],
+    ids=["object", "tuple", "payload"],
+)
+def test_session_that_could_not_be_given_back_is_not_saved_and_harms_no_other(
+    tmp_path: Path, user: Any, payload: Any, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def script(serving: Serving, store: Store) -> None:
+        for name in ("one", "two"):
+            session = await serving.session(name, user=user, payload=payload)
+            serving.view(session).set(slider(session), "value", 7)
+        serving.view(await serving.session("three", user="bob"))
+        await serving.save()
+        assert [entry.key for entry in store.entries()] == [session_key("/app", "three")]
+
+    live(tmp_path, script)
+    assert caplog.messages == [f"/app: sessions are not saved: {why}"]
+
+
+def test_state_is_saved_when_it_changes_and_refused_with_the_reason_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def script(serving: Serving, store: Store) -> None:
+        session = await serving.session()
+        client = serving.view(session)
+        state = session.context.state
+        state["rows"] = [1, 2]
+        await serving.save()
+        state["rows"].append(3)
+        await serving.save()
+        assert journal(tmp_path).fields["state"] == {"rows": [1, 2, 3]}
+        client.set(slider(session), "value", 7)
+        await serving.save()
+        assert store.writes[1][0][0] > store.writes[2][0][0] - 150
+        state["by number"] = {1: "a"}
+        for value in (8, 9):
+            client.set(slider(session), "value", value)
+            await serving.save()
+        assert journal(tmp_path).fields["state"] == {"rows": [1, 2, 3]}
+        del state["by number"]
+        state["rows"] = []
+        await serving.save()
+        assert journal(tmp_path).fields["state"] == {"rows": []}
+
+    live(tmp_path, script)
+    assert caplog.messages == [
+        "/app session one…: not saved: session_context.state: the key 1 of a dictionary is not a text"
+    ]
+
+
+def test_hook_whose_value_is_not_plain_or_that_never_returns_holds_up_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saver, "_HOOK_WITHIN_S", 0.05)
+
+    async def asked(context: Any) -> Any:
+        if context.id == "hangs":
+            await asyncio.Event().wait()
+        return {1: 2}
+
+    async def script(serving: Serving, store: Store) -> None:
+        for name in ("hangs", "numbers"):
+            session = await serving.session(name)
+            serving.view(session).set(slider(session), "value", 7)
+        await serving.save()
+        assert len(list(store.entries())) == 2
+
+    live(tmp_path, script, on_session_saved=asked)
+    assert set(caplog.messages) == {
+        "/app session numbers…: not saved: what on_session_saved returns: the key 1 of a dictionary is not a text",
+        "/app session hangs…: on_session_saved has not returned within 0.05 s; saving without it",
+    }
+
+
+@pytest.mark.parametrize("forget", [True, False])
+def test_session_that_asked_for_its_end_is_deleted_and_one_that_ends_is_left(tmp_path: Path, forget: bool) -> None:
+    async def script(serving: Serving, store: Store) -> None:
+        session = await serving.session()
+        serving.view(session).set(slider(session), "value", 7)
+        await serving.save()
+        if forget:
+            session.request_expiration()
+        await serving.runtime.end(session)
+        assert [entry.owned for entry in store.entries()] == ([] if forget else [False])
+
+    live(tmp_path, script)
+
+
+def test_what_changed_last_is_saved_when_a_session_ends(tmp_path: Path) -> None:
+    async def script(serving: Serving, store: Store) -> None:
+        session = await serving.session()
+        serving.view(session).set(slider(session), "value", 7)
+        await turns()
+        await serving.runtime.end(session)
+        assert await values_of(tmp_path, fill, "slider") == [7]
+
+    live(tmp_path, script)
+
+
+# The store is not as it should be.
+
+
+class HalfLost(Store):
+    """Says that its first claim is lost while it does not answer for the others: a Redis that fails over."""
+
+    def renew(self, claims: Any) -> Any:
+        raise Unavailable("half of it answers", lost=claims[:1])
+
+
+def test_what_a_failed_renewal_has_lost_is_left_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> None:
+        serving = Serving(HalfLost(tmp_path), fill)
+        sessions = [await serving.session(name) for name in ("one", "two")]
+        for session in sessions:
+            serving.view(session)
+        await serving.save()
+        serving.work()
+        await until_soon(lambda: serving.lost)
+        assert serving.lost[0] in sessions
+        await serving.stop()
+
+    asyncio.run(run())
+    assert "half of it answers" in caplog.text
+    assert "another process has taken the session over; its clients are sent there" in caplog.text
+
+
+def test_file_that_was_deleted_is_a_session_that_is_lost(tmp_path: Path) -> None:
+    async def script(serving: Serving, store: Store) -> None:
+        session = await serving.session()
+        client = serving.view(session)
+        await serving.save()
+        assert FolderStore(str(tmp_path), ttl_s=TTL_S, max_bytes=10**9).revoke(KEY)
+        client.set(slider(session), "value", 7)
+        await serving.save()
+        assert serving.lost == [session] and list(store.entries()) == []
+
+    live(tmp_path, script)
+
+
+def test_slow_store_holds_up_no_turn_and_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saver, "_PATIENT_FOR", 2)
+
+    def build(document: Any) -> None:
+        fill(document)
+        document.add_root(TextInput(name="text"))
+
+    async def script(serving: Serving, store: Store) -> None:
+        session = await serving.session()
+        client = serving.view(session)
+        await serving.save()
+        store.gate.clear()
+        client.set(slider(session), "value", 1)
+        serving.work()
+        await until_soon(serving.saver._saving.locked)
+        recording = serving.saver._keepers[KEY]._recording
+        most = 0
+        text = session.document.get_model_by_name("text")
+
+        def streamed(number: int) -> bool:
+            nonlocal most
+            client.set(text, "value", f"{number}" + 50_000 * "x")
+            client.set(slider(session), "value", number)
+            most = max(most, recording._bytes)
+            return slider(session).value == number
+
+        # Each of these turns is taken although the store waits, and what waits is freed.
+        for number in range(400):
+            await asyncio.sleep(0.001)
+            streamed(number)
+        await turns()
+        await until_soon(lambda: recording._bytes == 0)
+        assert slider(session).value == 399 and most <= 8 * 1024 * 1024 + 60_000
+        store.gate.set()
+        await until_soon(lambda: len(store.writes) >= 3)
+        assert store.writes[-1][0][1]
+        await serving.save()
+        assert (await values_of_copy(tmp_path, build))[0] == 399
+
+    live(tmp_path, script, build, every_s=0.02)
+
+
+async def values_of_copy(folder: Path, build: Any) -> list[Any]:
+    """The values in a process that restores a copy of what is saved: the owner goes on."""
+    copy = folder / "copy"
+    copy.mkdir(mode=0o700)
+    (copy / f"{KEY}.session").write_bytes((folder / f"{KEY}.session").read_bytes())
+    return await values_of(copy, build, "slider")
+
+
+def test_process_leaves_in_time_although_the_store_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(saver, "_LEAVE_WITHIN_S", 0.1)
+
+    async def script(serving: Serving, store: Store) -> None:
+        session = await serving.session()
+        serving.view(session).set(slider(session), "value", 7)
+        await turns()
+        store.gate.clear()
+        began_s = asyncio.get_running_loop().time()
+        await serving.saver.save_before_leaving()
+        await serving.runtime.end(session)
+        assert asyncio.get_running_loop().time() - began_s < 5
+
+    live(tmp_path, script)
+    assert caplog.messages == [
+        "Sessions are not saved at the moment: the store does not answer",
+        "/app session one…: could not be saved for the last time: the store is too slow",
+    ]
+
+
+def test_what_was_being_saved_when_time_was_up_is_saved_whole_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saver, "_LEAVE_WITHIN_S", 0.1)
+
+    async def script(serving: Serving, store: Store) -> None:
+        session = await serving.session()
+        client = serving.view(session)
+        await serving.save()
+        store.gate.clear()
+        client.set(slider(session), "value", 7)
+        await turns()
+        await serving.saver.save_before_leaving()
+        store.gate.set()
+        client.set(slider(session), "title", "later")
+        await serving.save()
+        assert store.writes[-1][0][1]
+        assert await values_of_copy(tmp_path, fill) == [7]
+
+    live(tmp_path, script)
+
+
+def test_store_that_is_away_is_logged_once_and_everything_is_saved_when_it_is_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", saver.__name__.rpartition(".")[0])
+
+    async def script(serving: Serving, store: Store) -> None:
+        session = await serving.session()
+        client = serving.view(session)
+        await serving.save()
+
+        def more_failed(than: int) -> bool:
+            return serving.gauges.failed > than
+
+        store.fault = Unavailable("No space left on device", where="/var")
+        serving.work()
+        for value in (3, 5, 7):
+            client.set(slider(session), "value", value)
+            await until_soon(partial(more_failed, serving.gauges.failed))
+        store.fault = None
+        await until_soon(lambda: not serving.saver._thread.away)
+        assert store.writes[-1][0][1]
+        assert await values_of_copy(tmp_path, fill) == [7]
+
+    live(tmp_path, script, every_s=0.02)
+    assert caplog.messages == [
+        "Sessions are not saved at the moment: /var: No space left on device",
+        "Sessions are saved again",
+    ]
+
+
+def test_store_that_is_missing_at_the_start_is_used_when_it_is_there(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", saver.__name__.rpartition(".")[0])
+    place = tmp_path / "disk"
+    place.write_text("not mounted yet")
+
+    async def run() -> None:
+        store = Store(place / "sessions")
+        with pytest.raises(OperatorError):
+            store.check()
+        serving = Serving(store, fill, every_s=0.02)
+        session = await serving.session()
+        serving.view(session).set(slider(session), "value", 7)
+        serving.work()
+        await until_soon(lambda: serving.saver._thread.away)
+        place.unlink()
+        await until_soon(lambda: not serving.saver._thread.away)
+        await serving.stop()
+        assert await values_of(place / "sessions", fill, "slider") == [7]
+
+    asyncio.run(run())
+    assert [text.partition(":")[0] for text in caplog.messages] == [
+        "Sessions are not saved at the moment",
+        "Sessions are saved again",
+    ]
+
+
+def test_store_is_noticed_to_be_back_although_nothing_changes(tmp_path: Path) -> None:
+    async def script(serving: Serving, store: Store) -> None:
+        store.fault = Unavailable("gone fishing")
+        await serving.session()
+        assert serving.saver._thread.away
+        store.fault = None
+        serving.work()
+        await until_soon(lambda: not serving.saver._thread.away)
+
+    live(tmp_path, script, every_s=0.02)
+
+
+def test_clock_that_jumps_deletes_nothing_that_is_owned(tmp_path: Path) -> None:
+    now_s = [1_700_000_000.0]
+
+    async def run() -> None:
+        store = Store(tmp_path, clock=lambda: now_s[0])
+        serving = Serving(store, fill)
+        session = await serving.session()
+        client = serving.view(session)
+        client.set(slider(session), "value", 5)
+        await serving.save()
+        for jump_s in (1e8, -2e8, 1e8):
+            now_s[0] += jump_s
+            other = FolderStore(str(tmp_path), ttl_s=TTL_S, max_bytes=10**9, clock=lambda: now_s[0])
+            assert other.purge(TTL_S, now_s[0]) == 0
+            other.close()
+            client.set(slider(session), "value", slider(session).value + 1)
+            await serving.save()
+        now_s[0] += 1e8
+        await serving.stop()
+        second = Serving(Store(tmp_path, clock=lambda: now_s[0]), fill)
+        assert slider(await second.session()).value == 8
+        await second.stop()
+
+    asyncio.run(run())
+
+
+# Sessions that are too large.
+
+
+def test_only_the_inputs_of_a_session_that_is_too_large_are_saved(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def build(document: Any) -> None:
+        document.add_root(Slider(name="slider", start=0, end=1000, value=0))
+        document.add_root(TextInput(name="text"))
+        document.add_root(TextInput(name="large"))
+
+    async def run() -> None:
+        store = Store(tmp_path, max_bytes=300_000)
+        serving = Serving(store, build, max_bytes=100_000)
+        session = await serving.session()
+        client = serving.view(session)
+        session.document.add_root(ColumnDataSource({"x": [1.5] * 50_000}, name="source"))
+        client.set(session.document.get_model_by_name("large"), "value", "x" * 120_000)
+        client.set(session.document.get_model_by_name("text"), "value", "typed")
+        for value in range(1, 40):
+            client.set(slider(session), "value", value)
+            await serving.save()
+        assert all(size < 100_000 and replaces for each in store.writes for size, replaces in each)
+        assert serving.gauges.failed == 0
+        await serving.kill()
+        assert await values_of(tmp_path, build, "slider", "text", "large") == [39, "typed", ""]
+
+    asyncio.run(run())
+    assert [text for text in caplog.messages if "max-bytes" in text] == [
+        "/app session one…: larger than --store-max-bytes; only its inputs are saved"
+    ]
+
+
+def test_session_that_has_become_smaller_is_saved_whole_again(tmp_path: Path) -> None:
+    def build(document: Any) -> None:
+        document.add_root(Slider(name="slider", start=0, end=1000, value=0))
+        document.add_root(ColumnDataSource({"x": []}, name="source"))
+
+    async def script(serving: Serving, store: Store) -> None:
+        session = await serving.session()
+        client = serving.view(session)
+        source: Any = session.document.get_model_by_name("source")
+        source.data = {"x": [1.5] * 50_000}
+        client.set(slider(session), "value", 1)
+        await serving.save()
+        assert journal(tmp_path).fields.get("partial")
+        source.data = {"x": [1.5]}
+        for value in range(2, 35):
+            client.set(slider(session), "value", value)
+            await serving.save()
+        assert not journal(tmp_path).fields.get("partial")
+
+    live(tmp_path, script, build, max_bytes=100_000)
+
+
+def test_journal_never_grows_beyond_what_the_store_takes(tmp_path: Path) -> None:
+    def build(document: Any) -> None:
+        fill(document)
+        document.add_root(TextInput(name="text"))
+
+    async def run() -> None:
+        store = Store(tmp_path, max_bytes=300_000)
+        serving = Serving(store, build, max_bytes=100_000)
+        session = await serving.session()
+        client = serving.view(session)
+        text = session.document.get_model_by_name("text")
+        for number in range(60):
+            for again in range(3):
+                client.set(text, "value", f"{number} {again}" + "y" * (number % 9) * 10_000)
+            session.context.state["size"] = "z" * (number % 7) * 1_500
+            await serving.save()
+        assert serving.gauges.failed == 0 and serving.lost == []
+        assert {replaces for each in store.writes for _, replaces in each} == {True, False}
+        await serving.stop()
+
+    asyncio.run(run())
+
+
+def test_session_that_cannot_be_encoded_is_left_out_and_the_others_are_saved(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def script(serving: Serving, store: Store) -> None:
+        for name in ("one", "two"):
+            serving.view(await serving.session(name))
+        keeper = serving.saver._keepers[KEY]
+        keeper._opened = {"never": object()}  # type: ignore[misc]
+        await serving.save()
+        await serving.save()
+        assert [entry.key for entry in store.entries() if entry.size_bytes] == [session_key("/app", "two")]
+
+    live(tmp_path, script)
+    assert [text.partition(",")[0] for text in caplog.messages] == [
+        "/app session one…: is not saved: Object of type object is not JSON serializable"
+    ]
+
+
+def test_claims_are_renewed_while_saving_takes_its_time(tmp_path: Path) -> None:
+    renewed = threading.Event()
+
+    class Renewing(Store):
+        def renew(self, claims: Any) -> list[Claim]:
+            renewed.set()
+            return []
+
+    async def run() -> None:
+        store = Renewing(tmp_path)
+
+        async def asked(context: Any) -> None:
+            if store.writes:
+                await until_soon(renewed.is_set)
+
+        serving = Serving(store, fill, on_session_saved=asked)
+        session = await serving.session()
+        client = serving.view(session)
+        await serving.save()
+        serving.work()
+        client.set(slider(session), "value", 7)
+        await serving.save()
+        assert renewed.is_set() and len(store.writes) == 2
+        await serving.kill()
+
+    asyncio.run(run())

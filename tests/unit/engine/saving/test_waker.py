@@ -1,0 +1,253 @@
+"""Saved sessions are found, claimed once, and left again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app_server.engine.saving import waker
+from app_server.engine.saving.policy import SavingPolicy
+from app_server.engine.saving.store_thread import StoreThread
+from app_server.engine.saving.waker import Waker
+from app_server.errors import ApplicationError
+from app_server.observe.gauges import SavingGauges
+from app_server.security.admission import Full
+from app_server.store.base import session_key
+from app_server.store.errors import Unavailable
+from app_server.store.redis import LEASE_S
+from tests.support.claiming import claiming
+from tests.support.waiting import until_soon
+from tests.unit.engine.making import fill
+from tests.unit.engine.saving.stores import KEYS, Serving, Store, turns, values_of
+
+KEY = session_key("/app", "one")
+
+
+async def left_with(folder: Path, value: int) -> None:
+    """A session whose slider has this value, saved by a process that has ended."""
+    serving = Serving(Store(folder), fill)
+    session = await serving.session()
+    serving.view(session).set(session.document.get_model_by_name("slider"), "value", value)
+    await serving.save()
+    await serving.kill()
+
+
+def file_of(folder: Path) -> Path:
+    return folder / f"{KEY}.session"
+
+
+def test_looking_for_a_session_claims_nothing_and_prolongs_nothing(tmp_path: Path) -> None:
+    async def live() -> None:
+        serving = Serving(Store(tmp_path), fill)
+        assert not await serving.runtime.is_saved("one")
+        await left_with(tmp_path, 7)
+        os.utime(file_of(tmp_path), (1e9, 1e9))
+        assert not await serving.runtime.is_saved("one")
+        then = os.stat(file_of(tmp_path)).st_mtime - 1e9
+        os.utime(file_of(tmp_path))
+        before = os.stat(file_of(tmp_path)).st_mtime_ns
+        assert await serving.runtime.is_saved("one") and not await serving.runtime.is_saved("two")
+        assert os.stat(file_of(tmp_path)).st_mtime_ns == before and then == 0
+        with claiming(str(tmp_path), KEY) as owner:
+            assert owner.answer == "claimed"
+            assert await serving.runtime.is_saved("one")
+        assert serving.store.claims == []  # type: ignore[attr-defined]
+        await serving.stop()
+
+    asyncio.run(live())
+
+
+def test_session_of_a_lost_host_is_waited_for_longer_than_its_lease(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    found = Waker(StoreThread(store), SavingPolicy(KEYS, 1, 1), SavingGauges())
+    assert found.patience_s == 3
+    store.lease_s = LEASE_S
+    assert LEASE_S < found.patience_s < 6
+
+
+def test_session_that_another_process_keeps_is_refused_and_one_that_it_leaves_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def live() -> None:
+        await left_with(tmp_path, 7)
+        serving = Serving(Store(tmp_path), fill)
+        with claiming(str(tmp_path), KEY) as owner:
+            monkeypatch.setattr(waker, "_TAKEN_FOR_S", 0.1)
+            with pytest.raises(Full, match="another process has this session"):
+                await serving.session()
+            monkeypatch.setattr(waker, "_TAKEN_FOR_S", 30)
+            waiting = asyncio.create_task(serving.session())
+            await turns()
+            assert not waiting.done()
+            owner.kill()
+            assert (await waiting).document.get_model_by_name("slider").value == 7  # type: ignore[union-attr]
+        await serving.stop()
+
+    asyncio.run(live())
+
+
+def test_saved_session_is_claimed_and_built_once_however_many_ask(tmp_path: Path) -> None:
+    async def live() -> None:
+        await left_with(tmp_path, 7)
+        built: list[Any] = []
+
+        async def created(context: Any) -> None:
+            await asyncio.sleep(0.05)
+
+        def build(document: Any) -> None:
+            built.append(document)
+            fill(document)
+
+        store = Store(tmp_path)
+        serving = Serving(store, build, on_session_created=created)
+        sessions = await asyncio.gather(*(serving.session() for _ in range(10)))
+        assert len({id(session) for session in sessions}) == len(built) == len(store.claims) == 1
+        assert serving.gauges.restored == 1
+        await serving.stop()
+
+    asyncio.run(live())
+
+
+def test_failed_build_leaves_the_session_to_the_next_one_who_asks(tmp_path: Path) -> None:
+    async def live() -> None:
+        await left_with(tmp_path, 7)
+        before = file_of(tmp_path).read_bytes()
+        fails = [True]
+
+        def build(document: Any) -> None:
+            if fails:
+                raise ValueError("not today")
+            fill(document)
+
+        serving = Serving(Store(tmp_path), build)
+        with pytest.raises(ApplicationError, match="not today"):
+            await serving.session()
+        assert file_of(tmp_path).read_bytes() == before
+        assert await values_of(tmp_path, fill, "slider") == [7]
+        fails.clear()
+        assert (await serving.session()).document.get_model_by_name("slider").value == 7  # type: ignore[union-attr]
+        await serving.stop()
+
+    asyncio.run(live())
+
+
+def test_request_that_is_given_up_leaves_the_session(tmp_path: Path) -> None:
+    async def live() -> None:
+        await left_with(tmp_path, 7)
+        begun = asyncio.Event()
+
+        async def restored(context: Any, state: Any) -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        serving = Serving(Store(tmp_path), fill, on_session_restored=restored)
+        asking = asyncio.create_task(serving.session())
+        await begun.wait()
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await serving.save()
+        assert serving.lost == [] and serving.runtime.registry.get("one") is None
+        assert await values_of(tmp_path, fill, "slider") == [7]
+        await serving.stop()
+
+    asyncio.run(live())
+
+
+def test_page_does_not_wait_for_a_store_that_does_not_answer_and_leaves_what_it_claims_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(waker, "_ANSWERS_WITHIN_S", 0.05)
+
+    async def live() -> None:
+        await left_with(tmp_path, 7)
+        store = Store(tmp_path)
+        serving = Serving(store, fill)
+        store.gate.clear()
+        assert not await serving.runtime.is_saved("one")
+        assert (await serving.session()).document.get_model_by_name("slider").value == 0  # type: ignore[union-attr]
+        assert caplog.messages == ["Sessions are not saved at the moment: the store does not answer"]
+        store.gate.set()
+        await until_soon(lambda: store.claims)
+        await serving.kill()
+        assert await values_of(tmp_path, fill, "slider") == [7]
+
+    asyncio.run(live())
+
+
+def test_session_begins_again_if_the_store_is_away(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def live() -> None:
+        store = Store(tmp_path)
+        serving = Serving(store, fill)
+        store.fault = Unavailable("gone fishing", where="redis://there")
+        assert (await serving.session()).id == "one"
+        assert caplog.messages == ["Sessions are not saved at the moment: redis://there: gone fishing"]
+        store.fault = None
+        await serving.stop()
+
+    asyncio.run(live())
+
+
+def test_journal_of_a_newer_version_is_never_overwritten(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    newer = b"app-server journal 2\nwhat it means is not known yet"
+
+    async def live() -> None:
+        store = Store(tmp_path)
+        store.check()
+        file_of(tmp_path).write_bytes(newer)
+        serving = Serving(store, fill)
+        session = await serving.session()
+        serving.view(session).set(session.document.get_model_by_name("slider"), "value", 7)
+        await serving.save()
+        with claiming(str(tmp_path), KEY) as owner:
+            assert owner.answer == "claimed"  # the newer server may have it
+        await serving.stop()
+
+    asyncio.run(live())
+    assert file_of(tmp_path).read_bytes() == newer
+    assert caplog.messages == [
+        "/app session one…, which is being built: is not saved, and begins again: "
+        "a newer app-server wrote the journal, in version 2 of its format"
+    ]
+
+
+def test_journal_of_a_newer_version_is_not_overwritten_after_the_store_was_away(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    newer = b"app-server journal 2\nwhat it means is not known yet"
+
+    async def live() -> None:
+        store = Store(tmp_path)
+        store.check()
+        file_of(tmp_path).write_bytes(newer)
+        serving = Serving(store, fill)
+        store.fault = Unavailable("gone fishing")
+        session, other = await serving.session(), await serving.session("two")
+        store.fault = None
+        for each in (session, other):
+            serving.view(each).set(each.document.get_model_by_name("slider"), "value", 7)
+        for _ in range(3):
+            await serving.save()
+        assert await serving.runtime.is_saved("two")
+        await serving.stop()
+
+    asyncio.run(live())
+    assert file_of(tmp_path).read_bytes() == newer
+    assert [text for text in caplog.messages if "newer" in text] == [
+        "/app session one…: is not saved: a newer app-server wrote the journal, in version 2 of its format"
+    ]
+
+
+@pytest.mark.parametrize("data", [b"", b"nonsense", b"app-server journal 1\n"])
+def test_what_cannot_be_read_is_overwritten(tmp_path: Path, data: bytes) -> None:
+    async def live() -> None:
+        Store(tmp_path).check()
+        file_of(tmp_path).write_bytes(data)
+        await left_with(tmp_path, 7)
+        assert await values_of(tmp_path, fill, "slider") == [7]
+
+    asyncio.run(live())
