@@ -35,12 +35,16 @@ class Job:
 
         self.paint = paint
         self.plan = plan_of(loaded, "host", words)
-        for warning in enforce(loaded, self.plan):
-            self.warn(str(as_typed(warning) if "--app" in words else warning))
         self.files: dict[str, File] = {}
         self.plans: dict[str, Plan] = {}
         layouts: dict[Layout, Plan] = {"host": self.plan}
         beside = path_to_source(loaded, folder)
+        # What is right for hosts may be wrong for containers, and the other way round.
+        judged: Layout = "host" if target == ALL else TARGETS[target].layout
+        if judged != "host":
+            layouts[judged] = plan_of(loaded, judged, words, beside)
+        for warning in enforce(loaded, layouts[judged]):
+            self.warn(str(as_typed(warning) if "--app" in words else warning))
         for name in TARGETS if target == ALL else [target]:
             layout = TARGETS[name].layout
             if layout not in layouts:

@@ -96,6 +96,19 @@ def test_mistake_is_one_line(home: Path, capsys: pytest.CaptureFixture[str], arg
     assert len(err.splitlines()) == 1
 
 
+def test_rules_judge_what_is_rendered(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (home / "v.yaml").write_text("apps: {a: a.py}\nsessions: {store: valkey}\n", encoding="utf-8")
+    assert run(capsys, "config", "swarm", "-f", "v.yaml")[::2] == (EXIT_OK, "")
+    status, _, complaint = run(capsys, "config", "nginx", "-f", "v.yaml")
+    assert status == EXIT_USAGE and "only a swarm and a cluster can have a Valkey of the deployment" in complaint
+    (home / "w.yaml").write_text("apps: {a: a.py}\n", encoding="utf-8")
+    assert (
+        "warning: w.yaml:1:1: sessions.store: sessions are not saved"
+        in run(capsys, "config", "swarm", "-f", "w.yaml")[2]
+    )
+    assert run(capsys, "config", "all", "-f", "w.yaml")[2] == ""
+
+
 def test_schema_is_json(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = run(capsys, "config", "schema")
     assert status == EXIT_OK and json.loads(out)["required"] == ["apps"]
