@@ -18,6 +18,7 @@ import webbrowser
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+STORE = ROOT / "build" / "demo-sessions"
 USUAL_PORT = 5006
 # Importing bokeh from a cold disk can take a while.
 START_DEADLINE_S = 60.0
@@ -34,6 +35,8 @@ def main() -> int:
     port = free_port(int(os.environ.get("PORT") or USUAL_PORT))
     address = f"http://localhost:{port}/"
     command = [sys.executable, "-m", "app_server", "serve", *paths, "--address", "localhost", "--port", str(port)]
+    # For the links of harmonograph, and for those who stop the demo and start it again with a page open.
+    command += ["--store", str(STORE), "--store-optional"]
     # The server stops when this program ends, however it ends.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     server = subprocess.Popen(command, cwd=ROOT)

@@ -32,12 +32,17 @@ The settings that bokeh itself reads (`BOKEH_RESOURCES`, `BOKEH_MINIFIED`, `BOKE
 so on) work as under `bokeh serve`, and may be in the same file by their stock names (`minified: no`).
 """
 
+PAGES = {"Saved sessions": "[Saved sessions](saved-sessions.md) explains what is saved, and what comes back."}
+"""What is said about a whole group."""
+
 
 def render(settings: Sequence[Setting]) -> str:
     """The page, as Markdown."""
     parts = [INTRODUCTION]
     for group in GROUPS:
         parts.append(f"## {group}\n")
+        if group in PAGES:
+            parts.append(f"{PAGES[group]}\n")
         parts += [_section(setting) for setting in settings if setting.group == group]
     return "\n".join(parts)
 

@@ -64,9 +64,11 @@ class RedisStore:
     def check(self) -> None:
         """Raises OperatorError if Redis cannot be reached, or lets this user not do what is needed."""
         try:
-            with self._available():
-                self._redis.set(f"{_PREFIX}check", b"", px=1000)
-                self._redis.eval("return redis.call('GET', KEYS[1])", 1, f"{_PREFIX}check")
+            # Scripts ask for the time, and bookmarks are written in transactions.
+            with self._available(), self._redis.pipeline(transaction=True) as batch:
+                batch.set(f"{_PREFIX}check", b"", px=1000)
+                batch.eval("redis.call('TIME') return redis.call('GET', KEYS[1])", 1, f"{_PREFIX}check")
+                batch.execute()
         except Unavailable as error:
             hint = "Check the address, and that Redis runs and may be used with this name and password."
             raise OperatorError(f"{error.where}: {error.what}", where=self._where, hint=hint) from None

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.browsers.pages import (
+    IDLE_TIMEOUT_S,
     Complaints,
     count_colours,
     drag_over_plot,
     drag_slider,
     model_value,
     open_app,
+    patience_ms,
     pixels,
     wait_for_model,
     wait_idle,
 )
 from tests.support.ports import free_port
 from tests.support.server import EXAMPLES, RunningServer, running_process, running_server, server_under_test
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -37,10 +42,10 @@ def server() -> Iterator[RunningServer]:
         yield started
 
 
-def test_there_are_six_examples_and_the_index_leads_to_each(
+def test_there_are_seven_examples_and_the_index_leads_to_each(
     server: RunningServer, page: Page, complaints: Complaints
 ) -> None:
-    assert len(APPLICATIONS) == 6
+    assert len(APPLICATIONS) == 7
     page.goto(server.url)
     for name in APPLICATIONS:
         expect(page.locator(f'a[href$="/{name}"]').first).to_be_visible()
@@ -168,6 +173,72 @@ def test_click_on_the_mandelbrot_set_leads_to_a_julia_set(server: RunningServer,
     page.mouse.click(700, 300)
     wait_for_model(page, "kind", "model.active === 1")
     wait_for_model(page, "status", f"model.text.includes('Julia') && {FINISHED}")
+
+
+def test_drawing_and_album_outlive_the_server_and_a_link_opens_a_copy_until_it_is_revoked(
+    processes: ExitStack, page: Page, complaints: Complaints, tmp_path: Path
+) -> None:
+    port = str(free_port())
+    words = (APPLICATIONS["harmonograph"], "--port", port, "--store", tmp_path / "sessions")
+    with running_server(*words) as server:
+        open_app(page, f"{server.url}/harmonograph")
+        page.locator("select").select_option("Octave, 1 : 2")
+        page.get_by_role("button", name="Keep this drawing").click()
+        wait_for_model(page, "album", "model.get('number').length === 1")
+        before = model_value(page, "curve", "Array.from(model.get('x')).slice(0, 50)")
+        page.get_by_role("button", name="Link to this view").click()
+        wait_for_model(page, "note", "model.text.includes('href')")
+        page.locator("select").select_option("Third, 4 : 5")
+        page.get_by_role("button", name="Keep this drawing").click()
+        wait_for_model(page, "album", "model.get('number').length === 2")
+        until(lambda: re.search(rb'"interval": ?"Third', saved(tmp_path / "sessions")), "the album is saved")
+        server.process.kill()
+        server.process.wait()
+    page.evaluate("Bokeh.documents[0].on_event('client_reconnected', () => window.back = true)")
+    server = processes.enter_context(running_server(*words))
+    page.wait_for_function("window.back", timeout=patience_ms(IDLE_TIMEOUT_S))
+    page.get_by_role("button", name="Keep this drawing").click()
+    wait_for_model(page, "album", "model.get('number').length === 3")
+    complaints.clear()  # of the connection that was lost
+    assert model_value(page, "interval", "model.value") == "Third, 4 : 5"
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="this link").click()
+    copy = opened.value
+    wait_idle(copy)
+    assert model_value(copy, "interval", "model.value") == "Octave, 1 : 2"
+    assert model_value(copy, "album", "model.get('number').length") == 1
+    assert model_value(copy, "curve", "Array.from(model.get('x')).slice(0, 50)") == before
+    page.get_by_role("button", name="Revoke the link").click()
+    wait_for_model(page, "note", "model.text.includes('revoked')")
+    answer = copy.goto(copy.url)
+    assert answer is not None and answer.status == 404
+    copy.close()
+
+
+def test_album_gives_the_controls_what_a_drawing_was_made_with(server: RunningServer, page: Page) -> None:
+    open_app(page, f"{server.url}/harmonograph")
+    page.get_by_role("button", name="Keep this drawing").click()
+    wait_for_model(page, "album", "model.get('number').length === 1")
+    page.locator("select").select_option("Octave, 1 : 2")
+    drag_slider(page, 1, 100)
+    wait_for_model(page, "phase", "model.value > 0.3")
+    wait_idle(page)
+    place = page.locator(".bk-Canvas").first.bounding_box()
+    assert place is not None
+    page.mouse.click(place["x"] + place["width"] / 12, place["y"] + place["height"] / 2)
+    wait_for_model(page, "interval", "model.value === 'Fifth, 2 : 3'")
+    wait_for_model(page, "phase", "model.value === 0.25")
+
+
+def test_link_needs_a_server_that_saves_sessions(server: RunningServer, page: Page) -> None:
+    open_app(page, f"{server.url}/harmonograph")
+    page.get_by_role("button", name="Link to this view").click()
+    wait_for_model(page, "note", "model.text.includes('the server has no store')")
+
+
+def saved(folder: Path) -> bytes:
+    """All that is in the files of saved sessions."""
+    return b"".join(path.read_bytes() for path in folder.glob("*.session"))
 
 
 def test_host_page_shows_the_application_twice_with_arguments_of_its_own(processes: ExitStack, page: Page) -> None:

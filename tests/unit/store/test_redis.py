@@ -460,7 +460,29 @@ def with_user(folder: Path, name: str, *rights: str) -> tuple[str, ...]:
     return ("--aclfile", str(users))
 
 
+RIGHTS = ("~app-server:*", "+@read", "+@write", "+@scripting", "+@transaction", "+@connection", "+time")
+"""What the manual tells operators to allow."""
+
 PASSWORD, QUOTED = "pa/ss:wo@rd", "pa%2Fss%3Awo%40rd"
+
+
+@pytest.mark.parametrize("missing", ["+@read", "+@write", "+@scripting", "+@transaction", "+time"])
+def test_a_user_who_lacks_a_right_is_found_at_the_start(folder: Path, missing: str) -> None:
+    with running_redis(folder, *with_user(folder, "app", *(right for right in RIGHTS if right != missing))) as redis:
+        with pytest.raises(OperatorError, match="permission|can't run this command"):
+            opened(f"redis://app:{QUOTED}@127.0.0.1:{redis.port}/0").check()
+
+
+def test_a_user_needs_few_rights(folder: Path) -> None:
+    with running_redis(folder, *with_user(folder, "app", *RIGHTS)) as redis:
+        store = opened(f"redis://app:{QUOTED}@127.0.0.1:{redis.port}/0")
+        store.check()
+        claim = saved(store)
+        assert store.renew([claim]) == []
+        store.put("a-bookmark", b"view", 60)
+        assert store.get("a-bookmark", 100) == b"view"
+        assert len(list(store.entries())) == 2
+        store.delete(claim)
 
 
 def test_a_user_needs_only_the_keys_of_app_server(folder: Path) -> None:
