@@ -21,6 +21,8 @@ from app_server.http.base_handler import BaseHandler, Enduring
 from app_server.http.matching import RouteAddress
 from app_server.page import ASK_OPERATOR
 from app_server.protocol.paths import canonical_route
+from app_server.requests.logging_out import forget_sessions, saves_sessions
+from app_server.requests.state.server_state import ServerState
 from app_server.security.auth.hooks import AuthHooks, below, hooks_from
 from app_server.security.auth.peers import TrustedPeers, user_named
 from app_server.security.auth.users import User
@@ -80,6 +82,36 @@ def enduring(handler: type[RequestHandler]) -> type[RequestHandler]:
     return type(handler.__name__, (Enduring, handler), {})
 
 
+def logging_out(handler: type[RequestHandler], hooks: AuthHooks, state: ServerState) -> type[RequestHandler]:
+    """The module's LogoutHandler; once it has answered, what is saved of its user is deleted."""
+
+    async def prepare(self: Any) -> None:
+        self._leaving = await _user_of(hooks, self) if saves_sessions(state) else None
+        prepared = handler.prepare(self)
+        if inspect.isawaitable(prepared):
+            await prepared
+
+    def on_finish(self: Any) -> None:
+        handler.on_finish(self)
+        if self.get_status() < 400:
+            forget_sessions(state, self._leaving)
+
+    more = {"prepare": prepare, "on_finish": on_finish, "_leaving": None}
+    return type(handler.__name__, (Enduring, handler), more)
+
+
+async def _user_of(hooks: AuthHooks, handler: RequestHandler) -> Any:
+    """Who is about to log out; None if the hook fails."""
+    try:
+        user = hooks.get_user(handler)
+        return await user if inspect.isawaitable(user) else user
+    except BaseException as error:
+        if not is_fault(error):
+            raise
+        log.exception("--auth-module: get_user raised an exception")
+        return None
+
+
 class HookBackend(AuthBackend):
     """Asks the hooks of `--auth-module`."""
 
@@ -129,13 +161,12 @@ class HookBackend(AuthBackend):
 
     def routes(self, below_prefix: Callable[[str], RouteAddress], context: Mapping[str, Any]) -> Routes:
         """Where the module's own handlers answer."""
-        served = (
-            (self._hooks.login_url, self._hooks.login_handler),
-            (self._hooks.logout_url, self._hooks.logout_handler),
-        )
+        hooks = self._hooks
+        login = enduring(hooks.login_handler) if hooks.login_handler else None
+        logout = logging_out(hooks.logout_handler, hooks, context["state"]) if hooks.logout_handler else None
         return [
-            (below_prefix(canonical_route(urlsplit(url).path)), enduring(handler))
-            for url, handler in served
+            (below_prefix(canonical_route(urlsplit(url).path)), handler)
+            for url, handler in ((hooks.login_url, login), (hooks.logout_url, logout))
             if url and handler
         ]
 

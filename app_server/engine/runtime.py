@@ -128,6 +128,23 @@ class ApplicationRuntime(ABC):
         """Whether a session of this id can be restored, although it is not here."""
         return self._saver is not None and await self._saver.waker.is_saved(self.url, session_id)
 
+    @property
+    def saves(self) -> bool:
+        """Whether sessions are saved."""
+        return self._saver is not None
+
+    def end_sessions_of(self, is_theirs: Callable[[Any], bool]) -> None:
+        """End the sessions of a user in this process, and delete what is saved of them."""
+        for session in list(self.registry):
+            if is_theirs(session.context.user):
+                session.request_expiration()
+                self.begin_end(session)
+
+    def forget_saved_of(self, is_theirs: Callable[[Any], bool]) -> None:
+        """Delete the saved sessions of a user, of all applications and processes, soon."""
+        if self._saver is not None:
+            self._saver.forgetting.begin(is_theirs)
+
     async def bookmarked(self, link: str) -> CopiedSession:
         """The session that this link leads to. PeerError if there is none."""
         if self._saver is None:

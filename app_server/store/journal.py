@@ -92,6 +92,27 @@ def read_journal(data: bytes, keys: Keys) -> Saved | None:
     return story.saved(damaged)
 
 
+def opened_bytes(head: bytes) -> int:
+    """How many of a journal's first bytes hold its first record. Raises Unreadable if that cannot be said."""
+    _check_line(head)
+    length = head[HEADER_BYTES : HEADER_BYTES + _LENGTH_BYTES]
+    if len(length) < _LENGTH_BYTES:
+        raise Unreadable("the journal ends before its first record")
+    return HEADER_BYTES + _LENGTH_BYTES + int.from_bytes(length, "big")
+
+
+def read_opened(head: bytes, keys: Keys) -> Mapping[str, Any]:
+    """The fields of the first record: whose session it is. `head` has at least the first `opened_bytes`.
+
+    Raises Unreadable as `read_journal` does.
+    """
+    seal = _read_header(head, keys)
+    record = next(_records(memoryview(head)[: opened_bytes(head)], seal), None)
+    if record is None or record.kind is not Kind.OPEN:
+        raise Unreadable("the journal does not begin as it should")
+    return record.fields
+
+
 def _read_header(data: bytes, keys: Keys) -> Seal:
     _check_line(data)
     signed = len(_LINE) + SALT_BYTES

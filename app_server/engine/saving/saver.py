@@ -17,6 +17,7 @@ from typing import Any, Final
 from app_server.document.saving.recording import MOST_BYTES, Recording
 from app_server.engine.saving.batch import Batch, write_batch
 from app_server.engine.saving.bookmarks import Bookmarks
+from app_server.engine.saving.forgetting import Forgetting
 from app_server.engine.saving.journal_keeper import Journal, JournalKeeper, Unwritten
 from app_server.engine.saving.policy import SavingPolicy
 from app_server.engine.saving.store_thread import StoreThread
@@ -69,6 +70,7 @@ class Saver:
         self._thread = StoreThread(store)
         self.bookmarks = Bookmarks(self._thread, policy)
         self.waker = Waker(self._thread, policy, gauges)
+        self.forgetting = Forgetting(self._thread, policy.keys)
         self._keepers: dict[str, JournalKeeper] = {}
         self._hooks: dict[str, CallHook] = {}
         self._due: set[str] = set()
@@ -227,9 +229,8 @@ class Saver:
         except TimeoutError:
             log.warning(
                 "%s: on_session_saved has not returned within %g s; saving without it",
-                keeper.session.name,
-                _HOOK_WITHIN_S,
-            )
+                keeper.session.name, _HOOK_WITHIN_S,
+            )  # fmt: skip
             return None
 
     async def _write(self, batch: Batch) -> None:
@@ -293,4 +294,5 @@ class Saver:
 
     async def stop(self) -> None:
         """Leave all sessions that are still owned, and close the store."""
+        await self.forgetting.finish()
         await self._thread.stop()

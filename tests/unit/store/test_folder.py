@@ -547,3 +547,32 @@ def test_closing_releases_all(folder: Path) -> None:
     other = opened(folder)
     assert all(other.claim(claim.key, create=False) for claim in claims)
     other.close()
+
+
+def test_looking_at_a_session_changes_nothing(store: FolderStore, folder: Path) -> None:
+    assert (store.is_saved(KEY), store.head(KEY, 3)) == (False, b"")
+    claim = claimed(store)
+    assert not store.is_saved(KEY)
+    store.write([Write(claim, b"journal", True)])
+    other = opened(folder)
+    assert (other.is_saved(KEY), other.head(KEY, 3), other.head(KEY, 99)) == (True, b"jou", b"journal")
+    store.release(claim)
+    make_older(file_of(folder), TTL_S - 60)
+    before = file_of(folder).stat().st_mtime_ns
+    assert other.is_saved(KEY) and other.head(KEY, 3) == b"jou"
+    assert file_of(folder).stat().st_mtime_ns == before
+    make_older(file_of(folder), TTL_S + 60)
+    assert not other.is_saved(KEY)
+    assert other.lease_s == 0
+
+
+def test_owner_of_a_session_that_was_revoked_has_lost_it(store: FolderStore, folder: Path) -> None:
+    claim = saved(store)
+    other = opened(folder)
+    assert other.revoke(KEY) and not other.revoke(KEY)
+    assert store.write([Write(claim, b"!", False)]) == [claim]
+    assert list(other.entries()) == [] and other.claim(KEY, create=False) is None
+    saved(other)
+    store.delete(claim)
+    assert other.is_saved(KEY)
+    other.close()

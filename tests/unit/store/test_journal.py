@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from app_server.errors import InternalError
 from app_server.store.errors import NewerJournal, Unreadable
-from app_server.store.journal import HEADER_BYTES, JournalWriter, Saved, read_journal
+from app_server.store.journal import HEADER_BYTES, JournalWriter, Saved, opened_bytes, read_journal, read_opened
 from app_server.store.keys import Keys, new_seal
 from app_server.store.records import Kind, Part, Record, pack
 
@@ -309,3 +309,26 @@ def test_the_header_has_the_documented_layout() -> None:
     header = JournalWriter(SIGNED, bytes(range(16))).begin()
     assert header.startswith(b"app-server journal 1\n" + bytes(range(16)))
     assert len(header) == HEADER_BYTES == 21 + 16 + 16
+
+
+def test_first_record_is_read_from_the_first_bytes_alone() -> None:
+    writer = JournalWriter(Keys((b"secret",)))
+    data = writer.begin() + writer.write(Record(Kind.OPEN, {"user": "ann"}))
+    size = len(data)
+    data += writer.write(Record(Kind.WHOLE, {"saved_at_s": 1}, b"{}"))
+    assert opened_bytes(data) == opened_bytes(data[: HEADER_BYTES + 4]) == size
+    assert (
+        read_opened(data[:size], Keys((b"secret",))) == read_opened(data, Keys((b"old", b"secret"))) == {"user": "ann"}
+    )
+    for wrong in (data[: size - 1], data[: HEADER_BYTES + 2], data[:HEADER_BYTES], b"nonsense", b""):
+        with pytest.raises(Unreadable):
+            read_opened(wrong, Keys((b"secret",)))
+    with pytest.raises(Unreadable):
+        read_opened(data, Keys((b"another",)))
+
+
+def test_journal_that_begins_with_another_record_says_nothing_of_whom() -> None:
+    writer = JournalWriter(Keys())
+    data = writer.begin() + writer.write(Record(Kind.WHOLE, {}, b"{}"))
+    with pytest.raises(Unreadable, match="does not begin as it should"):
+        read_opened(data, Keys())

@@ -547,3 +547,35 @@ def test_tls_is_checked_with_the_authority_that_the_address_names(folder: Path) 
         # Of the right authority, but for another name.
         with pytest.raises(OperatorError, match="certificate verify failed"):
             opened(f"rediss://127.0.0.2:{port}/0?ssl_ca_certs={folder}/ca.pem").check()
+
+
+def test_looking_at_a_session_changes_nothing(store: RedisStore, redis: RunningRedis) -> None:
+    assert (store.is_saved(KEY), store.head(KEY, 3)) == (False, b"")
+    claim = claimed(store)
+    assert not store.is_saved(KEY)
+    store.write([Write(claim, b"journal", True)])
+    other = opened(redis.location, ttl_s=1)
+    assert (other.is_saved(KEY), other.head(KEY, 3), other.head(KEY, 99)) == (True, b"jou", b"journal")
+    (entry,) = store.entries()
+    assert entry.owned
+    store.release(claim)
+    assert other.is_saved(KEY) and other.head(KEY, 3) == b"jou"
+    (entry,) = store.entries()
+    assert entry.expires_s is not None and entry.expires_s > time.time() + TTL_S - 60
+    assert store.lease_s == 4
+    other.close()
+
+
+def test_owner_of_a_session_that_was_revoked_has_lost_it(store: RedisStore, redis: RunningRedis) -> None:
+    claim = claimed(store)
+    store.write([Write(claim, b"journal", True)])
+    other = opened(redis.location)
+    assert other.revoke(KEY) and not other.revoke(KEY)
+    assert store.write([Write(claim, b"!", False)]) == [claim] == list(store.renew([claim]))
+    assert list(other.entries()) == [] and other.claim(KEY, create=False) is None
+    again = claimed(other)
+    assert again.fence > claim.fence
+    other.write([Write(again, b"again", True)])
+    store.delete(claim)
+    assert other.is_saved(KEY)
+    other.close()
