@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,12 +60,12 @@ def kill(served: Served) -> None:
     served.process.process.wait()
 
 
-def work_on(client: Client, value: int) -> None:
+def work_on(client: Client, value: int, runs: int = 1) -> None:
     """Move the slider, and add a row that shows its value."""
     client.set("slider", "value", value)
     client.wait_value("note", "text", f"factor {value}")
     do(client, "add 1")
-    assert seen(client) == {"slider": value, "rows": [0, value], "note": "done add 1, 1 added, 1 runs"}
+    assert seen(client) == {"slider": value, "rows": [0, value], "note": f"done add 1, 1 added, {runs} runs"}
 
 
 def do(client: Client, words: str) -> None:
@@ -93,3 +95,16 @@ def guarded_by(folder: Path) -> list[str | Path]:
     """The flags of a server with two users, ann and bob, and with tokens of one second."""
     users = write(folder / "users", password_file(ann="ann's", bob="bob's"))
     return ["--basic-auth", users, "--cookie-secret", COOKIE_SECRET, "--session-token-expiration", "1"]
+
+
+def expire(token: str) -> None:
+    """Return when a token of a server with --session-token-expiration 1, made before, is too old."""
+    begun_s = time.time()
+    until(lambda: time.time() > begun_s + 2, "the token has expired")
+
+
+def sessions_of(served: Served) -> int:
+    """How many sessions the server has in its memory."""
+    found = re.findall(r"^app_server_sessions\{[^}]*\} (\d+)", served.site.get("/metrics").text, re.MULTILINE)
+    assert found
+    return sum(map(int, found))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,10 +9,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.protocol.conftest import Served
-from tests.protocol.saving.conftest import Place, go_on, guarded_by, kill, seen, work_on
+from tests.protocol.saving.conftest import Place, expire, go_on, guarded_by, kill, seen, work_on
 from tests.support.clients.raw import session_of
 from tests.support.clients.visitor import Visitor
-from tests.support.waiting import until
 
 
 def worked_on(served: Served, place: Place, value: int) -> str:
@@ -23,12 +21,6 @@ def worked_on(served: Served, place: Place, value: int) -> str:
         work_on(client, value)
         place.wait_until_saved("done add 1")
     return token
-
-
-def expire(token: str) -> None:
-    """Return when a token of a server with --session-token-expiration 1, made before, is too old."""
-    begun_s = time.time()
-    until(lambda: time.time() > begun_s + 2, "the token has expired")
 
 
 def test_session_of_a_killed_server_goes_on_although_its_token_has_expired(place: Place) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import time
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ import pytest
 from redis import Redis
 
 from tests.protocol.conftest import SECRET, Served, serving
-from tests.protocol.saving.conftest import KEPT, do, go_on, kill, seen, work_on
+from tests.protocol.saving.conftest import KEPT, do, go_on, kill, seen, sessions_of, work_on
 from tests.support.servers.redis import RunningRedis, redis_folder, running_redis
 from tests.support.waiting import patience, until
 
@@ -122,10 +121,3 @@ def test_page_does_not_notice_that_redis_is_restarted_and_saving_goes_on(process
                 with other.site.client("/kept", token) as client:
                     assert seen(client)["rows"] == [0, 73, 146, 219, 292]
                 assert "Traceback" not in served.process.log_text()
-
-
-def sessions_of(served: Served) -> int:
-    """How many sessions the server has in its memory."""
-    found = re.findall(r"^app_server_sessions\{[^}]*\} (\d+)", served.site.get("/metrics").text, re.MULTILINE)
-    assert found
-    return sum(map(int, found))
