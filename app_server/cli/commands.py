@@ -39,6 +39,7 @@ GROUPS = (
     Group("Run it", "running", {
         "serve": "serve applications, and keep them in sync with browsers",
         "status": "show a running server in the terminal",
+        "sessions": "list, show and delete saved sessions",
         "drain": "stop a running server once its sessions have ended",
         "static": "serve only BokehJS, as a CDN of your own",
         "passwd": "set the password of a user of --basic-auth",

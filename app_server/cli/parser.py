@@ -92,10 +92,11 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> argparse.Namespace
         every = namespace.help_wanted == "all"
         raise Answered(command_help(name, command, paint_for(sys.stdout, environ), columns(), every=every))
     for word in extra:
-        # argparse takes file names in one run only; those after a flag come here: serve a.py --port 80 b.py
-        if "files" not in namespace or word.startswith("-"):
+        # argparse takes such words in one run only; those after a flag come here: serve a.py --port 80 b.py
+        many = next((each.name for each in command.words if each.many), None)
+        if many is None or word.startswith("-"):
             raise OperatorError("unknown argument", where=word, hint=_instead(name, command, word))
-        namespace.files.append(word)
+        getattr(namespace, many).append(word)
     check_choices(command, namespace)
     namespace.command = name
     return namespace

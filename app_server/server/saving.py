@@ -45,8 +45,7 @@ def make_saver(settings: Settings, gauges: SavingGauges, on_lost: Callable[[Sess
 
 def keys_of(settings: Settings) -> Keys:
     """The keys of saved sessions: the secret key, and the one before it."""
-    secrets = (settings.secret_key or "").encode("utf-8").splitlines()
-    return Keys(tuple(secret for secret in secrets if secret), settings.store_encrypt)
+    return Keys.of(settings.secret_key, encrypt=settings.store_encrypt)
 
 
 def _open(settings: Settings) -> Store | None:

@@ -44,6 +44,12 @@ class Keys:
         if self.encrypt:
             _aes_gcm(b"\0" * 32)
 
+    @classmethod
+    def of(cls, secret_key: str | None, *, encrypt: bool) -> Keys:
+        """The keys that a server's secret key stands for: its lines are the key, and the one before it."""
+        secrets = (secret_key or "").encode("utf-8").splitlines()
+        return cls(tuple(secret for secret in secrets if secret), encrypt)
+
     @property
     def accepted(self) -> tuple[bytes, ...]:
         """The secrets that may have signed a journal; b"" without one."""

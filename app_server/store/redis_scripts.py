@@ -162,10 +162,17 @@ return 1
 HEAD: Final = Script(
     _OWNED
     + """
-return string.sub(redis.call('LINDEX', journal, 0) or '', 1, tonumber(ARGV[4]))
+local left, pieces = tonumber(ARGV[4]), {}
+while left > 0 do
+  local piece = redis.call('LINDEX', journal, #pieces)
+  if not piece then break end
+  table.insert(pieces, string.sub(piece, 1, left))
+  left = left - #piece
+end
+return table.concat(pieces)
 """
 )
-"""ARGV[4] is the number of bytes. A journal's first piece has its first records whole."""
+"""ARGV[4] is the number of bytes."""
 
 REVOKE: Final = Script(
     _OWNED

@@ -1,0 +1,238 @@
+"""`app-server sessions list|show|end|purge`: what a server with --store has saved."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from app_server.cli.command import Choices, Command, Flag, Word, flags_of, switch
+from app_server.cli.terminal import say
+from app_server.errors import OperatorError
+from app_server.settings import Setting, Settings, all_settings, resolve_settings
+
+if TYPE_CHECKING:
+    from app_server.store.base import Store
+    from app_server.store.contents import Found
+    from app_server.store.keys import Keys
+
+SETTINGS = ("use_config", "secret_key", "store", "store_ttl_s", "store_max_bytes", "store_encrypt")
+"""The settings of `serve` that this command has too."""
+
+ACTIONS: Choices = {
+    "list": "all that is saved, the latest first",
+    "show": "what is saved of one session or bookmark",
+    "end": "delete sessions or bookmarks",
+    "purge": "delete what has expired",
+}
+
+
+def own_settings() -> tuple[Setting, ...]:
+    """Those settings, in the order of the table."""
+    return tuple(setting for setting in all_settings() if setting.name in SETTINGS)
+
+
+COMMAND = Command(
+    forms=(
+        "list [--application PATH] [--json]",
+        "show KEY [--values] [--json]",
+        "end KEY ... [--force]",
+        "purge [--application PATH] [--older-than SECONDS]",
+    ),
+    text="List, show and delete the sessions and bookmarks that a server with --store has saved. Set the store and the "
+    "secret key as for the server, and run the command as the server's user. A KEY is what `list` prints, or the "
+    "beginning of it.",
+    examples=("app-server sessions list --store sessions", "app-server sessions purge --older-than 3600"),
+    words=(
+        Word(name="action", metavar="ACTION", help="what to do", required=True, choices=ACTIONS),
+        Word(name="keys", metavar="KEY", help="which of them", many=True),
+    ),
+    flags=(
+        Flag(names=("--application",), metavar="PATH", help="only those of the application at this path"),
+        Flag(names=("--older-than",), metavar="SECONDS", help="only what was last saved longer ago"),
+        switch("--values", "also show what people and the application have put in"),
+        switch("--force", "delete a session that is in use, too; its page starts again"),
+        switch("--json", "print JSON"),
+        *flags_of(own_settings()),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was typed, after it was found to make sense."""
+
+    settings: Settings
+    keys: tuple[str, ...] = ()
+    application: str | None = None
+    older_than_s: float | None = None
+    values: bool = False
+    force: bool = False
+    as_json: bool = False
+
+
+_TAKES: Mapping[str, Sequence[str]] = {
+    "list": ("application", "json"),
+    "show": ("values", "json"),
+    "end": ("force",),
+    "purge": ("application", "older_than"),
+}
+
+
+def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
+    """What does it, once the store is named and the words fit together."""
+    action = namespace.action
+    for name in ("application", "older_than", "values", "force", "json"):
+        if name in namespace and name not in _TAKES[action]:
+            raise OperatorError(f"is not used by `sessions {action}`", where=f"--{name.replace('_', '-')}")
+    _check_keys(action, namespace.keys)
+    flags = {setting.name: getattr(namespace, setting.name) for setting in own_settings() if setting.name in namespace}
+    names = {variable for setting in own_settings() for variable in setting.environment}
+    own = {name: value for name, value in environ.items() if name.removesuffix("_FILE") in names}
+    settings = resolve_settings(flags, own)
+    _check_store(settings.store)
+    asked = Asked(
+        settings,
+        keys=tuple(namespace.keys),
+        application=namespace.application[0] if "application" in namespace else None,
+        older_than_s=_seconds(namespace.older_than[0]) if "older_than" in namespace else None,
+        values="values" in namespace,
+        force="force" in namespace,
+        as_json="json" in namespace,
+    )
+    return partial({"list": list_all, "show": show, "end": end, "purge": purge}[action], asked)
+
+
+def _check_keys(action: str, keys: Sequence[str]) -> None:
+    example = f"For example: app-server sessions {action} 3f2a90c1d8e4"
+    if action in ("show", "end") and not keys:
+        raise OperatorError("no key is named", where="KEY", hint=example)
+    if action == "show" and len(keys) > 1:
+        raise OperatorError("shows one at a time", where="KEY", hint=example)
+    if action in ("list", "purge") and keys:
+        raise OperatorError(f"is not used by `sessions {action}`", where=keys[0])
+
+
+def _check_store(store: str) -> None:
+    if store == "off":
+        hint = "Name the one of the server: app-server sessions list --store FOLDER"
+        raise OperatorError("no store is named", where="--store", hint=hint)
+    if "://" not in store and not os.path.isdir(os.path.expanduser(store)):
+        raise OperatorError(f"{store} does not exist", where="--store", hint="Name the folder of the server.")
+
+
+def _seconds(text: str) -> float:
+    if not (text.isascii() and text.isdigit() and len(text) < 12):
+        raise OperatorError(f"expected a number of seconds, not {text[:40]!r}", where="--older-than")
+    return float(text)
+
+
+def list_all(asked: Asked) -> int:
+    """Print all that is saved."""
+    from app_server.cli.running.saved_report import as_table, as_values
+
+    with _Saved.opened(asked) as saved:
+        found = sorted(saved.chosen(), key=lambda each: -each.entry.saved_at_s)
+    if asked.as_json:
+        say(json.dumps([as_values(each) for each in found], indent=2))
+    else:
+        say(as_table(found) if found else "nothing is saved")
+    return 0
+
+
+def show(asked: Asked) -> int:
+    """Print what is saved of one session."""
+    from app_server.cli.running.saved_report import as_lines, details
+    from app_server.store.contents import saved_of
+
+    with _Saved.opened(asked) as saved:
+        found = saved.one(asked.keys[0])
+        content = saved_of(saved.store, found.entry, saved.keys, saved.max_bytes)
+    if content is None:
+        raise OperatorError("is gone", where=asked.keys[0])
+    values = details(found, content, values=asked.values)
+    say(json.dumps(values, indent=2) if asked.as_json else as_lines(values))
+    return 0
+
+
+def end(asked: Asked) -> int:
+    """Delete these; 1 if one of them is in use."""
+    from app_server.store.contents import deleted
+
+    with _Saved.opened(asked) as saved:
+        for found in [saved.one(key) for key in asked.keys]:
+            entry = found.entry
+            done = saved.store.revoke(entry.key) if asked.force and not entry.bookmark else deleted(saved.store, entry)
+            if not done:
+                raise OperatorError(
+                    "is in use, and was not deleted",
+                    where=entry.key[:12],
+                    hint="Close its page and wait until it is asleep, or add --force: its page starts again then.",
+                )
+            say(f"{entry.key[:12]} is deleted")
+    return 0
+
+
+def purge(asked: Asked) -> int:
+    """Delete what has expired, or what was asked for, unless it is in use; print how many."""
+    from app_server.store.contents import deleted
+
+    now_s = time.time()
+    with _Saved.opened(asked) as saved:
+        if asked.application is None:
+            ttl_s = asked.settings.store_ttl_s if asked.older_than_s is None else asked.older_than_s
+            count = saved.store.purge(ttl_s, now_s)
+        else:
+            oldest_s = now_s - (asked.older_than_s or 0)
+            old = [found.entry for found in saved.chosen() if found.entry.saved_at_s <= oldest_s]
+            count = sum(deleted(saved.store, entry) for entry in old)
+    say(f"{count} deleted")
+    return 0
+
+
+class _Saved:
+    """An open store, and what is to be found there."""
+
+    def __init__(self, asked: Asked, store: Store, keys: Keys) -> None:
+        self._asked, self.store, self.keys = asked, store, keys
+        # As much as a server reads.
+        self.max_bytes = 3 * asked.settings.store_max_bytes
+
+    @classmethod
+    @contextmanager
+    def opened(cls, asked: Asked) -> Iterator[_Saved]:
+        """The store that was named, until the end of the block."""
+        from app_server.store.keys import Keys
+        from app_server.store.location import open_store
+
+        settings = asked.settings
+        keys = Keys.of(settings.secret_key, encrypt=settings.store_encrypt)
+        store = open_store(settings.store, ttl_s=settings.store_ttl_s, max_bytes=3 * settings.store_max_bytes)
+        assert store is not None
+        try:
+            yield cls(asked, store, keys)
+        finally:
+            store.close()
+
+    def chosen(self) -> Iterator[Found]:
+        """Everything, or what is saved of the application that was named."""
+        from app_server.store.contents import all_found
+
+        for found in all_found(self.store, self.keys, self.max_bytes):
+            if self._asked.application in (None, found.application):
+                yield found
+
+    def one(self, key: str) -> Found:
+        """What this key, or the beginning of it, names. OperatorError unless it is exactly one."""
+        found = [each for each in self.chosen() if each.entry.key.startswith(key)]
+        if len(found) == 1:
+            return found[0]
+        if not found:
+            raise OperatorError("nothing of this key is saved", where=key, hint="See `app-server sessions list`.")
+        raise OperatorError(f"{len(found)} keys begin like this", where=key, hint="Give more of it.")
