@@ -220,6 +220,10 @@ class FolderStore:
         claim = _file(write.claim)
         if (0 if write.replaces else claim.size_bytes) + len(write.data) > self._max_bytes:
             raise Unavailable(f"a session would have more than {self._max_bytes} bytes", where=self._path)
+        if claim.has_lost_its_folder:
+            if not write.replaces:
+                raise Unavailable("the folder was deleted", where=self._path)
+            claim.move(self._opened())
         if write.replaces:
             claim.replace(write.data)
         else:

@@ -59,6 +59,21 @@ class SessionFile:
         self._size_bytes = len(data)
         os.close(old)
 
+    @property
+    def has_lost_its_folder(self) -> bool:
+        """Whether the whole folder was deleted, and the session's file with it."""
+        return self._number is not None and os.fstat(self._folder).st_nlink == 0
+
+    def move(self, folder: int) -> None:
+        """Go on in this folder, in which the session has nothing yet. Raises Lost if another process owns it there."""
+        try:
+            number = open_locked(folder, self._name, create=True)
+        except BlockingIOError:
+            raise Lost("another process owns the session in the new folder", where=self._name) from None
+        assert number is not None
+        self.leave()
+        self._folder, self._number, self._size_bytes = folder, number, os.fstat(number).st_size
+
     def is_older_than(self, age_s: float, now_s: float) -> bool:
         """Whether the file was written, and touched, longer ago than that."""
         return self._number is not None and os.fstat(self._number).st_mtime < now_s - age_s

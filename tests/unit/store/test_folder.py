@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import resource
+import shutil
 import signal
 import stat
 import subprocess
@@ -531,12 +532,37 @@ def test_a_pipe_in_place_of_a_session_is_not_waited_for(store: FolderStore, fold
     assert list(store.entries()) == []
 
 
+def test_sessions_in_use_outlive_their_folder(store: FolderStore, folder: Path) -> None:
+    claim = saved(store)
+    shutil.rmtree(folder)
+    with pytest.raises(Unavailable, match="the folder was deleted") as unavailable:
+        store.write([Write(claim, b"more", replaces=False)])
+    assert unavailable.value.unwritten == (claim,)
+    assert store.write([Write(claim, b"all of it", replaces=True)]) == []
+    assert store.write([Write(claim, b" and more", replaces=False)]) == []
+    assert store.read(claim, 100) == b"all of it and more"
+    with pytest.raises(Taken):
+        FolderStore(str(folder), ttl_s=3600, max_bytes=10_000).claim(claim.key, create=True)
+    store.release(claim)
+    assert store.is_saved(claim.key)
+
+
+def test_session_that_another_process_has_in_the_new_folder_is_lost(store: FolderStore, folder: Path) -> None:
+    claim = saved(store)
+    shutil.rmtree(folder)
+    other = FolderStore(str(folder), ttl_s=3600, max_bytes=10_000)
+    assert other.claim(claim.key, create=True) is not None
+    assert store.write([Write(claim, b"all of it", replaces=True)]) == [claim]
+    other.close()
+
+
 def test_a_folder_that_was_deleted_is_made_again(store: FolderStore, folder: Path) -> None:
     claim = saved(store)
     file_of(folder).unlink()
     folder.rmdir()
-    assert store.write([Write(claim, b"more", True)]) == [claim]
-    assert store.read(saved(store, b"new"), LIMIT) == b"new"
+    assert store.write([Write(claim, b"more", True)]) == []
+    assert store.read(claim, LIMIT) == b"more"
+    assert store.read(saved(store, b"new", key=OTHER), LIMIT) == b"new"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
