@@ -19,6 +19,7 @@ class ChildMetrics:
         self._clock = clock
         self._totals = Totals()
         self._answers = Totals()
+        self._saving = Totals()
         self._heard_s: dict[str, float] = {}
 
     def take(self, words: Mapping[str, Any]) -> None:
@@ -28,6 +29,7 @@ class ChildMetrics:
             gauges["now"]["apart_bytes"] = int(words["memory_bytes"])
         self._totals.note(child, applications)
         self._answers.note(child, {"": {"now": {}, "ever": words["answers"]}})
+        self._saving.note(child, {"": {"now": {}, "ever": words.get("saving", {})}})
         self._heard_s[child] = self._clock()
         if words["over"]:
             self.close(child)
@@ -36,11 +38,17 @@ class ChildMetrics:
         """Record that this session's process is gone."""
         self._totals.close(child)
         self._answers.close(child)
+        self._saving.close(child)
         self._heard_s.pop(child, None)
 
     def answers(self) -> dict[str, int]:
         """How many requests they have answered together, by the class of the status."""
         found: dict[str, int] = self._answers.balance().get("", {"ever": {}})["ever"]
+        return found
+
+    def saving(self) -> dict[str, int]:
+        """What they have counted of saved sessions together, as `SavingGauges.snapshot` does."""
+        found: dict[str, int] = self._saving.balance().get("", {"ever": {}})["ever"]
         return found
 
     def balance(self) -> dict[str, Any]:

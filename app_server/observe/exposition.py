@@ -67,6 +67,13 @@ LAG = ("app_server_loop_lag_seconds", "How late the event loop ran, sampled twic
 BLOCKS = ("app_server_loop_blocks", "How often the event loop was blocked longer than --block-limit.")
 BLOCKED = ("app_server_loop_blocked_seconds", "How long it was blocked in total.")
 ANSWERS = ("app_server_http_answers", "Answers to HTTP requests.")
+SAVING = {
+    "saved": ("app_server_sessions_saved", "How often a session was written to the store."),
+    "restored": ("app_server_sessions_restored", "Sessions that were restored from the store."),
+    "lost": ("app_server_sessions_lost", "Sessions that another process has taken over, or that were deleted."),
+    "failed": ("app_server_store_failures", "How often sessions could not be written to the store."),
+}
+AWAY = ("app_server_store_away", "1 if the store could not be used the last time.")
 SILENT = ("app_server_silent_processes", "Processes that did not answer when asked.")
 
 _AT = ["process", "application"]
@@ -156,6 +163,21 @@ def _of_processes(processes: list[tuple[str, Mapping[str, Any]]]) -> Iterator[Me
         for status, count in sorted(facts["answers"].items()):
             answers.add_metric([process, status], count)
     yield from (blocks, blocked, answers)
+    yield from _of_saving([(process, facts["saving"]) for process, facts in processes if "saving" in facts])
+
+
+def _of_saving(processes: list[tuple[str, Mapping[str, int]]]) -> Iterator[Metric]:
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    for key, (name, about) in SAVING.items():
+        counter = CounterMetricFamily(name, about, labels=["process"])
+        for process, saving in processes:
+            counter.add_metric([process], saving[key])
+        yield counter
+    away = GaugeMetricFamily(*AWAY, labels=["process"])
+    for process, saving in processes:
+        away.add_metric([process], saving["away"])
+    yield away
 
 
 def _histogram(

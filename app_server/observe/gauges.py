@@ -93,15 +93,19 @@ class ApplicationGauges:
 class SavingGauges:
     """What is counted of saved sessions."""
 
-    __slots__ = ("failed", "restored", "saved")
+    __slots__ = ("away", "failed", "lost", "restored", "saved")
 
     def __init__(self) -> None:
         self.saved = 0
         """How often a session was saved."""
         self.restored = 0
         """Sessions that were restored."""
+        self.lost = 0
+        """Sessions that another process has taken over."""
         self.failed = 0
-        """How often the store could not be used."""
+        """How often sessions could not be written to the store."""
+        self.away = False
+        """Whether the last attempt to use the store has failed."""
 
     def note_saved(self, sessions: int) -> None:
         """So many sessions were saved."""
@@ -111,13 +115,21 @@ class SavingGauges:
         """A session was restored."""
         self.restored += 1
 
+    def note_lost(self) -> None:
+        """Another process has taken a session over."""
+        self.lost += 1
+
     def note_failed(self) -> None:
-        """The store could not be used."""
+        """Sessions could not be written to the store."""
         self.failed += 1
 
-    def snapshot(self) -> dict[str, Any]:
+    def note_away(self, away: bool) -> None:
+        """Whether the store can be used has changed."""
+        self.away = away
+
+    def snapshot(self) -> dict[str, int]:
         """What was counted so far."""
-        return {"saved": self.saved, "restored": self.restored, "failed": self.failed}
+        return {"saved": self.saved, "restored": self.restored, "lost": self.lost, "failed": self.failed}
 
 
 class LoopGauges:

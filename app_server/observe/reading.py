@@ -45,10 +45,18 @@ class _Reader:
                 self._process(labels)["loop"]["ever"][key] = value
         for labels, value in self._samples(exposition.ANSWERS[0], "_total"):
             self._process(labels)["answers"][labels["status"]] = int(value)
+        self._saving()
         self._applications()
         self._histograms()
         silent = next((int(value) for _, value in self._samples(exposition.SILENT[0])), 0)
         return {"processes": self._processes, "silent": ["?"] * silent}
+
+    def _saving(self) -> None:
+        for key, (name, _) in exposition.SAVING.items():
+            for labels, value in self._samples(name, "_total"):
+                self._process(labels).setdefault("saving", {})[key] = int(value)
+        for labels, value in self._samples(exposition.AWAY[0]):
+            self._process(labels).setdefault("saving", {})["away"] = int(value)
 
     def _applications(self) -> None:
         for key, (name, _) in exposition.NOW.items():

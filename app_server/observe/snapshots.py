@@ -2,6 +2,7 @@
 
     {"processes": {name: {"pid", "started_s", "taken_s", "draining", "rss_bytes", "pss_bytes", "max_sessions",
                           "answers": {"2xx": number}, "loop": {"now", "ever"},
+                          "saving": {"saved", "restored", "lost", "failed", "away"},
                           "applications": {url: {"now": {"sessions", "connections", "unused", "queued_bytes"},
                                                  "ever": {...}}}}},
      "silent": [names of processes that did not answer in time]}

@@ -67,7 +67,7 @@ class Saver:
         self._store = store
         self._gauges = gauges
         self._on_lost = on_lost
-        self._thread = StoreThread(store)
+        self._thread = StoreThread(store, gauges)
         self.bookmarks = Bookmarks(self._thread, policy)
         self.waker = Waker(self._thread, policy, gauges)
         self.forgetting = Forgetting(self._thread, policy.keys)
@@ -257,6 +257,7 @@ class Saver:
 
     def _lose(self, keeper: JournalKeeper) -> None:
         self._forget(keeper.journal.key)
+        self._gauges.note_lost()
         log.warning("%s: another process has taken the session over; its clients are sent there", keeper.session.name)
         self._on_lost(keeper.session)
 

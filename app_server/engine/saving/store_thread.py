@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
+from app_server.observe.gauges import SavingGauges
 from app_server.store.base import Store
 from app_server.store.errors import StoreError
 
@@ -22,8 +23,9 @@ _CLOSE_WITHIN_S = 5.0
 class StoreThread:
     """Calls the store's methods one after another in a thread, which begins with the first call: maybe after a fork."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, gauges: SavingGauges) -> None:
         self.store = store
+        self._gauges = gauges
         self.away = False
         """Whether the last attempt to use the store has failed."""
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="store")
@@ -41,12 +43,14 @@ class StoreThread:
         """Log, once, that the store cannot be used."""
         if not self.away:
             self.away = True
+            self._gauges.note_away(True)
             log.error("Sessions are not saved at the moment: %s", str(error) or "the store does not answer")
 
     def note_back(self) -> None:
         """Log, once, that the store can be used again."""
         if self.away:
             self.away = False
+            self._gauges.note_away(False)
             log.info("Sessions are saved again")
 
     async def stop(self) -> None:

@@ -61,6 +61,10 @@ def snapshot_of(state: ServerState) -> Snapshot:
         "pss_bytes": proportional_bytes() if shared else None,  # which takes the system milliseconds to find out
         "max_sessions": state.process.admission.max_sessions,
         "answers": add(dict(state.process.gauges.answers), state.process.child_metrics.answers()),
+        "saving": {
+            **add(state.process.gauges.saving.snapshot(), state.process.child_metrics.saving()),
+            "away": int(state.process.gauges.saving.away),
+        },
         "loop": state.process.gauges.loop.snapshot(),
         "applications": add(state.process.child_metrics.balance(), own),
     }

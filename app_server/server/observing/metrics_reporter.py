@@ -67,6 +67,7 @@ class MetricsReporter:
         fields = {
             "question": QUESTION, "child": self._child, "over": over, "applications": applications,
             "memory_bytes": memory, "answers": dict(self._state.process.gauges.answers),
+            "saving": self._state.process.gauges.saving.snapshot(),
         }  # fmt: skip
         try:
             await ipc.ask(self._runtime_dir.slot(self._slot), fields, _ANSWER_S)

@@ -14,7 +14,7 @@ def words(child: str, *, messages: int, over: bool = False) -> dict[str, Any]:
     gauges.messages_in = messages
     now = {"sessions": 0 if over else 1}
     applications = {"/app": {"now": now, "ever": gauges.snapshot()}}
-    memory = {"memory_bytes": 0 if over else 100, "answers": {"2xx": messages}}
+    memory = {"memory_bytes": 0 if over else 100, "answers": {"2xx": messages}, "saving": {"saved": messages}}
     return {"child": child, "applications": applications, **memory, "over": over}
 
 
@@ -28,6 +28,7 @@ def test_sessions_are_added_up_while_they_live_and_what_they_counted_afterwards_
     balance = child_metrics.balance()["/app"]
     assert (balance["now"], balance["ever"]["messages_in"]) == ({"sessions": 1, "apart_bytes": 100}, 15)
     assert child_metrics.answers() == {"2xx": 15}
+    assert child_metrics.saving() == {"saved": 15}
 
 
 def test_session_that_crashed_is_gone_when_its_process_is() -> None:

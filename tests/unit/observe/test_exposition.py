@@ -25,6 +25,7 @@ def snapshot() -> dict[str, Any]:
     facts = {
         "pid": 7, "started_s": 1000.0, "taken_s": 1010.0, "draining": True, "rss_bytes": 5, "pss_bytes": None,
         "max_sessions": 0, "answers": {"2xx": 4}, "loop": loop.snapshot(),
+        "saving": {"saved": 9, "restored": 2, "lost": 1, "failed": 3, "away": 1},
         "applications": {'/a"\\\n': {"now": now, "ever": gauges.snapshot()}},
     }  # fmt: skip
     return {"processes": {"1": facts, "2": facts}, "silent": ["?"]}
@@ -51,6 +52,12 @@ def test_whatever_an_application_is_called_is_read_back() -> None:
     assert of("queue_bytes", **AT) == 17
     assert of("sessions_opened_total", **AT) == 3
     assert of("opens_refused_total", reason="full", **AT) == 2
+
+
+def test_what_the_store_has_done_is_counted_for_each_process() -> None:
+    at = {"process": "2"}
+    assert (of("sessions_saved_total", **at), of("sessions_restored_total", **at)) == (9, 2)
+    assert (of("sessions_lost_total", **at), of("store_failures_total", **at), of("store_away", **at)) == (1, 3, 1)
 
 
 def test_buckets_hold_all_that_was_shorter() -> None:

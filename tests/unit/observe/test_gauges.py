@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import timeit
 
-from app_server.observe.gauges import FAST_S, SLOW_S, ApplicationGauges, Gauges, Histogram, LoopGauges
+from app_server.observe.gauges import FAST_S, SLOW_S, ApplicationGauges, Gauges, Histogram, LoopGauges, SavingGauges
 
 
 def test_duration_at_a_bound_counts_as_below_it() -> None:
@@ -78,3 +78,16 @@ def test_noting_a_change_costs_microseconds() -> None:
         gauges.round_trip.note(0.0004)
 
     assert min(timeit.repeat(note, number=1000, repeat=20)) / 1000 < 20e-6
+
+
+def test_what_the_store_does_is_counted() -> None:
+    gauges = SavingGauges()
+    gauges.note_saved(3)
+    gauges.note_saved(2)
+    gauges.note_restored()
+    gauges.note_lost()
+    gauges.note_failed()
+    assert gauges.snapshot() == {"saved": 5, "restored": 1, "lost": 1, "failed": 1}
+    assert not gauges.away
+    gauges.note_away(True)
+    assert gauges.away

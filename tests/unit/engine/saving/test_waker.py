@@ -63,7 +63,8 @@ def test_looking_for_a_session_claims_nothing_and_prolongs_nothing(tmp_path: Pat
 
 def test_session_of_a_lost_host_is_waited_for_longer_than_its_lease(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    found = Waker(StoreThread(store), SavingPolicy(KEYS, 1, 1), SavingGauges())
+    gauges = SavingGauges()
+    found = Waker(StoreThread(store, gauges), SavingPolicy(KEYS, 1, 1), gauges)
     assert found.patience_s == 3
     store.lease_s = LEASE_S
     assert LEASE_S < found.patience_s < 6

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from app_server.observe.child_metrics import STILL_THERE_S
+from app_server.observe.gauges import SavingGauges
 from app_server.processes import ipc
 from app_server.processes.ipc import Unreachable
 from app_server.processes.runtime_dir import RuntimeDir
@@ -28,7 +29,7 @@ def stage() -> Iterator[Stage]:
 
 def counted(answers: Counter[str]) -> SimpleNamespace:
     """A process that has given these answers."""
-    return SimpleNamespace(gauges=SimpleNamespace(answers=answers))
+    return SimpleNamespace(gauges=SimpleNamespace(answers=answers, saving=SavingGauges()))
 
 
 def reporter_of(stage: Stage, runtime_dir: RuntimeDir) -> MetricsReporter:
@@ -62,6 +63,7 @@ def test_session_tells_what_happened_seldom_and_that_it_is_there(
     last = sent[-1][1]
     assert (last["question"], last["child"], last["over"]) == (QUESTION, "s-one", True)
     assert last["memory_bytes"] == 0 and last["answers"] == {"2xx": 3}
+    assert last["saving"] == {"saved": 0, "restored": 0, "lost": 0, "failed": 0}
     assert last["applications"]["/app"]["now"]["connections"] == 1
     assert sent[0][1]["over"] is False and sent[0][1]["memory_bytes"] > 0
 
