@@ -190,9 +190,10 @@ class LocalRuntime(ApplicationRuntime):
             policy = saver.policy.restoring(self.application.restore)
             recording.resume(restore(document, saved, woken.opening, policy, name))
             prepared = None
-        context.attach_bookmarks(SessionBookmarks(saver.bookmarks, opened, recording))
+        hooks = self.application.hooks
+        context.attach_bookmarks(SessionBookmarks(saver.bookmarks, opened, recording, hooks.on_session_saved))
         queue = self._opened(document, context, prepared, recording)
-        hook = self._asked_what_to_save if self.application.hooks.saves else None
+        hook = self._asked_what_to_save if hooks.saves else None
         saver.keep(queue, recording, opened, woken, hook)
         if saved is not None and context.restoring:
             recording.save_whole()

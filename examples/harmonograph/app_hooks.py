@@ -8,13 +8,13 @@ LONG_S = 60
 
 def on_session_saved(session_context):
     """Called each time the session is saved; on_session_restored gets what this returns."""
-    return {"saved_at_s": time.time()}
+    return {"session": session_context.id, "saved_at_s": time.time()}
 
 
 def on_session_restored(session_context, state):
-    """Welcome a visitor whose page was away for long; `state` is None for a copy that a link opens."""
-    away_s = 0 if state is None else time.time() - state["saved_at_s"]
-    if away_s >= LONG_S:
+    """Welcome a visitor whose page was away for long; who opens a copy, which has an id of its own, was not here."""
+    away_s = time.time() - state["saved_at_s"]
+    if state["session"] == session_context.id and away_s >= LONG_S:
         note = session_context.session.document.get_model_by_name("note")
         note.text = f"<p>Welcome back after {in_words(away_s)}. All is as you left it.</p>"
 

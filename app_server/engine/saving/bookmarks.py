@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from app_server.apps.hooks import SavedHook, is_async
 from app_server.document.saving.recording import Recording
 from app_server.document.saving.whole import encode_for_store
 from app_server.engine.saving.plain import NotPlain, plain_json
@@ -146,12 +147,18 @@ class Bookmarks:
 
 
 class SessionBookmarks:
-    """The bookmarks of one session: what `session_context.bookmark` makes."""
+    """The bookmarks of one session: what `session_context.bookmark` makes.
 
-    def __init__(self, bookmarks: Bookmarks, opened: Mapping[str, Any], recording: Recording) -> None:
+    `hook` is the application's on_session_saved, whose value is kept unless it has to be awaited.
+    """
+
+    def __init__(
+        self, bookmarks: Bookmarks, opened: Mapping[str, Any], recording: Recording, hook: SavedHook
+    ) -> None:
         self._bookmarks = bookmarks
         self._opened = opened
         self._recording = recording
+        self._hook = hook
 
     def make(self, context: SessionContext, ttl_s: float, *, anyone: bool) -> str:
         """What names the session as it is now in a link."""
@@ -160,23 +167,28 @@ class SessionBookmarks:
         with document.changing:
             part = encode_for_store(document, context.excluded)
             changed = self._recording.all_changed()
-        try:
-            state = json.loads(plain_json(context.state, self._bookmarks.own_bytes))
-        except NotPlain as error:
-            raise ApplicationError(
-                f"session_context.state cannot be kept in a bookmark: {error}",
-                where=str(session.name),
-                hint="Keep texts, numbers, booleans, None, and lists and dictionaries of these in it.",
-            ) from None
+        state = self._plain("session_context.state", context.state, session.name)
+        kept = None if is_async(self._hook) else self._hook(context)
         now_s = time.time()
         fields = {
             "saved_at_s": now_s,
             "expires_s": now_s + ttl_s,
             "anyone": anyone,
             "state": state,
+            "hook": self._plain("what on_session_saved returns", kept, session.name),
             "changed": [[change.model, change.attr, int(change.by_client)] for change in changed],
         }
         return self._bookmarks.save(session.name, self._opened, Record(Kind.WHOLE, fields, *part), ttl_s)
+
+    def _plain(self, what: str, value: Any, session: LogName) -> Any:
+        try:
+            return json.loads(plain_json(value, self._bookmarks.own_bytes))
+        except NotPlain as error:
+            raise ApplicationError(
+                f"{what} cannot be kept in a bookmark: {error}",
+                where=str(session),
+                hint="Keep texts, numbers, booleans, None, and lists and dictionaries of these in it.",
+            ) from None
 
     def revoke(self, link: str) -> None:
         """Let the link lead nowhere."""

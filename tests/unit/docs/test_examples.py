@@ -14,14 +14,17 @@ from tests.unit.engine.saving.making import Process, model
 
 
 @pytest.mark.parametrize(
-    ("away_s", "said"),
-    [(2, ""), (61, "1 minute"), (7_300, "2 hours"), (90_000, "1 day"), (260_000, "3 days")],
+    ("away_s", "whose", "said"),
+    [(2, "one", ""), (61, "one", "1 minute"), (7_300, "one", "2 hours"), (90_000, "one", "1 day"),
+     (260_000, "one", "3 days"), (260_000, "other", "")],
 )
-def test_harmonograph_welcomes_a_visitor_who_was_away_for_long(tmp_path: Path, away_s: int, said: str) -> None:
+def test_harmonograph_welcomes_a_visitor_who_was_away_for_long(
+    tmp_path: Path, away_s: int, whose: str, said: str
+) -> None:
     async def restored() -> str:
         application = load_application(str(EXAMPLES / "harmonograph"), [])
         session = await Process(tmp_path, application).session()
-        saved = {"saved_at_s": time.time() - away_s}
+        saved = {"session": whose, "saved_at_s": time.time() - away_s}
         application.hooks.on_session_restored(session.context, saved)
         return str(model(session, "note").text)
 
