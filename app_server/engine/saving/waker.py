@@ -31,6 +31,8 @@ _ANSWERS_WITHIN_S: Final = 3.0
 
 _ASK_AGAIN_S: Final = 0.05
 
+_NO_DOCUMENT: Final = "the journal ends before the document"
+
 
 class Waker:
     """Finds and claims saved sessions."""
@@ -110,8 +112,9 @@ class Waker:
             saved = await self._thread.call(read_journal, data, self._policy.keys)
             if saved is None:
                 return Woken(claim)
-            if saved.damaged:
-                log.warning("%s: what was saved last is lost: %s", name, saved.damaged)
+            damaged = saved.damaged or (_NO_DOCUMENT if saved.whole is None else "")
+            if damaged:
+                log.warning("%s: what was saved last is lost: %s", name, damaged)
             opening = read_opening(saved.opened, url, session_id)
         except (NewerJournal, Unavailable):
             raise
