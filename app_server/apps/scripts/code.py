@@ -30,9 +30,7 @@ class CodeApplication(Application):
     `path` is what was asked for, `main` the file to run, both absolute.
     """
 
-    def __init__(
-        self, path: Path, main: Path, place: CodePlace, argv: Sequence[str], route: str | None = None
-    ) -> None:
+    def __init__(self, path: Path, main: Path, place: CodePlace, argv: Sequence[str], route: str | None = None) -> None:
         super().__init__(route or route_for(path), place, folder=main.parent, argv=(str(main), *argv))
         self.path = path
         self._main = read_program(main, place)

@@ -59,9 +59,10 @@ class Restoration:
     def give_inputs(self, call: Callable[[Callable[[], None]], None]) -> None:
         """Set what people have set, and what else inputs hold, in the order in which they were changed last.
 
-        Each is set by a function that `call` calls: the application's callbacks run in it, and may raise.
+        So an input comes after the one whose callback has set it. Each is set by a function that `call` calls: the
+        application's callbacks run in it, and may raise.
         """
-        for change in sorted(self._changed, key=lambda change: not change.by_client):
+        for change in self._changed:
             model = self._fitting(change.model)
             if model is None or not (change.by_client or _is_input(model, change.attr)):
                 continue

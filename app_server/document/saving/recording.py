@@ -49,7 +49,7 @@ class Recording:
         model = getattr(event, "model", None)
         attr = getattr(event, "attr", None)
         key = (DOCUMENT, event.kind) if attr is None or model is None else (model.id, attr)
-        self._fresh[key] = event.setter is not None or self._fresh.get(key, False)
+        self._fresh[key] = self._fresh.pop(key, False) or event.setter is not None
         if not sent or (model is not None and (is_secret(model) or model.id in self._excluded)):
             self.save_whole()
 
