@@ -115,6 +115,8 @@ def test_host_is_as_it_should_be(installed: Site, index: int) -> None:
     assert (key.mode, key.user, key.size) == (0o600, "root", 49)
     assert host.file("/etc/app-server").mode == 0o750
     assert host.file("/opt/app-server/current").is_symlink
+    saved = host.file("/var/lib/app-server/sessions")
+    assert (saved.mode, saved.user, saved.group) == (0o700, "app-server", "app-server")
     mine = [name for name, on in INSTANCES.items() if on == where.name]
     for number, name in enumerate(mine):
         service = host.service(f"app-server@{name}.service")
