@@ -23,7 +23,7 @@ def _is_sent_as_it_is(value: Any) -> bool:
 
 
 _PLAIN_BYTES = 100
-"""What a plain change takes as JSON, or a little less."""
+"""What a plain change takes as JSON without its text, or a little less."""
 
 
 class PatchEncoder:
@@ -67,8 +67,13 @@ class PatchEncoder:
     @property
     def size(self) -> int:
         """About how many bytes the events take."""
-        sizes = sum(len(event) if isinstance(event, bytes) else _PLAIN_BYTES for _, event in self._events)
-        return sizes + (sum(len(payload) for _, payload in self._made.binary) if self._made is not None else 0)
+        size = 0
+        for _, event in self._events:
+            if isinstance(event, bytes):
+                size += len(event)
+            else:
+                size += _PLAIN_BYTES + (len(event["new"]) if isinstance(event["new"], str) else 0)
+        return size + (sum(len(payload) for _, payload in self._made.binary) if self._made is not None else 0)
 
     @property
     def holds_secrets(self) -> bool:

@@ -29,6 +29,20 @@ def test_event_is_encoded_when_it_happens() -> None:
     assert [dict(event["data"]["entries"])["x"] for event in events] == [[2], [3]]
 
 
+def test_size_is_about_what_the_events_take_also_as_plain_texts() -> None:
+    document = new_document("s")
+    div = Div()
+    document.add_root(div)
+    encode_document(document)
+    patch = PatchEncoder(document)
+    document.on_change(lambda event: patch.add(event))  # type: ignore[arg-type]
+    div.text = "x" * 50_000
+    div.tags = ["y" * 30_000]
+    div.disabled = True
+    content = patch.content()
+    assert content is not None and len(content[0]) - 100 < patch.size < len(content[0]) + 100
+
+
 def test_changes_of_all_kinds_of_values_keep_their_order() -> None:
     document = new_document("s")
     div, slider = Div(), Slider(start=0, end=9, value=5)
