@@ -22,7 +22,7 @@ from app_server.engine.saving.bookmarks import SessionBookmarks
 from app_server.engine.saving.plain import NotPlain, plain_json
 from app_server.engine.saving.restoring import restore
 from app_server.engine.saving.saver import Saver
-from app_server.engine.saving.woken import Woken, opening_fields
+from app_server.engine.saving.woken import Woken, opening_fields, or_copy
 from app_server.engine.turns.queue import TurnQueue
 from app_server.errors import ApplicationError
 from app_server.observe.gauges import ApplicationGauges
@@ -93,8 +93,8 @@ class LocalRuntime(ApplicationRuntime):
         job = Job(LogName(words, application=self.url, session=session_id))
         woken = copy_of
         try:
-            if self._saver is not None and not fresh and woken is None:
-                woken = await self._saver.waker.wake(self.url, session_id, job.name)
+            if self._saver is not None and not fresh:
+                woken = or_copy(await self._saver.waker.wake(self.url, session_id, job.name), copy_of)
             asked = Asked(session_id, request, token_payload, user)
             session = await Noted(self._loop.running, job, self._build(asked, woken))
         except BaseException as error:

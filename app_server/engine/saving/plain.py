@@ -20,9 +20,11 @@ def plain_json(value: Any, max_bytes: int) -> str:
     """
     try:
         text = json.dumps(value)
-    except (TypeError, ValueError, RecursionError, RuntimeError) as error:  # another thread may be changing it
-        raise NotPlain(str(error)) from None
-    _check_keys(value)
+        _check_keys(value)
+    except NotPlain:
+        raise
+    except Exception as error:  # it may be of a class of the application's own, and another thread may be changing it
+        raise NotPlain(str(error) or type(error).__name__) from None
     if len(text) > max_bytes:
         raise NotPlain(f"it takes {len(text)} bytes, more than the {max_bytes} allowed by --store-max-bytes")
     return text
@@ -49,8 +51,8 @@ def exact_json(value: Any) -> Any:
     try:
         text = json.dumps(value, default=_tagged)
         same = from_exact(json.loads(text)) == value
-    except (TypeError, ValueError, RecursionError) as error:
-        raise NotPlain(str(error)) from None
+    except Exception as error:
+        raise NotPlain(str(error) or type(error).__name__) from None
     if same is not True:
         raise NotPlain("it would come back as another value")
     return json.loads(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app_server.document.saving.whole import skeleton
@@ -45,6 +45,13 @@ class Woken:
     saved: Saved | None = None
     opening: SavedOpening | None = None
     keeps: bool = True
+
+
+def or_copy(woken: Woken | None, copy: Woken | None) -> Woken | None:
+    """What is saved under the session's own id; the copy that a link leads to only if nothing of it can be used."""
+    if woken is None or copy is None:
+        return woken or copy
+    return woken if woken.saved is not None else replace(copy, claim=woken.claim, keeps=woken.keeps)
 
 
 def opening_fields(context: SessionContext, url: str, document: ServedDocument) -> dict[str, Any]:

@@ -104,3 +104,21 @@ def test_other_state_is_refused_with_the_reason(value: Any, why: str) -> None:
     with pytest.raises(NotPlain) as caught:
         plain_json(value, 100)
     assert str(caught.value) == why
+
+
+class Broken(dict[str, int]):
+    """A dictionary of an application's own, whose code is wrong."""
+
+    def items(self) -> Any:
+        raise KeyError("no such thing")
+
+    def __eq__(self, other: object) -> bool:
+        raise OSError("away")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("read", [exact_json, lambda value: plain_json(value, 1000)], ids=["exact", "plain"])
+def test_what_raises_anything_while_it_is_read_is_refused(read: Any) -> None:
+    with pytest.raises(NotPlain):
+        read({"a": [Broken(a=1)]})

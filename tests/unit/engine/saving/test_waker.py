@@ -10,14 +10,19 @@ from typing import Any
 import pytest
 
 from app_server.engine.saving import waker
+from app_server.engine.saving.bookmarks import CopiedSession
 from app_server.engine.saving.policy import SavingPolicy
 from app_server.engine.saving.store_thread import StoreThread
 from app_server.engine.saving.waker import Waker
+from app_server.engine.saving.woken import read_opening
 from app_server.errors import ApplicationError
 from app_server.observe.gauges import SavingGauges
 from app_server.security.admission import Full
+from app_server.security.visible_request import VisibleRequest
+from app_server.session.session import Session
 from app_server.store.base import session_key
 from app_server.store.errors import Unavailable
+from app_server.store.journal import read_journal
 from app_server.store.redis import LEASE_S
 from tests.support.claiming import claiming
 from tests.support.waiting import until_soon
@@ -252,3 +257,35 @@ def test_what_cannot_be_read_is_overwritten(tmp_path: Path, data: bytes) -> None
         assert await values_of(tmp_path, fill, "slider") == [7]
 
     asyncio.run(live())
+
+
+def test_link_never_replaces_what_is_saved_under_the_id_that_comes_with_it(tmp_path: Path) -> None:
+    async def live() -> None:
+        await left_with(tmp_path, 9)
+        serving = Serving(Store(tmp_path), fill)
+        other = await serving.session("other", user="bob")
+        saved = read_journal(await whole_of(serving, "other"), KEYS)
+        assert saved is not None
+        opening = read_opening(saved.opened, "/app", "other")
+        copy = CopiedSession(saved, opening, True).for_visitor(VisibleRequest(), {}, "bob")
+        again = await serving.runtime.session("one", VisibleRequest(), {}, "bob", copy_of=copy)
+        assert slider(again).value == 9 and again.context.user is None
+        fresh = await serving.runtime.session("new", VisibleRequest(), {}, "bob", copy_of=copy)
+        assert slider(fresh).value == slider(other).value == 4 and fresh.context.user == "bob"
+        await serving.kill()
+        assert await values_of(tmp_path, fill, "slider") == [9]
+
+    asyncio.run(live())
+
+
+async def whole_of(serving: Serving, session_id: str) -> bytes:
+    """The journal of a session whose slider is at 4."""
+    session = serving.runtime.registry.get(session_id)
+    assert session is not None
+    serving.view(session).set(slider(session), "value", 4)
+    await serving.save()
+    return serving.store.head(session_key("/app", session_id), 10_000_000)
+
+
+def slider(session: Session) -> Any:
+    return session.document.get_model_by_name("slider")
