@@ -201,9 +201,8 @@ class Server:
         self._background += self._saving()
 
     def _saving(self) -> list[asyncio.Task[None]]:
-        """The background work of the store; one process of a server deletes what has expired."""
-        workers = self.state.process.workers
-        work = () if self._saver is None else self._saver.work(purges=workers is not None and workers.slot == 0)
+        """The background work of the store; processes of single sessions do not look for what has expired."""
+        work = () if self._saver is None else self._saver.work(purges=self.state.process.only_session is None)
         return [asyncio.create_task(each) for each in work]
 
     def arrive(self, message: Message, sock: socket.socket) -> None:

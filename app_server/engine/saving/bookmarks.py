@@ -152,9 +152,7 @@ class SessionBookmarks:
     `hook` is the application's on_session_saved, whose value is kept unless it has to be awaited.
     """
 
-    def __init__(
-        self, bookmarks: Bookmarks, opened: Mapping[str, Any], recording: Recording, hook: SavedHook
-    ) -> None:
+    def __init__(self, bookmarks: Bookmarks, opened: Mapping[str, Any], recording: Recording, hook: SavedHook) -> None:
         self._bookmarks = bookmarks
         self._opened = opened
         self._recording = recording

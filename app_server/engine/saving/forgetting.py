@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, Final
 
 from app_server.engine.saving.plain import from_exact
 from app_server.engine.saving.store_thread import StoreThread
-from app_server.store.base import Store
+from app_server.store.base import Entry
 from app_server.store.contents import opened_of
 from app_server.store.errors import StoreError, Unavailable
 from app_server.store.keys import Keys
@@ -18,6 +19,9 @@ log = logging.getLogger(__name__)
 
 _FINISH_WITHIN_S: Final = 5.0
 """How long the end of a process waits for the store."""
+
+_AT_ONCE: Final = 50
+"""How many saved sessions are looked at in one call of the store."""
 
 
 class Forgetting:
@@ -41,9 +45,11 @@ class Forgetting:
 
     async def _run(self, is_theirs: Callable[[Any], bool]) -> None:
         try:
-            keys = await self._thread.call(_sessions, self._thread.store)
-            for key in keys:
-                await self._thread.call(self._delete, key, is_theirs)
+            entries = self._thread.store.entries()
+            while some := await self._thread.call(_some, entries):
+                for entry in some:
+                    if not entry.bookmark:
+                        await self._thread.call(self._delete, entry.key, is_theirs)
         except StoreError as error:
             log.error("The saved sessions of a user who has logged out could not be deleted: %s", error)
 
@@ -60,5 +66,6 @@ class Forgetting:
             self._thread.store.revoke(key)
 
 
-def _sessions(store: Store) -> list[str]:
-    return [entry.key for entry in store.entries() if not entry.bookmark]
+def _some(entries: Iterator[Entry]) -> list[Entry]:
+    # Others have to use the store meanwhile: leases end within seconds.
+    return list(islice(entries, _AT_ONCE))

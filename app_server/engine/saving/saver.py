@@ -111,7 +111,7 @@ class Saver:
         self._due.discard(key)
 
     def work(self, *, purges: bool) -> list[Coroutine[Any, Any, None]]:
-        """What has to go on in the background; one process of those that share a store `purges` it."""
+        """What has to go on in the background; a process `purges` the store unless many share it."""
         return [self._run(), self._own(), self._watch(), *([self._purge()] if purges else [])]
 
     async def _run(self) -> None:
