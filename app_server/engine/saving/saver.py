@@ -119,6 +119,7 @@ class Saver:
         pause_s = self.policy.every_s
         while True:
             await asyncio.sleep(pause_s)
+            saved = self._gauges.saved
             try:
                 await self.save()
                 if self._thread.away:
@@ -128,7 +129,8 @@ class Saver:
                 self._thread.note_away(error)
             except Exception:
                 log.exception("Sessions could not be saved; this is a fault of the server")
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S) if self._thread.away else self.policy.every_s
+            in_vain = self._thread.away and self._gauges.saved == saved
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S) if in_vain else self.policy.every_s
 
     async def _own(self) -> None:
         """Go on owning what is owned, however long it takes to save it."""
@@ -238,22 +240,19 @@ class Saver:
         if not batch.work:
             return
         by_journal = {keeper.journal: keeper for keeper, _ in batch.work}
-        try:
-            written = await self._thread.call(
-                write_batch, self._store, [(each.journal, data) for each, data in batch.work]
-            )
-        except Unavailable as error:
-            self._gauges.note_failed()
-            batch.keep_only({id(claim) for claim in error.unwritten})
-            self._lose_claims(error.lost)
-            raise
-        self._thread.note_back()
-        self._gauges.note_saved(len(batch.work) - len(written.lost) - len(written.refused))
+        written = await self._thread.call(write_batch, self._store, [(each.journal, data) for each, data in batch.work])
+        unsaved = len(written.lost) + len(written.refused) + len(written.missing)
+        self._gauges.note_saved(len(batch.work) - unsaved)
         for journal in written.lost:
             self._lose(by_journal[journal])
         for journal, why in written.refused.items():
             log.warning("%s: is not saved: %s", by_journal[journal].session.name, why)
             self._forget(journal.key)
+        if written.away is not None:
+            self._gauges.note_failed()
+            batch.keep_only(written.missing)
+            raise written.away
+        self._thread.note_back()
 
     def _lose(self, keeper: JournalKeeper) -> None:
         self._forget(keeper.journal.key)

@@ -18,6 +18,7 @@ from app_server.security.auth.users import User
 from app_server.session.session import Session
 from app_server.store.base import Claim, session_key
 from app_server.store.errors import Unavailable
+from app_server.store.files.session import SessionFile
 from app_server.store.folder import FolderStore
 from app_server.store.journal import Saved, read_journal
 from tests.support.waiting import until_soon
@@ -579,6 +580,39 @@ def test_claims_are_renewed_while_saving_takes_its_time(tmp_path: Path) -> None:
         client.set(slider(session), "value", 7)
         await serving.save()
         assert renewed.is_set() and len(store.writes) == 2
+        await serving.kill()
+
+    asyncio.run(run())
+
+
+def test_session_that_cannot_be_claimed_keeps_no_other_from_being_saved(tmp_path: Path) -> None:
+    class Full(Store):
+        full = False
+
+        def claim(self, key: str, *, create: bool) -> SessionFile | None:
+            if create and self.full and key.startswith(tuple("01234567")):
+                raise Unavailable("No space left on device")
+            return super().claim(key, create=create)
+
+    async def run() -> None:
+        store = Full(tmp_path)
+        serving = Serving(store, fill)
+        clients = [serving.view(await serving.session())]
+        await serving.save()
+        store.full = True
+        names = [f"new {number}" for number in range(12)]
+        clients += [serving.view(await serving.session(name)) for name in names]
+        for value in (7, 8):
+            for client in clients:
+                client.set(slider(client.session), "value", value)
+            with pytest.raises(Unavailable, match="No space left"):
+                await serving.save()
+            assert journal(tmp_path).fields["changed"]
+            refused = [name for name in names if session_key("/app", name).startswith(tuple("01234567"))]
+            assert refused and len(list(store.entries())) == 1 + len(names) - len(refused)
+        store.full = False
+        await serving.save()
+        assert len(list(store.entries())) == len(clients)
         await serving.kill()
 
     asyncio.run(run())
