@@ -122,6 +122,11 @@ GOALS = (
     Goal("held-copied", "lost", "1000 copies, lost", "", at_most=0, has_ratio=False),
     Goal("held-copied", "private_kb", "private memory of a copy", "kB"),
     Goal("came-and-went", "growth_percent", "memory after 10,000 sessions, change", "%", at_most=5, has_ratio=False),
+    Goal("saved-sliders", "added_cpu_percent", "added by saving, CPU of round trips", "%", at_most=10, has_ratio=False),
+    Goal("saved-sliders", "added_p99_percent", "added by saving, p99 of round trips", "%", at_most=10, has_ratio=False),
+    Goal("saved-many", "added_percent", "saving 1000 sessions a second, of a core", "%", at_most=15, has_ratio=False),
+    Goal("restored", "added_ms", "added by restoring a session of 38 models", "ms", at_most=10, has_ratio=False),
+    Goal("saved-leftover", "memory_kb", "left of each of 1000 sleeping sessions", "kB", at_most=5, has_ratio=False),
     Goal("leftover", "memory_kb", "left of each of 1000 sessions", "kB", at_most=5, has_ratio=False),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import holding, processes, proxied, slow, speed
+from bench import holding, processes, proxied, saved, slow, speed
 from bench.load import Scenario
 from bench.servers import FOREVER_MS, Launch
 
@@ -85,5 +85,29 @@ SCENARIOS = (
         in_quick=False,
         timeout_s=LONG_S,
     ),
+    Scenario(
+        "saved-sliders",
+        "sliders move, 300 /s, saved or not",
+        SLIDERS,
+        saved.saved_sliders,
+        3,
+        on_canned=False,
+        on_stock=False,
+    ),
+    Scenario(
+        "saved-many", "1000 sessions change once a second", SLIDERS, saved.saved_many, on_canned=False, on_stock=False
+    ),
+    Scenario(
+        "restored", "a session of 38 models is restored", CHURNING, saved.restored, 3, on_canned=False, on_stock=False
+    ),
     Scenario("leftover", "1000 sessions came and went", CHURNING, holding.leftover, on_canned=False, in_quick=False),
+    Scenario(
+        "saved-leftover",
+        "1000 saved sessions sleep",
+        CHURNING,
+        saved.leftover,
+        on_canned=False,
+        in_quick=False,
+        on_stock=False,
+    ),
 )

@@ -100,6 +100,15 @@ async def offered(served: Served, quick: bool) -> Figures:
     """
     tabs = await open_tabs(served, 50)
     await move_all(tabs, 1.0)
+    count, meter = OFFERED_HZ * (3 if quick else 8), Meter(served)
+    latencies_s, latest_s = await offer(tabs, count, random.Random(SEED))
+    return {**spread_ms(latencies_s), "cpu_ms": meter.cpu_ms_each(count), "sent_late_ms": latest_s * 1000}
+
+
+async def offer(
+    tabs: list[Tab], count: int, users: random.Random, rate_hz: int = OFFERED_HZ
+) -> tuple[list[float], float]:
+    """Move sliders so often at this rate: the round trips, of which some may be infinite, and how late we were."""
     sliders = [tab.models("Slider")[0] for tab in tabs]
     latencies_s: list[float] = []
     waiting: list[deque[float]] = [deque() for _ in tabs]
@@ -113,19 +122,16 @@ async def offered(served: Served, quick: bool) -> Figures:
 
     for index, tab in enumerate(tabs):
         tab.connection.on_message = answered_by(index)
-    count = OFFERED_HZ * (3 if quick else 8)
-    users, meter, due_s, latest_s = random.Random(SEED), Meter(served), time.monotonic(), 0.0
+    due_s, latest_s = time.monotonic(), 0.0
     for _ in range(count):
-        due_s += users.expovariate(OFFERED_HZ)
+        due_s += users.expovariate(rate_hz)
         await asyncio.sleep(due_s - time.monotonic())
         latest_s = max(latest_s, time.monotonic() - due_s)
         index = users.randrange(len(tabs))
         waiting[index].append(time.monotonic())
         tabs[index].connection.send("PATCH-DOC", set_value(sliders[index], next_value()))
     await settle(lambda: not any(waiting))
-    unanswered_s = [float("inf")] * (count - len(latencies_s))
-    figures = {"cpu_ms": meter.cpu_ms_each(count), "sent_late_ms": latest_s * 1000}
-    return {**spread_ms(latencies_s + unanswered_s), **figures}
+    return latencies_s + [float("inf")] * (count - len(latencies_s)), latest_s
 
 
 async def settle(done: Callable[[], bool]) -> None:
