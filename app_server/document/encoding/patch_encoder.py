@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
-from bokeh.document.events import DocumentPatchedEvent, ModelChangedEvent
+from bokeh.document.events import ColumnDataChangedEvent, DocumentPatchedEvent, ModelChangedEvent
 from bokeh.model import Model
 
 from app_server.document.callbacks import UnsendableError
@@ -37,6 +37,8 @@ class PatchEncoder:
         self._made: Encoder | None = None
         self._events: list[tuple[object, bytes | dict[str, Any]]] = []
         """What each event is: JSON, or what is sure to become JSON at the end, which is quicker for all of them."""
+        self._properties: list[tuple[str, str]] = []
+        """What the events set that only set a property: the model's id and the property's name."""
         self.setters: set[int] = set()
         """By identity what has set one of the events: a connection must not get its own back."""
 
@@ -48,6 +50,7 @@ class PatchEncoder:
         if type(event) is ModelChangedEvent and _is_sent_as_it_is(event.new):
             change = {"kind": "ModelChanged", "model": {"id": event.model.id}, "attr": event.attr, "new": event.new}
             self._events.append((event.setter, change))
+            self._properties.append((event.model.id, event.attr))
             if event.setter is not None:
                 self.setters.add(id(event.setter))
             return
@@ -61,6 +64,8 @@ class PatchEncoder:
                 raise UnsendableError(event, error) from error
             raise
         self._events.append((event.setter, encoded))
+        if type(event) is ModelChangedEvent or (type(event) is ColumnDataChangedEvent and event.cols is None):
+            self._properties.append((event.model.id, event.attr))
         if event.setter is not None:
             self.setters.add(id(event.setter))
 
@@ -101,10 +106,23 @@ class PatchEncoder:
         plain = [event for _, event in self._events if not isinstance(event, bytes)]
         return plain if len(plain) == len(self._events) else None
 
+    def values_set(self) -> frozenset[tuple[str, str]] | None:
+        """The properties, by model id and name, that the events set to values without models; None if they do more."""
+        if len(self._properties) != len(self._events):
+            return None
+        if any(isinstance(event, bytes) and _names_models(event) for _, event in self._events):
+            return None
+        return frozenset(self._properties)
+
     def close(self) -> None:
         """Take note that the clients get every model that was encoded."""
         if self._made is not None:
             self._document.models.clients_got(self._made.has_ref)
+
+
+def _names_models(event: bytes) -> bool:
+    """Whether this change of a property has a model in its value: beside its own model, only its buffers have ids."""
+    return event.count(b'"id":') > 1 + event.count(b'{"type":"bytes","data":{"id":')
 
 
 def _encoded(encoder: Encoder, event: DocumentPatchedEvent) -> Any:

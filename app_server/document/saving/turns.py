@@ -1,4 +1,4 @@
-"""The changes of several turns as they are saved: one JSON for those that set plain values, in their last place."""
+"""The changes of several turns as they are saved: values that were set again are left out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app_server.protocol.codec import dumps
 def parts_of(turns: Sequence[PatchEncoder]) -> Iterator[Part]:
     """The turns in their order; of plain changes that follow each other, each property's last one."""
     plain: dict[tuple[str, str], dict[str, Any]] = {}
-    for turn in turns:
+    for turn in _needed(turns):
         events = turn.plain_events()
         if events is None:
             yield from _written(plain)
@@ -27,6 +27,27 @@ def parts_of(turns: Sequence[PatchEncoder]) -> Iterator[Part]:
             plain.pop(key, None)
             plain[key] = event
     yield from _written(plain)
+
+
+def _needed(turns: Sequence[PatchEncoder]) -> list[PatchEncoder]:
+    """The turns without those of which nothing is left when the others are over.
+
+    Such a turn only sets values, all of which others set again, and until then all turns only set values: what streams
+    into a value, or names a model, may need what came before.
+    """
+    needed: list[PatchEncoder] = []
+    set_later: set[tuple[str, str]] = set()
+    for turn in reversed(turns):
+        values = turn.values_set()
+        if values is None:
+            set_later.clear()
+        elif values <= set_later:
+            continue
+        else:
+            set_later |= values
+        needed.append(turn)
+    needed.reverse()
+    return needed
 
 
 def _written(plain: dict[tuple[str, str], dict[str, Any]]) -> Iterator[Part]:
