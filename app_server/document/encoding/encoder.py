@@ -43,16 +43,19 @@ _INLINE_COMPRESSION = 1
 class _Plan:
     """How the models of one class are encoded: its properties in order, and which of them take a detour."""
 
-    __slots__ = ("name", "order", "plain", "required", "secret")
+    __slots__ = ("name", "order", "plain", "readonly", "required", "secret")
 
     def __init__(self, cls: type[Model]) -> None:
         self.secret = issubclass(cls, PasswordInput)
         self.name = cls.__qualified_model__
         self.order: dict[str, int] = {}
+        self.readonly: dict[str, int] = {}
         self.plain: set[str] = set()
         self.required: list[str] = []
         for position, name in enumerate(cls.properties(_with_props=True)):
             descriptor = cls.lookup(name)
+            if descriptor.readonly:
+                self.readonly[name] = position
             if not descriptor.serialized:
                 continue
             self.order[name] = position
@@ -91,8 +94,9 @@ class Encoder(Serializer):
     """Encodes values as bokeh's Serializer does; one instance for all that goes into one message.
 
     `clients_have(model)` says which models need only be named. With `inline` arrays are put into the JSON, else they
-    become `buffers`. With `copy` the arrays may change afterwards without changing what was encoded. `left_out` names
-    values that are not encoded, as the properties of each model's id.
+    become `buffers`. With `copy` the arrays may change afterwards without changing what was encoded. With `readonly`
+    what only browsers set is encoded, too, such as an uploaded file. `left_out` names values that are not encoded, as
+    the properties of each model's id.
     """
 
     def __init__(
@@ -101,12 +105,14 @@ class Encoder(Serializer):
         clients_have: Callable[[Model], bool] = lambda model: False,
         inline: bool = False,
         copy: bool = True,
+        readonly: bool = False,
         left_out: Mapping[str, Collection[str]] = NOTHING,
     ) -> None:
         super().__init__(deferred=not inline)
         self._clients_have = clients_have
         self._inline = inline
         self._copy = copy
+        self._readonly = readonly
         self._left_out = left_out
         self._model_refs: dict[str, dict[str, str]] = {}
         self._all_values = bool(settings.serialize_include_defaults())
@@ -174,6 +180,8 @@ class Encoder(Serializer):
             if name not in values and name not in themed:
                 model.lookup(name).get_value(model)  # raises the error that says which value is missing
         order, plain, encoders = plan.order, plan.plain, _encoders
+        if self._readonly and plan.readonly:
+            order = order | {name: plan.readonly[name] for name in plan.readonly.keys() & values.keys()}
         names = values.keys() | unstable.keys() | themed.keys() if themed or unstable else values
         attributes: dict[str, Any] = {}
         for name in sorted((name for name in names if name in order), key=order.__getitem__):

@@ -18,6 +18,7 @@ from bokeh.models.widgets import Widget
 from app_server.document.encoding.decoder import Decoder
 from app_server.document.encoding.foreign import set_foreign
 from app_server.document.saving.replay import SavedDocument
+from app_server.document.saving.typed import typed
 from app_server.document.saving.whole_laying import as_buffers, is_of, lay, lay_whole
 from app_server.document.served import ServedDocument
 
@@ -67,7 +68,7 @@ class Restoration:
             if model is None or not (change.by_client or _is_input(model, change.attr)):
                 continue
             for value in self._plain_value(model, change):
-                if not _same(getattr(model, change.attr), value):
+                if not _has(model, change.attr, value):
                     call(partial(set_foreign, model, change.attr, value, None))
 
     def lay_over(self) -> LayReport:
@@ -112,7 +113,9 @@ class Restoration:
         if change.attr in attributes and change.attr in type(model).properties(_with_props=True):
             value = attributes[change.attr]
             if not _refers(value):
-                yield Decoder(self._document, None, self._max_bytes).decode(value, as_buffers(self._saved.buffers))
+                decoder = Decoder(self._document, None, self._max_bytes)
+                read = decoder.decode(value, as_buffers(self._saved.buffers))
+                yield typed(model._property_values.get(change.attr), read)
 
     def _name(self, change: Changed) -> str:
         """The changed property for the log; "" if its model was gone already."""
@@ -142,8 +145,8 @@ def _is_input(model: Model, attr: str) -> bool:
     return isinstance(model, Widget) and attr in ("value", "active")
 
 
-def _same(one: Any, other: Any) -> bool:
+def _has(model: Model, attr: str, value: Any) -> bool:
     try:
-        return bool(one == other)
-    except ValueError:  # arrays
+        return bool(getattr(model, attr) == value)
+    except ValueError:  # arrays, and what has no value yet
         return False

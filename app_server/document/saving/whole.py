@@ -36,7 +36,7 @@ def encode_for_store(document: ServedDocument, excluded: Collection[str] = ()) -
     Unlike a document that is sent, it changes nothing in what the clients are known to have. Left out are what is
     typed into password inputs, all values of the models whose ids are `excluded`, and ranges that browsers work out.
     """
-    encoder = Encoder(left_out=_left_out(document, excluded))
+    encoder = Encoder(readonly=True, left_out=_left_out(document, excluded))
     content = {
         "version": bokeh.__version__,
         "title": document.title,

@@ -12,6 +12,7 @@ from bokeh.model import Model
 
 from app_server.document.encoding.decoder import Decoder
 from app_server.document.encoding.foreign import lay_foreign, reset
+from app_server.document.saving.typed import typed
 from app_server.document.saving.whole import is_left_out
 from app_server.document.served import ServedDocument
 
@@ -31,6 +32,7 @@ def lay_whole(
         if document.get_model_by_id(model.id) is model:
             values.pop("name", None)  # templates find roots by it, and Panel numbers names through all sessions
             _reset(model, values)
+            values = {attr: typed(model._property_values.get(attr), value) for attr, value in values.items()}
         lay(model, values)
     document.take_roots(roots, title)
 

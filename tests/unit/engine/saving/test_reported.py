@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
+import pandas as pd
 import pytest
-from bokeh.models import Button, Column, Select
+from bokeh.models import (
+    Button,
+    Column,
+    ColumnDataSource,
+    DataTable,
+    DateRangeSlider,
+    DateSlider,
+    FileInput,
+    RangeSlider,
+    Select,
+    Slider,
+)
 
 from app_server.protocol import messages
-from tests.unit.engine.saving.making import Client, Process, differences, model, shown
+from tests.unit.engine.saving.making import Client, Process, differences, model, shown, turn
 
 Play: TypeAlias = Callable[[Process, Client], None]
 CITIES = {"Chile": ["Arica", "Lota"], "Peru": ["Lima", "Cusco"]}
@@ -106,3 +120,74 @@ def test_inputs_that_decide_on_others_are_given_before_them(
     assert after == before and before[0] == "Peru"
     assert last == ["Chile", "Lota"]
     assert caplog.text == ""
+
+
+def test_what_only_browsers_set_is_there_again(tmp_path: Path) -> None:
+    """An uploaded file, and where a slider was let go: bokeh sends neither to a page."""
+    seen: list[list[Any]] = []
+
+    def build(document: Any) -> None:
+        slider, upload = Slider(start=0, end=9, value=1, name="slider"), FileInput(name="upload")
+        calls: list[Any] = []
+        seen.append(calls)
+        slider.on_change("value_throttled", lambda attr, old, new: calls.append(new))
+        upload.on_change("filename", lambda attr, old, new: calls.append((new, upload.value)))
+        document.add_root(Column(slider, upload, FileInput(name="none yet")))
+
+    def play(process: Process, client: Client) -> None:
+        for attr in ("value", "value_throttled"):
+            client.set(model(client.session, "slider"), attr, 7)
+        for attr, value in (("value", "aGVsbG8="), ("mime_type", "text/plain"), ("filename", "hello.txt")):
+            client.set(model(client.session, "upload"), attr, value)
+
+    def look(session: Any) -> Any:
+        slider, upload = model(session, "slider"), model(session, "upload")
+        return slider.value_throttled, upload.value, upload.mime_type, upload.filename, list(seen[-1])
+
+    before, after, _ = restored(tmp_path, build, play, look)
+    assert before == after == (7, "aGVsbG8=", "text/plain", "hello.txt", [7, ("hello.txt", "aGVsbG8=")])
+
+
+def test_values_have_the_types_again_that_python_gave_them(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Applications compare dates in their data with those of their widgets, and reckon with large numbers."""
+    day = dt.date(2024, 1, 1)
+    days = pd.date_range(day, periods=3)
+
+    def build(document: Any) -> None:
+        columns = {
+            "day": days.to_numpy(), "count": np.array([1, 2, 3]), "name": ["a", "b", "c"], "series": pd.Series(days),
+            "away": days.to_numpy() - days.to_numpy()[0], "date": [day] * 3, "at": [dt.datetime(2024, 1, 1, 12)] * 3,
+        }  # fmt: skip
+        inputs = [
+            DateSlider(start=day, end=dt.date(2024, 12, 31), value=day, name="from"),
+            DateRangeSlider(start=day, end=dt.date(2024, 12, 31), value=(day, dt.date(2024, 2, 1)), name="range"),
+            RangeSlider(start=0, end=9, value=(1, 2), name="numbers"),
+            Slider(start=0, end=9, value=1, name="slider"),
+        ]
+        document.add_root(Column(*inputs))
+        document.add_root(DataTable(source=ColumnDataSource(columns, name="built")))
+        document.add_root(DataTable(source=ColumnDataSource(columns, name="streamed")))
+
+    def play(process: Process, client: Client) -> None:
+        client.set(model(client.session, "slider"), "value", 2)
+        turn(process, client.session, lambda: changes(client.session))
+
+    def changes(session: Any) -> None:
+        model(session, "from").value = dt.date(2024, 3, 1)
+        more = {"day": days.to_numpy()[:1], "count": np.array([4]), "name": ["d"], "series": days.to_numpy()[1:2],
+                "away": np.array([1], "timedelta64[D]"), "date": [day], "at": [dt.datetime(2024, 1, 2)]}  # fmt: skip
+        model(session, "streamed").stream(more, rollover=3)
+
+    before, after, _ = restored(tmp_path, build, play, _typed)
+    assert after == before
+    assert caplog.text == ""
+
+
+def _typed(session: Any) -> Any:
+    values = {name: model(session, name).value for name in ("from", "range", "numbers")}
+    built, streamed = model(session, "built").data, model(session, "streamed").data
+    return {**values, "built": _columns(built), "streamed": _columns(streamed)}
+
+
+def _columns(data: Any) -> Any:
+    return {name: (type(column), getattr(column, "dtype", None), list(column)) for name, column in data.items()}
