@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from playwright.sync_api import Page
+from redis import Redis
 
+from tests.support.browsers.line import cuttable_line
 from tests.support.browsers.pages import Complaints, open_app, patience_ms, wait_for_model
 from tests.support.deployments.deployed import running_deployment
 from tests.support.ports import free_port
 from tests.support.server import RunningServer, running_server
+from tests.support.servers.redis import RunningRedis, redis_folder, running_redis
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.browser
@@ -37,10 +43,10 @@ _SEEN = """() => {
 
 @dataclass
 class Worked:
-    """A page on which something was worked out, all of which is saved in the folder."""
+    """A page on which something was worked out, all of which is saved, in the folder if there is one."""
 
     page: Page
-    folder: Path
+    folder: Path | None
     seen: dict[str, Any]
 
     def assert_back(self, kill: Callable[[], object], within_s: float = 3) -> None:
@@ -59,7 +65,8 @@ class Worked:
         wait_for_model(self.page, "source", f"model.get('y').length == {rows}")
         self.seen = seen(self.page)
         assert self.seen["y"][-1] == self.seen["slider"] * (rows - 3)
-        until(lambda: saved(self.folder, f"{rows - 3} added"), "the row is saved")
+        if self.folder is not None:
+            until(partial(saved, self.folder, f"{rows - 3} added"), "the row is saved")
 
 
 def seen(page: Page) -> dict[str, Any]:
@@ -71,6 +78,13 @@ def seen(page: Page) -> dict[str, Any]:
 def saved(folder: Path, text: str) -> bool:
     """Whether a session in this folder has this text."""
     return any(text.encode() in path.read_bytes() for path in folder.glob("*.session"))
+
+
+def saved_in(redis: RunningRedis, text: str) -> bool:
+    """Whether a session in this Redis has this text."""
+    with Redis.from_url(redis.location) as client:
+        lists = [key for key in client.scan_iter() if client.type(key) == b"list"]
+        return any(text.encode() in record for key in lists for record in client.lrange(key, 0, -1))
 
 
 def expect_back(page: Page) -> None:
@@ -87,7 +101,7 @@ def wait_until_back(page: Page, within_s: float = 3) -> float:
     return float(page.evaluate("() => window.back / 1000"))
 
 
-def work_on(page: Page, url: str, folder: Path) -> Worked:
+def work_on(page: Page, url: str, folder: Path | None) -> Worked:
     """Open the application there, and do something of each kind."""
     open_app(page, url)
     for _ in range(6):
@@ -193,4 +207,43 @@ def test_page_goes_on_when_the_process_that_forks_sessions_is_killed_and_comes_b
     worked.go_on()
     assert own.is_running()
     worked.assert_back(own.kill)
+    complaints.clear()
+
+
+def test_page_of_a_lost_host_comes_back_on_another_one(
+    page: Page, processes: ExitStack, complaints: Complaints
+) -> None:
+    redis = processes.enter_context(running_redis(processes.enter_context(redis_folder())))
+    deployment = processes.enter_context(running_deployment(THREE % redis.location, apps=APPS))
+    worked = work_on(page, f"{deployment.url}/worked_on", None)
+    until(lambda: saved_in(redis, "2 added"), "the last row is saved")
+    found = re.search(r"/_i/(a[123])/worked_on", page.content())
+    assert found is not None
+    instances = zip(deployment.plan.instances, deployment.servers, strict=True)
+    [server] = [server for instance, server in instances if instance.route == found[1]]
+    worked.assert_back(server.process.kill, within_s=6)
+    complaints.clear()
+
+
+@pytest.mark.parametrize("by_hand", [False, True], ids=["by itself", "by hand"])
+def test_page_that_was_cut_off_for_long_wakes_its_session(
+    by_hand: bool, page: Page, serve: Callable[..., RunningServer], processes: ExitStack, folder: Path,
+    complaints: Complaints,
+) -> None:  # fmt: skip
+    flags = "--unused-session-lifetime 100 --check-unused-sessions 50 --session-token-expiration 1"
+    server = serve("--allow-websocket-origin=*", *flags.split())
+    line = processes.enter_context(cuttable_line(server.port))
+    worked = work_on(page, f"http://127.0.0.1:{line.port}/worked_on", folder)
+    opened_s = time.time()
+    if by_hand:  # as after the last of BokehJS's tries
+        page.evaluate("() => { Bokeh.documents[0].config.reconnect_session = false }")
+
+    def sleep() -> None:
+        with line.dead():
+            until(lambda: not owners(server, folder), "the session sleeps")
+            until(lambda: time.time() > opened_s + 2, "the token expires")
+        if by_hand:
+            page.get_by_text("Try").click()
+
+    worked.assert_back(sleep, within_s=15)
     complaints.clear()

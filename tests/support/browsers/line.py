@@ -21,6 +21,7 @@ class Line:
         self._lock = threading.Lock()
         self._cut_after_bytes: int | None = None
         self._cut_after_frames: int | None = None
+        self._is_dead = False
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
@@ -30,6 +31,16 @@ class Line:
         for pair in pairs:
             for end in pair:
                 _reset(end)
+
+    @contextmanager
+    def dead(self) -> Iterator[None]:
+        """Reset every connection until the end of the block, new ones too."""
+        self._is_dead = True
+        self.cut()
+        try:
+            yield
+        finally:
+            self._is_dead = False
 
     def cut_after(self, size: int) -> None:
         """Cut as soon as `size` more bytes have gone to the browser."""
@@ -50,6 +61,9 @@ class Line:
                 browser, _ = self._listener.accept()
             except OSError:
                 return
+            if self._is_dead:
+                _reset(browser)
+                continue
             server = socket.create_connection(("127.0.0.1", self._server_port))
             with self._lock:
                 self._pairs.append((browser, server))
