@@ -56,6 +56,7 @@ class Recording:
     def sent(self, noted: PatchEncoder) -> None:
         """The changes of a turn are on their way to the clients."""
         if self._whole:
+            self._due()
             return
         self._turns.append(noted)
         self._bytes += noted.size

@@ -28,13 +28,13 @@ def restore(
     """
     if saved.whole is None or policy.restore == "off":
         return ()
-    old, new = f"{opening.tag}-", f"{document.ids.tag}-"
-    changed = tuple(
-        Changed(new + model.removeprefix(old) if model.startswith(old) else model, attr, bool(by_client))
-        for model, attr, by_client in saved.fields["changed"]
-    )
-    whole, *changes = (with_tag(part, opening.tag, document.ids.tag) for part in (saved.whole, *_changes(saved)))
     try:
+        old, new = f"{opening.tag}-", f"{document.ids.tag}-"
+        changed = tuple(
+            Changed(new + model.removeprefix(old) if model.startswith(old) else model, attr, bool(by_client))
+            for model, attr, by_client in saved.fields["changed"]
+        )
+        whole, *changes = (with_tag(part, opening.tag, document.ids.tag) for part in (saved.whole, *_changes(saved)))
         exact = not saved.fields.get("partial") and skeleton(document) == opening.skeleton
         content = saved_document(document, whole, changes, policy.max_bytes)
         restoration = Restoration(document, content, changed, exact=exact, max_bytes=policy.max_bytes)

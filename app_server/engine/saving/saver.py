@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
 from app_server.document.saving.recording import MOST_BYTES, Recording
+from app_server.engine.saving.asking import HOOK_WITHIN_S, Asking, CallHook
 from app_server.engine.saving.batch import Batch, write_batch
 from app_server.engine.saving.bookmarks import Bookmarks
 from app_server.engine.saving.forgetting import Forgetting
@@ -35,8 +36,8 @@ log = logging.getLogger(__name__)
 _LEAVE_WITHIN_S: Final = 5.0
 """How long the end of a session waits for the store."""
 
-_HOOK_WITHIN_S: Final = 5.0
-"""How long saving waits for an application's on_session_saved."""
+_HOOK_BEFORE_LEAVING_S: Final = 2.0
+"""How long the end of a session or process waits for it: there must be time left to save."""
 
 _LONGEST_PAUSE_S: Final = 8.0
 """Between two attempts while the store is away."""
@@ -49,8 +50,6 @@ _PATIENT_FOR: Final = 3
 
 _BATCH_BYTES: Final = 16 * 1024 * 1024
 """How much is encoded before it is written: 1000 whole documents need not be in memory at once."""
-
-CallHook = Callable[[Session], Awaitable[Any]]
 
 
 class Saver:
@@ -73,6 +72,9 @@ class Saver:
         self.forgetting = Forgetting(self._thread, policy.keys)
         self._keepers: dict[str, JournalKeeper] = {}
         self._hooks: dict[str, CallHook] = {}
+        self._asking = Asking()
+        self._asked: set[str] = set()
+        """The sessions that are due as soon as their hooks have returned."""
         self._due: set[str] = set()
         self._saving = asyncio.Lock()
 
@@ -84,7 +86,7 @@ class Saver:
     @property
     def due(self) -> bool:
         """Whether there is something to save."""
-        return bool(self._due)
+        return bool(self._due or self._asked)
 
     def keep(
         self,
@@ -105,7 +107,10 @@ class Saver:
         """Save this session no more; what was saved of it, and its claim, stay as they are."""
         self._forget(session_key(url, session_id))
 
-    def _forget(self, key: str) -> None:
+    def _forget(self, key: str, keeper: JournalKeeper | None = None) -> None:
+        """Save it no more; nothing if a new session of this id has another keeper already."""
+        if keeper is not None and self._keepers.get(key) is not keeper:
+            return
         self._keepers.pop(key, None)
         self._hooks.pop(key, None)
         self._due.discard(key)
@@ -151,20 +156,25 @@ class Saver:
                 for keeper in list(self._keepers.values()):
                     keeper.shed()
 
-    async def save(self) -> None:
+    async def save(self, hooks_within_s: float = HOOK_WITHIN_S) -> None:
         """Save what has changed since the last time. Raises Unavailable; what was to be saved is due again then."""
-        async with self._saving:
-            for key, keeper in self._keepers.items():
-                if keeper.state_changed:
-                    self._due.add(key)
-            due = self._due & self._keepers.keys()
-            self._due -= due  # the recordings have this set
-            try:
-                await self._save_all(due)
-            finally:
-                self._due |= due
+        self._due |= {key for key, keeper in self._keepers.items() if keeper.state_changed}
+        asked = self._due & self._hooks.keys()
+        self._due -= asked  # what changes from now on, while their hooks are at work, is due again
+        self._asked |= asked
+        due, again = set(asked), set[str]()
+        try:
+            hooks = await self._asked_hooks(asked, hooks_within_s)
+            async with self._saving:
+                again = self._due & asked
+                due = (self._due | self._asked) & self._keepers.keys()
+                self._due -= due  # the recordings have this set
+                await self._save_all(due, hooks)
+        finally:
+            self._asked -= asked
+            self._due |= due | again
 
-    async def _save_all(self, due: set[str]) -> None:
+    async def _save_all(self, due: set[str], hooks: Mapping[Session, Any]) -> None:
         """Save these sessions; those that were written, or cannot be, leave the set."""
         batch = Batch()
         try:
@@ -172,7 +182,7 @@ class Saver:
                 key = due.pop()
                 keeper = self._keepers.get(key)
                 if keeper is not None and not keeper.session.destroyed:
-                    batch.add(keeper, await self._collected(key, keeper))
+                    batch.add(keeper, self._collected(key, keeper, hooks))
                 if batch.size_bytes > _BATCH_BYTES or not due:
                     await self._write(batch)
                     batch = Batch()
@@ -181,21 +191,20 @@ class Saver:
             batch.give_up()
             raise
 
-    async def _collected(self, key: str, keeper: JournalKeeper) -> Unwritten | None:
+    def _collected(self, key: str, keeper: JournalKeeper, hooks: Mapping[Session, Any]) -> Unwritten | None:
         """What is to be written of the session; None, and it is saved no more, if it cannot be encoded."""
-        hook = await self._asked_hook(key, keeper)
         try:
-            return keeper.collect(hook)
+            return keeper.collect(hooks.get(keeper.session))
         except Exception:
             log.exception("%s: cannot be saved any more", keeper.session.name)
-            self._forget(key)
+            self._forget(key, keeper)
             return None
 
     async def leave(self, session: Session, url: str, *, forget: bool) -> None:
         """A session ends here: save it for the last time, or `forget` what was saved of it."""
         key = session_key(url, session.id)
         keeper = self._keepers.get(key)
-        if keeper is None:
+        if keeper is None or keeper.session is not session:
             return
         try:
             async with asyncio.timeout(_LEAVE_WITHIN_S), self._saving:
@@ -209,31 +218,23 @@ class Saver:
         except Exception:
             log.exception("%s: could not be left to the store; this is a fault of the server", session.name)
         finally:
-            self._forget(key)
+            self._forget(key, keeper)
 
     async def _last_save(self, key: str, keeper: JournalKeeper) -> None:
         try:
             if key in self._due or keeper.state_changed or key in self._hooks:
                 batch = Batch()
-                batch.add(keeper, await self._collected(key, keeper))
+                hooks = await self._asked_hooks({key}, _HOOK_BEFORE_LEAVING_S)
+                batch.add(keeper, self._collected(key, keeper, hooks))
                 await self._write(batch)
         finally:
             if (claim := keeper.journal.take_claim()) is not None:
                 await self._thread.call(self._store.release, claim)
 
-    async def _asked_hook(self, key: str, keeper: JournalKeeper) -> Any:
-        hook = self._hooks.get(key)
-        if hook is None:
-            return None
-        try:
-            async with asyncio.timeout(_HOOK_WITHIN_S):
-                return await hook(keeper.session)
-        except TimeoutError:
-            log.warning(
-                "%s: on_session_saved has not returned within %g s; saving without it",
-                keeper.session.name, _HOOK_WITHIN_S,
-            )  # fmt: skip
-            return None
+    async def _asked_hooks(self, keys: Iterable[str], within_s: float) -> dict[Session, Any]:
+        """What the applications' hooks return of these sessions."""
+        asked = [(self._keepers[key].session, self._hooks[key]) for key in keys if key in self._hooks]
+        return await self._asking.answers({each: hook for each, hook in asked if not each.destroyed}, within_s)
 
     async def _write(self, batch: Batch) -> None:
         """Write what was collected. Raises Unavailable; what is left in the batch is missing then."""
@@ -247,7 +248,7 @@ class Saver:
             self._lose(by_journal[journal])
         for journal, why in written.refused.items():
             log.warning("%s: is not saved: %s", by_journal[journal].session.name, why)
-            self._forget(journal.key)
+            self._forget(journal.key, by_journal[journal])
         if written.away is not None:
             self._gauges.note_failed()
             batch.keep_only(written.missing)
@@ -255,7 +256,7 @@ class Saver:
         self._thread.note_back()
 
     def _lose(self, keeper: JournalKeeper) -> None:
-        self._forget(keeper.journal.key)
+        self._forget(keeper.journal.key, keeper)
         self._gauges.note_lost()
         log.warning("%s: another process has taken the session over; its clients are sent there", keeper.session.name)
         self._on_lost(keeper.session)
@@ -288,7 +289,7 @@ class Saver:
         """Save all sessions for the last time before the process ends; what fails is logged."""
         try:
             async with asyncio.timeout(_LEAVE_WITHIN_S):
-                await self.save()
+                await self.save(_HOOK_BEFORE_LEAVING_S)
         except (StoreError, TimeoutError) as error:
             self._thread.note_away(error)
 

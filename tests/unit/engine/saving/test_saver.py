@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -183,10 +184,8 @@ def test_state_is_saved_when_it_changes_and_refused_with_the_reason_once(
 
 
 def test_hook_whose_value_is_not_plain_or_that_never_returns_holds_up_nothing(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(saver, "_HOOK_WITHIN_S", 0.05)
-
     async def asked(context: Any) -> Any:
         if context.id == "hangs":
             await asyncio.Event().wait()
@@ -196,7 +195,8 @@ def test_hook_whose_value_is_not_plain_or_that_never_returns_holds_up_nothing(
         for name in ("hangs", "numbers"):
             session = await serving.session(name)
             serving.view(session).set(slider(session), "value", 7)
-        await serving.save()
+        await turns()
+        await serving.saver.save(hooks_within_s=0.05)
         assert len(list(store.entries())) == 2
 
     live(tmp_path, script, on_session_saved=asked)
@@ -616,3 +616,83 @@ def test_session_that_cannot_be_claimed_keeps_no_other_from_being_saved(tmp_path
         await serving.kill()
 
     asyncio.run(run())
+
+
+def test_hooks_of_all_sessions_are_asked_at_once(tmp_path: Path) -> None:
+    here: list[str] = []
+    everybody = asyncio.Event()
+
+    async def asked(context: Any) -> str:
+        here.append(context.id)
+        if len(here) == 20:
+            everybody.set()
+        await everybody.wait()
+        return str(context.id)
+
+    async def script(serving: Serving, store: Store) -> None:
+        for number in range(20):
+            serving.view(await serving.session(f"s{number}"))
+        await serving.save()
+        assert journal(tmp_path, "s7").fields["hook"] == "s7"
+
+    live(tmp_path, script, on_session_saved=asked)
+
+
+def test_hook_that_ignores_its_end_is_asked_again_only_when_it_has_ended(tmp_path: Path) -> None:
+    calls: list[str] = []
+    may_end = asyncio.Event()
+
+    async def asked(context: Any) -> int:
+        calls.append(context.id)
+        while context.id == "one" and not may_end.is_set():
+            with suppress(asyncio.CancelledError):
+                await may_end.wait()
+        return len(calls)
+
+    async def script(serving: Serving, store: Store) -> None:
+        clients = [serving.view(await serving.session(name)) for name in ("one", "two")]
+        for value in (7, 8):
+            for client in clients:
+                client.set(slider(client.session), "value", value)
+            await turns()
+            await serving.saver.save(hooks_within_s=0.05)
+            assert journal(tmp_path).whole is not None and "hook" not in journal(tmp_path).fields
+        assert sorted(calls) == ["one", "two", "two"]
+        may_end.set()
+        await turns()
+        clients[0].set(slider(clients[0].session), "value", 9)
+        await serving.save()
+        assert journal(tmp_path).fields["hook"] == 4
+
+    live(tmp_path, script, on_session_saved=asked)
+
+
+def test_sessions_are_saved_and_left_although_the_hook_of_another_is_at_work(tmp_path: Path) -> None:
+    asked, may_end = asyncio.Event(), asyncio.Event()
+
+    async def ask(context: Any) -> None:
+        if context.id == "slow":
+            asked.set()
+            await may_end.wait()
+
+    async def script(serving: Serving, store: Store) -> None:
+        slow = serving.view(await serving.session("slow"))
+        session = await serving.session()
+        client = serving.view(session)
+        client.set(slider(session), "value", 7)
+        await turns()
+        saving = asyncio.create_task(serving.saver.save())
+        await asked.wait()
+        client.set(slider(session), "value", 8)
+        slow.set(slider(slow.session), "value", 3)
+        await turns()
+        await serving.runtime.end(session)
+        assert await values_of(tmp_path, fill, "slider") == [8]
+        assert not saving.done()
+        may_end.set()
+        await saving
+        assert serving.saver.due  # for the hook's value: it was asked before the last change
+        await serving.save()
+        assert not serving.saver.due
+
+    live(tmp_path, script, on_session_saved=ask)
