@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from app_server.apps.digest import digest_of
 from app_server.apps.faults import CodePlace, application_error
 from app_server.apps.helpers import make_importable
 from app_server.apps.hooks import Hooks
@@ -93,6 +95,11 @@ class Application(ABC):
     def watch_paths(self) -> Iterable[Path]:
         """The files whose change makes a developer's server start again, as they are now."""
         return ()
+
+    @cached_property
+    def sources(self) -> str:
+        """A digest of the application's files as they are at the first look: after a release it is another."""
+        return digest_of(self.watch_paths(), self._folder)
 
     def error_from(self, error: BaseException) -> ApplicationError:
         """What a hook or callback raised, with its line in this application; the caller raises it from `error`."""

@@ -162,7 +162,7 @@ class LocalRuntime(ApplicationRuntime):
         if woken is not None and not woken.keeps:
             return None
         try:
-            return opening_fields(context, self.url, document)
+            return opening_fields(context, self.url, document, self.application.sources)
         except NotPlain as error:
             why = str(error)
         if why not in self._unsaved and len(self._unsaved) < _MOST_REASONS:
@@ -188,7 +188,7 @@ class LocalRuntime(ApplicationRuntime):
         saved = None if woken is None else woken.saved
         if woken is not None and saved is not None and woken.opening is not None:
             policy = saver.policy.restoring(self.application.restore)
-            recording.resume(restore(document, saved, woken.opening, policy, name))
+            recording.resume(restore(document, saved, woken.opening, self.application.sources, policy, name))
             prepared = None
         hooks = self.application.hooks
         context.attach_bookmarks(SessionBookmarks(saver.bookmarks, opened, recording, hooks.on_session_saved))

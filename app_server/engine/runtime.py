@@ -69,6 +69,8 @@ class ApplicationRuntime(ABC):
         self.connection_numbers = count(1)
         """A number for each new connection."""
         self._saver = saver
+        if saver is not None:
+            _ = application.sources  # read now: later, the files may be those of the next release
         self._lifecycle = Lifecycle(
             url, loop, self.delivery, self.gauges, self.admission, lifetimes, observer, self._say_goodbye
         )  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,11 +20,8 @@ from app_server.document.encoding.decoder import Decoder
 from app_server.document.encoding.foreign import set_foreign
 from app_server.document.saving.replay import SavedDocument
 from app_server.document.saving.typed import typed
-from app_server.document.saving.whole_laying import as_buffers, is_of, lay, lay_whole
+from app_server.document.saving.whole_laying import DOCUMENT, as_buffers, is_of, lay, lay_whole
 from app_server.document.served import ServedDocument
-
-DOCUMENT = ""
-"""Stands for the document itself where a model's id is expected: its roots and its title may change too."""
 
 
 class Changed(NamedTuple):
@@ -41,20 +39,27 @@ class LayReport:
     left_out: tuple[str, ...] = ()
 
 
-class Restoration:
-    """Gives a saved document back to a new one.
+class Fit(Enum):
+    """How much the new document is like the saved one was when it had just been built."""
 
-    With `exact`, the application has built the very models that it built before, and everything is given back. If it
-    was changed meanwhile, only what was `changed` after the build is, on the models that still fit.
-    """
+    SAME = auto()
+    """The same application has built the same models: everything is given back."""
+    MODELS = auto()
+    """A changed application has built the same models: what was changed after the build is given back."""
+    PARTS = auto()
+    """It has built other models: what was changed is given back to those that fit, if it refers to no model."""
+
+
+class Restoration:
+    """Gives a saved document back to a new one; `changed` are the properties that were changed after the build."""
 
     def __init__(
-        self, document: ServedDocument, saved: SavedDocument, changed: Sequence[Changed], *, exact: bool, max_bytes: int
+        self, document: ServedDocument, saved: SavedDocument, changed: Sequence[Changed], fit: Fit, *, max_bytes: int
     ) -> None:
         self._document = document
         self._saved = saved
         self._changed = changed
-        self._exact = exact
+        self._fit = fit
         self._max_bytes = max_bytes
 
     def give_inputs(self, call: Callable[[Callable[[], None]], None]) -> None:
@@ -74,13 +79,13 @@ class Restoration:
     def lay_over(self) -> LayReport:
         """Give back all saved values without an event. Raises ValueError and more if they are malformed."""
         with self._document.changing, self._document.at_work():
-            return self._lay_all() if self._exact else self._lay_changed()
+            if self._fit is Fit.PARTS:
+                return self._lay_parts()
+            only = None if self._fit is Fit.SAME else {(change.model, change.attr) for change in self._changed}
+            lay_whole(self._document, self._saved.content, self._saved.buffers, self._max_bytes, only)
+            return LayReport()
 
-    def _lay_all(self) -> LayReport:
-        lay_whole(self._document, self._saved.content, self._saved.buffers, self._max_bytes)
-        return LayReport()
-
-    def _lay_changed(self) -> LayReport:
+    def _lay_parts(self) -> LayReport:
         left_out: list[str] = []
         for change in self._changed:
             if change.model == DOCUMENT:
@@ -101,7 +106,7 @@ class Restoration:
             return None
         name = saved.get("attributes", {}).get("name")
         model = self._document.get_model_by_id(ID(ident))
-        if model is not None and is_of(model, saved) and (self._exact or model.name == name):
+        if model is not None and is_of(model, saved) and (self._fit is not Fit.PARTS or model.name == name):
             return model
         named = self._document.select({"name": name}) if isinstance(name, str) else []
         fitting = [model for model in named if is_of(model, saved)]

@@ -11,8 +11,9 @@ from typing import Final
 
 from app_server.document.callbacks import DocumentEvent
 from app_server.document.encoding.patch_encoder import PatchEncoder
-from app_server.document.saving.laying import DOCUMENT, Changed
+from app_server.document.saving.laying import Changed
 from app_server.document.saving.whole import Key, is_secret
+from app_server.document.saving.whole_laying import DOCUMENT
 
 MOST_BYTES: Final = 8 * 1024 * 1024
 """What may wait to be saved of one session."""

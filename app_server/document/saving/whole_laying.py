@@ -16,14 +16,25 @@ from app_server.document.saving.typed import typed
 from app_server.document.saving.whole import is_left_out
 from app_server.document.served import ServedDocument
 
+DOCUMENT = ""
+"""Stands for the document itself where a model's id is expected: its roots and its title may change too."""
+
+_ROOTS = frozenset({(DOCUMENT, "RootAdded"), (DOCUMENT, "RootRemoved")})
+_TITLE = (DOCUMENT, "TitleChanged")
+
 
 def lay_whole(
-    document: ServedDocument, content: Mapping[str, Any], buffers: Sequence[tuple[str, bytes]], max_bytes: int
+    document: ServedDocument,
+    content: Mapping[str, Any],
+    buffers: Sequence[tuple[str, bytes]],
+    max_bytes: int,
+    only: Collection[tuple[str, str]] | None = None,
 ) -> None:
     """Give the document the values, roots and title of a saved one, without an event.
 
-    Models of the same id and class are kept, with their callbacks; all others are made from JSON. Raises ValueError and
-    more, before anything has changed, if the content is malformed.
+    Models of the same id and class are kept, with their callbacks; all others are made from JSON. With `only`, what is
+    kept gets only these properties, as (model id, name). Raises ValueError and more, before anything has changed, if
+    the content is malformed.
     """
     decoder = _Decoder(document, max_bytes)
     roots = decoder.decode(content["roots"], as_buffers(buffers))
@@ -31,10 +42,16 @@ def lay_whole(
     for model, values in decoder.values:
         if document.get_model_by_id(model.id) is model:
             values.pop("name", None)  # templates find roots by it, and Panel numbers names through all sessions
-            _reset(model, values)
+            if only is None:
+                _reset(model, values)
+            else:
+                values = {name: value for name, value in values.items() if (model.id, name) in only}
             values = {attr: typed(model._property_values.get(attr), value) for attr, value in values.items()}
         lay(model, values)
-    document.take_roots(roots, title)
+    document.take_roots(
+        roots if only is None or not _ROOTS.isdisjoint(only) else document.roots,
+        title if only is None or _TITLE in only else document.title,
+    )
 
 
 class _Decoder(Decoder):

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from app_server.document.saving.laying import DOCUMENT
 from app_server.document.saving.recording import Recording
 from app_server.document.saving.turns import parts_of
 from app_server.document.saving.whole import encode_for_store, encode_inputs
+from app_server.document.saving.whole_laying import DOCUMENT
 from app_server.engine.saving.plain import NotPlain, plain_json
 from app_server.engine.saving.policy import SavingPolicy
 from app_server.engine.turns.queue import TurnQueue

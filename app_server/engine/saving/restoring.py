@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from app_server.document.saving.laying import Changed, LayReport, Restoration
+from app_server.document.saving.laying import Changed, Fit, LayReport, Restoration
 from app_server.document.saving.replay import saved_document, with_tag
 from app_server.document.saving.whole import skeleton
 from app_server.document.served import ServedDocument
@@ -20,10 +20,11 @@ log = logging.getLogger(__name__)
 
 
 def restore(
-    document: ServedDocument, saved: Saved, opening: SavedOpening, policy: SavingPolicy, name: LogName
+    document: ServedDocument, saved: Saved, opening: SavedOpening, sources: str, policy: SavingPolicy, name: LogName
 ) -> tuple[Changed, ...]:
     """Give the document what was saved of it; the properties that count as changed from now on.
 
+    `sources` is the digest of what the application is made of now.
     Whatever cannot be given back is logged; the session is as it was built then. The application's callbacks run.
     """
     if saved.whole is None or policy.restore == "off":
@@ -35,9 +36,11 @@ def restore(
             for model, attr, by_client in saved.fields["changed"]
         )
         whole, *changes = (with_tag(part, opening.tag, document.ids.tag) for part in (saved.whole, *_changes(saved)))
-        exact = not saved.fields.get("partial") and skeleton(document) == opening.skeleton
+        fit = Fit.PARTS
+        if not saved.fields.get("partial") and skeleton(document) == opening.skeleton:
+            fit = Fit.SAME if sources == opening.sources else Fit.MODELS
         content = saved_document(document, whole, changes, policy.max_bytes)
-        restoration = Restoration(document, content, changed, exact=exact, max_bytes=policy.max_bytes)
+        restoration = Restoration(document, content, changed, fit, max_bytes=policy.max_bytes)
         if policy.restore == "inputs":
             with document.at_work():
                 restoration.give_inputs(lambda call: _attempt(call, name))

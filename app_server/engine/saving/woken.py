@@ -31,6 +31,8 @@ class SavedOpening:
     skeleton: str
     tag: str
     """What the ids of the document's models begin with."""
+    sources: str
+    """A digest of what the application was made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def or_copy(woken: Woken | None, copy: Woken | None) -> Woken | None:
     return woken if woken.saved is not None else replace(copy, claim=woken.claim, keeps=woken.keeps)
 
 
-def opening_fields(context: SessionContext, url: str, document: ServedDocument) -> dict[str, Any]:
+def opening_fields(context: SessionContext, url: str, document: ServedDocument, sources: str) -> dict[str, Any]:
     """The fields of a journal's first record, for a document that its application has just built.
 
     Raises NotPlain, with what to log, if the session could not be given back to its user as it was.
@@ -70,6 +72,7 @@ def opening_fields(context: SessionContext, url: str, document: ServedDocument) 
         "user": _exactly("its user", context.user),
         "skeleton": skeleton(document),
         "tag": document.ids.tag,
+        "sources": sources,
     }
 
 
@@ -79,7 +82,8 @@ def read_opening(fields: Mapping[str, Any], url: str, session_id: str) -> SavedO
         raise ValueError("it is another session's")
     request = None if fields["request"] is None else VisibleRequest.from_json(fields["request"])
     payload = {**({} if request is None else request.payload()), **from_exact(fields["payload"])}
-    return SavedOpening(request, payload, from_exact(fields["user"]), fields["skeleton"], fields["tag"])
+    user = from_exact(fields["user"])
+    return SavedOpening(request, payload, user, fields["skeleton"], fields["tag"], fields["sources"])
 
 
 def _exactly(name: str, value: Any) -> Any:

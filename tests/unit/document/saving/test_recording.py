@@ -53,7 +53,7 @@ def test_turns_are_taken_once_with_what_they_changed() -> None:
     taken = session.recording.take()
     assert taken.turns is not None and len(taken.turns) == 3
     assert taken.changed == (
-        Changed(session.slider.id, "value", False), Changed(session.slider.id, "title", False),
+        Changed(session.slider.id, "title", False), Changed(session.slider.id, "value", False),
     )  # fmt: skip
     again = session.recording.take()
     assert again.turns == () and again.changed == ()

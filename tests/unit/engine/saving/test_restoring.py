@@ -258,6 +258,38 @@ def test_after_a_release_what_still_fits_is_restored_and_the_rest_is_logged(
     assert "TextInput 'text'.value" in caplog.text
 
 
+def test_a_release_that_builds_the_same_models_shows_its_own_texts(tmp_path: Path) -> None:
+    """What people and callbacks have changed is given back, and all else is as the new release builds it."""
+    folder = tmp_path / "release"
+    folder.mkdir()
+    script = folder / "main.py"
+    code = (
+        "from bokeh.io import curdoc\n"
+        "from bokeh.models import Column, Div, Slider\n"
+        "column = Column(children=[], name='column')\n"
+        "slider = Slider(start=0, end=10, value=1, title='TITLE', name='slider')\n"
+        "curdoc().add_root(Column(children=[slider, column], name='outer'))\n"
+    )
+
+    async def live() -> None:
+        script.write_text(code)
+        first = Process(tmp_path / "store", load_application(str(folder), []))
+        session = await first.session()
+        first.view(session).set(model(session, "slider"), "value", 7)
+        turn(first, session, lambda: model(session, "column").children.append(Div(text="made", name="made")))
+        await first.save()
+        await first.kill()
+        script.write_text(code.replace("TITLE", "New title"))
+        second = Process(tmp_path / "store", load_application(str(folder), []))
+        again = await second.session()
+        slider = model(again, "slider")
+        assert (slider.title, slider.value) == ("New title", 7)
+        assert [child.text for child in model(again, "column").children] == ["made"]
+        await second.kill()
+
+    asyncio.run(live())
+
+
 def test_context_of_a_restored_session_is_that_of_its_first_request(tmp_path: Path) -> None:
     seen: list[Any] = []
 
