@@ -23,8 +23,10 @@ from app_server.session.session import Session
 from app_server.store.base import session_key
 from app_server.store.errors import Unavailable
 from app_server.store.journal import read_journal
+from app_server.store.location import open_store
 from app_server.store.redis import LEASE_S
 from tests.support.claiming import claiming
+from tests.support.servers.redis import redis_folder, running_redis
 from tests.support.waiting import until_soon
 from tests.unit.engine.making import fill
 from tests.unit.engine.saving.stores import KEYS, Serving, Store, turns, values_of
@@ -289,3 +291,32 @@ async def whole_of(serving: Serving, session_id: str) -> bytes:
 
 def slider(session: Session) -> Any:
     return session.document.get_model_by_name("slider")
+
+
+def test_session_of_a_host_that_was_lost_is_back_within_six_seconds() -> None:
+    """Redis has the lease of a process that was killed: it ends by itself."""
+
+    async def live(location: str) -> float:
+        loop = asyncio.get_running_loop()
+        first = Serving(opened(location), fill)
+        session = await first.session()
+        first.view(session).set(session.document.get_model_by_name("slider"), "value", 7)
+        await first.save()
+        await first.kill()
+        second = Serving(opened(location), fill)
+        with claiming(location, KEY) as owner:
+            assert owner.answer == "claimed" and owner.do("renew") == "renewed"
+            owner.kill()
+            began_s = loop.time()
+            again = await second.session()
+            took_s = loop.time() - began_s
+        assert again.document.get_model_by_name("slider").value == 7  # type: ignore[union-attr]
+        await second.stop()
+        return took_s
+
+    with redis_folder() as folder, running_redis(folder) as running:
+        assert LEASE_S - 1 < asyncio.run(live(running.location)) < 6
+
+
+def opened(location: str) -> Any:
+    return open_store(location, ttl_s=3600, max_bytes=10**8)
