@@ -50,7 +50,7 @@ def restore(
             raise
         log.warning("%s: cannot be restored and begins again: %s", name, error, exc_info=error)
         return ()
-    _log(report, name)
+    _log(report, name, partial=bool(saved.fields.get("partial")))
     return changed
 
 
@@ -68,8 +68,9 @@ def _attempt(call: Callable[[], None], name: LogName) -> None:
         log.exception("%s: a callback raised an exception while the session was restored", name)
 
 
-def _log(report: LayReport, name: LogName) -> None:
-    if report.left_out:
-        log.warning(
-            "%s: restored, but the application has changed; left out: %s", name, ", ".join(sorted(set(report.left_out)))
-        )
+def _log(report: LayReport, name: LogName, *, partial: bool) -> None:
+    left_out = ", ".join(sorted(set(report.left_out)))
+    if partial:
+        log.warning("%s: only its inputs are restored: it was larger than --store-max-bytes", name)
+    elif left_out:
+        log.warning("%s: restored, but the application has changed; left out: %s", name, left_out)

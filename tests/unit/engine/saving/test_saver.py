@@ -489,8 +489,9 @@ def test_only_the_inputs_of_a_session_that_is_too_large_are_saved(
         assert await values_of(tmp_path, build, "slider", "text", "large") == [39, "typed", ""]
 
     asyncio.run(run())
-    assert [text for text in caplog.messages if "max-bytes" in text] == [
-        "/app session one…: larger than --store-max-bytes; only its inputs are saved"
+    assert caplog.messages == [
+        "/app session one…: larger than --store-max-bytes; only its inputs are saved",
+        "/app session one…: only its inputs are restored: it was larger than --store-max-bytes",
     ]
 
 
