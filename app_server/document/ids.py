@@ -9,7 +9,7 @@ application gets the same ones every time.
 from __future__ import annotations
 
 from base64 import b32encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from hashlib import sha256
 from itertools import count
@@ -34,6 +34,13 @@ class ModelIds:
 
     def __call__(self) -> ID:
         return ID(f"{self.tag}-{next(self._numbers)}")
+
+    def leave_out(self, taken: Iterable[str]) -> None:
+        """Give none of these ids to a model from now on, nor one below the highest of them."""
+        own = f"{self.tag}-"
+        numbers = [ident.removeprefix(own) for ident in taken if ident.startswith(own)]
+        highest = max((int(number) for number in numbers if number.isdecimal()), default=0)
+        self._numbers = count(max(next(self._numbers), highest + 1))
 
 
 current_ids: ContextVar[ModelIds | None] = ContextVar("app_server_model_ids", default=None)

@@ -183,12 +183,14 @@ class LocalRuntime(ApplicationRuntime):
         woken: Woken | None,
     ) -> Session:
         """The session of a document that was built, given what was saved of it, and saved from now on."""
+        self.guest.saves(document)
         recording = saver.recording(self.url, context.id, context.excluded)
         name = self._session_name(context)
         saved = None if woken is None else woken.saved
         if woken is not None and saved is not None and woken.opening is not None:
             policy = saver.policy.restoring(self.application.restore)
-            recording.resume(restore(document, saved, woken.opening, self.application.sources, policy, name))
+            sources, guest = self.application.sources, self.guest
+            recording.resume(restore(document, saved, woken.opening, sources, policy, name, guest))
             prepared = None
         hooks = self.application.hooks
         context.attach_bookmarks(SessionBookmarks(saver.bookmarks, opened, recording, hooks.on_session_saved))
@@ -199,9 +201,7 @@ class LocalRuntime(ApplicationRuntime):
             recording.save_whole()
             kept = saved.fields.get("hook")
             try:
-                await self._call_hook(
-                    lambda: self.application.hooks.on_session_restored(context, kept), "on_session_restored"
-                )
+                await self._call_hook(lambda: hooks.on_session_restored(context, kept), "on_session_restored")
             except BaseException:  # the request that the session is built for was given up
                 saver.drop(self.url, context.id)
                 self._take_back(document, context)

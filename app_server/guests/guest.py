@@ -41,6 +41,16 @@ class Guest:
         """A block in which the application's code fills the document; its session context is attached already."""
         return nullcontext()
 
+    def saves(self, document: ServedDocument) -> None:
+        """The document that was built is saved from now on: its page finds its session again, wherever that lives."""
+
+    def restoring(self, document: ServedDocument) -> None:
+        """The document that was built is about to be given what was saved of it."""
+
+    def settle(self, document: ServedDocument) -> None:
+        """Call at once what the changes made so far are to be followed by; a document that is restored has no session
+        yet, and the next of its inputs waits for that."""
+
     def opened(self, session: LivingSession) -> None:
         """The document that was built has its session."""
 

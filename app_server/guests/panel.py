@@ -96,7 +96,9 @@ class PanelGuest(Guest):
             raise
         finally:
             state._launching.discard(document)
-        document.on_event("document_ready", partial(state._schedule_on_load, document))
+        # A page that was open already when its session was restored tells that it is back, and nothing else.
+        for ready in ("document_ready", "client_reconnected"):
+            document.on_event(ready, partial(state._schedule_on_load, document))
 
     def _announce(self, context: Any) -> None:
         for callback in [*state._on_session_created_internal, *state._on_session_created]:
@@ -115,6 +117,23 @@ class PanelGuest(Guest):
         document.config.update(
             reconnect_session=config.reconnect is True, notifications=None, notify_connection_status=False
         )
+
+    def saves(self, document: ServedDocument) -> None:
+        """Let the page come back by itself, unless the application has said that it is not to."""
+        if "reconnect" not in type(config)._session_config.get(document, {}):
+            document.config.update(reconnect_session=True)
+
+    def restoring(self, document: ServedDocument) -> None:
+        """Have the files loaded from where a page would; it may be open already, and none be made here."""
+        with set_curdoc(document):
+            _name_files(document)
+
+    def settle(self, document: ServedDocument) -> None:
+        """Let the parameters follow the models, and what is bound to them; Panel would begin with that 50 ms later."""
+        with set_curdoc(document):
+            while waiting := state._change_callbacks.pop(document, None):
+                for change in waiting.values():
+                    _attempt(change.func.__self__._change_event, document)
 
     def opened(self, session: LivingSession) -> None:
         """Give Panel what it looks for before it calls `write_events`, which does not need it."""
@@ -145,13 +164,10 @@ class PanelGuest(Guest):
     ) -> str:
         """Panel's page: its base template, and of its files those that this session asks for."""
         with set_curdoc(document):
-            dist_url = f"{state.rel_path}/{LOCAL_DIST}" if state.rel_path else LOCAL_DIST
+            _name_files(document)
             variables = document.template_variables
             variables["theme_name"] = config.theme
-            variables["dist_url"] = dist_url
             variables.setdefault("app_favicon", f"{state.rel_path or '.'}/favicon.ico")
-            for root in document.roots:
-                patch_model_css(root, dist_url=dist_url)
             bundle = _bundle(document, bundles, root_url)
             extensions.check(document)
             return embedding.render_page(document, token, bundle, app_path=app_path, head=head, base=BASE_TEMPLATE)
@@ -201,6 +217,14 @@ def _shared_or_own(kind: type, concrete: bool = False) -> list[type]:
     document = state.curdoc
     modules = document.modules.names() if isinstance(document, ServedDocument) else frozenset()
     return [each for each in panel.util._descendents(kind, concrete=concrete) if not classes.is_others(each, modules)]
+
+
+def _name_files(document: ServedDocument) -> None:
+    """Have Panel's style sheets loaded from this server, those of now and those that callbacks add."""
+    dist_url = f"{state.rel_path}/{LOCAL_DIST}" if state.rel_path else LOCAL_DIST
+    document.template_variables["dist_url"] = dist_url
+    for root in document.roots:
+        patch_model_css(root, dist_url=dist_url)
 
 
 def _bundle(

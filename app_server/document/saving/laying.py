@@ -6,7 +6,7 @@ Then every saved value, without events: the document is as it was, whatever the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
@@ -18,6 +18,7 @@ from bokeh.models.widgets import Widget
 
 from app_server.document.encoding.decoder import Decoder
 from app_server.document.encoding.foreign import set_foreign
+from app_server.document.saving.pairing import counterparts
 from app_server.document.saving.replay import SavedDocument
 from app_server.document.saving.typed import typed
 from app_server.document.saving.whole_laying import DOCUMENT, as_buffers, is_of, lay, lay_whole
@@ -61,20 +62,32 @@ class Restoration:
         self._changed = changed
         self._fit = fit
         self._max_bytes = max_bytes
+        self._built: dict[str, Model] = {model.id: model for model in document.models}
+        self._made: tuple[int, Mapping[str, Model]] = (-1, {})
+        document.ids.leave_out(saved.models)
 
-    def give_inputs(self, call: Callable[[Callable[[], None]], None]) -> None:
+    def give_inputs(
+        self, call: Callable[[Callable[[], None]], None], settle: Callable[[], None] = lambda: None
+    ) -> None:
         """Set what people have set, and what else inputs hold, in the order in which they were changed last.
 
         So an input comes after the one whose callback has set it. Each is set by a function that `call` calls: the
-        application's callbacks run in it, and may raise.
+        application's callbacks run in it, and may raise. So is `settle`, when all that was changed of one model in a
+        row is set.
         """
+        before: str | None = None
         for change in self._changed:
+            if before is not None and change.model != before:
+                call(settle)
+                before = None
             model = self._fitting(change.model)
             if model is None or not (change.by_client or _is_input(model, change.attr)):
                 continue
             for value in self._plain_value(model, change):
                 if not _has(model, change.attr, value):
                     call(partial(set_foreign, model, change.attr, value, None))
+                    before = change.model
+        call(settle)
 
     def lay_over(self) -> LayReport:
         """Give back all saved values without an event. Raises ValueError and more if they are malformed."""
@@ -82,7 +95,8 @@ class Restoration:
             if self._fit is Fit.PARTS:
                 return self._lay_parts()
             only = None if self._fit is Fit.SAME else {(change.model, change.attr) for change in self._changed}
-            lay_whole(self._document, self._saved.content, self._saved.buffers, self._max_bytes, only)
+            made = self._counterparts()
+            lay_whole(self._document, self._saved.content, self._saved.buffers, self._max_bytes, only, made)
             return LayReport()
 
     def _lay_parts(self) -> LayReport:
@@ -105,12 +119,22 @@ class Restoration:
         if saved is None:
             return None
         name = saved.get("attributes", {}).get("name")
-        model = self._document.get_model_by_id(ID(ident))
-        if model is not None and is_of(model, saved) and (self._fit is not Fit.PARTS or model.name == name):
+        exact = self._fit is not Fit.PARTS
+        model = self._document.get_model_by_id(ID(ident)) or (self._counterparts().get(ident) if exact else None)
+        if model is not None and is_of(model, saved) and (exact or model.name == name):
             return model
         named = self._document.select({"name": name}) if isinstance(name, str) else []
         fitting = [model for model in named if is_of(model, saved)]
         return fitting[0] if len(fitting) == 1 else None
+
+    def _counterparts(self) -> Mapping[str, Model]:
+        """The models that callbacks have made again by now, by the ids of the saved ones that they stand for."""
+        noted, found = self._made
+        if noted != self._document.callbacks.noted:
+            noted = self._document.callbacks.noted
+            found = counterparts(self._saved.content["roots"], self._saved.models, self._document.roots, self._built)
+            self._made = noted, found
+        return found
 
     def _plain_value(self, model: Model, change: Changed) -> Iterator[Any]:
         """The saved value of this property, if there is one and it refers to no model."""
@@ -139,6 +163,8 @@ def _refers(value: Any) -> bool:
         if isinstance(item, dict):
             if "id" in item and item.keys() <= {"id", "type", "name", "attributes"}:
                 return True
+            if item.get("type") == "bytes":
+                continue  # their id is that of a buffer
             waiting.extend(child for child in item.values() if isinstance(child, dict | list))
         elif isinstance(item, list):
             waiting.extend(child for child in item if isinstance(child, dict | list))
@@ -151,6 +177,7 @@ def _is_input(model: Model, attr: str) -> bool:
 
 
 def _has(model: Model, attr: str, value: Any) -> bool:
+    """Whether the property has this value already."""
     try:
         return bool(getattr(model, attr) == value)
     except ValueError:  # arrays, and what has no value yet

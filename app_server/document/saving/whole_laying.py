@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from bokeh.core.has_props import HasProps
@@ -29,23 +30,25 @@ def lay_whole(
     buffers: Sequence[tuple[str, bytes]],
     max_bytes: int,
     only: Collection[tuple[str, str]] | None = None,
+    made: Mapping[str, Model] = MappingProxyType({}),
 ) -> None:
     """Give the document the values, roots and title of a saved one, without an event.
 
-    Models of the same id and class are kept, with their callbacks; all others are made from JSON. With `only`, what is
-    kept gets only these properties, as (model id, name). Raises ValueError and more, before anything has changed, if
-    the content is malformed.
+    Models of the same id and class are kept, with their callbacks, and those that callbacks have `made` in the place of
+    saved ones, by the ids of these; all others are made from JSON. With `only`, what is kept gets only these
+    properties, as (saved id, name). Raises ValueError and more, before anything has changed, if the content is
+    malformed.
     """
-    decoder = _Decoder(document, max_bytes)
+    decoder = _Decoder(document, max_bytes, made)
     roots = decoder.decode(content["roots"], as_buffers(buffers))
     title = content["title"]
-    for model, values in decoder.values:
+    for ident, model, values in decoder.values:
         if document.get_model_by_id(model.id) is model:
             values.pop("name", None)  # templates find roots by it, and Panel numbers names through all sessions
             if only is None:
                 _reset(model, values)
             else:
-                values = {name: value for name, value in values.items() if (model.id, name) in only}
+                values = {name: value for name, value in values.items() if (ident, name) in only}
             values = {attr: typed(model._property_values.get(attr), value) for attr, value in values.items()}
         lay(model, values)
     document.take_roots(
@@ -57,16 +60,17 @@ def lay_whole(
 class _Decoder(Decoder):
     """Takes the document's own models for the saved ones, and keeps their values until all of them are decoded."""
 
-    def __init__(self, document: ServedDocument, max_bytes: int) -> None:
+    def __init__(self, document: ServedDocument, max_bytes: int, made: Mapping[str, Model]) -> None:
         super().__init__(document, None, max_bytes, any_ids=True)
-        self.values: list[tuple[Model, dict[str, Any]]] = []
+        self._made = made
+        self.values: list[tuple[ID, Model, dict[str, Any]]] = []
 
     def _decode_object_ref(self, obj: Any) -> Model:
         ident = ID(obj["id"])
         model = self._references.get(ident)
         if model is not None:
             return model
-        model = self._document.get_model_by_id(ident)
+        model = self._made.get(ident) or self._document.get_model_by_id(ident)
         if model is None or not is_of(model, obj):
             kind = self._resolve_type(obj["name"])
             model = kind.__new__(kind, id=ident)
@@ -74,7 +78,7 @@ class _Decoder(Decoder):
                 HasProps.__init__(model)  # not the class's own: the values come from what was saved
         self._references[ident] = model
         values = {name: self._decode(value) for name, value in obj.get("attributes", {}).items()}
-        self.values.append((model, values))
+        self.values.append((ident, model, values))
         return model
 
 

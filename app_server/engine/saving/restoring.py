@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from app_server.document.saving.laying import Changed, Fit, LayReport, Restoration
 from app_server.document.saving.replay import saved_document, with_tag
@@ -12,6 +13,7 @@ from app_server.document.served import ServedDocument
 from app_server.engine.containment import is_fault
 from app_server.engine.saving.policy import SavingPolicy
 from app_server.engine.saving.woken import SavedOpening
+from app_server.guests import Guest
 from app_server.session.naming import LogName
 from app_server.store.journal import Saved
 from app_server.store.records import Part
@@ -20,7 +22,13 @@ log = logging.getLogger(__name__)
 
 
 def restore(
-    document: ServedDocument, saved: Saved, opening: SavedOpening, sources: str, policy: SavingPolicy, name: LogName
+    document: ServedDocument,
+    saved: Saved,
+    opening: SavedOpening,
+    sources: str,
+    policy: SavingPolicy,
+    name: LogName,
+    guest: Guest,
 ) -> tuple[Changed, ...]:
     """Give the document what was saved of it; the properties that count as changed from now on.
 
@@ -36,6 +44,7 @@ def restore(
             for model, attr, by_client in saved.fields["changed"]
         )
         whole, *changes = (with_tag(part, opening.tag, document.ids.tag) for part in (saved.whole, *_changes(saved)))
+        guest.restoring(document)
         fit = Fit.PARTS
         if not saved.fields.get("partial") and skeleton(document) == opening.skeleton:
             fit = Fit.SAME if sources == opening.sources else Fit.MODELS
@@ -43,7 +52,7 @@ def restore(
         restoration = Restoration(document, content, changed, fit, max_bytes=policy.max_bytes)
         if policy.restore == "inputs":
             with document.at_work():
-                restoration.give_inputs(lambda call: _attempt(call, name))
+                restoration.give_inputs(lambda call: _attempt(call, name), partial(guest.settle, document))
         report = restoration.lay_over()
     except BaseException as error:
         if not is_fault(error):

@@ -56,3 +56,12 @@ def test_interleaved_sessions_number_their_own_models() -> None:
         second = Div()
     tag = first.id.partition("-")[0]
     assert second.id.startswith(tag) and not other.id.startswith(tag)
+
+
+def test_ids_that_saved_models_have_are_left_out() -> None:
+    numbers = ModelIds("a session")
+    first = numbers()
+    numbers.leave_out([f"{numbers.tag}-41", f"{numbers.tag}-7", "another-99", f"{numbers.tag}-x"])
+    assert (first, numbers()) == (f"{numbers.tag}-1", f"{numbers.tag}-42")
+    numbers.leave_out([first])
+    assert int(numbers().removeprefix(f"{numbers.tag}-")) > 42

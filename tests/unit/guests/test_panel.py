@@ -257,3 +257,61 @@ def test_page_names_no_files_of_another_sessions_components(document: ServedDocu
     assert named(document) == []
     guest_for({"panel"}).ended(other)
     other.destroy()
+
+
+@pytest.mark.parametrize(
+    ("said", "comes_back"), [({}, True), ({"reconnect": False}, False), ({"reconnect": True}, True)]
+)
+def test_page_of_a_saved_session_comes_back_unless_the_application_forbids_it(
+    document: ServedDocument, said: dict[str, Any], comes_back: bool
+) -> None:
+    with built(document):
+        pn.extension(**said)
+        pn.Column("hello").servable()
+    guest_for({"panel"}).saves(document)
+    assert document.config.reconnect_session is comes_back
+
+
+def test_parameters_of_one_session_follow_its_models_at_once(document: ServedDocument) -> None:
+    seen: list[tuple[str, int]] = []
+    documents = {"one": document, "two": ServedDocument(ModelIds("another session"))}
+    kept = []
+    for name, each in documents.items():
+        with built(each) as context:
+            slider = pn.widgets.IntSlider(label="slider", start=0, end=9, value=1)
+            slider.param.watch(lambda event, name=name: seen.append((name, event.new)), "value")
+            pn.Column(slider, pn.bind("value {}".format, slider)).servable()
+        kept.append((context, slider))
+    for each, value in zip(documents.values(), (5, 7), strict=True):
+        with each.at_work():
+            next(found for found in each.models if hasattr(found, "step")).value = value
+    guest_for({"panel"}).settle(document)
+    assert [slider.value for _, slider in kept] == [5, 1]
+    assert seen == [("one", 5)]
+    assert any("value 5" in getattr(each, "text", "") for each in document.models)
+
+
+def test_style_sheets_of_a_restored_session_are_this_servers(document: ServedDocument) -> None:
+    with built(document):
+        pn.extension()
+        column = pn.Column("hello")
+        column.servable()
+    guest_for({"panel"}).restoring(document)
+    with document.at_work():
+        column.append(pn.widgets.IntSlider(label="more"))
+    urls = {each.url for each in document.models if hasattr(each, "url")}
+    assert urls
+    assert not any(url.startswith("http") for url in urls), urls
+
+
+def test_onload_runs_where_an_open_page_comes_back(document: ServedDocument) -> None:
+    from bokeh.events import ClientReconnected
+
+    called: list[str] = []
+    with built(document) as context:
+        pn.state.onload(lambda: called.append("loaded"))
+    for _ in range(2):
+        with document.at_work():
+            document.callbacks.trigger_event(ClientReconnected())
+    assert called == ["loaded"]
+    assert context is document.session_context

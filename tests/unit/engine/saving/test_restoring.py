@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from bokeh.events import ButtonClick
 from bokeh.models import (
@@ -422,3 +423,73 @@ def test_current_document_is_the_sessions_while_its_callbacks_restore_it(tmp_pat
         await second.kill()
 
     asyncio.run(live())
+
+
+def chosen(document: Any) -> None:
+    """A choice that decides how many inputs there are, and a text that says what Python knows of them."""
+    select, column, tells = Select(name="count", options=["1", "2", "3"]), Column(name="made"), Div(name="tells")
+
+    def tell(attr: str, old: str, new: str) -> None:
+        tells.text = ", ".join(each.value for each in column.children)
+
+    def make(attr: str, old: str, new: str) -> None:
+        made = [TextInput(name=f"text {number}") for number in range(int(new))]
+        for each in made:
+            each.on_change("value", tell)
+        column.children = made
+
+    select.on_change("value", make)
+    document.add_root(Column(children=[select, column, tells]))
+
+
+def test_models_that_callbacks_make_again_are_known_to_them(tmp_path: Path) -> None:
+    async def live() -> None:
+        first = Process(tmp_path, chosen)
+        session = await first.session()
+        client = first.view(session)
+        for count in ("3", "1", "2"):
+            client.set(model(session, "count"), "value", count)
+        client.set(model(session, "text 1"), "value", "second")
+        await first.save()
+        await first.kill()
+        second = Process(tmp_path, chosen)
+        again = await second.session()
+        idents = [each.id for each in again.document.models]
+        assert [each.value for each in model(again, "made").children] == ["", "second"]
+        assert len(set(idents)) == len(idents)
+        second.view(again).set(model(again, "text 0"), "value", "first")
+        assert model(again, "tells").text == "first, second"
+        await second.kill()
+
+    asyncio.run(live())
+
+
+def test_columns_that_a_person_has_edited_reach_the_callbacks(tmp_path: Path) -> None:
+    def table(document: Any) -> None:
+        source, total = ColumnDataSource({"n": np.array([1, 2, 3])}, name="source"), Div(name="total")
+        source.on_change("data", lambda attr, old, new: setattr(total, "text", str(sum(new["n"]))))
+        document.add_root(Column(children=[total], tags=[source]))
+
+    seen: list[str] = []
+
+    async def live() -> None:
+        first = Process(tmp_path, table)
+        session = await first.session()
+        patch = {"type": "map", "entries": [["n", [[1, 40]]]]}
+        source = {"id": model(session, "source").id}
+        event = {"kind": "ColumnsPatched", "model": source, "attr": "data", "patches": patch}
+        first.view(session).send("PATCH-DOC", {"events": [event]})
+        await first.save()
+        await first.kill()
+
+        def watched(document: Any) -> None:
+            table(document)
+            document.get_model_by_name("total").on_change("text", lambda attr, old, new: seen.append(new))
+
+        second = Process(tmp_path, watched)
+        again = await second.session()
+        assert list(model(again, "source").data["n"]) == [1, 40, 3]
+        await second.kill()
+
+    asyncio.run(live())
+    assert seen == ["44"]
