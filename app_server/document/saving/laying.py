@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from bokeh.core.types import ID
 from bokeh.model import Model
-from bokeh.models.widgets import Widget
+from bokeh.models import Selection, Tabs
+from bokeh.models.widgets import ColorPicker, Widget
 
 from app_server.document.encoding.decoder import Decoder
 from app_server.document.encoding.foreign import set_foreign
@@ -23,6 +24,14 @@ from app_server.document.saving.replay import SavedDocument
 from app_server.document.saving.typed import typed
 from app_server.document.saving.whole_laying import DOCUMENT, as_buffers, is_of, lay, lay_whole
 from app_server.document.served import ServedDocument
+
+_INPUTS: Final = (
+    (Widget, ("value", "active")),
+    (ColorPicker, ("color",)),
+    (Tabs, ("active",)),
+    (Selection, ("indices",)),
+)
+"""The properties that people set, and the application in their place."""
 
 
 class Changed(NamedTuple):
@@ -172,8 +181,8 @@ def _refers(value: Any) -> bool:
 
 
 def _is_input(model: Model, attr: str) -> bool:
-    """Whether a widget is there to be given this value, by people or by the application."""
-    return isinstance(model, Widget) and attr in ("value", "active")
+    """Whether a model is there to be given this value, by people or by the application."""
+    return any(isinstance(model, kind) and attr in attrs for kind, attrs in _INPUTS)
 
 
 def _has(model: Model, attr: str, value: Any) -> bool:

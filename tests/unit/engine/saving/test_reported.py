@@ -13,15 +13,20 @@ import pandas as pd
 import pytest
 from bokeh.models import (
     Button,
+    ColorPicker,
     Column,
     ColumnDataSource,
     DataTable,
     DateRangeSlider,
     DateSlider,
+    Div,
     FileInput,
     RangeSlider,
     Select,
     Slider,
+    TabPanel,
+    Tabs,
+    Toggle,
 )
 
 from app_server.protocol import messages
@@ -191,3 +196,40 @@ def _typed(session: Any) -> Any:
 
 def _columns(data: Any) -> Any:
     return {name: (type(column), getattr(column, "dtype", None), list(column)) for name, column in data.items()}
+
+
+def test_what_the_application_sets_in_the_place_of_people_is_given_too(tmp_path: Path) -> None:
+    """A button opens a tab, selects rows, chooses a color and starts a timer: their callbacks have built on that."""
+    seen: list[list[Any]] = []
+
+    def build(document: Any) -> None:
+        tabs = Tabs(tabs=[TabPanel(title=title, child=Div(text=title)) for title in "ab"])
+        color, runs, button = ColorPicker(color="#000000"), Toggle(name="runs"), Button(name="next")
+        source, calls, timers = ColumnDataSource({"x": [1, 2]}), list[Any](), list[Any]()
+        seen.append(calls)
+
+        def turned(attr: str, old: bool, new: bool) -> None:
+            if new:
+                timers.append(document.add_periodic_callback(lambda: None, 100_000))
+            else:
+                document.remove_periodic_callback(timers.pop())
+
+        def step() -> None:
+            tabs.active, color.color, source.selected.indices, runs.active = 1, "#ffffff", [1], True
+
+        runs.on_change("active", turned)
+        for each, attr in ((tabs, "active"), (color, "color"), (source.selected, "indices")):
+            each.on_change(attr, lambda attr, old, new: calls.append((attr, new)))
+        button.on_click(step)
+        document.add_root(Column(tabs, color, runs, button, DataTable(source=source)))
+
+    def look(session: Any) -> Any:
+        return list(seen[-1]), len(session.document.session_callbacks)
+
+    before, after, last = restored(
+        tmp_path, build, lambda process, client: click(client, "next"), look,
+        lambda process, client: client.set(model(client.session, "runs"), "active", False),
+    )  # fmt: skip
+    calls = [("active", 1), ("color", "#ffffff"), ("indices", [1])]
+    assert before == after == (calls, 1)
+    assert last == (calls, 0)
