@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 _NAME_BYTES: Final = 18
 _SIGNATURE_BYTES: Final = 12
+_LONGEST_S: Final = 10 * 365 * 86400
 _GONE: Final = "this link has expired, or was revoked"
 
 
@@ -110,7 +111,7 @@ class Bookmarks:
         name = self._name(link)
         try:
             data = await self._thread.call(self._thread.store.get, name, 3 * self._policy.max_bytes)
-            saved = None if data is None else read_journal(data, self._policy.keys)
+            saved = None if data is None else await self._thread.call(read_journal, data, self._policy.keys)
             if saved is None or saved.fields.get("expires_s", 0) < time.time():
                 raise PeerError(_GONE)
             opening = read_opening(saved.opened, url, saved.opened["session"])
@@ -146,6 +147,16 @@ class Bookmarks:
         ]
 
 
+def _check_ttl(ttl_s: object, session: LogName) -> None:
+    """ApplicationError unless a link can last so long: what is not a number would be kept forever, or not at all."""
+    if not (isinstance(ttl_s, int | float) and 0 < ttl_s <= _LONGEST_S):
+        raise ApplicationError(
+            f"a bookmark cannot last {ttl_s!r:.60} seconds",
+            where=str(session),
+            hint=f"Call session_context.bookmark(ttl=...) with a number of seconds, of at most {_LONGEST_S}.",
+        )
+
+
 class SessionBookmarks:
     """The bookmarks of one session: what `session_context.bookmark` makes.
 
@@ -161,6 +172,7 @@ class SessionBookmarks:
     def make(self, context: SessionContext, ttl_s: float, *, anyone: bool) -> str:
         """What names the session as it is now in a link."""
         session = context.session
+        _check_ttl(ttl_s, session.name)
         document = session.document
         with document.changing:
             part = encode_for_store(document, context.excluded)

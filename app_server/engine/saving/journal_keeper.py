@@ -100,6 +100,7 @@ class JournalKeeper:
         self._state = "{}"
         self._inputs_only = 0
         self._begun = False
+        self._excluded = len(self.session.context.excluded)
 
     @property
     def session(self) -> Session:
@@ -108,8 +109,11 @@ class JournalKeeper:
 
     @property
     def state_changed(self) -> bool:
-        """Whether the application's own state differs from what was saved of it."""
+        """Whether the application's own state, or what it excludes, differs from what was saved of it."""
         state = self.session.context.state
+        if len(self.session.context.excluded) != self._excluded:
+            self.save_whole()  # without the values that the journal has until then
+            return True
         return bool(state or self._state != "{}") and self._state_json() != self._state
 
     def save_whole(self) -> None:
@@ -159,7 +163,8 @@ class JournalKeeper:
         return Unwritten(tuple(changes), replaces=False)
 
     def _whole_record(self, changed: list[tuple[str, str]]) -> Record:
-        document, excluded = self.session.document, self.session.context.excluded
+        document, excluded = self.session.document, frozenset(self.session.context.excluded)
+        self._excluded = len(excluded)
         self._recording.keep(model.id for model in document.models)
         if self._inputs_only <= 1:
             record = Record(Kind.WHOLE, {}, *encode_for_store(document, excluded))

@@ -14,7 +14,7 @@ import pytest
 from bokeh.models import ColumnDataSource, Slider, TextInput
 
 from app_server.engine.saving import saver
-from app_server.errors import OperatorError
+from app_server.errors import ApplicationError, OperatorError
 from app_server.security.auth.users import User
 from app_server.session.session import Session
 from app_server.store.base import Claim, session_key
@@ -697,3 +697,32 @@ def test_sessions_are_saved_and_left_although_the_hook_of_another_is_at_work(tmp
         assert not serving.saver.due
 
     live(tmp_path, script, on_session_saved=ask)
+
+
+def test_what_is_excluded_later_leaves_the_journal(tmp_path: Path) -> None:
+    async def script(serving: Serving, store: Store) -> None:
+        session = await serving.session()
+        client = serving.view(session)
+        client.set(session.document.get_model_by_name("field"), "value", "a secret")
+        await serving.save()
+        (path,) = tmp_path.glob("*.session")
+        assert b"a secret" in path.read_bytes()
+        session.context.exclude_from_store(session.document.get_model_by_name("field"))
+        await serving.save()
+        assert b"a secret" not in path.read_bytes()
+
+    def build(document: Any) -> None:
+        document.add_root(TextInput(name="field"))
+
+    live(tmp_path, script, build)
+
+
+@pytest.mark.parametrize("ttl_s", [0, -1, float("nan"), float("inf"), 1e300, "7 days", None], ids=repr)
+def test_link_lasts_for_a_number_of_seconds(tmp_path: Path, ttl_s: Any) -> None:
+    async def script(serving: Serving, store: Store) -> None:
+        session = await serving.session()
+        with pytest.raises(ApplicationError, match="cannot last"):
+            session.context.bookmark(ttl_s)
+
+    live(tmp_path, script)
+    assert not list(tmp_path.glob("*.view"))
