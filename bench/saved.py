@@ -25,19 +25,19 @@ RESTORED = 40
 
 
 @asynccontextmanager
-async def saving(launch: Launch) -> AsyncIterator[tuple[Served, Path]]:
+async def saving(launch: Launch) -> AsyncIterator[Served]:
     """Another server, which saves its sessions in a folder."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "sessions"
         server = serving(OURS, replace(launch, ours=("--store", str(folder))), folder)
         served = await asyncio.to_thread(server.__enter__)
         stack.push_async_exit(lambda *error: asyncio.to_thread(server.__exit__, *error))
-        yield served, folder
+        yield served
 
 
 async def saved_sliders(served: Served, quick: bool) -> Figures:
     """Changes at a given rate over 50 sessions, by turns at a server that saves them and at one that does not."""
-    async with saving(Launch(served.app)) as (other, _):
+    async with saving(Launch(served.app)) as other:
         servers = {"off": served, "saved": other}
         tabs = {name: await open_tabs(server, 50) for name, server in servers.items()}
         for each in tabs.values():
@@ -67,7 +67,7 @@ def added_percent(figures: dict[str, float]) -> float:
 async def saved_many(served: Served, quick: bool) -> Figures:
     """What saving adds to the work of one core while 1000 sessions change once a second."""
     count = 100 if quick else MANY
-    async with saving(Launch(served.app)) as (other, _):
+    async with saving(Launch(served.app)) as other:
         percent = {name: await busy_percent(server, count) for name, server in (("off", served), ("saved", other))}
     figures = {f"{name}_percent": value for name, value in percent.items()}
     return {**figures, "added_percent": percent["saved"] - percent["off"]}
@@ -101,37 +101,40 @@ async def restored(served: Served, quick: bool) -> Figures:
     """A socket whose session has ended: the application starts again, and gets back what was saved of it, or not."""
     count = 8 if quick else RESTORED
     launch = Launch(served.app, 1000, 200)
-    async with saving(launch) as (other, folder):
+    async with saving(launch) as other:
         figures = {
-            "built_ms": await reopened_ms(served, count, None),
-            "restored_ms": await reopened_ms(other, count, folder),
+            "built_ms": await reopened_ms(served, count, saves=False),
+            "restored_ms": await reopened_ms(other, count, saves=True),
         }
     return {**figures, "added_ms": figures["restored_ms"] - figures["built_ms"]}
 
 
-async def reopened_ms(served: Served, count: int, folder: Path | None) -> float:
+async def reopened_ms(served: Served, count: int, *, saves: bool) -> float:
     """How long it takes to join a session again that was changed, left, and has ended: the median."""
     pages = await together(count, lambda: open_page(served.port, served.path))
     tabs = [await join(served.port, socket_at, token) for token, socket_at in pages]
-    for tab in tabs:
+    values = [next_value() for _ in tabs]
+    for tab, value in zip(tabs, values, strict=True):
         for slider in tab.models("Slider"):
-            await tab.round_trip(slider, next_value())
+            await tab.round_trip(slider, value)
     close_tabs(tabs)
     await asyncio.sleep(3.0)
     await get(served.port, "/static/no-such-file")  # answered when the sessions have ended
-    assert folder is None or len(list(folder.glob("*.session"))) >= count
     walls_s = []
-    for token, socket_at in pages:
+    for (token, socket_at), value in zip(pages, values, strict=True):
         began_s = time.monotonic()
-        await join(served.port, socket_at, token)
+        tab = await join(served.port, socket_at, token)
         walls_s.append(time.monotonic() - began_s)
+        has_value = f'"value":{value}'.encode() in tab.reply.content
+        if has_value is not saves:
+            raise RuntimeError("a session that was to be restored was not" if saves else "a session had not ended")
     return quantile(walls_s, 0.5) * 1000
 
 
 async def leftover(served: Served, quick: bool) -> Figures:
     """Memory that stays of sessions that came, were saved, and sleep; `off_kb` is that of a server that saves none."""
     off = await holding.leftover(served, quick)
-    async with saving(Launch(served.app, 1000, 1000)) as (other, _):
+    async with saving(Launch(served.app, 1000, 1000)) as other:
         asleep = await holding.leftover(other, quick)
     return {
         "off_kb": off["memory_kb"],
