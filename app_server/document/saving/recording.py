@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from app_server.document.callbacks import DocumentEvent
 from app_server.document.encoding.patch_encoder import PatchEncoder
 from app_server.document.saving.laying import Changed
-from app_server.document.saving.whole import Key, is_secret
+from app_server.document.saving.whole import Key, is_bound, is_secret
 from app_server.document.saving.whole_laying import DOCUMENT
 
 MOST_BYTES: Final = 8 * 1024 * 1024
@@ -50,7 +50,8 @@ class Recording:
         model = getattr(event, "model", None)
         attr = getattr(event, "attr", None)
         key = (DOCUMENT, event.kind) if attr is None or model is None else (model.id, attr)
-        self._fresh[key] = self._fresh.pop(key, False) or event.setter is not None
+        if model is None or not _is_worked_out(model, key[1]):
+            self._fresh[key] = self._fresh.pop(key, False) or event.setter is not None
         if not sent or (model is not None and (is_secret(model) or model.id in self._excluded)):
             self.save_whole()
 
@@ -110,6 +111,11 @@ class Recording:
     def resume(self, changed: Iterable[Changed]) -> None:
         """Take these for changes of this session: it was restored with them."""
         self._changed = {(change.model, change.attr): change.by_client for change in changed}
+
+
+def _is_worked_out(model: Any, attr: str) -> bool:
+    """Whether a browser has worked this bound out from the data, and does so again when the session is restored."""
+    return is_bound(model, attr) and attr in model.document.callbacks.browser_ranges.get(model.id, ())
 
 
 def _as_changed(keys: dict[Key, bool]) -> tuple[Changed, ...]:

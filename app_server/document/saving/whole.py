@@ -57,7 +57,12 @@ def _left_out(document: ServedDocument, excluded: Collection[str]) -> dict[str, 
 
 def is_left_out(model: Model, attr: str) -> bool:
     """Whether this property is not saved, although the model is."""
-    return is_secret(model) and attr in _SECRETS or isinstance(model, DataRange1d) and attr in _BOUNDS
+    return is_secret(model) and attr in _SECRETS or is_bound(model, attr)
+
+
+def is_bound(model: Model, attr: str) -> bool:
+    """Whether this is a bound of an automatic range, which a browser works out unless the application sets it."""
+    return isinstance(model, DataRange1d) and attr in _BOUNDS
 
 
 def is_secret(model: Model) -> bool:

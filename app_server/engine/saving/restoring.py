@@ -48,7 +48,7 @@ def restore(
         fit = Fit.PARTS
         if not saved.fields.get("partial") and skeleton(document) == opening.skeleton:
             fit = Fit.SAME if sources == opening.sources else Fit.MODELS
-        content = saved_document(document, whole, changes, policy.max_bytes)
+        content = saved_document(document, whole, changes, {one[:2] for one in changed}, policy.max_bytes)
         restoration = Restoration(document, content, changed, fit, max_bytes=policy.max_bytes)
         if policy.restore == "inputs":
             with document.at_work():

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bokeh.models import ColumnDataSource, PasswordInput, Slider
+from bokeh.models import ColumnDataSource, DataRange1d, PasswordInput, Slider
 
 from app_server.document import engine
+from app_server.document.encoding import patch
 from app_server.document.encoding.document_encoder import encode_document
 from app_server.document.encoding.patch_encoder import PatchEncoder
 from app_server.document.saving.laying import DOCUMENT, Changed
@@ -74,6 +75,20 @@ def test_all_changes_are_in_the_order_of_the_last_one_and_go_with_their_model() 
     assert {change.model for change in session.recording.all_changed()} == {DOCUMENT, session.slider.id}
     session.recording.resume([Changed("m", "value", True)])
     assert session.recording.all_changed() == (Changed("m", "value", True),)
+
+
+def test_bounds_count_as_changed_only_if_the_application_sets_them() -> None:
+    session = Session()
+    found = DataRange1d()
+    session.document.add_root(found)
+    session.recording.take()
+    for attr in ("start", "end"):
+        change = {"kind": "ModelChanged", "model": {"id": found.id}, "attr": attr, "new": 4}
+        content = {"events": [change]}
+        for event in patch.read_events(session.document, content, [], setter="a client", max_bytes=10**6):
+            patch.apply(session.document, event)
+    found.end = 9
+    assert session.recording.take().changed == (Changed(found.id, "end", False),)
 
 
 @pytest.mark.parametrize("why", ["no client", "new client", "password", "excluded", "asked", "much"])

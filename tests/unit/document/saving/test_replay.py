@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bokeh.models import ColumnDataSource, Div, Slider
+from bokeh.models import ColumnDataSource, DataRange1d, Div, Slider
 
 from app_server.document import engine
 from app_server.document.encoding.document_encoder import encode_document
@@ -49,7 +49,7 @@ def test_changes_are_carried_out_on_the_whole_and_no_callback_runs() -> None:
     whole = encode_for_store(document)
     changes = changed(document)
     called.clear()
-    found = saved_document(built(), whole, [changes], 10**6)
+    found = saved_document(built(), whole, [changes], (), 10**6)
     assert called == []
     assert found.content["title"] == "another"
     values = [model.get("attributes", {}) for model in found.models.values()]
@@ -59,9 +59,23 @@ def test_changes_are_carried_out_on_the_whole_and_no_callback_runs() -> None:
     assert len(found.buffers) == 1 and np.frombuffer(found.buffers[0][1]).tolist() == [1, 2, 0, 1]
 
 
+def test_bounds_of_automatic_ranges_are_those_that_the_application_has_set() -> None:
+    document = new_document("s")
+    found = DataRange1d()
+    document.add_root(found)
+    whole = encode_for_store(document)
+    events = [
+        {"kind": "ModelChanged", "model": {"id": found.id}, "attr": attr, "new": new}
+        for attr, new in (("start", 1), ("end", 2), ("start", 3))
+    ]
+    changes = json.dumps({"events": events}).encode(), []
+    saved = saved_document(new_document("s"), whole, [changes], {(found.id, "end")}, 10**6)
+    assert saved.models[found.id]["attributes"] == {"end": 2}
+
+
 def test_whole_without_changes_is_taken_as_it_is() -> None:
     whole = encode_for_store(built())
-    found = saved_document(built(), whole, [], 10**6)
+    found = saved_document(built(), whole, [], (), 10**6)
     assert found.buffers == whole[1]
     assert found.content == json.loads(whole[0])["doc"] and {model["name"] for model in found.models.values()} == {
         "Slider", "ColumnDataSource", "Selection", "UnionRenderers",
@@ -79,7 +93,7 @@ def test_whole_without_changes_is_taken_as_it_is() -> None:
 )
 def test_changes_that_do_not_fit_are_an_error(change: bytes) -> None:
     with pytest.raises(Exception):  # noqa: B017  # whatever it is, the caller begins again
-        saved_document(built(), encode_for_store(built()), [(change, [])], 10**6)
+        saved_document(built(), encode_for_store(built()), [(change, [])], (), 10**6)
 
 
 def test_ids_of_another_session_become_this_ones() -> None:
