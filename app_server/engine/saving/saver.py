@@ -109,11 +109,10 @@ class Saver:
 
     def _forget(self, key: str, keeper: JournalKeeper | None = None) -> None:
         """Save it no more; nothing if a new session of this id has another keeper already."""
-        if keeper is not None and self._keepers.get(key) is not keeper:
-            return
-        self._keepers.pop(key, None)
-        self._hooks.pop(key, None)
-        self._due.discard(key)
+        if keeper is None or self._keepers.get(key) is keeper:
+            self._keepers.pop(key, None)
+            self._hooks.pop(key, None)
+            self._due.discard(key)
 
     def work(self, *, purges: bool) -> list[Coroutine[Any, Any, None]]:
         """What has to go on in the background; a process `purges` the store unless many share it."""
@@ -159,10 +158,10 @@ class Saver:
     async def save(self, hooks_within_s: float = HOOK_WITHIN_S) -> None:
         """Save what has changed since the last time. Raises Unavailable; what was to be saved is due again then."""
         self._due |= {key for key, keeper in self._keepers.items() if keeper.state_changed}
-        asked = self._due & self._hooks.keys()
+        asked = {key for key in self._due & self._hooks.keys() if not self._keepers[key].session.destroyed}
         self._due -= asked  # what changes from now on, while their hooks are at work, is due again
         self._asked |= asked
-        due, again = set(asked), set[str]()
+        due, again = asked.copy(), set[str]()
         try:
             hooks = await self._asked_hooks(asked, hooks_within_s)
             async with self._saving:
@@ -181,7 +180,9 @@ class Saver:
             while due:
                 key = due.pop()
                 keeper = self._keepers.get(key)
-                if keeper is not None and not keeper.session.destroyed:
+                if keeper is not None and keeper.session.destroyed:
+                    self._due.add(key)  # it waits to be saved for the last time
+                elif keeper is not None:
                     batch.add(keeper, self._collected(key, keeper, hooks))
                 if batch.size_bytes > _BATCH_BYTES or not due:
                     await self._write(batch)
@@ -233,8 +234,8 @@ class Saver:
 
     async def _asked_hooks(self, keys: Iterable[str], within_s: float) -> dict[Session, Any]:
         """What the applications' hooks return of these sessions."""
-        asked = [(self._keepers[key].session, self._hooks[key]) for key in keys if key in self._hooks]
-        return await self._asking.answers({each: hook for each, hook in asked if not each.destroyed}, within_s)
+        asked = {self._keepers[key].session: self._hooks[key] for key in keys if key in self._hooks}
+        return await self._asking.answers(asked, within_s)
 
     async def _write(self, batch: Batch) -> None:
         """Write what was collected. Raises Unavailable; what is left in the batch is missing then."""

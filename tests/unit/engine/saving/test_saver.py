@@ -726,3 +726,37 @@ def test_link_lasts_for_a_number_of_seconds(tmp_path: Path, ttl_s: Any) -> None:
 
     live(tmp_path, script)
     assert not list(tmp_path.glob("*.view"))
+
+
+def test_last_change_is_saved_although_its_session_ends_when_all_are_about_to_be_saved(tmp_path: Path) -> None:
+    async def script(serving: Serving, store: Store) -> None:
+        client, other = serving.view(await serving.session()), serving.view(await serving.session("two"))
+        await serving.save()
+        store.gate.clear()
+        other.set(slider(other.session), "value", 3)
+        await turns()
+        saves = [asyncio.create_task(serving.saver.save())]
+        await turns()
+        saves.append(asyncio.create_task(serving.saver.save()))  # waits for the first one
+        client.set(slider(client.session), "value", 7)
+        await turns()
+        end = asyncio.create_task(serving.runtime.end(client.session))
+        await turns()
+        assert client.session.destroyed
+        store.gate.set()
+        await asyncio.gather(*saves, end)
+        assert await values_of(tmp_path, fill, "slider") == [7]
+
+    live(tmp_path, script)
+
+
+def test_hook_is_asked_when_its_session_ends(tmp_path: Path) -> None:
+    async def script(serving: Serving, store: Store) -> None:
+        client = serving.view(await serving.session())
+        await serving.save()
+        client.set(slider(client.session), "value", 7)
+        await turns()
+        await serving.runtime.end(client.session)
+        assert journal(tmp_path).fields["hook"] == 7
+
+    live(tmp_path, script, on_session_saved=lambda context: slider(context.session).value)
