@@ -32,24 +32,24 @@ def context_of(user: Any = None, payload: Any = None) -> tuple[SessionContext, S
 def test_opening_is_read_as_it_was_written() -> None:
     payload = {**REQUEST.payload(), "session_expiry": 9, "raw": b"\0"}
     context, document = context_of(User("ann"), payload)
-    fields = opening_fields(context, "/app", document)
+    fields = opening_fields(context, "/app", document, "digest")
     assert set(fields["payload"]) == {"session_expiry", "raw"}, "what the request says is saved once"
     found = read_opening(fields, "/app", "one")
     assert (found.request, found.user, found.payload) == (REQUEST, User("ann"), payload)
-    assert (found.skeleton, found.tag) == (skeleton(document), document.ids.tag)
+    assert (found.skeleton, found.tag, found.sources) == (skeleton(document), document.ids.tag, "digest")
 
 
 @pytest.mark.parametrize(("url", "session_id"), [("/other", "one"), ("/app", "two")])
 def test_journal_under_another_name_is_not_taken(url: str, session_id: str) -> None:
     context, document = context_of()
     with pytest.raises(ValueError, match="another session's"):
-        read_opening(opening_fields(context, "/app", document), url, session_id)
+        read_opening(opening_fields(context, "/app", document, "digest"), url, session_id)
 
 
 @pytest.mark.parametrize("broken", ["request", "payload", "user", "skeleton", "tag", "application"])
 def test_opening_without_one_of_its_fields_is_refused(broken: str) -> None:
     context, document = context_of()
-    fields = opening_fields(context, "/app", document)
+    fields = opening_fields(context, "/app", document, "digest")
     del fields[broken]
     with pytest.raises((KeyError, TypeError, ValueError)):
         read_opening(fields, "/app", "one")
@@ -58,7 +58,7 @@ def test_opening_without_one_of_its_fields_is_refused(broken: str) -> None:
 def test_what_could_not_be_given_back_is_named() -> None:
     context, document = context_of(user=("ann", 7))
     with pytest.raises(NotPlain, match=r"its user is not made of plain values: it would come back as another value"):
-        opening_fields(context, "/app", document)
+        opening_fields(context, "/app", document, "digest")
     context, document = context_of(payload={"row": object()})
     with pytest.raises(NotPlain, match="what process_request returned is not made of plain values"):
-        opening_fields(context, "/app", document)
+        opening_fields(context, "/app", document, "digest")
