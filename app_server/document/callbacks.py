@@ -94,19 +94,22 @@ def as_session_callback(callback: Any) -> SessionCallback:
 
 
 class _InOrder(set[Any]):
-    """A set whose items come in the order in which they were added; bokeh keeps hooks in a set."""
+    """A set whose items come in the order in which they were added; bokeh keeps hooks and callbacks in sets."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._order: list[Any] = []
+        self._order: dict[Any, None] = {}
 
     def add(self, item: Any) -> None:
-        if item not in self:
-            self._order.append(item)
+        self._order.setdefault(item)
         super().add(item)
 
+    def remove(self, item: Any) -> None:
+        super().remove(item)
+        del self._order[item]
+
     def __iter__(self) -> Iterator[Any]:
-        return iter([item for item in self._order if item in self])
+        return iter([item for item in list(self._order) if item in self])  # other threads may add to it
 
 
 class Callbacks(DocumentCallbackManager):
@@ -120,6 +123,7 @@ class Callbacks(DocumentCallbackManager):
         self.holds = Holds()
         super().__init__(document)
         self._session_destroyed_callbacks = _InOrder()
+        self._session_callbacks = _InOrder()
         self.noted = 0
         """How many changes the listener was notified of, or were held back."""
         self.browser_ranges: dict[str, set[str]] = {}
@@ -130,6 +134,11 @@ class Callbacks(DocumentCallbackManager):
         self._listener = listener
         for callback in self.session_callbacks:
             listener.callback_added(as_session_callback(callback))
+
+    def next_ticks(self) -> list[SessionCallback]:
+        """What is to be called as soon as the code that runs now has returned; the first that was added is first."""
+        found = [as_session_callback(callback) for callback in self.session_callbacks]
+        return [callback for callback in found if callback.timing is Timing.NEXT_TICK]
 
     def listen_to_roots(self, changed: Callable[[], None]) -> None:
         """Call `changed` whenever a root was added or removed."""

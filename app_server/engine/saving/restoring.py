@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
+from inspect import iscoroutinefunction, unwrap
 
 from app_server.document.saving.laying import Changed, Fit, LayReport, Restoration
 from app_server.document.saving.replay import saved_document, with_tag
@@ -52,7 +53,10 @@ def restore(
         restoration = Restoration(document, content, changed, fit, max_bytes=policy.max_bytes)
         if policy.restore == "inputs":
             with document.at_work():
-                restoration.give_inputs(lambda call: _attempt(call, name), partial(guest.settle, document))
+                settle = partial(
+                    _settle, document, guest, {tick.ident for tick in document.callbacks.next_ticks()}, name
+                )
+                restoration.give_inputs(lambda call: _attempt(call, name), settle)
         report = restoration.lay_over()
     except BaseException as error:
         if not is_fault(error):
@@ -66,6 +70,21 @@ def restore(
 def _changes(saved: Saved) -> list[Part]:
     """The changes of the document; a record may have changed only the application's state."""
     return [part for part in saved.changes if part.content]
+
+
+def _settle(document: ServedDocument, guest: Guest, scripts: Collection[str], name: LogName) -> None:
+    """Call at once what the callbacks of inputs have left for the next tick; not what the script has, or waits itself.
+
+    Later, it would change what is restored.
+    """
+    guest.settle(document)
+    for tick in document.callbacks.next_ticks():
+        if tick.ident not in scripts and tick.locked and not _waits(tick.function):
+            _attempt(tick.function, name)
+
+
+def _waits(function: Callable[..., object]) -> bool:
+    return iscoroutinefunction(unwrap(function))
 
 
 def _attempt(call: Callable[[], None], name: LogName) -> None:

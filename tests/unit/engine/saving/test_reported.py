@@ -233,3 +233,53 @@ def test_what_the_application_sets_in_the_place_of_people_is_given_too(tmp_path:
     calls = [("active", 1), ("color", "#ffffff"), ("indices", [1])]
     assert before == after == (calls, 1)
     assert last == (calls, 0)
+
+
+def test_what_callbacks_leave_for_the_next_tick_is_done_before_the_next_input(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    places: list[list[str]] = []
+
+    def build(document: Any) -> None:
+        country = Select(options=list(CITIES), value="Chile", name="country")
+        city = Select(options=CITIES["Chile"], value="Arica", name="city")
+        places.append([])
+
+        def chosen(attr: str, old: str, new: str) -> None:
+            city.disabled = True
+            document.add_next_tick_callback(lambda: offer(new))
+            document.add_next_tick_callback(lambda: setattr(city, "disabled", False))
+
+        def offer(name: str) -> None:
+            assert city.disabled
+            city.options = CITIES[name]
+            city.value = CITIES[name][0]
+
+        country.on_change("value", chosen)
+        city.on_change("value", lambda attr, old, new: places[-1].append(f"{country.value} {new}"))
+        document.add_root(Column(country, city))
+
+    async def live() -> None:
+        first = Process(tmp_path, build)
+        session = await first.session()
+        client = first.view(session)
+        client.set(model(session, "country"), "value", "Peru")
+        await rest(session)
+        client.set(model(session, "city"), "value", "Cusco")
+        await first.save()
+        before = shown(session)
+        await first.kill()
+        second = Process(tmp_path, build)
+        again = await second.session()
+        await rest(again)
+        assert places[0] == places[1] == ["Peru Lima", "Peru Cusco"]
+        assert differences(shown(again), before) == []
+        await second.kill()
+
+    async def rest(session: Any) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert session.document.session_callbacks == []
+
+    asyncio.run(live())
+    assert caplog.text == ""
