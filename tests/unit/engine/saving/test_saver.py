@@ -186,10 +186,12 @@ def test_state_is_saved_when_it_changes_and_refused_with_the_reason_once(
 def test_hook_whose_value_is_not_plain_or_that_never_returns_holds_up_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    may_end = asyncio.Event()
+
     async def asked(context: Any) -> Any:
         if context.id == "hangs":
-            await asyncio.Event().wait()
-        return {1: 2}
+            await may_end.wait()
+        return {1: 2} if context.id == "numbers" else None
 
     async def script(serving: Serving, store: Store) -> None:
         for name in ("hangs", "numbers"):
@@ -198,6 +200,7 @@ def test_hook_whose_value_is_not_plain_or_that_never_returns_holds_up_nothing(
         await turns()
         await serving.saver.save(hooks_within_s=0.05)
         assert len(list(store.entries())) == 2
+        may_end.set()
 
     live(tmp_path, script, on_session_saved=asked)
     assert set(caplog.messages) == {
