@@ -14,7 +14,6 @@ from app_server.errors import ApplicationError
 from app_server.page import ASK_OPERATOR
 from app_server.protocol.paths import above
 from app_server.requests.application_handler import ApplicationHandler
-from app_server.requests.page_handler import TOO_MANY
 from app_server.security.admission import RETRY_AFTER_S, Full
 from app_server.session.session import Session
 
@@ -90,7 +89,7 @@ class AutoloadHandler(ApplicationHandler):
         except Full as full:
             self.log_full(full)
             self.set_header("Retry-After", str(RETRY_AFTER_S))
-            self.refuse(503, TOO_MANY, "Load the page again in a while.", detail=full.sentence)
+            self.refuse(503, full.headline, "Load the page again in a while.", detail=full.sentence)
             return
         self.set_header("Content-Type", "application/javascript; charset=utf-8")
         self.forbid_caching()

@@ -10,8 +10,6 @@ from app_server.security.admission import RETRY_AFTER_S, Full
 from app_server.session.session import Session
 from app_server.settings import EXTERNAL_IDS
 
-TOO_MANY = "Too many visitors at the moment"
-
 
 class PageHandler(ApplicationHandler):
     """An application's page: each visit has a session of its own."""
@@ -69,7 +67,7 @@ class PageHandler(ApplicationHandler):
         """Answer with a page that asks again by itself."""
         self.log_full(full)
         detail = f"{full.sentence}. This page tries again by itself."
-        self._come_again(RETRY_AFTER_S, TOO_MANY, detail)
+        self._come_again(RETRY_AFTER_S, full.headline, detail)
 
     def _come_again(self, retry_after_s: int, *words: str) -> None:
         """Answer with a page that asks again by itself; a balancer may try another instance at once."""

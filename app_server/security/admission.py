@@ -15,11 +15,21 @@ RETRY_AFTER_S = 5
 
 
 class Full(AppServerError):
-    """No more sessions are accepted at the moment; `reason` is "full" for the process and "address" for one address."""
+    """A session is not given out at the moment; the page tries again.
+
+    `reason` is "full" for the process, "address" for one address, and "taken" if another process has the session.
+    """
 
     def __init__(self, what: str, reason: str) -> None:
         super().__init__(what)
         self.reason = reason
+
+    @property
+    def headline(self) -> str:
+        """What the visitor's page says first."""
+        if self.reason == "taken":
+            return "This session cannot be opened at the moment"
+        return "Too many visitors at the moment"
 
     @property
     def sentence(self) -> str:

@@ -143,7 +143,7 @@ UrlOrPath = Annotated[
 # Any scheme: rules look at it, and their errors do not quote an address, which may have a password.
 StorePlace = Annotated[
     str,
-    text("off, valkey, a folder's path, or an address such as redis://redis.example.org:6379",
+    text("off, valkey, a folder's absolute path, or an address such as redis://redis.example.org:6379",
          rf"off|valkey|/{_PRINTABLE}{{1,4000}}|[A-Za-z][A-Za-z0-9+.-]*://{_PRINTABLE}{{1,1000}}",
          also=lambda word: "://" in word or ".." not in word.split("/") and word == word.strip()),
 ]  # fmt: skip

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from bokeh.models import Slider
 
 from app_server.apps import empty_application
+from app_server.store.base import session_key
+from app_server.store.location import open_store
 from tests.support.servers.inside import Inside, inside
 
 
@@ -67,6 +70,23 @@ def test_page_of_a_server_that_is_full_tries_again_by_itself() -> None:
         'console.error("app-server: Too many visitors at the moment. '
         'The server has reached its limit of sessions. Load the page again in a while.")\n'
     )
+
+
+def test_page_of_a_saved_session_that_another_process_has_does_not_speak_of_too_many(tmp_path: Path) -> None:
+    place = str(tmp_path / "sessions")
+    store = open_store(place, ttl_s=60, max_bytes=10**6)
+    assert store is not None
+    store.check()
+    claim = store.claim(session_key("/app", "x"), create=True)
+    with inside({"/app": fill}, store=place) as served:
+        page = served.get("/app?bokeh-session-id=x")
+        script = served.get("/app/autoload.js?bokeh-autoload-element=y&bokeh-session-id=x")
+    assert claim is not None
+    store.release(claim)
+    assert page.status == 503 and "This session cannot be opened at the moment" in page.text
+    assert "Another process has this session. This page tries again by itself." in page.text
+    assert "Too many" not in page.text and script.status == 503
+    assert "This session cannot be opened at the moment. Another process has this session." in script.text
 
 
 def test_server_that_drains_makes_no_sessions_and_says_so_to_balancers() -> None:
