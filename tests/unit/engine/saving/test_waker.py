@@ -22,8 +22,9 @@ from app_server.security.visible_request import VisibleRequest
 from app_server.session.session import Session
 from app_server.store.base import session_key
 from app_server.store.errors import Unavailable
-from app_server.store.journal import read_journal
+from app_server.store.journal import JournalWriter, read_journal
 from app_server.store.location import open_store
+from app_server.store.records import Kind, Record
 from app_server.store.redis import LEASE_S
 from tests.support.claiming import claiming
 from tests.support.servers.redis import redis_folder, running_redis
@@ -320,3 +321,17 @@ def test_session_of_a_host_that_was_lost_is_back_within_six_seconds() -> None:
 
 def opened(location: str) -> Any:
     return open_store(location, ttl_s=3600, max_bytes=10**8)
+
+
+@pytest.mark.parametrize("tag", ["\ud800", None, ["x"], '","', ""], ids=repr)
+def test_journal_whose_models_have_an_odd_tag_keeps_no_page_from_being_built(tmp_path: Path, tag: Any) -> None:
+    async def live() -> None:
+        await left_with(tmp_path, 9)
+        saved = read_journal(file_of(tmp_path).read_bytes(), KEYS)
+        assert saved is not None and saved.whole is not None
+        writer = JournalWriter(KEYS)
+        records = Record(Kind.OPEN, {**saved.opened, "tag": tag}), Record(Kind.WHOLE, saved.fields, *saved.whole)
+        file_of(tmp_path).write_bytes(b"".join((writer.begin(), *map(writer.write, records))))
+        assert await values_of(tmp_path, fill, "slider") in ([0], [9])
+
+    asyncio.run(live())
