@@ -13,6 +13,9 @@ from app_server.store.folder import FolderStore
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _REDIS: Final = ("redis", "rediss", "unix")
 
+_SWITCHES: Final = frozenset({"on", "true", "yes", "1", "false", "no", "none", "0"})
+"""What other settings take; a folder of such a name is hardly meant."""
+
 
 def open_store(text: str, *, ttl_s: float, max_bytes: int, where: str = "--store") -> Store | None:
     """The store: a folder's path, redis://, rediss:// or unix://; None for `off`. Call its `check` before using it.
@@ -40,4 +43,10 @@ def open_store(text: str, *, ttl_s: float, max_bytes: int, where: str = "--store
 def _folder(text: str, where: str) -> str:
     if not text.strip() or "\0" in text:
         raise OperatorError("no folder is named", where=where, hint="Name a folder for saved sessions, or `off`.")
+    if text.lower() in _SWITCHES:
+        raise OperatorError(
+            f"{text!r} does not say where",
+            where=where,
+            hint=f"Name a folder for saved sessions, or `off`. A folder of this name is ./{text}.",
+        )
     return os.path.abspath(os.path.expanduser(text))

@@ -41,6 +41,15 @@ def test_a_path_is_a_folder_below_where_we_are(tmp_path: Path, monkeypatch: pyte
     assert (tmp_path / "home" / "mine").is_dir()
 
 
+@pytest.mark.parametrize("text", ["on", "True", "no", "1"])
+def test_a_switch_is_no_place(text: str) -> None:
+    assert refused(text) == (
+        f"--store: {text!r} does not say where. Name a folder for saved sessions, or `off`."
+        f" A folder of this name is ./{text}."
+    )
+    assert isinstance(opened(f"./{text}"), FolderStore)
+
+
 def test_opening_touches_nothing(tmp_path: Path) -> None:
     opened(str(tmp_path / "sessions"))
     assert os.listdir(tmp_path) == []
