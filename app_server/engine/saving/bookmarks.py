@@ -73,7 +73,7 @@ class Bookmarks:
 
         ApplicationError if it is too large.
         """
-        name = secrets.token_urlsafe(_NAME_BYTES)
+        name = f"v{secrets.token_urlsafe(_NAME_BYTES)}"  # with a dash in front it would be a flag of a command
         writer = JournalWriter(self._policy.keys)
         data = b"".join((writer.begin(), writer.write(Record(Kind.OPEN, opened)), writer.write(whole)))
         if len(data) > 2 * self._policy.max_bytes:
