@@ -42,12 +42,21 @@ class _Pairing:
     def walk(self, roots: Sequence[Any], new_roots: Sequence[Model]) -> dict[str, Model]:
         for item, model in self._same(list(roots), list(new_roots)):  # pages find roots by their ids
             self._pair(item, model)
+        self._look_into(roots, new_roots)
         while self._waiting:
             saved, model = self._waiting.pop(0)
             for attr, value in saved.get("attributes", {}).items():
                 if isinstance(value, dict | list) and attr in type(model).properties_with_refs():
                     self._compare(value, getattr(model, attr))
         return {ident: model for ident, model in self._found.items() if ident != model.id}
+
+    def _look_into(self, roots: Sequence[Any], new_roots: Sequence[Model]) -> None:
+        """Find pairs in the roots that callbacks have made; the roots themselves keep their saved ids."""
+        old = [item for item in roots if item["id"] not in self._found]
+        new = [model for model in new_roots if model.id not in self._taken]
+        if len(old) == len(new) and all(map(self._fit, old, new)):
+            called = [(item, model) for item, model in zip(old, new, strict=True) if _calls(model)]
+            self._waiting.extend((self._models[item["id"]], model) for item, model in called)
 
     def _compare(self, saved: Any, value: Any) -> None:
         """Find pairs in two values of one property."""
@@ -106,6 +115,10 @@ class _Pairing:
 
     def _name(self, saved: Saved) -> Any:
         return self._models.get(saved["id"], {}).get("attributes", {}).get("name")
+
+
+def _calls(root: Model) -> bool:
+    return any(model._callbacks or model._event_callbacks for model in root.references())
 
 
 def _is_given(name: Any) -> bool:

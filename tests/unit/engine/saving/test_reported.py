@@ -45,6 +45,18 @@ def restored(
 ) -> tuple[object, object, object]:
     """What `look` finds in a session when it is killed, when it was restored, and after what is done `then`."""
 
+    def same(after: Any, before: Any) -> None:
+        assert differences(after, before) == []
+
+    return played(folder, build, play, look, then, same)
+
+
+def played(
+    folder: Path, build: Callable[[Any], object], play: Play, look: Callable[[Any], object], then: Play,
+    compare: Callable[[Any, Any], None] = lambda after, before: None,
+) -> tuple[object, object, object]:  # fmt: skip
+    """The same for a document in which models have other ids afterwards: callbacks have made them anew."""
+
     async def live() -> tuple[object, object, object]:
         first = Process(folder, build)
         session = await first.session()
@@ -55,7 +67,7 @@ def restored(
         second = Process(folder, build)
         again = await second.session()
         assert second.gauges.restored == 1
-        assert differences(shown(again), before) == []
+        compare(shown(again), before)
         after = look(again)
         then(second, second.view(again))
         await second.save()
@@ -283,3 +295,40 @@ def test_what_callbacks_leave_for_the_next_tick_is_done_before_the_next_input(
 
     asyncio.run(live())
     assert caplog.text == ""
+
+
+def test_page_that_a_callback_has_built_in_the_place_of_another_goes_on(tmp_path: Path) -> None:
+    seen: list[list[tuple[str, int]]] = []
+
+    def build(document: Any) -> None:
+        pages = Select(options=["one", "two"], value="one", name="pages")
+        calls: list[tuple[str, int]] = []
+        seen.append(calls)
+
+        def show(page: str) -> None:
+            slider = Slider(start=0, end=9, value=0, name="slider")
+            slider.on_change("value", lambda attr, old, new: calls.append((page, new)))
+            document.clear()
+            document.title = page
+            for root in (pages, Column(slider, Div(text=page))):
+                document.add_root(root)
+
+        pages.on_change("value", lambda attr, old, new: show(new))
+        show("one")
+
+    def move(value: int) -> Play:
+        def play(process: Process, client: Client) -> None:
+            turn(process, client.session, lambda: client.set(model(client.session, "slider"), "value", value))
+
+        return play
+
+    def play(process: Process, client: Client) -> None:
+        client.set(model(client.session, "pages"), "value", "two")
+        move(5)(process, client)
+
+    def look(session: Any) -> Any:
+        return session.document.title, [*seen[-1]], model(session, "slider").value
+
+    _, after, last = played(tmp_path, build, play, look, move(6))
+    assert after == ("two", [("two", 5)], 5)
+    assert last == ("two", [("two", 5), ("two", 6)], 6)
