@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from hashlib import sha256
 from typing import Any, TypeAlias
 
@@ -110,8 +110,23 @@ def _bare(model: Model) -> dict[str, Any]:
     return {"type": "object", "name": type(model).__qualified_model__, "id": model.id, "attributes": name}
 
 
-def called_models(document: ServedDocument, built: Collection[str]) -> Iterator[Model]:
-    """The models with Python callbacks that are not among those of these ids: callbacks have made them."""
-    for model in document.models:
-        if model.id not in built and (model._callbacks or model._event_callbacks):
-            yield model
+def called_models(document: ServedDocument) -> list[str]:
+    """The ids of the models with callbacks in Python."""
+    return [model.id for model in document.models if _has_callbacks(model)]
+
+
+def lost_callbacks(document: ServedDocument, called: Iterable[str]) -> list[str]:
+    """Which models had callbacks in Python when they had these ids, and have none now: other callbacks had made them.
+
+    Each is named for the log by its class and its name.
+    """
+    found = [document.get_model_by_id(ID(ident)) for ident in called]
+    return sorted(
+        type(model).__name__ + (f" {model.name!r}" if model.name else "")
+        for model in found
+        if model is not None and not _has_callbacks(model)
+    )
+
+
+def _has_callbacks(model: Model) -> bool:
+    return bool(any(model._callbacks.values()) or any(model._event_callbacks.values()))

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from app_server.document.saving.recording import Recording
 from app_server.document.saving.turns import parts_of
-from app_server.document.saving.whole import encode_for_store, encode_inputs
+from app_server.document.saving.whole import called_models, encode_for_store, encode_inputs
 from app_server.document.saving.whole_laying import DOCUMENT
 from app_server.engine.saving.plain import NotPlain, plain_json
 from app_server.engine.saving.policy import SavingPolicy
@@ -167,7 +167,8 @@ class JournalKeeper:
         self._excluded = len(excluded)
         self._recording.keep(model.id for model in document.models)
         if self._inputs_only <= 1:
-            record = Record(Kind.WHOLE, {}, *encode_for_store(document, excluded))
+            called = {"called": called_models(document)}
+            record = Record(Kind.WHOLE, called, *encode_for_store(document, excluded))
             if _size(record) <= self._max_bytes:
                 self._inputs_only = 0
                 return record

@@ -9,7 +9,7 @@ from inspect import iscoroutinefunction, unwrap
 
 from app_server.document.saving.laying import Changed, Fit, LayReport, Restoration
 from app_server.document.saving.replay import saved_document, with_tag
-from app_server.document.saving.whole import skeleton
+from app_server.document.saving.whole import lost_callbacks, skeleton
 from app_server.document.served import ServedDocument
 from app_server.engine.containment import is_fault
 from app_server.engine.saving.policy import SavingPolicy
@@ -41,7 +41,7 @@ def restore(
     try:
         old, new = f"{opening.tag}-", f"{document.ids.tag}-"
         changed = tuple(
-            Changed(new + model.removeprefix(old) if model.startswith(old) else model, attr, bool(by_client))
+            Changed(_moved(model, old, new), attr, bool(by_client))
             for model, attr, by_client in saved.fields["changed"]
         )
         whole, *changes = (with_tag(part, opening.tag, document.ids.tag) for part in (saved.whole, *_changes(saved)))
@@ -64,7 +64,17 @@ def restore(
         log.warning("%s: cannot be restored and begins again: %s", name, error, exc_info=error)
         return ()
     _log(report, name, partial=bool(saved.fields.get("partial")))
+    called = [_moved(ident, old, new) for ident in saved.fields.get("called", ())]
+    if lost := lost_callbacks(document, called):
+        log.warning(
+            "%s: restored, but callbacks of models that other callbacks had added are lost: %s", name, ", ".join(lost)
+        )
     return changed
+
+
+def _moved(ident: str, old: str, new: str) -> str:
+    """The id in this session of a model that had this one in the saved session."""
+    return new + ident.removeprefix(old) if ident.startswith(old) else ident
 
 
 def _changes(saved: Saved) -> list[Part]:

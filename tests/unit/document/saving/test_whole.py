@@ -10,7 +10,7 @@ from bokeh.models import ColumnDataSource, DataRange1d, Div, PasswordInput, Plot
 
 from app_server.document import engine
 from app_server.document.encoding.document_encoder import encode_document
-from app_server.document.saving.whole import called_models, encode_for_store, encode_inputs, skeleton
+from app_server.document.saving.whole import called_models, encode_for_store, encode_inputs, lost_callbacks, skeleton
 from app_server.document.served import ServedDocument, new_document
 
 engine.install()
@@ -78,12 +78,20 @@ def test_inputs_of_a_large_document_are_what_changed_and_fits() -> None:
     assert encode_inputs(document, keys, {small.id, slider.id}, max_bytes=2000)[0].count(b'"id"') == 0
 
 
-def test_models_that_callbacks_have_made_and_that_call_python_are_found() -> None:
+def _changed(attr: str, old: object, new: object) -> None: ...
+
+
+def test_models_whose_callbacks_are_lost_are_named() -> None:
     document = document_of(Div, Div)
-    built, added = document.roots
-    for each in (built, added):
-        each.on_change("text", lambda attr, old, new: None)
-    assert list(called_models(document, {built.id})) == [added]
+    kept, lost = document.roots
+    lost.name = "lost"
+    for each in (kept, lost):
+        each.on_change("text", _changed)
+    called = called_models(document)
+    assert sorted(called) == sorted([kept.id, lost.id])
+    assert lost_callbacks(document, called) == []
+    lost.remove_on_change("text", _changed)
+    assert lost_callbacks(document, [*called, "one that has gone"]) == ["Div 'lost'"]
 
 
 def test_bounds_that_browsers_work_out_are_no_values() -> None:

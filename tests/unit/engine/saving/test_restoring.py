@@ -291,6 +291,31 @@ def test_a_release_that_builds_the_same_models_shows_its_own_texts(tmp_path: Pat
     asyncio.run(live())
 
 
+def test_callbacks_that_cannot_come_back_are_logged_once_by_name(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def live() -> None:
+        first = Process(tmp_path, counting)
+        session = await first.session()
+        first.view(session)
+
+        def add() -> None:
+            button = Button(name="later")
+            button.on_click(lambda: None)
+            model(session, "column").children.append(button)
+
+        turn(first, session, add)
+        await first.save()
+        await first.kill()
+        second = Process(tmp_path, counting)
+        assert model(await second.session(), "later").name == "later"
+        await second.kill()
+
+    asyncio.run(live())
+    lines = [record.getMessage() for record in caplog.records if "are lost" in record.getMessage()]
+    assert len(lines) == 1 and lines[0].endswith("had added are lost: Button 'later'")
+
+
 def test_context_of_a_restored_session_is_that_of_its_first_request(tmp_path: Path) -> None:
     seen: list[Any] = []
 
