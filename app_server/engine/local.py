@@ -111,8 +111,8 @@ class LocalRuntime(ApplicationRuntime):
         """The session of a document that was filled; ApplicationError if no client could get it."""
         guest = self.guest
         session = self._open(document, context, prepared).session
-        guest.opened(session)
         try:
+            guest.opened(session)
             if prepared is None and not guest.changes_pages:
                 session.prepare()
             with document.at_work():
