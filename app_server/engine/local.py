@@ -238,8 +238,8 @@ class LocalRuntime(ApplicationRuntime):
         guest = self.guest
         queue = self._open(document, context, prepared, recording)
         session = queue.session
-        guest.opened(session)
         try:
+            guest.opened(session)
             if prepared is None and not guest.changes_pages:
                 session.prepare()
             with document.at_work():

@@ -43,6 +43,8 @@ class MessageServer:
         """Close the socket; messages that have begun to arrive are still handled."""
         if self._accepting is not None and self._listener is not None:
             self._accepting.cancel()
+            # Not only when the task ends: the loop would take the next socket with this number for the closed one.
+            asyncio.get_running_loop().remove_reader(self._listener)
             self._listener.close()
         self._accepting = self._listener = None
 

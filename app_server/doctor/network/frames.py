@@ -45,20 +45,31 @@ class LenientFrameReader(ServerFrameReader):
 
 
 class Messages:
-    """The types of the protocol's messages in the data frames of a connection."""
+    """The types of the protocol's messages in the data frames of a connection.
+
+    As BokehJS does, it drops a frame of the wrong kind inside a message: `codec.realignment` sends such frames to a
+    page that asks for its document late.
+    """
 
     def __init__(self) -> None:
         self._left = 0
+        self._buffers = 0
         self._type = ""
 
-    def feed(self, payload: bytes) -> str | None:
+    def feed(self, opcode: int, payload: bytes) -> str | None:
         """The type of the message that this frame completes. BadFrame where it is none of the protocol's."""
         if self._left == 0:
-            self._type, buffers = _read_header(payload)
-            self._left = 2 + 2 * buffers  # metadata and content, then header and payload of each buffer
+            self._type, self._buffers = _read_header(payload)
+            self._left = 2 + 2 * self._buffers  # metadata and content, then header and payload of each buffer
             return None
-        self._left -= 1
+        if (opcode == BINARY) == self._expects_bytes:
+            self._left -= 1
         return self._type if self._left == 0 else None
+
+    @property
+    def _expects_bytes(self) -> bool:
+        """Whether the payload of a buffer is next."""
+        return self._left % 2 == 1 and self._left < 2 * self._buffers
 
 
 def _read_header(payload: bytes) -> tuple[str, int]:

@@ -41,7 +41,7 @@ class Socket:
                     if self.ended is not None:
                         return None
                 else:
-                    msgtype = self._messages.feed(payload)
+                    msgtype = self._messages.feed(opcode, payload)
                     if msgtype is not None:
                         return msgtype
             try:

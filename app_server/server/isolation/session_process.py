@@ -137,14 +137,14 @@ class SessionProcess:
         """Let the connection go where a process for a new session is started."""
         descriptor = sock.fileno() if message.descriptor is None else message.descriptor
         try:
-            other = await ipc.reach(self._runtime_dir.slot(self._spec.slot))
-            await ipc.send(other, Message(message.fields, message.body, descriptor))
-            other.close()
+            with await ipc.reach(self._runtime_dir.slot(self._spec.slot)) as other:
+                await ipc.send(other, Message(message.fields, message.body, descriptor))
         except Unreachable as error:
             log.warning("%s: a connection is lost: %s", self._runtime.name, error)
-        if message.descriptor is not None:
-            os.close(message.descriptor)
-        sock.close()
+        finally:
+            if message.descriptor is not None:
+                os.close(message.descriptor)
+            sock.close()
 
     def _linger(self) -> None:
         """End after a while if no session was built."""

@@ -41,7 +41,9 @@ from app_server.client import (
     push_session,
     show_session,
 )
+from app_server.client.opening import TIMEOUT_S
 from tests.protocol.conftest import SECRET, apps
+from tests.support import waiting
 from tests.support.ports import free_port
 from tests.support.server import RunningServer, running_server
 from tests.support.waiting import patience
@@ -326,7 +328,8 @@ def test_sessions_of_many_threads_do_not_mix(board: str) -> None:
     results: dict[int, Any] = {}
 
     def work(number: int) -> None:
-        with pull_session(url=board) as session:
+        # Six sessions at once: the stock server builds them one after another, and greets the last one after all.
+        with pull_session(url=board, timeout_s=patience(TIMEOUT_S)) as session:
             model(session, "slider").value = number
             session.force_roundtrip()
             results[number] = model(session, "double").value
@@ -334,8 +337,7 @@ def test_sessions_of_many_threads_do_not_mix(board: str) -> None:
     threads = [threading.Thread(target=work, args=(number,)) for number in range(2, 8)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join(patience(PATIENCE_S))
+    waiting.until(lambda: not any(thread.is_alive() for thread in threads), "all threads have ended", TIMEOUT_S)
     assert results == {number: 2 * number for number in range(2, 8)}
 
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -15,13 +16,20 @@ from tests.support.ports import free_port
 from tests.support.server import RunningServer, running_process
 
 
-@pytest.fixture(scope="module")
-def cdn() -> Iterator[RunningServer]:
+@contextmanager
+def serving_bokehjs() -> Iterator[RunningServer]:
     """The command below a prefix, in an environment that an applications' server may share."""
     port = free_port()
     command = [sys.executable, "-m", "app_server", "static", "--port", str(port), "--prefix", "/bokeh"]
     environ = {"BOKEH_SIGN_SESSIONS": "yes", "BOKEH_AUTH_MODULE": "/no/such/file"}
     with running_process([*command, "--address", "localhost"], f"http://localhost:{port}", env=environ) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def cdn() -> Iterator[RunningServer]:
+    """A server that the tests share; none of them ends it."""
+    with serving_bokehjs() as started:
         yield started
 
 
@@ -43,11 +51,12 @@ def test_nothing_else_is_there(cdn: RunningServer) -> None:
     assert fetch(f"{cdn.url}/bokeh/static/js/bokeh.min.js", method="POST").status == 405
 
 
-def test_it_says_where_the_files_are_and_ends_at_a_signal(cdn: RunningServer) -> None:
-    cdn.wait_for_log(f"at http://localhost:{cdn.port}/bokeh/static/")
-    assert "Serving BokehJS 3.9." in cdn.log_text()
-    assert cdn.stop() == 0
-    assert "Traceback" not in cdn.log_text()
+def test_it_says_where_the_files_are_and_ends_at_a_signal() -> None:
+    with serving_bokehjs() as cdn:
+        cdn.wait_for_log(f"at http://localhost:{cdn.port}/bokeh/static/")
+        assert "Serving BokehJS 3.9." in cdn.log_text()
+        assert cdn.stop() == 0
+        assert "Traceback" not in cdn.log_text()
 
 
 def test_its_flags_are_those_of_serve_about_the_network_tls_and_the_log() -> None:

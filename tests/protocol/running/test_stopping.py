@@ -68,7 +68,7 @@ def test_gunicorn_and_its_workers_take_repeated_signals_for_one(number: int) -> 
     port = free_port()
     command = [
         sys.executable, "-m", "gunicorn", "--bind", f"localhost:{port}", "--no-control-socket",
-        "--graceful-timeout", "1",
+        "--graceful-timeout", str(round(patience(1))),  # after it, gunicorn kills its workers
         "-k", "app_server.gunicorn.Worker", f"app_server.gunicorn:app({str(APPS / 'leaving')!r}, log_level='info')",
     ]  # fmt: skip
     with running_process(command, f"http://localhost:{port}") as started:

@@ -22,6 +22,7 @@ from tests.support.clients.visitor import Visitor
 from tests.support.ports import free_port
 from tests.support.server import running_process
 from tests.support.servers.oidc_provider import CLIENT_ID, CLIENT_SECRET
+from tests.support.waiting import until
 
 COOKIE_SECRET = "another secret of forty-four letters, or so."
 QUICK = Cost(2, 1, 1)
@@ -102,6 +103,11 @@ def where(visitor: Visitor, path: str) -> str:
 def log(request: pytest.FixtureRequest) -> Iterator[Callable[[], list[str]]]:
     """The lines of the log that this test causes."""
     served: Served = request.getfixturevalue(request.node.get_closest_marker("server").args[0])
+    # A line is written after its answer: the one of the last request before is there when a later one's is.
+    mark = f"/static/js/none-{served.log_size()}.js"
+    served.site.get(mark)
+    served.process.wait_for_log(mark)
+    until(lambda: served.log_since(0).endswith("\n"))
     start = served.log_size()
     yield lambda: [line for line in served.log_since(start).splitlines() if " sessions with " not in line]
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from app_server.document.served import new_document
-from app_server.engine.local import SingleSessionRuntime, Snapshot
+from app_server.document.served import ServedDocument, new_document
+from app_server.engine.local import LocalRuntime, SingleSessionRuntime, Snapshot
 from app_server.errors import ApplicationError
+from app_server.guests.guest import Guest, LivingSession
 from app_server.security.admission import Admission, Full
 from app_server.session.session import Session
 from tests.support.clock import SkippingLoop
@@ -114,3 +115,24 @@ def test_build_that_no_client_could_get_leaves_nothing_behind(loop: SkippingLoop
     with pytest.raises(ApplicationError):
         loop.run_until_complete(runtime.session("one", None, {}))
     assert not runtime._queues and not len(runtime.admission)
+
+
+def test_session_that_the_guest_does_not_take_leaves_nothing_behind(
+    loop: SkippingLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[Any] = []
+
+    class Refusing(Guest):
+        def opened(self, session: LivingSession) -> None:
+            raise LookupError("not this one")
+
+        def ended(self, document: ServedDocument) -> None:
+            ended.append(document)
+
+    runtime = runtime_of(loop, admission=Admission(1))
+    monkeypatch.setattr(LocalRuntime, "guest", Refusing())
+    with pytest.raises(LookupError):
+        loop.run_until_complete(runtime.session("one", None, {}))
+    assert not runtime._queues and not len(runtime.admission) and len(ended) == 1
+    monkeypatch.undo()
+    assert loop.run_until_complete(runtime.session("one", None, {})).id == "one"

@@ -12,7 +12,7 @@ import pytest
 from app_server.processes import ipc
 from app_server.processes.ipc import Message
 from app_server.processes.message_server import MessageServer
-from tests.support.waiting import until_soon
+from tests.support.waiting import PATIENCE_S, patience, until_soon
 
 
 def listener_at(path: Path) -> socket.socket:
@@ -51,6 +51,22 @@ async def test_new_socket_replaces_the_one_before(tmp_path: Path) -> None:
     server.listen(listener_at(tmp_path / "new"))
     assert old.fileno() == -1
     assert await ipc.ask(tmp_path / "new", {"number": 1}, 5) == {"number": 1}
+    server.stop()
+
+
+async def test_socket_that_gets_the_number_of_a_replaced_one_is_heard(tmp_path: Path) -> None:
+    server = MessageServer(echo)
+    old = listener_at(tmp_path / "old")
+    server.listen(old)
+    assert await ipc.ask(tmp_path / "old", {"number": 1}, patience(PATIENCE_S)) == {"number": 1}
+    new, number = listener_at(tmp_path / "new"), old.fileno()
+    server.listen(new)
+    asking = await ipc.reach(tmp_path / "new")
+    assert asking.fileno() == number, "the lowest that is free"
+    await ipc.send(asking, Message({"number": 2}))
+    async with asyncio.timeout(patience(PATIENCE_S)):
+        assert (await ipc.receive(asking)).fields == {"number": 2}
+    asking.close()
     server.stop()
 
 

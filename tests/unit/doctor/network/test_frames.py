@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app_server.doctor.network.frames import BadFrame, LenientFrameReader, Messages
-from app_server.protocol.codec import encode
+from app_server.protocol.codec import encode, realignment
 from app_server.protocol.frame_reader import FrameReader
 from app_server.protocol.websocket import (
     BINARY,
@@ -110,8 +110,16 @@ def test_other_faults_are_overlooked(data: bytes, frames: list[tuple[int, bytes]
 def test_message_is_complete_with_its_buffers() -> None:
     frames = encode("PATCH-DOC", buffers=[("a", b"1"), ("b", b"2")]) + encode("OK")
     messages = Messages()
-    found = [messages.feed(bytes(payload)) for _, payload in frames]
+    found = [messages.feed(opcode, bytes(payload)) for opcode, payload in frames]
     assert found == [None] * 6 + ["PATCH-DOC", None, None, "OK"]
+
+
+@pytest.mark.parametrize("buffers", [0, 1, 32])
+def test_frames_for_a_stuck_page_are_read_as_it_reads_them(buffers: int) -> None:
+    frames = [*realignment(0, buffers), *realignment(1, buffers), *encode("PULL-DOC-REPLY", buffers=[("a", b"1")])]
+    messages = Messages()
+    found = [messages.feed(opcode, bytes(payload)) for opcode, payload in frames]
+    assert [msgtype for msgtype in found if msgtype] == ["ACK"] * 2 * (buffers + 1) + ["PULL-DOC-REPLY"]
 
 
 BROKEN = [b"hello", b"[]", b"{}", b'{"msgtype": 3}', b'{"msgtype": "OK", "num_buffers": -1}']
@@ -120,4 +128,4 @@ BROKEN = [b"hello", b"[]", b"{}", b'{"msgtype": 3}', b'{"msgtype": "OK", "num_bu
 @pytest.mark.parametrize("payload", BROKEN)
 def test_other_protocol_is_a_bad_frame(payload: bytes) -> None:
     with pytest.raises(BadFrame, match="not Bokeh's protocol"):
-        Messages().feed(payload)
+        Messages().feed(TEXT, payload)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from app_server.processes.ipc import Message
 from app_server.server.isolation import session_process as module
 from app_server.server.isolation.session_process import SessionProcess
 from tests.support.client import PATIENCE_S
+from tests.support.descriptors import channels
 from tests.support.servers.isolated import Isolated, isolated
 from tests.support.waiting import patience, until_soon
 
@@ -228,6 +231,38 @@ async def test_connection_that_comes_while_the_process_leaves_goes_back(tmp_path
         message = await asyncio.wait_for(came, patience(PATIENCE_S))
         assert (message.fields, message.body) == ({"family": "AF_UNIX"}, b"GET /") and message.descriptor is not None
         solo._leaving = False
+
+
+async def test_connection_that_cannot_go_back_is_closed_on_both_sides(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with isolated(tmp_path, fill) as run:
+        _, solo = await begun(run)
+        leaving, held = run.runtime_dir.folder / "leaving", run.runtime_dir.holder(solo._spec.slot)
+        assert held is not None
+        with listener_at(leaving) as listener:
+            run.runtime_dir.give(solo._spec.slot, leaving)
+            ours, theirs = socket.socketpair()
+            message = Message({"family": "AF_UNIX"}, bytes(8_000_000), os.dup(theirs.fileno()))
+            before = channels()
+            sending = asyncio.create_task(solo._send_back(message, theirs))
+            async with asyncio.timeout(patience(PATIENCE_S)):
+                (await asyncio.get_running_loop().sock_accept(listener))[0].close()  # before all of it is sent
+                await sending
+            assert channels() < before
+        with ours:
+            assert theirs.fileno() == -1 and ours.recv(1) == b""
+        assert [line.partition("[")[0] for line in caplog.messages] == ["/app: a connection is lost: "]
+        run.runtime_dir.give(solo._spec.slot, held)
+
+
+def listener_at(path: Path) -> socket.socket:
+    """A socket that listens there, for a loop."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+    listener.setblocking(False)
+    return listener
 
 
 async def test_letter_that_does_not_come_whole_harms_nobody(tmp_path: Path) -> None:
