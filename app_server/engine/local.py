@@ -94,7 +94,7 @@ class LocalRuntime(ApplicationRuntime):
         woken = copy_of
         try:
             if self._saver is not None and not fresh:
-                woken = or_copy(await self._saver.waker.wake(self.url, session_id, job.name), copy_of)
+                woken = or_copy(await self._saver.wake(self.url, session_id, job.name), copy_of)
             asked = Asked(session_id, request, token_payload, user)
             session = await Noted(self._loop.running, job, self._build(asked, woken))
         except BaseException as error:

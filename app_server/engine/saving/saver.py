@@ -27,6 +27,7 @@ from app_server.engine.saving.woken import Woken
 from app_server.engine.turns.queue import TurnQueue
 from app_server.errors import OperatorError
 from app_server.observe.gauges import SavingGauges
+from app_server.session.naming import LogName
 from app_server.session.session import Session
 from app_server.store.base import Claim, Store, session_key
 from app_server.store.errors import StoreError, Unavailable
@@ -77,6 +78,15 @@ class Saver:
         """The sessions that are due as soon as their hooks have returned."""
         self._due: set[str] = set()
         self._saving = asyncio.Lock()
+        self._leaving: dict[str, asyncio.Event] = {}
+        """The sessions that are being saved for the last time: set when that is done."""
+
+    async def wake(self, url: str, session_id: str, name: LogName) -> Woken | None:
+        """What `Waker.wake` finds, when a session of this id that ends here at the moment has been saved."""
+        leaving = self._leaving.get(session_key(url, session_id))
+        if leaving is not None:
+            await leaving.wait()
+        return await self.waker.wake(url, session_id, name)
 
     def recording(self, url: str, session_id: str, excluded: Any) -> Recording:
         """What notes the changes of a session that is about to be made."""
@@ -207,6 +217,7 @@ class Saver:
         keeper = self._keepers.get(key)
         if keeper is None or keeper.session is not session:
             return
+        left = self._leaving[key] = asyncio.Event()
         try:
             async with asyncio.timeout(_LEAVE_WITHIN_S), self._saving:
                 if not forget:
@@ -220,6 +231,8 @@ class Saver:
             log.exception("%s: could not be left to the store; this is a fault of the server", session.name)
         finally:
             self._forget(key, keeper)
+            del self._leaving[key]
+            left.set()
 
     async def _last_save(self, key: str, keeper: JournalKeeper) -> None:
         try:

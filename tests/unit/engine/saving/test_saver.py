@@ -234,6 +234,33 @@ def test_what_changed_last_is_saved_when_a_session_ends(tmp_path: Path) -> None:
     live(tmp_path, script)
 
 
+def test_session_that_is_asked_for_while_it_ends_goes_on_with_what_is_saved_of_it_for_the_first_time(
+    tmp_path: Path,
+) -> None:
+    returns = asyncio.Event()
+
+    async def asked(context: Any) -> Any:
+        await returns.wait()
+        return {}
+
+    async def script(serving: Serving, store: Store) -> None:
+        session = await serving.session()
+        serving.view(session).set(slider(session), "value", 7)
+        await turns()
+        ending = asyncio.ensure_future(serving.runtime.end(session))
+        await turns()
+        again = asyncio.ensure_future(serving.session())
+        await turns()
+        assert len(store.claims) == 1 and not ending.done() and not again.done()
+        returns.set()
+        assert slider(await again).value == 7
+        await ending
+        await serving.save()
+        assert serving.lost == []
+
+    live(tmp_path, script, on_session_saved=asked)
+
+
 # The store is not as it should be.
 
 
