@@ -132,14 +132,11 @@ async def reopened_ms(served: Served, count: int, *, saves: bool) -> float:
 
 
 async def leftover(served: Served, quick: bool) -> Figures:
-    """Memory that stays of sessions that came, were saved, and sleep; `off_kb` is that of a server that saves none."""
-    off = await holding.leftover(served, quick)
+    """Memory that stays of sessions that came, were saved, and sleep, once the heap has the size that it keeps."""
     async with saving(Launch(served.app, 1000, 1000)) as other:
-        asleep = await holding.leftover(other, quick)
-    return {
-        "off_kb": off["memory_kb"],
-        "memory_kb": asleep["memory_kb"],
-        "sessions": asleep["sessions"],
-        "off_mb": off["memory_mb"],
-        "memory_mb": asleep["memory_mb"],
-    }
+        figures = {}
+        for name, server in (("off", served), ("saved", other)):
+            await holding.leftover(server, quick)
+            found = await holding.leftover(server, quick)
+            figures |= {f"{name}_kb": found["memory_kb"], f"{name}_mb": found["memory_mb"]}
+    return figures

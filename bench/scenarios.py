@@ -109,5 +109,6 @@ SCENARIOS = (
         on_canned=False,
         in_quick=False,
         on_stock=False,
+        timeout_s=LONG_S,
     ),
 )
