@@ -107,9 +107,11 @@ class Served:
 def served(request: pytest.FixtureRequest, instance: Plan) -> Iterator[Served]:
     """Each proxy in turn."""
     with proxy_folder() as folder:
-        text = f"\ninstances: {{port: {instance.instances[0].port}}}\n"
+        flags = instance.instances[0].flags
+        store = flags[flags.index("--store") + 1]
+        text = f"\ninstances: {{port: {instance.instances[0].port}}}\nsessions: {{store: {store}}}\n"
         plan = plan_for(request.param, folder, more=text, ports=SAME_PORTS)
-        assert plan.instances[0].flags == instance.instances[0].flags
+        assert plan.instances[0].flags == flags
         with running_proxy_of(plan, folder):
             yield Served(request.param, plan, folder)
 

@@ -76,6 +76,7 @@ def test_nonsense_is_malformed(data: bytes) -> None:
     [
         b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 300 + b"\r\n",
         b"HTTP/1.1 200 OK\r\nX: " + b"y" * MAX_HEAD_BYTES,
+        b"HTTP/1.1 200 OK\r\nX: " + b"y" * MAX_HEAD_BYTES + b"\r\n\r\n",
         b"HTTP/1.1 200 OK\r\n\r\n" + b"y" * (2 * MB),
         CHUNKED + b"ffffff\r\n" + b"y" * (2 * MB),
     ],
