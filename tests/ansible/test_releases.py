@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page
 from websockets.exceptions import ConnectionClosedError, WebSocketException
 
 from tests.ansible.pair import INSTANCES, page, title, visitors
@@ -18,6 +19,9 @@ from tests.support.browsers.pages import chromium, drag_slider, model_value, ope
 from tests.support.client import Site as Visited
 from tests.support.hosts.playbooks import Site, files_of
 from tests.support.waiting import until
+
+# The slider's value in a new session.
+UNTOUCHED = 1
 
 
 @pytest.fixture
@@ -78,6 +82,31 @@ def _visit_until(over: threading.Event, site: Site, route: str, token: str) -> N
             if time.monotonic() > lost_s + 30:
                 raise
             time.sleep(0.2)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a page shows: the host that has built its session, and the value of its slider."""
+
+    host: str
+    value: int
+
+    def seen_on(self, host: str) -> Shown:
+        """What the page shows when this host has its session: a host has only what its own instances save."""
+        return self if host == self.host else Shown(host, UNTOUCHED)
+
+
+def _shown(tab: Page) -> Shown:
+    return Shown(model_value(tab, "where", "model.text"), model_value(tab, "slider", "model.value"))
+
+
+def _moved(tab: Page, dx: float) -> Shown:
+    """What a page shows after its slider has been dragged, and the session has answered."""
+    drag_slider(tab, 0, dx)
+    shown = _shown(tab)
+    assert shown.value > UNTOUCHED
+    wait_for_model(tab, "text", f"model.text === '{shown.value}'")
+    return shown
 
 
 def test_killed_instance_is_back_and_costs_no_page(installed: Site) -> None:
@@ -202,18 +231,17 @@ def test_release_and_the_way_back_keep_every_session_and_page(installed: Site, w
         tabs = [browser.new_page() for _ in range(8)]
         for tab in tabs:
             open_app(tab, f"http://{installed.hosts[0].address}/who")
-            drag_slider(tab, 0, 120)
+        earlier = [_moved(tab, 120) for tab in tabs]
         with visitors(installed) as seen:
             outcome = installed.play("site.yml")
         assert outcome.status == 0, outcome.said
-        # Every page has come back to a session that answers. No state is saved here, so it was rebuilt.
-        for tab in tabs:
-            value = model_value(tab, "slider", "model.value")
-            assert value == 1
-            drag_slider(tab, 0, 60)
-            now = model_value(tab, "slider", "model.value")
-            assert now > value
-            wait_for_model(tab, "text", f"model.text === '{now}'")
+        # Every page has come back to a session that answers. The instances of a host share what they save: a session on
+        # the same host was restored, one that has moved to the other host was built again.
+        later = [_shown(tab) for tab in tabs]
+        assert later == [was.seen_on(now.host) for was, now in zip(earlier, later, strict=True)]
+        assert set(later) & set(earlier), (earlier, later)
+        for tab, was in zip(tabs, later, strict=True):
+            assert _moved(tab, 60).value > was.value
     assert set(seen) == {200} and seen[200] > 10, seen
     assert guests.lost == []
     assert title(installed) == "new power"
