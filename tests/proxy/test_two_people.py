@@ -28,6 +28,7 @@ from tests.support.deployments.deployed import plan_of, running_proxy_of
 from tests.support.deployments.proxies import proxy_folder
 from tests.support.ports import free_port
 from tests.support.server import REPOSITORY, RunningServer, running_process
+from tests.support.servers.family import kill_family
 
 APP = REPOSITORY / "tests" / "protocol" / "apps" / "whose.py"
 SECRET = "a secret for the tests of forty-four letters"
@@ -128,7 +129,7 @@ def started(mode: str, login: str, port: int, origins: list[str], folder: Path) 
     scheme = "https" if mode == "tls" else "http"
     with running_process(command, f"{scheme}://localhost:{port}", env=environment, warm=True) as server:
         yield server
-        server.process.kill()  # whatever sessions are left need no farewell
+        kill_family(server.process.pid)  # whatever sessions are left need no farewell
 
 
 @dataclass

@@ -1,0 +1,34 @@
+"""The end of a server together with all processes that it has started."""
+
+from __future__ import annotations
+
+import psutil
+
+from tests.support.waiting import until
+
+
+def kill_family(pid: int) -> None:
+    """Kill the process and all that it has started; return when they have ended, and none of them writes any more.
+
+    Each is stopped before it is asked for its children, so that it starts no further one meanwhile.
+    """
+    family = _stopped(psutil.Process(pid))
+    for process in family:
+        process.kill()
+    until(lambda: not any(map(_runs, family)), f"process {pid} and all that it has started have ended")
+
+
+def _stopped(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        process.suspend()
+        children = process.children()
+    except psutil.NoSuchProcess:
+        return []
+    return [process, *(each for child in children for each in _stopped(child))]
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running()) and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
