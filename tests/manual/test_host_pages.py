@@ -32,6 +32,8 @@ ANY = {"apps": {"myapp": "myapp.py"}, "public": "apps.example.org"}
 OF_HOSTS = "ansible-playbook |app-server deploy ansible "
 INSTANCES = ("a1", "a2", "a3")
 STOP = "systemctl disable --now app-server.target " + " ".join(f"app-server@{name}" for name in INSTANCES)
+# By hand as the service's user too, and with the unit's folder: sessions that one user saves are closed to the others.
+BY_HAND = "systemd-run --unit by-hand --uid app-server --property StateDirectory=app-server/sessions"
 # A unit that was killed stays known to systemd, which starts no other one of its name.
 END_BY_HAND = "systemctl kill --signal KILL by-hand; systemctl stop by-hand; systemctl reset-failed by-hand"
 
@@ -54,7 +56,7 @@ def root(engine: None, wheel: Path, tmp_path_factory: pytest.TempPathFactory) ->
 def fresh(root: Reader) -> Iterator[Reader]:
     """The same without the service's user and its folders, which docs/services.md has one make; nothing runs later."""
     if root.type("id app-server").status == 0:
-        done(root, "userdel app-server && rm -rf /etc/app-server /srv/app-server")
+        done(root, "userdel app-server && rm -rf /etc/app-server /srv/app-server /var/lib/app-server")
     yield root
     root.type(f"systemctl kill --signal KILL 'app-server@*'; {STOP}")
 
@@ -130,7 +132,7 @@ def test_tls_page(host: Reader) -> None:
     for typed in page:
         said.append(typed.said)
         if typed.line.endswith("systemctl reload nginx"):
-            done(host, "systemd-run --unit by-hand $PWD/out/commands/start.sh")
+            done(host, f"{BY_HAND} $PWD/out/commands/start.sh")
             until(partial(answers, host, "https://plots.example.org/plots", trusting), "nginx has the page", 60)
             done(host, "systemctl stop by-hand")
     assert "certificates/plots.example.org.pem: nothing is wrong\n" in said
