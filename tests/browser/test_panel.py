@@ -179,6 +179,7 @@ def test_asynchronous_callbacks_generators_and_threads(server: RunningServer, pa
     expect(pane_text(page, "execute")).to_have_text("executed")
     press(page, "greet")
     expect(pane_text(page, "async")).to_have_text("thinking")
+    press(page, "answer")
     expect(pane_text(page, "async")).to_have_text("hello Ada in its document")
     press(page, "start thread")
     expect(pane_text(page, "thread")).to_have_text("from a thread")

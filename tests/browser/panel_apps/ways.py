@@ -38,15 +38,18 @@ work.on_click(long_work)
 name = pn.widgets.TextInput(name="name", value="Ada")
 async_said = said("async")
 greet = pn.widgets.Button(name="greet")
+answer = pn.widgets.Button(name="answer")
+asked_for = asyncio.Event()
 
 
 async def greet_slowly(event: object) -> None:
     async_said.object = "thinking"
-    await asyncio.sleep(0.2)
+    await asked_for.wait()
     async_said.object = f"hello {name.value} in {'its document' if pn.state.curdoc else 'no document'}"
 
 
 greet.on_click(greet_slowly)
+answer.on_click(lambda event: asked_for.set())
 
 
 async def bound(name: str) -> str:
@@ -126,7 +129,7 @@ facts = said(
 )
 pn.state.on_session_destroyed(lambda context: print("ways: destroyed", context.id[:4], flush=True))
 
-pn.Column(name, greet, work, start_thread, grow, stream, fail, download).servable(target="sidebar")
+pn.Column(name, greet, answer, work, start_thread, grow, stream, fail, download).servable(target="sidebar")
 pn.Column(
     progress, worked, async_said, thread_said, execute_said, held, grown, table, edited, facts,
     pn.Row(pn.bind(bound, name), css_classes=["bound"]), pn.Row(pn.bind(counted, name), css_classes=["counted"]),

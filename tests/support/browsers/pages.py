@@ -148,8 +148,11 @@ def drag_over_plot(page: Page, index: int, start: tuple[float, float], end: tupl
 
 
 def pixels(page: Page, index: int = 0) -> bytes:
-    """Return the pixels that plot number `index` shows now, as a PNG file."""
-    return page.locator(".bk-Canvas").nth(index).screenshot()
+    """Return the pixels that plot number `index` shows, as a PNG file; of the new element while one takes its place."""
+    deadline_s = time.monotonic() + patience(IDLE_TIMEOUT_S)
+    while (shown := _pixels_if_attached(page, index)) is None:
+        assert time.monotonic() < deadline_s, f"plot {index} is not drawn"
+    return shown
 
 
 def wait_until_drawn_anew(page: Page, before: bytes, index: int = 0, timeout_s: float = IDLE_TIMEOUT_S) -> None:
@@ -163,9 +166,9 @@ def wait_until_drawn_anew(page: Page, before: bytes, index: int = 0, timeout_s: 
 def _pixels_if_attached(page: Page, index: int) -> bytes | None:
     """The pixels of a plot; None if another element has taken its place meanwhile."""
     try:
-        return pixels(page, index)
+        return page.locator(".bk-Canvas").nth(index).screenshot()
     except PlaywrightError as error:
-        if "not attached to the DOM" not in error.message:
+        if not any(text in error.message for text in ("not attached to the DOM", "Node is either not visible")):
             raise
         return None
 
