@@ -51,6 +51,9 @@ class Guest:
         """Call at once what the changes made so far are to be followed by; a document that is restored has no session
         yet, and the next of its inputs waits for that."""
 
+    def restored(self, document: ServedDocument) -> None:
+        """All that was saved is in the document again; what was worked out meanwhile has been replaced."""
+
     def opened(self, session: LivingSession) -> None:
         """The document that was built has its session."""
 

@@ -24,6 +24,7 @@ import panel.io.server
 import panel.io.state
 import panel.reactive
 import panel.util
+import param
 from bokeh.core.validation import silence
 from bokeh.core.validation.warnings import EMPTY_LAYOUT
 from panel.config import config
@@ -135,6 +136,16 @@ class PanelGuest(Guest):
                 for change in waiting.values():
                     _attempt(change.func.__self__._change_event, document)
 
+    def restored(self, document: ServedDocument) -> None:
+        """Let downloads count on from what the page knows, which starts one when the count has changed.
+
+        One click has stood for all that were saved, so the next count might be the one that the page has.
+        """
+        for ref, (view, _, shown, _) in list(state._views.items()):
+            if shown is document and isinstance(view, panel.viewable.Viewable):
+                for widget in view.select(panel.widgets.FileDownload):
+                    _count_on(widget, ref)
+
     def opened(self, session: LivingSession) -> None:
         """Give Panel what it looks for before it calls `write_events`, which does not need it."""
         vars(session)["_subscribed_connections"] = ()
@@ -196,6 +207,13 @@ class PanelGuest(Guest):
             )
             extensions.check(document)
         return embedding.render_autoload(token, element_id, bundle, app_path=app_path, absolute_url=absolute_url)
+
+
+def _count_on(widget: panel.widgets.FileDownload, ref: str) -> None:
+    """Give a download's parameter the count of its model, without an event."""
+    if ref in widget._models:
+        with param.parameterized.discard_events(widget):
+            widget.param.update(_transfers=widget._models[ref][0]._transfers)
 
 
 def _forget_files(modules: frozenset[str]) -> None:

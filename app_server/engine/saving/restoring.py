@@ -58,6 +58,7 @@ def restore(
                 )
                 restoration.give_inputs(lambda call: _attempt(call, name), settle)
         report = restoration.lay_over()
+        guest.restored(document)
     except BaseException as error:
         if not is_fault(error):
             raise

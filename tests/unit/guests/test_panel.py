@@ -7,6 +7,7 @@ import importlib
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 from app_server.document import current, ids
 from app_server.document.callbacks import DocumentEvent
 from app_server.document.ids import ModelIds
+from app_server.document.saving.whole_laying import lay
 from app_server.document.served import ServedDocument
 from app_server.errors import ApplicationError
 from app_server.guests import guest_for
@@ -315,3 +317,17 @@ def test_onload_runs_where_an_open_page_comes_back(document: ServedDocument) -> 
             document.callbacks.trigger_event(ClientReconnected())
     assert called == ["loaded"]
     assert context is document.session_context
+
+
+def test_download_counts_on_from_what_the_page_of_a_restored_session_knows(document: ServedDocument) -> None:
+    with built(document):
+        save = pn.widgets.FileDownload(callback=lambda: StringIO("text"), filename="note.txt")
+        pn.Column(save).servable()
+    model = next(found for found in document.models if hasattr(found, "_transfers"))
+    lay(model, {"clicks": 2, "_transfers": 2})
+    guest_for({"panel"}).restored(document)
+    assert model._transfers == 2
+    with document.at_work():
+        model.clicks = 3
+    guest_for({"panel"}).settle(document)
+    assert model._transfers == 3
