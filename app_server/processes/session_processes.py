@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import socket
 from collections.abc import Callable
@@ -23,8 +22,6 @@ from app_server.processes.ipc import Message, Unreachable
 from app_server.processes.polling import until
 from app_server.processes.runtime_dir import discard
 from app_server.processes.worker_group import WorkerGroup
-
-log = logging.getLogger(__name__)
 
 _BACKLOG = 128
 _ATTEMPTS = 3

@@ -71,7 +71,7 @@ def come_back(deployment: Deployment, visit: Visit, value: int) -> float:
 
 
 def test_sessions_of_a_stopped_instance_go_on_at_the_others_and_no_page_fails(three: Deployment) -> None:
-    with ExitStack() as stack, ThreadPoolExecutor(SESSIONS + 1) as pool:
+    with ThreadPoolExecutor(SESSIONS + 1) as pool, ExitStack() as stack:
         visits = [visit(three, stack, 100 + number) for number in range(SESSIONS)]
         stopped = visits[0].route
         servers = zip(three.plan.instances, three.servers, strict=True)
@@ -79,6 +79,7 @@ def test_sessions_of_a_stopped_instance_go_on_at_the_others_and_no_page_fails(th
         moving = [(each, 100 + number) for number, each in enumerate(visits) if each.route == stopped]
         assert len(moving) > 2
         over = Event()
+        stack.callback(over.set)  # also if the test fails: the pool waits for what it has begun
         pages = pool.submit(fetch_until, three, over)
         begun_s = time.monotonic()
         server.process.send_signal(signal.SIGTERM)

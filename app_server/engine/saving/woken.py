@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,8 +13,6 @@ from app_server.security.visible_request import VisibleRequest
 from app_server.session.context import SessionContext
 from app_server.store.base import Claim
 from app_server.store.journal import Saved
-
-log = logging.getLogger(__name__)
 
 _FROM_REQUEST = frozenset({"arguments", "cookies", "headers"})
 """What a token's payload repeats of the request: it is rebuilt from that one."""
