@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-import json
 import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from app_server.apps import Application
+from app_server.document.pages.notice import fill_notice
 from app_server.document.saving.recording import Recording
-from app_server.document.served import ServedDocument, new_document
+from app_server.document.served import ServedDocument, new_document, root_ids
 from app_server.engine.lifecycle import UNOBSERVED, Lifetimes, SessionObserver
 from app_server.engine.loop import EngineLoop
 from app_server.engine.running import Job, Noted
 from app_server.engine.runtime import ApplicationRuntime
-from app_server.engine.saving.bookmarks import SessionBookmarks
-from app_server.engine.saving.plain import NotPlain, plain_json
-from app_server.engine.saving.restoring import restore
+from app_server.engine.saving.application_saving import ApplicationSaving
 from app_server.engine.saving.saver import Saver
-from app_server.engine.saving.woken import Woken, opening_fields, or_copy
+from app_server.engine.saving.woken import Woken, or_copy
 from app_server.engine.turns.queue import TurnQueue
 from app_server.errors import ApplicationError
 from app_server.observe.gauges import ApplicationGauges
+from app_server.page import ended_by_operator
 from app_server.security.admission import Admission
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.context import ApplicationContext, SessionContext, isolated_context
@@ -38,10 +37,6 @@ from app_server.session.whole_document import Prepared
 log = logging.getLogger(__name__)
 
 _clock = time.monotonic
-
-_MOST_REASONS = 20
-"""How many reasons for which sessions are not saved are logged."""
-
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -59,15 +54,11 @@ class Asked:
     request: VisibleRequest | None
     payload: Mapping[str, Any]
     user: Any
+    begun_s: float
 
 
 class LocalRuntime(ApplicationRuntime):
     """Builds its sessions with the application's code, and keeps them all in this process."""
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._unsaved: set[str] = set()
-        """Why sessions are not saved, as far as that was logged."""
 
     async def session(
         self,
@@ -88,14 +79,14 @@ class LocalRuntime(ApplicationRuntime):
             return await self._built(under_way)
         self.admission.enter((self.url, session_id), address)
         build = self.registry.begin(session_id)
-        began_s = _clock()
+        began_s, asked_s = _clock(), time.time()
         words = f"{self.name} session {session_id[:8]}…, which is being built"
         job = Job(LogName(words, application=self.url, session=session_id))
         woken = copy_of
         try:
             if self._saver is not None and not fresh:
                 woken = or_copy(await self._saver.wake(self.url, session_id, job.name), copy_of)
-            asked = Asked(session_id, request, token_payload, user)
+            asked = Asked(session_id, request, token_payload, user, asked_s)
             session = await Noted(self._loop.running, job, self._build(asked, woken))
         except BaseException as error:
             self.admission.leave((self.url, session_id))
@@ -107,6 +98,8 @@ class LocalRuntime(ApplicationRuntime):
         self._lifecycle.observer.begun(session)
         self.gauges.built += 1
         self.gauges.build.note(_clock() - began_s)
+        if self._saver is not None and self._saver.endings.concern(session):  # its user has logged out meanwhile
+            self.begin_end(session)
         return session
 
     def check_admission(self, session_id: str, address: str) -> None:
@@ -136,6 +129,7 @@ class LocalRuntime(ApplicationRuntime):
             asked.user if opening is None else opening.user,
             state=state if isinstance(state, dict) else {},
             restoring=opening is not None,
+            begun_s=asked.begun_s,
         )
         document.attach_context(context)
         try:
@@ -148,34 +142,20 @@ class LocalRuntime(ApplicationRuntime):
             document.destroy()
             raise
         prepared = None if snapshot is None else snapshot.prepared
-        opened = None if self._saver is None else self._opening_fields(context, document, woken)
-        if self._saver is None or opened is None:
-            if self._saver is not None and woken is not None:
-                self._saver.waker.give_back(woken)
+        saving = self._saving
+        opened = None if saving is None else saving.opening(self.application, context, document, woken)
+        if saving is None or opened is None:
+            if saving is not None and woken is not None:
+                saving.saver.waker.give_back(woken)
             return self._opened(document, context, prepared).session
-        return await self._restored(self._saver, opened, document, context, prepared, woken)
-
-    def _opening_fields(
-        self, context: SessionContext, document: ServedDocument, woken: Woken | None
-    ) -> Mapping[str, Any] | None:
-        """What is saved of the session's beginning; None if it is not to be saved."""
-        if woken is not None and not woken.keeps:
-            return None
-        try:
-            return opening_fields(context, self.url, document, self.application.sources)
-        except NotPlain as error:
-            why = str(error)
-        if why not in self._unsaved and len(self._unsaved) < _MOST_REASONS:
-            self._unsaved.add(why)
-            log.warning("%s: sessions are not saved: %s", self.name, why)
-        return None
+        return await self._saved(saving, opened, document, context, prepared, woken)
 
     def _session_name(self, context: SessionContext) -> LogName:
         return LogName(f"{self.name} session {context.id[:8]}…", application=self.url, session=context.id)
 
-    async def _restored(
+    async def _saved(
         self,
-        saver: Saver,
+        saving: ApplicationSaving,
         opened: Mapping[str, Any],
         document: ServedDocument,
         context: SessionContext,
@@ -183,49 +163,36 @@ class LocalRuntime(ApplicationRuntime):
         woken: Woken | None,
     ) -> Session:
         """The session of a document that was built, given what was saved of it, and saved from now on."""
-        self.guest.saves(document)
-        recording = saver.recording(self.url, context.id, context.excluded)
-        name = self._session_name(context)
+        application = self.application
         saved = None if woken is None else woken.saved
-        if woken is not None and saved is not None and woken.opening is not None:
-            policy = saver.policy.restoring(self.application.restore)
-            sources, guest = self.application.sources, self.guest
-            recording.resume(restore(document, saved, woken.opening, sources, policy, name, guest))
-            prepared = None
-        hooks = self.application.hooks
-        context.attach_bookmarks(SessionBookmarks(saver.bookmarks, opened, recording, hooks.on_session_saved))
-        queue = self._opened(document, context, prepared, recording)
-        hook = self._asked_what_to_save if hooks.saves else None
-        saver.keep(queue, recording, opened, woken, hook)
+        name = self._session_name(context)
+        recording = saving.restored(application, self.guest, document, context, woken, name)
+        context.attach_bookmarks(saving.bookmarks(application, opened, recording))
+        queue = self._opened(document, context, prepared if saved is None else None, recording)
+        hook = self._asked_what_to_save if application.hooks.saves else None
+        saving.saver.keep(queue, recording, opened, woken, hook)
         if saved is not None and context.restoring:
             recording.save_whole()
-            kept = saved.fields.get("hook")
-            try:
-                await self._call_hook(lambda: hooks.on_session_restored(context, kept), "on_session_restored")
-            except BaseException:  # the request that the session is built for was given up
-                saver.drop(self.url, context.id)
-                self._take_back(document, context)
-                raise
-            context.note_restored()
+            await self._tell_restored(saving.saver, context, document, saved.fields.get("hook"))
         return queue.session
 
     async def _asked_what_to_save(self, session: Session) -> Any:
         """What the application's on_session_saved returns, if it is made of plain values."""
-        found: list[Any] = []
+        saving = self._saving
+        return None if saving is None else await saving.asked(self.application, self._call_hook, session)
 
-        async def ask() -> None:
-            value = self.application.hooks.on_session_saved(session.context)
-            found.append(await value if inspect.isawaitable(value) else value)
-
-        with session.document.at_work():
-            await self._call_hook(ask, "on_session_saved")
-        if not found or self._saver is None:
-            return None
+    async def _tell_restored(
+        self, saver: Saver, context: SessionContext, document: ServedDocument, kept: object
+    ) -> None:
+        """Run on_session_restored with what on_session_saved had returned."""
+        hooks = self.application.hooks
         try:
-            return json.loads(plain_json(found[0], self._saver.policy.own_bytes))
-        except NotPlain as error:
-            session.context.note_unsaved(f"what on_session_saved returns: {error}")
-            return None
+            await self._call_hook(lambda: hooks.on_session_restored(context, kept), "on_session_restored")
+        except BaseException:  # the request that the session is built for was given up
+            saver.drop(self.url, context.id)
+            self._take_back(document, context)
+            raise
+        context.note_restored()
 
     def _opened(
         self,
@@ -255,6 +222,13 @@ class LocalRuntime(ApplicationRuntime):
             await self._saver.leave(session, self.url, forget=session.expiration_requested)
         await super()._say_goodbye(session)
         self.guest.ended(session.document)
+        if session.ended_by_operator:
+            self._show_end(session)
+
+    def _show_end(self, session: Session) -> None:
+        """Have the session's page, which comes back at once, show why it has ended."""
+        fill = partial(fill_notice, root_ids=root_ids(session.document), html=ended_by_operator())
+        self.stand_in(session.id, fill, session.context.user)
 
     async def _hook(self, name: str, context: object) -> None:
         await self._call_hook(lambda: getattr(self.application.hooks, name)(context), name)
@@ -285,6 +259,9 @@ class SingleSessionRuntime(LocalRuntime):
 
     def _make_context(self) -> ApplicationContext:
         return isolated_context(self.url)
+
+    def _show_end(self, session: Session) -> None:
+        """The process ends with its session: another one answers the page."""
 
     async def _build(self, asked: Asked, woken: Woken | None, snapshot: Snapshot | None = None) -> Session:
         snapshot, self._snapshot = self._snapshot, None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import count
 from typing import Any
+from weakref import WeakSet
 
 from app_server.apps import Application
 from app_server.document.saving.recording import Recording
@@ -19,7 +20,9 @@ from app_server.engine.delivery import Delivery
 from app_server.engine.hooks import call_hook
 from app_server.engine.lifecycle import UNOBSERVED, Lifecycle, Lifetimes, SessionObserver
 from app_server.engine.loop import EngineLoop
+from app_server.engine.saving.application_saving import ApplicationSaving
 from app_server.engine.saving.bookmarks import CopiedSession
+from app_server.engine.saving.endings import Endings
 from app_server.engine.saving.saver import Saver
 from app_server.engine.saving.woken import Woken
 from app_server.engine.sinks import FrameSink
@@ -69,6 +72,7 @@ class ApplicationRuntime(ABC):
         self.connection_numbers = count(1)
         """A number for each new connection."""
         self._saver = saver
+        self._saving = None if saver is None else ApplicationSaving(saver, url, self.name)
         if saver is not None:
             _ = application.sources  # read now: later, the files may be those of the next release
         self._lifecycle = Lifecycle(
@@ -77,6 +81,7 @@ class ApplicationRuntime(ABC):
         self.registry = self._lifecycle.registry
         self._queues = self._lifecycle.queues
         self.context = self._make_context()
+        self._stand_ins: WeakSet[Session] = WeakSet()
 
     @property
     def guest(self) -> Guest:
@@ -135,17 +140,16 @@ class ApplicationRuntime(ABC):
         """Whether sessions are saved."""
         return self._saver is not None
 
-    def end_sessions_of(self, is_theirs: Callable[[Any], bool]) -> None:
-        """End the sessions of a user in this process, and delete what is saved of them."""
-        for session in list(self.registry):
-            if is_theirs(session.context.user):
-                session.request_expiration()
-                self.begin_end(session)
-
-    def forget_saved_of(self, is_theirs: Callable[[Any], bool]) -> None:
-        """Delete the saved sessions of a user, of all applications and processes, soon."""
+    def log_out(self, owner: str) -> None:
+        """End a user's sessions in all other processes, and delete what is saved of them, of all applications, soon."""
         if self._saver is not None:
-            self._saver.forgetting.begin(is_theirs)
+            self._saver.log_out(owner)
+
+    def end_asked(self, endings: Endings) -> None:
+        """End those of the sessions that are to end."""
+        for session in list(self.registry):
+            if endings.concern(session):
+                self.begin_end(session)
 
     async def bookmarked(self, link: str) -> CopiedSession:
         """The session that this link leads to. PeerError if there is none."""
@@ -175,6 +179,7 @@ class ApplicationRuntime(ABC):
             fill(document)
         session = self._open(document, context).session
         session.expect_returning_page()
+        self._stand_ins.add(session)
         self.registry.succeed(self.registry.begin(session_id), session)
 
     def _open(
@@ -217,7 +222,9 @@ class ApplicationRuntime(ABC):
         await self._lifecycle.end(session)
 
     async def _say_goodbye(self, session: Session) -> None:
-        """Run what the application wants to run at this session's end."""
+        """Run what the application wants to run at this session's end, if it is one of its own."""
+        if session in self._stand_ins:
+            return
         await self._hook("on_session_destroyed", session.context)
         for callback in session.document.ending_callbacks():
             await self._call_hook(partial(callback, session.context), "on_session_destroyed")

@@ -44,7 +44,6 @@ from app_server.server.reload import LiveReload
 from app_server.server.routes import routes_of
 from app_server.server.runtimes import OwnSession, make_runtimes
 from app_server.server.saving import make_saver
-from app_server.session.session import Session
 from app_server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -88,7 +87,7 @@ class Server:
         admission = Admission(settings.max_sessions, settings.max_sessions_per_address)
         isolated = membership.fork_servers if membership is not None else ()
         engine_loop = EngineLoop(loop)
-        self._saver = make_saver(settings, gauges.saving, self._moved)
+        self._saver = make_saver(settings, gauges.saving, lambda: self.state.runtimes, policy.auth.owner)
         runtimes = make_runtimes(applications, policy, engine_loop, gauges, admission, isolated, session, self._saver)
         self._loop_monitor = LoopMonitor(gauges.loop, engine_loop.running, settings.block_limit_s)
         self._live_reload = LiveReload(runtimes, settings) if settings.dev else None
@@ -124,12 +123,6 @@ class Server:
             PeerAnswers(self.state, f"unix:{settings.unix_socket}" if settings.unix_socket else self.url).register(
                 workers
             )
-
-    def _moved(self, session: Session) -> None:
-        """Another process has this session now: send its clients there, and forget it."""
-        for runtime in self.state.runtimes:
-            if runtime.registry.get(session.id) is session:
-                runtime.move_away(session)
 
     def _superseded(self) -> None:
         """Accept no more connections: another process has the slot."""

@@ -15,10 +15,11 @@ from contextlib import contextmanager, suppress
 from typing import Final, cast
 
 from app_server.errors import OperatorError
-from app_server.store.base import Claim, Entry, Write, checked_key, checked_name, is_bookmark_name
+from app_server.store.base import Claim, Ending, Entry, Write, checked_key, checked_name, is_bookmark_name
 from app_server.store.errors import Lost, Taken, Unavailable
 from app_server.store.files.bookmark import read_bookmark, write_bookmark
 from app_server.store.files.contents import delete_old_drafts, entry_of
+from app_server.store.files.endings import EndingsReader, note_ending
 from app_server.store.files.opened import Draft, lock, read_head, stat_of, unlink, write_all
 from app_server.store.files.private import open_private_folder
 from app_server.store.files.session import SessionFile, claim_file
@@ -47,6 +48,7 @@ class FolderStore:
         self._ttl_s, self._max_bytes = ttl_s, max_bytes
         self._folder: int | None = None
         self._claims: weakref.WeakSet[SessionFile] = weakref.WeakSet()
+        self._endings = EndingsReader()
         _close_in_children(self)
 
     @property
@@ -118,13 +120,30 @@ class FolderStore:
         with self._available():
             return unlink(self._opened(), _name(key))
 
+    def end(self, ending: Ending) -> None:
+        """See `Store.end`."""
+        checked_key(ending.name)
+        with self._available():
+            note_ending(self._opened(), ending)
+
+    def endings(self) -> Sequence[Ending]:
+        """See `Store.endings`."""
+        with self._available():
+            return self._endings.read(self._opened())
+
     def renew(self, claims: Sequence[Claim]) -> Sequence[Claim]:
-        """None are lost: the kernel holds the locks. Files of quiet sessions are touched, or they would expire."""
-        now = self._clock()
+        """Only those are lost whose files were deleted: the kernel holds the locks.
+
+        Files of quiet sessions are touched, or they would expire.
+        """
+        now, lost = self._clock(), list[Claim]()
         for claim in claims:
             with suppress(Lost, OSError):
-                _file(claim).touch(now, self._ttl_s / 8)
-        return []
+                if _file(claim).was_deleted:
+                    lost.append(claim)
+                else:
+                    _file(claim).touch(now, self._ttl_s / 8)
+        return lost
 
     def release(self, claim: Claim) -> None:
         """See `Store.release`."""

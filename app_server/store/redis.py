@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from app_server.errors import OperatorError
-from app_server.store.base import Claim, Entry, Write, checked_key, checked_name, is_bookmark_name
+from app_server.store import redis_scripts as scripts
+from app_server.store.base import Claim, Ending, Entry, Write, checked_key, checked_name, is_bookmark_name
 from app_server.store.errors import Lost, Taken, TooLarge, Unavailable
 from app_server.store.redis_address import Address, connect, redis_package
-from app_server.store.redis_scripts import CLAIM, DELETE, HEAD, LOOK, PURGE, READ, RELEASE, RENEW, REVOKE, WRITE, Script
+from app_server.store.redis_endings import EndingsStream
+from app_server.store.redis_scripts import Script
 
 LEASE_S: Final = 4.0
 """How long a session stays owned after its owner's last sign of life; `renew` is called each second."""
@@ -55,6 +57,7 @@ class RedisStore:
         self._ttl_ms, self._lease_ms, self._max_bytes = _ms(ttl_s), _ms(lease_s), max_bytes
         self._redis = connect(address, where)
         self._claims: dict[str, RedisClaim] = {}
+        self._endings = EndingsStream(f"{_PREFIX}endings", clock())
 
     @property
     def lease_s(self) -> float:
@@ -76,7 +79,7 @@ class RedisStore:
     def claim(self, key: str, *, create: bool) -> RedisClaim | None:
         """See `Store.claim`."""
         mark = secrets.token_hex(8)
-        fence = self._call(CLAIM, checked_key(key), mark, int(create))
+        fence = self._call(scripts.CLAIM, checked_key(key), mark, int(create))
         if fence < 0:
             raise Taken("another process owns this session", where=self._address.shown)
         if not fence:
@@ -87,7 +90,7 @@ class RedisStore:
 
     def read(self, claim: Claim, max_bytes: int) -> bytes:
         """See `Store.read`."""
-        answer = self._call(READ, claim.key, _token(claim), max_bytes)
+        answer = self._call(scripts.READ, claim.key, _token(claim), max_bytes)
         if answer[0] == b"lost":
             raise Lost("another process has taken the session over", where=self._address.shown)
         if answer[0] == b"large":
@@ -97,9 +100,9 @@ class RedisStore:
     def write(self, writes: Sequence[Write]) -> Sequence[Claim]:
         """See `Store.write`: one round trip for all."""
         calls = [(w.claim.key, _token(w.claim), w.data, int(w.replaces), self._max_bytes) for w in writes]
-        answers = self._batch(WRITE, calls, [write.claim for write in writes])
+        answers = self._batch(scripts.WRITE, calls, [write.claim for write in writes])
         lost = self._lost([write.claim for write in writes], answers)
-        failed = [(w.claim, answer) for w, answer in zip(writes, answers, strict=True) if answer not in _DONE]
+        failed = [(w.claim, answer) for w, answer in zip(writes, answers, strict=True) if answer not in scripts.DONE]
         if failed:
             what = self._reason(failed[0][1])
             claims = [claim for claim, _ in failed]
@@ -113,15 +116,25 @@ class RedisStore:
 
     def head(self, key: str, size_bytes: int) -> bytes:
         """See `Store.head`."""
-        return cast(bytes, self._call(HEAD, checked_key(key), "", size_bytes))
+        return cast(bytes, self._call(scripts.HEAD, checked_key(key), "", size_bytes))
 
     def revoke(self, key: str) -> bool:
         """See `Store.revoke`."""
-        return bool(self._call(REVOKE, checked_key(key), ""))
+        return bool(self._call(scripts.REVOKE, checked_key(key), ""))
+
+    def end(self, ending: Ending) -> None:
+        """See `Store.end`."""
+        with self._available():
+            self._endings.add(self._redis, ending)
+
+    def endings(self) -> Sequence[Ending]:
+        """See `Store.endings`."""
+        with self._available():
+            return self._endings.read(self._redis)
 
     def renew(self, claims: Sequence[Claim]) -> Sequence[Claim]:
         """See `Store.renew`: one round trip for all."""
-        answers = self._batch(RENEW, [(claim.key, _token(claim)) for claim in claims])
+        answers = self._batch(scripts.RENEW, [(claim.key, _token(claim)) for claim in claims])
         lost = self._lost(claims, answers)
         if failed := [answer for answer in answers if isinstance(answer, Exception)]:
             raise Unavailable(self._reason(failed[0]), where=self._address.shown, lost=lost)
@@ -130,11 +143,11 @@ class RedisStore:
     def release(self, claim: Claim) -> None:
         """See `Store.release`."""
         self._claims.pop(_token(claim), None)
-        self._call(RELEASE, claim.key, _token(claim))
+        self._call(scripts.RELEASE, claim.key, _token(claim))
 
     def delete(self, claim: Claim) -> None:
         """See `Store.delete`."""
-        self._call(DELETE, claim.key, _token(claim))
+        self._call(scripts.DELETE, claim.key, _token(claim))
         self._claims.pop(_token(claim), None)
 
     def put(self, name: str, data: bytes, ttl_s: float) -> None:
@@ -164,7 +177,7 @@ class RedisStore:
     def entries(self) -> Iterator[Entry]:
         """See `Store.entries`."""
         for name in self._names(f"{_PREFIX}{{", "}:journal"):
-            if found := self._call(LOOK, name, ""):
+            if found := self._call(scripts.LOOK, name, ""):
                 size, saved_at, owned, end = found
                 yield Entry(name, size, saved_at / 1000, bool(owned), False, None if owned else end / 1000)
         for name in self._names(_view("")):
@@ -176,13 +189,13 @@ class RedisStore:
         if _ms(older_than_s) >= self._ttl_ms:
             return 0
         old = [e for e in self.entries() if not e.bookmark and not e.owned and e.saved_at_s < now_s - older_than_s]
-        return sum(self._call(PURGE, entry.key, "") for entry in old)
+        return sum(self._call(scripts.PURGE, entry.key, "") for entry in old)
 
     def close(self) -> None:
         """See `Store.close`. If Redis does not answer, leases end by themselves."""
         claims, self._claims = self._claims, {}
         with suppress(Unavailable):
-            self._batch(RELEASE, [(claim.key, claim.token) for claim in claims.values()])
+            self._batch(scripts.RELEASE, [(claim.key, claim.token) for claim in claims.values()])
         self._redis.close()
 
     def _lost(self, claims: Sequence[Claim], answers: Sequence[object]) -> list[Claim]:
@@ -220,7 +233,7 @@ class RedisStore:
         with self._available(unwritten):
             answers = self._send(script, calls)
             # After a restart, or the first time: Redis has run none of these then.
-            unknown = [at for at, answer in enumerate(answers) if _is_unknown(answer)]
+            unknown = [at for at, answer in enumerate(answers) if scripts.is_unknown(answer)]
             if unknown:
                 self._redis.script_load(script.text)
                 for at, answer in zip(unknown, self._send(script, [calls[at] for at in unknown]), strict=True):
@@ -242,7 +255,7 @@ class RedisStore:
     def _reason(self, answer: object) -> str:
         if isinstance(answer, Exception):
             return self._address.without_secrets(str(answer))
-        return _REASONS.get(answer, f"Redis answers {answer!r}")
+        return scripts.REASONS.get(answer, f"Redis answers {answer!r}")
 
     @contextmanager
     def _available(self, unwritten: Sequence[Claim] = ()) -> Iterator[None]:
@@ -254,13 +267,6 @@ class RedisStore:
             self._leave_replica([error])
             what = self._address.without_secrets(str(error)) or type(error).__name__
             raise Unavailable(what, where=self._address.shown, unwritten=unwritten) from None
-
-
-_DONE: Final = (b"written", b"lost")
-_REASONS: Final[dict[object, str]] = {
-    b"gone": "Redis no longer has the journal: it was evicted or lost",
-    b"large": "a session would have more bytes than --store-max-bytes allows",
-}
 
 
 def open_redis(text: str, *, ttl_s: float, max_bytes: int, where: str = "--store") -> RedisStore:
@@ -285,7 +291,3 @@ def _view(name: str) -> str:
 
 def _ms(seconds: float) -> int:
     return max(1, round(seconds * 1000))
-
-
-def _is_unknown(answer: object) -> bool:
-    return isinstance(answer, Exception) and type(answer).__name__ == "NoScriptError"

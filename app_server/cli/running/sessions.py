@@ -25,10 +25,15 @@ if TYPE_CHECKING:
 SETTINGS = ("use_config", "secret_key", "store", "store_ttl_s", "store_max_bytes", "store_encrypt")
 """The settings of `serve` that this command has too."""
 
+ENDS_WITHIN_S = 5.0
+"""How long the process that has a session may take to end it: it looks once a second, and runs the session's hooks."""
+
+LOOK_S = 0.05
+
 ACTIONS: Choices = {
     "list": "all that is saved, the latest first",
     "show": "what is saved of one session or bookmark",
-    "end": "delete sessions or bookmarks",
+    "end": "end sessions and delete them, or delete bookmarks",
     "purge": "delete what has expired",
 }
 
@@ -57,7 +62,7 @@ COMMAND = Command(
         Flag(names=("--application",), metavar="PATH", help="only those of the application at this path"),
         Flag(names=("--older-than",), metavar="SECONDS", help="only what was last saved longer ago"),
         switch("--values", "also show what people and the application have put in"),
-        switch("--force", "delete a session that is in use, too; its page starts again"),
+        switch("--force", "delete a session also if the process that has it does not end it"),
         switch("--json", "print JSON"),
         *flags_of(own_settings()),
     ),
@@ -162,21 +167,37 @@ def show(asked: Asked) -> int:
 
 
 def end(asked: Asked) -> int:
-    """Delete these; 1 if one of them is in use."""
+    """Delete these, and end those that are in use; 1 if the process that has one of them does not end it."""
     from app_server.store.contents import deleted
 
     with _Saved.opened(asked) as saved:
-        for found in [saved.one(key) for key in asked.keys]:
-            entry = found.entry
-            done = saved.store.revoke(entry.key) if asked.force and not entry.bookmark else deleted(saved.store, entry)
-            if not done:
+        for entry in [saved.one(key).entry for key in asked.keys]:
+            if deleted(saved.store, entry) or entry.bookmark:
+                say(f"{entry.key[:12]} is deleted")
+            elif _ended(saved.store, entry.key):
+                say(f"{entry.key[:12]} has ended, and is deleted")
+            elif asked.force and saved.store.revoke(entry.key):
+                say(f"{entry.key[:12]} is deleted, but was not ended: the process that has it does not answer")
+            else:
                 raise OperatorError(
-                    "is in use, and was not deleted",
+                    "is in use, and the process that has it does not end it",
                     where=entry.key[:12],
-                    hint="Close its page and wait until it is asleep, or add --force: its page starts again then.",
+                    hint="Look into its log, or add --force: what is saved is deleted then, and its page starts again.",
                 )
-            say(f"{entry.key[:12]} is deleted")
     return 0
+
+
+def _ended(store: Store, key: str) -> bool:
+    """Whether the process that has this session has ended it, as it is asked to here, and deleted what was saved."""
+    from app_server.store.base import Ending
+
+    store.end(Ending(key, time.time()))
+    deadline_s = time.monotonic() + ENDS_WITHIN_S
+    while store.is_saved(key):
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(LOOK_S)
+    return True
 
 
 def purge(asked: Asked) -> int:

@@ -18,6 +18,7 @@ from app_server.document.saving.recording import MOST_BYTES, Recording
 from app_server.engine.saving.asking import HOOK_WITHIN_S, Asking, CallHook
 from app_server.engine.saving.batch import Batch, write_batch
 from app_server.engine.saving.bookmarks import Bookmarks
+from app_server.engine.saving.endings import Endings, OwnerOf, names_of
 from app_server.engine.saving.forgetting import Forgetting
 from app_server.engine.saving.journal_keeper import Journal, JournalKeeper, Unwritten
 from app_server.engine.saving.policy import SavingPolicy
@@ -29,7 +30,7 @@ from app_server.errors import OperatorError
 from app_server.observe.gauges import SavingGauges
 from app_server.session.naming import LogName
 from app_server.session.session import Session
-from app_server.store.base import Claim, Store, session_key
+from app_server.store.base import Claim, Ending, Store, session_key
 from app_server.store.errors import StoreError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -57,20 +58,29 @@ class Saver:
     """Saves the sessions of one process in a store.
 
     `on_lost` is called with a session that another process has taken over: it must write no more, and its clients are
-    to connect there.
+    to connect there. `on_endings` is called when sessions are to end because another process has said so in the store.
+    `owner_of` gives a text that stands for a user, None if anyone may have their sessions.
     """
 
     def __init__(
-        self, store: Store, policy: SavingPolicy, gauges: SavingGauges, on_lost: Callable[[Session], None]
+        self,
+        store: Store,
+        policy: SavingPolicy,
+        gauges: SavingGauges,
+        on_lost: Callable[[Session], None],
+        on_endings: Callable[[Endings], None] = lambda endings: None,
+        owner_of: OwnerOf = lambda user: None,
     ) -> None:
         self.policy = policy
         self._store = store
         self._gauges = gauges
         self._on_lost = on_lost
+        self._on_endings = on_endings
         self._thread = StoreThread(store, gauges)
         self.bookmarks = Bookmarks(self._thread, policy)
         self.waker = Waker(self._thread, policy, gauges)
-        self.forgetting = Forgetting(self._thread, policy.keys)
+        self.endings = Endings(policy.keys, owner_of)
+        self._forgetting = Forgetting(self._thread, policy.keys, owner_of)
         self._keepers: dict[str, JournalKeeper] = {}
         self._hooks: dict[str, CallHook] = {}
         self._asking = Asking()
@@ -147,10 +157,11 @@ class Saver:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S) if in_vain else self.policy.every_s
 
     async def _own(self) -> None:
-        """Go on owning what is owned, however long it takes to save it."""
+        """Go on owning what is owned, however long it takes to save it, and end what is to end."""
         while True:
             await asyncio.sleep(_RENEW_EVERY_S)
             try:
+                await self._look_for_endings()
                 await self._renew()
             except Exception:
                 log.exception("Sessions could not be renewed; this is a fault of the server")
@@ -290,6 +301,26 @@ class Saver:
             self._lose_claims(error.lost)
             self._thread.note_away(error)
 
+    async def _look_for_endings(self) -> None:
+        try:
+            found = await self._thread.call(self._store.endings)
+        except Unavailable as error:
+            self._thread.note_away(error)
+            return
+        if found:
+            self.endings.add(found)
+            self._on_endings(self.endings)
+
+    def log_out(self, owner: str) -> None:
+        """Delete what is saved of this user, soon, and have other processes end the sessions that they have.
+
+        So are those that are being built here, when they are there.
+        """
+        now_s = time.time()
+        endings = [Ending(name, now_s) for name in names_of(owner, self.policy.keys)]
+        self.endings.add(endings)
+        self._forgetting.begin(owner, endings)
+
     async def _purge(self) -> None:
         """Delete what has expired, now and then."""
         while True:
@@ -309,5 +340,5 @@ class Saver:
 
     async def stop(self) -> None:
         """Leave all sessions that are still owned, and close the store."""
-        await self.forgetting.finish()
+        await self._forgetting.finish()
         await self._thread.stop()

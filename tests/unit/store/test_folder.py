@@ -20,8 +20,9 @@ from pathlib import Path
 import pytest
 
 from app_server.errors import InternalError, OperatorError
-from app_server.store.base import Entry, Write, session_key
+from app_server.store.base import Ending, Entry, Write, session_key
 from app_server.store.errors import Lost, Taken, TooLarge, Unavailable
+from app_server.store.files import endings
 from app_server.store.files.session import SessionFile
 from app_server.store.folder import FolderStore
 from tests.support.claiming import claiming
@@ -602,3 +603,87 @@ def test_owner_of_a_session_that_was_revoked_has_lost_it(store: FolderStore, fol
     store.delete(claim)
     assert other.is_saved(KEY)
     other.close()
+
+
+def test_owner_of_a_deleted_session_finds_out_when_it_renews_its_claims(store: FolderStore) -> None:
+    claim, other = saved(store), saved(store, key=OTHER)
+    assert store.revoke(KEY)
+    assert store.renew([claim, other]) == [claim]
+
+
+def test_renewing_in_a_folder_that_was_deleted_loses_nothing(store: FolderStore, folder: Path) -> None:
+    claim = saved(store)
+    shutil.rmtree(folder)
+    assert store.renew([claim]) == []
+
+
+def test_what_is_to_end_is_found_once_by_each_process(store: FolderStore, folder: Path) -> None:
+    other = opened(folder)
+    assert store.endings() == () and other.endings() == ()
+    first, second = Ending(KEY, 1.5), Ending(OTHER, 2.25)
+    store.end(first)
+    assert list(other.endings()) == [first] and list(other.endings()) == []
+    other.end(second)
+    assert list(store.endings()) == [first, second] and list(other.endings()) == [second]
+    assert list(other.entries()) == [] and other.purge(0, time.time()) == 0
+    shutil.rmtree(folder)
+    assert list(store.endings()) == []
+    store.end(first)
+    assert list(store.endings()) == [first]
+    other.close()
+
+
+def test_file_of_what_is_to_end_keeps_the_last_ones(
+    store: FolderStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endings, "_KEPT", 4)
+    other = opened(folder)
+    seen = set()
+    for number in range(40):
+        store.end(Ending(KEY, number))
+        seen |= {ending.at_s for ending in other.endings()}
+    assert seen == set(range(40))
+    assert 4 <= len(store.endings()) <= 8
+    other.close()
+
+
+def test_half_a_record_of_what_is_to_end_hides_no_other(store: FolderStore, folder: Path) -> None:
+    store.end(Ending(KEY, 1))
+    with (folder / "endings").open("ab") as file:
+        file.write(b"half")
+    assert list(store.endings()) == [Ending(KEY, 1)]
+    store.end(Ending(OTHER, 2))
+    assert list(store.endings()) == [Ending(OTHER, 2)]
+
+
+def test_processes_that_end_sessions_at_the_same_time_lose_nothing(
+    store: FolderStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endings, "_KEPT", 50)
+
+    def ends(first: int) -> None:
+        each = opened(folder)
+        for number in range(first, first + 200):
+            each.end(Ending(KEY, number))
+        each.close()
+
+    threads = [threading.Thread(target=ends, args=(first,)) for first in (0, 1000, 2000)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    kept = [int(ending.at_s) for ending in store.endings()]
+    assert len(kept) >= 50
+    for first in (0, 1000, 2000):
+        own = [number for number in kept if first <= number < first + 200]
+        assert own == list(range(first + 200 - len(own), first + 200))
+
+
+def test_another_file_in_place_of_what_is_to_end_is_not_followed(store: FolderStore, folder: Path) -> None:
+    target = folder.parent / "target"
+    target.write_bytes(b"untouched")
+    (folder / "endings").symlink_to(target)
+    assert list(store.endings()) == []
+    with pytest.raises(Unavailable, match=os.strerror(errno.ELOOP)):
+        store.end(Ending(KEY, 1))
+    assert target.read_bytes() == b"untouched"

@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from app_server.errors import InternalError, OperatorError
-from app_server.store.base import Entry, Write, session_key
+from app_server.store.base import Ending, Entry, Write, session_key
 from app_server.store.errors import Lost, Taken, TooLarge, Unavailable, Unreadable
 from app_server.store.journal import JournalWriter, read_journal
 from app_server.store.keys import Keys
@@ -579,3 +579,32 @@ def test_owner_of_a_session_that_was_revoked_has_lost_it(store: RedisStore, redi
     store.delete(claim)
     assert other.is_saved(KEY)
     other.close()
+
+
+def test_owner_of_a_deleted_session_finds_out_when_it_renews_its_claims(store: RedisStore) -> None:
+    claim, other = saved(store), saved(store, key=OTHER)
+    assert store.revoke(KEY)
+    assert store.renew([claim, other]) == [claim]
+
+
+def test_what_is_to_end_is_found_once_by_each_process(store: RedisStore, redis: RunningRedis) -> None:
+    other = opened(redis.location)
+    assert store.endings() == []
+    first, second = Ending(KEY, 1.5), Ending(OTHER, 2.25)
+    store.end(first)
+    assert other.endings() == [first] and other.endings() == []
+    other.end(second)
+    assert store.endings() == [first, second] and other.endings() == [second]
+    assert list(other.entries()) == []
+    redis.say("FLUSHALL")
+    assert store.endings() == []
+    store.end(second)
+    assert store.endings() == [second]
+    other.close()
+
+
+def test_process_that_begins_finds_only_what_was_to_end_lately(store: RedisStore, redis: RunningRedis) -> None:
+    store.end(Ending(KEY, 1))
+    later = opened(redis.location, clock=lambda: time.time() + 7200)  # type: ignore[arg-type]
+    assert later.endings() == []
+    later.close()

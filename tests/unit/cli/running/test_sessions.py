@@ -14,6 +14,7 @@ import pytest
 from bokeh.models import PasswordInput, Slider, TextInput
 
 from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
+from app_server.cli.running import sessions
 from app_server.engine.lifecycle import Lifetimes
 from app_server.engine.local import LocalRuntime
 from app_server.engine.loop import EngineLoop
@@ -153,20 +154,24 @@ def test_end_deletes_what_nothing_uses(place: str, bookmark: str, capsys: pytest
     assert keys(place) == {ANN}
 
 
-def test_end_refuses_what_is_in_use_unless_forced(
-    place: str, bookmark: str, capsys: pytest.CaptureFixture[str]
+def test_end_refuses_what_its_owner_does_not_end_unless_forced(
+    place: str, bookmark: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sessions, "ENDS_WITHIN_S", 0.2)
     with claiming(place, ANN) as owner:
         assert owner.answer == "claimed"
         assert run(place, "end", ANN) == EXIT_FAILED
         assert capsys.readouterr().err == (
-            f"app-server: {ANN[:12]}: is in use, and was not deleted. Close its page and wait until it is asleep, "
-            "or add --force: its page starts again then.\n"
+            f"app-server: {ANN[:12]}: is in use, and the process that has it does not end it. "
+            "Look into its log, or add --force: what is saved is deleted then, and its page starts again.\n"
         )
         assert ANN in keys(place)
         assert run(place, "end", ANN, "--force") == EXIT_OK
         assert owner.do("write") == "lost"
     assert ANN not in keys(place)
+    assert capsys.readouterr().out == (
+        f"{ANN[:12]} is deleted, but was not ended: the process that has it does not answer\n"
+    )
 
 
 def test_purge_deletes_an_application_or_what_is_old(
