@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from app_server.deployment.spec.applications import ApplicationLimits, Isolation
-from app_server.deployment.spec.base import Model
+from app_server.deployment.spec.base import Model, block
 from app_server.deployment.spec.readers import LIST, Flag, choice, number, seconds, text, whole
 from app_server.deployment.spec.words import (
     AbsolutePath,
@@ -58,7 +58,7 @@ class Sessions(Model):
     they are only set; off: it starts again; default: the server's"""
     isolation: Isolation | None = None
     """process: each session in its own process; snapshot: forked from one that has already run the application"""
-    limits: ApplicationLimits = Field(default_factory=ApplicationLimits)
+    limits: ApplicationLimits = block(ApplicationLimits)
     """limits of one session"""
 
 
@@ -118,7 +118,7 @@ class Logs(Model):
     """the log level of instances"""
     dir: AbsolutePath | None = None
     """the folder; default: /var/log and the deployment's name"""
-    rotation: Rotation = Field(default_factory=Rotation)
+    rotation: Rotation = block(Rotation)
     """when logs are rotated"""
 
 
@@ -200,9 +200,9 @@ class Valkey(Model):
 class Containers(Model):
     """For the targets compose, swarm and kubernetes."""
 
-    images: Images = Field(default_factory=Images)
+    images: Images = block(Images)
     """the images' names"""
-    publish: Published = Field(default_factory=Published)
+    publish: Published = block(Published)
     """the published ports"""
     memory_mb: Annotated[int, whole(64)] = 1024
     """the memory of an instance's container, in MB"""
@@ -222,9 +222,9 @@ class Containers(Model):
     `paths.apps` if only that is set"""
     namespace: Name | None = None
     """Kubernetes' namespace; default: the deployment's name"""
-    valkey: Valkey = Field(default_factory=Valkey)
+    valkey: Valkey = block(Valkey)
     """the Valkey of `sessions.store: valkey`; a bare value is its image"""
-    swarm: Swarm = Field(default_factory=Swarm)
+    swarm: Swarm = block(Swarm)
     """settings of Docker Swarm only"""
 
 
