@@ -47,7 +47,13 @@ def make_saver(
     store = _open(settings)
     if store is None:
         return None
-    policy = SavingPolicy(keys_of(settings), settings.store_max_bytes, settings.store_ttl_s, restore=settings.restore)
+    policy = SavingPolicy(
+        keys_of(settings),
+        settings.store_max_bytes,
+        settings.store_ttl_s,
+        restore=settings.restore,
+        max_bookmarks=settings.store_max_bookmarks,
+    )
     return Saver(store, policy, gauges, partial(_moved, runtimes), partial(_end_asked, runtimes), owner_of)
 
 

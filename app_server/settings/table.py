@@ -165,6 +165,11 @@ class Settings:
         reason="most documents take less than a megabyte, and a few must not fill the disk",
         parse=integer(4096), flag="--store-max-bytes", environment=("APP_SERVER_STORE_MAX_BYTES",),
     )
+    store_max_bookmarks: int = setting(
+        10_000, "how many bookmarks to keep; beyond that, applications cannot make more",
+        reason="each is a whole document, and one application must not fill the disk",
+        parse=integer(0), metavar="N", environment=("APP_SERVER_STORE_MAX_BOOKMARKS",),
+    )
     store_encrypt: bool = setting(
         False, "encrypt saved sessions with the secret key",
         reason="the folder is readable only by the server, and encryption needs a key that you keep",

@@ -154,6 +154,9 @@ class Store(Protocol):
     def drop(self, name: str) -> bool:
         """Delete a bookmark; whether there was one."""
 
+    def count_bookmarks(self) -> int:
+        """How many bookmarks there are; some of them may have expired."""
+
     def entries(self) -> Iterator[Entry]:
         """Everything that is saved, in no order."""
 

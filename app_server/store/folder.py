@@ -132,10 +132,7 @@ class FolderStore:
             return self._endings.read(self._opened())
 
     def renew(self, claims: Sequence[Claim]) -> Sequence[Claim]:
-        """Only those are lost whose files were deleted: the kernel holds the locks.
-
-        Files of quiet sessions are touched, or they would expire.
-        """
+        """See `Store.renew`: only deleted ones are lost. Files of quiet sessions are touched, or they would expire."""
         now, lost = self._clock(), list[Claim]()
         for claim in claims:
             with suppress(Lost, OSError):
@@ -176,6 +173,11 @@ class FolderStore:
         """See `Store.drop`."""
         with self._available():
             return is_bookmark_name(name) and unlink(self._opened(), f"{name}.view")
+
+    def count_bookmarks(self) -> int:
+        """See `Store.count_bookmarks`."""
+        with self._available():
+            return sum(name.endswith(".view") for name in os.listdir(self._opened()))
 
     def entries(self) -> Iterator[Entry]:
         """See `Store.entries`."""

@@ -15,9 +15,10 @@ from typing import Any, Final, cast
 
 from app_server.errors import OperatorError
 from app_server.store import redis_scripts as scripts
-from app_server.store.base import Claim, Ending, Entry, Write, checked_key, checked_name, is_bookmark_name
+from app_server.store.base import Claim, Ending, Entry, Write, checked_key
 from app_server.store.errors import Lost, Taken, TooLarge, Unavailable
 from app_server.store.redis_address import Address, connect, redis_package
+from app_server.store.redis_bookmarks import RedisBookmarks
 from app_server.store.redis_endings import EndingsStream
 from app_server.store.redis_scripts import Script
 
@@ -57,6 +58,7 @@ class RedisStore:
         self._ttl_ms, self._lease_ms, self._max_bytes = _ms(ttl_s), _ms(lease_s), max_bytes
         self._redis = connect(address, where)
         self._claims: dict[str, RedisClaim] = {}
+        self._bookmarks = RedisBookmarks(self._redis, _PREFIX, clock)
         self._endings = EndingsStream(f"{_PREFIX}endings", clock())
 
     @property
@@ -152,27 +154,23 @@ class RedisStore:
 
     def put(self, name: str, data: bytes, ttl_s: float) -> None:
         """See `Store.put`."""
-        key = _view(checked_name(name))
-        with self._available(), self._redis.pipeline(transaction=True) as batch:
-            batch.delete(key)
-            batch.hset(key, mapping={"data": data, "saved_at": repr(self._clock())})
-            batch.pexpire(key, _ms(ttl_s))
-            batch.execute()
+        with self._available():
+            self._bookmarks.put(name, data, ttl_s)
 
     def get(self, name: str, max_bytes: int) -> bytes | None:
         """See `Store.get`."""
-        if not is_bookmark_name(name):
-            return None
         with self._available():
-            size = self._redis.hstrlen(_view(name), "data")
-            if size > max_bytes:
-                raise TooLarge("the bookmark", limit_bytes=max_bytes, size_bytes=size)
-            return cast("bytes | None", self._redis.hget(_view(name), "data"))
+            return self._bookmarks.get(name, max_bytes)
 
     def drop(self, name: str) -> bool:
         """See `Store.drop`."""
         with self._available():
-            return is_bookmark_name(name) and bool(self._redis.delete(_view(name)))
+            return self._bookmarks.drop(name)
+
+    def count_bookmarks(self) -> int:
+        """See `Store.count_bookmarks`."""
+        with self._available():
+            return self._bookmarks.count()
 
     def entries(self) -> Iterator[Entry]:
         """See `Store.entries`."""
@@ -180,8 +178,10 @@ class RedisStore:
             if found := self._call(scripts.LOOK, name, ""):
                 size, saved_at, owned, end = found
                 yield Entry(name, size, saved_at / 1000, bool(owned), False, None if owned else end / 1000)
-        for name in self._names(_view("")):
-            if entry := self._bookmark_entry(name):
+        for name in self._names(self._bookmarks.prefix):
+            with self._available():
+                entry = self._bookmarks.entry(name)
+            if entry is not None:
                 yield entry
 
     def purge(self, older_than_s: float, now_s: float) -> int:
@@ -210,15 +210,6 @@ class RedisStore:
             keys = set(self._redis.scan_iter(match=f"{before}*{after}", count=1000))
         texts = (key.decode("utf-8", "replace") for key in sorted(keys))
         return [text[len(before) : len(text) - len(after)] for text in texts]
-
-    def _bookmark_entry(self, name: str) -> Entry | None:
-        key = _view(name)
-        with self._available(), self._redis.pipeline(transaction=False) as batch:
-            batch.hstrlen(key, "data").hget(key, "saved_at").pttl(key)
-            size, saved_at, left_ms = batch.execute()
-        if saved_at is None:
-            return None
-        return Entry(name, size, float(saved_at), False, True, self._clock() + left_ms / 1000)
 
     def _call(self, script: Script, key: str, token: str, *arguments: object) -> Any:
         answer = self._batch(script, [(key, token, *arguments)])[0]
@@ -283,10 +274,6 @@ def _keys(key: str) -> tuple[str, str, str]:
     # One hash slot for the three keys of a session, as clusters want it.
     begin = f"{_PREFIX}{{{key}}}:"
     return f"{begin}owner", f"{begin}about", f"{begin}journal"
-
-
-def _view(name: str) -> str:
-    return f"{_PREFIX}view:{name}"
 
 
 def _ms(seconds: float) -> int:

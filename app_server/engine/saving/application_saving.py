@@ -77,6 +77,7 @@ class ApplicationSaving:
         self, application: Application, opened: Mapping[str, Any], recording: Recording
     ) -> SessionBookmarks:
         """What makes links to a session that was opened so."""
+        self.saver.bookmarks.count_once()
         return SessionBookmarks(self.saver.bookmarks, opened, recording, application.hooks.on_session_saved)
 
     async def asked(self, application: Application, call_hook: CallHook, session: Session) -> Any:

@@ -687,3 +687,14 @@ def test_another_file_in_place_of_what_is_to_end_is_not_followed(store: FolderSt
     with pytest.raises(Unavailable, match=os.strerror(errno.ELOOP)):
         store.end(Ending(KEY, 1))
     assert target.read_bytes() == b"untouched"
+
+
+def test_bookmarks_are_counted(store: FolderStore) -> None:
+    assert store.count_bookmarks() == 0
+    for name in ("first-one", "second-one", "third-one"):
+        store.put(name, b"view", 60)
+        store.put(name, b"view, once more", 60)
+    saved(store)
+    assert store.count_bookmarks() == 3
+    assert store.drop("first-one")
+    assert store.count_bookmarks() == 2

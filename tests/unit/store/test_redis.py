@@ -608,3 +608,16 @@ def test_process_that_begins_finds_only_what_was_to_end_lately(store: RedisStore
     later = opened(redis.location, clock=lambda: time.time() + 7200)  # type: ignore[arg-type]
     assert later.endings() == []
     later.close()
+
+
+def test_bookmarks_are_counted(store: RedisStore) -> None:
+    assert store.count_bookmarks() == 0
+    for name in ("first-one", "second-one", "third-one"):
+        store.put(name, b"view", 60)
+        store.put(name, b"view, once more", 60)
+    saved(store)
+    assert store.count_bookmarks() == 3
+    assert store.drop("first-one")
+    assert store.count_bookmarks() == 2
+    store.put("brief-one", b"view", 0.05)
+    until(lambda: store.count_bookmarks() == 2)

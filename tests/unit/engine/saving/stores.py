@@ -79,11 +79,12 @@ class Serving:
         max_bytes: int = 10_000_000,
         every_s: float = 1.0,
         keys: Keys = KEYS,
+        max_bookmarks: int = 10_000,
         **hooks: Any,
     ) -> None:
         self.store, self.gauges = store, SavingGauges()
         self.lost: list[Session] = []
-        policy = SavingPolicy(keys, max_bytes, TTL_S, every_s=every_s)
+        policy = SavingPolicy(keys, max_bytes, TTL_S, every_s=every_s, max_bookmarks=max_bookmarks)
         self.saver = Saver(store, policy, self.gauges, self.lost.append, self._end_asked, owner_of)
         self.runtime = LocalRuntime(
             Hooked(build, **hooks), "/app", MessageLimits(100_000_000), Lifetimes(1e6, 1e6),

@@ -10,9 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from app_server.engine.saving import bookmarks
 from app_server.errors import ApplicationError
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.session import Session
+from tests.support.waiting import until_soon
 from tests.unit.engine.making import fill
 from tests.unit.engine.saving.making import Process
 from tests.unit.engine.saving.stores import Serving, Store
@@ -107,6 +109,83 @@ def test_links_that_wait_for_a_slow_store_are_bounded(tmp_path: Path) -> None:
         await serving.kill()
 
     asyncio.run(live())
+
+
+def test_session_may_have_so_many_links_and_more_when_others_have_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bookmarks, "MOST_OF_A_SESSION", 3)
+
+    async def live() -> None:
+        serving = Serving(Store(tmp_path), fill)
+        session, other = await serving.session(), await serving.session("other")
+        brief, *others = [session.context.bookmark(ttl=ttl) for ttl in (0.05, 60, 60)]
+        with pytest.raises(ApplicationError) as caught:
+            session.context.bookmark()
+        assert str(caught.value) == (
+            "/app session one…: the session has 3 bookmarks already, the most that one session may have. "
+            "Let them last shorter (ttl), or call session_context.revoke_bookmark with an older one."
+        )
+        other.context.bookmark()
+        session.context.revoke_bookmark(others[0])
+        session.context.bookmark()
+        await until_soon(lambda: made(session))  # the brief one expires
+        await serving.kill()
+
+    asyncio.run(live())
+
+
+def made(session: Session) -> bool:
+    """Whether a link can be made."""
+    try:
+        return bool(session.context.bookmark())
+    except ApplicationError:
+        return False
+
+
+def test_store_keeps_so_many_links_and_takes_more_when_others_were_revoked(tmp_path: Path) -> None:
+    async def live() -> None:
+        serving = Serving(Store(tmp_path), fill, max_bookmarks=3)
+        session, other = await serving.session(), await serving.session("other")
+        first, *_ = [each.context.bookmark() for each in (session, other, session)]
+        with pytest.raises(ApplicationError) as caught:
+            other.context.bookmark()
+        assert str(caught.value) == (
+            "/app session other…: the store has as many bookmarks as --store-max-bookmarks allows: 3. Let bookmarks "
+            "last shorter (ttl), revoke those that are not needed any more, or raise the limit."
+        )
+        await copied(serving, first)
+        session.context.revoke_bookmark(first)
+        await until_soon(lambda: made(other))
+        await serving.kill()
+
+    asyncio.run(live())
+
+
+def test_links_of_all_processes_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def live() -> None:
+        one, two = (Serving(Store(tmp_path), fill, max_bookmarks=2) for _ in range(2))
+        session, other = await one.session(), await two.session("other")
+        await until_soon(lambda: two.saver.bookmarks._number == 0)
+        for _ in range(2):
+            await copied(one, session.context.bookmark())
+        other.context.bookmark()  # the other process does not know yet
+        await until_soon(lambda: two.saver.bookmarks._number != 1)
+        with pytest.raises(ApplicationError, match="as many bookmarks as --store-max-bookmarks allows: 2"):
+            other.context.bookmark()
+        assert len([entry for entry in two.store.entries() if entry.bookmark]) == 2
+        late = Serving(Store(tmp_path), fill, max_bookmarks=2)
+        third = await late.session("third")
+        await until_soon(lambda: late.saver.bookmarks._number == 2)
+        assert not made(third)
+        for serving in (one, two, late):
+            await serving.kill()
+
+    asyncio.run(live())
+    assert caplog.messages == [
+        "/app session other…: a bookmark could not be saved, and its link leads nowhere: "
+        "the store has 2 bookmarks, as many as --store-max-bookmarks allows"
+    ]
 
 
 class Gated(Store):
