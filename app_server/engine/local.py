@@ -10,25 +10,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from app_server.apps import Application
 from app_server.document.pages.notice import fill_notice
 from app_server.document.saving.recording import Recording
 from app_server.document.served import ServedDocument, new_document, root_ids
-from app_server.engine.lifecycle import UNOBSERVED, Lifetimes, SessionObserver
-from app_server.engine.loop import EngineLoop
 from app_server.engine.running import Job, Noted
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.engine.saving.application_saving import ApplicationSaving
 from app_server.engine.saving.saver import Saver
 from app_server.engine.saving.woken import Woken, or_copy
 from app_server.engine.turns.queue import TurnQueue
+from app_server.engine.warmup import WARMUP_ID, Visit, time_limit
 from app_server.errors import ApplicationError
-from app_server.observe.gauges import ApplicationGauges
 from app_server.page import ended_by_operator
-from app_server.security.admission import Admission
 from app_server.security.visible_request import VisibleRequest
-from app_server.session.context import ApplicationContext, SessionContext, isolated_context
-from app_server.session.limits import MessageLimits
+from app_server.session.context import SessionContext
 from app_server.session.naming import LogName
 from app_server.session.registry import Build
 from app_server.session.session import Session
@@ -116,6 +111,20 @@ class LocalRuntime(ApplicationRuntime):
         return await awaited
 
     async def _build(self, asked: Asked, woken: Woken | None, snapshot: Snapshot | None = None) -> Session:
+        document, context = await self._filled(asked, woken, snapshot)
+        prepared = None if snapshot is None else snapshot.prepared
+        saving = self._saving
+        opened = None if saving is None else saving.opening(self.application, context, document, woken)
+        if saving is None or opened is None:
+            if saving is not None and woken is not None:
+                saving.saver.waker.give_back(woken)
+            return self._opened(document, context, prepared).session
+        return await self._saved(saving, opened, document, context, prepared, woken)
+
+    async def _filled(
+        self, asked: Asked, woken: Woken | None = None, snapshot: Snapshot | None = None
+    ) -> tuple[ServedDocument, SessionContext]:
+        """The document that the application has filled, with its context; ApplicationError if it fails."""
         document = new_document(asked.session_id) if snapshot is None else snapshot.document
         opening = None if woken is None else woken.opening
         state = {} if opening is None or woken is None or woken.saved is None else woken.saved.fields.get("state", {})
@@ -141,14 +150,24 @@ class LocalRuntime(ApplicationRuntime):
         except BaseException:
             document.destroy()
             raise
-        prepared = None if snapshot is None else snapshot.prepared
-        saving = self._saving
-        opened = None if saving is None else saving.opening(self.application, context, document, woken)
-        if saving is None or opened is None:
-            if saving is not None and woken is not None:
-                saving.saver.waker.give_back(woken)
-            return self._opened(document, context, prepared).session
-        return await self._saved(saving, opened, document, context, prepared, woken)
+        return document, context
+
+    async def warm_up(self, visit: Visit, limit_s: float) -> None:
+        name = LogName(f"{self.name}, which is warming up", application=self.url, session=WARMUP_ID)
+        async with time_limit(limit_s, self._loop.running, self.url):
+            await Noted(self._loop.running, Job(name), self._visited(visit))
+
+    async def _visited(self, visit: Visit) -> None:
+        """Run the application for a session that no client can have and that is not counted; end it, with its hooks."""
+        request, payload = visit.ask()
+        document, context = await self._filled(Asked(WARMUP_ID, request, payload, None, time.time()))
+        session = self._opened(document, context, None).session
+        try:
+            with document.at_work():
+                visit.show(document)
+        finally:
+            await super()._say_goodbye(session)
+            self._take_back(document, context)
 
     def _session_name(self, context: SessionContext) -> LogName:
         return LogName(f"{self.name} session {context.id[:8]}…", application=self.url, session=context.id)
@@ -232,40 +251,6 @@ class LocalRuntime(ApplicationRuntime):
 
     async def _hook(self, name: str, context: object) -> None:
         await self._call_hook(lambda: getattr(self.application.hooks, name)(context), name)
-
-
-class SingleSessionRuntime(LocalRuntime):
-    """Builds the one session that this process is there for; the application's other sessions have their own.
-
-    With `snapshot`, the application has started for that session already.
-    """
-
-    def __init__(
-        self,
-        application: Application,
-        url: str,
-        limits: MessageLimits,
-        lifetimes: Lifetimes,
-        loop: EngineLoop,
-        gauges: ApplicationGauges | None = None,
-        admission: Admission | None = None,
-        logout_url: str | None = None,
-        observer: SessionObserver = UNOBSERVED,
-        saver: Saver | None = None,
-        snapshot: Snapshot | None = None,
-    ) -> None:
-        super().__init__(application, url, limits, lifetimes, loop, gauges, admission, logout_url, observer, saver)
-        self._snapshot = snapshot
-
-    def _make_context(self) -> ApplicationContext:
-        return isolated_context(self.url)
-
-    def _show_end(self, session: Session) -> None:
-        """The process ends with its session: another one answers the page."""
-
-    async def _build(self, asked: Asked, woken: Woken | None, snapshot: Snapshot | None = None) -> Session:
-        snapshot, self._snapshot = self._snapshot, None
-        return await super()._build(asked, woken, snapshot)
 
 
 def _settle(future: asyncio.Future[Session], session: Session | None, error: BaseException | None) -> None:

@@ -27,6 +27,7 @@ from app_server.engine.saving.saver import Saver
 from app_server.engine.saving.woken import Woken
 from app_server.engine.sinks import FrameSink
 from app_server.engine.turns.queue import TurnQueue
+from app_server.engine.warmup import Visit
 from app_server.errors import PeerError
 from app_server.guests import Guest, guest_for
 from app_server.observe.gauges import ApplicationGauges
@@ -82,6 +83,8 @@ class ApplicationRuntime(ABC):
         self._queues = self._lifecycle.queues
         self.context = self._make_context()
         self._stand_ins: WeakSet[Session] = WeakSet()
+        self.hook_fault = ""
+        """What the last hook that failed has raised, and where; "" if none has failed."""
 
     @property
     def guest(self) -> Guest:
@@ -95,6 +98,10 @@ class ApplicationRuntime(ABC):
         """Run the application's on_server_loaded, and begin to look for unused sessions."""
         await self._hook("on_server_loaded", self.context.server_context)
         self._lifecycle.start()
+
+    @abstractmethod
+    async def warm_up(self, visit: Visit, limit_s: float) -> None:
+        """Run the application for this visit, and end the session, if its code runs here; see `time_limit`."""
 
     async def replace(self, application: Application) -> None:
         """Serve this application from now on: the old one is unloaded, the new one loaded, with their hooks."""
@@ -234,7 +241,8 @@ class ApplicationRuntime(ABC):
         """Run this hook of the application, if its code runs in this process."""
 
     async def _call_hook(self, call: Callable[[], Any], name: str) -> None:
-        await call_hook(call, name, self.name, self._loop.running)
+        if (error := await call_hook(call, name, self.name, self._loop.running)) is not None:
+            self.hook_fault = str(self.application.error_from(error))
 
     # Clients come, go, and send messages.
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
 from tornado.web import HTTPError
 
-from app_server.engine.containment import is_fault
+from app_server.engine.containment import blamed
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.engine.saving.bookmarks import CopiedSession
-from app_server.errors import ApplicationError, AppServerError, PeerError
+from app_server.errors import ApplicationError, PeerError
 from app_server.http.doctor_header import add_for_doctor
 from app_server.processes.session_processes import SessionProcesses
 from app_server.processes.worker_group import WorkerGroup
@@ -251,17 +250,9 @@ class ApplicationHandler(Handler):
         request, payload = remembered(self.runtime, self.request, arrived, token)
         return self.own(await self.runtime.session(token.session_id, request, payload, self.user, self.address)), False
 
-    @contextmanager
-    def blamed(self) -> Iterator[None]:
+    def blamed(self) -> AbstractContextManager[None]:
         """A block in which the application's code may run, such as its template: what it raises is its error."""
-        try:
-            yield
-        except AppServerError:
-            raise
-        except BaseException as error:
-            if not is_fault(error):
-                raise
-            raise self.runtime.application.error_from(error) from error
+        return blamed(self.runtime.application)
 
     def rendered(self, session: Session) -> None:
         """Encode the document for its first client if rendering has changed it; ApplicationError if that fails."""

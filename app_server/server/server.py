@@ -1,6 +1,6 @@
 """The server: its applications behind their routes, its address, and its life from start to stop.
 
-bind -> load hooks -> serve -> drain -> close the connections -> hooks of every session -> unload hooks
+bind -> load hooks -> warmup -> serve -> drain -> close the connections -> hooks of every session -> unload hooks
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ from app_server.server.reload import LiveReload
 from app_server.server.routes import routes_of
 from app_server.server.runtimes import OwnSession, make_runtimes
 from app_server.server.saving import make_saver
+from app_server.server.warming.warmup import warm_up
 from app_server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,6 @@ _FORM_OF_HOOKS_BYTES = 1024 * 1024
 
 _LOOK_S = 0.05
 """How often a server that drains looks whether its sessions have ended."""
-
 
 _ANSWER_WITHIN_S = 2.0
 """How long a server that stops waits for the answers to requests that have come."""
@@ -168,9 +168,11 @@ class Server:
         return f"{scheme}://{bracketed(host)}:{self._listening.port}{self.settings.prefix}/"
 
     async def start(self) -> None:
-        """Run the applications' load hooks, take connections, begin the background work; `bind` comes before."""
+        """Run the load hooks, warm up, take connections, begin the background work; `bind` comes before."""
         for runtime in self.state.runtimes:
             await runtime.start()
+        if self.settings.warm:
+            await warm_up(self.state)
         if self.state.process.workers is not None:
             await self.state.process.workers.open()
         self._http.add_sockets([sock for sock in self._listening.sockets if sock.fileno() >= 0])

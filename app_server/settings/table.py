@@ -43,6 +43,11 @@ class Settings:
         reason="code, templates, themes and static files are watched anyway",
         arity=Arity.ANY, flag="--dev", metavar="FILE",
     )
+    warm: bool = setting(
+        False, "run each application once before the server is ready, so the first visitor does not wait for imports",
+        reason="each start takes longer, and an application may do more than fill a document",
+        common=True, environment=("APP_SERVER_WARM",),
+    )
     glob: bool = setting(
         False, "expand *, ? and [ ] in file names",
         reason="most shells expand them already",
