@@ -46,7 +46,7 @@ class Settings:
     warm: bool = setting(
         False, "run each application once before the server is ready, so the first visitor does not wait for imports",
         reason="each start takes longer, and an application may do more than fill a document",
-        common=True, environment=("APP_SERVER_WARM",),
+        environment=("APP_SERVER_WARM",),
     )
     glob: bool = setting(
         False, "expand *, ? and [ ] in file names",

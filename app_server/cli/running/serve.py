@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import partial
 from secrets import token_urlsafe
 
-from app_server.cli.command import Command, Word, flags_of, switch
+from app_server.cli.command import Command, Flag, Word, flags_of
 from app_server.cli.running.logs import configure_logging
 from app_server.errors import OperatorError
 from app_server.observe.output import forgive_output
@@ -37,8 +37,12 @@ COMMAND = Command(
     examples=("app-server serve myapp.py --show",),
     words=(Word(name="files", metavar="FILE_OR_DIR", help="a script, notebook or directory", many=True),),
     flags=(
-        switch(
-            "--check", "run each application once instead of serving; exits with 1 if one fails", group="Applications"
+        Flag(
+            names=("--check",),
+            help="run each application once instead of serving; exit with 1 if one fails",
+            arity=Arity.SWITCH,
+            group="Applications",
+            common=False,
         ),
         *flags_of(all_settings()),
     ),
