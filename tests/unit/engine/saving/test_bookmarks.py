@@ -14,10 +14,12 @@ from app_server.engine.saving import bookmarks
 from app_server.errors import ApplicationError
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.session import Session
+from app_server.store.journal import Saved, read_journal
+from app_server.store.keys import Keys
 from tests.support.waiting import until_soon
 from tests.unit.engine.making import fill
 from tests.unit.engine.saving.making import Process
-from tests.unit.engine.saving.stores import Serving, Store
+from tests.unit.engine.saving.stores import Serving, Store, turns
 
 
 async def copied(process: Process | Serving, address: str) -> Session:
@@ -188,8 +190,38 @@ def test_links_of_all_processes_are_counted(tmp_path: Path, caplog: pytest.LogCa
     ]
 
 
+def test_loop_goes_on_while_a_link_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readers: set[str] = set()
+
+    def noting(data: bytes, keys: Keys) -> Saved:
+        readers.add(threading.current_thread().name)
+        return read_journal(data, keys)
+
+    monkeypatch.setattr(bookmarks, "read_journal", noting)
+
+    async def live() -> None:
+        store = Gated(tmp_path)
+        serving = Serving(store, fill)
+        session = await serving.session()
+        address = session.context.bookmark()
+        await until_soon(lambda: list(tmp_path.glob("*.view")))
+        store.open.clear()
+        copying = asyncio.ensure_future(copied(serving, address))
+        client = serving.view(session)
+        client.set(session.document.get_model_by_name("slider"), "value", 7)
+        await turns()
+        assert session.document.get_model_by_name("slider").value == 7 and not copying.done()  # type: ignore[union-attr]
+        store.open.set()
+        await copying
+        await serving.kill()
+
+    asyncio.run(live())
+    (reader,) = readers
+    assert reader.startswith("store")
+
+
 class Gated(Store):
-    """Keeps bookmarks only while it is open."""
+    """Keeps and gives bookmarks only while it is open."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -199,3 +231,7 @@ class Gated(Store):
     def put(self, name: str, data: bytes, ttl_s: float) -> None:
         assert self.open.wait(30)
         super().put(name, data, ttl_s)
+
+    def get(self, name: str, max_bytes: int) -> bytes | None:
+        assert self.open.wait(30)
+        return super().get(name, max_bytes)
