@@ -23,16 +23,11 @@ from app_server.errors import InternalError, OperatorError
 from app_server.store.base import Ending, Entry, Write, session_key
 from app_server.store.errors import Lost, Taken, TooLarge, Unavailable
 from app_server.store.files import endings
-from app_server.store.files.session import SessionFile
 from app_server.store.folder import FolderStore
 from tests.support.claiming import claiming
 from tests.support.unprivileged import not_as_root
 from tests.support.waiting import until
-
-KEY = session_key("http://localhost/app", "session")
-OTHER = session_key("http://localhost/app", "other")
-TTL_S = 1000.0
-LIMIT = 1_000_000
+from tests.unit.store.making import KEY, LIMIT, OTHER, TTL_S, claimed, saved
 
 
 @pytest.fixture
@@ -51,18 +46,6 @@ def opened(folder: Path) -> FolderStore:
     store = FolderStore(str(folder), ttl_s=TTL_S, max_bytes=LIMIT)
     store.check()
     return store
-
-
-def claimed(store: FolderStore, key: str = KEY) -> SessionFile:
-    claim = store.claim(key, create=True)
-    assert claim is not None
-    return claim
-
-
-def saved(store: FolderStore, data: bytes = b"journal", key: str = KEY) -> SessionFile:
-    claim = claimed(store, key)
-    assert store.write([Write(claim, data, True)]) == []
-    return claim
 
 
 def file_of(folder: Path, key: str = KEY) -> Path:
@@ -84,16 +67,6 @@ def test_the_folder_and_its_files_are_private(store: FolderStore, folder: Path) 
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     assert sorted(path.name for path in folder.iterdir()) == [f"{KEY}.session", "bookmark.view"]
-
-
-def test_a_journal_is_replaced_and_appended_to(store: FolderStore) -> None:
-    claim = claimed(store)
-    assert store.read(claim, LIMIT) == b""
-    store.write([Write(claim, b"one", True), Write(claim, b" two", False)])
-    assert store.read(claim, LIMIT) == b"one two"
-    store.write([Write(claim, b"new", True)])
-    store.write([Write(claim, b" end", False)])
-    assert store.read(claim, LIMIT) == b"new end"
 
 
 def test_a_released_session_is_found_again(folder: Path, store: FolderStore) -> None:
@@ -567,15 +540,6 @@ def test_a_folder_that_was_deleted_is_made_again(store: FolderStore, folder: Pat
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_closing_releases_all(folder: Path) -> None:
-    store = opened(folder)
-    claims = [saved(store, key=key) for key in (KEY, OTHER)]
-    store.close()
-    other = opened(folder)
-    assert all(other.claim(claim.key, create=False) for claim in claims)
-    other.close()
-
-
 def test_looking_at_a_session_changes_nothing(store: FolderStore, folder: Path) -> None:
     assert (store.is_saved(KEY), store.head(KEY, 3)) == (False, b"")
     claim = claimed(store)
@@ -593,44 +557,10 @@ def test_looking_at_a_session_changes_nothing(store: FolderStore, folder: Path) 
     assert other.lease_s == 0
 
 
-def test_owner_of_a_session_that_was_revoked_has_lost_it(store: FolderStore, folder: Path) -> None:
-    claim = saved(store)
-    other = opened(folder)
-    assert other.revoke(KEY) and not other.revoke(KEY)
-    assert store.write([Write(claim, b"!", False)]) == [claim]
-    assert list(other.entries()) == [] and other.claim(KEY, create=False) is None
-    saved(other)
-    store.delete(claim)
-    assert other.is_saved(KEY)
-    other.close()
-
-
-def test_owner_of_a_deleted_session_finds_out_when_it_renews_its_claims(store: FolderStore) -> None:
-    claim, other = saved(store), saved(store, key=OTHER)
-    assert store.revoke(KEY)
-    assert store.renew([claim, other]) == [claim]
-
-
 def test_renewing_in_a_folder_that_was_deleted_loses_nothing(store: FolderStore, folder: Path) -> None:
     claim = saved(store)
     shutil.rmtree(folder)
     assert store.renew([claim]) == []
-
-
-def test_what_is_to_end_is_found_once_by_each_process(store: FolderStore, folder: Path) -> None:
-    other = opened(folder)
-    assert store.endings() == () and other.endings() == ()
-    first, second = Ending(KEY, 1.5), Ending(OTHER, 2.25)
-    store.end(first)
-    assert list(other.endings()) == [first] and list(other.endings()) == []
-    other.end(second)
-    assert list(store.endings()) == [first, second] and list(other.endings()) == [second]
-    assert list(other.entries()) == [] and other.purge(0, time.time()) == 0
-    shutil.rmtree(folder)
-    assert list(store.endings()) == []
-    store.end(first)
-    assert list(store.endings()) == [first]
-    other.close()
 
 
 def test_file_of_what_is_to_end_keeps_the_last_ones(
@@ -687,14 +617,3 @@ def test_another_file_in_place_of_what_is_to_end_is_not_followed(store: FolderSt
     with pytest.raises(Unavailable, match=os.strerror(errno.ELOOP)):
         store.end(Ending(KEY, 1))
     assert target.read_bytes() == b"untouched"
-
-
-def test_bookmarks_are_counted(store: FolderStore) -> None:
-    assert store.count_bookmarks() == 0
-    for name in ("first-one", "second-one", "third-one"):
-        store.put(name, b"view", 60)
-        store.put(name, b"view, once more", 60)
-    saved(store)
-    assert store.count_bookmarks() == 3
-    assert store.drop("first-one")
-    assert store.count_bookmarks() == 2
