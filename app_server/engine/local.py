@@ -22,6 +22,7 @@ from app_server.engine.turns.queue import TurnQueue
 from app_server.engine.warmup import WARMUP_ID, Visit, time_limit
 from app_server.errors import ApplicationError
 from app_server.page import ended_by_operator
+from app_server.security.admission import Full
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.context import SessionContext
 from app_server.session.naming import LogName
@@ -81,8 +82,10 @@ class LocalRuntime(ApplicationRuntime):
         try:
             if self._saver is not None and not fresh:
                 woken = or_copy(await self._saver.wake(self.url, session_id, job.name), copy_of)
+                self._check_going_on()
             asked = Asked(session_id, request, token_payload, user, asked_s)
             session = await Noted(self._loop.running, job, self._build(asked, woken))
+            self._take_back_late(session)
         except BaseException as error:
             self.admission.leave((self.url, session_id))
             if self._saver is not None and woken is not None:
@@ -96,6 +99,21 @@ class LocalRuntime(ApplicationRuntime):
         if self._saver is not None and self._saver.endings.concern(session):  # its user has logged out meanwhile
             self.begin_end(session)
         return session
+
+    def _check_going_on(self) -> None:
+        """Raise Full if the process is about to end: the page of a session that is being built goes elsewhere."""
+        if self._lifecycle.stopping:
+            raise Full("the server is going away", "draining")
+
+    def _take_back_late(self, session: Session) -> None:
+        """Take back a session whose process is about to end, which no client has had. Raises Full then."""
+        try:
+            self._check_going_on()
+        except Full:
+            if self._saver is not None:
+                self._saver.drop(self.url, session.id)
+            self._take_back(session.document, session.context)
+            raise
 
     def check_admission(self, session_id: str, address: str) -> None:
         if self.registry.get(session_id) is None and self.registry.building(session_id) is None:

@@ -80,6 +80,7 @@ class ApplicationRuntime(ABC):
             url, loop, self.delivery, self.gauges, self.admission, lifetimes, observer, self._say_goodbye
         )  # fmt: skip
         self.registry = self._lifecycle.registry
+        self.begin_stop = self._lifecycle.begin_stop
         self._queues = self._lifecycle.queues
         self.context = self._make_context()
         self._stand_ins: WeakSet[Session] = WeakSet()
@@ -139,8 +140,8 @@ class ApplicationRuntime(ABC):
         """
 
     async def is_saved(self, session_id: str) -> bool:
-        """Whether a session of this id can be restored, although it is not here."""
-        return self._saver is not None and await self._saver.waker.is_saved(self.url, session_id)
+        """Whether a session of this id can be restored, although it is not here. Full if that cannot be said now."""
+        return self._saver is not None and await self._saver.waker.is_saved(self.url, session_id, self.name)
 
     @property
     def saves(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import Any
 
 from tornado.web import HTTPError
@@ -17,7 +16,7 @@ from app_server.http.doctor_header import add_for_doctor
 from app_server.processes.session_processes import SessionProcesses
 from app_server.processes.worker_group import WorkerGroup
 from app_server.requests.dispatch.dispatcher import Caller, Dispatcher, HandedOver, Outcome, Refused
-from app_server.requests.dispatch.opening import Opening, read_opening
+from app_server.requests.dispatch.opening import Opening, as_saved, read_opening
 from app_server.requests.dispatch.socket_handoff import portable
 from app_server.requests.ended_page import show_exit_record
 from app_server.requests.handler import Handler
@@ -72,7 +71,11 @@ class ApplicationHandler(Handler):
         if self.opens_sessions and self.request.method == "GET":
             self.opening = self.read_opening()
             if self.opening is not None and not self.opening.may_build:
-                self.opening = await self._as_saved(self.opening)
+                try:
+                    self.opening = await as_saved(self.opening, self.runtime)
+                except Full as full:
+                    self.refuse_full(full)
+                    return
         workers, processes, opening = self.state.process.workers, self.session_processes, self.opening
         if workers is None or opening is None:
             await super().prepare()
@@ -84,14 +87,6 @@ class ApplicationHandler(Handler):
             await super().prepare()
             if not self._finished:
                 await self._find_session_process(workers, processes, opening)
-
-    async def _as_saved(self, opening: Opening) -> Opening:
-        """The opening, which may build its session after its token has expired if the session was saved."""
-        if opening.session_id is None:
-            return opening
-        here = self.runtime.registry.get(opening.session_id) is not None
-        saved = not here and await self.runtime.is_saved(opening.session_id)
-        return replace(opening, may_build=True) if saved else opening
 
     def _dispatcher(self, workers: WorkerGroup) -> Dispatcher:
         return Dispatcher(self.state.process, workers, self.runtime, self.request)

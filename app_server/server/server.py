@@ -227,8 +227,11 @@ class Server:
             task.cancel()
         if self._live_reload is not None:
             self._live_reload.stop()
-        self._http.stop()
+        workers = self.state.process.workers
+        self._http.finish(alone=workers is None or workers.slots == 1)
         await self._answers_given()
+        for runtime in self.state.runtimes:
+            runtime.begin_stop()
         if self._saver is not None:
             await self._saver.save_before_leaving()
             close_code = 1012  # the page comes back, to a process that restores its session
@@ -237,8 +240,8 @@ class Server:
         if self._saver is not None:
             await self._saver.stop()
         await self._clients_gone()
-        if self.state.process.workers is not None:
-            await self.state.process.workers.close()
+        if workers is not None:
+            await workers.close()
             await self._answers_given()
         await self._http.close_all_connections()
         self.state.policy.auth.stop()
@@ -271,8 +274,7 @@ class Server:
     async def _answers_given(self) -> None:
         """Wait until the requests that have come are answered, those of connections that were just accepted too."""
         await asyncio.sleep(_LOOK_S)
-        under_way = self.state.process.under_way
-        await until(lambda: not any(handler.awaited for handler in under_way), _ANSWER_WITHIN_S, _LOOK_S)
+        await until(lambda: not self.state.process.answers, _ANSWER_WITHIN_S, _LOOK_S)
 
     async def _clients_gone(self) -> None:
         """Wait until the Close frames are answered; a wire cuts the connection itself when that takes too long."""

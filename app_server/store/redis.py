@@ -214,7 +214,7 @@ class RedisStore:
     def _call(self, script: Script, key: str, token: str, *arguments: object) -> Any:
         answer = self._batch(script, [(key, token, *arguments)])[0]
         if isinstance(answer, Exception):
-            raise Unavailable(self._reason(answer), where=self._address.shown) from None
+            raise scripts.kind_of(answer)(self._reason(answer), where=self._address.shown) from None
         return answer
 
     def _batch(self, script: Script, calls: Sequence[tuple[Any, ...]], unwritten: Sequence[Claim] = ()) -> list[Any]:
@@ -257,7 +257,7 @@ class RedisStore:
         except exceptions.RedisError as error:
             self._leave_replica([error])
             what = self._address.without_secrets(str(error)) or type(error).__name__
-            raise Unavailable(what, where=self._address.shown, unwritten=unwritten) from None
+            raise scripts.kind_of(error)(what, where=self._address.shown, unwritten=unwritten) from None
 
 
 def open_redis(text: str, *, ttl_s: float, max_bytes: int, where: str = "--store") -> RedisStore:

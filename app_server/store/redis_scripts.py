@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from app_server.store.errors import Busy, TooSlow, Unavailable
+
 
 @dataclass(frozen=True)
 class Script:
@@ -200,3 +202,13 @@ return 1
 def is_unknown(answer: object) -> bool:
     """Whether Redis has answered that it does not know the script: it was restarted, say."""
     return isinstance(answer, Exception) and type(answer).__name__ == "NoScriptError"
+
+
+def kind_of(error: Exception) -> type[Unavailable]:
+    """What this error of Redis' client means for those who ask the store."""
+    name = type(error).__name__
+    return TooSlow if name == "TimeoutError" else Busy if name in _PASSING else Unavailable
+
+
+_PASSING: Final = ("BusyLoadingError", "ReadOnlyError", "TryAgainError", "MasterDownError", "ClusterDownError")
+"""What Redis says while it starts, or hands over to another one."""

@@ -229,32 +229,38 @@ class Saver:
         if keeper is None or keeper.session is not session:
             return
         left = self._leaving[key] = asyncio.Event()
+        deadline_s = asyncio.get_running_loop().time() + _LEAVE_WITHIN_S
         try:
-            async with asyncio.timeout(_LEAVE_WITHIN_S), self._saving:
+            async with asyncio.timeout_at(deadline_s), self._saving:
                 if not forget:
                     await self._last_save(key, keeper)
-                elif (claim := keeper.journal.take_claim()) is not None:
-                    await self._thread.call(self._store.delete, claim)
         except (StoreError, TimeoutError) as error:
-            what = "what was saved of it could not be deleted" if forget else "could not be saved for the last time"
-            log.warning("%s: %s: %s", session.name, what, str(error) or "the store is too slow")
+            why = str(error) or "the store is too slow"
+            log.warning("%s: could not be saved for the last time: %s", session.name, why)
         except Exception:
             log.exception("%s: could not be left to the store; this is a fault of the server", session.name)
         finally:
             self._forget(key, keeper)
+            await self._left(keeper, deadline_s, forget=forget)
             del self._leaving[key]
             left.set()
 
+    async def _left(self, keeper: JournalKeeper, deadline_s: float, *, forget: bool) -> None:
+        """Give up the claim after all that the store has not done yet, and wait for that, but not too long.
+
+        A claim that stayed would keep the session from every process.
+        """
+        if not self._thread.stopped:
+            name = keeper.session.name
+            leaving = self._thread.ask(_leave, self._store, keeper.journal, name, forget=forget)
+            await asyncio.wait([leaving], timeout=max(0, deadline_s - asyncio.get_running_loop().time()))
+
     async def _last_save(self, key: str, keeper: JournalKeeper) -> None:
-        try:
-            if key in self._due or keeper.state_changed or key in self._hooks:
-                batch = Batch()
-                hooks = await self._asked_hooks({key}, _HOOK_BEFORE_LEAVING_S)
-                batch.add(keeper, self._collected(key, keeper, hooks))
-                await self._write(batch)
-        finally:
-            if (claim := keeper.journal.take_claim()) is not None:
-                await self._thread.call(self._store.release, claim)
+        if key in self._due or keeper.state_changed or key in self._hooks:
+            batch = Batch()
+            hooks = await self._asked_hooks({key}, _HOOK_BEFORE_LEAVING_S)
+            batch.add(keeper, self._collected(key, keeper, hooks))
+            await self._write(batch)
 
     async def _asked_hooks(self, keys: Iterable[str], within_s: float) -> dict[Session, Any]:
         """What the applications' hooks return of these sessions."""
@@ -342,3 +348,18 @@ class Saver:
         """Leave all sessions that are still owned, and close the store."""
         await self._forgetting.finish()
         await self._thread.stop()
+
+
+def _leave(store: Store, journal: Journal, name: LogName, *, forget: bool) -> None:
+    """Release the session, or delete what is saved of it, in the store's thread."""
+    claim = journal.take_claim()
+    if claim is None:
+        return
+    try:
+        if forget:
+            store.delete(claim)
+        else:
+            store.release(claim)
+    except StoreError as error:  # a lease ends by itself
+        if forget:
+            log.warning("%s: what was saved of it could not be deleted: %s", name, error)

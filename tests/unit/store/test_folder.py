@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -360,6 +360,47 @@ def test_looking_at_entries_disturbs_no_claim(store: FolderStore, folder: Path) 
     finally:
         stop.set()
         thread.join()
+
+
+def test_claim_of_ones_own_session_waits_for_another_process_that_only_looks(store: FolderStore, folder: Path) -> None:
+    file_of(folder).touch(mode=0o600)
+    number = os.open(file_of(folder), os.O_RDONLY)
+    fcntl.flock(number, fcntl.LOCK_SH)
+    begun_s = time.monotonic()
+    looking = threading.Timer(0.1, os.close, [number])  # a process that has lost the processor
+    looking.start()
+    claimed(store)
+    assert time.monotonic() - begun_s > 0.05
+    looking.join()
+
+
+def test_asking_for_sessions_that_another_process_has_costs_no_time(store: FolderStore, folder: Path) -> None:
+    """Many pages may wait for the sessions of a process that is about to stop, and one thread asks for them all."""
+    saved(store)
+    store.release(saved(store, key=OTHER))
+    other = opened(folder)
+
+    def asked() -> None:
+        with pytest.raises(Taken):
+            other.claim(KEY, create=False)
+
+    def had() -> None:
+        claim = other.claim(OTHER, create=False)
+        assert claim is not None
+        other.release(claim)
+
+    assert least_s(asked) < 20 * least_s(had)
+    other.close()
+
+
+def least_s(work: Callable[[], None]) -> float:
+    """How long it takes, if the processor has nothing else to do."""
+    found = []
+    for _ in range(50):
+        begun_s = time.monotonic()
+        work()
+        found.append(time.monotonic() - begun_s)
+    return min(found)
 
 
 def test_purge_deletes_what_is_old_and_has_no_owner(store: FolderStore, folder: Path) -> None:

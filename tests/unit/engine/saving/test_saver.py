@@ -237,6 +237,50 @@ def test_what_changed_last_is_saved_when_a_session_ends(tmp_path: Path) -> None:
     live(tmp_path, script)
 
 
+@pytest.mark.parametrize("saved_before", [True, False])
+def test_session_whose_end_the_store_was_too_slow_for_is_left_when_it_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved_before: bool
+) -> None:
+    monkeypatch.setattr(saver, "_LEAVE_WITHIN_S", 0.1)
+
+    async def script(serving: Serving, store: Store) -> None:
+        session = await serving.session()
+        client = serving.view(session)
+        if saved_before:
+            await serving.save()
+        client.set(slider(session), "value", 7)
+        await turns()
+        store.gate.clear()
+        saving = asyncio.ensure_future(serving.saver.save())
+        await serving.runtime.end(session)
+        store.gate.set()
+        await saving
+        assert slider(await serving.session()).value == 7
+
+    live(tmp_path, script)
+
+
+def test_session_that_was_ended_is_forgotten_when_a_slow_store_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saver, "_LEAVE_WITHIN_S", 0.1)
+
+    async def script(serving: Serving, store: Store) -> None:
+        session = await serving.session()
+        serving.view(session).set(slider(session), "value", 7)
+        await serving.save()
+        session.request_expiration()
+        store.gate.clear()
+        blocking = asyncio.ensure_future(serving.runtime.is_saved("two"))
+        await turns()
+        await serving.runtime.end(session)
+        store.gate.set()
+        await blocking
+        await until_soon(lambda: list(store.entries()) == [])
+
+    live(tmp_path, script)
+
+
 def test_session_that_is_asked_for_while_it_ends_goes_on_with_what_is_saved_of_it_for_the_first_time(
     tmp_path: Path,
 ) -> None:
@@ -528,6 +572,7 @@ def test_store_that_is_missing_at_the_start_is_used_when_it_is_there(
     asyncio.run(run())
     assert [text.partition(":")[0] for text in caplog.messages] == [
         "Sessions are not saved at the moment",
+        "/app session one…, which is being built",  # begins again
         "Sessions are saved again",
     ]
 
