@@ -12,7 +12,7 @@ import contextlib
 import math
 import operator
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from bokeh.core.has_props import HasProps
@@ -33,7 +33,8 @@ from app_server.document.served import ServedDocument
 _stock_set = PropertyDescriptor._set
 _stock_stream = PropertyValueColumnData._stream
 _stock_patch = PropertyValueColumnData._patch
-_UNSET = object()
+UNSET: Final = object()
+"""The value of a property that has its default."""
 
 _MUTATORS = frozenset(
     "__delitem__ __iadd__ __imul__ __setitem__ append extend insert pop remove reverse sort"
@@ -57,22 +58,38 @@ def _set(
         return
     callbacks = document.callbacks
     with document.changing:
-        before, noted = obj._property_values.get(self.name, _UNSET), callbacks.noted
+        before, noted = obj._property_values.get(self.name, UNSET), callbacks.noted
         if callbacks.holds.any:
             callbacks.keep_for_hold(self, obj, old)
         try:
-            _stock_set(self, obj, old, value, hint=hint, setter=setter)
+            if type(value) is PropertyValueColumnData and hint is not None:
+                _set_columns(self, obj, old, value, hint, setter)
+            else:
+                _stock_set(self, obj, old, value, hint=hint, setter=setter)
         except BaseException:
             if callbacks.noted == noted:  # else it was raised by a callback, which ran after the change
-                _put_back(document, self, obj, before)
+                put_back(document, self, obj, before)
             raise
 
 
-def _put_back(document: ServedDocument, descriptor: PropertyDescriptor[Any], obj: HasProps, before: Any) -> None:
+def _set_columns(
+    self: PropertyDescriptor[Any], obj: HasProps, old: Any, value: PropertyValueColumnData, hint: Any, setter: Any
+) -> None:
+    """Do what bokeh does, without its comparison of all columns: they are sent whether or not they differ."""
+    replaced = obj._property_values.get(self.name, old)
+    if replaced is not value:
+        if isinstance(replaced, PropertyValueContainer):
+            replaced._unregister_owner(obj, self)
+        self._set_value(obj, value)
+    self._trigger(obj, old, value, hint=hint, setter=setter)
+
+
+def put_back(document: ServedDocument, descriptor: PropertyDescriptor[Any], obj: HasProps, before: Any) -> None:
+    """Give a property the value that it had before a change was refused, without an event."""
     refused = obj._property_values.pop(descriptor.name, None)
     if isinstance(refused, PropertyValueContainer):
         refused._unregister_owner(obj, descriptor)
-    if before is not _UNSET:
+    if before is not UNSET:
         descriptor._set_value(obj, before)
     document.models.invalidate()
 

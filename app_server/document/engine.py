@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from app_server.document import changes, classes, current, ids, speedups
+from app_server.document import changes, classes, current, ids, plain_values, speedups
 from app_server.document.encoding import foreign
 from app_server.document.pages import extensions
 
@@ -27,6 +27,7 @@ def install() -> None:
         ("model classes in scripts", classes.install()),
         ("the same model ids after a restart", ids.install()),
         ("tables of models' defaults; applications start more slowly", speedups.install()),
+        ("quick changes of plain values; all changes take longer", plain_values.install()),
     ):
         if not done:
             log.warning("This version of bokeh (%s) does not allow %s", bokeh.__version__, what)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import bokeh
+import numpy as np
 from bokeh.core.has_props import HasProps
 from bokeh.core.property.descriptors import PropertyDescriptor
 from bokeh.core.property.singletons import Intrinsic, Undefined
@@ -30,7 +31,10 @@ log = logging.getLogger(__name__)
 PROVEN = frozenset({"3.9.0", "3.9.1", "3.9.2"})
 
 _CONSTANT = (str, int, float, bool, type(None))
-_CONSTANT_TYPES = frozenset(_CONSTANT)
+CONSTANT_TYPES = frozenset(_CONSTANT)
+"""Texts, numbers, booleans and None, but none of their subclasses: values that refer to no model."""
+
+_WITHOUT_MODELS = CONSTANT_TYPES | {np.ndarray}
 
 _stock_init = HasProps.__init__
 _stock_overridden_defaults: Any = vars(HasProps)["_overridden_defaults"]
@@ -120,7 +124,7 @@ def _init(self: HasProps, **properties: Any) -> None:
 
 def _trigger(self: Model, attr: str, old: Any, new: Any, hint: Any = None, setter: Any = None) -> None:
     # A number or a text refers to no model: the document's set of models stays as it is.
-    if type(old) not in _CONSTANT_TYPES or type(new) not in _CONSTANT_TYPES:
+    if type(old) not in CONSTANT_TYPES or type(new) not in CONSTANT_TYPES:
         document = self._document
         if hint is None and document is not None and (_names_models(new) or _names_models(old)):
             document.models.invalidate()
@@ -163,8 +167,8 @@ def _names_models(whole: Any) -> bool:
 
 
 def _add_others(waiting: list[Any], values: Collection[Any]) -> None:
-    if not _CONSTANT_TYPES.issuperset(map(type, values)):
-        waiting.extend(value for value in values if type(value) not in _CONSTANT_TYPES)
+    if not _WITHOUT_MODELS.issuperset(map(type, values)):
+        waiting.extend(value for value in values if type(value) not in _WITHOUT_MODELS)
 
 
 def _put(fast: bool) -> None:

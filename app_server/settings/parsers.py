@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import math
 import os
 import re
@@ -163,8 +164,6 @@ def socket_path(word: str) -> str:
 
 
 def log_format(word: str) -> str:
-    import logging  # takes longer to import than all else here
-
     record = {"msg": "", "levelname": "INFO", "name": "x", "application": "", "session": "", "request_id": ""}
     try:
         # The second step finds what the first does not, such as %(levelname)d.

@@ -16,7 +16,7 @@ from app_server.deployment.spec.applications import (
     OwnInstances,
     ServerHost,
 )
-from app_server.deployment.spec.base import Model, block
+from app_server.deployment.spec.base import Model
 from app_server.deployment.spec.cluster import Gateway, Ingress, Kubernetes
 from app_server.deployment.spec.front import (
     Access,
@@ -60,41 +60,41 @@ class Spec(Model):
     """further files that the applications read, such as `data/*.csv`, for images and releases"""
     requirements: Annotated[tuple[Line, ...], LIST] = ()
     """requirements files that pip installs for the applications; default: each `requirements.txt` beside them"""
-    public: Public = block(Public)
+    public: Public = Field(default_factory=Public)
     """the address that people type; a bare value is its host"""
-    instances: Instances = block(Instances)
+    instances: Instances = Field(default_factory=Instances)
     """the server's processes; a bare number is their count"""
-    proxy: Proxy = block(Proxy)
+    proxy: Proxy = Field(default_factory=Proxy)
     """the web server in front; a bare word is its kind"""
-    tls: Tls = block(Tls)
+    tls: Tls = Field(default_factory=Tls)
     """encryption; a bare word is its mode"""
-    embedding: Embedding = block(Embedding)
+    embedding: Embedding = Field(default_factory=Embedding)
     """other sites that show the applications"""
-    headers: Headers = block(Headers)
+    headers: Headers = Field(default_factory=Headers)
     """security headers"""
-    rate_limits: RateLimits = block(RateLimits)
+    rate_limits: RateLimits = Field(default_factory=RateLimits)
     """how much one address may request"""
-    access: Access = block(Access)
+    access: Access = Field(default_factory=Access)
     """who may connect"""
-    maintenance: Maintenance = block(Maintenance)
+    maintenance: Maintenance = Field(default_factory=Maintenance)
     """the page that says "back soon\""""
-    sessions: Sessions = block(Sessions)
+    sessions: Sessions = Field(default_factory=Sessions)
     """sessions of every application"""
-    secrets: Secrets = block(Secrets)
+    secrets: Secrets = Field(default_factory=Secrets)
     """where secrets come from"""
     server: dict[str, Annotated[tuple[Word, ...], LIST]] = Field(default_factory=dict)
     """further settings of the server by their names in docs/settings.md, such as `keep_alive_ms: 20000`"""
-    logs: Logs = block(Logs)
+    logs: Logs = Field(default_factory=Logs)
     """log files"""
-    service: Service = block(Service)
+    service: Service = Field(default_factory=Service)
     """the program that starts the instances; a bare word is its name"""
-    containers: Containers = block(Containers)
+    containers: Containers = Field(default_factory=Containers)
     """for container targets"""
-    kubernetes: Kubernetes = block(Kubernetes)
+    kubernetes: Kubernetes = Field(default_factory=Kubernetes)
     """settings of Kubernetes only"""
     tunnels: dict[Name, Tunnel] = Field(default_factory=dict)
     """tunnels through SSH by name"""
-    paths: Paths = block(Paths)
+    paths: Paths = Field(default_factory=Paths)
     """where things are on a host"""
     environments: Annotated[dict[Name, Any], Field(default_factory=dict)]
     """what differs in other environments, by name: `-e staging` merges `environments.staging` into the rest"""

@@ -11,6 +11,7 @@ import gzip
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
 from math import isfinite
 from typing import Any
 
@@ -115,10 +116,13 @@ class Encoder(Serializer):
         self._readonly = readonly
         self._left_out = left_out
         self._model_refs: dict[str, dict[str, str]] = {}
-        self._all_values = bool(settings.serialize_include_defaults())
         self.binary: list[Buffer] = []
         self.holds_secrets = False
         """Whether the values of a password input were encoded."""
+
+    @cached_property
+    def _all_values(self) -> bool:
+        return bool(settings.serialize_include_defaults())
 
     def mark(self) -> tuple[int, int]:
         """How far the encoder is, for `rewind`."""

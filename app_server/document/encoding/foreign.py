@@ -79,7 +79,10 @@ def set_foreign(model: HasProps, name: str, value: Any, setter: object) -> None:
         names_files = _known[kind, name] = _names_files(kind, name)
     if names_files:
         value = marked(value)
-    model.set_from_json(name, value, setter=setter)  # type: ignore[arg-type]
+    if kind.set_from_json is HasProps.set_from_json:  # which makes a text of the model and the value for a log
+        kind.lookup(name).set_from_json(model, value, setter=setter)  # type: ignore[arg-type]
+    else:
+        model.set_from_json(name, value, setter=setter)  # type: ignore[arg-type]
 
 
 def lay_foreign(model: HasProps, name: str, value: Any) -> None:

@@ -126,10 +126,14 @@ def _names_models(event: bytes) -> bool:
 
 
 def _encoded(encoder: Encoder, event: DocumentPatchedEvent) -> Any:
-    if type(event) is not ModelChangedEvent:
-        return encoder.encode(event)
-    new = encoder.encode(event.new)
-    return {"kind": "ModelChanged", "model": {"id": event.model.id}, "attr": event.attr, "new": new}
+    """As bokeh does it; the two kinds of events that most changes are take a shorter way."""
+    if type(event) is ModelChangedEvent:
+        new = encoder.encode(event.new)
+        return {"kind": event.kind, "model": {"id": event.model.id}, "attr": event.attr, "new": new}
+    if type(event) is ColumnDataChangedEvent and event.cols is None:
+        data = encoder.encode(getattr(event.model, event.attr) if event.data is None else event.data)
+        return {"kind": event.kind, "model": {"id": event.model.id}, "attr": event.attr, "data": data, "cols": None}
+    return encoder.encode(event)
 
 
 def check(value: Any, model: Model, attr: str) -> None:

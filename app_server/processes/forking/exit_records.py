@@ -28,7 +28,6 @@ class ExitReason(Enum):
     CPU = "cpu"
     CALLBACK = "callback"
     CRASH = "crash"
-    OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,167 @@
+"""Sets a property to a text, a number, a boolean or None in one step: nearly all that applications set is one of these.
+
+Bokeh asks some twenty functions what to do with a value: whether it is valid, how it is wrapped, compared, stored and
+announced. For a plain value of a plain property the answers are always the same, so a table says which properties are
+plain; it is similar with columns, as whole dictionaries. All of this belongs to the versions of bokeh in
+`speedups.PROVEN`; another one is left as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import bokeh
+import numpy as np
+from bokeh.core.has_props import HasProps
+from bokeh.core.properties import Any as AnyValue
+from bokeh.core.properties import Bool, Float, Int, Nullable, Required, Seq, String
+from bokeh.core.property.bases import Property
+from bokeh.core.property.descriptors import ColumnDataPropertyDescriptor, PropertyDescriptor
+from bokeh.core.property.wrappers import PropertyValueColumnData
+from bokeh.document.events import ColumnDataChangedEvent, ModelChangedEvent
+from bokeh.model import Model
+
+from app_server.document import classes
+from app_server.document.changes import UNSET, put_back
+from app_server.document.served import ServedDocument
+from app_server.document.speedups import CONSTANT_TYPES, PROVEN
+
+_NOTHING: frozenset[type] = frozenset()
+_TAKEN_AS_THEY_ARE: dict[type, frozenset[type]] = {
+    String: frozenset({str}),
+    Bool: frozenset({bool}),
+    Int: frozenset({int}),
+    Float: frozenset({int, float}),
+}
+"""The types of which these properties take every value, and store it as it is. Subclasses may differ."""
+
+_SEQUENCES = frozenset({list, tuple, np.ndarray})
+
+_plain: dict[tuple[PropertyDescriptor[Any], type], frozenset[type]] = classes.table()
+
+_Setter = Callable[..., None]
+_stock_assign: _Setter = PropertyDescriptor.__set__
+_stock_assign_json: _Setter = PropertyDescriptor.set_from_json
+_stock_assign_columns: _Setter = ColumnDataPropertyDescriptor.__set__
+
+
+def plain_types(descriptor: PropertyDescriptor[Any], kind: type[HasProps]) -> frozenset[type]:
+    """The types of which a property of this class takes every value as it is; none if something else must be asked."""
+    whole = descriptor.property
+    as_usual = type(descriptor) is PropertyDescriptor and not whole.readonly and not whole.assertions
+    # The document finds models by their names, and a class may have a `trigger` of its own.
+    announced = issubclass(kind, Model) and kind.trigger is Model.trigger and descriptor.name != "name"
+    return _types_of(whole) if as_usual and announced else _NOTHING
+
+
+def _types_of(whole: Property[Any]) -> frozenset[type]:
+    if type(whole) is Required:
+        return _types_of(whole.type_param)
+    if type(whole) is Nullable:
+        return _types_of(whole.type_param) | {type(None)}
+    return _TAKEN_AS_THEY_ARE.get(type(whole), _NOTHING)
+
+
+def _quick(stock: _Setter) -> _Setter:
+    """The setter, which sets plain values by itself and leaves all others to the stock one."""
+
+    def assign(self: PropertyDescriptor[Any], obj: HasProps, value: Any, *, setter: Any = None) -> None:
+        kind = type(value)
+        if kind in CONSTANT_TYPES:
+            try:
+                types = _plain[self, type(obj)]
+            except KeyError:
+                types = _plain[self, type(obj)] = plain_types(self, type(obj))
+            if kind in types and _set(self, obj, value, setter):
+                return
+        stock(self, obj, value, setter=setter)
+
+    return assign
+
+
+def _set(descriptor: PropertyDescriptor[Any], obj: Any, value: Any, setter: Any) -> bool:
+    """Whether the value was set, and announced if it is another one than before; if not, nothing has happened."""
+    fields, name = obj.__dict__, descriptor.name
+    values = fields.get("_property_values")
+    if values is None or fields["_temp_document"] is not None:
+        return False
+    old = values[name] if name in values else descriptor._get_default(obj)
+    if type(old) not in CONSTANT_TYPES:
+        return False
+    if value == old:
+        return True
+    document = fields["_document"]
+    if document is None:
+        descriptor._set_value(obj, value)
+        _call_back(obj, name, old, value)
+        return True
+    if type(document) is not ServedDocument:
+        return False
+    callbacks = document.callbacks
+    with document.changing:  # as `changes` does it for all other values
+        if callbacks.holds.any:
+            return False
+        before, noted = values.get(name, UNSET), callbacks.noted
+        descriptor._set_value(obj, value)
+        call_back = partial(_call_back, obj, name, old, value) if name in obj._callbacks else None
+        try:
+            callbacks.trigger_on_change(ModelChangedEvent(document, obj, name, value, setter, call_back))
+        except BaseException:
+            if callbacks.noted == noted:
+                put_back(document, descriptor, obj, before)
+            raise
+    return True
+
+
+def _call_back(model: Any, name: str, old: Any, new: Any) -> None:
+    for callback in model._callbacks.get(name, ()):
+        callback(name, old, new)
+
+
+def _assign_columns(self: PropertyDescriptor[Any], obj: HasProps, value: Any, *, setter: Any = None) -> None:
+    document = _document_of(obj)
+    if document is None or type(value) is not dict or not _takes(self.property, obj, value):
+        _stock_assign_columns(self, obj, value, setter=setter)
+        return
+    changed = ColumnDataChangedEvent(document, obj, self.name, setter=setter)  # type: ignore[arg-type]
+    self._set(obj, self._get(obj), PropertyValueColumnData(value), hint=changed, setter=setter)
+
+
+def _document_of(obj: Any) -> ServedDocument | None:
+    document = obj.__dict__.get("_document")
+    return document if type(document) is ServedDocument and obj._temp_document is None else None
+
+
+def _takes(whole: Any, obj: HasProps, value: dict[Any, Any]) -> bool:
+    """Whether these are columns that the property takes; if not, bokeh says why."""
+    columns = whole.values_type
+    return (
+        type(whole.keys_type) is String
+        and type(columns) is Seq
+        and type(columns.item_type) is AnyValue
+        and not whole.readonly
+        and set(map(type, value)) <= {str}
+        and set(map(type, value.values())) <= _SEQUENCES
+        and all(fits(obj, value) for fits, _ in whole.assertions if callable(fits))
+    )
+
+
+def installed() -> bool:
+    """Whether plain values are set in one step."""
+    return PropertyDescriptor.__set__ is _assign
+
+
+def install() -> bool:
+    """Set plain values in one step; False, and nothing changed, if this version of bokeh is not known. Idempotent."""
+    if bokeh.__version__ not in PROVEN:
+        return False
+    PropertyDescriptor.__set__ = _assign  # type: ignore[method-assign]
+    PropertyDescriptor.set_from_json = _assign_json  # type: ignore[method-assign]
+    ColumnDataPropertyDescriptor.__set__ = _assign_columns  # type: ignore[method-assign]
+    return True
+
+
+_assign = _quick(_stock_assign)
+_assign_json = _quick(_stock_assign_json)

@@ -1,1 +1,0 @@
-"""Applications that are run before they have visitors."""
