@@ -248,3 +248,23 @@ def test_python_knows_what_the_page_shows(kept: Kept) -> None:
     page.locator(".part input[type=text]").nth(0).fill("the first")
     page.locator(".part input[type=text]").nth(0).press("Enter")
     expect(page.locator(".told pre")).to_have_text(re.compile("1: the first, 2: , 3: the last part"))
+
+
+@pytest.mark.parametrize("kept", [APPS / "saved_ways.py"], indirect=True)
+def test_page_that_was_left_and_chosen_again_goes_on_in_python(kept: Kept) -> None:
+    page = kept.page
+    part = page.locator(".part input[type=text]")
+    for choice, count in (("three", 3), ("one", 1)):
+        page.locator("select").select_option(choice)
+        expect(part).to_have_count(count)
+    part.fill("a word")
+    part.press("Enter")
+    expect(page.locator(".told pre")).to_have_text(re.compile(r"one \[1: a word\]"))
+    kept.wait_until_saved("1: a word")
+    for word, next_word in (("a word", "a second word"), ("a second word", "a third word")):
+        kept.come_back()
+        expect(part).to_have_value(word)
+        part.fill(next_word)
+        part.press("Enter")
+        expect(page.locator(".told pre")).to_have_text(re.compile(rf"one \[1: {next_word}\]"))
+        kept.wait_until_saved(f"1: {next_word}")

@@ -98,6 +98,11 @@ class Restoration:
                     before = change.model
         call(settle)
 
+    @property
+    def changed(self) -> Sequence[Changed]:
+        """What was changed, by the ids of the models that the document has once it is laid over."""
+        return self._changed
+
     def lay_over(self) -> LayReport:
         """Give back all saved values without an event. Raises ValueError and more if they are malformed."""
         with self._document.changing, self._document.at_work():
@@ -105,6 +110,7 @@ class Restoration:
                 return self._lay_parts()
             only = None if self._fit is Fit.SAME else {(change.model, change.attr) for change in self._changed}
             made = self._counterparts()
+            self._changed = [_now(change, made) for change in self._changed]
             lay_whole(self._document, self._saved.content, self._saved.buffers, self._max_bytes, only, made)
             return LayReport()
 
@@ -141,7 +147,13 @@ class Restoration:
         noted, found = self._made
         if noted != self._document.callbacks.noted:
             noted = self._document.callbacks.noted
-            found = counterparts(self._saved.content["roots"], self._saved.models, self._document.roots, self._built)
+            found = counterparts(
+                self._saved.content["roots"],
+                self._saved.models,
+                self._document.roots,
+                self._built,
+                {(change.model, change.attr) for change in self._changed},
+            )
             self._made = noted, found
         return found
 
@@ -162,6 +174,12 @@ class Restoration:
             return ""
         name = saved.get("attributes", {}).get("name")
         return f"{saved['name']}{f' {name!r}' if isinstance(name, str) else ''}.{change.attr}"
+
+
+def _now(change: Changed, made: Mapping[str, Model]) -> Changed:
+    """The change, of the model that stands for the saved one now."""
+    model = made.get(change.model)
+    return change if model is None else change._replace(model=model.id)
 
 
 def _refers(value: Any) -> bool:

@@ -8,7 +8,7 @@ roots stand for themselves, because pages find them by their ids.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from bokeh.model import Model
@@ -21,20 +21,28 @@ Saved = Mapping[str, Any]
 
 
 def counterparts(
-    roots: Sequence[Any], models: Mapping[str, Saved], new_roots: Sequence[Model], built: Mapping[str, Model]
+    roots: Sequence[Any],
+    models: Mapping[str, Saved],
+    new_roots: Sequence[Model],
+    built: Mapping[str, Model],
+    changed: Collection[tuple[str, str]] = (),
 ) -> dict[str, Model]:
     """The models below `new_roots` that stand for saved ones, by the saved ids.
 
     `roots` is the saved roots' JSON and `models` that of all saved models by id. Those that are `built` stand for
-    themselves only.
+    themselves. If one of them is not saved, because a callback has put another one in its place, it may stand for that
+    one if it is like it, except in what was `changed` (saved id, property): a page that was left and chosen again, say.
     """
-    return _Pairing(models, built).walk(roots, new_roots)
+    return _Pairing(models, built, changed).walk(roots, new_roots)
 
 
 class _Pairing:
-    def __init__(self, models: Mapping[str, Saved], built: Mapping[str, Model]) -> None:
+    def __init__(
+        self, models: Mapping[str, Saved], built: Mapping[str, Model], changed: Collection[tuple[str, str]]
+    ) -> None:
         self._models = models
         self._built = built
+        self._changed = changed
         self._found: dict[str, Model] = {}
         self._taken: set[str] = set()
         self._waiting: list[tuple[Saved, Model]] = []
@@ -101,10 +109,23 @@ class _Pairing:
         ident, full = saved["id"], self._models.get(saved["id"], {})
         if full.get("name") != type(model).__qualified_model__:
             return False
-        if ident in self._built or model.id in self._built:
+        if ident in self._built or (model.id in self._built and model.id in self._models):
             return bool(ident == model.id)
         name = self._name(saved)
-        return name == model.name or not (_is_given(name) or _is_given(model.name))
+        fits = name == model.name or not (_is_given(name) or _is_given(model.name))
+        return fits and (model.id not in self._built or self._is_like(ident, full.get("attributes", {}), model))
+
+    def _is_like(self, ident: str, values: Mapping[str, Any], model: Model) -> bool:
+        """Whether the saved model was made as this one was: its plain values are the same but for what has changed."""
+        kind = type(model)
+        for attr in ({*values, *model._property_values} & kind.properties()) - {"name"}:
+            descriptor = kind.lookup(attr)
+            if not descriptor.serialized or (ident, attr) in self._changed:
+                continue
+            old, new = values.get(attr, descriptor.class_default(kind)), getattr(model, attr)
+            if _is_plain(old) and _is_plain(new) and old != new:
+                return False
+        return True
 
     def _pair(self, saved: Saved, model: Model) -> None:
         ident = saved["id"]
@@ -119,6 +140,10 @@ class _Pairing:
 
 def _calls(root: Model) -> bool:
     return any(model._callbacks or model._event_callbacks for model in root.references())
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float)
 
 
 def _is_given(name: Any) -> bool:

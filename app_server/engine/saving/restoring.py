@@ -70,7 +70,7 @@ def restore(
         log.warning(
             "%s: restored, but callbacks of models that other callbacks had added are lost: %s", name, ", ".join(lost)
         )
-    return changed
+    return tuple(restoration.changed)
 
 
 def _moved(ident: str, old: str, new: str) -> str:

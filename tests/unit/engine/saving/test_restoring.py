@@ -7,6 +7,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from bokeh.plotting import figure
 
 from app_server.apps import load_application
 from app_server.security.visible_request import VisibleRequest
+from app_server.session.session import Session
 from tests.unit.engine.saving.making import Process, differences, model, shown, turn
 
 REPOSITORY = Path(__file__).parents[4]
@@ -484,6 +486,85 @@ def test_models_that_callbacks_make_again_are_known_to_them(tmp_path: Path) -> N
         assert len(set(idents)) == len(idents)
         second.view(again).set(model(again, "text 0"), "value", "first")
         assert model(again, "tells").text == "first, second"
+        await second.kill()
+
+    asyncio.run(live())
+
+
+def paged(document: Any) -> None:
+    """A choice of pages, each of which is made again when it is chosen, and a text that says what Python knows."""
+    select, page = Select(name="page", options=["one", "two"], value="one"), Column(name="shown")
+    tells, button = Div(name="tells"), Button(name="button")
+    known: dict[str, Any] = {}
+
+    def show(attr: str, old: str, new: str) -> None:
+        text, slider = TextInput(title=f"of {new}"), Slider(title=f"how much of {new}", start=0, end=10, value=1)
+        for each in (text, slider):
+            each.on_change("value", partial(tell, each.title))
+        page.children = [text, slider]
+
+    def tell(title: str, attr: str, old: Any, new: Any) -> None:
+        known[title] = new
+        tells.text = ", ".join(f"{title} {value}" for title, value in sorted(known.items()))
+
+    def swap() -> None:
+        page.children = [page.children[0], Slider(title="another", start=0, end=10, value=1)]
+
+    show("value", "", "one")
+    select.on_change("value", show)
+    button.on_click(swap)
+    document.add_root(Column(children=[select, page, tells, button]))
+
+
+def inputs_of(session: Session) -> list[Any]:
+    return list(model(session, "shown").children)
+
+
+def test_page_that_was_left_and_chosen_again_is_known_to_its_callbacks_however_often_it_is_restored(
+    tmp_path: Path,
+) -> None:
+    async def live() -> None:
+        first = Process(tmp_path, paged)
+        session = await first.session()
+        client = first.view(session)
+        for name in ("two", "one"):
+            client.set(model(session, "page"), "value", name)
+        client.set(inputs_of(session)[0], "value", "a word")
+        client.set(inputs_of(session)[1], "value", 7)
+        await first.save()
+        await first.kill()
+        for value in (8, 9, 10):
+            process = Process(tmp_path, paged)
+            again = await process.session()
+            client = process.view(again)
+            assert [each.value for each in inputs_of(again)] == ["a word", value - 1]
+            assert model(again, "tells").text == f"how much of one {value - 1}, of one a word"
+            client.set(inputs_of(again)[1], "value", value)
+            assert model(again, "tells").text == f"how much of one {value}, of one a word"
+            await process.save()
+            await process.kill()
+
+    asyncio.run(live())
+
+
+def test_model_that_is_like_none_that_was_built_takes_no_others_callbacks(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def live() -> None:
+        first = Process(tmp_path, paged)
+        session = await first.session()
+        client = first.view(session)
+        click(first, session)
+        await first.save()
+        client.set(inputs_of(session)[1], "value", 7)
+        await first.save()
+        before = shown(session)
+        await first.kill()
+        second = Process(tmp_path, paged)
+        again = await second.session()
+        assert differences(shown(again), before) == []
+        second.view(again).set(inputs_of(again)[1], "value", 8)
+        assert (inputs_of(again)[1].title, model(again, "tells").text) == ("another", "")
         await second.kill()
 
     asyncio.run(live())
