@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import panel
 import panel.io.document
@@ -137,14 +137,15 @@ class PanelGuest(Guest):
                     _attempt(change.func.__self__._change_event, document)
 
     def restored(self, document: ServedDocument) -> None:
-        """Let downloads count on from what the page knows, which starts one when the count has changed.
+        """Let downloads and terminals count on from what the page knows, which acts when the count has changed.
 
         One click has stood for all that were saved, so the next count might be the one that the page has.
         """
         for ref, (view, _, shown, _) in list(state._views.items()):
             if shown is document and isinstance(view, panel.viewable.Viewable):
-                for widget in view.select(panel.widgets.FileDownload):
-                    _count_on(widget, ref)
+                for kind, count in _COUNTS:
+                    for widget in view.select(kind):
+                        _count_on(widget, count, ref)
 
     def opened(self, session: LivingSession) -> None:
         """Give Panel what it looks for before it calls `write_events`, which does not need it."""
@@ -209,11 +210,15 @@ class PanelGuest(Guest):
         return embedding.render_autoload(token, element_id, bundle, app_path=app_path, absolute_url=absolute_url)
 
 
-def _count_on(widget: panel.widgets.FileDownload, ref: str) -> None:
-    """Give a download's parameter the count of its model, without an event."""
+_COUNTS: Final = ((panel.widgets.FileDownload, "_transfers"), (panel.widgets.Terminal, "_clears"))
+"""The widgets that count up to have their page do something, and what they count."""
+
+
+def _count_on(widget: panel.widgets.Widget, count: str, ref: str) -> None:
+    """Give the widget's parameter the count of its model, without an event."""
     if ref in widget._models:
         with param.parameterized.discard_events(widget):
-            widget.param.update(_transfers=widget._models[ref][0]._transfers)
+            setattr(widget, count, getattr(widget._models[ref][0], count))
 
 
 def _forget_files(modules: frozenset[str]) -> None:

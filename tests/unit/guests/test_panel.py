@@ -331,3 +331,16 @@ def test_download_counts_on_from_what_the_page_of_a_restored_session_knows(docum
         model.clicks = 3
     guest_for({"panel"}).settle(document)
     assert model._transfers == 3
+
+
+def test_terminal_is_cleared_at_the_first_call_in_a_restored_session(document: ServedDocument) -> None:
+    with built(document):
+        terminal = pn.widgets.Terminal("text")
+        pn.Column(terminal).servable()
+    model = next(found for found in document.models if hasattr(found, "_clears"))
+    lay(model, {"_clears": 1})
+    guest_for({"panel"}).restored(document)
+    with document.at_work():
+        terminal.clear()
+    guest_for({"panel"}).settle(document)
+    assert model._clears == 2
