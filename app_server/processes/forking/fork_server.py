@@ -42,7 +42,7 @@ BEGUN, ALREADY = b"+", b"="
 """The answers to a request for a process: it was forked, or the session has one already."""
 
 _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
-_TICK_S = 0.5
+_TICK_S = 0.25
 _MESSAGE_S = 5.0
 _PAUSE_S = 0.1
 """How long nothing is accepted after a failure: requests wait for seconds, and other processes end meanwhile."""

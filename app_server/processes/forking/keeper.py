@@ -20,6 +20,7 @@ from app_server.processes.forking import exit_records
 from app_server.processes.forking.busy_table import BusyTable, Mark
 from app_server.processes.forking.exit_records import ExitReason
 from app_server.processes.forking.forks import describe_exit, ended_children
+from app_server.processes.forking.priorities import Priorities
 from app_server.processes.forking.proc import ProcessIdentity
 
 log = logging.getLogger(__name__)
@@ -32,10 +33,6 @@ PUT_BACK = signal.SIGURG
 
 _STACK_S = 0.1
 """How long a process has to write its stack before it is killed."""
-
-_YIELD_AFTER_S = 1.0
-_YIELD_BY = 10
-"""Gives a tenth of the processor time that the others get when the machine is busy (sched(7))."""
 
 _CPU_UNSEEN_S = 2.0
 """The most processor time that a process can have used since it was last looked at."""
@@ -90,7 +87,7 @@ class ProcessKeeper:
         self._folder = folder
         self._limits = limits
         self._children: dict[int, Child] = {}
-        self._nice = os.getpriority(os.PRIO_PROCESS, 0)
+        self._priorities = Priorities()
 
     def __len__(self) -> int:
         return len(self._children)
@@ -231,11 +228,10 @@ class ProcessKeeper:
 
     def _weigh(self, child: Child, since_s: float | None, now_s: float) -> None:
         """Give a session that computes for long a lower CPU priority than the others."""
-        yields = since_s is not None and now_s - since_s > _YIELD_AFTER_S
+        yields = since_s is not None and self._priorities.is_long(now_s - since_s)
         if yields != child.yields:
             child.yields = yields
-            with contextlib.suppress(OSError):  # not every user may raise a priority again
-                os.setpriority(os.PRIO_PROCESS, child.pid, min(self._nice + _YIELD_BY, 19) if yields else self._nice)
+            self._priorities.give(child.pid, low=yields)
 
     def _log_block(self, child: Child, since_s: float | None, now_s: float) -> None:
         """Log the stack of a session that is blocked for too long, and when it continues."""

@@ -106,6 +106,18 @@ def test_only_the_session_that_never_returns_is_ended_and_its_page_says_so(apart
     apart.process.wait_for_log("in loop_for_ever")
 
 
+def test_a_session_that_does_not_return_gets_a_lower_priority_and_the_others_keep_theirs(runs_file: Path) -> None:
+    flags = ["--isolation", "process"]
+    with serving(*apps("apart.py"), *flags, env={"COUNTING_FILE": str(runs_file)}) as served:
+        with served.site.client("/apart") as stuck, served.site.client("/apart") as other:
+            slow, quick = (psutil.Process(int(do(client, "this"))) for client in (stuck, other))
+            normal = quick.nice()
+            give(stuck, "loop")
+            until(lambda: slow.nice() == min(normal + 10, 19), "the session that does not return has a lower priority")
+            assert do(other, "on")
+            assert quick.nice() == normal
+
+
 def test_only_the_session_that_wants_too_much_memory_is_ended(apart: Served) -> None:
     token = apart.site.token("/apart")
     with apart.site.client("/apart", token) as client:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from app_server.processes.forking import exit_records, keeper
+from app_server.processes.forking import exit_records, keeper, priorities
 from app_server.processes.forking.busy_table import BusyEntry, BusyTable
 from app_server.processes.forking.exit_records import ExitReason, ExitRecord
 from app_server.processes.forking.keeper import (
@@ -37,9 +37,12 @@ class Below(Machine):
     def __init__(self) -> None:
         super().__init__(1000.0, first_pid=0)
         self.niceness: list[tuple[int, int]] = []
+        self.may_raise_priorities = True
 
     def setpriority(self, which: int, pid: int, nice: int) -> None:
         """Note who gets which priority."""
+        if nice == 0 and not self.may_raise_priorities:
+            raise PermissionError
         self.niceness.append((pid, nice))
 
 
@@ -47,12 +50,9 @@ class Below(Machine):
 def machine(monkeypatch: pytest.MonkeyPatch) -> Below:
     made = Below()
     monkeypatch.setattr(keeper, "ended_children", made.waited)
-    monkeypatch.setattr(
-        keeper, "os",
-        types.SimpleNamespace(
-            **vars(os) | {"kill": made.kill, "setpriority": made.setpriority, "getpriority": lambda *_: 0}
-        ),
-    )  # fmt: skip
+    monkeypatch.setattr(keeper, "os", types.SimpleNamespace(**vars(os) | {"kill": made.kill}))
+    given = vars(os) | {"setpriority": made.setpriority, "getpriority": lambda *_: 0}
+    monkeypatch.setattr(priorities, "os", types.SimpleNamespace(**given))
     clock = types.SimpleNamespace(monotonic=lambda: made.now_s)
     monkeypatch.setattr(keeper, "time", clock)
     monkeypatch.setattr("app_server.processes.forking.busy_table.time", clock)
@@ -246,15 +246,34 @@ def test_a_blocked_session_is_told_once_and_its_end_too(
 
 def test_who_computes_for_long_stands_back_until_it_is_done(kept: Kept, machine: Below) -> None:
     kept.mark.busy()
-    machine.now_s += 0.9
+    machine.now_s += 0.2
     kept.keeper.look_after()
     assert machine.niceness == []
-    machine.now_s += 0.2
+    machine.now_s += 0.1
     kept.keeper.look_after()
     kept.keeper.look_after()
     kept.mark.idle()
     kept.keeper.look_after()
     assert machine.niceness == [(7, 10), (7, 0)]
+
+
+def test_where_priorities_cannot_be_raised_again_only_who_computes_for_a_second_gets_a_lower_one(
+    kept: Kept, machine: Below
+) -> None:
+    machine.may_raise_priorities = False
+    kept.mark.busy()
+    machine.now_s += 0.3
+    kept.keeper.look_after()
+    kept.mark.idle()
+    kept.keeper.look_after()
+    assert machine.niceness == [(7, 10)]
+    kept.mark.busy()
+    machine.now_s += 0.9
+    kept.keeper.look_after()
+    assert machine.niceness == [(7, 10)]
+    machine.now_s += 0.2
+    kept.keeper.look_after()
+    assert machine.niceness == [(7, 10), (7, 10)]
 
 
 def test_what_a_crashed_process_left_is_adopted_and_its_end_is_found_out(
