@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
 import sys
 
 __version__ = "0.1.0"
@@ -37,6 +35,9 @@ def install_command(extra: str, origin: str | None) -> str:
 
     See https://packaging.python.org/en/latest/specifications/direct-url/.
     """
+    import json
+    import shlex
+
     try:
         about = json.loads(origin) if origin else {}
     except ValueError:

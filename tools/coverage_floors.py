@@ -6,6 +6,7 @@ python tools/coverage_floors.py     reads the data of `coverage run` in build/co
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -16,7 +17,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "app_server"
 COVERAGE = (sys.executable, "-m", "coverage")
-REPORT = ROOT / "build" / "coverage" / "report.json"
+DATA = ROOT / "build" / "coverage" / "data"
+REPORT = DATA.with_name("report.json")
 
 # For each file's path in the project: the number of its lines, and those that have not run.
 Missed = Mapping[str, tuple[int, tuple[int, ...]]]
@@ -24,7 +26,7 @@ Missed = Mapping[str, tuple[int, tuple[int, ...]]]
 
 def main() -> int:
     """Combine the data of all processes, and compare it with the floors."""
-    combine(ROOT)
+    combine(DATA)
     # Files that nothing has imported count too.
     subprocess.check_call([*COVERAGE, "json", "--quiet", f"--include={PACKAGE}/*", "-o", str(REPORT)], cwd=ROOT)
     files = dict(measured(json.loads(REPORT.read_text(encoding="utf-8"))))
@@ -34,10 +36,19 @@ def main() -> int:
     return judge(files, tools["app-server"]["coverage-floors"])
 
 
-def combine(folder: Path) -> None:
-    """Join the data files of this project, without a word about those whose process was killed while it wrote."""
-    python, *coverage = COVERAGE
-    subprocess.check_call([python, "-W", "ignore:Data file", *coverage, "combine", "--quiet"], cwd=folder)
+def combine(data: Path) -> None:
+    """Join the data files of all processes beside `data`, but for those that were killed while they wrote.
+
+    A file that was written to its end and cannot be read is warned about.
+    """
+    for begun in unfinished(data):
+        begun.unlink()
+    subprocess.check_call([*COVERAGE, "combine", "--quiet", f"--data-file={data}"], cwd=ROOT)
+
+
+def unfinished(data: Path) -> list[Path]:
+    """The data files that were not written to their end: coverage then adds a checksum to their names."""
+    return [path for path in data.parent.glob(f"{data.name}.*") if not re.search(r"\.H\w+h$", path.name)]
 
 
 def lines_of(path: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app_server.errors import OperatorError, did_you_mean
@@ -11,8 +11,8 @@ from app_server.settings import Arity, Setting
 Choices = Mapping[str, str]
 """The words to choose from, and what each means; "" if it is obvious."""
 
-Candidates = Callable[[Mapping[str, str]], Choices]
-"""Finds words to complete with, given the environment, such as the processes of running servers."""
+Candidates = Callable[[Sequence[str], Mapping[str, str]], Choices]
+"""Finds words to complete with, given what was typed before and the environment: the processes of servers, say."""
 
 
 def choices(*words: str) -> Choices:

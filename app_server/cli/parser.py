@@ -51,7 +51,6 @@ INSTEAD = {
     "--root-path": "Use --prefix to serve everything below a path.",
     "--setup": "Put the code into on_server_loaded in the application's app_hooks.py.",
     "--static-dirs": "Put the files into the folder static/ next to the application's main.py.",
-    "--warm": "Import slow modules in on_server_loaded in the application's app_hooks.py.",
     "--workers": "Use --num-procs.",
 }
 """What to do instead of flags that other servers have, above all Panel's."""

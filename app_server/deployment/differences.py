@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app_server.deployment.output_tree import Manifest
+from app_server.deployment.plan.store import moves_sessions
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.targets import TARGETS
@@ -80,7 +81,7 @@ def _instances(plan: Plan, before: Manifest, *, started_otherwise: bool) -> Iter
     changed = [name for name in now if name in before.commands and list(before.commands[name]) != list(now[name])]
     added = [name for name in now if name not in before.commands]
     removed = [name for name in before.commands if name not in now]
-    drain = f"their sessions have {plan.drain_s:g} s to end or to move"
+    drain = _what_becomes_of_sessions(plan)
     if changed:
         yield f"sessions: {_names(changed)} {_have(changed)} a new command and must be restarted; {drain}."
     if removed:
@@ -92,6 +93,12 @@ def _instances(plan: Plan, before: Manifest, *, started_otherwise: bool) -> Iter
             yield f"sessions: what starts the instances has changed, with effect from their next start; {drain}."
         else:
             yield "sessions: no instance has a new command, so none is affected."
+
+
+def _what_becomes_of_sessions(plan: Plan) -> str:
+    if plan.drain_s:
+        return f"their sessions have {plan.drain_s:g} s to end or to move"
+    return "their sessions " + ("move at once" if moves_sessions(plan.spec, plan.store) else "begin again elsewhere")
 
 
 def _names(names: Sequence[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import hashlib
 import json
@@ -198,6 +197,8 @@ def _swap(draft: Path, place: Path) -> None:
 
 def _exchange(one: Path, other: Path) -> bool:
     """renameat2(2) with RENAME_EXCHANGE; whether it was there and worked."""
+    import ctypes  # only an output that replaces another needs it
+
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None, use_errno=True)
         return bool(

@@ -8,14 +8,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from app_server.errors import from_keyboard
+from app_server.apps import Application
+from app_server.errors import AppServerError, from_keyboard
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+@contextmanager
+def blamed(application: Application) -> Iterator[None]:
+    """A block in which the application's code may run, such as its template: what it raises is its error."""
+    try:
+        yield
+    except AppServerError:
+        raise
+    except BaseException as error:
+        if not is_fault(error):
+            raise
+        raise application.error_from(error) from error
 
 
 def is_fault(error: BaseException) -> bool:

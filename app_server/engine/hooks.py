@@ -15,8 +15,8 @@ from app_server.session.naming import LogName
 log = logging.getLogger(__name__)
 
 
-async def call_hook(call: Callable[[], Any], hook: str, application: LogName, running: Running) -> None:
-    """Call a hook and await what it returns; what it raises is logged."""
+async def call_hook(call: Callable[[], Any], hook: str, application: LogName, running: Running) -> BaseException | None:
+    """Call a hook and await what it returns; what it raises is logged, and returned."""
     name = LogName(f"{application}, in the hook {hook}", application=application.application)
     try:
         await Noted(running, Job(name), _called(call))
@@ -24,6 +24,8 @@ async def call_hook(call: Callable[[], Any], hook: str, application: LogName, ru
         if not is_fault(error):
             raise
         log.exception("%s: the hook %s raised an exception", application, hook)
+        return error
+    return None
 
 
 async def _called(call: Callable[[], Any]) -> None:

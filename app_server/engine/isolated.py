@@ -7,6 +7,7 @@ from typing import Any
 
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.engine.saving.woken import Woken
+from app_server.engine.warmup import Visit
 from app_server.errors import InternalError
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.session import Session
@@ -31,6 +32,9 @@ class IsolatedRuntime(ApplicationRuntime):
         if living is None:
             raise InternalError("a session that has a process of its own was to be built in another one")
         return living
+
+    async def warm_up(self, visit: Visit, limit_s: float) -> None:
+        """The process that forks the sessions runs the application."""
 
     def check_admission(self, session_id: str, address: str) -> None:
         """Sessions are admitted when their processes are started."""

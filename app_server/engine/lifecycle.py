@@ -80,6 +80,8 @@ class Lifecycle:
         self._farewell = farewell
         self.queues: dict[str, TurnQueue] = {}
         """The turns of each session that has not ended, by its id."""
+        self.stopping = False
+        """Whether no session may begin any more."""
         self._endings: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -87,8 +89,13 @@ class Lifecycle:
         """Begin to look for unused sessions."""
         self._sweeper = self._loop.asyncio.create_task(self._sweep())
 
+    def begin_stop(self) -> None:
+        """Let no more sessions begin: those that are being built are taken back, and their pages go elsewhere."""
+        self.stopping = True
+
     async def stop(self) -> None:
         """End all sessions, beside each other."""
+        self.begin_stop()
         if self._sweeper is not None:
             self._sweeper.cancel()
         for session in self.registry:

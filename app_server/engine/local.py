@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-import json
 import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from app_server.apps import Application
+from app_server.document.pages.notice import fill_notice
 from app_server.document.saving.recording import Recording
-from app_server.document.served import ServedDocument, new_document
-from app_server.engine.lifecycle import UNOBSERVED, Lifetimes, SessionObserver
-from app_server.engine.loop import EngineLoop
+from app_server.document.served import ServedDocument, new_document, root_ids
 from app_server.engine.running import Job, Noted
 from app_server.engine.runtime import ApplicationRuntime
-from app_server.engine.saving.bookmarks import SessionBookmarks
-from app_server.engine.saving.plain import NotPlain, plain_json
-from app_server.engine.saving.restoring import restore
+from app_server.engine.saving.application_saving import ApplicationSaving
 from app_server.engine.saving.saver import Saver
-from app_server.engine.saving.woken import Woken, opening_fields, or_copy
+from app_server.engine.saving.woken import Woken, or_copy
 from app_server.engine.turns.queue import TurnQueue
+from app_server.engine.warmup import WARMUP_ID, Visit, time_limit
 from app_server.errors import ApplicationError
-from app_server.observe.gauges import ApplicationGauges
-from app_server.security.admission import Admission
+from app_server.page import ended_by_operator
+from app_server.security.admission import Full
 from app_server.security.visible_request import VisibleRequest
-from app_server.session.context import ApplicationContext, SessionContext, isolated_context
-from app_server.session.limits import MessageLimits
+from app_server.session.context import SessionContext
 from app_server.session.naming import LogName
 from app_server.session.registry import Build
 from app_server.session.session import Session
@@ -38,10 +33,6 @@ from app_server.session.whole_document import Prepared
 log = logging.getLogger(__name__)
 
 _clock = time.monotonic
-
-_MOST_REASONS = 20
-"""How many reasons for which sessions are not saved are logged."""
-
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -59,15 +50,11 @@ class Asked:
     request: VisibleRequest | None
     payload: Mapping[str, Any]
     user: Any
+    begun_s: float
 
 
 class LocalRuntime(ApplicationRuntime):
     """Builds its sessions with the application's code, and keeps them all in this process."""
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        self._unsaved: set[str] = set()
-        """Why sessions are not saved, as far as that was logged."""
 
     async def session(
         self,
@@ -88,15 +75,17 @@ class LocalRuntime(ApplicationRuntime):
             return await self._built(under_way)
         self.admission.enter((self.url, session_id), address)
         build = self.registry.begin(session_id)
-        began_s = _clock()
+        began_s, asked_s = _clock(), time.time()
         words = f"{self.name} session {session_id[:8]}…, which is being built"
         job = Job(LogName(words, application=self.url, session=session_id))
         woken = copy_of
         try:
             if self._saver is not None and not fresh:
                 woken = or_copy(await self._saver.wake(self.url, session_id, job.name), copy_of)
-            asked = Asked(session_id, request, token_payload, user)
+                self._check_going_on()
+            asked = Asked(session_id, request, token_payload, user, asked_s)
             session = await Noted(self._loop.running, job, self._build(asked, woken))
+            self._take_back_late(session)
         except BaseException as error:
             self.admission.leave((self.url, session_id))
             if self._saver is not None and woken is not None:
@@ -107,7 +96,24 @@ class LocalRuntime(ApplicationRuntime):
         self._lifecycle.observer.begun(session)
         self.gauges.built += 1
         self.gauges.build.note(_clock() - began_s)
+        if self._saver is not None and self._saver.endings.concern(session):  # its user has logged out meanwhile
+            self.begin_end(session)
         return session
+
+    def _check_going_on(self) -> None:
+        """Raise Full if the process is about to end: the page of a session that is being built goes elsewhere."""
+        if self._lifecycle.stopping:
+            raise Full("the server is going away", "draining")
+
+    def _take_back_late(self, session: Session) -> None:
+        """Take back a session whose process is about to end, which no client has had. Raises Full then."""
+        try:
+            self._check_going_on()
+        except Full:
+            if self._saver is not None:
+                self._saver.drop(self.url, session.id)
+            self._take_back(session.document, session.context)
+            raise
 
     def check_admission(self, session_id: str, address: str) -> None:
         if self.registry.get(session_id) is None and self.registry.building(session_id) is None:
@@ -123,6 +129,20 @@ class LocalRuntime(ApplicationRuntime):
         return await awaited
 
     async def _build(self, asked: Asked, woken: Woken | None, snapshot: Snapshot | None = None) -> Session:
+        document, context = await self._filled(asked, woken, snapshot)
+        prepared = None if snapshot is None else snapshot.prepared
+        saving = self._saving
+        opened = None if saving is None else saving.opening(self.application, context, document, woken)
+        if saving is None or opened is None:
+            if saving is not None and woken is not None:
+                saving.saver.waker.give_back(woken)
+            return self._opened(document, context, prepared).session
+        return await self._saved(saving, opened, document, context, prepared, woken)
+
+    async def _filled(
+        self, asked: Asked, woken: Woken | None = None, snapshot: Snapshot | None = None
+    ) -> tuple[ServedDocument, SessionContext]:
+        """The document that the application has filled, with its context; ApplicationError if it fails."""
         document = new_document(asked.session_id) if snapshot is None else snapshot.document
         opening = None if woken is None else woken.opening
         state = {} if opening is None or woken is None or woken.saved is None else woken.saved.fields.get("state", {})
@@ -136,6 +156,7 @@ class LocalRuntime(ApplicationRuntime):
             asked.user if opening is None else opening.user,
             state=state if isinstance(state, dict) else {},
             restoring=opening is not None,
+            begun_s=asked.begun_s,
         )
         document.attach_context(context)
         try:
@@ -147,35 +168,31 @@ class LocalRuntime(ApplicationRuntime):
         except BaseException:
             document.destroy()
             raise
-        prepared = None if snapshot is None else snapshot.prepared
-        opened = None if self._saver is None else self._opening_fields(context, document, woken)
-        if self._saver is None or opened is None:
-            if self._saver is not None and woken is not None:
-                self._saver.waker.give_back(woken)
-            return self._opened(document, context, prepared).session
-        return await self._restored(self._saver, opened, document, context, prepared, woken)
+        return document, context
 
-    def _opening_fields(
-        self, context: SessionContext, document: ServedDocument, woken: Woken | None
-    ) -> Mapping[str, Any] | None:
-        """What is saved of the session's beginning; None if it is not to be saved."""
-        if woken is not None and not woken.keeps:
-            return None
+    async def warm_up(self, visit: Visit, limit_s: float) -> None:
+        name = LogName(f"{self.name}, which is warming up", application=self.url, session=WARMUP_ID)
+        async with time_limit(limit_s, self._loop.running, self.url):
+            await Noted(self._loop.running, Job(name), self._visited(visit))
+
+    async def _visited(self, visit: Visit) -> None:
+        """Run the application for a session that no client can have and that is not counted; end it, with its hooks."""
+        request, payload = visit.ask()
+        document, context = await self._filled(Asked(WARMUP_ID, request, payload, None, time.time()))
+        session = self._opened(document, context, None).session
         try:
-            return opening_fields(context, self.url, document, self.application.sources)
-        except NotPlain as error:
-            why = str(error)
-        if why not in self._unsaved and len(self._unsaved) < _MOST_REASONS:
-            self._unsaved.add(why)
-            log.warning("%s: sessions are not saved: %s", self.name, why)
-        return None
+            with document.at_work():
+                visit.show(document)
+        finally:
+            await super()._say_goodbye(session)
+            self._take_back(document, context)
 
     def _session_name(self, context: SessionContext) -> LogName:
         return LogName(f"{self.name} session {context.id[:8]}…", application=self.url, session=context.id)
 
-    async def _restored(
+    async def _saved(
         self,
-        saver: Saver,
+        saving: ApplicationSaving,
         opened: Mapping[str, Any],
         document: ServedDocument,
         context: SessionContext,
@@ -183,49 +200,36 @@ class LocalRuntime(ApplicationRuntime):
         woken: Woken | None,
     ) -> Session:
         """The session of a document that was built, given what was saved of it, and saved from now on."""
-        self.guest.saves(document)
-        recording = saver.recording(self.url, context.id, context.excluded)
-        name = self._session_name(context)
+        application = self.application
         saved = None if woken is None else woken.saved
-        if woken is not None and saved is not None and woken.opening is not None:
-            policy = saver.policy.restoring(self.application.restore)
-            sources, guest = self.application.sources, self.guest
-            recording.resume(restore(document, saved, woken.opening, sources, policy, name, guest))
-            prepared = None
-        hooks = self.application.hooks
-        context.attach_bookmarks(SessionBookmarks(saver.bookmarks, opened, recording, hooks.on_session_saved))
-        queue = self._opened(document, context, prepared, recording)
-        hook = self._asked_what_to_save if hooks.saves else None
-        saver.keep(queue, recording, opened, woken, hook)
+        name = self._session_name(context)
+        recording = saving.restored(application, self.guest, document, context, woken, name)
+        context.attach_bookmarks(saving.bookmarks(application, opened, recording))
+        queue = self._opened(document, context, prepared if saved is None else None, recording)
+        hook = self._asked_what_to_save if application.hooks.saves else None
+        saving.saver.keep(queue, recording, opened, woken, hook)
         if saved is not None and context.restoring:
             recording.save_whole()
-            kept = saved.fields.get("hook")
-            try:
-                await self._call_hook(lambda: hooks.on_session_restored(context, kept), "on_session_restored")
-            except BaseException:  # the request that the session is built for was given up
-                saver.drop(self.url, context.id)
-                self._take_back(document, context)
-                raise
-            context.note_restored()
+            await self._tell_restored(saving.saver, context, document, saved.fields.get("hook"))
         return queue.session
 
     async def _asked_what_to_save(self, session: Session) -> Any:
         """What the application's on_session_saved returns, if it is made of plain values."""
-        found: list[Any] = []
+        saving = self._saving
+        return None if saving is None else await saving.asked(self.application, self._call_hook, session)
 
-        async def ask() -> None:
-            value = self.application.hooks.on_session_saved(session.context)
-            found.append(await value if inspect.isawaitable(value) else value)
-
-        with session.document.at_work():
-            await self._call_hook(ask, "on_session_saved")
-        if not found or self._saver is None:
-            return None
+    async def _tell_restored(
+        self, saver: Saver, context: SessionContext, document: ServedDocument, kept: object
+    ) -> None:
+        """Run on_session_restored with what on_session_saved had returned."""
+        hooks = self.application.hooks
         try:
-            return json.loads(plain_json(found[0], self._saver.policy.own_bytes))
-        except NotPlain as error:
-            session.context.note_unsaved(f"what on_session_saved returns: {error}")
-            return None
+            await self._call_hook(lambda: hooks.on_session_restored(context, kept), "on_session_restored")
+        except BaseException:  # the request that the session is built for was given up
+            saver.drop(self.url, context.id)
+            self._take_back(document, context)
+            raise
+        context.note_restored()
 
     def _opened(
         self,
@@ -255,40 +259,16 @@ class LocalRuntime(ApplicationRuntime):
             await self._saver.leave(session, self.url, forget=session.expiration_requested)
         await super()._say_goodbye(session)
         self.guest.ended(session.document)
+        if session.ended_by_operator:
+            self._show_end(session)
+
+    def _show_end(self, session: Session) -> None:
+        """Have the session's page, which comes back at once, show why it has ended."""
+        fill = partial(fill_notice, root_ids=root_ids(session.document), html=ended_by_operator())
+        self.stand_in(session.id, fill, session.context.user)
 
     async def _hook(self, name: str, context: object) -> None:
         await self._call_hook(lambda: getattr(self.application.hooks, name)(context), name)
-
-
-class SingleSessionRuntime(LocalRuntime):
-    """Builds the one session that this process is there for; the application's other sessions have their own.
-
-    With `snapshot`, the application has started for that session already.
-    """
-
-    def __init__(
-        self,
-        application: Application,
-        url: str,
-        limits: MessageLimits,
-        lifetimes: Lifetimes,
-        loop: EngineLoop,
-        gauges: ApplicationGauges | None = None,
-        admission: Admission | None = None,
-        logout_url: str | None = None,
-        observer: SessionObserver = UNOBSERVED,
-        saver: Saver | None = None,
-        snapshot: Snapshot | None = None,
-    ) -> None:
-        super().__init__(application, url, limits, lifetimes, loop, gauges, admission, logout_url, observer, saver)
-        self._snapshot = snapshot
-
-    def _make_context(self) -> ApplicationContext:
-        return isolated_context(self.url)
-
-    async def _build(self, asked: Asked, woken: Woken | None, snapshot: Snapshot | None = None) -> Session:
-        snapshot, self._snapshot = self._snapshot, None
-        return await super()._build(asked, woken, snapshot)
 
 
 def _settle(future: asyncio.Future[Session], session: Session | None, error: BaseException | None) -> None:

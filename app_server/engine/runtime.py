@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import count
 from typing import Any
+from weakref import WeakSet
 
 from app_server.apps import Application
 from app_server.document.saving.recording import Recording
@@ -19,11 +20,14 @@ from app_server.engine.delivery import Delivery
 from app_server.engine.hooks import call_hook
 from app_server.engine.lifecycle import UNOBSERVED, Lifecycle, Lifetimes, SessionObserver
 from app_server.engine.loop import EngineLoop
+from app_server.engine.saving.application_saving import ApplicationSaving
 from app_server.engine.saving.bookmarks import CopiedSession
+from app_server.engine.saving.endings import Endings
 from app_server.engine.saving.saver import Saver
 from app_server.engine.saving.woken import Woken
 from app_server.engine.sinks import FrameSink
 from app_server.engine.turns.queue import TurnQueue
+from app_server.engine.warmup import Visit
 from app_server.errors import PeerError
 from app_server.guests import Guest, guest_for
 from app_server.observe.gauges import ApplicationGauges
@@ -69,14 +73,19 @@ class ApplicationRuntime(ABC):
         self.connection_numbers = count(1)
         """A number for each new connection."""
         self._saver = saver
+        self._saving = None if saver is None else ApplicationSaving(saver, url, self.name)
         if saver is not None:
             _ = application.sources  # read now: later, the files may be those of the next release
         self._lifecycle = Lifecycle(
             url, loop, self.delivery, self.gauges, self.admission, lifetimes, observer, self._say_goodbye
         )  # fmt: skip
         self.registry = self._lifecycle.registry
+        self.begin_stop = self._lifecycle.begin_stop
         self._queues = self._lifecycle.queues
         self.context = self._make_context()
+        self._stand_ins: WeakSet[Session] = WeakSet()
+        self.hook_fault = ""
+        """What the last hook that failed has raised, and where; "" if none has failed."""
 
     @property
     def guest(self) -> Guest:
@@ -90,6 +99,10 @@ class ApplicationRuntime(ABC):
         """Run the application's on_server_loaded, and begin to look for unused sessions."""
         await self._hook("on_server_loaded", self.context.server_context)
         self._lifecycle.start()
+
+    @abstractmethod
+    async def warm_up(self, visit: Visit, limit_s: float) -> None:
+        """Run the application for this visit, and end the session, if its code runs here; see `time_limit`."""
 
     async def replace(self, application: Application) -> None:
         """Serve this application from now on: the old one is unloaded, the new one loaded, with their hooks."""
@@ -127,25 +140,24 @@ class ApplicationRuntime(ABC):
         """
 
     async def is_saved(self, session_id: str) -> bool:
-        """Whether a session of this id can be restored, although it is not here."""
-        return self._saver is not None and await self._saver.waker.is_saved(self.url, session_id)
+        """Whether a session of this id can be restored, although it is not here. Full if that cannot be said now."""
+        return self._saver is not None and await self._saver.waker.is_saved(self.url, session_id, self.name)
 
     @property
     def saves(self) -> bool:
         """Whether sessions are saved."""
         return self._saver is not None
 
-    def end_sessions_of(self, is_theirs: Callable[[Any], bool]) -> None:
-        """End the sessions of a user in this process, and delete what is saved of them."""
-        for session in list(self.registry):
-            if is_theirs(session.context.user):
-                session.request_expiration()
-                self.begin_end(session)
-
-    def forget_saved_of(self, is_theirs: Callable[[Any], bool]) -> None:
-        """Delete the saved sessions of a user, of all applications and processes, soon."""
+    def log_out(self, owner: str) -> None:
+        """End a user's sessions in all other processes, and delete what is saved of them, of all applications, soon."""
         if self._saver is not None:
-            self._saver.forgetting.begin(is_theirs)
+            self._saver.log_out(owner)
+
+    def end_asked(self, endings: Endings) -> None:
+        """End those of the sessions that are to end."""
+        for session in list(self.registry):
+            if endings.concern(session):
+                self.begin_end(session)
 
     async def bookmarked(self, link: str) -> CopiedSession:
         """The session that this link leads to. PeerError if there is none."""
@@ -175,6 +187,7 @@ class ApplicationRuntime(ABC):
             fill(document)
         session = self._open(document, context).session
         session.expect_returning_page()
+        self._stand_ins.add(session)
         self.registry.succeed(self.registry.begin(session_id), session)
 
     def _open(
@@ -217,7 +230,9 @@ class ApplicationRuntime(ABC):
         await self._lifecycle.end(session)
 
     async def _say_goodbye(self, session: Session) -> None:
-        """Run what the application wants to run at this session's end."""
+        """Run what the application wants to run at this session's end, if it is one of its own."""
+        if session in self._stand_ins:
+            return
         await self._hook("on_session_destroyed", session.context)
         for callback in session.document.ending_callbacks():
             await self._call_hook(partial(callback, session.context), "on_session_destroyed")
@@ -227,7 +242,8 @@ class ApplicationRuntime(ABC):
         """Run this hook of the application, if its code runs in this process."""
 
     async def _call_hook(self, call: Callable[[], Any], name: str) -> None:
-        await call_hook(call, name, self.name, self._loop.running)
+        if (error := await call_hook(call, name, self.name, self._loop.running)) is not None:
+            self.hook_fault = str(self.application.error_from(error))
 
     # Clients come, go, and send messages.
 

@@ -13,6 +13,7 @@ import signal
 import struct
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from types import FrameType, SimpleNamespace
 from typing import Any
@@ -158,7 +159,8 @@ class Worker(base.Worker):  # type: ignore[misc]
         for application in loaded.applications.values():
             application.prepare()
         settings = with_signing_key(loaded.settings, lambda: key_of_this_run().hex())
-        settings = with_address(settings, self.cfg, self.sockets)
+        # A worker is silent while it starts.
+        settings = replace(with_address(settings, self.cfg, self.sockets), start_timeout_s=float(self.cfg.timeout))
         runtime_dir = self._runtime_dir or RuntimeDir.join(base_dir(self.cfg), self.ppid)
         server = Server(
             loaded.applications, settings, loop, Listening.shared(settings, [sock.sock for sock in self.sockets]),

@@ -60,6 +60,11 @@ class Acceptor:
         else:
             self._resuming.cancel()
 
+    def take_waiting(self) -> None:
+        """Accept what has come by now: who closes the socket resets what waits there."""
+        if self._resuming is None:
+            self._ready()
+
     def _listen(self) -> None:
         self._resuming = None
         self._loop.add_reader(self._listener.fileno(), self._ready)

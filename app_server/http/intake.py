@@ -69,12 +69,21 @@ class LimitedHTTPServer(HTTPServer):
         self._intake = intake
         self._exchanges: dict[object, _Exchange] = {}
         self._refusals: set[asyncio.Task[None]] = set()
+        self._acceptors: list[Acceptor] = []
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         """Accept the connections of these sockets, as long as there are descriptors."""
         for sock in sockets:
             self._sockets[sock.fileno()] = sock
-            self._handlers[sock.fileno()] = Acceptor(sock, self._handle_connection).stop
+            acceptor = Acceptor(sock, self._handle_connection)
+            self._acceptors.append(acceptor)
+            self._handlers[sock.fileno()] = acceptor.stop
+
+    def finish(self, *, alone: bool) -> None:
+        """Accept no more connections; those that have come by now, if no other process would accept them."""
+        for acceptor in self._acceptors if alone else ():
+            acceptor.take_waiting()
+        self.stop()
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         """Called by Tornado when it begins to wait for a request."""

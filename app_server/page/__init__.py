@@ -2,7 +2,7 @@
 
 from app_server.page.icon import favicon
 from app_server.page.login import logged_out_page, login_page, login_security_policy
-from app_server.page.notice import note, notice
+from app_server.page.notice import ended_by_operator, note, notice
 from app_server.page.pages import (
     ASK_OPERATOR,
     IndexEntry,
@@ -21,6 +21,7 @@ __all__ = [
     "busy_page",
     "content_security_policy",
     "custom_index_page",
+    "ended_by_operator",
     "error_page",
     "favicon",
     "index_page",

@@ -32,3 +32,8 @@ def note(headline: str, reason: str) -> str:
         f'<div role="alert" style="{_STYLE};{_NOTE_PLACE}">'
         f"<strong>{escape(headline)}</strong><br>{escape(reason)}</div>"
     )
+
+
+def ended_by_operator() -> str:
+    """The notice in place of a session that an operator has ended."""
+    return notice("This session has ended", "An operator of this site has ended it.")

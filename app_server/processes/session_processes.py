@@ -48,6 +48,12 @@ class SessionProcesses:
         """How many sessions of the server have processes now."""
         return len(self._workers.runtime_dir.session_sockets())
 
+    @property
+    def begun(self) -> bool:
+        """Whether every application's fork server has begun to take requests."""
+        holder = self._workers.runtime_dir.holder
+        return all(holder(slot) is not None for slot in self._fork_servers.values())
+
     def isolates(self, route: str) -> bool:
         """Whether the sessions of this application have processes of their own."""
         return route in self._fork_servers

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import AbstractContextManager
 from typing import Any
 
 from tornado.web import HTTPError
 
-from app_server.engine.containment import is_fault
+from app_server.engine.containment import blamed
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.engine.saving.bookmarks import CopiedSession
-from app_server.errors import ApplicationError, AppServerError, PeerError
+from app_server.errors import ApplicationError, PeerError
 from app_server.http.doctor_header import add_for_doctor
 from app_server.processes.session_processes import SessionProcesses
 from app_server.processes.worker_group import WorkerGroup
 from app_server.requests.dispatch.dispatcher import Caller, Dispatcher, HandedOver, Outcome, Refused
-from app_server.requests.dispatch.opening import Opening, read_opening
+from app_server.requests.dispatch.opening import Opening, as_saved, read_opening
 from app_server.requests.dispatch.socket_handoff import portable
 from app_server.requests.ended_page import show_exit_record
 from app_server.requests.handler import Handler
@@ -73,7 +71,11 @@ class ApplicationHandler(Handler):
         if self.opens_sessions and self.request.method == "GET":
             self.opening = self.read_opening()
             if self.opening is not None and not self.opening.may_build:
-                self.opening = await self._as_saved(self.opening)
+                try:
+                    self.opening = await as_saved(self.opening, self.runtime)
+                except Full as full:
+                    self.refuse_full(full)
+                    return
         workers, processes, opening = self.state.process.workers, self.session_processes, self.opening
         if workers is None or opening is None:
             await super().prepare()
@@ -85,14 +87,6 @@ class ApplicationHandler(Handler):
             await super().prepare()
             if not self._finished:
                 await self._find_session_process(workers, processes, opening)
-
-    async def _as_saved(self, opening: Opening) -> Opening:
-        """The opening, which may build its session after its token has expired if the session was saved."""
-        if opening.session_id is None:
-            return opening
-        here = self.runtime.registry.get(opening.session_id) is not None
-        saved = not here and await self.runtime.is_saved(opening.session_id)
-        return replace(opening, may_build=True) if saved else opening
 
     def _dispatcher(self, workers: WorkerGroup) -> Dispatcher:
         return Dispatcher(self.state.process, workers, self.runtime, self.request)
@@ -251,17 +245,9 @@ class ApplicationHandler(Handler):
         request, payload = remembered(self.runtime, self.request, arrived, token)
         return self.own(await self.runtime.session(token.session_id, request, payload, self.user, self.address)), False
 
-    @contextmanager
-    def blamed(self) -> Iterator[None]:
+    def blamed(self) -> AbstractContextManager[None]:
         """A block in which the application's code may run, such as its template: what it raises is its error."""
-        try:
-            yield
-        except AppServerError:
-            raise
-        except BaseException as error:
-            if not is_fault(error):
-                raise
-            raise self.runtime.application.error_from(error) from error
+        return blamed(self.runtime.application)
 
     def rendered(self, session: Session) -> None:
         """Encode the document for its first client if rendering has changed it; ApplicationError if that fails."""

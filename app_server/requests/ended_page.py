@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app_server.document.pages.notice import fill_notice
 from app_server.document.served import ServedDocument
-from app_server.page import note, notice
+from app_server.page import ended_by_operator, note, notice
 from app_server.processes.forking.exit_records import ExitReason, ExitRecord
 
 _REASONS = {
@@ -17,7 +17,9 @@ _REASONS = {
 
 def show_exit_record(exit_record: ExitRecord, document: ServedDocument) -> None:
     """Fill the document with the reason, in the places that the session's page has."""
-    fill_notice(document, exit_record.roots, notice("This session has ended", _REASONS[exit_record.end]))
+    reason = _REASONS.get(exit_record.end)
+    html = ended_by_operator() if reason is None else notice("This session has ended", reason)
+    fill_notice(document, exit_record.roots, html)
 
 
 def too_large(limit_bytes: int) -> str:

@@ -14,10 +14,14 @@ def forget_sessions(state: ServerState, user: Any) -> None:
     auth = state.policy.auth
     if not user or auth.open or not saves_sessions(state):
         return
-    is_theirs = partial(_is_owner, auth, auth.owner(user))
+    owner = auth.owner(user)
+    is_theirs = partial(_is_owner, auth, owner)
     for runtime in state.runtimes:
-        runtime.end_sessions_of(is_theirs)
-    state.runtimes[0].forget_saved_of(is_theirs)  # of all applications
+        for session in [each for each in runtime.registry if is_theirs(each.context.user)]:
+            session.request_expiration()
+            runtime.begin_end(session)
+    if owner is not None:
+        state.runtimes[0].log_out(owner)  # of all applications
 
 
 def saves_sessions(state: ServerState) -> bool:

@@ -17,7 +17,8 @@ RETRY_AFTER_S = 5
 class Full(AppServerError):
     """A session is not given out at the moment; the page tries again.
 
-    `reason` is "full" for the process, "address" for one address, and "taken" if another process has the session.
+    `reason` is "full" for the process, "address" for one address, "taken" if another process has the session, and
+    "store" if it may be saved, and cannot be read at the moment.
     """
 
     def __init__(self, what: str, reason: str) -> None:
@@ -27,7 +28,7 @@ class Full(AppServerError):
     @property
     def headline(self) -> str:
         """What the visitor's page says first."""
-        if self.reason == "taken":
+        if self.reason in ("taken", "store"):
             return "This session cannot be opened at the moment"
         return "Too many visitors at the moment"
 

@@ -13,10 +13,10 @@ from app_server.settings import Settings
 log = logging.getLogger(__name__)
 
 
-def load_applications(paths: Sequence[str], settings: Settings) -> dict[str, Application]:
+def load_applications(paths: Sequence[str], settings: Settings, *, broken_too: bool = False) -> dict[str, Application]:
     """The applications of these words, PATH or ROUTE=PATH, by their routes; none of their code has run.
 
-    Raises OperatorError or ApplicationError.
+    Raises OperatorError, or ApplicationError. With `broken_too`, one that does not load raises it when it is run.
     """
     if not paths:
         return {"/": empty_application()}
@@ -24,7 +24,7 @@ def load_applications(paths: Sequence[str], settings: Settings) -> dict[str, App
     given: dict[str, str] = {}
     for word in paths:
         route, path = split_route(word)
-        application = _load_application(path, settings, route)
+        application = _load_application(path, settings, route, broken_too=broken_too)
         if application.route in applications:
             other = given[application.route]
             hint = f"Rename one, or give it another address: /NAME={path}"
@@ -34,7 +34,7 @@ def load_applications(paths: Sequence[str], settings: Settings) -> dict[str, App
     return applications
 
 
-def _load_application(path: str, settings: Settings, route: str | None) -> Application:
+def _load_application(path: str, settings: Settings, route: str | None, *, broken_too: bool) -> Application:
     """The application of this path; in development, one that does not load is served too, as a page with the reason."""
     try:
         application = load_application(path, settings.args, dev=settings.dev, route=route)
@@ -42,9 +42,10 @@ def _load_application(path: str, settings: Settings, route: str | None) -> Appli
             application.prepare()
         return application
     except ApplicationError as error:
-        if not settings.dev:
+        if not (settings.dev or broken_too):
             raise
-        log.error("%s", error)
+        if settings.dev:
+            log.error("%s", error)
         return broken_application(route or route_for(path), Path(path).absolute(), error, [Path(path).absolute()])
 
 

@@ -33,6 +33,7 @@ _LAST_THREADS_S = 2.0
 """How long the applications' threads have to end when everything else has."""
 
 _BEAT_S = 0.5
+_LOOK_S = 0.02
 
 
 async def serve(server: Server, task: Task | None = None, notifier: Notifier | None = None) -> int:
@@ -42,6 +43,8 @@ async def serve(server: Server, task: Task | None = None, notifier: Notifier | N
     asked = StopRequest(loop, led=task is not None)
     if task is not None:
         loop.add_reader(task.parent_pipe, _on_orphaned, loop, task.parent_pipe, asked)
+    if settings.warm:
+        await _warmed_up_elsewhere(server, asked)
     await server.start()
     # What is there now stays: the collector need not look at it for every generation that sessions leave behind.
     forks.freeze()
@@ -62,6 +65,13 @@ async def serve(server: Server, task: Task | None = None, notifier: Notifier | N
     status = min(1, asked.status) if task is None else asked.status  # only the main process distinguishes them
     exit_despite_threads(_LAST_THREADS_S, status)
     return status
+
+
+async def _warmed_up_elsewhere(server: Server, asked: StopRequest) -> None:
+    """Wait until isolated applications were run in the processes that fork their sessions, or a signal comes."""
+    session_processes = server.state.process.session_processes
+    while session_processes is not None and not session_processes.begun and not asked.first.done():
+        await asyncio.sleep(_LOOK_S)
 
 
 class StopRequest:

@@ -13,6 +13,7 @@ import secrets
 import sys
 import sysconfig
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 from tornado.iostream import StreamClosedError
@@ -146,17 +147,23 @@ def as_failure(error: AppServerError) -> ApplicationError:
 
 def own_modules() -> list[tuple[str, Path]]:
     """The loaded modules that are neither installed nor part of Python or of this server: the application's own."""
-    installed = [Path(path).resolve() for path in {*sysconfig.get_paths().values(), sys.prefix, sys.base_prefix}]
-    installed.append(Path(__file__).resolve().parents[1])
-    found = []
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if not file or name == "__main__":
-            continue
-        path = Path(file).resolve()
-        if not any(path.is_relative_to(folder) for folder in installed):
-            found.append((name, path))
-    return found
+    files = [(name, getattr(module, "__file__", None)) for name, module in list(sys.modules.items())]
+    return [
+        (name, Path(file).resolve()) for name, file in files if file and name != "__main__" and not _is_installed(file)
+    ]
+
+
+@cache
+def _is_installed(file: str) -> bool:
+    """Whether a module's file is installed or part of Python or of this server. Asked of 2000 files at each look."""
+    path = Path(file).resolve()
+    return any(path.is_relative_to(folder) for folder in _installed())
+
+
+@cache
+def _installed() -> tuple[Path, ...]:
+    prefixes = {*sysconfig.get_paths().values(), sys.prefix, sys.base_prefix}
+    return (*(Path(prefix).resolve() for prefix in prefixes), Path(__file__).resolve().parents[1])
 
 
 def forget_modules() -> None:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from app_server.apps import Application
 from app_server.engine.isolated import IsolatedRuntime
 from app_server.engine.lifecycle import Lifetimes, SessionObserver
-from app_server.engine.local import LocalRuntime, SingleSessionRuntime, Snapshot
+from app_server.engine.local import LocalRuntime, Snapshot
 from app_server.engine.loop import EngineLoop
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.engine.saving.saver import Saver
+from app_server.engine.single import SingleSessionRuntime
 from app_server.observe.gauges import Gauges
 from app_server.requests.state.pages import Pages
 from app_server.requests.state.policy import Policy

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
+from app_server.engine.runtime import ApplicationRuntime
+from app_server.engine.saving.endings import Endings, OwnerOf
 from app_server.engine.saving.policy import SavingPolicy
 from app_server.engine.saving.saver import Saver
 from app_server.errors import OperatorError
@@ -34,13 +37,37 @@ def check_store(settings: Settings) -> None:
         store.close()
 
 
-def make_saver(settings: Settings, gauges: SavingGauges, on_lost: Callable[[Session], None]) -> Saver | None:
+def make_saver(
+    settings: Settings,
+    gauges: SavingGauges,
+    runtimes: Callable[[], Iterable[ApplicationRuntime]],
+    owner_of: OwnerOf,
+) -> Saver | None:
     """What saves the sessions of this process; None if they are not saved."""
     store = _open(settings)
     if store is None:
         return None
-    policy = SavingPolicy(keys_of(settings), settings.store_max_bytes, settings.store_ttl_s, restore=settings.restore)
-    return Saver(store, policy, gauges, on_lost)
+    policy = SavingPolicy(
+        keys_of(settings),
+        settings.store_max_bytes,
+        settings.store_ttl_s,
+        restore=settings.restore,
+        max_bookmarks=settings.store_max_bookmarks,
+    )
+    return Saver(store, policy, gauges, partial(_moved, runtimes), partial(_end_asked, runtimes), owner_of)
+
+
+def _moved(runtimes: Callable[[], Iterable[ApplicationRuntime]], session: Session) -> None:
+    """Another process has this session now: send its clients there, and forget it."""
+    for runtime in runtimes():
+        if runtime.registry.get(session.id) is session:
+            runtime.move_away(session)
+
+
+def _end_asked(runtimes: Callable[[], Iterable[ApplicationRuntime]], endings: Endings) -> None:
+    """End those sessions that another process has asked to end."""
+    for runtime in runtimes():
+        runtime.end_asked(endings)
 
 
 def keys_of(settings: Settings) -> Keys:

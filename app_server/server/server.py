@@ -1,6 +1,6 @@
 """The server: its applications behind their routes, its address, and its life from start to stop.
 
-bind -> load hooks -> serve -> drain -> close the connections -> hooks of every session -> unload hooks
+bind -> load hooks -> warmup -> serve -> drain -> close the connections -> hooks of every session -> unload hooks
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from app_server.server.reload import LiveReload
 from app_server.server.routes import routes_of
 from app_server.server.runtimes import OwnSession, make_runtimes
 from app_server.server.saving import make_saver
-from app_server.session.session import Session
+from app_server.server.warming.warmup import warm_up
 from app_server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,6 @@ _FORM_OF_HOOKS_BYTES = 1024 * 1024
 
 _LOOK_S = 0.05
 """How often a server that drains looks whether its sessions have ended."""
-
 
 _ANSWER_WITHIN_S = 2.0
 """How long a server that stops waits for the answers to requests that have come."""
@@ -88,7 +87,7 @@ class Server:
         admission = Admission(settings.max_sessions, settings.max_sessions_per_address)
         isolated = membership.fork_servers if membership is not None else ()
         engine_loop = EngineLoop(loop)
-        self._saver = make_saver(settings, gauges.saving, self._moved)
+        self._saver = make_saver(settings, gauges.saving, lambda: self.state.runtimes, policy.auth.owner)
         runtimes = make_runtimes(applications, policy, engine_loop, gauges, admission, isolated, session, self._saver)
         self._loop_monitor = LoopMonitor(gauges.loop, engine_loop.running, settings.block_limit_s)
         self._live_reload = LiveReload(runtimes, settings) if settings.dev else None
@@ -124,12 +123,6 @@ class Server:
             PeerAnswers(self.state, f"unix:{settings.unix_socket}" if settings.unix_socket else self.url).register(
                 workers
             )
-
-    def _moved(self, session: Session) -> None:
-        """Another process has this session now: send its clients there, and forget it."""
-        for runtime in self.state.runtimes:
-            if runtime.registry.get(session.id) is session:
-                runtime.move_away(session)
 
     def _superseded(self) -> None:
         """Accept no more connections: another process has the slot."""
@@ -175,9 +168,11 @@ class Server:
         return f"{scheme}://{bracketed(host)}:{self._listening.port}{self.settings.prefix}/"
 
     async def start(self) -> None:
-        """Run the applications' load hooks, take connections, begin the background work; `bind` comes before."""
+        """Run the load hooks, warm up, take connections, begin the background work; `bind` comes before."""
         for runtime in self.state.runtimes:
             await runtime.start()
+        if self.settings.warm:
+            await warm_up(self.state)
         if self.state.process.workers is not None:
             await self.state.process.workers.open()
         self._http.add_sockets([sock for sock in self._listening.sockets if sock.fileno() >= 0])
@@ -232,8 +227,11 @@ class Server:
             task.cancel()
         if self._live_reload is not None:
             self._live_reload.stop()
-        self._http.stop()
+        workers = self.state.process.workers
+        self._http.finish(alone=workers is None or workers.slots == 1)
         await self._answers_given()
+        for runtime in self.state.runtimes:
+            runtime.begin_stop()
         if self._saver is not None:
             await self._saver.save_before_leaving()
             close_code = 1012  # the page comes back, to a process that restores its session
@@ -242,8 +240,8 @@ class Server:
         if self._saver is not None:
             await self._saver.stop()
         await self._clients_gone()
-        if self.state.process.workers is not None:
-            await self.state.process.workers.close()
+        if workers is not None:
+            await workers.close()
             await self._answers_given()
         await self._http.close_all_connections()
         self.state.policy.auth.stop()
@@ -276,8 +274,7 @@ class Server:
     async def _answers_given(self) -> None:
         """Wait until the requests that have come are answered, those of connections that were just accepted too."""
         await asyncio.sleep(_LOOK_S)
-        under_way = self.state.process.under_way
-        await until(lambda: not any(handler.awaited for handler in under_way), _ANSWER_WITHIN_S, _LOOK_S)
+        await until(lambda: not self.state.process.answers, _ANSWER_WITHIN_S, _LOOK_S)
 
     async def _clients_gone(self) -> None:
         """Wait until the Close frames are answered; a wire cuts the connection itself when that takes too long."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import weakref
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any, Final, Protocol
@@ -99,7 +100,10 @@ class SessionContext:
         *,
         state: Mapping[str, Any] | None = None,
         restoring: bool = False,
+        begun_s: float | None = None,
     ) -> None:
+        self.begun_s = time.time() if begun_s is None else begun_s
+        """When the session was asked for, in seconds since the epoch."""
         self._id = session_id
         self._server_context = server_context
         self._document = document

@@ -19,11 +19,16 @@ class Expiring:
     def __init__(self, now_s: float) -> None:
         self.unused_since_s = now_s
         self.expiration_requested = False
+        self.ended_by_operator = False
         self._expiration_blocks = 0
 
     def request_expiration(self) -> None:
         """Let the session end at the next check, even if its lifetime without clients is not over."""
         self.expiration_requested = True
+
+    def obey_operator(self) -> None:
+        """Take note that the session is about to end because an operator has said so."""
+        self.ended_by_operator = True
 
     def block_expiration(self) -> None:
         """Keep the session alive without clients, until as many `unblock_expiration` have come."""

@@ -46,6 +46,11 @@ class Registry:
         """The living session of this id."""
         return self._living.get(session_id)
 
+    @property
+    def builds(self) -> bool:
+        """Whether any session is being built."""
+        return bool(self._building)
+
     def building(self, session_id: str) -> Build | None:
         """The build of this id that is under way."""
         return self._building.get(session_id)

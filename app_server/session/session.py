@@ -61,7 +61,6 @@ class Session(Expiring):
         self.context = context
         self.application = application
         self.name = LogName(f"{application} session {session_id[:8]}…", application=application, session=session_id)
-        """The session for the log: its application and the first characters of its id."""
         self.connections: list[Connection] = []
         self._host = host
         self.limits = limits

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
 import math
 import os
 import re
@@ -164,6 +163,8 @@ def socket_path(word: str) -> str:
 
 
 def log_format(word: str) -> str:
+    import logging  # takes longer to import than all else here
+
     record = {"msg": "", "levelname": "INFO", "name": "x", "application": "", "session": "", "request_id": ""}
     try:
         # The second step finds what the first does not, such as %(levelname)d.

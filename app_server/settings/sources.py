@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -108,5 +107,7 @@ def _signed_behind_a_login(settings: Settings, chosen: Mapping[str, Given]) -> S
         return settings
     key = settings.secret_key
     if key is None and settings.cookie_secret is not None:
+        import hmac  # loads OpenSSL, which few commands need
+
         key = hmac.new(settings.cookie_secret.encode("utf-8"), b"session ids and tokens", "sha256").hexdigest()
     return replace(settings, session_ids="signed", secret_key=key)

@@ -43,6 +43,11 @@ class Settings:
         reason="code, templates, themes and static files are watched anyway",
         arity=Arity.ANY, flag="--dev", metavar="FILE",
     )
+    warm: bool = setting(
+        False, "run each application once before the server is ready, so the first visitor does not wait for imports",
+        reason="each start takes longer, and an application may do more than fill a document",
+        environment=("APP_SERVER_WARM",),
+    )
     glob: bool = setting(
         False, "expand *, ? and [ ] in file names",
         reason="most shells expand them already",
@@ -164,6 +169,11 @@ class Settings:
         64 * 1024 * 1024, "how much to save of one session; of a larger one, only its inputs are saved",
         reason="most documents take less than a megabyte, and a few must not fill the disk",
         parse=integer(4096), flag="--store-max-bytes", environment=("APP_SERVER_STORE_MAX_BYTES",),
+    )
+    store_max_bookmarks: int = setting(
+        10_000, "how many bookmarks to keep; beyond that, applications cannot make more",
+        reason="each is a whole document, and one application must not fill the disk",
+        parse=integer(0), metavar="N", environment=("APP_SERVER_STORE_MAX_BOOKMARKS",),
     )
     store_encrypt: bool = setting(
         False, "encrypt saved sessions with the secret key",

@@ -76,6 +76,17 @@ class Entry:
     expires_s: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Sessions that are to end, whichever process has them, if they began before `at_s` (seconds since the epoch).
+
+    `name` is the key of one session, or stands for a user: 64 hexadecimal digits.
+    """
+
+    name: str
+    at_s: float
+
+
 class Store(Protocol):
     """Where sessions are saved. Every method blocks; one thread of a process calls them all.
 
@@ -116,8 +127,14 @@ class Store(Protocol):
     def revoke(self, key: str) -> bool:
         """Delete what is saved under this key, even if it is owned; whether there was something.
 
-        A process that owns it finds its claim lost when it writes next.
+        A process that owns it finds its claim lost when it renews it, or writes.
         """
+
+    def end(self, ending: Ending) -> None:
+        """Ask all processes to end these sessions; they find it with `endings`."""
+
+    def endings(self) -> Sequence[Ending]:
+        """What processes were asked to end since the last call; at the first one, in the last hour. It may repeat."""
 
     def renew(self, claims: Sequence[Claim]) -> Sequence[Claim]:
         """Go on owning these sessions; call it every second with all of them. The claims that are lost."""
@@ -136,6 +153,9 @@ class Store(Protocol):
 
     def drop(self, name: str) -> bool:
         """Delete a bookmark; whether there was one."""
+
+    def count_bookmarks(self) -> int:
+        """How many bookmarks there are; some of them may have expired."""
 
     def entries(self) -> Iterator[Entry]:
         """Everything that is saved, in no order."""

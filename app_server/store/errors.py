@@ -59,3 +59,11 @@ class Unavailable(StoreError):
         super().__init__(what, where=where, hint=hint)
         self.unwritten = tuple(unwritten)
         self.lost = tuple(lost)
+
+
+class Busy(Unavailable):
+    """The store is there, but cannot answer now: Redis is starting, or this process has too many open files."""
+
+
+class TooSlow(Busy):
+    """The store has not answered in time, which it still may."""

@@ -15,17 +15,19 @@ from contextlib import contextmanager, suppress
 from typing import Final, cast
 
 from app_server.errors import OperatorError
-from app_server.store.base import Claim, Entry, Write, checked_key, checked_name, is_bookmark_name
-from app_server.store.errors import Lost, Taken, Unavailable
+from app_server.store.base import Claim, Ending, Entry, Write, checked_key, checked_name, is_bookmark_name
+from app_server.store.errors import Busy, Lost, Taken, Unavailable
 from app_server.store.files.bookmark import read_bookmark, write_bookmark
 from app_server.store.files.contents import delete_old_drafts, entry_of
-from app_server.store.files.opened import Draft, lock, read_head, stat_of, unlink, write_all
+from app_server.store.files.endings import EndingsReader, note_ending
+from app_server.store.files.opened import Draft, OnlyLookedAt, lock, read_head, stat_of, unlink, write_all
 from app_server.store.files.private import open_private_folder
 from app_server.store.files.session import SessionFile, claim_file
 
-# `app-server sessions list` looks at a lock by taking it for an instant.
-_TRIES: Final = 3
+_TRY_FOR_S: Final = 0.25
+"""How long to wait for processes that do not own a session, but have its lock for an instant, to look or to purge."""
 _BETWEEN_TRIES_S: Final = 0.005
+_SCARCE: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class FolderStore:
@@ -47,6 +49,7 @@ class FolderStore:
         self._ttl_s, self._max_bytes = ttl_s, max_bytes
         self._folder: int | None = None
         self._claims: weakref.WeakSet[SessionFile] = weakref.WeakSet()
+        self._endings = EndingsReader()
         _close_in_children(self)
 
     @property
@@ -118,13 +121,27 @@ class FolderStore:
         with self._available():
             return unlink(self._opened(), _name(key))
 
+    def end(self, ending: Ending) -> None:
+        """See `Store.end`."""
+        checked_key(ending.name)
+        with self._available():
+            note_ending(self._opened(), ending)
+
+    def endings(self) -> Sequence[Ending]:
+        """See `Store.endings`."""
+        with self._available():
+            return self._endings.read(self._opened())
+
     def renew(self, claims: Sequence[Claim]) -> Sequence[Claim]:
-        """None are lost: the kernel holds the locks. Files of quiet sessions are touched, or they would expire."""
-        now = self._clock()
+        """See `Store.renew`: only deleted ones are lost. Files of quiet sessions are touched, or they would expire."""
+        now, lost = self._clock(), list[Claim]()
         for claim in claims:
             with suppress(Lost, OSError):
-                _file(claim).touch(now, self._ttl_s / 8)
-        return []
+                if _file(claim).was_deleted:
+                    lost.append(claim)
+                else:
+                    _file(claim).touch(now, self._ttl_s / 8)
+        return lost
 
     def release(self, claim: Claim) -> None:
         """See `Store.release`."""
@@ -157,6 +174,11 @@ class FolderStore:
         """See `Store.drop`."""
         with self._available():
             return is_bookmark_name(name) and unlink(self._opened(), f"{name}.view")
+
+    def count_bookmarks(self) -> int:
+        """See `Store.count_bookmarks`."""
+        with self._available():
+            return sum(name.endswith(".view") for name in os.listdir(self._opened()))
 
     def entries(self) -> Iterator[Entry]:
         """See `Store.entries`."""
@@ -202,15 +224,16 @@ class FolderStore:
         return self._folder
 
     def _locked(self, key: str, *, create: bool) -> SessionFile | None:
+        """The session's file, owned. An owner is waited for only if nothing may be saved yet: it would be purging."""
         name = _name(key)
-        for left in reversed(range(_TRIES)):
+        deadline_s = time.monotonic() + _TRY_FOR_S
+        while True:
             try:
                 return claim_file(self._opened(), key, name, create=create)
-            except BlockingIOError:
-                if not left:
+            except BlockingIOError as error:
+                if not (create or isinstance(error, OnlyLookedAt)) or time.monotonic() >= deadline_s:
                     raise Taken("another process owns this session", where=self._path) from None
-                time.sleep(_BETWEEN_TRIES_S)
-        raise AssertionError("the last try returns or raises")
+            time.sleep(_BETWEEN_TRIES_S)
 
     def _is_over(self, claim: SessionFile, *, create: bool) -> bool:
         # An empty file is what a process leaves that was killed before it wrote.
@@ -251,10 +274,10 @@ class FolderStore:
         except OperatorError as error:
             raise Unavailable(error.what, where=error.where, hint=error.hint) from None
         except OSError as error:
-            hint = None
-            if error.errno in (errno.EMFILE, errno.ENFILE):
+            if error.errno in _SCARCE:
                 hint = "Each session needs an open file: raise the limit (ulimit -n, or LimitNOFILE in systemd)."
-            raise Unavailable(f"{error.strerror}", where=self._path, hint=hint) from None
+                raise Busy(f"{error.strerror}", where=self._path, hint=hint) from None
+            raise Unavailable(f"{error.strerror}", where=self._path) from None
 
 
 def _name(key: str) -> str:

@@ -14,10 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from app_server.errors import OperatorError
-from app_server.store.base import Claim, Entry, Write, checked_key, checked_name, is_bookmark_name
+from app_server.store import redis_scripts as scripts
+from app_server.store.base import Claim, Ending, Entry, Write, checked_key
 from app_server.store.errors import Lost, Taken, TooLarge, Unavailable
 from app_server.store.redis_address import Address, connect, redis_package
-from app_server.store.redis_scripts import CLAIM, DELETE, HEAD, LOOK, PURGE, READ, RELEASE, RENEW, REVOKE, WRITE, Script
+from app_server.store.redis_bookmarks import RedisBookmarks
+from app_server.store.redis_endings import EndingsStream
+from app_server.store.redis_scripts import Script
 
 LEASE_S: Final = 4.0
 """How long a session stays owned after its owner's last sign of life; `renew` is called each second."""
@@ -55,6 +58,8 @@ class RedisStore:
         self._ttl_ms, self._lease_ms, self._max_bytes = _ms(ttl_s), _ms(lease_s), max_bytes
         self._redis = connect(address, where)
         self._claims: dict[str, RedisClaim] = {}
+        self._bookmarks = RedisBookmarks(self._redis, _PREFIX, clock)
+        self._endings = EndingsStream(f"{_PREFIX}endings", clock())
 
     @property
     def lease_s(self) -> float:
@@ -76,7 +81,7 @@ class RedisStore:
     def claim(self, key: str, *, create: bool) -> RedisClaim | None:
         """See `Store.claim`."""
         mark = secrets.token_hex(8)
-        fence = self._call(CLAIM, checked_key(key), mark, int(create))
+        fence = self._call(scripts.CLAIM, checked_key(key), mark, int(create))
         if fence < 0:
             raise Taken("another process owns this session", where=self._address.shown)
         if not fence:
@@ -87,7 +92,7 @@ class RedisStore:
 
     def read(self, claim: Claim, max_bytes: int) -> bytes:
         """See `Store.read`."""
-        answer = self._call(READ, claim.key, _token(claim), max_bytes)
+        answer = self._call(scripts.READ, claim.key, _token(claim), max_bytes)
         if answer[0] == b"lost":
             raise Lost("another process has taken the session over", where=self._address.shown)
         if answer[0] == b"large":
@@ -97,9 +102,9 @@ class RedisStore:
     def write(self, writes: Sequence[Write]) -> Sequence[Claim]:
         """See `Store.write`: one round trip for all."""
         calls = [(w.claim.key, _token(w.claim), w.data, int(w.replaces), self._max_bytes) for w in writes]
-        answers = self._batch(WRITE, calls, [write.claim for write in writes])
+        answers = self._batch(scripts.WRITE, calls, [write.claim for write in writes])
         lost = self._lost([write.claim for write in writes], answers)
-        failed = [(w.claim, answer) for w, answer in zip(writes, answers, strict=True) if answer not in _DONE]
+        failed = [(w.claim, answer) for w, answer in zip(writes, answers, strict=True) if answer not in scripts.DONE]
         if failed:
             what = self._reason(failed[0][1])
             claims = [claim for claim, _ in failed]
@@ -113,15 +118,25 @@ class RedisStore:
 
     def head(self, key: str, size_bytes: int) -> bytes:
         """See `Store.head`."""
-        return cast(bytes, self._call(HEAD, checked_key(key), "", size_bytes))
+        return cast(bytes, self._call(scripts.HEAD, checked_key(key), "", size_bytes))
 
     def revoke(self, key: str) -> bool:
         """See `Store.revoke`."""
-        return bool(self._call(REVOKE, checked_key(key), ""))
+        return bool(self._call(scripts.REVOKE, checked_key(key), ""))
+
+    def end(self, ending: Ending) -> None:
+        """See `Store.end`."""
+        with self._available():
+            self._endings.add(self._redis, ending)
+
+    def endings(self) -> Sequence[Ending]:
+        """See `Store.endings`."""
+        with self._available():
+            return self._endings.read(self._redis)
 
     def renew(self, claims: Sequence[Claim]) -> Sequence[Claim]:
         """See `Store.renew`: one round trip for all."""
-        answers = self._batch(RENEW, [(claim.key, _token(claim)) for claim in claims])
+        answers = self._batch(scripts.RENEW, [(claim.key, _token(claim)) for claim in claims])
         lost = self._lost(claims, answers)
         if failed := [answer for answer in answers if isinstance(answer, Exception)]:
             raise Unavailable(self._reason(failed[0]), where=self._address.shown, lost=lost)
@@ -130,45 +145,43 @@ class RedisStore:
     def release(self, claim: Claim) -> None:
         """See `Store.release`."""
         self._claims.pop(_token(claim), None)
-        self._call(RELEASE, claim.key, _token(claim))
+        self._call(scripts.RELEASE, claim.key, _token(claim))
 
     def delete(self, claim: Claim) -> None:
         """See `Store.delete`."""
-        self._call(DELETE, claim.key, _token(claim))
+        self._call(scripts.DELETE, claim.key, _token(claim))
         self._claims.pop(_token(claim), None)
 
     def put(self, name: str, data: bytes, ttl_s: float) -> None:
         """See `Store.put`."""
-        key = _view(checked_name(name))
-        with self._available(), self._redis.pipeline(transaction=True) as batch:
-            batch.delete(key)
-            batch.hset(key, mapping={"data": data, "saved_at": repr(self._clock())})
-            batch.pexpire(key, _ms(ttl_s))
-            batch.execute()
+        with self._available():
+            self._bookmarks.put(name, data, ttl_s)
 
     def get(self, name: str, max_bytes: int) -> bytes | None:
         """See `Store.get`."""
-        if not is_bookmark_name(name):
-            return None
         with self._available():
-            size = self._redis.hstrlen(_view(name), "data")
-            if size > max_bytes:
-                raise TooLarge("the bookmark", limit_bytes=max_bytes, size_bytes=size)
-            return cast("bytes | None", self._redis.hget(_view(name), "data"))
+            return self._bookmarks.get(name, max_bytes)
 
     def drop(self, name: str) -> bool:
         """See `Store.drop`."""
         with self._available():
-            return is_bookmark_name(name) and bool(self._redis.delete(_view(name)))
+            return self._bookmarks.drop(name)
+
+    def count_bookmarks(self) -> int:
+        """See `Store.count_bookmarks`."""
+        with self._available():
+            return self._bookmarks.count()
 
     def entries(self) -> Iterator[Entry]:
         """See `Store.entries`."""
         for name in self._names(f"{_PREFIX}{{", "}:journal"):
-            if found := self._call(LOOK, name, ""):
+            if found := self._call(scripts.LOOK, name, ""):
                 size, saved_at, owned, end = found
                 yield Entry(name, size, saved_at / 1000, bool(owned), False, None if owned else end / 1000)
-        for name in self._names(_view("")):
-            if entry := self._bookmark_entry(name):
+        for name in self._names(self._bookmarks.prefix):
+            with self._available():
+                entry = self._bookmarks.entry(name)
+            if entry is not None:
                 yield entry
 
     def purge(self, older_than_s: float, now_s: float) -> int:
@@ -176,13 +189,13 @@ class RedisStore:
         if _ms(older_than_s) >= self._ttl_ms:
             return 0
         old = [e for e in self.entries() if not e.bookmark and not e.owned and e.saved_at_s < now_s - older_than_s]
-        return sum(self._call(PURGE, entry.key, "") for entry in old)
+        return sum(self._call(scripts.PURGE, entry.key, "") for entry in old)
 
     def close(self) -> None:
         """See `Store.close`. If Redis does not answer, leases end by themselves."""
         claims, self._claims = self._claims, {}
         with suppress(Unavailable):
-            self._batch(RELEASE, [(claim.key, claim.token) for claim in claims.values()])
+            self._batch(scripts.RELEASE, [(claim.key, claim.token) for claim in claims.values()])
         self._redis.close()
 
     def _lost(self, claims: Sequence[Claim], answers: Sequence[object]) -> list[Claim]:
@@ -198,19 +211,10 @@ class RedisStore:
         texts = (key.decode("utf-8", "replace") for key in sorted(keys))
         return [text[len(before) : len(text) - len(after)] for text in texts]
 
-    def _bookmark_entry(self, name: str) -> Entry | None:
-        key = _view(name)
-        with self._available(), self._redis.pipeline(transaction=False) as batch:
-            batch.hstrlen(key, "data").hget(key, "saved_at").pttl(key)
-            size, saved_at, left_ms = batch.execute()
-        if saved_at is None:
-            return None
-        return Entry(name, size, float(saved_at), False, True, self._clock() + left_ms / 1000)
-
     def _call(self, script: Script, key: str, token: str, *arguments: object) -> Any:
         answer = self._batch(script, [(key, token, *arguments)])[0]
         if isinstance(answer, Exception):
-            raise Unavailable(self._reason(answer), where=self._address.shown) from None
+            raise scripts.kind_of(answer)(self._reason(answer), where=self._address.shown) from None
         return answer
 
     def _batch(self, script: Script, calls: Sequence[tuple[Any, ...]], unwritten: Sequence[Claim] = ()) -> list[Any]:
@@ -220,7 +224,7 @@ class RedisStore:
         with self._available(unwritten):
             answers = self._send(script, calls)
             # After a restart, or the first time: Redis has run none of these then.
-            unknown = [at for at, answer in enumerate(answers) if _is_unknown(answer)]
+            unknown = [at for at, answer in enumerate(answers) if scripts.is_unknown(answer)]
             if unknown:
                 self._redis.script_load(script.text)
                 for at, answer in zip(unknown, self._send(script, [calls[at] for at in unknown]), strict=True):
@@ -242,7 +246,7 @@ class RedisStore:
     def _reason(self, answer: object) -> str:
         if isinstance(answer, Exception):
             return self._address.without_secrets(str(answer))
-        return _REASONS.get(answer, f"Redis answers {answer!r}")
+        return scripts.REASONS.get(answer, f"Redis answers {answer!r}")
 
     @contextmanager
     def _available(self, unwritten: Sequence[Claim] = ()) -> Iterator[None]:
@@ -253,14 +257,7 @@ class RedisStore:
         except exceptions.RedisError as error:
             self._leave_replica([error])
             what = self._address.without_secrets(str(error)) or type(error).__name__
-            raise Unavailable(what, where=self._address.shown, unwritten=unwritten) from None
-
-
-_DONE: Final = (b"written", b"lost")
-_REASONS: Final[dict[object, str]] = {
-    b"gone": "Redis no longer has the journal: it was evicted or lost",
-    b"large": "a session would have more bytes than --store-max-bytes allows",
-}
+            raise scripts.kind_of(error)(what, where=self._address.shown, unwritten=unwritten) from None
 
 
 def open_redis(text: str, *, ttl_s: float, max_bytes: int, where: str = "--store") -> RedisStore:
@@ -279,13 +276,5 @@ def _keys(key: str) -> tuple[str, str, str]:
     return f"{begin}owner", f"{begin}about", f"{begin}journal"
 
 
-def _view(name: str) -> str:
-    return f"{_PREFIX}view:{name}"
-
-
 def _ms(seconds: float) -> int:
     return max(1, round(seconds * 1000))
-
-
-def _is_unknown(answer: object) -> bool:
-    return isinstance(answer, Exception) and type(answer).__name__ == "NoScriptError"

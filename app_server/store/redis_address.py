@@ -64,7 +64,7 @@ def redis_package(where: str) -> ModuleType:
     try:
         import redis
     except ImportError:
-        hint = how_to_install("redis")
+        hint = how_to_install("redis", served_with="redis")
         raise OperatorError("saving sessions in Redis needs the package redis", where=where, hint=hint) from None
     return redis
 

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
+from app_server.store.errors import Busy, TooSlow, Unavailable
+
 
 @dataclass(frozen=True)
 class Script:
@@ -97,6 +99,15 @@ return 'written'
 )
 """ARGV: the bytes, 1 if they replace the journal, the most bytes that it may have. `gone`: Redis has evicted or lost
 the journal."""
+
+DONE: Final = (b"written", b"lost")
+"""What WRITE answers if nothing has failed."""
+
+REASONS: Final[dict[object, str]] = {
+    b"gone": "Redis no longer has the journal: it was evicted or lost",
+    b"large": "a session would have more bytes than --store-max-bytes allows",
+}
+"""Why WRITE has written nothing, in words."""
 
 RENEW: Final = Script(
     _OWNED
@@ -186,3 +197,18 @@ return 1
 """
 )
 """`about` stays, as in DELETE: the owner finds there that it is the owner no more."""
+
+
+def is_unknown(answer: object) -> bool:
+    """Whether Redis has answered that it does not know the script: it was restarted, say."""
+    return isinstance(answer, Exception) and type(answer).__name__ == "NoScriptError"
+
+
+def kind_of(error: Exception) -> type[Unavailable]:
+    """What this error of Redis' client means for those who ask the store."""
+    name = type(error).__name__
+    return TooSlow if name == "TimeoutError" else Busy if name in _PASSING else Unavailable
+
+
+_PASSING: Final = ("BusyLoadingError", "ReadOnlyError", "TryAgainError", "MasterDownError", "ClusterDownError")
+"""What Redis says while it starts, or hands over to another one."""

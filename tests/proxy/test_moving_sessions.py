@@ -7,17 +7,18 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Event
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from tests.protocol.saving.conftest import go_on, work_on
 from tests.support.client import Client, Site, fetch
 from tests.support.deployments.deployed import Deployment, running_deployment
 from tests.support.server import REPOSITORY
-from tests.support.waiting import PATIENCE_S, patience
+from tests.support.waiting import PATIENCE_S, patience, until
 
 APPS = REPOSITORY / "tests" / "protocol" / "apps"
 THREE = """
@@ -64,14 +65,42 @@ def visit(deployment: Deployment, stack: ExitStack, value: int) -> Visit:
 def come_back(deployment: Deployment, visit: Visit, value: int) -> float:
     """Wait until the page is sent away, and open its socket again, as BokehJS does at once; when it was there."""
     assert visit.client.close_code() == 1012
-    with joined(deployment, visit.route, visit.token) as client:
+    with let_in(deployment, visit) as client:
         back_s = time.monotonic()
         go_on(client, value)
     return back_s
 
 
+@contextmanager
+def let_in(deployment: Deployment, visit: Visit) -> Iterator[Client]:
+    """A client of the session; BokehJS tries again, too, if the instance cannot have it yet (1013)."""
+    with ExitStack() as stack:
+        found: list[Client] = []
+
+        def is_in() -> bool:
+            try:
+                found.append(stack.enter_context(joined(deployment, visit.route, visit.token)))
+            except ConnectionClosed as closed:
+                assert closed.rcvd is not None and closed.rcvd.code == 1013
+            return bool(found)
+
+        until(is_in, "an instance has the session")
+        yield found[0]
+
+
+@contextmanager
+def explained_by_logs(deployment: Deployment) -> Iterator[None]:
+    """If what is tested here fails, the servers' logs are shown with it."""
+    try:
+        yield
+    except BaseException:
+        for instance, server in zip(deployment.plan.instances, deployment.servers, strict=True):
+            print(f"--- the log of {instance.route}\n{server.log_text()}")
+        raise
+
+
 def test_sessions_of_a_stopped_instance_go_on_at_the_others_and_no_page_fails(three: Deployment) -> None:
-    with ThreadPoolExecutor(SESSIONS + 1) as pool, ExitStack() as stack:
+    with explained_by_logs(three), ThreadPoolExecutor(SESSIONS + 1) as pool, ExitStack() as stack:
         visits = [visit(three, stack, 100 + number) for number in range(SESSIONS)]
         stopped = visits[0].route
         servers = zip(three.plan.instances, three.servers, strict=True)

@@ -13,6 +13,7 @@ from tests.support.client import Site
 from tests.support.deployments.scenes import write
 from tests.support.ports import free_port
 from tests.support.server import POLL_INTERVAL_S, REPOSITORY, running_process
+from tests.support.servers.family import kill_family
 from tests.support.waiting import PATIENCE_S, patience
 from tests.unit.deployment.making import planned
 
@@ -52,4 +53,4 @@ def test_generated_file_serves_signed_sessions_below_a_prefix(tmp_path: Path, pr
         assert site.get("/deep/board").status == 200
         assert time.monotonic() < deadline, served.log_text()
         time.sleep(POLL_INTERVAL_S)
-    served.process.kill()  # whatever sessions are left need no farewell; workers end with their arbiter
+    kill_family(served.process.pid)  # whatever sessions are left need no farewell

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from app_server.cli.general.shells import SCRIPTS
+from app_server.store.base import session_key
 from tests.unit.cli.pretending import pretending
 
 LONGEST_S = 60.0
@@ -168,3 +169,12 @@ def test_running_servers_are_offered(bash: Terminal, zsh: Terminal, home: Path) 
             line = f"app-server {command} "
             assert completed(bash, line) == completed(zsh, line) == f"{line}{process.pid}"
             assert fish(home, line) == [str(process.pid)]
+
+
+def test_keys_of_saved_sessions_are_offered(bash: Terminal, zsh: Terminal, home: Path) -> None:
+    (home / "saved").mkdir(mode=0o700)
+    key = session_key("/app", "session")
+    (home / "saved" / f"{key}.session").write_bytes(b"a journal")
+    line = "app-server sessions end --store saved "
+    assert completed(bash, line) == completed(zsh, line) == f"{line}{key[:12]}"
+    assert fish(home, line) == [key[:12]]

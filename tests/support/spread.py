@@ -19,6 +19,9 @@ WHOLE_FOLDERS = {
 }
 """Folders that are one group."""
 
+ON_THE_SAME_HOSTS = ("tests/ansible/test_site.py", "tests/ansible/test_releases.py")
+"""Files that are one group, in this order: the first sets hosts up, and the others go on with what is kept of them."""
+
 LONGEST = ("tests/ansible", *WHOLE_FOLDERS)
 """Where the longest groups lie, the longest first: what begins last ends last."""
 
@@ -44,15 +47,16 @@ def folder_of(nodeid: str) -> str:
 def group_of(nodeid: str) -> str:
     """The name of the group that a test belongs to."""
     path = nodeid.partition("::")[0]
-    return WHOLE_FOLDERS.get(folder_of(nodeid), path)
+    return ON_THE_SAME_HOSTS[0] if path in ON_THE_SAME_HOSTS else WHOLE_FOLDERS.get(folder_of(nodeid), path)
 
 
 def rank_of(nodeid: str) -> int:
     """Where a test is to come in a run: a smaller number comes first, equal ones stay in their order."""
-    if PurePosixPath(nodeid.partition("::")[0]).is_relative_to(LAST):
-        return len(LONGEST) + 1
-    folder = folder_of(nodeid)
-    return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
+    path = nodeid.partition("::")[0]
+    places = (*ON_THE_SAME_HOSTS, *LONGEST)
+    if PurePosixPath(path).is_relative_to(LAST):
+        return len(places) + 1
+    return next((places.index(place) for place in (path, folder_of(nodeid)) if place in places), len(places))
 
 
 def next_group(waiting: Sequence[str], running: Sequence[str], workers: int) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-from app_server import version
 from app_server.version import how_to_install, install_command
+from tests.support.in_image import as_in_an_image
 
 COMMIT = "4f2a" * 10
 
@@ -42,9 +41,7 @@ def test_clone_is_named_where_it_was_installed_from() -> None:
 def test_an_image_has_no_pip_but_applications_bring_what_serving_needs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "list").touch()
-    monkeypatch.setattr(version, "_IMAGE", sys.prefix)
-    monkeypatch.setattr(version, "_IMAGE_LIST", str(tmp_path / "list"))
+    as_in_an_image(monkeypatch, tmp_path)
     assert how_to_install("deploy").startswith("The image has no pip: ")
     assert how_to_install("encrypt", served_with="cryptography") == (
         "Add cryptography to the applications' requirements.txt, and build their image again."

@@ -59,7 +59,7 @@ def _of_command(command: Command, before: Sequence[str], current: str, environ: 
     if current.startswith("-"):
         own = {flag.names[-1]: flag.help for flag in command.flags if flag.names and flag.help}
         return Candidates({**own, **_GENERAL})
-    return _of_words(command.words, _words_before(flags, before), environ)
+    return _of_words(command.words, flags, before, environ)
 
 
 def _open_flag(flags: Mapping[str, Flag], before: Sequence[str]) -> Flag | None:
@@ -81,12 +81,15 @@ def _of_argument(flag: Flag, before: str = "") -> Candidates:
     return Candidates(flag.choices, flag.metavar in _PATHS, before)
 
 
-def _of_words(words: Sequence[Word], typed: int, environ: Mapping[str, str]) -> Candidates:
+def _of_words(
+    words: Sequence[Word], flags: Mapping[str, Flag], before: Sequence[str], environ: Mapping[str, str]
+) -> Candidates:
     """What fits as the next word."""
+    typed = _words_before(flags, before)
     if not words or (typed >= len(words) and not words[-1].many):
         return Candidates()
     word = words[min(typed, len(words) - 1)]
-    found = word.candidates(environ) if word.candidates is not None else word.choices
+    found = word.candidates(before, environ) if word.candidates is not None else word.choices
     return Candidates(found, word.metavar in _PATHS)
 
 

@@ -4,16 +4,39 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from app_server.cli.running.readable import Reader
+from app_server.errors import in_one_line
 from app_server.store.contents import Found
 from app_server.store.journal import Saved
+from app_server.store.records import Part
 
 _KEY_LETTERS: Final = 12
 """How much of a key is printed in a column: enough to tell a million sessions apart."""
 
 _HEADINGS: Final = ("KEY", "KIND", "APPLICATION", "USER", "SIZE", "SAVED", "EXPIRES")
+
+
+class _Model(NamedTuple):
+    """A model's class and name, in words, its saved values, and the part of the journal that has them."""
+
+    name: str
+    attributes: Mapping[str, Any]
+    part: Part
+
+
+class _Value(NamedTuple):
+    """JSON, the part of the journal that has its arrays, and how often rows were added or changed since."""
+
+    value: Any
+    part: Part
+    later: int = 0
+
+
+_NOTHING: Final = Part(b"", ())
 
 
 def as_table(found: Sequence[Found]) -> str:
@@ -32,6 +55,12 @@ def _row(found: Found) -> tuple[str, ...]:
     kind = "bookmark" if entry.bookmark else "in use" if entry.owned else "asleep"
     expires = "-" if entry.expires_s is None else _time(entry.expires_s)
     return (key, kind, *whose, size(entry.size_bytes), _time(entry.saved_at_s), expires)
+
+
+def as_choice(found: Found) -> tuple[str, str]:
+    """What names it on a command line, and what it is."""
+    key, kind, application, user, *_ = _row(found)
+    return key, in_one_line(f"{kind}, {application}, {user}, {_time(found.entry.saved_at_s)}", 100)
 
 
 def as_values(found: Found) -> dict[str, Any]:
@@ -53,15 +82,14 @@ def as_values(found: Found) -> dict[str, Any]:
 def details(found: Found, saved: Saved, *, values: bool) -> dict[str, Any]:
     """What is saved of one session; with `values` also what people and the application have put into it."""
     opened, fields = saved.opened, saved.fields
-    changed = [change for change in fields.get("changed", ()) if change[0]]
-    classes = _models(saved)
+    models = _models(saved)
     more: dict[str, Any] = {
         **as_values(found),
         "session": opened["session"] if values else f"{opened['session'][:8]}…",
-        "models": len(classes),
+        "models": len(models),
         "changes": len(saved.changes),
         "only_inputs": bool(fields.get("partial")),
-        "changed": [f"{classes.get(ident, (ident, {}))[0]}.{attr}" for ident, attr, _ in changed],
+        "changed": [f"{models[ident].name if ident in models else ident}.{attr}" for ident, attr in _changed(saved)],
         "state": sorted(fields.get("state") or {}),
         "damaged": saved.damaged,
     }
@@ -69,15 +97,38 @@ def details(found: Found, saved: Saved, *, values: bool) -> dict[str, Any]:
         more["state"] = fields.get("state") or {}
         more["hook"] = fields.get("hook")
         more["arguments"] = (opened.get("request") or {}).get("arguments", {})
-        more["values"] = _values(saved, classes, changed)
+        more["values"] = {name: found.value for name, found in _latest(saved, models).items()}
     return more
 
 
-def as_lines(values: Mapping[str, Any]) -> str:
-    """The fields, one on a line; dictionaries as JSON."""
-    lines = [(_label(name), _text(name, value)) for name, value in values.items()]
-    width = max(len(label) for label, _ in lines) + 2
-    return "\n".join(f"{label:<{width}}{text}".rstrip() for label, text in lines)
+def as_lines(values: Mapping[str, Any], saved: Saved) -> str:
+    """The fields, one on a line, and after them the values of models; dictionaries as JSON."""
+    fields = [(_label(name), _text(name, value)) for name, value in values.items() if name != "values"]
+    shown = _readable(saved) if "values" in values else []
+    return "\n".join([*_aligned(fields), *(["values"] if shown else []), *_aligned(shown)])
+
+
+def _aligned(lines: Sequence[tuple[str, str]]) -> list[str]:
+    width = max((len(label) for label, _ in lines), default=0) + 2
+    return [f"{label:<{width}}{text}".rstrip() for label, text in lines]
+
+
+def _readable(saved: Saved) -> list[tuple[str, str]]:
+    """What was changed, and its value in words."""
+    models = _models(saved)
+    names = {ident: model.name for ident, model in models.items()}
+    return [
+        (f"  {name}", Reader(dict(found.part.buffers), names).text(found.value) + _more(found.later))
+        for name, found in _latest(saved, models).items()
+    ]
+
+
+def _more(times: int) -> str:
+    return f", and {times} changes of its rows" if times else ""
+
+
+def _parts(saved: Saved) -> list[Part]:
+    return [*([saved.whole] if saved.whole is not None else []), *saved.changes]
 
 
 def _label(name: str) -> str:
@@ -120,32 +171,41 @@ def _time(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
-def _models(saved: Saved) -> dict[str, tuple[str, Mapping[str, Any]]]:
-    """For each model by its id: its class and name, in words, and its saved values."""
-    found: dict[str, tuple[str, Mapping[str, Any]]] = {}
-    parts = [*([saved.whole] if saved.whole is not None else []), *saved.changes]
-    for part in parts:
+def _models(saved: Saved) -> dict[str, _Model]:
+    """The models by their ids."""
+    found: dict[str, _Model] = {}
+    for part in _parts(saved):
         for item in _objects(json.loads(part.content) if part.content else None):
             if item.get("type") == "object" and isinstance(item.get("id"), str) and isinstance(item.get("name"), str):
                 attributes = item.get("attributes", {})
                 name = attributes.get("name")
-                found[item["id"]] = (f"{item['name']} {name!r}" if isinstance(name, str) else item["name"], attributes)
+                words = f"{item['name']} {name!r}" if isinstance(name, str) else item["name"]
+                found[item["id"]] = _Model(words, attributes, part)
     return found
 
 
-def _values(
-    saved: Saved, models: Mapping[str, tuple[str, Mapping[str, Any]]], changed: Sequence[Sequence[Any]]
-) -> dict[str, Any]:
-    latest: dict[tuple[str, str], Any] = {}
+def _latest(saved: Saved, models: Mapping[str, _Model]) -> dict[str, _Value]:
+    """What was changed, in words, and its value."""
+    latest: dict[tuple[str, str], _Value] = {}
+    later: Counter[tuple[str, str]] = Counter()
     for part in saved.changes:
         for event in json.loads(part.content).get("events", ()) if part.content else ():
+            key = event.get("model", {}).get("id", ""), event.get("attr", "")
             if event.get("kind") == "ModelChanged":
-                latest[event["model"]["id"], event["attr"]] = event.get("new")
-    shown: dict[str, Any] = {}
-    for ident, attr, _ in changed:
-        name, attributes = models.get(ident, (ident, {}))
-        shown[f"{name}.{attr}"] = latest.get((ident, attr), attributes.get(attr))
+                latest[key], later[key] = _Value(event.get("new"), part), 0
+            else:
+                later[key] += 1
+    shown: dict[str, _Value] = {}
+    for ident, attr in _changed(saved):
+        model = models.get(ident, _Model(ident, {}, _NOTHING))
+        value = latest.get((ident, attr), _Value(model.attributes.get(attr), model.part))
+        shown[f"{model.name}.{attr}"] = value._replace(later=later[ident, attr])
     return shown
+
+
+def _changed(saved: Saved) -> list[tuple[str, str]]:
+    """The models, by id, and the properties that were changed."""
+    return [(ident, attr) for ident, attr, _ in saved.fields.get("changed", ()) if ident]
 
 
 def _objects(value: Any) -> Iterator[Mapping[str, Any]]:

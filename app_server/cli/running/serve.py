@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import partial
 from secrets import token_urlsafe
 
-from app_server.cli.command import Command, Word, flags_of
+from app_server.cli.command import Command, Flag, Word, flags_of
 from app_server.cli.running.logs import configure_logging
 from app_server.errors import OperatorError
 from app_server.observe.output import forgive_output
@@ -36,7 +36,16 @@ COMMAND = Command(
     text="Serve applications, and keep them in sync with browsers.",
     examples=("app-server serve myapp.py --show",),
     words=(Word(name="files", metavar="FILE_OR_DIR", help="a script, notebook or directory", many=True),),
-    flags=flags_of(all_settings()),
+    flags=(
+        Flag(
+            names=("--check",),
+            help="run each application once instead of serving; exit with 1 if one fails",
+            arity=Arity.SWITCH,
+            group="Applications",
+            common=False,
+        ),
+        *flags_of(all_settings()),
+    ),
 )
 
 
@@ -48,11 +57,11 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     settings = resolve_settings(flags, environ)
     own = bokeh_environment(settings.use_config) if settings.use_config is not None else {}
     paths = expand(namespace.files) if settings.glob else list(namespace.files)
-    return partial(run, settings, paths, own)
+    return partial(run, settings, paths, own, checks="check" in namespace)
 
 
-def run(settings: Settings, paths: Sequence[str], bokeh_variables: Mapping[str, str]) -> int:
-    """The exit status of the server, once it has stopped."""
+def run(settings: Settings, paths: Sequence[str], bokeh_variables: Mapping[str, str], *, checks: bool = False) -> int:
+    """The exit status of the server, once it has stopped, or of the check that `checks` asks for instead."""
     forgive_output()
     configure_logging(settings)
     tell_bokeh(os.environ, settings, bokeh_variables)
@@ -68,7 +77,11 @@ def run(settings: Settings, paths: Sequence[str], bokeh_variables: Mapping[str, 
             " Set BOKEH_SECRET_KEY to what `app-server secret` prints"
         )
     settings = with_signing_key(settings, token_urlsafe)
-    # Here and not above: it brings bokeh and Tornado along, which take a second.
+    # Here and not above: they bring bokeh and Tornado along, which take a second.
+    if checks:
+        from app_server.server.warming.check import check_applications
+
+        return check_applications(settings, paths)
     from app_server.server.lifecycle import serve_until_stopped
 
     return serve_until_stopped(settings, paths)

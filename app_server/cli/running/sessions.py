@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from app_server.cli.command import Choices, Command, Flag, Word, flags_of, switch
 from app_server.cli.terminal import say
-from app_server.errors import OperatorError
+from app_server.errors import AppServerError, OperatorError
 from app_server.settings import Setting, Settings, all_settings, resolve_settings
 
 if TYPE_CHECKING:
@@ -25,10 +25,18 @@ if TYPE_CHECKING:
 SETTINGS = ("use_config", "secret_key", "store", "store_ttl_s", "store_max_bytes", "store_encrypt")
 """The settings of `serve` that this command has too."""
 
+ENDS_WITHIN_S = 5.0
+"""How long the process that has a session may take to end it: it looks once a second, and runs the session's hooks."""
+
+LOOK_S = 0.05
+
+_MOST_KEYS = 500
+"""How many keys a shell is offered: the latest."""
+
 ACTIONS: Choices = {
     "list": "all that is saved, the latest first",
     "show": "what is saved of one session or bookmark",
-    "end": "delete sessions or bookmarks",
+    "end": "end sessions and delete them, or delete bookmarks",
     "purge": "delete what has expired",
 }
 
@@ -36,6 +44,24 @@ ACTIONS: Choices = {
 def own_settings() -> tuple[Setting, ...]:
     """Those settings, in the order of the table."""
     return tuple(setting for setting in all_settings() if setting.name in SETTINGS)
+
+
+def keys_to_name(before: Sequence[str], environ: Mapping[str, str]) -> Choices:
+    """The keys of what is saved, for completion; none if the store that was named so far cannot be read."""
+    from app_server.cli.parser import parser_of
+    from app_server.cli.running.saved_report import as_choice
+
+    try:
+        namespace = parser_of("sessions", COMMAND).parse_known_args(before)[0]
+        if namespace.action not in ("show", "end"):
+            return {}
+        settings = _settings(namespace, environ)
+        with _Saved.opened(Asked(settings)) as saved:
+            found = sorted(saved.chosen(), key=lambda each: -each.entry.saved_at_s)
+    except AppServerError:
+        return {}
+    named = dict(map(as_choice, found[:_MOST_KEYS]))
+    return {key: about for key, about in named.items() if key not in namespace.keys}
 
 
 COMMAND = Command(
@@ -51,13 +77,13 @@ COMMAND = Command(
     examples=("app-server sessions list --store sessions", "app-server sessions purge --older-than 3600"),
     words=(
         Word(name="action", metavar="ACTION", help="what to do", required=True, choices=ACTIONS),
-        Word(name="keys", metavar="KEY", help="which of them", many=True),
+        Word(name="keys", metavar="KEY", help="which of them", many=True, candidates=keys_to_name),
     ),
     flags=(
         Flag(names=("--application",), metavar="PATH", help="only those of the application at this path"),
         Flag(names=("--older-than",), metavar="SECONDS", help="only what was last saved longer ago"),
         switch("--values", "also show what people and the application have put in"),
-        switch("--force", "delete a session that is in use, too; its page starts again"),
+        switch("--force", "delete a session also if the process that has it does not end it"),
         switch("--json", "print JSON"),
         *flags_of(own_settings()),
     ),
@@ -92,13 +118,8 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
         if name in namespace and name not in _TAKES[action]:
             raise OperatorError(f"is not used by `sessions {action}`", where=f"--{name.replace('_', '-')}")
     _check_keys(action, namespace.keys)
-    flags = {setting.name: getattr(namespace, setting.name) for setting in own_settings() if setting.name in namespace}
-    names = {variable for setting in own_settings() for variable in setting.environment}
-    own = {name: value for name, value in environ.items() if name.removesuffix("_FILE") in names}
-    settings = resolve_settings(flags, own)
-    _check_store(settings.store)
     asked = Asked(
-        settings,
+        _settings(namespace, environ),
         keys=tuple(namespace.keys),
         application=namespace.application[0] if "application" in namespace else None,
         older_than_s=_seconds(namespace.older_than[0]) if "older_than" in namespace else None,
@@ -107,6 +128,16 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
         as_json="json" in namespace,
     )
     return partial({"list": list_all, "show": show, "end": end, "purge": purge}[action], asked)
+
+
+def _settings(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Settings:
+    """The settings, of which the store is one that may be read."""
+    flags = {setting.name: getattr(namespace, setting.name) for setting in own_settings() if setting.name in namespace}
+    names = {variable for setting in own_settings() for variable in setting.environment}
+    own = {name: value for name, value in environ.items() if name.removesuffix("_FILE") in names}
+    settings = resolve_settings(flags, own)
+    _check_store(settings.store)
+    return settings
 
 
 def _check_keys(action: str, keys: Sequence[str]) -> None:
@@ -157,26 +188,42 @@ def show(asked: Asked) -> int:
     if content is None:
         raise OperatorError("is gone", where=asked.keys[0])
     values = details(found, content, values=asked.values)
-    say(json.dumps(values, indent=2) if asked.as_json else as_lines(values))
+    say(json.dumps(values, indent=2) if asked.as_json else as_lines(values, content))
     return 0
 
 
 def end(asked: Asked) -> int:
-    """Delete these; 1 if one of them is in use."""
+    """Delete these, and end those that are in use; 1 if the process that has one of them does not end it."""
     from app_server.store.contents import deleted
 
     with _Saved.opened(asked) as saved:
-        for found in [saved.one(key) for key in asked.keys]:
-            entry = found.entry
-            done = saved.store.revoke(entry.key) if asked.force and not entry.bookmark else deleted(saved.store, entry)
-            if not done:
+        for entry in [saved.one(key).entry for key in asked.keys]:
+            if deleted(saved.store, entry) or entry.bookmark:
+                say(f"{entry.key[:12]} is deleted")
+            elif _ended(saved.store, entry.key):
+                say(f"{entry.key[:12]} has ended, and is deleted")
+            elif asked.force and saved.store.revoke(entry.key):
+                say(f"{entry.key[:12]} is deleted, but was not ended: the process that has it does not answer")
+            else:
                 raise OperatorError(
-                    "is in use, and was not deleted",
+                    "is in use, and the process that has it does not end it",
                     where=entry.key[:12],
-                    hint="Close its page and wait until it is asleep, or add --force: its page starts again then.",
+                    hint="Look into its log, or add --force: what is saved is deleted then, and its page starts again.",
                 )
-            say(f"{entry.key[:12]} is deleted")
     return 0
+
+
+def _ended(store: Store, key: str) -> bool:
+    """Whether the process that has this session has ended it, as it is asked to here, and deleted what was saved."""
+    from app_server.store.base import Ending
+
+    store.end(Ending(key, time.time()))
+    deadline_s = time.monotonic() + ENDS_WITHIN_S
+    while store.is_saved(key):
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(LOOK_S)
+    return True
 
 
 def purge(asked: Asked) -> int:

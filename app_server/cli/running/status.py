@@ -40,7 +40,7 @@ class RunningServer:
     runtime_dir: RuntimeDir
 
 
-def servers(environ: Mapping[str, str]) -> Choices:
+def servers(before: Sequence[str], environ: Mapping[str, str]) -> Choices:
     """The main processes of this user's servers, for completion."""
     return {str(main): "a running server" for main, _ in running(environ)}
 

@@ -17,6 +17,8 @@ CONTAINER_CLOSED = "/var/lib/app-server"
 # Where the instances' containers have the volume of saved sessions.
 CONTAINER_STORE = "/var/lib/app-server/sessions"
 VALKEY_PORT = 6379
+# How long sessions go on that would begin again elsewhere, and connections of a proxy that is reloaded.
+DRAIN_S = 30
 # What a stop may take beyond the drain: hooks of sessions, threads of applications.
 AFTER_DRAIN_S = 15
 VARIABLES = {

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from app_server.deployment.load import LoadedSpec
-from app_server.deployment.plan.store import store_flags
+from app_server.deployment.plan.store import resolve_drain_s, store_flags
 from app_server.deployment.spec import Application, Spec
 from app_server.errors import OperatorError, OperatorErrors, did_you_mean
 from app_server.settings import Arity, Setting, all_settings, from_flags
@@ -67,7 +67,7 @@ def common_flags(
     spec = loaded.spec
     return (
         *_proxy_flags(spec, site, tls, layout),
-        *_session_flags(spec),
+        *_session_flags(spec, store),
         *store_flags(spec, store),
         *_server_flags(loaded),
     )
@@ -109,7 +109,7 @@ def _trusted(spec: Spec, layout: Layout) -> list[str]:
     return [host.address for host in spec.proxy.hosts] or [spec.instances.hosts[0].address]
 
 
-def _session_flags(spec: Spec) -> Iterator[str]:
+def _session_flags(spec: Spec, store: PlannedStore) -> Iterator[str]:
     sessions = spec.sessions
     if sessions.ids is not None:
         yield from ("--session-ids", sessions.ids)
@@ -126,7 +126,7 @@ def _session_flags(spec: Spec) -> Iterator[str]:
     if spec.instances.processes is not None:
         yield from ("--num-procs", str(spec.instances.processes))
     if "--drain" in known_flags():
-        yield from ("--drain", seconds(spec.service.drain_s))
+        yield from ("--drain", seconds(resolve_drain_s(spec, store)))
     if spec.logs.level != "info":
         yield from ("--log-level", spec.logs.level)
     if spec.logs.server == "json":

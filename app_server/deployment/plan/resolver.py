@@ -15,12 +15,13 @@ from app_server.deployment.plan.defaults import (
     CONTAINER_HTTP_PORT,
     CONTAINER_HTTPS_PORT,
     CONTAINER_PROXIES,
+    DRAIN_S,
     VARIABLES,
 )
 from app_server.deployment.plan.instances import resolve_pools
 from app_server.deployment.plan.paths import container_paths, host_paths
 from app_server.deployment.plan.site import resolve_site, resolve_tls, version_of
-from app_server.deployment.plan.store import resolve_store
+from app_server.deployment.plan.store import resolve_drain_s, resolve_store
 from app_server.deployment.plan.values import Machine, Plan, PlannedSecret, Pool, SitePlan, TlsFiles
 from app_server.deployment.spec import Secret, Spec
 from app_server.deployment.targets import Layout
@@ -53,6 +54,8 @@ def resolve_plan(
     pools = resolve_pools(loaded, site, tls, paths, layout)
     found_version = CONTAINER_PROXIES.get(spec.proxy.kind) if in_containers else proxy_version
     listen_http, listen_https = _proxy_ports(spec, site, tls, in_containers)
+    store = resolve_store(spec, paths, layout)
+    drain_s = resolve_drain_s(spec, store)
     return Plan(
         spec=spec,
         name=spec.name,
@@ -63,11 +66,12 @@ def resolve_plan(
         tls=tls,
         paths=paths,
         secrets=tuple(_secrets(spec)),
-        store=resolve_store(spec, paths, layout),
+        store=store,
         user=spec.service.user or spec.name,
         group=spec.service.group or spec.service.user or spec.name,
-        drain_s=spec.service.drain_s,
-        stop_timeout_s=spec.service.stop_timeout_s or spec.service.drain_s + AFTER_DRAIN_S,
+        drain_s=drain_s,
+        proxy_drain_s=drain_s or DRAIN_S,
+        stop_timeout_s=spec.service.stop_timeout_s or drain_s + AFTER_DRAIN_S,
         listen_http=listen_http,
         listen_https=listen_https,
         proxy_version=version_of(spec.proxy.version) or found_version,

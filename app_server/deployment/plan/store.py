@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app_server.deployment.plan.defaults import CONTAINER_STORE, VALKEY_PORT
+from app_server.deployment.plan.defaults import CONTAINER_STORE, DRAIN_S, VALKEY_PORT
 from app_server.deployment.plan.values import Paths, PlannedStore
 from app_server.deployment.spec import Spec
 from app_server.deployment.targets import Layout
@@ -27,6 +27,18 @@ def resolve_store(spec: Spec, paths: Paths, layout: Layout) -> PlannedStore:
     if layout == "compose":
         return PlannedStore("folder", CONTAINER_STORE, mounted=stated)
     return PlannedStore("folder", stated or f"{paths.state.rstrip('/')}/sessions")
+
+
+def resolve_drain_s(spec: Spec, store: PlannedStore) -> float:
+    """How long sessions go on after a stop is requested: only until they are saved, if they go on elsewhere."""
+    if spec.service.drain_s is not None:
+        return spec.service.drain_s
+    return 0 if moves_sessions(spec, store) else DRAIN_S
+
+
+def moves_sessions(spec: Spec, store: PlannedStore) -> bool:
+    """Whether each instance can go on with the sessions of each other one: those of several hosts share no folder."""
+    return store.kind != "off" and not (store.kind == "folder" and len(spec.instances.hosts) > 1)
 
 
 def valkey_name(spec: Spec, layout: Layout) -> str:

@@ -176,6 +176,8 @@ class Plan:
     user: str
     group: str
     drain_s: float
+    proxy_drain_s: float
+    """how long a proxy that is reloaded keeps its connections"""
     stop_timeout_s: float
     listen_http: int
     listen_https: int

@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import TypeAlias
 
 from app_server.deployment.plan.values import Plan
@@ -41,12 +43,32 @@ def render(target: str, plan: Plan) -> Files:
     """The files of a target, by their paths. OperatorError for a value that the target's format cannot carry."""
     if target not in TARGETS:
         raise OperatorError(f"expected one of {', '.join(TARGETS)}, not {target!r}", where="TARGET")
+    return _rendered(target, _Itself(plan))
+
+
+class _Itself:
+    """A plan as a key that is equal only to itself; plans cannot be hashed, and comparing them takes a while."""
+
+    __slots__ = ("plan",)
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.plan is other.plan
+
+    def __hash__(self) -> int:
+        return id(self.plan)
+
+
+# The inventory and the containers' targets need the files of others: they are the same for the same plan.
+@lru_cache(maxsize=len(TARGETS))
+def _rendered(target: str, of: _Itself) -> Files:
     module = importlib.import_module(f"app_server.deployment.render.{TARGETS[target].module}")
     try:
-        files: Files = module.render(plan)
+        return MappingProxyType(module.render(of.plan))
     except Unwritable as error:
-        raise error.at_home(plan.entry) from None
-    return files
+        raise error.at_home(of.plan.entry) from None
 
 
 def is_wanted(target: str, plan: Plan) -> bool:

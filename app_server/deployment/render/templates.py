@@ -12,9 +12,20 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from app_server.deployment.plan.values import Plan
+from app_server.deployment.render.compiled import CompiledTemplates
 from app_server.errors import InternalError
 
 Filters = Mapping[str, Callable[..., str]]
+
+OPTIONS: Mapping[str, Any] = {
+    "trim_blocks": True,
+    "lstrip_blocks": True,
+    "keep_trailing_newline": True,
+    "autoescape": True,
+    # Where compiled templates cannot be kept, what the optimizer saves is less than what it costs.
+    "optimized": False,
+}
+"""How templates are compiled."""
 
 
 @cache
@@ -42,13 +53,9 @@ def _environment(target: str, filters: tuple[tuple[str, Callable[..., str]], ...
         loader=FileSystemLoader([template_root() / target, template_root() / "common"]),
         undefined=StrictUndefined,
         finalize=_finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=True,
+        bytecode_cache=CompiledTemplates(OPTIONS),
         auto_reload=False,
-        # Each template is compiled once and rendered once: what the optimizer saves is less than what it costs.
-        optimized=False,
+        **OPTIONS,
     )
     jinja.filters.update(filters)
     jinja.filters["trusted"] = Quoted

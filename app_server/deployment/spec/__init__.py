@@ -16,7 +16,7 @@ from app_server.deployment.spec.applications import (
     OwnInstances,
     ServerHost,
 )
-from app_server.deployment.spec.base import Model
+from app_server.deployment.spec.base import Model, block
 from app_server.deployment.spec.cluster import Gateway, Ingress, Kubernetes
 from app_server.deployment.spec.front import (
     Access,
@@ -60,41 +60,41 @@ class Spec(Model):
     """further files that the applications read, such as `data/*.csv`, for images and releases"""
     requirements: Annotated[tuple[Line, ...], LIST] = ()
     """requirements files that pip installs for the applications; default: each `requirements.txt` beside them"""
-    public: Public = Field(default_factory=Public)
+    public: Public = block(Public)
     """the address that people type; a bare value is its host"""
-    instances: Instances = Field(default_factory=Instances)
+    instances: Instances = block(Instances)
     """the server's processes; a bare number is their count"""
-    proxy: Proxy = Field(default_factory=Proxy)
+    proxy: Proxy = block(Proxy)
     """the web server in front; a bare word is its kind"""
-    tls: Tls = Field(default_factory=Tls)
+    tls: Tls = block(Tls)
     """encryption; a bare word is its mode"""
-    embedding: Embedding = Field(default_factory=Embedding)
+    embedding: Embedding = block(Embedding)
     """other sites that show the applications"""
-    headers: Headers = Field(default_factory=Headers)
+    headers: Headers = block(Headers)
     """security headers"""
-    rate_limits: RateLimits = Field(default_factory=RateLimits)
+    rate_limits: RateLimits = block(RateLimits)
     """how much one address may request"""
-    access: Access = Field(default_factory=Access)
+    access: Access = block(Access)
     """who may connect"""
-    maintenance: Maintenance = Field(default_factory=Maintenance)
+    maintenance: Maintenance = block(Maintenance)
     """the page that says "back soon\""""
-    sessions: Sessions = Field(default_factory=Sessions)
+    sessions: Sessions = block(Sessions)
     """sessions of every application"""
-    secrets: Secrets = Field(default_factory=Secrets)
+    secrets: Secrets = block(Secrets)
     """where secrets come from"""
     server: dict[str, Annotated[tuple[Word, ...], LIST]] = Field(default_factory=dict)
     """further settings of the server by their names in docs/settings.md, such as `keep_alive_ms: 20000`"""
-    logs: Logs = Field(default_factory=Logs)
+    logs: Logs = block(Logs)
     """log files"""
-    service: Service = Field(default_factory=Service)
+    service: Service = block(Service)
     """the program that starts the instances; a bare word is its name"""
-    containers: Containers = Field(default_factory=Containers)
+    containers: Containers = block(Containers)
     """for container targets"""
-    kubernetes: Kubernetes = Field(default_factory=Kubernetes)
+    kubernetes: Kubernetes = block(Kubernetes)
     """settings of Kubernetes only"""
     tunnels: dict[Name, Tunnel] = Field(default_factory=dict)
     """tunnels through SSH by name"""
-    paths: Paths = Field(default_factory=Paths)
+    paths: Paths = block(Paths)
     """where things are on a host"""
     environments: Annotated[dict[Name, Any], Field(default_factory=dict)]
     """what differs in other environments, by name: `-e staging` merges `environments.staging` into the rest"""

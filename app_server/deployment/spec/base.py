@@ -1,9 +1,9 @@
 """The base of every block of deploy.yaml."""
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -48,3 +48,15 @@ class Model(BaseModel):
             whole = {key: block.pop(key) for key in list(block) if key not in ("title", "description")}
             block["anyOf"] = [dict(whole["properties"][cls.short]), whole]
         return schema
+
+
+M = TypeVar("M", bound=Model)
+
+
+def block(kind: type[M]) -> M:
+    """The default of a block that may be left out: the defaults of its keys.
+
+    They need no validation. With the class itself as the factory, pydantic would build a validator for each block.
+    """
+    default: M = Field(default_factory=kind.model_construct)
+    return default

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from app_server.deployment.spec.base import Model
+from app_server.deployment.spec.base import Model, block
 from app_server.deployment.spec.readers import LIST, Flag, choice, number, seconds, whole
 from app_server.deployment.spec.words import (
     AbsolutePath,
@@ -82,7 +82,7 @@ class Proxy(Model):
     """enable HTTP/2 with TLS"""
     static: Flag = False
     """serve BokehJS from `paths.static`, a copy of the folder that `app-server info --static` prints"""
-    timeouts: Timeouts = Field(default_factory=Timeouts)
+    timeouts: Timeouts = block(Timeouts)
     """its timeouts"""
     include: AbsolutePath | None = None
     """a file with your own directives for the site"""
@@ -120,7 +120,7 @@ class Tls(Model):
     """the certificate with its chain"""
     key: AbsolutePath | None = None
     """its private key"""
-    acme: Acme = Field(default_factory=Acme)
+    acme: Acme = block(Acme)
     """for `mode: acme`"""
     profile: Annotated[Literal["intermediate", "modern"], choice()] = "intermediate"
     """the profile of Mozilla's guideline; modern is TLS 1.3 only"""

@@ -59,8 +59,8 @@ class Reader(Generic[T]):
 
 def matching(pattern: str, also: Callable[[str], bool]) -> Callable[[str], str | None]:
     """A reader's function that accepts only text of this pattern for which `also` is true."""
-    compiled = re.compile(pattern)
-    return lambda word: word if compiled.fullmatch(word) and also(word) else None
+    # Compiled when it is needed, and then kept by `re`: most files have few of the keys.
+    return lambda word: word if re.fullmatch(pattern, word) and also(word) else None
 
 
 # What an editor takes for a number or a yes is text all the same where text is wanted.

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from app_server.deployment.spec.applications import ApplicationLimits, Isolation
-from app_server.deployment.spec.base import Model
+from app_server.deployment.spec.base import Model, block
 from app_server.deployment.spec.readers import LIST, Flag, choice, number, seconds, text, whole
 from app_server.deployment.spec.words import (
     AbsolutePath,
@@ -58,7 +58,7 @@ class Sessions(Model):
     they are only set; off: it starts again; default: the server's"""
     isolation: Isolation | None = None
     """process: each session in its own process; snapshot: forked from one that has already run the application"""
-    limits: ApplicationLimits = Field(default_factory=ApplicationLimits)
+    limits: ApplicationLimits = block(ApplicationLimits)
     """limits of one session"""
 
 
@@ -118,7 +118,7 @@ class Logs(Model):
     """the log level of instances"""
     dir: AbsolutePath | None = None
     """the folder; default: /var/log and the deployment's name"""
-    rotation: Rotation = Field(default_factory=Rotation)
+    rotation: Rotation = block(Rotation)
     """when logs are rotated"""
 
 
@@ -133,8 +133,9 @@ class Service(Model):
     """the user that they run as; default: the deployment's name"""
     group: User | None = None
     """their group; default: the user's name"""
-    drain_s: Annotated[float, seconds(0, 86400)] = 30
-    """how long sessions may continue after a stop is requested; then browsers move to another instance"""
+    drain_s: Annotated[float, seconds(0, 86400)] | None = None
+    """how long sessions may continue after a stop is requested; then browsers move to another instance. Default: 0 if
+    all instances share a store, because sessions go on there with all that was done in them; else 30"""
     stop_timeout_s: Annotated[float, seconds(1, 90000)] | None = None
     """when an instance that has not stopped is killed; default: a little longer than the drain"""
     watchdog_s: Annotated[float, seconds(1, 3600)] = 30
@@ -200,9 +201,9 @@ class Valkey(Model):
 class Containers(Model):
     """For the targets compose, swarm and kubernetes."""
 
-    images: Images = Field(default_factory=Images)
+    images: Images = block(Images)
     """the images' names"""
-    publish: Published = Field(default_factory=Published)
+    publish: Published = block(Published)
     """the published ports"""
     memory_mb: Annotated[int, whole(64)] = 1024
     """the memory of an instance's container, in MB"""
@@ -222,9 +223,9 @@ class Containers(Model):
     `paths.apps` if only that is set"""
     namespace: Name | None = None
     """Kubernetes' namespace; default: the deployment's name"""
-    valkey: Valkey = Field(default_factory=Valkey)
+    valkey: Valkey = block(Valkey)
     """the Valkey of `sessions.store: valkey`; a bare value is its image"""
-    swarm: Swarm = Field(default_factory=Swarm)
+    swarm: Swarm = block(Swarm)
     """settings of Docker Swarm only"""
 
 

@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 _NAME_BYTES: Final = 18
 _SIGNATURE_BYTES: Final = 12
 _LONGEST_S: Final = 10 * 365 * 86400
+MOST_OF_A_SESSION: Final = 100
+"""How many living links a session may have: a callback that makes one each second must not use up those of all."""
+
 _GONE: Final = "this link has expired, or was revoked"
 
 
@@ -62,6 +65,9 @@ class Bookmarks:
         self._policy = policy
         self._lock = threading.Lock()
         self._waiting_bytes = 0
+        self._number: int | None = None
+        """How many the store has, when that was counted last; and how many were made here since."""
+        self._counting = False
 
     @property
     def own_bytes(self) -> int:
@@ -71,8 +77,9 @@ class Bookmarks:
     def save(self, session: LogName, opened: Mapping[str, Any], whole: Record, ttl_s: float) -> str:
         """Save a whole session under a new name; what names it in a link. From any thread.
 
-        ApplicationError if it is too large.
+        ApplicationError if it is too large, or one too many.
         """
+        self._check_number(session)
         name = f"v{secrets.token_urlsafe(_NAME_BYTES)}"  # with a dash in front it would be a flag of a command
         writer = JournalWriter(self._policy.keys)
         data = b"".join((writer.begin(), writer.write(Record(Kind.OPEN, opened)), writer.write(whole)))
@@ -83,8 +90,39 @@ class Bookmarks:
                 hint="Raise --store-max-bytes, or leave large models out with session_context.exclude_from_store",
             )
         self._begin(session, len(data))
+        if self._number is not None:
+            self._number += 1
         self._thread.submit(self._put, session, name, data, ttl_s)
         return f"{name}.{self._signatures(name)[0]}"
+
+    def count_once(self) -> None:
+        """Find out how many bookmarks the store has, unless that is known."""
+        if self._number is None:
+            self._count()
+
+    def _count(self) -> None:
+        with self._lock:
+            counting, self._counting = self._counting, True
+        if not counting:
+            self._thread.submit(self._counted)
+
+    def _counted(self) -> None:
+        try:
+            self._number = self._thread.store.count_bookmarks()
+        except StoreError as error:
+            log.debug("The bookmarks cannot be counted: %s", error)
+        finally:
+            self._counting = False
+
+    def _check_number(self, session: LogName) -> None:
+        most = self._policy.max_bookmarks
+        if self._number is not None and self._number >= most:
+            self._count()  # others may have expired, or were revoked: for the next one
+            raise ApplicationError(
+                f"the store has as many bookmarks as --store-max-bookmarks allows: {most}",
+                where=str(session),
+                hint="Let bookmarks last shorter (ttl), revoke those that are not needed any more, or raise the limit.",
+            )
 
     def _begin(self, session: LogName, size_bytes: int) -> None:
         """Count what waits for the store. ApplicationError if it is too much."""
@@ -96,9 +134,16 @@ class Bookmarks:
 
     def _put(self, session: LogName, name: str, data: bytes, ttl_s: float) -> None:
         try:
+            number = self._thread.store.count_bookmarks()
+            if number >= self._policy.max_bookmarks:  # other processes have made them since they were counted here
+                self._number = number
+                raise Unavailable(f"the store has {number} bookmarks, as many as --store-max-bookmarks allows")
             self._thread.store.put(name, data, ttl_s)
+            number += 1
         except StoreError as error:
             log.error("%s: a bookmark could not be saved, and its link leads nowhere: %s", session, error)
+        else:
+            self._number = number
         finally:
             with self._lock:
                 self._waiting_bytes -= len(data)
@@ -129,6 +174,7 @@ class Bookmarks:
     def _drop(self, name: str) -> None:
         try:
             self._thread.store.drop(name)
+            self._counted()
         except StoreError as error:
             log.error("A bookmark could not be revoked: %s", error)
 
@@ -168,11 +214,14 @@ class SessionBookmarks:
         self._opened = opened
         self._recording = recording
         self._hook = hook
+        self._made: dict[str, float] = {}
+        """When the links that were made here expire, in seconds since the epoch."""
 
     def make(self, context: SessionContext, ttl_s: float, *, anyone: bool) -> str:
         """What names the session as it is now in a link."""
         session = context.session
         _check_ttl(ttl_s, session.name)
+        self._check_number(session.name)
         document = session.document
         with document.changing:
             part = encode_for_store(document, context.excluded)
@@ -188,7 +237,20 @@ class SessionBookmarks:
             "hook": self._plain("what on_session_saved returns", kept, session.name),
             "changed": [[change.model, change.attr, int(change.by_client)] for change in changed],
         }
-        return self._bookmarks.save(session.name, self._opened, Record(Kind.WHOLE, fields, *part), ttl_s)
+        link = self._bookmarks.save(session.name, self._opened, Record(Kind.WHOLE, fields, *part), ttl_s)
+        self._made[link] = now_s + ttl_s
+        return link
+
+    def _check_number(self, session: LogName) -> None:
+        """ApplicationError if there are too many links to this session."""
+        now_s = time.time()
+        self._made = {link: expires_s for link, expires_s in self._made.items() if expires_s > now_s}
+        if len(self._made) >= MOST_OF_A_SESSION:
+            raise ApplicationError(
+                f"the session has {MOST_OF_A_SESSION} bookmarks already, the most that one session may have",
+                where=str(session),
+                hint="Let them last shorter (ttl), or call session_context.revoke_bookmark with an older one.",
+            )
 
     def _plain(self, what: str, value: Any, session: LogName) -> Any:
         try:
@@ -203,3 +265,4 @@ class SessionBookmarks:
     def revoke(self, link: str) -> None:
         """Let the link lead nowhere."""
         self._bookmarks.revoke(link)
+        self._made.pop(link, None)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
+from app_server.engine.saving.endings import OwnerOf
 from app_server.engine.saving.plain import from_exact
 from app_server.engine.saving.store_thread import StoreThread
-from app_server.store.base import Entry
+from app_server.store.base import Ending, Entry
 from app_server.store.contents import opened_of
 from app_server.store.errors import StoreError, Unavailable
 from app_server.store.keys import Keys
@@ -27,14 +28,15 @@ _AT_ONCE: Final = 50
 class Forgetting:
     """Deletes the saved sessions of users, beside all else; one at a time, because it reads all that is saved."""
 
-    def __init__(self, thread: StoreThread, keys: Keys) -> None:
+    def __init__(self, thread: StoreThread, keys: Keys, owner_of: OwnerOf) -> None:
         self._thread = thread
         self._keys = keys
+        self._owner_of = owner_of
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, is_theirs: Callable[[Any], bool]) -> None:
-        """Delete the sessions of the users for whom this is true, soon. A process that owns one finds it lost."""
-        task = asyncio.get_running_loop().create_task(self._run(is_theirs))
+    def begin(self, owner: str, endings: Sequence[Ending]) -> None:
+        """Delete this user's sessions, soon. The processes that have one of them end it: `endings` ask for that."""
+        task = asyncio.get_running_loop().create_task(self._run(owner, endings))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -43,20 +45,23 @@ class Forgetting:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_FINISH_WITHIN_S)
 
-    async def _run(self, is_theirs: Callable[[Any], bool]) -> None:
+    async def _run(self, owner: str, endings: Sequence[Ending]) -> None:
         try:
+            for ending in endings:  # first: who finds a session deleted is to know why
+                await self._thread.call(self._thread.store.end, ending)
             entries = self._thread.store.entries()
             while some := await self._thread.call(_some, entries):
                 for entry in some:
                     if not entry.bookmark:
-                        await self._thread.call(self._delete, entry.key, is_theirs)
+                        await self._thread.call(self._delete, entry.key, owner)
         except StoreError as error:
             log.error("The saved sessions of a user who has logged out could not be deleted: %s", error)
 
-    def _delete(self, key: str, is_theirs: Callable[[Any], bool]) -> None:
+    def _delete(self, key: str, owner: str) -> None:
         try:
             opened = opened_of(self._thread.store, key, self._keys)
-            theirs = opened is not None and is_theirs(from_exact(opened["user"]))
+            user = None if opened is None else from_exact(opened["user"])
+            theirs = bool(user) and self._owner_of(user) == owner
         except Unavailable:
             raise
         except Exception as error:

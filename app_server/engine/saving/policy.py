@@ -14,13 +14,14 @@ SAVE_EVERY_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class SavingPolicy:
-    """How the sessions of a server are saved; `max_bytes` is for each of them."""
+    """How the sessions of a server are saved; `max_bytes` is for each of them, `max_bookmarks` for the whole store."""
 
     keys: Keys = field(repr=False)
     max_bytes: int
     ttl_s: float
     restore: Restore = "inputs"
     every_s: float = SAVE_EVERY_S
+    max_bookmarks: int = 10_000
 
     def restoring(self, restore: Restore | None) -> SavingPolicy:
         """The policy for an application whose author says what its saved sessions get back; None if they do not."""

@@ -18,6 +18,7 @@ from app_server.document.saving.recording import MOST_BYTES, Recording
 from app_server.engine.saving.asking import HOOK_WITHIN_S, Asking, CallHook
 from app_server.engine.saving.batch import Batch, write_batch
 from app_server.engine.saving.bookmarks import Bookmarks
+from app_server.engine.saving.endings import Endings, OwnerOf, names_of
 from app_server.engine.saving.forgetting import Forgetting
 from app_server.engine.saving.journal_keeper import Journal, JournalKeeper, Unwritten
 from app_server.engine.saving.policy import SavingPolicy
@@ -29,7 +30,7 @@ from app_server.errors import OperatorError
 from app_server.observe.gauges import SavingGauges
 from app_server.session.naming import LogName
 from app_server.session.session import Session
-from app_server.store.base import Claim, Store, session_key
+from app_server.store.base import Claim, Ending, Store, session_key
 from app_server.store.errors import StoreError, Unavailable
 
 log = logging.getLogger(__name__)
@@ -57,20 +58,29 @@ class Saver:
     """Saves the sessions of one process in a store.
 
     `on_lost` is called with a session that another process has taken over: it must write no more, and its clients are
-    to connect there.
+    to connect there. `on_endings` is called when sessions are to end because another process has said so in the store.
+    `owner_of` gives a text that stands for a user, None if anyone may have their sessions.
     """
 
     def __init__(
-        self, store: Store, policy: SavingPolicy, gauges: SavingGauges, on_lost: Callable[[Session], None]
+        self,
+        store: Store,
+        policy: SavingPolicy,
+        gauges: SavingGauges,
+        on_lost: Callable[[Session], None],
+        on_endings: Callable[[Endings], None] = lambda endings: None,
+        owner_of: OwnerOf = lambda user: None,
     ) -> None:
         self.policy = policy
         self._store = store
         self._gauges = gauges
         self._on_lost = on_lost
+        self._on_endings = on_endings
         self._thread = StoreThread(store, gauges)
         self.bookmarks = Bookmarks(self._thread, policy)
         self.waker = Waker(self._thread, policy, gauges)
-        self.forgetting = Forgetting(self._thread, policy.keys)
+        self.endings = Endings(policy.keys, owner_of)
+        self._forgetting = Forgetting(self._thread, policy.keys, owner_of)
         self._keepers: dict[str, JournalKeeper] = {}
         self._hooks: dict[str, CallHook] = {}
         self._asking = Asking()
@@ -147,10 +157,11 @@ class Saver:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S) if in_vain else self.policy.every_s
 
     async def _own(self) -> None:
-        """Go on owning what is owned, however long it takes to save it."""
+        """Go on owning what is owned, however long it takes to save it, and end what is to end."""
         while True:
             await asyncio.sleep(_RENEW_EVERY_S)
             try:
+                await self._look_for_endings()
                 await self._renew()
             except Exception:
                 log.exception("Sessions could not be renewed; this is a fault of the server")
@@ -218,32 +229,38 @@ class Saver:
         if keeper is None or keeper.session is not session:
             return
         left = self._leaving[key] = asyncio.Event()
+        deadline_s = asyncio.get_running_loop().time() + _LEAVE_WITHIN_S
         try:
-            async with asyncio.timeout(_LEAVE_WITHIN_S), self._saving:
+            async with asyncio.timeout_at(deadline_s), self._saving:
                 if not forget:
                     await self._last_save(key, keeper)
-                elif (claim := keeper.journal.take_claim()) is not None:
-                    await self._thread.call(self._store.delete, claim)
         except (StoreError, TimeoutError) as error:
-            what = "what was saved of it could not be deleted" if forget else "could not be saved for the last time"
-            log.warning("%s: %s: %s", session.name, what, str(error) or "the store is too slow")
+            why = str(error) or "the store is too slow"
+            log.warning("%s: could not be saved for the last time: %s", session.name, why)
         except Exception:
             log.exception("%s: could not be left to the store; this is a fault of the server", session.name)
         finally:
             self._forget(key, keeper)
+            await self._left(keeper, deadline_s, forget=forget)
             del self._leaving[key]
             left.set()
 
+    async def _left(self, keeper: JournalKeeper, deadline_s: float, *, forget: bool) -> None:
+        """Give up the claim after all that the store has not done yet, and wait for that, but not too long.
+
+        A claim that stayed would keep the session from every process.
+        """
+        if not self._thread.stopped:
+            name = keeper.session.name
+            leaving = self._thread.ask(_leave, self._store, keeper.journal, name, forget=forget)
+            await asyncio.wait([leaving], timeout=max(0, deadline_s - asyncio.get_running_loop().time()))
+
     async def _last_save(self, key: str, keeper: JournalKeeper) -> None:
-        try:
-            if key in self._due or keeper.state_changed or key in self._hooks:
-                batch = Batch()
-                hooks = await self._asked_hooks({key}, _HOOK_BEFORE_LEAVING_S)
-                batch.add(keeper, self._collected(key, keeper, hooks))
-                await self._write(batch)
-        finally:
-            if (claim := keeper.journal.take_claim()) is not None:
-                await self._thread.call(self._store.release, claim)
+        if key in self._due or keeper.state_changed or key in self._hooks:
+            batch = Batch()
+            hooks = await self._asked_hooks({key}, _HOOK_BEFORE_LEAVING_S)
+            batch.add(keeper, self._collected(key, keeper, hooks))
+            await self._write(batch)
 
     async def _asked_hooks(self, keys: Iterable[str], within_s: float) -> dict[Session, Any]:
         """What the applications' hooks return of these sessions."""
@@ -290,6 +307,26 @@ class Saver:
             self._lose_claims(error.lost)
             self._thread.note_away(error)
 
+    async def _look_for_endings(self) -> None:
+        try:
+            found = await self._thread.call(self._store.endings)
+        except Unavailable as error:
+            self._thread.note_away(error)
+            return
+        if found:
+            self.endings.add(found)
+            self._on_endings(self.endings)
+
+    def log_out(self, owner: str) -> None:
+        """Delete what is saved of this user, soon, and have other processes end the sessions that they have.
+
+        So are those that are being built here, when they are there.
+        """
+        now_s = time.time()
+        endings = [Ending(name, now_s) for name in names_of(owner, self.policy.keys)]
+        self.endings.add(endings)
+        self._forgetting.begin(owner, endings)
+
     async def _purge(self) -> None:
         """Delete what has expired, now and then."""
         while True:
@@ -309,5 +346,20 @@ class Saver:
 
     async def stop(self) -> None:
         """Leave all sessions that are still owned, and close the store."""
-        await self.forgetting.finish()
+        await self._forgetting.finish()
         await self._thread.stop()
+
+
+def _leave(store: Store, journal: Journal, name: LogName, *, forget: bool) -> None:
+    """Release the session, or delete what is saved of it, in the store's thread."""
+    claim = journal.take_claim()
+    if claim is None:
+        return
+    try:
+        if forget:
+            store.delete(claim)
+        else:
+            store.release(claim)
+    except StoreError as error:  # a lease ends by itself
+        if forget:
+            log.warning("%s: what was saved of it could not be deleted: %s", name, error)

@@ -28,6 +28,7 @@ class ExitReason(Enum):
     CPU = "cpu"
     CALLBACK = "callback"
     CRASH = "crash"
+    OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)

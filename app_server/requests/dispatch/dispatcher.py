@@ -75,7 +75,10 @@ class Dispatcher:
             draining=self._process.draining,
             own_socket=socket_path if socket_path.exists() else None,
         )
-        return await self._settled(facts, caller.session_id, caller)
+        try:
+            return await self._settled(facts, caller.session_id, caller)
+        except Full as full:  # whether it is saved cannot be said now
+            return Refused(full=full)
 
     async def _settled(self, facts: Facts, session_id: str | None, caller: Caller | None = None) -> Outcome:
         """What comes of these facts, once what is missing among them has been asked for."""

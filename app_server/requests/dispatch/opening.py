@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from app_server.engine.runtime import ApplicationRuntime
 from app_server.errors import PeerError
 from app_server.requests.state.server_state import ServerState
 from app_server.security import tokens
@@ -57,3 +58,14 @@ def _read_id(state: ServerState, given: str) -> Opening:
         return Opening(given)
     error = PeerError("the signature of a session id is wrong")
     return Opening(given or None, refusal="Invalid token or session ID", error=error)
+
+
+async def as_saved(opening: Opening, runtime: ApplicationRuntime) -> Opening:
+    """The opening, which may build its session after its token has expired if the session was saved.
+
+    Raises Full if that cannot be said now.
+    """
+    if opening.session_id is None or runtime.registry.get(opening.session_id) is not None:
+        return opening
+    saved = await runtime.is_saved(opening.session_id)
+    return replace(opening, may_build=True) if saved else opening

@@ -85,6 +85,12 @@ class ProcessState:
         """Whether this process takes new sessions."""
         return not (self.draining or self.superseded or self.admission.full)
 
+    @property
+    def answers(self) -> bool:
+        """Whether a request is being answered, or a session built for a socket."""
+        builds = any(runtime.registry.builds for runtime in self.runtimes)
+        return builds or any(handler.awaited for handler in self.under_way)
+
     def session_id(self, mint: Callable[[], str]) -> str:
         """An id for a new session that belongs to this process; `mint` makes one for any."""
         if self.only_session is not None:

@@ -10,6 +10,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from socket import socket
@@ -29,6 +30,8 @@ from app_server.server.isolation.session_process import live, prepare_to_live
 from app_server.server.isolation.snapshot import Unsound, take
 from app_server.server.isolation.warmup import warm_up
 from app_server.server.server import Server
+from app_server.server.warming.trial import warm_up_apart
+from app_server.server.warming.warmup import time_for
 from app_server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -66,6 +69,8 @@ def fork_sessions(
     prepare_to_live()
 
     def run(snapshot: Snapshot | None = None) -> int:
+        if settings.warm and snapshot is None:
+            warm_up_apart(applications, settings)
         leave_s = partial(_leave_s, settings)
         page = _page_of_all(server, snapshot)
         try:
@@ -103,9 +108,10 @@ def _started_once(server: Server, run: Callable[[Snapshot | None], int]) -> int:
     def attempt() -> int:
         os.close(verdict)
         try:
-            snapshot = take(server.state, runtime)
+            snapshot = take(server.state, runtime, time_for(server.settings, 1) if server.settings.warm else 0.0)
         except Unsound as unsound:
-            os.write(report, str(unsound).encode()[:_LONGEST_REASON])
+            with suppress(BrokenPipeError):  # the server was stopped meanwhile
+                os.write(report, str(unsound).encode()[:_LONGEST_REASON])
             return 0
         os.write(report, _SOUND)
         os.close(report)

@@ -77,6 +77,7 @@ class SessionProcess:
         self._runtime_dir = RuntimeDir(spec.socket_path.parent)
         self._over: asyncio.Future[int] = loop.create_future()
         self._leaving = False
+        self._ended_by_operator = False
         self._status = 0
         (self._runtime,) = self.server.state.runtimes
 
@@ -185,6 +186,7 @@ class SessionProcess:
     def ended(self, session: Session) -> None:
         """A session has ended: if it is ours, so does the process."""
         if session.id == self._spec.session_id:
+            self._ended_by_operator = session.ended_by_operator
             self._finish(0)
 
     def _on_signal(self, number: int) -> None:
@@ -208,6 +210,8 @@ class SessionProcess:
         with contextlib.suppress(OSError):
             if self._status == OUT_OF_MEMORY:  # a page that comes back is to find this
                 exit_records.leave(self._spec.socket_path, exit_records.ExitReason.MEMORY)
+            elif self._ended_by_operator:
+                exit_records.leave(self._spec.socket_path, exit_records.ExitReason.OPERATOR)
             else:
                 exit_records.forget(self._spec.socket_path)
         discard(self._spec.socket_path)

@@ -20,6 +20,7 @@ from app_server.document.encoding.document_encoder import encode_built
 from app_server.document.served import new_document
 from app_server.engine.local import Snapshot
 from app_server.engine.runtime import ApplicationRuntime
+from app_server.engine.warmup import deadline
 from app_server.errors import AppServerError
 from app_server.guests import Guest
 from app_server.requests.state.server_state import ServerState
@@ -35,9 +36,10 @@ class Unsound(Exception):
     """Why the application cannot be started once for all sessions, as the end of a sentence about it."""
 
 
-def take(state: ServerState, runtime: ApplicationRuntime) -> Snapshot:
+def take(state: ServerState, runtime: ApplicationRuntime, limit_s: float = 0.0) -> Snapshot:
     """Start the application in this process; Unsound where that cannot be done for all sessions at once.
 
+    It is also Unsound if it takes longer than `limit_s` seconds; 0 sets no limit.
     Then this process is of no use any more: the application has run in it.
     """
     application = runtime.application
@@ -51,7 +53,7 @@ def take(state: ServerState, runtime: ApplicationRuntime) -> Snapshot:
     try:
         if application.hooks.on_server_loaded is not Hooks().on_server_loaded:
             raise Unsound("has the hook on_server_loaded, which is to run before it in each process")
-        with document.at_work():
+        with document.at_work(), deadline(limit_s):
             application.build(document)
         page = runtime.guest.render_page(
             document,

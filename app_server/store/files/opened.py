@@ -19,6 +19,10 @@ DRAFT_SUFFIX: Final = ".draft"
 _SAFELY: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
+class OnlyLookedAt(BlockingIOError):
+    """The file has no owner, but another process looks at its lock at this instant."""
+
+
 class Draft:
     """A new, private file without a name yet; the end of the `with` deletes it unless it has taken one."""
 
@@ -115,14 +119,19 @@ def open_locked(folder: int, name: str, *, create: bool) -> int | None:
 
 
 def lock(number: int) -> None:
-    """Lock the open file for its only owner; raises BlockingIOError if it is locked."""
+    """Lock the open file for its only owner; raises BlockingIOError if it has one, OnlyLookedAt if it may have none."""
     if not stat.S_ISREG(os.fstat(number).st_mode):
         raise OSError(0, "there is something that is not a file where the session's file should be")
-    fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if is_locked(number):
+            raise
+        raise OnlyLookedAt from None
 
 
 def is_locked(number: int) -> bool:
-    """Whether another descriptor holds the lock. Looking takes the lock for an instant, so `lock` may fail then."""
+    """Whether another descriptor owns the lock. Looking shares the lock for an instant, so `lock` may fail then."""
     try:
         fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

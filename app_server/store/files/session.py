@@ -64,6 +64,12 @@ class SessionFile:
         """Whether the whole folder was deleted, and the session's file with it."""
         return self._number is not None and os.fstat(self._folder).st_nlink == 0
 
+    @property
+    def was_deleted(self) -> bool:
+        """Whether the file was deleted behind our back, and the folder is still there."""
+        number = self._number
+        return number is not None and os.fstat(number).st_nlink == 0 and not self.has_lost_its_folder
+
     def move(self, folder: int) -> None:
         """Go on in this folder, in which the session has nothing yet. Raises Lost if another process owns it there."""
         try:

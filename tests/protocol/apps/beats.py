@@ -35,18 +35,38 @@ def say(text):
     word.text += f" {text}"
 
 
+def watching(late, beating):
+    """A callback that notes in `late[0]` when the loop was late, for as long as there are beats."""
+
+    @without_document_lock
+    async def watch():
+        while beating:
+            began_s = time.monotonic()
+            await asyncio.sleep(0.005)
+            late[0] |= time.monotonic() - began_s > 0.02
+
+    return watch
+
+
 def beat_for_two_seconds(argument):
-    beats = []
+    """How often it beats in two seconds, by 40 intervals in which the loop was not late, nor right before them."""
+    intervals_s, beating = [], []
+    late = [True, True]  # since the last beat, and before that
+    last_s = 0.0
 
     def beat():
-        beats.append(time.monotonic())
+        nonlocal last_s
+        now_s = time.monotonic()
+        if not any(late):
+            intervals_s.append(now_s - last_s)
+        last_s = now_s
+        late[:] = False, late[0]
+        if len(intervals_s) == 40:
+            document.remove_periodic_callback(beating.pop())
+            word.text = str(int(2.025 * 40 / sum(intervals_s)))
 
-    def report():
-        document.remove_periodic_callback(handle)
-        word.text = str(len(beats))
-
-    handle = document.add_periodic_callback(beat, 50)
-    document.add_timeout_callback(report, 2025)
+    beating.append(document.add_periodic_callback(beat, 50))
+    document.add_next_tick_callback(watching(late, beating))
 
 
 def beat_beside_one_that_holds(argument):
@@ -72,20 +92,13 @@ def beat_beside_one_that_holds(argument):
         if seen["beats"] == 20:
             document.add_next_tick_callback(report)
 
-    @without_document_lock
-    async def watch():
-        while beating:
-            began_s = time.monotonic()
-            await asyncio.sleep(0.005)
-            late[0] |= time.monotonic() - began_s > 0.02
-
     def report():
         while beating:
             document.remove_periodic_callback(beating.pop())
         word.text = f"{seen['holding']} {seen['plain']}"
 
     beating = [document.add_periodic_callback(beat, 50) for beat in (holding, plain, undisturbed)]
-    document.add_next_tick_callback(watch)
+    document.add_next_tick_callback(watching(late, beating))
 
 
 def schedule_and_remove(argument):

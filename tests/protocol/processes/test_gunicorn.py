@@ -95,6 +95,13 @@ def test_100_pages_with_their_sockets_are_100_runs(shared: Served, runs: Runs) -
     assert len(set(answered)) == WORKERS
 
 
+def test_workers_have_run_the_application_before_they_serve(tmp_path: Path) -> None:
+    with gunicorn(tmp_path, "--workers", "2", keywords=", warm=True") as served:
+        until(lambda: serving_workers(served) == 2, patience_s=3 * PATIENCE_S)
+        ran = {int(line.split()[0]) for line in (tmp_path / "runs").read_text().splitlines()}
+        assert ran == {worker.pid for worker in workers(served)}
+
+
 def test_any_worker_reports_what_all_have_counted(tmp_path: Path) -> None:
     with gunicorn(tmp_path, "--workers", "2", keywords=", metrics=True") as served:
         until(lambda: serving_workers(served) == 2, patience_s=3 * PATIENCE_S)

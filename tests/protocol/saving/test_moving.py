@@ -24,6 +24,22 @@ def stop_at(served: Served, number: int) -> None:
     os.kill(served.process.process.pid, number)
 
 
+def hand_on(served: Served, sessions: int) -> None:
+    """Have the server replace its workers while so many sessions are in use; all go on with what they had."""
+    tokens = [served.site.token("/kept") for _ in range(sessions)]
+    with ExitStack() as stack:
+        clients = [stack.enter_context(served.site.client("/kept", token)) for token in tokens]
+        for number, client in enumerate(clients):
+            work_on(client, 50 + number)
+        stop_at(served, signal.SIGHUP)
+        for client in clients:
+            assert client.close_code() == 1012
+        for number, token in enumerate(tokens):
+            with served.site.client("/kept", token) as client:
+                go_on(client, 50 + number)
+    assert "Traceback" not in served.process.log_text()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("flags", MODES, ids=" ".join)
 def test_server_that_is_stopped_saves_what_was_done_a_moment_ago(
@@ -58,19 +74,7 @@ def test_command_that_drains_a_server_moves_its_sessions(place: Place) -> None:
 
 @pytest.mark.parametrize("flags", MODES[1:], ids=" ".join)
 def test_workers_that_are_replaced_hand_their_sessions_on(place: Place, flags: tuple[str, ...]) -> None:
-    served = place.start(*flags)
-    tokens = [served.site.token("/kept") for _ in range(6)]
-    with ExitStack() as stack:
-        clients = [stack.enter_context(served.site.client("/kept", token)) for token in tokens]
-        for number, client in enumerate(clients):
-            work_on(client, 50 + number)
-        stop_at(served, signal.SIGHUP)
-        for client in clients:
-            assert client.close_code() == 1012
-        for number, token in enumerate(tokens):
-            with served.site.client("/kept", token) as client:
-                go_on(client, 50 + number)
-    assert "Traceback" not in served.process.log_text()
+    hand_on(place.start(*flags), sessions=6)
 
 
 def test_workers_that_gunicorn_replaces_hand_their_sessions_on(place: Place, tmp_path: Path) -> None:
@@ -84,16 +88,4 @@ def test_workers_that_gunicorn_replaces_hand_their_sessions_on(place: Place, tmp
     started = place.processes.enter_context(
         running_process(command, f"http://localhost:{port}", env=environment, warm=True)
     )
-    served = Served(Site(started.url), started)
-    tokens = [served.site.token("/kept") for _ in range(4)]
-    with ExitStack() as stack:
-        clients = [stack.enter_context(served.site.client("/kept", token)) for token in tokens]
-        for number, client in enumerate(clients):
-            work_on(client, 60 + number)
-        stop_at(served, signal.SIGHUP)
-        for client in clients:
-            assert client.close_code() == 1012
-        for number, token in enumerate(tokens):
-            with served.site.client("/kept", token) as client:
-                go_on(client, 60 + number)
-    assert "Traceback" not in started.log_text()
+    hand_on(Served(Site(started.url), started), sessions=4)

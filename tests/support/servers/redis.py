@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,15 +65,25 @@ def redis_folder() -> Iterator[Path]:
 def running_redis(folder: Path, *flags: str, port: int | None = None) -> Iterator[RunningRedis]:
     """A server until the end of the block, or until it is killed; another one may use its folder and port then."""
     port = port or free_port()
-    socket = folder / "redis.sock"
-    socket.unlink(missing_ok=True)
+    place = folder / "redis.sock"
+    place.unlink(missing_ok=True)
     words: Sequence[str] = [
-        *(redis_program(), "--port", str(port), "--bind", "127.0.0.1", "--unixsocket", str(socket)),
+        *(redis_program(), "--port", str(port), "--bind", "127.0.0.1", "--unixsocket", str(place)),
         *("--save", "", "--dir", str(folder), "--logfile", str(folder / "redis.log"), *flags),
     ]
     with subprocess.Popen(words) as process:
         try:
-            until(socket.exists, "Redis listens", 20)
-            yield RunningRedis(socket, port, process)
+            until(lambda: _answers(place), "Redis answers", 20)
+            yield RunningRedis(place, port, process)
         finally:
             process.kill()
+
+
+def _answers(path: Path) -> bool:
+    """Whether Redis takes connections: its socket is there a moment before that."""
+    with socket.socket(socket.AF_UNIX) as client, suppress(OSError):
+        client.settimeout(1)
+        client.connect(str(path))
+        client.sendall(b"PING\r\n")
+        return client.recv(7) == b"+PONG\r\n"
+    return False

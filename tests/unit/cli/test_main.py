@@ -108,8 +108,9 @@ def test_every_flag_of_the_stock_command_is_known() -> None:
         "--drain", "--hang-timeout", "--request-timeout", "--idle-timeout", "--start-timeout",
         "--max-sessions", "--max-sessions-per-address", "--log-json", "--metrics", "--block-limit",
         "--isolation", "--session-memory", "--session-cpu", "--callback-limit",
-        "--store", "--store-ttl", "--store-max-bytes", "--store-encrypt", "--store-optional", "--restore",
-        None,
+        "--store", "--store-ttl", "--store-max-bytes", "--store-max-bookmarks", "--store-encrypt",
+        "--store-optional", "--restore",
+        "--warm", None,
     }  # fmt: skip
 
 

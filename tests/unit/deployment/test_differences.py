@@ -30,7 +30,7 @@ def test_differences_say_what_changes_and_for_whom(tmp_path: Path) -> None:
     assert "+    server 127.0.0.1:5102 max_fails=0;" in found[0].lines
     assert list(effects(found, after, manifest)) == [
         "nginx: a reload; open sockets stay where they are until they end.",
-        "sessions: a1, a2 have a new command and must be restarted; their sessions have 30 s to end or to move.",
+        "sessions: a1, a2 have a new command and must be restarted; their sessions move at once.",
         "sessions: a3 is new, which affects no one.",
     ]
 
@@ -53,12 +53,29 @@ def test_what_starts_an_instance_is_more_than_its_command(
     write_tree(folder, before, render(target, before), force=False)
     found = list(differences(render(target, after), lambda path, file: text_of(folder / path), {}))
     [*_, said] = effects(found, after, read_manifest(folder))
-    drain = "their sessions have 30 s to end or to move"
+    drain = "their sessions move at once"
     assert said == (
         f"sessions: what starts the instances has changed, with effect from their next start; {drain}."
         if touched
         else "sessions: no instance has a new command, so none is affected."
     )
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("service: {drain_s: 5}\n", "their sessions have 5 s to end or to move."),
+        ("sessions: {store: off}\n", "their sessions have 30 s to end or to move."),
+        ("sessions: {store: off}\nservice: {drain_s: 0}\n", "their sessions begin again elsewhere."),
+        ("sessions: {ping_interval_s: 20}\n", "their sessions move at once."),
+    ],
+)
+def test_differences_say_what_becomes_of_sessions(tmp_path: Path, more: str, said: str) -> None:
+    folder = tmp_path / "out"
+    before, after = planned(tmp_path, MINIMAL), planned(tmp_path, MINIMAL + more)
+    write_tree(folder, before, render("systemd", before), force=False)
+    found = list(differences(render("systemd", after), lambda path, file: text_of(folder / path), {}))
+    assert list(effects(found, after, read_manifest(folder)))[-1].endswith(f"must be restarted; {said}")
 
 
 def test_comment_in_a_unit_restarts_nothing(tmp_path: Path, plan: Plan) -> None:

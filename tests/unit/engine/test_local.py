@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from app_server.document.served import ServedDocument, new_document
-from app_server.engine.local import LocalRuntime, SingleSessionRuntime, Snapshot
+from app_server.engine.local import LocalRuntime, Snapshot
+from app_server.engine.single import SingleSessionRuntime
 from app_server.errors import ApplicationError
 from app_server.guests.guest import Guest, LivingSession
 from app_server.security.admission import Admission, Full

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import socket
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 from app_server.apps import load_application
 from app_server.errors import ApplicationError, OperatorError
 from app_server.server import reload
-from app_server.server.reload import LiveReload, as_failure, in_short
+from app_server.server.reload import LiveReload, _is_installed, as_failure, in_short, own_modules
 from tests.support.client import PATIENCE_S
 from tests.support.servers.inside import Inside, inside
 
@@ -108,6 +109,20 @@ def test_page_hears_that_something_has_changed(tmp_path: Path, modules: None, mo
             sock.recv(10)
             listening = state.call(lambda: list(state.server.state.process.under_way))
             assert listening and not any(handler.awaited for handler in listening), "it does not hold up the end"
+
+
+def test_only_modules_of_its_own_are_watched_and_installed_ones_are_looked_up_once(
+    tmp_path: Path, modules: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "helper_of_reload.py").write_text("words = 'one'\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.import_module("helper_of_reload")
+    own = dict(own_modules())
+    assert own["helper_of_reload"] == (tmp_path / "helper_of_reload.py").resolve()
+    assert own.keys().isdisjoint({"json", "tornado", "bokeh.models", "app_server.server.reload", "__main__"})
+    asked = _is_installed.cache_info().misses
+    assert dict(own_modules()) == own
+    assert _is_installed.cache_info().misses == asked
 
 
 def test_fault_of_the_operator_is_one_that_a_page_can_show() -> None:

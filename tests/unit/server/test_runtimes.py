@@ -12,9 +12,10 @@ from app_server.apps import application_from_function
 from app_server.document.served import new_document
 from app_server.engine.isolated import IsolatedRuntime
 from app_server.engine.lifecycle import Lifetimes
-from app_server.engine.local import LocalRuntime, SingleSessionRuntime, Snapshot
+from app_server.engine.local import LocalRuntime, Snapshot
 from app_server.engine.loop import EngineLoop
 from app_server.engine.runtime import ApplicationRuntime
+from app_server.engine.single import SingleSessionRuntime
 from app_server.errors import InternalError
 from app_server.http.auth_backend import AuthBackend
 from app_server.observe.gauges import Gauges

@@ -153,6 +153,22 @@ def test_request_that_has_come_is_answered_before_the_end() -> None:
         assert not len(served.server.state.runtimes[0].registry)
 
 
+def test_connection_that_has_come_is_accepted_before_the_end() -> None:
+    """Apache asks no other instance when one resets its connection."""
+    with inside({"/app": fill}) as served:
+        client = socket.socket()
+
+        async def come_and_stop() -> None:
+            client.connect(("127.0.0.1", served.server.port or 0))  # in this round of the loop nothing is accepted
+            client.sendall(b"GET /app HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await served.server.stop()
+
+        with client:
+            client.settimeout(PATIENCE_S)
+            served.do(come_and_stop())
+            assert client.recv(100).startswith(b"HTTP/1.1 503 ")
+
+
 def test_drain_waits_for_sessions_and_no_longer_than_it_may(
     loop: SkippingLoop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import sys
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from app_server.errors import OperatorError
 from app_server.store.errors import Unreadable
 from app_server.store.keys import Keys, header_tag, new_seal
+from tests.support.in_image import as_in_an_image
 
 SALT = bytes(range(16))
 
@@ -73,6 +75,19 @@ def test_encryption_without_its_package_says_which_extra_is_missing(monkeypatch:
         Keys((b"secret",), encrypt=True)
     assert "--store-encrypt: encrypting saved sessions needs the package cryptography" in str(caught.value)
     assert "[encrypt]" in str(caught.value)
+
+
+def test_missing_package_of_an_image_comes_with_the_applications(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers.aead", None)
+    as_in_an_image(monkeypatch, tmp_path)
+    with pytest.raises(OperatorError) as caught:
+        Keys((b"secret",), encrypt=True)
+    assert str(caught.value) == (
+        "--store-encrypt: encrypting saved sessions needs the package cryptography. "
+        "Add cryptography to the applications' requirements.txt, and build their image again."
+    )
 
 
 def test_secrets_are_not_shown() -> None:

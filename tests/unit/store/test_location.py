@@ -12,6 +12,7 @@ from app_server.errors import OperatorError
 from app_server.store.folder import FolderStore
 from app_server.store.location import open_store
 from app_server.store.redis import RedisStore
+from tests.support.in_image import as_in_an_image
 
 
 def opened(text: str) -> object:
@@ -81,6 +82,17 @@ def test_a_missing_package_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "redis", None)
     assert refused("redis://localhost").startswith("--store: saving sessions in Redis needs the package redis. ")
     assert "[redis]" in refused("redis://localhost")
+
+
+def test_missing_package_of_an_image_comes_with_the_applications(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    as_in_an_image(monkeypatch, tmp_path)
+    assert refused("redis://localhost") == (
+        "--store: saving sessions in Redis needs the package redis. "
+        "Add redis to the applications' requirements.txt, and build their image again."
+    )
 
 
 def test_only_redis_needs_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from app_server.errors import InternalError, OperatorError
-from app_server.store.base import Entry, Write, session_key
+from app_server.store.base import Ending, Entry, Write, session_key
 from app_server.store.errors import Lost, Taken, TooLarge, Unavailable, Unreadable
 from app_server.store.journal import JournalWriter, read_journal
 from app_server.store.keys import Keys
@@ -25,11 +25,8 @@ from tests.support.claiming import claiming
 from tests.support.ports import free_port
 from tests.support.servers.redis import RunningRedis, redis_folder, running_redis
 from tests.support.waiting import patience, until
+from tests.unit.store.making import KEY, LIMIT, OTHER, TTL_S, claimed, saved
 
-KEY = session_key("http://localhost/app", "session")
-OTHER = session_key("http://localhost/app", "other")
-LIMIT = 1_000_000
-TTL_S = 1000.0
 TIMEOUT_S = 2.0
 
 
@@ -62,28 +59,6 @@ def store(redis: RunningRedis) -> Iterator[RedisStore]:
 
 def opened(location: str, **options: float) -> RedisStore:
     return RedisStore(Address.read(location, "--store"), **{"ttl_s": TTL_S, "max_bytes": LIMIT, **options})  # type: ignore[arg-type]
-
-
-def claimed(store: RedisStore, key: str = KEY) -> RedisClaim:
-    claim = store.claim(key, create=True)
-    assert claim is not None
-    return claim
-
-
-def saved(store: RedisStore, data: bytes = b"journal", key: str = KEY) -> RedisClaim:
-    claim = claimed(store, key)
-    assert store.write([Write(claim, data, True)]) == []
-    return claim
-
-
-def test_a_journal_is_replaced_and_appended_to(store: RedisStore) -> None:
-    claim = claimed(store)
-    assert store.read(claim, LIMIT) == b""
-    store.write([Write(claim, b"one", True), Write(claim, b" \0\xff", False)])
-    assert store.read(claim, LIMIT) == b"one \0\xff"
-    store.write([Write(claim, b"new", True)])
-    store.write([Write(claim, b" end", False)])
-    assert store.read(claim, LIMIT) == b"new end"
 
 
 def test_both_ways_to_redis_lead_to_the_same_sessions(redis: RunningRedis, store: RedisStore) -> None:
@@ -217,14 +192,6 @@ def test_a_deleted_session_stays_so_whoever_writes_late(store: RedisStore, redis
     assert store.claim(KEY, create=False) is None
     assert list(store.entries()) == []
     assert store.read(claimed(store), LIMIT) == b""
-
-
-def test_closing_releases_all(redis: RunningRedis, store: RedisStore) -> None:
-    leaving = opened(redis.location)
-    for key in (KEY, OTHER):
-        saved(leaving, key=key)
-    leaving.close()
-    assert all(store.claim(key, create=False) for key in (KEY, OTHER))
 
 
 def test_closing_leaves_a_successor_its_session(redis: RunningRedis, store: RedisStore) -> None:
@@ -579,3 +546,10 @@ def test_owner_of_a_session_that_was_revoked_has_lost_it(store: RedisStore, redi
     store.delete(claim)
     assert other.is_saved(KEY)
     other.close()
+
+
+def test_process_that_begins_finds_only_what_was_to_end_lately(store: RedisStore, redis: RunningRedis) -> None:
+    store.end(Ending(KEY, 1))
+    later = opened(redis.location, clock=lambda: time.time() + 7200)  # type: ignore[arg-type]
+    assert later.endings() == []
+    later.close()

@@ -51,15 +51,40 @@ def test_floors_of_the_project_name_rooms_that_are_there() -> None:
 def test_data_of_processes_that_were_killed_while_they_wrote_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    data = written(tmp_path, monkeypatch)
+    (tmp_path / "data.vm.pid1.Xa").touch()
+    (tmp_path / "data.vm.pid2.Xb").write_bytes(next(tmp_path.glob("data.*h")).read_bytes()[:4096])
+    with closing(sqlite3.connect(tmp_path / "data.vm.pid3.Xc")) as begun:
+        begun.execute("create table coverage_schema (version integer)")
+    floors.combine(data)
+    # The report would join them, too.
+    assert report(data) == "100\n"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_data_that_was_damaged_after_it_was_written_is_warned_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = written(tmp_path, monkeypatch)
+    damaged = tmp_path / "data.vm.pid1.Xa.H0123456789h"
+    damaged.touch()
+    floors.combine(data)
+    assert f"Data file '{damaged}' isn't a coverage data file" in capfd.readouterr().err
+    assert report(data) == "100\n"
+
+
+def written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The common name of the data files of a process that was measured as the suite's are."""
     for name in os.environ.keys() - unmeasured(os.environ).keys():
         monkeypatch.delenv(name)
-    (tmp_path / "script.py").write_text("ran = True\n", encoding="utf-8")
-    (tmp_path / ".coveragerc").write_text("[run]\nparallel = true\ndata_file = data\n", encoding="utf-8")
-    subprocess.check_call([*floors.COVERAGE, "run", "script.py"], cwd=tmp_path)
-    (tmp_path / "data.killed.1").touch()
-    with closing(sqlite3.connect(tmp_path / "data.killed.2")) as begun:
-        begun.execute("create table coverage_schema (version integer)")
-    floors.combine(tmp_path)
-    assert capfd.readouterr() == ("", "")
-    report = subprocess.check_output([*floors.COVERAGE, "report", "--format=total"], cwd=tmp_path, text=True)
-    assert report == "100\n"
+    data, script = folder / "data", folder / "script.py"
+    script.write_text("ran = True\n", encoding="utf-8")
+    words = ["run", "--parallel-mode", f"--data-file={data}", f"--include={script}", script]
+    subprocess.check_call([*floors.COVERAGE, *words], cwd=folder)
+    return data
+
+
+def report(data: Path) -> str:
+    """The percentage of lines that have run, as coverage prints it."""
+    words = ["report", "--format=total", f"--data-file={data}", f"--include={data.parent}/*"]
+    return subprocess.check_output([*floors.COVERAGE, *words], cwd=data.parent, text=True)

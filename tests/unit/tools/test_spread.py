@@ -9,7 +9,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.support.spread import LONGEST, WHOLE_FOLDERS, folder_of, group_of, next_group, rank_of, times_by_folder
+from tests.support.spread import (
+    LONGEST,
+    ON_THE_SAME_HOSTS,
+    WHOLE_FOLDERS,
+    folder_of,
+    group_of,
+    next_group,
+    rank_of,
+    times_by_folder,
+)
 
 TESTS = Path(__file__).resolve().parents[2]
 
@@ -17,19 +26,22 @@ TESTS = Path(__file__).resolve().parents[2]
 def test_file_is_a_group_and_so_is_a_folder_whose_tests_share_what_is_slow() -> None:
     assert group_of("tests/unit/test_settings.py::test_a[x/y::z]") == "tests/unit/test_settings.py"
     assert group_of("tests/browser/test_sync.py::test_a") == group_of("tests/browser/test_login.py::test_b")
-    # Each of its files has hosts of its own.
+    # Other hosts than those of the first two.
+    assert group_of("tests/ansible/test_site.py::test_a") == group_of("tests/ansible/test_releases.py::test_b")
     assert group_of("tests/ansible/test_site.py::test_a") != group_of("tests/ansible/test_variants.py::test_b")
     assert group_of("tests/container/test_stack.py::test_a") == group_of("tests/container/test_image.py::test_b")
     assert group_of("tests/manual/test_pages.py::test_a") != group_of("tests/container/test_image.py::test_b")
 
 
-def test_folders_that_are_groups_are_there() -> None:
+def test_folders_and_files_that_are_groups_are_there() -> None:
     assert all((TESTS.parent / folder).is_dir() for folder in {*WHOLE_FOLDERS, *LONGEST})
+    assert all((TESTS.parent / file).is_file() for file in ON_THE_SAME_HOSTS)
 
 
 def test_longest_come_first_and_what_would_disturb_comes_last() -> None:
     inside = [f"{folder}/test_x.py::test_y" for folder in LONGEST]
-    order = [*inside, "tests/protocol/test_x.py::test_y", "tests/unit/guests/test_x.py::test_y"]
+    same_hosts = [f"{file}::test_y" for file in ON_THE_SAME_HOSTS]
+    order = [*same_hosts, *inside, "tests/protocol/test_x.py::test_y", "tests/unit/guests/test_x.py::test_y"]
     backwards = order[::-1]
     assert sorted(backwards, key=rank_of) == order
 

@@ -128,7 +128,7 @@ def _variables(plan: Plan, pool: Pool) -> tuple[tuple[str, str], ...]:
 
 def proxy_files(plan: Plan) -> Files:
     """The proxy's configuration, in which nginx reaches the instances by sockets of its own."""
-    plan = replace(plan, drain_s=min(plan.drain_s, PROXY_DRAIN_S))
+    plan = replace(plan, proxy_drain_s=min(plan.proxy_drain_s, PROXY_DRAIN_S))
     return render_target(plan.spec.proxy.kind, with_relays(plan) if plan.spec.proxy.kind == "nginx" else plan)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import shlex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.templates import Quoted, environment, header
 from app_server.deployment.render.unwritable import refused
-from app_server.tls.acme import AcmeSite
+
+if TYPE_CHECKING:
+    from app_server.tls.acme import AcmeSite
 
 # The services of Debian's packages; those who run the proxy otherwise change three lines of two scripts.
 SERVICES = {"nginx": "nginx", "apache": "apache2"}
@@ -65,6 +67,8 @@ def render(plan: Plan) -> Files:
 
 def site_of(plan: Plan) -> AcmeSite:
     """What certbot has to know of the deployment."""
+    from app_server.tls.acme import AcmeSite  # brings a lot along, and few deployments get here
+
     assert plan.tls is not None and plan.tls.webroot is not None
     acme, kind = plan.spec.tls.acme, plan.spec.proxy.kind
     service = SERVICES.get(kind, kind)

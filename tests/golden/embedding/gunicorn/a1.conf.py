@@ -13,7 +13,7 @@ proc_name = "app-server-a1"
 # A worker whose event loop is blocked for this long is replaced.
 timeout = 30
 # Sessions go on for this long after a stop or a reload.
-graceful_timeout = 45
+graceful_timeout = 15
 # WebSockets stay open; the server limits them itself.
 worker_connections = 65536
 keepalive = 75

@@ -3,4 +3,4 @@
 #   app-server config commands -f deploy/scenes/ssh-gateway/deploy.yaml
 set -eu
 cd /srv/app-server
-exec /opt/app-server/bin/app-server serve myapp.py --address localhost --port 5006 --drain 30 --store /var/lib/app-server/sessions
+exec /opt/app-server/bin/app-server serve myapp.py --address localhost --port 5006 --drain 0 --store /var/lib/app-server/sessions

@@ -34,7 +34,7 @@ def test_command_line_needs_neither_bokeh_nor_pydantic() -> None:
 def test_rendering_needs_neither_bokeh_nor_tornado(home: Path) -> None:
     program = (
         "import sys; from app_server.cli import main; main(['config', 'all'], {}); "
-        "print([n for n in ('bokeh', 'tornado', 'cryptography') if n in sys.modules])"
+        "print([n for n in ('bokeh', 'tornado', 'cryptography', 'logging', 'app_server.tls') if n in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60, cwd=home

@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from bokeh.models import PasswordInput, Slider, TextInput
+from bokeh.models import ColumnDataSource, PasswordInput, Slider, TextInput
 
 from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
+from app_server.cli.general.candidates import answer
+from app_server.cli.running import sessions
 from app_server.engine.lifecycle import Lifetimes
 from app_server.engine.local import LocalRuntime
 from app_server.engine.loop import EngineLoop
@@ -38,6 +41,7 @@ def fill(document: Any) -> None:
     document.add_root(Slider(name="factor", start=0, end=10, value=1))
     document.add_root(TextInput(name="who"))
     document.add_root(PasswordInput(name="password"))
+    document.add_root(ColumnDataSource(name="rows", data={"x": []}))
 
 
 async def save(location: str) -> str:
@@ -54,6 +58,7 @@ async def save(location: str) -> str:
         session = await runtime.session(session_id, request, {}, user)
         session.document.get_model_by_name("factor").value = 7  # type: ignore[union-attr]
         session.document.get_model_by_name("password").value = "top secret"  # type: ignore[union-attr]
+        session.document.get_model_by_name("rows").data = {"x": np.arange(100.0)}  # type: ignore[union-attr]
         session.context.state["clicks"] = 3
         if session_id == "ann's":
             names.append(session.context.bookmark(ttl=3600).rpartition("=")[2].rpartition(".")[0])
@@ -147,26 +152,58 @@ def test_show_reads_a_session_that_is_in_use(place: str, bookmark: str, capsys: 
     assert shown["owned"] is True and shown["damaged"].startswith("the journal is cut off or damaged")
 
 
+def test_values_are_shown_as_people_read_them(place: str, bookmark: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(place, "show", "--values", ANN) == EXIT_OK
+    lines = capsys.readouterr().out.splitlines()
+    shown = dict(line.strip().split("  ", 1) for line in lines[lines.index("values") + 1 :])
+    assert shown["Slider 'factor'.value"].strip() == "7"
+    expected = '{"x": float64 array, shape 100: 0.0, 1.0, 2.0, 3.0, 4.0, … (100)}'
+    assert shown["ColumnDataSource 'rows'.data"].strip() == expected
+    assert run(place, "show", "--values", "--json", ANN) == EXIT_OK
+    whole = json.loads(capsys.readouterr().out)["values"]["ColumnDataSource 'rows'.data"]
+    assert whole["entries"][0][1]["shape"] == [100]
+
+
+def test_keys_are_offered_to_a_shell(place: str, bookmark: str) -> None:
+    environ = {"APP_SERVER_STORE": place, "BOKEH_SECRET_KEY": SECRET}
+
+    def offered(*words: str, environ: dict[str, str] = environ) -> dict[str, str]:
+        return dict(line.split("\t") for line in answer(["sessions", *words], environ).splitlines())
+
+    found = offered("end", "")
+    assert found.keys() == {ANN[:12], BOB[:12], bookmark}
+    assert found[ANN[:12]].startswith("asleep, /app, ann, 20") and found[bookmark].startswith("bookmark, /app, ann, 20")
+    assert offered("show", "--values", ANN[:3]).keys() == {ANN[:12]}
+    assert offered("end", ANN[:12], "").keys() == {BOB[:12], bookmark}
+    assert offered("end", "--store", place, "", environ={}).keys() == found.keys()
+    assert offered("list", "") == offered("purge", "") == {}
+    assert offered("end", "", environ={}) == offered("end", "--store", "/no/such", "") == {}
+
+
 def test_end_deletes_what_nothing_uses(place: str, bookmark: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(place, "end", BOB[:12], bookmark) == EXIT_OK
     assert capsys.readouterr().out == f"{BOB[:12]} is deleted\n{bookmark[:12]} is deleted\n"
     assert keys(place) == {ANN}
 
 
-def test_end_refuses_what_is_in_use_unless_forced(
-    place: str, bookmark: str, capsys: pytest.CaptureFixture[str]
+def test_end_refuses_what_its_owner_does_not_end_unless_forced(
+    place: str, bookmark: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sessions, "ENDS_WITHIN_S", 0.2)
     with claiming(place, ANN) as owner:
         assert owner.answer == "claimed"
         assert run(place, "end", ANN) == EXIT_FAILED
         assert capsys.readouterr().err == (
-            f"app-server: {ANN[:12]}: is in use, and was not deleted. Close its page and wait until it is asleep, "
-            "or add --force: its page starts again then.\n"
+            f"app-server: {ANN[:12]}: is in use, and the process that has it does not end it. "
+            "Look into its log, or add --force: what is saved is deleted then, and its page starts again.\n"
         )
         assert ANN in keys(place)
         assert run(place, "end", ANN, "--force") == EXIT_OK
         assert owner.do("write") == "lost"
     assert ANN not in keys(place)
+    assert capsys.readouterr().out == (
+        f"{ANN[:12]} is deleted, but was not ended: the process that has it does not answer\n"
+    )
 
 
 def test_purge_deletes_an_application_or_what_is_old(

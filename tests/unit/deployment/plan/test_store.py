@@ -91,3 +91,31 @@ def test_everything_about_saved_sessions_is_a_flag_that_serve_takes(tmp_path: Pa
 def test_setting_has_a_key_of_its_own(tmp_path: Path, name: str, key: str) -> None:
     with pytest.raises(OperatorErrors, match=rf"server\.{name}: is set by sessions\.{key}\. Set it there\."):
         planned(tmp_path, f"server: {{{name}: '9999'}}\n")
+
+
+HOSTS = "instances: {count: 2, hosts: [{name: one, address: 10.0.0.1}, {name: two, address: 10.0.0.2}]}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "layout", "drain_s"),
+    [
+        ("", "host", 0),
+        ("", "compose", 0),
+        ("", "containers", 30),  # these share no folder, so nothing is saved
+        ("", "cluster", 30),
+        ("sessions: {store: valkey}\n", "cluster", 0),
+        ("secrets: {store: {file: /etc/store}}\n", "containers", 0),
+        ("sessions: {store: off}\n", "host", 30),
+        (HOSTS, "host", 30),  # a folder for each host
+        (HOSTS + "sessions: {store: 'redis://10.0.0.3'}\n", "host", 0),
+        ("service: {drain_s: 7}\n", "host", 7),
+        ("sessions: {store: off}\nservice: {drain_s: 0}\n", "host", 0),
+    ],
+)
+def test_sessions_that_go_on_at_other_instances_are_not_waited_for(
+    tmp_path: Path, text: str, layout: Layout, drain_s: float
+) -> None:
+    plan = planned(tmp_path, text, layout)
+    flags = plan.instances[0].flags
+    assert (plan.drain_s, plan.stop_timeout_s, plan.proxy_drain_s) == (drain_s, drain_s + 15, drain_s or 30)
+    assert flags[flags.index("--drain") + 1] == str(drain_s)

@@ -17,8 +17,8 @@ CASES: list[Case] = [
     ),
     (
         "stops_leave_time_to_drain",
+        "containers: {grace_s: 10}\nsessions: {store: off}\n",
         "containers: {grace_s: 10}\n",
-        "containers: {grace_s: 10}\nservice: {drain_s: 5}\n",
         "deploy.yaml:2:14: containers.grace_s: instances are killed after 10 s, but sessions have 30 s",
     ),
     (

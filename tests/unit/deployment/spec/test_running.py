@@ -29,7 +29,7 @@ def test_bare_values(kind: Any, value: object, meant: dict[str, Any]) -> None:
 
 def test_what_holds_where_nothing_is_said() -> None:
     service, containers = read(running.Service, None), read(running.Containers, None)
-    assert (service.manager, service.drain_s, service.watchdog_s, service.open_files) == ("systemd", 30, 30, 65536)
+    assert (service.manager, service.drain_s, service.watchdog_s, service.open_files) == ("systemd", None, 30, 65536)
     assert (containers.memory_mb, containers.pids, containers.cpus) == (1024, 512, None)
     tunnel = read(running.Tunnel, {"kind": "reverse", "server": "gate"})
     assert (tunnel.listen, tunnel.target_host, tunnel.alive_interval_s, tunnel.alive_count) == (

@@ -181,3 +181,17 @@ def test_numbers_and_switches_are_text_where_text_is_wanted() -> None:
 @pytest.mark.parametrize(("value", "shown"), [({}, "a block with keys"), ([1], "a list"), ((), "a list")])
 def test_a_block_or_a_list_is_no_word(value: object, shown: str) -> None:
     assert fault(words.Port, value) == f"expected a whole number from 1 to 65535, not {shown}"
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["off", "valkey", "/var/lib/sessions", "/data/all of them", "redis://redis.example.org:6379/0", "unix:///run/r"],
+)
+def test_places_of_saved_sessions(word: str) -> None:
+    assert read(words.StorePlace, word) == word
+
+
+@pytest.mark.parametrize("word", ["saved", "./saved", "~/saved", "saved/sessions", "../saved", "/srv/../saved", ""])
+def test_relative_folder_is_not_a_place_of_saved_sessions(word: str) -> None:
+    expected = "off, valkey, a folder's absolute path, or an address such as redis://redis.example.org:6379"
+    assert fault(words.StorePlace, word) == f"expected {expected}, not {quoted(word)}"

@@ -3,39 +3,53 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from bokeh.models import ColumnDataSource, Div, Slider
 
 from app_server.document import engine
 from app_server.document.encoding.document_encoder import encode_document
 from app_server.document.encoding.patch_encoder import PatchEncoder
-from app_server.document.served import new_document
+from app_server.document.served import ServedDocument, new_document
 
 engine.install()
 
 
-def test_event_is_encoded_when_it_happens() -> None:
+def noting(*roots: Any) -> PatchEncoder:
+    """What encodes the changes of these models from now on: they are roots of a document that a client has."""
     document = new_document("s")
-    source = ColumnDataSource({"x": [1]})
-    document.add_root(source)
+    for root in roots:
+        document.add_root(root)
     encode_document(document)
+    return begun(document)
+
+
+def begun(document: ServedDocument) -> PatchEncoder:
+    """What encodes the document's changes from now on."""
     patch = PatchEncoder(document)
     document.on_change(lambda event: patch.add(event))  # type: ignore[arg-type]
+    return patch
+
+
+def events_of(patch: PatchEncoder, **without: Any) -> list[Any]:
+    """The events of the message."""
+    content = patch.content(**without)
+    assert content is not None
+    found: list[Any] = json.loads(content[0])["events"]
+    return found
+
+
+def test_event_is_encoded_when_it_happens() -> None:
+    source = ColumnDataSource({"x": [1]})
+    patch = noting(source)
     source.stream({"x": [2]})
     source.stream({"x": [3]})
-    content = patch.content()
-    assert content is not None
-    events = json.loads(content[0])["events"]
-    assert [dict(event["data"]["entries"])["x"] for event in events] == [[2], [3]]
+    assert [dict(event["data"]["entries"])["x"] for event in events_of(patch)] == [[2], [3]]
 
 
 def test_size_is_about_what_the_events_take_also_as_plain_texts() -> None:
-    document = new_document("s")
     div = Div()
-    document.add_root(div)
-    encode_document(document)
-    patch = PatchEncoder(document)
-    document.on_change(lambda event: patch.add(event))  # type: ignore[arg-type]
+    patch = noting(div)
     div.text = "x" * 50_000
     div.tags = ["y" * 30_000]
     div.disabled = True
@@ -44,13 +58,8 @@ def test_size_is_about_what_the_events_take_also_as_plain_texts() -> None:
 
 
 def test_changes_of_all_kinds_of_values_keep_their_order() -> None:
-    document = new_document("s")
     div, slider = Div(), Slider(start=0, end=9, value=5)
-    document.add_root(div)
-    document.add_root(slider)
-    encode_document(document)
-    patch = PatchEncoder(document)
-    document.on_change(lambda event: patch.add(event))  # type: ignore[arg-type]
+    patch = noting(div, slider)
     div.text = "plain \ud800"
     div.tags = [1, float("inf")]
     slider.value = 7
@@ -59,43 +68,35 @@ def test_changes_of_all_kinds_of_values_keep_their_order() -> None:
     div.tags = []
     div.disabled = True
     slider.value = float("nan")
-    new = [event["new"] for event in json.loads(patch.content()[0])["events"]]  # type: ignore[index]
+    new = [event["new"] for event in events_of(patch)]
     infinite, nothing = {"type": "number", "value": "+inf"}, {"type": "number", "value": "nan"}
     assert new == ["plain \ud800", [1, infinite], 7, 2.5, [], True, nothing]
 
 
 def test_new_model_is_written_out_once_and_then_named() -> None:
-    document = new_document("s")
     div = Div(tags=[])
-    document.add_root(div)
-    encode_document(document)
-    patch = PatchEncoder(document)
-    document.on_change(lambda event: patch.add(event))  # type: ignore[arg-type]
+    patch = noting(div)
     slider = Slider(start=0, end=9, value=5)
     div.tags = [slider]
     div.tags = [slider, slider]
-    events = json.loads(patch.content()[0])["events"]  # type: ignore[index]
+    events = events_of(patch)
     assert events[0]["new"][0]["type"] == "object"
     assert events[1]["new"] == [{"id": slider.id}, {"id": slider.id}]
     assert events[0]["model"] == {"id": div.id}
     patch.close()
-    again = PatchEncoder(document)
-    document.on_change(lambda event: again.add(event))  # type: ignore[arg-type]
+    assert isinstance(div.document, ServedDocument)
+    again = begun(div.document)
     div.tags = [slider]
-    assert json.loads(again.content()[0])["events"][0]["new"] == [{"id": slider.id}]  # type: ignore[index]
+    assert events_of(again)[0]["new"] == [{"id": slider.id}]
 
 
 def test_what_a_connection_set_is_left_out_for_it_only() -> None:
-    document = new_document("s")
     div = Div()
-    document.add_root(div)
-    encode_document(document)
-    patch = PatchEncoder(document)
-    document.on_change(lambda event: patch.add(event))  # type: ignore[arg-type]
+    patch = noting(div)
     setter = object()
     div.set_from_json("text", "theirs", setter=setter)  # type: ignore[arg-type]
     assert patch.content(without=setter) is None
     div.text = "ours"
     assert patch.setters == {id(setter)}
-    assert [event["new"] for event in json.loads(patch.content(without=setter)[0])["events"]] == ["ours"]  # type: ignore[index]
-    assert [event["new"] for event in json.loads(patch.content()[0])["events"]] == ["theirs", "ours"]  # type: ignore[index]
+    assert [event["new"] for event in events_of(patch, without=setter)] == ["ours"]
+    assert [event["new"] for event in events_of(patch)] == ["theirs", "ours"]

@@ -11,9 +11,11 @@ from typing import Any
 from app_server.engine.lifecycle import Lifetimes
 from app_server.engine.local import LocalRuntime
 from app_server.engine.loop import EngineLoop
+from app_server.engine.saving.endings import Endings
 from app_server.engine.saving.policy import SavingPolicy
 from app_server.engine.saving.saver import Saver
 from app_server.observe.gauges import SavingGauges
+from app_server.security.auth.users import identity
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.limits import MessageLimits
 from app_server.session.session import Session
@@ -77,17 +79,21 @@ class Serving:
         max_bytes: int = 10_000_000,
         every_s: float = 1.0,
         keys: Keys = KEYS,
+        max_bookmarks: int = 10_000,
         **hooks: Any,
     ) -> None:
         self.store, self.gauges = store, SavingGauges()
         self.lost: list[Session] = []
-        policy = SavingPolicy(keys, max_bytes, TTL_S, every_s=every_s)
-        self.saver = Saver(store, policy, self.gauges, self.lost.append)
+        policy = SavingPolicy(keys, max_bytes, TTL_S, every_s=every_s, max_bookmarks=max_bookmarks)
+        self.saver = Saver(store, policy, self.gauges, self.lost.append, self._end_asked, owner_of)
         self.runtime = LocalRuntime(
             Hooked(build, **hooks), "/app", MessageLimits(100_000_000), Lifetimes(1e6, 1e6),
             EngineLoop(asyncio.get_running_loop()), saver=self.saver,
         )  # fmt: skip
         self._background: list[asyncio.Task[None]] = []
+
+    def _end_asked(self, endings: Endings) -> None:
+        self.runtime.end_asked(endings)
 
     async def session(self, session_id: str = "one", user: Any = None, payload: Any = None) -> Session:
         """The session of this id, built or restored."""
@@ -118,6 +124,11 @@ class Serving:
         for task in self._background:
             task.cancel()
         await self.saver.stop()
+
+
+def owner_of(user: Any) -> str | None:
+    """Who a user is; None where no one logs in."""
+    return None if user is None else identity(user)
 
 
 async def turns() -> None:

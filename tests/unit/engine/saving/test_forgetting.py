@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from app_server.engine.saving import forgetting
-from app_server.security.auth.users import User
+from app_server.security.auth.users import User, identity
 from app_server.store.base import session_key
 from app_server.store.errors import Unavailable
+from tests.support.waiting import until_soon
 from tests.unit.engine.making import fill
-from tests.unit.engine.saving.stores import Serving, Store
+from tests.unit.engine.saving.stores import Serving, Store, turns
 
 
 async def saved_by(folder: Path, **users: Any) -> None:
@@ -41,11 +42,54 @@ def test_sessions_of_a_user_are_deleted_whoever_they_are_kept_by(
         store = Store(tmp_path)
         serving = Serving(store, fill)
         store.put("bookmark-of-ann", b"whatever", 60)
-        serving.saver.forgetting.begin(lambda user: user == User("ann"))
-        await serving.saver.forgetting.finish()
+        serving.saver.log_out(identity(User("ann")))
+        await serving.saver._forgetting.finish()
         assert names(store, *"abcdef") == {"b", "d", "e", "f"}
         assert len(list(store.entries())) == 6
         await serving.stop()
+
+    asyncio.run(run())
+
+
+def test_sessions_in_other_processes_end_within_a_second_or_so_those_of_later_do_not(tmp_path: Path) -> None:
+    async def run() -> None:
+        here, there = Serving(Store(tmp_path), fill), Serving(Store(tmp_path), fill)
+        for name, user in (("ann's", User("ann")), ("bob's", User("bob"))):
+            there.view(await there.session(name, user=user))
+        await there.save()
+        there.view(await there.session("ann's, not saved yet", user=User("ann")))
+        there.work()
+        here.saver.log_out(identity(User("ann")))
+        await there.session("ann's, later", user=User("ann"))
+        await until_soon(lambda: {each.id for each in there.runtime.registry} == {"bob's", "ann's, later"})
+        await until_soon(lambda: names(Store(tmp_path), "ann's", "bob's", "ann's, not saved yet") == {"bob's"})
+        assert there.lost == []
+        await here.stop()
+        await there.stop()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("where", ["the same process", "another process"])
+def test_session_that_is_being_built_meanwhile_ends_when_it_is_there(tmp_path: Path, where: str) -> None:
+    may_go_on = asyncio.Event()
+
+    async def created(context: Any) -> None:
+        await may_go_on.wait()
+
+    async def run() -> None:
+        builds = Serving(Store(tmp_path), fill, on_session_created=created)
+        logs_out = builds if where == "the same process" else Serving(Store(tmp_path), fill)
+        builds.work()
+        building = asyncio.ensure_future(builds.session("slow", user=User("ann")))
+        await turns()
+        logs_out.saver.log_out(identity(User("ann")))
+        await logs_out.saver._forgetting.finish()
+        may_go_on.set()
+        await building
+        await until_soon(lambda: not list(builds.runtime.registry))
+        await until_soon(lambda: list(Store(tmp_path).entries()) == [])
+        await builds.stop()
 
     asyncio.run(run())
 
@@ -58,8 +102,8 @@ def test_store_that_is_away_is_one_line(tmp_path: Path, caplog: pytest.LogCaptur
     async def run() -> None:
         await saved_by(tmp_path, a=User("ann"))
         serving = Serving(Away(tmp_path), fill)
-        serving.saver.forgetting.begin(lambda user: True)
-        await serving.saver.forgetting.finish()
+        serving.saver.log_out(identity(User("ann")))
+        await serving.saver._forgetting.finish()
         await serving.stop()
 
     asyncio.run(run())

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from bokeh.models import ColumnDataSource, Slider, TextInput
 from app_server.engine.saving import saver
 from app_server.errors import ApplicationError, OperatorError
 from app_server.security.auth.users import User
+from app_server.security.visible_request import VisibleRequest
 from app_server.session.session import Session
 from app_server.store.base import Claim, session_key
 from app_server.store.errors import Unavailable
@@ -234,6 +237,50 @@ def test_what_changed_last_is_saved_when_a_session_ends(tmp_path: Path) -> None:
     live(tmp_path, script)
 
 
+@pytest.mark.parametrize("saved_before", [True, False])
+def test_session_whose_end_the_store_was_too_slow_for_is_left_when_it_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved_before: bool
+) -> None:
+    monkeypatch.setattr(saver, "_LEAVE_WITHIN_S", 0.1)
+
+    async def script(serving: Serving, store: Store) -> None:
+        session = await serving.session()
+        client = serving.view(session)
+        if saved_before:
+            await serving.save()
+        client.set(slider(session), "value", 7)
+        await turns()
+        store.gate.clear()
+        saving = asyncio.ensure_future(serving.saver.save())
+        await serving.runtime.end(session)
+        store.gate.set()
+        await saving
+        assert slider(await serving.session()).value == 7
+
+    live(tmp_path, script)
+
+
+def test_session_that_was_ended_is_forgotten_when_a_slow_store_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saver, "_LEAVE_WITHIN_S", 0.1)
+
+    async def script(serving: Serving, store: Store) -> None:
+        session = await serving.session()
+        serving.view(session).set(slider(session), "value", 7)
+        await serving.save()
+        session.request_expiration()
+        store.gate.clear()
+        blocking = asyncio.ensure_future(serving.runtime.is_saved("two"))
+        await turns()
+        await serving.runtime.end(session)
+        store.gate.set()
+        await blocking
+        await until_soon(lambda: list(store.entries()) == [])
+
+    live(tmp_path, script)
+
+
 def test_session_that_is_asked_for_while_it_ends_goes_on_with_what_is_saved_of_it_for_the_first_time(
     tmp_path: Path,
 ) -> None:
@@ -395,6 +442,82 @@ def test_what_was_being_saved_when_time_was_up_is_saved_whole_later(
     live(tmp_path, script)
 
 
+class Noting(Store):
+    """Notes when it is asked to write."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.asked_s: list[float] = []
+
+    def write(self, writes: Any) -> Any:
+        self.asked_s.append(time.monotonic())
+        return super().write(writes)
+
+    def pauses_s(self, since: int) -> list[float]:
+        """How long it was left alone between two attempts."""
+        return [later - earlier for earlier, later in pairwise(self.asked_s[since:])]
+
+
+def test_pause_grows_while_the_store_is_away_and_is_short_again_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saver, "_LONGEST_PAUSE_S", 0.8)
+
+    async def run() -> None:
+        store = Noting(tmp_path)
+        serving = Serving(store, fill, every_s=0.1)
+        client = serving.view(await serving.session())
+        await serving.save()
+        store.fault = Unavailable("gone fishing")
+        client.set(slider(client.session), "value", 3)
+        serving.work()
+        before = len(store.asked_s)
+        await until_soon(lambda: len(store.asked_s) >= before + 6)
+        first, second, third, *others = store.pauses_s(before)
+        # A busy machine only makes them longer.
+        assert first >= 0.2 and second >= 0.4 and third >= 0.8 and min(others) >= 0.8
+        store.fault = None
+        await until_soon(lambda: not serving.saver._thread.away)
+        back = len(store.asked_s)
+
+        def saves_often() -> bool:
+            client.set(slider(client.session), "value", (slider(client.session).value + 1) % 10)
+            return min(store.pauses_s(back), default=9) < 0.8
+
+        await until_soon(saves_often)
+        await serving.stop()
+
+    asyncio.run(run())
+
+
+def test_new_session_of_an_id_is_saved_although_the_store_has_lost_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saver, "_LEAVE_WITHIN_S", 0.1)
+
+    async def script(serving: Serving, store: Store) -> None:
+        session = await serving.session()
+        client = serving.view(session)
+        await serving.save()
+        assert FolderStore(str(tmp_path), ttl_s=TTL_S, max_bytes=10**9).revoke(KEY)
+        store.gate.clear()
+        client.set(slider(session), "value", 7)
+        saving = asyncio.ensure_future(serving.save())
+        await until_soon(serving.saver._saving.locked)
+        await serving.runtime.end(session)  # in vain, for the store does not answer
+        again = await serving.runtime.session("one", VisibleRequest(), {}, fresh=True)
+        client = serving.view(again)
+        store.gate.set()
+        await saving
+        assert serving.lost == [session]
+        client.set(slider(again), "value", 9)
+        await serving.save()
+        assert serving.lost == [session]
+        assert await values_of_copy(tmp_path, fill) == [9]
+
+    live(tmp_path, script)
+
+
 def test_store_that_is_away_is_logged_once_and_everything_is_saved_when_it_is_back(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -449,6 +572,7 @@ def test_store_that_is_missing_at_the_start_is_used_when_it_is_there(
     asyncio.run(run())
     assert [text.partition(":")[0] for text in caplog.messages] == [
         "Sessions are not saved at the moment",
+        "/app session one…, which is being built",  # begins again
         "Sessions are saved again",
     ]
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +23,9 @@ from app_server.observe.gauges import SavingGauges
 from app_server.security.admission import Full
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.session import Session
-from app_server.store.base import session_key
-from app_server.store.errors import Unavailable
+from app_server.store.base import Claim, session_key
+from app_server.store.errors import Busy, Lost, TooSlow, Unavailable
+from app_server.store.files.session import SessionFile
 from app_server.store.journal import JournalWriter, read_journal
 from app_server.store.location import open_store
 from app_server.store.records import Kind, Record
@@ -170,7 +174,8 @@ def test_request_that_is_given_up_leaves_the_session(tmp_path: Path) -> None:
 def test_page_does_not_wait_for_a_store_that_does_not_answer_and_leaves_what_it_claims_late(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(waker, "_ANSWERS_WITHIN_S", 0.05)
+    monkeypatch.setattr(waker, "_SILENT_FOR_S", 0.25)
+    monkeypatch.setattr(waker, "_AWAY_FOR_S", 0.05)
 
     async def live() -> None:
         await left_with(tmp_path, 7)
@@ -179,7 +184,12 @@ def test_page_does_not_wait_for_a_store_that_does_not_answer_and_leaves_what_it_
         store.gate.clear()
         assert not await serving.runtime.is_saved("one")
         assert (await serving.session()).document.get_model_by_name("slider").value == 0  # type: ignore[union-attr]
-        assert caplog.messages == ["Sessions are not saved at the moment: the store does not answer"]
+        assert [re.sub(r"\b0\.[0-9]\b", "0.N", text) for text in caplog.messages] == [
+            "Sessions are not saved at the moment: the store has not answered for 0.N s",
+            "/app: begins again, because the store is away (0.N s): the store has not answered for 0.N s",
+            "/app session one…, which is being built: begins again, because the store is away (0.N s): "
+            "the store has not answered for 0.N s",
+        ]
         store.gate.set()
         await until_soon(lambda: store.claims)
         await serving.kill()
@@ -188,14 +198,169 @@ def test_page_does_not_wait_for_a_store_that_does_not_answer_and_leaves_what_it_
     asyncio.run(live())
 
 
-def test_session_begins_again_if_the_store_is_away(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_session_begins_again_if_the_store_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(waker, "_FAILS_FOR_S", 0.05)
+
     async def live() -> None:
         store = Store(tmp_path)
         serving = Serving(store, fill)
         store.fault = Unavailable("gone fishing", where="redis://there")
         assert (await serving.session()).id == "one"
-        assert caplog.messages == ["Sessions are not saved at the moment: redis://there: gone fishing"]
+        assert [re.sub(r"\b0\.[0-9]\b", "0.N", text) for text in caplog.messages] == [
+            "Sessions are not saved at the moment: redis://there: gone fishing",
+            "/app session one…, which is being built: begins again, because the store is away (0.N s): "
+            "redis://there: gone fishing",
+        ]
+        monkeypatch.setattr(waker, "_FAILS_FOR_S", 1e6)
+        assert (await serving.session("two")).id == "two"  # it is known by now
         store.fault = None
+        await serving.stop()
+
+    asyncio.run(live())
+
+
+def test_session_is_waited_for_while_its_store_starts_again(tmp_path: Path) -> None:
+    async def live() -> None:
+        await left_with(tmp_path, 7)
+        store = Store(tmp_path)
+        serving = Serving(store, fill)
+        store.fault = Unavailable("Connection refused", where="redis://there")
+        asking = asyncio.create_task(serving.session())
+        await until_soon(lambda: serving.saver._thread.answered_s)
+        store.fault = None
+        assert slider(await asking).value == 7
+        await serving.stop()
+
+    asyncio.run(live())
+
+
+def test_page_tries_again_if_a_store_that_works_does_not_give_its_session_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(waker, "_SILENT_FOR_S", 0.1)
+    answers = threading.Event()
+
+    class Slow(Store):
+        """Answers all but what is asked of one session."""
+
+        def claim(self, key: str, *, create: bool) -> SessionFile | None:
+            if key == KEY and not answers.is_set():
+                raise TooSlow("Timeout reading from socket", where="redis://there")
+            return super().claim(key, create=create)
+
+    async def live() -> None:
+        await left_with(tmp_path, 7)
+        serving = Serving(Slow(tmp_path), fill)
+        asking = asyncio.create_task(serving.session())
+        while not asking.done():
+            assert not await serving.runtime.is_saved("two")
+        with pytest.raises(Full, match="saved sessions cannot be read at the moment") as refused:
+            await asking
+        assert refused.value.headline == "This session cannot be opened at the moment"
+        [line] = caplog.messages
+        assert re.fullmatch(
+            r"/app session one…, which is being built: tries again, because the store is slow or busy \([0-9.]+ s\): "
+            r"redis://there: Timeout reading from socket",
+            line,
+        )
+        answers.set()
+        assert slider(await serving.session()).value == 7
+        await serving.stop()
+
+    asyncio.run(live())
+
+
+def test_page_tries_again_if_there_are_too_many_open_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waker, "_SILENT_FOR_S", 0.05)
+
+    async def live() -> None:
+        await left_with(tmp_path, 7)
+        store = Store(tmp_path)
+        serving = Serving(store, fill)
+        store.fault = Busy("Too many open files")
+        with pytest.raises(Full, match="saved sessions cannot be read at the moment"):
+            await serving.session()
+        with pytest.raises(Full, match="saved sessions cannot be read at the moment"):
+            await serving.runtime.is_saved("one")
+        store.fault = None
+        assert slider(await serving.session()).value == 7
+        await serving.stop()
+
+    asyncio.run(live())
+
+
+def test_loop_that_was_busy_finds_what_the_store_has_answered_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many sessions that move at once are built one after another: that is not the store's fault."""
+    monkeypatch.setattr(waker, "_SILENT_FOR_S", 0.2)
+
+    async def live() -> None:
+        await left_with(tmp_path, 7)
+        store = Store(tmp_path)
+        serving = Serving(store, fill)
+        store.gate.clear()
+        asking = asyncio.create_task(serving.session())
+        await turns()
+        store.gate.set()
+        ends_s = time.monotonic() + 0.3
+        while time.monotonic() < ends_s or not store.claims:
+            pass  # as other sessions do that are built
+        assert slider(await asking).value == 7
+        await serving.stop()
+
+    asyncio.run(live())
+
+
+def test_session_that_was_lost_before_it_was_read_is_claimed_again(tmp_path: Path) -> None:
+    """A claim in Redis is a lease: it ends if the process was busy for too long."""
+
+    class Losing(Store):
+        """Loses its first claim to another process, which leaves it at once."""
+
+        def read(self, claim: Claim, max_bytes: int) -> bytes:
+            if len(self.claims) == 1:
+                raise Lost("another process has taken the session over")
+            return super().read(claim, max_bytes)
+
+    async def live() -> None:
+        await left_with(tmp_path, 7)
+        serving = Serving(Losing(tmp_path), fill)
+        assert slider(await serving.session()).value == 7
+        await serving.stop()
+
+    asyncio.run(live())
+
+
+@pytest.mark.parametrize("at", ["claimed", "built", "restored"])
+def test_session_that_is_being_built_when_its_process_stops_is_left_to_the_next_one(tmp_path: Path, at: str) -> None:
+    async def live() -> None:
+        await left_with(tmp_path, 7)
+        begun, goes_on = asyncio.Event(), asyncio.Event()
+
+        async def wait(*_: Any) -> None:
+            begun.set()
+            await goes_on.wait()
+
+        store = Store(tmp_path)
+        hooks = {"built": {"on_session_created": wait}, "restored": {"on_session_restored": wait}}.get(at, {})
+        serving = Serving(store, fill, **hooks)
+        if at == "claimed":
+            store.gate.clear()
+        asking = asyncio.create_task(serving.session())
+        if hooks:
+            await begun.wait()
+        else:
+            await turns()
+        serving.runtime.begin_stop()
+        goes_on.set()
+        store.gate.set()
+        with pytest.raises(Full, match="the server is going away"):
+            await asking
+        assert serving.runtime.registry.get("one") is None and not serving.runtime.registry.builds
+        assert await values_of(tmp_path, fill, "slider") == [7]
         await serving.stop()
 
     asyncio.run(live())

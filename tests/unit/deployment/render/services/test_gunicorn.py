@@ -24,7 +24,7 @@ def test_gunicorn_gets_settings_as_keywords(tmp_path: Path) -> None:
         "app_server.gunicorn:app('myapp.py', route='a2', allow_websocket_origin=['tools.example.org'], "
         "use_xheaders=True, unused_session_lifetime_ms='60000', store='/var/lib/app-server/sessions')"
     )
-    assert (settings["bind"], settings["workers"], settings["graceful_timeout"]) == ("127.0.0.1:5101", 4, 45)
+    assert (settings["bind"], settings["workers"], settings["graceful_timeout"]) == ("127.0.0.1:5101", 4, 15)
     unit = text(tmp_path, "systemd", spec, "systemd/app-server@.service")
     assert line(unit, "ExecStart=") == "/opt/app-server/bin/gunicorn -c /etc/app-server/gunicorn/%i.conf.py"
     assert "WatchdogSec" not in unit

@@ -23,7 +23,7 @@ def test_supervisor_has_a_program_for_each_instance(tmp_path: Path) -> None:
     # A change of one would stop all of a group.
     assert "[group:" not in conf
     assert line(conf, "minfds=") == "65536"
-    assert conf.count("stopwaitsecs=45\n") == conf.count("killasgroup=true\n") == 3
+    assert conf.count("stopwaitsecs=15\n") == conf.count("killasgroup=true\n") == 3
 
 
 def test_folder_of_sockets_is_there_before_supervisor_starts(tmp_path: Path) -> None:

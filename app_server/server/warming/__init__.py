@@ -1,0 +1,1 @@
+"""Applications that are run before they have visitors."""

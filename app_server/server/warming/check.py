@@ -1,0 +1,35 @@
+"""`app-server serve --check`: runs each application once, and serves nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+
+from app_server.document import engine
+from app_server.requests.state.policy import key_of_this_run
+from app_server.server.applications import load_applications
+from app_server.server.warming.trial import run_apart
+from app_server.server.warming.warmup import time_for
+from app_server.settings import Settings
+
+
+def check_applications(settings: Settings, paths: Sequence[str]) -> int:
+    """Print a line for each of these applications; the exit status, 1 if one fails.
+
+    What applications print goes to stderr. Raises OperatorError for a path that leads to none.
+    """
+    engine.install()
+    key_of_this_run()
+    applications = load_applications(paths, replace(settings, dev=False), broken_too=True)
+    status = 0
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace") as lines:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        for route, application in applications.items():
+            failure = run_apart(route, application, settings, time_for(settings, 1))
+            if failure is not None:
+                failure.log(route)
+                status = 1
+            print(f"{route}: {'ok' if failure is None else failure.what}", file=lines, flush=True)
+    return status
