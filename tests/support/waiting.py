@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 POLL_INTERVAL_S = 0.01
-LONGEST_INTERVAL_S = 0.1
+LONGEST_INTERVAL_S = 0.5
 PATIENCE_S = 10.0
 """How long an idle machine may take for what is done at once."""
 

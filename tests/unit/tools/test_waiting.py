@@ -48,4 +48,4 @@ def test_claim_that_takes_long_to_look_at_is_looked_at_less_often(monkeypatch: p
         return cost_s is None
 
     until(claim)
-    assert pauses == [0.01, 0.05, 0.1]
+    assert pauses == [0.01, 0.05, 0.5]
