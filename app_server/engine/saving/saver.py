@@ -88,6 +88,8 @@ class Saver:
         """The sessions that are due as soon as their hooks have returned."""
         self._due: set[str] = set()
         self._saving = asyncio.Lock()
+        self._owning: asyncio.Task[None] | None = None
+        """Renews what is owned while the process stops."""
         self._leaving: dict[str, asyncio.Event] = {}
         """The sessions that are being saved for the last time: set when that is done."""
 
@@ -337,7 +339,11 @@ class Saver:
             await asyncio.sleep(_PURGE_EVERY_S)
 
     async def save_before_leaving(self) -> None:
-        """Save all sessions for the last time before the process ends; what fails is logged."""
+        """Save all sessions for the last time before the process ends; what fails is logged.
+
+        They stay owned until they are left one after another, or `stop`.
+        """
+        self._owning = asyncio.create_task(self._own())
         try:
             async with asyncio.timeout(_LEAVE_WITHIN_S):
                 await self.save(_HOOK_BEFORE_LEAVING_S)
@@ -347,6 +353,8 @@ class Saver:
     async def stop(self) -> None:
         """Leave all sessions that are still owned, and close the store."""
         await self._forgetting.finish()
+        if self._owning is not None:
+            self._owning.cancel()
         await self._thread.stop()
 
 

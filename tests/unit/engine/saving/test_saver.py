@@ -420,6 +420,27 @@ def test_process_leaves_in_time_although_the_store_does_not_answer(
     ]
 
 
+def test_sessions_stay_owned_while_their_process_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease would end while many sessions are left one after another, and their hooks take their time."""
+    monkeypatch.setattr(saver, "_RENEW_EVERY_S", 0.01)
+    renewed: list[int] = []
+
+    class Leased(Store):
+        def renew(self, claims: Any) -> Any:
+            renewed.append(len(claims))
+            return super().renew(claims)
+
+    async def run() -> None:
+        serving = Serving(Leased(tmp_path), fill)
+        serving.view(await serving.session())
+        await serving.saver.save_before_leaving()
+        renewed.clear()
+        await until_soon(lambda: renewed[:2] == [1, 1])
+        await serving.stop()
+
+    asyncio.run(run())
+
+
 def test_what_was_being_saved_when_time_was_up_is_saved_whole_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
