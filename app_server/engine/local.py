@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -145,15 +145,17 @@ class LocalRuntime(ApplicationRuntime):
         """The document that the application has filled, with its context; ApplicationError if it fails."""
         document = new_document(asked.session_id) if snapshot is None else snapshot.document
         opening = None if woken is None else woken.opening
+        if opening is not None:
+            asked = replace(asked, request=opening.request, payload=opening.payload, user=opening.user)
         state = {} if opening is None or woken is None or woken.saved is None else woken.saved.fields.get("state", {})
         context = SessionContext(
             asked.session_id,
             self.context.server_context,
             document,
-            asked.request if opening is None else opening.request,
-            asked.payload if opening is None else opening.payload,
+            asked.request,
+            asked.payload,
             self._logout_url,
-            asked.user if opening is None else opening.user,
+            asked.user,
             state=state if isinstance(state, dict) else {},
             restoring=opening is not None,
             begun_s=asked.begun_s,

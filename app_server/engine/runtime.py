@@ -21,7 +21,6 @@ from app_server.engine.hooks import call_hook
 from app_server.engine.lifecycle import UNOBSERVED, Lifecycle, Lifetimes, SessionObserver
 from app_server.engine.loop import EngineLoop
 from app_server.engine.saving.application_saving import ApplicationSaving
-from app_server.engine.saving.bookmarks import CopiedSession
 from app_server.engine.saving.endings import Endings
 from app_server.engine.saving.saver import Saver
 from app_server.engine.saving.woken import Woken
@@ -159,7 +158,7 @@ class ApplicationRuntime(ABC):
             if endings.concern(session):
                 self.begin_end(session)
 
-    async def bookmarked(self, link: str) -> CopiedSession:
+    async def bookmarked(self, link: str) -> Woken:
         """The session that this link leads to. PeerError if there is none."""
         if self._saver is None:
             raise PeerError("this server keeps no links to sessions")

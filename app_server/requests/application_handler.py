@@ -10,7 +10,7 @@ from tornado.web import HTTPError
 
 from app_server.engine.containment import blamed
 from app_server.engine.runtime import ApplicationRuntime
-from app_server.engine.saving.bookmarks import CopiedSession
+from app_server.engine.saving.woken import Woken
 from app_server.errors import ApplicationError, PeerError
 from app_server.http.doctor_header import add_for_doctor
 from app_server.processes.session_processes import SessionProcesses
@@ -217,7 +217,7 @@ class ApplicationHandler(Handler):
         arguments = None if self.socket_repeats_arguments else request.arguments
         return session, policy.mint_token(session_id, expires_at, payload, self.current_user, arguments)
 
-    async def _copied(self) -> CopiedSession | None:
+    async def _copied(self) -> Woken | None:
         """The session that the address has a link to. HTTPError 404 if there is none, 403 if it is another user's."""
         link = self.get_argument(VIEW, None)
         if link is None:
@@ -227,7 +227,7 @@ class ApplicationHandler(Handler):
         except PeerError as error:
             self.refusal = "bookmark"
             raise HTTPError(404, reason=error.what) from None
-        if copied.for_anyone or self.is_own(copied.opening.user):
+        if copied.for_anyone or self.is_own(copied.user):
             return copied
         raise self.not_yours(f"{self.runtime.name}: refused %s a link to the session of another user")
 

@@ -9,7 +9,6 @@ import secrets
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app_server.apps.hooks import SavedHook, is_async
@@ -18,14 +17,13 @@ from app_server.document.saving.whole import encode_for_store
 from app_server.engine.saving.plain import NotPlain, plain_json
 from app_server.engine.saving.policy import SavingPolicy
 from app_server.engine.saving.store_thread import StoreThread
-from app_server.engine.saving.woken import SavedOpening, Woken, read_opening
+from app_server.engine.saving.woken import Woken, read_opening
 from app_server.errors import ApplicationError, PeerError
-from app_server.security.visible_request import VisibleRequest
 from app_server.session.context import SessionContext
 from app_server.session.naming import LogName
 from app_server.store.base import is_bookmark_name
 from app_server.store.errors import StoreError, Unavailable
-from app_server.store.journal import JournalWriter, Saved, read_journal
+from app_server.store.journal import JournalWriter, read_journal
 from app_server.store.records import Kind, Record
 
 log = logging.getLogger(__name__)
@@ -37,24 +35,6 @@ MOST_OF_A_SESSION: Final = 100
 """How many living links a session may have: a callback that makes one each second must not use up those of all."""
 
 _GONE: Final = "this link has expired, or was revoked"
-
-
-@dataclass(frozen=True, slots=True)
-class CopiedSession:
-    """A session as it was when a link to it was made."""
-
-    saved: Saved
-    opening: SavedOpening
-    for_anyone: bool
-
-    def request_of(self, visible: VisibleRequest) -> VisibleRequest:
-        """A visitor's request, with the arguments that the session was opened with."""
-        saved = self.opening.request
-        return visible if saved is None else replace(visible, arguments=saved.arguments)
-
-    def for_visitor(self, request: VisibleRequest, payload: Mapping[str, Any], user: Any) -> Woken:
-        """A copy for this visitor, whose own session it is; only what was worked out in it is another's."""
-        return Woken(None, self.saved, replace(self.opening, request=request, payload=payload, user=user))
 
 
 class Bookmarks:
@@ -148,7 +128,7 @@ class Bookmarks:
             with self._lock:
                 self._waiting_bytes -= len(data)
 
-    async def open(self, link: str, url: str) -> CopiedSession:
+    async def open(self, link: str, url: str) -> Woken:
         """The session that the link names, for a copy of it.
 
         PeerError if the link is not ours, or no longer there. Unavailable if the store is away.
@@ -160,7 +140,7 @@ class Bookmarks:
             if saved is None or saved.fields.get("expires_s", 0) < time.time():
                 raise PeerError(_GONE)
             opening = read_opening(saved.opened, url, saved.opened["session"])
-            return CopiedSession(saved, opening, saved.fields.get("anyone") is True)
+            return Woken(None, saved, opening)
         except Unavailable:
             raise
         except (StoreError, ValueError, TypeError, KeyError, AttributeError) as error:

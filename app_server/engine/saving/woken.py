@@ -45,6 +45,26 @@ class Woken:
     opening: SavedOpening | None = None
     keeps: bool = True
 
+    @property
+    def user(self) -> Any:
+        """Whose session it was."""
+        return None if self.opening is None else self.opening.user
+
+    @property
+    def for_anyone(self) -> bool:
+        """Whether a copy is not only for the session's own user."""
+        return self.saved is not None and self.saved.fields.get("anyone") is True
+
+    def request_of(self, visible: VisibleRequest) -> VisibleRequest:
+        """A visitor's request, with the arguments that the session was opened with."""
+        saved = None if self.opening is None else self.opening.request
+        return visible if saved is None else replace(visible, arguments=saved.arguments)
+
+    def for_visitor(self, request: VisibleRequest, payload: Mapping[str, Any], user: Any) -> Woken:
+        """A copy for this visitor, whose own session it is; only what was worked out in it is another's."""
+        assert self.opening is not None
+        return replace(self, opening=replace(self.opening, request=request, payload=payload, user=user))
+
 
 def or_copy(woken: Woken | None, copy: Woken | None) -> Woken | None:
     """What is saved under the session's own id; the copy that a link leads to only if nothing of it can be used."""

@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 
 from app_server.engine.saving import waker
-from app_server.engine.saving.bookmarks import CopiedSession
 from app_server.engine.saving.policy import SavingPolicy
 from app_server.engine.saving.store_thread import StoreThread
 from app_server.engine.saving.waker import Waker
-from app_server.engine.saving.woken import read_opening
+from app_server.engine.saving.woken import Woken, read_opening
 from app_server.errors import ApplicationError
 from app_server.observe.gauges import SavingGauges
 from app_server.security.admission import Full
@@ -435,7 +434,7 @@ def test_link_never_replaces_what_is_saved_under_the_id_that_comes_with_it(tmp_p
         saved = read_journal(await whole_of(serving, "other"), KEYS)
         assert saved is not None
         opening = read_opening(saved.opened, "/app", "other")
-        copy = CopiedSession(saved, opening, True).for_visitor(VisibleRequest(), {}, "bob")
+        copy = Woken(None, saved, opening).for_visitor(VisibleRequest(), {}, "bob")
         again = await serving.runtime.session("one", VisibleRequest(), {}, "bob", copy_of=copy)
         assert slider(again).value == 9 and again.context.user is None
         fresh = await serving.runtime.session("new", VisibleRequest(), {}, "bob", copy_of=copy)
