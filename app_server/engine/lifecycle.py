@@ -85,6 +85,10 @@ class Lifecycle:
         self._endings: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.Task[None] | None = None
 
+    def observe(self, observer: SessionObserver) -> None:
+        """Notify this observer from now on."""
+        self.observer = observer
+
     def start(self) -> None:
         """Begin to look for unused sessions."""
         self._sweeper = self._loop.asyncio.create_task(self._sweep())

@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 _clock = time.monotonic
 
+
 @dataclass(frozen=True)
 class Snapshot:
     """A document that an application has filled for all its sessions, and how it is encoded for clients."""

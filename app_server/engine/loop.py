@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+from asyncio import TimerHandle
 from collections.abc import Callable
+from functools import cached_property
 
 from app_server.engine.running import Running
 from app_server.session.naming import LogName
@@ -16,13 +18,19 @@ log = logging.getLogger(__name__)
 class EngineLoop:
     """One asyncio loop, and the context in which what it calls begins: no session's.
 
-    It may be made in another thread than the one in which the loop will run.
+    It may be made in another thread than the one in which the loop will run, and without `loop` before there is one:
+    then it is the loop of the process in which it is first needed.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.asyncio = loop
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self._given = loop
         self.running = Running()
         self._context = contextvars.copy_context()
+
+    @cached_property
+    def asyncio(self) -> asyncio.AbstractEventLoop:
+        """The loop itself."""
+        return asyncio.get_event_loop() if self._given is None else self._given
 
     def is_here(self) -> bool:
         """Whether the loop has called this."""
@@ -43,6 +51,6 @@ class EngineLoop:
         except RuntimeError:
             log.debug("%s: the event loop is closed; dropping a callback", application)
 
-    def call_at(self, due_s: float, function: Callable[[], None]) -> asyncio.TimerHandle:
+    def call_at(self, due_s: float, function: Callable[[], None]) -> TimerHandle:
         """Call `function` at this time of the loop's clock; only in its thread."""
         return self.asyncio.call_at(due_s, function, context=self._context.copy())

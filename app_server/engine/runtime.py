@@ -94,6 +94,10 @@ class ApplicationRuntime(ABC):
     def _make_context(self) -> ApplicationContext:
         return ApplicationContext(self.url, lambda: self.registry)
 
+    def observe(self, observer: SessionObserver) -> None:
+        """Notify this observer of sessions from now on."""
+        self._lifecycle.observe(observer)
+
     async def start(self) -> None:
         """Run the application's on_server_loaded, and begin to look for unused sessions."""
         await self._hook("on_server_loaded", self.context.server_context)

@@ -17,7 +17,7 @@ from app_server.apps import Application
 from app_server.auth.backends import backend_for
 from app_server.document import engine
 from app_server.document.pages import embedding
-from app_server.engine.lifecycle import SessionObserver
+from app_server.engine.lifecycle import UNOBSERVED, SessionObserver
 from app_server.engine.local import Snapshot
 from app_server.engine.loop import EngineLoop
 from app_server.engine.loop_monitor import LoopMonitor
@@ -62,16 +62,17 @@ _ANSWER_WITHIN_S = 2.0
 class Server:
     """Serves applications by the settings, on one asyncio loop, in whose thread everything here is called.
 
-    Without `listening`, connections come only from other processes, by `arrive`. `membership` says which of the
-    server's processes this is; `session`, that it is there for one session. `extra_patterns` are handlers of Tornado
-    that are asked first. `also_log` is called with the handler of each request that was answered.
+    Without `loop`, it is that of the process in which the server starts. Without `listening`, connections come only
+    from other processes, by `arrive`. `membership` says which of the server's processes this is; `session`, that it is
+    there for one session. `extra_patterns` are handlers of Tornado that are asked first. `also_log` is called with the
+    handler of each request that was answered.
     """
 
     def __init__(
         self,
         applications: Mapping[str, Application],
         settings: Settings,
-        loop: asyncio.AbstractEventLoop,
+        loop: asyncio.AbstractEventLoop | None,
         listening: Listening | None = None,
         *,
         membership: Membership | None = None,
@@ -140,18 +141,20 @@ class Server:
             listening.close()
             raise
 
-    def for_session(
-        self,
-        route: str,
-        session_id: str,
-        loop: asyncio.AbstractEventLoop,
-        snapshot: Snapshot | None,
-        observer: SessionObserver,
-    ) -> Server:
-        """A server of one session of this one's application, in a process that was forked from this one's."""
+    def for_sessions(self, route: str, snapshot: Snapshot | None) -> Server:
+        """A server of one session of this one's application, which `begin_session` names.
+
+        It may be made before the fork of the process that will serve the session, unless it opens a store.
+        """
         (application,) = (runtime.application for runtime in self.state.runtimes if runtime.url == route)
-        session = OwnSession(session_id, self.state.policy, self.state.pages, snapshot, observer)
-        return Server({route: application}, self.settings, loop, Listening(self._listening.port), session=session)
+        session = OwnSession("", self.state.policy, self.state.pages, snapshot, UNOBSERVED)
+        return Server({route: application}, self.settings, None, Listening(self._listening.port), session=session)
+
+    def begin_session(self, session_id: str, observer: SessionObserver) -> None:
+        """Be there for this session, and notify `observer` of it."""
+        self.state.process.begin_only(session_id)
+        for runtime in self.state.runtimes:
+            runtime.observe(observer)
 
     @property
     def port(self) -> int | None:

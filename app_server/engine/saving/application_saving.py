@@ -73,9 +73,7 @@ class ApplicationSaving:
             recording.resume(changed)
         return recording
 
-    def bookmarks(
-        self, application: Application, opened: Mapping[str, Any], recording: Recording
-    ) -> SessionBookmarks:
+    def bookmarks(self, application: Application, opened: Mapping[str, Any], recording: Recording) -> SessionBookmarks:
         """What makes links to a session that was opened so."""
         self.saver.bookmarks.count_once()
         return SessionBookmarks(self.saver.bookmarks, opened, recording, application.hooks.on_session_saved)

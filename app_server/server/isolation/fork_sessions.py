@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from socket import socket
 
 from app_server.apps import Application, Hooks
@@ -71,11 +71,15 @@ def fork_sessions(
     def run(snapshot: Snapshot | None = None) -> int:
         if settings.warm and snapshot is None:
             warm_up_apart(applications, settings)
+        server_of = cache(partial(server.for_sessions, snapshot=snapshot))
+        if settings.store == "off":  # a store is opened after the fork
+            for route in applications:
+                server_of(route)
         leave_s = partial(_leave_s, settings)
         page = _page_of_all(server, snapshot)
         try:
             return ForkServer(
-                runtime_dir, task, limits_of(settings), partial(live, server, snapshot), leave_s, marks, page
+                runtime_dir, task, limits_of(settings), partial(live, server_of), leave_s, marks, page
             ).run()
         except AppServerError as error:
             log.error("%s", error)

@@ -14,13 +14,13 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from app_server.document.served import ServedDocument, root_ids
 from app_server.engine import containment
-from app_server.engine.local import Snapshot
 from app_server.errors import AppServerError
 from app_server.processes import ipc, session_processes
 from app_server.processes.forking import exit_records
@@ -51,26 +51,21 @@ def prepare_to_live() -> None:
     faulthandler.register(signal.SIGXCPU, all_threads=True, chain=True)
 
 
-def live(prototype: Server, snapshot: Snapshot | None, spec: SessionSpec) -> int:
-    """Serve this session until it ends; the process's exit status."""
+def live(server_of: Callable[[str], Server], spec: SessionSpec) -> int:
+    """Serve this session until it ends; the process's exit status. `server_of` has its server, by the route."""
     selector = None if spec.mark is None else TimedSelector(spec.mark)
     loop = asyncio.SelectorEventLoop(selector)
     asyncio.set_event_loop(loop)
     # The loop is not closed: that would wait for threads of the application, and the process is about to end.
-    return containment.run_in(loop, SessionProcess(prototype, spec, loop, snapshot).live())
+    return containment.run_in(loop, SessionProcess(server_of(spec.route), spec, loop).live())
 
 
 class SessionProcess:
-    """One session in a process of its own, which was forked from that of `prototype`."""
+    """One session in a process of its own, with a server that is there for it."""
 
-    def __init__(
-        self,
-        prototype: Server,
-        spec: SessionSpec,
-        loop: asyncio.AbstractEventLoop,
-        snapshot: Snapshot | None = None,
-    ) -> None:
-        self.server = prototype.for_session(spec.route, spec.session_id, loop, snapshot, self)
+    def __init__(self, server: Server, spec: SessionSpec, loop: asyncio.AbstractEventLoop) -> None:
+        self.server = server
+        server.begin_session(spec.session_id, self)
         self._spec = spec
         self._messages = MessageServer(self._handle)
         self._inode = _inode(spec.socket_path)

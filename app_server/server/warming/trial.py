@@ -151,4 +151,7 @@ def _server(route: str, application: Application, settings: Settings) -> Server:
     )  # fmt: skip
     server = Server({route: application}, plain, loop)
     isolated = (application.isolation or settings.isolation) != "none"
-    return server.for_session(route, WARMUP_ID, loop, None, UNOBSERVED) if isolated else server
+    if isolated:
+        server = server.for_sessions(route, None)
+        server.begin_session(WARMUP_ID, UNOBSERVED)
+    return server

@@ -80,7 +80,7 @@ class Isolated:
             listening = Listening(self.front.server.port or 0)
             prototype = Server({"/app": application}, Settings(**self._settings), loop, listening)
             spec = SessionSpec("/app", ident, 0, Path(message.fields["socket"]), listener, None, self._pipe)
-            solo = self.sessions[ident] = SessionProcess(prototype, spec, loop)
+            solo = self.sessions[ident] = SessionProcess(prototype.for_sessions("/app", None), spec, loop)
             self.servers[ident] = solo.server
             sock.send(BEGUN)
             self.statuses.append(await solo.live())

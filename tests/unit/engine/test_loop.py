@@ -66,3 +66,9 @@ def test_callback_for_a_loop_that_is_closed_is_dropped(loop: SkippingLoop, caplo
     assert caplog.messages == ["/board: the event loop is closed; dropping a callback"] * 2
     for record in caplog.records:
         assert json.loads(JsonFormatter().format(record))["application"] == "/board"
+
+
+async def test_loop_that_was_not_given_is_the_one_in_which_it_is_first_needed() -> None:
+    engine_loop = await asyncio.to_thread(EngineLoop)  # where there is none
+    assert engine_loop.is_here()
+    assert engine_loop.asyncio is asyncio.get_running_loop()

@@ -58,6 +58,10 @@ def test_only_session_of_a_process_may_always_be_built(loop: SkippingLoop) -> No
     assert process.may_build(late)
     only = process_of(loop, only_session="one")
     assert only.may_build(late) and only.session_id(lambda: "another") == "one"
+    made_before = process_of(loop, only_session="")
+    assert not made_before.may_build(late)
+    made_before.begin_only("one")
+    assert made_before.may_build(late) and made_before.session_id(lambda: "another") == "one"
 
 
 def test_session_id_is_any_or_one_of_this_process(loop: SkippingLoop) -> None:
