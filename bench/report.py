@@ -50,7 +50,7 @@ Measured on $machine; $versions.
 - The stall is the longest round trip of one open session while 200 others, whose pages have closed, are ended.
 - A first page is the page and all its scripts, for a browser that accepts gzip and brotli; bytes include headers.
 - Servers of several processes use all cores, one of which the load generator shares. Eight independent clients open
-  sessions. A stuck session is in an endless loop, while ten others move their sliders ten times a second. A page is
+  sessions. A stuck session is in an endless loop, while twenty others move their sliders ten times a second. A page is
   drawn when BokehJS says that its document is idle.
 - Each of 1000 sessions is moved once a minute for five minutes (`BENCH_MINUTES`, `BENCH_HELD`). Their private memory is
   that of all processes of the server, divided by their number. Memory after 10,000 sessions (`BENCH_CAME`) is compared

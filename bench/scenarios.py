@@ -48,7 +48,7 @@ SCENARIOS = (
     Scenario("drawn", "a page is drawn in Chromium", SLIDERS, processes.drawn, on_canned=False),
     Scenario(
         "stuck",
-        "one of 11 sessions never returns",
+        "one of 21 sessions never returns",
         _isolated("stuck", *ISOLATED),
         processes.stuck,
         2,
