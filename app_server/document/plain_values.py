@@ -8,7 +8,6 @@ plain; it is similar with columns, as whole dictionaries. All of this belongs to
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -39,12 +38,13 @@ _TAKEN_AS_THEY_ARE: dict[type, frozenset[type]] = {
 
 _SEQUENCES = frozenset({list, tuple, np.ndarray})
 
-_plain: dict[tuple[PropertyDescriptor[Any], type], frozenset[type]] = classes.table()
+_NO_PROPERTY: tuple[Any, frozenset[type]] = None, _NOTHING
 
-_Setter = Callable[..., None]
-_stock_assign: _Setter = PropertyDescriptor.__set__
-_stock_assign_json: _Setter = PropertyDescriptor.set_from_json
-_stock_assign_columns: _Setter = ColumnDataPropertyDescriptor.__set__
+_plain: dict[tuple[type[HasProps], str], tuple[PropertyDescriptor[Any], frozenset[type]]] = classes.table()
+
+_stock_setattr = HasProps.__setattr__
+_stock_set_from_json = PropertyDescriptor.set_from_json
+_stock_set_columns = ColumnDataPropertyDescriptor.__set__
 
 
 def plain_types(descriptor: PropertyDescriptor[Any], kind: type[HasProps]) -> frozenset[type]:
@@ -64,21 +64,37 @@ def _types_of(whole: Property[Any]) -> frozenset[type]:
     return _TAKEN_AS_THEY_ARE.get(type(whole), _NOTHING)
 
 
-def _quick(stock: _Setter) -> _Setter:
-    """The setter, which sets plain values by itself and leaves all others to the stock one."""
+def _setattr(self: HasProps, name: str, value: Any) -> None:
+    kind = type(value)
+    if kind in CONSTANT_TYPES and not name.startswith("_"):
+        try:
+            descriptor, types = _plain[type(self), name]
+        except KeyError:
+            descriptor, types = _look_up(type(self), name)
+        if kind in types and _set(descriptor, self, value, None):
+            return
+    _stock_setattr(self, name, value)
 
-    def assign(self: PropertyDescriptor[Any], obj: HasProps, value: Any, *, setter: Any = None) -> None:
-        kind = type(value)
-        if kind in CONSTANT_TYPES:
-            try:
-                types = _plain[self, type(obj)]
-            except KeyError:
-                types = _plain[self, type(obj)] = plain_types(self, type(obj))
-            if kind in types and _set(self, obj, value, setter):
-                return
-        stock(self, obj, value, setter=setter)
 
-    return assign
+def _set_from_json(self: PropertyDescriptor[Any], obj: HasProps, value: Any, *, setter: Any = None) -> None:
+    kind = type(value)
+    if kind in CONSTANT_TYPES:
+        try:
+            _, types = _plain[type(obj), self.name]
+        except KeyError:
+            _, types = _look_up(type(obj), self.name)
+        if kind in types and _set(self, obj, value, setter):
+            return
+    _stock_set_from_json(self, obj, value, setter=setter)
+
+
+def _look_up(kind: type[HasProps], name: str) -> tuple[PropertyDescriptor[Any], frozenset[type]]:
+    """The property of this name, and of which types it takes every value."""
+    descriptor = getattr(kind, name, None)
+    if not isinstance(descriptor, PropertyDescriptor):
+        return _NO_PROPERTY
+    found = _plain[kind, name] = descriptor, plain_types(descriptor, kind)
+    return found
 
 
 def _set(descriptor: PropertyDescriptor[Any], obj: Any, value: Any, setter: Any) -> bool:
@@ -120,10 +136,10 @@ def _call_back(model: Any, name: str, old: Any, new: Any) -> None:
         callback(name, old, new)
 
 
-def _assign_columns(self: PropertyDescriptor[Any], obj: HasProps, value: Any, *, setter: Any = None) -> None:
+def _set_columns(self: ColumnDataPropertyDescriptor, obj: HasProps, value: Any, *, setter: Any = None) -> None:
     document = _document_of(obj)
     if document is None or type(value) is not dict or not _takes(self.property, obj, value):
-        _stock_assign_columns(self, obj, value, setter=setter)
+        _stock_set_columns(self, obj, value, setter=setter)  # type: ignore[no-untyped-call]
         return
     changed = ColumnDataChangedEvent(document, obj, self.name, setter=setter)  # type: ignore[arg-type]
     self._set(obj, self._get(obj), PropertyValueColumnData(value), hint=changed, setter=setter)
@@ -150,18 +166,14 @@ def _takes(whole: Any, obj: HasProps, value: dict[Any, Any]) -> bool:
 
 def installed() -> bool:
     """Whether plain values are set in one step."""
-    return PropertyDescriptor.__set__ is _assign
+    return HasProps.__setattr__ is _setattr
 
 
 def install() -> bool:
     """Set plain values in one step; False, and nothing changed, if this version of bokeh is not known. Idempotent."""
     if bokeh.__version__ not in PROVEN:
         return False
-    PropertyDescriptor.__set__ = _assign  # type: ignore[method-assign]
-    PropertyDescriptor.set_from_json = _assign_json  # type: ignore[method-assign]
-    ColumnDataPropertyDescriptor.__set__ = _assign_columns  # type: ignore[method-assign]
+    HasProps.__setattr__ = _setattr  # type: ignore[method-assign, assignment]
+    PropertyDescriptor.set_from_json = _set_from_json  # type: ignore[method-assign]
+    ColumnDataPropertyDescriptor.__set__ = _set_columns  # type: ignore[method-assign]
     return True
-
-
-_assign = _quick(_stock_assign)
-_assign_json = _quick(_stock_assign_json)

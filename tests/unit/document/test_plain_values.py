@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bokeh.core.has_props import HasProps
 from bokeh.core.properties import Float, Int, Nullable, Required, String
 from bokeh.core.property.descriptors import ColumnDataPropertyDescriptor, PropertyDescriptor
 from bokeh.document.events import ModelChangedEvent
@@ -33,8 +34,8 @@ class Mine(Model):
 @contextmanager
 def stock() -> Iterator[None]:
     """A block in which bokeh sets all values itself."""
-    PropertyDescriptor.__set__ = plain_values._stock_assign  # type: ignore[method-assign]
-    ColumnDataPropertyDescriptor.__set__ = plain_values._stock_assign_columns  # type: ignore[method-assign]
+    HasProps.__setattr__ = plain_values._stock_setattr  # type: ignore[method-assign]
+    ColumnDataPropertyDescriptor.__set__ = plain_values._stock_set_columns  # type: ignore[method-assign]
     try:
         yield
     finally:
