@@ -69,10 +69,11 @@ class RedisStore:
     def check(self) -> None:
         """Raises OperatorError if Redis cannot be reached, or lets this user not do what is needed."""
         try:
-            # Scripts ask for the time, and bookmarks are written in transactions.
+            # Scripts ask for the time, bookmarks are written in transactions, and what is to end is a stream.
             with self._available(), self._redis.pipeline(transaction=True) as batch:
                 batch.set(f"{_PREFIX}check", b"", px=1000)
                 batch.eval("redis.call('TIME') return redis.call('GET', KEYS[1])", 1, f"{_PREFIX}check")
+                batch.xrange(f"{_PREFIX}endings", count=1)
                 batch.execute()
         except Unavailable as error:
             hint = "Check the address, and that Redis runs and may be used with this name and password."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -13,14 +15,14 @@ from typing import Any
 
 import psutil
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from redis import Redis
 
 from tests.support.browsers.line import cuttable_line
 from tests.support.browsers.pages import Complaints, open_app, patience_ms, wait_for_model
 from tests.support.deployments.deployed import running_deployment
 from tests.support.ports import free_port
-from tests.support.server import RunningServer, running_server
+from tests.support.server import REPOSITORY, RunningServer, running_server
 from tests.support.servers.redis import RunningRedis, redis_folder, running_redis
 from tests.support.waiting import until
 
@@ -246,4 +248,22 @@ def test_page_that_was_cut_off_for_long_wakes_its_session(
             page.get_by_text("Try").click()
 
     worked.assert_back(sleep, within_s=15)
+    complaints.clear()
+
+
+@pytest.mark.parametrize("flags", [(), ("--isolation", "process")], ids=["none", "process"])
+def test_page_of_a_session_that_an_operator_ends_says_so_and_can_start_again(
+    page: Page, complaints: Complaints, serve: Callable[..., RunningServer], folder: Path, flags: tuple[str, ...]
+) -> None:
+    server = serve(*flags)
+    work_on(page, f"{server.url}/worked_on", folder)
+    [file] = folder.glob("*.session")
+    command = [sys.executable, "-m", "app_server", "sessions", "end", file.stem, "--store", folder]
+    subprocess.run(command, cwd=REPOSITORY, check=True, stdout=subprocess.DEVNULL)
+    notice = page.get_by_role("alert")
+    expect(notice).to_contain_text("An operator of this site has ended it.", timeout=patience_ms(5))
+    expect(page.locator(".noUi-handle")).to_have_count(0)
+    notice.get_by_role("link").click()
+    wait_for_model(page, "slider", "model.value == 1")
+    assert list(folder.glob(file.name)) == []
     complaints.clear()

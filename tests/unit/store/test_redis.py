@@ -448,7 +448,9 @@ def test_a_user_needs_few_rights(folder: Path) -> None:
         assert store.renew([claim]) == []
         store.put("a-bookmark", b"view", 60)
         assert store.get("a-bookmark", 100) == b"view"
-        assert len(list(store.entries())) == 2
+        assert len(list(store.entries())) == 2 and store.count_bookmarks() == 1 and store.drop("a-bookmark")
+        store.end(Ending(KEY, 1.5))
+        assert store.endings() == [Ending(KEY, 1.5)]
         store.delete(claim)
 
 
