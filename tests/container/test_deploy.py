@@ -32,7 +32,6 @@ name: NAME
 apps: {who: who.py, packed: packed}
 public: [localhost, 127.0.0.1]
 instances: 2
-service: {drain_s: 3}
 sessions: {unused_lifetime_s: 2}
 containers:
   build_context: "ROOT"

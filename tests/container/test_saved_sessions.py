@@ -21,7 +21,6 @@ name: {name}
 apps: {who: who.py}
 public: {hosts: [localhost, 127.0.0.1]}
 instances: 2
-service: {drain_s: 1}
 paths: {apps: "{root}/tests/container/apps"}
 containers:
   build_context: "{root}"
@@ -33,7 +32,7 @@ name: site
 apps: {who: who.py}
 public: {hosts: [198.51.100.1]}
 instances: 2
-service: {drain_s: 0, restart_s: 1}
+service: {restart_s: 1}
 sessions: {store: valkey}
 containers:
   images: {app: "APP", proxy: "PROXY"}

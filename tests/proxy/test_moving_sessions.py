@@ -25,7 +25,6 @@ THREE = """
 apps: {kept: kept.py}
 instances: 3
 proxy: KIND
-service: {drain_s: 0}
 """
 SESSIONS = 20
 
