@@ -69,11 +69,12 @@ class Guest:
         *,
         app_path: str | None,
         head: str,
+        encoded: bytes | None = None,
     ) -> str:
         """The HTML page of a session's document; see `embedding.render_page`."""
         bundle = bundles.get(root_url)
         extensions.check(document)
-        return embedding.render_page(document, token, bundle, app_path=app_path, head=head)
+        return embedding.render_page(document, token, bundle, app_path=app_path, head=head, encoded=encoded)
 
     def render_autoload(
         self,

@@ -27,12 +27,13 @@ import panel.util
 import param
 from bokeh.core.validation import silence
 from bokeh.core.validation.warnings import EMPTY_LAYOUT
-from panel.config import config
+from panel.config import config, panel_extension
 from panel.io.resources import BASE_TEMPLATE, LOCAL_DIST, bundle_resources, patch_model_css
 from panel.io.state import set_curdoc, state
 
 from app_server.document import classes
 from app_server.document.pages import embedding, extensions
+from app_server.document.pages.parts import MATHS, TABLES, WIDGETS
 from app_server.document.served import ServedDocument
 from app_server.errors import ApplicationError, AppServerError
 from app_server.guests.addresses import place_of
@@ -43,6 +44,9 @@ log = logging.getLogger(__name__)
 
 KNOWN_VERSIONS = ("1.9.",)
 """What was tried. Others may work; the functions that are replaced are looked for all the same."""
+
+_PARTS_OF_PANEL = frozenset({WIDGETS, TABLES})
+"""The parts of BokehJS whose classes Panel's own JavaScript extends; its templates' scripts use none."""
 
 _FILES_OF_COMPONENTS = frozenset({"__css__", "__javascript__", "__javascript_modules__"})
 
@@ -173,6 +177,7 @@ class PanelGuest(Guest):
         *,
         app_path: str | None,
         head: str,
+        encoded: bytes | None = None,
     ) -> str:
         """Panel's page: its base template, and of its files those that this session asks for."""
         with set_curdoc(document):
@@ -182,7 +187,10 @@ class PanelGuest(Guest):
             variables.setdefault("app_favicon", f"{state.rel_path or '.'}/favicon.ico")
             bundle = _bundle(document, bundles, root_url)
             extensions.check(document)
-            return embedding.render_page(document, token, bundle, app_path=app_path, head=head, base=BASE_TEMPLATE)
+            first = _PARTS_OF_PANEL | ({MATHS} if "mathjax" in panel_extension._loaded_extensions else frozenset())
+            return embedding.render_page(
+                document, token, bundle, app_path=app_path, head=head, base=BASE_TEMPLATE, encoded=encoded, first=first
+            )
 
     def render_autoload(
         self,
@@ -254,9 +262,14 @@ def _bundle(
     document: ServedDocument, bundles: embedding.Bundles, root_url: str, *, absolute: bool = False
 ) -> embedding.PageBundle:
     stock = bundles.resources(root_url)
-    bundle = bundle_resources(document.roots, panel.io.resources.Resources.from_bokeh(stock, absolute=absolute))
+    needed_only = bundles.needed_only and not absolute
+    bundle = bundle_resources(
+        document.roots,
+        panel.io.resources.Resources.from_bokeh(stock, absolute=absolute),
+        enable_mathjax=needed_only or "auto",  # the page leaves out what is not needed, and must know where to get it
+    )
     js_html, css_html = bundle
-    return embedding.PageBundle(js_html, css_html, bundle)
+    return embedding.PageBundle(js_html, css_html, bundle, needed_only)
 
 
 def _keep_time() -> None:

@@ -78,9 +78,9 @@ class PageHandler(ApplicationHandler):
         self.finish(busy_page(retry_after_s, headline=headline, detail=detail))
 
     def _render(self, session: Session, token: str) -> str | bytes:
-        state, placeholder = self.state, self.runtime.application.placeholder
-        if session.prepared is not None and session.prepared.page and placeholder is None:
-            return token.encode("ascii").join(session.prepared.page)
+        state, placeholder, prepared = self.state, self.runtime.application.placeholder, session.prepared
+        if prepared is not None and prepared.page and placeholder is None:
+            return token.encode("ascii").join(prepared.page)
         with self.blamed(), session.document.at_work():
             page = self.runtime.guest.render_page(
                 session.document,
@@ -89,6 +89,7 @@ class PageHandler(ApplicationHandler):
                 state.pages.root_url,
                 app_path=state.policy.socket_path(self.runtime.url),
                 head=state.pages.head,
+                encoded=None if prepared is None else prepared.content,
             )
         self.rendered(session)
         return page

@@ -12,7 +12,7 @@ from typing import get_type_hints
 from app_server.settings import parsers
 from app_server.settings.parsers import integer
 from app_server.settings.setting import GROUPS, Arity, Setting, derive, setting
-from app_server.settings.values import Isolation, LogLevel, Restore, SessionIds, TokenPayload
+from app_server.settings.values import Isolation, LogLevel, PageParts, Restore, SessionIds, TokenPayload
 
 _OPEN = "anyone who can reach the server can open its pages"
 _ALL_SEEN = "applications see all of them, as under `bokeh serve`"
@@ -419,6 +419,12 @@ class Settings:
         reason="the server has its own, because browsers ask for one anyway",
         parse=parsers.icon, metavar="FILE",
         environment=("BOKEH_ICO_PATH",),
+    )
+    page_parts: PageParts = setting(
+        "needed", "which parts of BokehJS a page loads before it is drawn: those that its document needs, or all",
+        reason="most documents need a third of BokehJS, and the rest is loaded after the first drawing",
+        metavar="WHICH",
+        environment=("APP_SERVER_PAGE_PARTS",),
     )
 
     num_procs: int = setting(

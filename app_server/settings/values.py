@@ -9,6 +9,7 @@ SIGNED_IDS: tuple[SessionIds, ...] = ("signed", "external-signed")
 EXTERNAL_IDS: tuple[SessionIds, ...] = ("external", "external-signed")
 """Another program creates these. Only an embedded server takes unsigned ones."""
 TokenPayload = Literal["auto", "always", "never"]
+PageParts = Literal["needed", "all"]
 Isolation = Literal["none", "process", "snapshot"]
 ISOLATIONS: tuple[Isolation, ...] = ("none", "process", "snapshot")
 Restore = Literal["inputs", "values", "off"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,11 @@ from jinja2 import Template
 
 from app_server.document import classes
 from app_server.document.pages import extensions
+from app_server.document.pages.loading import addresses_of, loaded_early
+from app_server.document.pages.parts import PARTS, TABLES, WIDGETS, needed, with_those_before
 
 VersionOf = Callable[[str], str]
 """The version of a file of BokehJS, given by its path under `static/`, for the `?v=` of its address."""
-
-PAGE_COMPONENTS = ("bokeh", "bokeh-gl", "bokeh-widgets", "bokeh-tables", "bokeh-mathjax")
-"""What every page loads: which parts a session will need is not known when its page is made."""
 
 
 def static_root() -> Path:
@@ -40,9 +40,9 @@ def static_root() -> Path:
 
 
 def page_scripts() -> list[Path]:
-    """BokehJS's files that every page loads."""
+    """BokehJS's files that pages load, sooner or later."""
     suffix = ".min.js" if settings.minified() else ".js"
-    return [static_root() / "js" / f"{component}{suffix}" for component in PAGE_COMPONENTS]
+    return [static_root() / "js" / f"{part}{suffix}" for part in PARTS]
 
 
 def extension_roots() -> Mapping[str, Path]:
@@ -60,19 +60,39 @@ def minimum_log_level() -> str:
     return str(settings.log_level())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PageBundle:
-    """The scripts and style sheets of a page, as HTML for its head and as lists for a script that loads them."""
+    """The scripts and style sheets of a page, as HTML for its head and as lists for a script that loads them.
+
+    With `needed_only`, a page begins with the parts of BokehJS that its document needs.
+    """
 
     js_html: str
     css_html: str
     bundle: Bundle
+    needed_only: bool = False
+
+    @cached_property
+    def parts(self) -> dict[str, str]:
+        """The parts of BokehJS that are files of their own, with their addresses."""
+        return addresses_of(str(url) for url in self.bundle.js_files)
+
+    @cached_property
+    def has_extensions(self) -> bool:
+        """Whether there is code beside BokehJS's own, which may use any class of widgets."""
+        return len(self.bundle.js_files) > len(self.parts) or any(
+            not raw.startswith("Bokeh.") for raw in self.bundle.js_raw
+        )
 
 
 class Bundles:
-    """The page bundles of one server, by the address that their URLs start with."""
+    """The page bundles of one server, by the address that their URLs start with.
 
-    def __init__(self, version_of: VersionOf) -> None:
+    With `needed_only`, pages load first what their documents need; otherwise they load everything at once.
+    """
+
+    def __init__(self, version_of: VersionOf, *, needed_only: bool = False) -> None:
+        self.needed_only = needed_only
         self._version_of = version_of
         self._made: dict[tuple[str, bool], tuple[frozenset[object], object, PageBundle]] = {}
 
@@ -103,7 +123,7 @@ class Bundles:
     def _make(self, root_url: str, resources: bool) -> PageBundle:
         bundle = bundle_for_objs_and_resources(None, self.resources(root_url) if resources else None)
         js_html, css_html = bundle
-        return PageBundle(js_html, css_html, bundle)
+        return PageBundle(js_html, css_html, bundle, self.needed_only)
 
 
 def render_page(
@@ -114,11 +134,15 @@ def render_page(
     app_path: str | None = None,
     head: str = "",
     base: Template = FILE,
+    encoded: bytes | None = None,
+    first: frozenset[str] | None = None,
 ) -> str:
     """The HTML page of a session's document, by the document's own template if it has one.
 
     `app_path` is where BokehJS opens its socket, if not where the page is; `head` is HTML to add to the head; `base` is
-    the template of documents that have none of their own, and what theirs extend.
+    the template of documents that have none of their own, and what theirs extend. `encoded` is the document's JSON, if
+    that is known. `first` are parts of BokehJS that the page loads whatever the document needs; None finds out which
+    the page's other scripts may use.
     """
     item = RenderItem(token=token, roots=document.roots, use_for_title=True)
     json_id = make_globally_unique_css_safe_id()
@@ -137,7 +161,23 @@ def render_page(
         "macros": MACROS,
         "plot_div": div_for_render_item(item),
     }
-    return _template(document.template, base).render(context)
+    html = _template(document.template, base).render(context)
+    if not bundle.needed_only:
+        return html
+    if first is None:
+        own_scripts = html.count("<script") > sum(
+            context[name].count("<script") for name in ("bokeh_js", "plot_script")
+        )
+        first = _used_by_scripts(bundle, own_scripts=own_scripts)
+    chosen = with_those_before(first | needed(document, encoded))
+    return loaded_early(html, bundle.parts, chosen, token, app_path)
+
+
+def _used_by_scripts(bundle: PageBundle, *, own_scripts: bool) -> frozenset[str]:
+    """The parts that code beside the document may use: extensions have classes of widgets, scripts may do anything."""
+    if own_scripts:
+        return frozenset(PARTS)
+    return frozenset((WIDGETS, TABLES)) if bundle.has_extensions else frozenset()
 
 
 def _template(template: Template | str | None, base: Template) -> Template:

@@ -23,7 +23,9 @@ class Pages:
     def __init__(self, settings: Settings, runtimes: Sequence[ApplicationRuntime], head: str = "") -> None:
         self.head = head
         self.root_url = f"{settings.prefix}/"
-        self.bundles = embedding.Bundles(lambda path: version_of(embedding.static_root() / path))
+        self.bundles = embedding.Bundles(
+            lambda path: version_of(embedding.static_root() / path), needed_only=settings.page_parts == "needed"
+        )
         self.favicon = _favicon(settings)
         self._settings = settings
         self._runtimes = runtimes

@@ -55,6 +55,7 @@ def take(state: ServerState, runtime: ApplicationRuntime, limit_s: float = 0.0) 
             raise Unsound("has the hook on_server_loaded, which is to run before it in each process")
         with document.at_work(), deadline(limit_s):
             application.build(document)
+        encoded = encode_built(document, inline=True)
         page = runtime.guest.render_page(
             document,
             _TOKEN,
@@ -62,8 +63,8 @@ def take(state: ServerState, runtime: ApplicationRuntime, limit_s: float = 0.0) 
             state.pages.root_url,
             app_path=state.policy.socket_path(runtime.url),
             head=state.pages.head,
+            encoded=encoded[0],
         )
-        encoded = encode_built(document, inline=True)
     except AppServerError as error:
         raise Unsound(asked[0] if asked else f"fails: {error}") from error
     if asked:

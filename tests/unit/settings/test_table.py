@@ -16,7 +16,7 @@ FIELDS = (
     "check_unused_sessions_ms unused_session_lifetime_ms stats_log_frequency_ms mem_log_frequency_ms "
     "websocket_max_message_size_bytes websocket_compression_level websocket_compression_mem_level include_headers "
     "exclude_headers include_cookies exclude_cookies cookie_secret enable_xsrf_cookies index disable_index "
-    "disable_index_redirect ico_path log_level log_format log_file use_config num_procs auth_module route "
+    "disable_index_redirect ico_path page_parts log_level log_format log_file use_config num_procs auth_module route "
     "drain_deadline_s token_payload basic_auth auth_header auth_header_from oidc_issuer oidc_client_id "
     "oidc_client_secret oidc_scope oidc_allow oidc_redirect_url login_lifetime_s drain_s hang_timeout_s "
     "start_timeout_s max_sessions max_sessions_per_address log_json metrics block_limit_s isolation session_memory_mb "

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from bokeh.document import Document
+from bokeh.embed.bundle import Bundle
 from bokeh.models import Div
 
 from app_server.document.pages.embedding import (
@@ -79,3 +82,57 @@ def test_files_that_every_page_loads_are_there_and_addresses_of_visitors_do_not_
     for number in range(70):
         made.get(f"https://host{number}/")
     assert len(made._made) < 66 and made.get("/") is made.get("/")
+
+
+ALL_PARTS = {"bokeh", "bokeh-gl", "bokeh-widgets", "bokeh-tables", "bokeh-mathjax"}
+
+
+def first_parts(document: Document, made: PageBundle, **options: str) -> set[str]:
+    """The parts of BokehJS that stand in the head of the document's page."""
+    page = render_page(document, "t0ken", made, **options)
+    return set(re.findall(r'<script src="/tools/static/js/([a-z-]+)\.min\.js', page))
+
+
+def needed_only() -> PageBundle:
+    """The files of a page that begins with what its document needs."""
+    return Bundles(lambda path: "1", needed_only=True).get("/tools/")
+
+
+def test_page_begins_with_what_its_document_needs_unless_it_is_to_have_all() -> None:
+    assert first_parts(filled(), needed_only()) == {"bokeh", "bokeh-widgets"}
+    assert first_parts(filled(), bundle()) == ALL_PARTS
+    assert "new Proxy" not in render_page(filled(), "t0ken", bundle())
+
+
+def test_scripts_of_the_head_and_of_bokeh_are_not_the_templates_own() -> None:
+    page = "{% block contents %}<main>{{ embed(roots[0]) }}</main>{% endblock %}"
+    head = "<script>reload()</script>"
+    assert first_parts(filled(page), needed_only(), head=head) == {"bokeh", "bokeh-widgets"}
+
+
+def test_template_with_scripts_of_its_own_gets_all_parts() -> None:
+    page = "{% block postamble %}<script>new Bokeh.Tables.DataTable()</script>{% endblock %}"
+    assert first_parts(filled(page), needed_only()) == ALL_PARTS
+    assert "new Proxy" in render_page(filled(page), "t0ken", needed_only())
+
+
+def test_template_that_indents_its_scripts_is_understood() -> None:
+    page = "{% block js_resources %}{{ bokeh_js | indent(8) }}{% endblock %}"
+    assert first_parts(filled(page), needed_only()) == {"bokeh", "bokeh-widgets"}
+
+
+def test_template_that_writes_the_tags_itself_is_left_alone() -> None:
+    page = '{% block js_resources %}<script src="/tools/static/js/bokeh.min.js"></script>{% endblock %}'
+    assert render_page(filled(page), "t", needed_only()).count("<script") == 3  # and the document's two
+
+
+def test_extensions_may_use_any_class_of_widgets() -> None:
+    made = needed_only()
+    urls = [*made.bundle.js_files, "/tools/static/extensions/charts/charts.min.js"]
+    for extended in (Bundle(urls, made.bundle.js_raw), Bundle(made.bundle.js_files, ["(function() {})()"])):
+        js_html, css_html = extended
+        assert first_parts(Document(), PageBundle(js_html, css_html, extended, needed_only=True)) == {
+            "bokeh",
+            "bokeh-widgets",
+            "bokeh-tables",
+        }

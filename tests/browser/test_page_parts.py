@@ -1,0 +1,221 @@
+"""Pages that load at first what their document needs: whatever comes later, and whenever, finds its part of BokehJS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, Route, WebSocket
+
+from tests.support.browsers.line import cuttable_line
+from tests.support.browsers.pages import (
+    CHROMIUM,
+    Complaints,
+    model_value,
+    open_app,
+    patience_ms,
+    wait_for_model,
+    window,
+)
+from tests.support.server import RunningServer, running_server
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.browser
+
+APPS = Path(__file__).with_name("apps")
+
+SLOW = {"offline": False, "latency": 40, "downloadThroughput": 10e6 / 8, "uploadThroughput": 10e6 / 8}
+"""A line of 10 Mbit/s, 40 ms away."""
+
+_PART = re.compile(r"/(bokeh[a-z-]*)(\.min)?\.js")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RunningServer]:
+    applications = [APPS / name for name in ("parts.py", "widgets.py", "garden", "tables.py")]
+    with running_server(*applications, "--allow-websocket-origin", "*") as started:
+        yield started
+
+
+@dataclass
+class Requests:
+    """The parts that a page has asked for, in their order, its sockets, and what has come through them."""
+
+    parts: list[str] = field(default_factory=list)
+    sockets: list[str] = field(default_factory=list)
+    frames: list[str] = field(default_factory=list)
+
+    def listen(self, page: Page) -> None:
+        page.on("request", self._on_request)
+        page.on("websocket", self._on_socket)
+
+    def _on_socket(self, socket: WebSocket) -> None:
+        self.sockets.append(socket.url)
+        socket.on("framereceived", lambda payload: self.frames.append(str(payload)))
+
+    def _on_request(self, request: Request) -> None:
+        if found := _PART.search(request.url):
+            self.parts.append(found[1])
+
+
+@pytest.fixture
+def requests(page: Page) -> Requests:
+    made = Requests()
+    made.listen(page)
+    return made
+
+
+def wait_until_all_is_loaded(page: Page) -> None:
+    """Return when the page has all parts, and the browser's own WebSocket again."""
+    page.wait_for_function("window.__plain_socket === WebSocket", timeout=patience_ms(20))
+
+
+@pytest.fixture(autouse=True)
+def _remembers_the_browsers_socket(page: Page) -> None:
+    page.add_init_script("window.__plain_socket = WebSocket")
+
+
+@contextmanager
+def withheld(page: Page, part: str) -> Iterator[list[Route]]:
+    """A block in which the page's requests for a part are not answered; they are, when it ends."""
+    held: list[Route] = []
+    pattern = re.compile(rf"/{part}\.min\.js")
+    page.route(pattern, lambda route: held.append(route))
+    try:
+        yield held
+    finally:
+        for route in held:
+            route.continue_()
+        page.unroute(pattern)
+
+
+def shown(page: Page, what: str) -> None:
+    """Return when what the address asked for is drawn."""
+    if what == "table":
+        page.get_by_text("kiwi").wait_for()
+    elif what == "formula":
+        page.locator("mjx-container svg").first.wait_for()
+    else:
+        page.wait_for_function(_FORMULA_IS_DRAWN, timeout=patience_ms(20))
+
+
+_FORMULA_IS_DRAWN = """() => {
+  const label = Bokeh.documents[0].get_model_by_name("added")
+  return label != null && Bokeh.index.find_one(label)?._text_view?.svg_image != null
+}"""
+
+NEEDS = {
+    "table": ["bokeh-widgets", "bokeh-tables"],
+    "formula": ["bokeh-widgets", "bokeh-mathjax"],
+    "label": ["bokeh-mathjax"],
+}
+
+
+def test_page_of_a_plot_begins_with_the_core_and_loads_the_rest_when_it_is_drawn(
+    page: Page, server: RunningServer, requests: Requests
+) -> None:
+    open_app(page, f"{server.url}/parts")
+    wait_until_all_is_loaded(page)
+    assert requests.parts == ["bokeh", "bokeh-gl", "bokeh-widgets", "bokeh-tables", "bokeh-mathjax"]
+    assert len(requests.sockets) == 1
+    drawn_ms, rest_ms = page.evaluate("""() => {
+      const entry = (name) => performance.getEntriesByType("resource").find((one) => one.name.includes(name))
+      return [entry("bokeh.min").responseEnd, entry("bokeh-gl.min").startTime]
+    }""")
+    assert rest_ms > drawn_ms
+
+
+@pytest.mark.parametrize("what", NEEDS)
+@pytest.mark.parametrize("when", ["tick", "1", "100"])
+def test_what_is_added_finds_its_part(
+    page: Page, server: RunningServer, requests: Requests, what: str, when: str
+) -> None:
+    slow = page.context.new_cdp_session(page)
+    slow.send("Network.emulateNetworkConditions", SLOW)
+    open_app(page, f"{server.url}/parts?what={what}&when={when}")
+    shown(page, what)
+    slow.send("Network.emulateNetworkConditions", {**SLOW, "latency": 0, "downloadThroughput": -1})
+    wait_until_all_is_loaded(page)
+    assert sorted(requests.parts) == sorted(set(requests.parts)), "no part is asked for twice"
+    assert len(requests.sockets) == 1
+
+
+def wait_for_frame(page: Page, requests: Requests, text: str) -> None:
+    """Return when the page's browser has received a frame with this text."""
+    until(lambda: page.evaluate("true") and any(text in frame for frame in requests.frames))
+
+
+@pytest.mark.parametrize("what", NEEDS)
+def test_message_waits_for_its_part_and_what_follows_waits_with_it(
+    page: Page, server: RunningServer, requests: Requests, what: str
+) -> None:
+    with withheld(page, NEEDS[what][-1]):
+        open_app(page, f"{server.url}/parts?what={what}&when=drawn")
+        wait_for_frame(page, requests, "what follows")
+        assert model_value(page, "added", "true") is None
+        assert model_value(page, "plot", "model.title.text") == ""
+    shown(page, what)
+    wait_for_model(page, "plot", "model.title.text == 'what follows'")
+
+
+@pytest.mark.parametrize("what", NEEDS)
+def test_what_is_added_after_a_reconnect_finds_its_part(
+    page: Page, server: RunningServer, requests: Requests, what: str
+) -> None:
+    with cuttable_line(server.port) as line:
+        with withheld(page, NEEDS[what][-1]):
+            open_app(page, f"http://localhost:{line.port}/parts?what={what}&when=back")
+            line.cut()
+            wait_for_frame(page, requests, "what follows")
+            assert len(requests.sockets) == 2
+            assert model_value(page, "added", "true") is None
+        shown(page, what)
+
+
+def test_part_that_cannot_be_loaded_is_tried_again_and_then_reported_once(
+    page: Page, server: RunningServer, complaints: Complaints
+) -> None:
+    asked: list[str] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        route.abort()
+
+    page.route(re.compile(r"/bokeh-gl\.min\.js"), refuse)
+    open_app(page, f"{server.url}/parts")
+    until(lambda: page.evaluate("true") and any("could not be loaded" in text for text in complaints.messages))
+    page.wait_for_function("performance.getEntriesByType('resource').some((one) => one.name.includes('mathjax'))")
+    assert len(asked) == 2
+    assert len([text for text in complaints.messages if "app-server" in text]) == 1
+    complaints.clear()
+
+
+WEBGL_ARGS = ("--no-sandbox", "--disable-dev-shm-usage", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+"""For a Chromium that has WebGL without a graphics card."""
+
+
+@pytest.fixture(scope="module")
+def webgl_browser(browser: Browser) -> Iterator[Browser]:
+    started = browser.browser_type.launch(executable_path=CHROMIUM, args=[*WEBGL_ARGS, "--ignore-gpu-blocklist"])
+    yield started
+    started.close()
+
+
+@pytest.mark.parametrize("when", ["tick", "1", "drawn"])
+def test_plot_that_is_added_finds_webgl(webgl_browser: Browser, server: RunningServer, when: str) -> None:
+    with window(webgl_browser) as context:
+        page = context.new_page()
+        page.goto(f"{server.url}/parts?what=webgl&when={when}")
+        wait_for_model(page, "added", "Bokeh.index.find_one(model)?.canvas.webgl != null")
+
+
+def test_page_may_load_all_parts_at_once(page: Page, requests: Requests) -> None:
+    with running_server(APPS / "parts.py", "--page-parts", "all") as started:
+        open_app(page, f"{started.url}/parts")
+        assert requests.parts == ["bokeh", "bokeh-gl", "bokeh-widgets", "bokeh-tables", "bokeh-mathjax"]
+        assert page.evaluate("window.__plain_socket === WebSocket")
+        page.goto("about:blank")
