@@ -338,24 +338,26 @@ def test_answer_that_carries_a_token_is_not_stored(plain: Served, path: str) -> 
     assert answer.headers["cache-control"] == "no-store"
 
 
-def page_scripts(served: Served) -> list[str]:
-    return [
-        path.replace("&amp;", "&") for path in re.findall(r'<script[^>]+src="([^"]+)"', served.site.get("/board").text)
-    ]
+def page_scripts(served: Served) -> tuple[list[str], list[str]]:
+    """BokehJS's files that a page loads before it is drawn, and those that it loads afterwards."""
+    html = served.site.get("/board").text
+    first = [path.replace("&amp;", "&") for path in re.findall(r'<script[^>]+src="([^"]+)"', html)]
+    return first, re.findall(r'"url":"([^"]+)"', html)
 
 
 def test_scripts_of_a_page_are_compressed_and_immutable(plain: Served) -> None:
-    scripts = page_scripts(plain)
-    assert len(scripts) >= 4
-    total_bytes = 0
-    for path in scripts:
+    first, late = page_scripts(plain)
+    assert len(first) == 2 and len(late) == 3
+    sizes = {}
+    for path in (*first, *late):
         answer = plain.site.get(path, headers={"Accept-Encoding": "gzip, deflate, br"})
         assert answer.status == 200
         assert answer.headers["content-encoding"] in ("br", "gzip")
         assert "immutable" in answer.headers["cache-control"]
         assert "Accept-Encoding" in answer.headers["vary"]
-        total_bytes += len(answer.body)
-    assert total_bytes < 950_000
+        sizes[path] = len(answer.body)
+    assert sum(sizes.values()) < 950_000
+    assert sum(sizes[path] for path in first) < 400_000
 
 
 def test_script_is_plain_for_clients_that_cannot_unpack_it(plain: Served) -> None:
