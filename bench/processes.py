@@ -17,7 +17,6 @@ OPENERS = 8
 OTHERS, STUCK_ROUNDS = 20, 8
 EVERY_S = 60.0
 SETTLE_S = 3.0
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 
 def minutes() -> float:
@@ -52,27 +51,6 @@ async def _open_until(served: Served, end_s: float) -> list[float]:
 
     await asyncio.gather(*(opener() for _ in range(OPENERS)))
     return taken_s
-
-
-async def drawn(served: Served, quick: bool) -> Figures:
-    """The time from going to a page until its plot is drawn, in a Chromium that has its scripts already."""
-    from playwright.async_api import async_playwright
-
-    walls_s: list[float] = []
-    ours = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, set(range(os.cpu_count() or 1)))  # a browser has more to do than a load generator
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = await chromium.new_page()
-        for number in range(6 if quick else 16):
-            began_s = time.monotonic()
-            await page.goto(f"http://localhost:{served.port}{served.path}", wait_until="commit")
-            await page.wait_for_function("() => window.Bokeh && Bokeh.documents.length && Bokeh.documents[0].is_idle")
-            if number:  # the first one fetches the scripts
-                walls_s.append(time.monotonic() - began_s)
-        await chromium.close()
-    os.sched_setaffinity(0, ours)
-    return {"drawn_ms": quantile(walls_s, 0.5) * 1000}
 
 
 async def stuck(served: Served, quick: bool) -> Figures:

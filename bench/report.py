@@ -48,10 +48,12 @@ Measured on $machine; $versions.
 - What fills one process is calculated from the CPU for an update. Beyond that, or if other programs use the processor,
   updates are skipped, evenly over the sessions.
 - The stall is the longest round trip of one open session while 200 others, whose pages have closed, are ended.
-- A first page is the page and all its scripts, for a browser that accepts gzip and brotli; bytes include headers.
+- A first page is the page and the scripts in its head, for a browser that accepts gzip and brotli; bytes include
+  headers.
 - Servers of several processes use all cores, one of which the load generator shares. Eight independent clients open
   sessions. A stuck session is in an endless loop, while twenty others move their sliders ten times a second. A page is
-  drawn when BokehJS says that its document is idle.
+  drawn when BokehJS says that its document is idle. Chromium and the server share all cores; 10 Mbit/s and 40 ms are
+  what Chromium emulates for a page and its scripts.
 - Each of 1000 sessions is moved once a minute for five minutes (`BENCH_MINUTES`, `BENCH_HELD`). Their private memory is
   that of all processes of the server, divided by their number. Memory after 10,000 sessions (`BENCH_CAME`) is compared
   with that after the first 500.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench import holding, processes, proxied, saved, slow, speed
+from bench import drawing, holding, processes, proxied, saved, slow, speed
 from bench.load import Scenario
 from bench.servers import FOREVER_MS, Launch
 
@@ -11,6 +11,7 @@ SLIDERS = Launch("sliders")
 CHURNING = Launch("sliders", unused_session_lifetime_ms=SHORT_MS, check_unused_sessions_ms=SHORT_MS)
 ISOLATED = ("--isolation", "process")
 COPIED = ("--isolation", "snapshot")
+DRAWN = Launch("sliders", all_cores=True)
 LONG_S = 3600.0
 
 
@@ -42,10 +43,14 @@ SCENARIOS = (
     Scenario("session-memory", "a sliders session is held", SLIDERS, holding.session_memory, on_canned=False),
     Scenario("idle-sockets", "2000 idle sockets", SLIDERS, holding.idle_sockets),
     Scenario("first-page", "a first page with its scripts", SLIDERS, holding.first_page, on_canned=False),
+    Scenario("first-page-plots", "the same, only plots", Launch("plots"), holding.first_page, on_canned=False),
     Scenario("opens", "sessions are opened, two processes", _two(), processes.opens, 2, on_canned=False),
     Scenario("opens-isolated", "the same, a process for each", _two(*ISOLATED), processes.opens, 2, on_canned=False),
     Scenario("opens-copied", "the same, copies of one start", _two(*COPIED), processes.opens, 2, on_canned=False),
-    Scenario("drawn", "a page is drawn in Chromium", SLIDERS, processes.drawn, on_canned=False),
+    Scenario("drawn", "a page is drawn in Chromium", DRAWN, drawing.drawn, on_canned=False),
+    Scenario(
+        "drawn-at-a-distance", "the same, 10 Mbit/s and 40 ms", DRAWN, drawing.drawn_at_a_distance, on_canned=False
+    ),
     Scenario(
         "stuck",
         "one of 21 sessions never returns",
