@@ -93,6 +93,12 @@ def withheld(page: Page, part: str) -> Iterator[list[Route]]:
         page.unroute(pattern)
 
 
+def draw(page: Page, url: str) -> None:
+    """Load `url` and return when it is drawn, whatever it still loads."""
+    page.goto(url)
+    wait_idle(page)
+
+
 def shown(page: Page, what: str) -> None:
     """Return when what the address asked for is drawn."""
     if what == "table":
@@ -136,7 +142,7 @@ def test_what_is_added_finds_its_part(
 ) -> None:
     slow = page.context.new_cdp_session(page)
     slow.send("Network.emulateNetworkConditions", SLOW)
-    open_app(page, f"{server.url}/parts?what={what}&when={when}")
+    draw(page, f"{server.url}/parts?what={what}&when={when}")
     shown(page, what)
     slow.send("Network.emulateNetworkConditions", {**SLOW, "latency": 0, "downloadThroughput": -1})
     wait_until_all_is_loaded(page)
@@ -154,7 +160,7 @@ def test_message_waits_for_its_part_and_what_follows_waits_with_it(
     page: Page, server: RunningServer, requests: Requests, what: str
 ) -> None:
     with withheld(page, NEEDS[what][-1]):
-        open_app(page, f"{server.url}/parts?what={what}&when=drawn")
+        draw(page, f"{server.url}/parts?what={what}&when=drawn")
         wait_for_frame(page, requests, "what follows")
         assert model_value(page, "added", "true") is None
         assert model_value(page, "plot", "model.title.text") == ""
@@ -168,7 +174,7 @@ def test_what_is_added_after_a_reconnect_finds_its_part(
 ) -> None:
     with cuttable_line(server.port) as line:
         with withheld(page, NEEDS[what][-1]):
-            open_app(page, f"http://localhost:{line.port}/parts?what={what}&when=back")
+            draw(page, f"http://localhost:{line.port}/parts?what={what}&when=back")
             line.cut()
             wait_for_frame(page, requests, "what follows")
             assert len(requests.sockets) == 2
@@ -186,7 +192,7 @@ def test_part_that_cannot_be_loaded_is_tried_again_and_then_reported_once(
         route.abort()
 
     page.route(re.compile(r"/bokeh-gl\.min\.js"), refuse)
-    open_app(page, f"{server.url}/parts")
+    draw(page, f"{server.url}/parts")
     until(lambda: page.evaluate("true") and any("could not be loaded" in text for text in complaints.messages))
     page.wait_for_function("performance.getEntriesByType('resource').some((one) => one.name.includes('mathjax'))")
     assert len(asked) == 2

@@ -13,6 +13,7 @@ from app_server.document.pages.parts import BEFORE, CORE, PARTS, asked_for_by
 
 _ADDRESS = re.compile(rf"(?:^|/)({'|'.join(sorted(PARTS, reverse=True))})(?:-\d[^/?]*?)?(?:\.min)?\.js(?:\?|$)")
 _HEAD = re.compile(r"<head(?:\s[^>]*)?>", re.IGNORECASE)
+_POLICY: Final = "content-security-policy"
 _TAGS: Final = ('<script src="{}"></script>', '<script type="text/javascript" src="{}"></script>')
 """How templates write them: bokeh's own, and Panel's."""
 
@@ -37,10 +38,14 @@ def loaded_early(
     script = early_script(token, app_path, {part: addresses[part] for part in late})
     for part in late:
         html = html.replace(str(tags[part]), "")
-    at = html.index(str(tags[CORE]))
-    head = _HEAD.search(html, 0, at)
-    at = at if head is None else head.end()
+    at = _place_of_script(html, html.index(str(tags[CORE])))
     return f"{html[:at]}{script}{html[at:]}"
+
+
+def _place_of_script(html: str, core_at: int) -> int:
+    """The beginning of the head, where no style sheet delays the script; BokehJS's place if the head has a policy."""
+    head = _HEAD.search(html, 0, core_at)
+    return core_at if head is None or _POLICY in html[head.end() : core_at].lower() else head.end()
 
 
 def _tag_in(html: str, address: str) -> str | None:

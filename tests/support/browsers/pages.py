@@ -31,6 +31,10 @@ EXPECT_TIMEOUT_S = 10.0
 ACTION_TIMEOUT_S = 30.0
 
 _IDLE = "() => typeof Bokeh !== 'undefined' && Bokeh.documents.length > 0 && Bokeh.documents.every(d => d.is_idle)"
+_HAS_THE_REST = """() => [...document.scripts]
+  .filter((script) => script.textContent.startsWith("((token"))
+  .flatMap((script) => [...script.textContent.matchAll(/"url":"([^"]+)"/g)])
+  .every((found) => performance.getEntriesByName(new URL(found[1], document.baseURI).href).length > 0)"""
 _MODEL = """([name, expression]) => {
   for (const document of Bokeh.documents) {
     const model = document.get_model_by_name(name)
@@ -106,10 +110,16 @@ def wait_idle(page: Page, timeout_s: float = IDLE_TIMEOUT_S) -> None:
     page.wait_for_function(_IDLE, timeout=patience_ms(timeout_s))
 
 
+def wait_for_rest(page: Page, timeout_s: float = IDLE_TIMEOUT_S) -> None:
+    """Return when the page has asked for the parts of BokehJS that it did not need at first, and been answered."""
+    page.wait_for_function(_HAS_THE_REST, timeout=patience_ms(timeout_s))
+
+
 def open_app(page: Page, url: str) -> None:
-    """Load `url` and return when BokehJS has drawn it."""
+    """Load `url` and return when BokehJS has drawn it, and nothing more is under way."""
     page.goto(url)
     wait_idle(page)
+    wait_for_rest(page)
 
 
 def model_value(page: Page, name: str, expression: str) -> Any:

@@ -51,6 +51,12 @@ def test_script_is_not_put_into_an_element_that_only_begins_like_the_head() -> N
     assert html.startswith("<html><header><title>t</title>\n<script>((token")
 
 
+def test_script_is_under_the_policy_that_the_page_sets_for_itself() -> None:
+    policy = '<meta http-equiv="Content-Security-Policy" content="connect-src https:">'
+    html = early(page(policy, *map(tag, PARTS)), CORE)
+    assert html.index(policy) < html.index("t0ken") < html.index(tag(CORE))
+
+
 def test_tags_are_found_as_panel_writes_them() -> None:
     typed = ' type="text/javascript"'
     html = early(page(*(tag(part, typed) for part in PARTS)), CORE)
