@@ -19,6 +19,7 @@ from tests.support.browsers.pages import (
     open_app,
     patience_ms,
     wait_for_model,
+    wait_idle,
     window,
 )
 from tests.support.server import RunningServer, running_server
