@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import re
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import pytest
 from app_server.document import current, ids
 from app_server.document.callbacks import DocumentEvent
 from app_server.document.ids import ModelIds
+from app_server.document.pages import embedding
 from app_server.document.saving.whole_laying import lay
 from app_server.document.served import ServedDocument
 from app_server.errors import ApplicationError
@@ -344,3 +346,31 @@ def test_terminal_is_cleared_at_the_first_call_in_a_restored_session(document: S
         terminal.clear()
     guest_for({"panel"}).settle(document)
     assert model._clears == 2
+
+
+def page_of(document: ServedDocument, *, needed_only: bool) -> str:
+    """The page of a document that was built with Panel."""
+    bundles = embedding.Bundles(lambda path: "1", needed_only=needed_only)
+    page: str = guest_for({"panel"}).render_page(document, "t0ken", bundles, "/", app_path=None, head="")
+    return page
+
+
+def head_parts(page: str) -> set[str]:
+    """The parts of BokehJS whose tags the page has."""
+    return set(re.findall(r'<script type="text/javascript" src="static/js/([a-z-]+)\.min\.js', page))
+
+
+def test_page_begins_with_the_parts_that_panel_extends_and_knows_the_others(document: ServedDocument) -> None:
+    with built(document):
+        pn.Row(pn.widgets.IntSlider(), pn.pane.HTML("no formula")).servable()
+    page = page_of(document, needed_only=True)
+    assert head_parts(page) == {"bokeh", "bokeh-widgets", "bokeh-tables"}
+    assert re.findall(r'"url":"static/js/([a-z-]+)\.min\.js', page) == ["bokeh-gl", "bokeh-mathjax"]
+    assert "bokeh-gl" in head_parts(page_of(document, needed_only=False))
+
+
+def test_page_with_a_formula_begins_with_mathematics(document: ServedDocument) -> None:
+    with built(document):
+        pn.pane.LaTeX(r"$\frac{1}{2}$", renderer="mathjax").servable()
+        pn.pane.Markdown("$$x$$").servable()
+    assert "bokeh-mathjax" in head_parts(page_of(document, needed_only=True))
