@@ -64,7 +64,7 @@ def test_document_page_and_first_answer_are_kept() -> None:
     assert len(snapshot.document.roots) == 1 and snapshot.prepared is not None
     assert b"found" in snapshot.prepared.content and snapshot.prepared.inline
     page = b"a-token".join(snapshot.prepared.page)
-    assert len(snapshot.prepared.page) == 2 and Answer(200, {}, page).token == "a-token"
+    assert len(snapshot.prepared.page) == 3 and Answer(200, {}, page).token == "a-token"
 
 
 def test_hook_for_each_session_leaves_nothing_that_is_the_same_for_all() -> None:
