@@ -77,7 +77,8 @@ def test_nothing_saved_is_none_unless_it_is_created(store: RedisStore) -> None:
     assert store.claim(KEY, create=False) is None
 
 
-def test_one_key_has_one_owner(store: RedisStore, redis: RunningRedis) -> None:
+def test_one_key_has_one_owner(redis: RunningRedis) -> None:
+    store = opened(redis.location, lease_s=600)  # longer than it takes to start the other processes
     claim = saved(store)
     with pytest.raises(Taken) as caught:
         store.claim(KEY, create=True)
