@@ -156,20 +156,21 @@ def _fill(draft: Path, place: Path, plan: Plan, files: Files, carried: Sequence[
     for path in carried:
         (draft / path).parent.mkdir(parents=True, exist_ok=True)
         os.link(place / path, draft / path, follow_symlinks=False)
-    # One by one, thousands of files would take minutes to reach the disk.
-    together = len(files) > MOST_SYNCED
-    for name, file in {**files, MANIFEST: File(manifest_text(plan, files))}.items():
+    whole = {**files, MANIFEST: File(manifest_text(plan, files))}
+    for name, file in whole.items():
         target = draft / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("w", encoding="utf-8", newline="") as output:
-            output.write(file.text)
-            if not together:
-                output.flush()
-                os.fsync(output.fileno())
-        target.chmod(file.mode)
-    draft.chmod(mode)
-    if together:
+        target.write_text(file.text, encoding="utf-8", newline="")
+    if len(whole) > MOST_SYNCED:
+        # One by one, thousands of files would take minutes to reach the disk.
         os.sync()
+    for name, file in whole.items():
+        if len(whole) <= MOST_SYNCED:
+            # Only now that all are written: most of them reach the disk together with the first one.
+            with (draft / name).open("rb") as written:
+                os.fsync(written.fileno())
+        (draft / name).chmod(file.mode)
+    draft.chmod(mode)
 
 
 def _swap(draft: Path, place: Path) -> None:
