@@ -21,6 +21,10 @@ log = logging.getLogger(__name__)
 _FINISH_WITHIN_S: Final = 5.0
 """How long the end of a process waits for the store."""
 
+AGAIN_S: Final = 1.0
+_LONGEST_PAUSE_S: Final = 60.0
+"""After so long it is tried again where the store is away."""
+
 _AT_ONCE: Final = 50
 """How many saved sessions are looked at in one call of the store."""
 
@@ -43,9 +47,21 @@ class Forgetting:
     async def finish(self) -> None:
         """Wait for what was begun, but not for long."""
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=_FINISH_WITHIN_S)
+            _, late = await asyncio.wait(self._tasks, timeout=_FINISH_WITHIN_S)
+            for task in late:
+                task.cancel()
 
     async def _run(self, owner: str, endings: Sequence[Ending]) -> None:
+        """Try until the store lets it be done."""
+        pause_s = AGAIN_S
+        while (error := await self._fault_of(owner, endings)) is not None:
+            if pause_s == AGAIN_S:
+                log.error("The saved sessions of a user who has logged out are not deleted yet: %s", error)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    async def _fault_of(self, owner: str, endings: Sequence[Ending]) -> StoreError | None:
+        """Delete all of them; what the store has said if it cannot be used now."""
         try:
             for ending in endings:  # first: who finds a session deleted is to know why
                 await self._thread.call(self._thread.store.end, ending)
@@ -53,21 +69,23 @@ class Forgetting:
             while some := await self._thread.call(_some, entries):
                 for entry in some:
                     if not entry.bookmark:
-                        await self._thread.call(self._delete, entry.key, owner)
+                        await self._thread.call(self._delete, entry.key, owner, max(each.at_s for each in endings))
         except StoreError as error:
-            log.error("The saved sessions of a user who has logged out could not be deleted: %s", error)
+            return error
+        return None
 
-    def _delete(self, key: str, owner: str) -> None:
+    def _delete(self, key: str, owner: str, at_s: float) -> None:
         try:
             opened = opened_of(self._thread.store, key, self._keys)
             user = None if opened is None else from_exact(opened["user"])
             theirs = bool(user) and self._owner_of(user) == owner
+            later = opened is not None and opened.get("begun_s", 0) > at_s  # the user has logged in again
         except Unavailable:
             raise
         except Exception as error:
             log.debug("What is saved as %s cannot be read: %s", key, error)
             return
-        if theirs:
+        if theirs and not later:
             self._thread.store.revoke(key)
 
 

@@ -81,6 +81,7 @@ def opening_fields(context: SessionContext, url: str, document: ServedDocument, 
     return {
         "application": url,
         "session": context.id,
+        "begun_s": context.begun_s,
         "request": None if context.request is None else context.request.as_json(),
         "payload": _exactly(
             "what process_request returned",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,9 @@ import pytest
 
 from app_server.engine.saving import forgetting
 from app_server.security.auth.users import User, identity
-from app_server.store.base import session_key
+from app_server.store.base import Ending, Entry, session_key
 from app_server.store.errors import Unavailable
+from app_server.store.folder import FolderStore
 from tests.support.waiting import until_soon
 from tests.unit.engine.making import fill
 from tests.unit.engine.saving.stores import Serving, Store, turns
@@ -26,7 +29,7 @@ async def saved_by(folder: Path, **users: Any) -> None:
     await serving.kill()
 
 
-def names(store: Store, *those: str) -> set[str]:
+def names(store: FolderStore, *those: str) -> set[str]:
     keys = {entry.key for entry in store.entries()}
     return {name for name in those if session_key("/app", name) in keys}
 
@@ -94,17 +97,77 @@ def test_session_that_is_being_built_meanwhile_ends_when_it_is_there(tmp_path: P
     asyncio.run(run())
 
 
-def test_store_that_is_away_is_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_sessions_are_deleted_when_the_store_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(forgetting, "AGAIN_S", 0.01)
+    asked = 0
+
     class Away(Store):
         def head(self, key: str, size_bytes: int) -> bytes:
-            raise Unavailable("gone fishing")
+            nonlocal asked
+            asked += 1
+            if asked < 5:
+                raise Unavailable("gone fishing")
+            return super().head(key, size_bytes)
 
     async def run() -> None:
-        await saved_by(tmp_path, a=User("ann"))
+        await saved_by(tmp_path, a=User("ann"), b=User("bob"))
         serving = Serving(Away(tmp_path), fill)
         serving.saver.log_out(identity(User("ann")))
         await serving.saver._forgetting.finish()
+        assert names(serving.store, "a", "b") == {"b"}
         await serving.stop()
 
     asyncio.run(run())
-    assert caplog.messages == ["The saved sessions of a user who has logged out could not be deleted: gone fishing"]
+    assert caplog.messages == ["The saved sessions of a user who has logged out are not deleted yet: gone fishing"]
+
+
+def test_process_that_leaves_does_not_wait_for_a_store_that_stays_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forgetting, "_FINISH_WITHIN_S", 0.1)
+
+    class Away(Store):
+        def end(self, ending: Ending) -> None:
+            raise Unavailable("gone fishing")
+
+    async def run() -> None:
+        serving = Serving(Away(tmp_path), fill)
+        serving.saver.log_out(identity(User("ann")))
+        await serving.stop()
+        assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+
+    asyncio.run(run())
+
+
+def test_session_of_a_user_who_has_logged_in_again_is_not_deleted(tmp_path: Path) -> None:
+    looks, may_look = asyncio.Event(), threading.Event()
+
+    class Waiting(Store):
+        def entries(self) -> Iterator[Entry]:
+            loop.call_soon_threadsafe(looks.set)
+            assert may_look.wait(30)
+            yield from super().entries()
+
+    async def run() -> None:
+        nonlocal loop
+        loop = asyncio.get_running_loop()
+        await saved_by(tmp_path, before=User("ann"))
+        here, there = Serving(Waiting(tmp_path), fill), Serving(Store(tmp_path), fill)
+        here.saver.log_out(identity(User("ann")))
+        await looks.wait()
+        session = await there.session("after", user=User("ann"))
+        client = there.view(session)
+        await there.save()
+        may_look.set()
+        await here.saver._forgetting.finish()
+        assert names(there.store, "before", "after") == {"after"}
+        client.set(session.document.get_model_by_name("slider"), "value", 7)
+        await there.save()
+        assert there.lost == []
+        await here.stop()
+        await there.stop()
+
+    loop: Any = None
+    asyncio.run(run())
