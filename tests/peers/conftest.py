@@ -46,7 +46,8 @@ def examples() -> list[Path]:
     return [EXAMPLES / name for name in own] + [EXAMPLES / "seed" / name for name in names + more]
 
 
-@pytest.fixture(scope="session")
+# For the package rather than the session: sessions with periodic callbacks go on until their server ends.
+@pytest.fixture(scope="package")
 def peers() -> Iterator[Peers]:
     """Both servers, started at the same time."""
     with ExitStack() as stack, ThreadPoolExecutor(2) as pool:
