@@ -106,3 +106,17 @@ def test_link_is_for_its_user_unless_the_application_says_anyone(place: Place, t
         do(copy, "who 1")
         assert copy.value("user", "text") == "bob"
     assert Visitor(served.process.url).ask(common).status == 302  # to the login
+
+
+@pytest.mark.parametrize("flags", MODES, ids=" ".join)
+def test_application_is_told_when_the_store_has_as_many_links_as_it_may(place: Place, flags: tuple[str, ...]) -> None:
+    served = place.start("--store-max-bookmarks", "1", *flags)
+    with served.site.client("/kept") as client:
+        link = link_of(client, "link 1")
+        assert opened(served, link)
+    with served.site.client("/kept") as other:
+        do(other, "add 1")
+        place.wait_until_saved("done add 1")  # by the thread that has counted the links before
+        other.set("field", "value", "link 2")
+        served.process.wait_for_log("the store has as many bookmarks as --store-max-bookmarks allows: 1")
+    assert len(list(place.folder.glob("*.view"))) == 1
