@@ -46,6 +46,10 @@ class Endings:
         oldest_s = time.time() - _KEPT_S
         self._latest_s = {name: at_s for name, at_s in self._latest_s.items() if at_s > oldest_s}
 
+    def name(self, session: Session) -> bool:
+        """Whether this session is to end."""
+        return bool(self._latest_s) and self._why(session.application, session.context) is not None
+
     def concern(self, session: Session) -> bool:
         """Whether this session is to end; it takes note of that."""
         why = self._why(session.application, session.context) if self._latest_s else None

@@ -277,8 +277,7 @@ class Saver:
         written = await self._thread.call(write_batch, self._store, [(each.journal, data) for each, data in batch.work])
         unsaved = len(written.lost) + len(written.refused) + len(written.missing)
         self._gauges.note_saved(len(batch.work) - unsaved)
-        for journal in written.lost:
-            self._lose(by_journal[journal])
+        await self._lose([by_journal[journal] for journal in written.lost])
         for journal, why in written.refused.items():
             log.warning("%s: is not saved: %s", by_journal[journal].session.name, why)
             self._forget(journal.key, by_journal[journal])
@@ -288,25 +287,31 @@ class Saver:
             raise written.away
         self._thread.note_back()
 
-    def _lose(self, keeper: JournalKeeper) -> None:
-        self._forget(keeper.journal.key, keeper)
-        self._gauges.note_lost()
-        log.warning("%s: another process has taken the session over; its clients are sent there", keeper.session.name)
-        self._on_lost(keeper.session)
+    async def _lose(self, keepers: Sequence[JournalKeeper]) -> None:
+        """Leave these sessions to the processes that have them now, or end them, if that is why they were deleted."""
+        if keepers:
+            await self._look_for_endings()  # who deletes a session has said before that it is to end
+        for keeper in keepers:
+            self._forget(keeper.journal.key, keeper)
+            if self.endings.name(keeper.session):
+                continue
+            self._gauges.note_lost()
+            what = "another process has taken the session over; its clients are sent there"
+            log.warning("%s: %s", keeper.session.name, what)
+            self._on_lost(keeper.session)
 
-    def _lose_claims(self, lost: Sequence[Claim]) -> None:
+    async def _lose_claims(self, lost: Sequence[Claim]) -> None:
         ids = {id(claim) for claim in lost}
-        for keeper in [each for each in self._keepers.values() if id(each.journal.claim) in ids]:
-            self._lose(keeper)
+        await self._lose([each for each in self._keepers.values() if id(each.journal.claim) in ids])
 
     async def _renew(self) -> None:
         claims = [keeper.journal.claim for keeper in self._keepers.values() if keeper.journal.claim is not None]
         if not claims:
             return
         try:
-            self._lose_claims(await self._thread.call(self._store.renew, claims))
+            await self._lose_claims(await self._thread.call(self._store.renew, claims))
         except Unavailable as error:
-            self._lose_claims(error.lost)
+            await self._lose_claims(error.lost)
             self._thread.note_away(error)
 
     async def _look_for_endings(self) -> None:

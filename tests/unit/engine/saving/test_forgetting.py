@@ -73,6 +73,27 @@ def test_sessions_in_other_processes_end_within_a_second_or_so_those_of_later_do
     asyncio.run(run())
 
 
+def test_process_that_finds_a_session_deleted_first_ends_it_too_for_its_user_has_logged_out(tmp_path: Path) -> None:
+    """It may save the session in the moment between two looks for what is to end."""
+
+    async def run() -> None:
+        here, there = Serving(Store(tmp_path), fill), Serving(Store(tmp_path), fill)
+        session = await there.session(user=User("ann"))
+        client = there.view(session)
+        await there.save()
+        here.saver.log_out(identity(User("ann")))
+        await here.saver._forgetting.finish()
+        client.set(session.document.get_model_by_name("slider"), "value", 7)
+        await there.save()
+        assert there.lost == [] and there.gauges.lost == 0
+        await until_soon(lambda: not list(there.runtime.registry))
+        assert list(Store(tmp_path).entries()) == []
+        await here.stop()
+        await there.stop()
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("where", ["the same process", "another process"])
 def test_session_that_is_being_built_meanwhile_ends_when_it_is_there(tmp_path: Path, where: str) -> None:
     may_go_on = asyncio.Event()
