@@ -68,7 +68,7 @@ CASES = (
     Case("200 applications, 32 instances each", _ALL,
          applications(200, ", instances: 32") + "public: foo.com\n", 5.0, 3),
     Case("the same, instead of what was there", "config all -o again",
-         applications(200, ", instances: 32") + "public: foo.com\n", None, 3),
+         applications(200, ", instances: 32") + "public: foo.com\n", 5.0, 3),
     Case("serve, until it is ready", "serve app.py --port 0"),
 )  # fmt: skip
 

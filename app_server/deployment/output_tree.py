@@ -160,7 +160,8 @@ def _fill(draft: Path, place: Path, plan: Plan, files: Files, carried: Sequence[
     for name, file in whole.items():
         target = draft / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(file.text, encoding="utf-8", newline="")
+        if not (_is_there(place / name, file) and _linked(place / name, target)):
+            target.write_text(file.text, encoding="utf-8", newline="")
     if len(whole) > MOST_SYNCED:
         # One by one, thousands of files would take minutes to reach the disk.
         os.sync()
@@ -171,6 +172,25 @@ def _fill(draft: Path, place: Path, plan: Plan, files: Files, carried: Sequence[
                 os.fsync(written.fileno())
         (draft / name).chmod(file.mode)
     draft.chmod(mode)
+
+
+def _is_there(path: Path, file: File) -> bool:
+    """Whether the file is already there as it would be written."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    as_written = (stat.S_IFREG | file.mode, os.geteuid(), os.getegid())
+    return (found.st_mode, found.st_uid, found.st_gid) == as_written and text_of(path) == file.text
+
+
+def _linked(path: Path, target: Path) -> bool:
+    """Give the file a second name, so neither it nor its removal need reach the disk; False if that cannot be."""
+    try:
+        os.link(path, target, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
 
 
 def _swap(draft: Path, place: Path) -> None:

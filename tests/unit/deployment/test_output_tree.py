@@ -67,6 +67,48 @@ def test_next_tree_takes_the_place_of_the_one_before(tmp_path: Path, plan: Plan)
     assert set(contents(folder)) == {"other", "manifest.json"}
 
 
+def test_file_that_is_there_already_is_not_written_again(tmp_path: Path, plan: Plan) -> None:
+    folder = tmp_path / "out"
+    write_tree(folder, plan, FILES, force=False)
+    before = {name: (folder / name).stat() for name in FILES}
+    write_tree(folder, plan, {**FILES, "nginx/site.conf": File("new\n")}, force=False)
+    assert contents(folder)["nginx/site.conf"] == "new\n"
+    after = (folder / "secret.env").stat()
+    assert (after.st_ino, after.st_mtime_ns, after.st_nlink) == (
+        before["secret.env"].st_ino, before["secret.env"].st_mtime_ns, 1,
+    )  # fmt: skip
+
+
+def test_file_gets_its_mode_though_its_text_is_there_already(tmp_path: Path, plan: Plan) -> None:
+    folder = tmp_path / "out"
+    write_tree(folder, plan, FILES, force=False)
+    (folder / "nginx/site.conf").chmod(0o666)
+    write_tree(folder, plan, {**FILES, "secret.env": File("K=1\n", mode=0o640)}, force=False)
+    assert [(folder / name).stat().st_mode & 0o777 for name in FILES] == [0o644, 0o640]
+
+
+def test_forced_tree_has_nothing_of_a_file_that_was_changed(tmp_path: Path, plan: Plan) -> None:
+    folder = tmp_path / "out"
+    write_tree(folder, plan, FILES, force=False)
+    (folder / "secret.env").write_text("K=2\n", encoding="utf-8")
+    write_tree(folder, plan, FILES, force=True)
+    assert contents(folder)["secret.env"] == "K=1\n"
+
+
+def test_files_are_written_again_where_they_can_have_no_second_name(
+    tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*paths: Path, follow_symlinks: bool) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    folder = tmp_path / "out"
+    write_tree(folder, plan, FILES, force=False)
+    monkeypatch.setattr(os, "link", refuse)
+    before = contents(folder)
+    write_tree(folder, plan, FILES, force=False)
+    assert contents(folder) == before
+
+
 def test_file_of_somebody_else_is_not_overwritten(tmp_path: Path, plan: Plan) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
