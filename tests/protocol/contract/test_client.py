@@ -463,6 +463,7 @@ def test_callbacks_of_the_document_run_in_run(board: str) -> None:
         session.run(lambda: slider.value >= 6, patience(PATIENCE_S))
         document.remove_periodic_callback(beat)
         session.run(timeout_s=0.1)
+        session.run(lambda: model(session, "double").value == 2 * slider.value, patience(PATIENCE_S))
         assert names == ["tick", "timeout"]
         assert model(session, "double").value == 2 * slider.value
 
