@@ -1,13 +1,16 @@
-"""Loopback ports for the servers of a test run."""
+"""Loopback ports for the servers of a test run; no two runs on a machine have the same one at a time."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import re
 import socket
+import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from threading import Lock
 
@@ -17,6 +20,7 @@ _LOWEST = 10_000  # below are the ports that programs have by default
 _FEWEST = 1_000
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LINUX_FIRST = 32_768
+_CLAIMS = Path(tempfile.gettempdir(), "app-server-test-ports")
 
 
 def free_port() -> int:
@@ -34,9 +38,32 @@ def consecutive_ports(count: int) -> int:
         while True:
             first = _candidate(count)
             found = range(first, first + count)
-            if _used.isdisjoint(found) and _are_free(found):
+            if _used.isdisjoint(found) and claim(found) and _are_free(found):
                 _used.update(found)
                 return first
+
+
+def claim(ports: range) -> bool:
+    """Keep other processes from being handed these ports until this one ends; False if another one has claimed some.
+
+    Each port has a byte in a file, on which the kernel keeps a lock for its owner.
+    """
+    if (claims := _claims()) is None:
+        return True
+    try:
+        fcntl.lockf(claims, fcntl.LOCK_EX | fcntl.LOCK_NB, len(ports), ports.start)
+    except OSError:
+        return False
+    return True
+
+
+@cache
+def _claims() -> int | None:
+    """The file's descriptor; None if it is another user's."""
+    try:
+        return os.open(_CLAIMS, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError:
+        return None
 
 
 def _are_free(ports: Sequence[int]) -> bool:
