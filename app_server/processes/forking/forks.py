@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import random
@@ -12,6 +13,8 @@ from contextlib import suppress
 from typing import NoReturn
 
 _FAILED = 1
+_PR_SET_PDEATHSIG = 1
+"""Of prctl(2): the signal that this process gets when its parent ends; 0 for none. Forks do not inherit it."""
 
 
 def freeze() -> None:
@@ -80,6 +83,16 @@ def describe_exit(code: int) -> str:
 def exit_status(code: object) -> int:
     """The status of a process that ends with this code, 0 to 255; 1 for anything but a number."""
     return code & 0xFF if isinstance(code, int) else _FAILED
+
+
+def end_with_parent() -> None:
+    """Have the system kill this process when its parent ends, whatever it is doing then."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+
+
+def outlive_parent() -> None:
+    """Go on when the parent ends, as processes usually do."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 0)
 
 
 def flush_output() -> None:

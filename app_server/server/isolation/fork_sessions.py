@@ -111,12 +111,14 @@ def _started_once(server: Server, run: Callable[[Snapshot | None], int]) -> int:
 
     def attempt() -> int:
         os.close(verdict)
+        forks.end_with_parent()  # the application may never return
         try:
             snapshot = take(server.state, runtime, time_for(server.settings, 1) if server.settings.warm else 0.0)
         except Unsound as unsound:
             with suppress(BrokenPipeError):  # the server was stopped meanwhile
                 os.write(report, str(unsound).encode()[:_LONGEST_REASON])
             return 0
+        forks.outlive_parent()
         os.write(report, _SOUND)
         os.close(report)
         return run(snapshot)

@@ -9,7 +9,6 @@ import os
 import select
 import signal
 import socket
-import threading
 import time
 import traceback
 from collections.abc import Mapping
@@ -112,17 +111,12 @@ def _report(
     """Run the application, and say on the socket why it failed; the exit status of this process."""
     parents.close()
     signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the time limit uses it, and nothing else here
-    threading.Thread(target=_end_with_parent, args=(sock,), daemon=True).start()
+    forks.end_with_parent()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     failure = containment.run_in(loop, _life(route, application, settings, limit_s))
     sock.sendall(json.dumps(None if failure is None else asdict(failure)).encode() + b"\n")
     return 0
-
-
-def _end_with_parent(sock: socket.socket) -> None:
-    sock.recv(1)
-    os._exit(1)
 
 
 async def _life(route: str, application: Application, settings: Settings, limit_s: float) -> Failure | None:

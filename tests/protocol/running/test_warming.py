@@ -118,6 +118,32 @@ def test_an_application_that_never_returns_keeps_no_other_from_being_served(fold
         assert f"/endless: the warmup failed: {folder}/endless.py:" in served.process.log_text()
 
 
+@pytest.mark.parametrize(("isolation", "flags"), [("snapshot", []), ("snapshot", ["--warm"]), ("process", ["--warm"])])
+def test_no_process_remains_of_a_server_that_is_stopped_while_an_application_starts(
+    folder: Path, isolation: str, flags: list[str]
+) -> None:
+    noted = folder / "pid"
+    begin = f"import os\nwith open({str(noted)!r}, 'w') as file:\n    print(os.getpid(), file=file)\n"
+    (folder / "endless.py").write_text(begin + ENDLESS)
+    command = [sys.executable, "-m", "app_server", "serve", "endless.py", "--isolation", isolation, *flags]
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(REPOSITORY)}
+    server = subprocess.Popen([*command, "--port", "0"], cwd=folder, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: noted.exists() and noted.read_text().endswith("\n"), "the application starts", 60)
+    finally:
+        server.terminate()
+        server.wait(patience(PATIENCE_S))
+    until(lambda: has_ended(int(noted.read_text())), "the process in which the application starts has ended")
+
+
+def has_ended(pid: int) -> bool:
+    """Whether there is no such process any more, or only its status."""
+    try:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def check(folder: Path, *words: str | Path) -> tuple[int, list[str], str]:
     """The status of a check, its lines, and its log."""
     command = [sys.executable, "-m", "app_server", "serve", "--check", *map(str, words)]

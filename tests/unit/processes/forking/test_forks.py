@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from app_server.processes.forking.forks import exit_status, flush_output, fork
+from app_server.processes.forking.forks import end_with_parent, exit_status, flush_output, fork, outlive_parent
+from tests.support.waiting import until
 
 
 class Broken(io.StringIO):
@@ -133,3 +134,39 @@ def test_a_signal_that_comes_at_once_ends_the_process_and_not_the_work_of_its_pa
     finally:
         signal.signal(signal.SIGINT, before)
     assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
+
+
+@pytest.mark.parametrize("outlives", [False, True])
+def test_process_ends_with_its_parent_unless_it_was_let_go(outlives: bool) -> None:
+    reading, writing = os.pipe()
+
+    def wait() -> int:
+        end_with_parent()
+        if outlives:
+            outlive_parent()
+        os.write(writing, b"+")  # it has asked for its end by now
+        signal.pause()
+        return 0
+
+    def begin() -> int:
+        pid = fork(wait)
+        os.read(reading, 1)
+        os.write(writing, f"{pid}\n".encode())
+        return 0
+
+    assert status_of(begin) == 0
+    pid = int(os.read(reading, 20))
+    os.close(reading)
+    os.close(writing)
+    if outlives:
+        assert not has_ended(pid)
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: has_ended(pid), "the process has ended")
+
+
+def has_ended(pid: int) -> bool:
+    """Whether there is no such process any more, or only its status."""
+    try:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
