@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from bokeh.models import Div, Slider
 from websockets.exceptions import ConnectionClosed
 
+from app_server.engine.saving import waker
 from app_server.requests import socket_client
 from app_server.security import tokens
+from app_server.store.errors import Busy
+from app_server.store.folder import FolderStore
 from tests.support.clients.raw import handshake_headers
 from tests.support.servers.inside import Inside, expired, inside
 from tests.support.waiting import patience
@@ -167,6 +171,24 @@ def test_socket_of_a_server_that_is_full_is_told_when_to_come_again() -> None:
         assert answer.status == 503 and answer.headers["retry-after"] == "5"
         assert "The server has reached its limit of sessions" in answer.text
         assert counted(served, "full") == 1
+
+
+def test_page_whose_session_may_be_saved_is_told_to_come_again_if_that_cannot_be_read_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_many_files(store: FolderStore, key: str) -> bool:
+        raise Busy("Too many open files")
+
+    monkeypatch.setattr(FolderStore, "is_saved", too_many_files)
+    monkeypatch.setattr(waker, "_SILENT_FOR_S", 0.05)
+    with inside({"/app": fill}, allow_websocket_origin=("localhost",), store=str(tmp_path / "saved")) as served:
+        token = expired(served, served.server.state.mint_session_id())
+        answer = ask(served, token)
+        assert answer.status == 503 and answer.headers["retry-after"] == "5"
+        assert "Saved sessions cannot be read at the moment" in answer.text
+        page = served.get("/app", **{"bokeh-token": token})
+        assert page.status == 503 and "This session cannot be opened at the moment" in page.text
+        assert counted(served, "store") == 2
 
 
 def test_session_of_another_user_is_refused_before_the_handshake(
