@@ -109,7 +109,7 @@ def test_every_flag_of_the_stock_command_is_known() -> None:
         "--max-sessions", "--max-sessions-per-address", "--log-json", "--metrics", "--block-limit",
         "--isolation", "--session-memory", "--session-cpu", "--callback-limit",
         "--store", "--store-ttl", "--store-max-bytes", "--store-max-bookmarks", "--store-encrypt",
-        "--store-optional", "--restore",
+        "--store-optional", "--restore", "--page-parts",
         "--warm", None,
     }  # fmt: skip
 
