@@ -313,6 +313,28 @@ def test_loop_that_was_busy_finds_what_the_store_has_answered_meanwhile(
     asyncio.run(live())
 
 
+def test_time_in_which_the_process_stood_still_is_not_that_of_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(waker, "_SILENT_FOR_S", 2.0)
+
+    async def live() -> None:
+        await left_with(tmp_path, 7)
+        store = Store(tmp_path)
+        serving = Serving(store, fill)
+        store.gate.clear()
+        asking = asyncio.create_task(serving.session())
+        await turns()
+        ends_s = time.monotonic() + 2.5
+        while time.monotonic() < ends_s:
+            pass  # as a machine does that is suspended
+        asyncio.get_running_loop().call_later(0.1, store.gate.set)
+        assert slider(await asking).value == 7
+        await serving.stop()
+
+    asyncio.run(live())
+
+
 def test_session_that_was_lost_before_it_was_read_is_claimed_again(tmp_path: Path) -> None:
     """A claim in Redis is a lease: it ends if the process was busy for too long."""
 
