@@ -226,3 +226,20 @@ def test_page_may_load_all_parts_at_once(page: Page, requests: Requests) -> None
         assert requests.parts == ["bokeh", "bokeh-gl", "bokeh-widgets", "bokeh-tables", "bokeh-mathjax"]
         assert page.evaluate("window.__plain_socket === WebSocket")
         page.goto("about:blank")
+
+
+@pytest.mark.parametrize("flags", ["--num-procs 2", "--isolation process", "--isolation snapshot --num-procs 2"])
+def test_what_is_added_finds_its_part_whichever_process_has_the_session(
+    page: Page, requests: Requests, flags: str
+) -> None:
+    with running_server(APPS / "parts.py", APPS / "parts_once.py", *flags.split()) as started:
+        draw(page, f"{started.url}/parts?what=table&when=tick")
+        shown(page, "table")
+        wait_until_all_is_loaded(page)
+        requests.parts.clear()
+        draw(page, f"{started.url}/parts_once")
+        shown(page, "table")
+        wait_until_all_is_loaded(page)
+        assert requests.parts == ["bokeh", "bokeh-widgets", "bokeh-tables", "bokeh-gl", "bokeh-mathjax"]
+        assert len(requests.sockets) == 2
+        page.goto("about:blank")

@@ -136,3 +136,10 @@ def test_extensions_may_use_any_class_of_widgets() -> None:
             "bokeh-widgets",
             "bokeh-tables",
         }
+
+
+def test_script_for_a_page_of_another_site_loads_all_parts_and_leaves_its_websocket_alone() -> None:
+    made = needed_only()
+    script = render_autoload("t0ken", "place", made, app_path="/tools/app", absolute_url=None)
+    assert "new Proxy" not in script
+    assert set(re.findall(r"/static/js/([a-z-]+)\.min\.js", script)) == ALL_PARTS
