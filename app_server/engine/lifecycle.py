@@ -144,8 +144,12 @@ class Lifecycle:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(self._lifetimes.check_s)
-            for session in self.registry.unused(self._loop.time(), self._lifetimes.unused_s):
-                if not session.connections:
-                    self.begin_end(session)
-                    # One session in each round of the loop: the living ones do not notice.
-                    await asyncio.sleep(0)
+            await self._end_unused()
+
+    async def _end_unused(self) -> None:
+        # Not in the loop of `_sweep`, where a name would keep the last session until another one ends.
+        for session in self.registry.unused(self._loop.time(), self._lifetimes.unused_s):
+            if not session.connections:
+                self.begin_end(session)
+                # One session in each round of the loop: the living ones do not notice.
+                await asyncio.sleep(0)
