@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from bench.client import Tab, open_tab
-from bench.load import Figures, close_tabs, next_value, open_tabs, quantile, spread_ms
+from bench.load import AT_ONCE, Figures, close_tabs, next_value, open_tabs, quantile, spread_ms
 from bench.servers import Served, family
 from bench.wire import set_value
 
@@ -17,6 +17,7 @@ OPENERS = 8
 OTHERS, STUCK_ROUNDS = 20, 8
 EVERY_S = 60.0
 SETTLE_S = 3.0
+PARTS = 20
 
 
 def minutes() -> float:
@@ -124,19 +125,21 @@ async def held(served: Served, quick: bool) -> Figures:
 
 
 async def came_and_went(served: Served, quick: bool) -> Figures:
-    """Memory after many sessions, compared with that after the first twentieth of them."""
-    many = count("BENCH_CAME", 400 if quick else 10_000)
-    done, early = 0, 0
-    while done < many:
-        close_tabs(await open_tabs(served, 10))
-        done += 10
-        if done == many // 20:
-            await asyncio.sleep(SETTLE_S)
-            early = private_bytes(served.pid)
-    await asyncio.sleep(SETTLE_S)
-    late = private_bytes(served.pid)
+    """Memory after many sessions, compared with that after the first twentieth of them.
+
+    Each twentieth ends before the next one begins. What stays is the memory of the moment at which most sessions lived,
+    which therefore has to be alike early and late.
+    """
+    part = count("BENCH_CAME", 400 if quick else 10_000) // PARTS
+    left: list[int] = []
+    for _ in range(PARTS):
+        for _ in range(0, part, AT_ONCE):
+            close_tabs(await open_tabs(served, AT_ONCE))
+        await asyncio.sleep(SETTLE_S)
+        left.append(private_bytes(served.pid))
+    early, late = left[0], left[-1]
     growth_percent = (late / early - 1) * 100
-    return {"sessions": done, "early_mb": early / 1e6, "late_mb": late / 1e6, "growth_percent": growth_percent}
+    return {"sessions": part * PARTS, "early_mb": early / 1e6, "late_mb": late / 1e6, "growth_percent": growth_percent}
 
 
 def private_bytes(pid: int) -> int:
