@@ -136,10 +136,12 @@ class Lifecycle:
         queue = self.queues.pop(session.id)
         queue.stop()
         session.begin_end()
-        await self._farewell(session)
-        queue.stop()  # what the hooks have begun and not awaited
-        self._delivery.deliver([effect for effect in session.end() if not isinstance(effect, Await)])
-        self.observer.ended(session)
+        try:
+            await self._farewell(session)
+        finally:  # a page whose connection stayed open would be frozen
+            queue.stop()  # what the hooks have begun and not awaited
+            self._delivery.deliver([effect for effect in session.end() if not isinstance(effect, Await)])
+            self.observer.ended(session)
 
     async def _sweep(self) -> None:
         while True:

@@ -179,9 +179,9 @@ class ApplicationRuntime(ABC):
     def stand_in(self, session_id: str, fill: Callable[[ServedDocument], None], user: Any = None) -> None:
         """Make a session of this id whose document is filled by the server itself, and not by the application.
 
-        If it is there already, another request was faster, and it stays as it is.
+        If it is there already, or is being built, another request was faster, and it stays as it is.
         """
-        if self.registry.get(session_id) is not None:
+        if self.registry.get(session_id) is not None or self.registry.building(session_id) is not None:
             return
         document = new_document(session_id)
         context = SessionContext(session_id, self.context.server_context, document, None, {}, None, user)

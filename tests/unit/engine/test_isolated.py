@@ -31,3 +31,10 @@ def test_stand_in_that_a_second_request_asks_for_stays_that_of_the_first(loop: S
     runtime.stand_in("one", fill)
     assert runtime.registry.get("one") is session and runtime._queues["one"] is queue
     loop.run_until_complete(runtime.stop())
+
+
+def test_stand_in_leaves_a_session_to_the_request_that_builds_it(loop: SkippingLoop) -> None:
+    runtime = runtime_of(loop, kind=IsolatedRuntime)
+    build = runtime.registry.begin("one")
+    runtime.stand_in("one", fill)
+    assert runtime.registry.building("one") is build and not runtime._queues

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from app_server.engine.local import LocalRuntime
+from app_server.session.session import Session
 from tests.support.clock import SkippingLoop
 from tests.support.servers.stage import Line
 from tests.unit.engine.making import Door, Observer, runtime_of
@@ -24,6 +26,23 @@ def test_session_ends_once(loop: SkippingLoop) -> None:
     loop.run_until_complete(twice())
     assert observer.seen == [("begun", session), ("ended", session)]
     assert runtime.gauges.ended == 1 and session.destroyed
+
+
+def test_session_ends_for_its_clients_although_its_farewell_fails(loop: SkippingLoop) -> None:
+    class Failing(LocalRuntime):
+        async def _say_goodbye(self, session: Session) -> None:
+            await super()._say_goodbye(session)
+            raise ValueError("oops")
+
+    observer = Observer()
+    runtime = runtime_of(loop, kind=Failing, observer=observer)
+    session = loop.run_until_complete(runtime.session("one", None, {}))
+    door = Door(SimpleNamespace(loop=loop, runtime=runtime, session=session))  # type: ignore[arg-type]
+    runtime.connect(session, door.connection, door)
+    with pytest.raises(ValueError, match="oops"):
+        loop.run_until_complete(runtime.end(session))
+    assert door.said == ["1001 the session has ended"] and session.destroyed
+    assert observer.seen == [("begun", session), ("ended", session)]
 
 
 def test_unused_sessions_end_after_their_lifetime(loop: SkippingLoop) -> None:

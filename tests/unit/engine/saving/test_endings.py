@@ -13,6 +13,7 @@ from app_server.engine.saving.endings import Endings, names_of
 from app_server.security.auth.users import User, identity
 from app_server.store.base import Ending, session_key
 from app_server.store.keys import Keys
+from tests.support.waiting import until_soon
 from tests.unit.engine.making import fill
 from tests.unit.engine.saving.stores import Serving, Store, owner_of, turns
 
@@ -97,3 +98,37 @@ def test_page_of_a_session_that_an_operator_ends_is_shown_why_and_hooks_run_once
 
     asyncio.run(run())
     assert destroyed == ["one"]
+
+
+def test_page_that_comes_back_while_hooks_of_its_ended_session_run_gets_a_new_one_and_the_old_one_ends(
+    tmp_path: Path,
+) -> None:
+    """The next session of this id is being built when the first one has run its hooks."""
+    hooks_may_end, may_be_built = asyncio.Event(), asyncio.Event()
+
+    async def created(context: Any) -> None:
+        await may_be_built.wait()
+
+    async def destroyed(context: Any) -> None:
+        await hooks_may_end.wait()
+
+    async def run() -> None:
+        serving = Serving(Store(tmp_path), fill, on_session_created=created, on_session_destroyed=destroyed)
+        may_be_built.set()
+        session = await serving.session()
+        may_be_built.clear()
+        client = serving.view(session)
+        session.obey_operator()
+        ending = asyncio.ensure_future(serving.runtime.end(session))
+        await turns()
+        coming_back = asyncio.ensure_future(serving.session())
+        await until_soon(lambda: serving.runtime.registry.building("one") is not None)
+        hooks_may_end.set()
+        await ending
+        assert client.sink.closed == [(1001, "the session has ended")]
+        may_be_built.set()
+        again = await coming_back
+        assert again is serving.runtime.registry.get("one") and again.document.get_model_by_name("slider")
+        await serving.stop()
+
+    asyncio.run(run())
