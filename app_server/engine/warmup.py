@@ -68,7 +68,7 @@ def _is_free() -> bool:
 async def time_limit(limit_s: float, running: Running, where: str) -> AsyncIterator[None]:
     """Interrupt this block after so many seconds, whether it awaits or not; 0 sets no limit.
 
-    ApplicationError if it was interrupted, with the line that was `running`, or `where` if none was.
+    ApplicationError if it was interrupted, with the application's line, or `where` if it was in none of its lines.
     """
     hint = "If it needs longer, raise --start-timeout"
     what = f"did not return within {limit_s:.3g} s"
@@ -76,7 +76,7 @@ async def time_limit(limit_s: float, running: Running, where: str) -> AsyncItera
         with deadline(limit_s, lambda: bool(running.stack)):
             async with asyncio.timeout(limit_s or None):
                 yield
-    except TimeoutError as error:
+    except (TimeoutError, TooLong) as error:  # TooLong strikes also our own code, such as what encodes the document
         raise ApplicationError(what, where=where, hint=hint) from error
     except ApplicationError as error:
         if isinstance(error.__cause__, TooLong):

@@ -20,7 +20,7 @@ from app_server.document.encoding.document_encoder import encode_built
 from app_server.document.served import new_document
 from app_server.engine.local import Snapshot
 from app_server.engine.runtime import ApplicationRuntime
-from app_server.engine.warmup import deadline
+from app_server.engine.warmup import TooLong, deadline
 from app_server.errors import AppServerError
 from app_server.guests import Guest
 from app_server.requests.state.server_state import ServerState
@@ -67,6 +67,8 @@ def take(state: ServerState, runtime: ApplicationRuntime, limit_s: float = 0.0) 
         )
     except AppServerError as error:
         raise Unsound(asked[0] if asked else f"fails: {error}") from error
+    except TooLong as error:  # it may come while our own code runs
+        raise Unsound(f"fails: {error}") from error
     if asked:
         raise Unsound(asked[0])
     gc.collect()  # what is not referenced any more is not left open

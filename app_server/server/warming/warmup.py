@@ -13,7 +13,7 @@ from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from app_server.document.served import ServedDocument
 from app_server.engine.containment import blamed
 from app_server.engine.runtime import ApplicationRuntime
-from app_server.errors import ApplicationError
+from app_server.errors import AppServerError
 from app_server.requests.seen_request import payload_of
 from app_server.requests.state.server_state import ServerState
 from app_server.security.visible_request import VisibleRequest
@@ -38,7 +38,7 @@ async def warm_up(state: ServerState) -> None:
         began_s = time.monotonic()
         try:
             await runtime.warm_up(FirstVisit(state, runtime), limit_s)
-        except ApplicationError as error:
+        except AppServerError as error:
             log.error("%s: the warmup failed: %s", runtime.name, error, exc_info=error.__cause__ or error)
         else:
             log.debug("%s: warmed up in %.2f s", runtime.name, time.monotonic() - began_s)

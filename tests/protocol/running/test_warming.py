@@ -49,6 +49,22 @@ while True:
         pass
 """
 
+LARGE = """
+from bokeh.io import curdoc
+from bokeh.models import Div
+
+class Endless(list):
+    def __iter__(self):
+        while done:
+            pass
+        return super().__iter__()
+
+done = False
+curdoc().add_root(Div(tags=[Endless()]))
+done = True
+"""
+"""Its document takes forever to encode, for which the server is running its own code."""
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -58,6 +74,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "noting" / "app_hooks.py").write_text(HOOKS)
     for name, text in (
         ("faulty", FAULTY), ("endless", ENDLESS), ("leaving", "import sys\nsys.exit(3)\n"), ("broken", "x = (\n"),
+        ("large", LARGE),
     ):  # fmt: skip
         (tmp_path / f"{name}.py").write_text(text)
     return tmp_path
@@ -116,6 +133,13 @@ def test_an_application_that_never_returns_keeps_no_other_from_being_served(fold
         assert served.site.get("/noting").status == 200
         served.process.wait_for_log("did not return within", PATIENCE_S)
         assert f"/endless: the warmup failed: {folder}/endless.py:" in served.process.log_text()
+
+
+def test_a_document_that_takes_too_long_to_encode_keeps_no_other_from_being_served(folder: Path) -> None:
+    words = [folder / "large.py", folder / "noting", "--warm", "--start-timeout", "15"]
+    with serving(*words, env={"NOTES": str(folder / "notes")}) as served:
+        assert served.site.get("/noting").status == 200
+        served.process.wait_for_log("/large: the warmup failed: /large: did not return within 2.5 s", PATIENCE_S)
 
 
 @pytest.mark.parametrize(("isolation", "flags"), [("snapshot", []), ("snapshot", ["--warm"]), ("process", ["--warm"])])

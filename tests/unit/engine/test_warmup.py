@@ -18,7 +18,7 @@ from app_server.errors import ApplicationError
 from app_server.security.admission import Admission
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.naming import LogName
-from tests.support.clock import SkippingLoop
+from tests.support.clock import SkippingLoop, free_alarm
 from tests.support.waiting import PATIENCE_S, patience
 from tests.unit.engine.making import Observer, fill, runtime_of
 
@@ -27,11 +27,9 @@ SHORT_S = 0.05
 
 @pytest.fixture(autouse=True)
 def alarm() -> Iterator[None]:
-    """The alarm is free in these tests, which the runner uses to end those that hang."""
-    handler, (due_s, again_s) = signal.signal(signal.SIGALRM, signal.SIG_DFL), signal.setitimer(signal.ITIMER_REAL, 0)
-    yield
-    signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, due_s, again_s)
+    """The alarm is free in these tests."""
+    with free_alarm():
+        yield
 
 
 def spin(seconds: float = PATIENCE_S) -> None:
@@ -115,12 +113,14 @@ async def test_what_awaits_for_ever_is_ended_with_its_address() -> None:
     assert str(caught.value) == "/app: did not return within 0.05 s. If it needs longer, raise --start-timeout"
 
 
-async def test_only_running_code_is_interrupted() -> None:
+async def test_only_running_code_is_interrupted_and_named_if_it_is_not_the_applications() -> None:
     running = Running()
-    with pytest.raises(TooLong):
+    with pytest.raises(ApplicationError) as caught:
         async with time_limit(SHORT_S, running, "/app"):
             running.stack.append(Job(LogName("a build", application="/app")))
             spin()
+    assert str(caught.value) == "/app: did not return within 0.05 s. If it needs longer, raise --start-timeout"
+    assert isinstance(caught.value.__cause__, TooLong)
 
 
 # The visit
@@ -198,3 +198,11 @@ def test_application_that_never_returns_is_named_with_its_line(loop: SkippingLoo
     assert caught.value.where is not None and ".py:" in caught.value.where
     assert isinstance(caught.value.__cause__, TooLong)
     assert not runtime._queues
+
+
+def test_page_that_takes_too_long_to_make_is_an_error_and_the_session_ends_with_its_hooks(loop: SkippingLoop) -> None:
+    order: list[str] = []
+    runtime = runtime_of(loop, fill, on_session_destroyed=lambda context: order.append("destroyed"))
+    with pytest.raises(ApplicationError, match=r"^/app: did not return within 0\.05 s\. "):
+        loop.run_until_complete(runtime.warm_up(Visited(lambda document: catch_exceptions()), SHORT_S))
+    assert order == ["destroyed"] and not runtime._queues

@@ -15,12 +15,13 @@ import pytest
 from bokeh.models import Div
 
 from app_server.apps import Application, application_from_function, load_application
+from app_server.apps.function import FunctionApplication
 from app_server.engine.local import Snapshot
 from app_server.server.isolation.snapshot import Unsound, take
 from app_server.server.server import Server
 from app_server.settings import Settings
 from tests.support.client import Answer
-from tests.support.clock import skipping_loop
+from tests.support.clock import free_alarm, skipping_loop
 from tests.support.servers.stage import Hooked
 
 BUILD_HELD: list[Any] = []
@@ -45,13 +46,13 @@ def childless(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "waitid", none)
 
 
-def taken(application: Application | Callable[[Any], Any]) -> Snapshot:
-    """What is kept of the application's start."""
+def taken(application: Application | Callable[[Any], Any], limit_s: float = 0.0) -> Snapshot:
+    """What is kept of the application's start, which may take so long."""
     if not isinstance(application, Application):
         application = application_from_function(application, "/app")
     with skipping_loop() as loop:
         server = Server({"/app": application}, Settings(), loop)
-        return take(server.state, server.state.runtimes[0])
+        return take(server.state, server.state.runtimes[0], limit_s)
 
 
 def fill(document: Any) -> None:
@@ -138,6 +139,20 @@ def test_application_that_starts_a_process_is_not_started_for_all(monkeypatch: p
 def test_application_that_fails_says_so() -> None:
     with pytest.raises(Unsound, match=r"^fails: .*ValueError: it is broken"):
         taken(fail)
+
+
+class Endless(FunctionApplication):
+    """An application that takes forever before its code runs."""
+
+    def prepare(self) -> None:
+        while True:
+            pass
+
+
+def test_start_that_takes_too_long_outside_of_the_applications_code_says_so() -> None:
+    with pytest.raises(Unsound) as caught, free_alarm():
+        taken(Endless("/app", fill), 0.05)
+    assert str(caught.value) == "fails: did not return within 0.05 s"
 
 
 def test_hook_of_the_server_is_to_run_in_each_process() -> None:
