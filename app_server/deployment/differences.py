@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app_server.deployment.output_tree import Manifest
-from app_server.deployment.plan.store import moves_sessions
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import File, Files
 from app_server.deployment.targets import TARGETS
@@ -98,7 +97,7 @@ def _instances(plan: Plan, before: Manifest, *, started_otherwise: bool) -> Iter
 def _what_becomes_of_sessions(plan: Plan) -> str:
     if plan.drain_s:
         return f"their sessions have {plan.drain_s:g} s to end or to move"
-    return "their sessions " + ("move at once" if moves_sessions(plan.spec, plan.store) else "begin again elsewhere")
+    return "their sessions " + ("move at once" if plan.moves_sessions else "begin again elsewhere")
 
 
 def _names(names: Sequence[str]) -> str:

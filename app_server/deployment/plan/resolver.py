@@ -21,7 +21,7 @@ from app_server.deployment.plan.defaults import (
 from app_server.deployment.plan.instances import resolve_pools
 from app_server.deployment.plan.paths import container_paths, host_paths
 from app_server.deployment.plan.site import resolve_site, resolve_tls, version_of
-from app_server.deployment.plan.store import resolve_drain_s, resolve_store
+from app_server.deployment.plan.store import moves_sessions, resolve_drain_s, resolve_store
 from app_server.deployment.plan.values import Machine, Plan, PlannedSecret, Pool, SitePlan, TlsFiles
 from app_server.deployment.spec import Secret, Spec
 from app_server.deployment.targets import Layout
@@ -67,6 +67,7 @@ def resolve_plan(
         paths=paths,
         secrets=tuple(_secrets(spec)),
         store=store,
+        moves_sessions=moves_sessions(spec, store),
         user=spec.service.user or spec.name,
         group=spec.service.group or spec.service.user or spec.name,
         drain_s=drain_s,

@@ -37,8 +37,10 @@ def resolve_drain_s(spec: Spec, store: PlannedStore) -> float:
 
 
 def moves_sessions(spec: Spec, store: PlannedStore) -> bool:
-    """Whether each instance can go on with the sessions of each other one: those of several hosts share no folder."""
-    return store.kind != "off" and not (store.kind == "folder" and len(spec.instances.hosts) > 1)
+    """Whether each instance goes on with the sessions of each other one: those of several hosts share no folder."""
+    if store.kind == "off" or spec.sessions.restore == "off":
+        return False
+    return store.kind != "folder" or len(spec.instances.hosts) < 2
 
 
 def valkey_name(spec: Spec, layout: Layout) -> str:

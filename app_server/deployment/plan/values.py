@@ -173,6 +173,8 @@ class Plan:
     paths: Paths
     secrets: tuple[PlannedSecret, ...]
     store: PlannedStore
+    moves_sessions: bool
+    """whether each instance goes on with the sessions of each other one"""
     user: str
     group: str
     drain_s: float

@@ -135,7 +135,8 @@ class Service(Model):
     """their group; default: the user's name"""
     drain_s: Annotated[float, seconds(0, 86400)] | None = None
     """how long sessions may continue after a stop is requested; then browsers move to another instance. Default: 0 if
-    all instances share a store, because sessions go on there with all that was done in them; else 30"""
+    all instances share a store and restore from it, because sessions go on there with all that was done in them;
+    else 30"""
     stop_timeout_s: Annotated[float, seconds(1, 90000)] | None = None
     """when an instance that has not stopped is killed; default: a little longer than the drain"""
     watchdog_s: Annotated[float, seconds(1, 3600)] = 30

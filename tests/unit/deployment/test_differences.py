@@ -67,6 +67,8 @@ def test_what_starts_an_instance_is_more_than_its_command(
         ("service: {drain_s: 5}\n", "their sessions have 5 s to end or to move."),
         ("sessions: {store: off}\n", "their sessions have 30 s to end or to move."),
         ("sessions: {store: off}\nservice: {drain_s: 0}\n", "their sessions begin again elsewhere."),
+        ("sessions: {restore: off}\n", "their sessions have 30 s to end or to move."),
+        ("sessions: {restore: off}\nservice: {drain_s: 0}\n", "their sessions begin again elsewhere."),
         ("sessions: {ping_interval_s: 20}\n", "their sessions move at once."),
     ],
 )

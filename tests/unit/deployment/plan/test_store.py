@@ -106,6 +106,9 @@ HOSTS = "instances: {count: 2, hosts: [{name: one, address: 10.0.0.1}, {name: tw
         ("sessions: {store: valkey}\n", "cluster", 0),
         ("secrets: {store: {file: /etc/store}}\n", "containers", 0),
         ("sessions: {store: off}\n", "host", 30),
+        ("sessions: {restore: off}\n", "host", 30),  # they begin again elsewhere
+        ("sessions: {restore: values}\n", "host", 0),
+        ("sessions: {store: 'redis://10.0.0.3', restore: off}\n", "cluster", 30),
         (HOSTS, "host", 30),  # a folder for each host
         (HOSTS + "sessions: {store: 'redis://10.0.0.3'}\n", "host", 0),
         ("service: {drain_s: 7}\n", "host", 7),

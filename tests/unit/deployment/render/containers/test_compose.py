@@ -50,6 +50,20 @@ def test_every_container_is_hardened(tmp_path: Path) -> None:
         assert service["healthcheck"]["start_interval"] == "500ms"
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "save their sessions, which go on at another one."),
+        ("service: {drain_s: 9}\n", "let sessions go on for 9s, and then have some more time to end."),
+        ("sessions: {store: off}\nservice: {drain_s: 0}\n", "end their sessions."),
+        ("sessions: {restore: off}\nservice: {drain_s: 0}\n", "end their sessions."),
+    ],
+)
+def test_file_says_what_a_stop_does_to_sessions(tmp_path: Path, text: str, said: str) -> None:
+    written = render("compose", planned(tmp_path, THREE + text))["compose.yaml"].text
+    assert f"# Shared by the instances. When stopped, they {said}\n" in written
+
+
 def test_stop_takes_longer_than_the_drain(tmp_path: Path) -> None:
     services = composed(tmp_path, THREE + "service: {drain_s: 100}\n")["services"]
     assert {service["stop_grace_period"] for service in services.values()} == {"115s"}

@@ -84,6 +84,20 @@ def test_every_container_is_hardened(tmp_path: Path) -> None:
     assert services["proxy"]["volumes"][1]["target"] == "/var/lib/app-server"
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("sessions: {store: valkey}\n", "save their sessions, which go on at another one."),
+        ("service: {drain_s: 9}\n", "let sessions go on for 9s, and then have some more time to end."),
+        ("sessions: {store: off}\nservice: {drain_s: 0}\n", "end their sessions."),
+        ("sessions: {restore: off, store: valkey}\nservice: {drain_s: 0}\n", "end their sessions."),
+    ],
+)
+def test_file_says_what_a_stop_does_to_sessions(tmp_path: Path, text: str, said: str) -> None:
+    written = render("swarm", planned(tmp_path, THREE + text))["swarm.yaml"].text
+    assert f"# Shared by the instances. When stopped, they {said}\n" in written
+
+
 def test_instances_are_replaced_before_they_go_and_proxies_after_they_went(tmp_path: Path) -> None:
     services = stack(tmp_path, THREE + "service: {drain_s: 100}\n")["services"]
     instance, proxy = services["app"], services["proxy"]
