@@ -86,13 +86,19 @@ def exit_status(code: object) -> int:
 
 
 def end_with_parent() -> None:
-    """Have the system kill this process when its parent ends, whatever it is doing then."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    """Have the system kill this process when its parent ends, whatever it is doing then; only on Linux."""
+    _signal_at_parents_end(int(signal.SIGKILL))
 
 
 def outlive_parent() -> None:
     """Go on when the parent ends, as processes usually do."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 0)
+    _signal_at_parents_end(0)
+
+
+def _signal_at_parents_end(number: int) -> None:
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)  # macOS and the BSDs have none
+    if prctl is not None:
+        prctl(_PR_SET_PDEATHSIG, number)
 
 
 def flush_output() -> None:

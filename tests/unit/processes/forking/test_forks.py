@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import os
 import signal
@@ -162,6 +163,17 @@ def test_process_ends_with_its_parent_unless_it_was_let_go(outlives: bool) -> No
         assert not has_ended(pid)
         os.kill(pid, signal.SIGKILL)
     until(lambda: has_ended(pid), "the process has ended")
+
+
+def test_process_lives_on_where_the_system_cannot_end_it_with_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())  # as on macOS, whose library has no prctl
+
+    def work() -> int:
+        end_with_parent()
+        outlive_parent()
+        return 7
+
+    assert status_of(work) == 7
 
 
 def has_ended(pid: int) -> bool:
