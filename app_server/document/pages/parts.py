@@ -1,7 +1,8 @@
 """The parts of BokehJS, one file each: which of them a document needs at first, and which messages need the others.
 
 The choice is only an optimisation. A part that was left out is loaded after the first drawing, or when a message comes
-that needs it (`loading.js`): a wrong choice costs a wait, and never a model.
+that needs it (`loading.js`): a wrong choice costs a wait. What a page's JavaScript does without a message is known only
+if it names `Bokeh`.
 """
 
 from __future__ import annotations
@@ -32,18 +33,20 @@ BEFORE: Final = {TABLES: (WIDGETS,)}
 _TABLES_MODULE = "bokeh.models.widgets.tables"
 _WIDGETS_MODULE = "bokeh.models.widgets"
 
-# In the JSON of messages, where a backslash is two: any pair of MathJax's delimiters within one text.
-_IN_TEXT = r'(?:[^"\\]|\\.)*?'
-_FORMULAS = (rf"\$\$(?!\$\$){_IN_TEXT}\$\$", rf"\\\\\({_IN_TEXT}\\\\\)", rf"\\\\\[{_IN_TEXT}\\\\\]")
+# In the JSON of messages, where a backslash is two: one of MathJax's delimiters, and in the same text the beginning of
+# the other, or a quote. Hostile text takes no longer than other text: no two attempts overlap, and no group is
+# repeated, for which JavaScript keeps a stack.
+_FORMULAS = (r'\$\$(?!\$)[^"$]*(?:\$|\\")', r'\\\\\([^"\\]*\\', r'\\\\\[[^"\\]*\\')
 _FORMULAS_BEGIN = ("$$", r"\(", r"\[")
 _WEBGL_WORD = "webgl"
-# JavaScript of an application's author, which may use any class there is.
-_ANY_CLASS = r"Bokeh[.[]"
+# JavaScript of an application's author, which may use any class there is; but not "Bokeh Application" in a title.
+_ANY_CLASS = r"Bokeh\b(?! \w)"
 
 _formulas = tuple(
     (begin.replace("\\", "\\\\").encode(), re.compile(pattern.encode()))
     for begin, pattern in zip(_FORMULAS_BEGIN, _FORMULAS, strict=True)
 )
+_any_class = re.compile(_ANY_CLASS.encode())
 _part_of: dict[type[HasProps], str | None] = classes.table()
 
 
@@ -78,7 +81,7 @@ def with_those_before(parts: Iterable[str]) -> frozenset[str]:
 
 
 def _of_json(encoded: bytes) -> set[str]:
-    if b"Bokeh." in encoded or b"Bokeh[" in encoded:
+    if _any_class.search(encoded):
         return set(PARTS)
     found = {WEBGL} if _WEBGL_WORD.encode() in encoded else set()
     if any(begin in encoded and pattern.search(encoded) for begin, pattern in _formulas):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -113,10 +115,56 @@ def test_delimiters_in_two_texts_are_no_formula() -> None:
     assert needed(document, encode_document(document)[0]) == {CORE}
 
 
-@pytest.mark.parametrize("code", ["new Bokeh.Widgets.Slider()", 'Bokeh["Models"]'])
+HOSTILE = {
+    "openings": r"\\(" * 200_000,
+    "both openings": r"\\(\\[" * 200_000,
+    "dollars": "$" * 400_000,
+    "pairs of dollars": "$$ " * 200_000,
+    "lone dollars": "$$" + "$ " * 200_000,
+    "escapes": r"\\(" + r"\n" * 200_000,
+    "an end that never comes": r"\\(" + "x" * 400_000,
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_text_is_searched_as_fast_as_other_text(case: str) -> None:
+    text = json.dumps({"content": HOSTILE[case]})
+    began_s = time.process_time()
+    re.search(asked_for_by(MATHS), text)
+    assert time.process_time() - began_s < 1, "the time grows with the square of the length"
+
+
+@pytest.mark.parametrize("opening, closing", [("$$", "$$"), (r"\(", r"\)"), (r"\[", r"\]")])
+@pytest.mark.parametrize(
+    "between", ["x", "", '"', 'f(x) = "y"', r"\frac{1}{2}", "a\nb", "a $ b", "\\\\", "ü", "x" * 10_000]
+)
+@pytest.mark.parametrize("before", ["", "a", '"', "$", "\\", r"\("])
+def test_every_formula_needs_mathematics(opening: str, closing: str, between: str, before: str) -> None:
+    text = json.dumps({"text": f"{before}{opening}{between}{closing}"})
+    empty = opening == "$$" and not between
+    assert empty or re.search(asked_for_by(MATHS), text)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "new Bokeh.Widgets.Slider()",
+        'Bokeh["Models"]',
+        "const {Tables} = Bokeh",
+        "const {Tables} = Bokeh\nnew Tables.DataTable()",
+        "use(Bokeh)",
+        "window['Bokeh']",
+    ],
+)
 def test_javascript_that_names_bokeh_may_need_everything(code: str) -> None:
     document = of(with_code(code))
     assert needed(document, encode_document(document)[0]) == set(PARTS)
+
+
+def test_title_that_names_bokeh_needs_nothing() -> None:
+    document = of(plot(title="Bokeh at work"))
+    document.title = "Bokeh Application"
+    assert needed(document, encode_document(document)[0]) == {CORE}
 
 
 def test_javascript_of_other_things_needs_nothing() -> None:
