@@ -14,7 +14,7 @@ from app_server.protocol.deflate import Deflate, negotiate_deflate
 from app_server.protocol.handshake import VERSION, Fault, fault_of
 from app_server.requests.application_handler import NOT_YOURS, ApplicationHandler
 from app_server.requests.dispatch.opening import Opening, read_token_opening
-from app_server.requests.socket_client import Client
+from app_server.requests.socket_client import REALIGN_AFTER_S, Client, realign_after_s
 from app_server.security.admission import Full
 from app_server.security.tokens import Token
 from app_server.session.session import Session
@@ -147,10 +147,17 @@ class SocketHandler(ApplicationHandler):
         else:
             if not stream.closed():
                 logs.request_id.set("")  # what comes from now on is not part of that request
-                client.open(stream, session, deflate, self.state)
+                client.open(stream, session, deflate, self.state, self._realign_after_s(living))
             return
         await stream.write(b"".join(websocket.serialize([(websocket.CLOSE, websocket.close_payload(*refusal))])))
         stream.close()
+
+    def _realign_after_s(self, living: Session | None) -> float:
+        """When the client may be stuck if it has not asked for its document; `living` is the session if it was here."""
+        token = None if self.opening is None else self.opening.token
+        if living is not None or token is None:
+            return REALIGN_AFTER_S
+        return realign_after_s(self.state.policy.token_expiry_s() - token.expires_at)
 
     async def _built_session(self) -> Session:
         """The session of the token, which was not here when the handshake came."""

@@ -22,9 +22,13 @@ from app_server.websocket.wire import Wire
 
 log = logging.getLogger(__name__)
 
-_REALIGN_AFTER_S = 1.0
-"""When a returning client that has not asked for its document may be stuck. BokehJS asks at once. A page that is only
-busy is not harmed: what it is sent leaves it as it is."""
+REALIGN_AFTER_S = 1.0
+"""When a returning client that has not asked for its document may be stuck. A page that is only busy is not harmed:
+what it is sent leaves it as it is."""
+
+_LOADING_S = 30.0
+"""How long a page may take to load BokehJS, which then asks for the document. The page's script opens the socket
+before, and what it is sent meanwhile would slow the loading down."""
 
 _REALIGN_ROUNDS = 8
 """Each one waits twice as long as the one before: the last comes after two minutes."""
@@ -43,6 +47,14 @@ def _closing_reason(error: PeerError) -> str:
     return f"{what}. To accept larger messages, such as uploads, raise --websocket-max-message-size"
 
 
+def realign_after_s(page_age_s: float) -> float:
+    """When a client may be stuck that opens a session which was not here; its page was made `page_age_s` ago.
+
+    A page that has just been made is most likely still loading, and has not been cut off.
+    """
+    return min(max(_LOADING_S - page_age_s, REALIGN_AFTER_S), _LOADING_S)
+
+
 class Client:
     """One connected client: its wire on one side, its session on the other."""
 
@@ -50,8 +62,18 @@ class Client:
         self.runtime = runtime
         self.connection = Connection(next(runtime.connection_numbers), remote, from_browser)
 
-    def open(self, stream: IOStream, session: Session, deflate: Deflate | None, state: ServerState) -> None:
-        """Take the socket over from Tornado, greet the client and begin to read."""
+    def open(
+        self,
+        stream: IOStream,
+        session: Session,
+        deflate: Deflate | None,
+        state: ServerState,
+        realign_after_s: float = REALIGN_AFTER_S,
+    ) -> None:
+        """Take the socket over from Tornado, greet the client and begin to read.
+
+        After `realign_after_s` it is helped if it has not asked for its document.
+        """
         limits = state.policy.wire_limits
         self.session = session
         self._max_message_bytes = limits.max_message_bytes
@@ -63,14 +85,14 @@ class Client:
         self.runtime.connect(session, self.connection, self.wire)
         self.wire.start(left_over)
         if self.connection.from_browser:
-            IOLoop.current().call_later(_REALIGN_AFTER_S, self._realign, 0)
+            IOLoop.current().call_later(realign_after_s, self._realign, 0)
 
     def _realign(self, round_number: int) -> None:
         """Help a receiver that may be stuck, one round after the other, until the client asks for its document."""
         if self.connection.asked or self.wire.closed or round_number == _REALIGN_ROUNDS:
             return
         self.runtime.realign(self.session, self.connection, round_number)
-        IOLoop.current().call_later(_REALIGN_AFTER_S * 2**round_number, self._realign, round_number + 1)
+        IOLoop.current().call_later(REALIGN_AFTER_S * 2**round_number, self._realign, round_number + 1)
 
     def frame_received(self, opcode: int, payload: bytes) -> None:
         """A frame has come; PeerError where it does not fit."""

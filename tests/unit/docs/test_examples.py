@@ -15,8 +15,14 @@ from tests.unit.engine.saving.making import Process, model
 
 @pytest.mark.parametrize(
     ("away_s", "whose", "said"),
-    [(2, "one", ""), (61, "one", "1 minute"), (7_300, "one", "2 hours"), (90_000, "one", "1 day"),
-     (260_000, "one", "3 days"), (260_000, "other", "")],
+    [
+        (2, "one", ""),
+        (61, "one", "1 minute"),
+        (7_300, "one", "2 hours"),
+        (90_000, "one", "1 day"),
+        (260_000, "one", "3 days"),
+        (260_000, "other", ""),
+    ],
 )
 def test_harmonograph_welcomes_a_visitor_who_was_away_for_long(
     tmp_path: Path, away_s: int, whose: str, said: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Iterator
@@ -147,6 +148,24 @@ def test_expired_token_joins_the_living_session(state: Inside) -> None:
     ident = state.server.state.policy.read_token(state.token("/app")).session_id
     with state.client("/app", expired(state, ident), origin="http://localhost") as client:
         assert client.value("slider", "value") == 1
+
+
+def test_page_that_is_loading_gets_nothing_but_its_greeting_while_one_that_came_back_is_helped(state: Inside) -> None:
+    policy = state.server.state.policy
+
+    def token(age_s: int) -> str:
+        return tokens.mint_token(policy.signer, policy.mint_session_id(), expires_at=policy.token_expiry_s() - age_s)
+
+    with (
+        state.socket("/app", token(0), origin="http://localhost") as loading,
+        state.socket("/app", token(60), origin="http://localhost") as returning,
+    ):
+        for client in (loading, returning):
+            assert json.loads(client.socket.recv(timeout=patience(5)))["msgtype"] == "ACK"
+            assert [client.socket.recv(timeout=patience(5)) for _ in range(2)] == ["{}", "{}"]
+        assert json.loads(returning.socket.recv(timeout=patience(5)))["num_buffers"] == 1
+        with pytest.raises(TimeoutError):
+            loading.socket.recv(timeout=0.01)
 
 
 def test_server_that_drains_lets_living_sessions_come_back_only() -> None:

@@ -13,7 +13,7 @@ from bokeh.models import Div, Slider
 from tornado.iostream import IOStream
 
 from app_server.errors import PeerError, TooLargeError
-from app_server.requests.socket_client import Client, _closing_reason
+from app_server.requests.socket_client import Client, _closing_reason, realign_after_s
 from app_server.websocket.owner import WireLimits
 from tests.support.clients.raw import handshake_headers
 from tests.support.servers.inside import Inside, inside
@@ -177,3 +177,8 @@ def test_client_that_does_not_ask_for_its_document_is_helped_in_rounds_until_it_
         client.wire.abort()
         assert not state.process.wires
     assert sorted(set(came_s))[1:] == [2**number for number in range(4 if asks else 8)]
+
+
+@pytest.mark.parametrize(("page_age_s", "after_s"), [(-1000, 30), (0, 30), (5, 25), (29.5, 1), (30, 1), (1000, 1)])
+def test_page_that_has_just_been_made_has_time_to_load_before_it_is_helped(page_age_s: float, after_s: float) -> None:
+    assert realign_after_s(page_age_s) == after_s
