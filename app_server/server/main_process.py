@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 
 from app_server.apps import Application
 from app_server.engine import containment
@@ -64,6 +65,10 @@ class MainProcess:
         # The first ones are made now: all processes are to know them.
         self._marks = {plan.slot: [BusyTable(MAX_SESSIONS)] for plan in fork_servers}
         self._begun: set[int] = set()
+        self._warmed: set[int] = set()
+        """The slots in which a process was started since the applications were loaded."""
+        self._warms = False
+        """Whether the process that is being started does so."""
         self._sockets = listeners.bind(settings)
 
     def run(self, notifier: Notifier) -> int:
@@ -94,9 +99,15 @@ class MainProcess:
 
     def _reload(self) -> None:
         self._applications = load_applications(self._paths, self._settings)
+        self._warmed.clear()
 
     def _starts(self, slot: int) -> None:
-        """Make the memory that a process shares with the sessions it forks; it outlives that process."""
+        """Make the memory that a process shares with the sessions it forks, which outlives it; say whether it warms up.
+
+        One that replaces a crashed process does not warm up: visitors are waiting for it.
+        """
+        self._warms = self._settings.warm and slot not in self._warmed
+        self._warmed.add(slot)
         if slot in self._marks and slot in self._begun:
             self._marks[slot] = [marks for marks in self._marks[slot] if not marks.done] + [BusyTable(MAX_SESSIONS)]
         self._begun.add(slot)
@@ -108,7 +119,7 @@ class MainProcess:
                 own = {route: self._applications[route] for route in plan.routes}
                 return fork_sessions(
                     own, self._settings, self._runtime_dir, task, self._sockets,
-                    copied=plan.copied, marks=self._marks[task.slot],
+                    copied=plan.copied, warms=self._warms, marks=self._marks[task.slot],
                 )  # fmt: skip
             return containment.run(self._serve(task))
         except AppServerError as error:
@@ -119,9 +130,10 @@ class MainProcess:
         faulthandler.register(signal.SIGUSR1, all_threads=True)
         prepare(self._applications, self._isolated)
         membership = Membership(self._runtime_dir, task.slot, self._count, fork_servers=self._isolated)
-        listening = Listening.shared(self._settings, self._sockets)
+        settings = replace(self._settings, warm=self._warms)
+        listening = Listening.shared(settings, self._sockets)
         loop = asyncio.get_running_loop()
-        server = Server(self._applications, self._settings, loop, listening, membership=membership)
+        server = Server(self._applications, settings, loop, listening, membership=membership)
         status = await serve(server, task)
         if task.is_orphaned:
             self._end_orphans()

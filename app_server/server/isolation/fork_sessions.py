@@ -48,11 +48,13 @@ def fork_sessions(
     sockets: Sequence[socket],
     *,
     copied: bool,
+    warms: bool,
     marks: Sequence[BusyTable],
 ) -> int:
     """Be the process that the sessions of these applications are forked from, until a signal; its exit status.
 
-    With `copied` the only application starts first, and sessions are copies of that. `sockets` are those that the
+    With `copied` the only application starts first, and sessions are copies of that. With `warms` the applications are
+    run once before. `sockets` are those that the
     server listens on, which no session gets. `marks` is the memory that this process shares with its
     sessions', the last one, and that of its predecessors, whose sessions may still be there.
     """
@@ -69,7 +71,7 @@ def fork_sessions(
     prepare_to_live()
 
     def run(snapshot: Snapshot | None = None) -> int:
-        if settings.warm and snapshot is None:
+        if warms and snapshot is None:
             warm_up_apart(applications, settings)
         server_of = cache(partial(server.for_sessions, snapshot=snapshot))
         if settings.store == "off":  # a store is opened after the fork

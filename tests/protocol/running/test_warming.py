@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.protocol.conftest import serving
@@ -33,6 +36,13 @@ threading.Thread(target=threading.Event().wait, daemon=True).start()
 curdoc().add_root(Div(text=curdoc().session_context.id))
 with open(os.environ["NOTES"], "a") as file:
     file.write(f"run {os.getpid()}\\n")
+"""
+MARKING = """
+import os
+from bokeh.io import curdoc
+
+with open(os.environ["NOTES"], "a") as file:
+    print(curdoc().session_context.id, file=file)
 """
 FAULTY = """
 def work():
@@ -114,6 +124,23 @@ def test_applications_are_run_before_the_server_is_ready(folder: Path, flags: li
         assert f"/leaving: the warmup failed: {folder}/leaving.py:2: the application called sys.exit(3)" in log
         assert served.site.get("/noting").status == 200
         assert served.site.get("/faulty").status == 500
+
+
+@pytest.mark.parametrize("flags", [["--num-procs", "2"], ["--isolation", "process"]], ids=["several", "isolated"])
+def test_applications_are_run_again_after_a_reload_but_not_after_a_crash(tmp_path: Path, flags: list[str]) -> None:
+    (tmp_path / "marking.py").write_text(MARKING)
+    ids = tmp_path / "ids"
+    with serving(tmp_path / "marking.py", "--warm", *flags, env={"NOTES": str(ids)}) as served:
+        runs = 1 if "--isolation" in flags else 2
+        until(lambda: ids.read_text().split() == ["warmup"] * runs, "each process has run the application once")
+        processes = psutil.Process(served.process.process.pid).children()
+        for process in processes:
+            process.kill()
+        psutil.wait_procs(processes, patience(PATIENCE_S))
+        until(lambda: served.site.get("/marking").status == 200, "another process has taken over")
+        assert ids.read_text().split().count("warmup") == runs
+        os.kill(served.process.process.pid, signal.SIGHUP)
+        until(lambda: ids.read_text().split().count("warmup") == 2 * runs, "each new process has run it once")
 
 
 def test_a_snapshot_is_the_run(folder: Path) -> None:
