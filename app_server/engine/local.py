@@ -17,7 +17,7 @@ from app_server.engine.running import Job, Noted
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.engine.saving.application_saving import ApplicationSaving
 from app_server.engine.saving.saver import Saver
-from app_server.engine.saving.woken import Woken, or_copy
+from app_server.engine.saving.woken import SavedOpening, Woken, or_copy
 from app_server.engine.turns.queue import TurnQueue
 from app_server.engine.warmup import WARMUP_ID, Visit, time_limit
 from app_server.errors import ApplicationError
@@ -52,6 +52,11 @@ class Asked:
     payload: Mapping[str, Any]
     user: Any
     begun_s: float
+
+    def as_saved(self, opening: SavedOpening) -> Asked:
+        """What the request said that the saved session was built for."""
+        begun_s = self.begun_s if opening.begun_s is None else opening.begun_s
+        return replace(self, request=opening.request, payload=opening.payload, user=opening.user, begun_s=begun_s)
 
 
 class LocalRuntime(ApplicationRuntime):
@@ -147,7 +152,7 @@ class LocalRuntime(ApplicationRuntime):
         document = new_document(asked.session_id) if snapshot is None else snapshot.document
         opening = None if woken is None else woken.opening
         if opening is not None:
-            asked = replace(asked, request=opening.request, payload=opening.payload, user=opening.user)
+            asked = asked.as_saved(opening)
         state = {} if opening is None or woken is None or woken.saved is None else woken.saved.fields.get("state", {})
         context = SessionContext(
             asked.session_id,

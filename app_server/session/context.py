@@ -103,7 +103,7 @@ class SessionContext:
         begun_s: float | None = None,
     ) -> None:
         self.begun_s = time.time() if begun_s is None else begun_s
-        """When the session was asked for, in seconds since the epoch."""
+        """When the session was first asked for, in seconds since the epoch: being restored does not make it younger."""
         self._id = session_id
         self._server_context = server_context
         self._document = document

@@ -30,6 +30,8 @@ class SavedOpening:
     """What the ids of the document's models begin with."""
     sources: str
     """A digest of what the application was made of."""
+    begun_s: float | None = None
+    """When the session was first asked for, in seconds since the epoch; None if it begins when it is built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class Woken:
     def for_visitor(self, request: VisibleRequest, payload: Mapping[str, Any], user: Any) -> Woken:
         """A copy for this visitor, whose own session it is; only what was worked out in it is another's."""
         assert self.opening is not None
-        return replace(self, opening=replace(self.opening, request=request, payload=payload, user=user))
+        opening = replace(self.opening, request=request, payload=payload, user=user, begun_s=None)
+        return replace(self, opening=opening)
 
 
 def or_copy(woken: Woken | None, copy: Woken | None) -> Woken | None:
@@ -101,7 +104,9 @@ def read_opening(fields: Mapping[str, Any], url: str, session_id: str) -> SavedO
     request = None if fields["request"] is None else VisibleRequest.from_json(fields["request"])
     payload = {**({} if request is None else request.payload()), **from_exact(fields["payload"])}
     user = from_exact(fields["user"])
-    return SavedOpening(request, payload, user, fields["skeleton"], fields["tag"], fields["sources"])
+    return SavedOpening(
+        request, payload, user, fields["skeleton"], fields["tag"], fields["sources"], fields.get("begun_s")
+    )
 
 
 def _exactly(name: str, value: Any) -> Any:

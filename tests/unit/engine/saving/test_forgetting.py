@@ -162,6 +162,41 @@ def test_process_that_leaves_does_not_wait_for_a_store_that_stays_away(
     asyncio.run(run())
 
 
+def test_session_that_sleeps_when_its_user_logs_out_ends_although_its_page_wakes_it_before_it_is_deleted(
+    tmp_path: Path,
+) -> None:
+    """A second device may still be logged in for a moment."""
+    looks, may_look = asyncio.Event(), threading.Event()
+
+    class Waiting(Store):
+        def entries(self) -> Iterator[Entry]:
+            loop.call_soon_threadsafe(looks.set)
+            assert may_look.wait(30)
+            yield from super().entries()
+
+    async def run() -> None:
+        nonlocal loop
+        loop = asyncio.get_running_loop()
+        await saved_by(tmp_path, anns=User("ann"), bobs=User("bob"))
+        here, there = Serving(Waiting(tmp_path), fill), Serving(Store(tmp_path), fill)
+        here.saver.log_out(identity(User("ann")))
+        await looks.wait()
+        for name, user in (("anns", User("ann")), ("bobs", User("bob"))):
+            there.view(await there.session(name, user=user))
+        await there.save()
+        may_look.set()
+        await here.saver._forgetting.finish()
+        there.work()
+        await until_soon(lambda: {each.id for each in there.runtime.registry} == {"bobs"})
+        await until_soon(lambda: names(there.store, "anns", "bobs") == {"bobs"})
+        assert there.lost == []
+        await here.stop()
+        await there.stop()
+
+    loop: Any = None
+    asyncio.run(run())
+
+
 def test_session_of_a_user_who_has_logged_in_again_is_not_deleted(tmp_path: Path) -> None:
     looks, may_look = asyncio.Event(), threading.Event()
 

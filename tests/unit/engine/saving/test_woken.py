@@ -11,7 +11,7 @@ from app_server.document import engine
 from app_server.document.saving.whole import skeleton
 from app_server.document.served import ServedDocument, new_document
 from app_server.engine.saving.plain import NotPlain
-from app_server.engine.saving.woken import opening_fields, read_opening
+from app_server.engine.saving.woken import Woken, opening_fields, read_opening
 from app_server.security.auth.users import User
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.context import ApplicationContext, SessionContext
@@ -37,6 +37,21 @@ def test_opening_is_read_as_it_was_written() -> None:
     found = read_opening(fields, "/app", "one")
     assert (found.request, found.user, found.payload) == (REQUEST, User("ann"), payload)
     assert (found.skeleton, found.tag, found.sources) == (skeleton(document), document.ids.tag, "digest")
+    assert found.begun_s == context.begun_s
+
+
+def test_copy_is_a_session_that_begins_when_it_is_opened() -> None:
+    context, document = context_of(User("ann"))
+    opening = read_opening(opening_fields(context, "/app", document, "digest"), "/app", "one")
+    copy = Woken(None, None, opening).for_visitor(REQUEST, {}, User("bob"))
+    assert copy.opening is not None and copy.opening.begun_s is None
+
+
+def test_journal_that_does_not_say_when_its_session_began_is_read_all_the_same() -> None:
+    context, document = context_of()
+    fields = opening_fields(context, "/app", document, "digest")
+    del fields["begun_s"]
+    assert read_opening(fields, "/app", "one").begun_s is None
 
 
 @pytest.mark.parametrize(("url", "session_id"), [("/other", "one"), ("/app", "two")])
