@@ -44,7 +44,8 @@ class Settings:
         arity=Arity.ANY, flag="--dev", metavar="FILE",
     )
     warm: bool = setting(
-        False, "run each application once before the server is ready, so the first visitor does not wait for imports",
+        False, "run each application once before the server is ready, so the first visitor does not wait for imports; "
+        "with --isolation process it only finds faults",
         reason="each start takes longer, and an application may do more than fill a document",
         environment=("APP_SERVER_WARM",),
     )
