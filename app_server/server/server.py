@@ -44,7 +44,7 @@ from app_server.server.reload import LiveReload
 from app_server.server.routes import routes_of
 from app_server.server.runtimes import OwnSession, make_runtimes
 from app_server.server.saving import make_saver
-from app_server.server.warming.warmup import warm_up
+from app_server.server.warming.warmup import warm_up_applications
 from app_server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -175,7 +175,7 @@ class Server:
         for runtime in self.state.runtimes:
             await runtime.start()
         if self.settings.warm:
-            await warm_up(self.state)
+            await warm_up_applications(self.state)
         if self.state.process.workers is not None:
             await self.state.process.workers.open()
         self._http.add_sockets([sock for sock in self._listening.sockets if sock.fileno() >= 0])

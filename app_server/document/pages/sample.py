@@ -1,4 +1,4 @@
-"""A document with a bit of everything, for the warmup: what bokeh keeps of its models is made on the way."""
+"""A document with a bit of everything, for sample sessions: what bokeh keeps of its models is made on the way."""
 
 from __future__ import annotations
 

@@ -26,11 +26,11 @@ from app_server.processes.forking.master import CANNOT_START
 from app_server.processes.forking.worker import Task
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.server.isolation.plan import limits_of
+from app_server.server.isolation.sample_sessions import serve_sample_sessions
 from app_server.server.isolation.session_process import live, prepare_to_live
 from app_server.server.isolation.snapshot import Unsound, take
-from app_server.server.isolation.warmup import warm_up
 from app_server.server.server import Server
-from app_server.server.warming.trial import warm_up_apart
+from app_server.server.warming.trial import warm_up_isolated
 from app_server.server.warming.warmup import time_for
 from app_server.settings import Settings
 
@@ -66,13 +66,13 @@ def fork_sessions(
     for sock in sockets:
         sock.close()
     _import_ahead(applications.values())
-    warm_up()
+    serve_sample_sessions()
     server.state.pages.bundles.get(server.state.pages.root_url)
     prepare_to_live()
 
     def run(snapshot: Snapshot | None = None) -> int:
         if warms and snapshot is None:
-            warm_up_apart(applications, settings)
+            warm_up_isolated(applications, settings)
         server_of = cache(partial(server.for_sessions, snapshot=snapshot))
         if settings.store == "off":  # a store is opened after the fork
             for route in applications:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import select
 import signal
 import socket
 import time
-import traceback
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 from app_server.apps import Application
 from app_server.engine import containment
@@ -21,41 +19,17 @@ from app_server.engine.warmup import WARMUP_ID
 from app_server.errors import AppServerError
 from app_server.processes.forking import forks
 from app_server.server.server import Server
+from app_server.server.warming.failure import Failure
 from app_server.server.warming.warmup import FirstVisit, time_for
 from app_server.settings import Settings
-
-log = logging.getLogger(__name__)
 
 _HOOKS_S = 10.0
 """How much longer the process may take than the application: for the hooks at its start and end."""
 
-_LONGEST_TRACEBACK = 30_000
 _READ_BYTES = 65536
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an application failed, with file and line; what to do; and its traceback, "" if there is none."""
-
-    what: str
-    hint: str = ""
-    traceback: str = ""
-
-    @classmethod
-    def of(cls, error: AppServerError) -> Failure:
-        """What is to be said of this error."""
-        what = error.what if error.where is None else f"{error.where}: {error.what}"
-        lines = traceback.format_exception(error.__cause__) if error.__cause__ is not None else []
-        return cls(what, error.hint or "", "".join(lines)[-_LONGEST_TRACEBACK:])
-
-    def log(self, route: str) -> None:
-        """Log it, with the traceback."""
-        hint = f". {self.hint}" if self.hint else ""
-        trace = f"\n{self.traceback.rstrip()}" if self.traceback else ""
-        log.error("%s: the warmup failed: %s%s%s", route, self.what, hint, trace)
-
-
-def warm_up_apart(applications: Mapping[str, Application], settings: Settings) -> None:
+def warm_up_isolated(applications: Mapping[str, Application], settings: Settings) -> None:
     """Run each of these applications once; one that fails is logged, and is served all the same."""
     for route, application in applications.items():
         failure = run_apart(route, application, settings, time_for(settings, len(applications)))

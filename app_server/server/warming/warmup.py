@@ -17,6 +17,7 @@ from app_server.errors import AppServerError
 from app_server.requests.seen_request import payload_of
 from app_server.requests.state.server_state import ServerState
 from app_server.security.visible_request import VisibleRequest
+from app_server.server.warming.failure import Failure
 from app_server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ def time_for(settings: Settings, count: int) -> float:
     return settings.start_timeout_s / _SHARE / max(count, 1)
 
 
-async def warm_up(state: ServerState) -> None:
+async def warm_up_applications(state: ServerState) -> None:
     """Run each application of this process once; one that fails is logged, and is served all the same."""
     runtimes = [runtime for runtime in state.runtimes if runtime.application.placeholder is None]
     limit_s = time_for(state.settings, len(runtimes))
@@ -39,7 +40,7 @@ async def warm_up(state: ServerState) -> None:
         try:
             await runtime.warm_up(FirstVisit(state, runtime), limit_s)
         except AppServerError as error:
-            log.error("%s: the warmup failed: %s", runtime.name, error, exc_info=error.__cause__ or error)
+            Failure.of(error).log(runtime.name)
         else:
             log.debug("%s: warmed up in %.2f s", runtime.name, time.monotonic() - began_s)
 

@@ -15,7 +15,7 @@ from bokeh.models import Div
 
 from app_server.apps import application_from_function, load_application
 from app_server.server.warming import trial
-from app_server.server.warming.trial import Failure, run_apart, warm_up_apart
+from app_server.server.warming.trial import Failure, run_apart, warm_up_isolated
 from app_server.settings import Settings
 from tests.support.waiting import PATIENCE_S, patience
 
@@ -75,8 +75,9 @@ def test_failures_are_logged_and_the_others_are_run(caplog: pytest.LogCaptureFix
 
     builds = {"/bad": fail, "/good": lambda document: (tmp_path / "ran").touch()}
     caplog.set_level(logging.ERROR)
-    warm_up_apart({route: application_from_function(build, route) for route, build in builds.items()}, Settings())
+    warm_up_isolated({route: application_from_function(build, route) for route, build in builds.items()}, Settings())
     (record,) = caplog.records
     assert "/bad: the warmup failed: " in record.getMessage() and "ValueError: oops" in record.getMessage()
-    assert "\nTraceback (most recent call last):\n" in record.getMessage()
+    assert record.exc_text is not None and record.exc_text.startswith("Traceback (most recent call last):\n")
+    assert "\n" not in record.getMessage()
     assert (tmp_path / "ran").exists()

@@ -34,20 +34,21 @@ _SOCKET = (
 _NO_MASK = bytes(4)
 
 
-def warm_up() -> None:
-    """Serve a few sessions to ourselves; a fault is logged and harms no session.
+def serve_sample_sessions() -> None:
+    """Serve a few sample sessions to ourselves; a fault is logged and harms no session.
 
     Sessions of a small application then take half the processor time to open, and a fifth less memory of their own.
     """
     make_one_of_each()
     try:
         with asyncio.Runner() as runner:  # which cancels what a visit that fails leaves behind
-            runner.run(asyncio.wait_for(_serve_ourselves(), _PATIENCE_S))
+            runner.run(asyncio.wait_for(_serve_samples(), _PATIENCE_S))
     except Exception:
-        log.warning("The warm-up has failed; each session starts slower. This is a fault of the server", exc_info=True)
+        what = "Could not serve sample sessions ahead; each session starts slower. This is a fault of the server"
+        log.warning(what, exc_info=True)
 
 
-async def _serve_ourselves() -> None:
+async def _serve_samples() -> None:
     loop = asyncio.get_running_loop()
     # The settings of the real server could refuse us.
     server = Server({"/": application_from_function(fill_sample)}, Settings(), loop)

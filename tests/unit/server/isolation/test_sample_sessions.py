@@ -10,17 +10,17 @@ import warnings
 import pytest
 
 from app_server.document.engine import install
-from app_server.server.isolation import warmup
+from app_server.server.isolation import sample_sessions
 
 
-def test_warmup_succeeds_says_nothing_and_leaves_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_sample_sessions_succeed_say_nothing_and_leave_nothing(caplog: pytest.LogCaptureFixture) -> None:
     install()
     gc.collect()  # what other tests have left may be logged about, too
     caplog.set_level(logging.DEBUG)
     before = set(threading.enumerate())
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        warmup.warm_up()
+        sample_sessions.serve_sample_sessions()
     assert [record.getMessage() for record in caplog.records if record.levelno > logging.DEBUG] == []
     assert sum("200 GET /" in message for message in caplog.messages) == 3
     assert sum("101 GET /ws" in message for message in caplog.messages) == 3
@@ -28,13 +28,14 @@ def test_warmup_succeeds_says_nothing_and_leaves_nothing(caplog: pytest.LogCaptu
     assert set(threading.enumerate()) <= before
 
 
-def test_warmup_that_fails_is_a_warning_and_leaves_no_task(
+def test_sample_session_that_fails_is_a_warning_and_leaves_no_task(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install()
-    monkeypatch.setattr(warmup, "_PAGE", b"GET /missing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-    warmup.warm_up()
-    (record,) = [record for record in caplog.records if record.levelno >= logging.WARNING and "warm" in record.msg]
+    missing = b"GET /missing HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    monkeypatch.setattr(sample_sessions, "_PAGE", missing)
+    sample_sessions.serve_sample_sessions()
+    (record,) = [record for record in caplog.records if record.levelno >= logging.WARNING and "sample" in record.msg]
     assert record.levelno == logging.WARNING
     del record
     caplog.clear()
