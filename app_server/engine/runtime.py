@@ -6,6 +6,7 @@ What a client does becomes a turn of its session (`engine.turns`); what a turn s
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -41,6 +42,8 @@ from app_server.session.limits import MessageLimits
 from app_server.session.naming import LogName
 from app_server.session.session import Session
 from app_server.session.whole_document import Prepared
+
+log = logging.getLogger(__name__)
 
 
 class ApplicationRuntime(ABC):
@@ -157,10 +160,13 @@ class ApplicationRuntime(ABC):
             self._saver.log_out(owner)
 
     def end_asked(self, endings: Endings) -> None:
-        """End those of the sessions that are to end."""
-        for session in list(self.registry):
-            if endings.concern(session):
-                self.begin_end(session)
+        """End those of the sessions that are to end. If one cannot be checked, it goes on, and the others are ended."""
+        for session in self.registry:
+            try:
+                if endings.concern(session):
+                    self.begin_end(session)
+            except Exception:
+                log.exception("%s: the server cannot say whether it is to end", session.name)
 
     async def bookmarked(self, link: str) -> Woken:
         """The session that this link leads to. PeerError if there is none."""

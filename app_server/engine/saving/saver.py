@@ -80,6 +80,8 @@ class Saver:
         self.bookmarks = Bookmarks(self._thread, policy)
         self.waker = Waker(self._thread, policy, gauges)
         self.endings = Endings(policy.keys, owner_of)
+        self._endings_due = False
+        """Whether sessions were to end, and that has failed."""
         self._forgetting = Forgetting(self._thread, policy.keys, owner_of)
         self._keepers: dict[str, JournalKeeper] = {}
         self._hooks: dict[str, CallHook] = {}
@@ -162,11 +164,8 @@ class Saver:
         """Go on owning what is owned, however long it takes to save it, and end what is to end."""
         while True:
             await asyncio.sleep(_RENEW_EVERY_S)
-            try:
-                await self._look_for_endings()
-                await self._renew()
-            except Exception:
-                log.exception("Sessions could not be renewed; this is a fault of the server")
+            await _logged(self._look_for_endings(), "ended")
+            await _logged(self._renew(), "renewed")
 
     async def _watch(self) -> None:
         """Let little wait if the store takes its time."""
@@ -290,7 +289,7 @@ class Saver:
     async def _lose(self, keepers: Sequence[JournalKeeper]) -> None:
         """Leave these sessions to the processes that have them now, or end them, if that is why they were deleted."""
         if keepers:
-            await self._look_for_endings()  # who deletes a session has said before that it is to end
+            await _logged(self._look_for_endings(), "ended")  # who deletes a session has said before that it is to end
         for keeper in keepers:
             self._forget(keeper.journal.key, keeper)
             if self.endings.name(keeper.session):
@@ -320,9 +319,11 @@ class Saver:
         except Unavailable as error:
             self._thread.note_away(error)
             return
-        if found:
-            self.endings.add(found)
+        self.endings.add(found)
+        self._endings_due = self._endings_due or bool(found)
+        if self._endings_due:  # the store says it once
             self._on_endings(self.endings)
+            self._endings_due = False
 
     def log_out(self, owner: str) -> None:
         """Delete what is saved of this user, soon, and have other processes end the sessions that they have.
@@ -361,6 +362,14 @@ class Saver:
         if self._owning is not None:
             self._owning.cancel()
         await self._thread.stop()
+
+
+async def _logged(work: Coroutine[Any, Any, None], done: str) -> None:
+    """Do this; what it raises is logged, and keeps nothing else from being done."""
+    try:
+        await work
+    except Exception:
+        log.exception("Sessions could not be %s; this is a fault of the server", done)
 
 
 def _leave(store: Store, journal: Journal, name: LogName, *, forget: bool) -> None:

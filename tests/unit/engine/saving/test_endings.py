@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app_server.engine.saving import saver
 from app_server.engine.saving.endings import Endings, names_of
 from app_server.security.auth.users import User, identity
-from app_server.store.base import Ending, session_key
+from app_server.store.base import Claim, Ending, session_key
 from app_server.store.keys import Keys
 from tests.support.waiting import until_soon
 from tests.unit.engine.making import fill
@@ -132,3 +134,63 @@ def test_page_that_comes_back_while_hooks_of_its_ended_session_run_gets_a_new_on
         await serving.stop()
 
     asyncio.run(run())
+
+
+def test_session_of_whom_it_cannot_be_said_whether_it_ends_keeps_no_other_one_from_ending(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(user: Any) -> str | None:
+        if user == "eve":
+            raise ValueError("oops")
+        return owner_of(user)
+
+    async def run() -> None:
+        serving = Serving(Store(tmp_path), fill)
+        for name, user in (("eves", "eve"), ("anns", "ann"), ("bobs", "bob")):
+            await serving.session(name, user=user)
+        asked = Endings(Keys(), broken)
+        asked.add([Ending(name, time.time() + 5) for name in names_of(identity("ann"), Keys())])
+        serving.runtime.end_asked(asked)
+        await until_soon(lambda: {each.id for each in serving.runtime.registry} == {"eves", "bobs"})
+        await serving.stop()
+
+    asyncio.run(run())
+    (record,) = [record for record in caplog.records if record.exc_info]
+    assert record.getMessage() == "/app session eves…: the server cannot say whether it is to end"
+
+
+def test_sessions_are_ended_at_the_next_look_if_that_fails_and_stay_owned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(saver, "_RENEW_EVERY_S", 0.01)
+    renewed: list[int] = []
+
+    class Renewing(Store):
+        def renew(self, claims: Sequence[Claim]) -> Sequence[Claim]:
+            renewed.append(len(claims))
+            return super().renew(claims)
+
+    class Failing(Serving):
+        failures = 0
+
+        def _end_asked(self, endings: Endings) -> None:
+            self.failures += 1
+            if self.failures < 3:
+                raise ValueError("oops")
+            super()._end_asked(endings)
+
+    async def run() -> None:
+        serving = Failing(Renewing(tmp_path), fill)
+        one, two = [await serving.session(name) for name in ("one", "two")]
+        for session in (one, two):
+            serving.view(session)
+        await serving.save()
+        Store(tmp_path).end(Ending(session_key("/app", "one"), time.time() + 5))
+        serving.work()
+        await until_soon(lambda: one.destroyed)
+        assert not two.destroyed and serving.failures == 3 and renewed[:2] == [2, 2]
+        await serving.stop()
+
+    asyncio.run(run())
+    failed = [record.getMessage() for record in caplog.records if record.exc_info]
+    assert failed == ["Sessions could not be ended; this is a fault of the server"] * 2
