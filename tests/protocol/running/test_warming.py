@@ -13,6 +13,7 @@ import pytest
 
 from tests.protocol.conftest import serving
 from tests.support.server import REPOSITORY
+from tests.support.servers.family import has_ended
 from tests.support.waiting import PATIENCE_S, patience, until
 
 HOOKS = """
@@ -185,14 +186,6 @@ def test_no_process_remains_of_a_server_that_is_stopped_while_an_application_sta
         server.terminate()
         server.wait(patience(PATIENCE_S))
     until(lambda: has_ended(int(noted.read_text())), "the process in which the application starts has ended")
-
-
-def has_ended(pid: int) -> bool:
-    """Whether there is no such process any more, or only its status."""
-    try:
-        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return True
 
 
 def check(folder: Path, *words: str | Path) -> tuple[int, list[str], str]:

@@ -1,6 +1,8 @@
-"""The end of a server together with all processes that it has started."""
+"""The ends of processes, and of a server together with all processes that it has started."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import psutil
 
@@ -16,6 +18,14 @@ def kill_family(pid: int) -> None:
     for process in family:
         process.kill()
     until(lambda: not any(map(_runs, family)), f"process {pid} and all that it has started have ended")
+
+
+def has_ended(pid: int) -> bool:
+    """Whether there is no such process any more, or only its status."""
+    try:
+        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 def _stopped(process: psutil.Process) -> list[psutil.Process]:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from app_server.processes.forking.forks import end_with_parent, exit_status, flush_output, fork, outlive_parent
+from tests.support.servers.family import has_ended
 from tests.support.waiting import until
 
 
@@ -174,11 +175,3 @@ def test_process_lives_on_where_the_system_cannot_end_it_with_its_parent(monkeyp
         return 7
 
     assert status_of(work) == 7
-
-
-def has_ended(pid: int) -> bool:
-    """Whether there is no such process any more, or only its status."""
-    try:
-        return ") Z " in Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return True
