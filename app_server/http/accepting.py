@@ -62,34 +62,39 @@ class Acceptor:
 
     def take_waiting(self) -> None:
         """Accept what has come by now: who closes the socket resets what waits there."""
-        if self._resuming is None:
-            self._ready()
+        while self._resuming is None and self._accept_some():
+            pass  # it ends with what waits, or when descriptors are scarce
 
     def _listen(self) -> None:
         self._resuming = None
         self._loop.add_reader(self._listener.fileno(), self._ready)
 
     def _ready(self) -> None:
+        self._accept_some()
+
+    def _accept_some(self) -> bool:
+        """Accept as many as are allowed in a row; whether more may wait."""
         for _ in range(_MOST_AT_ONCE):
             if self._stopped:
-                return
+                return False
             try:
                 connection, address = self._listener.accept()
             except BlockingIOError:
                 self._pause_s = _SHORTEST_PAUSE_S
-                return
+                return False
             except ConnectionAbortedError:
                 continue  # it left while it waited
             except OSError as error:
                 if error.errno not in SCARCE:
                     raise
                 self._pause(error.strerror or str(error))
-                return
+                return False
             self._take(connection, address)
             # The system gives the lowest number that is free: this one says how many are taken.
             if connection.fileno() >= _ceiling():
                 self._pause("few are left")
-                return
+                return False
+        return True
 
     def _pause(self, reason: str) -> None:
         self._loop.remove_reader(self._listener.fileno())

@@ -105,6 +105,19 @@ def test_all_who_wait_are_accepted_a_part_at_a_time(
         client.close()
 
 
+def test_all_who_wait_are_taken_before_the_socket_is_closed(
+    listener: Listener, visitors: Visitors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accepting, "_MOST_AT_ONCE", 3)
+    acceptor = accepting_on(listener, visitors)
+    clients = come(listener, 7)
+    acceptor.take_waiting()
+    assert len(visitors) == 7
+    acceptor.stop()
+    for client in clients:
+        client.close()
+
+
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
 def test_without_descriptors_it_pauses_longer_and_longer_and_says_so_once_a_minute(
     listener: Listener, visitors: Visitors, number: int, caplog: pytest.LogCaptureFixture
