@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
+from typing import Final
 
 from app_server.errors import AppServerError
 
@@ -14,11 +15,20 @@ RETRY_AFTER_S = 5
 """When to try again: a session without a browser ends within seconds, and a visitor can wait that long."""
 
 
+_HEADLINES: Final = {
+    "full": "Too many visitors at the moment",
+    "address": "Too many visitors at the moment",
+    "taken": "This session cannot be opened at the moment",
+    "store": "This session cannot be opened at the moment",
+    "draining": "One moment, please",
+}
+
+
 class Full(AppServerError):
     """A session is not given out at the moment; the page tries again.
 
-    `reason` is "full" for the process, "address" for one address, "taken" if another process has the session, and
-    "store" if it may be saved, and cannot be read at the moment.
+    `reason` is "full" for the process, "address" for one address, "taken" if another process has the session, "store"
+    if it may be saved, and cannot be read at the moment, and "draining" if the process is about to end.
     """
 
     def __init__(self, what: str, reason: str) -> None:
@@ -28,9 +38,7 @@ class Full(AppServerError):
     @property
     def headline(self) -> str:
         """What the visitor's page says first."""
-        if self.reason in ("taken", "store"):
-            return "This session cannot be opened at the moment"
-        return "Too many visitors at the moment"
+        return _HEADLINES[self.reason]
 
     @property
     def sentence(self) -> str:

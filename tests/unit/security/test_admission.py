@@ -86,6 +86,20 @@ def test_refusal_says_why_in_a_sentence(limits: dict[str, int], reason: str, sen
     assert caught.value.sentence[1:] == str(caught.value)[1:]
 
 
+@pytest.mark.parametrize(
+    ("reason", "headline"),
+    [
+        ("full", "Too many visitors at the moment"),
+        ("address", "Too many visitors at the moment"),
+        ("taken", "This session cannot be opened at the moment"),
+        ("store", "This session cannot be opened at the moment"),
+        ("draining", "One moment, please"),
+    ],
+)
+def test_page_begins_with_what_is_the_matter(reason: str, headline: str) -> None:
+    assert Full("no session is given out", reason).headline == headline
+
+
 def test_entering_twice_takes_one_place() -> None:
     admission = Admission(max_sessions=2, max_sessions_per_address=2)
     admission.enter("a", "192.0.2.1")
