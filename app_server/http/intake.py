@@ -79,9 +79,9 @@ class LimitedHTTPServer(HTTPServer):
             self._acceptors.append(acceptor)
             self._handlers[sock.fileno()] = acceptor.stop
 
-    def finish(self, *, alone: bool) -> None:
-        """Accept no more connections; those that have come by now, if no other process would accept them."""
-        for acceptor in self._acceptors if alone else ():
+    def finish(self, *, take_waiting: bool) -> None:
+        """Accept no more connections; with `take_waiting` those that have come by now, as no other process would."""
+        for acceptor in self._acceptors if take_waiting else ():
             acceptor.take_waiting()
         self.stop()
 

@@ -152,7 +152,7 @@ class Server:
 
     def begin_session(self, session_id: str, observer: SessionObserver) -> None:
         """Be there for this session, and notify `observer` of it."""
-        self.state.process.begin_only(session_id)
+        self.state.process.serve_only(session_id)
         for runtime in self.state.runtimes:
             runtime.observe(observer)
 
@@ -231,7 +231,7 @@ class Server:
         if self._live_reload is not None:
             self._live_reload.stop()
         workers = self.state.process.workers
-        self._http.finish(alone=workers is None or workers.slots == 1)
+        self._http.finish(take_waiting=workers is None or workers.slots == 1)
         await self._answers_given()
         for runtime in self.state.runtimes:
             runtime.begin_stop()

@@ -43,10 +43,10 @@ def render(target: str, plan: Plan) -> Files:
     """The files of a target, by their paths. OperatorError for a value that the target's format cannot carry."""
     if target not in TARGETS:
         raise OperatorError(f"expected one of {', '.join(TARGETS)}, not {target!r}", where="TARGET")
-    return _rendered(target, _Itself(plan))
+    return _rendered(target, _IdentityKey(plan))
 
 
-class _Itself:
+class _IdentityKey:
     """A plan as a key that is equal only to itself; plans cannot be hashed, and comparing them takes a while."""
 
     __slots__ = ("plan",)
@@ -55,7 +55,7 @@ class _Itself:
         self.plan = plan
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Itself) and self.plan is other.plan
+        return isinstance(other, _IdentityKey) and self.plan is other.plan
 
     def __hash__(self) -> int:
         return id(self.plan)
@@ -63,7 +63,7 @@ class _Itself:
 
 # The inventory and the containers' targets need the files of others: they are the same for the same plan.
 @lru_cache(maxsize=len(TARGETS))
-def _rendered(target: str, of: _Itself) -> Files:
+def _rendered(target: str, of: _IdentityKey) -> Files:
     module = importlib.import_module(f"app_server.deployment.render.{TARGETS[target].module}")
     try:
         return MappingProxyType(module.render(of.plan))

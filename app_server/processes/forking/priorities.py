@@ -1,4 +1,4 @@
-"""The CPU priorities of sessions' processes: one that computes for long stands back when the machine is busy."""
+"""The CPU priorities of sessions' processes: one that computes for long gets a lower one when the machine is busy."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class ProcessState:
         """The handlers of requests; those that are not finished are under way."""
         self._refused_origins: set[str] = set()
 
-    def begin_only(self, session_id: str) -> None:
+    def serve_only(self, session_id: str) -> None:
         """Serve this session, and no other: this process has just been started for it."""
         self.only_session = session_id
         self.started_s = time.time()

@@ -30,7 +30,7 @@ from app_server.server.isolation.sample_sessions import serve_sample_sessions
 from app_server.server.isolation.session_process import live, prepare_to_live
 from app_server.server.isolation.snapshot import Unsound, take
 from app_server.server.server import Server
-from app_server.server.warming.trial import warm_up_isolated
+from app_server.server.warming.isolated_run import warm_up_isolated
 from app_server.server.warming.warmup import time_for
 from app_server.settings import Settings
 

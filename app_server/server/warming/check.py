@@ -10,7 +10,7 @@ from dataclasses import replace
 from app_server.document import engine
 from app_server.requests.state.policy import key_of_this_run
 from app_server.server.applications import load_applications
-from app_server.server.warming.trial import run_apart
+from app_server.server.warming.isolated_run import run_isolated
 from app_server.server.warming.warmup import time_for
 from app_server.settings import Settings
 
@@ -27,7 +27,7 @@ def check_applications(settings: Settings, paths: Sequence[str]) -> int:
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace") as lines:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         for route, application in applications.items():
-            failure = run_apart(route, application, settings, time_for(settings, 1))
+            failure = run_isolated(route, application, settings, time_for(settings, 1))
             if failure is not None:
                 failure.log(route)
                 status = 1

@@ -60,7 +60,7 @@ def test_only_session_of_a_process_may_always_be_built(loop: SkippingLoop) -> No
     assert only.may_build(late) and only.session_id(lambda: "another") == "one"
     made_before = process_of(loop, only_session="")
     assert not made_before.may_build(late)
-    made_before.begin_only("one")
+    made_before.serve_only("one")
     assert made_before.may_build(late) and made_before.session_id(lambda: "another") == "one"
 
 

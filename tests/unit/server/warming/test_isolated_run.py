@@ -14,8 +14,8 @@ import pytest
 from bokeh.models import Div
 
 from app_server.apps import application_from_function, load_application
-from app_server.server.warming import trial
-from app_server.server.warming.trial import Failure, run_apart, warm_up_isolated
+from app_server.server.warming import isolated_run
+from app_server.server.warming.isolated_run import Failure, run_isolated, warm_up_isolated
 from app_server.settings import Settings
 from tests.support.waiting import PATIENCE_S, patience
 
@@ -25,7 +25,7 @@ LIMIT_S = 0.2
 def run(build: Callable[[Any], object], limit_s: float = 0.0, **settings: Any) -> Failure | None:
     """Why an application with this function fails."""
     application = application_from_function(lambda document: build(document), "/app")
-    return run_apart("/app", application, Settings(**settings), limit_s)
+    return run_isolated("/app", application, Settings(**settings), limit_s)
 
 
 def native_loop(document: Any) -> None:
@@ -47,7 +47,7 @@ def test_application_that_does_not_fail_leaves_nothing_here(isolation: str, tmp_
 def test_failure_has_the_line_and_the_traceback(tmp_path: Path) -> None:
     script = tmp_path / "faulty.py"
     script.write_text("def work():\n    1 / 0\n\n\nwork()\n")
-    failure = run_apart("/faulty", load_application(script), Settings(), 0.0)
+    failure = run_isolated("/faulty", load_application(script), Settings(), 0.0)
     assert failure is not None
     assert failure.what == f"{script}:2: ZeroDivisionError: division by zero"
     assert failure.hint == "Correct it, and restart the server; --dev does so by itself"
@@ -55,7 +55,7 @@ def test_failure_has_the_line_and_the_traceback(tmp_path: Path) -> None:
 
 
 def test_process_that_ends_or_does_not_return_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "_HOOKS_S", 0.3)
+    monkeypatch.setattr(isolated_run, "_HOOKS_S", 0.3)
     assert run(lambda document: os._exit(7)) == Failure("ended the process that it was run in, with status 7")
     killed = Failure("ended the process that it was run in, with SIGKILL")
     assert run(lambda document: os.kill(os.getpid(), signal.SIGKILL)) == killed
@@ -65,7 +65,7 @@ def test_process_that_ends_or_does_not_return_is_a_failure(monkeypatch: pytest.M
 def test_hook_that_fails_is_a_failure(tmp_path: Path) -> None:
     (tmp_path / "main.py").write_text("")
     (tmp_path / "app_hooks.py").write_text("def on_server_loaded(server_context):\n    raise ValueError('oops')\n")
-    failure = run_apart("/app", load_application(tmp_path), Settings(), 0.0)
+    failure = run_isolated("/app", load_application(tmp_path), Settings(), 0.0)
     assert failure is not None and f"{tmp_path}/app_hooks.py:2: ValueError: oops" in failure.what
 
 

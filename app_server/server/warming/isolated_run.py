@@ -32,12 +32,12 @@ _READ_BYTES = 65536
 def warm_up_isolated(applications: Mapping[str, Application], settings: Settings) -> None:
     """Run each of these applications once; one that fails is logged, and is served all the same."""
     for route, application in applications.items():
-        failure = run_apart(route, application, settings, time_for(settings, len(applications)))
+        failure = run_isolated(route, application, settings, time_for(settings, len(applications)))
         if failure is not None:
             failure.log(route)
 
 
-def run_apart(route: str, application: Application, settings: Settings, limit_s: float) -> Failure | None:
+def run_isolated(route: str, application: Application, settings: Settings, limit_s: float) -> Failure | None:
     """Why this application fails when it is run once, with its hooks; None if it does not.
 
     It fails also if it takes longer than `limit_s` seconds, 0 for no limit. Call it in a process without threads.
