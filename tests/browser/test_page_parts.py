@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,6 +92,18 @@ def withheld(page: Page, part: str) -> Iterator[list[Route]]:
         for route in held:
             route.continue_()
         page.unroute(pattern)
+
+
+def change(page: Page, edit: Callable[[str], str], policy: str | None = None) -> None:
+    """Load pages that this has edited, under this Content-Security-Policy, and which are patient for a moment only."""
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        headers = response.headers if policy is None else {**response.headers, "content-security-policy": policy}
+        html = re.sub(r"(\(\"[^\n]*, )10000\);</script>", r"\g<1>100);</script>", response.text())
+        route.fulfill(response=response, headers=headers, body=edit(html))
+
+    page.route(re.compile(r"/parts(\?.*)?$"), answer)
 
 
 def draw(page: Page, url: str) -> None:
@@ -199,6 +211,115 @@ def test_part_that_cannot_be_loaded_is_tried_again_and_then_reported_once(
     assert len(asked) == 2
     assert len([text for text in complaints.messages if "app-server" in text]) == 1
     complaints.clear()
+
+
+def test_table_waits_for_widgets_again_if_they_could_not_be_loaded_before(
+    page: Page, server: RunningServer, complaints: Complaints
+) -> None:
+    widgets = re.compile(r"/bokeh-widgets\.min\.js")
+    page.route(widgets, lambda route: route.abort())
+    draw(page, f"{server.url}/parts?what=table&when=asked")
+    wait_for_part(page, "mathjax")
+    page.unroute(widgets)
+    page.evaluate("() => { Bokeh.documents[0].get_model_by_name('plot').title.text = 'now' }")
+    shown(page, "table")
+    wait_until_all_is_loaded(page)
+    assert [text.split("/")[-1].split(".")[0] for text in complaints.messages if "app-server" in text][-1:] == [
+        "bokeh-tables"
+    ]
+    complaints.clear()
+
+
+def wait_for_part(page: Page, name: str) -> None:
+    """Return when the page has loaded this part."""
+    found = f"performance.getEntriesByType('resource').some((one) => one.name.includes('{name}.min'))"
+    page.wait_for_function(found, timeout=patience_ms(20))
+
+
+def test_page_that_cannot_be_drawn_loads_all_parts(
+    page: Page, server: RunningServer, requests: Requests, complaints: Complaints
+) -> None:
+    change(page, lambda html: html)
+    page.goto(f"{server.url}/parts?what=broken")
+    wait_until_all_is_loaded(page)
+    assert sorted(requests.parts) == ["bokeh", "bokeh-gl", "bokeh-mathjax", "bokeh-tables", "bokeh-widgets"]
+    assert any("cannot be drawn" in text for text in complaints.messages)
+    complaints.clear()
+
+
+def test_page_that_is_never_idle_loads_all_parts(page: Page, server: RunningServer) -> None:
+    page.add_init_script("""{
+      window.requestIdleCallback = (wanted, {timeout} = {}) => setTimeout(wanted, timeout ?? 1e9)
+    }""")
+    draw(page, f"{server.url}/parts")
+    wait_until_all_is_loaded(page)
+
+
+def test_ports_of_a_socket_that_has_closed_are_closed(
+    page: Page, server: RunningServer, complaints: Complaints
+) -> None:
+    page.add_init_script("""
+      window.closed_ports = 0
+      const stock_close = MessagePort.prototype.close
+      MessagePort.prototype.close = function() { closed_ports++; stock_close.call(this) }
+    """)
+    with cuttable_line(server.port) as line:
+        draw(page, f"http://localhost:{line.port}/parts")
+        assert page.evaluate("closed_ports") == 0
+        line.cut()
+        page.wait_for_function("closed_ports == 1", timeout=patience_ms(20))
+    complaints.clear()
+
+
+def test_late_parts_have_the_nonce_of_the_script_that_loads_them(
+    page: Page, server: RunningServer, requests: Requests
+) -> None:
+    policy = "script-src 'nonce-n0nce' 'unsafe-eval'"
+    change(page, lambda html: html.replace("<script", '<script nonce="n0nce"'), policy)
+    draw(page, f"{server.url}/parts?what=table&when=tick")
+    shown(page, "table")
+    wait_until_all_is_loaded(page)
+    assert len(requests.sockets) == 1
+
+
+def test_socket_that_is_never_asked_for_is_closed(page: Page, server: RunningServer, complaints: Complaints) -> None:
+    closed: list[str] = []
+    page.on("websocket", lambda socket: socket.on("close", lambda _: closed.append(socket.url)))
+    page.route(re.compile(r"/bokeh\.min\.js"), lambda route: route.abort())
+    change(page, lambda html: html)
+    page.goto(f"{server.url}/parts")
+    until(lambda: page.evaluate("true") and len(closed) == 1)
+    complaints.clear()
+
+
+def test_socket_of_another_document_leaves_the_early_one_to_the_pages_own(
+    page: Page, server: RunningServer, requests: Requests, complaints: Complaints
+) -> None:
+    other = """<script>new WebSocket(`ws://${location.host}/widgets/ws`, ["bokeh", "another"])</script></head>"""
+    change(page, lambda html: html.replace("</head>", other))
+    draw(page, f"{server.url}/parts")
+    wait_until_all_is_loaded(page)
+    assert sorted(url.split("/")[-2] for url in requests.sockets) == ["parts", "widgets"]
+    complaints.clear()
+
+
+def test_page_whose_policy_forbids_its_socket_has_all_parts_and_the_browsers_own_socket(
+    page: Page, server: RunningServer, complaints: Complaints
+) -> None:
+    change(page, lambda html: html, "connect-src https:")
+    page.goto(f"{server.url}/parts")
+    wait_until_all_is_loaded(page)
+    assert any("connect-src" in text for text in complaints.messages)
+    complaints.clear()
+
+
+def test_page_that_is_left_and_opened_again_by_the_back_button_is_drawn(page: Page, server: RunningServer) -> None:
+    draw(page, f"{server.url}/parts")
+    page.goto(f"{server.url}/widgets")
+    wait_idle(page)
+    page.go_back()
+    wait_idle(page)
+    wait_until_all_is_loaded(page)
 
 
 WEBGL_ARGS = ("--no-sandbox", "--disable-dev-shm-usage", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")

@@ -14,6 +14,8 @@ from app_server.document.pages.parts import BEFORE, CORE, PARTS, asked_for_by
 _ADDRESS = re.compile(rf"(?:^|/)({'|'.join(sorted(PARTS, reverse=True))})(?:-\d[^/?]*?)?(?:\.min)?\.js(?:\?|$)")
 _HEAD = re.compile(r"<head(?:\s[^>]*)?>", re.IGNORECASE)
 _POLICY: Final = "content-security-policy"
+_PATIENCE_MS: Final = 10_000
+"""How long after it was loaded a page may take to ask for its socket and to be drawn."""
 _TAGS: Final = ('<script src="{}"></script>', '<script type="text/javascript" src="{}"></script>')
 """How templates write them: bokeh's own, and Panel's."""
 
@@ -65,7 +67,8 @@ def early_script(token: str, app_path: str | None, late: Mapping[str, str]) -> s
         }
         for name, url in late.items()
     ]
-    return f"<script>{_source()}({_literal(token)}, {_literal(app_path)}, {_literal(parts)});</script>"
+    given = ", ".join(map(_literal, (token, app_path, parts, _PATIENCE_MS)))
+    return f"<script>{_source()}({given});</script>"
 
 
 def _literal(value: Any) -> str:

@@ -1,13 +1,13 @@
 """A plot, to which the address adds something that needs another part of BokehJS: `?what=table&when=100`.
 
 `when` is a number of milliseconds, `tick` for the next one, `drawn` for the time when the page was drawn, or `back` for
-when it has reconnected.
+when it has reconnected, or `asked` for when the page sets the plot's title to "now".
 """
 
 from bokeh.events import ClientReconnected, DocumentReady
 from bokeh.io import curdoc
 from bokeh.layouts import column
-from bokeh.models import ColumnDataSource, DataTable, Div, Label, Model, TableColumn
+from bokeh.models import ColumnDataSource, CustomJSTickFormatter, DataTable, Div, Label, Model, TableColumn
 from bokeh.plotting import figure
 
 document = curdoc()
@@ -50,7 +50,11 @@ def follow() -> None:
     plot.title.text = "what follows"
 
 
-if when == "tick":
+if what == "broken":
+    plot.xaxis.formatter = CustomJSTickFormatter(code="throw new Error('this plot cannot be drawn')")
+if when == "asked":
+    plot.title.on_change("text", lambda attr, old, new: add() if new == "now" else None)
+elif when == "tick":
     document.add_next_tick_callback(add)
 elif when in ("drawn", "back"):
     document.on_event({"drawn": DocumentReady, "back": ClientReconnected}[when], lambda event: add())

@@ -24,7 +24,10 @@ from tests.support.waiting import patience
 CHROMIUM = os.environ.get("APP_SERVER_TEST_CHROMIUM", "/usr/bin/chromium")
 # Without a graphics card WebGL is emulated, at several seconds for a quarter of a million points; BokehJS falls back to
 # the canvas, which takes a tenth of that.
-CHROMIUM_ARGS = ("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-3d-apis")
+CHROMIUM_ARGS = (
+    *("--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-3d-apis"),
+    "--disable-features=LocalNetworkAccessChecks",  # a page that a test has edited may open sockets here
+)
 
 IDLE_TIMEOUT_S = 20.0
 EXPECT_TIMEOUT_S = 10.0
