@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from app_server.store.base import Entry, checked_name, is_bookmark_name
 from app_server.store.errors import TooLarge
+
+_KEEP_FOR: Final = """
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+"""
+"""The set expires with the last of its bookmarks, also if two processes add to it at once."""
 
 
 class RedisBookmarks:
@@ -21,13 +26,12 @@ class RedisBookmarks:
         """See `Store.put`."""
         key = self._key(checked_name(name))
         now_s, ttl_ms = self._clock(), max(1, round(ttl_s * 1000))
-        left_ms = self._redis.pttl(self._names)
         with self._redis.pipeline(transaction=True) as batch:
             batch.delete(key)
             batch.hset(key, mapping={"data": data, "saved_at": repr(now_s)})
             batch.pexpire(key, ttl_ms)
             batch.zadd(self._names, {name: now_s + ttl_s})
-            batch.pexpire(self._names, max(left_ms, ttl_ms))
+            batch.eval(_KEEP_FOR, 1, self._names, ttl_ms)
             batch.execute()
 
     def get(self, name: str, max_bytes: int) -> bytes | None:

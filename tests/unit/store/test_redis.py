@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -21,6 +22,7 @@ from app_server.store.location import open_store
 from app_server.store.records import Kind, Record
 from app_server.store.redis import RedisClaim, RedisStore
 from app_server.store.redis_address import Address
+from app_server.store.redis_bookmarks import RedisBookmarks
 from tests.support.claiming import claiming
 from tests.support.ports import free_port
 from tests.support.servers.redis import RunningRedis, redis_folder, running_redis
@@ -409,6 +411,22 @@ def test_bookmarks_are_kept_and_dropped(store: RedisStore) -> None:
     with pytest.raises(TooLarge, match="the bookmark has 6 bytes, more than the 3 allowed"):
         store.get("bookmark", 3)
     assert (store.drop("bookmark"), store.drop("bookmark")) == (True, False)
+
+
+def test_bookmark_that_lasts_is_counted_although_a_brief_one_is_put_at_the_same_moment(store: RedisStore) -> None:
+    class Late:
+        """A client whose commands are sent after another process has put a bookmark."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(store._redis, name)
+
+        def pipeline(self, **options: Any) -> Any:
+            store.put("long-one", b"view", 3600)
+            return store._redis.pipeline(**options)
+
+    RedisBookmarks(Late(), "app-server:", time.time).put("brief-one", b"view", 0.2)
+    until(lambda: store.get("brief-one", LIMIT) is None, "the brief one has expired")
+    assert store.count_bookmarks() == 1
 
 
 @pytest.mark.parametrize("name", ["*", "../secret", "a}:b{c/d/e"])
