@@ -6,11 +6,11 @@ import argparse
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from app_server.cli.command import Choices, Command, Flag, Word, flags_of, switch
 from app_server.cli.terminal import say
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from app_server.store.contents import Found
     from app_server.store.keys import Keys
 
+T = TypeVar("T")
+
 SETTINGS = ("use_config", "secret_key", "store", "store_ttl_s", "store_max_bytes", "store_encrypt")
 """The settings of `serve` that this command has too."""
 
@@ -32,6 +34,9 @@ LOOK_S = 0.05
 
 _MOST_KEYS = 500
 """How many keys a shell is offered: the latest."""
+
+_OFFERS_WITHIN_S = 1.0
+"""How long a shell waits for them; of a store with very many, it is offered those that were found."""
 
 ACTIONS: Choices = {
     "list": "all that is saved, the latest first",
@@ -57,11 +62,21 @@ def keys_to_name(before: Sequence[str], environ: Mapping[str, str]) -> Choices:
             return {}
         settings = _settings(namespace, environ)
         with _Saved.opened(Asked(settings)) as saved:
-            found = sorted(saved.chosen(), key=lambda each: -each.entry.saved_at_s)
+            some = found_within(_OFFERS_WITHIN_S, saved.chosen(), time.monotonic)
+            found = sorted(some, key=lambda each: -each.entry.saved_at_s)
     except AppServerError:
         return {}
     named = dict(map(as_choice, found[:_MOST_KEYS]))
     return {key: about for key, about in named.items() if key not in namespace.keys}
+
+
+def found_within(seconds: float, found: Iterable[T], clock: Callable[[], float]) -> Iterator[T]:
+    """What is found in this time, and at least one."""
+    deadline_s = clock() + seconds
+    for each in found:
+        yield each
+        if clock() >= deadline_s:
+            return
 
 
 COMMAND = Command(

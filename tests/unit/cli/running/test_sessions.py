@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import time
@@ -162,6 +163,13 @@ def test_values_are_shown_as_people_read_them(place: str, bookmark: str, capsys:
     assert run(place, "show", "--values", "--json", ANN) == EXIT_OK
     whole = json.loads(capsys.readouterr().out)["values"]["ColumnDataSource 'rows'.data"]
     assert whole["entries"][0][1]["shape"] == [100]
+
+
+def test_shell_is_offered_what_is_found_within_a_moment() -> None:
+    seconds = itertools.count()
+    endless = itertools.count(100)
+    assert list(sessions.found_within(3, endless, lambda: next(seconds))) == [100, 101, 102]
+    assert list(sessions.found_within(9, ["all", "of it"], lambda: next(seconds))) == ["all", "of it"]
 
 
 def test_keys_are_offered_to_a_shell(place: str, bookmark: str) -> None:
