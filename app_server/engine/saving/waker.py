@@ -32,7 +32,10 @@ _LEASE_ENDS_WITHIN_S: Final = 1.0
 """How much longer than its lease a session of a lost host is waited for."""
 
 _SILENT_FOR_S: Final = 10.0
-"""A store that answers nothing for so long is away; before that, it is slow, and pages wait for what it has."""
+"""A store that answers nothing for so long is away; before that, it is slow, and pages wait for what it has.
+
+Each question may take that long: a page asks up to three, whether its session is saved, for the claim, and for the
+journal."""
 
 _FAILS_FOR_S: Final = 3.0
 """A store that fails for so long is away; before that, it may be about to start again."""
@@ -41,7 +44,7 @@ _AWAY_FOR_S: Final = 3.0
 """How long a page waits for a store that is known to be away: a little more than one attempt to connect."""
 
 _LOOKS: Final = 10
-"""How often it is looked for an answer in that time."""
+"""How many times the loop has to come round in that time before an answer is late: a busy loop is no slow store."""
 
 _ASK_AGAIN_S: Final = 0.05
 
