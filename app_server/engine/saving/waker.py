@@ -44,7 +44,7 @@ _AWAY_FOR_S: Final = 3.0
 """How long a page waits for a store that is known to be away: a little more than one attempt to connect."""
 
 _LOOKS: Final = 10
-"""How many times the loop has to come round in that time before an answer is late: a busy loop is no slow store."""
+"""How many times the loop looks for an answer in that time: if it is busy, it looks less often, and waits longer."""
 
 _ASK_AGAIN_S: Final = 0.05
 
