@@ -218,7 +218,7 @@ class LocalRuntime(ApplicationRuntime):
         saving.saver.keep(queue, recording, opened, woken, hook)
         if saved is not None and context.restoring:
             recording.save_whole()
-            await self._tell_restored(saving.saver, context, document, saved.fields.get("hook"))
+            await self._run_restored_hook(saving.saver, context, document, saved.fields.get("hook"))
         return queue.session
 
     async def _asked_what_to_save(self, session: Session) -> Any:
@@ -226,7 +226,7 @@ class LocalRuntime(ApplicationRuntime):
         saving = self._saving
         return None if saving is None else await saving.asked(self.application, self._call_hook, session)
 
-    async def _tell_restored(
+    async def _run_restored_hook(
         self, saver: Saver, context: SessionContext, document: ServedDocument, kept: object
     ) -> None:
         """Run on_session_restored with what on_session_saved had returned."""

@@ -26,7 +26,7 @@ class Expiring:
         """Let the session end at the next check, even if its lifetime without clients is not over."""
         self.expiration_requested = True
 
-    def obey_operator(self) -> None:
+    def note_ended_by_operator(self) -> None:
         """Take note that the session is about to end because an operator has said so."""
         self.ended_by_operator = True
 

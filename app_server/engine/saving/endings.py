@@ -46,7 +46,7 @@ class Endings:
         oldest_s = time.time() - _KEPT_S
         self._latest_s = {name: at_s for name, at_s in self._latest_s.items() if at_s > oldest_s}
 
-    def name(self, session: Session) -> bool:
+    def includes(self, session: Session) -> bool:
         """Whether this session is to end."""
         return bool(self._latest_s) and self._why(session.application, session.context) is not None
 
@@ -57,7 +57,7 @@ class Endings:
             return False
         log.info("%s: ends, because %s", session.name, why.value)
         if why is Why.ORDERED:
-            session.obey_operator()
+            session.note_ended_by_operator()
         session.request_expiration()
         return True
 

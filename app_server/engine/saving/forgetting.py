@@ -23,7 +23,7 @@ _FINISH_WITHIN_S: Final = 5.0
 
 AGAIN_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 60.0
-"""After so long it is tried again where the store is away."""
+"""The longest pause between two attempts while the store is away."""
 
 _AT_ONCE: Final = 50
 """How many saved sessions are looked at in one call of the store."""

@@ -292,7 +292,7 @@ class Saver:
             await _logged(self._look_for_endings(), "ended")  # who deletes a session has said before that it is to end
         for keeper in keepers:
             self._forget(keeper.journal.key, keeper)
-            if self.endings.name(keeper.session):
+            if self.endings.includes(keeper.session):
                 continue
             self._gauges.note_lost()
             what = "another process has taken the session over; its clients are sent there"

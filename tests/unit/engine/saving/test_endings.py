@@ -120,7 +120,7 @@ def test_page_that_comes_back_while_hooks_of_its_ended_session_run_gets_a_new_on
         session = await serving.session()
         may_be_built.clear()
         client = serving.view(session)
-        session.obey_operator()
+        session.note_ended_by_operator()
         ending = asyncio.ensure_future(serving.runtime.end(session))
         await turns()
         coming_back = asyncio.ensure_future(serving.session())
