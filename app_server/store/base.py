@@ -87,6 +87,10 @@ class Ending:
     at_s: float
 
 
+ENDINGS_SINCE_S: Final = 3600.0
+"""How long a process remembers what is to end: a session that is being built now was asked for later."""
+
+
 class Store(Protocol):
     """Where sessions are saved. Every method blocks; one thread of a process calls them all.
 
@@ -134,7 +138,10 @@ class Store(Protocol):
         """Ask all processes to end these sessions; they find it with `endings`."""
 
     def endings(self) -> Sequence[Ending]:
-        """What processes were asked to end since the last call; at the first one, in the last hour. It may repeat."""
+        """What processes were asked to end since the last call; at the first one, all of `ENDINGS_SINCE_S` at least.
+
+        It may repeat.
+        """
 
     def renew(self, claims: Sequence[Claim]) -> Sequence[Claim]:
         """Go on owning these sessions; call it every second with all of them. The claims that are lost."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from app_server.store.base import Ending, checked_key
+from app_server.store.base import ENDINGS_SINCE_S, Ending, checked_key
 
 _KEPT: Final = 4096
 _KEPT_S: Final = 86400
-_SINCE_S: Final = 3600
-"""How far back a process looks at first: no session that began before takes so long to build."""
 
 
 class EndingsStream:
@@ -18,7 +16,7 @@ class EndingsStream:
 
     def __init__(self, name: str, now_s: float) -> None:
         self._name = name
-        self._next = f"{max(0, round((now_s - _SINCE_S) * 1000))}-0"
+        self._next = f"{max(0, round((now_s - ENDINGS_SINCE_S) * 1000))}-0"
 
     def add(self, redis: Any, ending: Ending) -> None:
         """Add this to the stream."""

@@ -7,21 +7,18 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import Any, Final
+from typing import Any
 
 from app_server.errors import OperatorError
 from app_server.session.context import SessionContext
 from app_server.session.session import Session
-from app_server.store.base import Ending, session_key
+from app_server.store.base import ENDINGS_SINCE_S, Ending, session_key
 from app_server.store.keys import Keys
 
 log = logging.getLogger(__name__)
 
 OwnerOf = Callable[[Any], str | None]
 """A text that stands for a user; None if anyone may have the sessions of this one."""
-
-_KEPT_S: Final = 3600.0
-"""A session that takes longer to build is not found when it is there."""
 
 
 class Why(Enum):
@@ -43,7 +40,7 @@ class Endings:
         """Note these, and forget those that no session can have begun before."""
         for ending in endings:
             self._latest_s[ending.name] = max(ending.at_s, self._latest_s.get(ending.name, 0.0))
-        oldest_s = time.time() - _KEPT_S
+        oldest_s = time.time() - ENDINGS_SINCE_S
         self._latest_s = {name: at_s for name, at_s in self._latest_s.items() if at_s > oldest_s}
 
     def includes(self, session: Session) -> bool:
