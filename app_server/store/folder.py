@@ -20,13 +20,12 @@ from app_server.store.errors import Busy, Lost, Taken, Unavailable
 from app_server.store.files.bookmark import read_bookmark, write_bookmark
 from app_server.store.files.contents import delete_old_drafts, entry_of
 from app_server.store.files.endings import EndingsReader, note_ending
-from app_server.store.files.opened import Draft, OnlyLookedAt, lock, read_head, stat_of, unlink, write_all
+from app_server.store.files.opened import Draft, OnlyLookedAt, lock, read_head, retried, stat_of, unlink, write_all
 from app_server.store.files.private import open_private_folder
 from app_server.store.files.session import SessionFile, claim_file
 
 _TRY_FOR_S: Final = 0.25
 """How long to wait for processes that do not own a session, but have its lock for an instant, to look or to purge."""
-_BETWEEN_TRIES_S: Final = 0.005
 _SCARCE: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
@@ -226,14 +225,14 @@ class FolderStore:
     def _locked(self, key: str, *, create: bool) -> SessionFile | None:
         """The session's file, owned. An owner is waited for only if nothing may be saved yet: it would be purging."""
         name = _name(key)
-        deadline_s = time.monotonic() + _TRY_FOR_S
-        while True:
-            try:
-                return claim_file(self._opened(), key, name, create=create)
-            except BlockingIOError as error:
-                if not (create or isinstance(error, OnlyLookedAt)) or time.monotonic() >= deadline_s:
-                    raise Taken("another process owns this session", where=self._path) from None
-            time.sleep(_BETWEEN_TRIES_S)
+        try:
+            return retried(
+                lambda: claim_file(self._opened(), key, name, create=create),
+                _TRY_FOR_S,
+                lambda error: create or isinstance(error, OnlyLookedAt),
+            )
+        except BlockingIOError:
+            raise Taken("another process owns this session", where=self._path) from None
 
     def _is_over(self, claim: SessionFile, *, create: bool) -> bool:
         # An empty file is what a process leaves that was killed before it wrote.

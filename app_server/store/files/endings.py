@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import os
 import struct
-import time
 from collections.abc import Sequence
 from typing import Final
 
 from app_server.store.base import Ending
 from app_server.store.errors import Unavailable
-from app_server.store.files.opened import Draft, lock, open_locked, open_to_read, stat_of, write_all
+from app_server.store.files.opened import Draft, lock, open_locked, open_to_read, retried, stat_of, write_all
 
 _NAME: Final = "endings"
 _RECORD: Final = struct.Struct(">32sd")
 _KEPT: Final = 4096
 """How many records are kept when there are twice as many: all that a process needs has been added since it looked."""
 
-_TRIES: Final = 400
-_BETWEEN_TRIES_S: Final = 0.005
+_TRY_FOR_S: Final = 2.0
+"""Longer than for a session: its owner keeps that one, but every process lets go of this file at once."""
 
 
 def note_ending(folder: int, ending: Ending) -> None:
@@ -35,15 +34,13 @@ def note_ending(folder: int, ending: Ending) -> None:
 
 
 def _locked(folder: int) -> int:
-    for _ in range(_TRIES):
-        try:
-            number = open_locked(folder, _NAME, create=True)
-        except BlockingIOError:
-            time.sleep(_BETWEEN_TRIES_S)
-        else:
-            assert number is not None
-            return number
-    raise Unavailable("another process does not let go of the file that says which sessions are to end", where=_NAME)
+    try:
+        number = retried(lambda: open_locked(folder, _NAME, create=True), _TRY_FOR_S, lambda error: True)
+    except BlockingIOError:
+        what = "another process does not let go of the file that says which sessions are to end"
+        raise Unavailable(what, where=_NAME) from None
+    assert number is not None
+    return number
 
 
 def _shortened(folder: int, number: int, size: int) -> int:

@@ -9,14 +9,19 @@ import fcntl
 import os
 import secrets
 import stat
+import time
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 
 from app_server.store.errors import TooLarge
+
+T = TypeVar("T")
 
 DRAFT_SUFFIX: Final = ".draft"
 # A link or a pipe in place of a file is an error, not something to follow or to wait for.
 _SAFELY: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_BETWEEN_TRIES_S: Final = 0.005
 
 
 class OnlyLookedAt(BlockingIOError):
@@ -116,6 +121,18 @@ def open_locked(folder: int, name: str, *, create: bool) -> int | None:
             os.close(number)
             raise
         os.close(number)
+
+
+def retried(attempt: Callable[[], T], within_s: float, may_help: Callable[[BlockingIOError], bool]) -> T:
+    """What an attempt to lock a file gives; it is repeated for so long while that may help. Then BlockingIOError."""
+    deadline_s = time.monotonic() + within_s
+    while True:
+        try:
+            return attempt()
+        except BlockingIOError as error:
+            if not may_help(error) or time.monotonic() >= deadline_s:
+                raise
+        time.sleep(_BETWEEN_TRIES_S)
 
 
 def lock(number: int) -> None:

@@ -627,6 +627,19 @@ def test_half_a_record_of_what_is_to_end_hides_no_other(store: FolderStore, fold
     assert list(store.endings()) == [Ending(OTHER, 2)]
 
 
+def test_file_of_what_is_to_end_that_stays_locked_is_an_error(
+    store: FolderStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endings, "_TRY_FOR_S", 0.02)
+    store.end(Ending(KEY, 1))
+    with (folder / "endings").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(Unavailable, match="another process does not let go of the file that says which sessions"):
+            store.end(Ending(OTHER, 2))
+    store.end(Ending(OTHER, 3))
+    assert list(store.endings()) == [Ending(KEY, 1), Ending(OTHER, 3)]
+
+
 def test_processes_that_end_sessions_at_the_same_time_lose_nothing(
     store: FolderStore, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from app_server.store.files.opened import (
     open_locked,
     open_to_read,
     read_whole,
+    retried,
     unlink,
     write_all,
 )
@@ -71,6 +72,26 @@ def test_a_failed_lock_costs_no_descriptor(folder: int) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
     assert first is not None
     os.close(first)
+
+
+def test_attempts_to_lock_are_repeated_while_that_may_help() -> None:
+    errors: list[BlockingIOError] = []
+
+    def attempt() -> str:
+        if len(errors) < 3:
+            errors.append(BlockingIOError(len(errors)))
+            raise errors[-1]
+        return "locked"
+
+    assert retried(attempt, 60, lambda error: error in errors) == "locked" and len(errors) == 3
+    errors.clear()
+    with pytest.raises(BlockingIOError) as raised:
+        retried(attempt, 60, lambda error: error.args != (1,))
+    assert raised.value is errors[1] and len(errors) == 2
+    errors.clear()
+    with pytest.raises(BlockingIOError):
+        retried(attempt, 0, lambda error: True)
+    assert len(errors) == 1
 
 
 def test_what_is_missing_is_none(folder: int) -> None:
