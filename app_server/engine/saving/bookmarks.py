@@ -195,7 +195,7 @@ class SessionBookmarks:
         self._recording = recording
         self._hook = hook
         self._made: dict[str, float] = {}
-        """When the links that were made here expire, in seconds since the epoch."""
+        """When the links expire that were made since the session was built or restored, in seconds since the epoch."""
 
     def make(self, context: SessionContext, ttl_s: float, *, anyone: bool) -> str:
         """What names the session as it is now in a link."""
