@@ -282,13 +282,17 @@ def test_late_parts_have_the_nonce_of_the_script_that_loads_them(
     assert len(requests.sockets) == 1
 
 
-def test_socket_that_is_never_asked_for_is_closed(page: Page, server: RunningServer, complaints: Complaints) -> None:
+def test_page_without_the_core_closes_its_socket_and_loads_no_other_part(
+    page: Page, server: RunningServer, requests: Requests, complaints: Complaints
+) -> None:
     closed: list[str] = []
     page.on("websocket", lambda socket: socket.on("close", lambda _: closed.append(socket.url)))
     page.route(re.compile(r"/bokeh\.min\.js"), lambda route: route.abort())
     change(page, lambda html: html)
     page.goto(f"{server.url}/parts")
     until(lambda: page.evaluate("true") and len(closed) == 1)
+    page.evaluate("new Promise((resolve) => requestIdleCallback(resolve))")
+    assert requests.parts == ["bokeh"]
     complaints.clear()
 
 

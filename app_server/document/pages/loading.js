@@ -160,6 +160,7 @@
   window.WebSocket = gate;
   addEventListener("load", () => setTimeout(() => {
     released()?.close();
-    drawn();
+    // Without the core, which has failed to load, they would only complain.
+    if (window.Bokeh !== undefined) drawn();
   }, patience_ms));
 })
