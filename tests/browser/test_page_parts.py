@@ -307,6 +307,17 @@ def test_socket_of_another_document_leaves_the_early_one_to_the_pages_own(
     complaints.clear()
 
 
+def test_page_whose_first_socket_is_refused_tries_once_more(
+    page: Page, requests: Requests, complaints: Complaints
+) -> None:
+    with running_server(APPS / "parts.py", "--allow-websocket-origin", "other.example") as started:
+        page.goto(f"{started.url}/parts")
+        until(lambda: page.evaluate("true") and any("Could not open websocket" in text for text in complaints.messages))
+        assert len(requests.sockets) == 2
+        page.goto("about:blank")
+    complaints.clear()
+
+
 def test_page_whose_policy_forbids_its_socket_has_all_parts_and_the_browsers_own_socket(
     page: Page, server: RunningServer, complaints: Complaints
 ) -> None:
