@@ -129,3 +129,22 @@ def fetch_until(deployment: Deployment, over: Event) -> list[int]:
     while not over.is_set():
         found.append(fetch(f"{deployment.url}/kept").status)
     return found
+
+
+@pytest.mark.parametrize("proxy", ["nginx", "apache"])
+def test_socket_that_a_stopping_instance_refuses_reaches_the_one_with_its_session(proxy: str) -> None:
+    draining = THREE.replace("KIND", proxy).replace("drain_s: 0", "drain_s: 60")
+    with running_deployment(draining, apps=APPS) as deployment, ExitStack() as stack:
+        visits = {each.route: each for each in (visit(deployment, stack, 100 + number) for number in range(9))}
+        first, second = sorted(visits)[:2]
+        [server] = [
+            server
+            for instance, server in zip(deployment.plan.instances, deployment.servers, strict=True)
+            if instance.route == first
+        ]
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: "Stopping" in server.log_text(), "the instance drains")
+        # By the address of the one that drains, which has a session and goes on for it, but not this one.
+        token = visits[second].token
+        with joined(deployment, first, token) as client:
+            assert client.roots

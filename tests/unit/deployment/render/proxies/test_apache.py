@@ -57,7 +57,10 @@ def test_balancer_counts_sockets_and_finds_routes_again(tmp_path: Path) -> None:
         "BalancerMember http://127.0.0.1:5100 route=a1 upgrade=websocket retry=1 connectiontimeout=3 timeout=300\n"
         in text
     )
-    assert 'RewriteRule "^(/_i/([A-Za-z0-9_-]{1,32})(?:/.*)?)$" "balancer://myapp$1?_i=$2" [P,QSA]\n' in text
+    assert (
+        'RewriteRule "^(/_i/([A-Za-z0-9_-]{1,32})(?:/.*)?)$" "balancer://myapp$1?_i=$2" [P,QSA,'
+        "E=app_method:%{REQUEST_METHOD},E=app_path:%{REQUEST_URI},E=app_query:%{QUERY_STRING}]\n"
+    ) in text
     # The method does nothing in the main server.
     assert text.index("<VirtualHost *:80>\nServerName foo.com") < text.index("<Proxy balancer://myapp>")
 
