@@ -96,10 +96,12 @@ def put_back(document: ServedDocument, descriptor: PropertyDescriptor[Any], obj:
 
 def _document_of(container: PropertyValueContainer) -> ServedDocument | None:
     owners = container._owners
-    if not owners:
-        return None
-    owner, _ = next(iter(owners))
-    return _served(owner)
+    while owners:
+        # Another thread may take the only owner away meanwhile, or add one: look again.
+        with contextlib.suppress(StopIteration, RuntimeError):
+            owner, _ = next(iter(owners))
+            return _served(owner)
+    return None
 
 
 def _whole(method: Callable[..., Any], restore: Callable[[Any, Any], None]) -> Callable[..., Any]:
