@@ -67,10 +67,7 @@ class Acceptor:
 
     def _listen(self) -> None:
         self._resuming = None
-        self._loop.add_reader(self._listener.fileno(), self._ready)
-
-    def _ready(self) -> None:
-        self._accept_some()
+        self._loop.add_reader(self._listener.fileno(), self._accept_some)
 
     def _accept_some(self) -> bool:
         """Accept as many as are allowed in a row; whether more may wait."""

@@ -13,7 +13,8 @@ from tests.support.ports import free_port
 from tests.support.waiting import until
 
 SOON = (
-    "--unused-session-lifetime", "200", "--check-unused-sessions", "50", "--session-token-expiration", "1", "--metrics",
+    "--unused-session-lifetime", "1000", "--check-unused-sessions", "50", "--session-token-expiration", "1",
+    "--metrics",
 )  # fmt: skip
 
 

@@ -454,14 +454,15 @@ def test_verification_does_not_hold_up_the_loop(tmp_path: Path) -> None:
         ]
         for thread in verifying:
             thread.start()
-        longest_s = 0.0
+        first_s, longest_s = time.monotonic(), 0.0
         while any(thread.is_alive() for thread in verifying):
             begun_s = time.monotonic()
             assert Visitor(served.process.url).ask("/healthz").status == 200
             longest_s = max(longest_s, time.monotonic() - begun_s)
         for thread in verifying:
             thread.join()
-        assert longest_s < 0.5  # four verifications take a second and more
+        # Four verifications take a second and more, and longer on a busy machine: not one of them is waited for.
+        assert longest_s < max(0.5, (time.monotonic() - first_s) / 5)
 
 
 def test_file_of_something_else_keeps_the_server_from_starting(tmp_path: Path) -> None:
