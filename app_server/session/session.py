@@ -243,11 +243,10 @@ class Session(Expiring):
         others = [connection for connection in subscribed if id(connection) not in setters]
         own = [([connection], connection) for connection in subscribed if id(connection) in setters]
         for receivers, without in [(others, None), *own]:
-            content = noted.content(without=without) if receivers else None
-            if content is not None:
-                if content[1]:
-                    self._realignment.sent(len(content[1]))
-                frames = codec.encode(messages.PATCH_DOC, content[0], buffers=content[1])
+            for content, buffers in noted.contents(without=without) if receivers else ():
+                if buffers:
+                    self._realignment.sent(len(buffers))
+                frames = codec.encode(messages.PATCH_DOC, content, buffers=buffers)
                 effects.append(Send(receivers, frames, Role.CHANGES))
         return effects
 

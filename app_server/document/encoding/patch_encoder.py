@@ -1,4 +1,4 @@
-"""Encodes the changes of one turn as the JSON of a PATCH-DOC, each when it happens."""
+"""Encodes the changes of one turn as the JSON of a PATCH-DOC, or of several, each when it happens."""
 
 from __future__ import annotations
 
@@ -39,6 +39,11 @@ class PatchEncoder:
         """What each event is: JSON, or what is sure to become JSON at the end, which is quicker for all of them."""
         self._properties: list[tuple[str, str]] = []
         """What the events set that only set a property: the model's id and the property's name."""
+        self._filled: set[tuple[str, str]] = set()
+        """The properties, by model id and name, that the last message sets to a value with models."""
+        self._breaks: list[tuple[int, int]] = []
+        """Where a further message begins: the numbers of events and buffers before it."""
+        self._has_models = False
         self.setters: set[int] = set()
         """By identity what has set one of the events: a connection must not get its own back."""
 
@@ -55,6 +60,11 @@ class PatchEncoder:
                 self.setters.add(id(event.setter))
             return
         encoder = self._encoder()
+        if type(event) is ModelChangedEvent and (event.model.id, event.attr) in self._filled:
+            # BokehJS still makes the views of those models, and would make them twice; the first of them would stay,
+            # without their document. It is done with them when the next message comes.
+            self._breaks.append((len(self._events), len(encoder.binary)))
+            self._filled.clear()
         mark = encoder.mark()
         try:
             encoded = dumps(_encoded(encoder, event))
@@ -66,6 +76,9 @@ class PatchEncoder:
         self._events.append((event.setter, encoded))
         if type(event) is ModelChangedEvent or (type(event) is ColumnDataChangedEvent and event.cols is None):
             self._properties.append((event.model.id, event.attr))
+            if type(event) is ModelChangedEvent and _names_models(encoded):
+                self._has_models = True
+                self._filled.add((event.model.id, event.attr))
         if event.setter is not None:
             self.setters.add(id(event.setter))
 
@@ -92,14 +105,26 @@ class PatchEncoder:
         return self._made
 
     def content(self, *, without: object = None) -> tuple[bytes, list[Buffer]] | None:
-        """The PATCH-DOC content and buffers for a connection, leaving out what it set itself."""
+        """The content and buffers of one PATCH-DOC with all events but those that `without` set itself."""
         events = [encoded for setter, encoded in self._events if without is None or setter is not without]
         if not events:
             return None
         if self._made is None:
             return dumps({"events": events}), []
-        written = [event if isinstance(event, bytes) else dumps(event) for event in events]
-        return b'{"events":[' + b",".join(written) + b"]}", self._made.binary
+        return _joined(events), self._made.binary
+
+    def contents(self, *, without: object = None) -> list[tuple[bytes, list[Buffer]]]:
+        """The contents and buffers of the messages for a connection, leaving out what it set itself: mostly one."""
+        buffers = [] if self._made is None else self._made.binary
+        found, event, buffer = [], 0, 0
+        for next_event, next_buffer in [*self._breaks, (len(self._events), len(buffers))]:
+            events = [encoded for setter, encoded in self._events[event:next_event]
+                      if without is None or setter is not without]  # fmt: skip
+            if events:
+                content = dumps({"events": events}) if self._made is None else _joined(events)
+                found.append((content, buffers[buffer:next_buffer]))
+            event, buffer = next_event, next_buffer
+        return found
 
     def plain_events(self) -> list[dict[str, Any]] | None:
         """The events, if each only sets a property of a model to a text, a number, a boolean or None."""
@@ -108,9 +133,7 @@ class PatchEncoder:
 
     def values_set(self) -> frozenset[tuple[str, str]] | None:
         """The properties, by model id and name, that the events set to values without models; None if they do more."""
-        if len(self._properties) != len(self._events):
-            return None
-        if any(isinstance(event, bytes) and _names_models(event) for _, event in self._events):
+        if self._has_models or len(self._properties) != len(self._events):
             return None
         return frozenset(self._properties)
 
@@ -118,6 +141,11 @@ class PatchEncoder:
         """Take note that the clients get every model that was encoded."""
         if self._made is not None:
             self._document.models.clients_got(self._made.has_ref)
+
+
+def _joined(events: list[bytes | dict[str, Any]]) -> bytes:
+    written = [event if isinstance(event, bytes) else dumps(event) for event in events]
+    return b'{"events":[' + b",".join(written) + b"]}"
 
 
 def _names_models(event: bytes) -> bool:

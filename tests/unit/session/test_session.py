@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bokeh.events import ConnectionLost
-from bokeh.models import ColumnDataSource, Div, GlyphRenderer
+from bokeh.models import Column, ColumnDataSource, Div, GlyphRenderer
 
 from app_server.document.callbacks import SessionCallback, Timing
 from app_server.document.encoding import patch as patches
@@ -125,6 +125,28 @@ def test_hundred_changes_of_a_turn_are_one_message_for_all() -> None:
     [(receivers, sent)] = plain(session.turn(change_much, "a callback"))
     assert receivers == list(range(1, 21))
     assert [event["new"] for event in sent["content"]["events"]] == [str(number) for number in range(100)]
+
+
+def test_children_that_change_again_in_a_turn_come_in_a_message_of_their_own() -> None:
+    session = make_session(build=lambda document: document.add_root(Column(name="column")))
+    for ident in (1, 2):
+        subscriber(session, ident)
+    column = model(session, "column")
+    added = [Div() for _ in range(3)]
+
+    def append() -> None:
+        for div in added:
+            column.children.append(div)
+            column.width = 100 + len(column.children)
+
+    sent = plain(session.turn(append, "a callback"))
+    assert [receivers for receivers, _ in sent] == [[1, 2]] * 3
+    events = [message["content"]["events"] for _, message in sent]
+    assert [[event["attr"] for event in each] for each in events] == [["children", "width"]] * 3
+    # What a message has defined, the next one only names.
+    named = [{"id": div.id} for div in added]
+    assert [each[0]["new"][:-1] for each in events] == [named[:0], named[:1], named[:2]]
+    assert session.flush() == []
 
 
 def test_turn_that_raises_sends_what_it_changed_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bokeh.models import ColumnDataSource, Div, Slider
+import numpy as np
+import pytest
+from bokeh.document.events import ModelChangedEvent
+from bokeh.models import Column, ColumnDataSource, DataTable, Div, Slider
 
 from app_server.document import engine
+from app_server.document.callbacks import UnsendableError
 from app_server.document.encoding.document_encoder import encode_document
 from app_server.document.encoding.patch_encoder import PatchEncoder
 from app_server.document.served import ServedDocument, new_document
@@ -55,6 +59,35 @@ def test_size_is_about_what_the_events_take_also_as_plain_texts() -> None:
     div.disabled = True
     content = patch.content()
     assert content is not None and len(content[0]) - 100 < patch.size < len(content[0]) + 100
+
+
+def test_a_property_with_models_that_changes_again_begins_a_message() -> None:
+    column, div = Column(), Div()
+    patch = noting(column, div)
+    div.text = "a"
+    div.text = "b"
+    column.children = [Div()]
+    column.width = 3
+    div.name = "c"
+    column.children.append(DataTable(source=ColumnDataSource({"x": np.array([1.5])})))
+    column.children = []
+    column.children = [Div()]
+    contents = patch.contents()
+    attrs = [[event["attr"] for event in json.loads(content)["events"]] for content, _ in contents]
+    assert attrs == [["text", "text", "children", "width", "name"], ["children"], ["children", "children"]]
+    assert [len(buffers) for _, buffers in contents] == [0, 1, 0]
+    assert patch.content() is not None and len(events_of(patch)) == 8
+    assert patch.values_set() is None
+
+
+def test_a_change_that_cannot_be_sent_leaves_no_empty_message() -> None:
+    column = Column()
+    patch = noting(column)
+    column.children = [Div()]
+    with pytest.raises(UnsendableError):
+        patch.add(ModelChangedEvent(column.document, column, "children", object()))  # type: ignore[arg-type]
+    assert len(patch.contents()) == 1
+    assert patch.contents(without=None) == [patch.content()]
 
 
 def test_changes_of_all_kinds_of_values_keep_their_order() -> None:
