@@ -6,18 +6,20 @@ The list of files is the same for every page of a server until a new model class
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import bokeh
 import bokeh.embed.bundle as bokeh_bundle
 from bokeh.core.templates import AUTOLOAD_JS, FILE, MACROS
 from bokeh.core.types import ID
 from bokeh.document import Document
-from bokeh.embed.bundle import Bundle, Script, bundle_for_objs_and_resources
+from bokeh.embed.bundle import URL, Bundle, Script, bundle_for_objs_and_resources
 from bokeh.embed.elements import div_for_render_item, script_for_render_items
 from bokeh.embed.util import RenderItem
 from bokeh.resources import Resources
@@ -29,6 +31,8 @@ from app_server.document import classes
 from app_server.document.pages import extensions
 from app_server.document.pages.loading import addresses_of, loaded_early
 from app_server.document.pages.parts import PARTS, TABLES, WIDGETS, needed, with_those_before
+
+_HANDLER = re.compile(r"""\son[a-z]+\s*=\s*["'][^"'>]*\bBokeh\b""", re.IGNORECASE)
 
 VersionOf = Callable[[str], str]
 """The version of a file of BokehJS, given by its path under `static/`, for the `?v=` of its address."""
@@ -122,6 +126,9 @@ class Bundles:
 
     def _make(self, root_url: str, resources: bool) -> PageBundle:
         bundle = bundle_for_objs_and_resources(None, self.resources(root_url) if resources else None)
+        # Extensions may name their files without a beginning, which a page of another site would look for at its own.
+        bundle.js_files = [URL(urljoin(root_url, str(file))) for file in bundle.js_files]
+        bundle.css_files = [URL(urljoin(root_url, str(file))) for file in bundle.css_files]
         js_html, css_html = bundle
         return PageBundle(js_html, css_html, bundle, self.needed_only)
 
@@ -165,12 +172,15 @@ def render_page(
     if not bundle.needed_only:
         return html
     if first is None:
-        own_scripts = html.count("<script") > sum(
-            context[name].count("<script") for name in ("bokeh_js", "plot_script")
-        )
-        first = _used_by_scripts(bundle, own_scripts=own_scripts)
+        ours = [context["bokeh_js"], context["plot_script"] if json_id in html else ""]
+        first = _used_by_scripts(bundle, own_scripts=_scripts_in(html) > sum(map(_scripts_in, ours)))
     chosen = with_those_before(first | needed(document, encoded))
     return loaded_early(html, bundle.parts, chosen, token, app_path)
+
+
+def _scripts_in(html: str) -> int:
+    """How many scripts there are, and attributes such as `onload` that name BokehJS."""
+    return html.lower().count("<script") + len(_HANDLER.findall(html))
 
 
 def _used_by_scripts(bundle: PageBundle, *, own_scripts: bool) -> frozenset[str]:

@@ -13,6 +13,7 @@ from app_server.document.pages.parts import BEFORE, CORE, PARTS, asked_for_by
 
 _ADDRESS = re.compile(rf"(?:^|/)({'|'.join(sorted(PARTS, reverse=True))})(?:-\d[^/?]*?)?(?:\.min)?\.js(?:\?|$)")
 _HEAD = re.compile(r"<head(?:\s[^>]*)?>", re.IGNORECASE)
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _POLICY: Final = "content-security-policy"
 _PATIENCE_MS: Final = 10_000
 """How long after it was loaded a page may take to ask for its socket and to be drawn."""
@@ -46,7 +47,9 @@ def loaded_early(
 
 def _place_of_script(html: str, core_at: int) -> int:
     """The beginning of the head, where no style sheet delays the script; BokehJS's place if the head has a policy."""
-    head = _HEAD.search(html, 0, core_at)
+    # Browsers skip comments, also those that only old ones have read.
+    before = _COMMENT.sub(lambda comment: " " * len(comment[0]), html[:core_at])
+    head = _HEAD.search(before)
     return core_at if head is None or _POLICY in html[head.end() : core_at].lower() else head.end()
 
 

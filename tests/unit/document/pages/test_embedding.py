@@ -4,8 +4,9 @@ import re
 
 import pytest
 from bokeh.document import Document
-from bokeh.embed.bundle import Bundle
+from bokeh.embed.bundle import URL, Bundle
 from bokeh.models import Div
+from jinja2 import Template
 
 from app_server.document.pages.embedding import (
     Bundles,
@@ -114,6 +115,38 @@ def test_template_with_scripts_of_its_own_gets_all_parts() -> None:
     page = "{% block postamble %}<script>new Bokeh.Tables.DataTable()</script>{% endblock %}"
     assert first_parts(filled(page), needed_only()) == ALL_PARTS
     assert "new Proxy" in render_page(filled(page), "t0ken", needed_only())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<SCRIPT>new Bokeh.Tables.DataTable()</SCRIPT>{{ plot_script }}",
+        """<main onclick="new Bokeh.Tables.DataTable()"></main>{{ plot_script }}""",
+        "<script>a()</script><script>Bokeh.embed(b)</script>",
+    ],
+)
+def test_scripts_are_found_however_a_template_writes_them(body: str) -> None:
+    document = filled()
+    document.template = Template(f"<head>{{{{ bokeh_js }}}}</head><body>{body}</body>")
+    assert first_parts(document, needed_only()) == ALL_PARTS
+
+
+@pytest.mark.parametrize("comment", ["<!-- <head> was here -->", "<!--[if lt IE 9]><html><head><![endif]-->"])
+def test_script_of_the_page_is_not_put_into_a_comment(comment: str) -> None:
+    html = f"<!DOCTYPE html>{comment}<head id='own'>{{{{ bokeh_js }}}}</head><body>{{{{ plot_script }}}}</body>"
+    document = filled()
+    document.template = Template(html)
+    page = render_page(document, "t0ken", needed_only())
+    assert page.index("new Proxy") > page.index("<head id='own'>")
+
+
+def test_files_of_an_extension_are_looked_for_at_this_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Bundle(js_files=[URL("static/extensions/x.js"), URL("https://cdn/y.js")], css_files=[URL("z.css")])
+    monkeypatch.setattr("app_server.document.pages.embedding.bundle_for_objs_and_resources", lambda *_: made)
+    bundle = Bundles(lambda path: "1").get("https://apps.example/tools/").bundle
+    assert [str(file) for file in [*bundle.js_files, *bundle.css_files]] == [
+        "https://apps.example/tools/static/extensions/x.js", "https://cdn/y.js", "https://apps.example/tools/z.css",
+    ]  # fmt: skip
 
 
 def test_template_that_indents_its_scripts_is_understood() -> None:
