@@ -23,8 +23,8 @@ from app_server.websocket.owner import Traffic, WireLimits, WireOwner
 from app_server.websocket.sender import WOULD_BLOCK, Sender
 
 _READ_BYTES = 64 * 1024
-"""How much one call reads. The buffer for it is made before anything is read; above 128 KiB, the C library has the
-kernel map and unmap it each time, which takes 12 µs."""
+"""How many bytes one call reads at most. Python allocates a buffer of this size for each call. If it were larger than
+128 KiB, the kernel would map and unmap its memory each time, which takes 12 µs."""
 
 _SLICE_S = 0.02
 """How long the messages of one read, which may be thousands, are handled before others have their turn."""

@@ -52,6 +52,11 @@ class PatchEncoder:
 
     def add(self, event: DocumentPatchedEvent) -> None:
         """Encode this event now; UnsendableError if that is impossible, which leaves no trace in what is sent."""
+        if self._filled and type(event) is ModelChangedEvent and (event.model.id, event.attr) in self._filled:
+            # BokehJS is still making the views of those models. Another change now would have it make them twice, and
+            # the first ones would stay without their document. When the next message comes, it has finished.
+            self._breaks.append((len(self._events), len(self._encoder().binary)))
+            self._filled.clear()
         if type(event) is ModelChangedEvent and _is_sent_as_it_is(event.new):
             change = {"kind": "ModelChanged", "model": {"id": event.model.id}, "attr": event.attr, "new": event.new}
             self._events.append((event.setter, change))
@@ -60,11 +65,6 @@ class PatchEncoder:
                 self.setters.add(id(event.setter))
             return
         encoder = self._encoder()
-        if type(event) is ModelChangedEvent and (event.model.id, event.attr) in self._filled:
-            # BokehJS still makes the views of those models, and would make them twice; the first of them would stay,
-            # without their document. It is done with them when the next message comes.
-            self._breaks.append((len(self._events), len(encoder.binary)))
-            self._filled.clear()
         mark = encoder.mark()
         try:
             encoded = dumps(_encoded(encoder, event))

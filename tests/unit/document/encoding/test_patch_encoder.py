@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from bokeh.document.events import ModelChangedEvent
-from bokeh.models import Column, ColumnDataSource, DataTable, Div, Slider
+from bokeh.models import Column, ColumnDataSource, DataTable, Div, LinearAxis, PanTool, Slider
+from bokeh.plotting import figure
 
 from app_server.document import engine
 from app_server.document.callbacks import UnsendableError
@@ -78,6 +79,18 @@ def test_a_property_with_models_that_changes_again_begins_a_message() -> None:
     assert [len(buffers) for _, buffers in contents] == [0, 1, 0]
     assert patch.content() is not None and len(events_of(patch)) == 8
     assert patch.values_set() is None
+
+
+def test_a_model_that_is_taken_away_again_begins_a_message_too() -> None:
+    plot = figure()
+    patch = noting(plot)
+    plot.above = [LinearAxis()]
+    pan = plot.select_one({"type": PanTool})
+    plot.toolbar.active_drag = pan
+    plot.toolbar.active_drag = None
+    plot.toolbar.active_drag = pan
+    attrs = [[event["attr"] for event in json.loads(content)["events"]] for content, _ in patch.contents()]
+    assert attrs == [["above", "active_drag"], ["active_drag", "active_drag"]]
 
 
 def test_a_change_that_cannot_be_sent_leaves_no_empty_message() -> None:
