@@ -29,6 +29,20 @@ async def saved_by(folder: Path, **users: Any) -> None:
     await serving.kill()
 
 
+class Waiting(Store):
+    """A store that says when it is asked what it has, and answers when it may. Made in the loop that is told."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._loop = asyncio.get_running_loop()
+        self.looks, self.may_look = asyncio.Event(), threading.Event()
+
+    def entries(self) -> Iterator[Entry]:
+        self._loop.call_soon_threadsafe(self.looks.set)
+        assert self.may_look.wait(30)
+        yield from super().entries()
+
+
 def names(store: FolderStore, *those: str) -> set[str]:
     keys = {entry.key for entry in store.entries()}
     return {name for name in those if session_key("/app", name) in keys}
@@ -166,25 +180,15 @@ def test_session_that_sleeps_when_its_user_logs_out_ends_although_its_page_wakes
     tmp_path: Path,
 ) -> None:
     """A second device may still be logged in for a moment."""
-    looks, may_look = asyncio.Event(), threading.Event()
-
-    class Waiting(Store):
-        def entries(self) -> Iterator[Entry]:
-            loop.call_soon_threadsafe(looks.set)
-            assert may_look.wait(30)
-            yield from super().entries()
-
     async def run() -> None:
-        nonlocal loop
-        loop = asyncio.get_running_loop()
         await saved_by(tmp_path, anns=User("ann"), bobs=User("bob"))
-        here, there = Serving(Waiting(tmp_path), fill), Serving(Store(tmp_path), fill)
+        here, there = Serving(waiting := Waiting(tmp_path), fill), Serving(Store(tmp_path), fill)
         here.saver.log_out(identity(User("ann")))
-        await looks.wait()
+        await waiting.looks.wait()
         for name, user in (("anns", User("ann")), ("bobs", User("bob"))):
             there.view(await there.session(name, user=user))
         await there.save()
-        may_look.set()
+        waiting.may_look.set()
         await here.saver._forgetting.finish()
         there.work()
         await until_soon(lambda: {each.id for each in there.runtime.registry} == {"bobs"})
@@ -193,30 +197,19 @@ def test_session_that_sleeps_when_its_user_logs_out_ends_although_its_page_wakes
         await here.stop()
         await there.stop()
 
-    loop: Any = None
     asyncio.run(run())
 
 
 def test_session_of_a_user_who_has_logged_in_again_is_not_deleted(tmp_path: Path) -> None:
-    looks, may_look = asyncio.Event(), threading.Event()
-
-    class Waiting(Store):
-        def entries(self) -> Iterator[Entry]:
-            loop.call_soon_threadsafe(looks.set)
-            assert may_look.wait(30)
-            yield from super().entries()
-
     async def run() -> None:
-        nonlocal loop
-        loop = asyncio.get_running_loop()
         await saved_by(tmp_path, before=User("ann"))
-        here, there = Serving(Waiting(tmp_path), fill), Serving(Store(tmp_path), fill)
+        here, there = Serving(waiting := Waiting(tmp_path), fill), Serving(Store(tmp_path), fill)
         here.saver.log_out(identity(User("ann")))
-        await looks.wait()
+        await waiting.looks.wait()
         session = await there.session("after", user=User("ann"))
         client = there.view(session)
         await there.save()
-        may_look.set()
+        waiting.may_look.set()
         await here.saver._forgetting.finish()
         assert names(there.store, "before", "after") == {"after"}
         client.set(session.document.get_model_by_name("slider"), "value", 7)
@@ -225,5 +218,4 @@ def test_session_of_a_user_who_has_logged_in_again_is_not_deleted(tmp_path: Path
         await here.stop()
         await there.stop()
 
-    loop: Any = None
     asyncio.run(run())
