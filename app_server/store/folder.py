@@ -20,7 +20,17 @@ from app_server.store.errors import Busy, Lost, Taken, Unavailable
 from app_server.store.files.bookmark import read_bookmark, write_bookmark
 from app_server.store.files.contents import delete_old_drafts, entry_of
 from app_server.store.files.endings import EndingsReader, note_ending
-from app_server.store.files.opened import Draft, OnlyLookedAt, lock, read_head, retried, stat_of, unlink, write_all
+from app_server.store.files.opened import (
+    Draft,
+    OnlyLookedAt,
+    lock,
+    names_in,
+    read_head,
+    retried,
+    stat_of,
+    unlink,
+    write_all,
+)
 from app_server.store.files.private import open_private_folder
 from app_server.store.files.session import SessionFile, claim_file
 
@@ -177,12 +187,12 @@ class FolderStore:
     def count_bookmarks(self) -> int:
         """See `Store.count_bookmarks`."""
         with self._available():
-            return sum(name.endswith(".view") for name in os.listdir(self._opened()))
+            return sum(name.endswith(".view") for name in names_in(self._opened()))
 
     def entries(self) -> Iterator[Entry]:
         """See `Store.entries`."""
         with self._available():
-            names = os.listdir(self._opened())
+            names = names_in(self._opened())
         for name in names:
             with self._available():
                 entry = entry_of(self._opened(), name, self._ttl_s)

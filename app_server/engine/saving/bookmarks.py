@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import logging
@@ -29,6 +30,10 @@ from app_server.store.records import Kind, Record
 log = logging.getLogger(__name__)
 
 _NAME_BYTES: Final = 18
+_ON_ITS_WAY_S: Final = 3.0
+"""How long after it was made another process waits for a bookmark: its link is shown before the store has it."""
+
+_AGAIN_S: Final = 0.05
 _SIGNATURE_BYTES: Final = 12
 _LONGEST_S: Final = 10 * 365 * 86400
 MOST_OF_A_SESSION: Final = 100
@@ -60,7 +65,7 @@ class Bookmarks:
         ApplicationError if it is too large, or one too many.
         """
         self._check_number(session)
-        name = f"v{secrets.token_urlsafe(_NAME_BYTES)}"  # with a dash in front it would be a flag of a command
+        name = _new_name()
         writer = JournalWriter(self._policy.keys)
         data = b"".join((writer.begin(), writer.write(Record(Kind.OPEN, opened)), writer.write(whole)))
         if len(data) > 2 * self._policy.max_bytes:
@@ -135,7 +140,7 @@ class Bookmarks:
         """
         name = self._name(link)
         try:
-            data = await self._thread.call(self._thread.store.get, name, 3 * self._policy.max_bytes)
+            data = await self._data(name)
             saved = None if data is None else await self._thread.call(read_journal, data, self._policy.keys)
             if saved is None or saved.fields.get("expires_s", 0) < time.time():
                 raise PeerError(_GONE)
@@ -145,6 +150,14 @@ class Bookmarks:
             raise
         except (StoreError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise PeerError(f"this link cannot be read: {error}") from error
+
+    async def _data(self, name: str) -> bytes | None:
+        """What the store has under this name; if the process that made it is still writing, that is waited for."""
+        while True:
+            data = await self._thread.call(self._thread.store.get, name, 3 * self._policy.max_bytes)
+            if data is not None or not 0 <= time.time() - _made_at_s(name) < _ON_ITS_WAY_S:
+                return data
+            await asyncio.sleep(_AGAIN_S)
 
     def revoke(self, link: str) -> None:
         """Let the link lead nowhere. From any thread. PeerError if it is not ours."""
@@ -171,6 +184,21 @@ class Bookmarks:
         return [
             hmac.digest(secret, message, "sha256")[:_SIGNATURE_BYTES].hex() for secret in self._policy.keys.accepted
         ]
+
+
+def _new_name() -> str:
+    """A name that cannot be guessed, with the second in which it was made."""
+    # With a dash in front it would be a flag of a command.
+    return f"v{int(time.time()):x}-{secrets.token_urlsafe(_NAME_BYTES)}"
+
+
+def _made_at_s(name: str) -> float:
+    """When the bookmark was made, in whole seconds since the epoch; 0 if its name does not say so."""
+    digits, dash, _ = name[1:].partition("-")
+    try:
+        return int(digits, 16) if dash else 0
+    except ValueError:
+        return 0
 
 
 def _check_ttl(ttl_s: object, session: LogName) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from app_server.store.base import Entry
 from app_server.store.files.bookmark import bookmark_entry
-from app_server.store.files.opened import DRAFT_SUFFIX, is_locked, open_to_read, stat_of, unlink
+from app_server.store.files.opened import DRAFT_SUFFIX, is_locked, names_in, open_to_read, stat_of, unlink
 
 _FILE: Final = re.compile(r"(?P<key>[0-9a-f]{64})\.session|(?P<name>[A-Za-z0-9_-]{8,128})\.view")
 # A draft gets its name at once: an older one was left by a process that was killed.
@@ -38,7 +38,7 @@ def _session_entry(folder: int, name: str, key: str, ttl_s: float) -> Entry | No
 
 def delete_old_drafts(folder: int, now_s: float) -> None:
     """Delete the drafts that were begun more than an hour before `now_s`."""
-    for name in os.listdir(folder):
+    for name in names_in(folder):
         if name.startswith(".") and name.endswith(DRAFT_SUFFIX):
             found = stat_of(folder, name)
             if found is not None and found.st_mtime < now_s - _OLDEST_DRAFT_S:

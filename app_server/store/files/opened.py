@@ -163,6 +163,17 @@ def has_name(number: int, folder: int, name: str) -> bool:
     return found is not None and os.path.samestat(os.fstat(number), found)
 
 
+def names_in(folder: int) -> list[str]:
+    """The names of all that is in the folder."""
+    # The position in a listing belongs to a descriptor and all its copies, also those in forked processes and other
+    # threads: two that list at once by one descriptor get names twice, or never.
+    own = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        return os.listdir(own)
+    finally:
+        os.close(own)
+
+
 def stat_of(folder: int, name: str) -> os.stat_result | None:
     """What has this name, links not followed; None for nothing."""
     try:

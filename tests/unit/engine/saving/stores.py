@@ -42,6 +42,8 @@ class Store(FolderStore):
         self.gate.set()
         self.fault: Unavailable | None = None
         self.claims: list[str] = []
+        self.asked = 0
+        """How often a bookmark was asked for."""
         self.writes: list[list[tuple[int, bool]]] = []
 
     def _answer(self) -> None:
@@ -62,6 +64,10 @@ class Store(FolderStore):
         self._answer()
         self.writes.append([(len(write.data), write.replaces) for write in writes])
         return super().write(writes)
+
+    def get(self, name: str, max_bytes: int) -> bytes | None:
+        self.asked += 1
+        return super().get(name, max_bytes)
 
     def renew(self, claims: Sequence[Claim]) -> Sequence[Claim]:
         self._answer()

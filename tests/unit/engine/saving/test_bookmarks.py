@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from app_server.engine.saving import bookmarks
-from app_server.errors import ApplicationError
+from app_server.errors import ApplicationError, PeerError
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.session import Session
 from app_server.store.journal import Saved, read_journal
@@ -188,6 +189,60 @@ def test_links_of_all_processes_are_counted(tmp_path: Path, caplog: pytest.LogCa
         "/app session other…: a bookmark could not be saved, and its link leads nowhere: "
         "the store has 2 bookmarks, as many as --store-max-bookmarks allows"
     ]
+
+
+def test_link_that_is_still_on_its_way_to_the_store_opens_in_another_process(tmp_path: Path) -> None:
+    async def live() -> None:
+        store = Gated(tmp_path)
+        maker, reader = Serving(store, fill), Serving(Store(tmp_path), fill)
+        session = await maker.session()
+        store.open.clear()
+        opening = asyncio.ensure_future(copied(reader, session.context.bookmark()))
+        await until_soon(lambda: reader.store.asked > 1)  # type: ignore[attr-defined]
+        assert not opening.done()
+        store.open.set()
+        assert (await opening).document.get_model_by_name("slider") is not None
+        for serving in (maker, reader):
+            await serving.kill()
+
+    asyncio.run(live())
+
+
+@pytest.mark.parametrize("age_s", [-60, 3.0, 1e6])
+def test_link_of_no_one_who_still_writes_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age_s: float
+) -> None:
+    async def live() -> None:
+        serving = Serving(Store(tmp_path), fill)
+        session = await serving.session()
+        address = session.context.bookmark()
+        await copied(serving, address)
+        session.context.revoke_bookmark(address)
+        asked = serving.store.asked  # type: ignore[attr-defined]
+        now_s = time.time()
+        monkeypatch.setattr(bookmarks.time, "time", lambda: now_s + age_s)
+        with pytest.raises(PeerError, match="this link has expired, or was revoked"):
+            await copied(serving, address)
+        assert serving.store.asked == asked + 1  # type: ignore[attr-defined]
+        await serving.kill()
+
+    asyncio.run(live())
+
+
+def test_link_with_a_name_of_an_older_release_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bookmarks, "_new_name", lambda: "vq-4x8GkKX7u3Hc29aYpZLmQe")
+
+    async def live() -> None:
+        serving = Serving(Store(tmp_path), fill)
+        session = await serving.session()
+        address = session.context.bookmark()
+        await copied(serving, address)
+        session.context.revoke_bookmark(address)
+        with pytest.raises(PeerError, match="this link has expired, or was revoked"):
+            await copied(serving, address)
+        await serving.kill()
+
+    asyncio.run(live())
 
 
 def test_loop_goes_on_while_a_link_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

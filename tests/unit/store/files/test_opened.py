@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from app_server.store.files.opened import (
     has_name,
     is_locked,
     lock,
+    names_in,
     open_locked,
     open_to_read,
     read_whole,
@@ -35,6 +37,23 @@ def test_a_draft_that_takes_no_name_leaves_nothing(folder: int, tmp_path: Path) 
         write_all(draft.number, b"half")
         raise ValueError("stop")
     assert os.listdir(tmp_path) == []
+
+
+def test_two_that_list_a_folder_at_once_find_each_name_once(folder: int, tmp_path: Path) -> None:
+    names = sorted(f"{number}.view" for number in range(300))
+    for name in names:
+        (tmp_path / name).touch()
+    found: list[list[str]] = []
+
+    def look() -> None:
+        found.extend(sorted(names_in(folder)) for _ in range(50))
+
+    threads = [threading.Thread(target=look) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [names] * 200
 
 
 def test_a_draft_takes_its_name_in_place_of_what_had_it(folder: int, tmp_path: Path) -> None:
