@@ -6,18 +6,18 @@ enough for processes of one machine, or of several that share the folder through
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Final, cast
 
 from app_server.errors import OperatorError
 from app_server.store.base import Claim, Ending, Entry, Write, checked_key, checked_name, is_bookmark_name
-from app_server.store.errors import Busy, Lost, Taken, Unavailable
-from app_server.store.files.bookmark import read_bookmark, write_bookmark
+from app_server.store.errors import Lost, Taken, Unavailable
+from app_server.store.files.available import available
+from app_server.store.files.bookmark import count_bookmarks, drop_bookmark, read_bookmark, write_bookmark
 from app_server.store.files.contents import delete_old_drafts, entry_of
 from app_server.store.files.endings import EndingsReader, note_ending
 from app_server.store.files.opened import (
@@ -36,7 +36,6 @@ from app_server.store.files.session import SessionFile, claim_file
 
 _TRY_FOR_S: Final = 0.25
 """How long to wait for processes that do not own a session, but have its lock for an instant, to look or to purge."""
-_SCARCE: Final = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 
 
 class FolderStore:
@@ -82,7 +81,7 @@ class FolderStore:
 
     def claim(self, key: str, *, create: bool) -> SessionFile | None:
         """See `Store.claim`."""
-        with self._available():
+        with available(self._path):
             claim = self._locked(key, create=create)
             if claim is not None and self._is_over(claim, create=create):
                 claim.delete()
@@ -93,7 +92,7 @@ class FolderStore:
 
     def read(self, claim: Claim, max_bytes: int) -> bytes:
         """See `Store.read`."""
-        with self._available():
+        with available(self._path):
             return _file(claim).read(max_bytes)
 
     def write(self, writes: Sequence[Write]) -> Sequence[Claim]:
@@ -103,7 +102,7 @@ class FolderStore:
         reason: Unavailable | None = None
         for write in writes:
             try:
-                with self._available():
+                with available(self._path):
                     self._write(write)
             except Lost:
                 lost.append(write.claim)
@@ -116,29 +115,29 @@ class FolderStore:
 
     def is_saved(self, key: str) -> bool:
         """See `Store.is_saved`."""
-        with self._available():
+        with available(self._path):
             found = stat_of(self._opened(), _name(key))
         return found is not None and found.st_size > 0 and found.st_mtime >= self._clock() - self._ttl_s
 
     def head(self, key: str, size_bytes: int) -> bytes:
         """See `Store.head`."""
-        with self._available():
+        with available(self._path):
             return read_head(self._opened(), _name(key), size_bytes)
 
     def revoke(self, key: str) -> bool:
         """See `Store.revoke`: who owns a file that has no name any more has lost it."""
-        with self._available():
+        with available(self._path):
             return unlink(self._opened(), _name(key))
 
     def end(self, ending: Ending) -> None:
         """See `Store.end`."""
         checked_key(ending.name)
-        with self._available():
+        with available(self._path):
             note_ending(self._opened(), ending)
 
     def endings(self) -> Sequence[Ending]:
         """See `Store.endings`."""
-        with self._available():
+        with available(self._path):
             return self._endings.read(self._opened())
 
     def renew(self, claims: Sequence[Claim]) -> Sequence[Claim]:
@@ -164,44 +163,44 @@ class FolderStore:
 
     def delete(self, claim: Claim) -> None:
         """See `Store.delete`."""
-        with self._available():
+        with available(self._path):
             _file(claim).delete()
 
     def put(self, name: str, data: bytes, ttl_s: float) -> None:
         """See `Store.put`."""
-        with self._available():
+        with available(self._path):
             write_bookmark(self._opened(), checked_name(name), data, self._clock() + ttl_s)
 
     def get(self, name: str, max_bytes: int) -> bytes | None:
         """See `Store.get`."""
         if not is_bookmark_name(name):
             return None
-        with self._available():
+        with available(self._path):
             return read_bookmark(self._opened(), name, max_bytes, self._clock())
 
     def drop(self, name: str) -> bool:
         """See `Store.drop`."""
-        with self._available():
-            return is_bookmark_name(name) and unlink(self._opened(), f"{name}.view")
+        with available(self._path):
+            return is_bookmark_name(name) and drop_bookmark(self._opened(), name)
 
     def count_bookmarks(self) -> int:
         """See `Store.count_bookmarks`."""
-        with self._available():
-            return sum(name.endswith(".view") for name in names_in(self._opened()))
+        with available(self._path):
+            return count_bookmarks(self._opened())
 
     def entries(self) -> Iterator[Entry]:
         """See `Store.entries`."""
-        with self._available():
+        with available(self._path):
             names = names_in(self._opened())
         for name in names:
-            with self._available():
+            with available(self._path):
                 entry = entry_of(self._opened(), name, self._ttl_s)
             if entry is not None:
                 yield entry
 
     def purge(self, older_than_s: float, now_s: float) -> int:
         """See `Store.purge`. What killed processes left half written goes too, uncounted."""
-        with self._available():
+        with available(self._path):
             delete_old_drafts(self._opened(), now_s)
         deleted = 0
         for entry in self.entries():
@@ -262,7 +261,7 @@ class FolderStore:
             claim.append(write.data)
 
     def _purge_session(self, key: str, older_than_s: float, now_s: float) -> bool:
-        with self._available():
+        with available(self._path):
             try:
                 claim = self._locked(key, create=False)
             except Taken:
@@ -274,19 +273,6 @@ class FolderStore:
                 claim.delete()
             claim.leave()
             return old
-
-    @contextmanager
-    def _available(self) -> Iterator[None]:
-        """Turn what the system says into Unavailable."""
-        try:
-            yield
-        except OperatorError as error:
-            raise Unavailable(error.what, where=error.where, hint=error.hint) from None
-        except OSError as error:
-            if error.errno in _SCARCE:
-                hint = "Each session needs an open file: raise the limit (ulimit -n, or LimitNOFILE in systemd)."
-                raise Busy(f"{error.strerror}", where=self._path, hint=hint) from None
-            raise Unavailable(f"{error.strerror}", where=self._path) from None
 
 
 def _name(key: str) -> str:

@@ -8,21 +8,22 @@ from typing import Final
 
 from app_server.store.base import Entry
 from app_server.store.errors import TooLarge
-from app_server.store.files.opened import Draft, open_to_read, read_whole, write_all
+from app_server.store.files.opened import Draft, names_in, open_to_read, read_whole, unlink, write_all
 
+_SUFFIX: Final = ".view"
 _EXPIRY: Final = struct.Struct(">d")
 
 
 def write_bookmark(folder: int, name: str, data: bytes, expires_s: float) -> None:
     """Write the bookmark's file in one step; `expires_s` is in seconds since the epoch."""
-    with Draft(folder, f"{name}.view") as draft:
+    with Draft(folder, f"{name}{_SUFFIX}") as draft:
         write_all(draft.number, _EXPIRY.pack(expires_s) + data)
         os.close(draft.take_name())
 
 
 def read_bookmark(folder: int, name: str, max_bytes: int, now_s: float) -> bytes | None:
     """The bookmark's data; None if there is none, or it has expired. Raises TooLarge before anything is read."""
-    number = open_to_read(folder, f"{name}.view")
+    number = open_to_read(folder, f"{name}{_SUFFIX}")
     if number is None:
         return None
     try:
@@ -35,9 +36,19 @@ def read_bookmark(folder: int, name: str, max_bytes: int, now_s: float) -> bytes
     return content[_EXPIRY.size :] if _expires_s(content) > now_s else None
 
 
+def count_bookmarks(folder: int) -> int:
+    """How many bookmarks the folder has; some of them may have expired."""
+    return sum(name.endswith(_SUFFIX) for name in names_in(folder))
+
+
+def drop_bookmark(folder: int, name: str) -> bool:
+    """Delete the bookmark's file; whether there was one."""
+    return unlink(folder, f"{name}{_SUFFIX}")
+
+
 def bookmark_entry(folder: int, name: str) -> Entry | None:
     """What `entries` tells about the bookmark; None if there is none."""
-    number = open_to_read(folder, f"{name}.view")
+    number = open_to_read(folder, f"{name}{_SUFFIX}")
     if number is None:
         return None
     try:
