@@ -7,9 +7,11 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
+from app_server.apps.faults import ADVICE
 from app_server.document import engine
 from app_server.requests.state.policy import key_of_this_run
 from app_server.server.applications import load_applications
+from app_server.server.warming.failure import Failure
 from app_server.server.warming.isolated_run import run_isolated
 from app_server.server.warming.warmup import time_for
 from app_server.settings import Settings
@@ -29,7 +31,12 @@ def check_applications(settings: Settings, paths: Sequence[str]) -> int:
         for route, application in applications.items():
             failure = run_isolated(route, application, settings, time_for(settings, 1))
             if failure is not None:
-                failure.log(route)
+                _without_advice(failure).log(route)
                 status = 1
             print(f"{route}: {'ok' if failure is None else failure.what}", file=lines, flush=True)
     return status
+
+
+def _without_advice(failure: Failure) -> Failure:
+    """The failure without what helps where a server is running."""
+    return replace(failure, hint="") if failure.hint == ADVICE else failure
