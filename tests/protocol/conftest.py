@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,11 @@ class Served:
     def log_since(self, start: int) -> str:
         """What was logged behind this position, which `log_size` gave."""
         return self.process.log_text()[start:]
+
+    def tracebacks_since(self, start: int) -> list[str]:
+        """The records with a traceback, without those of sessions of other tests: `hooked` fails late, at their end."""
+        records = re.split(r"^(?=\d{4}-\d\d-\d\d )", self.log_since(start), flags=re.MULTILINE)
+        return [record for record in records if "Traceback" in record and "ValueError: the end fails" not in record]
 
     def log_size(self) -> int:
         """How much was logged so far."""
