@@ -154,7 +154,8 @@ class ProcessKeeper:
             entries = [(mark, entry) for mark in table.signed() if (entry := mark.entry) is not None]
             for mark, entry in entries:
                 pid, socket_path = entry.identity.pid, self._folder / entry.socket_path
-                self._children[pid] = Child(pid, entry.name, socket_path, mark, adopted=entry.identity)
+                # Its predecessor may have lowered its priority.
+                self._children[pid] = Child(pid, entry.name, socket_path, mark, adopted=entry.identity, yields=True)
             if entries:
                 log.warning("A fork server crashed; its successor takes over %d sessions", len(entries))
 

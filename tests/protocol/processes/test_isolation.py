@@ -18,6 +18,7 @@ from websockets.exceptions import InvalidStatus
 from app_server.security.tokens import Signer, mint_session_id, mint_token
 from tests.protocol.conftest import Served, apps, serving
 from tests.support.client import PATIENCE_S, Client
+from tests.support.priorities import may_raise, policies
 from tests.support.waiting import patience, until
 
 UNSIGNED = Signer()
@@ -106,6 +107,13 @@ def test_only_the_session_that_never_returns_is_ended_and_its_page_says_so(apart
     apart.process.wait_for_log("in loop_for_ever")
 
 
+def has_low_priority(process: psutil.Process, normal: int) -> bool:
+    """Whether it runs only while others do not, or has a tenth of their time if it could not be raised again."""
+    if may_raise():
+        return set(policies(process.pid)) == {os.SCHED_IDLE}
+    return process.nice() == min(normal + 10, 19)
+
+
 def test_a_session_that_does_not_return_gets_a_lower_priority_and_the_others_keep_theirs(runs_file: Path) -> None:
     flags = ["--isolation", "process"]
     with serving(*apps("apart.py"), *flags, env={"COUNTING_FILE": str(runs_file)}) as served:
@@ -113,9 +121,23 @@ def test_a_session_that_does_not_return_gets_a_lower_priority_and_the_others_kee
             slow, quick = (psutil.Process(int(do(client, "this"))) for client in (stuck, other))
             normal = quick.nice()
             give(stuck, "loop")
-            until(lambda: slow.nice() == min(normal + 10, 19), "the session that does not return has a lower priority")
+            until(lambda: has_low_priority(slow, normal), "the session that does not return has a lower priority")
             assert do(other, "on")
-            assert quick.nice() == normal
+            assert quick.nice() == normal and set(policies(quick.pid)) == {os.SCHED_OTHER}
+
+
+def test_a_session_that_has_computed_for_long_gets_its_priority_back(runs_file: Path) -> None:
+    flags = ["--isolation", "process"]
+    with serving(*apps("apart.py"), *flags, env={"COUNTING_FILE": str(runs_file)}) as served:
+        with served.site.client("/apart") as client:
+            slow = psutil.Process(int(do(client, "this")))
+            normal = slow.nice()
+            for words in ("sleep 2", "sleep 2.5"):
+                give(client, words)
+                until(lambda: has_low_priority(slow, normal), "the session that takes long has a lower priority")
+                until(lambda: set(policies(slow.pid)) == {os.SCHED_OTHER}, "the session is done")
+                assert slow.nice() == (normal if may_raise() else min(normal + 10, 19))
+            assert do(client, "on")
 
 
 def test_only_the_session_that_wants_too_much_memory_is_ended(apart: Served) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from app_server.processes.forking import exit_records, keeper, priorities
+from app_server.processes.forking import exit_records, keeper
 from app_server.processes.forking.busy_table import BusyEntry, BusyTable
 from app_server.processes.forking.exit_records import ExitReason, ExitRecord
 from app_server.processes.forking.keeper import (
@@ -36,14 +36,21 @@ class Below(Machine):
 
     def __init__(self) -> None:
         super().__init__(1000.0, first_pid=0)
-        self.niceness: list[tuple[int, int]] = []
-        self.may_raise_priorities = True
+        self.lowered: list[tuple[int, bool]] = []
+        self.long_s = 0.25
 
-    def setpriority(self, which: int, pid: int, nice: int) -> None:
-        """Note who gets which priority."""
-        if nice == 0 and not self.may_raise_priorities:
-            raise PermissionError
-        self.niceness.append((pid, nice))
+
+class Noting:
+    """Priorities that are noted instead of given: who has the low one, and who has it no more."""
+
+    def __init__(self, machine: Below) -> None:
+        self._machine = machine
+
+    def is_long(self, busy_s: float) -> bool:
+        return busy_s > self._machine.long_s
+
+    def give(self, pid: int, *, low: bool) -> None:
+        self._machine.lowered.append((pid, low))
 
 
 @pytest.fixture
@@ -51,8 +58,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Below:
     made = Below()
     monkeypatch.setattr(keeper, "ended_children", made.waited)
     monkeypatch.setattr(keeper, "os", types.SimpleNamespace(**vars(os) | {"kill": made.kill}))
-    given = vars(os) | {"setpriority": made.setpriority, "getpriority": lambda *_: 0}
-    monkeypatch.setattr(priorities, "os", types.SimpleNamespace(**given))
+    monkeypatch.setattr(keeper, "Priorities", lambda: Noting(made))
     clock = types.SimpleNamespace(monotonic=lambda: made.now_s)
     monkeypatch.setattr(keeper, "time", clock)
     monkeypatch.setattr("app_server.processes.forking.busy_table.time", clock)
@@ -244,36 +250,35 @@ def test_a_blocked_session_is_told_once_and_its_end_too(
     ]
 
 
-def test_who_computes_for_long_stands_back_until_it_is_done(kept: Kept, machine: Below) -> None:
+def test_who_computes_for_long_gets_a_lower_priority_until_it_is_done(kept: Kept, machine: Below) -> None:
     kept.mark.busy()
     machine.now_s += 0.2
     kept.keeper.look_after()
-    assert machine.niceness == []
+    assert machine.lowered == []
     machine.now_s += 0.1
     kept.keeper.look_after()
     kept.keeper.look_after()
     kept.mark.idle()
     kept.keeper.look_after()
-    assert machine.niceness == [(7, 10), (7, 0)]
+    assert machine.lowered == [(7, True), (7, False)]
 
 
-def test_where_priorities_cannot_be_raised_again_only_who_computes_for_a_second_gets_a_lower_one(
-    kept: Kept, machine: Below
+def test_what_a_predecessor_has_given_a_lower_priority_gets_the_normal_one_when_it_is_done(
+    tmp_path: Path, machine: Below
 ) -> None:
-    machine.may_raise_priorities = False
-    kept.mark.busy()
-    machine.now_s += 0.3
-    kept.keeper.look_after()
-    kept.mark.idle()
-    kept.keeper.look_after()
-    assert machine.niceness == [(7, 10)]
-    kept.mark.busy()
-    machine.now_s += 0.9
-    kept.keeper.look_after()
-    assert machine.niceness == [(7, 10)]
-    machine.now_s += 0.2
-    kept.keeper.look_after()
-    assert machine.niceness == [(7, 10), (7, 10)]
+    before, own = BusyTable(1), ProcessIdentity.own()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ProcessIdentity, "own", classmethod(lambda cls: GONE))
+        before.own()  # by the process that has crashed
+    mark = before.take()
+    assert mark is not None
+    mark.sign(BusyEntry(own, "s-one", "/app session abc…"))
+    mark.idle()  # it was busy when that process crashed
+    kept = ProcessKeeper(tmp_path, SessionLimits(), [before, BusyTable(1)])
+    kept.reap()
+    kept.look_after()
+    kept.look_after()
+    assert machine.lowered == [(own.pid, False)]
 
 
 def test_what_a_crashed_process_left_is_adopted_and_its_end_is_found_out(
