@@ -6,9 +6,16 @@ import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from enum import Enum
+from typing import Final
 
 _KEY_BYTES = 16
 VERSION = "13"
+
+BOKEH: Final = "bokeh"
+"""The subprotocol; the client offers it before its token."""
+
+WITH_DOCUMENT: Final = "bokeh-document"
+"""The same, and the client is sent the document without asking: it offers this after the token."""
 
 
 class Fault(Enum):
@@ -32,7 +39,7 @@ def request_headers(key: str, token: str) -> tuple[tuple[str, str], ...]:
         ("Upgrade", "websocket"),
         ("Sec-WebSocket-Version", VERSION),
         ("Sec-WebSocket-Key", key),
-        ("Sec-WebSocket-Protocol", f"bokeh, {token}"),
+        ("Sec-WebSocket-Protocol", f"{BOKEH}, {token}"),
     )
 
 

@@ -32,3 +32,7 @@ class Message:
     reqid: str | None = None
     discarded: bool = field(default=False)
     """True if the content was dropped unread, because its first bytes showed that it changes nothing."""
+
+
+EARLY_REQUEST: Final = Message("early", PULL_DOC_REQ, {})
+"""What a socket with the subprotocol `handshake.WITH_DOCUMENT` asks by being opened."""

@@ -11,7 +11,7 @@ from app_server.errors import PeerError
 from app_server.observe import logs
 from app_server.protocol import websocket
 from app_server.protocol.deflate import Deflate, negotiate_deflate
-from app_server.protocol.handshake import VERSION, Fault, fault_of
+from app_server.protocol.handshake import BOKEH, VERSION, WITH_DOCUMENT, Fault, fault_of
 from app_server.requests.application_handler import NOT_YOURS, ApplicationHandler
 from app_server.requests.dispatch.opening import Opening, read_token_opening
 from app_server.requests.socket_client import REALIGN_AFTER_S, Client, realign_after_s
@@ -30,6 +30,8 @@ class SocketHandler(ApplicationHandler):
     """Why the request is not a WebSocket handshake."""
     answers_as_bokeh = False
     """Whether the client has asked for the subprotocol of bokeh, with a token."""
+    answers_with_document = False
+    """Whether it is sent the document at once, as the script of a page asks before BokehJS is there."""
 
     def read_opening(self) -> Opening | None:
         """The session of the token among the subprotocols; None for what is not a handshake, which is refused here."""
@@ -38,7 +40,10 @@ class SocketHandler(ApplicationHandler):
         if self.fault is not None:
             return None
         offered = [part.strip() for part in headers.get("Sec-WebSocket-Protocol", "").split(",") if part.strip()]
-        self.answers_as_bokeh = len(offered) == 2 and offered[0] == "bokeh"
+        self.answers_with_document = offered[2:] == [WITH_DOCUMENT]
+        if self.answers_with_document:
+            offered.pop()
+        self.answers_as_bokeh = len(offered) == 2 and offered[0] == BOKEH
         if len(offered) != 2:
             return Opening(refusal="The subprotocols must be bokeh and a token")
         return read_token_opening(self.state, offered[1])
@@ -119,7 +124,7 @@ class SocketHandler(ApplicationHandler):
         self.set_header("Upgrade", "websocket")
         self.set_header("Connection", "Upgrade")
         self.set_header("Sec-WebSocket-Accept", websocket.accept_key(headers["Sec-WebSocket-Key"]))
-        self.set_header("Sec-WebSocket-Protocol", "bokeh")
+        self.set_header("Sec-WebSocket-Protocol", WITH_DOCUMENT if self.answers_with_document else BOKEH)
         self.finish()
         return deflate
 
@@ -148,6 +153,8 @@ class SocketHandler(ApplicationHandler):
             if not stream.closed():
                 logs.request_id.set("")  # what comes from now on is not part of that request
                 client.open(stream, session, deflate, self.state, self._realign_after_s(living))
+                if self.answers_with_document:
+                    client.ask_for_document()
             return
         await stream.write(b"".join(websocket.serialize([(websocket.CLOSE, websocket.close_payload(*refusal))])))
         stream.close()

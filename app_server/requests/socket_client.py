@@ -11,7 +11,7 @@ from tornado.iostream import IOStream
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.errors import PeerError, TooLargeError
 from app_server.protocol.deflate import Deflate
-from app_server.protocol.messages import Message
+from app_server.protocol.messages import EARLY_REQUEST, Message
 from app_server.protocol.receiver import Receiver
 from app_server.requests.ended_page import too_large
 from app_server.requests.state.server_state import ServerState
@@ -86,6 +86,10 @@ class Client:
         self.wire.start(left_over)
         if self.connection.from_browser:
             IOLoop.current().call_later(realign_after_s, self._realign, 0)
+
+    def ask_for_document(self) -> None:
+        """Answer the request for the document that the client is going to make."""
+        self.runtime.receive(self.session, self.connection, EARLY_REQUEST)
 
     def _realign(self, round_number: int) -> None:
         """Help a receiver that may be stuck, one round after the other, until the client asks for its document."""

@@ -22,6 +22,7 @@ class Line:
         self._cut_after_bytes: int | None = None
         self._cut_after_frames: int | None = None
         self._is_dead = False
+        self._changed: tuple[bytes, bytes] | None = None
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
@@ -49,6 +50,10 @@ class Line:
     def cut_after_frames(self, number: int) -> None:
         """Cut when so many more WebSocket frames have gone to the browser; nothing may be under way now."""
         self._cut_after_frames = number
+
+    def replace(self, text: bytes, other: bytes) -> None:
+        """Give the browser another text, of the same length, in place of this one."""
+        self._changed = text, other
 
     def close(self) -> None:
         """Cut, and take no more connections."""
@@ -83,6 +88,8 @@ class Line:
                 if to_browser and self._cut_after_bytes is not None:
                     data = data[: self._cut_after_bytes]
                     self._cut_after_bytes -= len(data)
+                if to_browser and self._changed is not None:
+                    data = data.replace(*self._changed)
                 target.sendall(data)
                 if to_browser and self._cut_after_bytes == 0:
                     self._cut_after_bytes = None

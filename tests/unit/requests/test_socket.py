@@ -97,6 +97,7 @@ def test_client_is_greeted_gets_its_document_and_the_answers_to_what_it_changes(
         ({"Sec_WebSocket_Protocol": "bokeh"}, 403, "The subprotocols must be bokeh and a token"),
         ({"Sec_WebSocket_Protocol": "token, x"}, 403, "The subprotocols must be bokeh and a token"),
         ({"Sec_WebSocket_Protocol": "bokeh, x, y"}, 403, "The subprotocols must be bokeh and a token"),
+        ({"Sec_WebSocket_Protocol": "bokeh, x, bokeh-document, y"}, 403, "The subprotocols must be bokeh and a token"),
     ],
 )
 def test_handshake_that_is_not_as_it_should_be_is_refused(
@@ -107,6 +108,20 @@ def test_handshake_that_is_not_as_it_should_be_is_refused(
     assert answer.status == status and fields in answer.text
     assert answer.headers.get("sec-websocket-version") == ("13" if status == 426 else None)
     assert counted(state, "origin") + counted(state, "malformed") == before + 1
+
+
+def test_client_that_asks_by_its_subprotocol_gets_the_document_and_what_follows(state: Inside) -> None:
+    token = state.token("/app")
+    words = ["bokeh", token, "bokeh-document"]
+    with (
+        state.socket("/app", token, subprotocols=words, origin="http://localhost") as early,
+        state.client("/app", token, origin="http://localhost") as other,
+    ):
+        assert (early.socket.subprotocol, early.receive().msgtype) == ("bokeh-document", "ACK")
+        reply = early.receive()
+        assert (reply.msgtype, reply.reqid) == ("PULL-DOC-REPLY", "early")
+        other.set("slider", "value", 7)
+        assert early.receive().msgtype == "PATCH-DOC"
 
 
 def close_of(state: Inside, token: str, app: str = "/app", **options: Any) -> tuple[int, str]:
