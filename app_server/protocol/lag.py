@@ -15,6 +15,11 @@ from typing import Final
 PROBE_EVERY_BYTES: Final = 64 * 1024
 """So much may follow a probe before the next: on a line of 1 MB/s, a sixteenth of a second."""
 
+MOST_PROBE_EVERY_BYTES: Final = 256 * 1024
+_PROBE_EVERY_S = 1 / 16
+"""On a line that was measured, as much may follow a probe as arrives in this time, if it is more, up to so many bytes:
+each answer wakes the process up, which costs about half of what it costs to send a message."""
+
 _PROBE_SMALL_BYTES = 16 * 1024
 _PROBE_SMALL_S = 1.0
 """When less than that was sent a probe can wait until this has passed: small messages then cost none."""
@@ -73,6 +78,7 @@ class Lag:
         """From how many bytes on `probes` has something to say; a message that ends before needs no more than a sum."""
         self._confirmed_bytes = 0
         self._probed_bytes = 0
+        self._probe_every_bytes = PROBE_EVERY_BYTES
         self._probed_s = -math.inf
         self._first_s = -math.inf
         self._distance_s = math.inf
@@ -104,13 +110,13 @@ class Lag:
         unprobed = self.sent_bytes - self._probed_bytes
         strict = now_s - self._late_s < _STRICT_FOR_S
         if (
-            unprobed >= PROBE_EVERY_BYTES
+            unprobed >= self._probe_every_bytes
             or (unprobed >= _PROBE_SMALL_BYTES and now_s - self._probed_s >= _PROBE_SMALL_S)
             or strict
         ):
             self.look_at_bytes = 0 if strict else self.sent_bytes + _PROBE_SMALL_BYTES
             return before, self._probe(now_s)
-        self.look_at_bytes = min(self.sent_bytes + _PROBE_SMALL_BYTES, self._probed_bytes + PROBE_EVERY_BYTES)
+        self.look_at_bytes = min(self.sent_bytes + _PROBE_SMALL_BYTES, self._probed_bytes + self._probe_every_bytes)
         return before, None
 
     def answered(self, payload: bytes, now_s: float) -> None:
@@ -178,6 +184,8 @@ class Lag:
             quicker = sample > self._bytes_per_s or not self._measured
             self._bytes_per_s += (sample - self._bytes_per_s) * (1 if quicker else 0.25)
             self._measured = True
+            most = min(int(self._bytes_per_s * _PROBE_EVERY_S), MOST_PROBE_EVERY_BYTES)
+            self._probe_every_bytes = max(PROBE_EVERY_BYTES, most)
 
     def _probe(self, now_s: float) -> bytes | None:
         self._number += 1

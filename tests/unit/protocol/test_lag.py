@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app_server.protocol.lag import PROBE_EVERY_BYTES, QUEUED_BYTES, UNPROVEN_S, Lag
+from app_server.protocol.lag import MOST_PROBE_EVERY_BYTES, PROBE_EVERY_BYTES, QUEUED_BYTES, UNPROVEN_S, Lag
 
 
 def asked(number: int) -> bytes:
@@ -151,6 +151,17 @@ def test_probe_is_due_by_bytes_or_by_bytes_and_time(size: int, later_s: float, p
     lag = proven()
     lag.probes(PROBE_EVERY_BYTES, 16.0)
     assert lag.probes(size, 16.0 + later_s) == (None, asked(3) if probed else None)
+
+
+@pytest.mark.parametrize(("took_s", "every_bytes"), [
+    (1 / 8, PROBE_EVERY_BYTES), (1 / 32, 2 * (PROBE_EVERY_BYTES + 5000)), (1 / 512, MOST_PROBE_EVERY_BYTES),
+])  # fmt: skip
+def test_line_is_probed_by_what_it_carries_in_a_sixteenth_of_a_second(took_s: float, every_bytes: int) -> None:
+    lag = proven()
+    lag.probes(PROBE_EVERY_BYTES, 10.0)
+    lag.answered(asked(2), 10.0 + took_s)
+    assert lag.probes(every_bytes - 1, 10.1) == (None, None)
+    assert lag.probes(1, 10.1) == (None, asked(3))
 
 
 def test_messages_that_end_before_the_next_look_need_none() -> None:
