@@ -169,12 +169,14 @@ class Receiver:
 
     def _metadata(self, payload: bytes) -> None:
         # Nothing defines a metadata key, so its value is not needed; that it is JSON is still checked.
-        _json_object(payload, "metadata")
+        if payload != codec.EMPTY_OBJECT:
+            _json_object(payload, "metadata")
         self.state = ReceiverState.CONTENT
 
     def _content(self, payload: bytes) -> Message | None:
         self._count(payload)
-        check_structure(payload, self._structure_bytes)
+        if len(payload) > LEAST_CONTAINERS:
+            check_structure(payload, self._structure_bytes)
         self._body = _json_object(payload, "content", limit=self._max_message_bytes)
         if self._fields["msgtype"] == messages.PATCH_DOC and self._changes_nothing(self._body.get("events")):
             return self.discard()

@@ -75,8 +75,11 @@ def serialize(frames: Iterable[tuple[int, Payload]], deflate: Deflate | None = N
         if compressed and deflate is not None:
             payload = deflate.compress(payload)
         size = payload.nbytes if isinstance(payload, memoryview) else len(payload)
+        # As `frame_header` does, without the call: most frames are like the first two.
         if size < 126 and not compressed:
-            small.append(bytes((0x80 | opcode, size)))  # as `frame_header` does, without the call: most are like this
+            small.append(bytes((0x80 | opcode, size)))
+        elif size < 65536 and not compressed:
+            small.append(bytes((0x80 | opcode, 126, size >> 8, size & 0xFF)))
         else:
             small.append(frame_header(opcode, size, compressed=compressed))
         if size < _JOIN_BELOW_BYTES:
