@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from types import CodeType
 from typing import Any, Protocol, TypeAlias
 
+import bokeh
 from bokeh.core.has_props import HasProps
 from bokeh.core.property.descriptors import PropertyDescriptor
 from bokeh.core.serialization import SerializationError
 from bokeh.document import Document
+from bokeh.document import callbacks as bokeh_callbacks
 from bokeh.document.callbacks import DocumentCallbackManager
 from bokeh.document.events import (
     DocumentChangedEvent,
@@ -27,6 +30,7 @@ from bokeh.model import Model
 
 from app_server.document.current import is_current
 from app_server.document.holds import Hold, Holds, without_repetition
+from app_server.document.speedups import PROVEN
 
 DocumentEvent: TypeAlias = DocumentPatchedEvent
 """A change of a document that its clients are sent."""
@@ -57,6 +61,11 @@ class Timing(Enum):
     TIMEOUT = "timeout"
     PERIODIC = "periodic"
 
+    def __init__(self, words: str) -> None:
+        self.kind = self.name.lower()
+        """What such a callback is called where they are counted."""
+        self.says = f"a {words} callback"
+
 
 @dataclass(frozen=True, slots=True)
 class SessionCallback:
@@ -73,7 +82,7 @@ class SessionCallback:
 
 
 class DocumentListener(Protocol):
-    """What a served document notifies of its changes and callbacks, from any thread."""
+    """What a served document notifies of its changes and callbacks, from any thread; of changes under its lock."""
 
     def patched(self, event: DocumentPatchedEvent) -> None: ...
 
@@ -91,6 +100,28 @@ def as_session_callback(callback: Any) -> SessionCallback:
         timing, delay_ms = Timing.TIMEOUT, callback.timeout
     function = callback.callback
     return SessionCallback(callback.id, function, timing, delay_ms, locked=not getattr(function, "nolock", False))
+
+
+def _code_around_callbacks() -> CodeType | None:
+    """The code of the function that bokeh puts around each callback; None for a version that is not known."""
+    if bokeh.__version__ not in PROVEN:
+        return None
+    around: Any = bokeh_callbacks._wrap_with_curdoc(None, lambda: None)  # type: ignore[arg-type]
+    return around.__code__  # type: ignore[no-any-return]
+
+
+_MAKES_CURRENT = _code_around_callbacks()
+
+
+def for_turns(callback: SessionCallback) -> SessionCallback:
+    """The callback as it runs in a turn: without the function of bokeh's around it, which makes the document current.
+
+    A turn has made it current already, unless the callback is unlocked.
+    """
+    function: Any = callback.function
+    if _MAKES_CURRENT is None or not callback.locked or getattr(function, "__code__", None) is not _MAKES_CURRENT:
+        return callback
+    return replace(callback, function=function.__wrapped__)
 
 
 class _InOrder(set[Any]):
@@ -133,7 +164,7 @@ class Callbacks(DocumentCallbackManager):
         """Notify `listener` of everything from now on, and at once of the callbacks that were added before."""
         self._listener = listener
         for callback in self.session_callbacks:
-            listener.callback_added(as_session_callback(callback))
+            listener.callback_added(for_turns(as_session_callback(callback)))
 
     def next_ticks(self) -> list[SessionCallback]:
         """What is to be called as soon as the code that runs now has returned; the first that was added is first."""
@@ -199,37 +230,41 @@ class Callbacks(DocumentCallbackManager):
                 descriptor._set_value(obj, descriptor.property.prepare_value(obj, descriptor.name, old))
 
     def trigger_on_change(self, event: DocumentChangedEvent) -> None:
+        if isinstance(event, SessionCallbackAdded):
+            self._added(event.callback)
+        elif isinstance(event, SessionCallbackRemoved):
+            if self._listener is not None:
+                self._listener.callback_removed(event.callback.id)
+        else:
+            with self._changing:
+                self.announce(event)
+
+    def announce(self, event: DocumentChangedEvent) -> None:
+        """Note a change, and call the application's callbacks for it; the caller holds the document's lock."""
         changed = event if type(event) is ModelChangedEvent else None  # most are
-        if changed is None:
-            if isinstance(event, SessionCallbackAdded):
-                self._added(event.callback)
-                return
-            if isinstance(event, SessionCallbackRemoved):
-                if self._listener is not None:
-                    self._listener.callback_removed(event.callback.id)
-                return
-        with self._changing:
-            if self.browser_ranges and changed is not None and changed.setter is None:
-                self.browser_ranges.get(changed.model.id, set()).discard(changed.attr)
-            if self.holds.any and self.hold_value is not None:
-                super().trigger_on_change(event)
-                self.noted += 1
-                return
-            # Noted before the application's callbacks run: what they change comes after it, as it did in Python, and
-            # may name the models that came with it.
-            if self._listener is not None and isinstance(event, DocumentPatchedEvent):
-                self._listener.patched(event)
-            if changed is None and self._roots_changed is not None and isinstance(event, _OF_ROOTS):
-                self._roots_changed()
+        if self.browser_ranges and changed is not None and changed.setter is None:
+            self.browser_ranges.get(changed.model.id, set()).discard(changed.attr)
+        if self.holds.any and self.hold_value is not None:
+            super().trigger_on_change(event)
             self.noted += 1
-            if changed is not None and not self._change_callbacks and not changed.model._callbacks.get(changed.attr):
-                return  # no callback to call
-            # The callbacks may wait for another thread that wants to change the document too.
-            held = self._changing._release_save()  # type: ignore[attr-defined]
-            try:
-                self._call_back(event)
-            finally:
-                self._changing._acquire_restore(held)  # type: ignore[attr-defined]
+            return
+        # Noted before the application's callbacks run: what they change comes after it, as it did in Python, and
+        # may name the models that came with it.
+        if self._listener is not None and isinstance(event, DocumentPatchedEvent):
+            self._listener.patched(event)
+        if changed is None and self._roots_changed is not None and isinstance(event, _OF_ROOTS):
+            self._roots_changed()
+        self.noted += 1
+        if not self._change_callbacks and (
+            event.callback_invoker is None or (changed is not None and not changed.model._callbacks.get(changed.attr))
+        ):
+            return  # no callback to call
+        # The callbacks may wait for another thread that wants to change the document too.
+        held = self._changing._release_save()  # type: ignore[attr-defined]
+        try:
+            self._call_back(event)
+        finally:
+            self._changing._acquire_restore(held)  # type: ignore[attr-defined]
 
     def _call_back(self, event: DocumentChangedEvent) -> None:
         document = self._document()
@@ -255,7 +290,7 @@ class Callbacks(DocumentCallbackManager):
 
     def _added(self, callback: Any) -> None:
         if self._listener is not None:
-            self._listener.callback_added(as_session_callback(callback))
+            self._listener.callback_added(for_turns(as_session_callback(callback)))
 
     def add_session_callback(self, callback_obj: Any, callback: Any, one_shot: bool) -> Any:
         if self.ended:

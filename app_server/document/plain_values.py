@@ -8,6 +8,7 @@ plain; it is similar with columns, as whole dictionaries. All of this belongs to
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,8 @@ from bokeh.core.properties import Any as AnyValue
 from bokeh.core.properties import Bool, Float, Int, Nullable, Required, Seq, String
 from bokeh.core.property.bases import Property
 from bokeh.core.property.descriptors import ColumnDataPropertyDescriptor, PropertyDescriptor
-from bokeh.core.property.wrappers import PropertyValueColumnData
+from bokeh.core.property.wrappers import PropertyValueColumnData, PropertyValueContainer
+from bokeh.document import Document
 from bokeh.document.events import ColumnDataChangedEvent, ModelChangedEvent
 from bokeh.model import Model
 
@@ -36,24 +38,33 @@ _TAKEN_AS_THEY_ARE: dict[type, frozenset[type]] = {
 }
 """The types of which these properties take every value, and store it as it is. Subclasses may differ."""
 
+_TEXTS = frozenset({str})
 _SEQUENCES = frozenset({list, tuple, np.ndarray})
 
 _NO_PROPERTY: tuple[Any, frozenset[type]] = None, _NOTHING
 
 _plain: dict[tuple[type[HasProps], str], tuple[PropertyDescriptor[Any], frozenset[type]]] = classes.table()
 
+_tests: dict[tuple[type[HasProps], str], tuple[Callable[[Any, Any], bool], ...] | None] = classes.table()
+"""What columns have to pass, by class and property."""
+
 _stock_setattr = HasProps.__setattr__
 _stock_set_from_json = PropertyDescriptor.set_from_json
 _stock_set_columns = ColumnDataPropertyDescriptor.__set__
+_stock_init_changed = ModelChangedEvent.__init__
 
 
 def plain_types(descriptor: PropertyDescriptor[Any], kind: type[HasProps]) -> frozenset[type]:
     """The types of which a property of this class takes every value as it is; none if something else must be asked."""
     whole = descriptor.property
     as_usual = type(descriptor) is PropertyDescriptor and not whole.readonly and not whole.assertions
-    # The document finds models by their names, and a class may have a `trigger` of its own.
-    announced = issubclass(kind, Model) and kind.trigger is Model.trigger and descriptor.name != "name"
-    return _types_of(whole) if as_usual and announced else _NOTHING
+    # The document finds models by their names.
+    return _types_of(whole) if as_usual and _announces(kind) and descriptor.name != "name" else _NOTHING
+
+
+def _announces(kind: type[HasProps]) -> bool:
+    """Whether these are models that announce changes as usual: a class may have a `trigger` of its own."""
+    return issubclass(kind, Model) and kind.trigger is Model.trigger
 
 
 def _types_of(whole: Property[Any]) -> frozenset[type]:
@@ -66,12 +77,11 @@ def _types_of(whole: Property[Any]) -> frozenset[type]:
 
 def _setattr(self: HasProps, name: str, value: Any) -> None:
     kind = type(value)
-    if kind in CONSTANT_TYPES and not name.startswith("_"):
-        try:
-            descriptor, types = _plain[type(self), name]
-        except KeyError:
-            descriptor, types = _look_up(type(self), name)
-        if kind in types and _set(descriptor, self, value, None):
+    if kind in CONSTANT_TYPES:
+        known = _plain.get((type(self), name))
+        if known is None and not name.startswith("_"):
+            known = _look_up(type(self), name)
+        if known is not None and kind in known[1] and _set(known[0], self, value, None):
             return
     _stock_setattr(self, name, value)
 
@@ -120,10 +130,13 @@ def _set(descriptor: PropertyDescriptor[Any], obj: Any, value: Any, setter: Any)
         if callbacks.holds.any:
             return False
         before, noted = values.get(name, UNSET), callbacks.noted
-        descriptor._set_value(obj, value)
+        if name in fields["_unstable_default_values"] or name in fields["_unstable_themed_values"]:
+            descriptor._set_value(obj, value)
+        else:
+            values[name] = value
         call_back = partial(_call_back, obj, name, old, value) if name in obj._callbacks else None
         try:
-            callbacks.trigger_on_change(ModelChangedEvent(document, obj, name, value, setter, call_back))
+            callbacks.announce(ModelChangedEvent(document, obj, name, value, setter, call_back))
         except BaseException:
             if callbacks.noted == noted:
                 put_back(document, descriptor, obj, before)
@@ -131,18 +144,50 @@ def _set(descriptor: PropertyDescriptor[Any], obj: Any, value: Any, setter: Any)
     return True
 
 
+def _init_changed(
+    self: ModelChangedEvent,
+    document: Document,
+    model: Model,
+    attr: str,
+    new: Any,
+    setter: Any = None,
+    callback_invoker: Any = None,
+) -> None:
+    """What three constructors do otherwise, each of which calls the next."""
+    self.document = document
+    self.setter = setter
+    self.callback_invoker = callback_invoker
+    self.model = model
+    self.attr = attr
+    self.new = new
+
+
 def _call_back(model: Any, name: str, old: Any, new: Any) -> None:
     for callback in model._callbacks.get(name, ()):
         callback(name, old, new)
 
 
-def _set_columns(self: ColumnDataPropertyDescriptor, obj: HasProps, value: Any, *, setter: Any = None) -> None:
+def _set_columns(self: ColumnDataPropertyDescriptor, obj: Any, value: Any, *, setter: Any = None) -> None:
     document = _document_of(obj)
-    if document is None or type(value) is not dict or not _takes(self.property, obj, value):
+    if document is None or type(value) is not dict or not _takes(self, obj, value):
         _stock_set_columns(self, obj, value, setter=setter)  # type: ignore[no-untyped-call]
         return
-    changed = ColumnDataChangedEvent(document, obj, self.name, setter=setter)  # type: ignore[arg-type]
-    self._set(obj, self._get(obj), PropertyValueColumnData(value), hint=changed, setter=setter)
+    name, callbacks, columns = self.name, document.callbacks, PropertyValueColumnData(value)
+    with document.changing:  # as `changes` does it for all other values
+        old = self._get(obj)
+        before, noted = obj._property_values.get(name, UNSET), callbacks.noted
+        if callbacks.holds.any:
+            callbacks.keep_for_hold(self, obj, old)
+        try:
+            if isinstance(old, PropertyValueContainer):
+                old._unregister_owner(obj, self)
+            self._set_value(obj, columns)
+            call_back = partial(_call_back, obj, name, old, columns) if name in obj._callbacks else None
+            callbacks.announce(ColumnDataChangedEvent(document, obj, name, setter=setter, callback_invoker=call_back))
+        except BaseException:
+            if callbacks.noted == noted:
+                put_back(document, self, obj, before)
+            raise
 
 
 def _document_of(obj: Any) -> ServedDocument | None:
@@ -150,18 +195,27 @@ def _document_of(obj: Any) -> ServedDocument | None:
     return document if type(document) is ServedDocument and obj._temp_document is None else None
 
 
-def _takes(whole: Any, obj: HasProps, value: dict[Any, Any]) -> bool:
+def _takes(descriptor: ColumnDataPropertyDescriptor, obj: HasProps, value: dict[Any, Any]) -> bool:
     """Whether these are columns that the property takes; if not, bokeh says why."""
+    try:
+        tests = _tests[type(obj), descriptor.name]
+    except KeyError:
+        tests = _tests[type(obj), descriptor.name] = _tests_of(descriptor.property, type(obj))
+    if tests is None or not (_TEXTS.issuperset(map(type, value)) and _SEQUENCES.issuperset(map(type, value.values()))):
+        return False
+    for fits in tests:
+        if not fits(obj, value):
+            return False
+    return True
+
+
+def _tests_of(whole: Any, kind: type[HasProps]) -> tuple[Callable[[Any, Any], bool], ...] | None:
+    """What else columns of sequences have to pass that this property of a class takes; None if it may refuse some."""
     columns = whole.values_type
-    return (
-        type(whole.keys_type) is String
-        and type(columns) is Seq
-        and type(columns.item_type) is AnyValue
-        and not whole.readonly
-        and set(map(type, value)) <= {str}
-        and set(map(type, value.values())) <= _SEQUENCES
-        and all(fits(obj, value) for fits, _ in whole.assertions if callable(fits))
-    )
+    as_usual = type(whole.keys_type) is String and type(columns) is Seq and type(columns.item_type) is AnyValue
+    if not as_usual or whole.readonly or not _announces(kind):
+        return None
+    return tuple(fits for fits, _ in whole.assertions if callable(fits))
 
 
 def installed() -> bool:
@@ -176,4 +230,5 @@ def install() -> bool:
     HasProps.__setattr__ = _setattr  # type: ignore[method-assign, assignment]
     PropertyDescriptor.set_from_json = _set_from_json  # type: ignore[method-assign]
     ColumnDataPropertyDescriptor.__set__ = _set_columns  # type: ignore[method-assign]
+    ModelChangedEvent.__init__ = _init_changed  # type: ignore[method-assign]
     return True

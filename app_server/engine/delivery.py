@@ -164,7 +164,8 @@ class Delivery:
 
         A beat waits when no client keeps up. Anything waits when too much waits that nothing can replace.
         """
-        late = [connection for connection in connections if self._is_late(connection)]
+        late = [connection for connection in connections
+                if (sink := self.sinks.get(connection)) is not None and sink.is_late]  # fmt: skip
         if not late:
             return False
         fixed = [self._fixed_bytes(connection) for connection in late]

@@ -60,8 +60,9 @@ def _write_events(document: ServedDocument, connections: Sequence[Any], events: 
     session = None if context is None else context.session
     if session is None:
         return
-    for event in events:
-        session.patched(event)
+    with document.changing:
+        for event in events:
+            session.patched(event)
     session.send_now()
 
 

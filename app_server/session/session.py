@@ -174,9 +174,9 @@ class Session(Expiring):
 
     def run(self, callback: SessionCallback) -> list[Effect]:
         """A session callback is due."""
-        if self.destroyed:
+        if self._state is not SessionState.LIVING:
             return []
-        return self.turn(callback.function, f"a {callback.timing.value} callback", locked=callback.locked)
+        return self.turn(callback.function, callback.timing.says, locked=callback.locked)
 
     def turn(self, function: Callable[[], Any], name: str, *, locked: bool = True) -> list[Effect]:
         """Call `function`; its changes, and what it returned if that is to be awaited. What it raises is logged."""
@@ -185,7 +185,7 @@ class Session(Expiring):
         try:
             with self.document.at_work():
                 result = function()
-            if inspect.isawaitable(result):
+            if result is not None and inspect.isawaitable(result):
                 pending.append(Await(result, locked, name))
         except FAULTS:
             self.log_failure(name)
@@ -204,18 +204,17 @@ class Session(Expiring):
     # The document changes; it calls these three, from any thread.
 
     def patched(self, event: DocumentEvent) -> None:
-        """Note a change, for the clients that have the document."""
-        with self.document.changing:
-            if self._subscribed:
-                if self._patch is None:
-                    self._patch = PatchEncoder(self.document)
-                    if not self._in_turn:
-                        self._host.wake()
-                self._patch.add(event)
-            else:
-                self._whole.changed()
-            if self._recording is not None:
-                self._recording.changed(event, sent=bool(self._subscribed))
+        """Note a change, for the clients that have the document; the caller holds the document's lock."""
+        if self._subscribed:
+            if self._patch is None:
+                self._patch = PatchEncoder(self.document)
+                if not self._in_turn:
+                    self._host.wake()
+            self._patch.add(event)
+        else:
+            self._whole.changed()
+        if self._recording is not None:
+            self._recording.changed(event, sent=bool(self._subscribed))
 
     def callback_added(self, callback: SessionCallback) -> None:
         """The application has asked for a callback."""

@@ -232,8 +232,15 @@ class Encoder(Serializer):
     def _fast_dict(self, obj: dict[Any, Any]) -> dict[str, Any]:
         if not obj:
             return {"type": "map"}
-        encode = self.encode
-        return {"type": "map", "entries": [(encode(key), encode(value)) for key, value in obj.items()]}
+        encode, encoders = self.encode, _encoders
+        entries = [
+            (
+                key if type(key) is str else encode(key),
+                (encoders.get(type(value)) or _encoder_for(type(value)))(self, value),
+            )
+            for key, value in obj.items()
+        ]
+        return {"type": "map", "entries": entries}
 
 
 def _as_octets(view: memoryview) -> memoryview:

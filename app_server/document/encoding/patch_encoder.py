@@ -14,12 +14,10 @@ from app_server.document.served import ServedDocument
 from app_server.protocol.codec import Buffer, dumps
 
 
-def _is_sent_as_it_is(value: Any) -> bool:
-    """Whether this is a text, a number, a boolean or None that JSON has, which is what most changes set."""
+def _is_safe_number(value: Any) -> bool:
+    """Whether this is a number that JSON has."""
     kind = type(value)
-    if kind is float:
-        return isfinite(value)
-    return kind in AS_IS or (kind is int and -MAX_SAFE_INT < value < MAX_SAFE_INT)
+    return isfinite(value) if kind is float else kind is int and -MAX_SAFE_INT < value < MAX_SAFE_INT
 
 
 _PLAIN_BYTES = 100
@@ -38,7 +36,7 @@ class PatchEncoder:
         self._events: list[tuple[object, bytes | dict[str, Any]]] = []
         """What each event is: JSON, or what is sure to become JSON at the end, which is quicker for all of them."""
         self._properties: list[tuple[str, str]] = []
-        """What the events set that only set a property: the model's id and the property's name."""
+        """What the events set that are JSON and only set a property: the model's id and the property's name."""
         self._filled: set[tuple[str, str]] = set()
         """The properties, by model id and name, that the last message sets to a value with models."""
         self._breaks: list[tuple[int, int]] = []
@@ -57,13 +55,16 @@ class PatchEncoder:
             # the first ones would stay without their document. When the next message comes, it has finished.
             self._breaks.append((len(self._events), len(self._encoder().binary)))
             self._filled.clear()
-        if type(event) is ModelChangedEvent and _is_sent_as_it_is(event.new):
+        if type(event) is ModelChangedEvent and (type(event.new) in AS_IS or _is_safe_number(event.new)):
             change = {"kind": "ModelChanged", "model": {"id": event.model.id}, "attr": event.attr, "new": event.new}
             self._events.append((event.setter, change))
-            self._properties.append((event.model.id, event.attr))
-            if event.setter is not None:
-                self.setters.add(id(event.setter))
-            return
+        else:
+            self._add_encoded(event)
+        if event.setter is not None:
+            self.setters.add(id(event.setter))
+
+    def _add_encoded(self, event: DocumentPatchedEvent) -> None:
+        """Add an event as JSON, and what it fills with models."""
         encoder = self._encoder()
         mark = encoder.mark()
         try:
@@ -79,8 +80,6 @@ class PatchEncoder:
             if type(event) is ModelChangedEvent and _names_models(encoded):
                 self._has_models = True
                 self._filled.add((event.model.id, event.attr))
-        if event.setter is not None:
-            self.setters.add(id(event.setter))
 
     @property
     def size(self) -> int:
@@ -133,9 +132,10 @@ class PatchEncoder:
 
     def values_set(self) -> frozenset[tuple[str, str]] | None:
         """The properties, by model id and name, that the events set to values without models; None if they do more."""
-        if self._has_models or len(self._properties) != len(self._events):
+        plain = [event for _, event in self._events if not isinstance(event, bytes)]
+        if self._has_models or len(self._properties) + len(plain) != len(self._events):
             return None
-        return frozenset(self._properties)
+        return frozenset(self._properties).union((event["model"]["id"], event["attr"]) for event in plain)
 
     def close(self) -> None:
         """Take note that the clients get every model that was encoded."""

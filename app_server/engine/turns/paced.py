@@ -23,7 +23,8 @@ class PacedCallbacks:
 
     def submit(self, turn: Turn, kind: str, over: Over = None, *, beat: bool) -> None:
         """Submit this callback or let it wait; a `beat` is a periodic one, which waits sooner than others."""
-        self.go_on()
+        if self._waiting:
+            self.go_on()
         if self._must_wait(beat) or (not beat and any(not each[-1] for each in self._waiting)):
             self._waiting.append((turn, kind, over, beat))
             self._delivery.waited_for(self._viewers())

@@ -18,9 +18,6 @@ from app_server.session.effects import Effect
 from app_server.session.naming import LogName
 from app_server.session.session import Session
 
-_KINDS = {timing: timing.name.lower() for timing in Timing}
-"""What the callbacks of each timing are called where they are counted."""
-
 _SHORTEST_PERIOD_S = 0.0005
 
 
@@ -100,12 +97,11 @@ class Timers:
             self._run(callback, partial(self._busy.discard, callback.ident))
 
     def _run(self, callback: SessionCallback, over: Over = None) -> None:
-        kind = _KINDS[callback.timing]
+        timing, turn = callback.timing, partial(self._run_if_wanted, callback)
         if callback.locked:
-            beat = callback.timing is Timing.PERIODIC
-            self._queue.paced.submit(lambda: self._run_if_wanted(callback), kind, over, beat=beat)
+            self._queue.paced.submit(turn, timing.kind, over, beat=timing is Timing.PERIODIC)
         else:
-            self._queue.take(lambda: self._run_if_wanted(callback), kind, over=over)
+            self._queue.take(turn, timing.kind, over=over)
 
     def _run_if_wanted(self, callback: SessionCallback) -> list[Effect]:
         return self._queue.session.run(callback) if callback.ident in self._wanted else []

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from bokeh.document import without_document_lock
 from bokeh.events import ButtonClick, DocumentReady
+from bokeh.io import curdoc
 from bokeh.models import Button, Column, Div, TabPanel, Tabs
 
-from app_server.document.callbacks import SessionCallback
+from app_server.document import engine
+from app_server.document.callbacks import SessionCallback, Timing
 from app_server.document.served import ServedDocument, new_document
+
+engine.install()
 
 
 def in_root(document: ServedDocument, button: Button) -> None:
@@ -85,6 +90,41 @@ def test_listener_hears_of_callbacks_added_before_it_and_of_no_more_than_there_a
     handle = document.add_periodic_callback(lambda: None, 10)
     document.remove_periodic_callback(handle)
     assert heard == [("added", "timeout"), ("added", "periodic"), ("removed", "")]
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_turn_calls_a_callback_itself_and_an_unlocked_one_as_bokeh_does(locked: bool) -> None:
+    document, heard, seen = new_document("one"), list[SessionCallback](), list[str]()
+
+    class Listener:
+        def patched(self, event: object) -> None: ...
+
+        def callback_added(self, callback: SessionCallback) -> None:
+            heard.append(callback)
+
+        def callback_removed(self, ident: str) -> None: ...
+
+    def look() -> None:
+        seen.append(type(curdoc()).__name__)
+
+    function = look if locked else without_document_lock(look)
+    document.add_periodic_callback(function, 10)
+    document.listen(Listener())
+    document.add_timeout_callback(function, 10)
+    assert [callback.locked for callback in heard] == [locked, locked]
+    assert (heard[0].function is function) == locked
+    with document.at_work():
+        for callback in heard:
+            callback.function()
+    assert seen == ["ServedDocument" if locked else "UnlockedDocumentProxy"] * 2
+
+
+def test_timings_have_the_names_by_which_they_are_counted_and_logged() -> None:
+    assert [(timing.kind, timing.says) for timing in Timing] == [
+        ("next_tick", "a next tick callback"),
+        ("timeout", "a timeout callback"),
+        ("periodic", "a periodic callback"),
+    ]
 
 
 def test_roots_that_come_and_go_are_reported_and_other_changes_are_not() -> None:

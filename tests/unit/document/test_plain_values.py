@@ -11,7 +11,7 @@ import pytest
 from bokeh.core.has_props import HasProps
 from bokeh.core.properties import Float, Int, Nullable, Required, String
 from bokeh.core.property.descriptors import ColumnDataPropertyDescriptor, PropertyDescriptor
-from bokeh.document.events import ModelChangedEvent
+from bokeh.document.events import ColumnDataChangedEvent, ModelChangedEvent
 from bokeh.model import Model
 from bokeh.models import ColumnDataSource, Div, Slider
 
@@ -36,6 +36,7 @@ def stock() -> Iterator[None]:
     """A block in which bokeh sets all values itself."""
     HasProps.__setattr__ = plain_values._stock_setattr  # type: ignore[method-assign]
     ColumnDataPropertyDescriptor.__set__ = plain_values._stock_set_columns  # type: ignore[method-assign]
+    ModelChangedEvent.__init__ = plain_values._stock_init_changed  # type: ignore[method-assign]
     try:
         yield
     finally:
@@ -142,6 +143,18 @@ def test_values_of_new_models_are_set() -> None:
         Mine(text=3)
 
 
+def test_change_of_a_model_is_described_as_bokeh_does() -> None:
+    mine, document = Mine(), new_document("x")
+
+    def described() -> list[dict[str, object]]:
+        few = ModelChangedEvent(document, mine, "text", "b")
+        return [vars(few), vars(ModelChangedEvent(document, mine, "text", "b", "setter", print))]  # type: ignore[arg-type]
+
+    with stock():
+        expected = described()
+    assert described() == expected
+
+
 def test_the_setter_goes_with_the_event() -> None:
     mine, setter = Mine(), object()
     _, heard = served(mine)
@@ -158,6 +171,47 @@ def test_what_is_held_back_is_sent_afterwards() -> None:
     assert heard.events == []
     document.unhold()
     assert heard.events == [("text", "c", None)]
+
+
+def test_source_with_its_own_trigger_is_asked() -> None:
+    class Loud(ColumnDataSource):
+        def trigger(self, *arguments: Any, **named: Any) -> None:
+            heard.append(arguments[0])
+            super().trigger(*arguments, **named)
+
+    heard: list[object] = []
+    source = Loud()
+    served(source)
+    heard.clear()
+    source.data = {"a": [1]}
+    assert heard == ["data"]
+
+
+def test_columns_that_are_held_back_are_sent_afterwards() -> None:
+    source = ColumnDataSource()
+    document, _ = served(source)
+    called: list[object] = []
+    document.on_change(lambda event: called.append((type(event), dict(source.data))))
+    document.hold()
+    source.data = {"a": [1]}
+    assert called == []
+    document.unhold()
+    assert called == [(ColumnDataChangedEvent, {"a": [1]})]
+
+
+def test_columns_that_cannot_be_sent_are_not_set() -> None:
+    class Refusing(Heard):
+        def patched(self, event: Any) -> None:
+            raise UnsendableError(event, ValueError("no"))
+
+    source = ColumnDataSource(data={"a": [1]})
+    document, _ = served(source)
+    document.listen(Refusing())
+    before = source.data
+    with pytest.raises(UnsendableError):
+        source.data = {"a": [2]}
+    assert source.data is before == {"a": [1]}
+    assert [owner for owner, _ in before._owners] == [source]
 
 
 def set_columns(data: dict[str, object]) -> object:
