@@ -144,7 +144,7 @@ command.on_change("value", obey)
 button.on_event(ButtonClick, say_clicked)
 document.on_event(ConnectionLost, count_lost)
 document.on_message("echo", lambda data: setattr(answer, "text", f"heard {data}"))
-for model in (slider, double, command, answer, lost, button, *many):
-    document.add_root(model)
-document.add_root(source)
+with document.models.freeze():  # the stock server looks through all models after each of 107 roots otherwise
+    for model in (slider, double, command, answer, lost, button, *many, source):
+        document.add_root(model)
 document.title = "Board"

@@ -95,6 +95,24 @@ def fork():
     return pid
 
 
+def measure_forks_apart():
+    """Have each fork, and each fork of its own, write only the lines that it runs itself, if they are measured.
+
+    Its parent writes the others. All lines of all modules take a tenth of a second of processor time to write.
+    """
+    coverage = sys.modules.get("coverage")
+    measured = coverage and coverage.Coverage.current()
+    if not measured:
+        return
+    measured.get_data()  # noted as run; this also finds the files' real names once for all
+
+    def begin_with_none():
+        for lines in measured._collector.data.values():
+            lines.clear()
+
+    os.register_at_fork(after_in_child=begin_with_none)
+
+
 def become(asked, output, changes, signals):
     """Make this process what a new one is that was started with these words, in this folder and environment."""
     os.dup2(output, 1)
@@ -127,6 +145,7 @@ def main():
     signals = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     control = socket.socket(fileno=int(sys.argv[1]))
     names, changes = noting_imports()
+    measure_forks_apart()
     gc.collect()
     gc.freeze()  # what is shared with the forks stays so
     ready = {
