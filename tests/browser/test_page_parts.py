@@ -213,6 +213,28 @@ def test_part_that_cannot_be_loaded_is_tried_again_and_then_reported_once(
     complaints.clear()
 
 
+@pytest.mark.parametrize("body", ["<!DOCTYPE html><title>Log in</title>", "(function() { const cut_off = [1, 2"])
+def test_part_that_comes_as_something_else_once_is_loaded_again(
+    page: Page, server: RunningServer, complaints: Complaints, body: str
+) -> None:
+    answered: list[str] = []
+
+    def answer(route: Route) -> None:
+        answered.append(route.request.url)
+        if len(answered) == 1:
+            route.fulfill(body=body, headers={"content-type": "text/html", "cache-control": "max-age=60"})
+        else:
+            route.continue_()
+
+    page.route(re.compile(r"/bokeh-mathjax\.min\.js"), answer)
+    draw(page, f"{server.url}/parts?what=label&when=tick")
+    shown(page, "label")
+    wait_until_all_is_loaded(page)
+    assert len(answered) == 2
+    assert [text for text in complaints.messages if "app-server" in text] == []
+    complaints.clear()
+
+
 def test_table_waits_for_widgets_again_if_they_could_not_be_loaded_before(
     page: Page, server: RunningServer, complaints: Complaints
 ) -> None:

@@ -19,8 +19,15 @@
   function run(url, priority) {
     return new Promise((resolve, reject) => {
       const script = document.createElement("script");
+      // A proxy's own page in place of the script, or a piece of it, is loaded like any script; it fails when it runs.
+      const failed = (event) => event.filename === script.src && reject(event.error);
+      const ended = (settle) => (event) => {
+        removeEventListener("error", failed);
+        settle(event);
+      };
+      addEventListener("error", failed);
       Object.assign(script, {src: url, nonce, async: false, fetchPriority: priority});
-      Object.assign(script, {onload: resolve, onerror: reject});
+      Object.assign(script, {onload: ended(resolve), onerror: ended(reject)});
       document.head.append(script);
     });
   }
@@ -30,7 +37,8 @@
       for (const other of part.after) await load(parts[other], priority);
       // Without them it would fail when it runs, which its element does not tell.
       if (part.after.some((other) => missing.has(parts[other]))) throw new Error("what it needs is missing");
-      await run(part.url, priority).catch(() => run(part.url, priority));
+      // By another address: the browser would take what it has, which may be what has failed.
+      await run(part.url, priority).catch(() => run(`${part.url}${part.url.includes("?") ? "&" : "?"}again`, priority));
       if (part.name == "bokeh-mathjax") await retry_mathjax();
       missing.delete(part);
       step_back();
