@@ -27,8 +27,13 @@ def test_reloaded_application_is_named_as_most_people_typed_it(tmp_path: Path, m
 
 @pytest.fixture
 def modules(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The tests' own modules stay loaded, which a reload takes for the application's."""
+    """The tests' own modules, which a reload would take for the application's, stay, and so do their model classes."""
+
+    def without_tests() -> list[tuple[str, Path]]:
+        return [(name, path) for name, path in own_modules() if name.partition(".")[0] != "tests"]
+
     monkeypatch.setattr(sys, "dont_write_bytecode", sys.dont_write_bytecode)
+    monkeypatch.setattr(reload, "own_modules", without_tests)
     before = dict(sys.modules)
     yield
     sys.modules.update(before)
