@@ -49,8 +49,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Measure the tests of some folders only."""
-    measure(folder_of(item.nodeid))
+    """Measure the tests of some folders only, and of clients of a server only what they start."""
+    measure(folder_of(item.nodeid), getattr(item, "module", None))
     return (yield)  # type: ignore[return-value]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from types import ModuleType
 
 from coverage import Coverage
 
@@ -18,19 +19,28 @@ _put_aside: dict[str, str] = {}
 _stopped: list[Coverage] = []
 
 
-def measure(folder: str) -> None:
-    """From now on measure this process, and what it starts, if that is for tests of this folder."""
-    names = [name for name in os.environ if name.startswith("COVERAGE_")]
-    if folder not in MEASURED and names:
-        _put_aside.update({name: os.environ.pop(name) for name in names})
-        if (current := Coverage.current()) is not None:  # None from now on
-            current.stop()
-            _stopped.append(current)
-    elif folder in MEASURED and _put_aside:
+def measure(folder: str, module: ModuleType | None = None) -> None:
+    """From now on measure what this process starts, if that is for tests of this folder, and the process itself.
+
+    Not the latter where a module of tests of the protocol has imported nothing of ours: only a client would be traced.
+    """
+    if folder in MEASURED:
         os.environ.update(_put_aside)
         _put_aside.clear()
+    else:
+        _put_aside.update({name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COVERAGE_")})
+    if folder in MEASURED and (folder != "tests/protocol" or module is None or uses_ours(module)):
         while _stopped:
             _stopped.pop().start()
+    elif not _stopped and (current := Coverage.current()) is not None:  # None from now on
+        current.stop()
+        _stopped.append(current)
+
+
+def uses_ours(module: ModuleType) -> bool:
+    """Whether a module has imported a module, class or function of `app_server`."""
+    found = (getattr(value, "__module__", None) or getattr(value, "__name__", "") for value in vars(module).values())
+    return any(str(name).partition(".")[0] == "app_server" for name in found)
 
 
 def unmeasured(environ: Mapping[str, str]) -> dict[str, str]:
