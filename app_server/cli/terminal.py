@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from app_server.errors import AppServerError, OperatorErrors
@@ -43,6 +43,19 @@ def say(text: str) -> None:
     except BrokenPipeError:
         # Python flushes stdout once more at its end, and must not find the pipe then.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def replacing(stream: TextIO, environ: Mapping[str, str]) -> Callable[[str], None] | None:
+    """What writes a line that the next one replaces, "" to take it away; None if the stream is not a terminal."""
+    if not stream.isatty() or environ.get("TERM") == "dumb":
+        return None
+
+    def write(text: str) -> None:
+        # \x1b[K: clear to the end of the line.
+        stream.write(f"\r\x1b[K{text[: columns() - 1]}")
+        stream.flush()
+
+    return write
 
 
 def complain(error: AppServerError, environ: Mapping[str, str]) -> None:

@@ -62,7 +62,7 @@ def test_one_command_makes_an_image_that_serves(app_image: str, folder: Path, ta
     assert made.returncode == 0, made.stderr
     lines = made.stdout.splitlines()
     assert lines[0] == f"{tag}:latest from {tag}/app-server:latest"
-    assert "  tried it: /one, /two answer" in lines
+    assert any(line.startswith("  tried it: /one, /two answer in ") for line in lines)
     (command,) = [line.removeprefix("run it:") for line in lines if line.startswith("run it:")]
     port = free_port()
     words = tuple(command.replace(":5006:", f":{port}:", 1).replace("--rm", f"--detach --name {name}").split())
@@ -98,7 +98,7 @@ def test_deployment_gets_the_image_that_it_names(app_image: str, folder: Path, t
     (folder / "deploy.yaml").write_text(text.replace("TAG", tag), encoding="utf-8")
     made = app_server("image", "--from", app_image, cwd=folder)
     assert made.returncode == 0, made.stderr
-    assert "  tried it: /second answers\n" in made.stdout
+    assert "  tried it: /second answers in " in made.stdout
     assert docker("run", "--rm", f"{tag}:7", "sh", "-c", "find /apps -type f") == "/apps/two/main.py"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from app_server.cli.command import Command, Flag, switch
 from app_server.cli.deployments.flags import BUILD_CONTEXT, OF_A_FILE
 from app_server.cli.deployments.loading import containers_plan, need_deployment_packages
-from app_server.cli.terminal import say
+from app_server.cli.deployments.reporting import REPORTING, progress_of, with_end
 
 COMMAND = Command(
     forms=("[-f FILE] [-e NAME] [flags]",),
@@ -21,6 +21,7 @@ COMMAND = Command(
         BUILD_CONTEXT,
         Flag(names=("-o", "--output"), metavar="FILE", help="the archive", default="NAME.tar.gz"),
         switch("--force", "overwrite it"),
+        *REPORTING,
     ),
 )
 
@@ -32,4 +33,5 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
 
     plan = containers_plan(namespace)
     target = Path(namespace.output[0] if "output" in namespace else f"{plan.name}.tar.gz")
-    return partial(bundle, plan, target, Path(plan.source).absolute().parent, say, force="force" in namespace)
+    folder, progress = Path(plan.source).absolute().parent, progress_of(namespace, environ)
+    return with_end(namespace, partial(bundle, plan, target, folder, progress, force="force" in namespace))

@@ -16,7 +16,8 @@ from app_server.cli.deployments.described import command_line
 from app_server.cli.deployments.flags import BUILD_CONTEXT, INCLUDE, OF_A_FILE, PACKAGES, dashed, file_of
 from app_server.cli.deployments.job import ALL, Job
 from app_server.cli.deployments.loading import containers_plan, need_deployment_packages, read
-from app_server.cli.terminal import paint_for, say
+from app_server.cli.deployments.reporting import REPORTING, progress_of, with_end
+from app_server.cli.terminal import paint_for
 from app_server.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ COMMAND = Command(
         replace(PACKAGES, group="Only ansible"),
         replace(INCLUDE, group="Only ansible"),
         switch("--no-doctor", "do not check the deployment from outside at the end", group="Only ansible"),
+        *REPORTING,
     ),
 )  # fmt: skip
 
@@ -68,20 +70,22 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
         if name in namespace and namespace.target != target:
             what = f"has no meaning with {namespace.target}"
             raise OperatorError(what, where=dashed(name), hint="Leave it out.")
-    return _ansible(namespace, environ) if namespace.target == "ansible" else _compose(namespace)
+    run = _ansible(namespace, environ) if namespace.target == "ansible" else _compose(namespace, environ)
+    return with_end(namespace, run)
 
 
-def _compose(namespace: argparse.Namespace) -> Callable[[], int]:
+def _compose(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     from app_server.deployment.rollout.compose import deploy, roll_back
     from app_server.deployment.rollout.store import Store
 
     plan = containers_plan(namespace)
     folder = Path(plan.source).absolute().parent
     store = Store(_store(namespace, folder, plan.name), plan.name)
+    progress = progress_of(namespace, environ)
     if "rollback" in namespace:
-        return partial(roll_back, plan.name, store, folder, say, hooks=_hooks(namespace, plan))
+        return partial(roll_back, plan.name, store, folder, progress, hooks=_hooks(namespace, plan))
     everything = "all" in namespace
-    return partial(deploy, plan, store, folder, say, everything=everything, hooks=_hooks(namespace, plan))
+    return partial(deploy, plan, store, folder, progress, everything=everything, hooks=_hooks(namespace, plan))
 
 
 def _ansible(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
@@ -92,16 +96,17 @@ def _ansible(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Calla
     job = Job(ALL, loaded, command_line(namespace), paint_for(sys.stderr, environ))
     plan = job.plan
     store = Store(_store(namespace, Path(loaded.file).absolute().parent, plan.name), plan.name)
+    progress = progress_of(namespace, environ)
     if "rollback" in namespace:
-        roll_out = partial(ansible.roll_back, plan, store, say, hooks=_hooks(namespace, plan))
+        roll_out = partial(ansible.roll_back, plan, store, progress, hooks=_hooks(namespace, plan))
     else:
         roll_out = partial(
-            ansible.deploy, plan, job.files, Path(loaded.file).resolve().parent, store, say,
+            ansible.deploy, plan, job.files, Path(loaded.file).resolve().parent, store, progress,
             packages=[Path(path) for path in getattr(namespace, "packages", [])],
             include=getattr(namespace, "include", []), hooks=_hooks(namespace, plan),
         )  # fmt: skip
     address = f"{plan.site.scheme}://{plan.site.authority}{plan.apps[0].url}"
-    return partial(_and_examine, roll_out, None if "no_doctor" in namespace else address)
+    return partial(_and_examine, roll_out, None if "no_doctor" in namespace else address, namespace)
 
 
 def _store(namespace: argparse.Namespace, folder: Path, name: str) -> Path:
@@ -125,13 +130,20 @@ def _hooks(namespace: argparse.Namespace, plan: Plan) -> RolloutHooks:
         "hosts": " ".join(machine.name for machine in plan.machines),
     }
     file = file_of(getattr(namespace, "file", None))
-    return RolloutHooks(None if "no_hooks" in namespace else file.resolve().parent, about)
+    folder = None if "no_hooks" in namespace else file.resolve().parent
+    return RolloutHooks(folder, about, to_stderr="json" in namespace)
 
 
-def _and_examine(roll_out: Callable[[], int], address: str | None) -> int:
+def _and_examine(roll_out: Callable[[], int], address: str | None, namespace: argparse.Namespace) -> int:
     """Roll out, then check an application from outside; the first status that is not 0."""
     status = roll_out()
     if address is None:
         return status
-    looked = subprocess.call([sys.executable, "-m", "app_server", "doctor", address])
-    return status or looked
+    words = [sys.executable, "-m", "app_server", "doctor", address]
+    if "quiet" not in namespace and "json" not in namespace:
+        looked = subprocess.call(words)
+        return status or looked
+    report = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
+    if report.returncode != 0:
+        sys.stderr.write(report.stdout)
+    return status or report.returncode

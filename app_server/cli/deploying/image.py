@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from app_server.cli.command import Command, Flag, Word, switch
 from app_server.cli.deployments.flags import INCLUDE, OF_A_FILE, dashed
 from app_server.cli.deployments.loading import clone, containers_plan, need_deployment_packages
-from app_server.cli.terminal import say
+from app_server.cli.deployments.reporting import REPORTING, progress_of, with_end
 from app_server.errors import OperatorError
 from app_server.settings import Arity
 
@@ -40,6 +40,7 @@ COMMAND = Command(
         switch("--no-try", "do not start the image, if applications need what is not available here"),
         switch("--force", "replace an image of this name that this command did not build"),
         *OF_A_FILE,
+        *REPORTING,
     ),
 )  # fmt: skip
 
@@ -71,7 +72,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
         tried="no_try" not in namespace,
         force="force" in namespace,
     )
-    return partial(image.build, wish, say)
+    return with_end(namespace, partial(image.build, wish, progress_of(namespace, environ)))
 
 
 def _refuse_both(namespace: argparse.Namespace) -> None:

@@ -10,7 +10,6 @@ import json
 import re
 import shlex
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,8 +19,9 @@ from app_server.deployment.contained import BASE, LABEL, is_base
 from app_server.deployment.images.contents import Contents
 from app_server.deployment.images.context import context_of
 from app_server.deployment.images.sources import DOCKERFILE
+from app_server.deployment.progress.buildkit import BuildSteps
+from app_server.deployment.progress.progress import Progress
 from app_server.deployment.rollout import docker
-from app_server.deployment.rollout.operator import Say
 from app_server.errors import OperatorError
 
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
@@ -64,37 +64,47 @@ def full_name(text: str, flag: str) -> str:
     return text if ":" in text.rpartition("/")[2] else f"{text}:latest"
 
 
-def build(wish: Wish, say: Say) -> int:
+def build(wish: Wish, progress: Progress) -> int:
     """Build, try and name the image; 0."""
     docker.require_builder()
     _refuse_taken(wish)
-    say(f"{wish.name} from {wish.base}")
+    progress(f"{wish.name} from {wish.base}")
     needed = [(wish.base, "app-server"), *([(wish.pip, "pip")] if wish.contents.requirements else [])]
     for image, target in needed:
-        _provide(image, target, wish, say)
+        _provide(image, target, wish, progress)
     if wish.proxy is not None and wish.build_context is not None:
-        _provide(f"{BASE}-{wish.proxy}:latest", "", wish, say, f"docker/{wish.proxy}/Dockerfile")
+        _provide(f"{BASE}-{wish.proxy}:latest", "", wish, progress, f"docker/{wish.proxy}/Dockerfile")
     _refuse_foreign_base(wish.base)
-    begun_s = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="app-server-image-") as scratch:
-        context = Path(scratch)
-        write_context(wish, context)
-        secret = _secret(wish)
-        image = docker.build(*secret, str(context), where=wish.name)
-    say(f"  built in {time.monotonic() - begun_s:.0f} s, {int(docker.about(image)['Size']) / 1e6:.0f} MB")
+    image = _built(wish, progress)
     try:
         if wish.tried:
-            _try_out(image, wish.contents)
-            say(f"  tried it: {', '.join(wish.contents.routes)} {'answer' if wish.contents.routes[1:] else 'answers'}")
+            answer = f"{', '.join(wish.contents.routes)} {'answer' if wish.contents.routes[1:] else 'answers'}"
+            with progress.step("trying it", f"tried it: {answer}"):
+                _try_out(image, wish.contents)
         docker.run("tag", image, wish.name)
     except BaseException:
         if not docker.about(image)["RepoTags"]:
             with suppress(OperatorError):
                 docker.run("rmi", image)
         raise
-    say(f"run it:  docker run --rm {' '.join(HARDENED)} -p 127.0.0.1:5006:5006 {wish.name}")
-    say(f"open it: http://localhost:5006{wish.contents.routes[0] if len(wish.contents.routes) == 1 else '/'}")
+    progress(f"run it:  docker run --rm {' '.join(HARDENED)} -p 127.0.0.1:5006:5006 {wish.name}")
+    progress(f"open it: http://localhost:5006{wish.contents.routes[0] if len(wish.contents.routes) == 1 else '/'}")
     return 0
+
+
+def _built(wish: Wish, progress: Progress) -> str:
+    """The id of the image, which has no name yet."""
+    image, steps = "", BuildSteps()
+
+    def done() -> str:
+        return f"built it, {int(docker.about(image)['Size']) / 1e6:.0f} MB{steps.summary},"
+
+    with tempfile.TemporaryDirectory(prefix="app-server-image-") as scratch:
+        context = Path(scratch)
+        write_context(wish, context)
+        with progress.step("building it", done):
+            image, steps = docker.build(*_secret(wish), str(context), where=wish.name, progress=progress)
+    return image
 
 
 def _refuse_taken(wish: Wish) -> None:
@@ -111,7 +121,7 @@ def _refuse_taken(wish: Wish) -> None:
         raise OperatorError(what, where=wish.name, hint=hint)
 
 
-def _provide(image: str, target: str, wish: Wish, say: Say, dockerfile: str = DOCKERFILE) -> None:
+def _provide(image: str, target: str, wish: Wish, progress: Progress, dockerfile: str = DOCKERFILE) -> None:
     """See to it that an image is here that others are built from. OperatorError where it is not and cannot be built."""
     if docker.image_id(image) is not None:
         return
@@ -119,12 +129,12 @@ def _provide(image: str, target: str, wish: Wish, say: Say, dockerfile: str = DO
         use = "" if target == "app-server" else "; it installs the requirements"
         hint = "Set --build-context to a clone of app-server, or load the image with `docker load`."
         raise OperatorError(f"there is no such image{use}", where=image, hint=hint)
-    begun_s = time.monotonic()
     words = ["--file", str(wish.build_context / dockerfile), "--tag", image]
     if target:
         words += ["--target", target]
-    docker.build(*words, *_secret(wish), str(wish.build_context), where=image)
-    say(f"  built {image} from {wish.build_context} in {time.monotonic() - begun_s:.0f} s")
+    words += [*_secret(wish), str(wish.build_context)]
+    with progress.step(f"building {image} from {wish.build_context}", f"built {image} from {wish.build_context}"):
+        docker.build(*words, where=image, progress=progress)
 
 
 def _secret(wish: Wish) -> tuple[str, ...]:

@@ -5,27 +5,37 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import yaml
 
+from app_server import programs
 from app_server.deployment.plan.values import Plan
+from app_server.deployment.progress.progress import Progress, duration
+from app_server.deployment.progress.tasks import Tasks
 from app_server.deployment.reason import plain
 from app_server.deployment.releases import release
 from app_server.deployment.render import Files, render
 from app_server.deployment.render.inventory import dump
+from app_server.deployment.rollout.history import recorded
 from app_server.deployment.rollout.hooks import RolloutHooks
-from app_server.deployment.rollout.operator import Say
 from app_server.deployment.rollout.store import Store
 from app_server.errors import OperatorError
 
+TARGET = "ansible"
 INVENTORY, REMOVED = "inventory.yml", "removed.yml"
+LOG = "ansible.log"
+"""What the last run has printed."""
+STOP_S = 30.0
+"""How long Ansible may take to end after Ctrl-C."""
 NO_HOOKS = RolloutHooks(None)
 
 
@@ -53,7 +63,7 @@ def deploy(
     files: Files,
     folder: Path,
     store: Store,
-    say: Say,
+    progress: Progress,
     *,
     packages: Sequence[Path],
     include: Sequence[str],
@@ -68,8 +78,8 @@ def deploy(
     gathered = release.gather(plan, files, folder, include=include, packages=packages)
     name = str(gathered.about["id"])
     with store.locked():
-        say(f"release {name} of {plan.name} for {', '.join(machine.name for machine in plan.machines)}")
-        with hooks.around(say, release=name):
+        progress(f"release {name} of {plan.name} for {', '.join(machine.name for machine in plan.machines)}")
+        with recorded(store.folder, TARGET, "deploy", folder, name), hooks.around(progress, release=name):
             release.write(store.folder / "release", gathered)
             release.write_certificates(plan, store.folder / "release")
             write_inventory(plan, store)
@@ -79,22 +89,22 @@ def deploy(
             )
             place = (store.folder / "release").resolve()
             variables = [f"app_server_release_dir={place}", f"app_server_offline={offline}"]
-            spent_s = play(command, "site.yml", store, variables, what=f"release {name}")
-        say(f"release {name} is served, after {spent_s:.0f} s")
-        return 0 if hooks.after(say, release=name, seconds=f"{spent_s:.0f}") else 1
+            spent_s = play(command, "site.yml", store, variables, progress, what=f"release {name}")
+        progress(f"release {name} is served, after {duration(spent_s)}")
+        return 0 if hooks.after(progress, release=name, seconds=f"{spent_s:.0f}") else 1
 
 
-def roll_back(plan: Plan, store: Store, say: Say, *, hooks: RolloutHooks = NO_HOOKS) -> int:
+def roll_back(plan: Plan, store: Store, progress: Progress, *, hooks: RolloutHooks = NO_HOOKS) -> int:
     """Restore the previous release on all hosts; 0, or 1 if the hook after it failed. OperatorError."""
     command = program()
     hooks.look()
     with store.locked():
-        say(f"the previous release of {plan.name}")
-        with hooks.around(say):
+        progress(f"the previous release of {plan.name}")
+        with recorded(store.folder, TARGET, "rollback", None), hooks.around(progress):
             write_inventory(plan, store)
-            spent_s = play(command, "rollback.yml", store, [], what="back to the previous release")
-        say(f"the previous release is served, after {spent_s:.0f} s")
-        return 0 if hooks.after(say, seconds=f"{spent_s:.0f}") else 1
+            spent_s = play(command, "rollback.yml", store, [], progress, what="back to the previous release")
+        progress(f"the previous release is served, after {duration(spent_s)}")
+        return 0 if hooks.after(progress, seconds=f"{spent_s:.0f}") else 1
 
 
 def write_inventory(plan: Plan, store: Store) -> None:
@@ -168,10 +178,12 @@ def reason_of(failures: Path) -> str | None:
     return f"{about['host']}: {about['task']}: {said.rstrip('.')}"
 
 
-def play(command: str, playbook: str, store: Store, variables: Sequence[str], *, what: str) -> float:
-    """Run a playbook at this terminal; how long it took, in seconds. What came of it is written down.
+def play(
+    command: str, playbook: str, store: Store, variables: Sequence[str], progress: Progress, *, what: str
+) -> float:
+    """Run a playbook and show its tasks; how long it took, in seconds. What came of it is written down.
 
-    Its failure is raised as OperatorError.
+    All that it prints is in the store's ansible.log. Its failure is raised as OperatorError.
     """
     begun_s = time.monotonic()
     folder = playbooks()
@@ -180,17 +192,57 @@ def play(command: str, playbook: str, store: Store, variables: Sequence[str], *,
         words += ["--inventory", str(store.folder / REMOVED)]
     for variable in variables:
         words += ["--extra-vars", variable]
-    sys.stdout.flush()
-    with tempfile.TemporaryDirectory(prefix="app-server-ansible-") as scratch:
+    with (
+        progress.step(f"ansible-playbook {playbook}"),
+        tempfile.TemporaryDirectory(prefix="app-server-ansible-") as scratch,
+    ):
         failures = Path(scratch) / "failures"
-        status = subprocess.call([*words, str(folder / playbook)], env=environment(os.environ, folder, failures))
-        reason = reason_of(failures)
-    if status != 0:
-        store.note(f"{what} failed (ansible-playbook ended with {status})")
-        hint = "" if reason else "Its last lines say why. "
-        hint += "Run it again when that is fixed: finished steps are not repeated."
-        raise OperatorError(reason or f"ended with {status}", where=f"ansible-playbook {playbook}", hint=hint)
+        environ = environment(os.environ, folder, failures)
+        status = watched([*words, str(folder / playbook)], environ, store.folder / LOG, progress)
+        if status != 0:
+            store.note(f"{what} failed (ansible-playbook ended with {status})")
+            raise failure(playbook, status, reason_of(failures), store.folder / LOG)
     if playbook == "site.yml":
         (store.folder / REMOVED).unlink(missing_ok=True)
     store.note(what)
     return time.monotonic() - begun_s
+
+
+def failure(playbook: str, status: int, reason: str | None, log: Path) -> OperatorError:
+    """What to say of a run that has failed."""
+    hint = "" if reason else f"{log} says why. "
+    hint += "Run it again when that is fixed: finished steps are not repeated."
+    return OperatorError(reason or f"ended with {status}", where=f"ansible-playbook {playbook}", hint=hint)
+
+
+def watched(words: Sequence[str], environ: Mapping[str, str], log: Path, progress: Progress) -> int:
+    """Run Ansible and show its tasks while it does them; its status. The log gets what it prints."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading, encoding="utf-8", errors="replace") as tasks, log.open("w", encoding="utf-8") as kept:
+        try:
+            process = subprocess.Popen(
+                words, env={**environ, "APP_SERVER_PROGRESS": str(writing)}, pass_fds=(writing,),
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace",
+            )  # fmt: skip
+        finally:
+            os.close(writing)
+        printing = threading.Thread(target=_keep, args=(process, kept, progress))
+        printing.start()
+        try:
+            for line in tasks:
+                Tasks(progress).read(line)
+        except BaseException:
+            programs.end(process, STOP_S, signal.SIGINT)
+            raise
+        finally:
+            printing.join()
+        return process.wait()
+
+
+def _keep(process: subprocess.Popen[str], log: TextIO, progress: Progress) -> None:
+    """Copy what a program prints to the log, and show it if it is wanted."""
+    assert process.stdout is not None
+    with process.stdout:
+        for line in process.stdout:
+            log.write(line)
+            progress.output(plain(line).rstrip())

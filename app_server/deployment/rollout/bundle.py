@@ -8,9 +8,9 @@ import tempfile
 from pathlib import Path
 
 from app_server.deployment.plan.values import Plan
+from app_server.deployment.progress.progress import Progress
 from app_server.deployment.rollout import docker
 from app_server.deployment.rollout.contents import build, image_names, write_release
-from app_server.deployment.rollout.operator import Say
 from app_server.deployment.rollout.preconditions import check_preconditions
 from app_server.errors import OperatorError
 
@@ -26,7 +26,7 @@ exec docker compose --project-name {name} --file compose.yaml --file images.yaml
 """
 
 
-def bundle(plan: Plan, target: Path, folder: Path, say: Say, *, force: bool = False) -> int:
+def bundle(plan: Plan, target: Path, folder: Path, progress: Progress, *, force: bool = False) -> int:
     """Write the archive; 0. Relative paths of the plan begin in `folder`."""
     if target.exists() and not force:
         raise OperatorError("is there already", where=str(target), hint="Choose another --output, or give --force.")
@@ -35,8 +35,9 @@ def bundle(plan: Plan, target: Path, folder: Path, say: Say, *, force: bool = Fa
     with tempfile.TemporaryDirectory(prefix="bundle-", dir=target.absolute().parent) as scratch:
         place = Path(scratch) / plan.name
         write_release(plan, place)
-        build(plan, place, folder, say)
-        docker.run("save", "--output", str(place / "images.tar"), *sorted(image_names(place)))
+        build(plan, place, folder, progress)
+        with progress.step("saving the images", "saved the images"):
+            docker.run("save", "--output", str(place / "images.tar"), *sorted(image_names(place)))
         # The images are there; what they were made of is not, but for what a container reads by itself.
         if not plan.contained.mounts_configuration:
             shutil.rmtree(place / "docker", ignore_errors=True)
@@ -45,11 +46,14 @@ def bundle(plan: Plan, target: Path, folder: Path, say: Say, *, force: bool = Fa
         script.write_text(INSTALL.format(name=plan.name, oldest=oldest), encoding="utf-8")
         script.chmod(0o755)
         draft = Path(scratch) / "archive"
-        with tarfile.open(draft, "w:gz", compresslevel=3) as archive:
+        with (
+            progress.step("packing the archive", "packed the archive"),
+            tarfile.open(draft, "w:gz", compresslevel=3) as archive,
+        ):
             archive.add(place, arcname=plan.name, filter=_anonymous)
         draft.chmod(0o644)
         draft.replace(target)
-    say(f"  {target} ({target.stat().st_size / 1e6:.0f} MB): unpack it, then run {plan.name}/install.sh")
+    progress(f"  {target} ({target.stat().st_size / 1e6:.0f} MB): unpack it, then run {plan.name}/install.sh")
     return 0
 
 

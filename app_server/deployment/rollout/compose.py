@@ -13,10 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from app_server.deployment.plan.values import Plan
+from app_server.deployment.progress.progress import Progress
 from app_server.deployment.rollout import docker
 from app_server.deployment.rollout.contents import build, configure, for_volume, image_names, write_release
+from app_server.deployment.rollout.history import recorded
 from app_server.deployment.rollout.hooks import RolloutHooks
-from app_server.deployment.rollout.operator import Say
 from app_server.deployment.rollout.preconditions import check_preconditions, refuse_taken_port
 from app_server.deployment.rollout.preflight import run_preflight
 from app_server.deployment.rollout.rolling import roll
@@ -24,13 +25,14 @@ from app_server.deployment.rollout.steps import ago
 from app_server.deployment.rollout.store import Store
 from app_server.errors import OperatorError
 
+TARGET = "compose"
 KEPT_RELEASES = 5
 
 NO_HOOKS = RolloutHooks(None)
 
 
 def deploy(
-    plan: Plan, store: Store, folder: Path, say: Say, *, everything: bool = False, hooks: RolloutHooks = NO_HOOKS
+    plan: Plan, store: Store, folder: Path, progress: Progress, *, everything: bool = False, hooks: RolloutHooks = NO_HOOKS
 ) -> int:
     """Roll out what the plan says; 0, or 1 if the hook after it failed. Relative paths begin in `folder`."""
     docker.require()
@@ -39,25 +41,28 @@ def deploy(
     with store.locked():
         number = max([*store.releases(), 0]) + 1
         place = store.path(number)
-        say(f"release {number} of {plan.name}")
-        with hooks.around(say, release=str(number)):
+        progress(f"release {number} of {plan.name}")
+        with (
+            recorded(store.folder, TARGET, "deploy", folder, str(number)),
+            hooks.around(progress, release=str(number)),
+        ):
             try:
                 write_release(for_volume(plan), place)
-                build(plan, place, folder, say)
+                build(plan, place, folder, progress)
                 configure(plan, place, folder)
                 refuse_taken_port(plan)
-                run_preflight(plan, place, folder, say)
-                roll(plan.name, store, number, folder, say, everything=everything)
+                run_preflight(plan, place, folder, progress)
+                roll(plan.name, store, number, folder, progress, everything=everything)
             except BaseException:
                 shutil.rmtree(place, ignore_errors=True)
                 raise
         store.note(f"release {number}")
         forget_old(store)
-    say(f"release {number} is served at {plan.site.url}")
-    return 0 if hooks.after(say, release=str(number)) else 1
+    progress(f"release {number} is served at {plan.site.url}")
+    return 0 if hooks.after(progress, release=str(number)) else 1
 
 
-def roll_back(name: str, store: Store, folder: Path, say: Say, *, hooks: RolloutHooks = NO_HOOKS) -> int:
+def roll_back(name: str, store: Store, folder: Path, progress: Progress, *, hooks: RolloutHooks = NO_HOOKS) -> int:
     """Restore the previous release; 0, or 1 if the hook after it failed."""
     docker.require()
     hooks.look()
@@ -69,13 +74,16 @@ def roll_back(name: str, store: Store, folder: Path, say: Say, *, hooks: Rollout
         if current is None or before is None:
             hint = "`app-server deploy compose` creates one."
             raise OperatorError("there is no earlier release", where=str(store.folder), hint=hint)
-        say(f"{name}: from release {current} back to {before}")
-        with hooks.around(say, release=str(before)):
-            roll(name, store, before, folder, say)
+        progress(f"{name}: from release {current} back to {before}")
+        with (
+            recorded(store.folder, TARGET, "rollback", None, str(before)),
+            hooks.around(progress, release=str(before)),
+        ):
+            roll(name, store, before, folder, progress)
         store.note(f"back from release {current} to {before}")
         # What was taken back is not what the next --rollback should lead to.
         shutil.rmtree(store.path(current), ignore_errors=True)
-    return 0 if hooks.after(say, release=str(before)) else 1
+    return 0 if hooks.after(progress, release=str(before)) else 1
 
 
 def forget_old(store: Store) -> None:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import time
 from dataclasses import replace
 from pathlib import Path
 
 from app_server.deployment.images.contents import of_plan
 from app_server.deployment.images.context import context_of
 from app_server.deployment.plan.values import Plan
+from app_server.deployment.progress.buildkit import BuildSteps
+from app_server.deployment.progress.progress import Progress
 from app_server.deployment.render import render
 from app_server.deployment.render.containers.compose import CONFIGURATION
 from app_server.deployment.rollout import docker, proxy
 from app_server.deployment.rollout.docker import Project
-from app_server.deployment.rollout.operator import Say
 from app_server.deployment.rollout.preconditions import refuse_foreign_images
 from app_server.deployment.rollout.steps import PROXY, content_name
 
@@ -41,36 +41,43 @@ def project(name: str, place: Path, folder: Path) -> Project:
     return Project(name, [place / "compose.yaml", place / "images.yaml"], folder)
 
 
-def build(plan: Plan, place: Path, folder: Path, say: Say) -> None:
+def build(plan: Plan, place: Path, folder: Path, progress: Progress) -> None:
     """Build the images, or find them, and record them by their contents."""
-    site = place / CONFIGURATION.format(kind=plan.spec.proxy.kind)
     services = Project(plan.name, [place / "compose.yaml"], folder)
     if plan.contained.build_context is not None:
         refuse_foreign_images(plan)
-        begun_s = time.monotonic()
-        # The release's own folders, whatever folder compose takes as the start of paths. JSON is YAML too.
-        override = {PROXY: {"build": {"additional_contexts": {"site": str(site.resolve())}}}} if plan.has_proxy else {}
-        gathered = place / "gathered"
-        if plan.contained.mount is None:
-            context_of(of_plan(plan, folder), gathered)
-            contexts = {"apps": str(gathered.resolve()), "gathered": str(gathered.resolve())}
-            override[f"app-{plan.instances[0].name}"] = {"build": {"additional_contexts": contexts}}
-        (place / "images.yaml").write_text(json.dumps({"services": override}), encoding="utf-8")
-        project(plan.name, place, folder).compose("build", "--quiet", where="docker compose build")
-        say(f"  built the images in {time.monotonic() - begun_s:.0f} s")
-        # The image has it now.
-        shutil.rmtree(gathered, ignore_errors=True)
+        steps = BuildSteps()
+        with progress.step("building the images", lambda: f"built the images{steps.summary}"):
+            steps = _build(plan, place, folder, progress)
     wanted: dict[str, str] = {}
     for service, about in json.loads(services.compose("config", "--format", "json"))["services"].items():
         name = str(about["image"])
         found = docker.image_id(name)
         if found is None:
-            docker.run("pull", "--quiet", name, where=name, hint="Load it with `docker load`, or build it.")
+            with progress.step(f"pulling {name}", f"pulled {name}"):
+                docker.run("pull", "--quiet", name, where=name, hint="Load it with `docker load`, or build it.")
             found = docker.image_id(name)
         assert found is not None
         wanted[service] = content_name(name, found)
         docker.run("tag", found, wanted[service])
     (place / "images.yaml").write_text("".join(proxy.overrides(wanted, None)), encoding="utf-8")
+
+
+def _build(plan: Plan, place: Path, folder: Path, progress: Progress) -> BuildSteps:
+    # The release's own folders, whatever folder compose takes as the start of paths. JSON is YAML too.
+    site = place / CONFIGURATION.format(kind=plan.spec.proxy.kind)
+    override = {PROXY: {"build": {"additional_contexts": {"site": str(site.resolve())}}}} if plan.has_proxy else {}
+    gathered = place / "gathered"
+    if plan.contained.mount is None:
+        context_of(of_plan(plan, folder), gathered)
+        contexts = {"apps": str(gathered.resolve()), "gathered": str(gathered.resolve())}
+        override[f"app-{plan.instances[0].name}"] = {"build": {"additional_contexts": contexts}}
+    (place / "images.yaml").write_text(json.dumps({"services": override}), encoding="utf-8")
+    try:
+        return project(plan.name, place, folder).build(progress)
+    finally:
+        # The image has it now.
+        shutil.rmtree(gathered, ignore_errors=True)
 
 
 def configure(plan: Plan, place: Path, folder: Path) -> None:

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from app_server.deployment.progress.buildkit import BuildSteps
+from app_server.deployment.progress.progress import Progress
+from app_server.deployment.progress.streamed import stream
 from app_server.deployment.reason import plain, reason_in
 from app_server.errors import OperatorError
 
@@ -31,7 +34,7 @@ def run(*words: str, hint: str | None = None, where: str | None = None, stdin: b
     try:
         done = subprocess.run(["docker", *words], input=stdin, capture_output=True, check=False)
     except FileNotFoundError:
-        raise OperatorError("docker is not installed", hint="Install Docker Engine and its compose plugin.") from None
+        raise _not_installed() from None
     said, complained = done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
     if done.returncode != 0:
         raise OperatorError(last_words(complained or said), where=where or f"docker {words[0]}", hint=hint)
@@ -110,17 +113,35 @@ def about(image: str) -> dict[str, Any]:
     return known[0]
 
 
-def build(*words: str, where: str) -> str:
-    """The id of the image that `docker build WORDS` makes. OperatorError with the line that says why it does not."""
+def build(*words: str, where: str, progress: Progress) -> tuple[str, BuildSteps]:
+    """The id of the image that `docker build WORDS` makes, and its steps. OperatorError with why it does not."""
     with tempfile.TemporaryDirectory(prefix="app-server-build-") as scratch:
         file = Path(scratch) / "id"
-        done = subprocess.run(
-            ["docker", "build", "--progress", "plain", "--iidfile", str(file), *words],
-            capture_output=True, text=True, errors="replace", check=False,
-        )  # fmt: skip
-        if done.returncode != 0:
-            raise OperatorError(reason_of_build(done.stderr), where=where)
-        return file.read_text(encoding="ascii").strip()
+        steps = build_steps("build", "--progress", "plain", "--iidfile", str(file), *words, where=where, progress=progress)
+        return file.read_text(encoding="ascii").strip(), steps
+
+
+def build_steps(*words: str, where: str, progress: Progress) -> BuildSteps:
+    """Run a `docker` command that builds, and report its steps. OperatorError with the line that says why it fails."""
+    steps = BuildSteps()
+
+    def read(line: str) -> None:
+        progress.output(line)
+        progress.now(line)
+        for text, seconds in steps.feed(line):
+            progress.part(text, seconds)
+
+    try:
+        status, said = stream(["docker", *words], read)
+    except FileNotFoundError:
+        raise _not_installed() from None
+    if status != 0:
+        raise OperatorError(reason_of_build(said), where=where)
+    return steps
+
+
+def _not_installed() -> OperatorError:
+    return OperatorError("docker is not installed", hint="Install Docker Engine and its compose plugin.")
 
 
 def reason_of_build(text: str) -> str:
@@ -151,9 +172,17 @@ class Project:
         self, *words: str, where: str | None = None, hint: str | None = None, stdin: bytes | None = None
     ) -> str:
         """What `docker compose WORDS` prints."""
+        return run(*self.head(), *words, where=where or "docker compose", hint=hint, stdin=stdin)
+
+    def head(self) -> list[str]:
+        """What follows `docker` in each command for this project."""
         files = [word for file in self.files for word in ("--file", str(file))]
-        head = ("compose", "--project-name", self.name, "--project-directory", str(self.folder), *files)
-        return run(*head, *words, where=where or "docker compose", hint=hint, stdin=stdin)
+        return ["compose", "--project-name", self.name, "--project-directory", str(self.folder), *files]
+
+    def build(self, progress: Progress) -> BuildSteps:
+        """Build the images of the project, and report the steps."""
+        words = (*self.head(), "--progress", "plain", "build")
+        return build_steps(*words, where="docker compose build", progress=progress)
 
     def hashes(self) -> dict[str, str]:
         """The fingerprint of each service's configuration, in the order of the file."""

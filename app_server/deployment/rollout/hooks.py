@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app_server.deployment.rollout.operator import Say, operator
+from app_server.deployment.progress.progress import Progress
+from app_server.deployment.rollout.operator import operator
 from app_server.errors import OperatorError
 
 FOLDER = "hooks"
@@ -29,6 +30,8 @@ class RolloutHooks:
 
     folder: Path | None
     about: Mapping[str, str] = field(default_factory=dict)
+    to_stderr: bool = False
+    """whether what they print goes to stderr, because stdout is for a program that reads JSON"""
 
     def environ(self, **more: str) -> Mapping[str, str]:
         """This process's variables, and APP_SERVER_DEPLOY_ with what is known of the roll-out."""
@@ -55,24 +58,24 @@ class RolloutHooks:
             where = f"{FOLDER}/{BEFORE}"
             raise OperatorError(f"ended with {status}", where=where, hint="Nothing was changed.")
 
-    def after(self, say: Say, **about: str) -> bool:
+    def after(self, progress: Progress, **about: str) -> bool:
         """Run the hook after a roll-out; whether it succeeded. The roll-out stays in any case."""
-        return self._last(AFTER, say, **about)
+        return self._last(AFTER, progress, **about)
 
     @contextmanager
-    def around(self, say: Say, **about: str) -> Iterator[None]:
+    def around(self, progress: Progress, **about: str) -> Iterator[None]:
         """Run the hook before a roll-out, and the failure hook if the roll-out raises OperatorError."""
         self.before(**about)
         try:
             yield
         except OperatorError as error:
-            self._last(FAILED, say, **about, error=str(error))
+            self._last(FAILED, progress, **about, error=str(error))
             raise
 
-    def _last(self, name: str, say: Say, **about: str) -> bool:
+    def _last(self, name: str, progress: Progress, **about: str) -> bool:
         status = self._run(name, **about)
         if status:
-            say(f"{FOLDER}/{name}: ended with {status}")
+            progress(f"{FOLDER}/{name}: ended with {status}")
         return not status
 
     def _run(self, name: str, **about: str) -> int:
@@ -82,7 +85,8 @@ class RolloutHooks:
         sys.stdout.flush()
         try:
             return subprocess.call(
-                [path.resolve()], cwd=self.folder, env=self.environ(**about), stdin=subprocess.DEVNULL
-            )
+                [path.resolve()], cwd=self.folder, env=self.environ(**about), stdin=subprocess.DEVNULL,
+                stdout=sys.stderr.fileno() if self.to_stderr else None,
+            )  # fmt: skip
         except OSError as error:
             raise OperatorError(f"cannot be run: {error.strerror}", where=str(path)) from None

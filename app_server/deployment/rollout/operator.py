@@ -1,14 +1,9 @@
-"""The person who runs a command: what they are called, and how to talk to them."""
+"""The person who runs a command."""
 
 from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable
-
-Say = Callable[[str], None]
-"""Prints a line of progress."""
-
 
 def operator() -> str:
     """The name of the user, or its number for one that the system has no name for."""

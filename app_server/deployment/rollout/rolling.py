@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from app_server.deployment.progress.progress import Progress
 from app_server.deployment.rollout import docker, proxy
 from app_server.deployment.rollout.contents import project
 from app_server.deployment.rollout.docker import Project
-from app_server.deployment.rollout.operator import Say
 from app_server.deployment.rollout.proxy import Configuration
 from app_server.deployment.rollout.steps import PROXY, Step, steps
 from app_server.deployment.rollout.store import Store
@@ -25,29 +24,35 @@ def start(containers: Project, service: str, what: str, *options: str) -> None:
         raise OperatorError(f"{what}: {containers.log_of(service) or error.what}", where=service) from None
 
 
-def roll(name: str, store: Store, number: int, folder: Path, say: Say, *, everything: bool = False) -> None:
+def roll(
+    name: str, store: Store, number: int, folder: Path, progress: Progress, *, everything: bool = False
+) -> None:
     """Bring what runs to the state of a release. If a service does not become healthy, the old release comes back."""
     new, configuration = project(name, store.path(number), folder), proxy.configuration_of(store.path(number))
     try:
         for step in _steps(new, configuration, everything=everything):
-            begun_s = time.monotonic()
-            _take(step, new, configuration, force=everything)
-            spent = "" if step.kind == "keep" else f" in {time.monotonic() - begun_s:.1f} s"
-            say(f"  {step.service:<12} {_SAID[step.kind]}{spent}")
+            _report(step, new, configuration, progress, force=everything)
     except OperatorError as error:
         current = store.current()
         if current is not None and current != number:
-            say(f"  {error}")
-            say(f"  going back to release {current}")
+            progress(f"  {error}")
+            progress(f"  going back to release {current}")
             old, configuration = project(name, store.path(current), folder), proxy.configuration_of(store.path(current))
             for step in _steps(old, configuration):
-                _take(step, old, configuration)
+                _report(step, old, configuration, progress)
         elif current is None:
             new.compose("down", "--timeout", "1")
         raise
     store.make_current(number)
 
 
+_DOING = {
+    "keep": "is as it was",
+    "start": "starts",
+    "replace": "is being replaced",
+    "reload": "reads its new configuration",
+    "remove": "is being removed",
+}
 _SAID = {
     "keep": "is as it was",
     "start": "started",
@@ -61,6 +66,18 @@ def _steps(containers: Project, configuration: Configuration | None, *, everythi
     running = containers.running()
     reconfigured = PROXY in running and proxy.is_changed(containers, configuration)
     return steps(containers.hashes(), running, everything=everything, reconfigured=reconfigured)
+
+
+def _report(
+    step: Step, containers: Project, configuration: Configuration | None, progress: Progress, *, force: bool = False
+) -> None:
+    """Do a step, and say so."""
+    done = f"{step.service:<12} {_SAID[step.kind]}"
+    if step.kind == "keep":
+        progress(f"  {done}")
+        return
+    with progress.step(f"{step.service:<12} {_DOING[step.kind]}", done):
+        _take(step, containers, configuration, force=force)
 
 
 def _take(step: Step, containers: Project, configuration: Configuration | None, *, force: bool = False) -> None:

@@ -12,6 +12,8 @@ import yaml
 from app_server.deployment.load import from_values
 from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.plan.values import Plan
+from app_server.deployment.progress.progress import Progress, silent
+from app_server.deployment.progress.shown import Lines
 from app_server.deployment.rollout import ansible
 from app_server.deployment.rollout.store import Store
 from app_server.errors import OperatorError
@@ -31,8 +33,8 @@ def test_playbook_that_fails_is_an_error_and_is_written_down(tmp_path: Path) -> 
     store = Store(tmp_path, "site")
     ansible.write_inventory(plan(), store)
     with pytest.raises(OperatorError) as caught:
-        ansible.play("false", "site.yml", store, [], what="release 1")
-    hint = "Its last lines say why. Run it again when that is fixed: finished steps are not repeated."
+        ansible.play("false", "site.yml", store, [], silent(), what="release 1")
+    hint = f"{tmp_path}/ansible.log says why. Run it again when that is fixed: finished steps are not repeated."
     assert str(caught.value) == f"ansible-playbook site.yml: ended with 1. {hint}"
     assert (
         (tmp_path / "log")
@@ -64,12 +66,17 @@ def test_playbook_that_fails_ends_with_what_its_task_said(tmp_path: Path, monkey
     hosts = f"all: {{hosts: {{localhost: {{ansible_python_interpreter: {sys.executable}}}}}}}\n"
     (store.folder / ansible.INVENTORY).write_text(hosts, encoding="utf-8")
     monkeypatch.setattr(ansible, "playbooks", lambda: playbooks)
+    said: list[str] = []
     with pytest.raises(OperatorError) as caught:
-        ansible.play(ansible.program(), "site.yml", store, [], what="release 1")
+        ansible.play(ansible.program(), "site.yml", store, [], Progress(Lines(said.append)), what="release 1")
     hint = "Run it again when that is fixed: finished steps are not repeated."
     assert str(caught.value) == (
         f"ansible-playbook site.yml: localhost: Try the candidate: instance a1: the trial failed. {hint}"
     )
+    # What was done is shown while it is done, and what Ansible has printed when it fails.
+    assert said[0] == "  localhost" and said[1].startswith("    Try the candidate: failed on localhost  "), said
+    assert "ansible-playbook site.yml: failed after " in said[-1] and "    | PLAY RECAP" in said[-1]
+    assert "the trial failed" in (store.folder / ansible.LOG).read_text(encoding="utf-8")
 
 
 HOSTS = {
@@ -90,7 +97,7 @@ def test_host_that_is_no_longer_there_is_kept_in_mind_until_it_is_left(tmp_path:
         variables = children["removed"]["hosts"]["two"]
         assert (variables["app_server_name"], variables["app_server_instances"][0]["name"]) == ("app-server", "b1")
         assert children["removed_proxies"] == {"hosts": {}}
-    ansible.play("true", "site.yml", store, [], what="release 2")
+    ansible.play("true", "site.yml", store, [], silent(), what="release 2")
     assert not (tmp_path / "removed.yml").exists()
     # One that comes back is not left.
     ansible.write_inventory(plan(instances=HOSTS), store)
@@ -118,12 +125,12 @@ def test_log_names_the_deployment(tmp_path: Path) -> None:
 def test_roll_out_waits_for_nobody(tmp_path: Path) -> None:
     store = Store(tmp_path, "site")
     with store.locked(), pytest.raises(OperatorError, match="is already rolling out"):
-        ansible.roll_back(plan(), store, print)
+        ansible.roll_back(plan(), store, silent())
 
 
 def test_release_without_packages_touches_nothing(tmp_path: Path) -> None:
     (tmp_path / "board.py").write_text("", encoding="utf-8")
     store = Store(tmp_path / "store", "site")
     with pytest.raises(OperatorError, match="it is not known what the hosts install"):
-        ansible.deploy(plan(), {}, tmp_path, store, print, packages=[], include=[])
+        ansible.deploy(plan(), {}, tmp_path, store, silent(), packages=[], include=[])
     assert not store.folder.exists()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app_server.deployment.progress.progress import Progress, silent
 from app_server.deployment.rollout.hooks import RolloutHooks
 from app_server.errors import OperatorError
 
@@ -27,9 +28,9 @@ def test_hooks_are_told_of_the_roll_out_in_the_folder_of_the_deployment(tmp_path
     for name in ("before-deploy", "after-deploy", "deploy-failed"):
         hook(tmp_path, name, NOTE)
     hooks = RolloutHooks(tmp_path, {"name": "site"})
-    with hooks.around(print, release="4f2a"):
+    with hooks.around(silent(), release="4f2a"):
         pass
-    assert hooks.after(print, release="4f2a")
+    assert hooks.after(silent(), release="4f2a")
     calls = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
     assert calls == ["before-deploy site 4f2a ", str(tmp_path), "after-deploy site 4f2a ", str(tmp_path)]
 
@@ -37,7 +38,7 @@ def test_hooks_are_told_of_the_roll_out_in_the_folder_of_the_deployment(tmp_path
 def test_failing_hook_before_stops_the_roll_out(tmp_path: Path) -> None:
     hook(tmp_path, "before-deploy", "#!/bin/sh\nexit 3\n")
     hook(tmp_path, "deploy-failed", NOTE)
-    with pytest.raises(OperatorError) as caught, RolloutHooks(tmp_path).around(print):
+    with pytest.raises(OperatorError) as caught, RolloutHooks(tmp_path).around(silent()):
         raise AssertionError("it went on")
     assert str(caught.value) == "hooks/before-deploy: ended with 3. Nothing was changed."
     assert not (tmp_path / "calls").exists()
@@ -45,7 +46,7 @@ def test_failing_hook_before_stops_the_roll_out(tmp_path: Path) -> None:
 
 def test_failed_roll_out_is_told_with_its_reason(tmp_path: Path) -> None:
     hook(tmp_path, "deploy-failed", NOTE)
-    with pytest.raises(OperatorError, match="no room"), RolloutHooks(tmp_path, {"name": "site"}).around(print):
+    with pytest.raises(OperatorError, match="no room"), RolloutHooks(tmp_path, {"name": "site"}).around(silent()):
         raise OperatorError("no room")
     assert (tmp_path / "calls").read_text(encoding="utf-8").splitlines()[0] == "deploy-failed site  no room"
 
@@ -53,7 +54,7 @@ def test_failed_roll_out_is_told_with_its_reason(tmp_path: Path) -> None:
 def test_failing_hook_after_is_reported_and_takes_nothing_back(tmp_path: Path) -> None:
     hook(tmp_path, "after-deploy", "#!/bin/sh\nexit 4\n")
     said: list[str] = []
-    assert not RolloutHooks(tmp_path).after(said.append)
+    assert not RolloutHooks(tmp_path).after(Progress(lambda event: said.append(event.text)))
     assert said == ["hooks/after-deploy: ended with 4"]
 
 
@@ -74,4 +75,4 @@ def test_hook_without_an_interpreter_is_an_error(tmp_path: Path) -> None:
 def test_no_hook_runs_where_none_is_wanted(tmp_path: Path) -> None:
     hook(tmp_path, "before-deploy", "#!/bin/sh\nexit 3\n")
     RolloutHooks(None).before()
-    assert RolloutHooks(None).after(print)
+    assert RolloutHooks(None).after(silent())

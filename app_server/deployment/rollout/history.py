@@ -1,0 +1,126 @@
+"""What was done to a deployment: who has released what, when, from which revision, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from app_server.deployment.rollout.operator import operator
+from app_server.errors import AppServerError
+
+FILE = "history.jsonl"
+Result = Literal["done", "failed", "interrupted"]
+# A line of the log, which older versions wrote alone.
+_LOGGED = re.compile(r"^(?P<at>\S+) (?P<by>.+?): (?:[^\s:]+: )?(?P<what>(?:release|back) .+)$")
+_TIME = "%Y-%m-%dT%H:%M:%S%z"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something that was done. What is not known is "", and `seconds` None."""
+
+    at: str
+    """when it began, such as 2026-11-29T14:03:12+0100"""
+    by: str
+    target: str
+    action: str
+    """deploy, rollback, maintenance on, maintenance off"""
+    result: Result
+    release: str = ""
+    revision: str = ""
+    """git's, with -dirty if files differed from it"""
+    seconds: float | None = None
+    error: str = ""
+
+
+class Record:
+    """What is known of an action that goes on; its release may be known only later."""
+
+    def __init__(self, release: str = "") -> None:
+        self.release = release
+
+    def name(self, release: str) -> None:
+        """Say which release it is."""
+        self.release = release
+
+
+@contextmanager
+def recorded(folder: Path, target: str, action: str, source: Path | None, release: str = "") -> Iterator[Record]:
+    """Write down what is done meanwhile, and what comes of it; `source` is the folder of what is released."""
+    record, begun_s, at = Record(release), time.monotonic(), time.strftime(_TIME)
+    revision = "" if source is None else revision_of(source)
+
+    def note(result: Result, error: str = "") -> None:
+        seconds = round(time.monotonic() - begun_s, 1)
+        append(folder, Entry(at, operator(), target, action, result, record.release, revision, seconds, error))
+
+    try:
+        yield record
+    except AppServerError as error:
+        note("failed", str(error))
+        raise
+    except BaseException:
+        note("interrupted")
+        raise
+    note("done")
+
+
+def revision_of(folder: Path) -> str:
+    """The revision of the git repository that the folder is in, "" if it is in none or there is no git."""
+    words = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def append(folder: Path, entry: Entry) -> None:
+    """Write an entry at the end of the history."""
+    about = {name: value for name, value in asdict(entry).items() if value not in ("", None)}
+    with (folder / FILE).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(about, ensure_ascii=False) + "\n")
+
+
+def read(folder: Path) -> list[Entry]:
+    """What was done, the earliest first; of the time before there was a history, what the log says."""
+    entries = list(_entries(folder / FILE))
+    before = [entry for entry in _logged(folder / "log") if not entries or entry.at < entries[0].at]
+    return [*before, *entries]
+
+
+def _entries(file: Path) -> Iterator[Entry]:
+    known = {field.name for field in fields(Entry)}
+    for line in _lines(file):
+        try:
+            about: dict[str, Any] = json.loads(line)
+            yield Entry(**{name: value for name, value in about.items() if name in known})
+        except (ValueError, TypeError, AttributeError):
+            continue  # a line that was cut off
+
+
+def _logged(file: Path) -> Iterator[Entry]:
+    for line in _lines(file):
+        if found := _LOGGED.match(line):
+            yield _of_words(found["at"], found["by"], found["what"])
+
+
+def _of_words(at: str, by: str, what: str) -> Entry:
+    result: Result = "failed" if " failed" in what else "done"
+    words = what.partition(" failed")[0].split()
+    action = "rollback" if words[0] == "back" else "deploy"
+    return Entry(at, by, "", action, result, release=words[-1] if words[-1] != "release" else "")
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
