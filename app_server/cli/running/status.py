@@ -11,12 +11,12 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from app_server.cli.command import Choices, Command, Word, switch
+from app_server.cli.command import Choices, Command, Flag, Word, switch
+from app_server.cli.running.choosing import RunningServer, at_terminal, choose, describe, port_in
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
 from app_server.observe import exposition, screen
@@ -32,26 +32,22 @@ TIMEOUT_S = 5.0
 REFRESH_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class RunningServer:
-    """A server on this machine: its main process, and the folder of its sockets."""
-
-    main: int
-    runtime_dir: RuntimeDir
-
-
 def servers(before: Sequence[str], environ: Mapping[str, str]) -> Choices:
     """The main processes of this user's servers, for completion."""
-    return {str(main): "a running server" for main, _ in running(environ)}
+    found = (describe(RunningServer(*each), ask) for each in running(environ))
+    return {str(each.server.main): each.summary for each in found}
 
+
+PORT = Flag(names=("--port",), metavar="N", help="the server that listens on this port")
 
 COMMAND = Command(
-    forms=("[PID|URL] [--once] [--json]",),
-    text="Show a running server in the terminal. Without a PID it is the only server of this user. A URL is the "
-    "address of a server with --metrics.",
+    forms=("[PID|URL] [--port N] [--once] [--json]",),
+    text="Show a running server in the terminal. Without a PID it is the only server of this user; of several, it "
+    "asks for one. A URL is the address of a server with --metrics.",
     examples=("app-server status", "app-server status http://localhost:5006 --once"),
     words=(Word(name="target", metavar="PID|URL", help="the server, if several are running", candidates=servers),),
     flags=(
+        PORT,
         switch("--once", "print it once; at a terminal it is refreshed until Ctrl-C"),
         switch("--json", "print all figures as JSON, once"),
     ),
@@ -63,7 +59,7 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     as_json = "json" in namespace
     if not as_json:
         screen.check()
-    look = look_at(namespace.target, environ)
+    look = look_on(namespace, environ) if "port" in namespace else look_at(namespace.target, environ)
     once = as_json or "once" in namespace or not sys.stdout.isatty()
     return partial(run, look, as_json=as_json, once=once)
 
@@ -112,27 +108,43 @@ def look_at(target: str, environ: Mapping[str, str]) -> Look:
         raise OperatorError("is neither a process nor an address", where=target, hint=hint)
     if target:
         return partial(ask, server_of(int(target), environ))
-    found = list(running(environ))
+    hint = "Name its process, or the http:// address of a server with --metrics."
+    return partial(ask, only_server(environ, "status", hint))
+
+
+def look_on(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Look:
+    """What takes a snapshot of the server on the port that was typed. OperatorError if there is none."""
+    if namespace.target:
+        raise OperatorError("cannot be used with a process or an address", where="--port", hint="Leave one of them out.")
+    return partial(ask, server_on(port_typed(namespace.port[0]), environ, "status"))
+
+
+def only_server(environ: Mapping[str, str], where: str, hint: str) -> RunningServer:
+    """The only server of this user, or the one that is chosen at the terminal. OperatorError if there is none."""
+    found = [RunningServer(*each) for each in running(environ)]
     if not found:
-        hint = "Name its process, or the http:// address of a server with --metrics."
-        raise OperatorError("no server of this user is running", where="status", hint=hint)
-    if len(found) > 1:
-        pids = several(found)
-        hint = "Name one of them: app-server status PID"
-        raise OperatorError(f"several servers are running: {pids}", where="status", hint=hint)
-    return partial(ask, RunningServer(*found[0]))
+        raise OperatorError("no server of this user is running", where=where, hint=hint)
+    if len(found) == 1:
+        return found[0]
+    return choose([describe(server, ask) for server in found], where, asks=at_terminal())
 
 
-def several(found: Sequence[tuple[int, RuntimeDir]]) -> str:
-    """The process ids of these servers, each with its address if the server answers, for an error message."""
-    return ", ".join(f"{pid}{_address_of(RunningServer(pid, runtime_dir))}" for pid, runtime_dir in found)
+def port_typed(word: str) -> int:
+    """The number of a port. OperatorError for another word."""
+    if not (word.isascii() and word.isdigit() and len(word) < 10):
+        raise OperatorError(f"expected a number, not {word[:40]!r}", where="--port")
+    return int(word)
 
 
-def _address_of(server: RunningServer) -> str:
-    try:
-        return f" ({str(ask(server)['url']).split(' ')[0]})"
-    except OperatorError:
-        return ""
+def server_on(port: int, environ: Mapping[str, str], where: str) -> RunningServer:
+    """This user's server that listens on this port. OperatorError that names the others if none does."""
+    found = [describe(RunningServer(*each), ask) for each in running(environ)]
+    for each in found:
+        if port_in(each.url) == port:
+            return each.server
+    others = f"; there are {', '.join(each.about for each in found)}" if found else ""
+    hint = f"Name its process instead: app-server {where} PID"
+    raise OperatorError(f"no server of this user listens on port {port}{others}", where="--port", hint=hint)
 
 
 def server_of(pid: int, environ: Mapping[str, str]) -> RunningServer:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -48,3 +51,26 @@ def pretending(
         finally:
             listener.shutdown(socket.SHUT_RDWR)
             thread.join()
+
+
+def at_terminal(words: list[str], environ: Mapping[str, str], typed: str) -> tuple[int, list[str]]:
+    """The status of an `app-server` command at a terminal where this is typed, and the lines that it shows."""
+    ours, theirs = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app_server", *words], env={**os.environ, **environ},
+            stdin=theirs, stdout=theirs, stderr=theirs,
+        )  # fmt: skip
+        os.close(theirs)
+        os.write(ours, typed.encode())
+        shown = b"".join(iter(lambda: _read(ours), b""))
+        return process.wait(), shown.decode().replace("\r", "").splitlines()
+    finally:
+        os.close(ours)
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # Linux: the other side was closed
+        return b""

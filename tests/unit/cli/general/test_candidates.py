@@ -68,5 +68,5 @@ def test_line_has_a_description() -> None:
 def test_running_servers_are_offered(command: str, runtime_base: tuple[Path, dict[str, str]]) -> None:
     folder, environ = runtime_base
     with pretending(folder) as process:
-        assert answer([command, ""], environ) == f"{process.pid}\ta running server"
+        assert answer([command, ""], environ) == f"{process.pid}\tport 5006 with /board"
     assert answer([command, ""], environ) == ""

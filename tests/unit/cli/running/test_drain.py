@@ -11,7 +11,7 @@ import pytest
 from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
 from app_server.cli.running import drain
 from tests.support.waiting import patience
-from tests.unit.cli.pretending import pretending, snapshot
+from tests.unit.cli.pretending import at_terminal, pretending, snapshot
 
 
 def test_only_server_is_the_one_that_is_meant(
@@ -33,13 +33,29 @@ def test_port_names_one_of_several(
         assert main(["drain"], environ) == EXIT_USAGE
         first, second = sorted([(one.pid, 5006), (other.pid, 5007)], key=lambda each: str(each[0]))
         assert capsys.readouterr().err == (
-            f"app-server: drain: several servers are running: {first[0]} (http://localhost:{first[1]}/),"
-            f" {second[0]} (http://localhost:{second[1]}/). Name one: app-server drain PID\n"
+            f"app-server: drain: several servers are running: port {first[1]} with /board (process {first[0]}),"
+            f" port {second[1]} with /board (process {second[0]})."
+            " Name one: app-server drain --port N, or its process.\n"
         )
+        assert one.poll() is None and other.poll() is None
         assert main(["drain", "--port", "5007"], environ) == EXIT_OK
         assert other.wait(patience(10)) == -signal.SIGTERM and one.poll() is None
         assert main(["drain", str(one.pid)], environ) == EXIT_OK
         assert one.wait(patience(10)) == -signal.SIGTERM
+
+
+def test_one_of_several_is_asked_for_at_a_terminal(runtime_base: tuple[Path, dict[str, str]]) -> None:
+    base, environ = runtime_base
+    with pretending(base) as one, pretending(base, url="http://localhost:5007/") as other:
+        number = 1 + sorted([str(one.pid), str(other.pid)]).index(str(other.pid))
+        for answer, status, end in (("9", EXIT_USAGE, "drain: '9' is none of them; nothing was done"),
+                                    ("", EXIT_USAGE, "drain: no answer; nothing was done"),
+                                    (str(number), EXIT_OK, "2 sessions with 1 connection left")):  # fmt: skip
+            done, said = at_terminal(["drain"], environ, f"{answer}\n")
+            lines = [" ".join(line.split()[1:]) for line in said if line.startswith("  ")]
+            assert lines[number - 1] == f"port 5007 /board 2 sessions process {other.pid}", said
+            assert (done, said[-1].endswith(end)) == (status, True), said
+        assert other.wait(patience(10)) == -signal.SIGTERM and one.poll() is None
 
 
 @pytest.mark.parametrize(
@@ -50,6 +66,7 @@ def test_port_names_one_of_several(
         (["1234567890"], "PID: expected a number, not '1234567890'"),
         (["--port", "١"], "--port: expected a number, not '١'"),
         (["1", "--port", "2"], "--port: cannot be used with a process id. Leave one of them out."),
+        (["1", "--port", "x"], "--port: expected a number, not 'x'"),
         (["--port", "5006"], "--port: no server of this user listens on port 5006."
          " Name its process instead: app-server drain PID"),
         (["999999999"], "999999999: no server of this user has this process."

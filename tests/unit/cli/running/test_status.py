@@ -99,8 +99,23 @@ def test_several_servers_are_named(
     with pretending(base), pretending(base):
         assert main(["status"], environ) == EXIT_USAGE
     said = capsys.readouterr().err
-    assert said.startswith("app-server: status: several servers are running: ") and said.count("localhost:5006") == 2
-    assert said.endswith(". Name one of them: app-server status PID\n")
+    assert said.startswith("app-server: status: several servers are running: ") and said.count("port 5006 with /board") == 2
+    assert said.endswith(". Name one: app-server status --port N, or its process.\n")
+
+
+def test_port_names_one_of_several(
+    runtime_base: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, environ = runtime_base
+    with pretending(base) as one, pretending(base, url="http://localhost:5007/"):
+        assert main(["status", "--port", "5006", "--json"], environ) == EXIT_OK
+        assert json.loads(capsys.readouterr().out)["url"] == f"http://localhost:5006/ (process {one.pid})"
+        assert main(["status", "--port", "5008"], environ) == EXIT_USAGE
+        said = capsys.readouterr().err
+        assert said.startswith("app-server: --port: no server of this user listens on port 5008; there are port 500")
+        assert status.servers([], environ)[str(one.pid)] == "port 5006 with /board"
+    assert main(["status", "1", "--port", "5006"], environ) == EXIT_USAGE
+    assert "--port: cannot be used with a process or an address" in capsys.readouterr().err
 
 
 def test_address_that_has_no_metrics_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
