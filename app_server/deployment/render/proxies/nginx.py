@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -131,6 +131,8 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "replaced_weight": REPLACED_WEIGHT,
         "group": _group,
         "unrouted": _unrouted_pattern,
+        "health_paths": health_paths(plan),
+        "file_paths": tuple(_file_paths(plan)),
         "maintenance_file": plan.maintenance_file,
         "maintenance_page": small_page("Back soon", plan.spec.maintenance.message, plan.spec.maintenance.retry_after_s),
         "unavailable_page": unavailable_page(),
@@ -199,6 +201,23 @@ def _unrouted_pattern(pool: Pool) -> Quoted:
     """A regular expression of the paths below an id that no instance has (any more)."""
     urls = "|".join(re.escape(unquote(app.url)) for app in pool.apps)
     return Quoted(f'"^/_i/[A-Za-z0-9_-]+({urls})(/|$)"')
+
+
+def health_paths(plan: Plan) -> tuple[str, ...]:
+    """Where monitors ask whether an instance is there; not where an application has the address."""
+    taken = {app.url for app in plan.apps}
+    paths = (f"{plan.site.prefix}/healthz", f"{plan.site.prefix}/readyz")
+    return tuple(path for path in paths if path not in taken)
+
+
+def _file_paths(plan: Plan) -> Iterator[tuple[str, str]]:
+    """The folders of files that pages load, and the upstream of each; BokehJS may be the proxy's own."""
+    found = {} if plan.spec.proxy.static else {f"{plan.site.prefix}/static/": plan.main_pool.upstream}
+    for pool in plan.pools:
+        for app in pool.apps:
+            if app.url.rstrip("/") != plan.site.prefix:
+                found[f"{app.url}/static/"] = pool.upstream
+    yield from found.items()
 
 
 def _origin(plan: Plan) -> str:
