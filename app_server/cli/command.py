@@ -55,12 +55,16 @@ class Flag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
-    """An argument that is not a flag, such as a file or a target; `many` for any number of them."""
+    """An argument that is not a flag, such as a file or a target; `many` for any number of them.
+
+    `rest` is all that follows, whatever it looks like, such as a command with flags of its own.
+    """
 
     name: str
     metavar: str
     help: str
     many: bool = False
+    rest: bool = False
     required: bool = False
     choices: Choices = field(default_factory=dict)
     candidates: Candidates | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, cast
 
@@ -62,13 +62,40 @@ GROUPS = (
     }),
 )  # fmt: skip
 
+VERBS: Mapping[str, Group] = {
+    "deploy": Group("Once it runs", "daily", {
+        "status": "show which instances run, since when, and of which release",
+        "logs": "print the logs of all instances, or follow them",
+        "maintenance": "close the site for new pages, or open it again",
+        "history": "show who has released what, and when",
+        "exec": "run a command in the place of an instance",
+    }),
+}  # fmt: skip
+"""The words after a command that are commands of their own."""
+
 COMMANDS: Mapping[str, str] = {name: about for group in GROUPS for name, about in group.commands.items()}
 """What each command does, in a few words."""
 
 
+NAMES: tuple[str, ...] = (*COMMANDS, *(f"{name} {verb}" for name, group in VERBS.items() for verb in group.commands))
+"""Every command as it is typed, such as `deploy` and `deploy logs`."""
+
+
+def verbs_of(name: str) -> Mapping[str, str]:
+    """The commands of their own that may follow this one."""
+    return VERBS[name].commands if name in VERBS else {}
+
+
+def named_in(words: Sequence[str]) -> str:
+    """The command that a command line names: its first word, or the first two."""
+    return " ".join(words[:2]) if len(words) > 1 and words[1] in verbs_of(words[0]) else words[0]
+
+
 def module_of(name: str) -> CommandModule:
     """The module of a command. It is imported only for a command that is used: some bring a lot along."""
-    folder = next(group.folder for group in GROUPS if name in group.commands)
+    first, _, verb = name.partition(" ")
+    folder = VERBS[first].folder if verb else next(group.folder for group in GROUPS if name in group.commands)
+    name = verb or name
     return cast("CommandModule", importlib.import_module(f"app_server.cli.{folder}.{name}"))
 
 

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator
 
 from app_server.cli.command import Command, Flag, Word
-from app_server.cli.commands import COMMANDS, GROUPS
+from app_server.cli.commands import COMMANDS, GROUPS, VERBS
 from app_server.cli.terminal import Paint
 from app_server.settings import Arity
 
@@ -42,6 +42,11 @@ def command_help(name: str, command: Command, paint: Paint, width: int = 80, *, 
         lines += [*textwrap.wrap(paragraph, width, break_on_hyphens=False), ""]
     for word in command.words:
         lines += _word(word, width, paint)
+    if name in VERBS:
+        lines.append(paint("heading", VERBS[name].title))
+        for verb, about in VERBS[name].commands.items():
+            lines += _row(verb, about, width, paint, COMMAND_COLUMNS)
+        lines += ["", f"`app-server help {name} {next(iter(VERBS[name].commands))}` shows the flags of one.", ""]
     for title, flags in _by_group(command, every).items():
         lines.append(paint("heading", title))
         for flag in flags:

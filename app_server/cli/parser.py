@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from app_server.cli.command import Command, Flag, wrong_choice
-from app_server.cli.commands import COMMANDS, command_of
+from app_server.cli.commands import COMMANDS, command_of, named_in, verbs_of
 from app_server.cli.help import command_help, overview
 from app_server.cli.terminal import columns, paint_for
 from app_server.errors import OperatorError, did_you_mean, likely
@@ -85,8 +85,9 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> argparse.Namespace
     name = argv[0]
     if name not in COMMANDS:
         raise no_such_command(name)
+    name = named_in(argv)
     command = command_of(name)
-    namespace, extra = parser_of(name, command).parse_known_args(argv[1:])
+    namespace, extra = parser_of(name, command).parse_known_args(argv[1 + name.count(" ") :])
     if "help_wanted" in namespace:
         every = namespace.help_wanted == "all"
         raise Answered(command_help(name, command, paint_for(sys.stdout, environ), columns(), every=every))
@@ -96,7 +97,7 @@ def parse(argv: Sequence[str], environ: Mapping[str, str]) -> argparse.Namespace
         if many is None or word.startswith("-"):
             raise OperatorError("unknown argument", where=word, hint=_instead(name, command, word))
         getattr(namespace, many).append(word)
-    check_choices(command, namespace)
+    check_choices(command, namespace, verbs_of(name))
     namespace.command = name
     return namespace
 
@@ -111,6 +112,8 @@ def parser_of(name: str, command: Command) -> Parser:
         parser.add_argument(HELP_ALL, dest="help_wanted", action="store_const", const="all")
     for word in command.words:
         more: dict[str, Any] = {"nargs": "*", "default": []} if word.many else {"nargs": "?", "default": ""}
+        if word.rest:
+            more = {"nargs": argparse.REMAINDER, "default": []}
         parser.add_argument(word.name, metavar=word.metavar, **more)
     for flag in command.flags:
         if flag.names:
@@ -127,12 +130,13 @@ def _add_flag(parser: Parser, flag: Flag) -> None:
     parser.add_argument(*flag.names, dest=flag.name, **spelling)
 
 
-def check_choices(command: Command, namespace: argparse.Namespace) -> None:
-    """Raise OperatorError for a word that is not among those to choose from."""
+def check_choices(command: Command, namespace: argparse.Namespace, verbs: Mapping[str, str]) -> None:
+    """Raise OperatorError for a word that is not among those to choose from. One of the verbs may have been meant."""
     for where, known, words in _chosen(command, namespace):
         for word in words:
             if word not in known:
-                raise wrong_choice(word, known, where, command.examples[0])
+                more = () if where.startswith("-") else tuple(verbs)
+                raise wrong_choice(word, (*known, *more), where, command.examples[0])
 
 
 def _chosen(command: Command, namespace: argparse.Namespace) -> Iterator[tuple[str, Mapping[str, str], Sequence[str]]]:
@@ -172,7 +176,8 @@ def _help_on(words: Sequence[str], environ: Mapping[str, str]) -> str:
         return overview(paint, columns())
     if words[0] not in COMMANDS:
         raise no_such_command(words[0])
-    return command_help(words[0], command_of(words[0]), paint, columns())
+    name = named_in(words)
+    return command_help(name, command_of(name), paint, columns())
 
 
 def _instead(command_name: str, command: Command, word: str) -> str:

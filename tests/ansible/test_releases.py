@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -122,6 +126,73 @@ def test_killed_instance_is_back_and_costs_no_page(installed: Site) -> None:
         )
         time.sleep(0.5)
     assert set(seen) == {200}, seen
+
+
+def test_deployment_is_looked_at_read_and_closed_on_all_hosts(installed: Site) -> None:
+    to = ("--target", "ansible")
+    status, said = installed.command("deploy", "status", *to)
+    assert status == 0, said
+    release = installed.hosts[0].run("readlink", "/opt/app-server/current").strip().rpartition("/")[2]
+    rows = [line.split() for line in said.splitlines()]
+    assert [[row[0], row[1], row[2], row[5]] for row in rows if row[:1] and row[0] in INSTANCES] == [
+        [name, host, "running", release] for name, host in INSTANCES.items()
+    ], said
+    assert ["maintenance:", "off"] in rows and any(row[:3] == ["proxy", "one", "running"] for row in rows), said
+    try:
+        for _ in range(2):
+            assert installed.command("deploy", "maintenance", "on", *to) == (0, "maintenance is on: one\n")
+        site = Visited(f"http://{installed.hosts[0].address}")
+        assert (site.get("/who").status, site.get("/healthz").status) == (503, 200)
+        assert "maintenance: on\n" in installed.command("deploy", "status", *to)[1]
+    finally:
+        assert installed.command("deploy", "maintenance", "off", *to) == (0, "maintenance is off: one\n")
+    assert site.get("/who").status == 200
+    status, said = installed.command("deploy", "logs", "--lines", "20", *to)
+    assert status == 0 and {line.split(" ", 1)[0] for line in said.splitlines()} == set(INSTANCES), said
+    key = 'cat "$BOKEH_SECRET_KEY_FILE" >/dev/null && echo "$BOKEH_SECRET_KEY_FILE"'
+    script = f"id -un; pwd; {key}; command -v app-server; exit 7"
+    status, said = installed.command("deploy", "exec", *to, "b2", "sh", "-c", script)
+    assert status == 7, said
+    assert said.splitlines() == [
+        "app-server", "/srv/app-server", "/run/credentials/app-server@b2.service/secret_key",
+        "/opt/app-server/bin/app-server",
+    ], said  # fmt: skip
+
+
+def test_logs_are_followed_until_ctrl_c_and_leave_nothing_on_the_hosts(installed: Site) -> None:
+    words = [sys.executable, "-m", "app_server", "deploy", "logs", "-f", "--lines", "1", "--target", "ansible"]
+    with subprocess.Popen(
+        words, env={**os.environ, **installed.environ}, cwd=installed.folder, stdout=subprocess.PIPE, text=True,
+        start_new_session=True,
+    ) as following:  # fmt: skip
+        assert following.stdout is not None
+        names = iter(line.partition(" ")[0] for line in following.stdout)
+        assert {next(names), next(names)} <= set(INSTANCES)
+        installed.hosts[1].run("systemctl", "kill", "--signal=KILL", "app-server@b3")
+        assert next(name for name in names if name == "b3")
+        following.send_signal(signal.SIGINT)
+        assert following.wait(30) == 130
+        left = subprocess.run(["pgrep", "--session", str(following.pid)], capture_output=True, text=True, check=False)
+        assert left.stdout == ""
+    for host in installed.hosts:
+        found = lambda host=host: host.run("pgrep", "journalctl", check=False)  # noqa: E731
+        until(lambda found=found: found() == "", f"nothing is left on {host.name}", 30)
+    until(lambda: page(installed)[0] == "b3", "b3 is back", 60)
+
+
+def test_host_that_is_away_hides_no_other(installed: Site) -> None:
+    to = ("--target", "ansible")
+    with installed.hosts[1].without_network():
+        status, said = installed.command("deploy", "status", *to)
+        assert status == 1 and "fault: two: cannot be reached: " in said, said
+        rows = [line.split() for line in said.splitlines()]
+        assert {row[0]: row[2] for row in rows if row[:1] and row[0] in INSTANCES} == {
+            name: "running" if host == "one" else "unknown" for name, host in INSTANCES.items()
+        }, said
+        status, said = installed.command("deploy", "logs", "--lines", "1", *to)
+        assert status == 1 and "app-server: two: ssh: " in said, said
+        assert any(line.split(" ")[0] in ("a1", "a2", "a3") for line in said.splitlines()), said
+    until(lambda: page(installed)[0].startswith("b"), "the host is back behind the proxy", 60)
 
 
 def test_key_is_rotated_without_a_trace_and_without_losing_anybody(installed: Site) -> None:

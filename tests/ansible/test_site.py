@@ -189,6 +189,12 @@ def test_host_is_removed_by_one_command_without_a_failed_page(ending: Site, stag
     assert set(seen) == {200}, seen
     assert (folder / "hooked").read_text(encoding="utf-8") == "before-deploy one\nafter-deploy one\n"
     assert re.search(r": release [0-9a-f]{12}$", (store / "log").read_text(encoding="utf-8").rstrip())
+    # Plays and tasks were shown while they ran, and all that Ansible has printed is kept.
+    assert "\n  Switch the instances, one host after another\n" in said and "PLAY RECAP" not in said, said
+    assert re.search(r"^    \S.*: two  \d+(\.\d)? s$", said, re.MULTILINE), said
+    assert "PLAY RECAP" in (store / "ansible.log").read_text(encoding="utf-8")
+    status, history = ending.command("deploy", "history")
+    assert status == 0 and " ansible  deploy " in history and " done in " in history, history
     # The doctor has the last word.
     assert "one instance for page and socket" in " ".join(said.split()), said
     assert not (store / "removed.yml").exists()

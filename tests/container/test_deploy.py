@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import fcntl
+import json
+import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tarfile
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -51,6 +55,13 @@ class Deployment:
 
     folder: Path
     stack: Stack
+    said: list[str] = field(default_factory=list)
+    """what the first roll-out printed"""
+
+    def verb(self, *words: str, env: dict[str, str] | None = None) -> tuple[int, str, str]:
+        """Status, stdout and stderr of `app-server deploy WORDS`."""
+        done = app_server("deploy", *words, cwd=self.folder, env=env)
+        return done.returncode, done.stdout, done.stderr
 
     def deploy(self, *flags: str, text: str = "", env: dict[str, str] | None = None) -> tuple[int, str, str]:
         """Status, stdout and stderr of a roll-out; `text` is added to deploy.yaml for it."""
@@ -87,6 +98,7 @@ def rolled_out(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     try:
         status, said, complained = made.deploy()
         assert (status, complained) == (0, ""), said + complained
+        made.said.append(said)
         yield made
     finally:
         for container in made.containers():
@@ -133,8 +145,12 @@ def test_same_again_touches_nothing(deployment: Deployment) -> None:
     status, said, complained = deployment.deploy()
     assert status == 0 and said.count("is as it was") == 3, said + complained
     # From elsewhere, too: paths begin where the file is.
-    done = app_server("deploy", "compose", "-f", deployment.folder / "deploy.yaml", cwd=apps)
+    done = app_server("deploy", "compose", "-f", deployment.folder / "deploy.yaml", "--json", cwd=apps)
     assert done.returncode == 0 and done.stdout.count("is as it was") == 3, done.stdout + done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (events[-1]["event"], events[-1]["result"]) == ("end", "done")
+    steps = [(each["text"], each["state"]) for each in events if each["event"] == "step"]
+    assert steps[0] == ("building the images", "begun") and steps[1][1] == "done"
     assert deployment.containers() == before
     listed = deployment.stack.run("app-a1", "find", "/apps", "-type", "f", "-not", "-name", "*.whl").split()
     assert sorted(listed) == [
@@ -303,3 +319,116 @@ def test_archive_installs_itself_without_building_or_pulling(deployment: Deploym
 def test_log_says_who_did_what(deployment: Deployment) -> None:
     lines = (deployment.folder / "deployed" / deployment.stack.name / "log").read_text(encoding="utf-8").splitlines()
     assert lines[0].endswith(": release 1")
+
+
+def test_roll_out_shows_each_step_with_its_time(deployment: Deployment) -> None:
+    said = deployment.said[0]
+    steps = (r"built the images(, \d+ of \d+ steps cached)?", "preflight: the proxy reads its configuration",
+             "preflight: app-a1 starts", "app-a1       started", "proxy        started")  # fmt: skip
+    for step in steps:
+        assert re.search(rf"^  {step} in \d+(\.\d)? s$", said, re.MULTILINE), said
+    assert re.search(r"^    app-a1 \d+/\d+ .+  \d+(\.\d)? s$", said, re.MULTILINE), said
+
+
+def test_failed_roll_out_says_so_as_json(deployment: Deployment) -> None:
+    status, said, complained = deployment.deploy("--json", env={"DOCKER_HOST": "unix:///nowhere/docker.sock"})
+    assert json.loads(said)["result"] == "failed" and status == 1
+    assert complained == "app-server: no container engine answers. Start Docker: systemctl start docker.\n"
+
+
+def test_status_shows_what_runs_and_of_which_release(deployment: Deployment) -> None:
+    status, said, complained = deployment.verb("status")
+    assert (status, complained) == (0, ""), said + complained
+    name = deployment.stack.name
+    current = (deployment.folder / f"deployed/{name}/current").readlink().name
+    lines = said.splitlines()
+    assert lines[0] == f"{name} (compose) at http://localhost:{deployment.stack.port}/"
+    assert re.match(rf"release {current}, by \S+ \d+ (s|min) ago$", lines[1]), lines
+    assert lines[2] == "maintenance: off"
+    assert re.match(rf"a1        healthy  \d+ (s|min)  +{current}  +/who, /packed$", lines[5]), lines
+    assert [line.split()[:2] for line in lines[5:8]] == [["a1", "healthy"], ["a2", "healthy"], ["proxy", "healthy"]]
+    deployment.stack.compose("stop", "--timeout", "0", "app-a2")
+    try:
+        status, said, complained = deployment.verb("status", "--json")
+        found = {each["name"]: each["state"] for each in json.loads(said)["instances"]}
+        assert status == 1 and found["a1"] == "healthy" and found["a2"].startswith("ended with "), said + complained
+        status, said, complained = deployment.verb("exec", "a2", "true")
+        assert (status, said) == (1, "") and complained.startswith("app-server: a2: its container is exited. ")
+    finally:
+        deployment.stack.compose("start", "app-a2")
+        deployment.stack.wait_healthy("app-a2")
+
+
+def test_maintenance_stays_over_a_new_proxy_until_it_is_off(deployment: Deployment) -> None:
+    site, place = deployment.stack.site, deployment.stack.folder
+    try:
+        with site.client("/who", site.get("/who").token) as client:
+            client.pull()
+            for _ in range(2):
+                assert deployment.verb("maintenance", "on") == (0, "maintenance is on: proxy\n", "")
+            answer = site.get("/who")
+            assert (answer.status, answer.headers["retry-after"]) == (503, "120") and "Back soon" in answer.text
+            assert site.get("/healthz").status == 200
+            client.set("slider", "value", 3)
+            client.wait_value("text", "text", "3")
+        words = ("up", "--detach", "--no-deps", "--wait", "--force-recreate", "proxy")
+        docker("compose", "--file", place / "compose.yaml", "--file", place / "images.yaml",
+               "--project-directory", deployment.folder, *words)  # fmt: skip
+        assert site.get("/who").status == 503
+        status, said, _ = deployment.verb("status")
+        assert status == 0 and "maintenance: on\n" in said
+    finally:
+        for _ in range(2):
+            assert deployment.verb("maintenance", "off") == (0, "maintenance is off: proxy\n", "")
+    assert site.get("/who").status == 200
+
+
+def test_logs_of_all_instances_are_followed_until_ctrl_c_and_leave_nothing(deployment: Deployment) -> None:
+    status, said, complained = deployment.verb("logs")
+    assert (status, complained) == (0, ""), complained
+    assert {line.partition(" ")[0] for line in said.splitlines()} == {"a1", "a2"}, said
+    status, said, _ = deployment.verb("logs", "proxy", "--json", "--lines", "1")
+    assert [json.loads(line)["instance"] for line in said.splitlines()] == ["proxy"]
+    assert deployment.verb("logs", "--since", "1s", "a1")[0] == 0
+    status, said, complained = deployment.verb("logs", "--instance", "a9")
+    assert (status, said) == (1, "")
+    assert complained == "app-server: a9: the deployment has no such instance. There are a1, a2, proxy.\n"
+    words = [sys.executable, "-m", "app_server", "deploy", "logs", "-f", "a1", "--lines", "1"]
+    with subprocess.Popen(
+        words, cwd=deployment.folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True,
+        start_new_session=True,
+    ) as following:  # fmt: skip
+        assert following.stdout is not None
+        assert following.stdout.readline().startswith("a1 | ")
+        # An instance that is started again is followed, too.
+        deployment.stack.compose("restart", "--timeout", "0", "app-a1")
+        assert any("serving" in line.lower() or "listening" in line.lower() for line in following.stdout)
+        following.send_signal(signal.SIGINT)
+        assert following.wait(30) == 130
+        left = subprocess.run(["pgrep", "--session", str(following.pid)], capture_output=True, text=True, check=False)
+        assert left.stdout == ""
+    deployment.stack.wait_healthy("app-a1")
+
+
+def test_command_runs_in_an_instances_container(deployment: Deployment) -> None:
+    script = 'cat; echo "$APP_SERVER_LISTEN" >&2; exit 7'
+    done = subprocess.run(
+        [sys.executable, "-m", "app_server", "deploy", "exec", "a2", "sh", "-c", script], input="typed\n",
+        cwd=deployment.folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (7, "typed\n", "unix:/run/app-server/a2.sock\n")
+    assert deployment.verb("exec", "a2") == (2, "", "app-server: COMMAND: is required without a terminal\n")
+
+
+def test_history_has_what_was_done_and_what_came_of_it(deployment: Deployment) -> None:
+    status, said, complained = deployment.verb("history", "--lines", "0", "--json")
+    assert (status, complained) == (0, "")
+    first = json.loads(said)[0]
+    assert (first["target"], first["action"], first["release"], first["result"]) == ("compose", "deploy", "1", "done")
+    lines = deployment.verb("history")[1].splitlines()
+    assert lines[0].split() == ["WHEN", "WHO", "TARGET", "WHAT", "RELEASE", "REVISION", "RESULT"]
+    nothing = deployment.verb("status", "-e", "stage", "--target", "compose")
+    name = f"{deployment.stack.name}-stage"
+    assert nothing == (
+        1, "", f"app-server: {name}: nothing of {name} runs with compose. `app-server deploy compose` rolls it out.\n"
+    )  # fmt: skip

@@ -77,9 +77,17 @@ class Stack:
     def _written(self, app: str, kind: str) -> Path:
         text = DEPLOY.replace("APP", self.images[app]).replace("PROXY", self.images[kind]).replace("KIND", kind)
         (self.folder / "deploy.yaml").write_text(text, encoding="utf-8")
-        done = app_server("config", "swarm", "-f", self.folder / "deploy.yaml", "--output", self.folder / kind)
+        done = app_server("config", "swarm", "-f", "deploy.yaml", "--output", kind, cwd=self.folder)
         assert done.returncode == 0, done.stderr
         return self.folder / kind / "swarm.yaml"
+
+    def verb(self, *words: str) -> tuple[int, str, str]:
+        """Status, stdout and stderr of `app-server deploy WORDS` on the manager, for what runs now."""
+        [image] = self.images_of("site_app")
+        self._written(next(name for name, known in self.images.items() if known == image), "nginx")
+        env = {"DOCKER_HOST": self.swarm.manager.socket}
+        done = app_server("deploy", *words, cwd=self.folder, env=env)
+        return done.returncode, done.stdout, done.stderr
 
     def _deploy(self, file: Path, name: str) -> None:
         self.swarm.docker("stack", "deploy", "--detach=true", "--resolve-image", "never", "-c", file, name)
@@ -298,6 +306,59 @@ def test_secret_is_in_no_description(stack: Stack) -> None:
     listed = [("service", "inspect", *SERVICES), ("secret", "inspect", "site-secret_key-1"), ("inspect", container)]
     assert SECRET not in "".join(stack.swarm.docker(*words) for words in listed)
     assert SECRET not in "".join(path.read_text() for path in (stack.folder / "nginx").rglob("*") if path.is_file())
+
+
+@pytest.mark.usefixtures("spread")
+def test_daily_verbs_reach_all_nodes(stack: Stack) -> None:
+    # Nothing has changed, so nothing is replaced.
+    before = stack.containers()
+    status, said, complained = stack.verb("swarm", "--no-resolve")
+    assert (status, complained) == (0, ""), said + complained
+    assert "  the swarm has replaced what has changed in " in said and stack.containers() == before
+    status, said, complained = stack.verb("status")
+    assert (status, complained) == (0, ""), said + complained
+    lines = [line.split() for line in said.splitlines()]
+    where = {"a" + task["Name"].rpartition(".")[2]: task["Node"] for task in stack.tasks("site_app")}
+    assert [line[:3] for line in lines if line[:1] and line[0] in INSTANCES] == [
+        [name, where[name], "healthy"] for name in INSTANCES
+    ]
+    assert [line[1] for line in lines if line[:1] == ["proxy"]] == sorted(NODES)
+    assert ["maintenance:", "off"] in lines
+    assert json.loads(stack.verb("history", "--json")[1])[0]["target"] == "swarm"
+    local = next(name for name, node in where.items() if node == NODES[0])
+    other = next(name for name, node in where.items() if node == NODES[1])
+    script = 'echo "$APP_SERVER_ROUTE"; exit 7'
+    assert stack.verb("exec", local, "sh", "-c", script) == (7, f"{local}\n", "")
+    status, said, complained = stack.verb("exec", other, "true")
+    assert complained == (
+        f"app-server: {other}: runs on two, and this engine is another node's."
+        " Run the command there, or with DOCKER_HOST=ssh://two.\n"
+    )
+    status, said, complained = stack.verb("logs", "--lines", "3")
+    assert (status, complained) == (0, ""), complained
+    names = {line.partition(" ")[0] for line in said.splitlines()}
+    assert {f"{name}@{node}" for name, node in where.items()} <= names, said
+    assert {line.partition("@")[0] for line in stack.verb("logs", local)[1].splitlines()} == {local}
+
+
+@pytest.mark.usefixtures("spread")
+def test_maintenance_is_on_at_every_node_until_it_is_off(stack: Stack) -> None:
+    def statuses() -> list[int]:
+        with stack.swarm.visiting():
+            return [stack.site(node).get("/who").status for node in stack.swarm.nodes]
+
+    try:
+        for _ in range(2):
+            done = stack.verb("maintenance", "on", "--target", "swarm")
+            assert done == (0, "maintenance is on: one, three, two\n", "")
+        assert statuses() == [503, 503, 503]
+        assert "\nmaintenance: on\n" in stack.verb("status", "--target", "swarm")[1]
+    finally:
+        for _ in range(2):
+            done = stack.verb("maintenance", "off", "--target", "swarm")
+    assert done == (0, "maintenance is off: one, three, two\n", "")
+    assert statuses() == [200, 200, 200]
+    assert "\nmaintenance: off\n" in stack.verb("status", "--target", "swarm")[1]
 
 
 @pytest.mark.usefixtures("before_update")

@@ -236,7 +236,7 @@ def test_maintenance_shows_its_page_and_leaves_open_sessions_alone(three: Deploy
             assert MESSAGE in html.unescape(page.text)
             assert page.headers["content-type"].startswith("text/html") and "refresh" not in page.headers
             # Monitors see the instances, and open pages get their files.
-            for path in ("/healthz", "/readyz", "/static/js/bokeh.min.js"):
+            for path in ("/healthz", "/readyz", "/asking/static/js/bokeh.min.js"):
                 assert fetch(three.url + path).status == 200, path
             assert client.pull().msgtype == "PULL-DOC-REPLY"
             assert fetch(f"{three.url}/_i/{route}/static/js/bokeh.min.js").status == 200

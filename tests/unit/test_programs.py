@@ -39,3 +39,13 @@ def test_program_that_has_ended_is_left_as_it_is() -> None:
         process.wait(patience(10))
         programs.end(process, 0.0)
     assert process.returncode == 3
+
+
+def test_program_in_front_has_its_status_and_gets_ctrl_c_itself() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    assert programs.run_in_front(["sh", "-c", "exit 7"]) == 7
+    assert programs.run_in_front(["sh", "-c", "kill -TERM $$"]) == 128 + signal.SIGTERM
+    # What arrives here ends neither this program nor the one in front; that one can still be ended by its own.
+    assert programs.run_in_front(["sh", "-c", "kill -INT $PPID; exit 5"]) == 5
+    assert programs.run_in_front(["sh", "-c", "kill -INT $$; exit 5"]) == 128 + signal.SIGINT
+    assert signal.getsignal(signal.SIGINT) is before

@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app_server.cli.command import Command, Flag, Word, switch
+from app_server.cli.command import Command, Word, switch
 from app_server.cli.deployments.described import command_line
 from app_server.cli.deployments.flags import BUILD_CONTEXT, INCLUDE, OF_A_FILE, PACKAGES, dashed, file_of
 from app_server.cli.deployments.job import ALL, Job
 from app_server.cli.deployments.loading import containers_plan, need_deployment_packages, read
 from app_server.cli.deployments.reporting import REPORTING, progress_of, with_end
+from app_server.cli.deployments.stores import STORE, store_of
 from app_server.cli.terminal import paint_for
 from app_server.errors import OperatorError
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 TARGETS = {
     "compose": "on this machine, with Docker",
+    "swarm": "in a swarm, from one of its managers",
     "ansible": "on the hosts of the deployment",
 }
 # Flags that only one target has.
@@ -35,11 +37,11 @@ ONE_TARGETS = {
     "packages": "ansible",
     "include": "ansible",
     "no_doctor": "ansible",
+    "no_resolve": "swarm",
 }
-DEFAULT_STORE = "deployed"
 
 COMMAND = Command(
-    forms=("compose|ansible [-f FILE] [-e NAME] [flags]",),
+    forms=("compose|swarm|ansible [-f FILE] [-e NAME] [flags]",),
     text="Build and try what is new, then replace one instance after another: drain, stop, start, wait until it is "
     "healthy, next. If an instance does not get healthy, the previous release is restored.",
     examples=("app-server deploy compose", "app-server deploy ansible -e staging",
@@ -49,12 +51,13 @@ COMMAND = Command(
         *OF_A_FILE,
         switch("--rollback", "restore the previous release"),
         switch("--no-hooks", "do not run the programs in hooks/, next to FILE"),
-        Flag(names=("--store",), metavar="DIR", help="where releases are kept", default="deployed/NAME, next to FILE"),
+        STORE,
         switch("--all", "replace unchanged instances too, such as after a new secret", group="Only compose"),
         replace(BUILD_CONTEXT, group="Only compose"),
         replace(PACKAGES, group="Only ansible"),
         replace(INCLUDE, group="Only ansible"),
         switch("--no-doctor", "do not check the deployment from outside at the end", group="Only ansible"),
+        switch("--no-resolve", "do not ask a registry for the images: every node has them", group="Only swarm"),
         *REPORTING,
     ),
 )  # fmt: skip
@@ -70,17 +73,16 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
         if name in namespace and namespace.target != target:
             what = f"has no meaning with {namespace.target}"
             raise OperatorError(what, where=dashed(name), hint="Leave it out.")
-    run = _ansible(namespace, environ) if namespace.target == "ansible" else _compose(namespace, environ)
-    return with_end(namespace, run)
+    prepared = {"ansible": _ansible, "swarm": _swarm, "compose": _compose}[namespace.target]
+    return with_end(namespace, prepared(namespace, environ))
 
 
 def _compose(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     from app_server.deployment.rollout.compose import deploy, roll_back
-    from app_server.deployment.rollout.store import Store
 
     plan = containers_plan(namespace)
     folder = Path(plan.source).absolute().parent
-    store = Store(_store(namespace, folder, plan.name), plan.name)
+    store = store_of(namespace, folder, plan.name)
     progress = progress_of(namespace, environ)
     if "rollback" in namespace:
         return partial(roll_back, plan.name, store, folder, progress, hooks=_hooks(namespace, plan))
@@ -88,14 +90,25 @@ def _compose(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Calla
     return partial(deploy, plan, store, folder, progress, everything=everything, hooks=_hooks(namespace, plan))
 
 
+def _swarm(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
+    from app_server.deployment.rollout import swarm
+
+    plan = containers_plan(namespace, "containers")
+    folder = Path(plan.source).absolute().parent
+    store, progress = store_of(namespace, folder, plan.name), progress_of(namespace, environ)
+    hooks, resolve = _hooks(namespace, plan), "no_resolve" not in namespace
+    if "rollback" in namespace:
+        return partial(swarm.roll_back, plan.name, store, progress, hooks=hooks, resolve=resolve)
+    return partial(swarm.deploy, plan, store, folder, progress, hooks=hooks, resolve=resolve)
+
+
 def _ansible(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     from app_server.deployment.rollout import ansible
-    from app_server.deployment.rollout.store import Store
 
     loaded = read(namespace)
     job = Job(ALL, loaded, command_line(namespace), paint_for(sys.stderr, environ))
     plan = job.plan
-    store = Store(_store(namespace, Path(loaded.file).absolute().parent, plan.name), plan.name)
+    store = store_of(namespace, Path(loaded.file).absolute().parent, plan.name)
     progress = progress_of(namespace, environ)
     if "rollback" in namespace:
         roll_out = partial(ansible.roll_back, plan, store, progress, hooks=_hooks(namespace, plan))
@@ -107,14 +120,6 @@ def _ansible(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Calla
         )  # fmt: skip
     address = f"{plan.site.scheme}://{plan.site.authority}{plan.apps[0].url}"
     return partial(_and_examine, roll_out, None if "no_doctor" in namespace else address, namespace)
-
-
-def _store(namespace: argparse.Namespace, folder: Path, name: str) -> Path:
-    """Where releases are kept: next to the deployment's file, or where earlier ones were stored."""
-    if "store" in namespace:
-        return Path(namespace.store[0])
-    begun = Path(DEFAULT_STORE) / name
-    return begun if (begun / "log").exists() else folder / DEFAULT_STORE / name
 
 
 def _hooks(namespace: argparse.Namespace, plan: Plan) -> RolloutHooks:

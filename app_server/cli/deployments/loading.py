@@ -73,8 +73,8 @@ def built_of(loaded: LoadedSpec, folder: Path | None) -> LoadedSpec:
     return dataclasses.replace(loaded, spec=loaded.spec.model_copy(update={"containers": containers}))
 
 
-def containers_plan(namespace: argparse.Namespace) -> Plan:
-    """What compose.yaml is rendered from, after the deployment's rules have been checked. OperatorError.
+def containers_plan(namespace: argparse.Namespace, layout: Layout = "compose") -> Plan:
+    """What compose.yaml is rendered from, or a stack, after the deployment's rules have been checked. OperatorError.
 
     Images that the file does not name are built from what this program was installed from, unless it names a clone.
     """
@@ -88,7 +88,7 @@ def containers_plan(namespace: argparse.Namespace) -> Plan:
     words = ["app-server", "config", "-f", Path(loaded.file).name]
     if "environment" in namespace:
         words += ["-e", namespace.environment[0]]
-    plan = plan_of(loaded, "compose", words)
+    plan = plan_of(loaded, layout, words)
     enforce(loaded, plan)
     return plan
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from app_server.cli.command import Choices, Command, Flag, Word
-from app_server.cli.commands import COMMANDS, command_of
+from app_server.cli.commands import COMMANDS, command_of, named_in, verbs_of
 from app_server.settings import Arity
 
 FILES = ":files"
@@ -43,10 +43,14 @@ def candidates(words: Sequence[str], environ: Mapping[str, str]) -> Candidates:
         return Candidates(general if current.startswith("-") else {**COMMANDS, "help": "show help on a command"})
     name = before[0]
     if name == "help":
-        return Candidates(COMMANDS if len(before) == 1 else {})
+        return Candidates(COMMANDS if len(before) == 1 else verbs_of(before[1]) if len(before) == 2 else {})
     if name not in COMMANDS:
         return Candidates()
-    return _of_command(command_of(name), before[1:], current, environ)
+    full = named_in(before)
+    found = _of_command(command_of(full), before[1 + full.count(" ") :], current, environ)
+    if len(before) == 1 and not current.startswith("-"):
+        return replace(found, words={**found.words, **verbs_of(name)})
+    return found
 
 
 def _of_command(command: Command, before: Sequence[str], current: str, environ: Mapping[str, str]) -> Candidates:

@@ -90,7 +90,7 @@ def at_terminal() -> bool:
 
 
 def choose(found: Sequence[Described], where: str, *, asks: bool) -> RunningServer:
-    """One of several servers, as it is answered at the terminal. OperatorError that lists them if nobody can be asked."""
+    """The server that is chosen at the terminal. OperatorError that lists all of them without one."""
     if not asks:
         listed = ", ".join(each.about for each in found)
         hint = f"Name one: app-server {where} --port N, or its process."

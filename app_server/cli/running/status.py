@@ -115,7 +115,8 @@ def look_at(target: str, environ: Mapping[str, str]) -> Look:
 def look_on(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Look:
     """What takes a snapshot of the server on the port that was typed. OperatorError if there is none."""
     if namespace.target:
-        raise OperatorError("cannot be used with a process or an address", where="--port", hint="Leave one of them out.")
+        hint = "Leave one of them out."
+        raise OperatorError("cannot be used with a process or an address", where="--port", hint=hint)
     return partial(ask, server_on(port_typed(namespace.port[0]), environ, "status"))
 
 

@@ -16,7 +16,7 @@ LONGEST = 76
 
 @dataclass(slots=True)
 class BuildSteps:
-    """Reads the output of a build line by line; `cached` counts the steps that were there already."""
+    """Reads the output of a build line by line; `cached` is the number of steps that were there already."""
 
     cached: int = 0
     total: int = 0

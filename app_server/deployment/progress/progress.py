@@ -83,7 +83,7 @@ class Progress:
 
 
 def silent() -> Progress:
-    """One that reports to nobody."""
+    """One that reports nothing."""
     return Progress(lambda event: None)
 
 

@@ -30,8 +30,9 @@ def line_of(event: Event, *, verbose: bool = False) -> str | None:
     if event.kind == "output":
         return f"    | {event.text}" if verbose else None
     if event.kind == "failed":
-        shown = () if verbose else event.output
-        return "\n".join([f"  {event.text}: failed after {duration(event.seconds or 0)}", *(f"    | {s}" for s in shown)])
+        said = () if verbose else event.output
+        head = f"  {event.text}: failed after {duration(event.seconds or 0)}"
+        return "\n".join([head, *(f"    | {line}" for line in said)])
     return None
 
 

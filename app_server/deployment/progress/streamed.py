@@ -15,7 +15,7 @@ _PATIENCE_S = 10.0
 def stream(words: Sequence[str], line: Callable[[str], None], env: Mapping[str, str] | None = None) -> tuple[int, str]:
     """Run a program; its status, and all that it has printed. `line` gets each line as soon as it is there.
 
-    FileNotFoundError if there is no such program.
+    FileNotFoundError for a missing program.
     """
     said: list[str] = []
     process = subprocess.Popen(

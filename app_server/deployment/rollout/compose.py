@@ -32,8 +32,9 @@ NO_HOOKS = RolloutHooks(None)
 
 
 def deploy(
-    plan: Plan, store: Store, folder: Path, progress: Progress, *, everything: bool = False, hooks: RolloutHooks = NO_HOOKS
-) -> int:
+    plan: Plan, store: Store, folder: Path, progress: Progress, *, everything: bool = False,
+    hooks: RolloutHooks = NO_HOOKS,
+) -> int:  # fmt: skip
     """Roll out what the plan says; 0, or 1 if the hook after it failed. Relative paths begin in `folder`."""
     docker.require()
     check_preconditions(plan, folder)

@@ -117,7 +117,8 @@ def build(*words: str, where: str, progress: Progress) -> tuple[str, BuildSteps]
     """The id of the image that `docker build WORDS` makes, and its steps. OperatorError with why it does not."""
     with tempfile.TemporaryDirectory(prefix="app-server-build-") as scratch:
         file = Path(scratch) / "id"
-        steps = build_steps("build", "--progress", "plain", "--iidfile", str(file), *words, where=where, progress=progress)
+        head = ("build", "--progress", "plain", "--iidfile", str(file))
+        steps = build_steps(*head, *words, where=where, progress=progress)
         return file.read_text(encoding="ascii").strip(), steps
 
 

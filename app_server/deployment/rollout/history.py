@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import os
 import re
 import subprocess
 import time
@@ -12,14 +14,21 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from app_server.deployment.rollout.operator import operator
 from app_server.errors import AppServerError
 
 FILE = "history.jsonl"
 Result = Literal["done", "failed", "interrupted"]
-# A line of the log, which older versions wrote alone.
+# A line of the log; older versions wrote nothing else.
 _LOGGED = re.compile(r"^(?P<at>\S+) (?P<by>.+?): (?:[^\s:]+: )?(?P<what>(?:release|back) .+)$")
 _TIME = "%Y-%m-%dT%H:%M:%S%z"
+
+
+def operator() -> str:
+    """The name of the user who runs the command, or its number for one that the system has no name for."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # OSError from Python 3.13 on
+        return f"user {os.getuid()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,7 @@ def recorded(folder: Path, target: str, action: str, source: Path | None, releas
 
 
 def revision_of(folder: Path) -> str:
-    """The revision of the git repository that the folder is in, "" if it is in none or there is no git."""
+    """The revision of the git repository that the folder is in, "" without a repository or without git."""
     words = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     try:
         done = subprocess.run(words, capture_output=True, text=True, check=False)

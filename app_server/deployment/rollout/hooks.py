@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app_server.deployment.progress.progress import Progress
-from app_server.deployment.rollout.operator import operator
+from app_server.deployment.rollout.history import operator
 from app_server.errors import OperatorError
 
 FOLDER = "hooks"

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from app_server.deployment.rollout.operator import operator
+from app_server.deployment.rollout.history import operator
 from app_server.errors import OperatorError
 
 

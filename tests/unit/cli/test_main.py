@@ -133,8 +133,8 @@ def test_every_flag_of_the_stock_command_is_known() -> None:
         (["hepl"], "app-server: hepl: unknown command. Did you mean help?"),
         (["it's"], "app-server: it's: unknown command. See `app-server --help` for all commands."),
         (["completion", "csh"], "app-server: SHELL: expected one of bash, zsh, fish, not 'csh'"),
-        (["deploy", "compsoe"], "app-server: TARGET: expected one of compose, ansible, not 'compsoe'."
-                                " Did you mean compose?"),
+        (["deploy", "compsoe"], "app-server: TARGET: expected one of compose, swarm, ansible, status, logs,"
+                                " maintenance, history, exec, not 'compsoe'. Did you mean compose?"),
         (["tunnel", "a@b", "--show", "comands"], "app-server: --show: expected one of commands, config, unit, gateway,"
                                                  " not 'comands'. Did you mean commands?"),
         (["--port", "80", "a.py"], "app-server: --port: unknown argument. Did you mean app-server serve --port?"),

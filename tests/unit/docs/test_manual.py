@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from app_server.cli.commands import COMMANDS, command_of
+from app_server.cli.commands import NAMES, command_of
 from app_server.cli.parser import Answered, parse, parser_of
 from app_server.deployment.rollout.hooks import VARIABLES
 from app_server.settings import all_settings
@@ -38,7 +38,7 @@ _FLAGS_OF_PANEL = frozenset(
 
 def _flags_of_other_commands() -> frozenset[str]:
     """The commands beside `serve` have their own."""
-    return frozenset(name for command in COMMANDS for flag in command_of(command).flags for name in flag.names)
+    return frozenset(name for command in NAMES for flag in command_of(command).flags for name in flag.names)
 
 
 _FLAGS_OF_OTHER_COMMANDS = _flags_of_other_commands()

@@ -111,7 +111,7 @@ def _first_part(pool: Pool) -> str:
     return pool.instances[0].name.rstrip("0123456789")
 
 
-def _service(pool: Pool) -> str:
+def service_of(pool: Pool) -> str:
     """The name of a pool's service: `app`, or `app-sales` for an application that has instances of its own."""
     return f"app-{_first_part(pool)}".removesuffix("-a")
 
@@ -178,10 +178,10 @@ def _values(plan: Plan, files: Mapping[str, File]) -> Mapping[str, Any]:
         "ports": tuple(_ports(plan)),
         "configs": tuple(_configs(plan, files)),
         "secrets": plan.secrets,
-        "outside": tuple(_outside(plan)),
+        "outside": tuple(outside_secrets(plan)),
         "valkey": valkey_words(plan) if plan.store.kind == "valkey" else (),
         "lines": partial(instance_lines, plan),
-        "service": _service,
+        "service": service_of,
         "slot": _slot,
         "environment": partial(_variables, plan),
     }
@@ -203,7 +203,8 @@ def _configs(plan: Plan, files: Mapping[str, File]) -> Iterator[Config]:
         yield Config(key, f"{plan.name}-{key}-{digest}", f"./{path}", file.install)
 
 
-def _outside(plan: Plan) -> Iterator[OutsideSecret]:
+def outside_secrets(plan: Plan) -> Iterator[OutsideSecret]:
+    """The secrets that have to be in the swarm before the stack is deployed."""
     if plan.tls is not None:
         tls = plan.spec.tls
         yield _secret(plan, "certificate", _from_file(tls.certificate or "certificate.pem"))

@@ -48,8 +48,13 @@ def test_deployment_with_a_fault_touches_nothing(
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        ([], "TARGET: expected one of compose, ansible. For example: app-server deploy compose"),
-        (["swarm"], "TARGET: expected one of compose, ansible, not 'swarm'"),
+        ([], "TARGET: expected one of compose, swarm, ansible, status, logs, maintenance, history, exec."
+         " For example: app-server deploy compose"),
+        (["swarn"], "TARGET: expected one of compose, swarm, ansible, status, logs, maintenance, history, exec,"
+         " not 'swarn'. Did you mean swarm?"),
+        (["log"], "TARGET: expected one of compose, swarm, ansible, status, logs, maintenance, history, exec,"
+         " not 'log'. Did you mean logs?"),
+        (["ansible", "--no-resolve"], "--no-resolve: has no meaning with ansible. Leave it out."),
         (["compose", "--rollback", "--all"], "--all: has no meaning with --rollback. Leave it out."),
         (["ansible", "--rollback", "--include", "x"], "--include: has no meaning with --rollback. Leave it out."),
         (["ansible", "--all"], "--all: has no meaning with ansible. Leave it out."),

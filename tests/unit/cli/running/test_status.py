@@ -99,7 +99,8 @@ def test_several_servers_are_named(
     with pretending(base), pretending(base):
         assert main(["status"], environ) == EXIT_USAGE
     said = capsys.readouterr().err
-    assert said.startswith("app-server: status: several servers are running: ") and said.count("port 5006 with /board") == 2
+    assert said.startswith("app-server: status: several servers are running: ")
+    assert said.count("port 5006 with /board") == 2
     assert said.endswith(". Name one: app-server status --port N, or its process.\n")
 
 

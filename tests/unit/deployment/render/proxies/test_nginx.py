@@ -94,6 +94,19 @@ def test_redirect_leads_to_the_first_name_whatever_was_asked(tmp_path: Path) -> 
     assert not re.search(r"return 30\d [^;]*\$(host|http_host)", text)
 
 
+def test_monitors_and_files_of_pages_do_not_care_whether_the_site_is_closed(tmp_path: Path) -> None:
+    head = "apps: {a: a.py, b: {path: b.py, instances: 1}}\npublic: {hosts: foo.com, prefix: /x}\ninstances: 1\n"
+    text = site(planned(tmp_path, head))
+    own = re.findall(r"location (=? ?\S+(?:healthz|readyz|static/)) \{ proxy_pass http://(\S+); \}", text)
+    assert own == [
+        ("= /x/healthz", "a"), ("= /x/readyz", "a"),
+        ("/x/static/", "a"), ("/x/a/static/", "a"), ("/x/b/static/", "b"),
+    ]  # fmt: skip
+    # BokehJS is the proxy's own; an application at the root has its files below the same folder.
+    other = site(planned(tmp_path, "apps: {a: {path: a.py, route: /}}\npublic: foo.com\nproxy: {static: yes}\n"))
+    assert "/static/ { proxy_pass" not in other and "location = /healthz { proxy_pass" in other
+
+
 def test_static_files_end_with_a_slash(tmp_path: Path) -> None:
     text = site(planned(tmp_path, THREE + "proxy: {static: yes}\n"))
     assert "location ^~ /static/ {\n        alias /usr/share/app-server/static/;" in text

@@ -1,0 +1,1 @@
+"""Commands for a deployment that runs: `app-server deploy status`, `logs`, `maintenance`, `history` and `exec`."""

@@ -1,0 +1,113 @@
+"""A deployment with compose, on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app_server.deployment.daily.containers import SERVICE, Container, containers, exec_words, log_words, state_of
+from app_server.deployment.daily.deployed import Line, LogSource, LogsWanted, known_name, nothing_runs
+from app_server.deployment.daily.states import (
+    PROXY,
+    DeploymentState,
+    InstanceState,
+    Maintenance,
+    applications_of,
+    with_missing,
+)
+from app_server.deployment.plan.values import Plan
+from app_server.deployment.rollout import docker
+from app_server.deployment.rollout.contents import named_images
+from app_server.deployment.rollout.store import Store
+from app_server.errors import OperatorError
+
+TARGET = "compose"
+PROJECT = "com.docker.compose.project"
+_OF_THE_ENGINE = "Error response from daemon: "
+
+
+@dataclass(frozen=True)
+class ComposeDeployment:
+    """A project of compose. The store has the releases, if it was rolled out with this program."""
+
+    plan: Plan
+    store: Store
+
+    def state(self) -> DeploymentState:
+        """What runs, and which release each container is of."""
+        found = self._found()
+        releases = {number: named_images(self.store.path(number)) for number in reversed(self.store.releases())}
+        states = [_state(self.plan, name, each, releases) for name, each in found.items()]
+        proxies = tuple(each for each in states if each.name == PROXY)
+        instances = with_missing(self.plan, [each for each in states if each.name != PROXY])
+        maintenance = self._maintenance(found.get(PROXY))
+        return DeploymentState(self.plan.name, TARGET, self.plan.site.url, maintenance, (*instances, *proxies))
+
+    def set_maintenance(self, closed: bool) -> tuple[str, ...]:
+        """Make the file that the proxy looks for, in its volume, or remove it."""
+        proxy = _proxy_of(self.plan, self._found())
+        file = self.plan.maintenance_file
+        docker.run("exec", proxy.id, *(("touch", file) if closed else ("rm", "-f", file)), where=PROXY)
+        return (PROXY,)
+
+    def logs(self, wanted: LogsWanted) -> Sequence[LogSource]:
+        """One program for each container; when it has ended, its log goes on as soon as it or another one runs."""
+        found = self._found()
+        names = [known_name(name, found) for name in wanted.names] or [name for name in found if name != PROXY]
+        return [self._source(name, found[name], wanted) for name in dict.fromkeys(names)]
+
+    def _source(self, name: str, container: Container, wanted: LogsWanted) -> LogSource:
+        def read(line: str) -> Line | None:
+            return None if line.startswith(_OF_THE_ENGINE) else (name, line)
+
+        def after() -> tuple[str, ...] | None:
+            again = self._found().get(name)
+            if again is None or again.status != "running" or again.started_s is None:
+                return None
+            return ("docker", "logs", "--follow", "--since", f"{again.started_s:.6f}", again.id)
+
+        words = ("docker", "logs", *log_words(wanted), container.id)
+        return LogSource(name, words, read, after if wanted.follow else None)
+
+    def command(self, name: str, words: Sequence[str], *, terminal: bool) -> Sequence[str]:
+        """Run it in the instance's container."""
+        found = self._found()
+        container = found[known_name(name, found)]
+        if container.status != "running":
+            hint = "`app-server deploy logs` says why."
+            raise OperatorError(f"its container is {container.status}", where=name, hint=hint)
+        return exec_words(container.id, words, terminal=terminal)
+
+    def _found(self) -> Mapping[str, Container]:
+        """The containers by the names of instances. OperatorError if there is none."""
+        docker.require_engine()
+        listed = containers(f"label={PROJECT}={self.plan.name}", "label=com.docker.compose.oneoff=False")
+        by_name = {each.labels[SERVICE].removeprefix("app-"): each for each in listed if SERVICE in each.labels}
+        if not by_name:
+            raise nothing_runs(self.plan.name, TARGET)
+        return dict(sorted(by_name.items(), key=lambda pair: (pair[0] == PROXY, pair[0])))
+
+    def _maintenance(self, proxy: Container | None) -> Maintenance:
+        if not self.plan.has_proxy:
+            return "no proxy"
+        if proxy is None or proxy.status != "running":
+            return "unknown"
+        return "on" if docker.succeeds("exec", proxy.id, "test", "-e", self.plan.maintenance_file) else "off"
+
+
+def _proxy_of(plan: Plan, found: Mapping[str, Container]) -> Container:
+    proxy = found.get(PROXY)
+    if not plan.has_proxy:
+        hint = "Set `proxy: nginx`, or stop the instances."
+        raise OperatorError("nothing could answer in place of the instances", where="proxy: none", hint=hint)
+    if proxy is None or proxy.status != "running":
+        raise OperatorError("is not running", where=PROXY, hint="`app-server deploy compose` starts it.")
+    return proxy
+
+
+def _state(plan: Plan, name: str, each: Container, releases: Mapping[int, Mapping[str, str]]) -> InstanceState:
+    service = name if name == PROXY else f"app-{name}"
+    release = next((str(number) for number, images in releases.items() if images.get(service) == each.image), "")
+    return InstanceState(
+        name, "", state_of(each), each.started_s, release, applications_of(plan, name), each.restarts
+    )  # fmt: skip

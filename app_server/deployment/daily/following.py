@@ -1,0 +1,137 @@
+"""Logs of several programs at once, line by line, until all have ended."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+from app_server import programs
+from app_server.deployment.daily.deployed import Line, LogSource
+from app_server.deployment.reason import plain
+from app_server.errors import OperatorError
+
+_PATIENCE_S = 5.0
+"""How long a program may take to end when its log is not read any more, before it is killed."""
+_KEPT_LINES = 20
+_LOOK_S = 0.5
+"""How often it is looked whether a log goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A program that has ended, with its status and what it has said beside the log."""
+
+    source: LogSource
+    status: int
+    said: str
+
+    @property
+    def fault(self) -> str | None:
+        """Why it has failed; None if it has not."""
+        if self.status == 0:
+            return None
+        lines = [line for line in self.said.splitlines() if line.strip()]
+        return f"{self.source.name}: {lines[-1].strip() if lines else f'ended with {self.status}'}"
+
+
+def follow(
+    sources: Sequence[LogSource], write: Callable[[str, str], None], complain: Callable[[str], None]
+) -> bool:
+    """Give each line to `write`, with its instance, and each fault to `complain`; whether there was none.
+
+    No program is left when this returns or raises, be it by Ctrl-C.
+    """
+    arrived: SimpleQueue[Line | Ended] = SimpleQueue()
+    faults = 0
+    with ExitStack() as ends:
+        for source in sources:
+            reader = _Reader(source, arrived)
+            ends.callback(reader.stop)
+            reader.start()
+        left = len(sources)
+        while left:
+            item = arrived.get()
+            if not isinstance(item, Ended):
+                write(*item)
+                continue
+            left -= 1
+            if item.fault is not None:
+                faults += 1
+                complain(item.fault)
+    return not faults
+
+
+class _Reader:
+    """Reads the lines of one source in a thread, until its programs have ended or it is stopped."""
+
+    def __init__(self, source: LogSource, arrived: SimpleQueue[Line | Ended]) -> None:
+        self._source = source
+        self._arrived = arrived
+        self._over = threading.Event()
+        self._starting = threading.Lock()
+        self._process: subprocess.Popen[str] | None = None
+        self._thread = threading.Thread(target=self._run)
+
+    def start(self) -> None:
+        """Begin to read. OperatorError for a missing program."""
+        try:
+            self._begin(self._source.words)
+        except FileNotFoundError:
+            raise OperatorError(f"{self._source.words[0]} is not installed", where=self._source.name) from None
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the program, and return when nothing is left of it."""
+        with self._starting:
+            self._over.set()
+        if self._process is not None:
+            programs.end(self._process, _PATIENCE_S)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _begin(self, words: Sequence[str]) -> bool:
+        """Start a program, unless this was stopped meanwhile."""
+        with self._starting:
+            if self._over.is_set():
+                return False
+            self._process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                text=True, encoding="utf-8", errors="replace",
+            )  # fmt: skip
+        return True
+
+    def _run(self) -> None:
+        status, said = self._read()
+        while status == 0 and (words := self._next()) is not None and self._begin(words):
+            status, said = self._read()
+        self._arrived.put(Ended(self._source, status, said))
+
+    def _read(self) -> tuple[int, str]:
+        """The status of the program, and what it has said beside the log."""
+        assert self._process is not None and self._process.stdout is not None
+        said: list[str] = []
+        with self._process.stdout as printed:
+            for each in printed:
+                line = self._source.read(each.rstrip("\r\n"))
+                if line is not None:
+                    self._arrived.put(line)
+                else:
+                    said = [*said[-_KEPT_LINES:], plain(each)]
+        return self._process.wait(), "".join(said)
+
+    def _next(self) -> Sequence[str] | None:
+        """The program that goes on; None if there will be none."""
+        if self._source.after is None:
+            return None
+        while not self._over.is_set():
+            try:
+                if (words := self._source.after()) is not None:
+                    return words
+            except OperatorError:
+                return None  # the engine has gone
+            self._over.wait(_LOOK_S)
+        return None

@@ -1,0 +1,92 @@
+"""Logs of several programs: whose each line is, which have failed, and that none is left."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app_server.deployment.daily.deployed import Line, LogSource, known_name, nothing_runs
+from app_server.deployment.daily.following import follow
+from app_server.errors import OperatorError
+
+
+def source(name: str, script: str) -> LogSource:
+    """A shell script whose lines are a log, but for those that begin with `!`."""
+
+    def read(line: str) -> Line | None:
+        return None if line.startswith("!") else (name, line)
+
+    return LogSource(name, ("sh", "-c", script), read)
+
+
+def test_lines_of_all_programs_come_with_their_names() -> None:
+    seen: list[Line] = []
+    complaints: list[str] = []
+    sources = [
+        source("one", "echo a; echo b >&2"),
+        source("two", "echo c; echo '!lost'; exit 3"),
+        source("three", "exit 4"),
+    ]
+    assert not follow(sources, lambda *line: seen.append(line), complaints.append)
+    assert sorted(seen) == [("one", "a"), ("one", "b"), ("two", "c")]
+    assert sorted(complaints) == ["three: ended with 4", "two: !lost"]
+    assert follow([source("one", "echo a")], lambda *line: None, complaints.append)
+
+
+def test_no_program_is_left_when_the_reader_leaves(tmp_path: Path) -> None:
+    pids: list[int] = []
+
+    def write(name: str, text: str) -> None:
+        pids.append(int(text))
+        if len(pids) == 2:
+            raise KeyboardInterrupt
+
+    script = "echo $$; exec sleep 600"
+    with pytest.raises(KeyboardInterrupt):
+        follow([source("one", script), source("two", script)], write, print)
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_log_goes_on_with_the_next_program_until_the_reader_leaves() -> None:
+    seen: list[str] = []
+    nexts = iter([None, ("sh", "-c", "echo b"), None, ("sh", "-c", "echo c; exec sleep 600")])
+
+    def write(name: str, text: str) -> None:
+        seen.append(text)
+        if text == "c":
+            raise KeyboardInterrupt
+
+    first = replace(source("one", "echo a"), after=lambda: next(nexts))
+    with pytest.raises(KeyboardInterrupt):
+        follow([first], write, print)
+    assert seen == ["a", "b", "c"]
+    ended = replace(source("one", "echo a; exit 3"), after=lambda: next(nexts))
+    complaints: list[str] = []
+    assert not follow([ended], lambda *line: None, complaints.append) and complaints == ["one: ended with 3"]
+
+    def gone() -> None:
+        raise OperatorError("no engine")
+
+    assert follow([replace(source("one", "echo a"), after=gone)], lambda *line: None, complaints.append)
+
+
+def test_missing_program_is_one_line() -> None:
+    with pytest.raises(OperatorError) as caught:
+        follow([LogSource("one", ("/no/such/program",), lambda line: None)], lambda *line: None, print)
+    assert str(caught.value) == "one: /no/such/program is not installed"
+
+
+def test_instance_that_does_not_exist_is_told_which_do() -> None:
+    assert known_name("app-a1", ["a1", "a2"]) == known_name("a1", ["a1"]) == "a1"
+    for names, hint in ((["a1", "a2"], "There are a1, a2."), (["a1"], "There is a1."), ([], "There are none.")):
+        with pytest.raises(OperatorError) as caught:
+            known_name("a9", names)
+        assert str(caught.value) == f"a9: the deployment has no such instance. {hint}"
+    assert str(nothing_runs("site", "swarm")) == (
+        "site: nothing of site runs with swarm. `app-server deploy swarm` rolls it out."
+    )
