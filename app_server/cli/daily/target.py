@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,9 +44,10 @@ class Asked:
 
             return SwarmDeployment(self.plan)
         if self.target == "ansible":
+            from app_server.deployment.daily import ssh
             from app_server.deployment.daily.hosts import HostsDeployment
 
-            return HostsDeployment(self.plan)
+            return HostsDeployment(self.plan, ssh.password_of(os.environ))
         from app_server.deployment.daily.compose import ComposeDeployment
 
         return ComposeDeployment(self.plan, self.store)

@@ -36,6 +36,8 @@ class LogSource:
     words: tuple[str, ...]
     read: Callable[[str], Line | None]
     after: Callable[[], tuple[str, ...] | None] | None = None
+    typed: str = ""
+    """what the program reads first, such as a password"""
 
 
 class Deployed(Protocol):

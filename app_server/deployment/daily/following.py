@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -99,9 +99,13 @@ class _Reader:
             if self._over.is_set():
                 return False
             self._process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 text=True, encoding="utf-8", errors="replace",
             )  # fmt: skip
+        assert self._process.stdin is not None
+        # One that has ended at once reads nothing.
+        with suppress(BrokenPipeError), self._process.stdin as typed:
+            typed.write(self._source.typed)
         return True
 
     def _run(self) -> None:

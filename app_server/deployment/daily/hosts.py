@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import posixpath
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from app_server.deployment.daily import scripts, ssh
@@ -28,13 +28,14 @@ TARGET = "ansible"
 
 @dataclass(frozen=True)
 class HostsDeployment:
-    """The instances as services of hosts, each reached by ssh."""
+    """The instances as services of hosts, each reached by ssh. `password` is for sudo, None if it needs none."""
 
     plan: Plan
+    password: str | None = None
 
     def state(self) -> DeploymentState:
         """What runs on each host that can be reached."""
-        answers = ssh.ask_all({each.name: (each, self._look(each)) for each in self.plan.machines})
+        answers = ssh.ask_all({each.name: (each, self._look(each)) for each in self.plan.machines}, self.password)
         faults = tuple(answer.fault for answer in answers if answer.fault is not None)
         if not any(scripts.is_there(answer.said) for answer in answers) and not faults:
             raise nothing_runs(self.plan.name, TARGET)
@@ -52,7 +53,8 @@ class HostsDeployment:
         file = shlex.quote(self.plan.maintenance_file)
         folder = shlex.quote(posixpath.dirname(self.plan.maintenance_file))
         script = f"mkdir -p {folder} && touch {file}" if closed else f"rm -f {file}"
-        answers = ssh.ask_all({each.name: (each, script) for each in self.plan.machines if each.is_proxy})
+        scripts_of = {each.name: (each, script) for each in self.plan.machines if each.is_proxy}
+        answers = ssh.ask_all(scripts_of, self.password)
         done = tuple(answer.machine.name for answer in answers if answer.fault is None)
         faults = [answer.fault for answer in answers if answer.fault is not None]
         if faults:
@@ -117,8 +119,7 @@ class HostsDeployment:
                 file = f"{self.plan.paths.log}/{name}.log"
                 yield self._tail(machine, name, [file], wanted)
         elif services:
-            words = ssh.words_on(machine, scripts.journal_script(services, wanted))
-            yield LogSource(machine.name, tuple(words), scripts.reader_of_journal(services))
+            yield self._source(machine, scripts.journal_script(services, wanted), scripts.reader_of_journal(services))
         if PROXY in names and machine.is_proxy:
             files = [f"{self.plan.paths.log}/{kind}.log" for kind in ("access", "error")]
             yield self._tail(machine, PROXY, files, wanted)
@@ -131,7 +132,11 @@ class HostsDeployment:
         def read(line: str) -> Line | None:
             return (name, line) if not line.startswith("tail: ") else None
 
-        return LogSource(machine.name, tuple(ssh.words_on(machine, scripts.tail_script(files, wanted))), read)
+        return self._source(machine, scripts.tail_script(files, wanted), read)
+
+    def _source(self, machine: Machine, script: str, read: Callable[[str], Line | None]) -> LogSource:
+        words = ssh.words_on(machine, script, types=self.password is not None)
+        return LogSource(machine.name, tuple(words), read, typed=ssh.typed(self.password))
 
     def _names(self) -> list[str]:
         return [*self._by_name(), *([PROXY] if self.plan.has_proxy else [])]

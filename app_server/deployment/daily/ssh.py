@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import shlex
 import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from app_server.deployment.plan.values import Machine
 from app_server.deployment.reason import plain
@@ -33,9 +35,25 @@ class Answer:
     fault: str | None = None
 
 
-def words_on(machine: Machine, script: str, *words: str, terminal: bool = False) -> list[str]:
-    """The command that runs a shell script as root on a host; the script has the words as $1, $2 ..."""
-    become = "sudo" if terminal else "sudo -n"
+def password_of(environ: Mapping[str, str]) -> str | None:
+    """The password for sudo, where Ansible's variables say that there is one: asked for, or from a file."""
+    if environ.get("ANSIBLE_BECOME_ASK_PASS", "").lower() in ("1", "true", "yes", "on", "y", "t"):
+        return getpass.getpass("sudo's password on the hosts: ")
+    if file := environ.get("ANSIBLE_BECOME_PASSWORD_FILE"):
+        try:
+            return Path(file).read_text(encoding="utf-8").rstrip("\n")
+        except OSError as error:
+            what = f"cannot be read: {error.strerror}"
+            raise OperatorError(what, where=f"ANSIBLE_BECOME_PASSWORD_FILE {file}") from None
+    return None
+
+
+def words_on(machine: Machine, script: str, *words: str, terminal: bool = False, types: bool = False) -> list[str]:
+    """The command that runs a shell script as root on a host; the script has the words as $1, $2 ...
+
+    If it `types`, sudo reads a password from stdin.
+    """
+    become = "sudo" if terminal else "sudo -S -p ''" if types else "sudo -n"
     inner = f"sh -c {shlex.join([script, 'sh', *words])}"
     remote = f'if [ "$(id -u)" = 0 ]; then exec {inner}; else exec {become} -- {inner}; fi'
     place = read_place(machine.ssh, f"instances.hosts.{machine.name}.ssh")
@@ -54,18 +72,18 @@ def _of_ansible(environ: Mapping[str, str]) -> list[str]:
     return words
 
 
-def ask_all(scripts: Mapping[str, tuple[Machine, str]]) -> list[Answer]:
+def ask_all(scripts: Mapping[str, tuple[Machine, str]], password: str | None = None) -> list[Answer]:
     """The answers of hosts to a script for each, asked at the same time."""
     with ThreadPoolExecutor(max(1, len(scripts))) as pool:
-        return list(pool.map(lambda each: ask(*each), scripts.values()))
+        return list(pool.map(lambda each: ask(each[0], each[1], password), scripts.values()))
 
 
-def ask(machine: Machine, script: str) -> Answer:
+def ask(machine: Machine, script: str, password: str | None = None) -> Answer:
     """What a script prints on a host, or why it does not. OperatorError if ssh is not installed."""
-    words = words_on(machine, script)
+    words = words_on(machine, script, types=password is not None)
     try:
         done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            words, input=typed(password), capture_output=True, text=True, errors="replace",
             timeout=ANSWER_S, check=False,
         )  # fmt: skip
     except FileNotFoundError:
@@ -77,6 +95,11 @@ def ask(machine: Machine, script: str) -> Answer:
     return Answer(machine, fault=fault_of(machine, done.returncode, done.stderr))
 
 
+def typed(password: str | None) -> str:
+    """What a command reads that needs a password."""
+    return "" if password is None else f"{password}\n"
+
+
 def fault_of(machine: Machine, status: int, said: str) -> str:
     """Why a command on a host has failed, in one line."""
     lines = [line.strip() for line in plain(said).splitlines() if line.strip()]
@@ -84,5 +107,5 @@ def fault_of(machine: Machine, status: int, said: str) -> str:
     if status == FAILED:
         return f"{machine.name}: cannot be reached: {last}"
     if _NO_SUDO in last:
-        return f"{machine.name}: sudo asks for a password there; let this user use it without one"
+        return f"{machine.name}: sudo asks for a password there; set ANSIBLE_BECOME_ASK_PASS=true to be asked for it"
     return f"{machine.name}: {last}"

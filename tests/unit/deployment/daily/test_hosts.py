@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,12 +94,28 @@ def test_ssh_is_used_as_ansible_uses_it(tmp_path: Path, monkeypatch: pytest.Monk
     assert words[words.index("-p") + 1].isdigit() and "sudo -n -- sh -c" in words[-1]
 
 
+def test_password_for_sudo_is_typed_where_ansible_has_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("getpass.getpass", lambda prompt: "secret")
+    (tmp_path / "password").write_text("from a file\n", encoding="utf-8")
+    file = str(tmp_path / "password")
+    assert ssh.password_of({}) is None and ssh.password_of({"ANSIBLE_BECOME_ASK_PASS": "false"}) is None
+    assert ssh.password_of({"ANSIBLE_BECOME_ASK_PASS": "True", "ANSIBLE_BECOME_PASSWORD_FILE": file}) == "secret"
+    assert ssh.password_of({"ANSIBLE_BECOME_PASSWORD_FILE": file}) == "from a file"
+    with pytest.raises(OperatorError, match="/nowhere: cannot be read: No such file or directory$"):
+        ssh.password_of({"ANSIBLE_BECOME_PASSWORD_FILE": "/nowhere"})
+    made = replace(deployment(tmp_path), password="secret")
+    [source] = made.logs(LogsWanted(names=("b1",)))
+    assert "sudo -S -p ''" in source.words[-1] and source.typed == "secret\n" and "secret" not in str(source.words)
+    answer = ssh.ask(made.plan.machines[0], "cat", "secret")  # nothing here needs it
+    assert answer.said == "secret\n"
+
+
 @pytest.mark.parametrize(
     ("status", "said", "fault"),
     [
         (255, "Warning: x\nssh: a: no route.\n", "one: cannot be reached: ssh: a: no route"),
         (1, "sudo: a password is required\n",
-         "one: sudo asks for a password there; let this user use it without one"),
+         "one: sudo asks for a password there; set ANSIBLE_BECOME_ASK_PASS=true to be asked for it"),
         (3, "\x1b[31mtouch: no\x1b[0m\n", "one: touch: no"),
         (4, "", "one: ended with 4"),
     ],
