@@ -10,7 +10,7 @@ from pathlib import Path
 from app_server.cli.command import Command, Flag, switch
 from app_server.cli.deployments.flags import BUILD_CONTEXT, OF_A_FILE
 from app_server.cli.deployments.loading import containers_plan, need_deployment_packages
-from app_server.cli.deployments.reporting import REPORTING, progress_of, with_end
+from app_server.cli.deployments.reporting import REPORTING, check_reporting, progress_of, with_end
 
 COMMAND = Command(
     forms=("[-f FILE] [-e NAME] [flags]",),
@@ -29,6 +29,7 @@ COMMAND = Command(
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What writes the archive, after the deployment's rules have been checked."""
     need_deployment_packages()
+    check_reporting(namespace)
     from app_server.deployment.rollout.bundle import bundle
 
     plan = containers_plan(namespace)

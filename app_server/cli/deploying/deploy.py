@@ -16,7 +16,7 @@ from app_server.cli.deployments.described import command_line
 from app_server.cli.deployments.flags import BUILD_CONTEXT, INCLUDE, OF_A_FILE, PACKAGES, dashed, file_of
 from app_server.cli.deployments.job import ALL, Job
 from app_server.cli.deployments.loading import containers_plan, need_deployment_packages, read
-from app_server.cli.deployments.reporting import REPORTING, progress_of, with_end
+from app_server.cli.deployments.reporting import REPORTING, check_reporting, progress_of, with_end
 from app_server.cli.deployments.stores import STORE, store_of
 from app_server.cli.terminal import paint_for
 from app_server.errors import OperatorError
@@ -66,6 +66,7 @@ COMMAND = Command(
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What rolls out, after the deployment's rules have been checked."""
     need_deployment_packages()
+    check_reporting(namespace)
     for name in ("all", "build_context", "packages", "include"):
         if "rollback" in namespace and name in namespace:
             raise OperatorError("has no meaning with --rollback", where=dashed(name), hint="Leave it out.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from app_server.cli.command import Command, Flag, Word, switch
 from app_server.cli.deployments.flags import INCLUDE, OF_A_FILE, dashed
 from app_server.cli.deployments.loading import clone, containers_plan, need_deployment_packages
-from app_server.cli.deployments.reporting import REPORTING, progress_of, with_end
+from app_server.cli.deployments.reporting import REPORTING, check_reporting, progress_of, with_end
 from app_server.errors import OperatorError
 from app_server.settings import Arity
 
@@ -48,6 +48,7 @@ COMMAND = Command(
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What builds the image, after all words have been checked."""
     _refuse_both(namespace)
+    check_reporting(namespace)
     if not namespace.files:
         need_deployment_packages()
     from app_server.deployment.images import image

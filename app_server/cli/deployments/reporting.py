@@ -36,7 +36,6 @@ def progress_of(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Pr
     """What shows the progress as the command line wants it."""
     from app_server.deployment.progress.progress import Progress
 
-    check_reporting(namespace)
     return Progress(_show(namespace, environ))
 
 

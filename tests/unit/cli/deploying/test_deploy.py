@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from app_server.cli import EXIT_OK, EXIT_USAGE, main
-from app_server.deployment.rollout import ansible, compose
+from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
+from app_server.deployment.rollout import ansible, compose, swarm
 from app_server.deployment.rollout.hooks import RolloutHooks
 from app_server.deployment.rollout.store import Store
+from app_server.errors import OperatorError
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +56,8 @@ def test_deployment_with_a_fault_touches_nothing(
          " not 'swarn'. Did you mean swarm?"),
         (["log"], "TARGET: expected one of compose, swarm, ansible, status, logs, maintenance, history, exec,"
          " not 'log'. Did you mean logs?"),
+        (["compose", "--quiet", "--json"], "--json: cannot be used with --quiet. Leave one of them out."),
+        (["swarm", "--verbose", "-q"], "--verbose: cannot be used with --quiet. Leave one of them out."),
         (["ansible", "--no-resolve"], "--no-resolve: has no meaning with ansible. Leave it out."),
         (["compose", "--rollback", "--all"], "--all: has no meaning with --rollback. Leave it out."),
         (["ansible", "--rollback", "--include", "x"], "--include: has no meaning with --rollback. Leave it out."),
@@ -87,7 +91,7 @@ def rolled_out(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[Rolled]:
 
         return act
 
-    for module in (compose, ansible):
+    for module in (compose, swarm, ansible):
         monkeypatch.setattr(module, "deploy", note("deploy"))
         monkeypatch.setattr(module, "roll_back", note("rollback"))
     return done
@@ -123,6 +127,31 @@ def test_ansible_rolls_out_and_looks_at_an_application_from_outside(
     assert rolled_out[0].more == {"packages": [Path("w.txt")], "include": ["*.csv"]}
     assert main([*words, "--rollback", "--no-doctor"], {}) == EXIT_OK
     assert len(looked) == 1 and rolled_out[1].action == "rollback"
+
+
+def test_swarm_rolls_out_and_its_end_is_json(
+    home: Path, rolled_out: list[Rolled], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "deploy.yaml").write_text(
+        "name: tools\napps: {myapp: myapp.py}\npublic: foo.com\nsessions: {store: valkey}\n"
+    )
+    assert main(["deploy", "swarm", "--json", "--no-resolve"], {}) == EXIT_OK
+    said = json.loads(capsys.readouterr().out)
+    assert (said["event"], said["result"]) == ("end", "done")
+    assert main(["deploy", "swarm", "--rollback"], {}) == EXIT_OK
+    first, second = rolled_out
+    assert (first.action, first.store, first.more) == ("deploy", home / "deployed" / "tools", {"resolve": False})
+    assert first.hooks.to_stderr and not second.hooks.to_stderr
+    assert (second.action, second.more) == ("rollback", {"resolve": True})
+
+    def fail(*words: Any, **more: Any) -> int:
+        raise OperatorError("no room")
+
+    monkeypatch.setattr(swarm, "deploy", fail)
+    assert main(["deploy", "swarm", "--json"], {}) == EXIT_FAILED
+    captured = capsys.readouterr()
+    said = json.loads(captured.out)
+    assert (said["result"], said["error"]) == ("failed", "no room") and captured.err == "app-server: no room\n"
 
 
 def test_store_that_was_begun_here_is_gone_on_with(home: Path, rolled_out: list[Rolled]) -> None:
