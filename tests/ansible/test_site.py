@@ -48,7 +48,7 @@ def test_check_run_on_bare_hosts_says_what_would_be_done_and_does_nothing(bare: 
     assert outcome.status == 0, outcome.said
     said = " ".join(outcome.said.split())
     for claim in (
-        "+/opt/app-server/current: link to /opt/app-server/releases/", "+/etc/app-server: directory 0750",
+        "+/opt/app-server/current: link to /opt/app-server/releases/", "+/etc/app-server: directory 0751",
         "one: would write /etc/app-server/secret_key", "two: would start b1, then b2, then b3",
         "one: would reload the proxy",
     ):  # fmt: skip
@@ -113,7 +113,8 @@ def test_host_is_as_it_should_be(installed: Site, index: int) -> None:
     assert (user.shell, user.group) == ("/usr/sbin/nologin", "app-server")
     key = host.file("/etc/app-server/secret_key")
     assert (key.mode, key.user, key.size) == (0o600, "root", 49)
-    assert host.file("/etc/app-server").mode == 0o750
+    # The proxy looks for its file there.
+    assert host.file("/etc/app-server").mode == 0o751
     assert host.file("/opt/app-server/current").is_symlink
     saved = host.file("/var/lib/app-server/sessions")
     assert (saved.mode, saved.user, saved.group) == (0o700, "app-server", "app-server")

@@ -52,7 +52,9 @@ class HostsDeployment:
             raise OperatorError("nothing could answer in place of the instances", where="proxy: none", hint=hint)
         file = shlex.quote(self.plan.maintenance_file)
         folder = shlex.quote(posixpath.dirname(self.plan.maintenance_file))
-        script = f"mkdir -p {folder} && touch {file}" if closed else f"rm -f {file}"
+        # Older versions closed their own folder to the proxy's user, who then saw no file.
+        seen = f"chmod o+x {folder} && " if posixpath.dirname(self.plan.maintenance_file) == self.plan.paths.etc else ""
+        script = f"mkdir -p {folder} && {seen}touch {file}" if closed else f"rm -f {file}"
         scripts_of = {each.name: (each, script) for each in self.plan.machines if each.is_proxy}
         answers = ssh.ask_all(scripts_of, self.password)
         done = tuple(answer.machine.name for answer in answers if answer.fault is None)
