@@ -205,6 +205,7 @@ VALUES: dict[str, Any] = {
         "prometheus": "monitoring",
         "assigned_users": False,
     },
+    "monitoring": {"round_trip_s": 0.5, "labels": {"team": "data"}},
     "tunnels": {
         "desk": {
             "kind": "local",

@@ -126,6 +126,7 @@ NEEDS = (
     Need("ip", find_in_system("ip"), "iproute2", "tests/tunnel", "APP_SERVER_TEST_IP"),
     Need("sshd", find_in_system("sshd"), "openssh-server", "tests/services", "APP_SERVER_TEST_SSHD"),
     Need("systemd-analyze", find_in_system("systemd-analyze"), "systemd", "tests/services", "APP_SERVER_TEST_SYSTEMD"),
+    Need("Prometheus", find_in_system("prometheus"), "prometheus", "tests/services", "APP_SERVER_TEST_PROMETHEUS"),
     Need("logrotate", find_in_system("logrotate"), "logrotate", "tests/services", "APP_SERVER_TEST_LOGROTATE"),
     Need(
         "Redis",

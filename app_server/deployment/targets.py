@@ -25,6 +25,7 @@ class Target:
 
 TARGETS: dict[str, Target] = {
     "acme": Target("proxies.acme", "scripts and a timer for a certificate by ACME (tls: acme)"),
+    "alerts": Target("monitoring.alerts", "Prometheus's alert rules", "alerts are judged by the new rules."),
     "apache": Target("proxies.apache", "Apache: a site, and its global settings",
                      "a graceful reload; open sockets stay where they are until they end."),
     "commands": Target("services.commands", "the commands that start the instances, for a shell"),
@@ -42,8 +43,10 @@ TARGETS: dict[str, Target] = {
                          "a new container; open pages reconnect to it.", "compose"),
     "gunicorn": Target("services.gunicorn", "gunicorn's configuration of each instance",
                        "a reload of each instance (HUP); sessions continue in their old workers."),
+    "grafana": Target("monitoring.grafana", "a dashboard for Grafana"),
     "inventory": Target("inventory", "an inventory for Ansible: hosts, what each runs, and which files go there"),
     "logrotate": Target("services.logrotate", "logrotate's rule for the proxy's logs"),
+    "prometheus": Target("monitoring.prometheus", "the instances that Prometheus asks for metrics"),
     "ssh": Target("services.ssh", "tunnels: ssh's configuration, their units, and what the other side allows",
                   "a restart of the tunnels; pages that use them reconnect within seconds."),
     "supervisor": Target("services.supervisor", "supervisor's programs, one for each instance",

@@ -76,6 +76,9 @@ SAVING = {
 AWAY = ("app_server_store_away", "1 if the store could not be used the last time.")
 SILENT = ("app_server_silent_processes", "Processes that did not answer when asked.")
 
+_ALERTED = ("failed", "full", "origin", "store")
+"""The reasons of refusals that are exposed from the beginning: Prometheus overlooks the first step of a new counter."""
+
 _AT = ["process", "application"]
 
 
@@ -125,7 +128,7 @@ def metrics(snapshot: Mapping[str, Any]) -> Iterator[Metric]:
         yield counter
     refused = CounterMetricFamily(*REFUSED, labels=[*_AT, "reason"])
     for at, gauges in applications:
-        for reason, count in sorted(gauges["ever"]["refused"].items()):
+        for reason, count in sorted({**dict.fromkeys(_ALERTED, 0), **gauges["ever"]["refused"]}.items()):
             refused.add_metric([*at, reason], count)
     yield refused
     for key, words in HISTOGRAMS.items():

@@ -66,7 +66,8 @@ class _Reader:
             for labels, value in self._samples(name, "_total"):
                 self._application(labels)["ever"][key] = int(value)
         for labels, value in self._samples(exposition.REFUSED[0], "_total"):
-            self._application(labels)["ever"]["refused"][labels["reason"]] = int(value)
+            if value:  # some reasons are exposed before they occur
+                self._application(labels)["ever"]["refused"][labels["reason"]] = int(value)
 
     def _histograms(self) -> None:
         for key, (name, _) in exposition.HISTOGRAMS.items():

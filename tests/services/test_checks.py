@@ -22,11 +22,12 @@ public: tools.example.org
 instances: 3
 service: {manager: MANAGER, environment: {TITLE: "100 % \\"ours\\"; all, of it"}, workers: 2}
 secrets: {secret_key: {file: /etc/app-server/secret_key}}
+server: {metrics: yes}
 tunnels:
   office: {kind: reverse, server: "tunnel@gateway.example.org:2222", jump: [me@first, "second:24"]}
   far: {kind: local, server: me@far.example.org, listen: 8000}
 """
-TARGETS = ("systemd", "supervisor", "gunicorn", "logrotate", "ssh", "inventory")
+TARGETS = ("alerts", "systemd", "supervisor", "gunicorn", "logrotate", "ssh", "inventory")
 
 
 def found(plan: Plan, target: str, change: Callable[[str], str] = lambda text: text) -> list[CheckFinding]:
@@ -66,6 +67,7 @@ def test_units_are_shut_off(tmp_path: Path, manager: str) -> None:
 @pytest.mark.parametrize(
     ("target", "old", "new", "complaint"),
     [
+        ("alerts", "rate(", "rat(", "promtool: "),
         ("systemd", "KillMode=mixed", "KillMode=maybe", "Failed to parse kill mode"),
         ("systemd", "CapabilityBoundingSet=\n", "", "app-server@.service: systemd-analyze security says "),
         ("systemd", "WantedBy=", "WantedBye=", "Unknown key 'WantedBye' in section [Install]"),

@@ -37,6 +37,7 @@ class CheckFinding:
 
 
 CHECKS: dict[str, tuple[str, ...]] = {
+    "alerts": ("alerts",),
     "all-in-one": ("applications",),
     "apache": ("proxies.apache", "proxies.certificate", "applications"),
     "commands": ("applications",),

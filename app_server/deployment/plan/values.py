@@ -217,6 +217,13 @@ class Plan:
         return self.spec.maintenance.file or f"{self.paths.etc}/maintenance"
 
     @property
+    def has_metrics(self) -> bool:
+        """Whether every instance answers Prometheus."""
+        return self.spec.kubernetes.prometheus is not None or all(
+            "--metrics" in instance.flags for instance in self.instances
+        )
+
+    @property
     def reaches_by_name(self) -> bool:
         """Whether the proxy reaches each instance by the name of its container."""
         return self.layout in ("containers", "cluster")

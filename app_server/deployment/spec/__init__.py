@@ -28,6 +28,7 @@ from app_server.deployment.spec.front import (
     RateLimits,
     Tls,
 )
+from app_server.deployment.spec.monitoring import Monitoring
 from app_server.deployment.spec.readers import LIST
 from app_server.deployment.spec.running import (
     Containers,
@@ -43,7 +44,7 @@ from app_server.deployment.spec.words import Line, Name, Word
 
 __all__ = [
     "Access", "Application", "Containers", "Embedding", "Gateway", "Headers", "Ingress", "Instances", "Kubernetes",
-    "ApplicationLimits", "Logs", "Maintenance",
+    "ApplicationLimits", "Logs", "Maintenance", "Monitoring",
     "OwnInstances", "Paths", "Proxy", "Public", "RateLimits", "Secret", "Secrets", "ServerHost", "Service", "Sessions",
     "Spec", "Tls", "Tunnel",
 ]  # fmt: skip
@@ -86,6 +87,8 @@ class Spec(Model):
     """further settings of the server by their names in docs/settings.md, such as `keep_alive_ms: 20000`"""
     logs: Logs = block(Logs)
     """log files"""
+    monitoring: Monitoring = block(Monitoring)
+    """what Prometheus and Grafana are told"""
     service: Service = block(Service)
     """the program that starts the instances; a bare word is its name"""
     containers: Containers = block(Containers)

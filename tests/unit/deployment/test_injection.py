@@ -47,6 +47,8 @@ PLACES: dict[str, tuple[str, Callable[[str], Values]]] = {
     "secret's file": ("a", lambda v: {"secrets": {"secret_key": {"file": "/" + v}}}),
     "secret's variable": ("a", lambda v: {"secrets": {"secret_key": {"environment": v}}}),
     "credential": ("a", lambda v: {"secrets": {"secret_key": {"credential": v}}}),
+    "alert's label": ("a", lambda v: {"server": {"metrics": True}, "monitoring": {"labels": {"a": v}}}),
+    "label's name": ("a", lambda v: {"server": {"metrics": True}, "monitoring": {"labels": {v: "a"}}}),
     "server setting": ("a", lambda v: {"server": {"index": v}}),
     "log folder": ("a", lambda v: {"logs": {"dir": "/" + v}}),
     "user": ("a", lambda v: {"service": {"user": v}}),

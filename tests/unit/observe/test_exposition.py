@@ -54,6 +54,13 @@ def test_whatever_an_application_is_called_is_read_back() -> None:
     assert of("opens_refused_total", reason="full", **AT) == 2
 
 
+def test_refusals_with_an_alert_are_there_before_the_first_one() -> None:
+    # Prometheus takes the first value of a counter for where it began.
+    assert [of("opens_refused_total", reason=each, **AT) for each in ("failed", "origin", "store", "login")] == [
+        0, 0, 0, None,
+    ]  # fmt: skip
+
+
 def test_what_the_store_has_done_is_counted_for_each_process() -> None:
     at = {"process": "2"}
     assert (of("sessions_saved_total", **at), of("sessions_restored_total", **at)) == (9, 2)

@@ -147,7 +147,15 @@ def _of_pool(plan: Plan, pool: Pool) -> Iterator[Object]:
     if plan.spec.kubernetes.prometheus is not None:
         yield make(plan, "monitoring.coreos.com/v1", "PodMonitor", name, {
             "selector": {"matchLabels": selector},
-            "podMetricsEndpoints": [{"port": "http", "path": "/metrics"}],
+            "podMetricsEndpoints": [{
+                "port": "http", "path": "/metrics",
+                # As the target prometheus names them on hosts: alerts and dashboard are the same.
+                "relabelings": [
+                    {"targetLabel": "deployment", "replacement": plan.name},
+                    {"targetLabel": "pool", "replacement": pool.name},
+                    {"sourceLabels": ["__meta_kubernetes_pod_name"], "targetLabel": "instance"},
+                ],
+            }],
         })  # fmt: skip
 
 

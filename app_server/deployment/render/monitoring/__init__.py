@@ -1,0 +1,1 @@
+"""What Prometheus and Grafana read about a deployment."""
