@@ -1,6 +1,6 @@
 """Prometheus's alert rules for a deployment (Prometheus 2.x and 3.x, rule files).
 
-`page` is for what keeps people from working now, `ticket` for what somebody should look at within days.
+`page` is for what keeps people from working now, `ticket` for what an operator should look at within days.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def _speed(plan: Plan) -> Iterator[Alert]:
 
 
 def _memory(plan: Plan) -> Iterator[Alert]:
-    # What several processes share counts only once in the proportional memory; one process alone has none.
+    # Proportional memory divides what several processes share. A single process does not report it.
     used = " or ".join(
         by("instance", series(plan, metric)) for metric in ("proportional_memory_bytes", "resident_memory_bytes")
     )

@@ -178,7 +178,7 @@ def _speed(plan: Plan) -> Iterator[Panel]:
     )
     yield Panel(
         "Event loop, longest lag",
-        "How late the loop ran at most in the last minute or two: meanwhile it serves nobody.",
+        "How late the loop ran at most in the last minute or two: meanwhile it serves no one.",
         ((series(plan, "loop_recent_lag_seconds", _INSTANCE), "{{instance}}, process {{process}}"),),
         "s",
     )

@@ -34,7 +34,7 @@ def _group(plan: Plan, instance: Instance) -> dict[str, Any]:
         raise OperatorError(
             f"instance {instance.name} listens on a Unix socket, which Prometheus cannot ask",
             where="instances.socket_dir",
-            hint="Remove it, so that instances listen on ports.",
+            hint="Remove it; then instances listen on ports.",
         )
     labels = {"deployment": plan.name, "instance": instance.name, "pool": instance.pool}
     if instance.host:
