@@ -25,9 +25,9 @@ from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from bench.client import HOST, Tab, get, join
-from bench.pages import socket_path, token_of
+from app_server.load.pages import socket_path, token_of
 from bench.servers import STOCK, Launch, serving
-from bench.wire import BINARY, TEXT, Message, frame, set_value
+from app_server.load.wire import BINARY, TEXT, Message, frame, set_value
 
 PUSH_PERIOD_MS = 50
 STAMP = struct.Struct("<d")

@@ -7,7 +7,7 @@ import time
 
 from bench.client import Tab, get, join, open_page, open_tab
 from bench.load import Figures, close_tabs, next_value, open_tabs, quantile, together
-from bench.pages import Response, assets_of
+from app_server.load.pages import Response, assets_of
 from bench.servers import Served
 
 BROWSER = {"Accept-Encoding": "gzip, deflate, br"}

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from app_server.load.statistics import quantile
 from bench.client import Tab, open_tab
 from bench.servers import Launch, Served
 
@@ -55,12 +56,6 @@ class Meter:
     def client_busy_percent(self) -> float:
         """How much of its core the load generator itself used: far below 100, or the figures are its own."""
         return (time.process_time() - self._client_s) / self.wall_s() * 100
-
-
-def quantile(values: Iterable[float], share: float) -> float:
-    """The value that this share of them does not exceed (nearest rank); NaN of none."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
 
 
 def spread_ms(latencies_s: list[float]) -> Figures:

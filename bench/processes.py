@@ -11,7 +11,7 @@ from pathlib import Path
 from bench.client import Tab, open_tab
 from bench.load import AT_ONCE, Figures, close_tabs, next_value, open_tabs, quantile, spread_ms
 from bench.servers import Served, family
-from bench.wire import set_value
+from app_server.load.wire import set_value
 
 OPENERS = 8
 OTHERS, STUCK_ROUNDS = 20, 16

@@ -10,7 +10,7 @@ from bench.client import join, open_page
 from bench.load import Figures, Meter, open_tabs, quantile
 from bench.narrow import narrow_line
 from bench.servers import Served
-from bench.wire import Message
+from app_server.load.wire import Message
 
 STAMP = struct.Struct("<d")
 BEATS_HZ = 20

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from bench.client import Tab, join, open_page, open_tab
 from bench.load import Figures, Meter, close_tabs, next_value, open_tabs, quantile, spread_ms, warm_up
 from bench.servers import Served
-from bench.wire import Message, set_value
+from app_server.load.wire import Message, set_value
 
 PUSH_HZ = 20
 PUSH_COLUMNS = 5

@@ -24,6 +24,7 @@ from app_server.settings import Settings
 from bench import client
 
 _PACKAGE = Path(app_server.__file__).parent
+_VISITOR = (client.__file__, f"{_PACKAGE}/load/")
 _APPLICATION = Path(__file__).parent / "apps" / "shown.py"
 _INLINED = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>"})
 """Comprehensions, which are calls up to Python 3.11 and inlined from 3.12 on (PEP 709)."""
@@ -70,7 +71,7 @@ def walked() -> Iterator[Walk]:
     def note(frame: FrameType, event: str, arg: object) -> None:
         nonlocal depth, in_visitor
         step = {"call": 1, "return": -1}.get(event, 0)
-        if frame.f_code.co_filename == client.__file__:
+        if frame.f_code.co_filename.startswith(_VISITOR):
             in_visitor += step
         elif frame.f_code.co_filename.startswith(prefix) and frame.f_code.co_name not in _INLINED and not in_visitor:
             if event == "call":

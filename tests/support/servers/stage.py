@@ -26,7 +26,7 @@ from app_server.protocol.websocket import Payload
 from app_server.session.connection import Connection
 from app_server.session.limits import MessageLimits
 from app_server.session.session import Session
-from bench.wire import CLOSE, PING, FrameReader, Message, MessageReader
+from app_server.load.wire import CLOSE, PING, FrameReader, Message, MessageReader
 from tests.support.clock import SkippingLoop, skipping_loop
 from tests.unit.session.making import message
 

@@ -12,7 +12,7 @@ from bench.load import next_value, quantile, spread_ms
 from bench.run import medians
 from bench.servers import Launch, command
 from bench.speed import behind_the_grid
-from bench.wire import FrameReader, Message
+from app_server.load.wire import FrameReader, Message
 
 
 def test_quantile_is_a_value_that_was_seen() -> None:

@@ -12,7 +12,7 @@ import pytest
 from bench import releasing
 from bench.client import HOST, Closed, Connection, Tab
 from bench.releasing import Person, Visitors, free_ports, report
-from bench.wire import Message
+from app_server.load.wire import Message
 
 
 def tab(content: bytes) -> Tab:

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.wire import (
+from app_server.load.wire import (
     BINARY,
     FIN,
     PING,

@@ -1,4 +1,4 @@
-"""What the client must know about HTTP and an application's page, sans I/O."""
+"""What the load generator must know about HTTP and an application's page, sans I/O."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ ASSET = re.compile(r"""<(?:script|link)\b[^>]*?\b(?:src|href)\s*=\s*["']([^"']+)
 
 @dataclass(frozen=True)
 class Response:
-    """An HTTP response: the body is decoded of chunks but not of compression; `wire_bytes` counts all that came."""
+    """An HTTP response: the body is decoded of chunks but not of compression; `wire_bytes` counts all that came.
+
+    Of headers with the same name there is the last, but `cookies` has each Set-Cookie.
+    """
 
     status: int
     headers: dict[str, str]
     body: bytes
     wire_bytes: int
+    cookies: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
         """The body as text, whether it came as gzip or plain."""
         plain = gzip.decompress(self.body) if self.headers.get("content-encoding") == "gzip" else self.body
-        return plain.decode()
+        return plain.decode(errors="replace")
 
     @property
     def immutable(self) -> bool:
@@ -48,10 +52,14 @@ def parse_response(raw: bytes) -> Response:
     """The response in all the bytes of a connection that was closed after it."""
     head, _, body = raw.partition(b"\r\n\r\n")
     status, *lines = head.decode("latin-1").split("\r\n")
-    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    if not status.startswith("HTTP/1.") or not status[9:12].isdigit():
+        raise ValueError(f"the answer begins with {status[:60]!r}, which is not HTTP/1.1")
+    pairs = [(name.strip().lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+    headers = dict(pairs)
     if headers.get("transfer-encoding", "").lower() == "chunked":
         body = join_chunks(body)
-    return Response(int(status.split()[1]), headers, body, len(raw))
+    cookies = tuple(value for name, value in pairs if name == "set-cookie")
+    return Response(int(status[9:12]), headers, body, len(raw), cookies)
 
 
 def join_chunks(body: bytes) -> bytes:

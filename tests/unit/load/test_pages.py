@@ -6,7 +6,7 @@ import gzip
 
 import pytest
 
-from bench.pages import Response, assets_of, join_chunks, parse_response, socket_path, token_of
+from app_server.load.pages import Response, assets_of, join_chunks, parse_response, socket_path, token_of
 
 PAGE = """<link href="/static/a.css" rel="stylesheet">
 <script type="text/javascript" src="/static/js/bokeh.min.js?v=1"></script>

@@ -2,8 +2,7 @@
 
 The load generator must never be the slower end, so this reader does less than a real client: it checks no UTF-8 and
 no reserved bits, and it leaves a message's content as bytes for anyone who wants to look.
-It takes half the time of the reader in `app_server.protocol`, and it shares no function with the server, which
-`bench.walk` would count as the server's.
+It takes half the time of the reader in `app_server.protocol`.
 """
 
 from __future__ import annotations
