@@ -24,10 +24,10 @@ from tornado.iostream import IOStream
 from tornado.web import Application, RequestHandler
 from tornado.websocket import WebSocketHandler
 
-from bench.client import HOST, Tab, get, join
 from app_server.load.pages import socket_path, token_of
-from bench.servers import STOCK, Launch, serving
 from app_server.load.wire import BINARY, TEXT, Message, frame, set_value
+from bench.client import HOST, Tab, get, join
+from bench.servers import STOCK, Launch, serving
 
 PUSH_PERIOD_MS = 50
 STAMP = struct.Struct("<d")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
+from app_server.load.pages import Response, assets_of
 from bench.client import Tab, get, join, open_page, open_tab
 from bench.load import Figures, close_tabs, next_value, open_tabs, quantile, together
-from app_server.load.pages import Response, assets_of
 from bench.servers import Served
 
 BROWSER = {"Accept-Encoding": "gzip, deflate, br"}

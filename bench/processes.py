@@ -8,10 +8,10 @@ import signal
 import time
 from pathlib import Path
 
+from app_server.load.wire import set_value
 from bench.client import Tab, open_tab
 from bench.load import AT_ONCE, Figures, close_tabs, next_value, open_tabs, quantile, spread_ms
 from bench.servers import Served, family
-from app_server.load.wire import set_value
 
 OPENERS = 8
 OTHERS, STUCK_ROUNDS = 20, 16

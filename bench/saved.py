@@ -11,12 +11,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from app_server.load.wire import set_value
 from bench import holding
 from bench.client import Tab, get, join, open_page
 from bench.load import Figures, Meter, close_tabs, next_value, open_tabs, quantile, together
 from bench.servers import OURS, Launch, Served, serving
 from bench.speed import SEED, move_all, offer
-from app_server.load.wire import set_value
 
 TURNS, TURN_CHANGES = 4, 600
 MANY, MANY_S = 1000, 10

@@ -6,11 +6,11 @@ import asyncio
 import json
 import struct
 
+from app_server.load.wire import Message
 from bench.client import join, open_page
 from bench.load import Figures, Meter, open_tabs, quantile
 from bench.narrow import narrow_line
 from bench.servers import Served
-from app_server.load.wire import Message
 
 STAMP = struct.Struct("<d")
 BEATS_HZ = 20

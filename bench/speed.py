@@ -9,10 +9,10 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from app_server.load.wire import Message, set_value
 from bench.client import Tab, join, open_page, open_tab
 from bench.load import Figures, Meter, close_tabs, next_value, open_tabs, quantile, spread_ms, warm_up
 from bench.servers import Served
-from app_server.load.wire import Message, set_value
 
 PUSH_HZ = 20
 PUSH_COLUMNS = 5

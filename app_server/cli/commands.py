@@ -41,6 +41,7 @@ GROUPS = (
         "status": "show a running server in the terminal",
         "sessions": "list, show and delete saved sessions",
         "drain": "stop a running server once its sessions have ended",
+        "load": "measure how many people an application carries",
         "static": "serve only BokehJS, as a CDN of your own",
         "passwd": "set the password of a user of --basic-auth",
         "secret": "print a new key for BOKEH_SECRET_KEY",

@@ -20,6 +20,7 @@ class ChildMetrics:
         self._totals = Totals()
         self._answers = Totals()
         self._saving = Totals()
+        self._cpu = Totals()
         self._heard_s: dict[str, float] = {}
 
     def take(self, words: Mapping[str, Any]) -> None:
@@ -30,6 +31,7 @@ class ChildMetrics:
         self._totals.note(child, applications)
         self._answers.note(child, {"": {"now": {}, "ever": words["answers"]}})
         self._saving.note(child, {"": {"now": {}, "ever": words.get("saving", {})}})
+        self._cpu.note(child, {"": {"now": {}, "ever": {"cpu_s": float(words.get("cpu_s", 0.0))}}})
         self._heard_s[child] = self._clock()
         if words["over"]:
             self.close(child)
@@ -39,6 +41,7 @@ class ChildMetrics:
         self._totals.close(child)
         self._answers.close(child)
         self._saving.close(child)
+        self._cpu.close(child)
         self._heard_s.pop(child, None)
 
     def answers(self) -> dict[str, int]:
@@ -50,6 +53,10 @@ class ChildMetrics:
         """What they have counted of saved sessions together, as `SavingGauges.snapshot` does."""
         found: dict[str, int] = self._saving.balance().get("", {"ever": {}})["ever"]
         return found
+
+    def cpu_s(self) -> float:
+        """How many seconds of processor time they have used together."""
+        return float(self._cpu.balance().get("", {"ever": {"cpu_s": 0.0}})["ever"]["cpu_s"])
 
     def balance(self) -> dict[str, Any]:
         """What they have counted together, by application."""

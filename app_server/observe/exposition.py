@@ -66,6 +66,7 @@ CALLBACKS = (
 LAG = ("app_server_loop_lag_seconds", "How late the event loop ran, sampled twice a second.")
 BLOCKS = ("app_server_loop_blocks", "How often the event loop was blocked longer than --block-limit.")
 BLOCKED = ("app_server_loop_blocked_seconds", "How long it was blocked in total.")
+CPU = ("app_server_cpu_seconds", "Processor time of the process and of its sessions' processes, user and system.")
 ANSWERS = ("app_server_http_answers", "Answers to HTTP requests.")
 SAVING = {
     "saved": ("app_server_sessions_saved", "How often a session was written to the store."),
@@ -158,14 +159,16 @@ def _of_processes(processes: list[tuple[str, Mapping[str, Any]]]) -> Iterator[Me
             gauge.add_metric([process], facts["loop"]["now"][key])
         yield gauge
     yield _histogram(LAG, "lag", ["process"], [([name], facts["loop"]["ever"]["lag"]) for name, facts in processes])
-    blocks, blocked = (CounterMetricFamily(*words, labels=["process"]) for words in (BLOCKS, BLOCKED))
+    cpu, blocks, blocked = (CounterMetricFamily(*words, labels=["process"]) for words in (CPU, BLOCKS, BLOCKED))
     answers = CounterMetricFamily(*ANSWERS, labels=["process", "status"])
     for process, facts in processes:
+        if facts.get("cpu_s") is not None:
+            cpu.add_metric([process], facts["cpu_s"])
         blocks.add_metric([process], facts["loop"]["ever"]["blocks"])
         blocked.add_metric([process], facts["loop"]["ever"]["blocked_s"])
         for status, count in sorted(facts["answers"].items()):
             answers.add_metric([process, status], count)
-    yield from (blocks, blocked, answers)
+    yield from (cpu, blocks, blocked, answers)
     yield from _of_saving([(process, facts["saving"]) for process, facts in processes if "saving" in facts])
 
 

@@ -43,6 +43,8 @@ class _Reader:
         for key, (name, _) in {"blocks": exposition.BLOCKS, "blocked_s": exposition.BLOCKED}.items():
             for labels, value in self._samples(name, "_total"):
                 self._process(labels)["loop"]["ever"][key] = value
+        for labels, value in self._samples(exposition.CPU[0], "_total"):
+            self._process(labels)["cpu_s"] = value
         for labels, value in self._samples(exposition.ANSWERS[0], "_total"):
             self._process(labels)["answers"][labels["status"]] = int(value)
         self._saving()
@@ -81,7 +83,7 @@ class _Reader:
 
     def _process(self, labels: dict[str, str]) -> dict[str, Any]:
         fresh = {
-            "taken_s": self._taken_s, "pss_bytes": None, "answers": {}, "loop": LoopGauges().snapshot(),
+            "taken_s": self._taken_s, "pss_bytes": None, "cpu_s": None, "answers": {}, "loop": LoopGauges().snapshot(),
             "applications": {},
         }  # fmt: skip
         found: dict[str, Any] = self._processes.setdefault(labels["process"], fresh)

@@ -1,6 +1,6 @@
 """Snapshots of the processes of one server, side by side and added up.
 
-    {"processes": {name: {"pid", "started_s", "taken_s", "draining", "rss_bytes", "pss_bytes", "max_sessions",
+    {"processes": {name: {"pid", "started_s", "taken_s", "draining", "rss_bytes", "pss_bytes", "cpu_s", "max_sessions",
                           "answers": {"2xx": number}, "loop": {"now", "ever"},
                           "saving": {"saved", "restored", "lost", "failed", "away"},
                           "applications": {url: {"now": {"sessions", "connections", "unused", "queued_bytes"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app_server.errors import ApplicationError
 from app_server.page import busy_page
 from app_server.processes.session_processes import SessionProcesses
+from app_server.protocol import load_tests
 from app_server.requests.application_handler import ApplicationHandler
 from app_server.security.admission import RETRY_AFTER_S, Full
 from app_server.session.session import Session
@@ -98,3 +99,5 @@ class PageHandler(ApplicationHandler):
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.forbid_caching()  # the page carries a token, which is as good as the session itself
         self.set_header("Referrer-Policy", "same-origin")
+        if self.state.settings.allow_load_tests:
+            self.set_header(load_tests.HEADER, load_tests.ALLOWED)

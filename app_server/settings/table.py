@@ -396,6 +396,11 @@ class Settings:
         group="Monitoring",
         environment=("APP_SERVER_METRICS",),
     )
+    allow_load_tests: bool = setting(
+        False, "say in the headers of pages that `app-server load` may test this server",
+        reason="a load test disturbs the people who use the server, and only its operator may want that",
+        environment=("APP_SERVER_ALLOW_LOAD_TESTS",),
+    )
     block_limit_s: float = setting(
         5.0, "log a stack trace when the event loop is blocked this long; 0 disables it",
         reason="every session waits meanwhile, and after this time people think the application is broken",

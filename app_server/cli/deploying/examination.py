@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import math
-import re
 import ssl
 import sys
 import time
@@ -14,6 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from app_server.cli.terminal import columns, paint_for, say
+from app_server.cli.typed import header_of, number_of, optional, read_number, word_of
 from app_server.doctor.address import Target, parse_target, read_origin
 from app_server.doctor.network.connection import Route
 from app_server.doctor.network.tls import trusted_context
@@ -23,28 +22,26 @@ from app_server.doctor.report import as_data, as_text, exit_status
 from app_server.doctor.rules import judge
 from app_server.errors import OperatorError
 
-_HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x20-\x7e]*)")
-
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What checks the deployment and prints the report, after all words have been checked."""
     if not namespace.url:
         raise OperatorError("no address", hint="For example: app-server doctor https://example.com/sliders")
     target, authorization = parse_target(namespace.url)
-    headers = [_header(text) for text in getattr(namespace, "header", [])]
+    headers = [header_of(text) for text in getattr(namespace, "header", [])]
     if authorization is not None:
         headers.append(("Authorization", authorization))
     options = Options(
-        ca_file=_checked_file(_word(namespace, "ca_file")),
+        ca_file=_checked_file(word_of(namespace, "ca_file")),
         route=Route(
-            _word(namespace, "connect_to"), tuple(headers), _number(namespace, "timeout", 10.0, low=0.1, high=3600)
+            word_of(namespace, "connect_to"), tuple(headers), number_of(namespace, "timeout", 10.0, low=0.1, high=3600)
         ),
         idle_s=_idle_s(namespace),
-        openings=int(_number(namespace, "opens", 6, low=1, high=200, whole=True)),
-        instances=_optional(namespace, "instances", high=10_000),
+        openings=int(number_of(namespace, "opens", 6, low=1, high=200, whole=True)),
+        instances=optional(namespace, "instances", high=10_000),
         embed_origins=tuple(read_origin(text) for text in getattr(namespace, "embed_origin", [])),
-        http_port=_optional(namespace, "http_port", high=65535),
-        proxy=_word(namespace, "proxy"),
+        http_port=optional(namespace, "http_port", high=65535),
+        proxy=word_of(namespace, "proxy"),
     )
     return partial(run, target, options, environ, as_json="json" in namespace)
 
@@ -64,48 +61,10 @@ def run(target: Target, options: Options, environ: Mapping[str, str], *, as_json
     return exit_status(evidence, findings)
 
 
-def _word(namespace: argparse.Namespace, name: str) -> str | None:
-    """The word after a flag that takes one, None if it was not typed."""
-    words = getattr(namespace, name, None)
-    return None if words is None else str(words[0])
-
-
-def _number(
-    namespace: argparse.Namespace, name: str, default: float, *, low: float, high: float, whole: bool = False
-) -> float:
-    word = _word(namespace, name)
-    return default if word is None else _read_number(word, name, low, high, whole)
-
-
-def _optional(namespace: argparse.Namespace, name: str, *, high: int) -> int | None:
-    word = _word(namespace, name)
-    return None if word is None else int(_read_number(word, name, 1, high, True))
-
-
-def _read_number(word: str, name: str, low: float, high: float, whole: bool) -> float:
-    try:
-        value = float(word) if len(word) < 20 else math.nan
-    except ValueError:
-        value = math.nan
-    if not low <= value <= high or (whole and not word.isdecimal()):
-        kind = "a whole number" if whole else "a number"
-        raise OperatorError(
-            f"expected {kind} from {low:g} to {high:g}, not {word!r}", where=f"--{name.replace('_', '-')}"
-        )
-    return value
-
-
 def _idle_s(namespace: argparse.Namespace) -> float:
     if "long" not in namespace:
         return SHORT_IDLE_S
-    return LONG_IDLE_S if namespace.long is None else _read_number(namespace.long, "long", 1, 86400, False)
-
-
-def _header(text: str) -> tuple[str, str]:
-    found = _HEADER.fullmatch(text)
-    if found is None:
-        raise OperatorError(f"expected 'NAME: VALUE', not {text[:60]!r}", where="--header")
-    return found[1], found[2].strip()
+    return LONG_IDLE_S if namespace.long is None else read_number(namespace.long, "long", 1, 86400, False)
 
 
 def _checked_file(ca_file: str | None) -> str | None:

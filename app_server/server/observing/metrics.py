@@ -59,6 +59,7 @@ def snapshot_of(state: ServerState) -> Snapshot:
         "draining": state.process.draining or (workers is not None and workers.superseded),
         "rss_bytes": resident_bytes(),
         "pss_bytes": proportional_bytes() if shared else None,  # which takes the system milliseconds to find out
+        "cpu_s": time.process_time() + state.process.child_metrics.cpu_s(),
         "max_sessions": state.process.admission.max_sessions,
         "answers": add(dict(state.process.gauges.answers), state.process.child_metrics.answers()),
         "saving": {

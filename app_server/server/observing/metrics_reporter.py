@@ -66,7 +66,7 @@ class MetricsReporter:
         memory = 0 if over else proportional_bytes() or 0
         fields = {
             "question": QUESTION, "child": self._child, "over": over, "applications": applications,
-            "memory_bytes": memory, "answers": dict(self._state.process.gauges.answers),
+            "memory_bytes": memory, "cpu_s": time.process_time(), "answers": dict(self._state.process.gauges.answers),
             "saving": self._state.process.gauges.saving.snapshot(),
         }  # fmt: skip
         try:

@@ -24,7 +24,7 @@ def snapshot() -> dict[str, Any]:
     now = {"sessions": 2, "connections": 1, "unused": 1, "queued_bytes": 17, "apart_bytes": 0}
     facts = {
         "pid": 7, "started_s": 1000.0, "taken_s": 1010.0, "draining": True, "rss_bytes": 5, "pss_bytes": None,
-        "max_sessions": 0, "answers": {"2xx": 4}, "loop": loop.snapshot(),
+        "max_sessions": 0, "cpu_s": 1.25, "answers": {"2xx": 4}, "loop": loop.snapshot(),
         "saving": {"saved": 9, "restored": 2, "lost": 1, "failed": 3, "away": 1},
         "applications": {'/a"\\\n': {"now": now, "ever": gauges.snapshot()}},
     }  # fmt: skip
@@ -83,6 +83,7 @@ def test_what_belongs_to_a_process_carries_its_name() -> None:
         assert of("draining", process=process) == 1
         assert of("loop_longest_lag_seconds", process=process) == 0.5
         assert of("http_answers_total", process=process, status="2xx") == 4
+        assert of("cpu_seconds_total", process=process) == 1.25
     assert of("silent_processes") == 1
 
 

@@ -25,7 +25,7 @@ def snapshot(url: str = "/app", process: str = "0") -> Snapshot:
     loop = LoopGauges()
     facts = {
         "pid": 7, "rss_bytes": 2**40, "pss_bytes": 3, "started_s": 1.5e9, "taken_s": 9.0, "draining": True,
-        "max_sessions": 0, "answers": {"200": 4}, "loop": loop.snapshot(),
+        "max_sessions": 0, "cpu_s": 2.5, "answers": {"200": 4}, "loop": loop.snapshot(),
         "saving": {"saved": 9, "restored": 2, "lost": 1, "failed": 3, "away": 1},
         "applications": {url: {"now": now, "ever": gauges.snapshot()}},
     }  # fmt: skip

@@ -1,0 +1,1 @@
+"""What a load test has found, as text, as JSON and as a picture."""
