@@ -56,8 +56,7 @@ def load(file: str | Path, environment: str | None = None) -> LoadedSpec:
     """
     entry, faults = _read(str(file))
     overlays = _overlays(str(file), entry, environment, faults)
-    base = YamlEntry(entry.place, items={k: v for k, v in (entry.items or {}).items() if k != ENVIRONMENTS},
-                 key_places=entry.key_places) if entry.items is not None else entry  # fmt: skip
+    base = _without_environments(entry)
     whole = base if environment is None else _of_environment(base, environment, overlays)
     spec, found = validated(whole)
     faults += found
@@ -70,6 +69,23 @@ def load(file: str | Path, environment: str | None = None) -> LoadedSpec:
     if faults or spec is None:
         raise OperatorErrors(_sorted(faults))
     return LoadedSpec(spec, whole, str(file), environment, tuple(overlays))
+
+
+def loaded_from(text: str, file: str) -> LoadedSpec:
+    """The deployment that this text would describe if it were the file's; OperatorErrors as `load`."""
+    entry, faults = parse(text, file)
+    base = _without_environments(entry)
+    spec, found = validated(base)
+    if faults or found or spec is None:
+        raise OperatorErrors(_sorted([*faults, *found]))
+    return LoadedSpec(spec, base, file)
+
+
+def _without_environments(entry: YamlEntry) -> YamlEntry:
+    if entry.items is None:
+        return entry
+    items = {key: value for key, value in entry.items.items() if key != ENVIRONMENTS}
+    return YamlEntry(entry.place, items=items, key_places=entry.key_places)
 
 
 def from_values(values: Mapping[str, Any], source: str) -> LoadedSpec:

@@ -12,12 +12,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from app_server.load.pages import Response, parse_response, socket_path, token_of
 from app_server.load.wire import CLOSE, FrameReader, Message, MessageReader, find_models, frame, message, set_value
 from app_server.protocol.connection import ConnectionState, FrameConnection, Frames
 
 REPLY_TIMEOUT_S = 60.0
+HANDSHAKE_TIMEOUT_S = 15.0
 ERROR_SHOWN = 500
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 READ_BYTES = 256 * 1024
@@ -64,7 +66,7 @@ class Refused(RuntimeError):
 async def get(site: Site, path: str, headers: Mapping[str, str] | None = None) -> Response:
     """The response to one GET on a connection of its own. ValueError for what is not HTTP."""
     more = {"Connection": "close", **(headers or {})}
-    reader, writer = await asyncio.open_connection(site.host, site.port, ssl=site.tls, server_hostname=_name(site))
+    reader, writer = await asyncio.open_connection(site.host, site.port, **_tls(site))
     try:
         writer.write(site.request(path, more))
         raw = await asyncio.wait_for(_all_of(reader), REPLY_TIMEOUT_S)
@@ -84,8 +86,10 @@ async def _all_of(reader: asyncio.StreamReader) -> bytes:
     return b"".join(parts)
 
 
-def _name(site: Site) -> str | None:
-    return None if site.tls is None else site.host
+def _tls(site: Site) -> dict[str, Any]:
+    if site.tls is None:
+        return {}
+    return {"ssl": site.tls, "server_hostname": site.host, "ssl_handshake_timeout": HANDSHAKE_TIMEOUT_S}
 
 
 class Connection(asyncio.Protocol):
@@ -135,6 +139,10 @@ class Connection(asyncio.Protocol):
         """Wake anyone who waits; there will be no more."""
         self.closed = True
         self._wake()
+
+    def deliver_to(self, take: Callable[[Message], None]) -> None:
+        """Give each message that comes from now on to this function."""
+        self.on_message = take
 
     async def receive(self, kind: str | None = None) -> Message:
         """The next message, or the next of this kind, passing over others."""
@@ -262,9 +270,7 @@ async def connect(site: Site, path: str, token: str, cookies: str = "") -> Conne
     }
     request = site.request(path, more)
     loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(
-        lambda: Connection(request), site.host, site.port, ssl=site.tls, server_hostname=_name(site)
-    )
+    _, connection = await loop.create_connection(lambda: Connection(request), site.host, site.port, **_tls(site))
     try:
         await asyncio.wait_for(connection.receive("ACK"), REPLY_TIMEOUT_S)
     except BaseException:

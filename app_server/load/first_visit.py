@@ -14,8 +14,8 @@ from app_server.load.client import Closed, Page, Refused, Tab, join, open_page
 from app_server.load.moves.planning import left_out, movable
 from app_server.load.outline import Outline
 from app_server.load.pages import Response
+from app_server.load.permission import ALLOWED, HEADER
 from app_server.load.person import BROWSER, FAULTS, Visit, kind_of, outline_of
-from app_server.protocol.load_tests import ALLOWED, HEADER
 
 LONGEST_SHOWN: Final = 200
 
@@ -48,7 +48,7 @@ class Seen:
 
 
 async def first_visit(visit: Visit, url: str, *, is_mine: bool, timeout_s: float) -> Seen:
-    """What the first visitor sees. OperatorError if there is no application, or no load may be put on it."""
+    """What the first visitor sees. OperatorError if it is not an application, or must not be tested."""
     try:
         async with asyncio.timeout(timeout_s):
             page = await _page(visit, url, is_mine=is_mine)

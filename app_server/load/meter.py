@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from app_server.load.statistics import Spread
@@ -21,8 +21,12 @@ class Tally:
     late_s: list[float] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
-    moves: int = 0
     missing: int = 0
+
+    @property
+    def moves(self) -> int:
+        """How many messages were sent."""
+        return len(self.late_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class Meter:
 
     def __init__(self) -> None:
         self._tally = Tally()
+        self._missing = 0
 
     def opened(self, duration_s: float) -> None:
         """A page was opened, and its document has come."""
@@ -67,7 +72,6 @@ class Meter:
 
     def moved(self, late_s: float) -> None:
         """A message was sent, so much later than it was due."""
-        self._tally.moves += 1
         self._tally.late_s.append(late_s)
 
     def answered(self, duration_s: float) -> None:
@@ -83,11 +87,12 @@ class Meter:
 
     def not_found(self) -> None:
         """A message of a recording could not be played, because the page has no such model."""
-        self._tally.missing += 1
+        self._missing += 1
 
     def take(self) -> Tally:
         """What was collected; a new collection begins."""
-        tally, self._tally = self._tally, Tally()
+        tally, self._tally = replace(self._tally, missing=self._missing), Tally()
+        self._missing = 0
         return tally
 
 

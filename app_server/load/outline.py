@@ -45,6 +45,7 @@ class Outline:
     def __init__(self, document: Mapping[str, Any], kept: frozenset[str] = frozenset()) -> None:
         self._kept = kept
         self._models: dict[str, Model] = {}
+        self._places: dict[str, Place] | None = None
         self._roots: list[str] = list(self._define(document.get("roots", ())))
 
     def reachable(self) -> list[Model]:
@@ -55,8 +56,13 @@ class Outline:
         """The model of this id, None if the document never had it."""
         return self._models.get(ident)
 
-    def places(self) -> dict[str, Place]:
+    def places(self) -> Mapping[str, Place]:
         """The place of each model that is in the page now, by its id."""
+        if self._places is None:
+            self._places = self._placed()
+        return self._places
+
+    def _placed(self) -> dict[str, Place]:
         seen: dict[tuple[str, str], int] = {}
         found: dict[str, Place] = {}
         for model in self.reachable():
@@ -78,8 +84,10 @@ class Outline:
             if model is not None:
                 self._set(model, str(event.get("attr")), event.get("new"))
         elif kind == "RootAdded":
+            self._places = None
             self._roots += [ident for ident in self._define(event.get("model")) if ident not in self._roots]
         elif kind == "RootRemoved":
+            self._places = None
             gone = _id(event.get("model"))
             self._roots = [ident for ident in self._roots if ident != gone]
 
@@ -102,10 +110,11 @@ class Outline:
 
     def _set(self, model: Model, attr: str, new: Any) -> None:
         refs = self._define(new)
-        if refs:
+        if refs != model.refs.get(attr, ()):
+            self._places = None
             model.refs[attr] = refs
-        else:
-            model.refs.pop(attr, None)
+        if attr == "name":
+            self._places = None
         if attr == "name" or model.kind in self._kept:
             model.properties[attr] = new
 

@@ -58,11 +58,10 @@ class Ideas:
     async def steps(self, outline: Outline, random: Random, meter: Meter) -> AsyncIterator[Step]:
         """Moves without an end."""
         while True:
-            pause_s = random.expovariate(1 / self.think_s)
+            yield Step(random.expovariate(1 / self.think_s), ())
             widgets = movable(outline.reachable())
-            move = plan(random.choice(widgets), random) if widgets else ()
-            for number, step in enumerate(move or (Step(0.0, ()),)):
-                yield step if number else Step(step.after_s + pause_s, step.events)
+            for step in plan(random.choice(widgets), random) if widgets else ():
+                yield step
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,6 @@ class Person:
         self._random = random
         self._waiting: dict[str, float] = {}
         self._outline = Outline({})
-        self.present = False
 
     def waiting_s(self, now_s: float) -> list[float]:
         """For how long answers have been awaited that have not come."""
@@ -114,13 +112,14 @@ class Person:
     async def live(self) -> None:
         """Come again and again."""
         while True:
+            pause_s = self._random.random() * AGAIN_AFTER_S
             try:
                 await self._come()
             except FAULTS as fault:
                 self._meter.failed(*kind_of(fault))
-            self.present = False
+                pause_s += AGAIN_AFTER_S
             self._waiting.clear()
-            await asyncio.sleep(AGAIN_AFTER_S + self._random.expovariate(1.0))
+            await asyncio.sleep(pause_s)
 
     async def _come(self) -> None:
         began_s = time.monotonic()
@@ -128,8 +127,7 @@ class Person:
         try:
             self._meter.opened(time.monotonic() - began_s)
             self._outline = outline_of(tab.reply)
-            tab.connection.on_message = self._receive
-            self.present = True
+            tab.connection.deliver_to(self._receive)
             await self._use(tab.connection)
         finally:
             tab.connection.close()
@@ -172,12 +170,14 @@ def kind_of(fault: BaseException) -> tuple[str, str]:
     if isinstance(fault, Closed):
         return (f"socket refused ({fault.status})" if fault.status else "connection lost"), str(fault)
     if isinstance(fault, ssl.SSLError):
-        return "TLS failed", str(fault.reason or fault)
+        return "TLS failed", str(getattr(fault, "reason", None) or fault)
     if isinstance(fault, TimeoutError):
         return "no answer in time", ""
     if isinstance(fault, ConnectionRefusedError):
         return "cannot connect", "the connection was refused"
-    return ("cannot connect" if isinstance(fault, OSError) else "not as expected"), str(fault)
+    if isinstance(fault, OSError):
+        return "cannot connect", fault.strerror or str(fault)
+    return "not as expected", str(fault)
 
 
 def outline_of(reply: Message) -> Outline:

@@ -88,7 +88,7 @@ def next_stage(stages: Sequence[Measured], limits: Limits, first: int, most: int
 
 
 def carried(stages: Sequence[Measured], limits: Limits) -> int:
-    """The most people that were not too many, and fewer than any that were; 0 if there is no such number."""
+    """The most people that were not too many, and fewer than any that were; 0 if even the fewest were."""
     bad = [each.people for each in stages if judge(each, limits) is not Why.NONE]
     return max((each.people for each in stages if each.people < min(bad, default=math.inf)), default=0)
 

@@ -14,13 +14,15 @@ from app_server.load.crowd import Crowd
 from app_server.load.meter import Measured, Meter, Tally, measured
 from app_server.load.person import FAULTS, Script, Visit
 from app_server.load.ramp import Limits, Why, next_stage
-from app_server.load.server_side import During, Look, Use, use_of
+from app_server.load.server_side import During, Look, Use, is_complete, use_of
 
 ARRIVAL: Final = 0.3
 """In which part of a stage people come, one after the other."""
 
 SETTLING: Final = 0.1
 """Which part of a stage is left for the server to settle before the measurement begins."""
+
+NO_LOOK: Final = "it is not a server of this user on this machine; give --metrics with its own address"
 
 RUSH_AT_ONCE: Final = 8
 SEED: Final = 7
@@ -123,28 +125,37 @@ class LoadTest:
         await asyncio.sleep(stage_s * SETTLING)
         arrival = self._meter.take()
         before, began_s, busy_s = await self._use(), time.monotonic(), time.process_time()
-        try:
-            await asyncio.sleep(stage_s * (1 - ARRIVAL - SETTLING))
-        finally:  # what there is so far is better than nothing if someone has had enough
-            seconds, busy_s = time.monotonic() - began_s, time.process_time() - busy_s
+
+        def found() -> Measured:
+            seconds = max(0.001, time.monotonic() - began_s)
             late_s = self._crowd.waiting_s(self._wishes.limits.p99_s)
             tally = joined(arrival, self._meter.take())
-            found = measured(tally, people, seconds, busy_s / max(seconds, 0.001), late_s)
-            if found.trips.count or not self._stages:
-                self._stages.append(found)
+            return measured(tally, people, seconds, (time.process_time() - busy_s) / seconds, late_s)
+
+        try:
+            await asyncio.sleep(stage_s * (1 - ARRIVAL - SETTLING))
+        except asyncio.CancelledError:  # someone has had enough: what there is so far is better than nothing
+            if not self._stages:
+                self._stages.append(found())
+            raise
+        self._stages.append(found())
         after = await self._use()
         if before is not None and after is not None:
             self._during.append(During(people, before, after))
         self._progress(f"{people} people", self._stages)
 
     async def _use(self) -> Use | None:
-        if not self._looks or self._unknown:
+        if not self._looks:
+            self._unknown = NO_LOOK
+        if self._unknown:
             return None
         try:
-            return use_of([await asyncio.to_thread(look) for look in self._looks])
+            snapshots = [await asyncio.to_thread(look) for look in self._looks]
         except AppServerError as error:
             self._unknown = str(error)
             return None
+        # A process that is too busy to answer now may answer at the end of the next stage.
+        return use_of(snapshots) if all(map(is_complete, snapshots)) else None
 
     async def _opened_at_once(self, seconds: float) -> Rush:
         """How many pages a few visitors can open in this time, one after the other."""
@@ -177,6 +188,5 @@ def joined(arrival: Tally, steady: Tally) -> Tally:
         steady.late_s,
         arrival.faults + steady.faults,
         examples,
-        steady.moves,
         arrival.missing + steady.missing,
     )

@@ -37,6 +37,11 @@ class Costs:
     processes: int
 
 
+def is_complete(snapshot: Mapping[str, Any]) -> bool:
+    """Whether all processes of the server have answered."""
+    return bool(snapshot["processes"]) and not snapshot["silent"]
+
+
 def use_of(snapshots: Sequence[Mapping[str, Any]]) -> Use:
     """The use of the servers that these snapshots are of."""
     facts = [each for snapshot in snapshots for each in snapshot["processes"].values()]

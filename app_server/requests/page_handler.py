@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from app_server.errors import ApplicationError
+from app_server.load import permission
 from app_server.page import busy_page
 from app_server.processes.session_processes import SessionProcesses
-from app_server.protocol import load_tests
 from app_server.requests.application_handler import ApplicationHandler
 from app_server.security.admission import RETRY_AFTER_S, Full
 from app_server.session.session import Session
@@ -100,4 +100,4 @@ class PageHandler(ApplicationHandler):
         self.forbid_caching()  # the page carries a token, which is as good as the session itself
         self.set_header("Referrer-Policy", "same-origin")
         if self.state.settings.allow_load_tests:
-            self.set_header(load_tests.HEADER, load_tests.ALLOWED)
+            self.set_header(permission.HEADER, permission.ALLOWED)

@@ -14,6 +14,7 @@ from app_server.protocol.deflate import Deflate, negotiate_deflate
 from app_server.protocol.handshake import BOKEH, VERSION, WITH_DOCUMENT, Fault, fault_of
 from app_server.requests.application_handler import NOT_YOURS, ApplicationHandler
 from app_server.requests.dispatch.opening import Opening, read_token_opening
+from app_server.requests.recorded_client import RecordedClient
 from app_server.requests.socket_client import REALIGN_AFTER_S, Client, realign_after_s
 from app_server.security.admission import Full
 from app_server.security.tokens import Token
@@ -130,7 +131,8 @@ class SocketHandler(ApplicationHandler):
 
     async def _serve(self, stream: IOStream, deflate: Deflate | None, living: Session | None) -> None:
         """Let the client join its session, which is built if it is not here; a refusal is a Close frame now."""
-        client = Client(self.runtime, self.address, "Origin" in self.request.headers)
+        new_client = Client if self.state.policy.settings.record is None else RecordedClient
+        client = new_client(self.runtime, self.address, "Origin" in self.request.headers)
         refused = self.runtime.gauges.refused
         try:
             session = living if living is not None else await self._built_session()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream
@@ -58,6 +59,9 @@ def realign_after_s(page_age_s: float) -> float:
 class Client:
     """One connected client: its wire on one side, its session on the other."""
 
+    new_wire: Callable[..., Wire] = staticmethod(Wire)
+    """What makes the wire."""
+
     def __init__(self, runtime: ApplicationRuntime, remote: str, from_browser: bool) -> None:
         self.runtime = runtime
         self.connection = Connection(next(runtime.connection_numbers), remote, from_browser)
@@ -79,7 +83,7 @@ class Client:
         self._max_message_bytes = limits.max_message_bytes
         self._receiver = Receiver(limits.max_message_bytes, session.is_root)
         sock, left_over = take_over(stream)
-        self.wire = Wire(sock, self, limits, deflate=deflate, traffic=self.runtime.gauges)
+        self.wire = self.new_wire(sock, self, limits, deflate=deflate, traffic=self.runtime.gauges)
         self._wires = state.process.wires
         self._wires.add(self.wire)
         self.runtime.connect(session, self.connection, self.wire)

@@ -66,6 +66,12 @@ def _format_of_json(chosen: Chosen) -> Iterator[OperatorError]:
         yield OperatorError(what, where=chosen["log_format"].where, hint=_ONE_OF_THEM)
 
 
+def _recorded_and_compressed(chosen: Chosen) -> Iterator[OperatorError]:
+    if "record" in chosen and "websocket_compression_level" in chosen:
+        what = f"pages cannot be recorded if {chosen['websocket_compression_level'].where} compresses their messages"
+        yield OperatorError(what, where=chosen["record"].where, hint=_ONE_OF_THEM)
+
+
 def _several_ways_to_log_in(chosen: Chosen) -> Iterator[OperatorError]:
     ways = [chosen[name] for name in WAYS_TO_LOG_IN if name in chosen]
     for other in ways[1:]:
@@ -124,6 +130,7 @@ _RULES: tuple[Callable[[Chosen], Iterator[OperatorError]], ...] = (
     _signed_without_a_key,
     _dev_with_several_processes,
     _format_of_json,
+    _recorded_and_compressed,
     _several_ways_to_log_in,
     _untrusted_header,
     _part_of_a_login_alone,

@@ -401,6 +401,12 @@ class Settings:
         reason="a load test disturbs the people who use the server, and only its operator may want that",
         environment=("APP_SERVER_ALLOW_LOAD_TESTS",),
     )
+    record: str | None = setting(
+        None, "write down what people do in pages, for `app-server load --play`: to this file, or into this folder a "
+        "file for each page; passwords and uploads are left out",
+        reason="what people do is written nowhere unless you ask for it",
+        metavar="FILE|FOLDER", environment=("APP_SERVER_RECORD",),
+    )
     block_limit_s: float = setting(
         5.0, "log a stack trace when the event loop is blocked this long; 0 disables it",
         reason="every session waits meanwhile, and after this time people think the application is broken",

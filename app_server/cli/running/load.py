@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from app_server.cli.command import Command, Flag, Word, switch
 from app_server.settings import Arity
@@ -26,6 +27,8 @@ COMMAND = Command(
         Flag(names=("--think",), metavar="SECONDS", help="how long a person thinks on average before the next move",
              default="5"),
         Flag(names=("--stage",), metavar="SECONDS", help="how long each number of people is measured", default="10"),
+        Flag(names=("--play",), metavar="FILE|FOLDER",
+             help="do what was recorded with `serve --record` instead of moving any widget"),
         switch("--scripts", "load each page's scripts and styles, too, as a first visitor does"),
         Flag(names=("--metrics",), metavar="URL", arity=Arity.REPEATED,
              help="the address of an instance with --metrics, for memory and processor time"),
@@ -37,6 +40,9 @@ COMMAND = Command(
         Flag(names=("--timeout",), metavar="SECONDS", help="how long to wait for the first page", default="60"),
         switch("--yes-this-is-mine", "test a server that does not say that it allows load tests"),
         switch("--json", "print the report as JSON"),
+        Flag(names=("--picture",), metavar="FILE", help="also draw the report, as SVG"),
+        Flag(names=("--write",), metavar="[FILE]", arity=Arity.OPTIONAL, default="deploy.yaml",
+             help="put what --people need into this file; its comments stay"),
     ),
     notes="Ctrl-C ends the test with the report so far.",
 )  # fmt: skip
@@ -44,6 +50,7 @@ COMMAND = Command(
 
 def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
     """What makes the test and prints the report, after all words have been checked."""
-    from app_server.cli.running import load_test
+    from app_server.cli.load_tests.asked import asked_for
+    from app_server.cli.load_tests.running import run
 
-    return load_test.prepare(namespace, environ)
+    return partial(run, asked_for(namespace, environ), environ)

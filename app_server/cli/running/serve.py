@@ -55,6 +55,10 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     if not namespace.files:
         refuse_swallowed_files(flags)
     settings = resolve_settings(flags, environ)
+    if settings.record is not None:
+        from app_server.load.recording.writing import check
+
+        check(settings.record)
     own = bokeh_environment(settings.use_config) if settings.use_config is not None else {}
     paths = expand(namespace.files) if settings.glob else list(namespace.files)
     return partial(run, settings, paths, own, checks="check" in namespace)

@@ -16,6 +16,11 @@ from app_server.observe.screen import seconds, size
 HEADINGS: Final = ("people", "messages/s", "p50", "p99", "pages", "opened in", "failed")
 WIDTHS: Final = (6, 10, 8, 8, 6, 9, 6)
 MOST_EXAMPLES: Final = 5
+REFUSALS: Final = ("(403)", "(429)", "(503)")
+ONE_ADDRESS: Final = (
+    "All people of a test come from one address: --max-sessions-per-address, and rate limits of a proxy, refuse them "
+    "sooner than others. --max-sessions refuses everyone."
+)
 
 
 def as_text(found: Findings) -> str:
@@ -49,8 +54,7 @@ def _people(count: int) -> str:
 
 def _because(found: Findings, stage: Measured) -> str:
     if found.why is Why.SLOW:
-        p99 = seconds(stage.trips.p99_s)
-        return f"{found.why.value} (p99 {p99}, limit {seconds(found.limits.p99_s)})"
+        return f"{found.why.value} (p99 {_time(stage.trips.p99_s)}, limit {seconds(found.limits.p99_s)})"
     if found.why is Why.FAULTS:
         return f"{found.why.value} ({', '.join(f'{count} x {kind}' for kind, count in stage.faults)})"
     return str(found.why.value)
@@ -103,9 +107,11 @@ def _about(found: Findings) -> Iterator[str]:
     if costs is not None and costs.cpu_share is not None:
         yield f"Processor: {costs.cpu_share:.2%} of a core for each person."
     if costs is None:
-        yield f"Memory and processor: not known: {outcome.unknown}."
+        yield f"Memory and processor: not known: {outcome.unknown or 'the server was too busy to say'}."
     for example in [example for stage in outcome.stages for example in stage.examples][:MOST_EXAMPLES]:
         yield f"Failed: {in_one_line(example)}"
+    if any(status in kind for stage in outcome.stages for kind, _ in stage.faults for status in REFUSALS):
+        yield ONE_ADDRESS
 
 
 def _counted(kinds: Mapping[str, int]) -> str:
@@ -123,4 +129,6 @@ def _deploy(found: Findings) -> Iterator[str]:
     memory = "" if wanted.memory_mb is None else f", with {wanted.memory_mb} MB"
     cores = "" if wanted.cores is None else f"{' and' if memory else ', with'} {wanted.cores:g} cores"
     many = "1 instance" if wanted.instances == 1 else f"{wanted.instances} instances"
-    yield f"For {_people(wanted.people)}: {many}{memory}{cores}; {each}, which is {HEADROOM:.0%} of what it carries."
+    most = "" if found.is_answer else " at most, because the limit was not found"
+    share = f"which is {HEADROOM:.0%} of what it carries"
+    yield f"For {_people(wanted.people)}: {many}{most}{memory}{cores}; {each}, {share}."

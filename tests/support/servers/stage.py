@@ -19,6 +19,7 @@ from app_server.engine.lifecycle import Lifetimes
 from app_server.engine.local import LocalRuntime
 from app_server.engine.loop import EngineLoop
 from app_server.engine.turns.queue import TurnQueue
+from app_server.load.wire import CLOSE, PING, FrameReader, Message, MessageReader
 from app_server.protocol import messages, websocket
 from app_server.protocol.deflate import Deflate
 from app_server.protocol.lag import Lag
@@ -26,7 +27,6 @@ from app_server.protocol.websocket import Payload
 from app_server.session.connection import Connection
 from app_server.session.limits import MessageLimits
 from app_server.session.session import Session
-from app_server.load.wire import CLOSE, PING, FrameReader, Message, MessageReader
 from tests.support.clock import SkippingLoop, skipping_loop
 from tests.unit.session.making import message
 

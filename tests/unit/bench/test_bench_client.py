@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from app_server.load.wire import Message
 from bench.canned import Recording, serve, to_bytes
 from bench.client import Closed, Refused, Tab, join, open_page, open_tab
 from bench.servers import free_port
-from app_server.load.wire import Message
 
 DOCUMENT = {"doc": {"roots": [{"type": "object", "name": "Slider", "id": "p7", "attributes": {}}]}}
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from app_server.load.wire import FrameReader, Message
 from bench.canned import Recording, merge
 from bench.load import next_value, quantile, spread_ms
 from bench.run import medians
 from bench.servers import Launch, command
 from bench.speed import behind_the_grid
-from app_server.load.wire import FrameReader, Message
 
 
 def test_quantile_is_a_value_that_was_seen() -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from app_server.load.wire import Message
 from bench import releasing
 from bench.client import HOST, Closed, Connection, Tab
 from bench.releasing import Person, Visitors, free_ports, report
-from app_server.load.wire import Message
 
 
 def tab(content: bytes) -> Tab:

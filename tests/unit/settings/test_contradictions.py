@@ -34,6 +34,11 @@ from tests.unit.settings.faulty import fault
             "--exclude-cookies: --include-cookies already says which cookies applications see. Leave one of them out.",
         ),
         (
+            {"record": ["recordings/"], "websocket_compression_level": ["6"]},
+            "--record: pages cannot be recorded if --websocket-compression-level compresses their messages. "
+            "Leave one of them out.",
+        ),
+        (
             {"session_ids": ["signed"]},
             "--session-ids: signed sessions need a secret key. "
             "Set BOKEH_SECRET_KEY to what `app-server secret` prints.",

@@ -1,41 +1,36 @@
-"""What `app-server load` does: what was typed as a test, and the report. It brings asyncio and TLS along."""
+"""What was typed after `app-server load`, as a test. It brings asyncio and TLS along."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
-import json
 import re
-import resource
-import signal
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from app_server.cli.running.load_progress import progress_for
+from app_server.cli.deployments.flags import DEFAULT_FILE
+from app_server.cli.load_tests import deployment
 from app_server.cli.running.status import RunningServer, ask, fetch
-from app_server.cli.terminal import say
 from app_server.cli.typed import header_of, number_of, optional, word_of
 from app_server.doctor.address import Target, read_target
 from app_server.errors import AppServerError, OperatorError
 from app_server.load.client import Site
-from app_server.load.first_visit import Seen, first_visit
 from app_server.load.person import Ideas, Script, Visit
 from app_server.load.ramp import Limits
-from app_server.load.report.findings import Findings, as_data, findings
-from app_server.load.report.text import as_text
-from app_server.load.run import LoadTest, Outcome, Wishes
+from app_server.load.recording.format import read
+from app_server.load.recording.player import Playback
+from app_server.load.run import Wishes
 from app_server.load.server_side import Look
 from app_server.observe import exposition
 from app_server.processes.runtime_dir import running
 from app_server.version import __version__
 
 MOST_PEOPLE = 20_000
-FILES_BESIDES = 64
-"""What the process has open besides the sockets of people."""
+RUSH_S = 3.0
+"""How long pages are opened as fast as they come, at the end."""
 
 _TIME = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)(ms|s)")
 
@@ -55,10 +50,13 @@ class Asked:
     is_mine: bool
     timeout_s: float
     as_json: bool
+    picture: str | None = None
+    file: str | None = None
+    """The deployment to write to."""
 
 
-def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callable[[], int]:
-    """What makes the test and prints the report. OperatorError for words that make no sense."""
+def asked_for(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Asked:
+    """What was typed. OperatorError for words that make no sense."""
     if not namespace.url:
         raise OperatorError("no address", hint="For example: app-server load http://localhost:5006/sliders")
     if urlsplit(namespace.url).username is not None:
@@ -69,69 +67,79 @@ def prepare(namespace: argparse.Namespace, environ: Mapping[str, str]) -> Callab
     for address in addresses:
         read_target(address)
         exposition.check()
-    think_s = number_of(namespace, "think", 5.0, low=0.05, high=3600)
-    most = int(number_of(namespace, "most", 1000, low=1, high=MOST_PEOPLE, whole=True))
-    wishes = Wishes(
-        Limits(p99_s=read_time(word_of(namespace, "p99") or "200ms", "--p99")),
-        first=int(number_of(namespace, "first", 5, low=1, high=MOST_PEOPLE, whole=True)),
-        most=most,
-        stage_s=number_of(namespace, "stage", 10.0, low=1, high=3600),
-    )
-    site = Site(
-        target.host, target.port, tls_of(target, word_of(namespace, "ca_file")), target.authority, target.origin,
-        (("User-Agent", f"app-server-load/{__version__}"), *headers_in(word_of(namespace, "header_file"))),
-    )  # fmt: skip
-    asked = Asked(
+    script, doing = script_of(namespace)
+    return Asked(
         target,
-        Visit(site, target.request_path, "scripts" in namespace),
-        Ideas(think_s),
-        wishes,
+        visit_of(namespace, target),
+        script,
+        wishes_of(namespace),
         looks_at(target, addresses, environ),
         optional(namespace, "instances", high=10_000) or max(1, len(addresses)),
         optional(namespace, "people", high=10_000_000),
-        f"a move each {think_s:g} s",
+        doing,
         "yes_this_is_mine" in namespace,
         number_of(namespace, "timeout", 60.0, low=1, high=3600),
         "json" in namespace,
+        picture_of(namespace),
+        file_of(namespace),
     )
-    return partial(run, asked, environ)
 
 
-def run(asked: Asked, environ: Mapping[str, str]) -> int:
-    """Make the test and print the report; 0 if anything was measured."""
-    open_enough_files(asked.wishes.most)
-    found = asyncio.run(tested(asked, environ))
-    say(json.dumps(as_data(found), indent=2) if asked.as_json else as_text(found))
-    return 0 if found.outcome.stages else 1
-
-
-async def tested(asked: Asked, environ: Mapping[str, str]) -> Findings:
-    """The findings of the whole test, or of what was done of it when Ctrl-C was pressed."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    visiting = asyncio.ensure_future(
-        first_visit(asked.visit, asked.target.url, is_mine=asked.is_mine, timeout_s=asked.timeout_s)
+def wishes_of(namespace: argparse.Namespace) -> Wishes:
+    """How the test is made."""
+    stage_s = number_of(namespace, "stage", 10.0, low=1, high=3600)
+    p99 = word_of(namespace, "p99")
+    return Wishes(
+        Limits() if p99 is None else Limits(p99_s=read_time(p99, "--p99")),
+        first=int(number_of(namespace, "first", 5, low=1, high=MOST_PEOPLE, whole=True)),
+        most=int(number_of(namespace, "most", 1000, low=1, high=MOST_PEOPLE, whole=True)),
+        stage_s=stage_s,
+        rush_s=min(RUSH_S, stage_s),
     )
-    stopping = asyncio.ensure_future(stop.wait())
-    await asyncio.wait({visiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not visiting.done():
-        visiting.cancel()
-        raise KeyboardInterrupt
-    seen = visiting.result()
-    with progress_for(asked.target.url, asked.wishes.limits, environ) as progress:
-        outcome = await LoadTest(asked.visit, asked.script, asked.wishes, asked.looks, progress).run(stop)
-    return found_of(asked, seen, outcome)
 
 
-def found_of(asked: Asked, seen: Seen, outcome: Outcome) -> Findings:
-    """What the outcome means for what was asked."""
-    return findings(
-        asked.target.url, seen, outcome, asked.wishes.limits,
-        instances=asked.instances, doing=asked.doing, wanted=asked.wanted,
+def visit_of(namespace: argparse.Namespace, target: Target) -> Visit:
+    """How pages are opened."""
+    headers = headers_in(word_of(namespace, "header_file"))
+    site = Site(
+        target.host, target.port, tls_of(target, word_of(namespace, "ca_file")), target.authority, target.origin,
+        (("User-Agent", f"app-server-load/{__version__}"), *headers),
     )  # fmt: skip
+    return Visit(site, target.request_path, "scripts" in namespace)
+
+
+def script_of(namespace: argparse.Namespace) -> tuple[Script, str]:
+    """What people do, and that in words."""
+    play = word_of(namespace, "play")
+    if play is None:
+        think_s = number_of(namespace, "think", 5.0, low=0.05, high=3600)
+        return Ideas(think_s), f"a move each {think_s:g} s"
+    if "think" in namespace:
+        raise OperatorError("a recording has its own pauses", where="--think", hint="Leave it out, or --play.")
+    recordings = read(Path(play))
+    many = "a recording" if len(recordings) == 1 else f"{len(recordings)} recordings"
+    return Playback(recordings), f"what {many} in {play} {'has' if len(recordings) == 1 else 'have'}"
+
+
+def picture_of(namespace: argparse.Namespace) -> str | None:
+    """The file for the picture. OperatorError if it cannot be there."""
+    picture = word_of(namespace, "picture")
+    if picture is not None and not Path(picture).parent.is_dir():
+        raise OperatorError(f"the folder {Path(picture).parent} does not exist", where=f"--picture {picture}")
+    return picture
+
+
+def file_of(namespace: argparse.Namespace) -> str | None:
+    """The deployment that is to be changed. OperatorError if it is none."""
+    if "write" not in namespace:
+        return None
+    if "people" not in namespace:
+        raise OperatorError(
+            "needs the number of people that the deployment is for", where="--write", hint="Give --people."
+        )
+    file = namespace.write or DEFAULT_FILE
+    deployment.check(file)
+    return str(file)
 
 
 def read_time(word: str, where: str) -> float:
@@ -200,16 +208,3 @@ def _port_of(server: RunningServer) -> int | None:
         return urlsplit(str(ask(server)["url"]).partition(" ")[0]).port
     except (AppServerError, ValueError):
         return None
-
-
-def open_enough_files(people: int) -> None:
-    """Allow this process as many sockets as there may be people. OperatorError if the system does not."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = people + FILES_BESIDES
-    if soft >= wanted or soft == resource.RLIM_INFINITY:
-        return
-    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    if allowed < wanted:
-        hint = f"Give --most {max(1, allowed - FILES_BESIDES)}, or raise the limit: ulimit -Hn."
-        raise OperatorError(f"this process may have only {allowed} sockets and files open", where="--most", hint=hint)

@@ -1,0 +1,1 @@
+"""What `app-server load` consists of."""
