@@ -14,7 +14,7 @@ ASSET = re.compile(r"""<(?:script|link)\b[^>]*?\b(?:src|href)\s*=\s*["']([^"']+)
 
 @dataclass(frozen=True)
 class Response:
-    """An HTTP response: the body is decoded of chunks but not of compression; `wire_bytes` is the size of all that came.
+    """An HTTP response: the body is decoded of chunks but not of compression; `wire_bytes` is all that came.
 
     Of headers with the same name there is the last, but `cookies` has each Set-Cookie.
     """

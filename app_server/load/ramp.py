@@ -19,8 +19,8 @@ CLOSE_ENOUGH: Final = 0.15
 BUSY: Final = 0.85
 """A generator that uses more of its core than this measures itself."""
 
-LATE_S: Final = 0.05
-"""And so does one that sends so late what was due."""
+LATE: Final = 0.5
+"""And so does one that is late by this share of the time that answers seem to take."""
 
 FEWEST_TRIPS: Final = 5
 
@@ -64,9 +64,9 @@ def judge(stage: Measured, limits: Limits) -> Why:
     if stage.moves >= FEWEST_TRIPS and not stage.trips.count:
         return Why.SILENT
     if stage.trips.known and stage.trips.p99_s > limits.p99_s:
-        # Late answers that the generator itself was late to send or to read say nothing about the server.
-        return Why.GENERATOR if stage.busy > BUSY else Why.SLOW
-    return Why.GENERATOR if stage.busy > BUSY or stage.late_s > LATE_S else Why.NONE
+        # Answers that the generator itself was late to read say nothing about the server.
+        return Why.GENERATOR if stage.busy > BUSY or stage.late_s > LATE * stage.trips.p99_s else Why.SLOW
+    return Why.GENERATOR if stage.busy > BUSY else Why.NONE
 
 
 def next_stage(stages: Sequence[Measured], limits: Limits, first: int, most: int) -> Next:

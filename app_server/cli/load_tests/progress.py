@@ -21,7 +21,7 @@ def progress_for(url: str, limits: Limits, environ: Mapping[str, str]) -> Iterat
         yield _Lines(url).show
         return
     with live:
-        yield lambda now, stages: live.update(_screen(url, limits, now, stages), refresh=True)
+        yield lambda now, stages: live.update(screen(url, limits, now, stages), refresh=True)
 
 
 def _live() -> Any:
@@ -33,7 +33,8 @@ def _live() -> Any:
     return Live(console=Console(stderr=True), auto_refresh=False, transient=True)
 
 
-def _screen(url: str, limits: Limits, now: str, stages: Sequence[Measured]) -> Any:
+def screen(url: str, limits: Limits, now: str, stages: Sequence[Measured]) -> Any:
+    """The table of rich for all stages so far; those that were too much are red."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Group
     from rich.table import Table

@@ -113,7 +113,7 @@ def numeric(model: Model, random: Random) -> Move:
     begin = -1 if now is None else round((now - low) / step)
     new = stop(low, high, step, other(random, stops + 1, begin))
     whole = model.properties.get("mode", "int") == "int" and model.kind == "NumericInput"
-    return () if new == now else one(model, "value", int(new) if whole or new == int(new) else new)
+    return () if new == now else one(model, "value", int(new) if whole else new)
 
 
 def date(model: Model, random: Random) -> Move:

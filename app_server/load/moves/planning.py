@@ -25,7 +25,7 @@ _PLANNERS: Final[Mapping[str, Planner]] = {
     "DatePicker": inputs.date,
     "DateRangeSlider": sliders.date_range_slider,
     "DateSlider": sliders.date_slider,
-    "DatetimeRangeSlider": sliders.range_slider,
+    "DatetimeRangeSlider": sliders.datetime_range_slider,
     "Dropdown": inputs.dropdown,
     "MultiChoice": inputs.multi_select,
     "MultiSelect": inputs.multi_select,

@@ -9,6 +9,7 @@ from app_server.load.moves.step import DRAG_STEP_S, DRAG_STEPS, Move, Step, anot
 from app_server.load.outline import Model
 
 DAY_MS: Final = 86_400_000.0
+HOUR_MS: Final = 3_600_000.0
 SHIFT: Final = 0.1
 """How much of its length a range of a plot is panned by."""
 
@@ -24,7 +25,7 @@ def grid(low: float, high: float, step: float) -> int:
     return max(1, min(10_000_000, round((high - low) / step))) if step > 0 else 1000
 
 
-def slider(model: Model, random: Random, default_step: float = 0.1) -> Move:
+def slider(model: Model, random: Random, default_step: float = 1.0) -> Move:
     ends = bounds(model)
     if ends is None:
         return ()
@@ -56,7 +57,7 @@ def _day_step(model: Model) -> float:
     return DAY_MS * (number(model.properties.get("step"), 1.0) or 1.0)
 
 
-def range_slider(model: Model, random: Random, default_step: float = 0.1) -> Move:
+def range_slider(model: Model, random: Random, default_step: float = 1.0) -> Move:
     ends = bounds(model)
     if ends is None:
         return ()
@@ -72,6 +73,10 @@ def range_slider(model: Model, random: Random, default_step: float = 0.1) -> Mov
     else:
         pairs = [(left, nth) for nth in _way(right, left + other(random, stops - left + 1, right - left))]
     return drag(model, [[stop(*ends, step, nth) for nth in pair] for pair in pairs])
+
+
+def datetime_range_slider(model: Model, random: Random) -> Move:
+    return range_slider(model, random, HOUR_MS)
 
 
 def date_range_slider(model: Model, random: Random) -> Move:

@@ -36,7 +36,14 @@ Planner = Callable[[Model, Random], Move]
 
 def changed(model: Model, attr: str, new: Any) -> Event:
     """The event of a property that was set in the browser."""
-    return {"kind": "ModelChanged", "model": {"id": model.id}, "attr": attr, "new": new}
+    return {"kind": "ModelChanged", "model": {"id": model.id}, "attr": attr, "new": as_in_browsers(new)}
+
+
+def as_in_browsers(value: Any) -> Any:
+    """The value as JavaScript writes it, where 7.0 is 7: callbacks may rely on a whole number."""
+    if isinstance(value, list):
+        return [as_in_browsers(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def fired(model: Model, name: str, **values: Any) -> Event:

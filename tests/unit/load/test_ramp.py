@@ -66,7 +66,9 @@ def test_no_more_come_than_may() -> None:
         (stage(5, trips=0), Why.SILENT),
         (Measured(5, 6.0, NOTHING, NOTHING, faults=(("cannot connect", 9),)), Why.GONE),
         (Measured(5, 6.0, Spread(5, 0.1, 0.1), NOTHING), Why.NONE),
-        (Measured(5, 6.0, Spread(5, 0.1, 0.1), Spread(9, 0.1, 0.1), 9, late_s=0.3), Why.GENERATOR),
+        (Measured(5, 6.0, Spread(5, 0.1, 0.1), Spread(9, 0.1, 0.1), 9, late_s=0.3), Why.NONE),
+        (Measured(5, 6.0, Spread(5, 0.1, 0.1), Spread(9, 0.1, 0.4), 9, late_s=0.3), Why.GENERATOR),
+        (Measured(5, 6.0, Spread(5, 0.1, 0.1), Spread(9, 0.1, 0.4), 9, late_s=0.1), Why.SLOW),
     ],
 )
 def test_stage_is_judged(found: Measured, why: Why) -> None:

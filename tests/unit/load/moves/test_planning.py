@@ -25,7 +25,7 @@ WIDGETS: dict[str, dict[str, Any]] = {
     "DatePicker": {"value": "2024-02-29"},
     "DateRangeSlider": {"start": 0, "end": 30 * DAY_MS, "value": [DAY_MS, 2 * DAY_MS]},
     "DateSlider": {"start": 0, "end": 30 * DAY_MS, "value": DAY_MS},
-    "DatetimeRangeSlider": {"start": 0, "end": 10, "value": [1, 2], "step": 1},
+    "DatetimeRangeSlider": {"start": 0, "end": 9 * DAY_MS, "value": [0, DAY_MS]},
     "Dropdown": {"menu": [["A", "a"], None, "b"], "subscribed_events": CLICKS},
     "MultiChoice": {"options": ["a", "b"]},
     "MultiSelect": {"options": [["a", "A"], ["b", "B"]], "value": ["a"]},
@@ -33,7 +33,7 @@ WIDGETS: dict[str, dict[str, Any]] = {
     "RadioButtonGroup": {"labels": ["a", "b"], "active": 0},
     "RadioGroup": {"labels": ["a"]},
     "Range1d": {"start": 0, "end": 10},
-    "RangeSlider": {"start": 0, "end": 1, "value": [0.1, 0.5]},
+    "RangeSlider": {"start": 0, "end": 1, "value": [0.1, 0.5], "step": 0.1},
     "Select": {"options": ["a", "b"], "value": "a"},
     "Slider": {"start": 0, "end": 5, "value": 1, "step": 0.1},
     "Spinner": {"low": 0, "high": 4, "value": 1},
@@ -95,6 +95,13 @@ def test_slider_is_dragged_along_its_steps_and_let_go() -> None:
         assert 1 <= len(way) <= 5 and way[0] != 1 and way == sorted(way, reverse=way[-1] < 1)
         assert all(0 <= value <= 5 and abs(value * 10 - round(value * 10)) < 1e-6 for value in way)
         assert values("Slider", "value_throttled", seed, **WIDGETS["Slider"]) == [way[-1]]
+
+
+def test_whole_numbers_are_written_as_browsers_write_them() -> None:
+    for kind in ("Slider", "RangeSlider", "DateSlider"):
+        widget = {"start": 1, "end": 60, "value": [7, 9] if kind == "RangeSlider" else 7}
+        steps = plan(Model("p1", kind, widget), Random(2))
+        assert steps and b"." not in b"".join(step.content() for step in steps)
 
 
 def test_slider_without_a_way_is_not_moved() -> None:
