@@ -70,16 +70,17 @@ def judge(stage: Measured, limits: Limits) -> Why:
 
 
 def next_stage(stages: Sequence[Measured], limits: Limits, first: int, most: int) -> Next:
-    """What follows these stages."""
+    """What follows these stages. What was too much once is tried again: it may have been the machine."""
     if not stages:
         return Next(min(first, most))
-    verdicts = [judge(stage, limits) for stage in stages]
-    if verdicts[-1] in (Why.GONE, Why.GENERATOR):
-        return Next(None, verdicts[-1])
-    too_many = min(
-        (each.people for each, why in zip(stages, verdicts, strict=True) if why is not Why.NONE), default=None
-    )
-    good = carried(stages, limits)
+    last, why = stages[-1], judge(stages[-1], limits)
+    if why is Why.GONE:
+        return Next(None, why)
+    if why is not Why.NONE and not any(each.people == last.people for each in stages[:-1]):
+        return Next(last.people)
+    if why is Why.GENERATOR:
+        return Next(None, why)
+    too_many, good = min(_too_many(stages, limits), default=None), carried(stages, limits)
     if too_many is None:
         return Next(None, Why.MOST) if good >= most else Next(min(most, max(good + 1, math.ceil(good * GROWTH))))
     if too_many - good <= max(1.0, CLOSE_ENOUGH * too_many):
@@ -87,16 +88,23 @@ def next_stage(stages: Sequence[Measured], limits: Limits, first: int, most: int
     return Next((good + too_many) // 2)
 
 
+def _too_many(stages: Sequence[Measured], limits: Limits) -> set[int]:
+    """The numbers of people that were too many each time."""
+    good = {each.people for each in stages if judge(each, limits) is Why.NONE}
+    return {each.people for each in stages} - good
+
+
 def carried(stages: Sequence[Measured], limits: Limits) -> int:
     """The most people that were not too many, and fewer than any that were; 0 if even the fewest were."""
-    bad = [each.people for each in stages if judge(each, limits) is not Why.NONE]
-    return max((each.people for each in stages if each.people < min(bad, default=math.inf)), default=0)
+    bad = _too_many(stages, limits)
+    numbers = {each.people for each in stages} - bad
+    return max((people for people in numbers if people < min(bad, default=math.inf)), default=0)
 
 
 def reason(stages: Sequence[Measured], limits: Limits) -> tuple[Why, Measured | None]:
-    """Why there cannot be more people, and the stage with the fewest people that showed it."""
-    bad = [(each, why) for each in stages if (why := judge(each, limits)) is not Why.NONE]
+    """Why there cannot be more people, and the last stage with the fewest people that showed it."""
+    bad = _too_many(stages, limits)
     if not bad:
         return Why.NONE, None
-    stage, why = min(bad, key=lambda pair: pair[0].people)
-    return why, stage
+    stage = [each for each in stages if each.people == min(bad)][-1]
+    return judge(stage, limits), stage

@@ -41,6 +41,8 @@ def verdict(found: Findings) -> str:
         return f"{where}: nothing was measured: {found.outcome.why.value}."
     if found.too_many is None:
         return f"{where} carries at least {_people(found.carried)}: {found.outcome.why.value}."
+    if found.why is Why.GENERATOR and not found.carried:
+        return f"{where}: nothing is known: with {found.too_many.people}, {found.why.value}. Make the load elsewhere."
     if found.why is Why.GENERATOR:
         what = f"{where} carries at least {_people(found.carried)}"
         return f"{what}: with {found.too_many.people}, {found.why.value}. Make the load on another machine for more."

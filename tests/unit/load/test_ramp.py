@@ -40,8 +40,8 @@ def test_limit_is_found_closely_from_below(capacity: int) -> None:
 
 
 def test_people_grow_and_then_the_difference_is_halved() -> None:
-    assert ramp(20) == [5, 8, 13, 21, 17, 19]
-    assert ramp(0) == [5, 2, 1]
+    assert ramp(20) == [5, 8, 13, 21, 21, 17, 19]
+    assert ramp(0) == [5, 5, 2, 2, 1, 1]
 
 
 def test_no_more_come_than_may() -> None:
@@ -75,12 +75,20 @@ def test_stage_is_judged(found: Measured, why: Why) -> None:
     assert judge(found, LIMITS) is why
 
 
-@pytest.mark.parametrize("last", [stage(8, busy=0.95), Measured(8, 6.0, NOTHING, NOTHING, faults=(("x", 1),))])
-def test_ramp_ends_at_once_if_the_server_or_the_generator_cannot_go_on(last: Measured) -> None:
-    following = next_stage([stage(5), last], LIMITS, 5, 1000)
-    assert following.people is None and following.why in (Why.GENERATOR, Why.GONE)
+def test_what_was_too_much_is_tried_again_before_it_is_a_limit() -> None:
+    assert next_stage([stage(5), stage(8, 0.5)], LIMITS, 5, 1000) == Next(8)
+    assert next_stage([stage(5), stage(8, 0.5), stage(8)], LIMITS, 5, 1000) == Next(13)
+    assert next_stage([stage(5), stage(8, 0.5), stage(8, 0.5)], LIMITS, 5, 1000) == Next(6)
+    assert carried([stage(5), stage(8, 0.5), stage(8)], LIMITS) == 8
 
 
-def test_one_hiccup_below_what_was_good_lowers_what_is_carried() -> None:
+def test_ramp_ends_if_the_server_is_gone_or_the_generator_cannot_go_on() -> None:
+    gone, busy = Measured(8, 6.0, NOTHING, NOTHING, faults=(("x", 1),)), stage(8, busy=0.95)
+    assert next_stage([stage(5), gone], LIMITS, 5, 1000) == Next(None, Why.GONE)
+    assert next_stage([stage(5), busy], LIMITS, 5, 1000) == Next(8)
+    assert next_stage([stage(5), busy, busy], LIMITS, 5, 1000) == Next(None, Why.GENERATOR)
+
+
+def test_one_number_below_what_was_good_lowers_what_is_carried() -> None:
     assert carried([stage(5), stage(8, 0.5), stage(13)], LIMITS) == 5
     assert reason([stage(5), stage(13, 0.5), stage(8, faults=90)], LIMITS)[0] is Why.FAULTS
