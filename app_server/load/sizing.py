@@ -22,7 +22,10 @@ MB: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Instances for so many people: how many, and the memory and the cores of each, None where it is not known."""
+    """Instances for so many people: how many, the memory of each, and how many cores all use; None if not known.
+
+    `cores` is an average: an instance uses a whole one while it works, so it must not be limited to its share.
+    """
 
     people: int
     instances: int
@@ -38,7 +41,7 @@ def size_for(people: int, carried: int, instances: int, costs: Costs | None) -> 
         return None
     needed = max(1, math.ceil(people / each))
     most = math.ceil(people / needed)
-    return Size(people, needed, most, _memory_mb(most, instances, costs), _cores(most, costs))
+    return Size(people, needed, most, _memory_mb(most, instances, costs), _cores(people, costs))
 
 
 def _memory_mb(people: int, instances: int, costs: Costs | None) -> int | None:
@@ -52,4 +55,4 @@ def _cores(people: int, costs: Costs | None) -> float | None:
     if costs is None or costs.cpu_share is None:
         return None
     # Rounded first: a float that is a hair above a tenth must not cost another tenth.
-    return max(0.1, math.ceil(round(people * costs.cpu_share / HEADROOM * 10, 6)) / 10)
+    return max(0.1, math.ceil(round(people * costs.cpu_share * 10, 6)) / 10)

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from app_server.cli.deployments.flags import DEFAULT_FILE
 from app_server.cli.load_tests import deployment
-from app_server.cli.running.status import RunningServer, ask, fetch
+from app_server.cli.running.choosing import RunningServer, port_in
+from app_server.cli.running.status import ask, fetch
 from app_server.cli.typed import header_of, number_of, optional, word_of
 from app_server.doctor.address import Target, read_target
 from app_server.errors import AppServerError, OperatorError
@@ -205,6 +206,6 @@ def looks_at(target: Target, addresses: Sequence[str], environ: Mapping[str, str
 def _port_of(server: RunningServer) -> int | None:
     """Where the server listens, None if it does not answer or has no port."""
     try:
-        return urlsplit(str(ask(server)["url"]).partition(" ")[0]).port
-    except (AppServerError, ValueError):
+        return port_in(str(ask(server)["url"]))
+    except AppServerError:
         return None

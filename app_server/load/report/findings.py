@@ -111,5 +111,5 @@ def _size(size: Size) -> Mapping[str, Any]:
         "instances": size.instances,
         "people_per_instance": size.people_each,
         "memory_mb": size.memory_mb,
-        "cores": size.cores,
+        "cores_on_average": size.cores,
     }

@@ -129,8 +129,8 @@ def _deploy(found: Findings) -> Iterator[str]:
         return
     each = f"{wanted.people_each} on each"
     memory = "" if wanted.memory_mb is None else f", with {wanted.memory_mb} MB"
-    cores = "" if wanted.cores is None else f"{' and' if memory else ', with'} {wanted.cores:g} cores"
+    cores = "" if wanted.cores is None else f" Together they use {wanted.cores:g} cores on average."
     many = "1 instance" if wanted.instances == 1 else f"{wanted.instances} instances"
     most = "" if found.is_answer else " at most, because the limit was not found"
     share = f"which is {HEADROOM:.0%} of what it carries"
-    yield f"For {_people(wanted.people)}: {many}{most}{memory}{cores}; {each}, {share}."
+    yield f"For {_people(wanted.people)}: {many}{most}{memory}; {each}, {share}.{cores}"

@@ -19,9 +19,9 @@ def facts(sessions: int = 3, **other: object) -> dict[str, object]:
 
 def test_deployment_has_room_to_spare() -> None:
     # Each carries 100, and is planned with 70.
-    assert size_for(300, 100, 1, COSTS) == Size(300, 5, 60, 320, 0.9)
-    assert size_for(70, 100, 1, COSTS) == Size(70, 1, 70, 320, 1.0)
-    assert size_for(71, 100, 1, COSTS) == Size(71, 2, 36, 256, 0.6)
+    assert size_for(300, 100, 1, COSTS) == Size(300, 5, 60, 320, 3.0)
+    assert size_for(70, 100, 1, COSTS) == Size(70, 1, 70, 320, 0.7)
+    assert size_for(71, 100, 1, COSTS) == Size(71, 2, 36, 256, 0.8)
 
 
 def test_several_instances_that_were_tested_together_carry_their_share() -> None:

@@ -50,7 +50,8 @@ def test_report_says_what_is_carried_and_what_that_takes() -> None:
         "Opens: 10.0 pages a second.\n"
         "Memory: 4 MB for each session, and 100 MB without any.\n"
         "Processor: 0.77% of a core for each person.\n\n"
-        "For 100 people: 18 instances, with 256 MB and 0.1 cores; 6 on each, which is 70% of what it carries."
+        "For 100 people: 18 instances, with 256 MB; 6 on each, which is 70% of what it carries. "
+        "Together they use 0.8 cores on average."
     )
 
 
