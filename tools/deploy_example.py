@@ -51,6 +51,7 @@ VALUES: dict[str, Any] = {
             "args": ["--region", "north"],
             "isolation": "process",
             "limits": {"session_memory_mb": 512, "session_cpu_s": 600, "callback_s": 30},
+            "access": {"users": ["*@example.org"], "groups": ["analysts"]},
             "instances": {"count": 2, "port": 5200},
         },
         "maps": "maps",
@@ -115,9 +116,13 @@ VALUES: dict[str, Any] = {
                 "sign_in": "/oauth2/start",
                 "pass_path": "/oauth2",
                 "user_header": "X-Auth-Request-User",
+                "groups_header": "X-Auth-Request-Groups",
             }
         ),
         "allow": ["10.0.0.0/8", "203.0.113.0/24"],
+        "users": ["ann"],
+        "groups": ["staff"],
+        "contact": "help@example.org",
     },
     "maintenance": {
         "file": "/etc/tools/maintenance",
@@ -152,7 +157,7 @@ VALUES: dict[str, Any] = {
         "ssl_password": {"file": "/etc/tools/ssl_password"},
         "store": Commented({"file": "/etc/tools/store"}),
     },
-    "server": {"websocket_max_message_size_bytes": 20971520},
+    "server": {"websocket_max_message_size_bytes": 20971520, "basic_auth": "/etc/tools/htpasswd"},
     "logs": {
         "format": "json",
         "server": "json",

@@ -106,7 +106,7 @@ class PasswordChecks:
         users = self._users.now()
         known_as = self._known_as(users, name, password)
         if self._known.get(known_as, 0.0) > time.monotonic():
-            return LoginVerdict(User(name))
+            return LoginVerdict(users.user(name))
         if self._waiting >= _MOST_WAITING:
             log.warning("Too many logins at once; delaying one from %s", address)
             return LoginVerdict(wait_s=2.0, busy=True)
@@ -129,7 +129,7 @@ class PasswordChecks:
         self._known[known_as] = time.monotonic() + _REMEMBERED_S
         while len(self._known) > _MOST_REMEMBERED:
             self._known.popitem(last=False)
-        return LoginVerdict(User(name))
+        return LoginVerdict(users.user(name))
 
     def _known_as(self, users: PasswordFile, name: str, password: str) -> bytes:
         # The mark changes with the password in the file, and an old one is forgotten.

@@ -24,7 +24,7 @@ from app_server.protocol.paths import canonical_route
 from app_server.requests.logging_out import forget_sessions, saves_sessions
 from app_server.requests.state.server_state import ServerState
 from app_server.security.auth.hooks import AuthHooks, below, hooks_from
-from app_server.security.auth.peers import TrustedPeers, user_named
+from app_server.security.auth.peers import TrustedPeers, groups_named, user_named
 from app_server.security.auth.users import User
 from app_server.settings import Settings
 
@@ -42,7 +42,8 @@ def backend_for(settings: Settings) -> AuthBackend:
 
         return PasswordBackend(settings)
     if settings.auth_header:
-        return HeaderBackend(settings.auth_header, TrustedPeers.from_words(settings.auth_header_from))
+        trusted = TrustedPeers.from_words(settings.auth_header_from)
+        return HeaderBackend(settings.auth_header, trusted, settings.auth_header_groups)
     if settings.oidc_issuer:
         from app_server.auth.oidc import OidcBackend
 
@@ -121,6 +122,7 @@ class HookBackend(AuthBackend):
         self._hooks = hooks
         self._prefix = prefix
         self.logout_url = below(prefix, hooks.logout_url) if hooks.logout_url else None
+        self.authorizes = hooks.authorize is not None
 
     async def user(self, handler: BaseHandler) -> Any:
         """What get_user or get_user_async returns, once it is known that it can be distinguished from other users."""
@@ -144,6 +146,26 @@ class HookBackend(AuthBackend):
             handler.mark_logged()
             handler.refuse(500, "Something went wrong on the server", ASK_OPERATOR)
             return None
+
+    async def may_open(self, user: Any, route: str) -> bool:
+        """What the module's hook returns; only True opens the application. HTTPError 500 if the hook fails."""
+        if self._hooks.authorize is None:
+            return True
+        try:
+            found = self._hooks.authorize(user, route)
+            found = await found if inspect.isawaitable(found) else found
+        except (HTTPError, Finish):
+            raise
+        except BaseException as error:
+            if not is_fault(error):
+                raise
+            log.exception("--auth-module: authorize raised an exception")
+            raise HTTPError(500) from None
+        if found is not None and not isinstance(found, bool):
+            # What modules for other servers return, such as where to go instead, must not open anything.
+            kind = type(found).__name__
+            log.error("--auth-module: authorize returned a value of type %s; return True or False", kind)
+        return found is True
 
     def login_url(self, handler: BaseHandler) -> str | None:
         """The module's login_url below the prefix, or what its get_login_url says."""
@@ -176,9 +198,10 @@ class HeaderBackend(AuthBackend):
 
     open = False
 
-    def __init__(self, header: str, trusted: TrustedPeers) -> None:
+    def __init__(self, header: str, trusted: TrustedPeers, groups: str | None = None) -> None:
         self._header = header
         self._trusted = trusted
+        self._groups = groups
         self._reported: set[str] = set()
 
     async def user(self, handler: BaseHandler) -> Any:
@@ -194,7 +217,8 @@ class HeaderBackend(AuthBackend):
             if values:
                 self._report(peer, "did not hold one name, so it was ignored")
             return None
-        return User(name, "header")
+        groups = [] if self._groups is None else handler.request.headers.get_list(self._groups)
+        return User(name, "header", groups=groups_named(groups))
 
     def advice(self, handler: BaseHandler) -> str | None:
         """What to do depends on whether the request came by the proxy."""

@@ -20,7 +20,9 @@ from app_server.http.auth_backend import Routes
 from app_server.http.base_handler import BaseHandler
 from app_server.http.matching import RouteAddress
 from app_server.page import logged_out_page
+from app_server.protocol.paths import canonical_route
 from app_server.security.auth import oidc
+from app_server.security.auth.access import AccessRules
 from app_server.security.auth.next_page import safe_next
 from app_server.security.auth.oidc import Attempt, LoginRefused, Provider, ProviderError, Request
 from app_server.security.auth.signed_cookie import LONGEST_SEALED, Seal
@@ -34,6 +36,7 @@ _LARGEST_ANSWER_BYTES = 1024 * 1024
 _FRESH_S = 3600.0  # for the provider's description and keys
 _RETRY_KEYS_S = 60.0  # how often an unknown key may make us look again
 _LOGIN_WITHIN_S = 900
+_LONGEST_GROUPS = 1000  # characters, of what is kept if the claims do not fit
 _MOST_ATTEMPTS = 8  # each is a cookie, and proxies take only so many bytes of them
 
 
@@ -48,6 +51,8 @@ class OidcBackend(CookieBackend):
         self.client_id = settings.oidc_client_id
         self.rules = settings.oidc_allow
         self.scope = settings.oidc_scope
+        self.access = AccessRules.read(settings.access, canonical_route)
+        self._groups_claim = settings.oidc_groups
         self.state_seal = Seal("oidc state", self.seal.secret)
         self._secret = settings.oidc_client_secret
         self._redirect_url = settings.oidc_redirect_url
@@ -64,9 +69,9 @@ class OidcBackend(CookieBackend):
         kept = self.remembered(handler)
         claims = kept.get("claims") if kept is not None and kept.get("client") == self.client_id else None
         # Rules that were made stricter since count at once.
-        if not isinstance(claims, dict) or (self.rules and (kept or {}).get("rules") != list(self.rules)):
+        if kept is None or not isinstance(claims, dict) or (self.rules and kept.get("rules") != list(self.rules)):
             return None
-        return oidc.user_from(claims)
+        return oidc.user_from(claims, oidc.groups_in(kept, "groups") or oidc.groups_in(claims, self._groups_claim))
 
     def let_in(self, handler: BaseHandler, claims: dict[str, Any]) -> User:
         """Let the browser keep what the provider said of its user, as much of it as a cookie holds."""
@@ -74,8 +79,17 @@ class OidcBackend(CookieBackend):
         if len(self.seal.seal(value, expires_at=2**33)) > LONGEST_SEALED:
             log.warning("The provider says too much of %r for a cookie; groups and such are left out", claims["sub"])
             value["claims"] = oidc.sure_claims(claims)
+            value["groups"] = self._named_groups(claims)
         self.remember(handler, value)
         return oidc.user_from(value["claims"])  # type: ignore[arg-type]
+
+    def _named_groups(self, claims: dict[str, Any]) -> list[str]:
+        """The user's groups that rules name, as many of them as a cookie holds."""
+        found: list[str] = []
+        for name in oidc.groups_in(claims, self._groups_claim):
+            if self.access.names_group(name) and sum(map(len, found)) + len(name) < _LONGEST_GROUPS:
+                found.append(name)
+        return found
 
     def routes(self, below: Callable[[str], RouteAddress], context: Mapping[str, Any]) -> Routes:
         """The way there, the way back, and the way out."""
@@ -104,7 +118,8 @@ class OidcBackend(CookieBackend):
         status, answer = await self._fetch(request)
         id_token, access_token = oidc.read_tokens(status, _json_or_none(answer), provider.token_endpoint)
         claims = await self._read_id_token(provider, id_token, attempt, access_token)
-        if provider.userinfo_endpoint and access_token and oidc.needs_userinfo(claims, self.rules):
+        also = {self._groups_claim.partition(".")[0]} if self.access.need_groups else set()
+        if provider.userinfo_endpoint and access_token and oidc.needs_userinfo(claims, self.rules, also):
             claims = oidc.with_userinfo(claims, await self._json(oidc.userinfo_request(provider, access_token)))
         oidc.check_rules(claims, self.rules)
         return claims

@@ -49,8 +49,9 @@ class PasswordBackend(CookieBackend):
             return None
         name = str(kept.get("user"))
         # A user who was deleted, or has a new password, is logged out everywhere.
-        mark = self._users.now().fingerprint(name, self.seal.tag)
-        return User(name) if mark is not None and mark == kept.get("mark") else None
+        users = self._users.now()
+        mark = users.fingerprint(name, self.seal.tag)
+        return users.user(name) if mark is not None and mark == kept.get("mark") else None
 
     async def _by_header(self, handler: BaseHandler, credentials: str) -> User | None:
         name, password = _read_basic(credentials)

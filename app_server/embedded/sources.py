@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from app_server.apps import Application, application_from_function, load_application
 from app_server.apps.builder import DocumentBuilder, application_from_builder, is_builder
+from app_server.auth.access import check_access
 from app_server.document.pages.themes import Document
 from app_server.errors import OperatorError
 from app_server.protocol.paths import canonical_route
@@ -19,11 +20,12 @@ Sources: TypeAlias = "Source | list[Source] | tuple[Source, ...] | Mapping[str, 
 
 
 def by_route(sources: Sources, settings: Settings, *, prepare: bool = True) -> dict[str, Application]:
-    """The applications of these sources by their routes; OperatorError where two have the same.
+    """The applications of these sources by their routes; OperatorError where two have the same, or a rule has none.
 
     Without `prepare` none of their code has run.
     """
     found = _by_route(sources, settings)
+    check_access(settings, found)
     for application in found.values() if prepare else ():
         application.prepare()
     return found

@@ -21,6 +21,8 @@ class AuthBackend:
     """
 
     open = True
+    authorizes = False
+    """Whether `may_open` says more than that everyone may."""
     logout_url: str | None = None
     hidden_headers: frozenset[str] = frozenset()
     hidden_cookies: frozenset[str] = frozenset()
@@ -28,6 +30,10 @@ class AuthBackend:
     async def user(self, handler: BaseHandler) -> Any:
         """The user who sends this request; a false value means no one. May answer the request itself."""
         return "default_user"
+
+    async def may_open(self, user: Any, route: str) -> bool:
+        """Whether this user may open the application at this route, besides the rules of `--access`."""
+        return True
 
     def login_url(self, handler: BaseHandler) -> str | None:
         """Where the sender of this request can log in; None if pages do not redirect there."""

@@ -1,5 +1,6 @@
 """The pages that visitors see, as pure functions; their templates are beside them."""
 
+from app_server.page.access import NO_ACCESS, NO_APPLICATION, no_access_page, whom_to_ask
 from app_server.page.icon import favicon
 from app_server.page.login import logged_out_page, login_page, login_security_policy
 from app_server.page.notice import ended_by_operator, note, notice
@@ -17,6 +18,8 @@ from app_server.page.reload import live_reload_script
 
 __all__ = [
     "ASK_OPERATOR",
+    "NO_ACCESS",
+    "NO_APPLICATION",
     "IndexEntry",
     "busy_page",
     "content_security_policy",
@@ -30,6 +33,8 @@ __all__ = [
     "logged_out_page",
     "login_page",
     "login_security_policy",
+    "no_access_page",
     "note",
     "notice",
+    "whom_to_ask",
 ]

@@ -23,6 +23,7 @@ from app_server.requests.handler import Handler
 from app_server.requests.seen_request import payload_of, remembered
 from app_server.requests.state.server_state import ServerState
 from app_server.security.admission import RETRY_AFTER_S, Full
+from app_server.security.auth.users import name_shown
 from app_server.security.tokens import Token
 from app_server.session.context import VIEW
 from app_server.session.session import Session
@@ -87,6 +88,15 @@ class ApplicationHandler(Handler):
             await super().prepare()
             if not self._finished:
                 await self._find_session_process(workers, processes, opening)
+
+    async def admit(self) -> None:
+        """Refuse a user who may not open the application."""
+        if not await self.state.policy.may_open(self.current_user, self.runtime.url):
+            self.refusal = "access"
+            who = name_shown(self.current_user)
+            self.log_refusal("%s: %r at %s may not open it", self.runtime.name, who, self.request.remote_ip)
+            add_for_doctor(self, refused=self.refusal)
+            self.refuse_access()
 
     def _dispatcher(self, workers: WorkerGroup) -> Dispatcher:
         return Dispatcher(self.state.process, workers, self.runtime, self.request)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from app_server.http.base_handler import BaseHandler
+from app_server.page import NO_ACCESS, no_access_page, whom_to_ask
 from app_server.requests.dispatch.socket_handoff import user_of_message
 from app_server.requests.state.server_state import ServerState
+from app_server.security.auth.users import name_shown
 
 
 class Handler(BaseHandler):
@@ -40,8 +42,30 @@ class Handler(BaseHandler):
             return
         if user:
             self.current_user = user
+            await self.admit()
         else:
             self.state.policy.auth.deny(self)
+
+    async def admit(self) -> None:
+        """Refuse a user who is logged in, but may not have this."""
+
+    def refuse_access(self, headline: str = NO_ACCESS) -> None:
+        """Answer that the user may not have this, and whom to ask."""
+        settings, auth = self.state.settings, self.state.policy.auth
+        if not self.shows_pages:
+            self.refuse(403, headline, whom_to_ask(settings.access_contact))
+            return
+        self.refused_because = headline
+        self.set_status(403)
+        html = no_access_page(
+            user=name_shown(self.current_user),
+            contact=settings.access_contact,
+            logout_url=auth.logout_url,
+            home=f"{settings.prefix}/" if self.state.pages.has_index and headline == NO_ACCESS else None,
+            icon=f"{settings.prefix}/favicon.ico",
+            headline=headline,
+        )
+        self.finish_html(html)
 
     def get_login_url(self) -> str:
         """The address at which the user can log in."""

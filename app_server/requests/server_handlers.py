@@ -9,7 +9,7 @@ from tornado.web import HTTPError
 
 from app_server.errors import OperatorError
 from app_server.http.doctor_header import add_for_doctor
-from app_server.page import ASK_OPERATOR
+from app_server.page import ASK_OPERATOR, NO_APPLICATION
 from app_server.protocol import doctor
 from app_server.protocol.paths import above
 from app_server.requests.application_handler import ApplicationHandler
@@ -44,8 +44,13 @@ class IndexHandler(Handler):
             query = f"?{self.request.query}" if self.request.query else ""
             self.redirect(state.settings.prefix + state.runtimes[0].url + query)
             return
+        policy = state.policy
+        open_to = [each for each in state.runtimes if await policy.may_open(self.current_user, each.url)]
+        if not open_to and state.runtimes:
+            self.refuse_access(NO_APPLICATION)
+            return
         try:
-            html = state.pages.index_html(self.get_template_namespace())
+            html = state.pages.index_html(self.get_template_namespace(), open_to)
         except OperatorError as error:
             log.error("%s", error)
             self.refuse(500, "The index page failed", ASK_OPERATOR)

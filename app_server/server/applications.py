@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from app_server.apps import Application, broken_application, empty_application, load_application, route_for, split_route
+from app_server.auth.access import check_access
 from app_server.errors import ApplicationError, OperatorError
 from app_server.settings import Settings
 
@@ -16,8 +17,15 @@ log = logging.getLogger(__name__)
 def load_applications(paths: Sequence[str], settings: Settings, *, broken_too: bool = False) -> dict[str, Application]:
     """The applications of these words, PATH or ROUTE=PATH, by their routes; none of their code has run.
 
-    Raises OperatorError, or ApplicationError. With `broken_too`, one that does not load raises it when it is run.
+    Raises OperatorError, also for a rule of `--access` that is for none of them, or ApplicationError. With
+    `broken_too`, one that does not load raises it when it is run.
     """
+    applications = _load_applications(paths, settings, broken_too=broken_too)
+    check_access(settings, applications)
+    return applications
+
+
+def _load_applications(paths: Sequence[str], settings: Settings, *, broken_too: bool) -> dict[str, Application]:
     if not paths:
         return {"/": empty_application()}
     applications: dict[str, Application] = {}

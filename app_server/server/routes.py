@@ -13,6 +13,7 @@ from app_server.http.static import FoundFiles, StaticFiles
 from app_server.observe import exposition
 from app_server.protocol.paths import segments
 from app_server.requests.autoload_handler import AutoloadHandler
+from app_server.requests.own_files import OwnFiles
 from app_server.requests.page_handler import PageHandler
 from app_server.requests.server_handlers import (
     FaviconHandler,
@@ -45,7 +46,7 @@ def routes_of(state: ServerState, live_reload: LiveReload | None) -> Rules:
     rules = [
         *_own_pages(state, live_reload),
         *state.policy.auth.routes(partial(_below, base), {"state": state}),
-        *(rule for runtime in state.runtimes for rule in _files(base, runtime)),
+        *(rule for runtime in state.runtimes for rule in _files(base, state, runtime)),
         *_shared_files(base),
         *(rule for runtime in state.runtimes for rule in _application(base, state, runtime)),
         *(rule for runtime in state.runtimes for rule in _components(base, runtime)),
@@ -87,14 +88,22 @@ def _shared_files(base: tuple[str, ...]) -> Rules:
     ]
 
 
-def _files(base: tuple[str, ...], runtime: ApplicationRuntime) -> Rules:
-    """The application's own files before BokehJS's."""
-    own, url = runtime.application.static_path, runtime.url.rstrip("/")
-    roots = (own, embedding.static_root()) if own is not None else (embedding.static_root(),)
+def _files(base: tuple[str, ...], state: ServerState, runtime: ApplicationRuntime) -> Rules:
+    """The application's own files before BokehJS's; they are for those who may open it."""
+    url = runtime.url.rstrip("/")
     return [
         (_below(base, f"{url}/static/extensions", rest=True), StaticFiles, {"packages": embedding.extension_roots()}),
-        (_below(base, f"{url}/static", rest=True), StaticFiles, {"roots": roots}),
+        (_below(base, f"{url}/static", rest=True), *_own_files(state, runtime)),
     ]
+
+
+def _own_files(state: ServerState, runtime: ApplicationRuntime) -> tuple[type, dict[str, Any]]:
+    own, shared = runtime.application.static_path, (embedding.static_root(),)
+    if own is None:
+        return StaticFiles, {"roots": shared}
+    if state.policy.restricts(runtime.url):
+        return OwnFiles, {"state": state, "runtime": runtime, "own": own, "shared": shared}
+    return StaticFiles, {"roots": (own, *shared)}
 
 
 def _application(base: tuple[str, ...], state: ServerState, runtime: ApplicationRuntime) -> Rules:

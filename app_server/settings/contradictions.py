@@ -12,7 +12,8 @@ Chosen = Mapping[str, Given]
 
 # The ways to ask people who they are; at most one of them can be chosen.
 WAYS_TO_LOG_IN = ("auth_module", "basic_auth", "auth_header", "oidc_issuer")
-_OIDC_ONLY = ("oidc_client_id", "oidc_scope", "oidc_allow", "oidc_redirect_url")
+_OIDC_ONLY = ("oidc_client_id", "oidc_scope", "oidc_allow", "oidc_groups", "oidc_redirect_url")
+_HEADER_ONLY = ("auth_header_from", "auth_header_groups")
 _ONE_OF_THEM = "Leave one of them out."
 
 
@@ -89,7 +90,8 @@ def _untrusted_header(chosen: Chosen) -> Iterator[OperatorError]:
 
 def _part_of_a_login_alone(chosen: Chosen) -> Iterator[OperatorError]:
     """None of these is ignored: without the setting that it belongs to, everyone would be let in."""
-    for name, needed in (("auth_header_from", "auth_header"), *((name, "oidc_issuer") for name in _OIDC_ONLY)):
+    parts = {**dict.fromkeys(_HEADER_ONLY, "auth_header"), **dict.fromkeys(_OIDC_ONLY, "oidc_issuer")}
+    for name, needed in parts.items():
         # A secret by itself does no harm: several servers may share an environment.
         if name in chosen and needed not in chosen:
             flag = f"--{needed.replace('_', '-')}"
@@ -119,6 +121,29 @@ def _login_without_a_key(chosen: Chosen) -> Iterator[OperatorError]:
             )
 
 
+def _rules_without_a_login(chosen: Chosen) -> Iterator[OperatorError]:
+    if "access" not in chosen or any(name in chosen for name in WAYS_TO_LOG_IN):
+        return
+    ways = ", ".join(f"--{name.replace('_', '-')}" for name in WAYS_TO_LOG_IN)
+    yield OperatorError(
+        "without a login, the server does not know who anyone is",
+        where=chosen["access"].where,
+        hint=f"Give one of {ways} too.",
+    )
+
+
+def _rules_for_groups_that_no_one_names(chosen: Chosen) -> Iterator[OperatorError]:
+    """A proxy that is asked for no groups names none, and no one would be let in."""
+    if "access" not in chosen or "auth_header" not in chosen or "auth_header_groups" in chosen:
+        return
+    for rule in chosen["access"].value:
+        if "=group:" in rule:
+            what = f"{rule} names a group, but no header says who is in it"
+            hint = "Give the header in which the proxy names groups with --auth-header-groups."
+            yield OperatorError(what, where=chosen["access"].where, hint=hint)
+            return
+
+
 def _is_on(name: str, chosen: Chosen) -> bool:
     return name in chosen and bool(chosen[name].value)
 
@@ -136,4 +161,6 @@ _RULES: tuple[Callable[[Chosen], Iterator[OperatorError]], ...] = (
     _part_of_a_login_alone,
     _incomplete_oidc,
     _login_without_a_key,
+    _rules_without_a_login,
+    _rules_for_groups_that_no_one_names,
 )

@@ -133,6 +133,29 @@ def https_url(word: str) -> str:
     return word
 
 
+def access_rule(word: str) -> str:
+    """`ROUTE=user:NAME` or `ROUTE=group:NAME`; the route gets a slash in front if it has none, `*` is all routes."""
+    found = re.fullmatch(r"(\*|[^\s=?#\\]+)=(user|group):\s*(\S.{0,300})", word.strip())
+    if found is None or not word.isprintable():
+        raise ValueError("ROUTE=user:NAME or ROUTE=group:NAME, such as /sales=group:analysts")
+    route = found[1] if found[1] == "*" else "/" + found[1].strip("/")
+    return f"{route}={found[2]}:{found[3]}"
+
+
+def contact(word: str) -> str:
+    """One line that a page shows: a name, an e-mail address, an address of a page."""
+    text_ = word.strip()
+    if not text_ or len(text_) > 300 or not text_.isprintable():
+        raise ValueError("one line of text, such as help@example.org")
+    return text_
+
+
+def claim_name(word: str) -> str:
+    if not re.fullmatch(r"[^=\s]{1,200}", word):
+        raise ValueError("the name of a claim, such as groups or realm_access.roles")
+    return word
+
+
 def claim_pattern(word: str) -> str:
     if not re.fullmatch(r"[^=\s]{1,100}=.{1,300}", word):
         raise ValueError("CLAIM=VALUE, such as email=*@example.org")

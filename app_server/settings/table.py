@@ -211,6 +211,12 @@ class Settings:
         parse=parsers.header_name, metavar="NAME",
         environment=("APP_SERVER_AUTH_HEADER",),
     )
+    auth_header_groups: str | None = setting(
+        None, "the header in which the proxy names the user's groups, separated by commas",
+        reason="not all proxies know groups",
+        parse=parsers.header_name, metavar="NAME",
+        environment=("APP_SERVER_AUTH_HEADER_GROUPS",),
+    )
     auth_header_from: tuple[str, ...] = setting(
         (), "the proxies that may name a user: addresses, networks or 'unix', separated by commas",
         reason="any other client that reaches the port could claim to be any user",
@@ -247,11 +253,30 @@ class Settings:
         parse=parsers.claim_pattern, metavar="CLAIM=VALUE",
         environment=("APP_SERVER_OIDC_ALLOW",),
     )
+    oidc_groups: str = setting(
+        "groups", "the claim with a user's groups; a dot leads into a claim, as in realm_access.roles",
+        reason="most providers call it that",
+        parse=parsers.claim_name, metavar="CLAIM",
+        environment=("APP_SERVER_OIDC_GROUPS",),
+    )
     oidc_redirect_url: str | None = setting(
         None, "the public address of <prefix>/login/callback, as registered at the provider",
         reason="it follows from the request, unless a proxy rewrites the host",
         parse=parsers.https_url, metavar="URL",
         environment=("APP_SERVER_OIDC_REDIRECT_URL",),
+    )
+    access: tuple[str, ...] = setting(
+        (), "let only this user or group open this application, such as /sales=group:analysts; may be repeated. "
+        "* in place of the route means all applications without rules",
+        reason="everyone who is logged in may open all applications",
+        parse=parsers.access_rule, metavar="ROUTE=user:NAME|group:NAME",
+        environment=("APP_SERVER_ACCESS",),
+    )
+    access_contact: str | None = setting(
+        None, "whom to ask for access, for the page of a refusal: a name, an e-mail address or a URL",
+        reason="only you know; until then, the page says: the site's operator",
+        parse=parsers.contact, metavar="TEXT",
+        environment=("APP_SERVER_ACCESS_CONTACT",),
     )
     login_lifetime_s: int = setting(
         43200, "how long a login lasts",

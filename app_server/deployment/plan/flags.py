@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
 from app_server.deployment.load import LoadedSpec
 from app_server.deployment.plan.store import resolve_drain_s, store_flags
-from app_server.deployment.spec import Application, Spec
+from app_server.deployment.spec import Access, Application, ApplicationAccess, Spec
 from app_server.errors import OperatorError, OperatorErrors, did_you_mean
 from app_server.settings import Arity, Setting, all_settings, from_flags
 
@@ -34,6 +34,7 @@ _SET_BY = {
     "store": "sessions.store", "store_ttl_s": "sessions.store_ttl_s", "store_max_bytes": "sessions.store_max_mb",
     "store_encrypt": "sessions.store_encrypt", "store_optional": "sessions.store_optional",
     "restore": "sessions.restore", "log_json": "logs.server",
+    "access": "apps.*.access and access", "access_contact": "access.contact",
     "ssl_certfile": "tls.certificate", "ssl_keyfile": "tls.key",
 }  # fmt: skip
 _NOT_IN_DEPLOYMENTS = {"show", "dev", "dev_watch", "glob", "use_config", "log_file"}
@@ -92,6 +93,10 @@ def _proxy_flags(spec: Spec, site: SitePlan, tls: TlsFiles | None, layout: Layou
         yield from ("--auth-header", spec.access.external.user_header)
         for network in _trusted(spec, layout):
             yield from ("--auth-header-from", network)
+        if spec.access.external.groups_header is not None:
+            yield from ("--auth-header-groups", spec.access.external.groups_header)
+    if spec.access.contact is not None:
+        yield from ("--access-contact", spec.access.contact)
 
 
 def _trusted(spec: Spec, layout: Layout) -> list[str]:
@@ -148,6 +153,21 @@ def own_flags(spec: Spec, own: str | None, apps: dict[str, Application]) -> tupl
     if limits.callback_s is not None:
         words += ["--callback-limit", seconds(limits.callback_s)]
     return tuple(words)
+
+
+def access_flags(spec: Spec, routes: Mapping[str, str]) -> tuple[str, ...]:
+    """The flags that say who may open the applications of one instance; `routes` has them by their names."""
+    words = list(_rules("*", spec.access)) if any(spec.apps[name].access is None for name in routes) else []
+    for name, route in routes.items():
+        own = spec.apps[name].access
+        words += _rules(route, own) if own is not None else []
+    return tuple(words)
+
+
+def _rules(route: str, access: Access | ApplicationAccess) -> Iterator[str]:
+    for kind, names in (("user", access.users), ("group", access.groups)):
+        for name in names:
+            yield from ("--access", f"{route}={kind}:{name}")
 
 
 def _server_flags(loaded: LoadedSpec) -> list[str]:

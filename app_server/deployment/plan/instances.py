@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from app_server.deployment.load import DEFAULT_NAME, LoadedSpec
 from app_server.deployment.plan.defaults import CONTAINER_PORT, CONTAINER_SOCKETS, DIRECT_PORT, FIRST_PORT
-from app_server.deployment.plan.flags import common_flags, own_flags
+from app_server.deployment.plan.flags import access_flags, common_flags, own_flags
 from app_server.deployment.plan.store import resolve_store
 from app_server.deployment.plan.values import App, Instance, Paths, Pool, SitePlan, TlsFiles
 from app_server.deployment.spec import Application, Spec
@@ -52,7 +52,8 @@ def resolve_pools(
     for own, apps in _groups(spec):
         name = _pool_name(spec, own, apps)
         slots = list(_slots(spec, own, apps, free_ports))
-        flags = (*common, *own_flags(spec, own, apps))
+        routes = {key: _route(app) or "/" for key, app in apps.items()}
+        flags = (*common, *own_flags(spec, own, apps), *access_flags(spec, routes))
         has_route = spec.proxy.kind != "none" and len(slots) > 1
         instances = tuple(
             _instance(spec, paths, layout, slot, name, slot.name if has_route else None, next(indices), apps, flags)

@@ -7,13 +7,12 @@ from typing import Final
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from app_server.deployment.plan.values import Plan
+from app_server.deployment.rules.access import LOGINS
 from app_server.deployment.rules.verdict import Path, Rule, RuleVerdict, fault, warning
 
 _STORE: Final[Path] = ("sessions", "store")
 _SCHEMES: Final = ("redis", "rediss", "unix")
 _OWN_MACHINE: Final = ("localhost", "127.0.0.1", "::1", "")
-# The settings of logins by the server itself, which sign sessions.
-_LOGINS: Final = ("auth_module", "basic_auth", "auth_header", "oidc_issuer")
 _ON_MACHINES: Final = ("containers", "cluster")
 """The layouts of containers that are spread over machines."""
 
@@ -93,7 +92,7 @@ def encryption_needs_a_key(plan: Plan) -> Iterator[RuleVerdict]:
 def saved_sessions_can_be_read_after_a_restart(plan: Plan) -> Iterator[RuleVerdict]:
     """Behind a login, sessions are signed, by default with a key that each instance generates when it starts."""
     spec = plan.spec
-    has_login = spec.access.external is not None or any(name in spec.server for name in _LOGINS)
+    has_login = spec.access.external is not None or any(name in spec.server for name in LOGINS)
     has_key = spec.secrets.secret_key is not None or spec.secrets.cookie_secret is not None
     if has_login and not has_key and plan.store.kind != "off" and spec.sessions.ids is None:
         what = "each instance generates a key when it starts, and cannot read afterwards what it saved"

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from app_server.deployment.spec.applications import (
     Application,
+    ApplicationAccess,
     ApplicationLimits,
     Applications,
     Instances,
@@ -44,7 +45,7 @@ from app_server.deployment.spec.words import Line, Name, Word
 
 __all__ = [
     "Access", "Application", "Containers", "Embedding", "Gateway", "Headers", "Ingress", "Instances", "Kubernetes",
-    "ApplicationLimits", "Logs", "Maintenance", "Monitoring",
+    "ApplicationAccess", "ApplicationLimits", "Logs", "Maintenance", "Monitoring",
     "OwnInstances", "Paths", "Proxy", "Public", "RateLimits", "Secret", "Secrets", "ServerHost", "Service", "Sessions",
     "Spec", "Tls", "Tunnel",
 ]  # fmt: skip

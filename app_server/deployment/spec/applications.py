@@ -6,7 +6,7 @@ from pydantic import Field
 
 from app_server.deployment.spec.base import Model
 from app_server.deployment.spec.readers import LIST, choice, seconds, whole
-from app_server.deployment.spec.words import AbsolutePath, AppName, FilePath, Host, Name, Port, UrlPath, Word
+from app_server.deployment.spec.words import AbsolutePath, AppName, FilePath, Host, Name, Port, Principal, UrlPath, Word
 
 Isolation = Annotated[Literal["none", "process", "snapshot"], choice()]
 
@@ -66,6 +66,15 @@ class OwnInstances(Model):
     """the first one's port; default: the next free ones"""
 
 
+class ApplicationAccess(Model):
+    """Who may open an application, of those who are logged in; one match is enough."""
+
+    users: Annotated[tuple[Principal, ...], LIST] = ()
+    """names of users, or patterns such as `*@example.org`"""
+    groups: Annotated[tuple[Principal, ...], LIST] = ()
+    """names of groups, or patterns"""
+
+
 class Application(Model):
     """One application."""
 
@@ -81,6 +90,8 @@ class Application(Model):
     """the isolation of its sessions, if it differs from `sessions.isolation`; it then gets its own instances"""
     limits: ApplicationLimits | None = None
     """limits of its sessions, if they differ from `sessions.limits`; it then gets its own instances"""
+    access: ApplicationAccess | None = None
+    """who may open it; default: `access.users` and `access.groups`"""
     instances: OwnInstances | None = None
     """serve it with its own instances"""
 

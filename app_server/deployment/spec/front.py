@@ -17,6 +17,7 @@ from app_server.deployment.spec.words import (
     Network,
     Origin,
     Port,
+    Principal,
     ProxyVersion,
     Url,
     UrlOrPath,
@@ -193,6 +194,8 @@ class ExternalAccess(Model):
     """a path of the service that browsers must reach before they are logged in, such as /oauth2"""
     user_header: HeaderName = "X-Auth-Request-User"
     """the header of the answer that names the user"""
+    groups_header: HeaderName | None = None
+    """the header of the answer that names the user's groups, such as X-Auth-Request-Groups; rules for groups need it"""
 
 
 class Access(Model):
@@ -204,6 +207,12 @@ class Access(Model):
     """another service decides"""
     allow: Annotated[tuple[Network, ...], LIST] = ()
     """only addresses in these networks may connect"""
+    users: Annotated[tuple[Principal, ...], LIST] = ()
+    """only these users may open applications without an `access` of their own; names, or patterns"""
+    groups: Annotated[tuple[Principal, ...], LIST] = ()
+    """users in these groups may open them, too"""
+    contact: Line | None = None
+    """whom to ask for access, for the page of a refusal: a name, an e-mail address or a URL"""
 
 
 class Maintenance(Model):

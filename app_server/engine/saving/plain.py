@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from app_server.security.auth.users import User
@@ -67,15 +68,21 @@ def from_exact(value: Any) -> Any:
     if value.keys() == {"$bytes"}:
         return bytes.fromhex(value["$bytes"])
     if value.keys() == {"$user"}:
-        return User(**value["$user"])
+        return _grouped(User(**value["$user"]))
     return {name: from_exact(item) for name, item in value.items()}
+
+
+def _grouped(user: User) -> User:
+    """The user, whose groups are a list in JSON."""
+    return replace(user, groups=tuple(user.groups))
 
 
 def _tagged(value: object) -> dict[str, Any]:
     if isinstance(value, bytes):
         return {"$bytes": value.hex()}
     if isinstance(value, User):
-        return {"$user": {"name": value.name, "way": value.way, "claims": dict(value.claims)}}
+        fields = {"name": value.name, "way": value.way, "claims": dict(value.claims), "groups": list(value.groups)}
+        return {"$user": fields}
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"a {type(value).__name__} is not a plain value")

@@ -40,14 +40,20 @@ class Pages:
             return error_page(500, "The application failed", str(error), traceback=trace, head=self.head)
         return error_page(500, "The application failed to start", hint=ASK_OPERATOR, traceback=error.shown or None)
 
-    def index_html(self, namespace: Mapping[str, Any]) -> str:
-        """The list of applications; `namespace` is what Tornado gives its templates."""
+    @property
+    def has_index(self) -> bool:
+        """Whether there is a list of applications."""
+        settings = self._settings
+        return not settings.disable_index and (len(self._runtimes) > 1 or settings.disable_index_redirect)
+
+    def index_html(self, namespace: Mapping[str, Any], shown: Sequence[ApplicationRuntime]) -> str:
+        """The list of these applications; `namespace` is what Tornado gives its templates."""
         prefix = self._settings.prefix
         if self._own_index is not None:
-            return self._own_index.render([runtime.url for runtime in self._runtimes], prefix, namespace)
+            return self._own_index.render([runtime.url for runtime in shown], prefix, namespace)
         entries = [
             IndexEntry(unescaped(runtime.url), prefix + runtime.url, runtime.application.description)
-            for runtime in self._runtimes
+            for runtime in shown
         ]
         return index_page(entries, title="Applications", prefix=prefix)
 

@@ -14,7 +14,9 @@ from tornado.httputil import HTTPServerRequest
 
 from app_server.errors import ApplicationError
 from app_server.http.auth_backend import AuthBackend
+from app_server.protocol.paths import canonical_route
 from app_server.security import tokens
+from app_server.security.auth.access import AccessRules
 from app_server.security.hostnames import bracketed
 from app_server.security.origins import OriginPolicy
 from app_server.security.tokens import Signer, Token
@@ -38,6 +40,7 @@ class Policy:
     origins: OriginPolicy
     wire_limits: WireLimits
     request_filter: RequestFilter
+    access: AccessRules = AccessRules()
 
     @classmethod
     def of(cls, settings: Settings, auth: AuthBackend, port: int) -> Policy:
@@ -56,7 +59,16 @@ class Policy:
                 hidden_headers=auth.hidden_headers,
                 hidden_cookies=auth.hidden_cookies,
             ),
+            access=AccessRules.read(settings.access, canonical_route),
         )
+
+    async def may_open(self, user: Any, route: str) -> bool:
+        """Whether this user may open the application at this route: by the rules, and by the module's hook."""
+        return self.access.allow(user, route) and await self.auth.may_open(user, route)
+
+    def restricts(self, route: str) -> bool:
+        """Whether there may be users who are logged in and may not open the application at this route."""
+        return bool(self.access.of(route)) or self.auth.authorizes
 
     def mint_session_id(self) -> str:
         """A new session id, signed if the settings ask for it."""

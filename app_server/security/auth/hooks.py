@@ -8,6 +8,7 @@
 | LoginHandler | a Tornado RequestHandler, served at login_url |
 | logout_url | where people log out, below the prefix; applications find it in their session_context |
 | LogoutHandler | a Tornado RequestHandler, served at logout_url |
+| authorize | `(user, path) -> bool`, may be a coroutine: whether the user may open the application at this path |
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from urllib.parse import urlsplit
 from app_server.errors import OperatorError
 
 NAMES: Final = ("get_user", "get_user_async", "login_url", "get_login_url", "LoginHandler", "logout_url",
-                "LogoutHandler")  # fmt: skip
+                "LogoutHandler", "authorize")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class AuthHooks:
-    """The hooks of one module; `get_user` may return an awaitable."""
+    """The hooks of one module; `get_user` and `authorize` may return an awaitable."""
 
     get_user: Callable[[Any], Any]
     login_url: str | None = None
@@ -34,6 +35,7 @@ class AuthHooks:
     login_handler: type | None = None
     logout_url: str | None = None
     logout_handler: type | None = None
+    authorize: Callable[[Any, str], Any] | None = None
 
 
 def hooks_from(namespace: Mapping[str, Any], *, path: str, source: str, handler_class: type) -> AuthHooks:
@@ -52,6 +54,7 @@ def hooks_from(namespace: Mapping[str, Any], *, path: str, source: str, handler_
         login_handler=found["LoginHandler"],
         logout_url=found["logout_url"],
         logout_handler=found["LogoutHandler"],
+        authorize=found["authorize"],
     )
 
 
@@ -67,7 +70,7 @@ def _faults(found: Mapping[str, Any], handler_class: type) -> list[tuple[str, st
     users = there & {"get_user", "get_user_async"}
     check(not users, "", "defines neither get_user nor get_user_async, so it would let everyone in")
     check(len(users) == 2, "get_user_async", "defines get_user and get_user_async; define only one of them")
-    for name in ("get_user", "get_user_async", "get_login_url"):
+    for name in ("get_user", "get_user_async", "get_login_url", "authorize"):
         check(name in there and not callable(found[name]), name, f"{name} is not a function")
     for name in ("login_url", "logout_url"):
         fits = isinstance(found[name], str) and found[name] != ""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from types import MappingProxyType
@@ -20,7 +20,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from app_server.errors import AppServerError, OperatorError
-from app_server.security.auth.users import LONGEST_NAME, User
+from app_server.security.auth.users import LONGEST_NAME, User, listed
 from app_server.version import how_to_install
 
 # Algorithms that sign with a key pair. HS256 would sign with the client's secret, and "none" with nothing.
@@ -256,9 +256,9 @@ def _key_set(keys: Any) -> Any:
     return KeySet.import_key_set({"keys": usable})
 
 
-def needs_userinfo(claims: Mapping[str, Any], rules: Sequence[str]) -> bool:
-    """Whether the ID token leaves out a name, or what the rules look at."""
-    wanted = {rule.partition("=")[0] for rule in rules}
+def needs_userinfo(claims: Mapping[str, Any], rules: Sequence[str], also: Collection[str] = ()) -> bool:
+    """Whether the ID token leaves out a name, or what the rules look at, or one of these claims."""
+    wanted = {rule.partition("=")[0] for rule in rules} | set(also)
     return not any(name in claims for name in _NAME_CLAIMS[:-1]) or not wanted <= claims.keys()
 
 
@@ -303,10 +303,19 @@ def sure_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
             for name in _SURE_CLAIMS if isinstance(claims.get(name), (str, bool))}  # fmt: skip
 
 
-def user_from(claims: Mapping[str, Any]) -> User:
-    """The user whom the claims describe."""
+def user_from(claims: Mapping[str, Any], groups: tuple[str, ...] = ()) -> User:
+    """The user whom the claims describe, in these groups."""
     names = (_shown(claims.get(name)) for name in _NAME_CLAIMS)
-    return User(next(filter(None, names), ""), "oidc", MappingProxyType(dict(claims)))
+    return User(next(filter(None, names), ""), "oidc", MappingProxyType(dict(claims)), groups)
+
+
+def groups_in(claims: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """The groups that the claim of this name lists; a dot leads into a claim, unless there is one with the dot."""
+    if name in claims:
+        return listed(claims[name])
+    first, _, rest = name.partition(".")
+    inner = claims.get(first)
+    return groups_in(inner, rest) if rest and isinstance(inner, Mapping) else ()
 
 
 def _shown(name: object) -> str:

@@ -1,4 +1,4 @@
-"""Users and their passwords in a file: one `name:hash` a line, hashed with scrypt (RFC 7914).
+"""Users and their passwords in a file: one `name:hash` or `name:hash:groups` a line, hashed with scrypt (RFC 7914).
 
 A hash is `scrypt$<log2 n>$<r>$<p>$<salt>$<key>`, so the cost can grow while old hashes go on working.
 """
@@ -11,12 +11,12 @@ import os
 import re
 import unicodedata
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from app_server.errors import OperatorError
-from app_server.security.auth.users import is_name
+from app_server.security.auth.users import User, is_name
 
 LONGEST_PASSWORD: Final = 1024
 SHORTEST_PASSWORD: Final = 8  # NIST SP 800-63B, section 5.1.1.2
@@ -94,21 +94,24 @@ def password_fault(password: str) -> str | None:
 
 @dataclass(frozen=True)
 class PasswordFile:
-    """The users of a file. `lines` keeps comments and order for rewriting the file."""
+    """The users of a file, and their groups. `lines` keeps comments and order for rewriting the file."""
 
     users: Mapping[str, PasswordHash]
     lines: tuple[str, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, text: str, where: str) -> PasswordFile:
         """The users of a text; OperatorError names the first line that is not one, without repeating it."""
         users: dict[str, PasswordHash] = {}
+        groups: dict[str, tuple[str, ...]] = {}
         for number, line in enumerate(text.splitlines(), 1):
             if not line.strip() or line.startswith("#"):
                 continue
             name, colon, rest = unicodedata.normalize("NFC", line).partition(":")
             here = f"{where}:{number}"
-            found = PasswordHash.read(rest.strip())
+            hashed, _, column = rest.strip().partition(":")
+            found = PasswordHash.read(hashed.strip())
             if not colon or not is_name(name):
                 raise OperatorError("the line does not begin with a user's name and a colon", where=here, hint=_HINT)
             if found is None:
@@ -116,11 +119,20 @@ class PasswordFile:
             if name in users:
                 raise OperatorError(f"{name} is there twice", where=here, hint="Leave one of them out.")
             users[name] = found
-        return cls(users, tuple(text.splitlines()))
+            groups[name] = read_groups(column)
+        return cls(users, tuple(text.splitlines()), groups)
 
-    def with_user(self, name: str, password: PasswordHash) -> str:
-        """The file's text with the user's new hash, in the user's old line if there is one."""
-        line = f"{name}:{password}"
+    def user(self, name: str) -> User:
+        """The user of this name, with the groups that the file says."""
+        return User(name, groups=self.groups.get(name, ()))
+
+    def with_user(self, name: str, password: PasswordHash, groups: Sequence[str] | None = None) -> str:
+        """The file's text with the user's new hash, in the user's old line if there is one.
+
+        The user keeps the groups that the file says if none are given.
+        """
+        named = self.groups.get(name, ()) if groups is None else groups
+        line = f"{name}:{password}" + (f":{','.join(named)}" if named else "")
         if name not in self.users:
             return _joined((*self.lines, line))
         return _joined(tuple(line if _is_users(old, name) else old for old in self.lines))
@@ -145,6 +157,12 @@ class PasswordFile:
         # As slow as the file's own hashes: a quick answer would reveal that there is no such user.
         cost = next(iter(self.users.values())).cost if self.users else COST
         return PasswordHash(cost, bytes(_SALT_BYTES), bytes(_KEY_BYTES))
+
+
+def read_groups(column: str) -> tuple[str, ...]:
+    """The groups of a line's last column, separated by commas."""
+    names = (unicodedata.normalize("NFC", name.strip()) for name in column.split(","))
+    return tuple(dict.fromkeys(name for name in names if name))
 
 
 def _derive(password: str, salt: bytes, cost: Cost) -> bytes:

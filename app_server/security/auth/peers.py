@@ -1,8 +1,9 @@
-"""A user's name in a header, accepted only from the named proxies."""
+"""A user's name and groups in headers, accepted only from the named proxies."""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -50,9 +51,24 @@ def user_named(values: Sequence[str]) -> str | None:
     """
     if len(values) != 1:
         return None
+    name = _text(values[0])
+    return name if is_name(name) else None
+
+
+def groups_named(values: Sequence[str]) -> tuple[str, ...]:
+    """The groups that the header's values name, separated by commas or, as authentik does, by `|`.
+
+    None if it appears twice, for the reason above.
+    """
+    if len(values) != 1:
+        return ()
+    names = (name.strip() for name in re.split(r"[,|]", _text(values[0])))
+    return tuple(dict.fromkeys(name for name in names if name and name.isprintable()))
+
+
+def _text(value: str) -> str:
     try:
         # HTTP headers come as Latin-1; proxies send UTF-8.
-        name = values[0].encode("latin-1").decode("utf-8").strip()
+        return value.encode("latin-1").decode("utf-8").strip()
     except UnicodeError:
-        name = values[0].strip()
-    return name if is_name(name) else None
+        return value.strip()

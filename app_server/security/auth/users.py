@@ -20,12 +20,14 @@ _TELLING: Final = ("sub", "id", "user_id", "uid", "username", "login", "preferre
 class User:
     """A user who logged in by one of the built-in ways: `curdoc().session_context.user`.
 
-    `way` is "password", "header" or "oidc"; `claims` is what an OpenID Connect provider said of the user.
+    `way` is "password", "header" or "oidc"; `claims` is what an OpenID Connect provider said of the user. `groups` are
+    those of the password file, of the proxy's header, or of the claims.
     """
 
     name: str
     way: str = "password"
     claims: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    groups: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return self.name
@@ -68,6 +70,50 @@ def identity(user: Any) -> str:
         where="--auth-module",
         hint="Return a text, or something that has an id, a username or an email.",
     )
+
+
+def names_of(user: Any) -> tuple[str, ...]:
+    """The names that this user is surely known by, for rules.
+
+    A name that people choose as they like, such as a provider's `name`, is not among them, nor is an email that the
+    provider has not verified.
+    """
+    if isinstance(user, User):
+        return _surely_named(user)
+    if isinstance(user, bytes):
+        return (user.decode("utf-8", "replace"),)
+    if isinstance(user, str):
+        return (user,)
+    found = (_look_up(user, name) for name in _TELLING)
+    return tuple(str(name) for name in found if isinstance(name, (str, int)) and not isinstance(name, bool))
+
+
+def _surely_named(user: User) -> tuple[str, ...]:
+    if not user.claims:
+        return (user.name,)
+    sure = ["sub", "preferred_username", *(["email"] if user.claims.get("email_verified") is True else [])]
+    return tuple(str(user.claims[name]) for name in sure if user.claims.get(name))
+
+
+def name_shown(user: Any) -> str:
+    """What to call the user on a page; "" for what has no name."""
+    name = user.name if isinstance(user, User) else next(iter(names_of(user)), "")
+    return name[:LONGEST_NAME]
+
+
+def groups_of(user: Any) -> tuple[str, ...]:
+    """The groups that this user is in, for rules: of what a hook returned, its `groups`."""
+    found = user.groups if isinstance(user, User) else _look_up(user, "groups")
+    return listed(found)
+
+
+def listed(groups: Any) -> tuple[str, ...]:
+    """The names of groups in a claim or an attribute: a list of them, or one."""
+    if isinstance(groups, str):
+        return (groups,)
+    if not isinstance(groups, (list, tuple, set, frozenset)):
+        return ()
+    return tuple(str(name) for name in groups if isinstance(name, (str, int)) and not isinstance(name, bool))
 
 
 def _look_up(user: Any, name: str) -> Any:

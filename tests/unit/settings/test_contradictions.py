@@ -80,6 +80,24 @@ from tests.unit.settings.faulty import fault
             "--basic-auth: logins are kept in signed cookies, which need a key. Set BOKEH_COOKIE_SECRET to what "
             "`app-server secret` prints, or BOKEH_COOKIE_SECRET_FILE to a file with it.",
         ),
+        (
+            {"access": ["/sales=user:ann"]},
+            "--access: without a login, the server does not know who anyone is. Give one of --auth-module, "
+            "--basic-auth, --auth-header, --oidc-issuer too.",
+        ),
+        (
+            {"access": ["sales=group:staff"], "auth_header": ["X-User"], "auth_header_from": ["127.0.0.1"]},
+            "--access: /sales=group:staff names a group, but no header says who is in it. Give the header in which "
+            "the proxy names groups with --auth-header-groups.",
+        ),
+        (
+            {"auth_header_groups": ["X-Groups"]},
+            "--auth-header-groups: has no meaning without --auth-header. Give --auth-header too.",
+        ),
+        (
+            {"oidc_groups": ["roles"]},
+            "--oidc-groups: has no meaning without --oidc-issuer. Give --oidc-issuer too.",
+        ),
     ],
 )
 def test_contradiction_is_refused_with_what_to_do(flags: dict[str, list[str]], message: str) -> None:

@@ -91,6 +91,31 @@ def test_header_among_containers_needs_their_network(tmp_path: Path) -> None:
     )
 
 
+def rules(words: tuple[str, ...]) -> list[str]:
+    return [word for before, word in zip(words, words[1:], strict=False) if before == "--access"]
+
+
+def test_rules_of_who_may_open_what_go_to_the_instances_of_the_application(tmp_path: Path) -> None:
+    text = (
+        "apps:\n  a: {path: a.py, route: /reports/a, access: {users: [ann], groups: [staff, 'an*']}}\n  b: b.py\n"
+        "  c: {path: c.py, instances: 1, access: {users: '*'}}\n  d: {path: d.py, instances: 1}\n"
+        "access: {external: {url: 'http://127.0.0.1:4180/auth', groups_header: X-G}, groups: staff, contact: Mia}\n"
+    )
+    found = {instance.name: instance.flags for instance in resolve_plan(loaded(tmp_path, text)).instances}
+    assert {name: rules(words) for name, words in found.items()} == {
+        "a1": ["*=group:staff", "/reports/a=user:ann", "/reports/a=group:staff", "/reports/a=group:an*"],
+        "c-a1": ["/c=user:*"],
+        "d-a1": ["*=group:staff"],
+    }
+    for words in found.values():
+        assert words[words.index("--auth-header-groups") + 1] == "X-G"
+        assert words[words.index("--access-contact") + 1] == "Mia"
+
+
+def test_without_rules_there_are_no_flags_for_them(tmp_path: Path) -> None:
+    assert not any(word.startswith("--access") for word in flags(tmp_path, EXTERNAL))
+
+
 def test_sessions_have_their_flags(tmp_path: Path) -> None:
     text = (
         "sessions: {ids: signed, token_expiry_s: 60, unused_lifetime_s: 1.5, ping_interval_s: 5, max_sessions: 9,"
