@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 
-from app_server.auth.attempts import Users
+from app_server.auth.attempts import read_users
 from app_server.errors import OperatorError, did_you_mean
 from app_server.protocol.paths import canonical_route
 from app_server.security.auth.access import EVERY, AccessRules, unknown_to
@@ -26,8 +26,8 @@ def check_access(settings: Settings, routes: Collection[str]) -> None:
 
 
 def _warn_of_unknown(rules: AccessRules, path: str) -> None:
-    users = Users(path).load()
+    users = read_users(path)
     groups = {name for groups in users.groups.values() for name in groups}
     for rule in unknown_to(rules, users.users, groups):
-        who = "no user is in this group" if rule.kind == "group" else "there is no such user"
-        log.warning("--access %s lets no one in: %s in %s", rule, who, path)
+        who = "no user is in this group" if rule.kind == "group" else "this user does not exist"
+        log.warning("--access %s lets no one in: %s (%s)", rule, who, path)

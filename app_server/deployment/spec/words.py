@@ -101,8 +101,8 @@ AbsolutePath = Annotated[str, text("a path that begins with / and has no '..'", 
 UrlPath = Annotated[str, text("a path such as /tools, of letters, digits and '/._~-'", r"|/|(/[A-Za-z0-9._~-]+)+/?",
                also=lambda path: not {".", ".."} & set(path.split("/")))]  # fmt: skip
 
-Principal = Annotated[str, text("the name of a user or group, at most 300 characters",
-                 rf"(?! ){_PRINTABLE}{{1,300}}", also=lambda name: name == name.strip() and "," not in name)]  # fmt: skip
+Principal = Annotated[str, text("the name of a user or group, without commas", rf"{_PRINTABLE}{{1,300}}",
+                 also=lambda name: name == name.strip() and "," not in name)]  # fmt: skip
 
 HeaderName = Annotated[str, text("the name of a header, such as X-Frame-Options", r"[A-Za-z0-9-]{1,100}")]
 

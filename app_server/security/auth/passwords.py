@@ -1,6 +1,7 @@
 """Users and their passwords in a file: one `name:hash` or `name:hash:groups` a line, hashed with scrypt (RFC 7914).
 
-A hash is `scrypt$<log2 n>$<r>$<p>$<salt>$<key>`, so the cost can grow while old hashes go on working.
+A hash is `scrypt$<log2 n>$<r>$<p>$<salt>$<key>`, so the cost can grow while old hashes go on working; or one of those
+that proxies read (see `htpasswd`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app_server.errors import OperatorError
+from app_server.security.auth.htpasswd import Hash, read_htpasswd
 from app_server.security.auth.users import User, is_name
 
 LONGEST_PASSWORD: Final = 1024
@@ -53,6 +55,11 @@ class PasswordHash:
     cost: Cost
     salt: bytes
     key: bytes = field(repr=False)
+
+    @property
+    def weak(self) -> str:
+        """ "": it is not."""
+        return ""
 
     def __str__(self) -> str:
         cost = self.cost
@@ -96,14 +103,14 @@ def password_fault(password: str) -> str | None:
 class PasswordFile:
     """The users of a file, and their groups. `lines` keeps comments and order for rewriting the file."""
 
-    users: Mapping[str, PasswordHash]
+    users: Mapping[str, Hash]
     lines: tuple[str, ...] = ()
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, text: str, where: str) -> PasswordFile:
         """The users of a text; OperatorError names the first line that is not one, without repeating it."""
-        users: dict[str, PasswordHash] = {}
+        users: dict[str, Hash] = {}
         groups: dict[str, tuple[str, ...]] = {}
         for number, line in enumerate(text.splitlines(), 1):
             if not line.strip() or line.startswith("#"):
@@ -111,7 +118,7 @@ class PasswordFile:
             name, colon, rest = unicodedata.normalize("NFC", line).partition(":")
             here = f"{where}:{number}"
             hashed, _, column = rest.strip().partition(":")
-            found = PasswordHash.read(hashed.strip())
+            found = PasswordHash.read(hashed.strip()) or read_htpasswd(hashed.strip(), here)
             if not colon or not is_name(name):
                 raise OperatorError("the line does not begin with a user's name and a colon", where=here, hint=_HINT)
             if found is None:
@@ -126,7 +133,12 @@ class PasswordFile:
         """The user of this name, with the groups that the file says."""
         return User(name, groups=self.groups.get(name, ()))
 
-    def with_user(self, name: str, password: PasswordHash, groups: Sequence[str] | None = None) -> str:
+    @property
+    def weak(self) -> Mapping[str, str]:
+        """The users whose hashes are weak, and what each is made with."""
+        return {name: hashed.weak for name, hashed in self.users.items() if hashed.weak}
+
+    def with_user(self, name: str, password: Hash, groups: Sequence[str] | None = None) -> str:
         """The file's text with the user's new hash, in the user's old line if there is one.
 
         The user keeps the groups that the file says if none are given.
@@ -146,17 +158,16 @@ class PasswordFile:
         known = self.users.get(unicodedata.normalize("NFC", name))
         if len(password.encode("utf-8", "surrogatepass")) > LONGEST_PASSWORD:
             return False
-        return (known or self._nobody()).matches(password) and known is not None
+        return (known or self._someone()).matches(password) and known is not None
 
     def fingerprint(self, name: str, tag: Callable[[str], str]) -> str | None:
         """A text for cookies that changes with the user's password; `tag` keeps it from revealing the hash."""
         known = self.users.get(name)
         return None if known is None else tag(f"{name}\n{known}")[:16]
 
-    def _nobody(self) -> PasswordHash:
+    def _someone(self) -> Hash:
         # As slow as the file's own hashes: a quick answer would reveal that there is no such user.
-        cost = next(iter(self.users.values())).cost if self.users else COST
-        return PasswordHash(cost, bytes(_SALT_BYTES), bytes(_KEY_BYTES))
+        return next(iter(self.users.values()), PasswordHash(COST, bytes(_SALT_BYTES), bytes(_KEY_BYTES)))
 
 
 def read_groups(column: str) -> tuple[str, ...]:

@@ -37,6 +37,6 @@ def test_user_or_group_that_the_password_file_does_not_have_is_reported(
     rules = ("/a=group:staff", "/a=group:staf", "/a=user:ann", "/a=user:eve")
     check_access(Settings(basic_auth=str(path), access=rules), ["/a"])
     assert [record.getMessage() for record in caplog.records] == [
-        f"--access /a=group:staf lets no one in: no user is in this group in {path}",
-        f"--access /a=user:eve lets no one in: there is no such user in {path}",
+        f"--access /a=group:staf lets no one in: no user is in this group ({path})",
+        f"--access /a=user:eve lets no one in: this user does not exist ({path})",
     ]

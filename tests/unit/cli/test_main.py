@@ -105,6 +105,7 @@ def test_every_flag_of_the_stock_command_is_known() -> None:
     assert ours - set(stock) == {
         "--route", "--drain-deadline", "--token-payload", "--basic-auth", "--auth-header", "--auth-header-from",
         "--oidc-issuer", "--oidc-client-id", "--oidc-scope", "--oidc-allow", "--oidc-redirect-url", "--login-lifetime",
+        "--access", "--access-contact", "--auth-header-groups", "--oidc-groups",
         "--drain", "--hang-timeout", "--request-timeout", "--idle-timeout", "--start-timeout",
         "--max-sessions", "--max-sessions-per-address", "--log-json", "--metrics", "--block-limit",
         "--isolation", "--session-memory", "--session-cpu", "--callback-limit",

@@ -37,7 +37,7 @@ def test_every_fault_is_told_with_its_place(tmp_path: Path) -> None:
     """
     assert faults(tmp_path, text) == [
         "deploy.yaml:4:5: apps.dash.workers: is not a known key. "
-        "There are args, instances, isolation, limits, path, route.",
+        "There are access, args, instances, isolation, limits, path, route.",
         "deploy.yaml:5:3: apps.other.path: is missing",
         "deploy.yaml:5:11: apps.other.instanes: is not a known key. Did you mean instances?",
         "deploy.yaml:7:11: public.hosts[0]: expected a host's name or address, not 'a;b'",

@@ -127,3 +127,34 @@ def test_concurrent_runs_lose_no_user(path: Path, monkeypatch: pytest.MonkeyPatc
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(lambda name: run(path, name), names)) == {EXIT_OK}
     assert sorted(users(path).users) == sorted(names)
+
+
+def test_groups_are_set_without_asking_for_a_password_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(path, "ann", "--groups", "staff, analysts", typed="correct horse", monkeypatch=monkeypatch) == EXIT_OK
+    before = users(path).users["ann"]
+    assert users(path).groups["ann"] == ("staff", "analysts")
+    assert run(path, "ann", "--groups", "staff", typed="", monkeypatch=monkeypatch) == EXIT_OK
+    assert (users(path).groups["ann"], users(path).users["ann"]) == (("staff",), before)
+    assert run(path, "ann", typed="another horse", monkeypatch=monkeypatch) == EXIT_OK
+    assert users(path).groups["ann"] == ("staff",) and users(path).users["ann"] != before
+    assert run(path, "ann", "--groups", "", typed="", monkeypatch=monkeypatch) == EXIT_OK
+    assert users(path).groups["ann"] == ()
+    assert capsys.readouterr().out.splitlines() == [
+        "ann can log in.",
+        "ann is in staff.",
+        "ann has a new password. Sessions logged in with the old one are logged out.",
+        "ann is in no group.",
+    ]
+
+
+def test_group_that_the_file_cannot_hold_is_refused(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(path, "ann", "--groups", "a:b") == EXIT_USAGE
+    assert "--groups: expected names of visible characters without a colon" in capsys.readouterr().err
+
+
+def test_hash_for_proxies_is_written_if_asked_for(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run(path, "ann", "--htpasswd", typed="correct horse", monkeypatch=monkeypatch) == EXIT_OK
+    assert path.read_text(encoding="utf-8").startswith("ann:$6$")
+    assert users(path).check("ann", "correct horse")

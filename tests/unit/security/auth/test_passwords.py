@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from app_server.errors import OperatorError
 from app_server.security.auth import passwords
 from app_server.security.auth.passwords import COST, Cost, PasswordFile, PasswordHash, hash_password, password_fault
+from app_server.security.auth.users import User
 
 QUICK = Cost(log2_n=2, r=1, p=1)
 
@@ -183,7 +184,7 @@ def test_memory_of_a_guess_is_that_of_scrypt() -> None:
 def test_spaces_around_a_hash_do_not_matter_and_more_than_a_hash_is_none() -> None:
     hashed = quick("correct horse")
     assert PasswordFile.read(f"ann: {hashed} \n", "users").users == {"ann": hashed}
-    for line in (f"ann:{hashed}:more\n", f"ann:bob:{hashed}\n"):
+    for line in (f"ann:{hashed} more\n", f"ann:bob:{hashed}\n"):
         with pytest.raises(OperatorError, match="what follows ann: is not a password hash"):
             PasswordFile.read(line, "users")
 
@@ -239,3 +240,40 @@ def test_fingerprint_is_made_of_name_and_hash() -> None:
 def test_password_that_no_keyboard_types_is_wrong_and_no_error() -> None:
     users = file_of(ann="correct horse")
     assert not users.check("ann", "correct horse\ud800") and not users.check("\ud800", "correct horse")
+
+
+def test_last_column_has_the_users_groups() -> None:
+    hashed = quick("correct horse")
+    text = f"ann:{hashed}: staff,analysts, staff ,,\nbob:{hashed}:\ncyd:{hashed}\n"
+    users = PasswordFile.read(text, "users")
+    assert users.user("ann") == User("ann", groups=("staff", "analysts"))
+    assert users.user("bob").groups == users.user("cyd").groups == users.user("eve").groups == ()
+
+
+def test_user_with_a_new_password_keeps_the_groups_unless_others_are_given() -> None:
+    hashed, other = quick("correct horse"), quick("another horse")
+    users = PasswordFile.read(f"ann:{hashed}:staff\n", "users")
+    assert users.with_user("ann", other) == f"ann:{other}:staff\n"
+    assert users.with_user("ann", other, ("a", "b")) == f"ann:{other}:a,b\n"
+    assert users.with_user("ann", other, ()) == f"ann:{other}\n"
+    assert users.with_user("bob", other, ("a",)) == f"ann:{hashed}:staff\nbob:{other}:a\n"
+
+
+def test_groups_do_not_log_anyone_out() -> None:
+    hashed = quick("correct horse")
+    marks = [PasswordFile.read(f"ann:{hashed}{column}\n", "users").fingerprint("ann", lambda text: text)
+             for column in ("", ":staff")]  # fmt: skip
+    assert marks[0] == marks[1]
+
+
+def test_file_of_htpasswd_is_read_and_its_weak_hashes_are_known() -> None:
+    users = PasswordFile.read(
+        "ann:$apr1$saltsalt$EGVZDNN6gOqijy.tv9axG/\nbob:{SHA}L55TUjtiq8FBorTWAZ0jy6g129A=\n"
+        f"cyd:$5$saltsalt$myjXcpMpE2Ofk7fj9hqyNYSn6lmWG4Mqnjx.KIRRr4/:staff\ndot:{quick('correct horse')}\n",
+        "users",
+    )
+    for name in ("ann", "bob", "cyd", "dot"):
+        assert users.check(name, "correct horse") and not users.check(name, "correct hors")
+    assert not users.check("eve", "correct horse")
+    assert users.weak == {"ann": "MD5", "bob": "SHA-1"}
+    assert users.user("cyd").groups == ("staff",)
