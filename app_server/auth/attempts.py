@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from app_server.auth.shared_failures import shared_failures
 from app_server.errors import OperatorError
 from app_server.security.auth.passwords import PasswordFile
 from app_server.security.auth.throttle import Throttle
@@ -38,6 +39,16 @@ class LoginVerdict:
     busy: bool = False
 
 
+def read_users(path: str) -> PasswordFile:
+    """The users of this file. OperatorError if it cannot be read, or is malformed."""
+    try:
+        return PasswordFile.read(Path(path).read_text(encoding="utf-8"), path)
+    except OSError as error:
+        raise OperatorError(f"cannot be read: {error.strerror}", where=path) from None
+    except UnicodeDecodeError:
+        raise OperatorError("is not UTF-8 text", where=path) from None
+
+
 class Users:
     """The users of a password file, read again whenever it changes. A file that cannot be read has no users."""
 
@@ -53,17 +64,22 @@ class Users:
             status = os.stat(self._path)
             seen = (status.st_mtime_ns, status.st_size, status.st_ino)
             if seen != self._seen:
-                self._users = PasswordFile.read(Path(self._path).read_text(encoding="utf-8"), self._path)
+                self._users = read_users(self._path)
                 self._seen = seen
-                if status.st_mode & (stat.S_IROTH | stat.S_IWOTH):
-                    log.warning(
-                        "%s can be read by every user of this machine. Run: chmod 600 %s", self._path, self._path
-                    )
+                self._warn(status.st_mode)
         except OSError as error:
             raise OperatorError(f"cannot be read: {error.strerror}", where=self._path) from None
-        except UnicodeDecodeError:
-            raise OperatorError("is not UTF-8 text", where=self._path) from None
         return self._users
+
+    def _warn(self, mode: int) -> None:
+        """Log what is unwise about the file."""
+        if mode & (stat.S_IROTH | stat.S_IWOTH):
+            log.warning("%s can be read by every user of this machine. Run: chmod 600 %s", self._path, self._path)
+        weak = self._users.weak
+        if weak:
+            kinds = " and ".join(sorted(set(weak.values())))
+            what = "%s has %d passwords as %s, which are easy to guess for anyone who gets the file. Set them again."
+            log.warning(what, self._path, len(weak), kinds)
 
     def now(self) -> PasswordFile:
         """The users; none, and a line in the log, while the file is missing or malformed."""
@@ -88,7 +104,7 @@ class PasswordChecks:
     def __init__(self, users: Users, tag: Callable[[str], str]) -> None:
         self._users = users
         self._tag = tag
-        self._throttle = Throttle()
+        self._throttle = Throttle(shared_failures())
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="passwords")
         self._waiting = 0
         # Programs send their password with each request; a verification costs a tenth of a second.

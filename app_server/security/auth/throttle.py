@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections import OrderedDict
-from dataclasses import dataclass, field
-from typing import Final
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 _FORGOTTEN_AFTER_S: Final = 3600.0
 _MOST_ENTRIES: Final = 10_000
@@ -34,77 +35,136 @@ USER: Final = Patience(free=5, longest_s=30)
 ADDRESS: Final = Patience(free=20, longest_s=300)
 
 
-@dataclass(slots=True)
-class _Record:
-    failures: int = 0
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How many logins have failed, and when the last one did."""
+
+    count: int = 0
     last_s: float = 0.0
 
-    def add(self, now_s: float) -> None:
-        self.failures += 1
-        self.last_s = now_s
 
-    def take_back(self) -> None:
-        self.failures -= 1
+class FailureTable(Protocol):
+    """What is known of users or of addresses: a bounded number of them."""
+
+    def __len__(self) -> int: ...
+
+    def get(self, key: str) -> Failure | None:
+        """What is known of this key."""
+
+    def put(self, key: str, failure: Failure) -> None:
+        """Keep this for the key; something old may have to make room."""
+
+    def drop(self, key: str) -> None:
+        """Forget this key."""
 
 
-@dataclass(slots=True)
-class _Failures:
-    patience: Patience
-    most: int
-    records: OrderedDict[str, _Record] = field(default_factory=OrderedDict)
+class Failures(Protocol):
+    """The tables of users and of addresses, and a lock for both."""
 
-    def wait_s(self, key: str, now_s: float) -> float:
-        record = self.records.get(key)
-        if record is None:
-            return 0.0
-        if now_s - record.last_s > _FORGOTTEN_AFTER_S:
-            del self.records[key]
-            return 0.0
-        return max(0.0, record.last_s + self.patience.wait_s(record.failures) - now_s)
+    @property
+    def users(self) -> FailureTable: ...
 
-    def note(self, key: str, now_s: float) -> None:
-        self.records.setdefault(key, _Record()).add(now_s)
-        self.records.move_to_end(key)
-        while len(self.records) > self.most:
-            self.records.popitem(last=False)
+    @property
+    def addresses(self) -> FailureTable: ...
 
-    def take_back(self, key: str) -> None:
-        record = self.records.get(key)
-        if record is not None:
-            record.take_back()
-            if record.failures <= 0:
-                del self.records[key]
+    def locked(self) -> AbstractContextManager[None]:
+        """A block in which no one else changes them."""
+
+
+class OwnTable:
+    """A table of one process; the key whose last failure is the oldest makes room."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._failures: OrderedDict[str, Failure] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._failures)
+
+    def get(self, key: str) -> Failure | None:
+        """What is known of this key."""
+        return self._failures.get(key)
+
+    def put(self, key: str, failure: Failure) -> None:
+        """Keep this for the key."""
+        self._failures[key] = failure
+        self._failures.move_to_end(key)
+        while len(self._failures) > self._most:
+            self._failures.popitem(last=False)
+
+    def drop(self, key: str) -> None:
+        """Forget this key."""
+        self._failures.pop(key, None)
+
+
+class OwnFailures:
+    """The failures that one process has seen."""
+
+    def __init__(self, most: int = _MOST_ENTRIES) -> None:
+        self.users: FailureTable = OwnTable(most)
+        self.addresses: FailureTable = OwnTable(most)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """A block in which no one else changes them, which no one else can."""
+        return nullcontext()
 
 
 class Throttle:
     """The failed logins of the last hour."""
 
-    def __init__(self, *, most: int = _MOST_ENTRIES) -> None:
-        self._users = _Failures(USER, most)
-        self._addresses = _Failures(ADDRESS, most)
+    def __init__(self, failures: Failures | None = None, *, most: int = _MOST_ENTRIES) -> None:
+        self._failures = failures or OwnFailures(most)
 
     def __len__(self) -> int:
-        return len(self._users.records) + len(self._addresses.records)
+        return len(self._failures.users) + len(self._failures.addresses)
 
     def begin(self, user: str, address: str | None, now_s: float) -> float:
         """0.0 if the attempt may be made, which is treated as failed until `succeeded`; else the seconds to wait."""
         where = _network(address)
-        wait_s = self._users.wait_s(user, now_s)
-        if where is not None:
-            wait_s = max(wait_s, self._addresses.wait_s(where, now_s))
-        if wait_s > 0:
-            return wait_s
-        self._users.note(user, now_s)
-        if where is not None:
-            self._addresses.note(where, now_s)
+        users, addresses = self._failures.users, self._failures.addresses
+        with self._failures.locked():
+            wait_s = _wait_s(users, user, USER, now_s)
+            if where is not None:
+                wait_s = max(wait_s, _wait_s(addresses, where, ADDRESS, now_s))
+            if wait_s > 0:
+                return wait_s
+            _note(users, user, now_s)
+            if where is not None:
+                _note(addresses, where, now_s)
         return 0.0
 
     def succeeded(self, user: str, address: str | None) -> None:
         """The attempt succeeded. The address keeps its other failures: they may be those of another user."""
-        self._users.records.pop(user, None)
         where = _network(address)
-        if where is not None:
-            self._addresses.take_back(where)
+        with self._failures.locked():
+            self._failures.users.drop(user)
+            if where is not None:
+                _take_back(self._failures.addresses, where)
+
+
+def _wait_s(table: FailureTable, key: str, patience: Patience, now_s: float) -> float:
+    failure = table.get(key)
+    if failure is None:
+        return 0.0
+    if now_s - failure.last_s > _FORGOTTEN_AFTER_S:
+        table.drop(key)
+        return 0.0
+    return max(0.0, failure.last_s + patience.wait_s(failure.count) - now_s)
+
+
+def _note(table: FailureTable, key: str, now_s: float) -> None:
+    known = table.get(key) or Failure()
+    table.put(key, Failure(known.count + 1, now_s))
+
+
+def _take_back(table: FailureTable, key: str) -> None:
+    failure = table.get(key)
+    if failure is None:
+        return
+    if failure.count <= 1:
+        table.drop(key)
+    else:
+        table.put(key, Failure(failure.count - 1, failure.last_s))
 
 
 def _network(address: str | None) -> str | None:
