@@ -21,7 +21,7 @@ from app_server.http.base_handler import BaseHandler, Enduring
 from app_server.http.matching import RouteAddress
 from app_server.page import ASK_OPERATOR
 from app_server.protocol.paths import canonical_route
-from app_server.requests.logging_out import forget_sessions, saves_sessions
+from app_server.requests.logging_out import end_sessions
 from app_server.requests.state.server_state import ServerState
 from app_server.security.auth.hooks import AuthHooks, below, hooks_from
 from app_server.security.auth.peers import TrustedPeers, groups_named, user_named
@@ -84,10 +84,10 @@ def enduring(handler: type[RequestHandler]) -> type[RequestHandler]:
 
 
 def logging_out(handler: type[RequestHandler], hooks: AuthHooks, state: ServerState) -> type[RequestHandler]:
-    """The module's LogoutHandler; once it has answered, what is saved of its user is deleted."""
+    """The module's LogoutHandler; once it has answered, its user's sessions end."""
 
     async def prepare(self: Any) -> None:
-        self._leaving = await _user_of(hooks, self) if saves_sessions(state) else None
+        self._leaving = await _user_of(hooks, self)
         prepared = handler.prepare(self)
         if inspect.isawaitable(prepared):
             await prepared
@@ -95,7 +95,7 @@ def logging_out(handler: type[RequestHandler], hooks: AuthHooks, state: ServerSt
     def on_finish(self: Any) -> None:
         handler.on_finish(self)
         if self.get_status() < 400:
-            forget_sessions(state, self._leaving)
+            end_sessions(state, self._leaving)
 
     more = {"prepare": prepare, "on_finish": on_finish, "_leaving": None}
     return type(handler.__name__, (Enduring, handler), more)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from app_server.auth.cookie import CookieBackend
 from app_server.page import logged_out_page, login_security_policy
 from app_server.requests.handler import Handler
-from app_server.requests.logging_out import forget_sessions, saves_sessions
+from app_server.requests.logging_out import end_sessions
 from app_server.requests.state.server_state import ServerState
 from app_server.security.auth.next_page import safe_next
 
@@ -56,11 +56,11 @@ class LogoutHandler(LoginPages):
             self.log_refusal("Another site tried to log out the user at %s", self.request.remote_ip)
             self.refuse(403, "Another site asked to log you out", "Open this address yourself to do so.")
             return
-        user = await self.auth.user(self) if saves_sessions(self.state) else None
+        user = await self.auth.user(self)
         if self._finished:
             return
         self.auth.forget(self)
-        forget_sessions(self.state, user)
+        end_sessions(self.state, user)
         await self.gone()
 
     async def post(self, *captured: str) -> None:

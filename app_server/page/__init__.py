@@ -3,7 +3,7 @@
 from app_server.page.access import NO_ACCESS, NO_APPLICATION, no_access_page, whom_to_ask
 from app_server.page.icon import favicon
 from app_server.page.login import logged_out_page, login_page, login_security_policy
-from app_server.page.notice import ended_by_operator, note, notice
+from app_server.page.notice import ended_by_operator, logged_out_notice, note, notice
 from app_server.page.pages import (
     ASK_OPERATOR,
     IndexEntry,
@@ -30,6 +30,7 @@ __all__ = [
     "index_page",
     "index_text",
     "live_reload_script",
+    "logged_out_notice",
     "logged_out_page",
     "login_page",
     "login_security_policy",

@@ -19,10 +19,8 @@ def notice(headline: str, reason: str) -> str:
 
 
 _NOTE_SHOWN_S = 30
-_NOTE_PLACE = (
-    "position:fixed;z-index:99999;top:1em;right:1em;box-shadow:0 2px 12px rgba(0,0,0,.3);"
-    f"animation:app-server-note 0s {_NOTE_SHOWN_S}s forwards;"
-)
+_PLACE = "position:fixed;z-index:99999;top:1em;right:1em;box-shadow:0 2px 12px rgba(0,0,0,.3);"
+_NOTE_PLACE = f"{_PLACE}animation:app-server-note 0s {_NOTE_SHOWN_S}s forwards;"
 
 
 def note(headline: str, reason: str) -> str:
@@ -31,6 +29,14 @@ def note(headline: str, reason: str) -> str:
         "<style>@keyframes app-server-note{to{visibility:hidden}}</style>"
         f'<div role="alert" style="{_STYLE};{_NOTE_PLACE}">'
         f"<strong>{escape(headline)}</strong><br>{escape(reason)}</div>"
+    )
+
+
+def logged_out_notice() -> str:
+    """The notice above a page whose user has logged out, with a link that leads to the login."""
+    return (
+        f'<div role="alert" style="{_STYLE};{_PLACE}"><strong>You are logged out</strong><br>'
+        'This page has ended. <a href="" style="color:inherit">Load it again to log in.</a></div>'
     )
 
 

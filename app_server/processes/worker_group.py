@@ -253,6 +253,11 @@ class WorkerGroup:
         answers = await ipc.ask_all(socket_paths, fields, _ANSWER_S)
         return dict(zip([socket_path.name for socket_path in socket_paths], answers, strict=True))
 
+    async def ask_others(self, fields: Mapping[str, Any]) -> None:
+        """Ask every other process of the server, those of single sessions too; answers are not waited for long."""
+        others = [path for path in self.runtime_dir.socket_paths() if path != self._socket_path]
+        await ipc.ask_all([*others, *self.runtime_dir.session_sockets()], fields, _ANSWER_S)
+
     async def with_room(self) -> Path | None:
         """A process that takes new sessions; None if there is none."""
         for name, answer in (await self.ask_all({"question": "room"})).items():

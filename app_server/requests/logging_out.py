@@ -1,33 +1,54 @@
-"""What logging out does to a user's sessions, where they are saved."""
+"""What logging out does to a user's sessions: they end, in all processes of the server, and with them their sockets."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from app_server.http.auth_backend import AuthBackend
+from app_server.page import logged_out_notice
+from app_server.processes.worker_group import WorkerGroup
 from app_server.requests.state.server_state import ServerState
 
+QUESTION: Final = "log out"
+"""What the processes of a server are asked when a user has logged out at one of them."""
 
-def forget_sessions(state: ServerState, user: Any) -> None:
-    """End this user's sessions in this process, and delete what is saved of them all; nothing without a store."""
+
+def end_sessions(state: ServerState, user: Any) -> None:
+    """End this user's sessions in all processes; with a store, everywhere, and what is saved of them is deleted."""
     auth = state.policy.auth
-    if not user or auth.open or not saves_sessions(state):
+    owner = auth.owner(user) if user and not auth.open else None
+    if owner is None:
         return
-    owner = auth.owner(user)
-    is_theirs = partial(_is_owner, auth, owner)
+    end_sessions_here(state, owner)
+    if any(runtime.saves for runtime in state.runtimes):
+        state.runtimes[0].log_out(owner)  # of all applications
+    workers = state.process.workers
+    if workers is not None:
+        state.process.begin(_tell_others(workers, owner))
+
+
+def end_sessions_here(state: ServerState, owner: str) -> None:
+    """End the sessions that this process has of this user; their pages say why."""
+    is_theirs = partial(_is_owner, state.policy.auth, owner)
     for runtime in state.runtimes:
         for session in [each for each in runtime.registry if is_theirs(each.context.user)]:
+            for connection in list(session.connections):
+                runtime.show_notice(session, connection, logged_out_notice())
             session.request_expiration()
             runtime.begin_end(session)
-    if owner is not None:
-        state.runtimes[0].log_out(owner)  # of all applications
 
 
-def saves_sessions(state: ServerState) -> bool:
-    """Whether the server has a store."""
-    return any(runtime.saves for runtime in state.runtimes)
+async def answer(state: ServerState, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Do what another process asks by `QUESTION`."""
+    end_sessions_here(state, str(fields.get("owner")))
+    return {}
 
 
-def _is_owner(auth: AuthBackend, owner: str | None, user: Any) -> bool:
+async def _tell_others(workers: WorkerGroup, owner: str) -> None:
+    await workers.ask_others({"question": QUESTION, "owner": owner})
+
+
+def _is_owner(auth: AuthBackend, owner: str, user: Any) -> bool:
     return bool(user) and auth.owner(user) == owner

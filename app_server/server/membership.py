@@ -13,6 +13,7 @@ from app_server.processes.ipc import Message
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.processes.session_processes import SessionProcesses
 from app_server.processes.worker_group import WorkerGroup
+from app_server.requests import logging_out
 from app_server.requests.state.process import has_session
 from app_server.requests.state.server_state import ServerState
 from app_server.server.observing import metrics, metrics_reporter
@@ -62,6 +63,7 @@ class PeerAnswers:
         workers.answer("inherit", self._inherit)
         workers.answer(metrics.QUESTION, self._observe)
         workers.answer("room", self._room)
+        workers.answer(logging_out.QUESTION, partial(logging_out.answer, self._state))
         workers.answer(metrics_reporter.QUESTION, self._take_tally)
 
     async def _inherit(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any
 from weakref import WeakSet
 
@@ -64,6 +65,7 @@ class ProcessState:
         self.under_way: WeakSet[Any] = WeakSet()
         """The handlers of requests; those that are not finished are under way."""
         self._refused_origins: set[str] = set()
+        self._begun: set[asyncio.Task[None]] = set()
 
     def serve_only(self, session_id: str) -> None:
         """Serve this session, and no other: this process has just been started for it."""
@@ -73,6 +75,12 @@ class ProcessState:
     def begin_draining(self) -> None:
         """Make no new sessions from now on."""
         self.draining = True
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have this done in the background."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._begun.add(task)
+        task.add_done_callback(self._begun.discard)
 
     @property
     def superseded(self) -> bool:

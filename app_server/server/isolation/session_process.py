@@ -30,6 +30,7 @@ from app_server.processes.forking.keeper import OUT_OF_MEMORY, PUT_BACK
 from app_server.processes.ipc import Message, Unreachable
 from app_server.processes.message_server import MessageServer
 from app_server.processes.runtime_dir import RuntimeDir, discard
+from app_server.requests import logging_out
 from app_server.server.ending import stop_within
 from app_server.server.observing.metrics_reporter import MetricsReporter
 from app_server.server.server import Server
@@ -124,7 +125,10 @@ class SessionProcess:
         self._inode = _inode(self._spec.socket_path)
 
     async def _handle(self, message: Message, sock: Any) -> None:
-        if self._leaving:
+        if message.fields.get("question") == logging_out.QUESTION:
+            await ipc.send(sock, Message(await logging_out.answer(self.server.state, message.fields)))
+            sock.close()
+        elif self._leaving:
             await self._send_back(message, sock)
         else:
             self.server.arrive(message, sock)

@@ -1,4 +1,4 @@
-"""Logging out deletes what is saved of a user, and no one else's."""
+"""Logging out ends a user's sessions, and deletes what is saved of them, and no one else's."""
 
 from __future__ import annotations
 
@@ -142,8 +142,9 @@ def test_logout_handler_of_a_module_deletes_too_unless_it_refuses(tmp_path: Path
         assert living(site) == ["bob"]
 
 
-def test_logging_out_without_a_store_ends_no_session(users: Path) -> None:
-    with inside({"/app": fill}, basic_auth=str(users), cookie_secret="c" * 40) as site:
-        assert site.ask("/app", headers=basic("ann")).status == 200
+def test_logging_out_without_a_store_ends_a_users_sessions_too(users: Path) -> None:
+    with inside({"/app": fill, "/other": fill}, basic_auth=str(users), cookie_secret="c" * 40) as site:
+        for user, path in (("ann", "/app"), ("ann", "/other"), ("bob", "/app")):
+            assert site.ask(path, headers=basic(user)).status == 200
         assert site.ask("/logout", headers=basic("ann")).status == 200
-        assert living(site) == ["ann"]
+        until(lambda: living(site) == ["bob"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from bokeh.models import Slider
@@ -55,7 +54,7 @@ def test_who_may_open_the_application_gets_its_files(site: Inside) -> None:
 
 
 @pytest.mark.parametrize("headers", [BOB, EVE, {}])
-def test_nobody_else_gets_them(site: Inside, headers: dict[str, str]) -> None:
+def test_no_one_else_gets_them(site: Inside, headers: dict[str, str]) -> None:
     for place in ("/p/sales", "/_i/west/p/sales", "/p/%73ales"):
         answer = site.ask(f"{place}/static/figures.csv", headers=headers)
         assert answer.status == 403 and "1,2" not in answer.text, place
