@@ -7,8 +7,8 @@
 | `$apr1$...`, `$1$...` | `htpasswd` by default, `openssl passwd -apr1` | MD5, weak |
 | `{SSHA}...`, `{SHA}...` | `htpasswd -s` | SHA-1, weak |
 
-A weak hash is one of which a graphics card tries billions a second, or, for MD5, many millions. Anyone who gets the file
-finds most passwords. They are accepted, because proxies accept them, and reported.
+A graphics card tries billions of SHA-1's a second, and many millions of MD5's: anyone who gets the file finds most
+passwords. They are accepted, because proxies accept them, and reported.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def _read_sha1(text: str, where: str) -> HtpasswdHash | None:
 
 
 def _sha_crypt(secret: bytes, kind: str, salt_text: str, rounds: int | None) -> str:
-    """The text that crypt(3) returns for the password: "Unix crypt using SHA-256 and SHA-512", version 0.6, by its steps."""
+    """The text that crypt(3) returns ("Unix crypt using SHA-256 and SHA-512", version 0.6)."""
     make = hashlib.sha256 if kind == "5" else hashlib.sha512
     salt, size = salt_text.encode(), make().digest_size
     other = make(secret + salt + secret).digest()  # steps 4 to 8

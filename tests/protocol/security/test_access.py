@@ -38,7 +38,8 @@ def served(
     rules = ["--access", "/board=group:analysts", "--access", "board=user:dot", "--access-contact", "Mia, room 12"]
     flags = [*request.param.split(), "--store", tmp_path_factory.mktemp("store")]
     environment = {**ENVIRONMENT, "BOKEH_SECRET_KEY": "k" * 44}
-    with serving(*apps("board.py", "asking.py"), "--basic-auth", users_file, *rules, *flags, env=environment) as started:
+    flags += ["--basic-auth", users_file]
+    with serving(*apps("board.py", "asking.py"), *rules, *flags, env=environment) as started:
         yield started
 
 
