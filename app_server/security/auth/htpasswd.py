@@ -27,9 +27,7 @@ from app_server.version import how_to_install
 
 _ALPHABET = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BCRYPT = re.compile(r"\$2[aby]\$([0-9]{2})\$[./A-Za-z0-9]{53}")
-_SHA_CRYPT = re.compile(
-    r"\$([56])\$(?:rounds=([1-9][0-9]{0,8})\$)?([^$:\s]{0,16})\$([./A-Za-z0-9]{43,86})"
-)
+_SHA_CRYPT = re.compile(r"\$([56])\$(?:rounds=([1-9][0-9]{0,8})\$)?([^$:\s]{0,16})\$([./A-Za-z0-9]{43,86})")
 _MD5_CRYPT = re.compile(r"(\$apr1\$|\$1\$)([^$:\s]{0,8})\$([./A-Za-z0-9]{22})")
 _SHA1 = re.compile(r"\{(SHA|SSHA)\}([A-Za-z0-9+/]+=*)")
 _DES = re.compile(r"[./A-Za-z0-9]{13}")

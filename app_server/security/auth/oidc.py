@@ -303,10 +303,10 @@ def sure_claims(claims: Mapping[str, Any]) -> dict[str, Any]:
             for name in _SURE_CLAIMS if isinstance(claims.get(name), (str, bool))}  # fmt: skip
 
 
-def user_from(claims: Mapping[str, Any], groups: tuple[str, ...] = ()) -> User:
+def user_from(claims: Mapping[str, Any], groups: tuple[str, ...] = (), way: str = "oidc") -> User:
     """The user whom the claims describe, in these groups."""
     names = (_shown(claims.get(name)) for name in _NAME_CLAIMS)
-    return User(next(filter(None, names), ""), "oidc", MappingProxyType(dict(claims)), groups)
+    return User(next(filter(None, names), ""), way, MappingProxyType(dict(claims)), groups)
 
 
 def groups_in(claims: Mapping[str, Any], name: str) -> tuple[str, ...]:
