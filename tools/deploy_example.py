@@ -154,6 +154,7 @@ VALUES: dict[str, Any] = {
         },
         "cookie_secret": {"file": "/etc/tools/cookie_secret"},
         "oidc_client_secret": {"file": "/etc/tools/oidc_client_secret"},
+        "oauth_client_secret": {"file": "/etc/tools/oauth_client_secret"},
         "ssl_password": {"file": "/etc/tools/ssl_password"},
         "store": Commented({"file": "/etc/tools/store"}),
     },

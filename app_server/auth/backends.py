@@ -48,6 +48,10 @@ def backend_for(settings: Settings) -> AuthBackend:
         from app_server.auth.oidc import OidcBackend
 
         return OidcBackend(settings)
+    if settings.oauth_provider:
+        from app_server.auth.oauth import OAuthBackend
+
+        return OAuthBackend(settings)
     return AuthBackend()
 
 

@@ -36,7 +36,7 @@ HELP = ("-h", "--help")
 VERSION = ("-V", "--version")
 HELP_ALL = "--help-all"
 
-_OIDC_INSTEAD = "Use --oidc-issuer for OpenID Connect."
+_OIDC_INSTEAD = "Use --oidc-issuer for OpenID Connect, --oauth-provider for GitHub."
 
 INSTEAD = {
     "--admin": "Use `app-server status` to watch a running server.",

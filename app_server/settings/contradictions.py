@@ -11,8 +11,11 @@ from app_server.settings.values import SIGNED_IDS
 Chosen = Mapping[str, Given]
 
 # The ways to ask people who they are; at most one of them can be chosen.
-WAYS_TO_LOG_IN = ("auth_module", "basic_auth", "auth_header", "oidc_issuer")
+WAYS_TO_LOG_IN = ("auth_module", "basic_auth", "auth_header", "oidc_issuer", "oauth_provider")
 _OIDC_ONLY = ("oidc_client_id", "oidc_scope", "oidc_allow", "oidc_groups", "oidc_redirect_url")
+_CUSTOM_ONLY = ("oauth_authorize_url", "oauth_token_url", "oauth_user_url")
+_OAUTH_ONLY = (*_CUSTOM_ONLY, "oauth_url", "oauth_client_id", "oauth_scope", "oauth_user_id", "oauth_user_name",
+               "oauth_groups", "oauth_allow", "oauth_redirect_url")  # fmt: skip
 _HEADER_ONLY = ("auth_header_from", "auth_header_groups")
 _ONE_OF_THEM = "Leave one of them out."
 
@@ -90,7 +93,11 @@ def _untrusted_header(chosen: Chosen) -> Iterator[OperatorError]:
 
 def _part_of_a_login_alone(chosen: Chosen) -> Iterator[OperatorError]:
     """None of these is ignored: without the setting that it belongs to, everyone would be let in."""
-    parts = {**dict.fromkeys(_HEADER_ONLY, "auth_header"), **dict.fromkeys(_OIDC_ONLY, "oidc_issuer")}
+    parts = {
+        **dict.fromkeys(_HEADER_ONLY, "auth_header"),
+        **dict.fromkeys(_OIDC_ONLY, "oidc_issuer"),
+        **dict.fromkeys(_OAUTH_ONLY, "oauth_provider"),
+    }
     for name, needed in parts.items():
         # A secret by itself does no harm: several servers may share an environment.
         if name in chosen and needed not in chosen:
@@ -110,8 +117,30 @@ def _incomplete_oidc(chosen: Chosen) -> Iterator[OperatorError]:
         yield OperatorError("OpenID Connect needs the client's secret", where=where, hint=hint)
 
 
+def _incomplete_oauth(chosen: Chosen) -> Iterator[OperatorError]:
+    if "oauth_provider" not in chosen:
+        return
+    where, custom = chosen["oauth_provider"].where, chosen["oauth_provider"].value == "custom"
+    if "oauth_client_id" not in chosen:
+        hint = "Give the one that the provider assigned with --oauth-client-id."
+        yield OperatorError("a provider needs a client id", where=where, hint=hint)
+    if "oauth_client_secret" not in chosen:
+        hint = "Set APP_SERVER_OAUTH_CLIENT_SECRET, or APP_SERVER_OAUTH_CLIENT_SECRET_FILE to a file with it."
+        yield OperatorError("a provider needs the client's secret", where=where, hint=hint)
+    for name in _CUSTOM_ONLY:
+        flag = f"--{name.replace('_', '-')}"
+        if custom and name not in chosen:
+            yield OperatorError(f"a custom provider needs {flag}", where=where, hint=f"Give {flag} too.")
+        elif name in chosen and not custom:
+            hint = "Give --oauth-url for a GitHub Enterprise."
+            yield OperatorError("is known for GitHub", where=chosen[name].where, hint=hint)
+    if custom and "oauth_url" in chosen:
+        hint = f"Give {', '.join('--' + name.replace('_', '-') for name in _CUSTOM_ONLY)}."
+        yield OperatorError("is for a GitHub Enterprise", where=chosen["oauth_url"].where, hint=hint)
+
+
 def _login_without_a_key(chosen: Chosen) -> Iterator[OperatorError]:
-    for name in ("basic_auth", "oidc_issuer"):
+    for name in ("basic_auth", "oidc_issuer", "oauth_provider"):
         if name in chosen and "cookie_secret" not in chosen:
             yield OperatorError(
                 "logins are kept in signed cookies, which need a key",
@@ -160,6 +189,7 @@ _RULES: tuple[Callable[[Chosen], Iterator[OperatorError]], ...] = (
     _untrusted_header,
     _part_of_a_login_alone,
     _incomplete_oidc,
+    _incomplete_oauth,
     _login_without_a_key,
     _rules_without_a_login,
     _rules_for_groups_that_no_one_names,

@@ -170,6 +170,19 @@ def scope(word: str) -> str:
     return " ".join(scopes)
 
 
+def oauth_provider(word: str) -> str:
+    if word.lower() not in ("github", "custom"):
+        raise ValueError("github or custom (give an OpenID provider, such as Google or GitLab, with --oidc-issuer)")
+    return word.lower()
+
+
+def plain_scope(word: str) -> str:
+    """Scopes as the provider separates them, usually by a space."""
+    if not word.isascii() or not word.isprintable() or set(word) & set('"\\'):
+        raise ValueError("scopes separated by spaces")
+    return word.strip()
+
+
 def icon(word: str) -> str | None:
     """The path of an icon, None for the server's own, "none" for no icon."""
     if word.lower() in ("default", "none"):

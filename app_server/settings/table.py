@@ -12,7 +12,7 @@ from typing import get_type_hints
 from app_server.settings import parsers
 from app_server.settings.parsers import integer
 from app_server.settings.setting import GROUPS, Arity, Setting, derive, setting
-from app_server.settings.values import Isolation, LogLevel, PageParts, Restore, SessionIds, TokenPayload
+from app_server.settings.values import Isolation, LogLevel, OAuthProvider, PageParts, Restore, SessionIds, TokenPayload
 
 _OPEN = "anyone who can reach the server can open its pages"
 _ALL_SEEN = "applications see all of them, as under `bokeh serve`"
@@ -264,6 +264,82 @@ class Settings:
         reason="it follows from the request, unless a proxy rewrites the host",
         parse=parsers.https_url, metavar="URL",
         environment=("APP_SERVER_OIDC_REDIRECT_URL",),
+    )
+    oauth_provider: OAuthProvider | None = setting(
+        None, "let in the users of an OAuth2 provider that is not an OpenID provider: github, or custom, which the "
+        "addresses below describe",
+        reason=_OPEN,
+        parse=parsers.oauth_provider, metavar="NAME", environment=("APP_SERVER_OAUTH_PROVIDER",),
+    )
+    oauth_url: str | None = setting(
+        None, "the address of a GitHub Enterprise",
+        reason="GitHub is at https://github.com",
+        parse=parsers.https_url, metavar="URL",
+        environment=("APP_SERVER_OAUTH_URL",),
+    )
+    oauth_authorize_url: str | None = setting(
+        None, "a custom provider's page where people log in",
+        reason="the provider's documentation says it",
+        parse=parsers.https_url, metavar="URL",
+        environment=("APP_SERVER_OAUTH_AUTHORIZE_URL",),
+    )
+    oauth_token_url: str | None = setting(
+        None, "a custom provider's address for tokens",
+        reason="the provider's documentation says it",
+        parse=parsers.https_url, metavar="URL",
+        environment=("APP_SERVER_OAUTH_TOKEN_URL",),
+    )
+    oauth_user_url: str | None = setting(
+        None, "a custom provider's address that says, as JSON, whose an access token is",
+        reason="the provider's documentation says it",
+        parse=parsers.https_url, metavar="URL",
+        environment=("APP_SERVER_OAUTH_USER_URL",),
+    )
+    oauth_client_id: str | None = setting(
+        None, "this server's client id at the provider",
+        reason="the provider assigns it",
+        metavar="ID", environment=("APP_SERVER_OAUTH_CLIENT_ID",),
+    )
+    oauth_client_secret: str | None = setting(
+        None, "this server's client secret at the provider",
+        reason="the provider assigns it",
+        secret=True, environment=("APP_SERVER_OAUTH_CLIENT_SECRET",),
+    )
+    oauth_scope: str | None = setting(
+        None, "what to ask the provider for",
+        reason="read:org and user:email at GitHub, for groups and the e-mail address; nothing elsewhere",
+        parse=parsers.plain_scope, metavar="SCOPES",
+        environment=("APP_SERVER_OAUTH_SCOPE",),
+    )
+    oauth_user_id: str = setting(
+        "id", "the field of a custom provider's user that never changes",
+        reason="most providers call it that",
+        parse=parsers.claim_name, metavar="FIELD",
+        environment=("APP_SERVER_OAUTH_USER_ID",),
+    )
+    oauth_user_name: str = setting(
+        "login", "the field of a custom provider's user with the name to show",
+        reason="what GitHub and Gitea call it",
+        parse=parsers.claim_name, metavar="FIELD",
+        environment=("APP_SERVER_OAUTH_USER_NAME",),
+    )
+    oauth_groups: str = setting(
+        "groups", "the field of a custom provider's user that lists groups; a dot leads into a field",
+        reason="GitHub's organizations and teams are groups anyway",
+        parse=parsers.claim_name, metavar="FIELD",
+        environment=("APP_SERVER_OAUTH_GROUPS",),
+    )
+    oauth_allow: tuple[str, ...] = setting(
+        (), "let in only users with this, such as groups=acme or groups=acme/analysts; one match is enough",
+        reason="all users of the provider; set this, because anyone can open an account at GitHub",
+        parse=parsers.claim_pattern, metavar="CLAIM=VALUE",
+        environment=("APP_SERVER_OAUTH_ALLOW",),
+    )
+    oauth_redirect_url: str | None = setting(
+        None, "the public address of <prefix>/login/callback, as registered at the provider",
+        reason="it follows from the request, unless a proxy rewrites the host",
+        parse=parsers.https_url, metavar="URL",
+        environment=("APP_SERVER_OAUTH_REDIRECT_URL",),
     )
     access: tuple[str, ...] = setting(
         (), "let only this user or group open this application, such as /sales=group:analysts; may be repeated. "

@@ -8,6 +8,7 @@ SessionIds = Literal["unsigned", "signed", "external", "external-signed"]
 SIGNED_IDS: tuple[SessionIds, ...] = ("signed", "external-signed")
 EXTERNAL_IDS: tuple[SessionIds, ...] = ("external", "external-signed")
 """Another program creates these. Only an embedded server takes unsigned ones."""
+OAuthProvider = Literal["github", "custom"]
 TokenPayload = Literal["auto", "always", "never"]
 PageParts = Literal["needed", "all"]
 Isolation = Literal["none", "process", "snapshot"]

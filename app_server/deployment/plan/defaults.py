@@ -25,6 +25,7 @@ VARIABLES = {
     "secret_key": "BOKEH_SECRET_KEY",
     "cookie_secret": "BOKEH_COOKIE_SECRET",
     "oidc_client_secret": "APP_SERVER_OIDC_CLIENT_SECRET",
+    "oauth_client_secret": "APP_SERVER_OAUTH_CLIENT_SECRET",
     "ssl_password": "BOKEH_SSL_PASSWORD",
     "store": "APP_SERVER_STORE",
 }

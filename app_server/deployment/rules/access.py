@@ -9,7 +9,7 @@ from app_server.deployment.plan.values import Plan
 from app_server.deployment.rules.verdict import Path, Rule, RuleVerdict, fault
 from app_server.deployment.spec import Access, ApplicationAccess
 
-LOGINS: Final = ("auth_module", "basic_auth", "auth_header", "oidc_issuer")
+LOGINS: Final = ("auth_module", "basic_auth", "auth_header", "oidc_issuer", "oauth_provider")
 """The settings of the block `server` by which instances log people in."""
 
 

@@ -88,6 +88,8 @@ class Secrets(Model):
     """signs the cookies of logins"""
     oidc_client_secret: Secret | None = None
     """the client secret from an OpenID Connect provider"""
+    oauth_client_secret: Secret | None = None
+    """the client secret from GitHub or another OAuth2 provider"""
     ssl_password: Secret | None = None
     """the password of the private key, if the server itself uses TLS"""
     store: Secret | None = None

@@ -66,15 +66,15 @@ class Request:
     body: str | None = None
 
 
-def require_authlib() -> None:
-    """Return if the extra is installed; OperatorError says how to install it."""
+def require_authlib(where: str = "--oidc-issuer", what: str = "OpenID Connect") -> None:
+    """Return if the extra is installed; OperatorError says how to install it, for the setting `where`."""
     try:
         import authlib.oidc.core  # noqa: F401
         import joserfc.jwt  # noqa: F401
     except ImportError as error:
         raise OperatorError(
-            f"OpenID Connect needs a package that is not installed: {error.name}",
-            where="--oidc-issuer",
+            f"{what} needs a package that is not installed: {error.name}",
+            where=where,
             hint=how_to_install("oidc"),
         ) from None
 
@@ -269,13 +269,13 @@ def with_userinfo(claims: Mapping[str, Any], document: Any) -> dict[str, Any]:
     return {**document, **claims}
 
 
-def check_rules(claims: Mapping[str, Any], rules: Sequence[str]) -> None:
+def check_rules(claims: Mapping[str, Any], rules: Sequence[str], flag: str = "--oidc-allow") -> None:
     """Return if one of the rules `claim=pattern` fits, or there are none; LoginRefused otherwise.
 
     A claim that is a list fits by one of its items. An email fits only if the provider has verified it.
     """
     if rules and not any(_fits(claims, *rule.split("=", 1)) for rule in rules):
-        raise LoginRefused("none of --oidc-allow fits this user")
+        raise LoginRefused(f"none of {flag} fits this user")
 
 
 def _fits(claims: Mapping[str, Any], name: str, pattern: str) -> bool:

@@ -20,8 +20,8 @@ _TELLING: Final = ("sub", "id", "user_id", "uid", "username", "login", "preferre
 class User:
     """A user who logged in by one of the built-in ways: `curdoc().session_context.user`.
 
-    `way` is "password", "header" or "oidc"; `claims` is what an OpenID Connect provider said of the user. `groups` are
-    those of the password file, of the proxy's header, or of the claims.
+    `way` is "password", "header", "oidc" or "oauth"; `claims` is what a provider said of the user. `groups` are those
+    of the password file, of the proxy's header, or of the claims.
     """
 
     name: str
@@ -49,7 +49,7 @@ def identity(user: Any) -> str:
     any of these is taken as a whole. Raises OperatorError for an object that could be any user.
     """
     if isinstance(user, User):
-        subject = user.claims.get("sub", user.name) if user.way == "oidc" else user.name
+        subject = user.claims.get("sub", user.name) if user.way in ("oidc", "oauth") else user.name
         return f"{user.way}\n{user.claims.get('iss', '')}\n{subject}"
     if isinstance(user, bytes):
         return f"bytes\n{user.hex()}"

@@ -105,7 +105,9 @@ def test_every_flag_of_the_stock_command_is_known() -> None:
     assert ours - set(stock) == {
         "--route", "--drain-deadline", "--token-payload", "--basic-auth", "--auth-header", "--auth-header-from",
         "--oidc-issuer", "--oidc-client-id", "--oidc-scope", "--oidc-allow", "--oidc-redirect-url", "--login-lifetime",
-        "--access", "--access-contact", "--auth-header-groups", "--oidc-groups",
+        "--access", "--access-contact", "--auth-header-groups", "--oidc-groups", "--oauth-provider", "--oauth-url",
+        "--oauth-authorize-url", "--oauth-token-url", "--oauth-user-url", "--oauth-client-id", "--oauth-scope",
+        "--oauth-user-id", "--oauth-user-name", "--oauth-groups", "--oauth-allow", "--oauth-redirect-url",
         "--drain", "--hang-timeout", "--request-timeout", "--idle-timeout", "--start-timeout",
         "--max-sessions", "--max-sessions-per-address", "--log-json", "--metrics", "--block-limit",
         "--isolation", "--session-memory", "--session-cpu", "--callback-limit",
@@ -250,7 +252,7 @@ def test_colour_is_for_terminals_without_no_color() -> None:
     [
         ("--setup", "Put the code into on_server_loaded in the application's app_hooks.py."),
         ("--autoreload", "Use --dev to reload pages when a file changes."),
-        ("--oauth-provider=google", "Use --oidc-issuer for OpenID Connect."),
+        ("--oauth-key=x", "Use --oidc-issuer for OpenID Connect, --oauth-provider for GitHub."),
         ("--prot", "Did you mean --port?"),
         ("--websocket-origin", "Did you mean --allow-websocket-origin?"),
         ("--num-proc=2", "Did you mean --num-procs?"),

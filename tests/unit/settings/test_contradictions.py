@@ -83,12 +83,26 @@ from tests.unit.settings.faulty import fault
         (
             {"access": ["/sales=user:ann"]},
             "--access: without a login, the server does not know who anyone is. Give one of --auth-module, "
-            "--basic-auth, --auth-header, --oidc-issuer too.",
+            "--basic-auth, --auth-header, --oidc-issuer, --oauth-provider too.",
         ),
         (
             {"access": ["sales=group:staff"], "auth_header": ["X-User"], "auth_header_from": ["127.0.0.1"]},
             "--access: /sales=group:staff names a group, but no header says who is in it. Give the header in which "
             "the proxy names groups with --auth-header-groups.",
+        ),
+        (
+            {"oauth_provider": ["github"]},
+            "--oauth-provider: a provider needs a client id. Give the one that the provider assigned with "
+            "--oauth-client-id.",
+        ),
+        (
+            {"oauth_provider": ["github"], "oauth_client_id": ["x"]},
+            "--oauth-provider: a provider needs the client's secret. Set APP_SERVER_OAUTH_CLIENT_SECRET, or "
+            "APP_SERVER_OAUTH_CLIENT_SECRET_FILE to a file with it.",
+        ),
+        (
+            {"oauth_allow": ["groups=acme"]},
+            "--oauth-allow: has no meaning without --oauth-provider. Give --oauth-provider too.",
         ),
         (
             {"auth_header_groups": ["X-Groups"]},
@@ -113,3 +127,34 @@ def test_signing_by_variable_needs_a_key_too() -> None:
 
 def test_bokeh_default_port_is_no_contradiction_to_a_unix_socket() -> None:
     assert resolve_settings({"unix_socket": ["/tmp/s"]}, {"BOKEH_DEFAULT_SERVER_PORT": "80"}).unix_socket == "/tmp/s"
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (
+            {"oauth_provider": ["custom"]},
+            "--oauth-provider: a custom provider needs --oauth-authorize-url. Give --oauth-authorize-url too.",
+        ),
+        (
+            {"oauth_provider": ["github"], "oauth_user_url": ["https://x.example/me"]},
+            "--oauth-user-url: is known for GitHub. Give --oauth-url for a GitHub Enterprise.",
+        ),
+        (
+            {
+                "oauth_provider": ["custom"], "oauth_authorize_url": ["https://x.example/a"],
+                "oauth_token_url": ["https://x.example/t"], "oauth_user_url": ["https://x.example/me"],
+                "oauth_url": ["https://x.example"],
+            },
+            "--oauth-url: is for a GitHub Enterprise. Give --oauth-authorize-url, --oauth-token-url, --oauth-user-url.",
+        ),
+        (
+            {"oauth_provider": ["github"]},
+            "--oauth-provider: logins are kept in signed cookies, which need a key. Set BOKEH_COOKIE_SECRET to what "
+            "`app-server secret` prints, or BOKEH_COOKIE_SECRET_FILE to a file with it.",
+        ),
+    ],
+)  # fmt: skip
+def test_provider_needs_its_addresses_and_only_those(flags: dict[str, list[str]], message: str) -> None:
+    environ = {"APP_SERVER_OAUTH_CLIENT_SECRET": "x"}
+    assert fault({**flags, "oauth_client_id": ["x"]}, environ) == message

@@ -19,6 +19,8 @@ FIELDS = (
     "disable_index_redirect ico_path page_parts log_level log_format log_file use_config num_procs auth_module route "
     "drain_deadline_s token_payload basic_auth auth_header auth_header_from "
     "auth_header_groups access access_contact oidc_issuer oidc_client_id oidc_groups "
+    "oauth_provider oauth_url oauth_authorize_url oauth_token_url oauth_user_url oauth_client_id oauth_client_secret "
+    "oauth_scope oauth_user_id oauth_user_name oauth_groups oauth_allow oauth_redirect_url "
     "oidc_client_secret oidc_scope oidc_allow oidc_redirect_url login_lifetime_s drain_s hang_timeout_s "
     "start_timeout_s max_sessions max_sessions_per_address log_json metrics block_limit_s isolation session_memory_mb "
     "session_cpu_s callback_limit_s request_timeout_s idle_timeout_s store store_ttl_s store_max_bytes "
@@ -64,4 +66,4 @@ def test_secrets_have_no_place_in_a_repr() -> None:
 
 def test_secret_key_and_password_have_no_flag() -> None:
     without = {setting.name for setting in all_settings() if setting.flag is None}
-    assert without == {"secret_key", "ssl_password", "oidc_client_secret"}
+    assert without == {"secret_key", "ssl_password", "oidc_client_secret", "oauth_client_secret"}
