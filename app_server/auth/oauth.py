@@ -12,7 +12,7 @@ from app_server.http.auth_backend import Routes
 from app_server.http.matching import RouteAddress
 from app_server.security.auth import oauth
 from app_server.security.auth.oauth import Service, Tokens
-from app_server.security.auth.oidc import Attempt, check_rules, require_authlib
+from app_server.security.auth.oidc import Attempt, Request, check_rules, require_authlib
 from app_server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -55,14 +55,26 @@ class OAuthBackend(ProviderBackend):
         """The page where people log in."""
         return oauth.authorization_url(self.service, self.client_id, redirect_url, self.scope, attempt)
 
-    async def claims(self, code: str, attempt: Attempt, redirect_url: str) -> dict[str, Any]:
-        """What the provider says of the user who came back with this code. Raises ProviderError or LoginRefused."""
+    async def identify(self, code: str, attempt: Attempt, redirect_url: str) -> tuple[dict[str, Any], Tokens | None]:
+        """What the provider says of the user who came back with this code, and the user's tokens."""
         request = oauth.code_request(self.service, self.client_id, self._secret, redirect_url, code, attempt)
-        status, answer = await self._fetch(request)
-        tokens = oauth.read_tokens(status, json_or_none(answer), self.service.token_endpoint, _HINT)
+        tokens = await self._tokens_for(request)
         claims = await self._about_user(tokens)
         check_rules(claims, self.rules, "--oauth-allow")
-        return claims
+        return claims, tokens
+
+    async def renew(self, tokens: Tokens) -> Tokens:
+        """New tokens for these."""
+        return await self._tokens_for(
+            oauth.token_request(
+                self.service.token_endpoint, self.client_id, self._secret,
+                grant_type="refresh_token", refresh_token=tokens.refresh or "",
+            )
+        )  # fmt: skip
+
+    async def _tokens_for(self, request: Request) -> Tokens:
+        status, answer = await self._fetch(request)
+        return oauth.read_tokens(status, json_or_none(answer), self.service.token_endpoint, _HINT)
 
     async def _about_user(self, tokens: Tokens) -> dict[str, Any]:
         service = self.service

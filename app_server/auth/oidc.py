@@ -10,7 +10,8 @@ from app_server.auth.provider import ProviderBackend, Registration, json_or_none
 from app_server.auth.provider_pages import provider_routes
 from app_server.http.auth_backend import Routes
 from app_server.http.matching import RouteAddress
-from app_server.security.auth import oidc
+from app_server.security.auth import oauth, oidc
+from app_server.security.auth.oauth import Tokens
 from app_server.security.auth.oidc import Attempt, Provider, ProviderError, Request
 from app_server.settings import Settings
 
@@ -62,18 +63,27 @@ class OidcBackend(ProviderBackend):
             self._provider = oidc.read_provider(document, self.issuer), time.monotonic()
         return self._provider[0]
 
-    async def claims(self, code: str, attempt: Attempt, redirect_url: str) -> dict[str, Any]:
-        """What the provider says of the user who came back with this code. Raises ProviderError or LoginRefused."""
+    async def identify(self, code: str, attempt: Attempt, redirect_url: str) -> tuple[dict[str, Any], Tokens | None]:
+        """What the provider says of the user who came back with this code, and the user's tokens."""
         provider = await self.provider()
         request = oidc.token_request(provider, self.client_id, self._secret, redirect_url, code, attempt)
         status, answer = await self._fetch(request)
-        id_token, access_token = oidc.read_tokens(status, json_or_none(answer), provider.token_endpoint)
+        document = json_or_none(answer)
+        id_token, access_token = oidc.read_tokens(status, document, provider.token_endpoint)
         claims = await self._read_id_token(provider, id_token, attempt, access_token)
         also = {self._groups_claim.partition(".")[0]} if self.access.need_groups else set()
         if provider.userinfo_endpoint and access_token and oidc.needs_userinfo(claims, self.rules, also):
             claims = oidc.with_userinfo(claims, await self._json(oidc.userinfo_request(provider, access_token)))
         oidc.check_rules(claims, self.rules)
-        return claims
+        return claims, None if access_token is None else oauth.tokens_of(document, time.time())
+
+    async def renew(self, tokens: Tokens) -> Tokens:
+        """New tokens for these."""
+        provider = await self.provider()
+        request = oidc.refresh_request(provider, self.client_id, self._secret, tokens.refresh or "")
+        status, answer = await self._fetch(request)
+        hint = "Check --oidc-client-id and the client's secret."
+        return oauth.read_tokens(status, json_or_none(answer), provider.token_endpoint, hint)
 
     async def _read_id_token(
         self, provider: Provider, text: str, attempt: Attempt, access_token: str | None

@@ -50,6 +50,8 @@ class LoginPages(Handler):
 class LogoutHandler(LoginPages):
     """Logs a user out."""
 
+    renews_login = False
+
     async def get(self, *captured: str) -> None:
         """Have the browser forget its user."""
         if self.request.headers.get("Sec-Fetch-Site") == "cross-site":

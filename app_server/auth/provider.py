@@ -5,21 +5,27 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from abc import abstractmethod
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from tornado.httpclient import AsyncHTTPClient, HTTPError, HTTPRequest
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 
+from app_server.auth.access_tokens import TokenCookies, TokenKeeper
 from app_server.auth.cookie import CookieBackend
+from app_server.auth.shared_tokens import tokens_of_this_run
 from app_server.http.base_handler import BaseHandler
 from app_server.protocol.paths import canonical_route
 from app_server.security.auth import oidc
 from app_server.security.auth.access import AccessRules
+from app_server.security.auth.oauth import Tokens
 from app_server.security.auth.oidc import Attempt, ProviderError, Request
+from app_server.security.auth.secret_box import SecretBox
 from app_server.security.auth.signed_cookie import LONGEST_SEALED, Seal
-from app_server.security.auth.users import User
+from app_server.security.auth.users import User, identity
 from app_server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -60,6 +66,13 @@ class ProviderBackend(CookieBackend):
         self._groups_claim = registration.groups_claim
         self._redirect_url = registration.redirect_url
         self._client: AsyncHTTPClient | None = None
+        self._box = SecretBox("access tokens", self.seal.secret)
+        self._tokens: TokenKeeper | None = None
+        self._cookies = TokenCookies(self, self._box)
+        if settings.access_tokens:
+            self._box.require()
+            self._tokens = TokenKeeper(self._box, tokens_of_this_run(), self.renew)
+        self.hidden_cookies |= frozenset(self._cookies.names)
 
     @property
     @abstractmethod
@@ -71,8 +84,15 @@ class ProviderBackend(CookieBackend):
         """The page where people log in. Raises ProviderError."""
 
     @abstractmethod
-    async def claims(self, code: str, attempt: Attempt, redirect_url: str) -> dict[str, Any]:
-        """What the provider says of the user who came back with this code. Raises ProviderError or LoginRefused."""
+    async def identify(self, code: str, attempt: Attempt, redirect_url: str) -> tuple[dict[str, Any], Tokens | None]:
+        """What the provider says of the user who came back with this code, and the user's tokens.
+
+        Raises ProviderError or LoginRefused.
+        """
+
+    @abstractmethod
+    async def renew(self, tokens: Tokens) -> Tokens:
+        """New tokens for these, which have a refresh token. Raises ProviderError or LoginRefused."""
 
     async def provider_logout_url(self, back_to: str) -> str | None:
         """Where the user logs out of the provider, too; None if it has no such page. Raises ProviderError."""
@@ -83,24 +103,65 @@ class ProviderBackend(CookieBackend):
         return f"{self.form_cookie_name}_{state[:8]}"
 
     async def user(self, handler: BaseHandler) -> Any:
-        """The user of the cookie."""
+        """The user of the cookie; no one if an access token should be there, and there is none that is valid."""
         kept = self.remembered(handler)
         claims = kept.get("claims") if kept is not None and kept.get("client") == self.client_id else None
         # Rules that were made stricter since count at once.
         if kept is None or not isinstance(claims, dict) or (self.rules and kept.get("rules") != list(self.rules)):
             return None
         groups = oidc.groups_in(kept, "groups") or oidc.groups_in(claims, self._groups_claim)
-        return oidc.user_from(claims, groups, self.way)
+        user = oidc.user_from(claims, groups, self.way)
+        if self._tokens is None or not kept.get("tokens"):
+            return user
+        return user if await self._has_token(self._tokens, handler, identity(user)) else None
 
-    def let_in(self, handler: BaseHandler, claims: dict[str, Any]) -> User:
+    async def _has_token(self, keeper: TokenKeeper, handler: BaseHandler, owner: str) -> bool:
+        """Whether the user's access token is valid, perhaps since it was renewed now, as far as that is needed."""
+        sent = self._cookies.read(handler, owner)
+        if sent is not None:
+            keeper.learn(owner, sent)
+        tokens = keeper.newest(owner)
+        if not handler.renews_login:
+            return True
+        if tokens is not None and tokens.due(time.time()):
+            await keeper.renew_if_due(owner)
+            tokens = keeper.newest(owner)
+        if tokens is not None and tokens != sent:
+            self._cookies.write(handler, owner, tokens)
+        return tokens is not None and tokens.valid(time.time())
+
+    def access_token(self, user: Any) -> str | None:
+        """A valid access token of this user; None if there is none."""
+        return self._tokens.access_token(identity(user)) if self._tokens is not None and user else None
+
+    def logged_out(self, owner: str) -> None:
+        """Forget the user's tokens."""
+        if self._tokens is not None:
+            self._tokens.forget(owner)
+
+    def forget(self, handler: BaseHandler) -> None:
+        """Have the browser forget its user."""
+        super().forget(handler)
+        self._cookies.clear(handler)
+
+    def work(self, here: Callable[[], Collection[str]]) -> list[Coroutine[Any, Any, None]]:
+        """Renew the tokens of users whose sessions are here."""
+        return [] if self._tokens is None else [self._tokens.work(here)]
+
+    def let_in(self, handler: BaseHandler, claims: dict[str, Any], tokens: Tokens | None = None) -> User:
         """Let the browser keep what the provider said of its user, as much of it as a cookie holds."""
-        value = {"client": self.client_id, "rules": list(self.rules), "claims": oidc.kept_claims(claims)}
+        kept = oidc.kept_claims(claims)
+        value: dict[str, Any] = {"client": self.client_id, "rules": list(self.rules), "claims": kept}
+        if self._tokens is not None and tokens is not None:
+            owner = identity(oidc.user_from(claims, way=self.way))
+            self._tokens.publish(owner, tokens)
+            value["tokens"] = self._cookies.write(handler, owner, tokens)
         if len(self.seal.seal(value, expires_at=2**33)) > LONGEST_SEALED:
             log.warning("The provider says too much of %r for a cookie; groups and such are left out", claims["sub"])
             value["claims"] = oidc.sure_claims(claims)
             value["groups"] = self._named_groups(claims)
         self.remember(handler, value)
-        return oidc.user_from(value["claims"], way=self.way)  # type: ignore[arg-type]
+        return oidc.user_from(value["claims"], way=self.way)
 
     def _named_groups(self, claims: dict[str, Any]) -> list[str]:
         """The user's groups that rules name, as many of them as a cookie holds."""

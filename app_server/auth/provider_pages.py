@@ -89,11 +89,12 @@ class CallbackHandler(ProviderPages):
         self.clear_cookie(name, path=auth.cookie_path)
         try:
             code = self._code()
-            claims = await auth.claims(code, Attempt.of(state, auth.state_seal.tag), str(begun.get("redirect_url")))
+            attempt = Attempt.of(state, auth.state_seal.tag)
+            claims, tokens = await auth.identify(code, attempt, str(begun.get("redirect_url")))
         except (ProviderError, LoginRefused) as error:
             self.refuse_login(error)
             return
-        user = auth.let_in(self, claims)
+        user = auth.let_in(self, claims, tokens)
         log.info("%r logged in from %s", user.name, self.request.remote_ip)
         self.redirect(safe_next(str(begun.get("next")), auth.prefix), status=303)
 

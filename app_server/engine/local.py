@@ -165,6 +165,7 @@ class LocalRuntime(ApplicationRuntime):
             state=state if isinstance(state, dict) else {},
             restoring=opening is not None,
             begun_s=asked.begun_s,
+            access_token=self._access_token,
         )
         document.attach_context(context)
         try:

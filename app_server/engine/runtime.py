@@ -36,7 +36,7 @@ from app_server.protocol.messages import Message
 from app_server.security.admission import Admission
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.connection import Connection
-from app_server.session.context import ApplicationContext, SessionContext
+from app_server.session.context import AccessToken, ApplicationContext, SessionContext, no_access_token
 from app_server.session.effects import Effect, SessionHost
 from app_server.session.limits import MessageLimits
 from app_server.session.naming import LogName
@@ -61,6 +61,7 @@ class ApplicationRuntime(ABC):
         logout_url: str | None = None,
         observer: SessionObserver = UNOBSERVED,
         saver: Saver | None = None,
+        access_token: AccessToken = no_access_token,
     ) -> None:
         guest_for(application.imports)  # now, for importing what it brings along can take seconds
         self.application = application
@@ -72,6 +73,7 @@ class ApplicationRuntime(ABC):
         self._limits = limits
         self._loop = loop
         self._logout_url = logout_url
+        self._access_token = access_token
         self.connection_numbers = count(1)
         """A number for each new connection."""
         self._saver = saver

@@ -10,7 +10,7 @@ from app_server.engine.saving.saver import Saver
 from app_server.engine.saving.woken import Woken
 from app_server.observe.gauges import ApplicationGauges
 from app_server.security.admission import Admission
-from app_server.session.context import ApplicationContext, isolated_context
+from app_server.session.context import AccessToken, ApplicationContext, isolated_context, no_access_token
 from app_server.session.limits import MessageLimits
 from app_server.session.session import Session
 
@@ -34,8 +34,11 @@ class SingleSessionRuntime(LocalRuntime):
         observer: SessionObserver = UNOBSERVED,
         saver: Saver | None = None,
         snapshot: Snapshot | None = None,
+        access_token: AccessToken = no_access_token,
     ) -> None:
-        super().__init__(application, url, limits, lifetimes, loop, gauges, admission, logout_url, observer, saver)
+        super().__init__(
+            application, url, limits, lifetimes, loop, gauges, admission, logout_url, observer, saver, access_token
+        )
         self._snapshot = snapshot
 
     def _make_context(self) -> ApplicationContext:

@@ -23,6 +23,7 @@ from gunicorn.errors import AppImportError
 from gunicorn.workers import base
 
 from app_server.auth.shared_failures import failures_of_this_run
+from app_server.auth.shared_tokens import tokens_of_this_run
 from app_server.engine import containment
 from app_server.errors import AppServerError
 from app_server.gunicorn.applications import Applications
@@ -71,6 +72,7 @@ class Worker(base.Worker):  # type: ignore[misc]
             Worker._runtime_dir = made_runtime_dir(self.cfg)
             key_of_this_run()
             failures_of_this_run()
+            tokens_of_this_run()
         _AGE.pack_into(Worker._newest, 0, age)
         self._quick = False
         self._status = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any
 
 from app_server.http.base_handler import BaseHandler
@@ -56,6 +56,17 @@ class AuthBackend:
     def owner(self, user: Any) -> str | None:
         """A mark that identifies this user's sessions; None if anyone may have them."""
         return None if self.open else identity(user)
+
+    def access_token(self, user: Any) -> str | None:
+        """A valid access token of this user for the provider; None if there is none."""
+        return None
+
+    def logged_out(self, owner: str) -> None:
+        """Forget what is kept of a user who has logged out, besides sessions."""
+
+    def work(self, here: Callable[[], Collection[str]]) -> list[Coroutine[Any, Any, None]]:
+        """What has to go on in the background; `here` returns the owners of the sessions of this process."""
+        return []
 
     def routes(self, below: Callable[[str], RouteAddress], context: Mapping[str, Any]) -> Routes:
         """Tornado's routes for logging in and out.

@@ -80,6 +80,8 @@ class BaseHandler(Enduring, Leavable):
 
     shows_pages = False
     """Whether a user who is not logged in is sent to the login page, rather than refused."""
+    renews_login = True
+    """Whether a login whose access token has expired is none; a socket's page is there already."""
     request_id = ""
     """The id of the request in the log."""
     refused_because = ""

@@ -32,6 +32,7 @@ def end_sessions(state: ServerState, user: Any) -> None:
 def end_sessions_here(state: ServerState, owner: str) -> None:
     """End the sessions that this process has of this user; their pages say why."""
     is_theirs = partial(_is_owner, state.policy.auth, owner)
+    state.policy.auth.logged_out(owner)
     for runtime in state.runtimes:
         for session in [each for each in runtime.registry if is_theirs(each.context.user)]:
             for connection in list(session.connections):

@@ -27,6 +27,7 @@ class SocketHandler(ApplicationHandler):
     """Opens a connection to a session, which is built if it is not there."""
 
     opens_sessions = True
+    renews_login = False
     fault: Fault | None = None
     """Why the request is not a WebSocket handshake."""
     answers_as_bokeh = False

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from app_server.apps import Application
 from app_server.auth.shared_failures import failures_of_this_run
+from app_server.auth.shared_tokens import tokens_of_this_run
 from app_server.document import engine
 from app_server.engine import containment
 from app_server.http.accepting import raise_descriptor_limit
@@ -33,6 +34,8 @@ def serve_until_stopped(settings: Settings, paths: Sequence[str]) -> int:
     key_of_this_run()
     if settings.basic_auth:
         failures_of_this_run()
+    if settings.access_tokens:
+        tokens_of_this_run()
     raise_descriptor_limit()
     notifier = Notifier(os.environ)
     check_store(settings)

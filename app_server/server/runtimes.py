@@ -51,13 +51,13 @@ def make_runtimes(
     settings = policy.settings
     limits = MessageLimits(settings.websocket_max_message_size_bytes, show_tracebacks=settings.dev)
     lifetimes = Lifetimes(settings.unused_session_lifetime_ms / 1000, settings.check_unused_sessions_ms / 1000)
-    logout_url = policy.auth.logout_url
+    logout_url, access_token = policy.auth.logout_url, policy.auth.access_token
 
     def runtime(route: str, application: Application) -> ApplicationRuntime:
         own = application, route, limits, lifetimes, loop, gauges.application(route), admission, logout_url
         if session is not None:
-            return SingleSessionRuntime(*own, session.observer, saver, session.snapshot)
+            return SingleSessionRuntime(*own, session.observer, saver, session.snapshot, access_token)
         kind = IsolatedRuntime if route in isolated else LocalRuntime
-        return kind(*own, saver=saver)
+        return kind(*own, saver=saver, access_token=access_token)
 
     return [runtime(route, application) for route, application in applications.items()]

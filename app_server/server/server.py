@@ -187,7 +187,7 @@ class Server:
         self._background.append(asyncio.create_task(self._keep_alive()))
         self._background.append(asyncio.create_task(self._http.watch()))
         self._background.append(asyncio.create_task(self._loop_monitor.run()))
-        self._background += self._saving()
+        self._background += [*self._saving(), *self._logins()]
         if self._live_reload is not None:
             self._background.append(asyncio.create_task(self._live_reload.watch()))
 
@@ -196,7 +196,17 @@ class Server:
         for runtime in self.state.runtimes:
             await runtime.start()
         self._background = [asyncio.create_task(self._keep_alive()), asyncio.create_task(self._http.watch())]
-        self._background += self._saving()
+        self._background += [*self._saving(), *self._logins()]
+
+    def _logins(self) -> list[asyncio.Task[None]]:
+        """The background work of the login, for the users whose sessions are here."""
+        auth, runtimes = self.state.policy.auth, self.state.runtimes
+
+        def here() -> set[str]:
+            users = [session.context.user for runtime in runtimes for session in runtime.registry]
+            return {owner for user in users if user and (owner := auth.owner(user)) is not None}
+
+        return [asyncio.create_task(each) for each in auth.work(here)]
 
     def _saving(self) -> list[asyncio.Task[None]]:
         """The background work of the store; processes of single sessions do not look for what has expired."""

@@ -15,6 +15,13 @@ from app_server.security.visible_request import VisibleRequest
 
 log = logging.getLogger(__name__)
 
+AccessToken = Callable[[Any], "str | None"]
+
+
+def no_access_token(user: Any) -> None:
+    """None: no provider has given one."""
+
+
 LockedCall = Callable[[Callable[[ServedDocument], Any]], Awaitable[Any]]
 
 
@@ -101,6 +108,7 @@ class SessionContext:
         state: Mapping[str, Any] | None = None,
         restoring: bool = False,
         begun_s: float | None = None,
+        access_token: AccessToken = no_access_token,
     ) -> None:
         self.begun_s = time.time() if begun_s is None else begun_s
         """When the session was first asked for, in seconds since the epoch: being restored does not make it younger."""
@@ -111,6 +119,7 @@ class SessionContext:
         self._token_payload = token_payload
         self._logout_url = logout_url
         self._user = user
+        self._access_token = access_token
         self._state: dict[str, Any] = dict(state or {})
         self._restoring = restoring
         self._excluded: set[str] = set()
@@ -217,6 +226,14 @@ class SessionContext:
     def user(self) -> Any:
         """The user who opened the session, as the server or its authentication module knows them, or None."""
         return self._user
+
+    def access_token(self) -> str | None:
+        """An access token of the user for the provider's services, which is valid now.
+
+        The server renews it: ask again each time, rather than keep it. None without `--access-tokens`, and if the
+        provider does not renew it any more.
+        """
+        return self._access_token(self._user)
 
     @property
     def logout_url(self) -> str | None:

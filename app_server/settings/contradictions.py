@@ -139,6 +139,12 @@ def _incomplete_oauth(chosen: Chosen) -> Iterator[OperatorError]:
         yield OperatorError("is for a GitHub Enterprise", where=chosen["oauth_url"].where, hint=hint)
 
 
+def _tokens_without_a_provider(chosen: Chosen) -> Iterator[OperatorError]:
+    if _is_on("access_tokens", chosen) and not {"oidc_issuer", "oauth_provider"} & chosen.keys():
+        hint = "Give --oidc-issuer or --oauth-provider too."
+        yield OperatorError("only providers give access tokens", where=chosen["access_tokens"].where, hint=hint)
+
+
 def _login_without_a_key(chosen: Chosen) -> Iterator[OperatorError]:
     for name in ("basic_auth", "oidc_issuer", "oauth_provider"):
         if name in chosen and "cookie_secret" not in chosen:
@@ -190,6 +196,7 @@ _RULES: tuple[Callable[[Chosen], Iterator[OperatorError]], ...] = (
     _part_of_a_login_alone,
     _incomplete_oidc,
     _incomplete_oauth,
+    _tokens_without_a_provider,
     _login_without_a_key,
     _rules_without_a_login,
     _rules_for_groups_that_no_one_names,

@@ -341,6 +341,12 @@ class Settings:
         parse=parsers.https_url, metavar="URL",
         environment=("APP_SERVER_OAUTH_REDIRECT_URL",),
     )
+    access_tokens: bool = setting(
+        False, "keep the access token that the provider gives for a user, and renew it, for applications: "
+        "session_context.access_token()",
+        reason="a token that no application needs can only be stolen",
+        environment=("APP_SERVER_ACCESS_TOKENS",),
+    )
     access: tuple[str, ...] = setting(
         (), "let only this user or group open this application, such as /sales=group:analysts; may be repeated. "
         "* in place of the route means all applications without rules",

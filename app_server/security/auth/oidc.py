@@ -161,12 +161,25 @@ def token_request(
     provider: Provider, client_id: str, secret: str, redirect_url: str, code: str, attempt: Attempt
 ) -> Request:
     """The request that turns a code into tokens."""
-    from authlib.oauth2.auth import ClientAuth
     from authlib.oauth2.rfc6749.parameters import prepare_token_request
 
     body = prepare_token_request(
         "authorization_code", redirect_uri=redirect_url, code=code, code_verifier=attempt.verifier
     )
+    return _to_token_endpoint(provider, client_id, secret, body)
+
+
+def refresh_request(provider: Provider, client_id: str, secret: str, refresh_token: str) -> Request:
+    """The request that renews an access token (RFC 6749, section 6)."""
+    from authlib.oauth2.rfc6749.parameters import prepare_token_request
+
+    body = prepare_token_request("refresh_token", refresh_token=refresh_token)
+    return _to_token_endpoint(provider, client_id, secret, body)
+
+
+def _to_token_endpoint(provider: Provider, client_id: str, secret: str, body: str) -> Request:
+    from authlib.oauth2.auth import ClientAuth
+
     headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
     method = _token_method(provider, client_id + secret)
     url, headers, body = ClientAuth(client_id, secret, method).prepare("POST", provider.token_endpoint, headers, body)

@@ -101,6 +101,10 @@ from tests.unit.settings.faulty import fault
             "APP_SERVER_OAUTH_CLIENT_SECRET_FILE to a file with it.",
         ),
         (
+            {"access_tokens": [], "auth_header": ["X-User"], "auth_header_from": ["127.0.0.1"]},
+            "--access-tokens: only providers give access tokens. Give --oidc-issuer or --oauth-provider too.",
+        ),
+        (
             {"oauth_allow": ["groups=acme"]},
             "--oauth-allow: has no meaning without --oauth-provider. Give --oauth-provider too.",
         ),
