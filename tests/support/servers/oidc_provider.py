@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from authlib.integrations.flask_oauth2 import AuthorizationServer
-from authlib.oauth2.rfc6749 import AuthorizationCodeMixin, ClientMixin, grants
+from authlib.oauth2.rfc6749 import AuthorizationCodeMixin, ClientMixin, TokenMixin, grants
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core.grants import OpenIDCode
 from flask import Flask, Response, jsonify, redirect, request
@@ -66,7 +66,7 @@ class Client(ClientMixin):
         return response_type == "code"
 
     def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type == "authorization_code"
+        return grant_type in ("authorization_code", "refresh_token")
 
 
 @dataclass
@@ -100,12 +100,43 @@ class Code(AuthorizationCodeMixin):
 
 
 @dataclass
+class Issued(TokenMixin):
+    """Tokens that have been handed out."""
+
+    user: str
+    scope: str
+
+    def check_client(self, client: ClientMixin) -> bool:
+        return True
+
+    def get_scope(self) -> str:
+        return self.scope
+
+    def get_expires_in(self) -> int:
+        return 600
+
+    def is_expired(self) -> bool:
+        return False
+
+    def is_revoked(self) -> bool:
+        return False
+
+    def get_user(self) -> str:
+        return self.user
+
+    def get_client(self) -> None:
+        return None
+
+
+@dataclass
 class Memory:
     """What the provider remembers."""
 
     issuer: str
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "one", "use": "sig"}))
     codes: dict[str, Code] = field(default_factory=dict)
+    tokens: dict[str, Issued] = field(default_factory=dict)
+    """What was issued, by the refresh token."""
     fault: str | None = None
 
 
@@ -145,12 +176,33 @@ def provider(port: int, redirect_url: str) -> Flask:
             key = RSAKey.generate_key(2048, {"kid": "one"}) if fault == "stranger" else memory.key
             return jwt.encode({"alg": "RS256", "kid": "one"}, {**claims, **FAULTS.get(fault or "", {})}, key)
 
+    class Renewal(grants.RefreshTokenGrant):
+        """Each refresh token is good once."""
+
+        INCLUDE_NEW_REFRESH_TOKEN = True
+        TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic", "client_secret_post")
+
+        def authenticate_refresh_token(self, refresh_token: str) -> Issued | None:
+            return memory.tokens.pop(refresh_token, None)
+
+        def authenticate_user(self, refresh_token: Issued) -> str:
+            return refresh_token.user
+
+        def revoke_old_credential(self, refresh_token: Issued) -> None:
+            """It was forgotten when it came."""
+
+    def save(token: dict[str, Any], asked: Any) -> None:
+        if "refresh_token" in token:
+            memory.tokens[token["refresh_token"]] = Issued(asked.user, token.get("scope", ""))
+
     app = Flask(__name__)
+    app.config["OAUTH2_REFRESH_TOKEN_GENERATOR"] = True
     server = AuthorizationServer(
         app,
         query_client=lambda client_id: client if client_id == CLIENT_ID else None,
-        save_token=lambda token, asked: None,
+        save_token=save,
     )
+    server.register_grant(Renewal)
     server.register_grant(CodeGrant, [CodeChallenge(required=True), IdToken(require_nonce=True)])
 
     @app.get("/.well-known/openid-configuration")

@@ -17,7 +17,7 @@ from werkzeug.serving import make_server
 
 from app_server.auth import oidc
 from app_server.auth.oidc import OidcBackend
-from app_server.security.auth.oidc import Attempt, ProviderError
+from app_server.security.auth.oidc import Attempt, LoginRefused, ProviderError
 from app_server.settings import Settings
 from tests.support.client import Answer
 from tests.support.clients.cookies import Browser
@@ -169,6 +169,39 @@ def test_only_users_who_are_allowed_get_in(
     with inside({"/app": lambda document: None}, **settings) as served:
         browser = Browser(served)
         assert (log_in(browser, user).status, browser.get("/p/app").status) == (status, page)
+
+
+def test_access_token_is_kept_for_applications_and_can_be_renewed(ports: tuple[int, int], issuer: str) -> None:
+    public = f"http://127.0.0.1:{ports[0]}/p/login/callback"
+    with inside(
+        {"/app": lambda document: None}, **settings_of(issuer, oidc_redirect_url=public, access_tokens=True)
+    ) as served:
+        browser = Browser(served)
+        assert log_in(browser).status == 303 and browser.get("/p/app").status == 200
+        (session,) = served.server.state.runtimes[0].registry
+        token = session.context.access_token()
+        assert token and token not in "".join(browser.cookies.values())
+        auth: Any = served.server.state.policy.auth
+        (tokens,) = auth._tokens._known.values()
+        new = served.do(auth.renew(tokens))
+        assert new.access != token and new.refresh and new.expires_at > time.time()
+        with pytest.raises(LoginRefused):
+            served.do(auth.renew(tokens))  # a refresh token is good once
+        kept = {name: browser.cookies.pop(name) for name in list(browser.cookies) if "tokens" in name}
+        auth._tokens.forget(auth.owner(session.context.user))
+        assert browser.get("/p/app").status == 302 and kept  # without a token, it is no login
+        browser.cookies.update(kept)
+        assert browser.get("/p/app").status == 200
+        assert browser.get("/p/logout").status == 302
+        assert not any("tokens" in name for name in browser.cookies)
+
+
+def test_without_the_setting_no_access_token_is_kept(state: Inside) -> None:
+    browser = Browser(state)
+    assert log_in(browser).status == 303 and browser.get("/p/app").status == 200
+    assert not any("tokens" in name for name in browser.cookies)
+    session = list(state.server.state.runtimes[0].registry)[-1]
+    assert session.context.access_token() is None
 
 
 def test_cookie_holds_as_much_of_a_user_as_fits(state: Inside, caplog: pytest.LogCaptureFixture) -> None:
