@@ -55,7 +55,7 @@ class SharedTokens:
         records = [(place, *_HEADER.unpack_from(self._memory, place)) for place in self._records(start)]
         # The user's own record first, then a free one, whose time is 0.
         place, *_ = min(records, key=lambda record: (record[1] != digest, record[2]))
-        _HEADER.pack_into(self._memory, place, _FREE, 0.0, 0)  # what others read meanwhile is no half
+        _HEADER.pack_into(self._memory, place, _FREE, 0.0, 0)  # others read nothing meanwhile
         self._memory[place + _HEADER.size : place + _HEADER.size + len(data)] = data
         _HEADER.pack_into(self._memory, place, digest, obtained_at, len(data))
         return True

@@ -13,6 +13,7 @@ from app_server.engine.loop import EngineLoop
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.engine.saving.saver import Saver
 from app_server.engine.single import SingleSessionRuntime
+from app_server.http.auth_backend import AuthBackend
 from app_server.observe.gauges import Gauges
 from app_server.requests.state.pages import Pages
 from app_server.requests.state.policy import Policy
@@ -61,3 +62,9 @@ def make_runtimes(
         return kind(*own, saver=saver, access_token=access_token)
 
     return [runtime(route, application) for route, application in applications.items()]
+
+
+def owners(auth: AuthBackend, runtimes: Sequence[ApplicationRuntime]) -> set[str]:
+    """The users who have sessions in this process, as the login distinguishes them."""
+    users = [session.context.user for runtime in runtimes for session in runtime.registry]
+    return {owner for user in users if user and (owner := auth.owner(user)) is not None}

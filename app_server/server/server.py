@@ -9,6 +9,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 
 from tornado.httputil import HTTPServerRequest
@@ -42,7 +43,7 @@ from app_server.server.observing.request_log import request_log
 from app_server.server.observing.stats_log import StatsLog
 from app_server.server.reload import LiveReload
 from app_server.server.routes import routes_of
-from app_server.server.runtimes import OwnSession, make_runtimes
+from app_server.server.runtimes import OwnSession, make_runtimes, owners
 from app_server.server.saving import make_saver
 from app_server.server.warming.warmup import warm_up_applications
 from app_server.settings import Settings
@@ -187,7 +188,7 @@ class Server:
         self._background.append(asyncio.create_task(self._keep_alive()))
         self._background.append(asyncio.create_task(self._http.watch()))
         self._background.append(asyncio.create_task(self._loop_monitor.run()))
-        self._background += [*self._saving(), *self._logins()]
+        self._background += self._saving_and_logins()
         if self._live_reload is not None:
             self._background.append(asyncio.create_task(self._live_reload.watch()))
 
@@ -196,22 +197,13 @@ class Server:
         for runtime in self.state.runtimes:
             await runtime.start()
         self._background = [asyncio.create_task(self._keep_alive()), asyncio.create_task(self._http.watch())]
-        self._background += [*self._saving(), *self._logins()]
+        self._background += self._saving_and_logins()
 
-    def _logins(self) -> list[asyncio.Task[None]]:
-        """The background work of the login, for the users whose sessions are here."""
-        auth, runtimes = self.state.policy.auth, self.state.runtimes
-
-        def here() -> set[str]:
-            users = [session.context.user for runtime in runtimes for session in runtime.registry]
-            return {owner for user in users if user and (owner := auth.owner(user)) is not None}
-
-        return [asyncio.create_task(each) for each in auth.work(here)]
-
-    def _saving(self) -> list[asyncio.Task[None]]:
-        """The background work of the store; processes of single sessions do not look for what has expired."""
-        work = () if self._saver is None else self._saver.work(purges=self.state.process.only_session is None)
-        return [asyncio.create_task(each) for each in work]
+    def _saving_and_logins(self) -> list[asyncio.Task[None]]:
+        """The background work of store and login; processes of single sessions do not look for what has expired."""
+        work = [] if self._saver is None else self._saver.work(purges=self.state.process.only_session is None)
+        auth = self.state.policy.auth
+        return [asyncio.create_task(each) for each in (*work, *auth.work(partial(owners, auth, self.state.runtimes)))]
 
     def arrive(self, message: Message, sock: socket.socket) -> None:
         """Answer on the connection that this message brings, which `sock` has delivered."""

@@ -1,4 +1,4 @@
-"""Who may open what, in Chromium: the index, the page of a refusal, and what a page shows whose user logs out elsewhere."""
+"""Who may open what, in Chromium: the index, the page of a refusal, and a page whose user logs out elsewhere."""
 
 from __future__ import annotations
 

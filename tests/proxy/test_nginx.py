@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pytest
+
+from app_server.security.auth.htpasswd import sha_crypt
 from tests.support.client import Site, fetch
 from tests.support.deployments.deployed import running_deployment
 from tests.support.deployments.proxies import proxy_folder
@@ -27,6 +31,7 @@ class _Gatekeeper(BaseHTTPRequestHandler):
         self.send_response(202 if known else 401)
         if known:
             self.send_header("X-Auth-Request-User", "ann")
+            self.send_header("X-Auth-Request-Groups", "staff,analysts")
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -60,6 +65,46 @@ def test_another_service_decides_who_comes_in_and_names_the_user() -> None:
             "/asking", page.token, origin=site.origin, additional_headers={"Cookie": "gate=open"}
         ) as client:
             assert json.loads(client.value("seen", "text"))["headers"]["x-auth-request-user"] == "ann"
+
+
+def test_rules_see_the_groups_that_the_service_names_and_no_others() -> None:
+    with gatekeeper() as port, running_deployment(
+        "apps:\n  asking: {path: asking.py, access: {groups: [analysts]}}\n"
+        "  board: {path: board.py, access: {groups: [admins]}}\n"
+        f"access: {{external: {{url: 'http://127.0.0.1:{port}/auth', groups_header: X-Auth-Request-Groups}},"
+        " contact: help@example.org}\n",
+        apps=APPS,
+    ) as site:  # fmt: skip
+        forged = {"Cookie": "gate=open", "X-Auth-Request-Groups": "admins"}
+        assert fetch(site.url + "/asking", headers=forged).status == 200
+        refused = fetch(site.url + "/board", headers=forged)
+        assert refused.status == 403 and "help@example.org" in refused.text
+        index = fetch(site.url + "/", headers=forged).text
+        assert 'href="/asking"' in index and 'href="/board"' not in index
+
+
+@pytest.mark.parametrize("kind", ["nginx", "apache"])
+def test_one_file_of_htpasswd_serves_the_proxy_and_the_server(kind: str) -> None:
+    with ExitStack() as stack:
+        folder = stack.enter_context(proxy_folder())
+        users = folder / "users"
+        hashed = sha_crypt("sesame", os.urandom)
+        users.write_text(f"ann:{hashed}:staff\nbob:$apr1$abcdefgh$GQVaHFsauSKl0cgw4bVFJ/\n", encoding="utf-8")
+        folder.chmod(0o755)
+        site = stack.enter_context(
+            running_deployment(
+                "apps:\n  asking: asking.py\n  board: {path: board.py, access: {groups: [staff]}}\n"
+                f"proxy: {kind}\naccess: {{basic: {users}}}\nserver: {{basic_auth: {users}}}\n"
+                "secrets: {cookie_secret: {environment: BOKEH_COOKIE_SECRET}}\n",
+                apps=APPS,
+                env={"BOKEH_COOKIE_SECRET": "a secret of forty-four letters, or even more."},
+            )
+        )
+        assert fetch(site.url + "/asking").status == 401
+        for name, status in (("ann", 200), ("bob", 403)):
+            known = {"Authorization": "Basic " + base64.b64encode(f"{name}:sesame".encode()).decode()}
+            assert fetch(site.url + "/asking", headers=known).status == 200
+            assert fetch(site.url + "/board", headers=known).status == status
 
 
 def test_passwords_limits_and_own_applications_below_a_prefix() -> None:

@@ -26,6 +26,14 @@ def instances_share_a_key(plan: Plan) -> Iterator[RuleVerdict]:
         yield warning(("access", "external"), what, "Set secrets.secret_key to a key that they share.")
 
 
+def logins_have_a_key(plan: Plan) -> Iterator[RuleVerdict]:
+    """The server does not start without one, which may come from elsewhere."""
+    for name in ("basic_auth", "oidc_issuer", "oauth_provider"):
+        if name in plan.spec.server and plan.spec.secrets.cookie_secret is None:
+            what = "logins are kept in signed cookies, which need a key"
+            yield warning(("server", name), what, "Set secrets.cookie_secret.")
+
+
 def secrets_come_from_one_place(plan: Plan) -> Iterator[RuleVerdict]:
     """Each secret has exactly one source, which its manager supports, and never a value in the file."""
     for name in VARIABLES:
@@ -47,5 +55,6 @@ def secrets_come_from_one_place(plan: Plan) -> Iterator[RuleVerdict]:
 RULES: Final[tuple[Rule, ...]] = (
     signatures_need_a_key,
     instances_share_a_key,
+    logins_have_a_key,
     secrets_come_from_one_place,
 )

@@ -30,11 +30,6 @@ class AccessRule:
     def __str__(self) -> str:
         return f"{self.route}={self.kind}:{self.pattern}"
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether it names one user or group."""
-        return not set(self.pattern) & set("*?[")
-
     def fits(self, user: Any) -> bool:
         """Whether it names this user, or one of the user's groups."""
         known = groups_of(user) if self.kind == GROUP else names_of(user)

@@ -2,7 +2,7 @@
 
     login page -> provider's page -> callback with a code -> token endpoint -> access token -> the user's own data
 
-There is no signed ID token: the user is the one whose data the access token opens. The code is only valid with this
+No ID token is signed: the user is the one whose data the access token opens. The code is only valid with this
 server's secret and, where the provider supports PKCE, with the verifier of this login.
 """
 
@@ -190,7 +190,7 @@ def page_of(url: str, number: int) -> str:
 
 
 def is_last_page(listed: Sequence[Any], number: int) -> bool:
-    """Whether there is no further page."""
+    """Whether this page is the last one."""
     return len(listed) < PAGE or number >= _MOST_PAGES
 
 

@@ -1,4 +1,4 @@
-"""An OAuth2 provider for tests that is no OpenID provider: a GitHub Enterprise in small, and a plain one beside it.
+"""An OAuth2 provider for tests, and not an OpenID provider: a GitHub Enterprise in small, and a plain one beside it.
 
 `python -m tests.support.servers.oauth_provider PORT REDIRECT_URL [LIFETIME_S]` serves it. You log in as any user by
 typing that name. It checks the client's secret, PKCE and the redirect address; codes and refresh tokens are good once,

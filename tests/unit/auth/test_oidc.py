@@ -189,7 +189,7 @@ def test_access_token_is_kept_for_applications_and_can_be_renewed(ports: tuple[i
             served.do(auth.renew(tokens))  # a refresh token is good once
         kept = {name: browser.cookies.pop(name) for name in list(browser.cookies) if "tokens" in name}
         auth._tokens.forget(auth.owner(session.context.user))
-        assert browser.get("/p/app").status == 302 and kept  # without a token, it is no login
+        assert browser.get("/p/app").status == 302 and kept  # a login without a token is not one
         browser.cookies.update(kept)
         assert browser.get("/p/app").status == 200
         assert browser.get("/p/logout").status == 302

@@ -23,6 +23,13 @@ CASES: list[Case] = [
         " can take over its pages.",
     ),
     (
+        "logins_have_a_key",
+        "server: {basic_auth: /etc/users}\n",
+        "server: {basic_auth: /etc/users}\nsecrets: {cookie_secret: {file: /etc/key}}\n",
+        "deploy.yaml:2:10: server.basic_auth: logins are kept in signed cookies, which need a key."
+        " Set secrets.cookie_secret.",
+    ),
+    (
         "secrets_come_from_one_place",
         "secrets: {secret_key: {file: /k, environment: K}}\n",
         "secrets: {secret_key: {file: /k}}\n",

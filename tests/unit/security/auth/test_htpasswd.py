@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import random
 import subprocess
+import sys
 
 import bcrypt
 import pytest
 
 from app_server.errors import OperatorError
 from app_server.security.auth.htpasswd import read_htpasswd, sha_crypt
+from app_server.version import how_to_install
 
 HASHES = {
     "apr1": "$apr1$saltsalt$EGVZDNN6gOqijy.tv9axG/",
@@ -106,3 +108,13 @@ def test_hash_for_proxies_is_one_that_openssl_makes() -> None:
         ["openssl", "passwd", f"-{kind}", "-salt", salt, "correct horse"], text=True, capture_output=True, check=True
     ).stdout
     assert made.strip() == str(found)
+
+
+def test_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "bcrypt", None)
+    with pytest.raises(OperatorError) as caught:
+        read_htpasswd(HASHES["2y"], "users:3")
+    assert str(caught.value) == (
+        "users:3: the hash is bcrypt's, which needs a package that is not installed: bcrypt. "
+        f"{how_to_install('htpasswd')}"
+    )
