@@ -154,8 +154,9 @@ class ProviderBackend(CookieBackend):
         value: dict[str, Any] = {"client": self.client_id, "rules": list(self.rules), "claims": kept}
         if self._tokens is not None and tokens is not None:
             owner = identity(oidc.user_from(claims, way=self.way))
-            self._tokens.publish(owner, tokens)
             value["tokens"] = self._cookies.write(handler, owner, tokens)
+            if value["tokens"]:
+                self._tokens.publish(owner, tokens)
         if len(self.seal.seal(value, expires_at=2**33)) > LONGEST_SEALED:
             log.warning("The provider says too much of %r for a cookie; groups and such are left out", claims["sub"])
             value["claims"] = oidc.sure_claims(claims)

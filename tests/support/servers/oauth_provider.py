@@ -59,9 +59,9 @@ class Memory:
     renewals: int = 0
     fault: str | None = None
 
-    def issue(self, user: str, scope: str, lifetime_s: float | None) -> dict[str, Any]:
-        """New tokens."""
-        access, refresh = f"gho_{secrets.token_urlsafe(16)}", f"ghr_{secrets.token_urlsafe(16)}"
+    def issue(self, user: str, scope: str, lifetime_s: float | None, size: int = 16) -> dict[str, Any]:
+        """New tokens; `size` is that of the access token in bytes."""
+        access, refresh = f"gho_{secrets.token_urlsafe(size)}", f"ghr_{secrets.token_urlsafe(16)}"
         self.access[access] = user, time.time() + (lifetime_s or 1e9), scope
         answer: dict[str, Any] = {"access_token": access, "token_type": "bearer", "scope": scope}
         if lifetime_s is not None:
@@ -122,7 +122,8 @@ def provider(redirect_url: str, lifetime_s: float | None = None) -> Flask:
         challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
         if code is None or code.challenge != challenge or form["redirect_uri"] != redirect_url:
             return refuse("bad_verification_code")
-        return jsonify(memory.issue(code.user, code.scope, lifetime_s))
+        size = {"long": 3000, "huge": 8000}.get(fault or "", 16)
+        return jsonify(memory.issue(code.user, code.scope, lifetime_s, size))
 
     @app.get("/api/v3/user")
     def user() -> Any:

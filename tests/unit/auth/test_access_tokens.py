@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from typing import Any
 
@@ -73,6 +74,32 @@ async def test_another_process_takes_what_one_has_renewed(provider: Provider, sh
     assert other.access_token("ann") == "access 1"
     await other.renew_if_due("ann")
     assert provider.asked == ["refresh 0"]
+
+
+async def test_process_waits_while_another_one_renews(provider: Provider, shared: SharedTokens) -> None:
+    keeper = keeper_of(provider, shared)
+    keeper.learn("ann", old())
+    ready, waiting = os.pipe()
+    go_on, told = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.write(waiting, b"1" if shared.lock("ann") else b"0")
+            os.read(go_on, 1)
+            now_s = time.time()
+            TokenKeeper(BOX, shared, provider.renew).publish("ann", Tokens("theirs", now_s, "r", now_s + 3600))
+            os._exit(0)
+        finally:
+            os._exit(99)
+    assert os.read(ready, 1) == b"1"
+    renewing = asyncio.create_task(keeper.renew_if_due("ann"))
+    await asyncio.sleep(0)
+    os.write(told, b"1")
+    await renewing
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert keeper.access_token("ann") == "theirs" and provider.asked == []
+    for each in (ready, waiting, go_on, told):
+        os.close(each)
 
 
 async def test_older_tokens_of_a_cookie_change_nothing(provider: Provider, shared: SharedTokens) -> None:

@@ -204,3 +204,24 @@ def test_github_without_rules_is_warned_of(rules: dict[str, Any], caplog: pytest
 
 def test_settings_choose_the_provider() -> None:
     assert service_of(Settings(oauth_provider="github")) == oauth.github()
+
+
+@pytest.mark.parametrize(("kind", "cookies"), [("", 1), ("long", 2), ("huge", 0)])
+def test_access_token_is_kept_in_as_many_cookies_as_it_needs(
+    github: str, kind: str, cookies: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_of(github, access_tokens=True, oauth_allow=("name=Ann",))
+    with inside({"/app": lambda document: None}, **settings) as served:
+        browser = Browser(served)
+        back = agree(begin(browser))
+        ask(f"{github}/fault", "POST", f"kind={kind}")
+        assert browser.get(back).status == 303
+        assert len([name for name in browser.cookies if "tokens" in name]) == cookies
+        assert browser.get("/p/app").status == 200
+        (session,) = served.server.state.runtimes[0].registry
+        token = session.context.access_token()
+        assert (token or "").startswith("gho_") is (kind != "huge")
+        warned = "too long for cookies" in caplog.text
+        assert warned is (kind == "huge")
+        assert browser.get("/p/logout").status == 200
+        assert session.context.access_token() is None
