@@ -42,7 +42,8 @@ class Handler(BaseHandler):
             return
         if user:
             self.current_user = user
-            await self.admit()
+            if self.state.policy.restricted:
+                await self.admit()
         else:
             self.state.policy.auth.deny(self)
 

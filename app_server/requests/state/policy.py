@@ -41,6 +41,8 @@ class Policy:
     wire_limits: WireLimits
     request_filter: RequestFilter
     access: AccessRules = AccessRules()
+    restricted: bool = False
+    """Whether there may be users who are logged in and may not open an application."""
 
     @classmethod
     def of(cls, settings: Settings, auth: AuthBackend, port: int) -> Policy:
@@ -60,6 +62,7 @@ class Policy:
                 hidden_cookies=auth.hidden_cookies,
             ),
             access=AccessRules.read(settings.access, canonical_route),
+            restricted=bool(settings.access) or auth.authorizes,
         )
 
     async def may_open(self, user: Any, route: str) -> bool:
