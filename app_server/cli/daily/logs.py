@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import signal
 import sys
@@ -115,7 +116,8 @@ def run(about: Asked, lines: LogsWanted, show: Printer) -> int:
     try:
         return 0 if follow(about.deployed().logs(lines), show, complain) else 1
     except BrokenPipeError:
-        sys.stderr.close()  # Python would say once more that the reader has left
+        # Python flushes stdout once more at its end, and must not find the pipe then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 

@@ -6,6 +6,7 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -37,6 +38,8 @@ def run(about: Asked, *, as_json: bool) -> int:
     from app_server.deployment.daily import states
 
     state, last = about.deployed().state(), last_release(about.store)
+    if (roller := about.store.roller()) is not None:
+        state = replace(state, notes=(*state.notes, f"{roller}, is rolling out"))
     if as_json:
         say(json.dumps(states.as_json(state, last), indent=2))
     else:

@@ -75,6 +75,19 @@ class Store:
             return str(about["name"]) if isinstance(about, dict) and "name" in about else None
         return None
 
+    def roller(self) -> str | None:
+        """Who is rolling out now; None if no one is."""
+        try:
+            lock = (self.folder / "lock").open("r", encoding="utf-8")
+        except OSError:
+            return None
+        with lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return lock.read().strip().rstrip(",") or "another user"
+        return None
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """One roll-out at a time. OperatorError if the folder contains another deployment's releases."""

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from app_server.cli.terminal import WIDEST_COLUMNS, Paint, columns, complain, paint_for
+from app_server.cli.terminal import WIDEST_COLUMNS, Paint, columns, complain, paint_for, replacing
 from app_server.errors import OperatorError, OperatorErrors
 
 
@@ -39,6 +39,17 @@ def test_lines_are_no_longer_than_can_be_read(monkeypatch: pytest.MonkeyPatch) -
     assert columns() == WIDEST_COLUMNS
     monkeypatch.setenv("COLUMNS", "60")
     assert columns() == 60
+
+
+def test_line_of_a_terminal_is_replaced_and_is_not_too_long_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    terminal = Terminal()
+    write = replacing(terminal, {})
+    assert write is not None
+    write("x" * 100)
+    write("")
+    assert terminal.getvalue() == f"\r\x1b[K{'x' * 59}\r\x1b[K"
+    assert replacing(io.StringIO(), {}) is None and replacing(Terminal(), {"TERM": "dumb"}) is None
 
 
 def test_each_of_several_errors_has_a_line(capsys: pytest.CaptureFixture[str]) -> None:

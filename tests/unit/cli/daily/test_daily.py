@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from app_server.cli.daily import logs, target
 from app_server.deployment.rollout.history import Entry, append
 from app_server.deployment.rollout.store import Store
 from app_server.errors import OperatorError
+from tests.support.waiting import patience
 
 ANSIBLE = ("--target", "ansible")
 
@@ -132,3 +135,48 @@ def test_wanted_lines_are_the_last_or_those_since_a_time() -> None:
     assert logs.wanted(argparse.Namespace(names=[], since=["1s"]), now_s).lines is None
     with pytest.raises(OperatorError):
         logs.since("10x", now_s)
+
+
+@pytest.fixture
+def logging_place(place: Path) -> Path:
+    """The same, with the logs of two instances under supervisor."""
+    text = (place / "deploy.yaml").read_text(encoding="utf-8").replace("{hosts", "{count: 2, hosts")
+    text += f"service: {{manager: supervisor}}\nlogs: {{dir: {place}}}\n"
+    (place / "deploy.yaml").write_text(text, encoding="utf-8")
+    for name in ("a1", "a2"):
+        (place / f"{name}.log").write_text(f"{name} one\n{name} two\n", encoding="utf-8")
+    return place
+
+
+def test_logs_of_all_instances_are_printed(logging_place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["deploy", "logs", *ANSIBLE, "--lines", "1"], {}) == EXIT_OK
+    assert sorted(capsys.readouterr().out.splitlines()) == ["a1 | a1 two", "a2 | a2 two"]
+    (logging_place / "a2.log").unlink()
+    assert main(["deploy", "logs", *ANSIBLE, "--json", "--lines", "0"], {}) == EXIT_FAILED
+    captured = capsys.readouterr()
+    assert [json.loads(line) for line in captured.out.splitlines()] == [
+        {"instance": "a1", "text": "a1 one"}, {"instance": "a1", "text": "a1 two"},
+    ]  # fmt: skip
+    assert captured.err.startswith("app-server: here: tail: cannot open '") and captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, None])
+def test_followed_logs_leave_no_process_however_they_end(logging_place: Path, number: int | None) -> None:
+    words = [sys.executable, "-m", "app_server", "deploy", "logs", "-f", *ANSIBLE]
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as it:  # fmt: skip
+        assert it.stdout is not None and it.stderr is not None
+        assert sorted(it.stdout.readline() for _ in range(4))[0] == "a1 | a1 one\n"
+        with (logging_place / "a2.log").open("a", encoding="utf-8") as log:
+            log.write("a2 three\n")
+        assert it.stdout.readline() == "a2 | a2 three\n"
+        if number is not None:
+            it.send_signal(number)
+        else:
+            it.stdout.close()  # as `| head` does
+            with (logging_place / "a1.log").open("a", encoding="utf-8") as log:
+                log.write("a1 for no one\n")
+        assert it.wait(patience(20)) == (0 if number is None else 128 + number)
+        assert it.stderr.read() == ""
+        assert subprocess.run(["pgrep", "--session", str(it.pid)], capture_output=True, check=False).stdout == b""

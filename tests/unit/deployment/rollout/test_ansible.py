@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from app_server.deployment.plan.values import Plan
 from app_server.deployment.progress.progress import Progress, silent
 from app_server.deployment.progress.shown import Lines
 from app_server.deployment.rollout import ansible
+from app_server.deployment.rollout.history import operator
 from app_server.deployment.rollout.store import Store
 from app_server.errors import OperatorError
 
@@ -124,8 +126,12 @@ def test_log_names_the_deployment(tmp_path: Path) -> None:
 
 def test_roll_out_waits_for_nobody(tmp_path: Path) -> None:
     store = Store(tmp_path, "site")
-    with store.locked(), pytest.raises(OperatorError, match="is already rolling out"):
-        ansible.roll_back(plan(), store, silent())
+    assert store.roller() is None
+    with store.locked():
+        assert store.roller() == f"{operator()}, process {os.getpid()}"
+        with pytest.raises(OperatorError, match="is already rolling out"):
+            ansible.roll_back(plan(), store, silent())
+    assert store.roller() is None
 
 
 def test_release_without_packages_touches_nothing(tmp_path: Path) -> None:
