@@ -43,7 +43,11 @@ class Site:
     def request(self, path: str, more: Mapping[str, str]) -> bytes:
         """A GET of this path with these headers besides the site's."""
         lines = [f"GET {path} HTTP/1.1", f"Host: {self.authority or f'{self.host}:{self.port}'}"]
-        lines += [f"{name}: {value}" for name, value in (*self.headers, *more.items())]
+        given = [*self.headers, *more.items()]
+        lines += [f"{name}: {value}" for name, value in given if name.lower() != "cookie"]
+        # One header, whether cookies were given for all requests or set by a page (RFC 6265, section 5.4).
+        cookies = [value for name, value in given if name.lower() == "cookie"]
+        lines += [f"Cookie: {'; '.join(cookies)}"] if cookies else []
         return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 

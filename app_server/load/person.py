@@ -118,6 +118,9 @@ class Person:
             except FAULTS as fault:
                 self._meter.failed(*kind_of(fault))
                 pause_s += AGAIN_AFTER_S
+            except Exception as error:  # the report shows it; who is silently gone would make the server look good
+                self._meter.failed("fault of the test", repr(error))
+                pause_s += AGAIN_AFTER_S
             self._waiting.clear()
             await asyncio.sleep(pause_s)
 
@@ -149,7 +152,7 @@ class Person:
         kind = message.kind
         if kind == "PATCH-DOC":
             if _OF_INTEREST.search(message.content):
-                self._outline.apply(events_of(message))
+                self._follow(message)
             return
         sent_s = self._waiting.pop(str(message.header.get("reqid")), None)
         if kind == "ERROR":
@@ -157,6 +160,16 @@ class Person:
         elif kind == "OK" and sent_s is not None:
             self._meter.answered(message.arrived_s - sent_s)
 
+    def _follow(self, message: Message) -> None:
+        """Take in a patch, as far as it can be understood."""
+        try:
+            self._outline.apply(events_of(message))
+        except MISREAD:
+            self._meter.failed("not as expected", "a patch cannot be read")
+
+
+MISREAD: Final = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What comes of a document that is none of Bokeh's."""
 
 FAULTS: Final = (Refused, OSError, ValueError, TimeoutError, asyncio.IncompleteReadError)
 """What comes of a server that does not answer, or not as it should; TLS and lost connections are OSErrors."""
@@ -182,18 +195,17 @@ def kind_of(fault: BaseException) -> tuple[str, str]:
 
 def outline_of(reply: Message) -> Outline:
     """The outline of a document that was pulled. ValueError if it is none."""
-    content = orjson.loads(reply.content)
-    document = content.get("doc") if isinstance(content, dict) else None
-    if not isinstance(document, dict):
-        raise ValueError("the server's answer has no document")
-    return Outline(document, KINDS)
+    try:
+        return Outline(orjson.loads(reply.content)["doc"], KINDS)
+    except MISREAD:
+        raise ValueError("the server's document cannot be read") from None
 
 
 def events_of(message: Message) -> list[Any]:
     """The events of a patch; none of one that cannot be read."""
     try:
         events = orjson.loads(message.content)["events"]
-    except (ValueError, LookupError, TypeError):
+    except MISREAD:
         return []
     return events if isinstance(events, list) else []
 
@@ -202,6 +214,6 @@ def text_of(message: Message) -> str:
     """What an ERROR says, in one line."""
     try:
         text = str(orjson.loads(message.content).get("text", ""))
-    except (ValueError, AttributeError):
+    except MISREAD:
         text = ""
     return " ".join(text.split())

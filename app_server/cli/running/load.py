@@ -21,7 +21,7 @@ COMMAND = Command(
     flags=(
         Flag(names=("--people",), metavar="N", help="say which deployment so many people need"),
         Flag(names=("--p99",), metavar="TIME", default="200ms",
-             help="how long the slowest hundredth of the answers may take, such as 0.5s"),
+             help="how long 99 of 100 answers may take at most, such as 0.5s"),
         Flag(names=("--most",), metavar="N", help="the most people to let come", default="1000"),
         Flag(names=("--first",), metavar="N", help="how many come first", default="5"),
         Flag(names=("--think",), metavar="SECONDS", help="how long a person thinks on average before the next move",

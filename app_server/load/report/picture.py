@@ -52,6 +52,8 @@ class _Chart:
         times = [each for each in (*times, found.limits.p99_s) if math.isfinite(each)]
         self._low = math.floor(math.log10(max(FLOOR_S, min(times) * 0.8)))
         self._high = max(self._low + 1, math.ceil(math.log10(max(times) * 1.2)))
+        # Of a number of people that was tried again, the better time is the one that decides.
+        self._best = list({stage.people: stage for stage in sorted(self._stages, key=_slowest_first)}.values())
         self._most = max([1, *(stage.people for stage in self._stages)])
 
     def _x(self, people: float) -> float:
@@ -65,8 +67,8 @@ class _Chart:
         """The parts of the picture, from back to front."""
         yield from self._grid()
         yield from self._limit()
-        yield from self._curve([stage.trips.p50_s for stage in self._stages], MIDDLE)
-        yield from self._curve([stage.trips.p99_s for stage in self._stages], GOOD)
+        yield from self._curve([(stage.people, stage.trips.p50_s) for stage in self._best], MIDDLE)
+        yield from self._curve([(stage.people, stage.trips.p99_s) for stage in self._best], GOOD)
         yield from self._points()
         yield from self._legend()
 
@@ -82,7 +84,7 @@ class _Chart:
     def _limit(self) -> Iterator[str]:
         y = self._y(self._found.limits.p99_s)
         yield f'<path d="M{LEFT} {y}H{WIDTH - RIGHT}" stroke="{LIMIT}" stroke-width="1.5" stroke-dasharray="6 4"/>'
-        yield _text(WIDTH - RIGHT, y - 6, f"limit {seconds(self._found.limits.p99_s)}", colour=LIMIT, anchor="end")
+        yield _text(LEFT + 8, y - 6, f"limit {seconds(self._found.limits.p99_s)}", colour=LIMIT)
         if self._found.carried:
             x = self._x(self._found.carried)
             yield f'<path d="M{x} {TOP}V{HEIGHT - BOTTOM}" stroke="{GOOD}" stroke-dasharray="2 4"/>'
@@ -90,9 +92,8 @@ class _Chart:
                 x - 6, TOP + 12, f"{self._found.carried} people", colour=GOOD, anchor="end" if x > 180 else "start"
             )
 
-    def _curve(self, times: Sequence[float], colour: str) -> Iterator[str]:
-        pairs = [(stage.people, each) for stage, each in zip(self._stages, times, strict=True) if math.isfinite(each)]
-        way = " ".join(f"{self._x(people)},{self._y(each)}" for people, each in pairs)
+    def _curve(self, pairs: Sequence[tuple[int, float]], colour: str) -> Iterator[str]:
+        way = " ".join(f"{self._x(people)},{self._y(each)}" for people, each in pairs if math.isfinite(each))
         yield f'<polyline points="{way}" fill="none" stroke="{colour}" stroke-width="2"/>'
 
     def _points(self) -> Iterator[str]:
@@ -110,6 +111,10 @@ class _Chart:
             x = LEFT + 8 + 170 * number
             yield f'<path d="M{x} {TOP - 12}h22" stroke="{colour}" stroke-width="2"/>'
             yield _text(x + 28, TOP - 8, words)
+
+
+def _slowest_first(stage: Measured) -> tuple[int, float]:
+    return stage.people, -stage.trips.p99_s
 
 
 def ticks(most: int) -> list[int]:

@@ -15,11 +15,12 @@ def words(child: str, *, messages: int, over: bool = False) -> dict[str, Any]:
     now = {"sessions": 0 if over else 1}
     applications = {"/app": {"now": now, "ever": gauges.snapshot()}}
     memory = {"memory_bytes": 0 if over else 100, "answers": {"2xx": messages}, "saving": {"saved": messages}}
-    return {"child": child, "applications": applications, **memory, "over": over}
+    return {"child": child, "applications": applications, **memory, "cpu_s": messages / 10, "over": over}
 
 
 def test_sessions_are_added_up_while_they_live_and_what_they_counted_afterwards_too() -> None:
     child_metrics = ChildMetrics()
+    assert child_metrics.cpu_s() == 0
     child_metrics.take(words("a", messages=1))
     child_metrics.take(words("a", messages=3))
     child_metrics.take(words("b", messages=10))
@@ -29,6 +30,7 @@ def test_sessions_are_added_up_while_they_live_and_what_they_counted_afterwards_
     assert (balance["now"], balance["ever"]["messages_in"]) == ({"sessions": 1, "apart_bytes": 100}, 15)
     assert child_metrics.answers() == {"2xx": 15}
     assert child_metrics.saving() == {"saved": 15}
+    assert child_metrics.cpu_s() == 1.5
 
 
 def test_session_that_crashed_is_gone_when_its_process_is() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ def test_snapshot_has_what_was_counted_and_what_is_true_now(state: Inside) -> No
     facts = found["processes"]["0"]
     assert facts["pid"] == os.getpid() and facts["max_sessions"] == 7 and facts["draining"] is False
     assert facts["rss_bytes"] > 0 and facts["pss_bytes"] is None
+    assert 0 < facts["cpu_s"] <= time.process_time()
     assert facts["applications"]["/other"]["now"]["sessions"] == 1
     assert facts["applications"]["/other"]["ever"]["built"] == 1
     assert facts["taken_s"] >= facts["started_s"]
