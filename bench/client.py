@@ -5,8 +5,10 @@ from __future__ import annotations
 import ssl
 
 from app_server.load import client
-from app_server.load.client import REPLY_TIMEOUT_S, Closed, Connection, Refused, Site, Tab
+from app_server.load import site as sites
+from app_server.load.client import Closed, Connection, Refused, Tab
 from app_server.load.pages import Response
+from app_server.load.site import REPLY_TIMEOUT_S, Site
 
 __all__ = [
     "HOST",
@@ -29,7 +31,7 @@ async def get(
     port: int, path: str, headers: dict[str, str] | None = None, tls: ssl.SSLContext | None = None
 ) -> Response:
     """The response to one GET on a connection of its own."""
-    return await client.get(Site(HOST, port, tls), path, headers)
+    return await sites.get(Site(HOST, port, tls), path, headers)
 
 
 async def open_page(port: int, path: str, tls: ssl.SSLContext | None = None) -> tuple[str, str]:

@@ -7,48 +7,18 @@ import base64
 import json
 import os
 import socket
-import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from app_server.load.pages import Response, parse_response, socket_path, token_of
+from app_server.load.pages import Response, socket_path, token_of
+from app_server.load.site import REPLY_TIMEOUT_S, Site, get, tls_options
 from app_server.load.wire import CLOSE, FrameReader, Message, MessageReader, find_models, frame, message, set_value
 from app_server.protocol.connection import ConnectionState, FrameConnection, Frames
 
-REPLY_TIMEOUT_S = 60.0
-HANDSHAKE_TIMEOUT_S = 15.0
 ERROR_SHOWN = 500
-MAX_RESPONSE_BYTES = 64 * 1024 * 1024
-READ_BYTES = 256 * 1024
 COOKIES_KEPT = 50
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where a server is, and what every request to it says.
-
-    `authority` is its name in Host, by default host and port; `origin` is what pages from there send, "" for none.
-    """
-
-    host: str
-    port: int
-    tls: ssl.SSLContext | None = None
-    authority: str = ""
-    origin: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
-
-    def request(self, path: str, more: Mapping[str, str]) -> bytes:
-        """A GET of this path with these headers besides the site's."""
-        lines = [f"GET {path} HTTP/1.1", f"Host: {self.authority or f'{self.host}:{self.port}'}"]
-        given = [*self.headers, *more.items()]
-        lines += [f"{name}: {value}" for name, value in given if name.lower() != "cookie"]
-        # One header, whether cookies were given for all requests or set by a page (RFC 6265, section 5.4).
-        cookies = [value for name, value in given if name.lower() == "cookie"]
-        lines += [f"Cookie: {'; '.join(cookies)}"] if cookies else []
-        return "\r\n".join([*lines, "", ""]).encode("latin-1")
 
 
 class Closed(ConnectionError):
@@ -65,35 +35,6 @@ class Refused(RuntimeError):
     def __init__(self, text: str, response: Response | None = None) -> None:
         super().__init__(text)
         self.response = response
-
-
-async def get(site: Site, path: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The response to one GET on a connection of its own. ValueError for what is not HTTP."""
-    more = {"Connection": "close", **(headers or {})}
-    reader, writer = await asyncio.open_connection(site.host, site.port, **_tls(site))
-    try:
-        writer.write(site.request(path, more))
-        raw = await asyncio.wait_for(_all_of(reader), REPLY_TIMEOUT_S)
-    finally:
-        writer.close()
-    return parse_response(raw)
-
-
-async def _all_of(reader: asyncio.StreamReader) -> bytes:
-    """Everything until the connection ends. ValueError if that is too much."""
-    parts, size = [], 0
-    while part := await reader.read(READ_BYTES):
-        parts.append(part)
-        size += len(part)
-        if size > MAX_RESPONSE_BYTES:
-            raise ValueError(f"the answer has more than {MAX_RESPONSE_BYTES} bytes")
-    return b"".join(parts)
-
-
-def _tls(site: Site) -> dict[str, Any]:
-    if site.tls is None:
-        return {}
-    return {"ssl": site.tls, "server_hostname": site.host, "ssl_handshake_timeout": HANDSHAKE_TIMEOUT_S}
 
 
 class Connection(asyncio.Protocol):
@@ -274,7 +215,7 @@ async def connect(site: Site, path: str, token: str, cookies: str = "") -> Conne
     }
     request = site.request(path, more)
     loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(lambda: Connection(request), site.host, site.port, **_tls(site))
+    _, connection = await loop.create_connection(lambda: Connection(request), site.host, site.port, **tls_options(site))
     try:
         await asyncio.wait_for(connection.receive("ACK"), REPLY_TIMEOUT_S)
     except BaseException:

@@ -13,12 +13,13 @@ from typing import Any, Final, Protocol
 
 import orjson
 
-from app_server.load.client import Closed, Connection, Page, Refused, Site, Tab, get, join, open_page
+from app_server.load.client import Closed, Connection, Page, Refused, Tab, join, open_page
 from app_server.load.meter import Meter
 from app_server.load.moves.planning import KINDS, movable, plan
 from app_server.load.moves.step import Step
 from app_server.load.outline import Outline
 from app_server.load.pages import assets_of
+from app_server.load.site import Site, get
 from app_server.load.wire import Message
 
 BROWSER: Final = {"Accept-Encoding": "gzip", "Accept": "text/html"}

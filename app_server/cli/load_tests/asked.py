@@ -18,13 +18,13 @@ from app_server.cli.running.status import ask, fetch
 from app_server.cli.typed import header_of, number_of, optional, word_of
 from app_server.doctor.address import Target, read_target
 from app_server.errors import AppServerError, OperatorError
-from app_server.load.client import Site
 from app_server.load.person import Ideas, Script, Visit
 from app_server.load.ramp import Limits
 from app_server.load.recording.format import read
 from app_server.load.recording.player import Playback
 from app_server.load.run import Wishes
 from app_server.load.server_side import Look
+from app_server.load.site import Site
 from app_server.observe import exposition
 from app_server.processes.runtime_dir import running
 from app_server.version import __version__

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from app_server.cli.deployments.loading import need_deployment_packages
 from app_server.errors import OperatorError, in_one_line
 from app_server.files import write_atomically
-from app_server.load.sizing import Size
+from app_server.load.report.sizing import Size
 
 if TYPE_CHECKING:
     from app_server.deployment.load import LoadedSpec

@@ -10,9 +10,9 @@ from typing import Any
 from app_server.load.first_visit import Seen
 from app_server.load.meter import Measured
 from app_server.load.ramp import Limits, Why, carried, reason
+from app_server.load.report.sizing import Size, size_for
 from app_server.load.run import Outcome
 from app_server.load.server_side import Costs, costs
-from app_server.load.sizing import Size, size_for
 from app_server.load.statistics import Spread
 
 

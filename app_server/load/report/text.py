@@ -10,7 +10,7 @@ from app_server.errors import in_one_line
 from app_server.load.meter import Measured
 from app_server.load.ramp import Why
 from app_server.load.report.findings import Findings
-from app_server.load.sizing import HEADROOM
+from app_server.load.report.sizing import HEADROOM
 from app_server.observe.screen import seconds, size
 
 HEADINGS: Final = ("people", "messages/s", "p50", "p99", "pages", "opened in", "failed")

@@ -9,9 +9,11 @@ import orjson
 import pytest
 
 from app_server.load import client
-from app_server.load.client import Refused, Site, cookies_of, get, open_page
+from app_server.load import site as sites
+from app_server.load.client import Refused, cookies_of, open_page
 from app_server.load.pages import Response
 from app_server.load.person import kind_of, outline_of, text_of
+from app_server.load.site import Site, get
 from app_server.load.wire import Message
 
 
@@ -53,7 +55,7 @@ async def test_what_is_not_http_is_said_to_be_so(site: Site) -> None:
 
 @pytest.mark.parametrize("site", [b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1000], indirect=True)
 async def test_answer_without_an_end_is_not_read_for_ever(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "MAX_RESPONSE_BYTES", 100)
+    monkeypatch.setattr(sites, "MAX_RESPONSE_BYTES", 100)
     with pytest.raises(ValueError, match="the answer has more than 100 bytes"):
         await get(site, "/")
 

@@ -8,7 +8,7 @@ import pytest
 
 from app_server.cli.load_tests.deployment import check, put
 from app_server.errors import OperatorError
-from app_server.load.sizing import Size
+from app_server.load.report.sizing import Size
 
 SIZE = Size(300, 6, 50, 512, 0.5)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from app_server.load.report.sizing import Size, size_for
 from app_server.load.server_side import Costs, During, Use, costs, use_of
-from app_server.load.sizing import Size, size_for
 
 MB = 1_000_000
 COSTS = Costs(100 * MB, 2 * MB, 0.01, 1)
