@@ -135,6 +135,7 @@ VALUES: dict[str, Any] = {
         "token_expiry_s": 300,
         "max_sessions": 200,
         "max_sessions_per_address": 20,
+        "max_sessions_per_user": 10,
         "unused_lifetime_s": 30,
         "ping_interval_s": 20,
         "store": "redis://redis.example.org:6379",

@@ -36,7 +36,7 @@ class IsolatedRuntime(ApplicationRuntime):
     async def warm_up(self, visit: Visit, limit_s: float) -> None:
         """The process that forks the sessions runs the application."""
 
-    def check_admission(self, session_id: str, address: str) -> None:
+    def check_admission(self, session_id: str, address: str, owner: str = "") -> None:
         """Sessions are admitted when their processes are started."""
 
     def process_request(self, request: Any) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ from app_server.engine.warmup import WARMUP_ID, Visit, time_limit
 from app_server.errors import ApplicationError
 from app_server.page import ended_by_operator
 from app_server.security.admission import Full
+from app_server.security.auth.users import identity
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.context import SessionContext
 from app_server.session.naming import LogName
@@ -79,13 +80,15 @@ class LocalRuntime(ApplicationRuntime):
         under_way = self.registry.building(session_id)
         if under_way is not None:
             return await self._built(under_way)
-        self.admission.enter((self.url, session_id), address)
+        key, owner = (self.url, session_id), self._counted_owner(user)
+        self.admission.enter(key, address, owner)
         build = self.registry.begin(session_id)
         began_s, asked_s = _clock(), time.time()
         words = f"{self.name} session {session_id[:8]}…, which is being built"
         job = Job(LogName(words, application=self.url, session=session_id))
         woken = copy_of
         try:
+            await self.admission.confirm(key, owner)
             if self._saver is not None and not fresh:
                 woken = or_copy(await self._saver.wake(self.url, session_id, job.name), copy_of)
                 self._check_going_on()
@@ -93,7 +96,7 @@ class LocalRuntime(ApplicationRuntime):
             session = await Noted(self._loop.running, job, self._build(asked, woken))
             self._take_back_late(session)
         except BaseException as error:
-            self.admission.leave((self.url, session_id))
+            self.admission.leave(key)
             if self._saver is not None and woken is not None:
                 self._saver.waker.give_back(woken)
             self.registry.fail(build, error)
@@ -105,6 +108,10 @@ class LocalRuntime(ApplicationRuntime):
         if self._saver is not None and self._saver.endings.concern(session):  # its user has logged out meanwhile
             self.begin_end(session)
         return session
+
+    def _counted_owner(self, user: Any) -> str:
+        """Whose session it is, if that is counted; empty for one without a login."""
+        return identity(user) if user is not None and self.admission.counts_users else ""
 
     def _check_going_on(self) -> None:
         """Raise Full if the process is about to end: the page of a session that is being built goes elsewhere."""
@@ -121,9 +128,9 @@ class LocalRuntime(ApplicationRuntime):
             self._take_back(session.document, session.context)
             raise
 
-    def check_admission(self, session_id: str, address: str) -> None:
+    def check_admission(self, session_id: str, address: str, owner: str = "") -> None:
         if self.registry.get(session_id) is None and self.registry.building(session_id) is None:
-            self.admission.check(address)
+            self.admission.check(address, owner)
 
     def process_request(self, request: Any) -> Mapping[str, Any]:
         return self.application.process_request(request)

@@ -177,8 +177,8 @@ class ApplicationRuntime(ABC):
         return await self._saver.bookmarks.open(link, self.url)
 
     @abstractmethod
-    def check_admission(self, session_id: str, address: str) -> None:
-        """Raise Full if this session is not there and cannot be built for this address."""
+    def check_admission(self, session_id: str, address: str, owner: str = "") -> None:
+        """Raise Full if this session is not there and cannot be built for this address and owner."""
 
     @abstractmethod
     def process_request(self, request: Any) -> Mapping[str, Any]:

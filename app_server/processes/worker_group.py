@@ -258,6 +258,11 @@ class WorkerGroup:
         others = [path for path in self.runtime_dir.socket_paths() if path != self._socket_path]
         await ipc.ask_all([*others, *self.runtime_dir.session_sockets()], fields, _ANSWER_S)
 
+    async def ask_peers(self, fields: Mapping[str, Any]) -> list[Mapping[str, Any] | None]:
+        """What each other worker answers; None for one that did not in time."""
+        others = [socket_path for socket_path in self.runtime_dir.socket_paths() if socket_path != self._socket_path]
+        return await ipc.ask_all(others, fields, _ANSWER_S)
+
     async def with_room(self) -> Path | None:
         """A process that takes new sessions; None if there is none."""
         for name, answer in (await self.ask_all({"question": "room"})).items():

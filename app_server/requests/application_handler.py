@@ -103,11 +103,10 @@ class ApplicationHandler(Handler):
 
     async def _find_session_process(self, workers: WorkerGroup, processes: SessionProcesses, opening: Opening) -> None:
         """Hand the request to the process of its session; what is refused stays here."""
-        if self.answer_for_all(processes) or not self.may_have_session():
+        if await self.answer_for_all(processes) or not self.may_have_session():
             return
         session_id = opening.session_id or self.state.mint_session_id()
-        user = None if self.state.policy.auth.open else portable(self.current_user)
-        caller = Caller(session_id, user, self.address)
+        caller = Caller(session_id, portable(self.user), self.address, self.owner)
         outcome = await self._dispatcher(workers).to_session(opening, caller)
         self._settle(outcome, session_id)
 
@@ -142,7 +141,7 @@ class ApplicationHandler(Handler):
         opening = self.opening
         return opening is not None and not opening.refusal and (opening.token is None or self.may_use(opening.token))
 
-    def answer_for_all(self, session_processes: SessionProcesses) -> bool:
+    async def answer_for_all(self, session_processes: SessionProcesses) -> bool:
         """Whether the request was answered with what is the same for all new sessions, none of which is needed yet."""
         return False
 
@@ -156,6 +155,11 @@ class ApplicationHandler(Handler):
     def user(self) -> Any:
         """The user, for the application; None if users do not log in."""
         return None if self.state.policy.auth.open else self.current_user
+
+    @property
+    def owner(self) -> str:
+        """The mark of the user whose sessions are counted; empty if users do not log in."""
+        return self.state.policy.auth.owner(self.current_user) or ""
 
     def owns(self, session: Session) -> bool:
         """Whether the session is that of this request's user, or anyone's."""

@@ -18,7 +18,7 @@ class PageHandler(ApplicationHandler):
     shows_pages = True
     opens_sessions = True
 
-    def answer_for_all(self, session_processes: SessionProcesses) -> bool:
+    async def answer_for_all(self, session_processes: SessionProcesses) -> bool:
         """Whether the request was answered with the page of every new session, which begins when its socket comes."""
         if self.runtime.application.placeholder is not None:
             return False
@@ -27,7 +27,7 @@ class PageHandler(ApplicationHandler):
         if page is None or self.state.process.draining or external or self.names_a_session:
             return False
         try:
-            self.runtime.admission.check(self.address)
+            await self.runtime.admission.check_everywhere(self.address, self.owner)
         except Full as full:
             self.refuse_full(full)
             return True

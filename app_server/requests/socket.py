@@ -93,7 +93,7 @@ class SocketHandler(ApplicationHandler):
             self._refuse_because("owner", NOT_YOURS)
         elif living is None:
             try:
-                self.runtime.check_admission(opening.session_id or "", self.address)
+                self.runtime.check_admission(opening.session_id or "", self.address, self.owner)
             except Full as full:
                 self.refuse_full(full)
         return not self._finished

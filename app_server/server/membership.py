@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -16,7 +16,9 @@ from app_server.processes.worker_group import WorkerGroup
 from app_server.requests import logging_out
 from app_server.requests.state.process import has_session
 from app_server.requests.state.server_state import ServerState
+from app_server.security.admission import Admission, Key
 from app_server.server.observing import metrics, metrics_reporter
+from app_server.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,26 @@ class Membership:
         return SessionProcesses(workers, dict(self.fork_servers)) if self.fork_servers else None
 
 
+_SESSIONS_OF = "sessions of"
+
+
+def make_admission(settings: Settings, workers: Callable[[], WorkerGroup | None], *, forked: bool) -> Admission:
+    """Who gets a session in this process; `forked` is one that was started for a session, which is counted there."""
+
+    async def elsewhere(owner: str) -> Set[Key]:
+        group = workers()
+        return frozenset() if group is None else await _sessions_elsewhere(group, owner)
+
+    per_user = 0 if forked else settings.max_sessions_per_user
+    return Admission(settings.max_sessions, settings.max_sessions_per_address, per_user, elsewhere)
+
+
+async def _sessions_elsewhere(workers: WorkerGroup, owner: str) -> Set[Key]:
+    """The user's sessions in the other processes; those of a process that is too busy to answer are left out."""
+    answers = await workers.ask_peers({"question": _SESSIONS_OF, "owner": owner})
+    return {(route, session) for answer in answers for route, session in (answer or {}).get("sessions", ())}
+
+
 class PeerAnswers:
     """The questions that the other processes of the server may ask this one."""
 
@@ -64,6 +86,7 @@ class PeerAnswers:
         workers.answer(metrics.QUESTION, self._observe)
         workers.answer("room", self._room)
         workers.answer(logging_out.QUESTION, partial(logging_out.answer, self._state))
+        workers.answer(_SESSIONS_OF, self._sessions_of)
         workers.answer(metrics_reporter.QUESTION, self._take_tally)
 
     async def _inherit(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -79,3 +102,6 @@ class PeerAnswers:
 
     async def _room(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"room": self._state.process.has_room}
+
+    async def _sessions_of(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"sessions": sorted(self._state.process.admission.sessions_of(str(fields["owner"])))}

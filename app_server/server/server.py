@@ -36,9 +36,8 @@ from app_server.requests.state.pages import Pages
 from app_server.requests.state.policy import Policy
 from app_server.requests.state.process import ProcessState, nothing_changes
 from app_server.requests.state.server_state import ServerState
-from app_server.security.admission import Admission
 from app_server.security.hostnames import bracketed
-from app_server.server.membership import Membership, PeerAnswers
+from app_server.server.membership import Membership, PeerAnswers, make_admission
 from app_server.server.observing.request_log import request_log
 from app_server.server.observing.stats_log import StatsLog
 from app_server.server.reload import LiveReload
@@ -86,7 +85,7 @@ class Server:
         self._listening = listening if listening is not None else Listening(settings.port)
         policy = session.policy if session else Policy.of(settings, backend_for(settings), self._listening.port)
         gauges = Gauges()
-        admission = Admission(settings.max_sessions, settings.max_sessions_per_address)
+        admission = make_admission(settings, lambda: self.state.process.workers, forked=session is not None)
         isolated = membership.fork_servers if membership is not None else ()
         engine_loop = EngineLoop(loop)
         self._saver = make_saver(settings, gauges.saving, lambda: self.state.runtimes, policy.auth.owner)

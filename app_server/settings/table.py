@@ -445,6 +445,11 @@ class Settings:
         reason="a whole office or university may share one address",
         environment=("APP_SERVER_MAX_SESSIONS_PER_ADDRESS",),
     )
+    max_sessions_per_user: int = setting(
+        0, "how many sessions one logged-in user may have; 0 sets no limit",
+        reason="most people keep some tabs open, and a login may be shared by a team",
+        environment=("APP_SERVER_MAX_SESSIONS_PER_USER",),
+    )
     websocket_max_message_size_bytes: int = setting(
         20 * 1024 * 1024, "the largest message to accept from a browser",
         reason="20 MiB are enough for a large upload, and too little to exhaust memory",

@@ -16,6 +16,7 @@ from app_server.errors import OperatorError
 from app_server.observe.output import forgive_output
 from app_server.settings import (
     SIGNED_IDS,
+    WAYS_TO_LOG_IN,
     Arity,
     Settings,
     all_settings,
@@ -79,6 +80,11 @@ def run(settings: Settings, paths: Sequence[str], bokeh_variables: Mapping[str, 
         log.warning(
             "no key for signed sessions; using a temporary one: open pages will not survive a restart."
             " Set BOKEH_SECRET_KEY to what `app-server secret` prints"
+        )
+    if settings.max_sessions_per_user and not any(getattr(settings, name) for name in WAYS_TO_LOG_IN):
+        log.warning(
+            "--max-sessions-per-user has no effect: users do not log in. Set a way to log in, such as --basic-auth,"
+            " or use --max-sessions-per-address"
         )
     settings = with_signing_key(settings, token_urlsafe)
     # Here and not above: they bring bokeh and Tornado along, which take a second.

@@ -27,6 +27,7 @@ _SET_BY = {
     "use_xheaders": "proxy", "args": "apps.*.args", "session_ids": "sessions.ids",
     "session_token_expiration_s": "sessions.token_expiry_s", "max_sessions": "sessions.max_sessions",
     "max_sessions_per_address": "sessions.max_sessions_per_address",
+    "max_sessions_per_user": "sessions.max_sessions_per_user",
     "unused_session_lifetime_ms": "sessions.unused_lifetime_s", "keep_alive_ms": "sessions.ping_interval_s",
     "isolation": "sessions.isolation", "session_memory_mb": "sessions.limits.session_memory_mb",
     "session_cpu_s": "sessions.limits.session_cpu_s", "callback_limit_s": "sessions.limits.callback_s",
@@ -128,6 +129,8 @@ def _session_flags(spec: Spec, store: PlannedStore) -> Iterator[str]:
         yield from ("--max-sessions", str(sessions.max_sessions))
     if sessions.max_sessions_per_address is not None:
         yield from ("--max-sessions-per-address", str(sessions.max_sessions_per_address))
+    if sessions.max_sessions_per_user is not None:
+        yield from ("--max-sessions-per-user", str(sessions.max_sessions_per_user))
     if spec.instances.processes is not None:
         yield from ("--num-procs", str(spec.instances.processes))
     if "--drain" in known_flags():

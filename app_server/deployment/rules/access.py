@@ -7,16 +7,19 @@ from typing import Final
 
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.rules.verdict import Path, Rule, RuleVerdict, fault
-from app_server.deployment.spec import Access, ApplicationAccess
+from app_server.deployment.spec import Access, ApplicationAccess, Spec
+from app_server.settings import WAYS_TO_LOG_IN
 
-LOGINS: Final = ("auth_module", "basic_auth", "auth_header", "oidc_issuer", "oauth_provider")
-"""The settings of the block `server` by which instances log people in."""
+
+def has_login(spec: Spec) -> bool:
+    """Whether instances know who their users are: the proxy names them, or the server itself logs them in."""
+    return spec.access.external is not None or any(name in spec.server for name in WAYS_TO_LOG_IN)
 
 
 def instances_know_who_asks(plan: Plan) -> Iterator[RuleVerdict]:
     """A proxy that asks for a password does not name the user."""
     spec = plan.spec
-    if spec.access.external is not None or any(name in spec.server for name in LOGINS):
+    if has_login(spec):
         return
     for path, _ in _rules(plan):
         what = "the instances do not know who asks"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from app_server.deployment.plan.values import Plan
+from app_server.deployment.rules.access import has_login
 from app_server.deployment.rules.verdict import Path, Rule, RuleVerdict, fault, warning
 
 
@@ -42,6 +43,24 @@ def one_address_cannot_have_more_than_there_is(plan: Plan) -> Iterator[RuleVerdi
         yield fault(("sessions", "max_sessions_per_address"), what, "Lower it.")
 
 
+def one_user_cannot_have_more_than_there_is(plan: Plan) -> Iterator[RuleVerdict]:
+    """A user's limit is for all processes of an instance together; the instance's limit is for each of them."""
+    sessions, processes = plan.spec.sessions, plan.spec.instances.processes or 1
+    most = (sessions.max_sessions or 0) * processes
+    if 0 < most < (sessions.max_sessions_per_user or 0):
+        each = "" if processes == 1 else f" for each of {processes} processes"
+        what = f"is more than sessions.max_sessions ({sessions.max_sessions}{each})"
+        yield fault(("sessions", "max_sessions_per_user"), what, "Lower it.")
+
+
+def users_are_known_whose_sessions_are_limited(plan: Plan) -> Iterator[RuleVerdict]:
+    """Without a login, all visitors are the same to the server. A password that the proxy asks for is not a login."""
+    if plan.spec.sessions.max_sessions_per_user is not None and not has_login(plan.spec):
+        what = "has no effect, because the server does not know its users"
+        hint = "Set access.external or a login of the server's, or use max_sessions_per_address."
+        yield warning(("sessions", "max_sessions_per_user"), what, hint)
+
+
 def a_session_fits_into_its_container(plan: Plan) -> Iterator[RuleVerdict]:
     """The smaller of two limits applies."""
     limit = plan.spec.sessions.limits.session_memory_mb
@@ -58,5 +77,7 @@ RULES: Final[tuple[Rule, ...]] = (
     stops_leave_time_to_drain,
     limits_need_isolation,
     one_address_cannot_have_more_than_there_is,
+    one_user_cannot_have_more_than_there_is,
+    users_are_known_whose_sessions_are_limited,
     a_session_fits_into_its_container,
 )

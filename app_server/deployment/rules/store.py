@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from app_server.deployment.plan.values import Plan
-from app_server.deployment.rules.access import LOGINS
+from app_server.deployment.rules.access import has_login
 from app_server.deployment.rules.verdict import Path, Rule, RuleVerdict, fault, warning
 
 _STORE: Final[Path] = ("sessions", "store")
@@ -92,9 +92,8 @@ def encryption_needs_a_key(plan: Plan) -> Iterator[RuleVerdict]:
 def saved_sessions_can_be_read_after_a_restart(plan: Plan) -> Iterator[RuleVerdict]:
     """Behind a login, sessions are signed, by default with a key that each instance generates when it starts."""
     spec = plan.spec
-    has_login = spec.access.external is not None or any(name in spec.server for name in LOGINS)
     has_key = spec.secrets.secret_key is not None or spec.secrets.cookie_secret is not None
-    if has_login and not has_key and plan.store.kind != "off" and spec.sessions.ids is None:
+    if has_login(spec) and not has_key and plan.store.kind != "off" and spec.sessions.ids is None:
         what = "each instance generates a key when it starts, and cannot read afterwards what it saved"
         yield warning(_STORE, what, "Set secrets.secret_key, or set this to off.")
 

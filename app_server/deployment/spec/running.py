@@ -37,6 +37,8 @@ class Sessions(Model):
     """the most sessions of an instance; further visitors get a page that asks them to wait"""
     max_sessions_per_address: Annotated[int, whole(1)] | None = None
     """the most sessions of one visitor's address on an instance"""
+    max_sessions_per_user: Annotated[int, whole(1)] | None = None
+    """the most sessions of one logged-in user on an instance; the login is `access.external` or one of the server's"""
     unused_lifetime_s: Annotated[float, seconds(0.001)] | None = None
     """how long a session lives without a browser; default: the server's"""
     ping_interval_s: Annotated[float, seconds(1)] | None = None

@@ -39,11 +39,12 @@ Outcome: TypeAlias = Here | HandedOver | Refused
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks for an isolated session: `user` as another process can be sent it, and the address that is counted."""
+    """Who asks for an isolated session: `user` as another process can be sent it, the address and owner to count."""
 
     session_id: str
     user: Any
     address: str
+    owner: str = ""
 
 
 class Dispatcher:
@@ -147,7 +148,7 @@ class Dispatcher:
         assert session_processes is not None
         key = self._runtime.url, caller.session_id
         try:
-            self._runtime.admission.enter(key, caller.address)
+            await self._admit(key, caller)
         except Full as full:
             return Refused(full=full)
         socket_path = session_processes.socket_path(*key)
@@ -159,6 +160,16 @@ class Dispatcher:
         facts = Facts(isolated=True, own_socket=socket_path)
         handed_over = socket_path.exists() and await self._handed_over(facts, socket_path, caller) is None
         return HandedOver() if handed_over else Refused()
+
+    async def _admit(self, key: tuple[str, str], caller: Caller) -> None:
+        """Reserve a place for the session; Full if there is none."""
+        admission = self._runtime.admission
+        admission.enter(key, caller.address, caller.owner)
+        try:
+            await admission.confirm(key, caller.owner)
+        except BaseException:
+            admission.leave(key)
+            raise
 
     def _over(self, key: tuple[str, str], child: str) -> None:
         self._runtime.admission.leave(key)

@@ -14,6 +14,7 @@ from app_server.engine.single import SingleSessionRuntime
 from app_server.errors import ApplicationError
 from app_server.guests.guest import Guest, LivingSession
 from app_server.security.admission import Admission, Full
+from app_server.security.auth.users import User, identity
 from app_server.session.session import Session
 from tests.support.clock import SkippingLoop
 from tests.unit.engine.making import Observer, fill, runtime_of
@@ -96,6 +97,30 @@ def test_address_has_room_again_when_its_session_has_ended(loop: SkippingLoop) -
     runtime.check_admission("two", "192.0.2.2")
     loop.run_until_complete(runtime.end(session))
     assert loop.run_until_complete(runtime.session("two", None, {}, address="192.0.2.1")).id == "two"
+
+
+def test_user_has_room_again_when_a_session_has_ended(loop: SkippingLoop) -> None:
+    runtime = runtime_of(loop, admission=Admission(max_sessions_per_user=1))
+    ann, bob = User("ann"), User("bob")
+    session = loop.run_until_complete(runtime.session("one", None, {}, ann))
+    with pytest.raises(Full):
+        loop.run_until_complete(runtime.session("two", None, {}, ann))
+    with pytest.raises(Full):
+        runtime.check_admission("two", "", identity(ann))
+    loop.run_until_complete(runtime.session("three", None, {}, bob))
+    loop.run_until_complete(runtime.session("four", None, {}))
+    loop.run_until_complete(runtime.end(session))
+    assert loop.run_until_complete(runtime.session("two", None, {}, ann)).id == "two"
+
+
+def test_session_that_a_user_has_too_many_of_elsewhere_leaves_nothing_behind(loop: SkippingLoop) -> None:
+    async def elsewhere(owner: str) -> set[tuple[str, str]]:
+        return {("/app", "there")} if owner == identity(User("ann")) else set()
+
+    runtime = runtime_of(loop, admission=Admission(max_sessions_per_user=1, elsewhere=elsewhere))
+    with pytest.raises(Full, match="you have an open session here"):
+        loop.run_until_complete(runtime.session("one", None, {}, User("ann")))
+    assert not runtime._queues and not len(runtime.admission) and runtime.registry.building("one") is None
 
 
 def test_document_that_was_filled_for_all_is_used_once(loop: SkippingLoop) -> None:

@@ -64,6 +64,18 @@ def test_a_no_to_signing_is_kept_from_bokeh_which_reads_it_as_a_yes() -> None:
 
 
 @pytest.mark.usefixtures("no_server")
+def test_limit_for_users_that_nobody_knows_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        run(Settings(max_sessions_per_user=3, auth_header="X-User", auth_header_from=("unix",)), [], {})
+        assert not caplog.messages
+        run(Settings(max_sessions_per_user=3), [], {})
+    assert caplog.messages == [
+        "--max-sessions-per-user has no effect: users do not log in. Set a way to log in, such as --basic-auth,"
+        " or use --max-sessions-per-address"
+    ]
+
+
+@pytest.mark.usefixtures("no_server")
 def test_short_key_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         run(Settings(secret_key="x" * 31), [], {})

@@ -119,13 +119,15 @@ def test_without_rules_there_are_no_flags_for_them(tmp_path: Path) -> None:
 def test_sessions_have_their_flags(tmp_path: Path) -> None:
     text = (
         "sessions: {ids: signed, token_expiry_s: 60, unused_lifetime_s: 1.5, ping_interval_s: 5, max_sessions: 9,"
-        " max_sessions_per_address: 3, isolation: process, limits: {session_memory_mb: 100, session_cpu_s: 2.5,"
-        " callback_s: 3}}\ninstances: {processes: 2}\nlogs: {level: debug, server: json}\n"
+        " max_sessions_per_address: 3, max_sessions_per_user: 2, isolation: process,"
+        " limits: {session_memory_mb: 100, session_cpu_s: 2.5, callback_s: 3}}\n"
+        "instances: {processes: 2}\nlogs: {level: debug, server: json}\n"
     )
     found = " ".join(flags(tmp_path, text))
     for words in (
         "--session-ids signed", "--session-token-expiration 60", "--unused-session-lifetime 1500", "--keep-alive 5000",
-        "--max-sessions 9", "--max-sessions-per-address 3", "--num-procs 2", "--log-level debug", "--log-json",
+        "--max-sessions 9", "--max-sessions-per-address 3", "--max-sessions-per-user 2", "--num-procs 2",
+        "--log-level debug", "--log-json",
         "--isolation process", "--session-memory 100", "--session-cpu 2.5", "--callback-limit 3",
     ):  # fmt: skip
         assert words in found

@@ -34,6 +34,26 @@ CASES: list[Case] = [
         "deploy.yaml:2:29: sessions.max_sessions_per_address: is more than sessions.max_sessions (5). Lower it.",
     ),
     (
+        "one_user_cannot_have_more_than_there_is",
+        "sessions: {max_sessions: 5, max_sessions_per_user: 9}\n",
+        "sessions: {max_sessions: 5, max_sessions_per_user: 9}\ninstances: {processes: 2}\n",
+        "deploy.yaml:2:29: sessions.max_sessions_per_user: is more than sessions.max_sessions (5). Lower it.",
+    ),
+    (
+        "one_user_cannot_have_more_than_there_is",
+        "sessions: {max_sessions: 5, max_sessions_per_user: 11}\ninstances: {processes: 2}\n",
+        "sessions: {max_sessions_per_user: 11}\ninstances: {processes: 2}\n",
+        "deploy.yaml:2:29: sessions.max_sessions_per_user: is more than sessions.max_sessions (5 for each of 2"
+        " processes). Lower it.",
+    ),
+    (
+        "users_are_known_whose_sessions_are_limited",
+        "sessions: {max_sessions_per_user: 2}\naccess: {basic: {file: /etc/passwords}}\n",
+        "sessions: {max_sessions_per_user: 2}\nserver: {basic_auth: /etc/passwords}\n",
+        "deploy.yaml:2:12: sessions.max_sessions_per_user: has no effect, because the server does not know its users."
+        " Set access.external or a login of the server's, or use max_sessions_per_address.",
+    ),
+    (
         "a_session_fits_into_its_container",
         "sessions: {isolation: process, limits: {session_memory_mb: 2000}}\n",
         "sessions: {isolation: process, limits: {session_memory_mb: 2000}}\ncontainers: {memory_mb: 4000}\n",

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from bokeh.models import Slider
+from websockets.exceptions import ConnectionClosed
 
 from app_server.processes import worker_group as worker_group_module
 from app_server.processes.forking import exit_records
@@ -21,6 +22,7 @@ from app_server.processes.forking.exit_records import ExitReason
 from app_server.processes.forking.fork_server import ALREADY
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.security import tokens
+from app_server.security.auth.users import User
 from app_server.server.membership import Membership
 from tests.support.servers.inside import Inside, inside, session_of
 from tests.support.servers.isolated import isolated
@@ -48,6 +50,9 @@ def both() -> Iterator[tuple[Inside, Inside]]:
     """Two processes for tests that leave them as they are."""
     with tempfile.TemporaryDirectory(prefix="t-") as folder, pair(Path(folder)) as made:
         yield made
+
+
+BY_HEADER = {"auth_header": "X-User", "auth_header_from": ("127.0.0.1",)}
 
 
 # The processes that take connections
@@ -101,6 +106,40 @@ def test_page_goes_to_a_process_that_has_room(tmp_path: Path) -> None:
         assert session_of(first, here.token) is not None and session_of(second, there.token) is not None
         full = first.get("/app")
         assert full.status == 503 and "Too many visitors at the moment" in full.text
+
+
+def test_user_has_no_more_sessions_in_all_processes_than_allowed(tmp_path: Path) -> None:
+    ann, bob = {"X-User": "ann"}, {"X-User": "bob"}
+    with pair(tmp_path, max_sessions_per_user=2, **BY_HEADER) as (first, second):
+        tokens_of_ann = [first.get("/app", headers=ann).token, second.get("/app", headers=ann).token]
+        for state in (first, second):
+            full = state.get("/app", headers=ann)
+            assert (full.status, full.headers["retry-after"]) == (503, "5")
+            assert "You have too many pages open" in full.text
+            assert "You have 2 open sessions here; close a page and try again." in full.text
+            assert state.server.state.runtimes[0].gauges.refused["user"] == 1
+            assert state.get("/app", headers=bob).status == 200
+            assert len(state.server.state.process.admission) == 2
+        script = first.get("/app/autoload.js?bokeh-autoload-element=x", headers=ann)
+        assert script.status == 503 and "You have 2 open sessions here" in script.text
+        again = first.get(f"/app?bokeh-token={tokens_of_ann[1]}", headers=ann)
+        assert again.status == 200, "who has a session gets back in"
+
+
+def test_socket_of_a_user_with_too_many_sessions_is_refused(tmp_path: Path) -> None:
+    ann = {"X-User": "ann"}
+    with pair(tmp_path, max_sessions_per_user=1, **BY_HEADER) as (first, second):
+        assert first.get("/app", headers=ann).status == 200
+        policy = second.server.state.policy
+        user = User("ann", "header")
+        token = policy.mint_token(second.server.state.mint_session_id(), policy.token_expiry_s(), {}, user)
+        with second.socket("/app", token, origin="http://localhost", additional_headers=ann) as client:
+            with pytest.raises(ConnectionClosed) as closed:
+                client.receive()
+        assert closed.value.rcvd is not None
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (
+            1013, "you have an open session here; close its page and try again"
+        )  # fmt: skip
 
 
 def test_page_whose_process_has_gone_is_asked_to_come_again(tmp_path: Path) -> None:
@@ -192,6 +231,17 @@ async def test_no_process_is_started_for_more_sessions_than_there_may_be(tmp_pat
         assert full.status == 503 and full.headers["retry-after"] == "5" and len(run.sessions) == 1
         run.front.server.state.process.begin_draining()
         assert (await run.get("/app")).status == 503
+
+
+async def test_no_process_is_started_for_more_sessions_than_a_user_may_have(tmp_path: Path) -> None:
+    ann, bob = {"X-User": "ann"}, {"X-User": "bob"}
+    async with isolated(tmp_path, fill, max_sessions_per_user=1, **BY_HEADER) as run:
+        assert (await run.get("/app", headers=ann)).status == 200
+        full = await run.get("/app", headers=ann)
+        assert full.status == 503 and "You have an open session here; close its page and try again." in full.text
+        assert (await run.get("/app", headers=bob)).status == 200 and len(run.sessions) == 2
+        run.runtime_dir.page(1).write_text(json.dumps(['<p>"token":"', '"</p>']), encoding="utf-8")
+        assert (await run.get("/app", headers=ann)).status == 503, "a page that needs no process yet"
 
 
 async def test_page_of_a_session_that_was_ended_says_why(tmp_path: Path) -> None:
