@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import inspect
 import logging
-import sys
-import traceback
 from collections.abc import Callable, Mapping
-from importlib.util import module_from_spec, spec_from_loader
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from tornado.web import Finish, HTTPError, RequestHandler
 
+from app_server.auth.authorizing import Authorizer, run_module
 from app_server.engine.containment import is_fault
-from app_server.errors import OperatorError, TransientError
+from app_server.errors import OperatorError
 from app_server.http.auth_backend import AuthBackend, Routes, peer_of
 from app_server.http.base_handler import BaseHandler, Enduring
 from app_server.http.matching import RouteAddress
@@ -57,29 +54,8 @@ def backend_for(settings: Settings) -> AuthBackend:
 
 def load_hooks(path: str) -> AuthHooks:
     """The hooks of this file, which is run. OperatorError names the line where it fails or does not fit."""
-    try:
-        source = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise OperatorError(f"{path} cannot be read: {error}", where="--auth-module") from None
-    full = str(Path(path).resolve())
-    name = f"app_server_auth_{Path(path).stem}"
-    spec = spec_from_loader(name, loader=None, origin=full)
-    assert spec is not None
-    module = module_from_spec(spec)
-    module.__file__ = full
-    sys.modules[name] = module  # where dataclasses and pickle look for it
-    try:
-        exec(compile(source, full, "exec"), module.__dict__)
-    except SyntaxError as error:
-        raise OperatorError(f"not Python: {error.msg}", where=f"{path}:{error.lineno}") from error
-    except BaseException as error:
-        if not is_fault(error):
-            raise
-        lines = [number for frame, number in traceback.walk_tb(error.__traceback__)
-                 if frame.f_code.co_filename == full]  # fmt: skip
-        what = f"the authentication module failed: {type(error).__name__}: {error}".rstrip(": ")
-        raise TransientError(what, where=f"{path}:{lines[-1]}" if lines else path) from error
-    return hooks_from(module.__dict__, path=path, source=source, handler_class=RequestHandler)
+    namespace, source = run_module(path, "--auth-module")
+    return hooks_from(namespace, path=path, source=source, handler_class=RequestHandler)
 
 
 def enduring(handler: type[RequestHandler]) -> type[RequestHandler]:
@@ -126,7 +102,8 @@ class HookBackend(AuthBackend):
         self._hooks = hooks
         self._prefix = prefix
         self.logout_url = below(prefix, hooks.logout_url) if hooks.logout_url else None
-        self.authorizes = hooks.authorize is not None
+        self._authorizer = Authorizer(hooks.authorize, "--auth-module") if hooks.authorize is not None else None
+        self.authorizes = self._authorizer is not None
 
     async def user(self, handler: BaseHandler) -> Any:
         """What get_user or get_user_async returns, once it is known that it can be distinguished from other users."""
@@ -152,24 +129,8 @@ class HookBackend(AuthBackend):
             return None
 
     async def may_open(self, user: Any, route: str) -> bool:
-        """What the module's hook returns; only True opens the application. HTTPError 500 if the hook fails."""
-        if self._hooks.authorize is None:
-            return True
-        try:
-            found = self._hooks.authorize(user, route)
-            found = await found if inspect.isawaitable(found) else found
-        except (HTTPError, Finish):
-            raise
-        except BaseException as error:
-            if not is_fault(error):
-                raise
-            log.exception("--auth-module: authorize raised an exception")
-            raise HTTPError(500) from None
-        if found is not None and not isinstance(found, bool):
-            # What modules for other servers return, such as where to go instead, must not open anything.
-            kind = type(found).__name__
-            log.error("--auth-module: authorize returned a value of type %s; return True or False", kind)
-        return found is True
+        """What the module's hook returns, if it has one."""
+        return self._authorizer is None or await self._authorizer(user, route)
 
     def login_url(self, handler: BaseHandler) -> str | None:
         """The module's login_url below the prefix, or what its get_login_url says."""

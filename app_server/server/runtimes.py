@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from app_server.apps import Application
+from app_server.auth.authorizing import authorizer_for
+from app_server.auth.backends import backend_for
 from app_server.engine.isolated import IsolatedRuntime
 from app_server.engine.lifecycle import Lifetimes, SessionObserver
 from app_server.engine.local import LocalRuntime, Snapshot
@@ -19,6 +21,7 @@ from app_server.requests.state.pages import Pages
 from app_server.requests.state.policy import Policy
 from app_server.security.admission import Admission
 from app_server.session.limits import MessageLimits
+from app_server.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -68,3 +71,11 @@ def owners(auth: AuthBackend, runtimes: Sequence[ApplicationRuntime]) -> set[str
     """The users who have sessions in this process, as the login distinguishes them."""
     users = [session.context.user for runtime in runtimes for session in runtime.registry]
     return {owner for user in users if user and (owner := auth.owner(user)) is not None}
+
+
+def policy_for(settings: Settings, port: int) -> Policy:
+    """The policy of a server that listens on this port, with the login that the settings ask for.
+
+    OperatorError if a file that it needs is missing or malformed.
+    """
+    return Policy.of(settings, backend_for(settings), port, authorizer_for(settings))

@@ -15,7 +15,6 @@ from typing import Any, Self
 from tornado.httputil import HTTPServerRequest
 
 from app_server.apps import Application
-from app_server.auth.backends import backend_for
 from app_server.document import engine
 from app_server.document.pages import embedding
 from app_server.engine.lifecycle import UNOBSERVED, SessionObserver
@@ -33,7 +32,6 @@ from app_server.processes.worker_group import WorkerGroup
 from app_server.protocol.pace import Pace
 from app_server.requests.dispatch.socket_handoff import SharedHTTPServer
 from app_server.requests.state.pages import Pages
-from app_server.requests.state.policy import Policy
 from app_server.requests.state.process import ProcessState, nothing_changes
 from app_server.requests.state.server_state import ServerState
 from app_server.security.hostnames import bracketed
@@ -42,7 +40,7 @@ from app_server.server.observing.request_log import request_log
 from app_server.server.observing.stats_log import StatsLog
 from app_server.server.reload import LiveReload
 from app_server.server.routes import routes_of
-from app_server.server.runtimes import OwnSession, make_runtimes, owners
+from app_server.server.runtimes import OwnSession, make_runtimes, owners, policy_for
 from app_server.server.saving import make_saver
 from app_server.server.warming.warmup import warm_up_applications
 from app_server.settings import Settings
@@ -83,7 +81,7 @@ class Server:
         engine.install()
         self.settings = settings
         self._listening = listening if listening is not None else Listening(settings.port)
-        policy = session.policy if session else Policy.of(settings, backend_for(settings), self._listening.port)
+        policy = session.policy if session else policy_for(settings, self._listening.port)
         gauges = Gauges()
         admission = make_admission(settings, lambda: self.state.process.workers, forked=session is not None)
         isolated = membership.fork_servers if membership is not None else ()

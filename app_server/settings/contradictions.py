@@ -157,14 +157,19 @@ def _login_without_a_key(chosen: Chosen) -> Iterator[OperatorError]:
 
 
 def _rules_without_a_login(chosen: Chosen) -> Iterator[OperatorError]:
-    if "access" not in chosen or any(name in chosen for name in WAYS_TO_LOG_IN):
+    if any(name in chosen for name in WAYS_TO_LOG_IN):
         return
     ways = ", ".join(f"--{name.replace('_', '-')}" for name in WAYS_TO_LOG_IN)
-    yield OperatorError(
-        "without a login, the server does not know who anyone is",
-        where=chosen["access"].where,
-        hint=f"Give one of {ways} too.",
-    )
+    for name in ("access", "authorize"):
+        if name in chosen:
+            what = "without a login, the server does not know who anyone is"
+            yield OperatorError(what, where=chosen[name].where, hint=f"Give one of {ways} too.")
+
+
+def _two_hooks(chosen: Chosen) -> Iterator[OperatorError]:
+    if "authorize" in chosen and "auth_module" in chosen:
+        hint = f"Define authorize in {chosen['auth_module'].value}."
+        yield OperatorError("--auth-module has a hook for that", where=chosen["authorize"].where, hint=hint)
 
 
 def _rules_for_groups_that_no_one_names(chosen: Chosen) -> Iterator[OperatorError]:
@@ -199,5 +204,6 @@ _RULES: tuple[Callable[[Chosen], Iterator[OperatorError]], ...] = (
     _tokens_without_a_provider,
     _login_without_a_key,
     _rules_without_a_login,
+    _two_hooks,
     _rules_for_groups_that_no_one_names,
 )

@@ -13,7 +13,7 @@ from app_server.settings.reading import Given
 
 def missing_files(chosen: Mapping[str, Given]) -> Iterator[OperatorError]:
     """The faults of files that settings name but that cannot be read."""
-    for name in ("ssl_certfile", "ssl_keyfile", "auth_module", "basic_auth", "index", "ico_path"):
+    for name in ("ssl_certfile", "ssl_keyfile", "auth_module", "authorize", "basic_auth", "index", "ico_path"):
         if name in chosen and not (name == "ico_path" and chosen[name].value in (None, "none")):
             yield from unreadable(chosen[name].value, chosen[name].where)
     if "dev_watch" in chosen:

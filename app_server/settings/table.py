@@ -354,6 +354,11 @@ class Settings:
         parse=parsers.access_rule, metavar="ROUTE=user:NAME|group:NAME",
         environment=("APP_SERVER_ACCESS",),
     )
+    authorize: str | None = setting(
+        None, "a Python file whose authorize(user, path) says who may open which application",
+        reason="everyone who is logged in may open all applications",
+        metavar="FILE", environment=("APP_SERVER_AUTHORIZE",),
+    )
     access_contact: str | None = setting(
         None, "whom to ask for access, for the page of a refusal: a name, an e-mail address or a URL",
         reason="only you know; until then, the page says: the site's operator",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from secrets import token_bytes
@@ -30,6 +30,9 @@ _QUEUE_BYTES = 64 * 1024 * 1024
 """How much may wait for one client. A page that is asleep wakes within seconds; more than this is never read."""
 
 
+Authorize = Callable[[Any, str], Awaitable[bool]]
+
+
 @dataclass(frozen=True)
 class Policy:
     """The settings, and what follows from them: who may log in, which pages may connect, how tokens are signed."""
@@ -41,11 +44,13 @@ class Policy:
     wire_limits: WireLimits
     request_filter: RequestFilter
     access: AccessRules = AccessRules()
+    authorize: Authorize | None = None
+    """The hook of `--authorize`."""
     restricted: bool = False
     """Whether there may be users who are logged in and may not open an application."""
 
     @classmethod
-    def of(cls, settings: Settings, auth: AuthBackend, port: int) -> Policy:
+    def of(cls, settings: Settings, auth: AuthBackend, port: int, authorize: Authorize | None = None) -> Policy:
         """The policy of a server that listens on this port."""
         return cls(
             settings=settings,
@@ -62,16 +67,19 @@ class Policy:
                 hidden_cookies=auth.hidden_cookies,
             ),
             access=AccessRules.read(settings.access, canonical_route),
-            restricted=bool(settings.access) or auth.authorizes,
+            authorize=authorize,
+            restricted=bool(settings.access) or auth.authorizes or authorize is not None,
         )
 
     async def may_open(self, user: Any, route: str) -> bool:
-        """Whether this user may open the application at this route: by the rules, and by the module's hook."""
-        return self.access.allow(user, route) and await self.auth.may_open(user, route)
+        """Whether this user may open the application at this route: by the rules, and by the hooks."""
+        if not self.access.allow(user, route) or not await self.auth.may_open(user, route):
+            return False
+        return self.authorize is None or await self.authorize(user, route)
 
     def restricts(self, route: str) -> bool:
         """Whether there may be users who are logged in and may not open the application at this route."""
-        return bool(self.access.of(route)) or self.auth.authorizes
+        return bool(self.access.of(route)) or self.auth.authorizes or self.authorize is not None
 
     def mint_session_id(self) -> str:
         """A new session id, signed if the settings ask for it."""

@@ -58,6 +58,17 @@ def hooks_from(namespace: Mapping[str, Any], *, path: str, source: str, handler_
     )
 
 
+def authorize_from(namespace: Mapping[str, Any], *, path: str, source: str) -> Callable[[Any, str], Any]:
+    """The hook `authorize` of a file that defines only that; OperatorError names the file and the line."""
+    found = namespace.get("authorize")
+    if callable(found):
+        hook: Callable[[Any, str], Any] = found
+        return hook
+    what = "defines no authorize(user, path)" if found is None else "authorize is not a function"
+    line = None if found is None else line_of(source, "authorize")
+    raise OperatorError(what, where=path if line is None else f"{path}:{line}", hint="See docs/authentication.md.")
+
+
 def _faults(found: Mapping[str, Any], handler_class: type) -> list[tuple[str, str]]:
     """What is wrong, each with the name whose line is to be shown, in the order of the table above."""
     there = {name for name, value in found.items() if value is not None}

@@ -105,8 +105,8 @@ def test_every_flag_of_the_stock_command_is_known() -> None:
     assert ours - set(stock) == {
         "--route", "--drain-deadline", "--token-payload", "--basic-auth", "--auth-header", "--auth-header-from",
         "--oidc-issuer", "--oidc-client-id", "--oidc-scope", "--oidc-allow", "--oidc-redirect-url", "--login-lifetime",
-        "--access", "--access-contact", "--access-tokens", "--auth-header-groups", "--oidc-groups", "--oauth-provider",
-        "--oauth-url",
+        "--access", "--access-contact", "--authorize", "--access-tokens", "--auth-header-groups", "--oidc-groups",
+        "--oauth-provider", "--oauth-url",
         "--oauth-authorize-url", "--oauth-token-url", "--oauth-user-url", "--oauth-client-id", "--oauth-scope",
         "--oauth-user-id", "--oauth-user-name", "--oauth-groups", "--oauth-allow", "--oauth-redirect-url",
         "--drain", "--hang-timeout", "--request-timeout", "--idle-timeout", "--start-timeout",

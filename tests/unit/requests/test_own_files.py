@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from bokeh.models import Slider
@@ -160,3 +161,23 @@ def test_index_asks_the_hook(hooked: Inside) -> None:
     text = hooked.get("/", headers={"X-User": "ann"}).text
     assert 'href="/a"' in text and 'href="/b"' not in text
     assert hooked.get("/", headers={"X-User": "fails"}).status == 500
+
+
+AUTHORIZE = """
+def authorize(user, path):
+    return "boss" in user.groups or (user.name, path) == ("ann", "/a")
+"""
+
+
+def test_hook_of_its_own_file_goes_with_any_login(tmp_path: Path) -> None:
+    path = tmp_path / "who.py"
+    path.write_text(AUTHORIZE)
+    with inside(
+        {"/a": fill, "/b": fill}, authorize=str(path), auth_header="X-User", auth_header_groups="X-Groups",
+        auth_header_from=("127.0.0.1",),
+    ) as served:  # fmt: skip
+        boss = {"X-User": "mia", "X-Groups": "boss"}
+        for headers, statuses in ((ANN, (200, 403)), (boss, (200, 200)), (EVE, (403, 403))):
+            assert tuple(served.get(each, headers=headers).status for each in ("/a", "/b")) == statuses
+        text = served.get("/", headers=ANN).text
+        assert 'href="/a"' in text and 'href="/b"' not in text

@@ -101,6 +101,15 @@ from tests.unit.settings.faulty import fault
             "APP_SERVER_OAUTH_CLIENT_SECRET_FILE to a file with it.",
         ),
         (
+            {"authorize": ["who.py"], "auth_module": ["auth.py"]},
+            "--authorize: --auth-module has a hook for that. Define authorize in auth.py.",
+        ),
+        (
+            {"authorize": ["who.py"]},
+            "--authorize: without a login, the server does not know who anyone is. Give one of --auth-module, "
+            "--basic-auth, --auth-header, --oidc-issuer, --oauth-provider too.",
+        ),
+        (
             {"access_tokens": [], "auth_header": ["X-User"], "auth_header_from": ["127.0.0.1"]},
             "--access-tokens: only providers give access tokens. Give --oidc-issuer or --oauth-provider too.",
         ),

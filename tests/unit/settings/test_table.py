@@ -18,7 +18,7 @@ FIELDS = (
     "exclude_headers include_cookies exclude_cookies cookie_secret enable_xsrf_cookies index disable_index "
     "disable_index_redirect ico_path page_parts log_level log_format log_file use_config num_procs auth_module route "
     "drain_deadline_s token_payload basic_auth auth_header auth_header_from "
-    "auth_header_groups access access_contact access_tokens oidc_issuer oidc_client_id oidc_groups "
+    "auth_header_groups access access_contact access_tokens authorize oidc_issuer oidc_client_id oidc_groups "
     "oauth_provider oauth_url oauth_authorize_url oauth_token_url oauth_user_url oauth_client_id oauth_client_secret "
     "oauth_scope oauth_user_id oauth_user_name oauth_groups oauth_allow oauth_redirect_url "
     "oidc_client_secret oidc_scope oidc_allow oidc_redirect_url login_lifetime_s drain_s hang_timeout_s "
