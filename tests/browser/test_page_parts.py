@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from bokeh.embed import server_document
 from playwright.sync_api import Browser, Page, Request, Route, WebSocket
 
 from tests.support.browsers.line import cuttable_line
@@ -249,6 +250,66 @@ def test_table_waits_for_widgets_again_if_they_could_not_be_loaded_before(
     assert [text.split("/")[-1].split(".")[0] for text in complaints.messages if "app-server" in text][-1:] == [
         "bokeh-tables"
     ]
+    complaints.clear()
+
+
+def change_title_to_now(page: Page) -> None:
+    """Let the application add what it was asked for, and return when the page has what follows it."""
+    page.evaluate("() => { Bokeh.documents[0].get_model_by_name('plot').title.text = 'now' }")
+    wait_for_model(page, "plot", "model.title.text == 'what follows'")
+
+
+def test_part_that_stays_blocked_is_not_asked_for_with_every_message(
+    page: Page, server: RunningServer, complaints: Complaints
+) -> None:
+    asked: list[str] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        route.abort()
+
+    page.route(re.compile(r"/bokeh-mathjax\.min\.js"), refuse)
+    draw(page, f"{server.url}/parts?what=label&when=asked")
+    for _ in range(8):
+        change_title_to_now(page)
+    assert len(asked) == 6
+    assert len([text for text in complaints.messages if "app-server" in text]) == 3
+    complaints.clear()
+
+
+def test_part_that_was_blocked_is_asked_for_again_after_a_pause(
+    page: Page, server: RunningServer, complaints: Complaints
+) -> None:
+    mathjax = re.compile(r"/bokeh-mathjax\.min\.js")
+    change(page, lambda html: html.replace("PAUSE_MS = 30_000", "PAUSE_MS = 100"))
+    page.route(mathjax, lambda route: route.abort())
+    draw(page, f"{server.url}/parts?what=label&when=asked")
+    for _ in range(5):
+        change_title_to_now(page)
+    page.unroute(mathjax)
+    while page.evaluate("window.__plain_socket !== WebSocket"):
+        change_title_to_now(page)
+    complaints.clear()
+
+
+def test_parts_belong_to_the_pages_own_bokehjs_if_another_was_loaded_meanwhile(
+    page: Page, server: RunningServer
+) -> None:
+    embedded = server_document(f"{server.url}/parts", arguments={"what": "table", "when": "tick"})
+    change(page, lambda html: html.replace("</body>", f"{embedded}</body>"))
+    page.goto(f"{server.url}/parts?what=label&when=tick")
+    page.wait_for_function("window.Bokeh?.documents.length == 2", timeout=patience_ms(20))
+    shown(page, "table")
+
+
+def test_page_that_was_saved_looks_for_no_server(
+    page: Page, server: RunningServer, requests: Requests, complaints: Complaints, tmp_path: Path
+) -> None:
+    saved = tmp_path / "saved.html"
+    saved.write_bytes(page.request.get(f"{server.url}/parts").body())
+    page.goto(saved.as_uri())
+    page.evaluate("new Promise((resolve) => requestIdleCallback(resolve))")
+    assert requests.sockets == []
     complaints.clear()
 
 

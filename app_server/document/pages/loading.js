@@ -11,8 +11,11 @@
   const WITH_DOCUMENT = "bokeh-document";
   const EARLY_REQUEST = "early";
   const MOST_UNREAD_BYTES = 8e6;
+  const TRIES_AT_ONCE = 3;
+  const PAUSE_MS = 30_000;
   const missing = new Set(parts);
   const loading = new Map();
+  const failures = new Map();
 
   // Parts are loaded once, as soon as one is needed or the document was drawn.
 
@@ -38,14 +41,28 @@
       // Without them it would fail when it runs, which its element does not tell.
       if (part.after.some((other) => missing.has(parts[other]))) throw new Error("what it needs is missing");
       // By another address: the browser would take what it has, which may be what has failed.
-      await run(part.url, priority).catch(() => run(`${part.url}${part.url.includes("?") ? "&" : "?"}again`, priority));
+      const again = `${part.url}${part.url.includes("?") ? "&" : "?"}again`;
+      await run(part.url, priority).catch(() => run(again, priority));
+      if (gave_back_its_version()) await run(part.url, priority);
       if (part.name == "bokeh-mathjax") await retry_mathjax();
       missing.delete(part);
       step_back();
     } catch {
-      loading.delete(part);
       console.error(`app-server: ${part.url} could not be loaded, and models that need it are not shown`);
+      failures.set(part, (failures.get(part) ?? 0) + 1);
+      if (failures.get(part) < TRIES_AT_ONCE) loading.delete(part);
+      // Messages that need it may come many times a second, and go on without it meanwhile.
+      else setTimeout(() => loading.delete(part), PAUSE_MS);
     }
+  }
+
+  // A script that embeds another document loads BokehJS again. The page keeps the one that it has, but parts are then
+  // given to the other, which no one uses.
+  function gave_back_its_version() {
+    const {Bokeh} = window;
+    if (Bokeh[Bokeh.version] === Bokeh) return false;
+    Bokeh[Bokeh.version] = Bokeh;
+    return true;
   }
 
   function load(part, priority) {
@@ -196,10 +213,10 @@
 
   function opened() {
     try {
-      const elsewhere = frameElement?.dataset.absoluteUrl !== undefined;
+      // A page that was saved has no server, and the one of a frame's srcdoc has no address.
+      const elsewhere = location.host == "" || frameElement?.dataset.absoluteUrl !== undefined;
       return elsewhere ? null : gated(new BrowserSocket(own_address, ["bokeh", token, WITH_DOCUMENT]));
     } catch {
-      // A page without an address, such as one of a frame's srcdoc.
       return null;
     }
   }
