@@ -159,6 +159,7 @@ VALUES: dict[str, Any] = {
         "ssl_password": {"file": "/etc/tools/ssl_password"},
         "store": Commented({"file": "/etc/tools/store"}),
     },
+    "console": {"port": 5300, "auth": "/etc/tools/operators", "audit": "/var/log/tools/operators.log"},
     "server": {"websocket_max_message_size_bytes": 20971520, "basic_auth": "/etc/tools/htpasswd"},
     "logs": {
         "format": "json",

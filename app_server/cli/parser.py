@@ -39,7 +39,7 @@ HELP_ALL = "--help-all"
 _OIDC_INSTEAD = "Use --oidc-issuer for OpenID Connect, --oauth-provider for GitHub."
 
 INSTEAD = {
-    "--admin": "Use `app-server status` to watch a running server.",
+    "--admin": "Use --console for a page, or `app-server status` in a terminal.",
     "--autoreload": "Use --dev to reload pages when a file changes.",
     "--host": "Use --address to choose where to listen.",
     "--liveness": "Use /healthz, which every server answers.",

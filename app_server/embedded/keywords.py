@@ -35,10 +35,16 @@ _ONE_PROCESS = (
     " app_server.gunicorn; several programs need a port each."
 )
 
+_NO_CONSOLE = "Only `app-server serve` starts the console's process. A program can use get_sessions()."
+
 INSTEAD = {
     "absolute_url": "Pages find their way by relative addresses; use_xheaders tells the server what a proxy is called.",
     "auth_provider": "Give auth_module the path of a module with get_user or get_user_async and login_url.",
     "callback_limit_s": _BY_COMMAND,
+    "console": _NO_CONSOLE,
+    "console_audit": _NO_CONSOLE,
+    "console_auth": _NO_CONSOLE,
+    "console_peers": _NO_CONSOLE,
     "http_server_kwargs": "Use ssl_certfile, ssl_keyfile, use_xheaders or websocket_max_message_size_bytes.",
     "hang_timeout_s": _ONE_PROCESS,
     "isolation": _BY_COMMAND,
@@ -55,7 +61,8 @@ INSTEAD = {
 _HARMLESS: dict[str, tuple[Any, ...]] = {"num_procs": (1,), "hang_timeout_s": (0,), "http_server_kwargs": ({},)}
 """Values of these that ask for nothing, as stock programs pass them."""
 
-_OF_SEVERAL = ("num_procs", "hang_timeout_s", "isolation", "session_memory_mb", "session_cpu_s", "callback_limit_s")
+_OF_SEVERAL = ("num_procs", "hang_timeout_s", "isolation", "session_memory_mb", "session_cpu_s", "callback_limit_s",
+               "console")
 
 
 def settings_from_keywords(

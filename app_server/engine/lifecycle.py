@@ -67,6 +67,7 @@ class Lifecycle:
         lifetimes: Lifetimes,
         observer: SessionObserver,
         farewell: Callable[[Session], Awaitable[None]],
+        turns: type[TurnQueue] = TurnQueue,
     ) -> None:
         self.registry = Registry()
         self.observer = observer
@@ -78,6 +79,7 @@ class Lifecycle:
         self._admission = admission
         self._lifetimes = lifetimes
         self._farewell = farewell
+        self._turns = turns
         self.queues: dict[str, TurnQueue] = {}
         """The turns of each session that has not ended, by its id."""
         self.stopping = False
@@ -109,7 +111,7 @@ class Lifecycle:
 
     def open(self, session_id: str, make_session: MakeSession) -> TurnQueue:
         """A session and its queue; it is not in the registry yet."""
-        queue = TurnQueue(self._name, self._loop, self._delivery, self._gauges, make_session, self.observer.failed)
+        queue = self._turns(self._name, self._loop, self._delivery, self._gauges, make_session, self.observer.failed)
         self.queues[session_id] = queue
         return queue
 

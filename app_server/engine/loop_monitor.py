@@ -8,6 +8,7 @@ import time
 
 from app_server.engine.running import Running
 from app_server.observe.gauges import LoopGauges
+from app_server.observe.recent import RecentStalls
 from app_server.observe.watchdog import Block, Watchdog
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ class LoopMonitor:
     def __init__(self, gauges: LoopGauges, running: Running, limit_s: float) -> None:
         self._running = running
         self._gauges = gauges
+        self.recent = RecentStalls()
         self._limit_s = limit_s
         self._beat_s = min(_BEAT_S, limit_s / 4) if limit_s else _BEAT_S
         self._watchdog = Watchdog(limit_s, self._blocked) if limit_s else None
@@ -48,10 +50,12 @@ class LoopMonitor:
             return
         if self._watchdog.reported:
             self._gauges.blocked_s += lag_s
+            self.recent.ended(lag_s)
             log.warning("The event loop runs again; it was blocked for %.1f s", lag_s)
         elif lag_s >= self._limit_s:
             self._gauges.blocks += 1
             self._gauges.blocked_s += lag_s
+            self.recent.unseen(lag_s)
             log.warning(
                 "The event loop was %.1f s late, and no other thread could run meanwhile: the process was suspended, or"
                 " native code held Python's global lock",
@@ -61,6 +65,7 @@ class LoopMonitor:
     def _blocked(self, block: Block) -> None:
         """Log what blocks the loop; in the watchdog's thread."""
         self._gauges.blocks += 1
+        self.recent.began(self._running.name, block.overdue_s, block.stack)
         log.error(
             "The event loop has been blocked for %.1f s by %s; it serves no client meanwhile. Stack of its thread:\n%s",
             block.overdue_s, self._running.name, block.stack.rstrip(),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from itertools import count
 from typing import Any
@@ -40,6 +40,7 @@ from app_server.session.context import AccessToken, ApplicationContext, SessionC
 from app_server.session.effects import Effect, SessionHost
 from app_server.session.limits import MessageLimits
 from app_server.session.naming import LogName
+from app_server.session.notice import shown_to
 from app_server.session.session import Session
 from app_server.session.whole_document import Prepared
 
@@ -62,6 +63,7 @@ class ApplicationRuntime(ABC):
         observer: SessionObserver = UNOBSERVED,
         saver: Saver | None = None,
         access_token: AccessToken = no_access_token,
+        turns: type[TurnQueue] = TurnQueue,
     ) -> None:
         guest_for(application.imports)  # now, for importing what it brings along can take seconds
         self.application = application
@@ -81,7 +83,7 @@ class ApplicationRuntime(ABC):
         if saver is not None:
             _ = application.sources  # read now: later, the files may be those of the next release
         self._lifecycle = Lifecycle(
-            url, loop, self.delivery, self.gauges, self.admission, lifetimes, observer, self._say_goodbye
+            url, loop, self.delivery, self.gauges, self.admission, lifetimes, observer, self._say_goodbye, turns
         )  # fmt: skip
         self.registry = self._lifecycle.registry
         self.begin_stop = self._lifecycle.begin_stop
@@ -299,6 +301,25 @@ class ApplicationRuntime(ABC):
         queue = self._queues.get(session.id)
         if queue is not None:
             queue.submit(lambda: session.show_notice(connection, html))
+
+    def show_message(self, session: Session, html: str) -> None:
+        """Show something above the page of every client of a session."""
+        queue = self._queues.get(session.id)
+        if queue is not None:
+            queue.submit(lambda: [shown_to(list(session.viewers), html)])
+
+    def end_by_operator(self, session: Session) -> None:
+        """End a session because an operator says so; its page shows that, and what is saved of it is deleted."""
+        session.note_ended_by_operator()
+        session.request_expiration()
+        self.begin_end(session)
+
+    def own_sessions(self) -> Iterator[tuple[Session, TurnQueue]]:
+        """The application's living sessions in this process, with their turns."""
+        for session in self.registry:
+            queue = self._queues.get(session.id)
+            if queue is not None and session not in self._stand_ins:
+                yield session, queue
 
     def disconnect(self, session: Session, connection: Connection) -> None:
         """A client has gone."""

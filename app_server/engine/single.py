@@ -8,6 +8,7 @@ from app_server.engine.local import Asked, LocalRuntime, Snapshot
 from app_server.engine.loop import EngineLoop
 from app_server.engine.saving.saver import Saver
 from app_server.engine.saving.woken import Woken
+from app_server.engine.turns.queue import TurnQueue
 from app_server.observe.gauges import ApplicationGauges
 from app_server.security.admission import Admission
 from app_server.session.context import AccessToken, ApplicationContext, isolated_context, no_access_token
@@ -35,9 +36,11 @@ class SingleSessionRuntime(LocalRuntime):
         saver: Saver | None = None,
         snapshot: Snapshot | None = None,
         access_token: AccessToken = no_access_token,
+        turns: type[TurnQueue] = TurnQueue,
     ) -> None:
         super().__init__(
-            application, url, limits, lifetimes, loop, gauges, admission, logout_url, observer, saver, access_token
+            application, url, limits, lifetimes, loop, gauges, admission, logout_url, observer, saver, access_token,
+            turns,
         )
         self._snapshot = snapshot
 

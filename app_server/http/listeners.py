@@ -93,12 +93,12 @@ def unlink(path: str | None, inode: int) -> None:
         return
 
 
-def bind(settings: Settings) -> list[socket.socket]:
-    """Listening sockets. OperatorError where the address cannot be had."""
+def bind(settings: Settings, unix_mode: int = 0o666) -> list[socket.socket]:
+    """Listening sockets; a Unix socket has this mode. OperatorError where the address cannot be had."""
     try:
         if settings.unix_socket:
             _refuse_taken(settings.unix_socket)
-            return [bind_unix_socket(settings.unix_socket, mode=0o666)]
+            return [bind_unix_socket(settings.unix_socket, mode=unix_mode)]
         return bind_sockets(settings.port, settings.address or None, backlog=1024)
     except (OSError, ValueError) as error:
         raise (_no_socket if settings.unix_socket else _no_address)(settings, error) from None

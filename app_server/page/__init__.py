@@ -3,7 +3,7 @@
 from app_server.page.access import NO_ACCESS, NO_APPLICATION, no_access_page, whom_to_ask
 from app_server.page.icon import favicon
 from app_server.page.login import logged_out_page, login_page, login_security_policy
-from app_server.page.notice import ended_by_operator, logged_out_notice, note, notice
+from app_server.page.notice import ended_by_operator, logged_out_notice, note, notice, operators_message
 from app_server.page.pages import (
     ASK_OPERATOR,
     IndexEntry,
@@ -37,5 +37,6 @@ __all__ = [
     "no_access_page",
     "note",
     "notice",
+    "operators_message",
     "whom_to_ask",
 ]

@@ -40,6 +40,25 @@ def logged_out_notice() -> str:
     )
 
 
+_MESSAGE_STYLE = (
+    "box-sizing:border-box;max-width:32em;margin:0;padding:1em 3em 1em 1.25em;border-left:.3em solid #1a56c4;"
+    "background:#eef3ff;color:#0b1f45;font:16px/1.5 system-ui,sans-serif;white-space:pre-wrap;overflow-wrap:anywhere;"
+    "position:fixed;z-index:99999;top:1em;right:1em;left:auto;box-shadow:0 2px 12px rgba(0,0,0,.3)"
+)
+
+
+def operators_message(text: str) -> str:
+    """What an operator has to say, in a corner above the page, until the visitor closes it."""
+    return (
+        "<style>.app-server-message:has(input:checked){display:none}</style>"
+        f'<div role="alert" class="app-server-message" style="{_MESSAGE_STYLE}">'
+        f"<strong>Message from the operator</strong><br>{escape(text)}"
+        '<label style="position:absolute;top:.6em;right:.9em;cursor:pointer" title="Close">'
+        '<input type="checkbox" aria-label="Close" style="position:absolute;opacity:0;width:1em;height:1em">'
+        "&#x2715;</label></div>"
+    )
+
+
 def ended_by_operator() -> str:
     """The notice in place of a session that an operator has ended."""
     return notice("This session has ended", "An operator of this site has ended it.")

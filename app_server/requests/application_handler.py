@@ -22,7 +22,7 @@ from app_server.requests.ended_page import show_exit_record
 from app_server.requests.handler import Handler
 from app_server.requests.seen_request import payload_of, remembered
 from app_server.requests.state.server_state import ServerState
-from app_server.security.admission import RETRY_AFTER_S, Full
+from app_server.security.admission import Full
 from app_server.security.auth.users import name_shown
 from app_server.security.tokens import Token
 from app_server.session.context import VIEW
@@ -206,6 +206,7 @@ class ApplicationHandler(Handler):
                 raise self._malformed("Invalid token or session ID", error) from None
             return session, opening.token.raw
         fresh = opening.session_id is None and self.state.process.only_session is None
+        self.state.process.check_visitor(known=self.runtime.registry.get(opening.session_id or "") is not None)
         return await self._new_session(opening.session_id or self.state.mint_session_id(), fresh=fresh)
 
     def _malformed(self, reason: str, error: PeerError | None) -> HTTPError:
@@ -223,11 +224,8 @@ class ApplicationHandler(Handler):
         expires_at = policy.token_expiry_s()
         payload = {**payload_of(self.runtime, self.request, request), "session_expiry": expires_at}
         woken = None if copied is None else copied.for_visitor(request, payload, self.user)
-        session = self.own(
-            await self.runtime.session(
-                session_id, request, payload, self.user, self.address, fresh=fresh, copy_of=woken
-            )
-        )
+        about = session_id, request, payload, self.user, self.address
+        session = self.own(await self.runtime.session(*about, fresh=fresh, copy_of=woken))
         arguments = None if self.socket_repeats_arguments else request.arguments
         return session, policy.mint_token(session_id, expires_at, payload, self.current_user, arguments)
 
@@ -285,7 +283,7 @@ class ApplicationHandler(Handler):
     def refuse_full(self, full: Full) -> None:
         """Answer that there can be no more sessions."""
         self.log_full(full)
-        self.set_header("Retry-After", str(RETRY_AFTER_S))
+        self.set_header("Retry-After", str(full.retry_after_s))
         self.refuse(503, full.sentence)
 
     def log_full(self, full: Full) -> None:

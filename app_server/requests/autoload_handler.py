@@ -14,7 +14,7 @@ from app_server.errors import ApplicationError
 from app_server.page import ASK_OPERATOR
 from app_server.protocol.paths import above
 from app_server.requests.application_handler import ApplicationHandler
-from app_server.security.admission import RETRY_AFTER_S, Full
+from app_server.security.admission import Full
 from app_server.session.session import Session
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class AutoloadHandler(ApplicationHandler):
             return
         except Full as full:
             self.log_full(full)
-            self.set_header("Retry-After", str(RETRY_AFTER_S))
+            self.set_header("Retry-After", str(full.retry_after_s))
             self.refuse(503, full.headline, "Load the page again in a while.", detail=full.sentence)
             return
         self.set_header("Content-Type", "application/javascript; charset=utf-8")

@@ -7,7 +7,7 @@ from app_server.load import permission
 from app_server.page import busy_page
 from app_server.processes.session_processes import SessionProcesses
 from app_server.requests.application_handler import ApplicationHandler
-from app_server.security.admission import RETRY_AFTER_S, Full
+from app_server.security.admission import Full
 from app_server.session.session import Session
 from app_server.settings import EXTERNAL_IDS
 
@@ -27,6 +27,7 @@ class PageHandler(ApplicationHandler):
         if page is None or self.state.process.draining or external or self.names_a_session:
             return False
         try:
+            self.state.process.check_maintenance()
             await self.runtime.admission.check_everywhere(self.address, self.owner)
         except Full as full:
             self.refuse_full(full)
@@ -68,7 +69,7 @@ class PageHandler(ApplicationHandler):
         """Answer with a page that asks again by itself."""
         self.log_full(full)
         detail = f"{full.sentence}. This page tries again by itself."
-        self._come_again(RETRY_AFTER_S, full.headline, detail)
+        self._come_again(full.retry_after_s, full.headline, detail)
 
     def _come_again(self, retry_after_s: int, *words: str) -> None:
         """Answer with a page that asks again by itself; a balancer may try another instance at once."""

@@ -30,15 +30,19 @@ _HEADLINES: Final = {
     "taken": "This session cannot be opened at the moment",
     "store": "This session cannot be opened at the moment",
     "draining": "One moment, please",
+    "maintenance": "Down for maintenance",
 }
+
+_MAINTENANCE_S = 60
+"""How often a page asks whether the maintenance is over."""
 
 
 class Full(AppServerError):
     """A session is not given out at the moment; the page tries again.
 
     `reason` is "full" for the process, "address" for one address, "user" for one user, "taken" if another process has
-    the session, "store" if it may be saved, and cannot be read at the moment, and "draining" if the process is about to
-    end.
+    the session, "store" if it may be saved, and cannot be read at the moment, "draining" if the process is about to
+    end, and "maintenance" if an operator turns new visitors away.
     """
 
     def __init__(self, what: str, reason: str) -> None:
@@ -49,6 +53,11 @@ class Full(AppServerError):
     def headline(self) -> str:
         """What the visitor's page says first."""
         return _HEADLINES[self.reason]
+
+    @property
+    def retry_after_s(self) -> int:
+        """When to try again, in seconds."""
+        return _MAINTENANCE_S if self.reason == "maintenance" else RETRY_AFTER_S
 
     @property
     def sentence(self) -> str:

@@ -46,7 +46,7 @@ def serve_until_stopped(settings: Settings, paths: Sequence[str]) -> int:
         fork_servers = plan_fork_servers(applications, settings, count)
         for sentence in idle_limits(settings, count, fork_servers):
             log.warning("%s", sentence)
-        if count == 1 and not fork_servers:
+        if count == 1 and not fork_servers and not settings.console:
             return containment.run(_serve_alone(applications, settings, runtime_dir, notifier))
         return MainProcess(settings, paths, applications, runtime_dir, count, fork_servers).run(notifier)
     finally:

@@ -26,6 +26,7 @@ from app_server.processes.forking.master import CANNOT_START, Master
 from app_server.processes.forking.worker import MasterLimits, Task
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.server.applications import load_applications, prepare
+from app_server.server.console.slot import ConsoleSlot
 from app_server.server.isolation.fork_sessions import fork_sessions
 from app_server.server.isolation.plan import ForkServerPlan
 from app_server.server.membership import Membership
@@ -70,17 +71,20 @@ class MainProcess:
         self._warms = False
         """Whether the process that is being started does so."""
         self._sockets = listeners.bind(settings)
+        self._console = ConsoleSlot(settings, count + len(fork_servers)) if settings.console else None
 
     def run(self, notifier: Notifier) -> int:
         """Serve until a signal; the exit status."""
         settings = self._settings
+        if self._console is not None:
+            self._console.keep_log(self._runtime_dir)
         inode, made_by = os.stat(settings.unix_socket).st_ino if settings.unix_socket else None, os.getpid()
         forks.freeze()
         limits = MasterLimits(
             settings.drain_s + settings.drain_deadline_s, settings.hang_timeout_s, settings.start_timeout_s
         )
         try:
-            count = self._count + len(self._fork_servers)
+            count = self._count + len(self._fork_servers) + (self._console is not None)
             master: Master = Master(
                 count, self._work, limits, reload=self._reload, starts=self._starts,
                 tick=lambda ready: notifier.tick(
@@ -96,6 +100,8 @@ class MainProcess:
         finally:
             if inode is not None and os.getpid() == made_by:
                 listeners.unlink(settings.unix_socket, inode)
+            if self._console is not None and os.getpid() == made_by:
+                self._console.close()
 
     def _reload(self) -> None:
         self._applications = load_applications(self._paths, self._settings)
@@ -114,6 +120,10 @@ class MainProcess:
 
     def _work(self, task: Task) -> int:
         try:
+            if self._console is not None and task.slot == self._console.slot:
+                return self._console.work(task, self._runtime_dir, self._sockets)
+            if self._console is not None:
+                self._console.leave_to_others()
             plan = self._fork_servers.get(task.slot)
             if plan is not None:
                 own = {route: self._applications[route] for route in plan.routes}

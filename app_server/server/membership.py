@@ -17,6 +17,7 @@ from app_server.requests import logging_out
 from app_server.requests.state.process import has_session
 from app_server.requests.state.server_state import ServerState
 from app_server.security.admission import Admission, Key
+from app_server.server.console.answers import NoConsole
 from app_server.server.observing import metrics, metrics_reporter
 from app_server.settings import Settings
 
@@ -76,9 +77,10 @@ async def _sessions_elsewhere(workers: WorkerGroup, owner: str) -> Set[Key]:
 class PeerAnswers:
     """The questions that the other processes of the server may ask this one."""
 
-    def __init__(self, state: ServerState, url: str) -> None:
+    def __init__(self, state: ServerState, url: str, console: NoConsole) -> None:
         self._state = state
         self._url = url
+        self._console = console
 
     def register(self, workers: WorkerGroup) -> None:
         """Answer the others' questions from now on."""
@@ -87,6 +89,7 @@ class PeerAnswers:
         workers.answer("room", self._room)
         workers.answer(logging_out.QUESTION, partial(logging_out.answer, self._state))
         workers.answer(_SESSIONS_OF, self._sessions_of)
+        self._console.register(workers)
         workers.answer(metrics_reporter.QUESTION, self._take_tally)
 
     async def _inherit(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:

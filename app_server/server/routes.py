@@ -25,8 +25,11 @@ from app_server.requests.server_handlers import (
 )
 from app_server.requests.socket import SocketHandler
 from app_server.requests.state.server_state import ServerState
+from app_server.server.console.gate import ConsoleGate
+from app_server.server.console.places import socket_path
 from app_server.server.observing.metrics import MetricsHandler
 from app_server.server.reload import LiveReload, ReloadHandler
+from app_server.settings.console import ConsolePlace
 
 Rules = list[tuple[Any, ...]]
 
@@ -45,6 +48,7 @@ def routes_of(state: ServerState, live_reload: LiveReload | None) -> Rules:
     base = names_of(state.settings.prefix)
     rules = [
         *_own_pages(state, live_reload),
+        *_console(base, state),
         *state.policy.auth.routes(partial(_below, base), {"state": state}),
         *(rule for runtime in state.runtimes for rule in _files(base, state, runtime)),
         *_shared_files(base),
@@ -78,6 +82,19 @@ def _own_pages(state: ServerState, live_reload: LiveReload | None) -> Rules:
         reloading = {**context, "live_reload": live_reload}
         rules.append((_below(names_of(prefix), "/_dev/reload"), ReloadHandler, reloading))
     return rules
+
+
+def _console(base: tuple[str, ...], state: ServerState) -> Rules:
+    """The console, if it is at a path of the site."""
+    path = ConsolePlace.read(state.settings.console).path if state.settings.console else ""
+    workers = state.process.workers
+    if not path or workers is None:
+        return []
+    context = {"state": state, "workers": workers, "socket_path": socket_path(workers.runtime_dir)}
+    return [
+        (_below(base, path, slash=True), ConsoleGate, context),
+        (_below(base, path, rest=True), ConsoleGate, context),
+    ]
 
 
 def _shared_files(base: tuple[str, ...]) -> Rules:

@@ -15,6 +15,8 @@ from app_server.engine.loop import EngineLoop
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.engine.saving.saver import Saver
 from app_server.engine.single import SingleSessionRuntime
+from app_server.engine.turns.observed import ObservedTurnQueue
+from app_server.engine.turns.queue import TurnQueue
 from app_server.http.auth_backend import AuthBackend
 from app_server.observe.gauges import Gauges
 from app_server.requests.state.pages import Pages
@@ -56,13 +58,14 @@ def make_runtimes(
     limits = MessageLimits(settings.websocket_max_message_size_bytes, show_tracebacks=settings.dev)
     lifetimes = Lifetimes(settings.unused_session_lifetime_ms / 1000, settings.check_unused_sessions_ms / 1000)
     logout_url, access_token = policy.auth.logout_url, policy.auth.access_token
+    turns = ObservedTurnQueue if settings.console else TurnQueue
 
     def runtime(route: str, application: Application) -> ApplicationRuntime:
         own = application, route, limits, lifetimes, loop, gauges.application(route), admission, logout_url
         if session is not None:
-            return SingleSessionRuntime(*own, session.observer, saver, session.snapshot, access_token)
+            return SingleSessionRuntime(*own, session.observer, saver, session.snapshot, access_token, turns)
         kind = IsolatedRuntime if route in isolated else LocalRuntime
-        return kind(*own, saver=saver, access_token=access_token)
+        return kind(*own, saver=saver, access_token=access_token, turns=turns)
 
     return [runtime(route, application) for route, application in applications.items()]
 
@@ -73,9 +76,9 @@ def owners(auth: AuthBackend, runtimes: Sequence[ApplicationRuntime]) -> set[str
     return {owner for user in users if user and (owner := auth.owner(user)) is not None}
 
 
-def policy_for(settings: Settings, port: int) -> Policy:
-    """The policy of a server that listens on this port, with the login that the settings ask for.
+def policy_for(settings: Settings, port: int, auth: AuthBackend | None = None) -> Policy:
+    """The policy of a server that listens on this port, with this login or the one that the settings ask for.
 
     OperatorError if a file that it needs is missing or malformed.
     """
-    return Policy.of(settings, backend_for(settings), port, authorizer_for(settings))
+    return Policy.of(settings, auth or backend_for(settings), port, authorizer_for(settings))

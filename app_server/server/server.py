@@ -21,6 +21,7 @@ from app_server.engine.lifecycle import UNOBSERVED, SessionObserver
 from app_server.engine.local import Snapshot
 from app_server.engine.loop import EngineLoop
 from app_server.engine.loop_monitor import LoopMonitor
+from app_server.http.auth_backend import AuthBackend
 from app_server.http.intake import Intake
 from app_server.http.listeners import Listening, tls_context
 from app_server.http.matching import RoutedApplication
@@ -35,6 +36,8 @@ from app_server.requests.state.pages import Pages
 from app_server.requests.state.process import ProcessState, nothing_changes
 from app_server.requests.state.server_state import ServerState
 from app_server.security.hostnames import bracketed
+from app_server.server.console.answers import console_answers
+from app_server.server.console.places import maintenance_of
 from app_server.server.membership import Membership, PeerAnswers, make_admission
 from app_server.server.observing.request_log import request_log
 from app_server.server.observing.stats_log import StatsLog
@@ -44,6 +47,7 @@ from app_server.server.runtimes import OwnSession, make_runtimes, owners, policy
 from app_server.server.saving import make_saver
 from app_server.server.warming.warmup import warm_up_applications
 from app_server.settings import Settings
+from app_server.websocket.keep_alive import keep_alive
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +67,7 @@ class Server:
     Without `loop`, it is that of the process in which the server starts. Without `listening`, connections come only
     from other processes, by `arrive`. `membership` says which of the server's processes this is; `session`, that it is
     there for one session. `extra_patterns` are handlers of Tornado that are asked first. `also_log` is called with the
-    handler of each request that was answered.
+    handler of each request that was answered. `auth` is in the place of the login that the settings describe.
     """
 
     def __init__(
@@ -77,11 +81,12 @@ class Server:
         session: OwnSession | None = None,
         extra_patterns: Sequence[tuple[Any, ...]] = (),
         also_log: Callable[[Any], None] | None = None,
+        auth: AuthBackend | None = None,
     ) -> None:
         engine.install()
         self.settings = settings
         self._listening = listening if listening is not None else Listening(settings.port)
-        policy = session.policy if session else policy_for(settings, self._listening.port)
+        policy = session.policy if session else policy_for(settings, self._listening.port, auth)
         gauges = Gauges()
         admission = make_admission(settings, lambda: self.state.process.workers, forked=session is not None)
         isolated = membership.fork_servers if membership is not None else ()
@@ -89,6 +94,7 @@ class Server:
         self._saver = make_saver(settings, gauges.saving, lambda: self.state.runtimes, policy.auth.owner)
         runtimes = make_runtimes(applications, policy, engine_loop, gauges, admission, isolated, session, self._saver)
         self._loop_monitor = LoopMonitor(gauges.loop, engine_loop.running, settings.block_limit_s)
+        self.console = console_answers(settings, runtimes, self._loop_monitor.recent, isolated=session is not None)
         self._live_reload = LiveReload(runtimes, settings) if settings.dev else None
         workers = membership.workers(runtimes, self.arrive, self._superseded) if membership is not None else None
         process = ProcessState(
@@ -97,6 +103,7 @@ class Server:
             session_processes=membership.session_processes(workers) if membership and workers else None,
             only_session=session.session_id if session else None,
             look_for_changes=self._live_reload.look if self._live_reload else nothing_changes,
+            maintenance=maintenance_of(settings, membership.runtime_dir if membership else None),
         )  # fmt: skip
         head = self._live_reload.script(settings.prefix) if self._live_reload else ""
         self.state = ServerState(policy, process, session.pages if session else Pages(settings, runtimes, head))
@@ -119,9 +126,8 @@ class Server:
         )
         self._background: list[asyncio.Task[None]] = []
         if workers is not None:
-            PeerAnswers(self.state, f"unix:{settings.unix_socket}" if settings.unix_socket else self.url).register(
-                workers
-            )
+            url = f"unix:{settings.unix_socket}" if settings.unix_socket else self.url
+            PeerAnswers(self.state, url, self.console).register(workers)
 
     def _superseded(self) -> None:
         """Accept no more connections: another process has the slot."""
@@ -170,6 +176,7 @@ class Server:
 
     async def start(self) -> None:
         """Run the load hooks, warm up, take connections, begin the background work; `bind` comes before."""
+        self.console.begin()
         for runtime in self.state.runtimes:
             await runtime.start()
         if self.settings.warm:
@@ -191,6 +198,7 @@ class Server:
 
     async def start_isolated(self) -> None:
         """Begin to serve one session in this process; its connections come by `arrive`."""
+        self.console.begin()
         for runtime in self.state.runtimes:
             await runtime.start()
         self._background = [asyncio.create_task(self._keep_alive()), asyncio.create_task(self._http.watch())]
@@ -250,6 +258,7 @@ class Server:
         if self.state.process.session_processes is not None:
             self.state.process.session_processes.close()
         self._listening.close()
+        self.console.stop()
 
     def close(self) -> None:
         """Free the address, also of a server that was never started. Idempotent."""
@@ -284,14 +293,5 @@ class Server:
             await asyncio.sleep(0.01)
 
     async def _keep_alive(self) -> None:
-        """Ping every client, and end the connections of those that take nothing, or are silent, for two rounds."""
-        interval_s = self.settings.keep_alive_ms / 1000
-        while interval_s > 0:
-            await asyncio.sleep(interval_s)
-            for wire in list(self.state.process.wires):
-                if not wire.has_gone(2 * interval_s + 1):
-                    wire.ping()
-                elif wire.queued_bytes:
-                    wire.give_up(wire.queued_bytes, "stopped reading")
-                else:
-                    wire.abort(1006, "no sign of life")
+        """Ping every client, and end the connections of those that have gone."""
+        await keep_alive(self.state.process.wires, self.settings.keep_alive_ms / 1000)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app_server.document.pages.notice import added_notice
 from app_server.protocol import codec, messages
 from app_server.session.connection import Connection
@@ -19,15 +21,16 @@ class Notice:
         if not connection.from_browser:
             return []
         self._html = html
-        return [_shown(connection, html)] if now else []
+        return [shown_to([connection], html)] if now else []
 
     def show_again(self, connection: Connection) -> list[Effect]:
         """Show the notice to this browser, which has just pulled the document."""
         if not self._html or not connection.from_browser:
             return []
         html, self._html = self._html, ""
-        return [_shown(connection, html)]
+        return [shown_to([connection], html)]
 
 
-def _shown(connection: Connection, html: str) -> Send:
-    return Send([connection], codec.encode(messages.PATCH_DOC, added_notice(html)))
+def shown_to(connections: Sequence[Connection], html: str) -> Send:
+    """Show this to these clients, until they pull the document again."""
+    return Send(connections, codec.encode(messages.PATCH_DOC, added_notice(html)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from app_server.errors import OperatorError
+from app_server.settings.console import ConsolePlace
 from app_server.settings.reading import Given
 from app_server.settings.values import SIGNED_IDS
 
@@ -184,6 +185,40 @@ def _rules_for_groups_that_no_one_names(chosen: Chosen) -> Iterator[OperatorErro
             return
 
 
+def _open_console(chosen: Chosen) -> Iterator[OperatorError]:
+    if "console" not in chosen or "console_auth" in chosen:
+        return
+    given = chosen["console"]
+    if not ConsolePlace.read(given.value).is_private:
+        yield OperatorError(
+            "anyone who reaches this console could end sessions",
+            where=given.where,
+            hint="Name the operators with --console-auth FILE, or give only a port, or unix:/PATH.",
+        )
+
+
+def _part_of_a_console_alone(chosen: Chosen) -> Iterator[OperatorError]:
+    for name in ("console_auth", "console_audit", "console_peers"):
+        if name in chosen and "console" not in chosen:
+            where, hint = chosen[name].where, "Give --console too, such as --console 5007."
+            yield OperatorError("has no meaning without --console", where=where, hint=hint)
+
+
+def _consoles_without_a_key(chosen: Chosen) -> Iterator[OperatorError]:
+    if "console_peers" in chosen and chosen["console_peers"].value and "secret_key" not in chosen:
+        yield OperatorError(
+            "consoles know each other by a secret key that all instances have",
+            where=chosen["console_peers"].where,
+            hint="Set BOKEH_SECRET_KEY to what `app-server secret` prints.",
+        )
+
+
+def _console_of_a_developer(chosen: Chosen) -> Iterator[OperatorError]:
+    if "console" in chosen and _is_on("dev", chosen):
+        hint = "Leave one of them out."
+        yield OperatorError("pages are only reloaded without a console", where=chosen["console"].where, hint=hint)
+
+
 def _is_on(name: str, chosen: Chosen) -> bool:
     return name in chosen and bool(chosen[name].value)
 
@@ -206,4 +241,8 @@ _RULES: tuple[Callable[[Chosen], Iterator[OperatorError]], ...] = (
     _rules_without_a_login,
     _two_hooks,
     _rules_for_groups_that_no_one_names,
+    _open_console,
+    _part_of_a_console_alone,
+    _consoles_without_a_key,
+    _console_of_a_developer,
 )

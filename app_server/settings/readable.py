@@ -10,10 +10,14 @@ from pathlib import Path
 from app_server.errors import OperatorError
 from app_server.settings.reading import Given
 
+_FILES = (
+    "ssl_certfile", "ssl_keyfile", "auth_module", "authorize", "basic_auth", "console_auth", "index", "ico_path",
+)  # fmt: skip
+
 
 def missing_files(chosen: Mapping[str, Given]) -> Iterator[OperatorError]:
     """The faults of files that settings name but that cannot be read."""
-    for name in ("ssl_certfile", "ssl_keyfile", "auth_module", "authorize", "basic_auth", "index", "ico_path"):
+    for name in _FILES:
         if name in chosen and not (name == "ico_path" and chosen[name].value in (None, "none")):
             yield from unreadable(chosen[name].value, chosen[name].where)
     if "dev_watch" in chosen:

@@ -10,6 +10,7 @@ from functools import cache
 from typing import get_type_hints
 
 from app_server.settings import parsers
+from app_server.settings.console import console_peer, console_place
 from app_server.settings.parsers import integer
 from app_server.settings.setting import GROUPS, Arity, Setting, derive, setting
 from app_server.settings.values import Isolation, LogLevel, OAuthProvider, PageParts, Restore, SessionIds, TokenPayload
@@ -528,6 +529,31 @@ class Settings:
         5.0, "log a stack trace when the event loop is blocked this long; 0 disables it",
         reason="every session waits meanwhile, and after this time people think the application is broken",
         environment=("APP_SERVER_BLOCK_LIMIT",), keys=("block_limit",),
+    )
+    console: str | None = setting(
+        None, "serve a console for operators at this port of the machine itself, at HOST:PORT, on unix:/PATH, or at a "
+        "path of the site such as /_console",
+        reason="it shows who uses what, and can end sessions",
+        parse=console_place, metavar="WHERE",
+        environment=("APP_SERVER_CONSOLE",),
+    )
+    console_auth: str | None = setting(
+        None, "let in only the operators of this file, which `app-server passwd` writes",
+        reason="who can log in to the machine can use a console that only the machine reaches; any other one needs it",
+        metavar="FILE",
+        environment=("APP_SERVER_CONSOLE_AUTH",),
+    )
+    console_audit: str | None = setting(
+        None, "append what operators do to this file, a JSON object in each line",
+        reason="the log has it anyway",
+        metavar="FILE",
+        environment=("APP_SERVER_CONSOLE_AUDIT",),
+    )
+    console_peers: tuple[str, ...] = setting(
+        (), "the consoles of the other instances, which this one shows too, separated by commas",
+        reason="a single instance has none",
+        parse=console_peer, metavar="ADDRESS", commas=True,
+        environment=("APP_SERVER_CONSOLE_PEERS",),
     )
 
     index: str | None = setting(

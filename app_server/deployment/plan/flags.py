@@ -36,7 +36,7 @@ _SET_BY = {
     "store_encrypt": "sessions.store_encrypt", "store_optional": "sessions.store_optional",
     "restore": "sessions.restore", "log_json": "logs.server",
     "access": "apps.*.access and access", "access_contact": "access.contact",
-    "ssl_certfile": "tls.certificate", "ssl_keyfile": "tls.key",
+    "ssl_certfile": "tls.certificate", "ssl_keyfile": "tls.key", "console_peers": "console",
 }  # fmt: skip
 _NOT_IN_DEPLOYMENTS = {"show", "dev", "dev_watch", "glob", "use_config", "log_file"}
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from app_server.deployment.load import DEFAULT_NAME, LoadedSpec
+from app_server.deployment.plan.console import with_consoles
 from app_server.deployment.plan.defaults import CONTAINER_PORT, CONTAINER_SOCKETS, DIRECT_PORT, FIRST_PORT
 from app_server.deployment.plan.flags import access_flags, common_flags, own_flags
 from app_server.deployment.plan.store import resolve_store
@@ -63,7 +64,7 @@ def resolve_pools(
         upstream = name if spec.name == DEFAULT_NAME else f"{spec.name}-{name}"
         pools.append(Pool(name, upstream, planned, instances, is_main=False))
     main = _main_pool(pools, site)
-    return tuple(replace(pool, is_main=pool is main) for pool in pools)
+    return with_consoles(spec, layout, tuple(replace(pool, is_main=pool is main) for pool in pools))
 
 
 def _groups(spec: Spec) -> Iterator[tuple[str | None, dict[str, Application]]]:

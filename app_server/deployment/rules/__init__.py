@@ -9,7 +9,7 @@ from typing import Final
 
 from app_server.deployment.load import LoadedSpec
 from app_server.deployment.plan.values import Plan
-from app_server.deployment.rules import access, containers, limits, listening, proxy, secrets, site, store
+from app_server.deployment.rules import access, console, containers, limits, listening, proxy, secrets, site, store
 from app_server.deployment.rules.verdict import Rule, RuleVerdict
 from app_server.errors import OperatorError, OperatorErrors
 
@@ -21,6 +21,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *containers.RULES,
     *listening.RULES,
     *secrets.RULES,
+    *console.RULES,
     *store.RULES,
 )
 

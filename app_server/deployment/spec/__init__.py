@@ -32,6 +32,7 @@ from app_server.deployment.spec.front import (
 from app_server.deployment.spec.monitoring import Monitoring
 from app_server.deployment.spec.readers import LIST
 from app_server.deployment.spec.running import (
+    Console,
     Containers,
     Logs,
     Paths,
@@ -44,8 +45,8 @@ from app_server.deployment.spec.running import (
 from app_server.deployment.spec.words import Line, Name, Word
 
 __all__ = [
-    "Access", "Application", "Containers", "Embedding", "Gateway", "Headers", "Ingress", "Instances", "Kubernetes",
-    "ApplicationAccess", "ApplicationLimits", "Logs", "Maintenance", "Monitoring",
+    "Access", "Application", "Console", "Containers", "Embedding", "Gateway", "Headers", "Ingress", "Instances",
+    "Kubernetes", "ApplicationAccess", "ApplicationLimits", "Logs", "Maintenance", "Monitoring",
     "OwnInstances", "Paths", "Proxy", "Public", "RateLimits", "Secret", "Secrets", "ServerHost", "Service", "Sessions",
     "Spec", "Tls", "Tunnel",
 ]  # fmt: skip
@@ -84,6 +85,8 @@ class Spec(Model):
     """sessions of every application"""
     secrets: Secrets = block(Secrets)
     """where secrets come from"""
+    console: Console = block(Console)
+    """a page for operators; a bare number is its port"""
     server: dict[str, Annotated[tuple[Word, ...], LIST]] = Field(default_factory=dict)
     """further settings of the server by their names in docs/settings.md, such as `keep_alive_ms: 20000`"""
     logs: Logs = block(Logs)

@@ -98,6 +98,20 @@ class Secrets(Model):
     """the address of Redis or Valkey for saved sessions, if it has a password; instead of `sessions.store`"""
 
 
+class Console(Model):
+    """A console for operators on each host, which shows all instances."""
+
+    short: ClassVar[str | None] = "port"
+
+    port: Port | None = None
+    """the port of the first instance's console on each host, and the ones after it for the others; default: no
+    console"""
+    auth: AbsolutePath | None = None
+    """the operators' file, which `app-server passwd` writes, on each host; instances on several hosts need it"""
+    audit: AbsolutePath | None = None
+    """a file to which what operators do is appended"""
+
+
 class Rotation(Model):
     """When logs are rotated."""
 

@@ -77,8 +77,10 @@ class Dispatcher:
             own_socket=socket_path if socket_path.exists() else None,
         )
         try:
+            if opening.token is None and facts.own_socket is None:
+                self._process.check_maintenance()
             return await self._settled(facts, caller.session_id, caller)
-        except Full as full:  # whether it is saved cannot be said now
+        except Full as full:  # or whether it is saved cannot be said now
             return Refused(full=full)
 
     async def _settled(self, facts: Facts, session_id: str | None, caller: Caller | None = None) -> Outcome:

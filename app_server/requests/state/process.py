@@ -15,7 +15,8 @@ from app_server.observe.child_metrics import ChildMetrics
 from app_server.observe.gauges import Gauges
 from app_server.processes.session_processes import SessionProcesses
 from app_server.processes.worker_group import WorkerGroup
-from app_server.security.admission import Admission
+from app_server.requests.state.maintenance import Maintenance
+from app_server.security.admission import Admission, Full
 from app_server.security.tokens import Token
 from app_server.session.inheritance import Inheritance
 from app_server.websocket.wire import Wire
@@ -49,6 +50,7 @@ class ProcessState:
         session_processes: SessionProcesses | None = None,
         only_session: str | None = None,
         look_for_changes: Callable[[], Awaitable[None]] = nothing_changes,
+        maintenance: Maintenance | None = None,
     ) -> None:
         self.runtimes = runtimes
         self.gauges = gauges
@@ -57,6 +59,7 @@ class ProcessState:
         self.session_processes = session_processes
         self.only_session = only_session
         self.look_for_changes = look_for_changes
+        self._maintenance = maintenance
         self.draining = False
         self.started_s = time.time()
         self.child_metrics = ChildMetrics()
@@ -81,6 +84,17 @@ class ProcessState:
         task = asyncio.get_running_loop().create_task(work)
         self._begun.add(task)
         task.add_done_callback(self._begun.discard)
+
+    def check_maintenance(self) -> None:
+        """Raise Full if new visitors are turned away for now."""
+        notice = None if self._maintenance is None else self._maintenance.notice()
+        if notice is not None:
+            raise Full(in_one_line(notice.text.rstrip(".")) or "please come back later", "maintenance")
+
+    def check_visitor(self, *, known: bool) -> None:
+        """Raise Full if this is a new visitor, and these are turned away; not in the process of a session."""
+        if not known and self.only_session is None:
+            self.check_maintenance()
 
     @property
     def superseded(self) -> bool:

@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -125,13 +125,19 @@ class SessionProcess:
         self._inode = _inode(self._spec.socket_path)
 
     async def _handle(self, message: Message, sock: Any) -> None:
-        if message.fields.get("question") == logging_out.QUESTION:
-            await ipc.send(sock, Message(await logging_out.answer(self.server.state, message.fields)))
+        if "question" in message.fields:
+            await ipc.send(sock, Message(await self._answer(message.fields)))
             sock.close()
         elif self._leaving:
             await self._send_back(message, sock)
         else:
             self.server.arrive(message, sock)
+
+    async def _answer(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What other processes of the server ask this one."""
+        if fields["question"] == logging_out.QUESTION:
+            return await logging_out.answer(self.server.state, fields)
+        return await self.server.console.handle(fields)
 
     async def _send_back(self, message: Message, sock: Any) -> None:
         """Let the connection go where a process for a new session is started."""

@@ -48,13 +48,15 @@ class Hooked(FunctionApplication):
 class Stage:
     """A session, its document, and when each of its callbacks ran."""
 
-    def __init__(self, loop: SkippingLoop, fill: Callable[[Any], object]) -> None:
+    def __init__(
+        self, loop: SkippingLoop, fill: Callable[[Any], object], turns: type[TurnQueue] = TurnQueue
+    ) -> None:
         self.loop = loop
         self.runs: Counter[str] = Counter()
         self.times: dict[str, list[float]] = {}
         application = application_from_function(lambda document: fill(document), "app")
         self.runtime = LocalRuntime(
-            application, "/app", MessageLimits(1_000_000), Lifetimes(1e6, 1e6), EngineLoop(loop)
+            application, "/app", MessageLimits(1_000_000), Lifetimes(1e6, 1e6), EngineLoop(loop), turns=turns
         )  # fmt: skip
         loop.run_until_complete(self.runtime.start())
         self.session: Session = loop.run_until_complete(self.runtime.session("one", None, {}))
@@ -107,10 +109,10 @@ class Stage:
 
 
 @contextmanager
-def staged(fill: Callable[[Any], object]) -> Iterator[Stage]:
+def staged(fill: Callable[[Any], object], turns: type[TurnQueue] = TurnQueue) -> Iterator[Stage]:
     """A stage on a clock of its own, closed at the end."""
     with skipping_loop() as loop:
-        played = Stage(loop, fill)
+        played = Stage(loop, fill, turns)
         yield played
         played.close()
 

@@ -116,6 +116,7 @@ def test_every_flag_of_the_stock_command_is_known() -> None:
         "--store", "--store-ttl", "--store-max-bytes", "--store-max-bookmarks", "--store-encrypt",
         "--store-optional", "--restore", "--page-parts",
         "--warm", "--allow-load-tests", "--record", None,
+        "--console", "--console-auth", "--console-audit", "--console-peers",
     }  # fmt: skip
 
 

@@ -14,6 +14,29 @@ from tests.unit.settings.faulty import fault
     ("flags", "message"),
     [
         (
+            {"console": ["0.0.0.0:5007"]},
+            "--console: anyone who reaches this console could end sessions. "
+            "Name the operators with --console-auth FILE, or give only a port, or unix:/PATH.",
+        ),
+        (
+            {"console": ["/_console"]},
+            "--console: anyone who reaches this console could end sessions. "
+            "Name the operators with --console-auth FILE, or give only a port, or unix:/PATH.",
+        ),
+        (
+            {"console_auth": [__file__]},
+            "--console-auth: has no meaning without --console. Give --console too, such as --console 5007.",
+        ),
+        (
+            {"console": ["5007"], "console_peers": ["a.org:5007"]},
+            "--console-peers: consoles know each other by a secret key that all instances have. "
+            "Set BOKEH_SECRET_KEY to what `app-server secret` prints.",
+        ),
+        (
+            {"console": ["5007"], "dev": []},
+            "--console: pages are only reloaded without a console. Leave one of them out.",
+        ),
+        (
             {"unix_socket": ["/tmp/s"], "port": ["5006"]},
             "--unix-socket: a Unix socket has no port, but --port sets one. Leave one of them out.",
         ),

@@ -1,0 +1,88 @@
+"""What a process remembers for the console: its latest log lines, and what has lately blocked its loop."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from app_server.observe.logs import SHORT, Stamp
+from app_server.session.naming import LogName
+
+LINES = 500
+"""How many lines of the log a process keeps; a line takes about half a kilobyte."""
+
+_STALLS = 20
+_LONGEST_MESSAGE = 2000
+_LONGEST_TRACE = 8000
+
+
+class RecentLog(logging.Handler):
+    """Keeps the latest lines of the log, as JSON can carry them."""
+
+    def __init__(self, lines: int = LINES) -> None:
+        super().__init__()
+        self.addFilter(Stamp())
+        self._lines: deque[Mapping[str, Any]] = deque(maxlen=lines)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep this line."""
+        try:
+            self._lines.append(as_fields(record))
+        except Exception:
+            self.handleError(record)
+
+    def lines(self) -> list[Mapping[str, Any]]:
+        """What is kept, the oldest first."""
+        return list(self._lines)
+
+
+def as_fields(record: logging.LogRecord) -> Mapping[str, Any]:
+    """A line of the log that `Stamp` has seen, as JSON can carry it."""
+    trace = record.exc_text or ""
+    if record.exc_info and record.exc_info[1] is not None:
+        trace = "".join(traceback.format_exception(record.exc_info[1]))
+    return {
+        "at_s": record.created,
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "message": record.getMessage()[:_LONGEST_MESSAGE],
+        "trace": trace[-_LONGEST_TRACE:],
+        "application": getattr(record, "application", ""),
+        "session": getattr(record, "session", ""),
+        "request": getattr(record, "request_id", ""),
+    }
+
+
+class RecentStalls:
+    """The latest times that a loop was blocked, each with the stack of its thread; may be used in any thread."""
+
+    def __init__(self) -> None:
+        self._stalls: deque[dict[str, Any]] = deque(maxlen=_STALLS)
+
+    def began(self, name: LogName, overdue_s: float, stack: str) -> None:
+        """The loop has been blocked for `overdue_s`, by the work of this name."""
+        self._stalls.append(
+            {
+                "at_s": time.time() - overdue_s, "lasted_s": None, "name": str(name), "application": name.application,
+                "session": name.session[:SHORT], "stack": stack[-_LONGEST_TRACE:],
+            }
+        )  # fmt: skip
+
+    def ended(self, lasted_s: float) -> None:
+        """The loop runs again."""
+        if self._stalls:
+            self._stalls[-1]["lasted_s"] = lasted_s
+
+    def unseen(self, lasted_s: float) -> None:
+        """The loop was late, and no other thread could run meanwhile, so the stack is not known."""
+        name = LogName("no thread of the process could run", application="")
+        self.began(name, lasted_s, "")
+        self.ended(lasted_s)
+
+    def stalls(self) -> list[Mapping[str, Any]]:
+        """What is kept, the oldest first."""
+        return [dict(stall) for stall in list(self._stalls)]

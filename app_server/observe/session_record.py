@@ -1,0 +1,79 @@
+"""What is noted of one session for the console: its messages, their round trips, and its slowest callback."""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+from app_server.observe.gauges import FAST_S, Histogram
+
+
+@dataclass(frozen=True, slots=True)
+class Slowest:
+    """The longest that the application has held its session, in seconds; `where` is the callback, `kind` its kind."""
+
+    duration_s: float = 0.0
+    kind: str = ""
+    where: str = ""
+
+
+NOTHING_YET = Slowest()
+
+
+class SessionRecord:
+    """What one session's clients have sent and how long the application took; times are monotonic."""
+
+    __slots__ = ("last_s", "round_trip", "slowest")
+
+    def __init__(self) -> None:
+        self.round_trip = Histogram(FAST_S)
+        """Of the messages that change the document, until the answer is on its way."""
+        self.last_s: float | None = None
+        """When the last of them came."""
+        self.slowest = NOTHING_YET
+
+    def heard(self, heard_s: float, now_s: float) -> None:
+        """Note a message that came at `heard_s` and was answered now."""
+        self.last_s = heard_s
+        self.round_trip.note(now_s - heard_s)
+
+    def note_slowest(self, slowest: Slowest) -> None:
+        """Note a turn that was slower than all before."""
+        self.slowest = slowest
+
+    @property
+    def messages(self) -> int:
+        """How many messages have changed the document."""
+        return sum(self.round_trip.counts)
+
+
+def place_of(function: Any) -> str:
+    """The file, line and name of a callback: `/srv/app.py:12 update`; its name only if it is not Python."""
+    bare = _unwrapped(function)
+    code = getattr(bare, "__code__", None)
+    name = getattr(bare, "__qualname__", None) or type(bare).__name__
+    return f"{code.co_filename}:{code.co_firstlineno} {name}" if isinstance(code, CodeType) else str(name)
+
+
+def short_place(place: str) -> str:
+    """A place with only the last two names of its path."""
+    path, colon, rest = place.partition(":")
+    return os.sep.join(path.split(os.sep)[-2:]) + colon + rest
+
+
+def _unwrapped(function: Any) -> Any:
+    """The function behind partials, decorators, methods and objects that can be called; for ten of them at most."""
+    for _ in range(10):
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif hasattr(function, "__wrapped__"):
+            function = function.__wrapped__
+        elif hasattr(function, "__func__"):
+            function = function.__func__
+        else:
+            break
+    called = vars(type(function)).get("__call__")
+    return function if hasattr(function, "__code__") or not hasattr(called, "__code__") else called

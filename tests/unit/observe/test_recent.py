@@ -1,0 +1,63 @@
+"""The latest lines of the log and the latest stalls."""
+
+from __future__ import annotations
+
+import logging
+
+from app_server.observe.recent import RecentLog, RecentStalls
+from app_server.session.naming import LogName
+
+NAME = LogName("/sales session abcdefgh…", application="/sales", session="abcdefghijk")
+
+
+def line(recent: RecentLog, message: str, *arguments: object, exc_info: object = None) -> None:
+    made = logging.makeLogRecord({"name": "x", "levelname": "INFO", "msg": message, "args": arguments})
+    made.exc_info = exc_info  # type: ignore[assignment]
+    recent.handle(made)
+
+
+def test_line_says_what_it_is_about() -> None:
+    recent = RecentLog()
+    line(recent, "%s: ends", NAME)
+    (kept,) = recent.lines()
+    assert (kept["message"], kept["level"]) == ("/sales session abcdefgh…: ends", "info")
+    assert (kept["application"], kept["session"]) == ("/sales", "abcdefgh")
+
+
+def test_only_the_latest_lines_are_kept() -> None:
+    recent = RecentLog(2)
+    for number in range(5):
+        line(recent, f"line {number}")
+    assert [each["message"] for each in recent.lines()] == ["line 3", "line 4"]
+
+
+def test_traceback_is_kept_with_its_line() -> None:
+    recent = RecentLog()
+    try:
+        raise ValueError("wrong")
+    except ValueError as error:
+        line(recent, "failed", exc_info=(ValueError, error, error.__traceback__))
+    assert recent.lines()[0]["trace"].endswith("ValueError: wrong\n")
+
+
+def test_long_line_is_cut() -> None:
+    recent = RecentLog()
+    line(recent, "x" * 10_000)
+    assert len(recent.lines()[0]["message"]) == 2000
+
+
+def test_stall_is_known_while_it_lasts_and_afterwards() -> None:
+    recent = RecentStalls()
+    recent.began(NAME, 5.0, "stack")
+    (stall,) = recent.stalls()
+    assert (stall["name"], stall["session"]) == (str(NAME), "abcdefgh")
+    assert (stall["lasted_s"], stall["stack"]) == (None, "stack")
+    recent.ended(7.5)
+    assert recent.stalls()[0]["lasted_s"] == 7.5
+
+
+def test_stall_without_a_stack_says_so() -> None:
+    recent = RecentStalls()
+    recent.unseen(6.0)
+    assert recent.stalls()[0]["name"] == "no thread of the process could run"
+    assert recent.stalls()[0]["lasted_s"] == 6.0
