@@ -32,6 +32,11 @@ class Crowd:
             await asyncio.sleep(max(0.0, left_s / (missing - number)))
         await asyncio.sleep(max(0.0, until_s - time.monotonic()))
 
+    @property
+    def size(self) -> int:
+        """How many people are there."""
+        return len(self._there)
+
     async def leave(self, rest: int = 0) -> None:
         """Let the last ones leave until there are no more than `rest`."""
         tasks = [task for _, task in self._there[rest:]]

@@ -13,11 +13,14 @@ from app_server.errors import AppServerError
 from app_server.load.crowd import Crowd
 from app_server.load.meter import Measured, Meter, Tally, measured
 from app_server.load.person import FAULTS, Script, Visit
-from app_server.load.ramp import Limits, Why, next_stage
+from app_server.load.ramp import Limits, Why, judge, next_stage
 from app_server.load.server_side import During, Look, Use, is_complete, use_of
 
 ARRIVAL: Final = 0.3
 """In which part of a stage people come, one after the other."""
+
+EACH_ARRIVES_S: Final = 0.1
+"""Many who come at once take longer, or opening their pages would be what is measured."""
 
 SETTLING: Final = 0.1
 """Which part of a stage is left for the server to settle before the measurement begins."""
@@ -120,8 +123,11 @@ class LoadTest:
         """Have so many people there, and measure what they experience."""
         stage_s = self._wishes.stage_s
         self._progress(f"{people} people", self._stages)
+        if self._stages and judge(self._stages[-1], self._wishes.limits) is not Why.NONE:
+            await self._crowd.leave()  # with all that they still wait for
         self._meter.take()
-        await self._crowd.become(people, stage_s * ARRIVAL)
+        coming = max(0, people - self._crowd.size)
+        await self._crowd.become(people, max(stage_s * ARRIVAL, coming * EACH_ARRIVES_S))
         await asyncio.sleep(stage_s * SETTLING)
         arrival = self._meter.take()
         before, began_s, busy_s = await self._use(), time.monotonic(), time.process_time()

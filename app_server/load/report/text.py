@@ -54,6 +54,10 @@ def _people(count: int) -> str:
     return "1 person" if count == 1 else f"{count} people"
 
 
+def _cores(count: float) -> str:
+    return "1 core" if count == 1 else f"{count:g} cores"
+
+
 def _because(found: Findings, stage: Measured) -> str:
     if found.why is Why.SLOW:
         return f"{found.why.value} (p99 {_time(stage.trips.p99_s)}, limit {seconds(found.limits.p99_s)})"
@@ -129,7 +133,7 @@ def _deploy(found: Findings) -> Iterator[str]:
         return
     each = f"{wanted.people_each} on each"
     memory = "" if wanted.memory_mb is None else f", with {wanted.memory_mb} MB"
-    cores = "" if wanted.cores is None else f" Together they use {wanted.cores:g} cores on average."
+    cores = "" if wanted.cores is None else f" Together they use {_cores(wanted.cores)} on average."
     many = "1 instance" if wanted.instances == 1 else f"{wanted.instances} instances"
     most = "" if found.is_answer else " at most, because the limit was not found"
     share = f"which is {HEADROOM:.0%} of what it carries"
