@@ -154,7 +154,7 @@ def test_deployment_is_looked_at_read_and_closed_on_all_hosts(installed: Site) -
     status, said = installed.command("deploy", "exec", *to, "b2", "sh", "-c", script)
     assert status == 7, said
     assert said.splitlines() == [
-        "app-server", "/srv/app-server", "/run/credentials/app-server@b2.service/secret_key",
+        "app-server", f"/opt/app-server/releases/{release}/apps", "/run/credentials/app-server@b2.service/secret_key",
         "/opt/app-server/bin/app-server",
     ], said  # fmt: skip
 
