@@ -71,6 +71,12 @@ class Deployment:
         done = app_server("deploy", "compose", "-f", path.name, *flags, cwd=self.folder, env=env)
         return done.returncode, done.stdout, done.stderr
 
+    def replace(self, service: str) -> None:
+        """Give a service another container, as a roll-out does."""
+        files = [word for name in ("compose", "images") for word in ("--file", self.stack.folder / f"{name}.yaml")]
+        words = ("up", "--detach", "--no-deps", "--wait", "--force-recreate", service)
+        docker("compose", *files, "--project-directory", self.folder, *words)
+
     def containers(self) -> list[str]:
         """The ids of the project's containers, stopped ones and those of trials included."""
         name = self.stack.name
@@ -360,7 +366,7 @@ def test_status_shows_what_runs_and_of_which_release(deployment: Deployment) -> 
 
 
 def test_maintenance_stays_over_a_new_proxy_until_it_is_off(deployment: Deployment) -> None:
-    site, place = deployment.stack.site, deployment.stack.folder
+    site = deployment.stack.site
     try:
         with site.client("/who", site.get("/who").token) as client:
             client.pull()
@@ -371,9 +377,7 @@ def test_maintenance_stays_over_a_new_proxy_until_it_is_off(deployment: Deployme
             assert site.get("/healthz").status == 200
             client.set("slider", "value", 3)
             client.wait_value("text", "text", "3")
-        words = ("up", "--detach", "--no-deps", "--wait", "--force-recreate", "proxy")
-        docker("compose", "--file", place / "compose.yaml", "--file", place / "images.yaml",
-               "--project-directory", deployment.folder, *words)  # fmt: skip
+        deployment.replace("proxy")
         assert site.get("/who").status == 503
         status, said, _ = deployment.verb("status")
         assert status == 0 and "maintenance: on\n" in said
@@ -400,9 +404,11 @@ def test_logs_of_all_instances_are_followed_until_ctrl_c_and_leave_nothing(deplo
     ) as following:  # fmt: skip
         assert following.stdout is not None
         assert following.stdout.readline().startswith("a1 | ")
-        # An instance that is started again is followed, too.
+        # An instance that is started again is followed, too, and one whose container is another one.
         deployment.stack.compose("restart", "--timeout", "0", "app-a1")
-        assert any("serving" in line.lower() or "listening" in line.lower() for line in following.stdout)
+        assert any("Serving on" in line for line in following.stdout)
+        deployment.replace("app-a1")
+        assert any("Serving on" in line for line in following.stdout)
         following.send_signal(signal.SIGINT)
         assert following.wait(30) == 130
         left = subprocess.run(["pgrep", "--session", str(following.pid)], capture_output=True, text=True, check=False)
