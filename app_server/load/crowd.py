@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from random import Random
+from typing import Final
 
 from app_server.load.meter import Meter
 from app_server.load.person import Person, Script, Visit
+
+LOOK_S: Final = 0.05
 
 
 class Crowd:
@@ -31,6 +34,16 @@ class Crowd:
             left_s = until_s - time.monotonic()
             await asyncio.sleep(max(0.0, left_s / (missing - number)))
         await asyncio.sleep(max(0.0, until_s - time.monotonic()))
+
+    async def arrived(self, patience_s: float) -> int:
+        """How many are still before their first page when the others have it, or after this time."""
+        until_s = time.monotonic() + patience_s
+        while (missing := self._missing()) and time.monotonic() < until_s:
+            await asyncio.sleep(LOOK_S)
+        return missing
+
+    def _missing(self) -> int:
+        return sum(not person.has_tried for person, _ in self._there)
 
     @property
     def size(self) -> int:

@@ -33,7 +33,8 @@ class Tally:
 class Measured:
     """What was measured of so many people in so many seconds.
 
-    `late_s` is how late the generator itself sent what was due, and `busy` which share of its core it used.
+    `absent` of them had no page yet, and `missing` messages of a recording could not be played. `late_s` is how late
+    the generator itself sent what was due, and `busy` which share of its core it used.
     """
 
     people: int
@@ -46,6 +47,7 @@ class Measured:
     late_s: float = 0.0
     busy: float = 0.0
     missing: int = 0
+    absent: int = 0
 
     @property
     def fault_count(self) -> int:
@@ -96,7 +98,9 @@ class Meter:
         return tally
 
 
-def measured(tally: Tally, people: int, seconds: float, busy: float, waiting_s: list[float]) -> Measured:
+def measured(
+    tally: Tally, people: int, seconds: float, busy: float, waiting_s: list[float], absent: int = 0
+) -> Measured:
     """The figures of a tally; `waiting_s` is for how long people have been waiting for answers that have not come."""
     examples = [f"{kind}: {text}" for kind, texts in tally.examples.items() for text in texts]
     return Measured(
@@ -110,4 +114,5 @@ def measured(tally: Tally, people: int, seconds: float, busy: float, waiting_s: 
         Spread.of(tally.late_s or [0.0]).p99_s,
         busy,
         tally.missing,
+        absent,
     )

@@ -105,6 +105,8 @@ class Person:
         self._random = random
         self._waiting: dict[str, float] = {}
         self._outline = Outline({})
+        self.has_tried = False
+        """Whether the first page is open, or has failed."""
 
     def waiting_s(self, now_s: float) -> list[float]:
         """For how long answers have been awaited that have not come."""
@@ -122,6 +124,7 @@ class Person:
             except Exception as error:  # the report shows it; who is silently gone would make the server look good
                 self._meter.failed("fault of the test", repr(error))
                 pause_s += AGAIN_AFTER_S
+            self.has_tried = True
             self._waiting.clear()
             await asyncio.sleep(pause_s)
 
@@ -130,6 +133,7 @@ class Person:
         tab = await self._visit.open()
         try:
             self._meter.opened(time.monotonic() - began_s)
+            self.has_tried = True
             self._outline = outline_of(tab.reply)
             tab.connection.deliver_to(self._receive)
             await self._use(tab.connection)

@@ -24,6 +24,9 @@ LATE: Final = 0.5
 
 FEWEST_TRIPS: Final = 5
 
+ABSENT: Final = 0.1
+"""Which share of the people may still wait for their page when the others are measured."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -41,6 +44,7 @@ class Why(Enum):
     FAULTS = "too much fails"
     GONE = "the server is gone"
     SILENT = "nothing is answered"
+    ABSENT = "pages do not open in time"
     GENERATOR = "the load generator has reached its own limit"
     MOST = "no more people were to come"
     FOUND = "the limit is found"
@@ -61,6 +65,8 @@ def judge(stage: Measured, limits: Limits) -> Why:
         return Why.GONE
     if stage.fault_share > limits.faults:
         return Why.FAULTS
+    if stage.absent > ABSENT * stage.people:
+        return Why.ABSENT
     if stage.moves >= FEWEST_TRIPS and not stage.trips.count:
         return Why.SILENT
     if stage.trips.known and stage.trips.p99_s > limits.p99_s:

@@ -22,6 +22,9 @@ ARRIVAL: Final = 0.3
 EACH_ARRIVES_S: Final = 0.1
 """Many who come at once take longer, or opening their pages would be what is measured."""
 
+OPEN_PATIENCE_S: Final = 30.0
+"""For so long the measurement waits for pages that are still being opened."""
+
 SETTLING: Final = 0.1
 """Which part of a stage is left for the server to settle before the measurement begins."""
 
@@ -128,6 +131,7 @@ class LoadTest:
         self._meter.take()
         coming = max(0, people - self._crowd.size)
         await self._crowd.become(people, max(stage_s * ARRIVAL, coming * EACH_ARRIVES_S))
+        absent = await self._crowd.arrived(OPEN_PATIENCE_S)
         await asyncio.sleep(stage_s * SETTLING)
         arrival = self._meter.take()
         before, began_s, busy_s = await self._use(), time.monotonic(), time.process_time()
@@ -136,7 +140,7 @@ class LoadTest:
             seconds = max(0.001, time.monotonic() - began_s)
             late_s = self._crowd.waiting_s(self._wishes.limits.p99_s)
             tally = joined(arrival, self._meter.take())
-            return measured(tally, people, seconds, (time.process_time() - busy_s) / seconds, late_s)
+            return measured(tally, people, seconds, (time.process_time() - busy_s) / seconds, late_s, absent)
 
         try:
             await asyncio.sleep(stage_s * (1 - ARRIVAL - SETTLING))

@@ -40,7 +40,7 @@ class Findings:
     @property
     def is_answer(self) -> bool:
         """Whether the limit of the application was found, rather than that of the test."""
-        return self.carried > 0 and self.why in (Why.SLOW, Why.FAULTS, Why.SILENT)
+        return self.carried > 0 and self.why in (Why.SLOW, Why.FAULTS, Why.SILENT, Why.ABSENT)
 
 
 def findings(
@@ -91,6 +91,7 @@ def _stage(stage: Measured) -> dict[str, Any]:
         "opens": _spread(stage.opens),
         "faults": dict(stage.faults),
         "examples": list(stage.examples),
+        "without_a_page": stage.absent,
         "generator_busy": round(stage.busy, 3),
         "generator_late_s": round(stage.late_s, 4),
         "not_played": stage.missing,

@@ -64,6 +64,8 @@ def test_no_more_come_than_may() -> None:
         (stage(5, 0.5, busy=0.95), Why.GENERATOR),
         (stage(5, busy=0.95), Why.GENERATOR),
         (stage(5, trips=0), Why.SILENT),
+        (Measured(20, 6.0, NOTHING, NOTHING, absent=3), Why.ABSENT),
+        (Measured(20, 6.0, NOTHING, NOTHING, absent=2), Why.NONE),
         (Measured(5, 6.0, NOTHING, NOTHING, faults=(("cannot connect", 9),)), Why.GONE),
         (Measured(5, 6.0, Spread(5, 0.1, 0.1), NOTHING), Why.NONE),
         (Measured(5, 6.0, Spread(5, 0.1, 0.1), Spread(9, 0.1, 0.1), 9, late_s=0.3), Why.NONE),
