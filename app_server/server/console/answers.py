@@ -26,7 +26,7 @@ from app_server.observe.session_record import SessionRecord
 from app_server.observe.snapshots import quantile
 from app_server.page import operators_message
 from app_server.processes.worker_group import WorkerGroup
-from app_server.security.auth.users import User
+from app_server.security.auth.users import name_shown
 from app_server.session.session import Session
 from app_server.settings import Settings
 from app_server.store.base import session_key
@@ -42,8 +42,6 @@ MOST_SESSIONS = 2000
 _LONGEST_USER = 100
 _MEMORY_FOR_S = 10.0
 """How long a figure of the memory is good: the system takes milliseconds to find it out."""
-
-_NAMES = ("name", "email", "username", "login", "preferred_username", "id", "sub")
 
 Act = Callable[[ApplicationRuntime, Session, Mapping[str, Any]], Awaitable[str]]
 
@@ -65,7 +63,7 @@ async def message(runtime: ApplicationRuntime, session: Session, fields: Mapping
 
 
 ACTS: Mapping[str, Act] = {"end": end, "message": message}
-"""What can be done with one session. An act may take its time: the console waits as long as the act says it lasts."""
+"""What can be done with one session. An act may take as many seconds as its order gives it in `seconds`."""
 
 
 class NoConsole:
@@ -201,15 +199,4 @@ def facts_of(session: Session, record: SessionRecord, since_epoch_s: float) -> M
 
 def name_of(user: Any) -> str:
     """What to call this user, whatever the login has made of it; "" for none."""
-    if user is None:
-        return ""
-    if isinstance(user, User):
-        claims = user.claims
-        return str(claims.get("email") or claims.get("preferred_username") or user.name)[:_LONGEST_USER]
-    if isinstance(user, bytes):
-        return user.decode("utf-8", "replace")[:_LONGEST_USER]
-    for name in _NAMES:
-        value = user.get(name) if isinstance(user, Mapping) else getattr(user, name, None)
-        if isinstance(value, (str, int)) and value != "":
-            return str(value)[:_LONGEST_USER]
-    return str(user)[:_LONGEST_USER]
+    return "" if user is None else (name_shown(user) or str(user))[:_LONGEST_USER]

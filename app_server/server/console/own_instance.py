@@ -26,6 +26,7 @@ from app_server.version import __version__
 
 _ANSWER_S = 1.0
 _ACT_S = 10.0
+_LONGEST_ACT_S = 120.0
 _AT_ONCE = 64
 """How many processes are asked at the same time: each costs a descriptor."""
 
@@ -101,9 +102,11 @@ class OwnInstance:
         process = str(order.get("process"))
         if _PROCESS.fullmatch(process) is None:
             return "failed: not a process of this server"
-        fields = {"question": answers.ACT, "act": act, "key": str(order.get("key")), "text": text}
+        fields = {
+            "question": answers.ACT, "act": act, "key": str(order.get("key")), "text": text, "seconds": lasts_s(order),
+        }  # fmt: skip
         try:
-            answer = await ipc.ask(self._runtime_dir.folder / process, fields, _ACT_S)
+            answer = await ipc.ask(self._runtime_dir.folder / process, fields, _ACT_S + lasts_s(order))
         except Unreachable:
             return "the session has ended already"
         return str(answer.get("result", "failed"))
@@ -131,6 +134,12 @@ class OwnInstance:
             answered = await ipc.ask_all(some, fields, _ANSWER_S)
             found.update(zip([path.name for path in some], answered, strict=True))
         return found
+
+
+def lasts_s(order: Mapping[str, Any]) -> float:
+    """How long an act takes that the operator has given a duration, in seconds; 0 for the others."""
+    seconds = order.get("seconds", 0)
+    return min(max(float(seconds), 0.0), _LONGEST_ACT_S) if isinstance(seconds, int | float) else 0.0
 
 
 async def _nothing() -> dict[str, Mapping[str, Any] | None]:

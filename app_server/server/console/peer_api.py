@@ -16,7 +16,7 @@ from app_server.http.base_handler import BaseHandler
 from app_server.protocol import http_client
 from app_server.protocol.http_client import Malformed, ResponseReader, TooLarge
 from app_server.security.console_peers import PeerSignatures, signature
-from app_server.server.console.own_instance import OwnInstance
+from app_server.server.console.own_instance import OwnInstance, lasts_s
 from app_server.settings.console import ConsolePeer
 
 ADDRESS = "/_peers"
@@ -84,7 +84,8 @@ class Peer:
 
     async def act(self, order: Mapping[str, Any], who: str) -> str:
         """What came of this act there. PeerFault if it does not answer."""
-        return str((await self._ask({"order": order, "who": who}, _ACT_S)).get("result", "failed"))
+        found = await self._ask({"order": order, "who": who}, _ACT_S + lasts_s(order))
+        return str(found.get("result", "failed"))
 
     async def _ask(self, asked: Mapping[str, Any], patience_s: float) -> dict[str, Any]:
         body = json.dumps(asked).encode()
