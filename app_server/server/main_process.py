@@ -77,7 +77,7 @@ class MainProcess:
         """Serve until a signal; the exit status."""
         settings = self._settings
         if self._console is not None:
-            self._console.keep_log(self._runtime_dir)
+            self._console.keep_log(self._runtime_dir, "main")
         inode, made_by = os.stat(settings.unix_socket).st_ino if settings.unix_socket else None, os.getpid()
         forks.freeze()
         limits = MasterLimits(
@@ -126,6 +126,8 @@ class MainProcess:
                 self._console.leave_to_others()
             plan = self._fork_servers.get(task.slot)
             if plan is not None:
+                if self._console is not None:
+                    self._console.keep_log(self._runtime_dir, f"fork-server-{task.slot}")
                 own = {route: self._applications[route] for route in plan.routes}
                 return fork_sessions(
                     own, self._settings, self._runtime_dir, task, self._sockets,

@@ -13,6 +13,7 @@ from bokeh.models.widgets import TextInput
 
 from app_server.console.feed import Instance
 from app_server.console.kit import set_text
+from app_server.console.reading import known, number
 from app_server.console.session_rows import SessionRef
 from app_server.console.session_table import SessionTable
 from app_server.console.tabs.base import LONGEST_MESSAGE, Order, PageParts
@@ -33,7 +34,7 @@ class SessionsTab:
         self._filter = kit.styled(TextInput, name="filter", placeholder=placeholder, sizing_mode="stretch_width")
         self._filter.on_change("value_input", lambda attr, old, new: self.show(self._instances))
         self._table = SessionTable(kit.widgets, self._selected)
-        self._chosen = kit.text("chosen", _HINT)
+        self._busy, self._chosen = kit.text("busy"), kit.text("chosen", _HINT)
         self._message = kit.styled(
             TextInput, name="message", placeholder="Message to the page", max_length=LONGEST_MESSAGE,
             styles={"flex": "1 1 240px"},
@@ -45,7 +46,14 @@ class SessionsTab:
         self._confirm = kit.line(yes, no)
         self._acts.update(visible=False)
         self._confirm.update(visible=False)
-        self.widgets: Sequence[Any] = (self._filter, self._table.widget, self._chosen, self._acts, self._confirm)
+        self.widgets: Sequence[Any] = (
+            self._filter,
+            self._table.widget,
+            self._busy,
+            self._chosen,
+            self._acts,
+            self._confirm,
+        )
 
     @property
     def fit(self) -> CustomJS:
@@ -56,6 +64,7 @@ class SessionsTab:
         """Show what the instances say."""
         self._instances = instances
         self._table.show(instances, time.time(), self._filter.value_input or "")
+        set_text(self._busy, busy_note(instances))
         self._selected()
 
     def _selected(self) -> None:
@@ -80,6 +89,15 @@ class SessionsTab:
             return
         self._message.update(value="")
         self._page.carry_out([_order("message", ref, text=words) for ref in self._table.chosen()])
+
+
+def busy_note(instances: Sequence[Instance]) -> str:
+    """How many sessions are not in the table, as their processes do not answer; "" for none."""
+    counts = [known(number(instance, "busy")) for instance in instances]
+    busy = int(sum(count for count in counts if count is not None))
+    if not busy:
+        return ""
+    return f'<p class="warn">{busy} isolated session{"s are" if busy > 1 else " is"} busy and cannot be shown now.</p>'
 
 
 def _order(act: str, ref: SessionRef, **more: str) -> Order:

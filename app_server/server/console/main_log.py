@@ -1,4 +1,4 @@
-"""The log of the main process, which answers no questions: its lines are in a file that the console reads."""
+"""The log of the main process, or of a fork server, which answer no questions: the console reads it from a file."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from app_server.requests.state.maintenance import Maintenance
 from app_server.server.console import answers
 from app_server.server.console.audit import Audit
 from app_server.server.console.main_log import read_main_log
-from app_server.server.console.places import main_log_path
+from app_server.server.console.places import parent_logs
 from app_server.server.console.usage import History, cpu_s, tree_of
 from app_server.server.observing import metrics
 from app_server.version import __version__
@@ -59,8 +59,8 @@ class OwnInstance:
         notice = self._maintenance.notice()
         merged = _merged(asked, found)
         if "log" in asked:
-            main = read_main_log(main_log_path(self._runtime_dir))
-            merged["log"] += [{**line, "process": "main", "pid": self._main} for line in main]
+            for process, path in parent_logs(self._runtime_dir):
+                merged["log"] += [{**line, "process": process} for line in read_main_log(path)]
         return {
             "name": self.name,
             "version": __version__,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from app_server.processes.runtime_dir import RuntimeDir
@@ -14,9 +15,15 @@ def socket_path(runtime_dir: RuntimeDir) -> Path:
     return runtime_dir.folder / "console"
 
 
-def main_log_path(runtime_dir: RuntimeDir) -> Path:
-    """Where the main process writes its lines of the log."""
-    return runtime_dir.folder / "main.log"
+def parent_log_path(runtime_dir: RuntimeDir, name: str) -> Path:
+    """Where the main process, or a fork server, writes its lines of the log."""
+    return runtime_dir.folder / f"{name}.log"
+
+
+def parent_logs(runtime_dir: RuntimeDir) -> Iterator[tuple[str, Path]]:
+    """The logs of the main process and of fork servers, by the names of these processes."""
+    for path in sorted(runtime_dir.folder.glob("*.log")):
+        yield path.stem, path
 
 
 def maintenance_of(settings: Settings, runtime_dir: RuntimeDir | None) -> Maintenance | None:

@@ -15,7 +15,7 @@ from app_server.processes.forking.worker import Task
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.server.console.audit import check_audit_file
 from app_server.server.console.main_log import MainLog
-from app_server.server.console.places import main_log_path
+from app_server.server.console.places import parent_log_path
 from app_server.server.console.settings import console_settings
 from app_server.settings import Settings
 from app_server.settings.console import ConsolePlace
@@ -33,9 +33,9 @@ class ConsoleSlot:
         self._sockets = _bound(settings, self._place)
         self._inode = os.stat(self._place.unix_socket).st_ino if self._place.unix_socket else None
 
-    def keep_log(self, runtime_dir: RuntimeDir) -> None:
-        """Keep what this process logs from now on, for the console."""
-        self._log = MainLog(main_log_path(runtime_dir))
+    def keep_log(self, runtime_dir: RuntimeDir, name: str) -> None:
+        """Keep what this process, which answers no questions, logs from now on, for the console."""
+        self._log = MainLog(parent_log_path(runtime_dir, name))
         logging.getLogger().addHandler(self._log)
 
     def work(self, task: Task, runtime_dir: RuntimeDir, sites: Sequence[socket.socket]) -> int:

@@ -379,5 +379,7 @@ def test_console_that_crashes_starts_again() -> None:
                    if each.status == "LISTEN"):  # fmt: skip
                 os.kill(child.pid, signal.SIGKILL)
         until(lambda: served.process.log_text().count("The console is at") == 2)
-        assert site.get("/").status == 200
         assert served.site.get("/board").status == 200
+        with opened(site) as console:
+            console.show("Log")
+            console.wait_text("log", "ended with SIGKILL")  # which the main process has logged
