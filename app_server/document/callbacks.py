@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 from types import CodeType
@@ -28,6 +28,7 @@ from bokeh.document.events import (
 from bokeh.events import Event, ModelEvent
 from bokeh.model import Model
 
+from app_server.document.called import Around, InOrder, called_for_change, called_for_event
 from app_server.document.current import is_current
 from app_server.document.holds import Hold, Holds, without_repetition
 from app_server.document.speedups import PROVEN
@@ -124,25 +125,6 @@ def for_turns(callback: SessionCallback) -> SessionCallback:
     return replace(callback, function=function.__wrapped__)
 
 
-class _InOrder(set[Any]):
-    """A set whose items come in the order in which they were added; bokeh keeps hooks and callbacks in sets."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._order: dict[Any, None] = {}
-
-    def add(self, item: Any) -> None:
-        self._order.setdefault(item)
-        super().add(item)
-
-    def remove(self, item: Any) -> None:
-        super().remove(item)
-        del self._order[item]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter([item for item in list(self._order) if item in self])  # other threads may add to it
-
-
 class Callbacks(DocumentCallbackManager):
     """Notifies the listener of changes and callbacks, from any thread."""
 
@@ -150,11 +132,12 @@ class Callbacks(DocumentCallbackManager):
         self._changing = changing
         self._listener: DocumentListener | None = None
         self._roots_changed: Callable[[], None] | None = None
+        self._around: Around | None = None
         self.ended = False
         self.holds = Holds()
         super().__init__(document)
-        self._session_destroyed_callbacks = _InOrder()
-        self._session_callbacks = _InOrder()
+        self._session_destroyed_callbacks = InOrder()
+        self._session_callbacks = InOrder()
         self.noted = 0
         """How many changes the listener was notified of, or were held back."""
         self.browser_ranges: dict[str, set[str]] = {}
@@ -175,10 +158,14 @@ class Callbacks(DocumentCallbackManager):
         """Call `changed` whenever a root was added or removed."""
         self._roots_changed = changed
 
+    def call_around(self, around: Around) -> None:
+        """Call the application's callbacks of each change and event within the block that `around` returns for it."""
+        self._around = around
+
     def end(self) -> None:
         """Forget all callbacks and the listener, and take no more callbacks."""
         self.ended = True
-        self._listener = self._roots_changed = None
+        self._listener = self._roots_changed = self._around = None
         self.destroy()
         self._change_callbacks = {}
         self._event_callbacks = {}
@@ -262,7 +249,11 @@ class Callbacks(DocumentCallbackManager):
         # The callbacks may wait for another thread that wants to change the document too.
         held = self._changing._release_save()  # type: ignore[attr-defined]
         try:
-            self._call_back(event)
+            if self._around is None or (called := called_for_change(event, self.change_callbacks())) is None:
+                self._call_back(event)
+            else:
+                with self._around(called):
+                    self._call_back(event)
         finally:
             self._changing._acquire_restore(held)  # type: ignore[attr-defined]
 
@@ -283,9 +274,19 @@ class Callbacks(DocumentCallbackManager):
         Bokeh asks the models that had a callback for such events when they were added to the document, and so never
         calls one that was registered later.
         """
+        if self._around is None or (called := called_for_event(event, self._of_document(event))) is None:
+            self._call_for_event(event)
+        else:
+            with self._around(called):
+                self._call_for_event(event)
+
+    def _of_document(self, event: Event) -> Iterable[Callable[..., Any]]:
+        return self.event_callbacks_for_event_name(event.event_name)
+
+    def _call_for_event(self, event: Event) -> None:
         if isinstance(event, ModelEvent) and event.model is not None:
             event.model._trigger_event(event)
-        for callback in self.event_callbacks_for_event_name(event.event_name):
+        for callback in self._of_document(event):
             callback(event)
 
     def _added(self, callback: Any) -> None:

@@ -11,7 +11,9 @@ from typing import Protocol
 from app_server.engine.delivery import Delivery
 from app_server.engine.loop import EngineLoop
 from app_server.engine.turns.queue import MakeSession, TurnQueue
+from app_server.engine.turns.traced import traced
 from app_server.observe.gauges import ApplicationGauges
+from app_server.observe.otel.tracing import SessionTrace
 from app_server.security.admission import Admission
 from app_server.session.connection import Connection
 from app_server.session.effects import Await
@@ -109,9 +111,10 @@ class Lifecycle:
         while self._endings:
             await asyncio.wait(self._endings)
 
-    def open(self, session_id: str, make_session: MakeSession) -> TurnQueue:
-        """A session and its queue; it is not in the registry yet."""
-        queue = self._turns(self._name, self._loop, self._delivery, self._gauges, make_session, self.observer.failed)
+    def open(self, session_id: str, make_session: MakeSession, trace: SessionTrace | None = None) -> TurnQueue:
+        """A session and its queue; it is not in the registry yet. With `trace`, its turns are spans."""
+        parts = self._name, self._loop, self._delivery, self._gauges, make_session, self.observer.failed
+        queue = self._turns(*parts) if trace is None else traced(self._turns)(trace, *parts)
         self.queues[session_id] = queue
         return queue
 

@@ -6,10 +6,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from app_server.apps import Hooks
 from app_server.document.pages.notice import fill_notice
 from app_server.document.saving.recording import Recording
 from app_server.document.served import ServedDocument, new_document, root_ids
@@ -17,7 +18,7 @@ from app_server.engine.running import Job, Noted
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.engine.saving.application_saving import ApplicationSaving
 from app_server.engine.saving.saver import Saver
-from app_server.engine.saving.woken import SavedOpening, Woken, or_copy
+from app_server.engine.saving.woken import Asked, Woken, or_copy
 from app_server.engine.turns.queue import TurnQueue
 from app_server.engine.warmup import WARMUP_ID, Visit, time_limit
 from app_server.errors import ApplicationError
@@ -35,6 +36,9 @@ log = logging.getLogger(__name__)
 
 _clock = time.monotonic
 
+_NO_HOOKS = Hooks()
+"""What an application has that has no hooks."""
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -42,22 +46,6 @@ class Snapshot:
 
     document: ServedDocument
     prepared: Prepared | None
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a request that has a session built says of it."""
-
-    session_id: str
-    request: VisibleRequest | None
-    payload: Mapping[str, Any]
-    user: Any
-    begun_s: float
-
-    def as_saved(self, opening: SavedOpening) -> Asked:
-        """What the request said that the saved session was built for."""
-        begun_s = self.begun_s if opening.begun_s is None else opening.begun_s
-        return replace(self, request=opening.request, payload=opening.payload, user=opening.user, begun_s=begun_s)
 
 
 class LocalRuntime(ApplicationRuntime):
@@ -83,18 +71,19 @@ class LocalRuntime(ApplicationRuntime):
         key, owner = (self.url, session_id), self._counted_owner(user)
         self.admission.enter(key, address, owner)
         build = self.registry.begin(session_id)
-        began_s, asked_s = _clock(), time.time()
+        began_s = _clock()
+        asked = Asked(session_id, request, token_payload, user, time.time())
         words = f"{self.name} session {session_id[:8]}…, which is being built"
         job = Job(LogName(words, application=self.url, session=session_id))
         woken = copy_of
         try:
             await self.admission.confirm(key, owner)
-            if self._saver is not None and not fresh:
-                woken = or_copy(await self._saver.wake(self.url, session_id, job.name), copy_of)
-                self._check_going_on()
-            asked = Asked(session_id, request, token_payload, user, asked_s)
-            session = await Noted(self._loop.running, job, self._build(asked, woken))
-            self._take_back_late(session)
+            with self._tracing.span("build", self._attributes(session_id)):
+                if self._saver is not None and not fresh:
+                    woken = or_copy(await self._saver.wake(self.url, session_id, job.name), copy_of)
+                    self._check_going_on()
+                session = await Noted(self._loop.running, job, self._build(asked, woken))
+                self._take_back_late(session)
         except BaseException as error:
             self.admission.leave(key)
             if self._saver is not None and woken is not None:
@@ -133,7 +122,10 @@ class LocalRuntime(ApplicationRuntime):
             self.admission.check(address, owner)
 
     def process_request(self, request: Any) -> Mapping[str, Any]:
-        return self.application.process_request(request)
+        if self.application.hooks.process_request is _NO_HOOKS.process_request:
+            return {}
+        with self._tracing.span("hook process_request", self._attributes()):
+            return self.application.process_request(request)
 
     async def _built(self, build: Build) -> Session:
         """The session of a build that is under way."""
@@ -240,7 +232,7 @@ class LocalRuntime(ApplicationRuntime):
         """Run on_session_restored with what on_session_saved had returned."""
         hooks = self.application.hooks
         try:
-            await self._call_hook(lambda: hooks.on_session_restored(context, kept), "on_session_restored")
+            await self._call_hook(lambda: hooks.on_session_restored(context, kept), "on_session_restored", context.id)
         except BaseException:  # the request that the session is built for was given up
             saver.drop(self.url, context.id)
             self._take_back(document, context)
@@ -284,7 +276,10 @@ class LocalRuntime(ApplicationRuntime):
         self.stand_in(session.id, fill, session.context.user)
 
     async def _hook(self, name: str, context: object) -> None:
-        await self._call_hook(lambda: getattr(self.application.hooks, name)(context), name)
+        hook = getattr(self.application.hooks, name)
+        if hook is not getattr(_NO_HOOKS, name):
+            session_id = context.id if isinstance(context, SessionContext) else ""
+            await self._call_hook(lambda: hook(context), name, session_id)
 
 
 def _settle(future: asyncio.Future[Session], session: Session | None, error: BaseException | None) -> None:

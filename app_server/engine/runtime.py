@@ -27,10 +27,13 @@ from app_server.engine.saving.saver import Saver
 from app_server.engine.saving.woken import Woken
 from app_server.engine.sinks import FrameSink
 from app_server.engine.turns.queue import TurnQueue
+from app_server.engine.turns.traced import TracedSession
 from app_server.engine.warmup import Visit
 from app_server.errors import PeerError
 from app_server.guests import Guest, guest_for
 from app_server.observe.gauges import ApplicationGauges
+from app_server.observe.logs import SHORT
+from app_server.observe.otel.tracing import UNTRACED, Tracing
 from app_server.protocol import messages
 from app_server.protocol.messages import Message
 from app_server.security.admission import Admission
@@ -64,6 +67,7 @@ class ApplicationRuntime(ABC):
         saver: Saver | None = None,
         access_token: AccessToken = no_access_token,
         turns: type[TurnQueue] = TurnQueue,
+        tracing: Tracing = UNTRACED,
     ) -> None:
         guest_for(application.imports)  # now, for importing what it brings along can take seconds
         self.application = application
@@ -72,6 +76,7 @@ class ApplicationRuntime(ABC):
         self.gauges = gauges or ApplicationGauges()
         self.admission = admission if admission is not None else Admission()
         self.delivery = Delivery(self.gauges, loop.time)
+        self._tracing = tracing
         self._limits = limits
         self._loop = loop
         self._logout_url = logout_url
@@ -210,13 +215,16 @@ class ApplicationRuntime(ABC):
         prepared: Prepared | None = None,
         recording: Recording | None = None,
     ) -> TurnQueue:
+        trace = self._tracing.session(self.url, context.id)
+        kind = Session if trace is None else partial(TracedSession, trace)
+
         def make(host: SessionHost) -> Session:
-            return Session(
+            return kind(
                 context.id, document, context, self._limits, host, application=self.url, now_s=self._loop.time(),
                 prepared=prepared, recording=recording,
             )  # fmt: skip
 
-        queue = self._lifecycle.open(context.id, make)
+        queue = self._lifecycle.open(context.id, make, trace)
         context.attach(queue.session, queue.locked_calls.call)
         return queue
 
@@ -248,15 +256,22 @@ class ApplicationRuntime(ABC):
             return
         await self._hook("on_session_destroyed", session.context)
         for callback in session.document.ending_callbacks():
-            await self._call_hook(partial(callback, session.context), "on_session_destroyed")
+            await self._call_hook(partial(callback, session.context), "on_session_destroyed", session.id)
 
     @abstractmethod
     async def _hook(self, name: str, context: object) -> None:
         """Run this hook of the application, if its code runs in this process."""
 
-    async def _call_hook(self, call: Callable[[], Any], name: str) -> None:
-        if (error := await call_hook(call, name, self.name, self._loop.running)) is not None:
-            self.hook_fault = str(self.application.error_from(error))
+    def _attributes(self, session_id: str = "") -> dict[str, str]:
+        """What a span says of the application and the session that it belongs to, whose whole id would open it."""
+        session = {"app_server.session": session_id[:SHORT]} if session_id else {}
+        return {"app_server.application": self.url, **session}
+
+    async def _call_hook(self, call: Callable[[], Any], name: str, session_id: str = "") -> None:
+        with self._tracing.span(f"hook {name}", self._attributes(session_id)):
+            if (error := await call_hook(call, name, self.name, self._loop.running)) is not None:
+                self._tracing.failed(error)
+                self.hook_fault = str(self.application.error_from(error))
 
     # Clients come, go, and send messages.
 

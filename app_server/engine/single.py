@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from app_server.apps import Application
 from app_server.engine.lifecycle import UNOBSERVED, Lifetimes, SessionObserver
-from app_server.engine.local import Asked, LocalRuntime, Snapshot
+from app_server.engine.local import LocalRuntime, Snapshot
 from app_server.engine.loop import EngineLoop
 from app_server.engine.saving.saver import Saver
-from app_server.engine.saving.woken import Woken
+from app_server.engine.saving.woken import Asked, Woken
 from app_server.engine.turns.queue import TurnQueue
 from app_server.observe.gauges import ApplicationGauges
+from app_server.observe.otel.tracing import UNTRACED, Tracing
 from app_server.security.admission import Admission
 from app_server.session.context import AccessToken, ApplicationContext, isolated_context, no_access_token
 from app_server.session.limits import MessageLimits
@@ -37,11 +38,10 @@ class SingleSessionRuntime(LocalRuntime):
         snapshot: Snapshot | None = None,
         access_token: AccessToken = no_access_token,
         turns: type[TurnQueue] = TurnQueue,
+        tracing: Tracing = UNTRACED,
     ) -> None:
-        super().__init__(
-            application, url, limits, lifetimes, loop, gauges, admission, logout_url, observer, saver, access_token,
-            turns,
-        )
+        shared = application, url, limits, lifetimes, loop, gauges, admission, logout_url, observer, saver
+        super().__init__(*shared, access_token, turns, tracing)
         self._snapshot = snapshot
 
     def _make_context(self) -> ApplicationContext:

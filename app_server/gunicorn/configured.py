@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app_server.observe.logs import JsonFormatter, Stamp
+from app_server.observe.logs import JsonFormatter, LineFormatter, Stamp
 from app_server.processes.runtime_dir import VARIABLE, RuntimeDir
 from app_server.settings import Settings
 
@@ -56,8 +56,10 @@ def log_as(settings: Settings, cfg: Any) -> None:
     if settings.log_json:
         formatter = JsonFormatter()
     elif settings.log_format != defaults.log_format:
-        formatter = logging.Formatter(settings.log_format)
+        formatter = LineFormatter(settings.log_format)
     for handler in handlers:
         handler.addFilter(Stamp())
         if formatter is not None:
             handler.setFormatter(formatter)
+        elif settings.otel in ("traces", "both") and type(handler.formatter) is logging.Formatter:
+            handler.setFormatter(LineFormatter(handler.formatter._fmt, handler.formatter.datefmt))

@@ -24,7 +24,7 @@ SHORT = 8
 
 _WELL_FORMED = re.compile(r"[A-Za-z0-9._~+/=:@-]{1,128}")
 _USUAL = frozenset(vars(logging.makeLogRecord({}))) | {
-    "message", "asctime", "taskName", "application", "session", "request_id",
+    "message", "asctime", "taskName", "application", "session", "request_id", "trace_id", "span_id",
 }  # fmt: skip
 
 
@@ -34,13 +34,15 @@ def request_id_from(header: str | None) -> str:
 
 
 class Stamp(logging.Filter):
-    """Gives every record `application`, `session` and `request_id`, "" where there is none."""
+    """Gives every record `application`, `session`, `request_id`, `trace_id` and `span_id`, "" where there is none."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Set the attributes; every record passes."""
         if not hasattr(record, "session"):
             record.application, record.session = _about(record)
         record.request_id = request_id.get()
+        if not hasattr(record, "trace_id"):
+            record.trace_id, record.span_id = _span_ids()
         return True
 
 
@@ -55,12 +57,30 @@ def _about(record: logging.LogRecord) -> tuple[str, str]:
     return application, session[:SHORT]
 
 
+def _span_ids() -> tuple[str, str]:
+    # Imported only where there are spans.
+    look = getattr(sys.modules.get("app_server.observe.otel.current"), "span_ids", None)
+    ids: tuple[str, str] = look() if look is not None else ("", "")
+    return ids
+
+
+class LineFormatter(logging.Formatter):
+    """A line of text, which ends with the ids of the trace and the span that it belongs to, if there are any."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The line without exception; a format that names the ids puts them where it likes."""
+        line, trace_id = super().formatMessage(record), getattr(record, "trace_id", "")
+        if not trace_id or "(trace_id)" in (self._fmt or ""):
+            return line
+        return f"{line} [trace_id={trace_id} span_id={getattr(record, 'span_id', '')}]"
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object per line, including what an application passes as `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The record as one line of ASCII-safe UTF-8, without an end."""
-        if not hasattr(record, "request_id"):
+        if not hasattr(record, "trace_id"):
             Stamp().filter(record)
         line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
@@ -69,7 +89,7 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
             "pid": record.process,
         }
-        for name in ("application", "session", "request_id"):
+        for name in ("application", "session", "request_id", "trace_id", "span_id"):
             if getattr(record, name):
                 line[name] = getattr(record, name)
         if record.exc_info:

@@ -13,6 +13,7 @@ from app_server.auth.shared_tokens import tokens_of_this_run
 from app_server.document import engine
 from app_server.engine import containment
 from app_server.http.accepting import raise_descriptor_limit
+from app_server.observe.otel.setup import check_otel
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.requests.state.policy import key_of_this_run
 from app_server.server.applications import load_applications, prepare
@@ -38,6 +39,7 @@ def serve_until_stopped(settings: Settings, paths: Sequence[str]) -> int:
         tokens_of_this_run()
     raise_descriptor_limit()
     notifier = Notifier(os.environ)
+    check_otel(settings, os.environ)
     check_store(settings)
     applications = load_applications(paths, settings)
     runtime_dir = RuntimeDir.make(os.environ)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import socket
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from app_server.engine.runtime import ApplicationRuntime
-from app_server.processes.ipc import Message
+from app_server.processes.ipc import Message, Unreachable
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.processes.session_processes import SessionProcesses
 from app_server.processes.worker_group import WorkerGroup
@@ -20,6 +21,8 @@ from app_server.security.admission import Admission, Key
 from app_server.server.console.answers import NoConsole
 from app_server.server.observing import metrics, metrics_reporter
 from app_server.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -108,3 +111,13 @@ class PeerAnswers:
 
     async def _sessions_of(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"sessions": sorted(self._state.process.admission.sessions_of(str(fields["owner"])))}
+
+
+async def notify_successors(workers: WorkerGroup, runtimes: Iterable[ApplicationRuntime]) -> None:
+    """Name the sessions that are left to the processes where their pages come back: their tokens may be old."""
+    sessions = [session.id for runtime in runtimes for session in runtime.registry]
+    for socket_path, inherited in workers.successors(sessions).items():
+        try:
+            await workers.ask(socket_path, {"question": "inherit", "sessions": inherited})
+        except (Unreachable, TimeoutError):
+            log.warning("Could not name %d sessions to the process that takes over", len(inherited))

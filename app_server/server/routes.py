@@ -25,6 +25,7 @@ from app_server.requests.server_handlers import (
 )
 from app_server.requests.socket import SocketHandler
 from app_server.requests.state.server_state import ServerState
+from app_server.requests.traced import TracedAutoloadHandler, TracedPageHandler, TracedSocketHandler
 from app_server.server.console.gate import ConsoleGate
 from app_server.server.console.places import socket_path
 from app_server.server.observing.metrics import MetricsHandler
@@ -127,11 +128,12 @@ def _application(base: tuple[str, ...], state: ServerState, runtime: Application
     processes = state.process.session_processes
     isolated = processes if processes is not None and processes.isolates(runtime.url) else None
     context, url = {"state": state, "runtime": runtime, "session_processes": isolated}, runtime.url.rstrip("/")
+    traced = state.process.tracing.on
     return [
-        (_below(base, f"{url}/ws"), SocketHandler, context),
+        (_below(base, f"{url}/ws"), TracedSocketHandler if traced else SocketHandler, context),
         (_below(base, f"{url}/metadata"), MetadataHandler, context),
-        (_below(base, f"{url}/autoload.js"), AutoloadHandler, context),
-        (_below(base, runtime.url, slash=True), PageHandler, context),
+        (_below(base, f"{url}/autoload.js"), TracedAutoloadHandler if traced else AutoloadHandler, context),
+        (_below(base, runtime.url, slash=True), TracedPageHandler if traced else PageHandler, context),
     ]
 
 

@@ -19,6 +19,7 @@ from app_server.engine.turns.observed import ObservedTurnQueue
 from app_server.engine.turns.queue import TurnQueue
 from app_server.http.auth_backend import AuthBackend
 from app_server.observe.gauges import Gauges
+from app_server.observe.otel.tracing import UNTRACED, Tracing
 from app_server.requests.state.pages import Pages
 from app_server.requests.state.policy import Policy
 from app_server.security.admission import Admission
@@ -49,6 +50,7 @@ def make_runtimes(
     isolated: Collection[str] = (),
     session: OwnSession | None = None,
     saver: Saver | None = None,
+    tracing: Tracing = UNTRACED,
 ) -> Sequence[ApplicationRuntime]:
     """One runtime for each application; the sessions of `isolated` routes live in processes of their own.
 
@@ -63,9 +65,9 @@ def make_runtimes(
     def runtime(route: str, application: Application) -> ApplicationRuntime:
         own = application, route, limits, lifetimes, loop, gauges.application(route), admission, logout_url
         if session is not None:
-            return SingleSessionRuntime(*own, session.observer, saver, session.snapshot, access_token, turns)
+            return SingleSessionRuntime(*own, session.observer, saver, session.snapshot, access_token, turns, tracing)
         kind = IsolatedRuntime if route in isolated else LocalRuntime
-        return kind(*own, saver=saver, access_token=access_token, turns=turns)
+        return kind(*own, saver=saver, access_token=access_token, turns=turns, tracing=tracing)
 
     return [runtime(route, application) for route, application in applications.items()]
 

@@ -12,6 +12,7 @@ from app_server.engine.saving.policy import SavingPolicy
 from app_server.engine.saving.saver import Saver
 from app_server.errors import OperatorError
 from app_server.observe.gauges import SavingGauges
+from app_server.observe.otel.tracing import UNTRACED, Tracing
 from app_server.session.session import Session
 from app_server.settings import Settings
 from app_server.store.base import Store
@@ -42,6 +43,7 @@ def make_saver(
     gauges: SavingGauges,
     runtimes: Callable[[], Iterable[ApplicationRuntime]],
     owner_of: OwnerOf,
+    tracing: Tracing = UNTRACED,
 ) -> Saver | None:
     """What saves the sessions of this process; None if they are not saved."""
     store = _open(settings)
@@ -54,7 +56,7 @@ def make_saver(
         restore=settings.restore,
         max_bookmarks=settings.store_max_bookmarks,
     )
-    return Saver(store, policy, gauges, partial(_moved, runtimes), partial(_end_asked, runtimes), owner_of)
+    return Saver(store, policy, gauges, partial(_moved, runtimes), partial(_end_asked, runtimes), owner_of, tracing)
 
 
 def _moved(runtimes: Callable[[], Iterable[ApplicationRuntime]], session: Session) -> None:

@@ -27,9 +27,9 @@ from app_server.http.listeners import Listening, tls_context
 from app_server.http.matching import RoutedApplication
 from app_server.http.static import precompress
 from app_server.observe.gauges import Gauges
-from app_server.processes.ipc import Message, Unreachable
+from app_server.observe.otel.setup import make_tracing
+from app_server.processes.ipc import Message
 from app_server.processes.polling import until
-from app_server.processes.worker_group import WorkerGroup
 from app_server.protocol.pace import Pace
 from app_server.requests.dispatch.socket_handoff import SharedHTTPServer
 from app_server.requests.state.pages import Pages
@@ -38,9 +38,10 @@ from app_server.requests.state.server_state import ServerState
 from app_server.security.hostnames import bracketed
 from app_server.server.console.answers import console_answers
 from app_server.server.console.places import maintenance_of
-from app_server.server.membership import Membership, PeerAnswers, make_admission
+from app_server.server.membership import Membership, PeerAnswers, make_admission, notify_successors
 from app_server.server.observing.request_log import request_log
 from app_server.server.observing.stats_log import StatsLog
+from app_server.server.observing.telemetry import Telemetry
 from app_server.server.reload import LiveReload
 from app_server.server.routes import routes_of
 from app_server.server.runtimes import OwnSession, make_runtimes, owners, policy_for
@@ -91,8 +92,11 @@ class Server:
         admission = make_admission(settings, lambda: self.state.process.workers, forked=session is not None)
         isolated = membership.fork_servers if membership is not None else ()
         engine_loop = EngineLoop(loop)
-        self._saver = make_saver(settings, gauges.saving, lambda: self.state.runtimes, policy.auth.owner)
-        runtimes = make_runtimes(applications, policy, engine_loop, gauges, admission, isolated, session, self._saver)
+        tracing = make_tracing(settings)
+        self._saver = make_saver(settings, gauges.saving, lambda: self.state.runtimes, policy.auth.owner, tracing)
+        runtimes = make_runtimes(
+            applications, policy, engine_loop, gauges, admission, isolated, session, self._saver, tracing
+        )
         self._loop_monitor = LoopMonitor(gauges.loop, engine_loop.running, settings.block_limit_s)
         self.console = console_answers(settings, runtimes, self._loop_monitor.recent, isolated=session is not None)
         self._live_reload = LiveReload(runtimes, settings) if settings.dev else None
@@ -104,6 +108,7 @@ class Server:
             only_session=session.session_id if session else None,
             look_for_changes=self._live_reload.look if self._live_reload else nothing_changes,
             maintenance=maintenance_of(settings, membership.runtime_dir if membership else None),
+            tracing=tracing,
         )  # fmt: skip
         head = self._live_reload.script(settings.prefix) if self._live_reload else ""
         self.state = ServerState(policy, process, session.pages if session else Pages(settings, runtimes, head))
@@ -124,6 +129,7 @@ class Server:
                 Pace(settings.request_timeout_s, settings.idle_timeout_s), self.largest_body, gauges.answered
             ),
         )
+        self._telemetry = Telemetry(self.state, self._listening.port)
         self._background: list[asyncio.Task[None]] = []
         if workers is not None:
             url = f"unix:{settings.unix_socket}" if settings.unix_socket else self.url
@@ -177,6 +183,7 @@ class Server:
     async def start(self) -> None:
         """Run the load hooks, warm up, take connections, begin the background work; `bind` comes before."""
         self.console.begin()
+        self._telemetry.start()
         for runtime in self.state.runtimes:
             await runtime.start()
         if self.settings.warm:
@@ -188,7 +195,7 @@ class Server:
             precompress(embedding.page_scripts())
         self.state.pages.bundles.get(self.state.pages.root_url)
         reports = StatsLog(self.state)
-        self._background = [asyncio.create_task(work) for work in reports.work()]
+        self._background = [asyncio.create_task(work) for work in (*reports.work(), *self._telemetry.work())]
         self._background.append(asyncio.create_task(self._keep_alive()))
         self._background.append(asyncio.create_task(self._http.watch()))
         self._background.append(asyncio.create_task(self._loop_monitor.run()))
@@ -199,6 +206,7 @@ class Server:
     async def start_isolated(self) -> None:
         """Begin to serve one session in this process; its connections come by `arrive`."""
         self.console.begin()
+        self._telemetry.start()
         for runtime in self.state.runtimes:
             await runtime.start()
         self._background = [asyncio.create_task(self._keep_alive()), asyncio.create_task(self._http.watch())]
@@ -219,16 +227,7 @@ class Server:
         self.state.process.begin_draining()
         await until(lambda: not self.state.process.session_count, patience_s, _LOOK_S)
         if self.state.process.workers is not None:
-            await self._notify_successors(self.state.process.workers)
-
-    async def _notify_successors(self, workers: WorkerGroup) -> None:
-        """Name the sessions that are left to the processes where their pages come back: their tokens may be old."""
-        sessions = [session.id for runtime in self.state.runtimes for session in runtime.registry]
-        for socket_path, inherited in workers.successors(sessions).items():
-            try:
-                await workers.ask(socket_path, {"question": "inherit", "sessions": inherited})
-            except (Unreachable, TimeoutError):
-                log.warning("Could not name %d sessions to the process that takes over", len(inherited))
+            await notify_successors(self.state.process.workers, self.state.runtimes)
 
     async def stop(self, close_code: int = 1001) -> None:
         """Make no more sessions, close every client's connection, run every hook."""
@@ -257,6 +256,7 @@ class Server:
         self.state.policy.auth.stop()
         if self.state.process.session_processes is not None:
             self.state.process.session_processes.close()
+        await self._telemetry.stop()
         self._listening.close()
         self.console.stop()
 

@@ -77,6 +77,13 @@ def _recorded_and_compressed(chosen: Chosen) -> Iterator[OperatorError]:
         yield OperatorError(what, where=chosen["record"].where, hint=_ONE_OF_THEM)
 
 
+def _user_of_no_traces(chosen: Chosen) -> Iterator[OperatorError]:
+    traces = "otel" in chosen and chosen["otel"].value in ("traces", "both")
+    if _is_on("otel_user", chosen) and not traces:
+        where, hint = chosen["otel_user"].where, "Give --otel traces too."
+        yield OperatorError("there are no traces to name users in", where=where, hint=hint)
+
+
 def _several_ways_to_log_in(chosen: Chosen) -> Iterator[OperatorError]:
     ways = [chosen[name] for name in WAYS_TO_LOG_IN if name in chosen]
     for other in ways[1:]:
@@ -231,6 +238,7 @@ _RULES: tuple[Callable[[Chosen], Iterator[OperatorError]], ...] = (
     _dev_with_several_processes,
     _format_of_json,
     _recorded_and_compressed,
+    _user_of_no_traces,
     _several_ways_to_log_in,
     _untrusted_header,
     _part_of_a_login_alone,

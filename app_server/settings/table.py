@@ -13,7 +13,16 @@ from app_server.settings import parsers
 from app_server.settings.console import console_peer, console_place
 from app_server.settings.parsers import integer
 from app_server.settings.setting import GROUPS, Arity, Setting, derive, setting
-from app_server.settings.values import Isolation, LogLevel, OAuthProvider, PageParts, Restore, SessionIds, TokenPayload
+from app_server.settings.values import (
+    Isolation,
+    LogLevel,
+    OAuthProvider,
+    Otel,
+    PageParts,
+    Restore,
+    SessionIds,
+    TokenPayload,
+)
 
 _OPEN = "anyone who can reach the server can open its pages"
 _ALL_SEEN = "applications see all of them, as under `bokeh serve`"
@@ -524,6 +533,16 @@ class Settings:
         "file for each page; passwords and uploads are left out",
         reason="what people do is written nowhere unless you ask for it",
         metavar="FILE|FOLDER", environment=("APP_SERVER_RECORD",),
+    )
+    otel: Otel = setting(
+        "off", "send traces, metrics or both to an OpenTelemetry collector, which OTEL_EXPORTER_OTLP_ENDPOINT names",
+        reason="what people do is sent nowhere unless you ask for it",
+        metavar="WHAT", environment=("APP_SERVER_OTEL",),
+    )
+    otel_user: bool = setting(
+        False, "name the user who is logged in in traces",
+        reason="who uses which application is personal data",
+        environment=("APP_SERVER_OTEL_USER",),
     )
     block_limit_s: float = setting(
         5.0, "log a stack trace when the event loop is blocked this long; 0 disables it",

@@ -15,4 +15,5 @@ Isolation = Literal["none", "process", "snapshot"]
 ISOLATIONS: tuple[Isolation, ...] = ("none", "process", "snapshot")
 Restore = Literal["inputs", "values", "off"]
 RESTORES: tuple[Restore, ...] = ("inputs", "values", "off")
+Otel = Literal["off", "traces", "metrics", "both"]
 LogLevel = Literal["trace", "debug", "info", "warning", "error", "critical"]

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from app_server.cli.running.log_file import LogFile
 from app_server.errors import TransientError
-from app_server.observe.logs import JsonFormatter, Stamp
+from app_server.observe.logs import JsonFormatter, LineFormatter, Stamp
 from app_server.settings import Settings
 
 # Python's logging has no name for what is finer than debug; bokeh uses this number for it.
@@ -21,7 +21,7 @@ def configure_logging(settings: Settings) -> None:
     logging.addLevelName(TRACE, "TRACE")
     handler = _handler(settings.log_file)
     handler.addFilter(Stamp())
-    handler.setFormatter(JsonFormatter() if settings.log_json else logging.Formatter(settings.log_format))
+    handler.setFormatter(JsonFormatter() if settings.log_json else LineFormatter(settings.log_format))
     if settings.log_json:
         _log_warnings_and_uncaught()
     root = logging.getLogger()

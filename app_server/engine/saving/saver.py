@@ -28,6 +28,7 @@ from app_server.engine.saving.woken import Woken
 from app_server.engine.turns.queue import TurnQueue
 from app_server.errors import OperatorError
 from app_server.observe.gauges import SavingGauges
+from app_server.observe.otel.tracing import UNTRACED, Tracing
 from app_server.session.naming import LogName
 from app_server.session.session import Session
 from app_server.store.base import Claim, Ending, Store, session_key
@@ -70,13 +71,15 @@ class Saver:
         on_lost: Callable[[Session], None],
         on_endings: Callable[[Endings], None] = lambda endings: None,
         owner_of: OwnerOf = lambda user: None,
+        tracing: Tracing = UNTRACED,
     ) -> None:
         self.policy = policy
         self._store = store
         self._gauges = gauges
         self._on_lost = on_lost
         self._on_endings = on_endings
-        self._thread = StoreThread(store, gauges)
+        self._tracing = tracing
+        self._thread = StoreThread(store, gauges, tracing)
         self.bookmarks = Bookmarks(self._thread, policy)
         self.waker = Waker(self._thread, policy, gauges)
         self.endings = Endings(policy.keys, owner_of)
@@ -273,7 +276,9 @@ class Saver:
         if not batch.work:
             return
         by_journal = {keeper.journal: keeper for keeper, _ in batch.work}
-        written = await self._thread.call(write_batch, self._store, [(each.journal, data) for each, data in batch.work])
+        with self._tracing.span("save", {"app_server.sessions": len(batch.work)}):
+            work = [(each.journal, data) for each, data in batch.work]
+            written = await self._thread.call(write_batch, self._store, work)
         unsaved = len(written.lost) + len(written.refused) + len(written.missing)
         self._gauges.note_saved(len(batch.work) - unsaved)
         await self._lose([by_journal[journal] for journal in written.lost])

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from app_server.observe.gauges import SavingGauges
+from app_server.observe.otel.tracing import UNTRACED, Tracing
 from app_server.store.base import Store
 from app_server.store.errors import Busy, StoreError, TooSlow, Unavailable
 
@@ -24,8 +25,9 @@ _CLOSE_WITHIN_S = 5.0
 class StoreThread:
     """Calls the store's methods one after another in a thread, which begins with the first call: maybe after a fork."""
 
-    def __init__(self, store: Store, gauges: SavingGauges) -> None:
+    def __init__(self, store: Store, gauges: SavingGauges, tracing: Tracing = UNTRACED) -> None:
         self.store = store
+        self._tracing = tracing
         self._gauges = gauges
         self.away = False
         """Whether the last attempt to use the store has failed."""
@@ -46,7 +48,8 @@ class StoreThread:
         if self.stopped:
             raise Unavailable("the process is about to end")
         work = partial(self._answer, partial(function, *arguments, **named))
-        return asyncio.get_running_loop().run_in_executor(self._executor, work)
+        name = f"store {getattr(function, '__name__', 'call').strip('_')}"
+        return asyncio.get_running_loop().run_in_executor(self._executor, self._tracing.carried(name, work))
 
     def _answer(self, work: Callable[[], T]) -> T:
         try:

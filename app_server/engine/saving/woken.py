@@ -35,6 +35,22 @@ class SavedOpening:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request that has a session built says of it."""
+
+    session_id: str
+    request: VisibleRequest | None
+    payload: Mapping[str, Any]
+    user: Any
+    begun_s: float
+
+    def as_saved(self, opening: SavedOpening) -> Asked:
+        """What the request said that the saved session was built for."""
+        begun_s = self.begun_s if opening.begun_s is None else opening.begun_s
+        return replace(self, request=opening.request, payload=opening.payload, user=opening.user, begun_s=begun_s)
+
+
+@dataclass(frozen=True, slots=True)
 class Woken:
     """What was claimed: the journal's content and opening, or None where nothing that is saved can be used.
 

@@ -31,7 +31,7 @@ from app_server.session.session import Session
 
 MakeSession: TypeAlias = Callable[[SessionHost], Session]
 
-_clock = time.monotonic  # the one by which a wire says when its client was heard
+clock = time.monotonic  # the one by which a wire says when its client was heard
 
 _BUSY_TURNS = 256
 """How many turns may wait for an asynchronous callback before the session's clients are not read from any more."""
@@ -107,20 +107,20 @@ class TurnQueue:
 
     def take(self, turn: Turn, kind: str, heard_s: float | None = None, over: Over = None) -> None:
         """Take this turn now, and note how long it was."""
-        began_s = _clock()
+        began_s = clock()
         awaited = False
         self._running.stack.append(self.session)
         try:
             effects = turn()
             if kind:
-                self._gauges.called_back(kind, _clock() - began_s)
+                self._gauges.called_back(kind, clock() - began_s)
             awaited = self.perform(effects, over)
         finally:
             self._running.stack.pop()
             if over is not None and not awaited:
                 over()
         if heard_s is not None:
-            self._gauges.round_trip.note(_clock() - heard_s)
+            self._gauges.round_trip.note(clock() - heard_s)
 
     def perform(self, effects: list[Effect], over: Over = None) -> bool:
         """Do what a turn decided; whether something is awaited, after which `over` is called."""
@@ -159,7 +159,7 @@ class TurnQueue:
 
     async def _finish(self, effect: Await, over: Over, seen_as_current: object = None) -> None:
         """Await what a callback returned; `seen_as_current` is what `curdoc()` refers to, weakly, meanwhile."""
-        began_s = _clock()
+        began_s = clock()
         try:
             await Noted(self._running, self._job(effect), effect.awaitable)
         except asyncio.CancelledError:
@@ -173,7 +173,7 @@ class TurnQueue:
                 self.held = False
             if over is not None:
                 over()
-            self._gauges.called_back("awaited", _clock() - began_s)
+            self._gauges.called_back("awaited", clock() - began_s)
         if not self.session.destroyed:
             self.perform(self.session.flush())
         self._take_turns()

@@ -13,6 +13,7 @@ from app_server.engine.runtime import ApplicationRuntime
 from app_server.errors import in_one_line
 from app_server.observe.child_metrics import ChildMetrics
 from app_server.observe.gauges import Gauges
+from app_server.observe.otel.tracing import UNTRACED, Tracing
 from app_server.processes.session_processes import SessionProcesses
 from app_server.processes.worker_group import WorkerGroup
 from app_server.requests.state.maintenance import Maintenance
@@ -51,7 +52,9 @@ class ProcessState:
         only_session: str | None = None,
         look_for_changes: Callable[[], Awaitable[None]] = nothing_changes,
         maintenance: Maintenance | None = None,
+        tracing: Tracing = UNTRACED,
     ) -> None:
+        self.tracing = tracing
         self.runtimes = runtimes
         self.gauges = gauges
         self.admission = admission

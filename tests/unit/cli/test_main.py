@@ -115,7 +115,7 @@ def test_every_flag_of_the_stock_command_is_known() -> None:
         "--isolation", "--session-memory", "--session-cpu", "--callback-limit",
         "--store", "--store-ttl", "--store-max-bytes", "--store-max-bookmarks", "--store-encrypt",
         "--store-optional", "--restore", "--page-parts",
-        "--warm", "--allow-load-tests", "--record", None,
+        "--warm", "--allow-load-tests", "--record", "--otel", "--otel-user", None,
         "--console", "--console-auth", "--console-audit", "--console-peers",
     }  # fmt: skip
 

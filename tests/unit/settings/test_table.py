@@ -25,7 +25,7 @@ FIELDS = (
     "start_timeout_s max_sessions max_sessions_per_address max_sessions_per_user log_json metrics block_limit_s "
     "isolation session_memory_mb session_cpu_s callback_limit_s request_timeout_s idle_timeout_s store store_ttl_s "
     "store_max_bytes store_max_bookmarks store_encrypt store_optional restore warm allow_load_tests "
-    "record "
+    "record otel otel_user "
     "console console_auth console_audit console_peers"
 ).split()
 

@@ -1,0 +1,1 @@
+"""Traces and figures for OpenTelemetry. Only what `--otel` asks for is imported, and nothing without it."""
