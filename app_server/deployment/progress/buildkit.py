@@ -11,6 +11,9 @@ _DONE = re.compile(r"^DONE ([\d.]+)s$")
 # What every build has, and what is of no one's making.
 _OWN = re.compile(r"^(\[(\S+ )?internal\]|resolve image config|transferring|building with|importing cache)")
 _STEP = re.compile(r"^\[(?P<stage>[^\]]*?) *(?P<number>\d+/\d+)\] (?P<what>.*)$")
+# An image that others begin with is mostly there.
+_BEGINNING = re.compile(r"^(\[[^\]]*\] )?FROM ")
+LONG_S = 0.5
 LONGEST = 76
 
 
@@ -40,7 +43,8 @@ class BuildSteps:
             self.cached += 1
         elif (done := _DONE.match(said)) is not None:
             self._end(number)
-            yield shortened(name), float(done[1])
+            if not _BEGINNING.match(name) or float(done[1]) >= LONG_S:
+                yield shortened(name), float(done[1])
 
     def _end(self, number: str) -> None:
         self._ended.add(number)

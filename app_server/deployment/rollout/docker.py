@@ -128,7 +128,8 @@ def build_steps(*words: str, where: str, progress: Progress) -> BuildSteps:
 
     def read(line: str) -> None:
         progress.output(line)
-        progress.now(line)
+        if line:
+            progress.now(line)
         for text, seconds in steps.feed(line):
             progress.part(text, seconds)
 

@@ -25,6 +25,9 @@ SAID = """\
 #5 7.1 DONE 3.0s is what it said
 #5 DONE 12.3s
 
+#8 [stage-0 1/3] FROM docker.io/library/app-server:latest
+#8 DONE 0.0s
+
 #7 [app-a1] exporting to image
 #7 exporting layers 1.2s done
 #7 DONE 1.4s
@@ -38,7 +41,7 @@ def test_each_step_is_reported_once_when_it_has_ended() -> None:
         ("app-a1 2/5 RUN apt-get update && apt-get install x", 12.3),
         ("[app-a1] exporting to image", 1.4),
     ]
-    assert (steps.cached, steps.total) == (1, 3) and steps.summary == ", 1 of 3 steps cached"
+    assert (steps.cached, steps.total) == (1, 4) and steps.summary == ", 1 of 4 steps cached"
     assert BuildSteps().summary == ""
 
 
