@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from types import MappingProxyType
 from typing import Any, Final
@@ -11,6 +11,8 @@ from typing import Any, Final
 from app_server.errors import OperatorError
 
 LONGEST_NAME: Final = 256
+
+_NAMES: Final = ("username", "login", "preferred_username", "email")
 
 # What names a user for good, the surest first. "name" is not among them: people share their names.
 _TELLING: Final = ("sub", "id", "user_id", "uid", "username", "login", "preferred_username", "email")
@@ -76,7 +78,7 @@ def names_of(user: Any) -> tuple[str, ...]:
     """The names that this user is surely known by, for rules.
 
     A name that people choose as they like, such as a provider's `name`, is not among them, nor is an email that the
-    provider has not verified.
+    provider has not verified. Numbers are, only if there is nothing else: another user may have such a name.
     """
     if isinstance(user, User):
         return _surely_named(user)
@@ -84,15 +86,22 @@ def names_of(user: Any) -> tuple[str, ...]:
         return (user.decode("utf-8", "replace"),)
     if isinstance(user, str):
         return (user,)
-    found = (_look_up(user, name) for name in _TELLING)
+    return _texts(user, _NAMES) or _texts(user, _TELLING)[:1]
+
+
+def _texts(user: Any, fields: Sequence[str]) -> tuple[str, ...]:
+    found = (_look_up(user, name) for name in fields)
     return tuple(str(name) for name in found if isinstance(name, (str, int)) and not isinstance(name, bool))
 
 
 def _surely_named(user: User) -> tuple[str, ...]:
     if not user.claims:
         return (user.name,)
-    sure = ["sub", "preferred_username", *(["email"] if user.claims.get("email_verified") is True else [])]
-    return tuple(str(user.claims[name]) for name in sure if user.claims.get(name))
+    claims = user.claims
+    found = [claims["email"]] if claims.get("email_verified") is True and claims.get("email") else []
+    # Where people choose their own login, it may look like the email of another one.
+    login = claims.get("preferred_username")
+    return (*found, login) if isinstance(login, str) and login and "@" not in login else tuple(found)
 
 
 def name_shown(user: Any) -> str:

@@ -50,7 +50,17 @@ def test_name_that_people_choose_themselves_opens_nothing() -> None:
     assert not rules("/x=user:*@example.org").allow(user, "/x")
     sure = User("x", "oidc", {**claims, "email_verified": True, "preferred_username": "mia"})
     assert rules("/x=user:*@example.org").allow(sure, "/x")
-    assert rules("/x=user:mia").allow(sure, "/x") and rules("/x=user:1").allow(sure, "/x")
+    assert rules("/x=user:mia").allow(sure, "/x")
+
+
+def test_login_that_looks_like_a_number_or_an_email_is_not_that_of_another_user() -> None:
+    thief = User("x", "oauth", {"sub": "2", "preferred_username": "1", "email": "thief@home.example"})
+    boss = User("y", "oauth", {"sub": "1", "preferred_username": "boss", "email": "boss@example.org"})
+    assert rules("/x=user:1").allow(thief, "/x") and not rules("/x=user:1").allow(boss, "/x")
+    disguised = User("z", "oidc", {"sub": "3", "preferred_username": "boss@example.org"})
+    assert not rules("/x=user:boss@example.org", "/x=user:*@example.org").allow(disguised, "/x")
+    assert not rules("/x=user:7").allow({"id": 7, "username": "ann"}, "/x")
+    assert rules("/x=user:7").allow({"id": 7}, "/x")
 
 
 @dataclass
