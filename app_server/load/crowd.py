@@ -21,6 +21,8 @@ class Crowd:
         self._script = script
         self._meter = meter
         self._random = random
+        self._active = asyncio.Event()
+        self._active.set()
         self._there: list[tuple[Person, asyncio.Task[None]]] = []
 
     async def become(self, people: int, over_s: float) -> None:
@@ -29,11 +31,19 @@ class Crowd:
         missing = people - len(self._there)
         until_s = time.monotonic() + over_s
         for number in range(missing):
-            person = Person(self._visit, self._script, self._meter, Random(self._random.random()))
+            person = Person(self._visit, self._script, self._meter, Random(self._random.random()), self._active)
             self._there.append((person, asyncio.create_task(person.live())))
             left_s = until_s - time.monotonic()
             await asyncio.sleep(max(0.0, left_s / (missing - number)))
         await asyncio.sleep(max(0.0, until_s - time.monotonic()))
+
+    async def rest(self, patience_s: float) -> None:
+        """Have everyone do nothing until all that was asked for is answered, or for so long."""
+        until_s = time.monotonic() + patience_s
+        self._active.clear()
+        while self.waiting_s(0.0) and time.monotonic() < until_s:
+            await asyncio.sleep(LOOK_S)
+        self._active.set()
 
     async def arrived(self, patience_s: float) -> int:
         """How many are still before their first page when the others have it, or after this time."""

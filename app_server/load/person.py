@@ -96,9 +96,10 @@ class Visit:
 
 
 class Person:
-    """Someone who uses the application until the task is cancelled."""
+    """Someone who uses the application until the task is cancelled, and does nothing while `active` is not set."""
 
-    def __init__(self, visit: Visit, script: Script, meter: Meter, random: Random) -> None:
+    def __init__(self, visit: Visit, script: Script, meter: Meter, random: Random, active: asyncio.Event) -> None:
+        self._active = active
         self._visit = visit
         self._script = script
         self._meter = meter
@@ -147,7 +148,9 @@ class Person:
             await asyncio.sleep(max(0.0, due_s - time.monotonic()))
             if connection.closed:
                 raise connection.fault()
-            if step.events and len(self._waiting) < MOST_WAITING:
+            if not self._active.is_set():
+                await self._active.wait()  # and then something else, or all would go on at once
+            elif step.events and len(self._waiting) < MOST_WAITING:
                 now_s = time.monotonic()
                 self._waiting[connection.send("PATCH-DOC", step.content())] = now_s
                 self._meter.moved(now_s - due_s)

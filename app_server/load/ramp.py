@@ -24,6 +24,9 @@ LATE: Final = 0.5
 
 FEWEST_TRIPS: Final = 5
 
+GONE: Final = frozenset({"cannot connect", "connection lost"})
+"""The faults of a server that does not even refuse."""
+
 ABSENT: Final = 0.1
 """Which share of the people may still wait for their page when the others are measured."""
 
@@ -61,7 +64,7 @@ class Next:
 
 def judge(stage: Measured, limits: Limits) -> Why:
     """Why this many people are too many, `Why.NONE` if they are not."""
-    if stage.fault_count and not stage.trips.count and not stage.opens.count:
+    if stage.faults and not stage.trips.count and not stage.opens.count and {kind for kind, _ in stage.faults} <= GONE:
         return Why.GONE
     if stage.fault_share > limits.faults:
         return Why.FAULTS

@@ -25,6 +25,9 @@ EACH_ARRIVES_S: Final = 0.1
 OPEN_PATIENCE_S: Final = 30.0
 """For so long the measurement waits for pages that are still being opened."""
 
+REST_S: Final = 30.0
+"""How long a server may take to answer what was too much for it."""
+
 SETTLING: Final = 0.1
 """Which part of a stage is left for the server to settle before the measurement begins."""
 
@@ -127,7 +130,8 @@ class LoadTest:
         stage_s = self._wishes.stage_s
         self._progress(f"{people} people", self._stages)
         if self._stages and judge(self._stages[-1], self._wishes.limits) is not Why.NONE:
-            await self._crowd.leave()  # with all that they still wait for
+            await self._crowd.leave(people)
+            await self._crowd.rest(REST_S)  # or the next stage would wait for the answers of this one
         self._meter.take()
         coming = max(0, people - self._crowd.size)
         await self._crowd.become(people, max(stage_s * ARRIVAL, coming * EACH_ARRIVES_S))

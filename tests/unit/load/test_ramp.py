@@ -67,6 +67,7 @@ def test_no_more_come_than_may() -> None:
         (Measured(20, 6.0, NOTHING, NOTHING, absent=3), Why.ABSENT),
         (Measured(20, 6.0, NOTHING, NOTHING, absent=2), Why.NONE),
         (Measured(5, 6.0, NOTHING, NOTHING, faults=(("cannot connect", 9),)), Why.GONE),
+        (Measured(5, 6.0, NOTHING, NOTHING, faults=(("page refused (503)", 9),)), Why.FAULTS),
         (Measured(5, 6.0, Spread(5, 0.1, 0.1), NOTHING), Why.NONE),
         (Measured(5, 6.0, Spread(5, 0.1, 0.1), Spread(9, 0.1, 0.1), 9, late_s=0.3), Why.NONE),
         (Measured(5, 6.0, Spread(5, 0.1, 0.1), Spread(9, 0.1, 0.4), 9, late_s=0.3), Why.GENERATOR),
@@ -85,7 +86,7 @@ def test_what_was_too_much_is_tried_again_before_it_is_a_limit() -> None:
 
 
 def test_ramp_ends_if_the_server_is_gone_or_the_generator_cannot_go_on() -> None:
-    gone, busy = Measured(8, 6.0, NOTHING, NOTHING, faults=(("x", 1),)), stage(8, busy=0.95)
+    gone, busy = Measured(8, 6.0, NOTHING, NOTHING, faults=(("connection lost", 1),)), stage(8, busy=0.95)
     assert next_stage([stage(5), gone], LIMITS, 5, 1000) == Next(None, Why.GONE)
     assert next_stage([stage(5), busy], LIMITS, 5, 1000) == Next(8)
     assert next_stage([stage(5), busy, busy], LIMITS, 5, 1000) == Next(None, Why.GENERATOR)
