@@ -50,9 +50,9 @@ def _with_console(spec: Spec, instance: Instance, places: Mapping[str, str]) -> 
         words += ["--console-auth", console.auth]
     if console.audit is not None:
         words += ["--console-audit", console.audit]
-    for name, place in places.items():
-        if name != instance.name:
-            words += ["--console-peers", place]
+    others = [place for name, place in places.items() if name != instance.name]
+    if others:
+        words += ["--console-peers", ",".join(others)]
     # In front of the others: --args takes all that follows.
     start = instance.command[: len(instance.command) - len(instance.flags)]
     flags = (*words, *instance.flags)

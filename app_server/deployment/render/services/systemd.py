@@ -21,7 +21,10 @@ UNITS = "/etc/systemd/system"
 STATE = "/var/lib/"
 FIRST_UNPRIVILEGED_PORT = 1024
 # Flags whose values differ from instance to instance, and the variables that hold them.
-OWN_VARIABLES = {"--address": "INSTANCE_ADDRESS", "--port": "INSTANCE_PORT"}
+OWN_VARIABLES = {
+    "--address": "INSTANCE_ADDRESS", "--port": "INSTANCE_PORT", "--console": "INSTANCE_CONSOLE",
+    "--console-peers": "INSTANCE_CONSOLE_PEERS",
+}  # fmt: skip
 # What needs no quotes in a word of ExecStart and of Environment.
 _NOT_IN_PATHS = "\"'\\:"
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@+=,~^*?\[\]-]+")
@@ -134,6 +137,8 @@ def _values(plan: Plan, pool: Pool) -> Mapping[str, Any]:
     run = sockets if sockets and sockets.startswith("/run/") else plan.paths.run
     runtime_dir = run.removeprefix("/run/").strip("/") if run.startswith("/run/") else plan.name
     folders = [sockets] if sockets and sockets != run else []
+    audit = plan.spec.console.audit
+    folders += [posixpath.dirname(audit)] if audit is not None else []
     state_dir, made = _saved_in(plan)
     gunicorn = service.manager == "gunicorn"
     return {

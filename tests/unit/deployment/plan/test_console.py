@@ -29,5 +29,10 @@ def test_consoles_of_hosts_listen_where_the_others_reach_them(tmp_path: Path) ->
     assert two.flags[1] == "[::2]:5300"
 
 
+def test_all_other_consoles_are_one_word(tmp_path: Path) -> None:
+    first = planned(tmp_path, "apps: {a: a.py}\ninstances: 3\nconsole: 5300\n").instances[0]
+    assert first.flags[:4] == ("--console", "127.0.0.1:5300", "--console-peers", "127.0.0.1:5301,127.0.0.1:5302")
+
+
 def test_without_a_port_there_is_no_console(tmp_path: Path) -> None:
     assert not any("--console" in instance.flags for instance in planned(tmp_path).instances)

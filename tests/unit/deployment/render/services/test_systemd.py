@@ -24,6 +24,17 @@ def test_unit_of_several_instances_takes_from_each_what_is_its_own(tmp_path: Pat
     assert own.splitlines()[-2:] == ["INSTANCE_ADDRESS=127.0.0.1", "INSTANCE_PORT=5101"]
 
 
+def test_consoles_differ_from_instance_to_instance(tmp_path: Path) -> None:
+    described = "apps: {a: a.py}\ninstances: 2\nconsole: {port: 5300, audit: /var/log/operators/audit}\n"
+    unit = text(tmp_path, "systemd", described, "systemd/app-server@.service")
+    command = line(unit, "ExecStart=")
+    assert " --console ${INSTANCE_CONSOLE} --console-audit /var/log/operators/audit " in command
+    assert " --console-peers ${INSTANCE_CONSOLE_PEERS} " in command
+    assert line(unit, "ReadWritePaths=") == "-/var/log/operators"
+    own = text(tmp_path, "systemd", described, "systemd/instances/a2.env").splitlines()
+    assert {"INSTANCE_CONSOLE=127.0.0.1:5301", "INSTANCE_CONSOLE_PEERS=127.0.0.1:5300"} <= set(own)
+
+
 def test_unit_with_sockets_names_them_after_the_instance(tmp_path: Path) -> None:
     spec = THREE.replace("instances: 3", "instances: {count: 3, socket_dir: /run/app-server}")
     unit = text(tmp_path, "systemd", spec, "systemd/app-server@.service")
