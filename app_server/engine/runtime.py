@@ -311,11 +311,11 @@ class ApplicationRuntime(ABC):
         if queue is not None and not connection.asked:
             queue.submit(lambda: session.realign(connection, round_number))
 
-    def show_notice(self, session: Session, connection: Connection, html: str) -> None:
-        """Show something to a client whose connection is about to end."""
+    def show_notice(self, session: Session, connection: Connection, html: str, *, again: bool = True) -> None:
+        """Show something to a client, and `again` when it is back, because its connection is about to end."""
         queue = self._queues.get(session.id)
         if queue is not None:
-            queue.submit(lambda: session.show_notice(connection, html))
+            queue.submit(lambda: session.show_notice(connection, html, again=again))
 
     def show_message(self, session: Session, html: str) -> None:
         """Show something above the page of every client of a session."""

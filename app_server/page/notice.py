@@ -18,17 +18,17 @@ def notice(headline: str, reason: str) -> str:
     )
 
 
-_NOTE_SHOWN_S = 30
 _PLACE = "position:fixed;z-index:99999;top:1em;right:1em;box-shadow:0 2px 12px rgba(0,0,0,.3);"
-_NOTE_PLACE = f"{_PLACE}animation:app-server-note 0s {_NOTE_SHOWN_S}s forwards;"
+_IN_CORNER = f"{_STYLE};{_PLACE}left:auto;border-width:0 0 0 .3em;"
+_BUTTON = "margin:.5em 0 0;padding:.2em 1em;font:inherit;color:inherit;background:none;border:1px solid;cursor:pointer"
 
 
 def note(headline: str, reason: str) -> str:
-    """The headline and the reason in a corner above the page, for half a minute."""
+    """The headline and the reason in a corner above the page, until the person closes it, which takes no script."""
     return (
-        "<style>@keyframes app-server-note{to{visibility:hidden}}</style>"
-        f'<div role="alert" style="{_STYLE};{_NOTE_PLACE}">'
-        f"<strong>{escape(headline)}</strong><br>{escape(reason)}</div>"
+        f'<dialog open style="{_IN_CORNER}" aria-label="{escape(headline)}">'
+        f'<div role="alert"><strong>{escape(headline)}</strong><br>{escape(reason)}</div>'
+        f'<form method="dialog" style="margin:0"><button style="{_BUTTON}">Close</button></form></dialog>'
     )
 
 

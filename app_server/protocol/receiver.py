@@ -153,6 +153,14 @@ class Receiver:
             self._body = {"events": []}
         return self._advance()
 
+    def skip(self) -> bool:
+        """Whether the message that is too large is dropped from now on: a patch, which then changes nothing."""
+        skipped = self.state in (ReceiverState.CONTENT, ReceiverState.BUFFER)
+        skipped = skipped and self._fields["msgtype"] == messages.PATCH_DOC
+        if skipped:
+            self._discarding, self._body, self._buffers = True, {"events": []}, []
+        return skipped
+
     def _header(self, payload: bytes) -> None:
         fields = _json_object(payload, "header")
         msgid, msgtype = fields.get("msgid"), fields.get("msgtype")
@@ -227,6 +235,8 @@ class Receiver:
         return message
 
     def _count(self, payload: bytes) -> None:
+        if self._discarding:
+            return
         self._received_bytes += len(payload)
         if self._received_bytes > self._max_message_bytes:
             raise TooLargeError(self._max_message_bytes, self._received_bytes)

@@ -25,7 +25,8 @@ def show_exit_record(exit_record: ExitRecord, document: ServedDocument) -> None:
 def too_large(limit_bytes: int) -> str:
     """What a page says whose person has sent more than this at once; a file takes a third more than its size."""
     file_bytes = limit_bytes * 3 // 4
-    reason = f"This server accepts {_megabytes(limit_bytes)} at once: a file may have about {_megabytes(file_bytes)}."
+    accepted = f"This server accepts {_megabytes(limit_bytes)} at once: a file may have about {_megabytes(file_bytes)}."
+    reason = f"{accepted} Choose a smaller file, or ask the site's operator for a higher limit."
     return note("Not received: that was too large", reason)
 
 

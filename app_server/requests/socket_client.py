@@ -104,7 +104,12 @@ class Client:
 
     def frame_received(self, opcode: int, payload: bytes) -> None:
         """A frame has come; PeerError where it does not fit."""
-        message = self._receiver.feed(opcode, payload)
+        try:
+            message = self._receiver.feed(opcode, payload)
+        except PeerError as error:
+            if not self._skips(error):
+                raise
+            message = self._receiver.discard()
         if message is not None:
             self._pass_on(message)
 
@@ -123,7 +128,23 @@ class Client:
 
     def may_discard(self, opcode: int, prefix: bytes) -> bool:
         """Whether a frame that is too large may go by rather than end the connection."""
-        return self._receiver.may_discard(opcode, prefix)
+        return self._receiver.may_discard(opcode, prefix) or self._skips(None)
+
+    def _skips(self, error: PeerError | None) -> bool:
+        """Whether a message that is too large goes by: a page that never comes back must not lose its connection.
+
+        Its document is not aligned with the session's then: it shows what was not received, and says so.
+        """
+        if error is not None and error.close_code != 1009:
+            return False
+        comes_back = bool(self.session.document.config.reconnect_session)
+        if comes_back or not self.connection.from_browser or not self._receiver.skip():
+            return False
+        limit = self._max_message_bytes
+        what = _closing_reason(error if error is not None else TooLargeError(limit, limit + 1, whole=False))
+        log.warning("%s: ignoring a message from %s: %s", self.session.name, self.connection.remote, what)
+        self.runtime.show_notice(self.session, self.connection, too_large(limit), again=False)
+        return True
 
     def refused(self, error: PeerError) -> None:
         """The client has sent what ends its connection."""

@@ -166,9 +166,9 @@ class Session(Expiring):
             effects += self.realign(connection)
         return effects
 
-    def show_notice(self, connection: Connection, html: str) -> list[Effect]:
-        """Show something to the browser behind this connection, which is about to end, and again when it is back."""
-        return self._notice.show(connection, html, now=connection in self._subscribed)
+    def show_notice(self, connection: Connection, html: str, *, again: bool = True) -> list[Effect]:
+        """Show something to the browser behind this connection; `again` when it is back, if the connection ends."""
+        return self._notice.show(connection, html, now=connection in self._subscribed, again=again)
 
     # The application's code runs.
 

@@ -20,7 +20,12 @@ def fill_notice(document: Document, root_ids: Sequence[str], html: str) -> None:
         document.add_root(place)
 
 
-def added_notice(html: str) -> bytes:
-    """The content of a PATCH-DOC that shows this beside what a page has, until that pulls its document again."""
-    model = {"type": "object", "name": "Div", "id": make_globally_unique_id(), "attributes": {"text": html}}
-    return dumps({"events": [{"kind": "RootAdded", "model": model}]})
+def replaced_notice(html: str, shown: str | None = None) -> tuple[bytes, str]:
+    """The content of a PATCH-DOC that shows this beside what a page has, until that pulls its document again.
+
+    It takes the place of the notice `shown` before. The second value is the new one's id.
+    """
+    ident = make_globally_unique_id()
+    model = {"type": "object", "name": "Div", "id": ident, "attributes": {"text": html}}
+    removed = [] if shown is None else [{"kind": "RootRemoved", "model": {"id": shown}}]
+    return dumps({"events": [*removed, {"kind": "RootAdded", "model": model}]}), ident

@@ -32,4 +32,4 @@ def test_document_says_the_reason_in_the_places_that_the_page_has(end: ExitReaso
 def test_what_was_too_large_is_said_with_the_size_of_a_file() -> None:
     shown = too_large(20_000_000)
     assert "Not received: that was too large" in shown
-    assert "This server accepts 20 MB at once: a file may have about 15 MB." in shown
+    assert "This server accepts 20 MB at once: a file may have about 15 MB. Choose a smaller file" in shown

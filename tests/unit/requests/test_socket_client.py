@@ -33,6 +33,12 @@ def fill(document: Any) -> None:
     document.add_root(text)
 
 
+def fill_for_good(document: Any) -> None:
+    """The same, for pages that do not come back when their connection ends."""
+    fill(document)
+    document.config.reconnect_session = False
+
+
 def fail(document: Any) -> None:
     """An application with a fault."""
     raise ValueError("it is broken")
@@ -40,10 +46,9 @@ def fail(document: Any) -> None:
 
 @pytest.fixture(scope="module")
 def state() -> Iterator[Inside]:
-    """Two applications, one of which fails; pages of one origin may open their sockets."""
-    with inside(
-        {"/app": fill, "/broken": fail}, allow_websocket_origin=("localhost",), websocket_max_message_size_bytes=5000
-    ) as served:
+    """Applications, one of which fails; pages of one origin may open their sockets."""
+    applications = {"/app": fill, "/broken": fail, "/for-good": fill_for_good}
+    with inside(applications, allow_websocket_origin=("localhost",), websocket_max_message_size_bytes=5000) as served:
         yield served
 
 
@@ -81,6 +86,52 @@ def test_message_that_is_too_large_ends_the_connection_and_says_what_would_help(
         assert client.close_code() == 1009
     (line,) = [text for text in caplog.messages if "closing the connection" in text]
     assert line.endswith("To accept larger messages, such as uploads, raise --websocket-max-message-size")
+
+
+def _send(client: Any, content: object, *buffers: bytes) -> None:
+    """Send a PATCH-DOC in pieces, as browsers do."""
+    header = {"msgid": "big", "msgtype": "PATCH-DOC", "num_buffers": len(buffers)}
+    for part in (header, {}, content):
+        client.socket.send(json.dumps(part))
+    for number, buffer in enumerate(buffers):
+        client.socket.send(json.dumps({"id": str(number)}))
+        client.socket.send(buffer)
+
+
+@pytest.mark.parametrize("compression", [None, "deflate"])
+@pytest.mark.parametrize(
+    ("text", "buffers"),
+    [
+        ("x" * 6000, ()),
+        ("x" * 6000, (b"y" * 6000, b"y" * 100)),
+        ("", (b"y" * 100, b"y" * 6000, b"y" * 100)),
+        ("x" * 3000, (b"y" * 3000, b"y" * 3000)),
+    ],
+)
+def test_page_that_would_not_come_back_keeps_its_connection_when_a_message_is_too_large(
+    state: Inside, text: str, buffers: tuple[bytes, ...], compression: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with state.client("/for-good", origin="http://localhost", compression=compression) as client:
+        _send(client, {"events": [client.change("text", "text", text)]}, *buffers)
+        shown, answer = client.receive(), client.receive()
+        [event] = shown.content["events"]
+        assert event["kind"] == "RootAdded" and "that was too large" in event["model"]["attributes"]["text"]
+        assert (answer.msgtype, answer.reqid) == ("OK", "big")
+        assert client.set("slider", "value", 2).msgtype == "OK"
+        client.pull()
+        assert client.value("text", "text") == "2", "nothing of what was too large is in the document"
+        assert len(client.roots) == 2, "nor is the notice"
+    (line,) = [text for text in caplog.messages if "ignoring a message from 127.0.0.1: a message of " in text]
+    assert line.endswith("To accept larger messages, such as uploads, raise --websocket-max-message-size")
+
+
+def test_what_is_no_patch_or_comes_from_a_program_ends_the_connection_if_it_is_too_large(state: Inside) -> None:
+    with state.client("/for-good", origin="http://localhost") as client:
+        client.socket.send("x" * 5001)
+        assert client.close_code() == 1009
+    with state.client("/for-good") as program:
+        _send(program, {"events": [program.change("text", "text", "x" * 6000)]})
+        assert program.close_code() == 1009
 
 
 def test_message_that_breaks_the_protocol_ends_the_connection(state: Inside, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,6 +1,8 @@
-"""A notice is shown before a browser's connection ends, and once more when the browser is back."""
+"""A notice is shown at once, and once more when a browser is back whose connection has ended."""
 
 from __future__ import annotations
+
+import json
 
 from app_server.session.connection import Connection
 from app_server.session.effects import Send
@@ -29,3 +31,22 @@ def test_program_is_shown_nothing() -> None:
     notice = Notice()
     assert notice.show(PROGRAM, "<b>over</b>", now=True) == []
     assert notice.show_again(BROWSER) == []
+
+
+def events(effect: object) -> list[dict[str, object]]:
+    """What a page is to do for this effect."""
+    assert isinstance(effect, Send)
+    return list(json.loads(effect.frames[2][1])["events"])
+
+
+def test_second_notice_takes_the_place_of_the_first_and_neither_is_shown_again() -> None:
+    notice = Notice()
+    [first] = notice.show(BROWSER, "<b>one</b>", now=True, again=False)
+    [second] = notice.show(BROWSER, "<b>two</b>", now=True, again=False)
+    [added] = events(first)
+    removed, replaced = events(second)
+    assert (added["kind"], removed["kind"], replaced["kind"]) == ("RootAdded", "RootRemoved", "RootAdded")
+    assert removed["model"] == {"id": added["model"]["id"]}  # type: ignore[index]
+    assert notice.show_again(BROWSER) == []
+    [third] = notice.show(BROWSER, "<b>three</b>", now=True, again=False)
+    assert [event["kind"] for event in events(third)] == ["RootAdded"], "a page that has pulled has no notice"

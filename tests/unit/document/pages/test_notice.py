@@ -8,7 +8,7 @@ from bokeh.document import Document
 from bokeh.models import Div
 
 from app_server.document import engine
-from app_server.document.pages.notice import added_notice, fill_notice
+from app_server.document.pages.notice import fill_notice, replaced_notice
 
 engine.install()
 
@@ -28,7 +28,7 @@ def test_a_page_without_elements_shows_nothing() -> None:
 
 
 def test_what_is_added_is_a_root_that_a_page_can_read_and_each_has_its_own_id() -> None:
-    first, second = (json.loads(added_notice("</script>")) for _ in range(2))
+    first, second = (json.loads(replaced_notice("</script>")[0]) for _ in range(2))
     (event,) = first["events"]
     assert event["kind"] == "RootAdded" and event["model"]["attributes"] == {"text": "</script>"}
     assert event["model"]["id"] != second["events"][0]["model"]["id"]
