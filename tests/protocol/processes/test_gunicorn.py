@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,10 +19,12 @@ from websockets.exceptions import ConnectionClosed
 
 from app_server.errors import OperatorError
 from app_server.gunicorn import app
+from app_server.security.auth.passwords import Cost, hash_password
 from app_server.security.tokens import Signer, mint_session_id, mint_token
 from tests.protocol.conftest import APPS, SECRET, Served
 from tests.protocol.processes.test_processes import Runs, use, workers
 from tests.support.client import PATIENCE_S, Site
+from tests.support.clients.visitor import Visitor
 from tests.support.ports import free_port
 from tests.support.server import REPOSITORY, running_process
 from tests.support.waiting import patience, until
@@ -315,3 +317,23 @@ def test_only_the_worker_that_is_interrupted_ends(tmp_path: Path) -> None:
         assert (tmp_path / "run" / str(served.process.process.pid)).is_dir()
         assert use(served, served.site.token("/counting"))
         served.process.wait_for_log("KeyboardInterrupt")
+
+
+def test_logins_are_those_of_all_workers(tmp_path: Path) -> None:
+    users = tmp_path / "users"
+    users.write_text("".join(f"{name}:{hash_password(name * 4, cost=Cost(2, 1, 1))}\n" for name in ("ann", "bob")))
+    users.chmod(0o600)
+    keywords = f", basic_auth={str(users)!r}, access=['/board=user:ann']"
+    secret = {"BOKEH_COOKIE_SECRET": "another secret of forty-four letters, or so."}
+    with ExitStack() as stack:
+        served = stack.enter_context(gunicorn(tmp_path, "--workers", "2", keywords=keywords, name="board.py", **secret))
+        until(lambda: serving_workers(served) == 2, patience_s=3 * PATIENCE_S)
+        ann, bob = Visitor(served.process.url), Visitor(served.process.url)
+        assert ann.log_in("ann", "ann" * 4).status == bob.log_in("bob", "bob" * 4).status == 303
+        assert bob.ask("/board").status == 403
+        clients = [stack.enter_context(ann.client("/board")) for _ in range(6)]
+        assert ann.ask("/logout").status == 200
+        assert [client.close_code() for client in clients] == [1001] * 6
+        begun_s = time.monotonic()
+        statuses = [Visitor(served.process.url).log_in("eve", "guess").status for _ in range(12)]
+        assert 5 <= statuses.count(403) <= 5 + time.monotonic() - begun_s
