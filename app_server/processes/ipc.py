@@ -28,6 +28,8 @@ _MAX_FIELDS_BYTES = 64 * 1024 * 1024  # the state of a process with very many se
 _MAX_BODY_BYTES = 16 * 1024 * 1024
 _READ_BYTES = 256 * 1024
 
+_ANSWERING = b"."
+
 _ACCEPT_PAUSE_S = 0.1
 """How long nothing is accepted after a failure: trying at once would only fail again."""
 
@@ -161,6 +163,26 @@ async def read_by_peer(sock: socket.socket, patience_s: float) -> None:
         return
     except ConnectionError as error:
         raise Unreachable(str(error)) from error
+
+
+async def answered(sock: socket.socket) -> bool:
+    """Whether the other end answers the request that it was sent, once it begins to, or has ended without.
+
+    Unreachable if it ends without having read everything.
+    """
+    try:
+        while True:
+            await _readable(sock)
+            with suppress(BlockingIOError):
+                return sock.recv(1) == _ANSWERING
+    except ConnectionError as error:
+        raise Unreachable(str(error)) from error
+
+
+def report_answer(sock: socket.socket) -> None:
+    """Let the sender of a request know that it is being answered, or that it was handed on."""
+    with suppress(OSError):  # the sender has ended
+        sock.send(_ANSWERING)
 
 
 async def receive(sock: socket.socket) -> Message:

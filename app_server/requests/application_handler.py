@@ -126,8 +126,9 @@ class ApplicationHandler(Handler):
             return
         if refused.log_line:
             self.log_refusal("%s: %s", self.runtime.name, refused.log_line)
+        self.refusal = refused.reason
         self.set_header("Retry-After", "2")
-        self.refuse(503, "The process that has this session is about to start again", "Try again in a moment.")
+        self.refuse(503, refused.headline, "Try again in a moment.")
 
     def read_opening(self) -> Opening | None:
         """The session that this request is for, as its token or id says."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app_server.http.base_handler import BaseHandler
 from app_server.page import NO_ACCESS, no_access_page, whom_to_ask
-from app_server.requests.dispatch.socket_handoff import user_of_message
+from app_server.requests.dispatch.arriving import user_of_message
 from app_server.requests.state.server_state import ServerState
 from app_server.security.auth.users import name_shown
 

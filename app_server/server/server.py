@@ -31,7 +31,7 @@ from app_server.observe.otel.setup import make_tracing
 from app_server.processes.ipc import Message
 from app_server.processes.polling import until
 from app_server.protocol.pace import Pace
-from app_server.requests.dispatch.socket_handoff import SharedHTTPServer
+from app_server.requests.dispatch.arriving import SharedHTTPServer
 from app_server.requests.state.pages import Pages
 from app_server.requests.state.process import ProcessState, nothing_changes
 from app_server.requests.state.server_state import ServerState

@@ -14,6 +14,7 @@ from app_server.http.accepting import SCARCE
 from app_server.processes.forking.exit_records import ExitReason, ExitRecord
 from app_server.processes.ipc import Unreachable
 from app_server.processes.worker_group import WorkerGroup
+from app_server.requests.dispatch.arriving import is_given_up
 from app_server.requests.dispatch.decision import Ask, Facts, HandOver, Here, Refuse, StartSession, Unknown, decide
 from app_server.requests.dispatch.opening import Opening
 from app_server.requests.dispatch.socket_handoff import pass_on
@@ -28,10 +29,22 @@ class HandedOver:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The request has to be refused for the moment: `full` says why there is no room, `log_line` what went wrong."""
+    """The request has to be refused for the moment: `full` says why there is no room, `log_line` what went wrong.
+
+    `reason` is what the refusal is counted by, if that is not its status.
+    """
 
     log_line: str = ""
     full: Full | None = None
+    headline: str = "The process that has this session is about to start again"
+    reason: str = ""
+
+
+_GIVEN_UP = Refused(
+    "the process of a session ended before it answered",
+    headline="This session ended before it could answer",
+    reason="failed",
+)
 
 
 Outcome: TypeAlias = Here | HandedOver | Refused
@@ -85,6 +98,8 @@ class Dispatcher:
 
     async def _settled(self, facts: Facts, session_id: str | None, caller: Caller | None = None) -> Outcome:
         """What comes of these facts, once what is missing among them has been asked for."""
+        if is_given_up(self._request):
+            return _GIVEN_UP
         try:
             while True:
                 match decide(facts):
@@ -134,7 +149,7 @@ class Dispatcher:
         patience_s = 0 if own or predecessor or self._process.draining else None
         user = caller.user if own and caller is not None else None
         try:
-            await pass_on(self._request, self._workers, socket_path, patience_s, user)
+            await pass_on(self._request, self._workers, socket_path, patience_s, user, awaits=own)
         except Unreachable:
             if own:
                 return replace(facts, own_socket=None)

@@ -145,6 +145,8 @@ class SessionProcess:
         try:
             with await ipc.reach(self._runtime_dir.slot(self._spec.slot)) as other:
                 await ipc.send(other, Message(message.fields, message.body, descriptor))
+            if message.descriptor is not None and message.fields.get("awaits"):
+                ipc.report_answer(sock)
         except Unreachable as error:
             log.warning("%s: a connection is lost: %s", self._runtime.name, error)
         finally:

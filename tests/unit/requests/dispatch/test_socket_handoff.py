@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,12 @@ import trustme
 from bokeh.models import Slider
 from tornado.web import Application, RequestHandler
 
-from app_server.processes.ipc import Message
+from app_server.processes import ipc
+from app_server.processes.ipc import Message, Unreachable
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.processes.worker_group import WorkerGroup
-from app_server.requests.dispatch.socket_handoff import SharedHTTPServer, pass_on, portable, user_of_message
+from app_server.requests.dispatch.arriving import SharedHTTPServer, user_of_message
+from app_server.requests.dispatch.socket_handoff import pass_on, portable
 from app_server.server.membership import Membership
 from tests.support.client import Site
 from tests.support.servers.inside import inside
@@ -34,21 +37,25 @@ class Whose(RequestHandler):
 
 
 class Elsewhere(RequestHandler):
-    """Hands each request over to the process behind a box, as one does that is replaced."""
+    """Hands each request over to the process behind a box, as one does that is replaced, or refuses it."""
 
-    def initialize(self, workers: WorkerGroup, socket_path: Path) -> None:
+    def initialize(self, workers: Callable[[], WorkerGroup], socket_path: Path) -> None:
         """Called by Tornado."""
-        self.workers, self.socket_path = workers, socket_path
+        self.workers, self.socket_path = workers(), socket_path
 
     async def get(self) -> None:
         """Hand over."""
-        self._finished = True
-        await pass_on(self.request, self.workers, self.socket_path)
+        try:
+            await pass_on(self.request, self.workers, self.socket_path, 0, awaits=True)
+            self._finished = True
+        except Unreachable as error:
+            self.set_status(503)
+            self.finish(str(error))
 
 
 def serving(workers: Any, socket_path: Path) -> SharedHTTPServer:
     """A server that hands every request to the process behind this socket."""
-    return SharedHTTPServer(Application([("/.*", Elsewhere, {"workers": workers, "socket_path": socket_path})]))
+    return SharedHTTPServer(Application([("/.*", Elsewhere, {"workers": lambda: workers, "socket_path": socket_path})]))
 
 
 @asynccontextmanager
@@ -157,6 +164,39 @@ async def test_connection_whose_receiver_ends_is_looked_after_here(tmp_path: Pat
         server = serving(workers, tmp_path / "s-gone")
         assert (await answers(request, b"", server)).endswith(b"192.0.2.1 None None\n")
         assert reached == [1]
+
+
+@asynccontextmanager
+async def reading(path: Path) -> AsyncIterator[None]:
+    """A process that ends when it has read what it is sent."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        listener.setblocking(False)
+
+        async def end() -> None:
+            with await ipc.accept(listener) as sock:
+                message = await ipc.receive(sock)
+            assert message.descriptor is not None
+            os.close(message.descriptor)
+
+        ending = asyncio.create_task(end())
+        yield
+        await ending
+
+
+async def test_request_whose_receiver_ends_before_it_answers_comes_back_to_be_refused(tmp_path: Path) -> None:
+    group: list[WorkerGroup] = []
+
+    def workers() -> WorkerGroup:
+        return group[0]
+
+    server = SharedHTTPServer(Application([("/.*", Elsewhere, {"workers": workers, "socket_path": tmp_path / "s"})]))
+    async with member(tmp_path, 1, server) as made, reading(tmp_path / "s"):
+        group.append(made)
+        found = await answers(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"", server)
+    assert found.startswith(b"HTTP/1.1 503 ")
+    assert found.endswith(b"\r\n\r\nthe processes that were to answer have ended")
 
 
 async def test_connection_that_nobody_takes_is_closed_with_a_line(
