@@ -79,7 +79,8 @@ def delete(path: Path, user: str) -> int:
 
 def run(path: Path, user: str, groups: tuple[str, ...] | None, *, for_proxies: bool) -> int:
     """Ask for the password if it is to be set, and write the file; 0."""
-    keeps = groups is not None and user in read(path).users  # report its faults before anyone types a password
+    # Its faults are reported before anyone types a password.
+    keeps = user in read(path).users and groups is not None and not for_proxies
     hashed = None if keeps else _hashed(ask_password(user), for_proxies=for_proxies)
     with locked(path):
         users = read(path)
@@ -87,7 +88,7 @@ def run(path: Path, user: str, groups: tuple[str, ...] | None, *, for_proxies: b
         if known is None and hashed is None:
             raise OperatorError(f"{user} was removed meanwhile", where=str(path))
         write_whole(path, users.with_user(user, hashed or known, groups))  # type: ignore[arg-type]  # one of them is
-    say(_said(user, known=known is not None, groups=groups))
+    say(_said(user, known=known is not None, groups=None if hashed else groups))
     return 0
 
 

@@ -158,3 +158,6 @@ def test_hash_for_proxies_is_written_if_asked_for(path: Path, monkeypatch: pytes
     assert run(path, "ann", "--htpasswd", typed="correct horse", monkeypatch=monkeypatch) == EXIT_OK
     assert path.read_text(encoding="utf-8").startswith("ann:$6$")
     assert users(path).check("ann", "correct horse")
+    words = ("--groups", "staff", "--htpasswd")  # which asks for the password: the old one is not known
+    assert run(path, "ann", *words, typed="another horse", monkeypatch=monkeypatch) == EXIT_OK
+    assert users(path).check("ann", "another horse") and users(path).groups["ann"] == ("staff",)
