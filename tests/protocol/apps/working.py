@@ -1,4 +1,7 @@
-"""A page of widgets, of which the slider takes as long as the page's address says: /working?seconds=0.3"""
+"""A page of widgets, of which the slider takes as long as the page's address says: /working?seconds=0.3
+
+With /working?seconds=0.3&only=1 it has no other widget that can be used.
+"""
 
 import time
 
@@ -26,4 +29,6 @@ def press() -> None:
 
 slider.on_change("value", work)
 button.on_click(press)
+choice.disabled = "only" in arguments
+button.disabled = "only" in arguments
 curdoc().add_root(column(slider, choice, button, secret, answer))
