@@ -8,7 +8,7 @@ import os
 import shutil
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
@@ -250,3 +250,27 @@ async def test_ids_that_are_made_here_lead_here(runtime_dir: RuntimeDir) -> None
         assert all(group_module.slot_of(workers.mint(lambda: next(names)), 3) == 1 for _ in range(20))
         workers.held.clear()  # another process holds the slot, and ids are made for it
         assert group_module.slot_of(workers.mint(lambda: next(names)), 3) == 1
+
+
+async def test_all_others_are_asked_a_few_at_a_time_and_not_this_one(
+    runtime_dir: RuntimeDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_module, "_ASKED_AT_ONCE", 2)
+    heard: list[str] = []
+
+    def answerer(name: str) -> Callable[[Mapping[str, Any]], Any]:
+        async def answer(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+            heard.append(f"{name} {fields['owner']}")
+            return {}
+
+        return answer
+
+    async with opened(runtime_dir, 0, 4) as own, AsyncExitStack() as stack:
+        own.answer("log out", answerer("own"))
+        for slot in (1, 2, 3):
+            with as_process(monkeypatch, 1000 + slot):
+                other = await stack.enter_async_context(opened(runtime_dir, slot, 4))
+            other.answer("log out", answerer(str(slot)))
+        (runtime_dir.folder / "s-gone").touch()  # a session that has ended
+        await own.ask_others({"question": "log out", "owner": "ann"})
+    assert sorted(heard) == ["1 ann", "2 ann", "3 ann"]
