@@ -81,10 +81,10 @@ class Stack:
         assert done.returncode == 0, done.stderr
         return self.folder / kind / "swarm.yaml"
 
-    def verb(self, *words: str) -> tuple[int, str, str]:
-        """Status, stdout and stderr of `app-server deploy WORDS` on the manager, for what runs now."""
-        [image] = self.images_of("site_app")
-        self._written(next(name for name, known in self.images.items() if known == image), "nginx")
+    def verb(self, *words: str, app: str = "") -> tuple[int, str, str]:
+        """Status, stdout and stderr of `app-server deploy WORDS` on the manager, for this image or what runs."""
+        running = [name for name, known in self.images.items() if {known} == self.images_of("site_app")]
+        self._written(app or running[0], "nginx")
         env = {"DOCKER_HOST": self.swarm.manager.socket}
         done = app_server("deploy", *words, cwd=self.folder, env=env)
         return done.returncode, done.stdout, done.stderr
@@ -314,7 +314,12 @@ def test_daily_verbs_reach_all_nodes(stack: Stack) -> None:
     before = stack.containers()
     status, said, complained = stack.verb("swarm", "--no-resolve")
     assert (status, complained) == (0, ""), said + complained
-    assert "  the swarm has replaced what has changed in " in said and stack.containers() == before
+    assert "  the swarm has replaced what has changed in " in said
+    number = int(said.split()[1])
+    assert stack.verb("swarm", "--no-resolve")[1].startswith(f"release {number + 1} of site\n")
+    status, said, complained = stack.verb("swarm", "--rollback", "--no-resolve")
+    assert (status, complained) == (0, "") and said.startswith(f"site: from release {number + 1} back to {number}\n")
+    assert stack.containers() == before
     status, said, complained = stack.verb("status")
     assert (status, complained) == (0, ""), said + complained
     lines = [line.split() for line in said.splitlines()]
@@ -324,7 +329,8 @@ def test_daily_verbs_reach_all_nodes(stack: Stack) -> None:
     ]
     assert [line[1] for line in lines if line[:1] == ["proxy"]] == sorted(NODES)
     assert ["maintenance:", "off"] in lines
-    assert json.loads(stack.verb("history", "--json")[1])[0]["target"] == "swarm"
+    done = [(each["target"], each["action"]) for each in json.loads(stack.verb("history", "--json")[1])]
+    assert done[-3:] == [("swarm", "deploy"), ("swarm", "deploy"), ("swarm", "rollback")]
     local = next(name for name, node in where.items() if node == NODES[0])
     other = next(name for name, node in where.items() if node == NODES[1])
     script = 'echo "$APP_SERVER_ROUTE"; exit 7'
@@ -354,8 +360,7 @@ def test_maintenance_is_on_at_every_node_until_it_is_off(stack: Stack) -> None:
         assert statuses() == [503, 503, 503]
         assert "\nmaintenance: on\n" in stack.verb("status", "--target", "swarm")[1]
     finally:
-        for _ in range(2):
-            done = stack.verb("maintenance", "off", "--target", "swarm")
+        done = stack.verb("maintenance", "off", "--target", "swarm")
     assert done == (0, "maintenance is off: one, three, two\n", "")
     assert statuses() == [200, 200, 200]
     assert "\nmaintenance: off\n" in stack.verb("status", "--target", "swarm")[1]
@@ -367,13 +372,14 @@ def test_update_costs_no_page_and_sessions_move(stack: Stack) -> None:
     with visitors(stack, *stack.swarm.nodes) as visits, stack.swarm.visiting():
         route, page = stack.page(one)
         with stack.site(one).client(f"/_i/{route}/who", page.token) as client:
-            stack.deploy("next")
+            status, said, complained = stack.verb("swarm", "--no-resolve", app="next")
+            assert (status, complained) == (0, ""), said + complained
             # Asked to go elsewhere when it had its time.
             assert client.close_code(90) == 1012
         with stack.site(one).client(f"/_i/{route}/who", page.token) as client:
             client.set("slider", "value", 7)
             client.wait_value("text", "text", "7")
-        until(lambda: stack.update() == "completed", "the update is complete", 120)
+        assert stack.update() == "completed"
     assert set(visits.seen) == {200}, visits
     assert stack.images_of("site_app") == {stack.images["next"]}
 
@@ -382,7 +388,9 @@ def test_bad_image_takes_itself_back_and_costs_no_page(stack: Stack) -> None:
     before = stack.images_of("site_app")
     assert before in ({stack.images["first"]}, {stack.images["next"]})
     with visitors(stack, *stack.swarm.nodes) as visits:
-        stack.deploy("bad")
+        status, said, complained = stack.verb("swarm", "--no-resolve", app="bad")
+        assert status == 1 and complained.startswith("app-server: ") and complained.count("\n") == 1, said + complained
+        assert "rolled back" in complained or "taken the update back" in complained, complained
         until(lambda: stack.update() == "rollback_completed", "the update was taken back", 120)
         until(stack.is_up, "the stack is up", 60)
     assert set(visits.seen) == {200}, visits
