@@ -29,6 +29,8 @@ class SessionRef:
     process: str
     key: str
     shown: str
+    ident_shown: str
+    """the beginning of its id, as in the log"""
 
     @property
     def ident(self) -> str:
@@ -45,7 +47,8 @@ def refs(instances: Sequence[Instance]) -> dict[str, SessionRef]:
 def _ref(instance: Instance, entry: Mapping[str, Any]) -> SessionRef:
     user = text(entry, "user", 100)
     shown = f"session {text(entry, 'id', 8)} of {text(entry, 'application', 200)}" + (f" ({user})" if user else "")
-    return SessionRef(text(instance, "address"), text(entry, "process", 100), text(entry, "key", 100), shown)
+    process, key = text(entry, "process", 100), text(entry, "key", 100)
+    return SessionRef(text(instance, "address"), process, key, shown, text(entry, "id", 8))
 
 
 def rows(instances: Sequence[Instance], now_s: float, wanted: str = "") -> Columns:

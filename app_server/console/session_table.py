@@ -18,7 +18,7 @@ _NARROW = ("session", "user", "idle", "p99")
 """The columns that fit a phone."""
 
 _TITLES = {
-    "session": ("session", 90, ""), "application": ("application", 120, ""), "user": ("user", 150, ""),
+    "session": ("session", 90, ""), "application": ("application", 120, ""), "user": ("user", 140, ""),
     "instance": ("instance", 90, ""), "age": ("age, min", 70, "0"), "idle": ("idle, s", 60, "0"),
     "pages": ("pages", 60, "0"), "messages": ("messages", 80, "0"), "p50": ("p50, ms", 70, "0.0"),
     "p99": ("p99, ms", 70, "0.0"), "slowest": ("slowest, ms", 90, "0.0"), "where": ("slowest callback", 210, ""),

@@ -47,12 +47,12 @@ class View:
         kit = Kit()
         self._headline, self._result = kit.text("headline"), kit.text("result")
         self._result.update(visible=False)
-        page = PageParts(kit, self._carry_out, self._say)
-        self._sessions = SessionsTab(page)
+        page = PageParts(kit, self._carry_out, self._say, self._show_log)
+        self._sessions, self._log = SessionsTab(page), LogTab(kit)
         shown: Mapping[str, Tab] = {
             "Overview": OverviewTab(kit),
             "Sessions": self._sessions,
-            "Log": LogTab(kit),
+            "Log": self._log,
             "Stalls": ReadingTab(kit, "stalls", tables.stalls_list),
             "Maintenance": MaintenanceTab(page),
             "Audit": ReadingTab(kit, "audit", tables.audit_table),
@@ -84,6 +84,10 @@ class View:
     def _open_tab(self) -> Tab:
         active = int(self._chooser.active)
         return self._tabs[active if 0 <= active < len(self._tabs) else 0]
+
+    def _show_log(self, session: str) -> None:
+        self._log.choose(session)
+        self._chooser.update(active=self._tabs.index(self._log))
 
     # Acts, one after another, and what came of them.
 

@@ -20,10 +20,12 @@ _BEAT_S = 0.5
 class LoopMonitor:
     """Measures the lag of the loop that it runs in; a watchdog looks at the loop from another thread."""
 
-    def __init__(self, gauges: LoopGauges, running: Running, limit_s: float) -> None:
+    def __init__(
+        self, gauges: LoopGauges, running: Running, limit_s: float, recent: RecentStalls | None = None
+    ) -> None:
         self._running = running
         self._gauges = gauges
-        self.recent = RecentStalls()
+        self.recent = RecentStalls() if recent is None else recent
         self._limit_s = limit_s
         self._beat_s = min(_BEAT_S, limit_s / 4) if limit_s else _BEAT_S
         self._watchdog = Watchdog(limit_s, self._blocked) if limit_s else None

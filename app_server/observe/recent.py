@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 import traceback
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from app_server.files import write_atomically
 from app_server.observe.logs import SHORT, Stamp
 from app_server.session.naming import LogName
 
@@ -58,10 +62,15 @@ def as_fields(record: logging.LogRecord) -> Mapping[str, Any]:
 
 
 class RecentStalls:
-    """The latest times that a loop was blocked, each with the stack of its thread; may be used in any thread."""
+    """The latest times that a loop was blocked, each with the stack of its thread; may be used in any thread.
 
-    def __init__(self) -> None:
+    While the loop is blocked, the process answers no questions: what blocks it is in the file at `path`, if there is
+    one, until the loop runs again.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
         self._stalls: deque[dict[str, Any]] = deque(maxlen=_STALLS)
+        self._path = path
 
     def began(self, name: LogName, overdue_s: float, stack: str) -> None:
         """The loop has been blocked for `overdue_s`, by the work of this name."""
@@ -71,11 +80,17 @@ class RecentStalls:
                 "session": name.session[:SHORT], "stack": stack[-_LONGEST_TRACE:],
             }
         )  # fmt: skip
+        if self._path is not None:
+            with suppress(OSError):
+                write_atomically(self._path, json.dumps(self._stalls[-1]), mode=0o600, durable=False)
 
     def ended(self, lasted_s: float) -> None:
         """The loop runs again."""
         if self._stalls:
             self._stalls[-1]["lasted_s"] = lasted_s
+        if self._path is not None:
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
 
     def unseen(self, lasted_s: float) -> None:
         """The loop was late, and no other thread could run meanwhile, so the stack is not known."""
@@ -86,3 +101,12 @@ class RecentStalls:
     def stalls(self) -> list[Mapping[str, Any]]:
         """What is kept, the oldest first."""
         return [dict(stall) for stall in list(self._stalls)]
+
+
+def read_stall(path: Path) -> Mapping[str, Any] | None:
+    """What a process has written there about the stall that it is in; None if there is none, or it is over."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None

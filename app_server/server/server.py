@@ -37,7 +37,7 @@ from app_server.requests.state.process import ProcessState, nothing_changes
 from app_server.requests.state.server_state import ServerState
 from app_server.security.hostnames import bracketed
 from app_server.server.console.answers import console_answers
-from app_server.server.console.places import maintenance_of
+from app_server.server.console.places import maintenance_of, stalls_of
 from app_server.server.membership import Membership, PeerAnswers, make_admission, notify_successors
 from app_server.server.observing.request_log import request_log
 from app_server.server.observing.stats_log import StatsLog
@@ -97,8 +97,9 @@ class Server:
         runtimes = make_runtimes(
             applications, policy, engine_loop, gauges, admission, isolated, session, self._saver, tracing
         )
-        self._loop_monitor = LoopMonitor(gauges.loop, engine_loop.running, settings.block_limit_s)
-        self.console = console_answers(settings, runtimes, self._loop_monitor.recent, isolated=session is not None)
+        stalls = stalls_of(settings, membership)
+        self._loop_monitor = LoopMonitor(gauges.loop, engine_loop.running, settings.block_limit_s, stalls)
+        self.console = console_answers(settings, runtimes, stalls, isolated=session is not None)
         self._live_reload = LiveReload(runtimes, settings) if settings.dev else None
         workers = membership.workers(runtimes, self.arrive, self._superseded) if membership is not None else None
         process = ProcessState(

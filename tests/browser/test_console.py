@@ -108,6 +108,13 @@ def test_lines_are_filtered_while_one_types(console: Page) -> None:
     expect(console.get_by_text("No line is like that.")).to_be_visible()
 
 
+def test_log_of_a_session_is_one_click_away(console: Page) -> None:
+    select_session(console)
+    ident = console.locator(".slick-row").first.locator(".slick-cell").first.inner_text()
+    console.get_by_role("button", name="Show log").click()
+    expect(console.get_by_label("Session", exact=True)).to_have_value(ident)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [(1280, 800), (390, 844)])
 def test_console_fits_phones_and_desktops(

@@ -21,8 +21,9 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class PageParts:
-    """What makes widgets, what carries out orders, and what says something to the operator."""
+    """What makes widgets, carries out orders, says something to the operator, and shows the log of a session."""
 
     kit: Kit
     carry_out: Callable[[Sequence[Order]], None]
     say: Callable[[str], None]
+    show_log: Callable[[str], None]

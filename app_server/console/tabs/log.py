@@ -39,6 +39,13 @@ class LogTab:
         filters = kit.line(self._level, self._application, self._session, self._words)
         self.widgets: Sequence[Any] = (filters, self._lines)
 
+    def choose(self, session: str) -> None:
+        """Show only the lines of this session, of every level."""
+        self._session.update(value=session, value_input=session)
+        self._level.update(value=tables.LEVELS[0])
+        self._application.update(value="")
+        self._words.update(value="", value_input="")
+
     def show(self, instances: Sequence[Instance]) -> None:
         """Show what the instances say."""
         self._instances = instances

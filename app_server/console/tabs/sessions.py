@@ -41,7 +41,7 @@ class SessionsTab:
         )  # fmt: skip
         send = kit.button("Send message", self._send)
         end = kit.button("End session", partial(self._ask_to_end, True), "danger")
-        self._acts = kit.line(self._message, send, end)
+        self._acts = kit.line(self._message, send, kit.button("Show log", self._show_log), end)
         yes, no = kit.button("Yes, end", self._end, "danger"), kit.button("No", partial(self._ask_to_end, False))
         self._confirm = kit.line(yes, no)
         self._acts.update(visible=False)
@@ -81,6 +81,10 @@ class SessionsTab:
     def _end(self) -> None:
         self._ask_to_end(False)
         self._page.carry_out([_order("end", ref) for ref in self._table.chosen()])
+
+    def _show_log(self) -> None:
+        for ref in self._table.chosen()[:1]:
+            self._page.show_log(ref.ident_shown)
 
     def _send(self) -> None:
         words = (self._message.value_input or self._message.value or "").strip()[:LONGEST_MESSAGE]

@@ -7,10 +7,11 @@ import os
 import re
 import signal
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from app_server.observe.recent import read_stall
 from app_server.observe.snapshots import Snapshot
 from app_server.processes import ipc
 from app_server.processes.ipc import Unreachable
@@ -19,7 +20,7 @@ from app_server.requests.state.maintenance import Maintenance
 from app_server.server.console import answers
 from app_server.server.console.audit import Audit
 from app_server.server.console.main_log import read_main_log
-from app_server.server.console.places import parent_logs
+from app_server.server.console.places import parent_logs, stall_path
 from app_server.server.console.usage import History, cpu_s, tree_of
 from app_server.server.observing import metrics
 from app_server.version import __version__
@@ -58,6 +59,8 @@ class OwnInstance:
         snapshot, found = await asyncio.gather(self._snapshot(), self._ask_all(asked) if asked else _nothing())
         notice = self._maintenance.notice()
         merged = _merged(asked, found)
+        if "stalls" in asked:
+            merged["stalls"] += [stall for process in found if found[process] is None for stall in self._stall(process)]
         if "log" in asked:
             for process, path in parent_logs(self._runtime_dir):
                 merged["log"] += [{**line, "process": process} for line in read_main_log(path)]
@@ -71,6 +74,12 @@ class OwnInstance:
             "audit": self._audit.entries() if "audit" in parts else [],
             **merged,
         }
+
+    def _stall(self, process: str) -> Iterator[Mapping[str, Any]]:
+        """What blocks a process that does not answer, if it has said so."""
+        stall = read_stall(stall_path(self._runtime_dir, process))
+        if stall is not None:
+            yield {**stall, "process": process, "pid": process.rpartition("-")[2]}
 
     async def act(self, order: Mapping[str, Any], who: str) -> str:
         """Do what an operator asks for, and write it down; what came of it, in words."""

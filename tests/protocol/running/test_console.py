@@ -148,6 +148,17 @@ def test_message_reaches_the_page_as_text(several: tuple[Served, Site]) -> None:
         assert "We &lt;b&gt;restart&lt;/b&gt; at noon" in added["model"]["attributes"]["text"]
 
 
+def test_log_of_a_session_is_one_click_away(several: tuple[Served, Site]) -> None:
+    served, site = several
+    with named(served, "logs") as one, opened(site) as console:
+        console.find("logs")
+        console.press("Show log")
+        assert console.client.value("tabs", "active") == TABS.index("Log")
+        assert console.client.value("session", "value_input") == "logs"
+        one.patch({"kind": "Nonsense"})
+        assert "unknown kind" in console.wait_text("log", "refused a message")
+
+
 def test_log_is_filtered_by_application_and_session(several: tuple[Served, Site]) -> None:
     served, site = several
     with served.site.client("/faulty"), opened(site) as console:
@@ -162,9 +173,10 @@ def test_log_is_filtered_by_application_and_session(several: tuple[Served, Site]
 def test_stall_is_shown_with_its_stack(several: tuple[Served, Site]) -> None:
     served, site = several
     with served.site.client("/sleepy") as one, opened(site) as console:
-        one.set("command", "value", "1.0")
         console.show("Stalls")
-        assert "sleepy.py" in console.wait_text("stalls", "blocked for")
+        one.send("PATCH-DOC", {"events": [one.change("command", "value", "4.0")]})
+        assert "sleepy.py" in console.wait_text("stalls", "still blocked")
+        console.wait_text("stalls", "blocked for")
 
 
 def test_maintenance_turns_new_visitors_away_and_open_sessions_go_on(several: tuple[Served, Site]) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
-from app_server.observe.recent import RecentLog, RecentStalls
+from app_server.observe.recent import RecentLog, RecentStalls, read_stall
 from app_server.session.naming import LogName
 
 NAME = LogName("/sales session abcdefgh…", application="/sales", session="abcdefghijk")
@@ -54,6 +55,25 @@ def test_stall_is_known_while_it_lasts_and_afterwards() -> None:
     assert (stall["lasted_s"], stall["stack"]) == (None, "stack")
     recent.ended(7.5)
     assert recent.stalls()[0]["lasted_s"] == 7.5
+
+
+def test_stall_that_lasts_can_be_read_from_outside(tmp_path: Path) -> None:
+    recent = RecentStalls(tmp_path / "stall")
+    assert read_stall(tmp_path / "stall") is None
+    recent.began(NAME, 5.0, "stack")
+    found = read_stall(tmp_path / "stall")
+    assert found is not None and (found["stack"], found["lasted_s"]) == ("stack", None)
+    recent.ended(7.5)
+    assert read_stall(tmp_path / "stall") is None
+    (tmp_path / "stall").write_text("nonsense")
+    assert read_stall(tmp_path / "stall") is None
+
+
+def test_stall_that_cannot_be_written_is_remembered_all_the_same(tmp_path: Path) -> None:
+    recent = RecentStalls(tmp_path / "no" / "stall")
+    recent.began(NAME, 5.0, "stack")
+    recent.ended(6.0)
+    assert recent.stalls()[0]["lasted_s"] == 6.0
 
 
 def test_stall_without_a_stack_says_so() -> None:
