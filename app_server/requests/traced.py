@@ -11,6 +11,7 @@ from app_server.requests.autoload_handler import AutoloadHandler
 from app_server.requests.dispatch.dispatcher import Dispatcher
 from app_server.requests.page_handler import PageHandler
 from app_server.requests.socket import SocketHandler
+from app_server.security.auth.users import name_shown
 
 _METHODS = ("GET", "HEAD", "OPTIONS", "POST")
 
@@ -47,16 +48,12 @@ class _Traced(ApplicationHandler):
             named = {"app_server.handed_over": True}
         if self.request_id:
             named["app_server.request_id"] = self.request_id
-        if self.state.settings.otel_user and (owner := self._owner()):
-            named["enduser.id"] = owner
+        if self.state.settings.otel_user and (user := name_shown(getattr(self, "_current_user", None))):
+            named["enduser.id"] = user
         return named
 
     handed_over = False
     """Whether another process answers."""
-
-    def _owner(self) -> str:
-        auth = self.state.policy.auth
-        return "" if auth.open else str(auth.owner(self._current_user) or "") if hasattr(self, "_current_user") else ""
 
     def passed_on(self) -> None:
         """Note that another process answers."""

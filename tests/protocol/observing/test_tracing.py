@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -25,7 +26,8 @@ def traced(collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> It
     store = tmp_path_factory.mktemp("saved")
     flags = ("--otel", "traces", "--log-json", "--store", str(store))
     environment = collector.environment(OTEL_SERVICE_NAME="boards", OTEL_RESOURCE_ATTRIBUTES="deployment=blue")
-    with serving(*apps("board.py", "faulty.py", "hooked", "beats.py"), *flags, env=environment) as served:
+    served_ones = apps("board.py", "faulty.py", "hooked", "beats.py", "spanning.py")
+    with serving(*served_ones, *flags, env=environment) as served:
         yield served
 
 
@@ -156,3 +158,24 @@ def test_text_lines_of_the_log_end_with_the_ids_of_their_span(collector: Collect
         served.process.wait_for_log("created ")
         line = next(line for line in served.process.log_text().splitlines() if " creating " in line)
     assert line.endswith(f"[trace_id={'b' * 32} span_id={hook.id}]")
+
+
+def test_applications_own_spans_are_below_those_of_its_callbacks(traced: Served, collector: Collector) -> None:
+    with traced.site.client("/spanning") as client:
+        client.set("slider", "value", 5)
+        query, callback = collector.wait_for("query", "callback Slider.value", where=lambda span: bool(span.parent))
+    assert query.attributes == {"rows": 5}
+    assert query.parent in {span.id for span in collector.named("callback Slider.value")}
+    assert query.resource == callback.resource
+
+
+def test_user_is_named_only_if_asked_for(traced: Served, collector: Collector) -> None:
+    flags = "--otel traces --auth-header X-User --auth-header-from 127.0.0.1,::1".split()
+    for more, named in (((), None), (("--otel-user",), "ann")):
+        trace = secrets.token_hex(16)
+        header = {"X-User": "ann", "traceparent": f"00-{trace}-{PROXY}-01"}
+        with serving(*apps("board.py"), *flags, *more, env=collector.environment()) as served:
+            assert served.site.get("/board", headers=header).status == 200
+            (page,) = collector.wait_for("GET /board", where=lambda span, trace=trace: span.trace == trace)
+        assert page.attributes.get("enduser.id") == named
+        assert named or "ann" not in str(collector.of_trace(trace))

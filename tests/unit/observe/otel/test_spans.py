@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -110,3 +112,31 @@ def test_seed_of_an_application_repeats_no_ids(spans: Spans) -> None:
             seen.add(span_ids()[1])
     assert len(seen) == 2
     assert span_ids() == ("", "")
+
+
+_PROGRAM = """
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from app_server.observe.otel.setup import make_tracing
+from app_server.settings import Settings
+
+ended = InMemorySpanExporter()
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(ended))
+trace.set_tracer_provider(provider)
+tracing = make_tracing(Settings(otel="traces"))
+tracing.start("here/0")
+with tracing.span("page", {}):
+    pass
+tracing.stop(1)
+with provider.get_tracer("theirs").start_as_current_span("later"):
+    pass
+print([span.name for span in ended.get_finished_spans()])
+"""
+
+
+def test_program_with_a_pipeline_of_its_own_gets_the_spans_there_and_keeps_it() -> None:
+    done = subprocess.run([sys.executable, "-c", _PROGRAM], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("['page', 'later']\n", "")
