@@ -42,6 +42,25 @@ def apache_has_a_thread_for_each_session(plan: Plan) -> Iterator[RuleVerdict]:
         yield fault(("sessions", "max_sessions"), what, "Allow fewer, or use nginx.")
 
 
+def apache_has_modules_for_it(plan: Plan) -> Iterator[RuleVerdict]:
+    """What nginx does by itself, and Apache only with modules that docs/apache.md names; no limit may be ignored."""
+    if plan.spec.proxy.kind != "apache":
+        return
+    access, limits = plan.spec.access, plan.spec.rate_limits
+    see = 'see "What only nginx does" in docs/apache.md.'
+    if access.external is not None:
+        hint = f"Use nginx, a login of the server such as server.oidc_issuer, or a module of Apache's: {see}"
+        yield fault(("access", "external"), "Apache's own modules cannot ask another service who may connect", hint)
+    if limits.pages_per_s is not None:
+        hint = f"Use nginx, or sessions.max_sessions_per_address: {see}"
+        yield fault(("rate_limits", "pages_per_s"), "Apache's own modules cannot count the pages of an address", hint)
+    if limits.connections is not None:
+        hint = f"Use nginx, or limit connections with the firewall: {see}"
+        yield fault(
+            ("rate_limits", "connections"), "Apache's own modules cannot count the connections of an address", hint
+        )
+
+
 def several_instances_need_a_proxy(plan: Plan) -> Iterator[RuleVerdict]:
     """Users could not reach the other instances."""
     if not plan.has_proxy and len(plan.instances) > 1:
@@ -79,6 +98,7 @@ def visitors_have_enough_connections(plan: Plan) -> Iterator[RuleVerdict]:
 RULES: Final[tuple[Rule, ...]] = (
     pings_come_before_the_proxy_gives_up,
     apache_has_a_thread_for_each_session,
+    apache_has_modules_for_it,
     several_instances_need_a_proxy,
     proxy_is_needed_for_what_only_it_does,
     visitors_have_enough_connections,

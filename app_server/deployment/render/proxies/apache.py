@@ -164,16 +164,9 @@ def modules(plan: Plan) -> tuple[str, ...]:
 
 
 def _refuse_what_apache_has_not(plan: Plan) -> None:
-    spec = plan.spec
     if plan.proxy_version is not None and plan.proxy_version < OLDEST:
         what = f"Apache {shown(plan.proxy_version)} cannot forward WebSockets as the site requires"
         raise OperatorError(what, where="proxy.version", hint=f"Take {shown(OLDEST)} or newer.")
-    if spec.access.external is not None:
-        hint = "Take nginx, or put the authenticator in front of Apache and name it in proxy.trusted_proxies."
-        raise OperatorError("Apache cannot ask another service who may come in", where="access.external", hint=hint)
-    if spec.rate_limits.pages_per_s is not None or spec.rate_limits.connections is not None:
-        hint = "Take nginx, or limit sessions with sessions.max_sessions_per_address."
-        raise OperatorError("Apache cannot count an address's requests", where="rate_limits", hint=hint)
 
 
 def _values(plan: Plan) -> Mapping[str, Any]:

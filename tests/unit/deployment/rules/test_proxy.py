@@ -31,6 +31,28 @@ CASES: list[Case] = [
         "number of pages.",
     ),
     (
+        "apache_has_modules_for_it",
+        "proxy: apache\naccess: {external: 'http://127.0.0.1:4180/oauth2/auth'}\n",
+        "proxy: nginx\naccess: {external: 'http://127.0.0.1:4180/oauth2/auth'}\n",
+        "deploy.yaml:3:10: access.external: Apache's own modules cannot ask another service who may connect. Use nginx,"
+        ' a login of the server such as server.oidc_issuer, or a module of Apache\'s: see "What only nginx does" in'
+        " docs/apache.md.",
+    ),
+    (
+        "apache_has_modules_for_it",
+        "proxy: apache\nrate_limits: {pages_per_s: 2}\n",
+        "proxy: apache\nsessions: {max_sessions_per_address: 9}\n",
+        "deploy.yaml:3:15: rate_limits.pages_per_s: Apache's own modules cannot count the pages of an address. Use"
+        ' nginx, or sessions.max_sessions_per_address: see "What only nginx does" in docs/apache.md.',
+    ),
+    (
+        "apache_has_modules_for_it",
+        "proxy: apache\nrate_limits: {connections: 20}\n",
+        "proxy: nginx\nrate_limits: {connections: 20}\n",
+        "deploy.yaml:3:15: rate_limits.connections: Apache's own modules cannot count the connections of an address."
+        ' Use nginx, or limit connections with the firewall: see "What only nginx does" in docs/apache.md.',
+    ),
+    (
         "several_instances_need_a_proxy",
         "proxy: none\ninstances: 3\n",
         "proxy: none\ninstances: {processes: 3}\n",

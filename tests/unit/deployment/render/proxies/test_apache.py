@@ -134,27 +134,6 @@ def test_proxy_in_front_is_believed_where_it_is_named(tmp_path: Path) -> None:
     assert "RemoteIPInternalProxy 10.0.0.0/8\nRequestHeader unset X-Forwarded-For\n" in trusting
 
 
-@pytest.mark.parametrize(
-    ("more", "message"),
-    [
-        (
-            "access: {external: 'http://127.0.0.1:4180/oauth2/auth'}\n",
-            "access.external: Apache cannot ask another service who may come in. Take nginx, or put the authenticator"
-            " in front of Apache and name it in proxy.trusted_proxies.",
-        ),
-        (
-            "rate_limits: {pages_per_s: 2}\n",
-            "rate_limits: Apache cannot count an address's requests. Take nginx, or limit sessions with"
-            " sessions.max_sessions_per_address.",
-        ),
-    ],
-)
-def test_what_apache_has_not_is_refused(more: str, message: str, tmp_path: Path) -> None:
-    with pytest.raises(OperatorError) as refusal:
-        render("apache", planned(tmp_path, BASE + more))
-    assert str(refusal.value) == message
-
-
 def test_older_apache_is_refused(tmp_path: Path) -> None:
     plan = planned(tmp_path, BASE.replace("proxy: apache", "proxy: {kind: apache, version: 2.4.41}"))
     with pytest.raises(OperatorError) as refusal:
