@@ -44,6 +44,7 @@ class SessionsTab:
         self._acts = kit.line(self._message, send, kit.button("Show log", self._show_log), end)
         yes, no = kit.button("Yes, end", self._end, "danger"), kit.button("No", partial(self._ask_to_end, False))
         self._confirm = kit.line(yes, no)
+        self._busy.update(visible=False)
         self._acts.update(visible=False)
         self._confirm.update(visible=False)
         self.widgets: Sequence[Any] = (
@@ -65,6 +66,7 @@ class SessionsTab:
         self._instances = instances
         self._table.show(instances, time.time(), self._filter.value_input or "")
         set_text(self._busy, busy_note(instances))
+        self._busy.update(visible=bool(self._busy.text))
         self._selected()
 
     def _selected(self) -> None:

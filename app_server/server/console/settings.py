@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hmac
-import secrets
 from dataclasses import replace
 
-from app_server.requests.state.policy import own_hosts
+from app_server.requests.state.policy import key_of_this_run, own_hosts
 from app_server.settings import Settings
 from app_server.settings.console import ConsolePlace
 
@@ -56,7 +55,6 @@ def _origins(settings: Settings, place: ConsolePlace) -> tuple[str, ...]:
 
 
 def _derived(secret: str | None, what: bytes) -> str:
-    """A key that only this secret leads to; without one, a key for this run."""
-    if secret is None:
-        return secrets.token_hex(32)
-    return hmac.new(secret.encode("utf-8"), b"app-server " + what, "sha256").hexdigest()
+    """A key that only this secret leads to; without one, a key for this run, which outlives the console's process."""
+    known = key_of_this_run() if secret is None else secret.encode("utf-8")
+    return hmac.new(known, b"app-server " + what, "sha256").hexdigest()

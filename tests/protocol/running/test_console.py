@@ -386,12 +386,14 @@ def test_console_that_crashes_starts_again() -> None:
     import psutil
 
     with with_console() as (served, site):
+        token = site.token("")
         for child in psutil.Process(served.process.process.pid).children():
             if any(each.laddr.port == int(site.url.rpartition(":")[2]) for each in child.net_connections("tcp")
                    if each.status == "LISTEN"):  # fmt: skip
                 os.kill(child.pid, signal.SIGKILL)
         until(lambda: served.process.log_text().count("The console is at") == 2)
         assert served.site.get("/board").status == 200
-        with opened(site) as console:
+        with site.client("", token) as returning:  # a page that was open
+            console = Console(returning)
             console.show("Log")
             console.wait_text("log", "ended with SIGKILL")  # which the main process has logged

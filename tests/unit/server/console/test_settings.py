@@ -40,5 +40,6 @@ def test_pages_of_the_site_may_not_use_a_console_without_a_login() -> None:
 
 
 def test_keys_are_those_of_this_run_if_the_site_has_none() -> None:
-    first, second = (console_settings(Settings(console="5007")) for _ in range(2))
-    assert first.cookie_secret and first.cookie_secret != second.cookie_secret
+    own = console_settings(Settings(console="5007"))
+    assert own == console_settings(Settings(console="5007")), "another process of this run has the same"
+    assert own.cookie_secret and own.secret_key and own.cookie_secret != own.secret_key
