@@ -290,7 +290,8 @@ class ApplicationHandler(Handler):
     def log_full(self, full: Full) -> None:
         """Log that this address gets no session now."""
         self.refusal = full.reason
-        self.log_refusal("%s: no session for %s: %s", self.runtime.name, self.address, full)
+        who = f"{name_shown(self.current_user)!r} at {self.address}" if full.reason == "user" else self.address
+        self.log_refusal("%s: no session for %s: %s", self.runtime.name, who, full)
 
     def refuse_application(self, error: ApplicationError) -> None:
         """Answer that the application failed; the page has the traceback in development only."""

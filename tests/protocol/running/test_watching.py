@@ -161,6 +161,20 @@ def test_one_address_has_no_more_than_its_share() -> None:
     assert "Your address has reached its limit of sessions." in found[1].text
 
 
+def test_user_has_no_more_than_the_limit_in_all_processes() -> None:
+    flags = (
+        "--num-procs 2 --auth-header X-User --auth-header-from 127.0.0.1 --max-sessions-per-user 2"
+        " --unused-session-lifetime 60000"
+    )
+    with serving(*apps("board.py"), *flags.split()) as served:
+        asked = ["ann"] * 6 + ["bob"]  # connections of their own: either process may accept them
+        found = [served.site.get("/board", headers={"X-User": name}) for name in asked]
+        log = served.process.log_text()
+    assert [answer.status for answer in found] == [200, 200, 503, 503, 503, 503, 200]
+    assert "You have 2 open sessions here; close a page and try again." in found[2].text
+    assert "no session for 'ann' at 127.0.0.1: you have 2 open sessions here" in log
+
+
 def token_for(session_id: str) -> str:
     """A token that lets its bearer build a session of this id."""
     return mint_token(Signer(), session_id, expires_at=int(time.time()) + 60)
