@@ -16,15 +16,18 @@ import panel.io.document
 import panel.io.location
 import panel.util
 import panel.viewable
+from bokeh.document.events import DocumentPatchedEvent, MessageSentEvent
 from panel.io.state import state
 
 from app_server.document.callbacks import DocumentEvent
+from app_server.document.holds import without_repetition
 from app_server.document.served import ServedDocument
 from app_server.errors import ApplicationError, OperatorError
 from app_server.guests.addresses import location_of
 
 _REPLACED = (
     (panel.io.document, "write_events"),
+    (panel.io.document, "_drain_unconnected_events"),
     (panel.io.location.Location, "from_request"),
     (panel.viewable.Renderable, "_server_destroy"),
     (type(state), "user"),
@@ -43,6 +46,10 @@ def teach() -> None:
             hint="Install the Panel that this server was made for: panel>=1.9,<1.10",
         )
     panel.io.document.write_events = _write_events
+    panel_drain = panel.io.document._drain_unconnected_events
+    panel.io.document._drain_unconnected_events = lambda document, lock: _drain(
+        document, partial(panel_drain, lock=lock)
+    )
     panel.io.location.Location.from_request = classmethod(_location_from_request)
     panel.viewable.Renderable._server_destroy = _leave_document
     panel_user = type(state).user
@@ -64,6 +71,23 @@ def _write_events(document: ServedDocument, connections: Sequence[Any], events: 
         for event in events:
             session.patched(event)
     session.send_now()
+
+
+def _drain(document: ServedDocument, drain: Callable[[ServedDocument], list[Any]]) -> list[Any]:
+    """What is to be dispatched of changes that were held back before a page was drawn; Panel would drop the others.
+
+    It takes the document to be encoded when the page is there. Here it may be encoded already, and sent.
+    """
+    held = list(document.callbacks._held_events or [])
+    dispatched = drain(document)
+    context: Any = document.session_context
+    session = None if context is None else context.session
+    if session is not None:
+        with document.changing:
+            for event in without_repetition(held):
+                if isinstance(event, DocumentPatchedEvent) and not isinstance(event, MessageSentEvent):
+                    session.patched(event)
+    return dispatched
 
 
 def _leave_document(view: Any, session_context: Any) -> None:

@@ -189,6 +189,12 @@ def test_asynchronous_callbacks_generators_and_threads(server: RunningServer, pa
     expect(page.get_by_text("count Grace 2")).to_be_visible()
 
 
+def test_what_comes_before_the_page_is_drawn_is_shown(server: RunningServer, page: Page) -> None:
+    open_app(page, f"{server.url}/ways")
+    expect(page.get_by_text("count Ada 2")).to_be_visible()
+    expect(page.get_by_text("bound Ada")).to_be_visible()
+
+
 def test_parts_are_added_under_one_hold_and_a_table_is_edited(server: RunningServer, page: Page) -> None:
     open_app(page, f"{server.url}/ways")
     for children in (2, 4):
