@@ -52,19 +52,20 @@ class Reachability:
     def __init__(self, what: str, where: str) -> None:
         self._what = what
         self._where = where
-        self._away = False
+        self.away = False
+        """Whether the last attempt has failed."""
 
     def note(self, *, arrived: bool) -> None:
         """Log that this has changed."""
-        if arrived and self._away:
+        if arrived and self.away:
             log.info("OpenTelemetry: %s are sent to %s again", self._what, self._where)
-        elif not arrived and not self._away:
+        elif not arrived and not self.away:
             why = f" ({_quiet.last})" if _quiet.last else ""
             log.warning(
                 "OpenTelemetry: %s cannot be sent to %s%s; they are dropped until it answers, and the server goes on",
                 self._what, self._where, why,
             )  # fmt: skip
-        self._away = not arrived
+        self.away = not arrived
 
 
 class ReachingExporter(SpanExporter):

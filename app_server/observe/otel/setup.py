@@ -15,7 +15,6 @@ from app_server.version import NAME, __version__, how_to_install
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import TracerProvider
 
     from app_server.observe.otel.figures import FigureSender
 
@@ -46,10 +45,10 @@ def make_tracing(settings: Settings) -> Tracing:
     if not _sends(settings, "traces") or _disabled(os.environ):
         return UNTRACED
     check_otel(settings, os.environ)
-    from app_server.observe.otel.spans import Spans, provider_for
+    from app_server.observe.otel.spans import Pipeline, Spans, pipeline_for
 
-    def make(instance: str) -> TracerProvider:
-        return provider_for(_resource(settings, instance), endpoint(os.environ, "traces"))
+    def make(instance: str) -> Pipeline:
+        return pipeline_for(_resource(settings, instance), endpoint(os.environ, "traces"))
 
     return Spans(make)
 

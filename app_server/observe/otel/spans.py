@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from contextvars import copy_context
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -34,6 +35,9 @@ from app_server.version import __version__
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_AWAY_S = 0.2
+"""How long to wait at the end for a collector that did not answer the last time."""
 
 _ours: WeakSet[TracerProvider] = WeakSet()
 """Those that we have made in this process: a program that embeds the server may have one of its own, which is used."""
@@ -108,14 +112,22 @@ def _fail(span: Span, error: BaseException | str | None) -> None:
         span.set_status(Status(StatusCode.ERROR, error))
 
 
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """What makes the spans of a process, and whether the collector takes them."""
+
+    provider: TracerProvider
+    collector: Reachability
+
+
 class Spans:
     """Begins the spans of a process; `start` makes what sends them."""
 
     on = True
 
-    def __init__(self, make_provider: Callable[[str], TracerProvider]) -> None:
-        self._make_provider = make_provider
-        self._provider: TracerProvider | None = None
+    def __init__(self, make_pipeline: Callable[[str], Pipeline]) -> None:
+        self._make_pipeline = make_pipeline
+        self._pipeline: Pipeline | None = None
         self._tracer: trace.Tracer = trace.NoOpTracer()
 
     def start(self, instance: str) -> None:
@@ -124,18 +136,18 @@ class Spans:
         if isinstance(theirs, TracerProvider) and theirs not in _ours:
             self._tracer = theirs.get_tracer("app_server", __version__)
             return
-        provider = self._make_provider(instance)
+        self._pipeline = self._make_pipeline(instance)
+        provider = self._pipeline.provider
         _ours.add(provider)
         if not isinstance(theirs, TracerProvider):
             trace.set_tracer_provider(provider)  # the application's own spans are sent, too
-        self._provider = provider
         self._tracer = provider.get_tracer("app_server", __version__)
 
     def stop(self, within_s: float) -> None:
         """Send what is left, and return after this time at the latest."""
-        if self._provider is not None:
-            within(within_s, self._provider.shutdown)
-            self._provider = None
+        if self._pipeline is not None:
+            within(_AWAY_S if self._pipeline.collector.away else within_s, self._pipeline.provider.shutdown)
+            self._pipeline = None
 
     def request(self, name: str, parent: Parent | None, attributes: Attributes) -> AbstractContextManager[None]:
         """A block that answers a request, whose sender's span is `parent`."""
@@ -229,11 +241,11 @@ def _remote(parent: Parent | None) -> Context:
     return trace.set_span_in_context(NonRecordingSpan(remote), Context())
 
 
-def provider_for(resource: Resource, endpoint: str) -> TracerProvider:
+def pipeline_for(resource: Resource, endpoint: str) -> Pipeline:
     """What sends the spans of this process, in a thread that it begins, with a queue that drops what is too much."""
     quieten()
     by_environment = TracerProvider(shutdown_on_exit=False).sampler
     provider = TracerProvider(_Following(by_environment), resource, shutdown_on_exit=False, id_generator=_Ids())
-    exporter = ReachingExporter(OTLPSpanExporter(), Reachability("traces", endpoint))
-    provider.add_span_processor(BatchSpanProcessor(exporter))
-    return provider
+    collector = Reachability("traces", endpoint)
+    provider.add_span_processor(BatchSpanProcessor(ReachingExporter(OTLPSpanExporter(), collector)))
+    return Pipeline(provider, collector)

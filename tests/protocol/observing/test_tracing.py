@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.protocol.conftest import Served, apps, serving
+from tests.support.ports import free_port
 from tests.support.servers.collector import Collector, Span, collecting
 
 TRACE, PROXY = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -179,3 +180,15 @@ def test_user_is_named_only_if_asked_for(traced: Served, collector: Collector) -
             (page,) = collector.wait_for("GET /board", where=lambda span, trace=trace: span.trace == trace)
         assert page.attributes.get("enduser.id") == named
         assert named or "ann" not in str(collector.of_trace(trace))
+
+
+def test_sessions_that_the_console_watches_are_traced_too(collector: Collector) -> None:
+    flags = ("--otel", "traces", "--console", str(free_port()))
+    with serving(*apps("board.py"), *flags, env=collector.environment()) as served:
+        token = served.site.get("/board?bokeh-session-id=watched-session").token
+        with served.site.client("/board", token) as client:
+            client.set("slider", "value", 30)
+            collector.wait_for(
+                "callback Slider.value", where=lambda span: span.attributes["app_server.session"] == "watched-"
+            )
+        assert "Traceback" not in served.process.log_text()

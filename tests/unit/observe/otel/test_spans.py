@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 import pytest
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from app_server.observe.otel.current import span_ids
-from app_server.observe.otel.spans import Spans, provider_for
+from app_server.observe.otel.spans import Pipeline, Spans, pipeline_for
 from app_server.observe.otel.traceparent import Parent
 
 
@@ -28,10 +28,10 @@ def ended() -> InMemorySpanExporter:
 def spans(ended: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> Iterator[Spans]:
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off")
 
-    def make(instance: str) -> TracerProvider:
-        provider = provider_for(Resource({"service.instance.id": instance}), "nowhere")
-        provider.add_span_processor(SimpleSpanProcessor(ended))
-        return provider
+    def make(instance: str) -> Pipeline:
+        pipeline = pipeline_for(Resource({"service.instance.id": instance}), "nowhere")
+        pipeline.provider.add_span_processor(SimpleSpanProcessor(ended))
+        return pipeline
 
     made = Spans(make)
     made.start("here/0")
@@ -67,7 +67,9 @@ def test_turns_of_a_traced_session_are_traces_of_their_own_that_are_always_sampl
         with session.turn("change", None):
             pass
     with session.turn("periodic", 0.25), session.callback("beat", None):
-        session.name_turn("renamed")
+        pass
+    with session.turn("", None):
+        session.name_turn("join")
     found = _by_name(ended)
     page, first, later = found["page"], found["turn change"], found["turn periodic"]
     assert first.parent is not None and first.parent.span_id == page.context.span_id
@@ -76,7 +78,7 @@ def test_turns_of_a_traced_session_are_traces_of_their_own_that_are_always_sampl
     assert later.attributes == {
         "app_server.application": "/a", "app_server.session": "long-ses", "app_server.waited_ms": 250.0,
     }  # fmt: skip
-    assert "turn renamed" in {span.name for span in ended.get_finished_spans()}
+    assert "turn join" in {span.name for span in ended.get_finished_spans()}
 
 
 def test_exceptions_are_recorded_but_not_the_end_of_a_task(spans: Spans, ended: InMemorySpanExporter) -> None:
