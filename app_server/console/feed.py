@@ -13,7 +13,7 @@ class Feed(Protocol):
     """All instances of the deployment."""
 
     async def look(self, parts: Collection[str]) -> Sequence[Instance]:
-        """Each instance with these of the parts: sessions, log, stalls, history, audit."""
+        """Each instance with these of the parts: sessions, log, stalls, history, audit, profiles."""
 
     async def act(self, address: str, order: Mapping[str, Any], who: str) -> str:
         """Do this at the instance with this address; what came of it, in words."""

@@ -18,6 +18,7 @@ from app_server.console.tabs.base import Order, PageParts
 from app_server.console.tabs.log import LogTab
 from app_server.console.tabs.maintenance import MaintenanceTab
 from app_server.console.tabs.overview import OverviewTab
+from app_server.console.tabs.profiles import ProfilesTab
 from app_server.console.tabs.reading import ReadingTab
 from app_server.console.tabs.sessions import SessionsTab
 
@@ -53,6 +54,7 @@ class View:
             "Overview": OverviewTab(kit),
             "Sessions": self._sessions,
             "Log": self._log,
+            "Profiles": ProfilesTab(kit),
             "Stalls": ReadingTab(kit, "stalls", tables.stalls_list),
             "Maintenance": MaintenanceTab(page),
             "Audit": ReadingTab(kit, "audit", tables.audit_table),

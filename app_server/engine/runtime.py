@@ -21,6 +21,7 @@ from app_server.engine.delivery import Delivery
 from app_server.engine.hooks import call_hook
 from app_server.engine.lifecycle import UNOBSERVED, Lifecycle, Lifetimes, SessionObserver
 from app_server.engine.loop import EngineLoop
+from app_server.engine.profiler import Profile, profile_session
 from app_server.engine.saving.application_saving import ApplicationSaving
 from app_server.engine.saving.endings import Endings
 from app_server.engine.saving.saver import Saver
@@ -335,6 +336,10 @@ class ApplicationRuntime(ABC):
             queue = self._queues.get(session.id)
             if queue is not None and session not in self._stand_ins:
                 yield session, queue
+
+    async def profile(self, session: Session, duration_s: float) -> Profile:
+        """Sample what the session's callbacks do, for so long or until it ends."""
+        return await profile_session(self._loop, session.name, duration_s, lambda: session.destroyed)
 
     def disconnect(self, session: Session, connection: Connection) -> None:
         """A client has gone."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-MOST_CALLS: Final = 4000
+MOST_CALLS: Final = 1500
 """How many calls a profile tells apart; what comes after them is counted as their caller's own time."""
 
 _DEEPEST: Final = 120

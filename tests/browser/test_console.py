@@ -126,7 +126,7 @@ def test_console_fits_phones_and_desktops(
     )
     console = context.new_page()
     open_app(console, f"http://localhost:{port}/")
-    for name in ("Overview", "Sessions", "Log", "Stalls", "Maintenance", "Audit"):
+    for name in ("Overview", "Sessions", "Log", "Profiles", "Stalls", "Maintenance", "Audit"):
         tab(console, name)
         wait_idle(console)
         if name == "Sessions":
@@ -174,3 +174,19 @@ def test_operator_logs_in(tmp_path: Path, page: Page) -> None:
         expect(page.get_by_role("status")).to_contain_text("new visitors are let in")
         server.wait_for_log("Operator olga: maintenance off")
         page.goto("about:blank")
+
+
+def test_profile_is_drawn_as_a_flame_graph(console: Page, visitor: Page) -> None:
+    select_session(console)
+    console.locator("select:visible").select_option("5")
+    console.get_by_role("button", name="Profile").click()
+    expect(console.get_by_role("status")).to_contain_text("One moment")
+    slide = visitor.locator(".noUi-handle").first
+    slide.focus()
+    while "One moment" in console.get_by_role("status").inner_text():
+        slide.press("ArrowRight")
+    expect(console.get_by_role("status")).to_contain_text("see the tab Profiles")
+    tab(console, "Profiles")
+    expect(console.get_by_text("Point at a bar for its file and line.")).to_be_visible()
+    wait_idle(console)
+    picture(console, "profiles")

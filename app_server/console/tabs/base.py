@@ -16,7 +16,7 @@ class Order:
     """An act, at the instance with this address; `fields` is what the instance gets."""
 
     address: str
-    fields: dict[str, str]
+    fields: dict[str, str | float]
 
 
 @dataclass(frozen=True, slots=True)

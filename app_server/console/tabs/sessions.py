@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from bokeh.models import CustomJS
-from bokeh.models.widgets import TextInput
+from bokeh.models.widgets import Select, TextInput
 
 from app_server.console.feed import Instance
 from app_server.console.kit import set_text
@@ -18,7 +18,8 @@ from app_server.console.session_rows import SessionRef
 from app_server.console.session_table import SessionTable
 from app_server.console.tabs.base import LONGEST_MESSAGE, Order, PageParts
 
-_HINT = '<p class="muted">Select a session to send its page a message, or to end it.</p>'
+_SECONDS: list[Any] = [(each, f"{each} s") for each in ("5", "10", "30", "60")]
+_HINT = '<p class="muted">Select a session to send its page a message, to profile it, or to end it.</p>'
 
 
 class SessionsTab:
@@ -41,7 +42,9 @@ class SessionsTab:
         )  # fmt: skip
         send = kit.button("Send message", self._send)
         end = kit.button("End session", partial(self._ask_to_end, True), "danger")
-        self._acts = kit.line(self._message, send, kit.button("Show log", self._show_log), end)
+        self._seconds = kit.styled(Select, name="seconds", value="10", options=_SECONDS, width=90)
+        profile = kit.button("Profile", self._profile)
+        self._acts = kit.line(self._message, send, kit.button("Show log", self._show_log), profile, self._seconds, end)
         yes, no = kit.button("Yes, end", self._end, "danger"), kit.button("No", partial(self._ask_to_end, False))
         self._confirm = kit.line(yes, no)
         self._busy.update(visible=False)
@@ -88,6 +91,14 @@ class SessionsTab:
         for ref in self._table.chosen()[:1]:
             self._page.show_log(ref.ident_shown)
 
+    def _profile(self) -> None:
+        chosen = self._table.chosen()
+        if len(chosen) > 1:
+            self._page.say("Select one session: one is profiled at a time.")
+            return
+        seconds = float(self._seconds.value)
+        self._page.carry_out([_order("profile", ref, seconds=seconds, text=f"{seconds:g} s") for ref in chosen])
+
     def _send(self) -> None:
         words = (self._message.value_input or self._message.value or "").strip()[:LONGEST_MESSAGE]
         if not words:
@@ -106,5 +117,5 @@ def busy_note(instances: Sequence[Instance]) -> str:
     return f'<p class="warn">{busy} isolated session{"s are" if busy > 1 else " is"} busy and cannot be shown now.</p>'
 
 
-def _order(act: str, ref: SessionRef, **more: str) -> Order:
+def _order(act: str, ref: SessionRef, **more: str | float) -> Order:
     return Order(ref.address, {"act": act, "process": ref.process, "key": ref.key, "on": ref.shown, **more})

@@ -40,29 +40,43 @@ MOST_SESSIONS = 2000
 """How many sessions of one process are shown."""
 
 _LONGEST_USER = 100
+_PROFILE_S = 10.0
 _MEMORY_FOR_S = 10.0
 """How long a figure of the memory is good: the system takes milliseconds to find it out."""
 
-Act = Callable[[ApplicationRuntime, Session, Mapping[str, Any]], Awaitable[str]]
+Act = Callable[[ApplicationRuntime, Session, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+"""What it did is `result`, in words."""
 
 
-async def end(runtime: ApplicationRuntime, session: Session, fields: Mapping[str, Any]) -> str:
+async def end(runtime: ApplicationRuntime, session: Session, fields: Mapping[str, Any]) -> Mapping[str, Any]:
     """End the session."""
     log.info("%s: ends, because an operator has said so", session.name)
     runtime.end_by_operator(session)
-    return "ended"
+    return {"result": "ended"}
 
 
-async def message(runtime: ApplicationRuntime, session: Session, fields: Mapping[str, Any]) -> str:
+async def message(runtime: ApplicationRuntime, session: Session, fields: Mapping[str, Any]) -> Mapping[str, Any]:
     """Show the operator's text in the session's pages."""
     count = len(session.viewers)
     if not count:
-        return "no page is open"
+        return {"result": "no page is open"}
     runtime.show_message(session, operators_message(str(fields.get("text", ""))))
-    return "shown" if count == 1 else f"shown in {count} pages"
+    return {"result": "shown" if count == 1 else f"shown in {count} pages"}
 
 
-ACTS: Mapping[str, Act] = {"end": end, "message": message}
+async def profile(runtime: ApplicationRuntime, session: Session, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Sample the session's callbacks for as many seconds as the operator says."""
+    found = await runtime.profile(session, fields["seconds"] or _PROFILE_S)
+    over = ", which has ended" if session.destroyed else ""
+    if not found.busy_s:
+        return {"result": f"no callback ran within {found.duration_s:.1f} s{over}"}
+    return {
+        "result": f"callbacks ran for {found.busy_s:.2f} s of {found.duration_s:.1f} s{over}; see the tab Profiles",
+        "profile": {"duration_s": found.duration_s, "busy_s": found.busy_s, "calls": found.calls},
+    }
+
+
+ACTS: Mapping[str, Act] = {"end": end, "message": message, "profile": profile}
 """What can be done with one session. An act may take as many seconds as its order gives it in `seconds`."""
 
 
@@ -140,7 +154,7 @@ class ConsoleAnswers(NoConsole):
             return {"result": "this server does not know that act"}
         if found is None:
             return {"result": "the session has ended already"}
-        return {"result": await act(*found, fields)}
+        return await act(*found, fields)
 
     def _find(self, key: str) -> tuple[ApplicationRuntime, Session] | None:
         for runtime in self._runtimes:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import time
+from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,9 @@ _AT_ONCE = 64
 _ASKED_FOR = frozenset({"sessions", "log", "stalls"})
 _PROCESS = re.compile(r"worker-[0-9]+-[0-9]+|s-[a-z2-7]{10,40}")
 _LONGEST_TEXT = 2000
+_LONGEST_ON = 300
+_MOST_PROFILES = 3
+"""How many profiles are kept; the youngest are."""
 
 
 class OwnInstance:
@@ -47,6 +51,7 @@ class OwnInstance:
         self._audit = audit
         self._history = History()
         self._draining = False
+        self._profiles: deque[dict[str, Any]] = deque(maxlen=_MOST_PROFILES)
 
     async def sample(self) -> None:
         """Note how the instance is now, for its charts."""
@@ -72,6 +77,7 @@ class OwnInstance:
             "maintenance": None if notice is None else notice.text,
             "history": self._history.points() if "history" in parts else {},
             "audit": self._audit.entries() if "audit" in parts else [],
+            "profiles": list(self._profiles) if "profiles" in parts else [],
             **merged,
         }
 
@@ -91,7 +97,7 @@ class OwnInstance:
         except OSError as error:
             result = f"failed: {error.strerror}"
         shown = f"{act}: {text}" if text else act
-        self._audit.note(who, shown, str(order.get("on") or self.name)[:300], result)
+        self._audit.note(who, shown, str(order.get("on") or self.name)[:_LONGEST_ON], result)
         return result
 
     async def _act(self, act: str, order: Mapping[str, Any], text: str) -> str:
@@ -118,6 +124,8 @@ class OwnInstance:
             answer = await ipc.ask(self._runtime_dir.folder / process, fields, _ACT_S + lasts_s(order))
         except Unreachable:
             return "the session has ended already"
+        if isinstance(profile := answer.get("profile"), dict):
+            self._profiles.append({**profile, "on": str(order.get("on", ""))[:_LONGEST_ON], "at_s": time.time()})
         return str(answer.get("result", "failed"))
 
     def _drain(self) -> str:

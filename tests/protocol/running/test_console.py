@@ -21,7 +21,7 @@ from tests.support.ports import free_port
 from tests.support.waiting import until
 
 SECRET = {"BOKEH_SECRET_KEY": "a secret for the tests of forty-four letters"}
-TABS = ("Overview", "Sessions", "Log", "Stalls", "Maintenance", "Audit")
+TABS = ("Overview", "Sessions", "Log", "Profiles", "Stalls", "Maintenance", "Audit")
 
 
 @contextmanager
@@ -177,6 +177,47 @@ def test_stall_is_shown_with_its_stack(several: tuple[Served, Site]) -> None:
         one.send("PATCH-DOC", {"events": [one.change("command", "value", "4.0")]})
         assert "sleepy.py" in console.wait_text("stalls", "still blocked")
         console.wait_text("stalls", "blocked for")
+
+
+def test_profile_shows_the_callback_that_takes_the_time(several: tuple[Served, Site]) -> None:
+    served, site = several
+    token = served.site.token("/sleepy", **{"bokeh-session-id": "profiled"})
+    with served.site.client("/sleepy", token) as one, opened(site) as console:
+        console.find("profiled")
+        console.client.set("seconds", "value", "5")
+        console.press("Profile")
+        console.wait_text("result", "One moment")
+        for number in range(15):  # it begins somewhat later than the console says so
+            one.set("command", "value", f"0.1{number}")
+            one.set("command", "value", f"later:0.1{number}")
+        assert "callbacks ran for" in console.wait_text("result", "see the tab Profiles")
+        console.show("Profiles")
+        console.wait_text("about-profile", "Point at a bar")
+        bars = drawn(console)
+        assert {"all callbacks", "obey", "sleep_later"} <= set(bars["name"])
+        assert bars["where"][bars["name"].index("obey")].endswith("/sleepy.py:21")
+        console.show("Audit")
+        console.wait_text("audit", "profile: 5 s")
+
+
+def test_profile_of_a_session_that_ends_meanwhile_or_does_nothing_says_so(several: tuple[Served, Site]) -> None:
+    _, site = several
+    served = several[0]
+    with named(served, "endssoon"), opened(site) as console, opened(site) as other:
+        console.find("endssoon")
+        console.client.set("seconds", "value", "60")
+        console.press("Profile")
+        console.wait_text("result", "One moment")
+        other.find("endssoon")
+        other.end()
+        assert "no callback ran within" in console.wait_text("result", "which has ended")
+
+
+def drawn(console: Console) -> dict[str, list[Any]]:
+    """The columns of the flame graph."""
+    changed = [event["data"]["entries"] for event in console.client.events() if "entries" in (event.get("data") or {})]
+    found = [dict(entries) for entries in changed if "label" in dict(entries)]
+    return {name: list(column) for name, column in found[-1].items()}
 
 
 def test_maintenance_turns_new_visitors_away_and_open_sessions_go_on(several: tuple[Served, Site]) -> None:

@@ -64,7 +64,7 @@ def test_only_this_sessions_callbacks_are_sampled() -> None:
     assert "others_work" not in shown
     assert shown["work"].total_s > 0.05
     assert shown["work"].where.partition(":")[0] == __file__
-    assert found.busy_s >= shown["work"].total_s
+    assert found.busy_s >= shown["work"].total_s - 1e-5  # rounded
     assert found.duration_s < 60
 
 
