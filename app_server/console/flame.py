@@ -14,7 +14,6 @@ from app_server.observe.profile import Bar
 _TEXT = "#808894"
 _OWN = ("#f59e0b", "#f97316", "#fb923c", "#fbbf24")
 _LIBRARIES = ("#94a3b8", "#64748b", "#a1a1aa", "#8b9bb4")
-_LIBRARY_MARKS = ("site-packages", "dist-packages", "/lib/python", "<frozen ", "/app_server/")
 _ROW_PX = 20
 _LETTERS = 90
 """How many letters of a name fit beside each other over the whole width of a small page."""
@@ -63,7 +62,7 @@ def _cell(bar: Bar, whole_s: float) -> dict[str, Any]:
 
 def color_of(bar: Bar) -> str:
     """Warm for the application's own code, grey for libraries and the server; the same call always has the same."""
-    colors = _LIBRARIES if any(mark in bar.where for mark in _LIBRARY_MARKS) or not bar.where else _OWN
+    colors = _OWN if bar.is_own else _LIBRARIES
     return colors[sum(map(ord, bar.name)) % len(colors)]
 
 
@@ -74,9 +73,7 @@ def _figure(source: ColumnDataSource) -> Any:
         x_range=Range1d(start=0, end=1), y_range=Range1d(start=1, end=0), min_border=0,
     )  # fmt: skip
     # Each name is text: what an application calls its functions is no HTML.
-    drawn.quad(
-        "left", "right", "top", "bottom", fill_color="color", line_color="color", line_alpha=0.4, source=source
-    )
+    drawn.quad("left", "right", "top", "bottom", fill_color="color", line_color="color", line_alpha=0.4, source=source)
     drawn.text(
         "left", "bottom", text="label", source=source, text_font_size="11px", text_color="#111827", x_offset=3,
         y_offset=-3,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sysconfig
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,11 @@ MOST_CALLS: Final = 1500
 _DEEPEST: Final = 120
 _LONGEST_TEXT: Final = 300
 _SERVER: Final = str(Path(__file__).resolve().parents[1]) + os.sep
+_TURNS: Final = tuple(f"{_SERVER}engine/{name}.py" for name in ("turns/queue", "running", "hooks"))
+"""What a session's work begins with."""
+
+_INSTALLED: Final = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+_STANDARD: Final = sysconfig.get_path("stdlib") + os.sep
 _ROOT: Final = "all callbacks"
 
 
@@ -30,6 +36,11 @@ class Call:
     def is_servers(self) -> bool:
         """Whether it is the server's own code, or what runs that: Python's event loop and its start."""
         return self.file.startswith((_SERVER, "<frozen ")) or f"{os.sep}asyncio{os.sep}" in self.file
+
+    @property
+    def is_library(self) -> bool:
+        """Whether it is not the application's own code."""
+        return self.is_servers or self.file.startswith(_STANDARD) or any(mark in self.file for mark in _INSTALLED)
 
 
 @dataclass(slots=True)
@@ -78,9 +89,15 @@ class ProfileTree:
 
 
 def applications_part(stack: Sequence[Call]) -> Sequence[Call]:
-    """The stack without the server's own calls at its beginning, which are the same for every callback."""
-    first = next((place for place, call in enumerate(stack) if not call.is_servers), len(stack))
-    # What the server does after the application's code, such as encoding what it has changed, is shown as one call.
+    """The stack from the application's first own function on: what leads to it is the same for every callback.
+
+    Without one, what the server has called in a library; of what it does by itself, such as encoding what the
+    application has changed, only the innermost call.
+    """
+    turn = next((place for place, call in enumerate(stack) if call.file.endswith(_TURNS)), 0)
+    own = (place for place in range(turn, len(stack)) if not stack[place].is_library)
+    foreign = (place for place in range(turn, len(stack)) if not stack[place].is_servers)
+    first = next(own, next(foreign, len(stack)))
     return stack[first:] or stack[-1:]
 
 
@@ -95,6 +112,8 @@ class Bar:
     where: str
     total_s: float
     own_s: float
+    is_own: bool
+    """whether it is the application's code"""
 
 
 def flame(rows: Iterable[Any]) -> list[Bar]:
@@ -110,7 +129,9 @@ def flame(rows: Iterable[Any]) -> list[Bar]:
         above, left_s, depth = waiting.pop()
         for place, read in sorted(found.get(above, ()), key=lambda each: -each[1]["total_s"]):
             right_s = left_s + read["total_s"]
-            bars.append(Bar(left_s, right_s, depth, read["name"], read["where"], read["total_s"], read["own_s"]))
+            bars.append(
+                Bar(left_s, right_s, depth, read["name"], read["where"], read["total_s"], read["own_s"], read["is_own"])
+            )
             waiting.append((place, left_s, depth + 1))
             left_s = right_s
     return bars
@@ -125,5 +146,11 @@ def _read(row: Any, place: int) -> Mapping[str, Any] | None:
         return None
     if not all(isinstance(each, int | float) and math.isfinite(each) and each >= 0 for each in (total_s, own_s)):
         return None
-    where = f"{file}:{line}" if file else ""
-    return {"above": above, "name": str(name), "where": where, "total_s": float(total_s), "own_s": float(own_s)}
+    return {
+        "above": above,
+        "name": str(name),
+        "where": f"{file}:{line}" if file else "",
+        "total_s": float(total_s),
+        "own_s": float(own_s),
+        "is_own": bool(file) and not Call("", str(file), 0).is_library,
+    }

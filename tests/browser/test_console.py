@@ -17,6 +17,7 @@ from tests.support.server import RunningServer, running_server
 pytestmark = pytest.mark.browser
 
 WIDGETS = Path(__file__).parent / "apps" / "widgets.py"
+WORKING = WIDGETS.with_name("working.py")
 EVIL = "<img src=x onerror=alert(1)>"
 
 
@@ -29,7 +30,7 @@ def port() -> int:
 def server(port: int) -> Iterator[RunningServer]:
     """A server whose users are named by a proxy, and its console."""
     flags = ("--auth-header", "X-User", "--auth-header-from", "127.0.0.1", "--console", port)
-    with running_server(WIDGETS, *map(str, flags), "--unused-session-lifetime", "60000", server="ours") as started:
+    with running_server(WIDGETS, WORKING, *map(str, flags), "--unused-session-lifetime", "60000", server="ours") as started:
         started.wait_for_log("The console is at")
         yield started
 
@@ -176,9 +177,14 @@ def test_operator_logs_in(tmp_path: Path, page: Page) -> None:
         page.goto("about:blank")
 
 
-def test_profile_is_drawn_as_a_flame_graph(console: Page, visitor: Page) -> None:
+def test_profile_is_drawn_as_a_flame_graph(server: RunningServer, console: Page, visitor: Page) -> None:
+    visitor.goto(f"{server.url}/working")
+    wait_idle(visitor)
+    tab(console, "Sessions")
+    console.get_by_placeholder("Filter by session").fill("/working")
+    expect(console.locator(".slick-row")).to_have_count(1)
     select_session(console)
-    console.locator("select:visible").select_option("5")
+    console.locator("select:visible").select_option("5 s")
     console.get_by_role("button", name="Profile").click()
     expect(console.get_by_role("status")).to_contain_text("One moment")
     slide = visitor.locator(".noUi-handle").first

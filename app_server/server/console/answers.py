@@ -69,7 +69,7 @@ async def profile(runtime: ApplicationRuntime, session: Session, fields: Mapping
     found = await runtime.profile(session, fields["seconds"] or _PROFILE_S)
     over = ", which has ended" if session.destroyed else ""
     if not found.busy_s:
-        return {"result": f"no callback ran within {found.duration_s:.1f} s{over}"}
+        return {"result": f"no callback took long enough to be seen within {found.duration_s:.1f} s{over}"}
     return {
         "result": f"callbacks ran for {found.busy_s:.2f} s of {found.duration_s:.1f} s{over}; see the tab Profiles",
         "profile": {"duration_s": found.duration_s, "busy_s": found.busy_s, "calls": found.calls},

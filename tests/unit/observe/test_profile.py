@@ -49,6 +49,14 @@ def test_server_is_shown_only_where_no_code_of_the_application_runs() -> None:
     assert list(applications_part([])) == []
 
 
+def test_programs_that_the_server_runs_in_are_left_out() -> None:
+    embedding = Call("<module>", "/srv/program.py", 1)
+    handle = Call("BaseAsyncIOLoop._handle_events", "/usr/lib/python3/site-packages/tornado/platform/asyncio.py", 198)
+    bokeh = Call("HasProps.update", "/usr/lib/python3/site-packages/bokeh/core/has_props.py", 9)
+    assert list(applications_part([embedding, LOOP, handle, TURN, bokeh, UPDATE, bokeh])) == [UPDATE, bokeh]
+    assert list(applications_part([embedding, LOOP, handle, TURN, ENCODE, bokeh])) == [bokeh]
+
+
 def test_same_function_below_another_caller_is_another_call() -> None:
     other = Call("other", "/srv/board/main.py", 30)
     found = [bar for bar in flame(profile(([UPDATE, READ], 1.0), ([other, READ], 2.0)).as_json()) if bar.name == "read"]
