@@ -30,7 +30,8 @@ def port() -> int:
 def server(port: int) -> Iterator[RunningServer]:
     """A server whose users are named by a proxy, and its console."""
     flags = ("--auth-header", "X-User", "--auth-header-from", "127.0.0.1", "--console", port)
-    with running_server(WIDGETS, WORKING, *map(str, flags), "--unused-session-lifetime", "60000", server="ours") as started:
+    lasting = ("--unused-session-lifetime", "60000")
+    with running_server(WIDGETS, WORKING, *map(str, flags), *lasting, server="ours") as started:
         started.wait_for_log("The console is at")
         yield started
 
