@@ -72,7 +72,7 @@ def _figure(source: ColumnDataSource) -> Any:
         active_scroll="xwheel_zoom", background_fill_alpha=0, border_fill_alpha=0, outline_line_alpha=0,
         x_range=Range1d(start=0, end=1), y_range=Range1d(start=1, end=0), min_border=0,
     )  # fmt: skip
-    # Each name is text: what an application calls its functions is no HTML.
+    # Labels are text, never HTML: an application chooses the names of its functions.
     drawn.quad("left", "right", "top", "bottom", fill_color="color", line_color="color", line_alpha=0.4, source=source)
     drawn.text(
         "left", "bottom", text="label", source=source, text_font_size="11px", text_color="#111827", x_offset=3,

@@ -103,7 +103,7 @@ def applications_part(stack: Sequence[Call]) -> Sequence[Call]:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A call in a flame graph: `left_s` and `right_s` are seconds, `depth` counts from 0 at the root."""
+    """A call in a flame graph: `left_s` and `right_s` are seconds, `depth` is 0 at the root."""
 
     left_s: float
     right_s: float

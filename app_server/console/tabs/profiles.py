@@ -17,7 +17,7 @@ from app_server.observe.profile import flame
 
 _HINT = (
     '<p class="muted">Select a session in the tab Sessions, and press Profile: what its callbacks do then is sampled, '
-    "and shown here. Meanwhile somebody has to use the session.</p>"
+    "and shown here. Meanwhile someone has to use the session.</p>"
 )
 
 
