@@ -21,12 +21,12 @@ from app_server.engine.delivery import Delivery
 from app_server.engine.hooks import call_hook
 from app_server.engine.lifecycle import UNOBSERVED, Lifecycle, Lifetimes, SessionObserver
 from app_server.engine.loop import EngineLoop
-from app_server.engine.profiler import Profile, profile_session
 from app_server.engine.saving.application_saving import ApplicationSaving
 from app_server.engine.saving.endings import Endings
 from app_server.engine.saving.saver import Saver
 from app_server.engine.saving.woken import Woken
 from app_server.engine.sinks import FrameSink
+from app_server.engine.turns.profiler import Profile, profile_session
 from app_server.engine.turns.queue import TurnQueue
 from app_server.engine.turns.traced import TracedSession
 from app_server.engine.warmup import Visit

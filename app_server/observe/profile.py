@@ -52,6 +52,13 @@ class Node:
     own_s: float = 0.0
     children: dict[Call, Node] = field(default_factory=dict)
 
+    def spend(self, duration_s: float, *, itself: bool) -> None:
+        """It took this long, in itself or in what it has called."""
+        if itself:
+            self.own_s += duration_s
+        else:
+            self.total_s += duration_s
+
 
 class ProfileTree:
     """Adds samples up, of a bounded number of calls."""
@@ -63,7 +70,7 @@ class ProfileTree:
     def add(self, stack: Sequence[Call], duration_s: float) -> None:
         """The thread was here for this long; the innermost call is the last."""
         node = self.root
-        node.total_s += duration_s
+        node.spend(duration_s, itself=False)
         for call in applications_part(stack)[:_DEEPEST]:
             below = node.children.get(call)
             if below is None:
@@ -71,9 +78,9 @@ class ProfileTree:
                     break
                 self._left -= 1
                 below = node.children[call] = Node(call)
-            below.total_s += duration_s
+            below.spend(duration_s, itself=False)
             node = below
-        node.own_s += duration_s
+        node.spend(duration_s, itself=True)
 
     def as_json(self) -> list[list[Any]]:
         """Each call as `[caller's place in this list, name, file, line, seconds, seconds in itself]`; -1 for none."""

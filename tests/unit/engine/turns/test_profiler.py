@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 
 from app_server.engine.loop import EngineLoop
-from app_server.engine.profiler import Profile, profile_session
 from app_server.engine.running import Job, Noted
+from app_server.engine.turns.profiler import Profile, profile_session
 from app_server.observe.profile import Bar, flame
 from app_server.session.naming import LogName
 from tests.support.waiting import until_soon
