@@ -33,6 +33,9 @@ SETTLING: Final = 0.1
 
 NO_LOOK: Final = "it is not a server of this user on this machine; give --metrics with its own address"
 
+LOOKS: Final = 3
+"""How often a server that is too busy to answer at once is asked."""
+
 RUSH_AT_ONCE: Final = 8
 SEED: Final = 7
 
@@ -164,12 +167,13 @@ class LoadTest:
         if self._unknown:
             return None
         try:
-            snapshots = [await asyncio.to_thread(look) for look in self._looks]
+            for _ in range(LOOKS):
+                snapshots = [await asyncio.to_thread(look) for look in self._looks]
+                if all(map(is_complete, snapshots)):
+                    return use_of(snapshots)
         except AppServerError as error:
             self._unknown = str(error)
-            return None
-        # A process that is too busy to answer now may answer at the end of the next stage.
-        return use_of(snapshots) if all(map(is_complete, snapshots)) else None
+        return None
 
     async def _opened_at_once(self, seconds: float) -> Rush:
         """How many pages a few visitors can open in this time, one after the other."""
