@@ -199,6 +199,39 @@ def test_apache_serves_pages_and_sockets_with_the_certificate_for_development(in
     assert built == list(range(built[0], built[0] + 8))
 
 
+def test_deployment_under_supervisor_behind_apache_is_looked_at_read_and_closed(installed: Both) -> None:
+    to, boards = ("--target", "ansible"), installed.boards
+    status, said = boards.command("deploy", "status", *to)
+    rows = [line.split()[:3] for line in said.splitlines()]
+    assert status == 0, said
+    for row in (["a1", "three", "running"], ["a2", "three", "running"], ["proxy", "three", "running"]):
+        assert row in rows, said
+    try:
+        assert boards.command("deploy", "maintenance", "on", *to) == (0, "maintenance is on: three\n")
+        answer = fetch(f"{installed.url}/who", timeout_s=30)
+        assert answer.status == 503 and "Back soon" in answer.text
+        assert fetch(f"{installed.url}/healthz", timeout_s=30).status == 200
+    finally:
+        assert boards.command("deploy", "maintenance", "off", *to) == (0, "maintenance is off: three\n")
+    assert fetch(f"{installed.url}/who", timeout_s=30).status == 200
+    status, said = boards.command("deploy", "logs", "--lines", "2", *to)
+    assert status == 0 and {line.partition(" ")[0] for line in said.splitlines()} == {"a1", "a2"}, said
+    script = 'id -un; cat "$BOKEH_SECRET_KEY_FILE" | wc -l; exit 7'
+    assert boards.command("deploy", "exec", *to, "a2", "sh", "-c", script) == (7, "boards\n1\n")
+
+
+def test_deployment_under_gunicorn_without_a_proxy_is_looked_at_and_read(installed: Both) -> None:
+    to, hidden = ("--target", "ansible"), installed.hidden
+    status, said = hidden.command("deploy", "status", *to)
+    assert status == 0 and "maintenance: no proxy" in said, said
+    assert any(line.split()[:3] == ["a1", "four", "running"] for line in said.splitlines()), said
+    status, said = hidden.command("deploy", "maintenance", "on", *to)
+    assert status == 1 and "proxy: none: nothing could answer in place of the instances" in said
+    status, said = hidden.command("deploy", "logs", *to)
+    assert status == 0 and said.startswith("a1 | "), said
+    assert hidden.command("deploy", "exec", *to, "a1", "id", "-un") == (0, "app-server\n")
+
+
 def test_slider_moves_in_chromium(installed: Both) -> None:
     with chromium() as browser:
         visit = browser.new_page(ignore_https_errors=True)

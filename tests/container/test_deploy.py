@@ -30,6 +30,7 @@ from tests.support.containers.images import ROOT
 from tests.support.containers.stack import Stack, app_server
 from tests.support.ports import free_port
 from tests.support.waiting import until
+from tests.unit.cli.pretending import at_terminal
 
 DEPLOY = """
 name: NAME
@@ -423,6 +424,9 @@ def test_command_runs_in_an_instances_container(deployment: Deployment) -> None:
         cwd=deployment.folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (7, "typed\n", "unix:/run/app-server/a2.sock\n")
+    file = str(deployment.folder / "deploy.yaml")
+    words = ["deploy", "exec", "-f", file, "a2", "sh", "-c", "test -t 1 && tty; exit 3"]
+    assert at_terminal(words, {"PYTHONPATH": str(ROOT)}, "") == (3, ["/dev/pts/0"])
     assert deployment.verb("exec", "a2") == (2, "", "app-server: COMMAND: is required without a terminal\n")
 
 
