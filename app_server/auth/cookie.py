@@ -14,18 +14,22 @@ from app_server.settings import Settings
 
 
 class CookieBackend(AuthBackend):
-    """Knows users by a signed cookie; login and logout are pages of ours."""
+    """Knows users by a signed cookie; login and logout are pages of ours.
+
+    `of` sets the cookies of one site apart from those of another on the same host: browsers send cookies to all ports.
+    """
 
     open = False
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, of: str = "") -> None:
         secret = settings.cookie_secret
         if not secret:  # a program may have made its settings by hand
             raise OperatorError("logins are kept in signed cookies, which need a key", where="BOKEH_COOKIE_SECRET")
         self.prefix = settings.prefix
         self.lifetime_s = settings.login_lifetime_s
         # Servers below several prefixes of one host must not overwrite each other's logins.
-        suffix = f"_{hashlib.sha256(self.prefix.encode()).hexdigest()[:8]}" if self.prefix else ""
+        suffix = f"_{of}" if of else ""
+        suffix += f"_{hashlib.sha256(self.prefix.encode()).hexdigest()[:8]}" if self.prefix else ""
         self.cookie_name = f"app_server_login{suffix}"
         self.form_cookie_name = f"app_server_form{suffix}"
         # The pages of an instance with a route have it in front of the prefix.

@@ -31,8 +31,8 @@ class PasswordBackend(CookieBackend):
 
     hidden_headers = frozenset({"authorization"})
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
+    def __init__(self, settings: Settings, of: str = "") -> None:
+        super().__init__(settings, of)
         assert settings.basic_auth is not None
         self._users = Users(settings.basic_auth)
         if not self._users.load().users:

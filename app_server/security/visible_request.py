@@ -16,6 +16,9 @@ from app_server.security.tokens import TokenError
 # Arguments with this prefix tell the server which session and which page is meant; they are not for the application.
 _OUR_ARGUMENTS = "bokeh-"
 _OUR_HEADERS = frozenset({"bokeh-session-id"})
+_OUR_COOKIES = ("app_server_login", "app_server_form", "app_server_tokens")
+"""What the names of our logins' cookies begin with. A browser sends those of another port of the host, too: they may be
+of the console, or of another server, and who has one is logged in there."""
 
 
 class RequestLike(Protocol):
@@ -87,6 +90,8 @@ class VisibleRequest:
         """What the filter lets an application see of the request."""
         cookies = {name: morsel.value for name, morsel in request.cookies.items() if passed.passes_cookie(name)}
         headers = {name: value for name, value in request.headers.items() if passed.passes_header(name)}
+        if any(map(passed.hides_cookie, request.cookies)):
+            headers.pop("Cookie", None)
         _restore_cookie_header(headers, cookies)
         return cls(
             arguments=_without_ours(request.arguments),
@@ -169,11 +174,15 @@ class RequestFilter:
 
     def passes_cookie(self, name: str) -> bool:
         """Whether an application may see this cookie."""
-        if any(name.startswith(hidden) for hidden in self.hidden_cookies):
+        if self.hides_cookie(name):
             return False
         if self.include_cookies is None:
             return name not in (self.exclude_cookies or ())
         return name in self.include_cookies
+
+    def hides_cookie(self, name: str) -> bool:
+        """Whether this cookie says who the user is, to this server or to another one of ours on the same host."""
+        return name.startswith((*_OUR_COOKIES, *self.hidden_cookies))
 
 
 def _lowered(names: Collection[str] | None) -> set[str]:

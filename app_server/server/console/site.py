@@ -8,7 +8,7 @@ from typing import Any
 
 from tornado.web import HTTPError
 
-from app_server.auth.backends import backend_for
+from app_server.auth.password import PasswordBackend
 from app_server.console.application import console_application
 from app_server.http.base_handler import BaseHandler
 from app_server.http.listeners import Listening
@@ -50,7 +50,7 @@ class ConsoleServer(Server):
         keys: tuple[bytes, ...],
     ) -> None:  # fmt: skip
         self._peer_context = {"own": own, "signatures": PeerSignatures(keys, time.time)}
-        auth = backend_for(settings) if settings.basic_auth else LocalOperators()
+        auth = PasswordBackend(settings, "console") if settings.basic_auth else LocalOperators()
         super().__init__({"/": console_application(feed)}, settings, loop, listening, auth=auth)
 
     def routes(self) -> list[tuple[Any, ...]]:

@@ -376,6 +376,27 @@ def test_user_of_the_site_is_no_operator(at_a_path: Served) -> None:
     assert Visitor(at_a_path.site.url, cookies={name: cookie}).ask("/_console/").status == 302
 
 
+def test_operators_login_is_not_shown_to_applications_and_does_not_end_that_of_the_site(tmp_path: Path) -> None:
+    for name in ("ann", "olga"):
+        (tmp_path / name).write_text(f"{name}:{hash_password('correct horse', cost=Cost(2, 1, 1))}\n")
+        (tmp_path / name).chmod(0o600)
+    cookies = {"BOKEH_COOKIE_SECRET": "another secret of forty-four letters, or so."}
+    with with_console("--console-auth", tmp_path / "olga", names=("knowing.py",), env=cookies) as (served, site):
+        operator = Visitor(site.url)
+        assert operator.log_in("olga", "correct horse").status == 303
+        # A browser sends the cookies of all ports of a host.
+        seen = Visitor(served.site.url, cookies={**operator.cookies, "theme": "dark"}).seen("/knowing")
+        assert (seen["cookies"], seen["cookie_header"]) == (["theme"], "theme=dark")
+    flags = ("--basic-auth", tmp_path / "ann", "--console-auth", tmp_path / "olga")
+    with with_console(*flags, names=("knowing.py",), env=cookies) as (served, site):
+        both = Visitor(served.site.url)
+        assert both.log_in("ann", "correct horse").status == 303
+        operator = Visitor(site.url, cookies=both.cookies)
+        assert operator.log_in("olga", "correct horse").status == 303
+        assert operator.ask("/").status == 200
+        assert Visitor(served.site.url, cookies=operator.cookies).seen("/knowing")["user"] == "ann"
+
+
 def test_console_without_a_login_on_a_public_address_is_refused_at_the_start() -> None:
     with pytest.raises(AssertionError, match="anyone who reaches this console could end sessions"):
         with serving(*apps("board.py"), "--console", "0.0.0.0:0"):

@@ -153,6 +153,15 @@ def test_hidden_headers_and_cookies_pass_no_filter() -> None:
     assert [passed.passes_cookie(name) for name in ("login", "login_2", "flavour")] == [False, False, True]
 
 
+def test_logins_at_other_servers_of_the_host_are_hidden_even_in_a_header_that_is_included() -> None:
+    passed = RequestFilter(include_headers=["Cookie"])
+    ours = "app_server_login_1a2b3c4d=x; app_server_login_console=y; app_server_form=z; app_server_tokens_0=t"
+    seen = VisibleRequest.from_request(request(Cookie=f"{ours}; theme=dark"), passed)
+    assert (seen.cookies, seen.headers) == ({"theme": "dark"}, {"Cookie": "theme=dark"})
+    plain = VisibleRequest.from_request(request(Cookie="theme=dark;  a=b"), passed)
+    assert plain.headers == {"Cookie": "theme=dark;  a=b"}
+
+
 @pytest.mark.parametrize(("host", "name"), [
     ("example.com", "example.com"), ("example.com:80", "example.com"), ("[::1]:5006", "[::1]"), ("[::1]", "[::1]"),
     ("example.com:", "example.com:"), ("", ""),
