@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -46,3 +47,12 @@ def test_process_is_called_by_its_route_or_its_address() -> None:
     assert instance_of(Settings(route="west-1"), 5006, "1") == "west-1/1"
     assert instance_of(Settings(), 5006, "0").endswith(":5006/0")
     assert instance_of(Settings(unix_socket="/run/a.sock"), None, "0").endswith(":/run/a.sock/0")
+
+
+def test_server_without_it_imports_nothing_of_it() -> None:
+    program = (
+        "import sys, app_server.server.lifecycle\n"
+        "print([name for name in sys.modules if name.startswith(('opentelemetry', 'google'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "[]\n"
