@@ -84,8 +84,7 @@ class Recorder:
             return []
 
     def _kind_of(self, event: Mapping[str, Any]) -> str:
-        reference = event.get("model")
-        ident = str(reference.get("id", "")) if isinstance(reference, Mapping) else ""
+        ident = _ident_in(event)
         model = None if self._outline is None else self._outline.get(ident)
         return "" if model is None else model.kind
 
@@ -97,8 +96,32 @@ class Recorder:
         return Recording(self._application, seconds, tuple(self._messages), self._left_out, self._truncated)
 
 
+def _ident_in(event: Mapping[str, Any]) -> str:
+    """The id of the model that has changed, or that says that something has happened to it; "" for none."""
+    reference = event.get("model") or dict(_named_values(event)).get("model")
+    return str(reference.get("id", "")) if isinstance(reference, Mapping) else ""
+
+
+def _named_values(event: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """What a message says of something that has happened, such as Enter in a field of text. Unknown if that is odd."""
+    if event.get("kind") != "MessageSent" or event.get("msg_type") != "bokeh_event":
+        return []
+    try:
+        return [(str(name), value) for name, value in event["msg_data"]["values"]["entries"]]
+    except (LookupError, TypeError, ValueError):
+        raise Unknown("the values of an event") from None
+
+
 def _without_secrets(event: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     """The event; of a password only its length."""
-    if kind.endswith(_PASSWORDS) and isinstance(event.get("new"), str):
-        return {**event, "new": "x" * len(event["new"])}
-    return event
+    if not kind.endswith(_PASSWORDS):
+        return event
+    if event.get("kind") != "MessageSent":
+        return {**event, "new": _hidden(event.get("new"))}
+    entries = [[name, _hidden(value)] for name, value in _named_values(event)]
+    data = event["msg_data"]
+    return {**event, "msg_data": {**data, "values": {**data["values"], "entries": entries}}}
+
+
+def _hidden(value: Any) -> Any:
+    return "x" * len(value) if isinstance(value, str) else value

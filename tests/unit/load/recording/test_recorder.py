@@ -70,6 +70,27 @@ def test_passwords_and_files_are_not_written_down() -> None:
     assert b"secret" not in found.dump() and b"Zm9v" not in found.dump() and b'"xxxxxx"' in found.dump()
 
 
+def submitted(ident: str, words: Any) -> dict[str, Any]:
+    """What a browser sends when someone presses Enter in a field, if the application listens."""
+    values = {"type": "map", "entries": [["model", {"id": ident}], ["value", words]]}
+    data = {"type": "event", "name": "value_submit", "values": values}
+    return {"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": data}
+
+
+def test_password_that_is_submitted_is_not_written_down() -> None:
+    made = pulled(Clock())
+    made.received([submitted("p2", "secret")], has_buffers=False)
+    made.received([submitted("p1", "plain")], has_buffers=False)
+    odd = submitted("p2", "secret")
+    odd["msg_data"]["values"] = {"model": {"id": "p2"}, "value": "secret"}
+    made.received([odd], has_buffers=False)
+    found = made.finish()
+    assert found is not None and found.left_out == 1
+    (password, plain) = (said.events[0]["msg_data"]["values"]["entries"] for said in found.messages)
+    assert password == [["model", {"$model": ["PasswordInput", "", 0]}], ["value", "xxxxxx"]]
+    assert plain[1] == ["value", "plain"] and b"secret" not in found.dump()
+
+
 def test_models_that_the_application_adds_later_are_known() -> None:
     made = pulled(Clock())
     made.sent([said("PATCH-DOC", {"events": [{"kind": "RootAdded", "model": model("Select", "p8")}]})])
