@@ -2,7 +2,8 @@
 
     Authorization: AppServerConsole <seconds since the epoch> <nonce> <hex of HMAC-SHA256>
 
-The signature covers path, time, nonce and body. A signature is good for half a minute, and once.
+The signature covers path, time, nonce and body. A signature is good for half a minute, and once at each
+instance; an order also names the run of the console that it is for.
 """
 
 from __future__ import annotations

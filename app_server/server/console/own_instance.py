@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import secrets
 import signal
 import time
 from collections import deque
@@ -45,6 +46,8 @@ class OwnInstance:
 
     def __init__(self, name: str, runtime_dir: RuntimeDir, main: int, maintenance: Maintenance, audit: Audit) -> None:
         self.name = name
+        self.run = secrets.token_hex(16)
+        """What this run of the console is called by others, which name it in their orders: no other run takes them."""
         self._runtime_dir = runtime_dir
         self._main = main
         self._maintenance = maintenance
@@ -71,6 +74,7 @@ class OwnInstance:
                 merged["log"] += [{**line, "process": process} for line in read_main_log(path)]
         return {
             "name": self.name,
+            "run": self.run,
             "version": __version__,
             "snapshot": snapshot,
             "draining": self._draining,

@@ -42,7 +42,7 @@ class PeerHandler(BaseHandler):
         """Requests are signed."""
 
     async def post(self, *captured: str) -> None:
-        """`{"look": [part, …]}` or `{"order": {…}, "who": …}`; the answer is JSON."""
+        """`{"look": [part, …]}` or `{"order": {…}, "who": …, "to": …}`; the answer is JSON."""
         header = self.request.headers.get("Authorization", "")
         if not self._signatures.accepts(header, ADDRESS, self.request.body):
             raise HTTPError(404)
@@ -53,6 +53,9 @@ class PeerHandler(BaseHandler):
             raise HTTPError(400) from None
         self.forbid_caching()
         if isinstance(order, dict):
+            # Someone who can read the network could send it to another instance, for which its signature is new.
+            if asked.get("to") != self._own.run:
+                raise HTTPError(409)
             self.finish({"result": await self._own.act(order, who)})
         else:
             self.finish(await self._own.look([str(part) for part in parts or ()]))
@@ -68,6 +71,7 @@ class Peer:
     def __init__(self, word: str, key: bytes, tls: ssl.SSLContext | None = None) -> None:
         self._place = ConsolePeer.read(word)
         self._key = key
+        self._run = ""
         self._tls = (tls or ssl.create_default_context()) if self._place.tls else None
 
     @property
@@ -80,11 +84,12 @@ class Peer:
         found = await self._ask({"look": parts}, _LOOK_S)
         if not isinstance(found.get("snapshot"), dict):
             raise PeerFault("answered something else")
+        self._run = str(found.get("run", ""))
         return found
 
     async def act(self, order: Mapping[str, Any], who: str) -> str:
         """What came of this act there. PeerFault if it does not answer."""
-        found = await self._ask({"order": order, "who": who}, _ACT_S + lasts_s(order))
+        found = await self._ask({"order": order, "who": who, "to": self._run}, _ACT_S + lasts_s(order))
         return str(found.get("result", "failed"))
 
     async def _ask(self, asked: Mapping[str, Any], patience_s: float) -> dict[str, Any]:
@@ -135,5 +140,6 @@ class Peer:
 
 _refusals = {
     404: "does not know this one: is it a console, with the same secret key and the same time?",
+    409: "has started again meanwhile: try once more",
     503: "is not there yet",
 }

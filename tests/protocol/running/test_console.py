@@ -302,6 +302,20 @@ def test_other_consoles_are_answered_only_with_a_signature() -> None:
         assert peers_request(site, nonsense, signature(key, "/_peers", nonsense, int(time.time()), "2" * 32))[0] == 400
 
 
+def test_order_for_one_instance_is_not_taken_by_another() -> None:
+    key = keys_of(SECRET["BOKEH_SECRET_KEY"])[0]
+    with with_console(env=SECRET) as (served, site), with_console(env=SECRET) as (other_served, other):
+        look = b'{"look": []}'
+        _, answer = peers_request(site, look, signature(key, "/_peers", look, int(time.time()), "1" * 32))
+        order = {"act": "maintenance on", "text": "We are back at noon."}
+        body = json.dumps({"order": order, "who": "olga", "to": json.loads(answer).get("run")}).encode()
+        header = signature(key, "/_peers", body, int(time.time()), "2" * 32)
+        assert peers_request(other, body, header)[0] == 409
+        assert other_served.site.get("/board").status == 200
+        assert peers_request(site, body, header)[0] == 200
+        assert served.site.get("/board").status == 503
+
+
 def test_other_instances_are_shown_and_acted_on() -> None:
     with with_console("--route", "one", env=SECRET) as (first, peer):
         address = peer.url.removeprefix("http://")
