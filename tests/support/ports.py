@@ -7,7 +7,6 @@ import os
 import random
 import re
 import socket
-import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import cache
@@ -20,7 +19,8 @@ _LOWEST = 10_000  # below are the ports that programs have by default
 _FEWEST = 1_000
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LINUX_FIRST = 32_768
-_CLAIMS = Path(tempfile.gettempdir(), "app-server-test-ports")
+_CLAIMS = Path("/tmp", "app-server-test-ports")
+"""For all runs on the machine, whatever their TMPDIR and whoever's they are."""
 
 
 def free_port() -> int:
@@ -59,11 +59,18 @@ def claim(ports: range) -> bool:
 
 @cache
 def _claims() -> int | None:
-    """The file's descriptor; None if it is another user's."""
+    """The file's descriptor; None if it cannot be opened."""
     try:
-        return os.open(_CLAIMS, os.O_RDWR | os.O_CREAT, 0o666)
+        # In a folder of all users, not even root may open with O_CREAT what is another user's.
+        return os.open(_CLAIMS, os.O_RDWR) if _CLAIMS.exists() else _created()
     except OSError:
         return None
+
+
+def _created() -> int:
+    claims = os.open(_CLAIMS, os.O_RDWR | os.O_CREAT, 0o666)
+    os.fchmod(claims, 0o666)  # whatever the umask is
+    return claims
 
 
 def _are_free(ports: Sequence[int]) -> bool:
