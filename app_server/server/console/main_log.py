@@ -29,11 +29,17 @@ class MainLog(logging.Handler):
         """Write this line; a full disk loses it."""
         if os.getpid() != self._pid:
             return
-        with suppress(OSError, ValueError):
-            line = json.dumps(as_fields(record)) + "\n"
-            full = self._path.exists() and self._path.stat().st_size > _MOST_BYTES
-            with self._path.open("w" if full else "a", encoding="utf-8") as file:
-                file.write(line)
+        try:
+            self._write(json.dumps(as_fields(record)) + "\n")
+        except OSError:
+            pass  # the log itself has it
+        except Exception:
+            self.handleError(record)
+
+    def _write(self, line: str) -> None:
+        full = self._path.exists() and self._path.stat().st_size > _MOST_BYTES
+        with self._path.open("w" if full else "a", encoding="utf-8") as file:
+            file.write(line)
 
 
 def read_main_log(path: Path) -> list[Mapping[str, Any]]:

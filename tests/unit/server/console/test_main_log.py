@@ -6,6 +6,8 @@ import logging
 import os
 from pathlib import Path
 
+import pytest
+
 from app_server.server.console.main_log import MainLog, read_main_log
 
 
@@ -41,3 +43,11 @@ def test_cut_line_and_missing_folder_do_no_harm(tmp_path: Path) -> None:
     (tmp_path / "log").write_text('{"message": "whole"}\n[1]\n{"message": "cu')
     assert read_main_log(tmp_path / "log") == [{"message": "whole"}]
     line(MainLog(tmp_path / "no" / "log"), "lost")
+
+
+def test_line_with_wrong_arguments_is_reported_and_does_not_fail_in_its_caller(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    MainLog(tmp_path / "log").handle(logging.makeLogRecord({"msg": "%d workers", "args": ("two",)}))
+    assert read_main_log(tmp_path / "log") == []
+    assert "TypeError: %d format: a real number is required, not str" in capsys.readouterr().err
