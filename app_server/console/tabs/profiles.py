@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from bokeh.models.widgets import Select
 
 from app_server.console.feed import Instance
+from app_server.console.figures import clock
 from app_server.console.flame import FlameGraph
 from app_server.console.kit import Kit, set_text
 from app_server.console.reading import entries, known, number, text
@@ -44,7 +44,7 @@ class ProfilesTab:
         if list(found) == list(self._found):
             return
         self._found = found
-        options: list[Any] = [(ident, _title(entry)) for ident, entry in found.items()]
+        options: list[Any] = [(ident, title(entry)) for ident, entry in found.items()]
         self._chooser.update(options=options, value=next(iter(found), ""), visible=bool(found))
         self._draw()
 
@@ -61,6 +61,6 @@ class ProfilesTab:
         set_text(self._about, f"<p>{escape(words)}</p>")
 
 
-def _title(entry: Any) -> str:
-    at_s = known(number(entry, "at_s")) or 0.0
-    return f"{time.strftime('%H:%M:%S', time.localtime(at_s))}  {text(entry, 'on', 100)}"
+def title(entry: Mapping[str, Any]) -> str:
+    """What a profile is called: when it was taken, in UTC as in the log, and of which session."""
+    return f"{clock(number(entry, 'at_s'))}  {text(entry, 'on', 100)}"
