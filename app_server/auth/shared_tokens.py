@@ -14,6 +14,7 @@ import hashlib
 import mmap
 import os
 import struct
+from collections import Counter
 from functools import cache
 
 _HEADER = struct.Struct("16sdI")
@@ -35,6 +36,8 @@ class SharedTokens:
         os.ftruncate(self._file, _SETS * _SET_BYTES)  # it takes no memory until it is used
         self._memory = mmap.mmap(self._file, _SETS * _SET_BYTES)
         self._secret = os.urandom(16)
+        # The kernel's locks are the process's: the first of two users in a set must not unlock it for the second.
+        self._held: Counter[int] = Counter()
 
     def get(self, owner: str) -> str | None:
         """What was put for this user last."""
@@ -74,11 +77,16 @@ class SharedTokens:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, start)
         except OSError:
             return False
+        self._held[start] += 1
         return True
 
     def unlock(self, owner: str) -> None:
         """Let others renew."""
-        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, self._place(owner)[1])
+        _, start = self._place(owner)
+        self._held[start] -= 1
+        if not self._held[start]:
+            del self._held[start]
+            fcntl.lockf(self._file, fcntl.LOCK_UN, 1, start)
 
     def _place(self, owner: str) -> tuple[bytes, int]:
         digest = hashlib.blake2b(owner.encode("utf-8", "surrogatepass"), digest_size=16, key=self._secret).digest()

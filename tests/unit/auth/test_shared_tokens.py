@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import pytest
 
@@ -37,22 +38,31 @@ def test_what_is_oldest_makes_room(shared: SharedTokens) -> None:
     assert found[-1] == 7999 and 3500 < len(found) <= 4096 and sum(found) / len(found) > 5000
 
 
+def in_child(work: Callable[[], bool]) -> bool:
+    """What this returns in a process of its own."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os._exit(0 if work() else 1)
+        finally:
+            os._exit(99)
+    return {0: True, 1: False}[os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])]
+
+
 def test_other_processes_see_them_and_wait_for_the_lock(shared: SharedTokens) -> None:
     assert shared.lock("ann")
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os._exit(0 if not shared.lock("ann") and shared.put("ann", 1.0, "from the child") else 1)
-        finally:
-            os._exit(99)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert in_child(lambda: not shared.lock("ann") and shared.put("ann", 1.0, "from the child"))
     assert shared.get("ann") == "from the child"
     shared.unlock("ann")
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os._exit(0 if shared.lock("ann") else 1)
-        finally:
-            os._exit(99)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert in_child(lambda: shared.lock("ann"))
     assert shared.lock("ann")  # the child has ended
+
+
+def test_set_stays_locked_until_the_last_of_its_users_is_renewed(shared: SharedTokens) -> None:
+    names = (f"user {number}" for number in range(100_000))
+    other = next(name for name in names if shared._place(name)[1] == shared._place("ann")[1])
+    assert shared.lock("ann") and shared.lock(other)
+    shared.unlock("ann")
+    assert not in_child(lambda: shared.lock(other))
+    shared.unlock(other)
+    assert in_child(lambda: shared.lock(other))
