@@ -56,7 +56,8 @@ class TokenKeeper:
             self._known[owner] = tokens
         self._known.move_to_end(owner)
         while len(self._known) > _MOST_USERS:
-            self._known.popitem(last=False)
+            forgotten, _ = self._known.popitem(last=False)
+            self._failed_s.pop(forgotten, None)
 
     def publish(self, owner: str, tokens: Tokens) -> None:
         """Take note of tokens that the provider has just given, for the other processes too."""

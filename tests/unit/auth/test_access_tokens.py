@@ -185,6 +185,17 @@ def test_users_are_kept_within_bounds(
     assert [keeper.access_token(name) for name in ("ann", "bob", "cyd")] == [None, "old", "old"]
 
 
+async def test_failures_are_kept_no_longer_than_their_users(
+    provider: Provider, shared: SharedTokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app_server.auth.access_tokens._MOST_USERS", 1)
+    keeper, provider.error = keeper_of(provider, shared), ProviderError("it answered 500")
+    for name in ("ann", "bob", "ann"):
+        keeper.learn(name, old())
+        await keeper.renew_if_due(name)
+    assert len(provider.asked) == 3
+
+
 def test_tokens_that_are_too_long_to_be_shared_are_reported(
     provider: Provider, shared: SharedTokens, caplog: pytest.LogCaptureFixture
 ) -> None:
