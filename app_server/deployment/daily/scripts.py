@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from app_server.deployment.daily.deployed import Line, LogsWanted
 
@@ -103,7 +104,8 @@ def _seconds(uptime: re.Match[str]) -> int:
 
 def journal_script(units: Mapping[str, str], wanted: LogsWanted) -> str:
     """A script that prints the journal of units as JSON."""
-    words = ["journalctl", "--quiet", "--output=json", "--output-fields=MESSAGE,_SYSTEMD_UNIT,UNIT"]
+    # Without --all, a message of more than 4096 bytes is null.
+    words = ["journalctl", "--quiet", "--all", "--output=json", "--output-fields=MESSAGE,_SYSTEMD_UNIT,UNIT"]
     words += [f"--unit={unit}" for unit in units]
     if wanted.follow:
         words.append("--follow")
@@ -130,13 +132,21 @@ def reader_of_journal(units: Mapping[str, str]) -> Callable[[str], Line | None]:
             about = json.loads(line)
         except ValueError:
             return None
+        if not isinstance(about, dict):
+            return None
         name = units.get(str(about.get("_SYSTEMD_UNIT"))) or units.get(str(about.get("UNIT")))
-        message = about.get("MESSAGE")
-        if isinstance(message, list):  # bytes that are no text
-            message = bytes(message).decode("utf-8", "replace")
-        return None if name is None else (name, str(message))
+        return None if name is None else (name, _message(about.get("MESSAGE")))
 
     return read
+
+
+def _message(value: Any) -> str:
+    """The text of an entry: a text, the bytes of one that is not UTF-8, or several of either."""
+    if not isinstance(value, list):
+        return "" if value is None else str(value)
+    if all(isinstance(each, int) for each in value):
+        return bytes(each & 255 for each in value).decode("utf-8", "replace")
+    return " ".join(map(_message, value))
 
 
 def pid_script(service: str, *, is_supervised: bool) -> str:

@@ -93,6 +93,17 @@ def test_journal_is_asked_for_the_wanted_lines() -> None:
     assert read(json.dumps({"_SYSTEMD_UNIT": "ssh.service", "MESSAGE": "x"})) is None and read("sudo: no") is None
 
 
+@pytest.mark.parametrize(("message", "text"), [(None, ""), (["one", [50, 255]], "one 2\ufffd"), ([], "")])
+def test_unusual_messages_of_the_journal_are_read(message: object, text: str) -> None:
+    read = scripts.reader_of_journal({"site@a1.service": "a1"})
+    assert read(json.dumps({"_SYSTEMD_UNIT": "site@a1.service", "MESSAGE": message})) == ("a1", text)
+    assert read("7") is None
+
+
+def test_long_lines_of_the_journal_are_asked_for_as_a_whole() -> None:
+    assert " --all " in scripts.journal_script({"site@a1.service": "a1"}, LogsWanted())
+
+
 def test_end_of_files_is_printed(tmp_path: Path) -> None:
     (tmp_path / "a b.log").write_text("1\n2\n3\n", encoding="ascii")
     for lines, printed in ((2, "2\n3\n"), (None, "1\n2\n3\n")):
