@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import zlib
 from dataclasses import dataclass
 
 TOKEN = re.compile(r'"token"\s*:\s*"([^"]+)"')
@@ -27,9 +28,13 @@ class Response:
 
     @property
     def text(self) -> str:
-        """The body as text, whether it came as gzip or plain."""
-        plain = gzip.decompress(self.body) if self.headers.get("content-encoding") == "gzip" else self.body
-        return plain.decode(errors="replace")
+        """The body as text, whether it came as gzip or plain. ValueError if it is not what its header says."""
+        if self.headers.get("content-encoding") != "gzip":
+            return self.body.decode(errors="replace")
+        try:
+            return gzip.decompress(self.body).decode(errors="replace")
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(f"the answer is not gzip, as it says: {error}") from None
 
     @property
     def immutable(self) -> bool:

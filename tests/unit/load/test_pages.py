@@ -14,6 +14,8 @@ PAGE = """<link href="/static/a.css" rel="stylesheet">
 <script src="/static/js/bokeh.min.js?v=1"></script>
 <script>const render_items = [{"token":"eyJ","roots":{}}]; root.Bokeh.embed.embed_items(docs_json, render_items);"""
 
+PACKED = gzip.compress(b"<html>")
+
 
 def test_token_is_found_in_the_render_items() -> None:
     assert token_of(PAGE) == "eyJ"
@@ -62,3 +64,9 @@ def test_max_age_of_zero_is_not_fresh() -> None:
 
 def test_text_is_read_through_gzip() -> None:
     assert Response(200, {"content-encoding": "gzip"}, gzip.compress(b"<html>"), 0).text == "<html>"
+
+
+@pytest.mark.parametrize("body", [b"<html>", PACKED[:-9], PACKED[:10] + b"x" * 20])
+def test_damaged_gzip_is_said_to_be_none(body: bytes) -> None:
+    with pytest.raises(ValueError, match="the answer is not gzip, as it says"):
+        _ = Response(200, {"content-encoding": "gzip"}, body, 0).text
