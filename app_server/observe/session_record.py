@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from dataclasses import dataclass
-from types import CodeType
 from typing import Any
 
+from app_server.observe.functions import name_and_code
 from app_server.observe.gauges import FAST_S, Histogram
 
 
@@ -52,28 +51,11 @@ class SessionRecord:
 
 def place_of(function: Any) -> str:
     """The file, line and name of a callback: `/srv/app.py:12 update`; its name only if it is not Python."""
-    bare = _unwrapped(function)
-    code = getattr(bare, "__code__", None)
-    name = getattr(bare, "__qualname__", None) or type(bare).__name__
-    return f"{code.co_filename}:{code.co_firstlineno} {name}" if isinstance(code, CodeType) else str(name)
+    name, code = name_and_code(function)
+    return name if code is None else f"{code.co_filename}:{code.co_firstlineno} {name}"
 
 
 def short_place(place: str) -> str:
     """A place with only the last two names of its path."""
     path, colon, rest = place.partition(":")
     return os.sep.join(path.split(os.sep)[-2:]) + colon + rest
-
-
-def _unwrapped(function: Any) -> Any:
-    """The function behind partials, decorators, methods and objects that can be called; for ten of them at most."""
-    for _ in range(10):
-        if isinstance(function, functools.partial):
-            function = function.func
-        elif hasattr(function, "__wrapped__"):
-            function = function.__wrapped__
-        elif hasattr(function, "__func__"):
-            function = function.__func__
-        else:
-            break
-    called = vars(type(function)).get("__call__")
-    return function if hasattr(function, "__code__") or not hasattr(called, "__code__") else called

@@ -30,7 +30,10 @@ def test_function_method_and_what_is_around_them() -> None:
     assert code_of(Kind().method)["code.function.name"] == "Kind.method"
 
 
+def test_object_that_can_be_called_is_its_method() -> None:
+    assert code_of(Kind()) == code_of(Kind.__call__)
+
+
 def test_what_has_no_code_has_a_name_at_most() -> None:
     assert code_of(None) == {}
     assert code_of(print) == {"code.function.name": "print"}
-    assert code_of(Kind()) == {"code.function.name": "Kind"}
