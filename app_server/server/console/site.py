@@ -33,6 +33,18 @@ class ConsolePageHandler(PageHandler):
         self.set_header("Content-Security-Policy", "frame-ancestors 'none'")
         self.set_header("Referrer-Policy", "same-origin")
 
+    async def prepare(self) -> None:
+        """Refuse what another site's page loads: it cannot read the page, but too many pages would leave none."""
+        asked = self.request.headers
+        elsewhere = asked.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
+        if elsewhere and asked.get("Sec-Fetch-Dest") != "document":
+            self.name_request()
+            self.refusal = "origin"
+            self.log_refusal("Another site tried to load the console at %s", self.address)
+            self.refuse(403, "Pages of other sites cannot load the console", "Open its address yourself.")
+            return
+        await super().prepare()
+
 
 class NoEmbedding(BaseHandler):
     """Other sites' pages get no console."""

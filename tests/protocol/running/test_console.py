@@ -261,6 +261,14 @@ def test_console_without_a_login_refuses_proxies_other_names_and_other_origins(s
         pass
 
 
+def test_page_of_another_site_cannot_use_up_the_pages_of_the_console() -> None:
+    loaded = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    with with_console() as (_, site):
+        assert {site.get("/", headers=loaded).status for _ in range(101)} == {403}
+        assert site.get("/", headers=link).status == 200
+
+
 def test_site_has_no_console(several: tuple[Served, Site]) -> None:
     served, site = several
     for path in ("/_console", "/_peers", "/console"):
