@@ -107,6 +107,43 @@ def test_one_file_of_htpasswd_serves_the_proxy_and_the_server(kind: str) -> None
             assert fetch(site.url + "/board", headers=known).status == status
 
 
+_LOGIN = """
+from tornado.web import RequestHandler
+
+login_url = "/login"
+
+
+def get_user(handler):
+    parts = [handler.get_cookie(name, "") for name in ("login", "tokens_0", "tokens_1")]
+    return "ann" if [len(part) for part in parts] == [3800] * 3 else None
+
+
+class LoginHandler(RequestHandler):
+    def get(self):
+        for name in ("login", "tokens_0", "tokens_1"):
+            self.set_cookie(name, "x" * 3800, httponly=True)
+        self.redirect("/asking")
+"""
+
+
+@pytest.mark.parametrize("kind", ["nginx", "apache"])
+def test_login_with_as_many_cookies_as_access_tokens_need_passes_the_proxy(kind: str) -> None:
+    with ExitStack() as stack:
+        folder = stack.enter_context(proxy_folder())
+        (folder / "auth.py").write_text(_LOGIN, encoding="utf-8")
+        text = f"apps: {{asking: asking.py}}\nproxy: {kind}\nserver: {{auth_module: {folder / 'auth.py'}}}\n"
+        site = stack.enter_context(running_deployment(text, apps=APPS))
+        answer = fetch(site.url + "/login")
+        assert (answer.status, answer.headers["location"]) == (302, "/asking")
+        cookies = {"Cookie": "; ".join(f"{name}={'x' * 3800}" for name in ("login", "tokens_0", "tokens_1"))}
+        page = fetch(site.url + "/asking", headers=cookies)
+        assert page.status == 200
+        with Site(site.url).client(
+            "/asking", page.token, origin=site.origin, additional_headers=cookies
+        ) as client:
+            assert client.value("seen", "text")
+
+
 def test_passwords_limits_and_own_applications_below_a_prefix() -> None:
     """One site with all the rest: basic authentication, rate limits, a pool of its own, a prefix."""
     with ExitStack() as stack:
