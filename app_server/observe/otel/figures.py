@@ -29,7 +29,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from app_server.observe import exposition
-from app_server.observe.otel.sending import Reachability, quieten, within
+from app_server.observe.otel.sending import Reachability, quieten
 from app_server.version import __version__
 
 if TYPE_CHECKING:
@@ -57,9 +57,13 @@ class FigureSender:
         arrived = self._exporter.export(data) is MetricExportResult.SUCCESS
         self._reachability.note(arrived=arrived)
 
-    def stop(self, within_s: float) -> None:
-        """Give up what is being sent, and return after this time at the latest."""
-        within(within_s, self._exporter.shutdown)
+    def patience_s(self, longest_s: float) -> float:
+        """How long to wait at the end until the last ones have arrived."""
+        return self._reachability.patience_s(longest_s)
+
+    def stop(self) -> None:
+        """Give up what is being sent."""
+        self._exporter.shutdown()
 
 
 def as_metrics(snapshot: Mapping[str, Any], resource: Resource, began_ns: int, now_ns: int) -> MetricsData:

@@ -21,6 +21,9 @@ _FAMILIES = (
 )
 """What the SDK logs here, at each attempt and for each span that is dropped, we log once."""
 
+_AWAY_S = 0.2
+"""How long to wait at the end for a collector that did not answer the last time."""
+
 _PLAIN_REASON = re.compile(r"\[Errno -?\d+\] [^'\"()]+|Read timed out|code: \d+|Transient error [^,]{1,60} encountered")
 
 
@@ -66,6 +69,10 @@ class Reachability:
                 self._what, self._where, why,
             )  # fmt: skip
         self.away = not arrived
+
+    def patience_s(self, longest_s: float) -> float:
+        """How long to wait at the end until the rest has arrived; hardly at all if the last attempt has failed."""
+        return min(_AWAY_S, longest_s) if self.away else longest_s
 
 
 class ReachingExporter(SpanExporter):

@@ -36,9 +36,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_AWAY_S = 0.2
-"""How long to wait at the end for a collector that did not answer the last time."""
-
 _ours: WeakSet[TracerProvider] = WeakSet()
 """Those that we have made in this process: a program that embeds the server may have one of its own, which is used."""
 
@@ -146,7 +143,7 @@ class Spans:
     def stop(self, within_s: float) -> None:
         """Send what is left, and return after this time at the latest."""
         if self._pipeline is not None:
-            within(_AWAY_S if self._pipeline.collector.away else within_s, self._pipeline.provider.shutdown)
+            within(self._pipeline.collector.patience_s(within_s), self._pipeline.provider.shutdown)
             self._pipeline = None
 
     def request(self, name: str, parent: Parent | None, attributes: Attributes) -> AbstractContextManager[None]:

@@ -40,10 +40,15 @@ class Telemetry:
             yield self._send_figures()
 
     async def stop(self) -> None:
-        """Send what is left, within a bound."""
+        """Send what is left, figures and spans at the same time, within a bound."""
+        await asyncio.gather(self._stop_figures(), self._stop_spans())
+
+    async def _stop_figures(self) -> None:
         if self._sender is not None:
-            await self._send(_LAST_WITHIN_S)
-            self._sender.stop(_LAST_WITHIN_S)
+            await self._send(self._sender.patience_s(_LAST_WITHIN_S))
+            await self._in_thread(self._sender.stop, _LAST_WITHIN_S)
+
+    async def _stop_spans(self) -> None:
         if self._state.process.tracing.on:
             await self._in_thread(lambda: self._state.process.tracing.stop(_LAST_WITHIN_S), 2 * _LAST_WITHIN_S)
 
