@@ -60,6 +60,9 @@ def app(*sources: Source | Mapping[str, Source], **settings: Any) -> Application
     if resolved.isolation != "none":
         hint = "Use app-server serve --num-procs, or leave it out."
         raise OperatorError("gunicorn's workers do not start processes for sessions", where="isolation", hint=hint)
+    if resolved.console is not None:
+        hint = "Use app-server serve, or leave it out."
+        raise OperatorError("gunicorn does not start the console's process", where="console", hint=hint)
     with in_keywords():
         given: Any = sources[0] if len(sources) == 1 else list(sources)
         return Applications(given, resolved)

@@ -43,6 +43,15 @@ def test_processes_for_sessions_that_the_environment_wants_are_refused(monkeypat
     )
 
 
+def test_console_that_the_environment_wants_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("APP_SERVER_CONSOLE", "5007")
+    with pytest.raises(OperatorError) as caught:
+        app(fill)
+    assert str(caught.value) == (
+        "console: gunicorn does not start the console's process. Use app-server serve, or leave it out."
+    )
+
+
 def test_one_application_several_and_a_dictionary_are_served_at_their_routes() -> None:
     assert list(app(fill, prefix="/tools").applications) == ["/"]
     assert list(app({"/a": fill, "/b": fill}).applications) == ["/a", "/b"]
