@@ -215,7 +215,9 @@ async def connect(site: Site, path: str, token: str, cookies: str = "") -> Conne
     }
     request = site.request(path, more)
     loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(lambda: Connection(request), site.host, site.port, **tls_options(site))
+    async with asyncio.timeout(REPLY_TIMEOUT_S):
+        made = loop.create_connection(lambda: Connection(request), site.host, site.port, **tls_options(site))
+        _, connection = await made
     try:
         await asyncio.wait_for(connection.receive("ACK"), REPLY_TIMEOUT_S)
     except BaseException:

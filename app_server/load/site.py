@@ -44,12 +44,13 @@ class Site:
 async def get(site: Site, path: str, headers: Mapping[str, str] | None = None) -> Response:
     """The response to one GET on a connection of its own. ValueError for what is not HTTP."""
     more = {"Connection": "close", **(headers or {})}
-    reader, writer = await asyncio.open_connection(site.host, site.port, **tls_options(site))
-    try:
-        writer.write(site.request(path, more))
-        raw = await asyncio.wait_for(_all_of(reader), REPLY_TIMEOUT_S)
-    finally:
-        writer.close()
+    async with asyncio.timeout(REPLY_TIMEOUT_S):
+        reader, writer = await asyncio.open_connection(site.host, site.port, **tls_options(site))
+        try:
+            writer.write(site.request(path, more))
+            raw = await _all_of(reader)
+        finally:
+            writer.close()
     return parse_response(raw)
 
 

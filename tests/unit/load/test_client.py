@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 
 import orjson
 import pytest
@@ -51,6 +53,29 @@ async def site(request: pytest.FixtureRequest) -> AsyncIterator[Site]:
 async def test_what_is_not_http_is_said_to_be_so(site: Site) -> None:
     with pytest.raises(ValueError, match="is not HTTP/1.1"):
         await get(site, "/")
+
+
+@pytest.fixture
+def full() -> Iterator[Site]:
+    """A server whose queue of connections is full: the system answers no more of them."""
+    with ExitStack() as sockets:
+        listener = sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):
+            waiting = sockets.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield Site("127.0.0.1", listener.getsockname()[1])
+
+
+async def test_server_that_takes_no_connection_is_not_waited_for_for_ever(
+    full: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (sites, client):
+        monkeypatch.setattr(module, "REPLY_TIMEOUT_S", 0.05)
+    with pytest.raises(TimeoutError):
+        await get(full, "/")
+    with pytest.raises(TimeoutError):
+        await client.connect(full, "/ws", "token")
 
 
 @pytest.mark.parametrize("site", [b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1000], indirect=True)
