@@ -70,6 +70,9 @@ class MaintenanceTab:
     def _carry_out(self, act: str) -> None:
         words = self._words.value_input if act == "maintenance on" else ""
         chosen = [each for each in self._instances if self._where.value in (_ALL, text(each, "name", 100))]
+        if not chosen:
+            self._page.say(f"{self._where.value} is not among the instances any more. Choose another one.")
+            return
         fields = {"act": act, "text": (words or "").strip()}
         self._page.carry_out(
             [Order(text(each, "address"), {**fields, "on": text(each, "name", 100)}) for each in chosen]
