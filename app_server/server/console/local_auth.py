@@ -9,12 +9,14 @@ import socket
 import struct
 from typing import Any
 
+from tornado.httputil import HTTPServerRequest
+
 from app_server.http.auth_backend import AuthBackend, peer_of
 from app_server.http.base_handler import BaseHandler
 from app_server.security.auth.users import User
 
-_FORWARDED = ("X-Forwarded-For", "X-Real-Ip", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "Via")
-"""Any of these says that a proxy has passed the request on."""
+_FORWARDED = ("x-forwarded-", "x-real-ip", "x-client-ip", "true-client-ip", "cf-", "cdn-loop", "forwarded", "via")
+"""A header whose name begins with one of these says that a proxy has passed the request on."""
 
 _CREDENTIALS = struct.Struct("3i")
 
@@ -27,7 +29,7 @@ class LocalOperators(AuthBackend):
     async def user(self, handler: BaseHandler) -> Any:
         """The operator; None for what may come from elsewhere."""
         peer = peer_of(handler)
-        if any(name in handler.request.headers for name in _FORWARDED) or not _is_of_machine(handler.request.host_name):
+        if _is_forwarded(handler.request) or not _is_of_machine(handler.request.host_name):
             return None
         if peer == "unix":
             return User(_name_of_peer(handler), "local")
@@ -36,6 +38,11 @@ class LocalOperators(AuthBackend):
     def advice(self, handler: BaseHandler) -> str | None:
         """What someone who comes through a proxy can do."""
         return "This console has no login, so it answers only on its own machine, under the name localhost."
+
+
+def _is_forwarded(request: HTTPServerRequest) -> bool:
+    """Whether a proxy says so, or it is one that adds nothing: nginx sends HTTP/1.0 then, and no browser does."""
+    return request.version == "HTTP/1.0" or any(name.lower().startswith(_FORWARDED) for name in request.headers)
 
 
 def _is_of_machine(host: str) -> bool:

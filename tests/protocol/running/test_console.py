@@ -269,6 +269,23 @@ def test_page_of_another_site_cannot_use_up_the_pages_of_the_console() -> None:
         assert site.get("/", headers=link).status == 200
 
 
+def test_console_without_a_login_knows_proxies_by_whatever_they_send(several: tuple[Served, Site]) -> None:
+    _, site = several
+    for name in ("X-Forwarded-Port", "X-Forwarded-Server", "X-Real-IP", "True-Client-IP", "CF-Connecting-IP", "Via"):
+        assert site.get("/", headers={name: "1"}).status == 403, name
+    assert first_line(site, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close") == b"HTTP/1.1 200 OK"
+    # As nginx asks with nothing but proxy_pass.
+    assert b" 403 " in first_line(site, "GET / HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: close")
+
+
+def first_line(site: Site, head: str) -> bytes:
+    """The first line of the answer to a request of these lines."""
+    with socket.create_connection(("127.0.0.1", int(site.url.rpartition(":")[2])), timeout=10) as sock:
+        sock.sendall(f"{head}\r\n\r\n".encode())
+        with sock.makefile("rb") as answer:
+            return answer.readline().rstrip()
+
+
 def test_site_has_no_console(several: tuple[Served, Site]) -> None:
     served, site = several
     for path in ("/_console", "/_peers", "/console"):
