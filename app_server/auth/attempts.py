@@ -98,11 +98,13 @@ class Users:
 class PasswordChecks:
     """Checks passwords in threads, no more at once than they can take, and slower after failures.
 
-    `tag` makes the fingerprint of a user's password, which changes with the password.
+    `tag` makes the fingerprint of a user's password, which changes with the password. `of` sets these users apart from
+    others whose failures are in the same memory: an operator of the console may be called like a user of the site.
     """
 
-    def __init__(self, users: Users, tag: Callable[[str], str]) -> None:
+    def __init__(self, users: Users, tag: Callable[[str], str], of: str = "") -> None:
         self._users = users
+        self._of = of
         self._tag = tag
         self._throttle = Throttle(shared_failures())
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="passwords")
@@ -126,7 +128,8 @@ class PasswordChecks:
         if self._waiting >= _MOST_WAITING:
             log.warning("Too many logins at once; delaying one from %s", address)
             return LoginVerdict(wait_s=2.0, busy=True)
-        wait_s = self._throttle.begin(name, address, time.monotonic())
+        counted_as = f"{self._of}\0{name}"
+        wait_s = self._throttle.begin(counted_as, address, time.monotonic())
         if wait_s > 0:
             log.warning("Delaying logins from %s for %d s after failed ones", address, whole_s(wait_s))
             return LoginVerdict(wait_s=wait_s)
@@ -141,7 +144,7 @@ class PasswordChecks:
             who = repr(name) if name in users.users else "an unknown user"
             log.warning("Failed login of %s from %s", who, address)
             return LoginVerdict()
-        self._throttle.succeeded(name, address)
+        self._throttle.succeeded(counted_as, address)
         self._known[known_as] = time.monotonic() + _REMEMBERED_S
         while len(self._known) > _MOST_REMEMBERED:
             self._known.popitem(last=False)

@@ -37,7 +37,7 @@ class PasswordBackend(CookieBackend):
         self._users = Users(settings.basic_auth)
         if not self._users.load().users:
             log.warning("%s has no users yet; add one with `app-server passwd`", settings.basic_auth)
-        self.checks = PasswordChecks(self._users, self.seal.tag)
+        self.checks = PasswordChecks(self._users, self.seal.tag, of)
 
     async def user(self, handler: BaseHandler) -> Any:
         """The user of the Authorization header, if there is one, else of the cookie."""

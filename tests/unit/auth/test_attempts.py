@@ -10,6 +10,7 @@ import pytest
 
 from app_server.auth import attempts
 from app_server.auth.attempts import PasswordChecks, Users, whole_s
+from app_server.auth.shared_failures import SharedFailures
 from app_server.security.auth.passwords import Cost, hash_password
 from tests.support.servers.inside import Inside, inside
 
@@ -52,6 +53,23 @@ async def test_no_more_passwords_are_remembered_than_there_is_room_for(
         assert (await checks.attempt(name, password, "192.0.2.1")).user is not None
     assert checks.remembered == 1
     checks.stop()
+
+
+async def test_login_at_the_site_forgives_no_guesses_at_the_console(
+    users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = SharedFailures()
+    monkeypatch.setattr(attempts, "shared_failures", lambda: shared)
+    operators = tmp_path / "operators"
+    operators.write_text(lines(ann="another password"), encoding="utf-8")
+    site = PasswordChecks(Users(str(users)), lambda text: text)
+    console = PasswordChecks(Users(str(operators)), lambda text: text, "console")
+    for number in range(5):
+        assert (await console.attempt("ann", f"guess {number}", "192.0.2.1")).wait_s == 0
+    assert (await site.attempt("ann", "her password", "192.0.2.1")).user is not None
+    assert (await console.attempt("ann", "guess", "192.0.2.1")).wait_s > 0
+    for checks in (site, console):
+        checks.stop()
 
 
 def test_file_that_is_broken_lets_nobody_in_and_is_logged_once_until_it_is_mended(
