@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app_server.observe.snapshots import memory_bytes
+
 Look = Callable[[], Mapping[str, Any]]
 """Takes a snapshot. It blocks, and raises AppServerError if the server does not answer."""
 
@@ -50,14 +52,10 @@ def use_of(snapshots: Sequence[Mapping[str, Any]]) -> Use:
     return Use(
         max((float(fact["taken_s"]) for fact in facts), default=0.0),
         sum(int(each["now"]["sessions"]) for each in gauges),
-        sum(_memory(fact) for fact in facts) + sum(int(each["now"].get("apart_bytes", 0)) for each in gauges),
+        sum(map(memory_bytes, snapshots)),
         None if None in cpu or not cpu else sum(float(each) for each in cpu if each is not None),
         len(facts),
     )
-
-
-def _memory(fact: Mapping[str, Any]) -> int:
-    return int(fact["rss_bytes"] if fact["pss_bytes"] is None else fact["pss_bytes"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app_server.observe.gauges import BOUNDS_S
-from app_server.observe.snapshots import Snapshot, add, growth, quantile, totals
+from app_server.observe.snapshots import Snapshot, add, growth, memory_bytes, quantile, totals
 
 SAMPLE_EVERY_S = 5.0
 _POINTS = 180
@@ -43,15 +43,6 @@ def cpu_s(pid: int) -> float:
     return sum(map(int, fields[_UTIME : _UTIME + 4])) / os.sysconf("SC_CLK_TCK")
 
 
-def memory_of(snapshot: Snapshot) -> int:
-    """The memory of all processes together, in bytes."""
-    found = 0
-    for facts in snapshot["processes"].values():
-        found += facts["rss_bytes"] if facts["pss_bytes"] is None else facts["pss_bytes"]
-        found += sum(gauges["now"].get("apart_bytes", 0) for gauges in facts["applications"].values())
-    return found
-
-
 class History:
     """The last quarter of an hour, in points."""
 
@@ -77,7 +68,7 @@ class History:
                 "sessions": sessions,
                 "messages": grown.get("messages", 0) / passed_s,
                 "cpu": max(used_cpu_s - before[1], 0.0) / passed_s,
-                "memory": memory_of(snapshot),
+                "memory": memory_bytes(snapshot),
                 "p99": quantile(grown["round_trip"], BOUNDS_S["round_trip"], 0.99) if grown else None,
             }
         )

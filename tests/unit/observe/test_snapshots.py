@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app_server.observe.gauges import ApplicationGauges
-from app_server.observe.snapshots import Snapshot, Totals, add, merge, quantile, totals
+from app_server.observe.snapshots import Snapshot, Totals, add, memory_bytes, merge, quantile, totals
 
 
 def snapshot(process: str, sessions: int, built: int, **refused: int) -> Snapshot:
@@ -28,6 +28,13 @@ def test_processes_stand_side_by_side_and_their_numbers_are_added() -> None:
     assert application["now"] == {"sessions": 5}
     assert application["ever"]["built"] == sum(application["ever"]["build"]["counts"]) == 12
     assert application["ever"]["refused"] == {"full": 2, "token": 4}
+
+
+@pytest.mark.parametrize(("pss_bytes", "total"), [(None, 105), (60, 65)])
+def test_memory_is_that_of_all_processes_and_of_isolated_sessions(pss_bytes: int | None, total: int) -> None:
+    applications = {"/": {"now": {"apart_bytes": 5}}, "/new": {"now": {}}}
+    facts = {"rss_bytes": 100, "pss_bytes": pss_bytes, "applications": applications}
+    assert memory_bytes({"processes": {"0": facts}, "silent": []}) == total
 
 
 def test_adding_changes_none_of_its_parts() -> None:

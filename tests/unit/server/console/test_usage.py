@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from app_server.observe.gauges import ApplicationGauges
-from app_server.server.console.usage import History, cpu_s, memory_of, tree_of
+from app_server.server.console.usage import History, cpu_s, tree_of
 
 
 def snapshot(gauges: ApplicationGauges, sessions: int = 1, pss: int | None = None) -> dict[str, Any]:
@@ -42,11 +42,6 @@ def test_server_that_does_not_answer_has_a_point_too() -> None:
     for now_s in (1.0, 2.0):
         history.sample({"processes": {}, "silent": ["0-7"]}, 0.0, now_s)
     assert history.points()["sessions"] == [0]
-
-
-def test_memory_is_that_of_all_processes_and_of_isolated_sessions() -> None:
-    assert memory_of(snapshot(ApplicationGauges())) == 105
-    assert memory_of(snapshot(ApplicationGauges(), pss=60)) == 65
 
 
 def test_processor_time_is_that_of_all_descendants() -> None:
