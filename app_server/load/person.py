@@ -84,6 +84,7 @@ class Visit:
         finally:
             if loading is not None:
                 loading.cancel()
+                await asyncio.gather(loading, return_exceptions=True)
         return tab
 
     async def _load(self, page: Page) -> None:
