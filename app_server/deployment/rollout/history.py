@@ -75,6 +75,9 @@ def recorded(folder: Path, target: str, action: str, source: Path | None, releas
     except AppServerError as error:
         note("failed", str(error))
         raise
+    except Exception as error:
+        note("failed", f"{type(error).__name__}: {error}".rstrip(": "))
+        raise
     except BaseException:
         note("interrupted")
         raise

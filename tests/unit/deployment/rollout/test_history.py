@@ -21,6 +21,13 @@ def git(folder: Path, *words: str) -> str:
     return done.stdout.strip()
 
 
+def test_fault_of_the_program_is_no_interruption(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), recorded(tmp_path, "compose", "deploy", None, "1"):
+        _ = 1 / 0
+    (entry,) = read(tmp_path)
+    assert (entry.result, entry.error) == ("failed", "ZeroDivisionError: division by zero")
+
+
 def test_what_came_of_it_is_written_down(tmp_path: Path) -> None:
     with recorded(tmp_path, "compose", "deploy", tmp_path, "1"):
         pass
