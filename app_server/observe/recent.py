@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 import traceback
 from collections import deque
@@ -71,26 +72,32 @@ class RecentStalls:
     def __init__(self, path: Path | None = None) -> None:
         self._stalls: deque[dict[str, Any]] = deque(maxlen=_STALLS)
         self._path = path
+        self._lock = threading.Lock()
+        self._ended_early_s: float | None = None
 
     def began(self, name: LogName, overdue_s: float, stack: str) -> None:
-        """The loop has been blocked for `overdue_s`, by the work of this name."""
-        self._stalls.append(
-            {
-                "at_s": time.time() - overdue_s, "lasted_s": None, "name": str(name), "application": name.application,
-                "session": name.session[:SHORT], "stack": stack[-_LONGEST_TRACE:],
-            }
-        )  # fmt: skip
-        if self._path is not None:
-            with suppress(OSError):
-                write_atomically(self._path, json.dumps(self._stalls[-1]), mode=0o600, durable=False)
+        """The loop has been blocked for `overdue_s`, by the work of this name; perhaps it has just ended."""
+        stall: dict[str, Any] = {
+            "at_s": time.time() - overdue_s, "lasted_s": None, "name": str(name), "application": name.application,
+            "session": name.session[:SHORT], "stack": stack[-_LONGEST_TRACE:],
+        }  # fmt: skip
+        with self._lock:
+            stall["lasted_s"], self._ended_early_s = self._ended_early_s, None
+            self._stalls.append(stall)
+            if self._path is not None and stall["lasted_s"] is None:
+                with suppress(OSError):
+                    write_atomically(self._path, json.dumps(stall), mode=0o600, durable=False)
 
     def ended(self, lasted_s: float) -> None:
-        """The loop runs again."""
-        if self._stalls:
+        """The loop runs again; this may come before the other thread has said that it was blocked."""
+        with self._lock:
+            if not self._stalls or self._stalls[-1]["lasted_s"] is not None:
+                self._ended_early_s = lasted_s
+                return
             self._stalls[-1]["lasted_s"] = lasted_s
-        if self._path is not None:
-            with suppress(OSError):
-                self._path.unlink(missing_ok=True)
+            if self._path is not None:
+                with suppress(OSError):
+                    self._path.unlink(missing_ok=True)
 
     def unseen(self, lasted_s: float) -> None:
         """The loop was late, and no other thread could run meanwhile, so the stack is not known."""

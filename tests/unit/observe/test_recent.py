@@ -69,6 +69,18 @@ def test_stall_that_lasts_can_be_read_from_outside(tmp_path: Path) -> None:
     assert read_stall(tmp_path / "stall") is None
 
 
+def test_stall_that_ends_before_the_other_thread_has_said_so_does_not_last(tmp_path: Path) -> None:
+    recent = RecentStalls(tmp_path / "stall")
+    recent.began(NAME, 5.0, "first")
+    recent.ended(7.5)
+    recent.ended(5.1)  # the loop was quicker than the thread that watches it
+    recent.began(NAME, 5.0, "second")
+    assert [stall["lasted_s"] for stall in recent.stalls()] == [7.5, 5.1]
+    assert read_stall(tmp_path / "stall") is None
+    recent.began(NAME, 5.0, "third")
+    assert recent.stalls()[-1]["lasted_s"] is None and read_stall(tmp_path / "stall") is not None
+
+
 def test_stall_that_cannot_be_written_is_remembered_all_the_same(tmp_path: Path) -> None:
     recent = RecentStalls(tmp_path / "no" / "stall")
     recent.began(NAME, 5.0, "stack")
