@@ -42,7 +42,7 @@ class LoginVerdict:
 def read_users(path: str) -> PasswordFile:
     """The users of this file. OperatorError if it cannot be read, or is malformed."""
     try:
-        return PasswordFile.read(Path(path).read_text(encoding="utf-8"), path)
+        return PasswordFile.read(Path(path).read_text(encoding="utf-8-sig"), path)
     except OSError as error:
         raise OperatorError(f"cannot be read: {error.strerror}", where=path) from None
     except UnicodeDecodeError:

@@ -146,9 +146,14 @@ class PasswordHandler(LoginPages):
 
 def _read_basic(credentials: str) -> tuple[str, str]:
     try:
-        text = base64.b64decode(credentials.strip(), validate=True).decode("utf-8")
+        data = base64.b64decode(credentials.strip(), validate=True)
     except (binascii.Error, ValueError):
         return "", ""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        # RFC 7617 asks for UTF-8; Python's requests, among others, sends Latin-1.
+        text = data.decode("latin-1")
     name, _, password = text.partition(":")
     return name, password
 

@@ -61,7 +61,7 @@ def _secret_of(path: str, where: str, most: int = 1) -> str:
     for fault in unreadable(path, where):
         raise fault
     try:
-        text = Path(path).read_text(encoding="utf-8").strip()
+        text = Path(path).read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError):
         raise OperatorError(f"{path} is not readable text", where=where) from None
     if not text or len(text.splitlines()) > most:

@@ -172,7 +172,7 @@ def headers_in(file: str | None) -> list[tuple[str, str]]:
         return []
     where = f"--header-file {file}"
     try:
-        lines = Path(file).read_text("utf-8").splitlines()
+        lines = Path(file).read_text("utf-8-sig").splitlines()
     except UnicodeDecodeError:
         raise OperatorError("is not UTF-8 text", where=where) from None
     except OSError as error:

@@ -128,7 +128,7 @@ def ask_password(user: str) -> str:
 def read(path: Path) -> PasswordFile:
     """The users of the file, none if it does not exist. OperatorError if it is not a password file."""
     try:
-        return PasswordFile.read(path.read_text(encoding="utf-8"), str(path))
+        return PasswordFile.read(path.read_text(encoding="utf-8-sig"), str(path))
     except FileNotFoundError:
         return PasswordFile({})
     except UnicodeDecodeError:

@@ -92,6 +92,12 @@ def test_file_that_is_broken_lets_nobody_in_and_is_logged_once_until_it_is_mende
     assert set(read.now().users) == {"ann"}
 
 
+def test_file_of_a_windows_editor_is_read(users: Path) -> None:
+    users.write_bytes(b"\xef\xbb\xbf" + lines(ann="her password").replace("\n", "\r\n").encode())
+    read = Users(str(users)).load()
+    assert set(read.users) == {"ann"} and read.check("ann", "her password")
+
+
 def test_file_that_all_can_read_is_named(users: Path, caplog: pytest.LogCaptureFixture) -> None:
     users.chmod(0o644)
     Users(str(users)).load()

@@ -176,7 +176,9 @@ def test_file_without_users_is_named_and_one_that_is_missing_refused(
         (base64.b64encode(b"a:b:c").decode(), ("a", "b:c")),
         (base64.b64encode(b"a").decode(), ("a", "")),
         ("!", ("", "")),
-        ("/w==", ("", "")),
+        ("/w==", ("ÿ", "")),
+        (base64.b64encode("jürgen:pä".encode()).decode(), ("jürgen", "pä")),
+        (base64.b64encode("jürgen:pä".encode("latin-1")).decode(), ("jürgen", "pä")),
     ],
 )
 def test_credentials_are_read(given: str, found: tuple[str, str]) -> None:
