@@ -292,7 +292,7 @@ def check_rules(claims: Mapping[str, Any], rules: Sequence[str], flag: str = "--
 
 
 def _fits(claims: Mapping[str, Any], name: str, pattern: str) -> bool:
-    value = claims.get(name)
+    value = claims.get(name) if name in claims else list(groups_in(claims, name))
     if name == "email" and claims.get("email_verified") is not True:
         return False
     if name == "email":
@@ -326,9 +326,10 @@ def groups_in(claims: Mapping[str, Any], name: str) -> tuple[str, ...]:
     """The groups that the claim of this name lists; a dot leads into a claim, unless there is one with the dot."""
     if name in claims:
         return listed(claims[name])
-    first, _, rest = name.partition(".")
-    inner = claims.get(first)
-    return groups_in(inner, rest) if rest and isinstance(inner, Mapping) else ()
+    # The name of a client of Keycloak's may have dots itself: resource_access.plots.example.org.roles.
+    dots = (number for number, letter in enumerate(name) if letter == ".")
+    inner = ((claims.get(name[:dot]), name[dot + 1 :]) for dot in dots)
+    return next(filter(None, (groups_in(claim, rest) for claim, rest in inner if isinstance(claim, Mapping))), ())
 
 
 def _shown(name: object) -> str:

@@ -24,6 +24,7 @@ from app_server.security.auth.oidc import (
     authorization_url,
     check_rules,
     discovery_url,
+    groups_in,
     kept_claims,
     logout_url,
     needs_userinfo,
@@ -513,3 +514,22 @@ def test_provider_that_says_little_signs_with_rs256_and_has_no_logout(algorithms
 def test_id_token_for_other_audiences_is_refused_although_it_was_made_for_us(audience: object) -> None:
     with pytest.raises(ProviderError, match="is not valid"):
         read(id_token(aud=audience, azp="plots"))
+
+
+NESTED = {
+    "sub": "7",
+    "resource_access": {"plots": {"roles": ["a"]}, "plots.example.org": {"roles": ["b"]}},
+    "https://example.org/roles": ["c"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [("resource_access.plots.roles", "a"), ("resource_access.plots.example.org.roles", "b"),
+     ("https://example.org/roles", "c"), ("resource_access.plots", None), ("resource_access.others.roles", None)],
+)  # fmt: skip
+def test_groups_are_found_inside_of_claims_whose_names_may_have_dots(name: str, group: str | None) -> None:
+    assert groups_in(NESTED, name) == (() if group is None else (group,))
+    check_rules(NESTED, ["sub=8", f"{name}={group}"] if group else [])
+    with pytest.raises(LoginRefused):
+        check_rules(NESTED, [f"{name}=others"])
