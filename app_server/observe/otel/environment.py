@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import urlsplit
 
@@ -17,6 +18,8 @@ _NAMED_PER_SIGNAL = {
     "traces": ("OTEL_EXPORTER_OTLP_TRACES_{}", "OTEL_EXPORTER_OTLP_{}"),
     "metrics": ("OTEL_EXPORTER_OTLP_METRICS_{}", "OTEL_EXPORTER_OTLP_{}"),
 }
+_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+_SIGNAL_PATH = re.compile(r"/(v1/(?:traces|metrics))/?$")
 DEFAULT_ENDPOINT = "http://localhost:4318"
 INTERVAL = "OTEL_METRIC_EXPORT_INTERVAL"
 DEFAULT_INTERVAL_MS = 60_000
@@ -64,6 +67,9 @@ def _of_exporter(environ: Environ, signal: str) -> Iterator[OperatorError]:
         yield OperatorError(
             "expected an http:// or https:// address", where=where[0], hint=f"For example {DEFAULT_ENDPOINT}."
         )
+    elif where is not None and where[0] == _ENDPOINT and (path := _SIGNAL_PATH.search(where[1])) is not None:
+        hint = f"Leave /{path[1]} out, or set OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT."
+        yield OperatorError(f"/v1/{signal} is added to this address, which ends in /{path[1]}", where=_ENDPOINT, hint=hint)
     if (timeout := _first(environ, signal, "TIMEOUT")) is not None:
         yield from _unless(environ, timeout[0], lambda value: float(value) > 0, "a number of seconds")
     if (compression := _first(environ, signal, "COMPRESSION")) is not None:

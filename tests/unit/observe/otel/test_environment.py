@@ -39,6 +39,9 @@ def test_empty_environment_and_what_the_field_uses_are_fine() -> None:
         ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://"},
          "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: expected an http:// or https:// address. For example "
          "http://localhost:4318."),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318/v1/traces"},
+         "OTEL_EXPORTER_OTLP_ENDPOINT: /v1/traces is added to this address, which ends in /v1/traces. Leave /v1/traces "
+         "out, or set OTEL_EXPORTER_OTLP_TRACES_ENDPOINT."),
         ({"OTEL_EXPORTER_OTLP_TIMEOUT": "soon"},
          "OTEL_EXPORTER_OTLP_TIMEOUT: expected a number of seconds, not 'soon'"),
         ({"OTEL_EXPORTER_OTLP_METRICS_COMPRESSION": "brotli"},
@@ -60,6 +63,11 @@ def test_what_cannot_work_is_said_before_the_server_starts(environ: dict[str, st
     with pytest.raises(OperatorError) as caught:
         check_environment(environ, BOTH)
     assert str(caught.value) == message
+
+
+def test_address_may_have_a_path_and_that_of_a_signal_is_taken_as_it_is() -> None:
+    check_environment({"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector/otlp/"}, BOTH)
+    check_environment({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://collector/v1/traces"}, ("traces",))
 
 
 def test_what_is_not_sent_is_not_checked() -> None:
