@@ -159,7 +159,7 @@ NASTY = st.text(alphabet=st.one_of(_MEANINGFUL, _MEANINGFUL, st.characters()), m
 
 PLACES: dict[str, Any] = {
     "name": lambda v: {"name": v},
-    "app path": lambda v: {"apps": {"a": v}},
+    "app path": lambda v: {"apps": {"a": "/a" + v}},
     "app route": lambda v: {"apps": {"a": {"path": "a.py", "route": "/a" + v}}},
     "app argument": lambda v: {"apps": {"a": {"path": "a.py", "args": [v]}}},
     "host": lambda v: {"public": v},
