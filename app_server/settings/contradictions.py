@@ -223,7 +223,7 @@ def _consoles_without_a_key(chosen: Chosen) -> Iterator[OperatorError]:
 def _console_of_a_developer(chosen: Chosen) -> Iterator[OperatorError]:
     if "console" in chosen and _is_on("dev", chosen):
         hint = "Leave one of them out."
-        yield OperatorError("pages are only reloaded without a console", where=chosen["console"].where, hint=hint)
+        yield OperatorError("--dev reloads pages only without a console", where=chosen["console"].where, hint=hint)
 
 
 def _is_on(name: str, chosen: Chosen) -> bool:

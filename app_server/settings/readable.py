@@ -15,18 +15,23 @@ _FILES = (
 )  # fmt: skip
 
 
+_PASSWD = "`app-server passwd FILE USER` writes such a file."
+_WRITES = {"basic_auth": _PASSWD, "console_auth": _PASSWD}
+"""What writes a file that is missing."""
+
+
 def missing_files(chosen: Mapping[str, Given]) -> Iterator[OperatorError]:
     """The faults of files that settings name but that cannot be read."""
     for name in _FILES:
         if name in chosen and not (name == "ico_path" and chosen[name].value in (None, "none")):
-            yield from unreadable(chosen[name].value, chosen[name].where)
+            yield from unreadable(chosen[name].value, chosen[name].where, _WRITES.get(name))
     if "dev_watch" in chosen:
         for path in chosen["dev_watch"].value:
             yield from unreadable(path, chosen["dev_watch"].where)
 
 
-def unreadable(path: str, where: str) -> Iterator[OperatorError]:
-    """The fault of a path that is not a file which this user can read."""
+def unreadable(path: str, where: str, if_missing: str | None = None) -> Iterator[OperatorError]:
+    """The fault of a path that is not a file which this user can read; `if_missing` says what writes it."""
     try:
         mode = os.stat(path).st_mode
     except PermissionError:
@@ -34,7 +39,7 @@ def unreadable(path: str, where: str) -> Iterator[OperatorError]:
         hint = f"Give this user permission to enter {folder}." if folder else None
         yield OperatorError(f"{path} cannot be reached by this user", where=where, hint=hint)
     except (FileNotFoundError, NotADirectoryError):
-        yield OperatorError(f"{path} does not exist", where=where)
+        yield OperatorError(f"{path} does not exist", where=where, hint=if_missing)
     except OSError as error:
         yield OperatorError(f"{path} cannot be read: {error.strerror}", where=where)
     else:

@@ -136,5 +136,5 @@ def _deploy(found: Findings) -> Iterator[str]:
     cores = "" if wanted.cores is None else f" Together they use {_cores(wanted.cores)} on average."
     many = "1 instance" if wanted.instances == 1 else f"{wanted.instances} instances"
     most = "" if found.is_answer else " at most, because the limit was not found"
-    share = f"which is {HEADROOM:.0%} of what it carries"
+    share = f"which is {'at most ' if wanted.instances == 1 else ''}{HEADROOM:.0%} of what it carries"
     yield f"For {_people(wanted.people)}: {many}{most}{memory}; {each}, {share}.{cores}"

@@ -35,6 +35,10 @@ class LocalOperators(AuthBackend):
             return User(_name_of_peer(handler), "local")
         return User(f"local user ({peer})", "local") if _is_loopback(peer) else None
 
+    def deny(self, handler: BaseHandler) -> None:
+        """Refuse whatever it is: there is no login."""
+        handler.refuse(403, "This console is not for use from elsewhere", self.advice(handler))
+
     def advice(self, handler: BaseHandler) -> str | None:
         """What someone who comes through a proxy can do."""
         return "This console has no login, so it answers only on its own machine, under the name localhost."

@@ -248,7 +248,8 @@ def test_page_of_the_console_does_not_know_whole_session_ids(several: tuple[Serv
 
 def test_console_without_a_login_refuses_proxies_other_names_and_other_origins(several: tuple[Served, Site]) -> None:
     _, site = several
-    assert site.get("/", headers={"X-Forwarded-For": "192.0.2.1"}).status == 403
+    proxied = site.get("/", headers={"X-Forwarded-For": "192.0.2.1"})
+    assert proxied.status == 403 and "This console is not for use from elsewhere" in proxied.text
     assert site.get("/", headers={"Host": f"rebound.example.org:{site.url.rpartition(':')[2]}"}).status == 403
     assert site.get("/autoload.js", **{"bokeh-autoload-element": "x"}).status == 404
     page = site.get("/")

@@ -34,7 +34,7 @@ from tests.unit.settings.faulty import fault
         ),
         (
             {"console": ["5007"], "dev": []},
-            "--console: pages are only reloaded without a console. Leave one of them out.",
+            "--console: --dev reloads pages only without a console. Leave one of them out.",
         ),
         (
             {"unix_socket": ["/tmp/s"], "port": ["5006"]},

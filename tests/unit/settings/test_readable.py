@@ -49,13 +49,14 @@ FILES = [("ssl_certfile", "--ssl-certfile"), ("auth_module", "--auth-module"), (
 @pytest.mark.parametrize(("name", "flag"), FILES)
 def test_file_behind_a_closed_folder_is_not_said_to_be_missing(closed: Path, name: str, flag: str) -> None:
     path = closed / "deep" / "file.ico"
+    writes = ". `app-server passwd FILE USER` writes such a file." if name == "basic_auth" else ""
     more = {"cookie_secret": ["x" * 40]} if name == "basic_auth" else {}
     with not_as_root():
         assert fault({name: [str(path)], **more}) == (
             f"{flag}: {path} cannot be reached by this user. Give this user permission to enter {closed}."
         )
         assert fault({name: [str(closed.parent / "file.ico")], **more}).endswith("cannot be read by this user")
-        assert fault({name: [str(closed.parent / "no.ico")], **more}).endswith("does not exist")
+        assert fault({name: [str(closed.parent / "no.ico")], **more}).endswith("no.ico does not exist" + writes)
 
 
 def test_secret_and_configuration_behind_a_closed_folder_are_not_said_to_be_missing(closed: Path) -> None:

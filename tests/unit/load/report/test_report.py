@@ -77,6 +77,9 @@ def test_what_is_not_known_is_said() -> None:
     text = as_text(of(stage(5), idle=None, during=(), unknown="the server has ended", why=Why.MOST, wanted=9))
     assert "Memory and processor: not known: the server has ended." in text
     assert "For 9 people: 3 instances at most, because the limit was not found; 3 on each, which is 70% of" in text
+    assert "1 instance at most, because the limit was not found, with 256 MB; 3 on each, which is at most 70% of" in (
+        as_text(of(stage(1000), why=Why.MOST, wanted=3))
+    )
     assert "not even one instance carries anyone" in as_text(of(stage(5, 9.0), wanted=9))
 
 
