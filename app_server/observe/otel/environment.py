@@ -68,8 +68,9 @@ def _of_exporter(environ: Environ, signal: str) -> Iterator[OperatorError]:
             "expected an http:// or https:// address", where=where[0], hint=f"For example {DEFAULT_ENDPOINT}."
         )
     elif where is not None and where[0] == _ENDPOINT and (path := _SIGNAL_PATH.search(where[1])) is not None:
+        what = f"/v1/{signal} is added to this address, which ends in /{path[1]}"
         hint = f"Leave /{path[1]} out, or set OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT."
-        yield OperatorError(f"/v1/{signal} is added to this address, which ends in /{path[1]}", where=_ENDPOINT, hint=hint)
+        yield OperatorError(what, where=_ENDPOINT, hint=hint)
     if (timeout := _first(environ, signal, "TIMEOUT")) is not None:
         yield from _unless(environ, timeout[0], lambda value: float(value) > 0, "a number of seconds")
     if (compression := _first(environ, signal, "COMPRESSION")) is not None:
