@@ -125,7 +125,7 @@ def test_file_of_the_secret_key_may_hold_the_key_before_it_too(tmp_path: Path) -
     assert resolve_settings({}, {"BOKEH_SECRET_KEY_FILE": str(path)}).secret_key == "the new key\nthe old key"
 
 
-def test_byte_order_mark_of_a_file_is_no_part_of_the_secret(tmp_path: Path) -> None:
+def test_byte_order_mark_of_a_file_does_not_belong_to_the_secret(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_bytes(b"\xef\xbb\xbfthe key\r\n")
     assert resolve_settings({}, {"BOKEH_SECRET_KEY_FILE": str(path)}).secret_key == "the key"
