@@ -36,7 +36,7 @@ class LocalOperators(AuthBackend):
         return User(f"local user ({peer})", "local") if _is_loopback(peer) else None
 
     def deny(self, handler: BaseHandler) -> None:
-        """Refuse whatever it is: there is no login."""
+        """Refuse every request: this console has no login page."""
         handler.refuse(403, "This console is not for use from elsewhere", self.advice(handler))
 
     def advice(self, handler: BaseHandler) -> str | None:
