@@ -26,6 +26,12 @@ def known(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
+def whole(fields: Mapping[str, Any], name: str) -> int:
+    """The whole number of this name; 0 if there is none."""
+    found = number(fields, name)
+    return int(found) if math.isfinite(found) else 0
+
+
 def mapping(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """The dictionary of this name; an empty one if there is none."""
     found = fields.get(name)

@@ -8,7 +8,7 @@ from typing import Any
 
 from app_server.console.feed import Instance
 from app_server.console.figures import clock, duration, short, size
-from app_server.console.reading import entries, known, mapping, number, text
+from app_server.console.reading import entries, known, mapping, number, text, whole
 from app_server.observe.gauges import BOUNDS_S
 from app_server.observe.snapshots import add, quantile
 
@@ -73,7 +73,7 @@ def _state(instance: Instance, fault: str) -> str:
 def _now(facts: object, name: str) -> int:
     """How many of these a process has, over all its applications."""
     gauges = mapping(facts, "applications").values() if isinstance(facts, dict) else ()
-    return sum(int(mapping(each, "now").get(name, 0)) for each in gauges if isinstance(each, dict))
+    return sum(whole(mapping(each, "now"), name) for each in gauges if isinstance(each, dict))
 
 
 def processes_table(instances: Sequence[Instance]) -> str:
@@ -114,14 +114,30 @@ def _process_row(process: str, instance: str, facts: Mapping[str, Any]) -> Seque
 def applications_table(instances: Sequence[Instance]) -> str:
     """The applications, added up over all processes of all instances."""
     added: dict[str, Any] = {}
-    for instance in instances:
-        for facts in mapping(mapping(instance, "snapshot"), "processes").values():
-            if isinstance(facts, dict):
-                added = add(added, mapping(facts, "applications"))
+    for url, gauges in _gauges(instances):
+        if _is_readable(gauges):
+            added = add(added, {url: gauges})
     headings = (
         "application", "sessions", "connections", "opened", "refused", "messages", "p50", "p99", "callbacks p99",
     )  # fmt: skip
     return table(headings, (_application_row(url, added[url]) for url in sorted(added)), "No application is served.")
+
+
+def _gauges(instances: Sequence[Instance]) -> Iterator[tuple[str, Any]]:
+    for instance in instances:
+        for facts in mapping(mapping(instance, "snapshot"), "processes").values():
+            if isinstance(facts, dict):
+                yield from mapping(facts, "applications").items()
+
+
+def _is_readable(gauges: Any) -> bool:
+    """Whether these figures can be shown: an instance of another version may have others."""
+    try:
+        add(gauges, gauges)
+        _application_row("", gauges)
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
+        return False
+    return True
 
 
 def _application_row(url: str, gauges: Mapping[str, Any]) -> Sequence[str]:

@@ -13,7 +13,7 @@ from bokeh.models.widgets import Select, TextInput
 
 from app_server.console.feed import Instance
 from app_server.console.kit import set_text
-from app_server.console.reading import known, number
+from app_server.console.reading import whole
 from app_server.console.session_rows import SessionRef
 from app_server.console.session_table import SessionTable
 from app_server.console.tabs.base import LONGEST_MESSAGE, Order, PageParts
@@ -110,8 +110,7 @@ class SessionsTab:
 
 def busy_note(instances: Sequence[Instance]) -> str:
     """How many sessions are not in the table, as their processes do not answer; "" for none."""
-    counts = [known(number(instance, "busy")) for instance in instances]
-    busy = int(sum(count for count in counts if count is not None))
+    busy = sum(whole(instance, "busy") for instance in instances)
     if not busy:
         return ""
     return f'<p class="warn">{busy} isolated session{"s are" if busy > 1 else " is"} busy and cannot be shown now.</p>'

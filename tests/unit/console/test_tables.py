@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import pytest
+
 from app_server.console import tables
+from app_server.console.tabs.sessions import busy_note
 from app_server.observe.gauges import ApplicationGauges, LoopGauges
 
 EVIL = "<img src=x onerror=alert(1)>\"'"
@@ -33,6 +37,20 @@ def test_processes_and_those_that_do_not_answer_are_shown() -> None:
 def test_applications_are_added_up_over_processes_and_instances() -> None:
     html = tables.applications_table([instance(), instance(), {"name": "two", "fault": "cannot be reached"}])
     assert '<td data-h="sessions">8</td>' in html
+
+
+@pytest.mark.parametrize("gauges", [
+    {"now": {"sessions": "many"}, "ever": {}}, {"now": {"sessions": None}, "ever": {"round_trip": {"counts": [1]}}}, 7,
+    {"now": {"sessions": math.inf}, "ever": {**ApplicationGauges().snapshot(), "refused": {"full": "no"}}},
+])  # fmt: skip
+def test_figures_of_another_version_do_not_hide_those_of_the_others(gauges: Any) -> None:
+    processes = {"0": facts(applications={"/sales": gauges}), "1": 5}
+    other = instance(snapshot={"processes": processes, "silent": 1}, busy=math.inf)
+    shown = [other, instance()]
+    assert '<td data-h="sessions">4</td>' in tables.applications_table(shown)
+    assert '<td data-h="sessions">4</td>' in tables.instances_table(shown)
+    assert tables.processes_table(shown).count("<tr>") == 5
+    assert "4 sessions" in tables.headline(shown) and busy_note(shown) == ""
 
 
 def test_state_of_an_instance_is_shown() -> None:
