@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app_server.deployment.daily.containers import SERVICE, Container, containers, exec_words, log_words, state_of
-from app_server.deployment.daily.deployed import Line, LogSource, LogsWanted, known_name, nothing_runs
+from app_server.deployment.daily.deployed import Line, LogSource, LogsWanted, known_name, no_proxy, nothing_runs
 from app_server.deployment.daily.states import (
     PROXY,
     DeploymentState,
@@ -98,8 +98,7 @@ class ComposeDeployment:
 def _proxy_of(plan: Plan, found: Mapping[str, Container]) -> Container:
     proxy = found.get(PROXY)
     if not plan.has_proxy:
-        hint = "Set `proxy: nginx`, or stop the instances."
-        raise OperatorError("nothing could answer in place of the instances", where="proxy: none", hint=hint)
+        raise no_proxy()
     if proxy is None or proxy.status != "running":
         raise OperatorError("is not running", where=PROXY, hint="`app-server deploy compose` starts it.")
     return proxy

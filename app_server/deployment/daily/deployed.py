@@ -70,6 +70,12 @@ def known_name(name: str, names: Iterable[str]) -> str:
     raise OperatorError("the deployment has no such instance", where=name[:60], hint=hint)
 
 
+def no_proxy() -> OperatorError:
+    """What to say if a site is to be closed that has no proxy."""
+    hint = "Set `proxy: nginx`, or stop the instances."
+    return OperatorError("nothing could answer in place of the instances", where="proxy: none", hint=hint)
+
+
 def nothing_runs(name: str, target: str) -> OperatorError:
     """What to say if nothing of a deployment runs."""
     hint = f"`app-server deploy {target}` rolls it out."

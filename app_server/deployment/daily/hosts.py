@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from app_server.deployment.daily import scripts, ssh
-from app_server.deployment.daily.deployed import Line, LogSource, LogsWanted, known_name, nothing_runs
+from app_server.deployment.daily.deployed import Line, LogSource, LogsWanted, known_name, no_proxy, nothing_runs
 from app_server.deployment.daily.states import (
     PROXY,
     DeploymentState,
@@ -48,8 +48,7 @@ class HostsDeployment:
     def set_maintenance(self, closed: bool) -> tuple[str, ...]:
         """Make the file that the proxies look for, or remove it, on each host with a proxy."""
         if not self.plan.has_proxy:
-            hint = "Set `proxy: nginx`, or stop the instances."
-            raise OperatorError("nothing could answer in place of the instances", where="proxy: none", hint=hint)
+            raise no_proxy()
         file = shlex.quote(self.plan.maintenance_file)
         folder = shlex.quote(posixpath.dirname(self.plan.maintenance_file))
         # Older versions closed their own folder to the proxy's user, who then saw no file.
