@@ -54,6 +54,26 @@ def test_every_command_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert (place / "out" / "manifest.json").is_file()
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.stem)
+def test_whole_deployments_of_all_pages_are_read(page: Path, tmp_path: Path) -> None:
+    for number, block in enumerate(blocks(page)):
+        if block.language == "yaml" and block.text.startswith("apps:"):
+            place = tmp_path / f"{number}.yaml"
+            place.write_text(block.text, encoding="utf-8")
+            assert load(place).spec.apps
+
+
+def test_what_the_page_on_monitoring_generates_stays_there(place: Path) -> None:
+    (place / "deploy.yaml").write_text("apps: {myapp: myapp.py}\nserver: {metrics: yes}\n", encoding="utf-8")
+    typed = (words for _, words in commands(ROOT / "docs" / "monitoring.md"))
+    generated = [words for words in typed if words[0] == "config" and "-o" in words]
+    for words in generated:
+        assert main(words, {}) == 0
+    kept = {path.name for path in (place / "watching").glob("*/*/*")}
+    assert len(generated) == 3
+    assert kept == {"app-server.targets.yml", "app-server.rules.yml", "app-server.json"}
+
+
 def test_what_init_writes_is_the_three_lines(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", "myapp.py", "--server-name", "tools.example.org", "--yes", "--port", "5100"], {}) == 0
     lines = (place / "deploy.yaml").read_text(encoding="utf-8").splitlines()
