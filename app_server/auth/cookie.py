@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from typing import Any
 
@@ -11,6 +12,8 @@ from app_server.http.auth_backend import AuthBackend
 from app_server.http.base_handler import BaseHandler
 from app_server.security.auth.signed_cookie import Seal
 from app_server.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 class CookieBackend(AuthBackend):
@@ -38,10 +41,20 @@ class CookieBackend(AuthBackend):
         self.logout_url = f"{self.prefix}/logout"
         self.seal = Seal("login", secret)
         self.form_seal = Seal("form", secret)
+        self._reads_forwarded = settings.use_xheaders
+        self._reported_proxy = False
 
     def login_url(self, handler: BaseHandler) -> str | None:
         """Our own page."""
         return f"{self.prefix}/login"
+
+    def report_ignored_proxy(self, handler: BaseHandler, header: str, so: str) -> None:
+        """Log once what goes wrong because this header of a proxy is ignored, if the request has it."""
+        if self._reads_forwarded or self._reported_proxy or header not in handler.request.headers:
+            return
+        self._reported_proxy = True
+        what = "A proxy sends %s, which is ignored without --use-xheaders: %s."
+        log.warning(what + " Set it if only the proxy reaches this server", header, so)
 
     def remember(self, handler: BaseHandler, value: dict[str, Any]) -> None:
         """Have the browser keep who its user is."""

@@ -55,7 +55,7 @@ class PasswordBackend(CookieBackend):
 
     async def _by_header(self, handler: BaseHandler, credentials: str) -> User | None:
         name, password = _read_basic(credentials)
-        verdict = await self.checks.attempt(name, password, handler.request.remote_ip)
+        verdict = await self.attempt(handler, name, password)
         if verdict.user is None:
             handler.mark_logged()
             self._refuse(handler, verdict)
@@ -69,6 +69,14 @@ class PasswordBackend(CookieBackend):
         else:
             handler.set_header("WWW-Authenticate", 'Basic realm="applications", charset="UTF-8"')
             handler.refuse(401, "The user or the password is wrong")
+
+    async def attempt(self, handler: BaseHandler, name: str, password: str) -> LoginVerdict:
+        """Whether this password lets this user in, from where the request comes."""
+        verdict = await self.checks.attempt(name, password, handler.request.remote_ip)
+        if verdict.wait_s and not verdict.busy:
+            together = f"failed logins of all its visitors are counted together, as {handler.request.remote_ip}"
+            self.report_ignored_proxy(handler, "X-Forwarded-For", together)
+        return verdict
 
     def let_in(self, handler: BaseHandler, user: User) -> None:
         """Have the browser keep that it is this user's."""
@@ -108,7 +116,7 @@ class PasswordHandler(LoginPages):
             self._ask(403, "This form has expired. Please try again.", name)
             return
         auth = self.auth
-        verdict = await auth.checks.attempt(name, password, self.request.remote_ip)
+        verdict = await auth.attempt(self, name, password)
         self.mark_logged()
         if verdict.user is not None:
             log.info("%r logged in from %s", verdict.user.name, self.request.remote_ip)

@@ -174,7 +174,13 @@ class ProviderBackend(CookieBackend):
 
     def redirect_url(self, handler: BaseHandler) -> str:
         """The public address of our callback."""
-        return self._redirect_url or f"{handler.request.protocol}://{handler.request.host}{self.prefix}/login/callback"
+        if self._redirect_url:
+            return self._redirect_url
+        request = handler.request
+        found = f"{request.protocol}://{request.host}{self.prefix}/login/callback"
+        if request.protocol == "http" and request.headers.get("X-Forwarded-Proto") == "https":
+            self.report_ignored_proxy(handler, "X-Forwarded-Proto", f"the provider is to lead people back to {found}")
+        return found
 
     async def _json(self, request: Request) -> Any:
         status, answer = await self._fetch(request)

@@ -121,6 +121,22 @@ def test_user_of_the_provider_logs_in_and_out(state: Inside, issuer: str, caplog
     assert browser.get("/p/app").status == 302
 
 
+@pytest.mark.parametrize(("proto", "more"), [("https", {}), ("http", {}), ("https", {"use_xheaders": True})])
+def test_log_says_that_a_proxy_speaks_tls_and_the_provider_would_lead_back_without(
+    issuer: str, proto: str, more: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with inside({"/app": lambda document: None}, **settings_of(issuer, **more)) as served:
+        sent = {"X-Forwarded-Proto": proto, "Host": "tools.example.org"}
+        answers = [served.ask("/p/login", headers=sent) for _ in range(2)]
+    asked = {parse_qs(urlsplit(answer.headers["location"]).query)["redirect_uri"][0] for answer in answers}
+    assert asked == {f"{proto if more else 'http'}://tools.example.org/p/login/callback"}
+    expected = [
+        "A proxy sends X-Forwarded-Proto, which is ignored without --use-xheaders: the provider is to lead people back "
+        "to http://tools.example.org/p/login/callback. Set it if only the proxy reaches this server"
+    ]
+    assert caplog.messages == (expected if proto == "https" and not more else [])
+
+
 def test_code_is_for_the_browser_that_asked_for_it_and_once(state: Inside, caplog: pytest.LogCaptureFixture) -> None:
     browser, other = Browser(state), Browser(state)
     back = agree(begin(browser))

@@ -148,6 +148,17 @@ def test_failures_slow_down(state: Inside, caplog: pytest.LogCaptureFixture) -> 
     assert form.status == 429 and "retry-after" in form.headers
 
 
+def test_log_says_once_that_a_proxy_hides_who_fails_to_log_in(
+    state: Inside, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = {"Authorization": basic("ann", "wrong"), "X-Forwarded-For": "192.0.2.1"}
+    assert [state.ask("/p/app", headers=wrong).status for _ in range(7)][-2:] == [429, 429]
+    assert [text for text in caplog.messages if "proxy" in text] == [
+        "A proxy sends X-Forwarded-For, which is ignored without --use-xheaders: failed logins of all its visitors are "
+        "counted together, as 127.0.0.1. Set it if only the proxy reaches this server"
+    ]
+
+
 def test_more_logins_at_once_than_can_be_checked_are_put_off(
     state: Inside, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
