@@ -71,7 +71,16 @@ class MainProcess:
         self._warms = False
         """Whether the process that is being started does so."""
         self._sockets = listeners.bind(settings)
-        self._console = ConsoleSlot(settings, count + len(fork_servers)) if settings.console else None
+        self._console = self._console_at(count + len(fork_servers)) if settings.console else None
+
+    def _console_at(self, slot: int) -> ConsoleSlot:
+        """The console's slot. OperatorError if it cannot be had; then no socket of the site is left behind."""
+        try:
+            return ConsoleSlot(self._settings, slot)
+        except BaseException:
+            if self._settings.unix_socket:
+                os.unlink(self._settings.unix_socket)
+            raise
 
     def run(self, notifier: Notifier) -> int:
         """Serve until a signal; the exit status."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -443,12 +445,17 @@ def test_console_without_a_login_on_a_public_address_is_refused_at_the_start() -
             pass
 
 
-def test_taken_port_is_refused_at_the_start() -> None:
+def test_taken_port_is_refused_at_the_start_and_leaves_no_socket_of_the_site(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(AssertionError, match=f"--console: port {port} is in use"):
             with serving(*apps("board.py"), "--console", f"127.0.0.1:{port}"):
                 pass
+        words = [*map(str, apps("board.py")), "--unix-socket", str(tmp_path / "s"), "--console", str(port)]
+        command = [sys.executable, "-m", "app_server", "serve", *words]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 1 and f"--console: port {port} is in use" in ended.stderr
+    assert not (tmp_path / "s").exists()
 
 
 def test_console_on_a_unix_socket_is_only_its_owners(tmp_path: Path) -> None:
