@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 _LENGTHS = struct.Struct("!II")
 _MAX_FIELDS_BYTES = 64 * 1024 * 1024  # the state of a process with very many sessions
 _MAX_BODY_BYTES = 16 * 1024 * 1024
+_ASKED_AT_ONCE = 64  # processes, each of which needs a descriptor
 _READ_BYTES = 256 * 1024
 
 _ANSWERING = b"."
@@ -119,7 +120,7 @@ async def ask(socket_path: Path, fields: Mapping[str, Any], patience_s: float) -
 async def ask_all(
     socket_paths: Sequence[Path], fields: Mapping[str, Any], patience_s: float
 ) -> list[Mapping[str, Any] | None]:
-    """What each of these processes answers; None for one that did not in time."""
+    """What each of these processes answers; None for one that did not in time. There may be thousands of them."""
 
     async def one(socket_path: Path) -> Mapping[str, Any] | None:
         try:
@@ -127,7 +128,10 @@ async def ask_all(
         except (Unreachable, TimeoutError):
             return None
 
-    return await asyncio.gather(*map(one, socket_paths))
+    answers: list[Mapping[str, Any] | None] = []
+    for start in range(0, len(socket_paths), _ASKED_AT_ONCE):
+        answers += await asyncio.gather(*map(one, socket_paths[start : start + _ASKED_AT_ONCE]))
+    return answers
 
 
 def receive_now(sock: socket.socket, patience_s: float) -> Message:

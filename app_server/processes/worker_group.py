@@ -35,8 +35,6 @@ _PATIENCE_S = 10.0
 _RETRY_S = 0.02
 _ANSWER_S = 1.0
 
-_ASKED_AT_ONCE = 50
-
 _KEEP_S = 1.0
 """How often a process checks that its names in the runtime directory are still there."""
 
@@ -259,8 +257,7 @@ class WorkerGroup:
         """Ask every other process of the server, those of single sessions too; answers are not waited for long."""
         others = [path for path in self.runtime_dir.socket_paths() if path != self._socket_path]
         others += self.runtime_dir.session_sockets()
-        for start in range(0, len(others), _ASKED_AT_ONCE):  # each needs a descriptor, and there may be thousands
-            await ipc.ask_all(others[start : start + _ASKED_AT_ONCE], fields, _ANSWER_S)
+        await ipc.ask_all(others, fields, _ANSWER_S)
 
     async def ask_peers(self, fields: Mapping[str, Any]) -> list[Mapping[str, Any] | None]:
         """What each other worker answers; None for one that did not in time."""

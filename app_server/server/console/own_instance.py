@@ -10,7 +10,6 @@ import signal
 import time
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from app_server.observe.recent import read_stall
@@ -30,8 +29,6 @@ from app_server.version import __version__
 _ANSWER_S = 1.0
 _ACT_S = 10.0
 _LONGEST_ACT_S = 120.0
-_AT_ONCE = 64
-"""How many processes are asked at the same time: each costs a descriptor."""
 
 _ASKED_FOR = frozenset({"sessions", "log", "stalls"})
 _PROCESS = re.compile(r"worker-[0-9]+-[0-9]+|s-[a-z2-7]{10,40}")
@@ -149,12 +146,8 @@ class OwnInstance:
         """What each process answers, by the name of its socket; None for one that is too busy."""
         socket_paths = [*self._runtime_dir.socket_paths(), *self._runtime_dir.session_sockets()]
         fields = {"question": answers.QUESTION, "parts": parts}
-        found: dict[str, Mapping[str, Any] | None] = {}
-        for start in range(0, len(socket_paths), _AT_ONCE):
-            some: Sequence[Path] = socket_paths[start : start + _AT_ONCE]
-            answered = await ipc.ask_all(some, fields, _ANSWER_S)
-            found.update(zip([path.name for path in some], answered, strict=True))
-        return found
+        answered = await ipc.ask_all(socket_paths, fields, _ANSWER_S)
+        return dict(zip([path.name for path in socket_paths], answered, strict=True))
 
 
 def lasts_s(order: Mapping[str, Any]) -> float:

@@ -255,7 +255,7 @@ async def test_ids_that_are_made_here_lead_here(runtime_dir: RuntimeDir) -> None
 async def test_all_others_are_asked_a_few_at_a_time_and_not_this_one(
     runtime_dir: RuntimeDir, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_module, "_ASKED_AT_ONCE", 2)
+    monkeypatch.setattr(ipc, "_ASKED_AT_ONCE", 2)
     heard: list[str] = []
 
     def answerer(name: str) -> Callable[[Mapping[str, Any]], Any]:
