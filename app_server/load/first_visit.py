@@ -121,8 +121,10 @@ def _destination(response: Response, url: str) -> str:
 def unreachable(fault: BaseException, url: str) -> OperatorError:
     """Why there was no answer to the first request."""
     if isinstance(fault, ssl.SSLCertVerificationError):
-        hint = "Give --ca-file if its authority is one of your own."
-        return OperatorError(f"its certificate is not accepted: {fault.verify_message}", where=url, hint=hint)
+        what = f"its certificate is not accepted: {fault.verify_message}"
+        return OperatorError(what, where=url, hint="Give --ca-file if its authority is one of your own.")
     kind, text = kind_of(fault)
     what = "cannot be reached" if kind == "cannot connect" else kind
-    return OperatorError(in_one_line(f"{what}: {text}" if text else what, LONGEST_SHOWN), where=url)
+    # What a server with TLS does to a request without.
+    hint = "With TLS, the address begins with https://." if isinstance(fault, ConnectionResetError) else None
+    return OperatorError(in_one_line(f"{what}: {text}" if text else what, LONGEST_SHOWN), where=url, hint=hint)

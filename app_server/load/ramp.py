@@ -49,7 +49,7 @@ class Why(Enum):
     SILENT = "nothing is answered"
     ABSENT = "pages do not open in time"
     GENERATOR = "the load generator has reached its own limit"
-    MOST = "no more people were to come"
+    MOST = "no more were to come, see --most"
     FOUND = "the limit is found"
     INTERRUPTED = "it was interrupted"
 

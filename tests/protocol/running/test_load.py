@@ -85,7 +85,7 @@ def test_people_are_carried_and_the_server_is_looked_at(
     here = {"APP_SERVER_RUNTIME_DIR": str(folder / "run")}
     report = found(capfd, at(tested), *QUICKLY, *PATIENT, "--most", 4, "--people", 50, "--scripts", environ=here)
     assert (report["people"], report["limit_found"], report["too_many"]) == (4, False, None)
-    assert report["ended_because"] == "no more people were to come"
+    assert report["ended_because"] == "no more were to come, see --most"
     assert report["widgets"] == {"Button": 1, "Select": 1, "Slider": 1} and report["left_out"] == {"PasswordInput": 1}
     assert [stage["people"] for stage in report["stages"]] == [2, 4]
     for stage in report["stages"]:

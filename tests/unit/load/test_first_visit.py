@@ -43,6 +43,10 @@ def refused(status: int, body: bytes = b"", **headers: str) -> str:
             "this is not the page of a Bokeh application. It seems to be a login",
         ),
         (str(unreachable(ConnectionRefusedError(), URL)), "cannot be reached: the connection was refused"),
+        (
+            str(unreachable(ConnectionResetError(104, "Connection reset by peer"), URL)),
+            "cannot be reached: Connection reset by peer. With TLS, the address begins with https://.",
+        ),
         (str(unreachable(socket.gaierror(-2, "Name unknown"), URL)), "cannot be reached: Name unknown"),
         (str(unreachable(ssl.SSLError(1, "wrong version"), URL)), "TLS failed: "),
         (str(unreachable(ValueError("not\x1b[31m HTTP"), URL)), "not as expected: not\\x1b[31m HTTP"),

@@ -50,6 +50,12 @@ def test_limit_that_makes_no_sense_is_refused(word: str) -> None:
     assert complaint(URL, f"--p99={word}").startswith("--p99: expected a time such as 200ms or 1.5s, not ")
 
 
+def test_file_of_headers_may_come_from_windows(tmp_path: Path) -> None:
+    file = tmp_path / "headers"
+    file.write_bytes(b"\xef\xbb\xbfAuthorization: Basic eA==\r\n\r\n")
+    assert asked(URL, "--header-file", file).visit.site.headers[1:] == (("Authorization", "Basic eA=="),)
+
+
 def test_headers_are_read_from_a_file_and_never_shown(tmp_path: Path) -> None:
     file = tmp_path / "headers"
     file.write_text("# a login\n\nCookie: a=b; c=d\nAuthorization: Basic xyz\n")

@@ -59,7 +59,7 @@ def test_report_says_what_is_carried_and_what_that_takes() -> None:
     ("found", "expected"),
     [
         (of(why=Why.INTERRUPTED), "nothing was measured: it was interrupted."),
-        (of(stage(1), why=Why.MOST), "carries at least 1 person: no more people were to come."),
+        (of(stage(1), why=Why.MOST), "carries at least 1 person: no more were to come, see --most."),
         (
             of(stage(5), stage(8, busy=0.99)),
             "carries at least 5 people: with 8, the load generator has reached its own",
