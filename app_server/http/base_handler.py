@@ -10,7 +10,7 @@ from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, OutputTransform, RequestHandler
 
 from app_server.engine.containment import is_fault
-from app_server.errors import LONGEST_SHOWN, in_one_line
+from app_server.errors import LONGEST_SHOWN, OperatorError, in_one_line
 from app_server.http.doctor_header import answer_doctor
 from app_server.observe import logs
 from app_server.page import error_page
@@ -73,6 +73,13 @@ class Enduring(RequestHandler):
             if not is_fault(error):
                 raise
             self._handle_request_exception(RuntimeError(f"{type(error).__name__} was raised"))
+
+    def require_setting(self, name: str, feature: str = "this feature") -> None:
+        """As Tornado's, which does not know how this server is given the key of signed cookies."""
+        if name == "cookie_secret" and not self.application.settings.get(name):
+            hint = "Set BOKEH_COOKIE_SECRET to what `app-server secret` prints."
+            raise OperatorError("signed cookies need a key", where="--auth-module", hint=hint)
+        super().require_setting(name, feature)
 
 
 class BaseHandler(Enduring, Leavable):

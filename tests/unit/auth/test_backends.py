@@ -143,6 +143,26 @@ def test_modules_own_pages_are_below_the_prefix_and_outlive_their_faults(tmp_pat
         assert served.get("/p/app", headers={"Cookie": "who=ann"}).status == 200
 
 
+SIGNING = """
+from tornado.web import RequestHandler
+login_url = "/login"
+def get_user(handler): return handler.get_signed_cookie("user")
+class LoginHandler(RequestHandler):
+    def get(self): self.set_signed_cookie("user", "ann")
+"""
+
+
+def test_module_that_signs_cookies_without_a_key_is_told_which_variable_has_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = "--auth-module: signed cookies need a key. Set BOKEH_COOKIE_SECRET to what `app-server secret` prints."
+    with inside({"/app": lambda document: None}, auth_module=write(tmp_path, SIGNING)) as site:
+        assert site.get("/app").status == 500
+        assert caplog.messages[0] == said
+        assert site.get("/login").status == 500
+    assert said in caplog.text.partition("GET /login")[2]
+
+
 def test_module_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match=r"^--auth-module: .*/none.py cannot be read: "):
         load_hooks(str(tmp_path / "none.py"))
