@@ -135,4 +135,5 @@ class MissingHandler(Handler):
 
     async def prepare(self) -> None:
         """404, whatever the method."""
+        self.name_request()
         raise HTTPError(404)

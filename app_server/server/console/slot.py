@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 from collections.abc import Sequence
 
 from app_server.engine import containment
-from app_server.errors import OperatorError, TransientError
+from app_server.errors import OperatorError
 from app_server.http import listeners
 from app_server.http.listeners import Listening
 from app_server.processes.forking.worker import Task
@@ -71,10 +72,7 @@ def _bound(settings: Settings, place: ConsolePlace) -> Sequence[socket.socket]:
     try:
         # Without a login, all who can connect are operators.
         return listeners.bind(console_settings(settings), 0o666 if settings.console_auth else 0o600)
-    except TransientError as error:
-        raise TransientError(error.what, where="--console", hint=_HINT) from None
     except OperatorError as error:
-        raise OperatorError(error.what, where="--console", hint=_HINT) from None
-
-
-_HINT = "Stop what listens there, or choose another place with --console."
+        # A console has one flag for all of them.
+        hint = None if error.hint is None else re.sub(r"--(unix-socket|port|address)\b", "--console", error.hint)
+        raise type(error)(error.what, where="--console", hint=hint) from None

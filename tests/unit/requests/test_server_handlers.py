@@ -52,6 +52,12 @@ def test_metadata_are_empty_or_an_error(state: Inside, monkeypatch: pytest.Monke
     assert state.get("/p/app/metadata").status == 500
 
 
+def test_answers_of_addresses_that_are_missing_have_the_id_of_the_request(state: Inside) -> None:
+    for path, status in (("/p/app", 200), ("/p/nowhere", 404), ("/elsewhere", 404)):
+        answer = state.ask(path, headers={"X-Request-ID": "abc"})
+        assert (answer.status, answer.headers["x-request-id"]) == (status, "abc")
+
+
 # The index
 
 
