@@ -133,6 +133,14 @@ def https_url(word: str) -> str:
     return word
 
 
+def issuer(word: str) -> str:
+    """The address of an OpenID provider, to which that of its description is added."""
+    known = "/.well-known/openid-configuration"
+    if word.rstrip("/").endswith(known):
+        raise ValueError(f"the provider's address without {known}")
+    return https_url(word)
+
+
 def access_rule(word: str) -> str:
     """`ROUTE=user:NAME` or `ROUTE=group:NAME`; the route gets a slash in front if it has none, `*` is all routes."""
     found = re.fullmatch(r"(\*|[^\s=?#\\]+)=(user|group):\s*(\S.{0,300})", word.strip())

@@ -236,7 +236,7 @@ class Settings:
     oidc_issuer: str | None = setting(
         None, "let in the users of this OpenID Connect provider",
         reason=_OPEN,
-        parse=parsers.https_url, metavar="URL",
+        parse=parsers.issuer, metavar="URL",
         environment=("APP_SERVER_OIDC_ISSUER",),
     )
     oidc_client_id: str | None = setting(

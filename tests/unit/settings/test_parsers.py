@@ -138,6 +138,8 @@ def test_any_word_is_taken_or_refused_with_its_flag(setting: object, word: str) 
     [
         ("auth_header_from", "10.0.0.1/8", "an address or a network such as 127.0.0.1 or 10.0.0.0/8, or 'unix'"),
         ("auth_header", "X User", "the name of a header, such as X-Forwarded-User"),
+        ("oidc_issuer", "https://id.example.org/.well-known/openid-configuration",
+         "the provider's address without /.well-known/openid-configuration"),
         ("oidc_issuer", "http://id.example.org", "an https:// address without '?' and '#' (http:// only for this "
          "machine)"),
         ("oidc_scope", "profile", "scopes separated by spaces, including 'openid'"),
