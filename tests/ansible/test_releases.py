@@ -130,6 +130,8 @@ def test_killed_instance_is_back_and_costs_no_page(installed: Site) -> None:
 
 def test_deployment_is_looked_at_read_and_closed_on_all_hosts(installed: Site) -> None:
     to = ("--target", "ansible")
+    # systemd may be about to start an instance again that another test has killed.
+    until(lambda: installed.command("deploy", "status", *to)[0] == 0, "every instance runs", 60)
     status, said = installed.command("deploy", "status", *to)
     assert status == 0, said
     release = installed.hosts[0].run("readlink", "/opt/app-server/current").strip().rpartition("/")[2]
