@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render.compiled import CompiledTemplates
-from app_server.errors import InternalError
+from app_server.errors import InternalError, OperatorError
 
 Filters = Mapping[str, Callable[..., str]]
 
@@ -35,7 +35,10 @@ def template_root() -> Path:
     for root in (here.parents[1] / "templates", here.parents[3] / "deploy"):
         if root.is_dir():
             return root
-    raise InternalError("the templates of deployments are not installed", where=str(here.parents[1]))
+    raise OperatorError(
+        "this installation has no templates of configurations, as the images of app-server have none",
+        hint="Run the command where app-server was installed with pip.",
+    )
 
 
 def environment(target: str, filters: Filters) -> Environment:
