@@ -95,7 +95,9 @@ class HostsDeployment:
         known = scripts.services_of(answer.said)
         releases = scripts.releases_of(answer.said)
         for each in answer.machine.instances:
-            about = known.get(self._service(each).removesuffix(".service"), scripts.NO_SERVICE)
+            # What has a release was installed: then its manager does not answer.
+            silent = scripts.SILENT if each.name in releases else scripts.NO_SERVICE
+            about = known.get(self._service(each).removesuffix(".service"), silent)
             yield InstanceState(
                 each.name, host, about.state, about.since_s, releases.get(each.name, ""),
                 applications_of(self.plan, each.name), about.restarts,

@@ -28,6 +28,8 @@ class ServiceState:
 
 
 NO_SERVICE = ServiceState("not installed")
+SILENT = ServiceState("unknown")
+"""Of a service whose manager says nothing about it."""
 
 
 def look_script(
@@ -40,6 +42,7 @@ def look_script(
     if units:
         lines.append(f"systemctl show --timestamp=unix -p {_SHOWN} {shlex.join(units)}; echo")
     if is_supervised and services:
+        # The status is 3 if one of them does not run. If supervisord is away, no state is printed: see SILENT.
         lines.append(f"date +%s; supervisorctl status {shlex.join(services.values())} || true")
     for each in services:
         file_of_it = f"{root}/running/{each}"

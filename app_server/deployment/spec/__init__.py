@@ -92,7 +92,7 @@ class Spec(Model):
     logs: Logs = block(Logs)
     """log files"""
     monitoring: Monitoring = block(Monitoring)
-    """what Prometheus and Grafana are told"""
+    """settings of the alert rules for Prometheus"""
     service: Service = block(Service)
     """the program that starts the instances; a bare word is its name"""
     containers: Containers = block(Containers)

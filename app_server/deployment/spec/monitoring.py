@@ -1,4 +1,4 @@
-"""What Prometheus and Grafana are told."""
+"""Settings of the alert rules for Prometheus."""
 
 from typing import Annotated
 

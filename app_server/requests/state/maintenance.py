@@ -14,7 +14,7 @@ _LONGEST_TEXT = 2000
 
 @dataclass(frozen=True, slots=True)
 class MaintenanceNotice:
-    """What visitors are told: the operator's words, "" for none; it began at this time, in seconds since the epoch."""
+    """A notice for visitors: the words of the operator, "" for none, and when it began, in seconds since the epoch."""
 
     text: str
     since_s: float
@@ -27,7 +27,7 @@ class Maintenance:
         self._path = path
 
     def notice(self) -> MaintenanceNotice | None:
-        """What new visitors are told; None if they are let in."""
+        """The notice that new visitors see; None if they can open sessions."""
         try:
             found = json.loads(self._path.read_bytes())
             return MaintenanceNotice(str(found["text"]), float(found["since_s"]))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app_server.deployment.daily import ssh
+from app_server.deployment.daily import scripts, ssh
 from app_server.deployment.daily.deployed import LogsWanted
 from app_server.deployment.daily.hosts import HostsDeployment
 from app_server.errors import OperatorError, OperatorErrors
@@ -57,6 +57,18 @@ def test_host_that_is_away_is_named_and_its_instances_are_unknown(tmp_path: Path
     ]  # fmt: skip
     assert {each.state for each in state.instances if each.host == "two"} == {"unknown"}
     assert len(state.faults) >= 1 and state.faults[-1].startswith("two: cannot be reached: "), state.faults
+    assert not state.is_well
+
+
+def test_instance_is_unknown_where_supervisor_is_away_and_not_said_to_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scripts, "_ROOT", f"{tmp_path}/{{name}}")
+    (tmp_path / "site" / "running").mkdir(parents=True)
+    (tmp_path / "site" / "running" / "a1").write_text("0123456789ab x\n", encoding="utf-8")
+    state = deployment(tmp_path, "supervisor").state()
+    found = {each.name: each.state for each in state.instances if each.host == "one"}
+    assert (found["a1"], found["a2"]) == ("unknown", "not installed")
     assert not state.is_well
 
 
