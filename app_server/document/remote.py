@@ -23,9 +23,11 @@ from bokeh.document.events import (
     DocumentChangedEvent,
     DocumentPatchedEvent,
     MessageSentEvent,
+    ModelChangedEvent,
     SessionCallbackAdded,
     SessionCallbackRemoved,
 )
+from bokeh.events import Event
 from bokeh.model import Model
 from bokeh.resources import DEFAULT_SERVER_HTTP_URL
 from bokeh.util.browser import view
@@ -113,6 +115,18 @@ class Mirror:
     def _server_has(self, model: Model) -> bool:
         models = self.document.models
         return model not in models._new_models and models.get_by_id(model.id) is model
+
+    def set(self, model: Model, values: Mapping[str, Any]) -> tuple[bytes, list[Buffer]]:
+        """Set properties as a page does, those too that only pages set; the PATCH-DOC content and buffers of it.
+
+        The values are those that BokehJS would send. ValueError if a property does not take its value.
+        """
+        encoder = Encoder(clients_have=self._server_has)
+        events = []
+        for name, value in values.items():
+            foreign.set_foreign(model, name, value, self)
+            events.append(encoder.encode(ModelChangedEvent(self.document, model, name, value, self)))  # type: ignore[arg-type]
+        return dumps({"events": events}), encoder.binary
 
     def message(self, msg_type: str, msg_data: Any) -> tuple[bytes, list[Buffer]]:
         """The PATCH-DOC content and buffers of a message of the program's own, for the document's `on_message`."""
@@ -213,6 +227,11 @@ def _stored(buffers: Sequence[Buffer]) -> list[BokehBuffer]:
 def _undecodable(what: str, error: BaseException) -> PeerError:
     unknown = isinstance(error, DeserializationError) and "resolve type" in str(error)
     return PeerError(f"{what} cannot be decoded: {str(error)[:200]}", hint=_UNKNOWN_MODELS if unknown else None)
+
+
+def fired(name: str, **values: Any) -> Event:
+    """The event of bokeh's of this name, such as "button_click", with these values."""
+    return Event.cls_for(name)(**values)
 
 
 def empty_document() -> Document:

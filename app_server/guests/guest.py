@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from app_server.document.callbacks import DocumentEvent
 from app_server.document.pages import embedding, extensions
@@ -59,6 +59,24 @@ class Guest:
 
     def ended(self, document: ServedDocument) -> None:
         """The session's hooks have run; the document is about to be taken apart. Also after a build that failed."""
+
+    def follows_later(self, document: ServedDocument) -> bool:
+        """Whether the guest is about to follow, within milliseconds, what a client has changed."""
+        return False
+
+    # What tests ask, which know components of the guest's in place of their models.
+
+    def components(self, document: ServedDocument, kind: Any) -> list[Any] | None:
+        """All components that the document's page shows; None if this is not a class of components."""
+        return None
+
+    def model_id(self, document: ServedDocument, thing: Any) -> str | None:
+        """The id of the model that shows a component in this document; None if it is not shown there."""
+        return None
+
+    def as_properties(self, document: ServedDocument, thing: Any, values: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The properties of its model that show these values of a component; None if this is not a component."""
+        return None
 
     def render_page(
         self,

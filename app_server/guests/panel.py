@@ -37,7 +37,8 @@ from app_server.document.pages.parts import MATHS, TABLES, WIDGETS
 from app_server.document.served import ServedDocument
 from app_server.errors import ApplicationError, AppServerError
 from app_server.guests.addresses import place_of
-from app_server.guests.guest import Guest, LivingSession
+from app_server.guests.components import PanelComponents
+from app_server.guests.guest import LivingSession
 from app_server.guests.replaced import teach
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ _PARTS_OF_PANEL = frozenset({WIDGETS, TABLES})
 _FILES_OF_COMPONENTS = frozenset({"__css__", "__javascript__", "__javascript_modules__"})
 
 
-class PanelGuest(Guest):
+class PanelGuest(PanelComponents):
     """Serves applications that are made with Panel. There is one in a process, for Panel's state is the process's."""
 
     changes_pages = True  # the addresses of its style sheets

@@ -1,0 +1,175 @@
+"""What a person does in a page. Each act returns when the application has done all that follows from it at once."""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from app_server.document import remote
+from app_server.testing.errors import CannotDo
+from app_server.testing.moves import choices
+from app_server.testing.moves.planning import plan, property_of
+from app_server.testing.moves.step import among, listed, refuse
+from app_server.testing.outline import is_a, says
+from app_server.testing.reading import Reading
+
+_MODIFIERS = {"shift": False, "ctrl": False, "alt": False}
+_GROUPS = ("RadioGroup", "RadioButtonGroup", "CheckboxGroup", "CheckboxButtonGroup", "Tabs")
+
+
+class Acting(Reading):
+    """What a person does. AppFailure if the application fails at it, CannotDo if a person could not do it."""
+
+    def set(self, widget: Any, **values: Any) -> None:
+        """Give a widget another value, such as `set(slider, value=3)`, as a person who moves it or types into it.
+
+        The value must be one that the widget offers: between its ends and at a step, one of its options, no longer
+        than it may be. Dates may be given as dates, choices of groups and tabs as their labels.
+        """
+        __tracebackhide__ = True
+        model = self._usable(widget)
+        self._page.set(model, plan(model, self._as_properties(widget, model, values)))
+
+    def click(self, widget: Any, item: Any = None) -> None:
+        """Click a button, a box or a switch; `item` is the entry of a menu, group or tabs that is clicked."""
+        __tracebackhide__ = True
+        model = self._usable(widget)
+        if any(is_a(model, kind) for kind in _GROUPS):
+            self._click_in_group(model, item)
+        elif is_a(model, "Dropdown"):
+            self._click_in_menu(model, item)
+        elif item is not None:
+            raise refuse(model, "has no items")
+        elif is_a(model, "AbstractButton"):
+            if is_a(model, "Toggle"):
+                self._page.set(model, ({"active": not model.active},))
+            self._page.fire(remote.fired("button_click", model=model))
+        elif is_a(model, "ToggleInput"):
+            self._page.set(model, ({"active": not model.active},))
+        else:
+            raise refuse(model, "cannot be clicked; for plots, see tap()")
+
+    def _click_in_group(self, model: Any, item: Any) -> None:
+        if item is None:
+            raise refuse(model, f"say which item: {listed(getattr(model, 'labels', None) or _titles(model))}")
+        if is_a(model, "CheckboxGroup") or is_a(model, "CheckboxButtonGroup"):
+            nth = choices.index(model, item, model.labels)
+            self._page.set(model, ({"active": sorted({*model.active} ^ {nth})},))
+        else:
+            self._page.set(model, plan(model, {"active": item}))
+
+    def _click_in_menu(self, model: Any, item: Any) -> None:
+        if item is None:
+            if not model.split:
+                raise refuse(model, f"say which item: {listed(_entries(model))}")
+            self._page.fire(remote.fired("button_click", model=model))
+        else:
+            chosen = among(model, item, _entries(model), "items")
+            self._page.fire(remote.fired("menu_item_click", model=model, item=chosen))
+
+    def type(self, widget: Any, text: str, *, enter: bool = True) -> None:
+        """Type a text, letter by letter, in place of what is in a field; then press Enter, or only leave the field."""
+        __tracebackhide__ = True
+        model = self._usable(widget)
+        if not is_a(model, "TextLikeInput"):
+            raise refuse(model, "takes no text; see set()")
+        *_, left = plan(model, {"value": text})
+        self._page.set(model, [*({"value_input": text[: size + 1]} for size in range(len(text))), left])
+        if enter and is_a(model, "TextInput"):
+            self._page.fire(remote.fired("value_submit", model=model, value=text))
+
+    def upload(
+        self, widget: Any, *files: str | os.PathLike[str] | bytes, filename: str = "data.bin", mime_type: str = ""
+    ) -> None:
+        """Upload files by a file input: their paths, or the bytes of one with its `filename`."""
+        __tracebackhide__ = True
+        model = self._usable(widget)
+        if not is_a(model, "FileInput"):
+            raise refuse(model, "takes no files")
+        if len(files) != 1 and not model.multiple:
+            raise refuse(model, f"takes one file, not {len(files)}")
+        uploads = [_upload(file, filename, mime_type) for file in files]
+        values = {name: [each[name] for each in uploads] for name in ("value", "filename", "mime_type")}
+        one = {name: several[0] for name, several in values.items()} if not model.multiple else values
+        self._page.set(model, (one,))
+
+    def select(self, source: Any, indices: Sequence[int]) -> None:
+        """Select rows of a data source, as a person does in a plot or a table; it may be given by that, too."""
+        __tracebackhide__ = True
+        model = self._own(source)
+        for name in ("data_source", "source"):
+            model = getattr(model, name, model)
+        if not hasattr(model, "selected"):
+            raise refuse(model, "has no rows; select in a data source, a renderer or a table")
+        rows = max((len(column) for column in getattr(model, "data", {}).values()), default=0)
+        wrong = [index for index in indices if not 0 <= index < rows]
+        if wrong:
+            raise refuse(model, f"has {rows} rows, and none of index {wrong[0]}")
+        self._page.set(model.selected, ({"indices": [int(index) for index in indices]},))
+
+    def tap(self, plot: Any, x: float, y: float) -> None:
+        """Click into a plot, at this point of its data. What tools make of it, such as a selection, is not known."""
+        __tracebackhide__ = True
+        self._at("tap", plot, x, y, modifiers=_MODIFIERS)
+
+    def hover(self, plot: Any, x: float, y: float) -> None:
+        """Move the mouse over a plot, to this point of its data."""
+        __tracebackhide__ = True
+        self._at("mousemove", plot, x, y, modifiers=_MODIFIERS)
+
+    def _at(self, name: str, plot: Any, x: float, y: float, **more: Any) -> None:
+        self._page.fire(remote.fired(name, model=self._usable(plot), x=x, y=y, **more))
+
+    def zoom(
+        self, plot: Any, x: tuple[float, float] | None = None, y: tuple[float, float] | None = None
+    ) -> None:  # fmt: skip
+        """Pan or zoom a plot, until its axes go from and to these numbers."""
+        __tracebackhide__ = True
+        model = self._usable(plot)
+        for ends, shown in ((x, model.x_range), (y, model.y_range)):
+            if ends is not None:
+                self._page.set(shown, ({"start": ends[0], "end": ends[1]},))
+        (x0, x1), (y0, y1) = ((each.start, each.end) for each in (model.x_range, model.y_range))
+        self._page.fire(remote.fired("rangesupdate", model=model, x0=x0, x1=x1, y0=y0, y1=y1))
+
+    def fire(self, event: Any) -> None:
+        """Let any event of `bokeh.events` happen, such as `DoubleTap(plot, x=1, y=2)`.
+
+        It reaches the application only if that listens to it, as in a browser.
+        """
+        __tracebackhide__ = True
+        if getattr(event, "model", None) is not None:
+            named = {name: value for name, value in event.event_values().items() if name != "model"}
+            event = type(event)(self._usable(event.model), **named)
+        self._page.fire(event)
+
+    def _as_properties(self, thing: Any, model: Any, values: dict[str, Any]) -> dict[str, Any]:
+        """What is set of the model for these values of a component of Panel's, which may have other names."""
+        found = self._site.runtime.guest.as_properties(self.session.document, thing, values)
+        if found is None:
+            return values
+        if not found:
+            raise CannotDo(f"{says(thing)} shows nothing of {', '.join(values)}")
+        name = property_of(model)
+        return {name: found[name]} if name in found else found
+
+
+def _titles(model: Any) -> list[str]:
+    return [tab.title for tab in model.tabs]
+
+
+def _entries(model: Any) -> list[Any]:
+    """What the items of a menu are called in the event."""
+    return [item[1] if isinstance(item, tuple | list) else item for item in model.menu if item is not None]
+
+
+def _upload(file: str | os.PathLike[str] | bytes, filename: str, mime_type: str) -> dict[str, str]:
+    if not isinstance(file, bytes):
+        path = Path(file)
+        file, filename = path.read_bytes(), path.name
+    mime_type = mime_type or mimetypes.guess_type(filename)[0] or ""
+    return {"value": base64.b64encode(file).decode("ascii"), "filename": filename, "mime_type": mime_type}

@@ -1,0 +1,84 @@
+"""The exceptions of an application that a test must not miss: those that are logged, and those of threads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from app_server.errors import AppServerError
+from app_server.session.session import Session
+
+
+class Failures(logging.Handler):
+    """Notes each exception once: of callbacks and hooks, of tasks and threads, and what the application logs.
+
+    It is the handler that is shown all logs, and the observer of the sessions.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(logging.ERROR)
+        self._loop = loop
+        self._found: list[BaseException] = []
+        self._known: list[BaseException] = []
+
+    def note(self, error: BaseException) -> None:
+        """Note this exception, unless it was noted before."""
+        # What the server logs of it may be a description that has the exception as its cause.
+        cause = error.__cause__ if isinstance(error, AppServerError) and error.__cause__ is not None else error
+        if not any(cause is each for each in self._known):
+            self._known.append(cause)
+            self._found.append(cause)
+
+    def take(self) -> list[BaseException]:
+        """The exceptions since the last time."""
+        found, self._found = self._found, []
+        return found
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """A line was logged, by whatever runs in this process."""
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and asyncio._get_running_loop() is self._loop:
+            self.note(error)
+
+    # The observer of sessions.
+
+    def begun(self, session: Session) -> None:
+        """A session was built."""
+
+    def failed(self) -> None:
+        """A session's code raised the exception that is at hand."""
+        error = sys.exc_info()[1]
+        if error is not None:
+            self.note(error)
+
+    def ended(self, session: Session) -> None:
+        """A session has ended."""
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """A block in which they are noted."""
+        root = logging.getLogger()
+        before: Callable[[Any], Any] = threading.excepthook
+
+        def in_thread(arguments: Any) -> None:
+            if arguments.exc_value is not None and arguments.exc_type is not SystemExit:
+                self.note(arguments.exc_value)
+            before(arguments)
+
+        root.addHandler(self)
+        _set_hook(in_thread)
+        try:
+            yield
+        finally:
+            root.removeHandler(self)
+            if threading.excepthook is in_thread:  # else it was replaced meanwhile, and is another one's to put back
+                _set_hook(before)
+
+
+def _set_hook(hook: Callable[[Any], Any]) -> None:
+    threading.excepthook = hook
