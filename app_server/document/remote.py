@@ -27,7 +27,6 @@ from bokeh.document.events import (
     SessionCallbackAdded,
     SessionCallbackRemoved,
 )
-from bokeh.events import Event
 from bokeh.model import Model
 from bokeh.resources import DEFAULT_SERVER_HTTP_URL
 from bokeh.util.browser import view
@@ -128,6 +127,15 @@ class Mirror:
             events.append(encoder.encode(ModelChangedEvent(self.document, model, name, value, self)))  # type: ignore[arg-type]
         return dumps({"events": events}), encoder.binary
 
+    def event(self, name: str, values: Mapping[str, Any]) -> tuple[bytes, list[Buffer]]:
+        """The PATCH-DOC content and buffers of an event as BokehJS sends it, such as "tap"; its model is in `values`.
+
+        Bokeh's own events leave out most of their values when they are encoded in Python.
+        """
+        encoder = Encoder(clients_have=self._server_has)
+        data = {"type": "event", "name": name, "values": encoder.encode(dict(values))}
+        return dumps({"events": [{"kind": "MessageSent", "msg_type": "bokeh_event", "msg_data": data}]}), encoder.binary
+
     def message(self, msg_type: str, msg_data: Any) -> tuple[bytes, list[Buffer]]:
         """The PATCH-DOC content and buffers of a message of the program's own, for the document's `on_message`."""
         return self._encode(MessageSentEvent(self.document, msg_type, msg_data))
@@ -227,11 +235,6 @@ def _stored(buffers: Sequence[Buffer]) -> list[BokehBuffer]:
 def _undecodable(what: str, error: BaseException) -> PeerError:
     unknown = isinstance(error, DeserializationError) and "resolve type" in str(error)
     return PeerError(f"{what} cannot be decoded: {str(error)[:200]}", hint=_UNKNOWN_MODELS if unknown else None)
-
-
-def fired(name: str, **values: Any) -> Event:
-    """The event of bokeh's of this name, such as "button_click", with these values."""
-    return Event.cls_for(name)(**values)
 
 
 def empty_document() -> Document:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app_server.document import remote
 from app_server.testing.errors import CannotDo
 from app_server.testing.moves import choices
 from app_server.testing.moves.planning import plan, property_of
@@ -47,7 +46,7 @@ class Acting(Reading):
         elif is_a(model, "AbstractButton"):
             if is_a(model, "Toggle"):
                 self._page.set(model, ({"active": not model.active},))
-            self._page.fire(remote.fired("button_click", model=model))
+            self._page.fire("button_click", model)
         elif is_a(model, "ToggleInput"):
             self._page.set(model, ({"active": not model.active},))
         else:
@@ -61,15 +60,17 @@ class Acting(Reading):
             self._page.set(model, ({"active": sorted({*model.active} ^ {nth})},))
         else:
             self._page.set(model, plan(model, {"active": item}))
+        if is_a(model, "ToggleButtonGroup"):
+            self._page.fire("button_click", model)
 
     def _click_in_menu(self, model: Any, item: Any) -> None:
         if item is None:
             if not model.split:
                 raise refuse(model, f"say which item: {listed(_entries(model))}")
-            self._page.fire(remote.fired("button_click", model=model))
+            self._page.fire("button_click", model)
         else:
             chosen = among(model, item, _entries(model), "items")
-            self._page.fire(remote.fired("menu_item_click", model=model, item=chosen))
+            self._page.fire("menu_item_click", model, item=chosen)
 
     def type(self, widget: Any, text: str, *, enter: bool = True) -> None:
         """Type a text, letter by letter, in place of what is in a field; then press Enter, or only leave the field."""
@@ -80,7 +81,7 @@ class Acting(Reading):
         *_, left = plan(model, {"value": text})
         self._page.set(model, [*({"value_input": text[: size + 1]} for size in range(len(text))), left])
         if enter and is_a(model, "TextInput"):
-            self._page.fire(remote.fired("value_submit", model=model, value=text))
+            self._page.fire("value_submit", model, value=text)
 
     def upload(
         self, widget: Any, *files: str | os.PathLike[str] | bytes, filename: str = "data.bin", mime_type: str = ""
@@ -122,7 +123,7 @@ class Acting(Reading):
         self._at("mousemove", plot, x, y, modifiers=_MODIFIERS)
 
     def _at(self, name: str, plot: Any, x: float, y: float, **more: Any) -> None:
-        self._page.fire(remote.fired(name, model=self._usable(plot), x=x, y=y, **more))
+        self._page.fire(name, self._usable(plot), x=x, y=y, **more)
 
     def zoom(
         self, plot: Any, x: tuple[float, float] | None = None, y: tuple[float, float] | None = None
@@ -134,7 +135,7 @@ class Acting(Reading):
             if ends is not None:
                 self._page.set(shown, ({"start": ends[0], "end": ends[1]},))
         (x0, x1), (y0, y1) = ((each.start, each.end) for each in (model.x_range, model.y_range))
-        self._page.fire(remote.fired("rangesupdate", model=model, x0=x0, x1=x1, y0=y0, y1=y1))
+        self._page.fire("rangesupdate", model, x0=x0, x1=x1, y0=y0, y1=y1)
 
     def fire(self, event: Any) -> None:
         """Let any event of `bokeh.events` happen, such as `DoubleTap(plot, x=1, y=2)`.
@@ -142,10 +143,9 @@ class Acting(Reading):
         It reaches the application only if that listens to it, as in a browser.
         """
         __tracebackhide__ = True
-        if getattr(event, "model", None) is not None:
-            named = {name: value for name, value in event.event_values().items() if name != "model"}
-            event = type(event)(self._usable(event.model), **named)
-        self._page.fire(event)
+        values = {name: value for name, value in vars(event).items() if not name.startswith("_") and name != "model"}
+        model = getattr(event, "model", None)
+        self._page.fire(event.event_name, None if model is None else self._usable(model), **values)
 
     def _as_properties(self, thing: Any, model: Any, values: dict[str, Any]) -> dict[str, Any]:
         """What is set of the model for these values of a component of Panel's, which may have other names."""

@@ -80,7 +80,7 @@ class Page:
         asked = site.perform(self._join)
         site.until(lambda: self._exchange.answered(asked))  # an asynchronous callback may hold the document
         self._exchange.answer(asked)
-        site.perform(lambda: self._exchange.change(*self._mirror.message("bokeh_event", remote.fired(ready))))
+        self.fire(ready)
 
     def _join(self) -> str:
         self._site.runtime.connect(self.session, self._connection, self.line)
@@ -114,11 +114,12 @@ class Page:
 
         self.do(send)
 
-    def fire(self, event: Any) -> None:
-        """Send an event of bokeh's, if the application listens to it: others stay in the page. Then settle."""
-        model = getattr(event, "model", None)
-        if model is None or event.event_name in model.subscribed_events:
-            self.do(lambda: self._exchange.change(*self._mirror.message("bokeh_event", event)))
+    def fire(self, name: str, model: Any = None, **values: Any) -> None:
+        """Send an event of a model, if the application listens to it: others stay in the page. Then settle."""
+        if model is None:
+            self.do(lambda: self._exchange.change(*self._mirror.event(name, values)))
+        elif name in model.subscribed_events:
+            self.do(lambda: self._exchange.change(*self._mirror.event(name, {"model": model, **values})))
 
     def do(self, send: Any) -> None:
         """Call this, which sends messages; then settle, and fail if the application or the server has."""
