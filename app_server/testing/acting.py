@@ -153,7 +153,9 @@ class Acting(Reading):
         if found is None:
             return values
         if not found:
-            raise CannotDo(f"{says(thing)} shows nothing of {', '.join(values)}")
+            raise CannotDo(
+                f"{says(thing)} cannot show {', '.join(f'{name}={value!r}' for name, value in values.items())}"
+            )
         name = property_of(model)
         return {name: found[name]} if name in found else found
 

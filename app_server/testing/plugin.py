@@ -27,7 +27,13 @@ def open_app(request: pytest.FixtureRequest) -> Iterator[Callable[..., OpenApp]]
         def opened(source: Any, **options: Any) -> OpenApp:
             __tracebackhide__ = True
             if isinstance(source, str | os.PathLike):
-                source = request.path.parent / Path(source)
+                source = _from_here(request.path.parent / source)
             return stack.enter_context(open_app(source, **options))
 
         yield opened
+
+
+def _from_here(path: Path) -> str:
+    """The path as errors are to show it."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

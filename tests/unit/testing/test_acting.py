@@ -54,14 +54,15 @@ def test_what_a_widget_does_not_offer_is_refused() -> None:
         lambda: TextInput(name="short", max_length=3),
     ) as app:
         slider, menu, short = app.find(Slider), app.find(Select), app.find(TextInput)
+        says = "Slider that says 'Amplitude': "
         for widget, values, why in (
-            (slider, {"value": 6}, "Slider that says 'Amplitude': 6 is not between 0 and 5"),
-            (slider, {"value": 1.3}, "Slider that says 'Amplitude': 1.3 is not at one of its steps: it starts at 0, step 0.5"),
-            (slider, {"value": "3"}, "Slider that says 'Amplitude': takes a number, not '3'"),
-            (slider, {"end": 9}, "Slider that says 'Amplitude': a person changes its value, not end"),
+            (slider, {"value": 6}, f"{says}6 is not between 0 and 5"),
+            (slider, {"value": 1.3}, f"{says}1.3 is not at one of its steps: it starts at 0, step 0.5"),
+            (slider, {"value": "3"}, f"{says}takes a number, not '3'"),
+            (slider, {"end": 9}, f"{says}a person changes its value, not end"),
             (menu, {"value": "Bee"}, "Select 'menu': 'Bee' is not among its options: 'a', 'b'"),
             (short, {"value": "long"}, "TextInput 'short': takes at most 3 characters, and 'long' has 4"),
-        ):  # fmt: skip
+        ):
             with pytest.raises(CannotDo) as refused:
                 app.set(widget, **values)
             assert str(refused.value) == why

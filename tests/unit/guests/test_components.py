@@ -1,0 +1,114 @@
+"""Applications made with Panel, tested by their components and by the models that show them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import panel as pn
+import pytest
+from bokeh.models import Button, Div
+
+from app_server.testing import AppFailure, CannotDo, NotFound, open_app
+from tests.support.server import EXAMPLES
+
+PANEL = EXAMPLES / "panel"
+
+
+def dashboard(document: Any) -> None:
+    """Widgets of several kinds, and what they come to."""
+    amplitude = pn.widgets.FloatSlider(label="Amplitude", start=0, end=5, step=0.5, value=1)
+    unit = pn.widgets.Select(label="Unit", options={"metres": 1, "feet": 3}, value=1)
+    parts = pn.widgets.CheckBoxGroup(label="Parts", options=["a", "b"], value=[])
+    run = pn.widgets.Button(label="Run")
+    clicks = pn.bind(lambda clicks: f"clicked {clicks}", run.param.clicks)
+    shown = pn.pane.HTML(pn.bind(lambda *values: repr(values), amplitude, unit, parts), name="shown")
+    pn.Column(amplitude, unit, pn.Row(parts, run), shown, pn.pane.Str(clicks, name="clicks")).server_doc(document)
+
+
+@pytest.fixture
+def app() -> Iterator[Any]:
+    with open_app(dashboard) as opened:
+        yield opened
+
+
+def test_components_are_found_by_class_and_name(app: Any) -> None:
+    amplitude = app.find(pn.widgets.FloatSlider, label="Amplitude")
+    assert amplitude.value == 1
+    assert [each.label for each in app.find_all(pn.widgets.Widget)] == ["Amplitude", "Unit", "Parts", "Run"]
+    with pytest.raises(NotFound, match="no IntSlider with label='Amplitude'; the page has"):
+        app.find(pn.widgets.IntSlider, label="Amplitude")
+
+
+def test_values_of_components_are_set_as_their_models_show_them(app: Any) -> None:
+    app.set(app.find(pn.widgets.FloatSlider), value=2.5)
+    app.set(app.find(pn.widgets.Select), value=3)
+    app.set(app.find(pn.widgets.CheckBoxGroup), value=["b"])
+    assert app.find(pn.pane.HTML).object == "(2.5, 3, ['b'])"
+    assert app.find("HTML", text="(2.5, 3, ['b'])")
+    assert app.find("Slider", title="Amplitude").value == 2.5
+    with pytest.raises(CannotDo, match=r"2\.6 is not at one of its steps"):
+        app.set(app.find(pn.widgets.FloatSlider), value=2.6)
+    with pytest.raises(CannotDo, match="Select .* cannot show value=7"):
+        app.set(app.find(pn.widgets.Select), value=7)
+
+
+def test_buttons_of_panel_are_clicked(app: Any) -> None:
+    app.click(app.find(pn.widgets.Button))
+    app.click(app.find(Button, label="Run"))
+    assert app.find(pn.widgets.Button).clicks == 2
+    assert app.find(text="clicked 2")
+
+
+def test_models_can_be_set_as_well(app: Any) -> None:
+    app.set(app.find("Slider", title="Amplitude"), value=4)
+    assert app.find(pn.widgets.FloatSlider).value == 4
+
+
+def test_onload_periodic_callbacks_and_user_are_those_of_the_visit() -> None:
+    def application(document: Any) -> None:
+        words = pn.pane.Str(f"{pn.state.user} {pn.state.location.search}", name="words")
+        pn.Column(words).server_doc(document)
+        pn.state.onload(lambda: setattr(words, "object", words.object + " loaded"))
+        pn.state.add_periodic_callback(lambda: setattr(words, "object", words.object + " beat"), 1000)
+
+    with open_app(application, user="ada", arguments={"n": "3"}) as app:
+        words = app.find(pn.pane.Str)
+        assert words.object == "ada ?n=3 loaded"
+        app.advance(2)
+        assert words.object == "ada ?n=3 loaded beat beat"
+
+
+def test_failure_of_a_bound_function_is_found() -> None:
+    def application(document: Any) -> None:
+        slider = pn.widgets.IntSlider(label="n", start=0, end=5, value=1)
+        pn.Column(slider, pn.bind(lambda n: 1 / (n - 2), slider)).server_doc(document)
+
+    with open_app(application) as app, pytest.raises(AppFailure, match="ZeroDivisionError"):
+        app.set(app.find(pn.widgets.IntSlider), value=2)
+
+
+def test_object_of_panel_is_an_application() -> None:
+    slider = pn.widgets.IntSlider(label="n", start=0, end=5, value=1)
+    with open_app(pn.Row(slider, pn.bind(lambda n: f"n is {n}", slider))) as app:
+        app.set(slider, value=4)
+        assert app.find(text="n is 4")
+
+
+def test_script_with_a_template_is_tested() -> None:
+    with open_app(PANEL / "dashboard.py") as app:
+        years = app.find(pn.widgets.IntRangeSlider)
+        app.set(years, value=(2010, 2012))
+        assert app.find(pn.widgets.Tabulator).value["Year"].tolist() == [2012, 2011, 2010]
+        assert "Harvests" in app.html
+        assert app.find_all(Div) is not None
+
+
+def test_clocks_of_panel_follow_the_tests_clock() -> None:
+    with open_app(PANEL / "pulse.py") as app:
+        readings = app.find("ColumnDataSource", name="readings")
+        app.advance(3)
+        assert len(readings.data["second"]) == 30
+        app.click(app.find("Toggle", label="Measure"))
+        app.advance(3)
+        assert 30 <= len(readings.data["second"]) <= 31
