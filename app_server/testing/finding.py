@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from app_server.errors import likely
 from app_server.testing.errors import NotFound
 from app_server.testing.outline import is_a, is_model, read, says, texts
 
@@ -26,7 +25,7 @@ def find(candidates: Sequence[Any], kind: Any, text: Any, properties: Mapping[st
     wanted = _wanted(kind, text, properties)
     if found:
         raise NotFound(f"{len(found)} models fit {wanted}: {_list(found)}. Say more, or use find_all()")
-    raise NotFound(f"no {wanted}; {_alternatives(candidates, kind, properties)}")
+    raise NotFound(f"no {wanted}; {_alternatives(candidates, kind)}")
 
 
 def fits(candidate: Any, kind: Any, text: Any, properties: Mapping[str, Any]) -> bool:
@@ -80,13 +79,11 @@ def _shown(value: Any) -> str:
     return f"/{value.pattern}/" if isinstance(value, re.Pattern) else repr(value)
 
 
-def _alternatives(candidates: Sequence[Any], kind: Any, properties: Mapping[str, Any]) -> str:
+def _alternatives(candidates: Sequence[Any], kind: Any) -> str:
     """What there is instead: those of the class, else what a person sees."""
     same = [each for each in candidates if kind is not None and fits(each, kind, None, {})]
     if same:
-        meant = likely(str(properties.get("name", "")), [each.name for each in same if each.name])
-        hint = f". Did you mean {meant!r}?" if meant else ""
-        return f"there {'is' if len(same) == 1 else 'are'} {_list(same)}{hint}"
+        return f"there {'is' if len(same) == 1 else 'are'} {_list(same)}"
     seen = [each for each in candidates if getattr(each, "name", None) or any(texts(each))]
     return f"the page has {_list(seen)}" if seen else "the page is empty"
 

@@ -11,6 +11,9 @@ from bokeh.models import Button, Div
 
 from app_server.testing import AppFailure, CannotDo, NotFound, open_app
 from tests.support.server import EXAMPLES
+from tests.unit.testing.test_page_of_the_manual import write_files
+
+pytest_plugins = ["pytester"]
 
 PANEL = EXAMPLES / "panel"
 
@@ -112,3 +115,9 @@ def test_clocks_of_panel_follow_the_tests_clock() -> None:
         app.click(app.find("Toggle", label="Measure"))
         app.advance(3)
         assert 30 <= len(readings.data["second"]) <= 31
+
+
+def test_file_of_the_manual_passes(pytester: pytest.Pytester) -> None:
+    write_files(pytester)
+    done = pytester.runpytest_inprocess("-p", "app_server.testing.plugin", "-p", "no:asyncio", "test_panel.py")
+    done.assert_outcomes(passed=1)

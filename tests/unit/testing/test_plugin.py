@@ -37,7 +37,7 @@ def folder(pytester: pytest.Pytester) -> pytest.Pytester:
 def run(folder: pytest.Pytester, test: str) -> pytest.RunResult:
     """The result of this test file beside the application."""
     folder.makefile(".py", **{"below/test_app": test})
-    return folder.runpytest_inprocess("-p", "app_server.testing.plugin", "-p", "no:randomly")
+    return folder.runpytest_inprocess("-p", "app_server.testing.plugin", "-p", "no:asyncio")
 
 
 def test_fixture_opens_applications_beside_the_test_and_stops_them(folder: pytest.Pytester) -> None:

@@ -1,0 +1,26 @@
+"""The test in a browser that docs/testing.md shows runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.browsers.pages import CHROMIUM, CHROMIUM_ARGS
+from tests.unit.testing.test_page_of_the_manual import write_files
+
+pytest_plugins = ["pytester"]
+
+
+def test_test_in_a_browser_passes(pytester: pytest.Pytester) -> None:
+    write_files(pytester)
+    # The page leaves to Playwright which browser that is; here it is the one of all tests.
+    pytester.makeconftest(
+        f"""
+        from functools import partialmethod
+
+        from playwright.sync_api import BrowserType
+
+        BrowserType.launch = partialmethod(BrowserType.launch, executable_path={CHROMIUM!r}, args={CHROMIUM_ARGS!r})
+        """
+    )
+    done = pytester.runpytest_subprocess("-p", "no:asyncio", "test_in_browser.py")
+    done.assert_outcomes(passed=1)
