@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
+
 from app_server.testing.errors import NotFound
 from app_server.testing.outline import is_a, is_model, read, says, texts
 
@@ -51,12 +53,15 @@ def _has(candidate: Any, name: str, wanted: Any) -> bool:
         value = getattr(value, "text", value)
     if isinstance(wanted, re.Pattern):
         return isinstance(value, str) and wanted.search(read(value)) is not None
-    return bool(_equal(value, wanted))
+    return _equal(value, wanted)
 
 
-def _equal(value: Any, wanted: Any) -> Any:
-    same = value == wanted
-    return same if isinstance(same, bool) else getattr(same, "all", lambda: same)()
+def _equal(value: Any, wanted: Any) -> bool:
+    if isinstance(value, Mapping) and isinstance(wanted, Mapping):
+        return value.keys() == wanted.keys() and all(_equal(value[key], wanted[key]) for key in wanted)
+    if isinstance(value, np.ndarray) or isinstance(wanted, np.ndarray):
+        return bool(np.array_equal(value, wanted))
+    return bool(value == wanted)
 
 
 def _wanted(kind: Any, text: Any, properties: Mapping[str, Any]) -> str:

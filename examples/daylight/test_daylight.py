@@ -3,8 +3,9 @@
 from datetime import date
 
 import pytest
-from app_server.testing import CannotDo
 from bokeh.models import ColumnDataSource, DateSlider, Select
+
+from app_server.testing import CannotDo
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def slider(model: Any, value: Any) -> Changes:
 
 
 def range_slider(model: Any, value: Any) -> Changes:
-    return moved([_stop(model, each, model.step) for each in pair(model, value)])
+    return moved(_stops(model, value, model.step))
 
 
 def date_slider(model: Any, value: Any) -> Changes:
@@ -26,15 +26,24 @@ def date_slider(model: Any, value: Any) -> Changes:
 
 
 def date_range_slider(model: Any, value: Any) -> Changes:
-    return moved([_stop(model, each, model.step * _DAY_MS) for each in pair(model, value)])
+    return moved(_stops(model, value, model.step * _DAY_MS))
 
 
 def datetime_range_slider(model: Any, value: Any) -> Changes:
-    return moved([_stop(model, each, model.step or _HOUR_MS) for each in pair(model, value)])
+    return moved(_stops(model, value, model.step or _HOUR_MS))
 
 
 def categorical_slider(model: Any, value: Any) -> Changes:
     return moved(among(model, value, model.categories, "categories"))
+
+
+def _stops(model: Any, values: Any, step: float) -> list[float]:
+    """Where the two handles can stand, neither of which passes the other."""
+    low, high = pair(model, values)
+    stops = [_stop(model, low, step), _stop(model, high, step)]
+    if stops[0] > stops[1]:
+        raise refuse(model, f"{low!r} is above {high!r}")
+    return stops
 
 
 def _stop(model: Any, value: Any, step: float) -> float:

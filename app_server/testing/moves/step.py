@@ -54,9 +54,7 @@ def several(model: Any, values: Any) -> list[Any]:
 
 
 def pair(model: Any, value: Any) -> tuple[Any, Any]:
-    """The two values, the lower one first."""
+    """The two values."""
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise refuse(model, f"takes two values, not {value!r}")
-    if value[0] > value[1]:
-        raise refuse(model, f"{value[0]!r} is above {value[1]!r}")
     return value[0], value[1]

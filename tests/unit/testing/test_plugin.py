@@ -70,7 +70,9 @@ def test_failure_shows_the_line_of_the_test_and_that_of_the_application(folder: 
 
 
 def test_plugin_imports_nothing_before_a_test_asks_for_it() -> None:
-    code = "import app_server.testing.plugin, sys; print([name for name in ('bokeh', 'tornado') if name in sys.modules])"
+    code = (
+        "import app_server.testing.plugin, sys; print([name for name in ('bokeh', 'tornado') if name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

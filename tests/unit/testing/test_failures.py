@@ -1,0 +1,98 @@
+"""Each exception is noted once, from wherever it comes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app_server.errors import ApplicationError
+from app_server.testing.clock import ClockedLoop
+from app_server.testing.failures import Failures
+
+log = logging.getLogger("an application")
+
+
+@pytest.fixture
+def loop() -> Iterator[ClockedLoop]:
+    made = ClockedLoop()
+    yield made
+    made.close()
+
+
+def logging_it(error: Exception, level: int = logging.ERROR) -> Any:
+    """A function that logs this exception."""
+
+    def act() -> None:
+        try:
+            raise error
+        except type(error):
+            log.log(level, "it failed", exc_info=True)
+
+    return act
+
+
+def in_loop(loop: ClockedLoop, act: Any) -> None:
+    """Call this in the loop."""
+    loop.call_soon(act)
+    loop.go_round()
+
+
+def test_exception_is_noted_once_however_often_it_is_reported(loop: ClockedLoop) -> None:
+    failures, error = Failures(loop), KeyError("one")
+
+    def fail() -> None:
+        try:
+            raise error
+        except KeyError:
+            failures.failed()
+        logging_it(error)()
+
+    with failures.watched():
+        in_loop(loop, fail)
+        assert failures.take() == [error]
+        in_loop(loop, fail)
+        assert failures.take() == []
+
+
+def test_description_of_an_exception_is_that_exception(loop: ClockedLoop) -> None:
+    failures, cause = Failures(loop), ValueError("cause")
+    described = ApplicationError("ValueError: cause")
+    described.__cause__ = cause
+    failures.note(described)
+    failures.note(cause)
+    assert failures.take() == [cause]
+
+
+def test_logs_count_only_if_the_loop_writes_them_and_they_have_an_error(loop: ClockedLoop) -> None:
+    failures = Failures(loop)
+    with failures.watched():
+        logging_it(KeyError("outside"))()
+        in_loop(loop, logging_it(KeyError("a warning"), logging.WARNING))
+        in_loop(loop, lambda: log.error("no exception"))
+        assert failures.take() == []
+        in_loop(loop, logging_it(KeyError("inside")))
+        assert [str(error) for error in failures.take()] == ["'inside'"]
+    in_loop(loop, logging_it(KeyError("afterwards")))
+    assert failures.take() == []
+
+
+def test_threads_are_watched_and_other_hooks_are_left_alone(loop: ClockedLoop, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures, heard = Failures(loop), []
+
+    def hook(arguments: Any) -> None:
+        heard.append(arguments.exc_type)
+
+    monkeypatch.setattr(threading, "excepthook", hook)
+    with failures.watched():
+        thread = threading.Thread(target=lambda: {}["thread"])
+        thread.start()
+        thread.join()
+        assert [type(error) for error in failures.take()] == [KeyError] == heard
+    assert threading.excepthook is hook
+    with failures.watched():
+        monkeypatch.setattr(threading, "excepthook", print)
+    assert threading.excepthook is print

@@ -1,0 +1,105 @@
+"""The server in the process: what ends with it, and what a hang or a failure leaves behind."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import weakref
+from typing import Any
+
+import pytest
+from bokeh.models import Div
+
+from app_server.testing import AppFailure, AppTimeout, open_app
+
+
+def fill(document: Any) -> None:
+    """A division."""
+    document.add_root(Div(text="filled"))
+
+
+def test_nothing_is_left_when_it_is_closed() -> None:
+    handlers = list(logging.getLogger().handlers)
+    app = open_app(fill)
+    loop, document = app._site.loop, weakref.ref(app.session.document)
+    app.close()
+    assert loop.is_closed()
+    assert logging.getLogger().handlers == handlers
+    del app
+    gc.collect()
+    assert document() is None
+
+
+def test_tasks_of_the_application_end_with_it() -> None:
+    ended: list[str] = []
+
+    def application(document: Any) -> None:
+        async def forever() -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append("task")
+
+        tasks = []
+        document.add_next_tick_callback(lambda: tasks.append(asyncio.create_task(forever())))
+        fill(document)
+
+    with open_app(application):
+        assert not ended
+    assert ended == ["task"]
+
+
+def test_hook_that_never_returns_is_said_to() -> None:
+    def application(document: Any) -> None:
+        async def forever(context: Any) -> None:
+            await asyncio.Event().wait()
+
+        document.on_session_destroyed(forever)
+
+    app = open_app(application, timeout_s=0.2)
+    with pytest.raises(AppTimeout, match="the server does not get on within 0.2 s"):
+        app.close()
+    assert app._site.loop.is_closed()
+
+
+def test_exit_of_a_task_is_a_failure() -> None:
+    def application(document: Any) -> None:
+        def leave() -> None:
+            asyncio.get_running_loop().call_soon(exit_)
+
+        def exit_() -> None:
+            raise SystemExit(3)
+
+        document.add_timeout_callback(leave, 1000)
+
+    with open_app(application) as app, pytest.raises(AppFailure, match=r"the application called sys\.exit\(3\)"):
+        app.advance(1)
+
+
+def test_failing_load_hook_fails_open_app(tmp_path: Any) -> None:
+    folder = tmp_path / "hooked"
+    folder.mkdir()
+    (folder / "main.py").write_text("")
+    (folder / "app_hooks.py").write_text("def on_server_loaded(context):\n    raise LookupError('no data')\n")
+    with pytest.raises(AppFailure, match=r"app_hooks\.py:2: LookupError: no data"):
+        open_app(folder)
+
+
+def test_several_failures_are_one_with_all_of_them() -> None:
+    def application(document: Any) -> None:
+        document.add_timeout_callback(lambda: [][1], 1000)
+        document.add_timeout_callback(lambda: {}["a"], 1000)
+
+    with open_app(application) as app, pytest.raises(AppFailure, match=r"IndexError: .* \(and 1 more") as failure:
+        app.advance(1)
+    assert [type(error) for error in failure.value.errors] == [IndexError, KeyError]
+
+
+def test_unused_session_ends_when_its_time_is_over() -> None:
+    with open_app(fill) as app:
+        app.advance(3600)
+        assert not app.session.destroyed
+        app.disconnect()
+        app.advance(60)
+        assert app.session.destroyed
