@@ -17,14 +17,14 @@ from app_server.sources.routes import MAIN_NAMES, SUFFIXES, absolute
 
 log = logging.getLogger(__name__)
 
-_WHAT_IS_SERVED = "Name a .py script, an .ipynb notebook, or a folder with a main.py or main.ipynb"
+_WHAT_IS_SERVED = "Name a .py script, an .ipynb notebook, an .md file, or a folder with a main.py or main.ipynb"
 _HOOKS_NAMES = ("app_hooks.py", "server_lifecycle.py")
 
 
 def load_application(
     path: str | os.PathLike[str], argv: Sequence[str] = (), *, dev: bool = False, route: str | None = None
 ) -> Application:
-    """The application of a script, a notebook or a folder; its code gets `argv` as `sys.argv[1:]`.
+    """The application of a script, a notebook, a Markdown file or a folder; its code gets `argv` as `sys.argv[1:]`.
 
     Its route follows from the name of the file or folder unless `route` is given. It is read and compiled, not run.
     What is missing is an `OperatorError`, what is wrong in the files an `ApplicationError` with file and line. With
@@ -74,8 +74,8 @@ def find_main(folder: Path, given: str) -> Path:
 
 
 def _is_code(path: Path) -> bool:
-    """Whether this is a script or a notebook, and not a package's own file."""
-    return path.suffix in SUFFIXES and not path.name.startswith((".", "_")) and path.is_file()
+    """Whether this is a script or a notebook, and not a package's own file. Most Markdown files are plain texts."""
+    return path.suffix in (".py", ".ipynb") and not path.name.startswith((".", "_")) and path.is_file()
 
 
 def _nearest(path: Path) -> str | None:

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from app_server.auth.attempts import read_users
 from app_server.errors import OperatorError, did_you_mean
 from app_server.protocol.paths import canonical_route
+from app_server.requests.own_files import static_folders
 from app_server.security.auth.access import EVERY, AccessRules, unknown_to
 from app_server.settings import Settings
 
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 def check_access(settings: Settings, routes: Collection[str]) -> None:
     """Warn of rules that let no one in; OperatorError for one whose application is not at any of these routes."""
     rules = AccessRules.read(settings.access, canonical_route)
+    routes = {*routes, *(route for route, _ in static_folders(settings))}
     for rule in rules.rules:
         if rule.route != EVERY and rule.route not in routes:
             hint = did_you_mean(rule.route, routes) or f"There is: {', '.join(sorted(routes))}."

@@ -43,14 +43,11 @@ INSTEAD = {
     "--autoreload": "Use --dev to reload pages when a file changes.",
     "--host": "Use --address to choose where to listen.",
     "--liveness": "Use /healthz, which every server answers.",
-    "--num-threads": "Set pn.config.nthreads in the application.",
     "--processes": "Use --num-procs.",
     "--reload": "Use --dev to reload pages when a file changes.",
     "--rest-session-info": "Use --metrics, which counts sessions.",
     "--reuse-sessions": "Use --isolation snapshot to start sessions faster.",
     "--root-path": "Use --prefix to serve everything below a path.",
-    "--setup": "Put the code into on_server_loaded in the application's app_hooks.py.",
-    "--static-dirs": "Put the files into the folder static/ next to the application's main.py.",
     "--workers": "Use --num-procs.",
 }
 """What to do instead of flags that other servers have, above all Panel's."""
@@ -159,7 +156,7 @@ def no_such_command(word: str) -> OperatorError:
         return OperatorError("unknown argument", where=word, hint=f"Did you mean {meant}?" if meant else hint)
     if found := likely(word, (*COMMANDS, "help")):
         hint = f"Did you mean {found}?"
-    elif os.path.isdir(word) or word.endswith((".py", ".ipynb")):
+    elif os.path.isdir(word) or word.endswith((".py", ".ipynb", ".md")):
         hint = f"Did you mean `app-server serve {shlex.quote(word)}`?"
     return OperatorError("unknown command", where=word, hint=hint)
 

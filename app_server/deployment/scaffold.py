@@ -14,6 +14,7 @@ from pathlib import Path
 
 from app_server.errors import ApplicationError, OperatorError
 from app_server.sources.imports import imported_names
+from app_server.sources.markdown import read_markdown
 from app_server.sources.notebook import read_cells
 from app_server.sources.routes import MAIN_NAMES, SUFFIXES
 
@@ -66,8 +67,9 @@ def inspect(path: str) -> Found:
     if not place.is_file():
         raise OperatorError("there is no such file or folder", where=path)
     if place.suffix not in SUFFIXES:
-        raise OperatorError("is neither a script nor a notebook", where=path, hint="Name a .py or an .ipynb file.")
-    return Found(path, "a notebook" if place.suffix == ".ipynb" else "a script", imports_of(place))
+        raise OperatorError("is neither a script nor a notebook", where=path, hint="Name a .py, .ipynb or .md file.")
+    kind = {".ipynb": "a notebook", ".md": "a Markdown file"}.get(place.suffix, "a script")
+    return Found(path, kind, imports_of(place))
 
 
 def candidates(folder: Path) -> list[Found]:
@@ -80,7 +82,8 @@ def candidates(folder: Path) -> list[Found]:
             if place.is_dir():
                 is_served = any((place / name).is_file() for name in MAIN_NAMES)
             else:
-                is_served = place.suffix in SUFFIXES and bool(_SERVED.search(_source(place)))
+                # A Markdown file with such code is far more often a text about it.
+                is_served = place.suffix in (".py", ".ipynb") and bool(_SERVED.search(_source(place)))
             if is_served:
                 found.append(inspect(str(place.relative_to(folder))))
         except OperatorError:
@@ -89,12 +92,12 @@ def candidates(folder: Path) -> list[Found]:
 
 
 def _source(path: Path) -> str:
-    """The Python of a script or a notebook. OperatorError if it cannot be read."""
+    """The Python of a script, a notebook or a Markdown file. OperatorError if it cannot be read."""
     try:
         content = path.read_bytes()
         if path.suffix == ".ipynb":
             return "\n".join(cell.source for cell in read_cells(content, str(path)))
-        return decode_source(content)
+        return read_markdown(content.decode("utf-8-sig")).python if path.suffix == ".md" else decode_source(content)
     except OSError as error:
         raise OperatorError(f"cannot be read: {error.strerror}", where=str(path)) from None
     except ApplicationError as error:

@@ -13,6 +13,8 @@ from app_server.auth.access import check_access
 from app_server.document.pages.themes import Document
 from app_server.errors import OperatorError
 from app_server.protocol.paths import canonical_route
+from app_server.server.applications import prepare as run_once
+from app_server.server.once.setup import check_setup
 from app_server.settings import Settings
 
 Source: TypeAlias = "str | os.PathLike[str] | Callable[[Document], Any] | DocumentBuilder | Application"
@@ -26,8 +28,10 @@ def by_route(sources: Sources, settings: Settings, *, prepare: bool = True) -> d
     """
     found = _by_route(sources, settings)
     check_access(settings, found)
-    for application in found.values() if prepare else ():
-        application.prepare()
+    if prepare:
+        run_once(settings, found)
+    else:
+        check_setup(settings)
     return found
 
 

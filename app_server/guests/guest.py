@@ -37,6 +37,9 @@ class Guest:
     changes_pages = False
     """Whether the document is changed while a page is rendered, without an event."""
 
+    def use_threads(self, count: int) -> None:
+        """Run callbacks in so many threads, 0 for as many as Python takes. OperatorError if that is said elsewhere."""
+
     def building(self, document: ServedDocument) -> AbstractContextManager[None]:
         """A block in which the application's code fills the document; its session context is attached already."""
         return nullcontext()

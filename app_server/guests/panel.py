@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextvars
 import logging
+import os
 import sys
 import threading
 import weakref
@@ -35,7 +36,7 @@ from app_server.document import classes
 from app_server.document.pages import embedding, extensions
 from app_server.document.pages.parts import MATHS, TABLES, WIDGETS
 from app_server.document.served import ServedDocument
-from app_server.errors import ApplicationError, AppServerError
+from app_server.errors import ApplicationError, AppServerError, OperatorError
 from app_server.guests.addresses import place_of
 from app_server.guests.components import PanelComponents
 from app_server.guests.guest import LivingSession
@@ -65,6 +66,15 @@ class PanelGuest(PanelComponents):
         panel.io.resources._descendents = _shared_or_own
         # Panel's layouts are empty until they are filled; its own server says so too.
         silence(EMPTY_LAYOUT, True)
+
+    def use_threads(self, count: int) -> None:
+        """Run callbacks in so many of Panel's threads, which begin when they are needed."""
+        own = os.environ.get("PANEL_NUM_THREADS")
+        if own is not None and own != str(count):
+            what = f"PANEL_NUM_THREADS is {own}, but --num-threads is {count}"
+            raise OperatorError(what, where="--num-threads", hint="Leave one of them out")
+        if state._thread_pool is None:
+            config.nthreads = count
 
     @staticmethod
     def find_component(path: str) -> Path | None:

@@ -24,6 +24,7 @@ from app_server.document.holds import without_repetition
 from app_server.document.served import ServedDocument
 from app_server.errors import ApplicationError, OperatorError
 from app_server.guests.addresses import location_of
+from app_server.guests.scheduling import cancel_task, schedule_task
 
 _REPLACED = (
     (panel.io.document, "write_events"),
@@ -34,6 +35,8 @@ _REPLACED = (
     (type(state), "_is_launching"),
     (type(state), "block_expiration"),
     (type(state), "unblock_expiration"),
+    (type(state), "schedule_task"),
+    (type(state), "cancel_task"),
 )
 
 
@@ -58,6 +61,8 @@ def teach() -> None:
     type(state)._is_launching = property(lambda self: self.curdoc in self._launching)
     panel_block, panel_unblock = type(state).block_expiration, type(state).unblock_expiration
     type(state).block_expiration = lambda self: _unless_alone(partial(panel_block, self), _block_expiration)
+    type(state).schedule_task = staticmethod(schedule_task)
+    type(state).cancel_task = staticmethod(cancel_task)
     type(state).unblock_expiration = lambda self: _unless_alone(partial(panel_unblock, self), _unblock_expiration)
 
 

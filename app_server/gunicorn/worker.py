@@ -35,6 +35,7 @@ from app_server.processes.elastic import SLOTS, ElasticWorkerGroup
 from app_server.processes.forking import forks
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.requests.state.policy import key_of_this_run
+from app_server.server.applications import prepare
 from app_server.server.ending import exit_despite_threads, stop_within
 from app_server.server.membership import Membership
 from app_server.server.server import Server
@@ -160,8 +161,7 @@ class Worker(base.Worker):  # type: ignore[misc]
                                 (signal.SIGQUIT, self.handle_quit)):  # fmt: skip
             signal.signal(number, self._on_signal(handler, loop))
         notifying = loop.create_task(self._notify())
-        for application in loaded.applications.values():
-            application.prepare()
+        prepare(loaded.settings, loaded.applications)
         settings = with_signing_key(loaded.settings, lambda: key_of_this_run().hex())
         # A worker is silent while it starts.
         settings = replace(with_address(settings, self.cfg, self.sockets), start_timeout_s=float(self.cfg.timeout))

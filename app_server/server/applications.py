@@ -9,6 +9,7 @@ from pathlib import Path
 from app_server.apps import Application, broken_application, empty_application, load_application, route_for, split_route
 from app_server.auth.access import check_access
 from app_server.errors import ApplicationError, OperatorError
+from app_server.server.once.setup import check_setup, set_up
 from app_server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ def load_applications(paths: Sequence[str], settings: Settings, *, broken_too: b
     """
     applications = _load_applications(paths, settings, broken_too=broken_too)
     check_access(settings, applications)
+    check_setup(settings)
     return applications
 
 
@@ -57,8 +59,12 @@ def _load_application(path: str, settings: Settings, route: str | None, *, broke
         return broken_application(route or route_for(path), Path(path).absolute(), error, [Path(path).absolute()])
 
 
-def prepare(applications: Mapping[str, Application], isolated: Collection[str] = ()) -> None:
-    """Run what the applications run once in a process; after a fork, for it may start threads and open connections."""
+def prepare(settings: Settings, applications: Mapping[str, Application], isolated: Collection[str] = ()) -> None:
+    """Run what runs once in a process: the setup file, then what the applications have.
+
+    Call it after a fork, for it may start threads and open connections.
+    """
+    set_up(settings, applications.values())
     for route, application in applications.items():
         if route not in isolated:
             application.prepare()

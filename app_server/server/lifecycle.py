@@ -58,7 +58,7 @@ def serve_until_stopped(settings: Settings, paths: Sequence[str]) -> int:
 async def _serve_alone(
     applications: Mapping[str, Application], settings: Settings, runtime_dir: RuntimeDir, notifier: Notifier
 ) -> int:
-    prepare(applications)
+    prepare(settings, applications)
     loop = asyncio.get_running_loop()
     server = Server.bound(applications, settings, loop, membership=Membership(runtime_dir, 0, 1))
     return await serve(server, notifier=notifier)

@@ -149,7 +149,7 @@ class MainProcess:
 
     async def _serve(self, task: Task) -> int:
         faulthandler.register(signal.SIGUSR1, all_threads=True)
-        prepare(self._applications, self._isolated)
+        prepare(self._settings, self._applications, self._isolated)
         membership = Membership(self._runtime_dir, task.slot, self._count, fork_servers=self._isolated)
         settings = replace(self._settings, warm=self._warms)
         listening = Listening.shared(settings, self._sockets)

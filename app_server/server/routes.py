@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from app_server.document.pages import embedding
@@ -13,7 +14,7 @@ from app_server.http.static import FoundFiles, StaticFiles
 from app_server.observe import exposition
 from app_server.protocol.paths import segments
 from app_server.requests.autoload_handler import AutoloadHandler
-from app_server.requests.own_files import OwnFiles
+from app_server.requests.own_files import FolderFiles, OwnFiles, static_folders
 from app_server.requests.page_handler import PageHandler
 from app_server.requests.server_handlers import (
     FaviconHandler,
@@ -53,6 +54,7 @@ def routes_of(state: ServerState, live_reload: LiveReload | None) -> Rules:
         *state.policy.auth.routes(partial(_below, base), {"state": state}),
         *(rule for runtime in state.runtimes for rule in _files(base, state, runtime)),
         *_shared_files(base),
+        *_folders(base, state),
         *(rule for runtime in state.runtimes for rule in _application(base, state, runtime)),
         *(rule for runtime in state.runtimes for rule in _components(base, runtime)),
         (_below(base, "/", slash=True), IndexHandler, {"state": state}),
@@ -61,6 +63,8 @@ def routes_of(state: ServerState, live_reload: LiveReload | None) -> Rules:
     table = RouteTable(rules)
     for runtime in state.runtimes:
         _refuse_hidden(state, runtime, table)
+    for route, folder in static_folders(state.settings):
+        _refuse_hidden_folder(state, route, folder, table)
     return rules
 
 
@@ -104,6 +108,15 @@ def _shared_files(base: tuple[str, ...]) -> Rules:
         (_below(base, "/static/extensions", rest=True), StaticFiles, {"packages": embedding.extension_roots()}),
         (_below(base, "/static", rest=True), StaticFiles, {"roots": (embedding.static_root(),)}),
     ]
+
+
+def _folders(base: tuple[str, ...], state: ServerState) -> Rules:
+    """The files of `--static-dirs`."""
+    rules: Rules = []
+    for route, folder in static_folders(state.settings):
+        context = {"state": state, "route": route, "folder": folder}
+        rules += [(_below(base, route), FolderFiles, context), (_below(base, route, rest=True), FolderFiles, context)]
+    return rules
 
 
 def _files(base: tuple[str, ...], state: ServerState, runtime: ApplicationRuntime) -> Rules:
@@ -156,6 +169,17 @@ def _refuse_hidden(state: ServerState, runtime: ApplicationRuntime, table: Route
                 continue
             hint = "Give the application another name, or another route: /NAME=FILE."
             raise OperatorError(_holder(found.handler, found.context, path), where=runtime.url, hint=hint)
+
+
+def _refuse_hidden_folder(state: ServerState, route: str, folder: Path, table: RouteTable) -> None:
+    """Raise OperatorError if another handler has the addresses of a folder's files."""
+    for below in ("", "/x"):
+        path = f"{state.settings.prefix}{route}{below}"
+        found = table.find(path)
+        if found.context.get("folder") != folder:
+            what = _holder(found.handler, found.context, path)
+            hint = f"Give {folder} another name."
+            raise OperatorError(what, where=f"--static-dirs {route.lstrip('/')}", hint=hint)
 
 
 def _holder(handler: type, context: dict[str, Any], path: str) -> str:

@@ -42,6 +42,7 @@ from app_server.server.membership import Membership, PeerAnswers, make_admission
 from app_server.server.observing.request_log import request_log
 from app_server.server.observing.stats_log import StatsLog
 from app_server.server.observing.telemetry import Telemetry
+from app_server.server.once.tasks import ServerTasks
 from app_server.server.reload import LiveReload
 from app_server.server.routes import routes_of
 from app_server.server.runtimes import OwnSession, make_runtimes, owners, policy_for
@@ -131,6 +132,7 @@ class Server:
             ),
         )
         self._telemetry = Telemetry(self.state, self._listening.port)
+        self._tasks = ServerTasks(settings, membership.runtime_dir if membership is not None else None)
         self._background: list[asyncio.Task[None]] = []
         if workers is not None:
             url = f"unix:{settings.unix_socket}" if settings.unix_socket else self.url
@@ -187,6 +189,7 @@ class Server:
         self._telemetry.start()
         for runtime in self.state.runtimes:
             await runtime.start()
+        self._tasks.begin()
         if self.settings.warm:
             await warm_up_applications(self.state)
         if self.state.process.workers is not None:
@@ -206,6 +209,7 @@ class Server:
 
     async def start_isolated(self) -> None:
         """Begin to serve one session in this process; its connections come by `arrive`."""
+        self._tasks.leave_to_others()
         self.console.begin()
         self._telemetry.start()
         for runtime in self.state.runtimes:
@@ -226,6 +230,7 @@ class Server:
     async def drain(self, patience_s: float) -> None:
         """Begin no more sessions; return when those that are there have ended, or when the time is up."""
         self.state.process.begin_draining()
+        self._tasks.end()
         await until(lambda: not self.state.process.session_count, patience_s, _LOOK_S)
         if self.state.process.workers is not None:
             await notify_successors(self.state.process.workers, self.state.runtimes)
@@ -233,6 +238,7 @@ class Server:
     async def stop(self, close_code: int = 1001) -> None:
         """Make no more sessions, close every client's connection, run every hook."""
         self.state.process.begin_draining()
+        self._tasks.end()
         for task in self._background:
             task.cancel()
         if self._live_reload is not None:

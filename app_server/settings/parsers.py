@@ -150,6 +150,17 @@ def access_rule(word: str) -> str:
     return f"{route}={found[2]}:{found[3]}"
 
 
+def static_dir(word: str) -> str:
+    """`NAME=FOLDER`; the name is a path without slashes at its ends, the folder an absolute path."""
+    name, _, folder = word.partition("=")
+    name = name.strip().strip("/")
+    if not re.fullmatch(r"[^\s?#%\\{}]+", name) or {"", ".", ".."} & set(name.split("/")) or not folder.strip():
+        raise ValueError("NAME=FOLDER, such as assets=./assets")
+    if name == "static" or name.startswith("static/"):
+        raise ValueError("another NAME than static, where the server's own files are")
+    return f"{name}={os.path.abspath(os.path.expanduser(folder.strip()))}"
+
+
 def contact(word: str) -> str:
     """One line that a page shows: a name, an e-mail address, an address of a page."""
     text_ = word.strip()

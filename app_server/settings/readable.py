@@ -11,7 +11,7 @@ from app_server.errors import OperatorError
 from app_server.settings.reading import Given
 
 _FILES = (
-    "ssl_certfile", "ssl_keyfile", "auth_module", "authorize", "basic_auth", "console_auth", "index", "ico_path",
+    "ssl_certfile", "ssl_keyfile", "auth_module", "authorize", "basic_auth", "console_auth", "index", "ico_path", "setup",
 )  # fmt: skip
 
 
@@ -25,9 +25,23 @@ def missing_files(chosen: Mapping[str, Given]) -> Iterator[OperatorError]:
     for name in _FILES:
         if name in chosen and not (name == "ico_path" and chosen[name].value in (None, "none")):
             yield from unreadable(chosen[name].value, chosen[name].where, _WRITES.get(name))
+    if "static_dirs" in chosen:
+        for word in chosen["static_dirs"].value:
+            yield from _no_folder(word.partition("=")[2], chosen["static_dirs"].where)
     if "dev_watch" in chosen:
         for path in chosen["dev_watch"].value:
             yield from unreadable(path, chosen["dev_watch"].where)
+
+
+def _no_folder(path: str, where: str) -> Iterator[OperatorError]:
+    """The fault of a path that is not a folder which this user can enter."""
+    if not os.path.isdir(path):
+        folder = closed_folder(path)
+        what = "cannot be reached by this user" if folder else "is not a folder"
+        hint = f"Give this user permission to enter {folder}." if folder else None
+        yield OperatorError(f"{path} {what}", where=where, hint=hint)
+    elif not os.access(path, os.R_OK | os.X_OK, effective_ids=True):
+        yield OperatorError(f"{path} cannot be read by this user", where=where)
 
 
 def unreadable(path: str, where: str, if_missing: str | None = None) -> Iterator[OperatorError]:

@@ -21,6 +21,7 @@ from app_server.settings.values import (
     PageParts,
     Restore,
     SessionIds,
+    Tasks,
     TokenPayload,
 )
 
@@ -58,6 +59,18 @@ class Settings:
         "with --isolation process it only finds faults",
         reason="each start takes longer, and an application may do more than fill a document",
         environment=("APP_SERVER_WARM",),
+    )
+    setup: str | None = setting(
+        None, "run this Python file in each worker process before the applications",
+        reason="most applications prepare themselves",
+        metavar="FILE",
+        environment=("APP_SERVER_SETUP",),
+    )
+    static_dirs: tuple[str, ...] = setting(
+        (), "serve the files of these folders below /NAME/",
+        reason="an application's own files are in the folder static/ beside its main.py",
+        parse=parsers.static_dir, arity=Arity.SOME, metavar="NAME=FOLDER",
+        environment=("APP_SERVER_STATIC_DIRS",),
     )
     glob: bool = setting(
         False, "expand *, ? and [ ] in file names",
@@ -606,6 +619,18 @@ class Settings:
         reason="one process needs the least memory, and is enough until its core is busy",
         group="Processes", parse=integer(0, 1024), common=True,
         environment=("APP_SERVER_NUM_PROCS",),
+    )
+    num_threads: int | None = setting(
+        None, "run the callbacks of Panel applications in this many threads; 0 takes as many as Python chooses",
+        reason="a callback that computes in the event loop never meets another one halfway",
+        parse=integer(0, 1024), metavar="N",
+        environment=("APP_SERVER_NUM_THREADS",),
+    )
+    tasks: Tasks = setting(
+        "one", "which worker processes run what pn.state.schedule_task has scheduled: one of them, or every one",
+        reason="a report is to be sent once; every process has a cache of its own, though",
+        metavar="WHICH",
+        environment=("APP_SERVER_TASKS",),
     )
     hang_timeout_s: float = setting(
         0.0, "replace a worker process that hangs for this long; 0 disables it",

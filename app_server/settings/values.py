@@ -15,5 +15,6 @@ Isolation = Literal["none", "process", "snapshot"]
 ISOLATIONS: tuple[Isolation, ...] = ("none", "process", "snapshot")
 Restore = Literal["inputs", "values", "off"]
 RESTORES: tuple[Restore, ...] = ("inputs", "values", "off")
+Tasks = Literal["one", "every"]
 Otel = Literal["off", "traces", "metrics", "both"]
 LogLevel = Literal["trace", "debug", "info", "warning", "error", "critical"]

@@ -11,8 +11,8 @@ from app_server.protocol.paths import canonical_route, segment_route
 
 __all__ = ["MAIN_NAMES", "SUFFIXES", "absolute", "route_by_name", "route_for", "segment_route", "split_route"]
 
-SUFFIXES = (".py", ".ipynb")
-"""The endings of scripts and notebooks."""
+SUFFIXES = (".py", ".ipynb", ".md")
+"""The endings of scripts, notebooks and Markdown applications."""
 MAIN_NAMES = ("main.py", "main.ipynb")
 """The file of an application's folder that runs for each session."""
 
@@ -23,7 +23,7 @@ def absolute(path: str | os.PathLike[str]) -> Path:
 
 
 def route_for(path: str | os.PathLike[str]) -> str:
-    """`/myapp` for `myapp.py`, `myapp.ipynb` and the folder `myapp`; percent-encoded, as a browser sends it.
+    """`/myapp` for `myapp.py`, `myapp.ipynb`, `myapp.md` and the folder `myapp`; percent-encoded, as a browser sends it.
 
     A folder keeps the dots of its name. The folder `/` has no name and gets the route `/`.
     """

@@ -19,6 +19,7 @@ from app_server.document.pages.noop_output import APPLICATION_MODULE_PREFIX
 from app_server.errors import ApplicationError, OperatorError
 from app_server.settings import ISOLATIONS, RESTORES, Restore
 from app_server.sources.imports import ImportedName, imported_names
+from app_server.sources.markdown import read_markdown
 from app_server.sources.notebook import notebook_names, read_cells
 
 _Choice = TypeVar("_Choice", bound=str)
@@ -30,7 +31,8 @@ _FUTURE_FLAGS = functools.reduce(
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The code of a file: one piece for a script, one for each cell of a notebook; and what it imports."""
+    """The code of a file: one piece for a script or a Markdown file, one for each cell of a notebook; and what it
+    imports."""
 
     path: Path
     codes: tuple[CodeType, ...]
@@ -62,9 +64,11 @@ def new_module_name() -> str:
 
 
 def read_program(path: Path, place: CodePlace) -> Program:
-    """The program of a `.py` or `.ipynb` file, or an `ApplicationError` with the line that does not parse."""
+    """The program of a `.py`, `.ipynb` or `.md` file, or an `ApplicationError` with the line that does not parse."""
     content = read_source(path, place)
-    is_notebook = path.suffix == ".ipynb"
+    is_notebook, title = path.suffix == ".ipynb", ""
+    if path.suffix == ".md":
+        content, title = _read_markdown(path, content, place)
     try:
         pieces = list(_notebook_pieces(path, content, place) if is_notebook else _script_pieces(path, content))
     except (SyntaxError, ValueError) as error:
@@ -72,7 +76,7 @@ def read_program(path: Path, place: CodePlace) -> Program:
         raise application_error(error, place) from error
     imported = frozenset(name for tree, _ in pieces for name in imported_names(tree))
     codes = tuple(code for _, code in pieces)
-    docstring = ast.get_docstring(pieces[0][0]) if pieces and not is_notebook else None
+    docstring = title or (ast.get_docstring(pieces[0][0]) if pieces and not is_notebook else None)
     trees = [tree for tree, _ in pieces]
     isolation = _declared("__isolation__", ISOLATIONS, trees, path, place)
     restore = _declared("__restore__", RESTORES, trees, path, place)
@@ -106,6 +110,18 @@ def read_source(path: Path, place: CodePlace) -> bytes:
         what = f"the file cannot be read: {error.strerror}"
         hint = "Give the server's user permission to read it"
         raise OperatorError(what, where=place.name(str(path)), hint=hint) from error
+
+
+def _read_markdown(path: Path, content: bytes, place: CodePlace) -> tuple[bytes, str]:
+    """The Python of a Markdown file, and its title. OperatorError if it has no Python, for then it is a text."""
+    try:
+        read = read_markdown(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ApplicationError("the file is not UTF-8", where=place.name(str(path)), hint="Save it as UTF-8") from error
+    if not read.python:
+        hint = "Begin a block of code with ```python"
+        raise OperatorError("has no Python to run", where=place.name(str(path)), hint=hint)
+    return read.python.encode(), read.title
 
 
 def _script_pieces(path: Path, content: bytes) -> Iterator[tuple[ast.Module, CodeType]]:

@@ -29,6 +29,7 @@ from app_server.server.isolation.plan import limits_of
 from app_server.server.isolation.sample_sessions import serve_sample_sessions
 from app_server.server.isolation.session_process import live, prepare_to_live
 from app_server.server.isolation.snapshot import Unsound, take
+from app_server.server.once.setup import set_up
 from app_server.server.server import Server
 from app_server.server.warming.isolated_run import warm_up_isolated
 from app_server.server.warming.warmup import time_for
@@ -65,6 +66,11 @@ def fork_sessions(
     server = Server(applications, settings, closed_loop, Listening(Listening.shared(settings, sockets).port))
     for sock in sockets:
         sock.close()
+    try:
+        set_up(settings, applications.values())
+    except AppServerError as error:
+        log.error("%s", error)
+        return CANNOT_START
     _import_ahead(applications.values())
     serve_sample_sessions()
     server.state.pages.bundles.get(server.state.pages.root_url)

@@ -29,7 +29,7 @@ def check_applications(settings: Settings, paths: Sequence[str]) -> int:
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace") as lines:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         for route, application in applications.items():
-            failure = run_isolated(route, application, settings, time_for(settings, 1))
+            failure = run_isolated(route, application, settings, time_for(settings, 1), sets_up=True)
             if failure is not None:
                 _without_advice(failure).log(route)
                 status = 1

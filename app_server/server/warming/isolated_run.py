@@ -18,6 +18,7 @@ from app_server.engine.lifecycle import UNOBSERVED
 from app_server.engine.warmup import WARMUP_ID
 from app_server.errors import AppServerError
 from app_server.processes.forking import forks
+from app_server.server.once.setup import set_up
 from app_server.server.server import Server
 from app_server.server.warming.failure import Failure
 from app_server.server.warming.warmup import FirstVisit, time_for
@@ -37,14 +38,17 @@ def warm_up_isolated(applications: Mapping[str, Application], settings: Settings
             failure.log(route)
 
 
-def run_isolated(route: str, application: Application, settings: Settings, limit_s: float) -> Failure | None:
+def run_isolated(
+    route: str, application: Application, settings: Settings, limit_s: float, *, sets_up: bool = False
+) -> Failure | None:
     """Why this application fails when it is run once, with its hooks; None if it does not.
 
-    It fails also if it takes longer than `limit_s` seconds, 0 for no limit. Call it in a process without threads.
+    It fails also if it takes longer than `limit_s` seconds, 0 for no limit. With `sets_up`, the setup file runs before.
+    Call it in a process without threads.
     """
     ours, theirs = socket.socketpair()
     with ours:
-        pid = forks.fork(lambda: _report(route, application, settings, limit_s, theirs, ours))
+        pid = forks.fork(lambda: _report(route, application, settings, limit_s, theirs, ours, sets_up=sets_up))
         theirs.close()
         said = _read_line(ours, limit_s + _HOOKS_S if limit_s else None)
         if said is None:
@@ -81,6 +85,8 @@ def _report(
     limit_s: float,
     sock: socket.socket,
     parents: socket.socket,
+    *,
+    sets_up: bool,
 ) -> int:
     """Run the application, and say on the socket why it failed; the exit status of this process."""
     parents.close()
@@ -88,14 +94,18 @@ def _report(
     forks.end_with_parent()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    failure = containment.run_in(loop, _life(route, application, settings, limit_s))
+    failure = containment.run_in(loop, _life(route, application, settings, limit_s, sets_up=sets_up))
     sock.sendall(json.dumps(None if failure is None else asdict(failure)).encode() + b"\n")
     return 0
 
 
-async def _life(route: str, application: Application, settings: Settings, limit_s: float) -> Failure | None:
+async def _life(
+    route: str, application: Application, settings: Settings, limit_s: float, *, sets_up: bool
+) -> Failure | None:
     """The life of a server that has one visitor; why the application has failed in it."""
     try:
+        if sets_up:
+            set_up(settings, [application])
         server = _server(route, application, settings)
     except AppServerError as error:
         return Failure.of(error)

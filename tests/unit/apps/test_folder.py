@@ -226,7 +226,7 @@ def test_folder_without_main_is_refused(write: Write) -> None:
         load_application(folder / "sales")
     assert str(caught.value) == (
         f"{folder}/sales: the folder has neither main.py nor main.ipynb. "
-        "Name a .py script, an .ipynb notebook, or a folder with a main.py or main.ipynb"
+        "Name a .py script, an .ipynb notebook, an .md file, or a folder with a main.py or main.ipynb"
     )
 
 

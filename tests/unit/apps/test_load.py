@@ -13,7 +13,7 @@ from app_server.apps.load import find_main
 from app_server.errors import ApplicationError, OperatorError
 from tests.unit.apps.making import Write, notebook
 
-NAMED = "Name a .py script, an .ipynb notebook, or a folder with a main.py or main.ipynb"
+NAMED = "Name a .py script, an .ipynb notebook, an .md file, or a folder with a main.py or main.ipynb"
 
 
 def fault(path: Path | str) -> str:

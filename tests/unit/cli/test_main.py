@@ -253,7 +253,7 @@ def test_colour_is_for_terminals_without_no_color() -> None:
 @pytest.mark.parametrize(
     ("flag", "hint"),
     [
-        ("--setup", "Put the code into on_server_loaded in the application's app_hooks.py."),
+        ("--liveness", "Use /healthz, which every server answers."),
         ("--autoreload", "Use --dev to reload pages when a file changes."),
         ("--oauth-key=x", "Use --oidc-issuer for OpenID Connect, --oauth-provider for GitHub."),
         ("--prot", "Did you mean --port?"),

@@ -32,9 +32,11 @@ def test_script_notebook_and_folder_are_applications(tmp_path: Path) -> None:
     (tmp_path / "b.ipynb").write_text(notebook("%matplotlib inline\n!ls\nimport numpy", "import scipy"))
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "main.py").write_text("")
-    found = [inspect(str(tmp_path / name)) for name in ("a.py", "b.ipynb", "c")]
+    (tmp_path / "d.md").write_text("# About\n\n```python\nimport panel\n```\n")
+    found = [inspect(str(tmp_path / name)) for name in ("a.py", "b.ipynb", "c", "d.md")]
     assert [(each.kind, each.imports) for each in found] == [
         ("a script", ("numpy", "pandas")), ("a notebook", ("numpy", "scipy")), ("a folder with main.py", ()),
+        ("a Markdown file", ("panel",)),
     ]  # fmt: skip
 
 
@@ -42,7 +44,7 @@ def test_script_notebook_and_folder_are_applications(tmp_path: Path) -> None:
     ("name", "error"),
     [
         ("none", "none: there is no such file or folder"),
-        ("text.txt", "text.txt: is neither a script nor a notebook. Name a .py or an .ipynb file."),
+        ("text.txt", "text.txt: is neither a script nor a notebook. Name a .py, .ipynb or .md file."),
         ("empty", "empty: the folder has neither main.py nor main.ipynb."
          " Name a script, a notebook, or a folder with one of them."),
         ("two", "two: the folder has two mains. Name a script, a notebook, or a folder with one of them."),

@@ -181,3 +181,68 @@ def test_hook_of_its_own_file_goes_with_any_login(tmp_path: Path) -> None:
             assert tuple(served.get(each, headers=headers).status for each in ("/a", "/b")) == statuses
         text = served.get("/", headers=ANN).text
         assert 'href="/a"' in text and 'href="/b"' not in text
+
+
+# Folders beside the applications
+
+
+@pytest.fixture(scope="module")
+def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder to serve: a script, a page in a folder, a hidden file, and a link that leads out of it."""
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "secret.txt").write_text("secret")
+    folder = outside / "assets"
+    (folder / "guide").mkdir(parents=True)
+    (folder / "long.js").write_text("// a script\n" * 500)
+    (folder / "guide" / "index.html").write_text("<p>guide")
+    (folder / ".hidden").write_text("secret")
+    (folder / "out").symlink_to(outside / "secret.txt")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def open_site(assets: Path) -> Iterator[Inside]:
+    """A server to which no one logs in."""
+    with inside({"/board": fill}, static_dirs=(f"assets={assets}", f"my files/deep={assets}"), prefix="/p") as served:
+        yield served
+
+
+@pytest.mark.parametrize("place", ["/p/assets", "/_i/west/p/assets", "/p/my%20files/deep", "/p/%61ssets"])
+def test_folder_is_served_with_compression_and_for_ever(open_site: Inside, place: str) -> None:
+    answer = open_site.ask(f"{place}/long.js", headers={"Accept-Encoding": "gzip"})
+    assert (answer.status, answer.headers["content-encoding"]) == (200, "gzip")
+    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert answer.headers["cache-control"] == "no-cache"
+    version = answer.headers["etag"].removeprefix("W/").strip('"')
+    assert "immutable" in open_site.ask(f"{place}/long.js?v={version}").headers["cache-control"]
+    again = open_site.ask(f"{place}/long.js", headers={"If-None-Match": answer.headers["etag"]})
+    assert again.status == 304
+    assert open_site.ask(f"{place}/long.js", "HEAD").headers["content-length"] == "6000"
+
+
+@pytest.mark.parametrize(
+    "path", ["/.hidden", "/out", "/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/none.js", "/", ""]
+)
+def test_folder_shows_nothing_else(open_site: Inside, path: str) -> None:
+    answer = open_site.ask(f"/p/assets{path}")
+    assert answer.status == 404 and "secret" not in answer.text
+
+
+def test_folder_with_a_page_has_it_at_its_own_address(open_site: Inside) -> None:
+    assert open_site.ask("/p/assets/guide/").text == "<p>guide"
+    answer = open_site.ask("/p/assets/guide")
+    assert (answer.status, answer.headers["location"]) == (302, "./guide/")
+
+
+def test_folder_is_for_those_whom_a_rule_names(assets: Path) -> None:
+    access = ("/assets=group:staff", "/board=user:bob")
+    login: dict[str, object] = {
+        "auth_header": "X-User", "auth_header_groups": "X-Groups", "auth_header_from": ("127.0.0.1",),
+    }  # fmt: skip
+    folders = (f"assets={assets}", f"more={assets}")
+    with inside({"/board": fill}, static_dirs=folders, access=access, **login) as site:
+        answer = site.ask("/assets/long.js", headers=ANN)
+        assert answer.status == 200 and answer.headers["cache-control"] == "private, no-cache"
+        assert site.ask("/assets/long.js", headers=BOB).status == 403
+        assert site.ask("/more/long.js", headers=BOB).status == 200
+        assert site.ask("/more/long.js").status == site.ask("/assets/guide/").status == 403

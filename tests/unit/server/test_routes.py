@@ -138,3 +138,24 @@ def test_two_spellings_of_one_name_are_one_address(loop: asyncio.AbstractEventLo
 def test_path_that_is_no_address_has_no_names() -> None:
     with pytest.raises(ValueError, match="is not the path of an address"):
         names_of("/../x")
+
+
+@pytest.mark.parametrize(
+    ("folders", "error"),
+    [
+        (("a=/x",), "/a: static files are at /a. Give the application another name, or another route: /NAME=FILE."),
+        (("a/b=/x",), None),
+        (("x=/x", "x=/y"), "--static-dirs x: static files are at /x. Give /y another name."),
+        (("favicon.ico=/x",), "--static-dirs favicon.ico: the server's own page is at /favicon.ico."
+         " Give /x another name."),
+    ],
+)  # fmt: skip
+def test_folder_has_its_address_for_itself(
+    loop: asyncio.AbstractEventLoop, folders: tuple[str, ...], error: str | None
+) -> None:
+    if error is None:
+        assert answering(served(loop, "/a", static_dirs=folders), "/a/b/c.js")[1] == "c.js"
+        return
+    with pytest.raises(OperatorError) as refused:
+        served(loop, "/a", static_dirs=folders)
+    assert str(refused.value) == error

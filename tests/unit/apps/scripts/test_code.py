@@ -276,7 +276,7 @@ def test_missing_path_is_one_clear_line(tmp_path: Path) -> None:
             load_application(tmp_path / name)
         assert str(caught.value) == (
             f"{tmp_path / name}: there is no such file or folder. "
-            "Name a .py script, an .ipynb notebook, or a folder with a main.py or main.ipynb"
+            "Name a .py script, an .ipynb notebook, an .md file, or a folder with a main.py or main.ipynb"
         )
 
 
@@ -286,7 +286,7 @@ def test_file_of_another_kind_is_refused(write: Write) -> None:
         load_application(path)
     assert str(caught.value) == (
         f"{path}: is neither a script nor a notebook. "
-        "Name a .py script, an .ipynb notebook, or a folder with a main.py or main.ipynb"
+        "Name a .py script, an .ipynb notebook, an .md file, or a folder with a main.py or main.ipynb"
     )
 
 

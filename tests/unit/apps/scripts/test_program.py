@@ -143,3 +143,23 @@ def test_reading_leaves_no_module_behind(write: Write) -> None:
     before = set(sys.modules)
     ran(program(write({"app.py": "a = 1\n"})))
     assert set(sys.modules) == before
+
+
+def test_markdown_runs_its_blocks_and_names_its_lines(write: Write) -> None:
+    read = program(write({"a.md": "# About it\n\n```python\nx = 1\n```\n\nText\n\n```python\ny = x / 0\n```\n"}), "a.md")
+    assert read.docstring == "About it"
+    with pytest.raises(ZeroDivisionError) as caught:
+        ran(read)
+    assert traceback.extract_tb(caught.value.__traceback__)[-1].lineno == 10
+
+
+def test_markdown_without_python_is_refused(write: Write) -> None:
+    folder = write({"a.md": "# Only a text\n", "b.md": "```python\nx =\n```\n"})
+    assert fault(folder, "a.md") == "shown/a.md: has no Python to run. Begin a block of code with ```python"
+    assert fault(folder, "b.md").startswith("shown/b.md:2: SyntaxError: invalid syntax.")
+
+
+def test_markdown_that_is_not_utf_8_is_refused(write: Write) -> None:
+    folder = write({})
+    (folder / "a.md").write_bytes(b"\xe4\n```python\n```\n")
+    assert fault(folder, "a.md") == "shown/a.md: the file is not UTF-8. Save it as UTF-8"

@@ -1,0 +1,132 @@
+"""`pn.state.schedule_task`: names, times and faults of tasks, with Panel itself."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from app_server.errors import OperatorError
+from app_server.guests import guest_for
+from app_server.guests.tasks import TASKS, OwnTasks
+
+pn: Any
+scheduling: Any
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _imported() -> None:
+    """Panel, now and not before: once it is there, it adds to every page of the process."""
+    global pn, scheduling
+    guest_for({"panel"})
+    pn = importlib.import_module("panel")
+    scheduling = importlib.import_module("app_server.guests.scheduling")
+
+
+@pytest.fixture(autouse=True)
+def running() -> Iterator[list[Callable[[], None]]]:
+    """A server's loop: what is to be called, in the order in which it was asked for."""
+    calls: list[Callable[[], None]] = []
+    TASKS.begin(lambda delay_s, call: calls.append(call), OwnTasks())
+    yield calls
+    TASKS.end()
+
+
+def report() -> None:
+    """A task."""
+
+
+def test_panels_functions_are_ours() -> None:
+    pn.state.schedule_task("report", report, period="1h")
+    task = TASKS.get("report")
+    assert task is not None and task.callback is report
+    pn.state.cancel_task("report")
+    assert TASKS.get("report") is None
+    with pytest.raises(KeyError, match="no task is scheduled under the name 'report'"):
+        pn.state.cancel_task("report")
+
+
+def test_same_task_is_scheduled_once(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        scheduling.schedule_task("report", report, period="1h")
+    first = TASKS.get("report")
+    assert caplog.messages == []
+    scheduling.schedule_task("report", print, period="1h")
+    assert TASKS.get("report") is first
+    assert caplog.messages == [
+        "Task report is scheduled already; the new one is ignored. Call pn.state.cancel_task('report') first"
+    ]
+
+
+def test_function_of_a_session_is_refused() -> None:
+    def own() -> None: ...
+
+    own.__module__ = "bokeh_app_1234"
+    with pytest.raises(RuntimeError, match="would outlive the session whose script defines it"):
+        scheduling.schedule_task("own", own, period="1h")
+
+
+def test_period_that_is_none() -> None:
+    with pytest.raises(ValueError, match="the period 'often' is none such as 30s, 5m, 1h, 1d or 1w"):
+        scheduling.schedule_task("report", report, period="often")
+
+
+def test_fault_of_a_task_is_logged(running: list[Callable[[], None]], caplog: pytest.LogCaptureFixture) -> None:
+    def faulty() -> None:
+        raise ZeroDivisionError("no")
+
+    scheduling.schedule_task("faulty", faulty, at=datetime(2026, 1, 1))
+    running.pop(0)()
+    assert caplog.messages == ["Task faulty raised an exception"]
+    assert caplog.records[0].exc_info is not None and caplog.records[0].exc_info[0] is ZeroDivisionError
+
+
+async def test_coroutine_runs_in_the_loop(running: list[Callable[[], None]], caplog: pytest.LogCaptureFixture) -> None:
+    done = asyncio.Event()
+
+    async def report_and_fail() -> None:
+        done.set()
+        raise ZeroDivisionError("no")
+
+    scheduling.schedule_task("async", report_and_fail, at=datetime(2026, 1, 1))
+    running.pop(0)()
+    await asyncio.wait_for(done.wait(), 10)
+    await asyncio.sleep(0)
+    assert caplog.messages == ["Task async raised an exception"]
+
+
+def test_thread_needs_threads_to_be_allowed(
+    running: list[Callable[[], None]], caplog: pytest.LogCaptureFixture
+) -> None:
+    done = threading.Event()
+    names: list[str] = []
+
+    def threaded() -> None:
+        names.append(threading.current_thread().name)
+        done.set()
+
+    scheduling.schedule_task("threaded", threaded, at=datetime(2026, 1, 1), threaded=True)
+    running.pop(0)()
+    assert caplog.messages == ["Task threaded cannot be run"]
+    guest_for({"panel"}).use_threads(1)
+    try:
+        scheduling.schedule_task("threaded", threaded, at=datetime(2026, 1, 1), threaded=True)
+        running.pop(0)()
+        assert done.wait(10)
+        assert names != [threading.current_thread().name]
+    finally:
+        pn.config.nthreads = None
+
+
+def test_panels_own_variable_is_not_overridden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PANEL_NUM_THREADS", "2")
+    with pytest.raises(OperatorError) as caught:
+        guest_for({"panel"}).use_threads(4)
+    assert str(caught.value) == (
+        "--num-threads: PANEL_NUM_THREADS is 2, but --num-threads is 4. Leave one of them out"
+    )
