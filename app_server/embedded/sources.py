@@ -16,6 +16,7 @@ from app_server.protocol.paths import canonical_route
 from app_server.server.applications import prepare as run_once
 from app_server.server.once.setup import check_setup
 from app_server.settings import Settings
+from app_server.sources.route_patterns import check_placeholders
 
 Source: TypeAlias = "str | os.PathLike[str] | Callable[[Document], Any] | DocumentBuilder | Application"
 Sources: TypeAlias = "Source | list[Source] | tuple[Source, ...] | Mapping[str, Source]"
@@ -37,7 +38,7 @@ def by_route(sources: Sources, settings: Settings, *, prepare: bool = True) -> d
 
 def _by_route(sources: Sources, settings: Settings) -> dict[str, Application]:
     if isinstance(sources, Mapping):
-        pairs = [(canonical_route(route), _made_of(source, settings)) for route, source in sources.items()]
+        pairs = [(_route(route), _made_of(source, settings)) for route, source in sources.items()]
     else:
         listed = _expanded(list(sources) if isinstance(sources, list | tuple) else [sources], settings)
         pairs = [(application.route, application) for application in (_made_of(item, settings) for item in listed)]
@@ -48,6 +49,14 @@ def _by_route(sources: Sources, settings: Settings) -> dict[str, Application]:
             raise OperatorError("two applications would be served there", where=route, hint=hint)
         found[route] = application
     return found
+
+
+def _route(given: str) -> str:
+    try:
+        check_placeholders(given)
+    except ValueError as error:
+        raise OperatorError(f"the address {error}", where=given) from None
+    return canonical_route(given)
 
 
 def _expanded(sources: list[Source], settings: Settings) -> list[Source]:

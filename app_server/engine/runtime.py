@@ -47,6 +47,7 @@ from app_server.session.naming import LogName
 from app_server.session.notice import shown_to
 from app_server.session.session import Session
 from app_server.session.whole_document import Prepared
+from app_server.sources.route_patterns import RoutePattern
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,8 @@ class ApplicationRuntime(ABC):
         guest_for(application.imports)  # now, for importing what it brings along can take seconds
         self.application = application
         self.url = url
+        self.url_pattern = RoutePattern.read(url)
+        """What its route is, if that has placeholders."""
         self.name = LogName(url, application=url)
         self.gauges = gauges or ApplicationGauges()
         self.admission = admission if admission is not None else Admission()

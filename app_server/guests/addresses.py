@@ -19,7 +19,7 @@ def place_of(context: Any) -> tuple[str, str]:
     request = context.request
     if request is None:
         return "/", ""
-    route = context.server_context.application_context.url
+    route = request.app_path or context.server_context.application_context.url
     path = request.path
     for suffix in _PAGE_SUFFIXES:
         path = path.removesuffix(suffix)

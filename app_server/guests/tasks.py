@@ -47,14 +47,14 @@ class OwnTasks:
         return True
 
     def cancel(self, name: str) -> None:
-        """There is no other process to know of it."""
+        """No other process has to know of it."""
 
     def cancelled(self, name: str, since_ns: int) -> bool:
         """No other process has done so."""
         return False
 
     def release(self) -> None:
-        """There is no other process to leave them to."""
+        """No other process waits for them."""
 
 
 @dataclass(frozen=True, eq=False)

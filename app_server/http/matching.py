@@ -14,6 +14,7 @@ from tornado.web import Application as TornadoApplication
 from tornado.web import RequestHandler
 
 from app_server.protocol.paths import names_in, segments
+from app_server.sources.route_patterns import Captured, RoutePattern
 
 _ROUTE_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _ROUTE_MARK = "_i"
@@ -82,6 +83,37 @@ def _without_route(found: tuple[str, ...], base: tuple[str, ...]) -> tuple[str, 
 
 def _begins_with_route(found: tuple[str, ...]) -> bool:
     return len(found) > 1 and found[0] == _ROUTE_MARK and _ROUTE_ID.fullmatch(found[1]) is not None
+
+
+@dataclass(frozen=True)
+class PatternAddress(RouteAddress):
+    """As a `RouteAddress`, of the paths that fit a pattern and go on with `names`."""
+
+    pattern: RoutePattern = RoutePattern(())
+
+    def captured(self, path: str) -> tuple[str, ...] | None:
+        """The rest, if there is to be one, as one text; None if the path is another one."""
+        found = self._own(path)
+        if found is None:
+            return None
+        if not self.rest:
+            return None if self.pattern.captured(found, self.names, slash=self.slash) is None else ()
+        size = len(self.names)
+        for end in range(len(found) - 1, size - 1, -1):
+            if found[end - size : end] == self.names and self.pattern.captured(found[: end - size]) is not None:
+                return ("/".join((names_in(path) or ())[end - len(found) :]),)
+        return None
+
+    def captured_of(self, path: str) -> Captured:
+        """What this path, which fits, has in place of the placeholders."""
+        return self.pattern.captured(self._own(path) or (), self.names, slash=self.slash) or Captured()
+
+    def _own(self, path: str) -> tuple[str, ...] | None:
+        """The names of a path below the base; None for a path elsewhere."""
+        found = _names_of_request(path)
+        if found is not None and self.routed:
+            found = _without_route(found, self.base)
+        return None if found is None or found[: len(self.base)] != self.base else found[len(self.base) :]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 from urllib.parse import quote, unquote_to_bytes
 
+_PLACEHOLDER: Final = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*(?::[a-z]+)?\}")
+"""A segment of a route that stands for many; see `sources.route_patterns`."""
+
 _SEGMENT_CHARACTERS: Final = "!$&'()*+,;=:@"
 """What RFC 3986, section 3.3, allows in a path segment besides letters, digits and "-._~"."""
 
@@ -87,9 +90,15 @@ def segment_route(name: str) -> str:
 
 
 def canonical_route(text: str) -> str:
-    """The route that an address or a name means: `/my%20app` for `/my%20app`, `/my app` and `my%20app/`."""
-    found = segments(f"/{text.strip('/')}")
-    return segment_route(text) if found is None else segment_route("/".join(found))
+    """The route that an address or a name means: `/my%20app` for `/my%20app`, `/my app` and `my%20app/`.
+
+    Placeholders such as `{name}` stay as they are; a name with braces, which no one has escaped, is none elsewhere.
+    """
+    words = text.strip("/").split("/")
+    found = segments(f"/{text.strip('/')}") or words
+    return "/" + "/".join(
+        word if _PLACEHOLDER.fullmatch(word) else spell(name) for word, name in zip(words, found, strict=True)
+    )
 
 
 def unescaped(route: str) -> str:

@@ -19,7 +19,7 @@ from app_server.requests.dispatch.dispatcher import Caller, Dispatcher, HandedOv
 from app_server.requests.dispatch.opening import Opening, as_saved, read_opening
 from app_server.requests.dispatch.socket_handoff import portable
 from app_server.requests.ended_page import show_exit_record
-from app_server.requests.handler import Handler
+from app_server.requests.routed import Captures, RoutedHandler
 from app_server.requests.seen_request import payload_of, remembered
 from app_server.requests.state.server_state import ServerState
 from app_server.security.admission import Full
@@ -35,10 +35,9 @@ NOT_YOURS = "This session belongs to another user"
 _REFUSALS = {401: "login", 403: "login", 500: "failed", 503: "draining"}
 
 
-class ApplicationHandler(Handler):
-    """A request to one application."""
+class ApplicationHandler(RoutedHandler):
+    """A request to one application, and the session that it is for."""
 
-    runtime: ApplicationRuntime
     guarded = True
     opening: Opening | None = None
     """The session that a request is for; None if it is for none."""
@@ -59,11 +58,11 @@ class ApplicationHandler(Handler):
     """The address that the request comes from, as far as the proxies that are trusted say."""
 
     def initialize(  # type: ignore[override]
-        self, state: ServerState, runtime: ApplicationRuntime, session_processes: SessionProcesses | None
-    ) -> None:
+        self, state: ServerState, runtime: ApplicationRuntime, session_processes: SessionProcesses | None,
+        captures: Captures | None = None,
+    ) -> None:  # fmt: skip
         """Called by Tornado with the arguments of the route."""
-        super().initialize(state)
-        self.runtime = runtime
+        super().initialize(state, runtime, captures)
         self.session_processes = session_processes
         self.address = self.request.remote_ip or ""
 
@@ -219,7 +218,7 @@ class ApplicationHandler(Handler):
 
     async def _new_session(self, session_id: str, *, fresh: bool) -> tuple[Session, str]:
         policy = self.state.policy
-        request = policy.visible_request(self.request)
+        request = self.visible_request()
         copied = await self._copied()
         request = request if copied is None else copied.request_of(request)
         expires_at = policy.token_expiry_s()
@@ -254,7 +253,7 @@ class ApplicationHandler(Handler):
             return self.own(living), True
         if not may_build:
             raise PeerError("the token has expired; load the page again", close_code=1008)
-        arrived = self.state.policy.visible_request(self.request)
+        arrived = self.visible_request()
         request, payload = remembered(self.runtime, self.request, arrived, token)
         return self.own(await self.runtime.session(token.session_id, request, payload, self.user, self.address)), False
 

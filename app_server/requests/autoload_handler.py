@@ -119,7 +119,7 @@ class AutoloadHandler(ApplicationHandler):
             return self.state.pages.root_url
         parts = urlsplit(absolute_url)
         # A proxy may serve us below a path that it takes away: that path is what precedes the application's own.
-        own = self.state.settings.prefix + self.runtime.url.rstrip("/")
+        own = self.state.settings.prefix + self.url.rstrip("/")
         return f"{parts.scheme}://{parts.netloc}{above(parts.path, own) or ''}{self.state.pages.root_url}"
 
     def refuse(self, status: int, headline: str, hint: str | None = None, *, detail: str = "") -> None:

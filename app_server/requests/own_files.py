@@ -57,7 +57,7 @@ def static_folders(settings: Settings) -> list[tuple[str, Path]]:
 
 
 class FolderFiles(Handler, StaticFiles):
-    """Serves the files of a folder to those who may open its route; `index.html` stands for the folder that it is in."""
+    """Serves the files of a folder to those who may open its route; `index.html` is the page of the folder it is in."""
 
     SUPPORTED_METHODS: ClassVar[tuple[str, ...]] = ("GET", "HEAD")  # type: ignore[misc]
     guarded = True

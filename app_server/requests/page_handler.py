@@ -33,7 +33,7 @@ class PageHandler(ApplicationHandler):
             self.refuse_full(full)
             return True
         policy = self.state.policy
-        payload = policy.visible_request(self.request).payload()
+        payload = self.visible_request().payload()
         session_id = self.state.mint_session_id()
         token = policy.mint_token(session_id, policy.token_expiry_s(), payload, self.current_user)
         self._page_headers()
@@ -89,7 +89,7 @@ class PageHandler(ApplicationHandler):
                 token,
                 state.pages.bundles,
                 state.pages.root_url,
-                app_path=state.policy.socket_path(self.runtime.url),
+                app_path=state.policy.socket_path(self.url),
                 head=state.pages.head,
                 encoded=None if prepared is None else prepared.content,
             )

@@ -40,12 +40,16 @@ class IndexHandler(Handler):
         state = self.state
         if state.settings.disable_index:
             raise HTTPError(404)
+        # No link leads to an application whose address has placeholders.
+        linked = [each for each in state.runtimes if each.url_pattern is None]
+        if not linked and state.runtimes:
+            raise HTTPError(404)
         if len(state.runtimes) == 1 and not state.settings.disable_index_redirect:
             query = f"?{self.request.query}" if self.request.query else ""
             self.redirect(state.settings.prefix + state.runtimes[0].url + query)
             return
         policy = state.policy
-        open_to = [each for each in state.runtimes if await policy.may_open(self.current_user, each.url)]
+        open_to = [each for each in linked if await policy.may_open(self.current_user, each.url)]
         if not open_to and state.runtimes:
             self.refuse_access(NO_APPLICATION)
             return

@@ -63,6 +63,10 @@ class VisibleRequest:
     protocol: str = "http"
     host: str = "localhost"
     remote_ip: str | None = None
+    route_params: dict[str, str] = field(default_factory=dict)
+    """What the path has in place of the placeholders in the application's route."""
+    app_path: str = ""
+    """The application's own path, if its route has placeholders."""
 
     @property
     def host_name(self) -> str:

@@ -25,6 +25,6 @@ def announce(server: Server) -> None:
         log.info("Serving %s", server.url.rstrip("/") + runtime.url)
     if settings.show:
         for runtime in server.state.runtimes if len(server.state.runtimes) == 1 else server.state.runtimes[:0]:
-            webbrowser.open(server.url.rstrip("/") + runtime.url, new=2)
+            webbrowser.open(server.url.rstrip("/") + ("/" if runtime.url_pattern else runtime.url), new=2)
         if len(server.state.runtimes) > 1:
             webbrowser.open(server.url, new=2)

@@ -9,7 +9,7 @@ from typing import Any
 from app_server.document.pages import embedding
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.errors import OperatorError
-from app_server.http.matching import RouteAddress, RouteTable, names_of
+from app_server.http.matching import PatternAddress, RouteAddress, RouteTable, names_of
 from app_server.http.static import FoundFiles, StaticFiles
 from app_server.observe import exposition
 from app_server.protocol.paths import segments
@@ -48,15 +48,18 @@ def routes_of(state: ServerState, live_reload: LiveReload | None) -> Rules:
             hint = "Browsers take . and .. out of an address. Give the application another name."
             raise OperatorError("no address leads there", where=runtime.url, hint=hint)
     base = names_of(state.settings.prefix)
+    runtimes = sorted(state.runtimes, key=_order)
+    literal = [runtime for runtime in runtimes if not runtime.url_pattern]
     rules = [
         *_own_pages(state, live_reload),
         *_console(base, state),
         *state.policy.auth.routes(partial(_below, base), {"state": state}),
-        *(rule for runtime in state.runtimes for rule in _files(base, state, runtime)),
+        *(rule for runtime in runtimes for rule in _files(base, state, runtime)),
         *_shared_files(base),
         *_folders(base, state),
-        *(rule for runtime in state.runtimes for rule in _application(base, state, runtime)),
-        *(rule for runtime in state.runtimes for rule in _components(base, runtime)),
+        *(rule for runtime in literal for rule in _application(base, state, runtime)),
+        *(rule for runtime in runtimes for rule in _components(base, runtime)),
+        *(rule for runtime in runtimes[len(literal) :] for rule in _application(base, state, runtime)),
         (_below(base, "/", slash=True), IndexHandler, {"state": state}),
         (r".*", MissingHandler, {"state": state}),
     ]
@@ -68,9 +71,21 @@ def routes_of(state: ServerState, live_reload: LiveReload | None) -> Rules:
     return rules
 
 
+def _order(runtime: ApplicationRuntime) -> tuple[int, ...]:
+    """Literal routes stand before those with placeholders, and these by how much they take."""
+    return () if runtime.url_pattern is None else runtime.url_pattern.order
+
+
 def _below(base: tuple[str, ...], path: str, **options: bool) -> RouteAddress:
     """This path below the prefix, on every instance's route."""
     return RouteAddress(names_of(path), base, routed=True, **options)
+
+
+def _at(base: tuple[str, ...], runtime: ApplicationRuntime, path: str = "", **options: bool) -> RouteAddress:
+    """This path below the application's route."""
+    if runtime.url_pattern is None:
+        return _below(base, f"{runtime.url.rstrip('/')}{path}", **options)
+    return PatternAddress(names_of(path), base, routed=True, pattern=runtime.url_pattern, **options)
 
 
 def _own_pages(state: ServerState, live_reload: LiveReload | None) -> Rules:
@@ -121,10 +136,10 @@ def _folders(base: tuple[str, ...], state: ServerState) -> Rules:
 
 def _files(base: tuple[str, ...], state: ServerState, runtime: ApplicationRuntime) -> Rules:
     """The application's own files before BokehJS's; they are for those who may open it."""
-    url = runtime.url.rstrip("/")
+    extensions = _at(base, runtime, "/static/extensions", rest=True)
     return [
-        (_below(base, f"{url}/static/extensions", rest=True), StaticFiles, {"packages": embedding.extension_roots()}),
-        (_below(base, f"{url}/static", rest=True), *_own_files(state, runtime)),
+        (extensions, StaticFiles, {"packages": embedding.extension_roots()}),
+        (_at(base, runtime, "/static", rest=True), *_own_files(state, runtime)),
     ]
 
 
@@ -140,14 +155,20 @@ def _own_files(state: ServerState, runtime: ApplicationRuntime) -> tuple[type, d
 def _application(base: tuple[str, ...], state: ServerState, runtime: ApplicationRuntime) -> Rules:
     processes = state.process.session_processes
     isolated = processes if processes is not None and processes.isolates(runtime.url) else None
-    context, url = {"state": state, "runtime": runtime, "session_processes": isolated}, runtime.url.rstrip("/")
+    context = {"state": state, "runtime": runtime, "session_processes": isolated}
     traced = state.process.tracing.on
-    return [
-        (_below(base, f"{url}/ws"), TracedSocketHandler if traced else SocketHandler, context),
-        (_below(base, f"{url}/metadata"), MetadataHandler, context),
-        (_below(base, f"{url}/autoload.js"), TracedAutoloadHandler if traced else AutoloadHandler, context),
-        (_below(base, runtime.url, slash=True), TracedPageHandler if traced else PageHandler, context),
+    rules: list[tuple[RouteAddress, type]] = [
+        (_at(base, runtime, "/ws"), TracedSocketHandler if traced else SocketHandler),
+        (_at(base, runtime, "/metadata"), MetadataHandler),
+        (_at(base, runtime, "/autoload.js"), TracedAutoloadHandler if traced else AutoloadHandler),
+        (_at(base, runtime, slash=True), TracedPageHandler if traced else PageHandler),
     ]
+    return [(address, handler, {**context, **_captures(address)}) for address, handler in rules]
+
+
+def _captures(address: RouteAddress) -> dict[str, Any]:
+    """What tells a handler what the path has in place of the placeholders, if there are any."""
+    return {"captures": address.captured_of} if isinstance(address, PatternAddress) else {}
 
 
 def _components(base: tuple[str, ...], runtime: ApplicationRuntime) -> Rules:
@@ -155,15 +176,16 @@ def _components(base: tuple[str, ...], runtime: ApplicationRuntime) -> Rules:
     find = runtime.guest.find_component
     if find is None:
         return []
-    places = dict.fromkeys((f"{runtime.url.rstrip('/')}/components", "/components"))
-    return [(_below(base, place, rest=True), FoundFiles, {"find": find}) for place in places]
+    places = dict.fromkeys((_at(base, runtime, "/components", rest=True), _below(base, "/components", rest=True)))
+    return [(place, FoundFiles, {"find": find}) for place in places]
 
 
 def _refuse_hidden(state: ServerState, runtime: ApplicationRuntime, table: RouteTable) -> None:
     """Raise OperatorError if another handler has an address that the application needs, as its browsers ask for it."""
     for below in ("", "/", "/ws", "/metadata", "/autoload.js"):
         for place in (state.settings.prefix, f"/_i/x{state.settings.prefix}", f"{state.settings.prefix}/_i/x"):
-            path = f"{place}{runtime.url.rstrip('/')}{below}" or "/"
+            url = runtime.url if runtime.url_pattern is None else runtime.url_pattern.sample
+            path = f"{place}{url.rstrip('/')}{below}" or "/"
             found = table.find(path)
             if found.context.get("runtime") is runtime:
                 continue

@@ -198,18 +198,14 @@ class Server:
         if self.state.process.workers is None or self.state.process.workers.slot == 0:  # once is enough
             precompress(embedding.page_scripts())
         self.state.pages.bundles.get(self.state.pages.root_url)
-        reports = StatsLog(self.state)
-        self._background = [asyncio.create_task(work) for work in (*reports.work(), *self._telemetry.work())]
-        self._background.append(asyncio.create_task(self._keep_alive()))
-        self._background.append(asyncio.create_task(self._http.watch()))
-        self._background.append(asyncio.create_task(self._loop_monitor.run()))
+        own = (self._keep_alive(), self._http.watch(), self._loop_monitor.run(), *self._telemetry.work())
+        self._background = [asyncio.create_task(each) for each in (*StatsLog(self.state).work(), *own)]
         self._background += self._saving_and_logins()
         if self._live_reload is not None:
             self._background.append(asyncio.create_task(self._live_reload.watch()))
 
     async def start_isolated(self) -> None:
         """Begin to serve one session in this process; its connections come by `arrive`."""
-        self._tasks.leave_to_others()
         self.console.begin()
         self._telemetry.start()
         for runtime in self.state.runtimes:

@@ -11,7 +11,8 @@ from app_server.errors import OperatorError
 from app_server.settings.reading import Given
 
 _FILES = (
-    "ssl_certfile", "ssl_keyfile", "auth_module", "authorize", "basic_auth", "console_auth", "index", "ico_path", "setup",
+    "ssl_certfile", "ssl_keyfile", "auth_module", "authorize", "basic_auth", "console_auth", "index", "ico_path",
+    "setup",
 )  # fmt: skip
 
 

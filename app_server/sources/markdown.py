@@ -106,5 +106,5 @@ class _Reader:
 
 
 def _without_indent(line: str, width: int) -> str:
-    """A line of a block that stands in a list, as far left as the block itself."""
+    """A line of a block that is part of a list, as far left as the block itself."""
     return line[width:] if not line[:width].strip() else line

@@ -7,7 +7,9 @@ import posixpath
 import re
 from pathlib import Path
 
+from app_server.errors import OperatorError
 from app_server.protocol.paths import canonical_route, segment_route
+from app_server.sources.route_patterns import check_placeholders
 
 __all__ = ["MAIN_NAMES", "SUFFIXES", "absolute", "route_by_name", "route_for", "segment_route", "split_route"]
 
@@ -23,7 +25,7 @@ def absolute(path: str | os.PathLike[str]) -> Path:
 
 
 def route_for(path: str | os.PathLike[str]) -> str:
-    """`/myapp` for `myapp.py`, `myapp.ipynb`, `myapp.md` and the folder `myapp`; percent-encoded, as a browser sends it.
+    """`/myapp` for `myapp.py`, `myapp.ipynb`, `myapp.md` and the folder `myapp`; percent-encoded, as browsers send it.
 
     A folder keeps the dots of its name. The folder `/` has no name and gets the route `/`.
     """
@@ -42,8 +44,15 @@ def _named(name: str, *, is_folder: bool) -> str:
 
 
 def split_route(word: str) -> tuple[str | None, str]:
-    """The route and the path of `/reports/sales=apps/sales.py`; of a plain path, None and itself."""
+    """The route and the path of `/reports/sales=apps/sales.py`; of a plain path, None and itself.
+
+    OperatorError for braces in the route that make no placeholder.
+    """
     found = re.fullmatch(r"(/[^\s=?#\\]*)=(.+)", word)
     if found is None or os.path.exists(word):
         return None, word
+    try:
+        check_placeholders(found[1])
+    except ValueError as error:
+        raise OperatorError(f"the address {error}", where=word) from None
     return canonical_route(found[1]), found[2]

@@ -18,6 +18,7 @@ from socket import socket
 from app_server.apps import Application, Hooks
 from app_server.engine.local import Snapshot
 from app_server.errors import AppServerError
+from app_server.guests.tasks import TASKS
 from app_server.http.listeners import Listening
 from app_server.processes.forking import forks
 from app_server.processes.forking.busy_table import BusyTable
@@ -71,6 +72,7 @@ def fork_sessions(
     except AppServerError as error:
         log.error("%s", error)
         return CANNOT_START
+    TASKS.leave_to_others()
     _import_ahead(applications.values())
     serve_sample_sessions()
     server.state.pages.bundles.get(server.state.pages.root_url)

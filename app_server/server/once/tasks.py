@@ -27,10 +27,6 @@ class ServerTasks:
         self._begun = True
         TASKS.begin(_later(asyncio.get_running_loop()), self._claims)
 
-    def leave_to_others(self) -> None:
-        """Run none: this process is there for one session."""
-        TASKS.leave_to_others()
-
     def end(self) -> None:
         """Run no more tasks; another process may go on with them. Idempotent."""
         if self._begun:

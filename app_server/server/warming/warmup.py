@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
@@ -14,6 +14,7 @@ from app_server.document.served import ServedDocument
 from app_server.engine.containment import blamed
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.errors import AppServerError
+from app_server.http.matching import names_of
 from app_server.requests.seen_request import payload_of
 from app_server.requests.state.server_state import ServerState
 from app_server.security.visible_request import VisibleRequest
@@ -55,9 +56,13 @@ class FirstVisit:
     def ask(self) -> tuple[VisibleRequest, Mapping[str, Any]]:
         """The request for the page, and what the application's hook adds to it."""
         policy = self.state.policy
-        path = policy.settings.prefix + self.runtime.url
+        pattern = self.runtime.url_pattern
+        url = self.runtime.url if pattern is None else pattern.sample
+        path = policy.settings.prefix + url
         request = HTTPServerRequest("GET", path, headers=HTTPHeaders({"Host": "localhost", "Accept": "text/html"}))
         visible = policy.visible_request(request)
+        if pattern is not None and (captured := pattern.captured(names_of(url))) is not None:
+            visible = replace(visible, route_params=dict(captured.params), app_path=captured.path)
         payload = payload_of(self.runtime, request, visible)
         return visible, {**payload, "session_expiry": policy.token_expiry_s()}
 

@@ -6,7 +6,15 @@ import pytest
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 from tornado.web import RequestHandler
 
-from app_server.http.matching import RouteAddress, RoutedApplication, RouteTable, RouteTarget, names_of
+from app_server.http.matching import (
+    PatternAddress,
+    RouteAddress,
+    RoutedApplication,
+    RouteTable,
+    RouteTarget,
+    names_of,
+)
+from app_server.sources.route_patterns import RoutePattern
 
 
 @pytest.mark.parametrize(
@@ -106,3 +114,30 @@ def test_patterns_of_others_are_asked_before_the_table(path: str, handler: type)
     application = RoutedApplication(routes, [(r"/a", First)])
     asked = HTTPServerRequest(start_line=RequestStartLine("GET", path, "HTTP/1.1"), headers=HTTPHeaders({"Host": "x"}))
     assert application.find_handler(asked).handler_class is handler
+
+
+USERS = RoutePattern.read("/users/{name}") or RoutePattern(())
+ANY = RoutePattern.read("/f/{path:path}") or RoutePattern(())
+
+
+@pytest.mark.parametrize(
+    ("address", "path", "rest", "params"),
+    [
+        (PatternAddress((), pattern=USERS), "/users/a", (), {"name": "a"}),
+        (PatternAddress((), pattern=USERS), "/users/a/", None, {}),
+        (PatternAddress((), pattern=USERS, slash=True), "/users/a/", (), {"name": "a"}),
+        (PatternAddress(("ws",), pattern=USERS), "/users/a/ws", (), {"name": "a"}),
+        (PatternAddress(("ws",), ("p",), routed=True, pattern=USERS), "/_i/x/p/users/a/ws", (), {"name": "a"}),
+        (PatternAddress(("ws",), ("p",), routed=True, pattern=USERS), "/users/a/ws", None, {}),
+        (PatternAddress(("static",), pattern=USERS, rest=True), "/users/a/static/js/b.js", ("js/b.js",), None),
+        (PatternAddress(("static",), pattern=USERS, rest=True), "/users/a/static", None, None),
+        (PatternAddress(("static",), pattern=ANY, rest=True), "/f/a/static/b/static/c.js", ("c.js",), None),
+        (PatternAddress(("ws",), pattern=ANY), "/f/a/b/ws", (), {"path": "a/b"}),
+    ],
+)
+def test_pattern_matches_its_paths_and_nothing_else(
+    address: PatternAddress, path: str, rest: tuple[str, ...] | None, params: dict[str, str] | None
+) -> None:
+    assert address.captured(path) == rest
+    if params is not None:
+        assert address.captured_of(path).params == params

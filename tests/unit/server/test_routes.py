@@ -159,3 +159,32 @@ def test_folder_has_its_address_for_itself(
     with pytest.raises(OperatorError) as refused:
         served(loop, "/a", static_dirs=folders)
     assert str(refused.value) == error
+
+
+def test_literal_route_is_before_a_placeholder_whatever_the_order(loop: asyncio.AbstractEventLoop) -> None:
+    rules = served(loop, "/users/{name}", "/users/{id:int}", "/users/me", "/{rest:path}")
+    for path, route in (
+        ("/users/me", "/users/me"), ("/users/me/", "/users/me"), ("/users/12", "/users/{id:int}"),
+        ("/users/ann", "/users/{name}"), ("/users/ann/x", "/{rest:path}"),
+    ):  # fmt: skip
+        assert answering(rules, path) == (PageHandler, route), path
+    assert answering(rules, "/users/ann/static/js/bokeh.js")[1] == "js/bokeh.js"
+    assert answering(rules, "/static/js/bokeh.js")[1] == "js/bokeh.js"
+
+
+@pytest.mark.parametrize(
+    ("routes", "error"),
+    [
+        (("/u/{a}", "/u/{b}"), "/u/{b}: the application /u/{a} answers at /u/x."
+         " Give the application another name, or another route: /NAME=FILE."),
+        (("/{a}", "/u/{b}/ws", "/u/{b}"), "/u/{b}: the application /u/{b}/ws answers at /u/x/ws."
+         " Give the application another name, or another route: /NAME=FILE."),
+        (("/{a}/{b",), "/{a}/{b: the address has '{b', which is not a placeholder such as {name} or {id:int}"),
+    ],
+)  # fmt: skip
+def test_placeholders_that_contradict_each_other(
+    loop: asyncio.AbstractEventLoop, routes: tuple[str, ...], error: str
+) -> None:
+    with pytest.raises(OperatorError) as refused:
+        served(loop, *routes)
+    assert str(refused.value) == error

@@ -70,7 +70,9 @@ def test_title_goes_into_the_template() -> None:
     assert "curdoc" not in read.python
 
 
-@pytest.mark.parametrize("text", ["", "Only a text.\n", "# Title\n```bash\nls\n```\n", "````md\n```python\n1\n```\n````\n"])
+@pytest.mark.parametrize(
+    "text", ["", "Only a text.\n", "# Title\n```bash\nls\n```\n", "````md\n```python\n1\n```\n````\n"]
+)
 def test_file_without_python_has_no_program(text: str) -> None:
     assert read_markdown(text).python == ""
 

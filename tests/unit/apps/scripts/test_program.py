@@ -146,7 +146,8 @@ def test_reading_leaves_no_module_behind(write: Write) -> None:
 
 
 def test_markdown_runs_its_blocks_and_names_its_lines(write: Write) -> None:
-    read = program(write({"a.md": "# About it\n\n```python\nx = 1\n```\n\nText\n\n```python\ny = x / 0\n```\n"}), "a.md")
+    text = "# About it\n\n```python\nx = 1\n```\n\nText\n\n```python\ny = x / 0\n```\n"
+    read = program(write({"a.md": text}), "a.md")
     assert read.docstring == "About it"
     with pytest.raises(ZeroDivisionError) as caught:
         ran(read)
