@@ -32,6 +32,7 @@ _REPLACED = (
     (panel.io.location.Location, "from_request"),
     (panel.viewable.Renderable, "_server_destroy"),
     (type(state), "user"),
+    (type(state), "access_token"),
     (type(state), "_is_launching"),
     (type(state), "block_expiration"),
     (type(state), "unblock_expiration"),
@@ -57,6 +58,8 @@ def teach() -> None:
     panel.viewable.Renderable._server_destroy = _leave_document
     panel_user = type(state).user
     type(state).user = property(lambda self: _user() or panel_user.fget(self))
+    panel_token = type(state).access_token
+    type(state).access_token = property(lambda self: _access_token() or panel_token.fget(self))
     # Panel asks whether the application has sessions: not in the first one only may a component bring its files along.
     type(state)._is_launching = property(lambda self: self.curdoc in self._launching)
     panel_block, panel_unblock = type(state).block_expiration, type(state).unblock_expiration
@@ -123,6 +126,14 @@ def _user() -> str | None:
     context = None if document is None else document.session_context
     user = getattr(context, "user", None)
     return None if user is None else str(user)
+
+
+def _access_token() -> str | None:
+    """The token that the login's provider has given for the user, which is valid now."""
+    document = state.curdoc
+    context: Any = None if document is None else document.session_context
+    ask: Callable[[], str | None] | None = getattr(context, "access_token", None)
+    return None if ask is None else ask()
 
 
 def _unless_alone(of_all: Callable[[], Any], of_one: Callable[[], Any]) -> Any:

@@ -117,6 +117,7 @@ def test_every_flag_of_the_stock_command_is_known() -> None:
         "--store-optional", "--restore", "--page-parts",
         "--warm", "--allow-load-tests", "--record", "--otel", "--otel-user", None,
         "--console", "--console-auth", "--console-audit", "--console-peers",
+        "--setup", "--static-dirs", "--num-threads", "--tasks",
     }  # fmt: skip
 
 

@@ -15,10 +15,12 @@ def request(uri: str = "/app", host: str = "localhost:5006") -> VisibleRequest:
     return VisibleRequest(uri=uri, path=path, query=query, host=host)
 
 
-def context_of(document: ServedDocument, asked: VisibleRequest | None, route: str = "/app", user: Any = None) -> Any:
+def context_of(
+    document: ServedDocument, asked: VisibleRequest | None, route: str = "/app", user: Any = None, **more: Any
+) -> Any:
     """A session's context, which the caller has to keep."""
     application = ApplicationContext(route, list)
-    context = SessionContext("a session", application.server_context, document, asked, {}, user=user)
+    context = SessionContext("a session", application.server_context, document, asked, {}, user=user, **more)
     context.kept = application  # type: ignore[attr-defined]
     document.attach_context(context)
     return context

@@ -8,6 +8,7 @@ import re
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from types import ModuleType
@@ -107,6 +108,23 @@ def test_template_of_the_extension_is_made_at_the_end(document: ServedDocument) 
         pn.Column("hello").servable(target="main")
     assert document.title == "Templated"
     assert "template_resources" in document.template_variables
+
+
+def test_access_token_is_that_of_the_login(document: ServedDocument) -> None:
+    given: list[str | None] = ["first", None]
+    kept = context_of(document, request("/app"), user="ada", access_token=lambda user: given.pop(0))
+    with document.at_work(), guest_for({"panel"}).building(document):
+        assert kept.user == "ada" and pn.state.access_token == "first"
+        assert pn.state.access_token is None
+
+
+def test_placeholders_of_the_route_are_known(document: ServedDocument) -> None:
+    asked = replace(request("/tools/users/ada"), route_params={"name": "ada"}, app_path="/users/ada")
+    kept = context_of(document, asked, "/users/{name}")
+    with document.at_work(), guest_for({"panel"}).building(document):
+        assert kept.request.route_params == pn.state.route_params == {"name": "ada"}
+        assert (pn.state.base_url, pn.state.rel_path) == ("/tools/", "..")
+        assert pn.state.app_url == "/tools/users/ada"
 
 
 def test_user_who_logged_in_is_known(document: ServedDocument) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 
 from app_server.errors import OperatorError
 from app_server.guests import guest_for
-from app_server.guests.tasks import TASKS, OwnTasks
+from app_server.guests.tasks import OwnTasks, TaskSchedule
 
 pn: Any
 scheduling: Any
@@ -29,35 +29,42 @@ def _imported() -> None:
 
 
 @pytest.fixture(autouse=True)
-def running() -> Iterator[list[Callable[[], None]]]:
+def tasks(monkeypatch: pytest.MonkeyPatch) -> TaskSchedule:
+    """The tasks of this test."""
+    own = TaskSchedule()
+    monkeypatch.setattr(scheduling, "TASKS", own)
+    return own
+
+
+@pytest.fixture(autouse=True)
+def running(tasks: TaskSchedule) -> list[Callable[[], None]]:
     """A server's loop: what is to be called, in the order in which it was asked for."""
     calls: list[Callable[[], None]] = []
-    TASKS.begin(lambda delay_s, call: calls.append(call), OwnTasks())
-    yield calls
-    TASKS.end()
+    tasks.begin(lambda delay_s, call: calls.append(call), OwnTasks())
+    return calls
 
 
 def report() -> None:
     """A task."""
 
 
-def test_panels_functions_are_ours() -> None:
+def test_panels_functions_are_ours(tasks: TaskSchedule) -> None:
     pn.state.schedule_task("report", report, period="1h")
-    task = TASKS.get("report")
+    task = tasks.get("report")
     assert task is not None and task.callback is report
     pn.state.cancel_task("report")
-    assert TASKS.get("report") is None
+    assert tasks.get("report") is None
     with pytest.raises(KeyError, match="no task is scheduled under the name 'report'"):
         pn.state.cancel_task("report")
 
 
-def test_same_task_is_scheduled_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_same_task_is_scheduled_once(tasks: TaskSchedule, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(2):
         scheduling.schedule_task("report", report, period="1h")
-    first = TASKS.get("report")
+    first = tasks.get("report")
     assert caplog.messages == []
     scheduling.schedule_task("report", print, period="1h")
-    assert TASKS.get("report") is first
+    assert tasks.get("report") is first
     assert caplog.messages == [
         "Task report is scheduled already; the new one is ignored. Call pn.state.cancel_task('report') first"
     ]
