@@ -26,7 +26,7 @@ FIELDS = (
     "isolation session_memory_mb session_cpu_s callback_limit_s request_timeout_s idle_timeout_s store store_ttl_s "
     "store_max_bytes store_max_bookmarks store_encrypt store_optional restore warm allow_load_tests "
     "record otel otel_user "
-    "console console_auth console_audit console_peers"
+    "console console_auth console_audit console_peers setup static_dirs num_threads tasks"
 ).split()
 
 
