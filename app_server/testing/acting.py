@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app_server.testing.errors import CannotDo
+from app_server.testing.errors import CannotDo, hidden
 from app_server.testing.moves import choices
 from app_server.testing.moves.planning import plan, property_of
 from app_server.testing.moves.step import among, listed, refuse
 from app_server.testing.outline import is_a, says
 from app_server.testing.reading import Reading
+
+__tracebackhide__ = hidden
 
 _MODIFIERS = {"shift": False, "ctrl": False, "alt": False}
 _GROUPS = ("RadioGroup", "RadioButtonGroup", "CheckboxGroup", "CheckboxButtonGroup", "Tabs")
@@ -29,13 +31,11 @@ class Acting(Reading):
         The value must be one that the widget offers: between its ends and at a step, one of its options, no longer
         than it may be. Dates may be given as dates, choices of groups and tabs as their labels.
         """
-        __tracebackhide__ = True
         model = self._usable(widget)
         self._page.set(model, plan(model, self._as_properties(widget, model, values)))
 
     def click(self, widget: Any, item: Any = None) -> None:
         """Click a button, a box or a switch; `item` is the entry of a menu, group or tabs that is clicked."""
-        __tracebackhide__ = True
         model = self._usable(widget)
         if any(is_a(model, kind) for kind in _GROUPS):
             self._click_in_group(model, item)
@@ -74,7 +74,6 @@ class Acting(Reading):
 
     def type(self, widget: Any, text: str, *, enter: bool = True) -> None:
         """Type a text, letter by letter, in place of what is in a field; then press Enter, or only leave the field."""
-        __tracebackhide__ = True
         model = self._usable(widget)
         if not is_a(model, "TextLikeInput"):
             raise refuse(model, "takes no text; see set()")
@@ -87,7 +86,6 @@ class Acting(Reading):
         self, widget: Any, *files: str | os.PathLike[str] | bytes, filename: str = "data.bin", mime_type: str = ""
     ) -> None:
         """Upload files by a file input: their paths, or the bytes of one with its `filename`."""
-        __tracebackhide__ = True
         model = self._usable(widget)
         if not is_a(model, "FileInput"):
             raise refuse(model, "takes no files")
@@ -100,7 +98,6 @@ class Acting(Reading):
 
     def select(self, source: Any, indices: Sequence[int]) -> None:
         """Select rows of a data source, as a person does in a plot or a table; it may be given by that, too."""
-        __tracebackhide__ = True
         model = self._own(source)
         for name in ("data_source", "source"):
             model = getattr(model, name, model)
@@ -112,14 +109,25 @@ class Acting(Reading):
             raise refuse(model, f"has {rows} rows, and none of index {wrong[0]}")
         self._page.set(model.selected, ({"indices": [int(index) for index in indices]},))
 
+    def edit(self, table: Any, row: int, column: str, value: Any) -> None:
+        """Type a value into a cell of a table: the row's index in the data source, and the column's field or title."""
+        model = self._usable(table)
+        fields = {each.title: each.field for each in getattr(model, "columns", ())}
+        field = fields.get(column, column)
+        if not getattr(model, "editable", False):
+            raise refuse(model, "cannot be edited")
+        among(model, field, list(fields.values()), "columns")
+        rows = len(model.source.data[field])
+        if not 0 <= row < rows:
+            raise refuse(model, f"has {rows} rows, and none of index {row}")
+        model.source.patch({field: [(row, value)]})
+
     def tap(self, plot: Any, x: float, y: float) -> None:
         """Click into a plot, at this point of its data. What tools make of it, such as a selection, is not known."""
-        __tracebackhide__ = True
         self._at("tap", plot, x, y, modifiers=_MODIFIERS)
 
     def hover(self, plot: Any, x: float, y: float) -> None:
         """Move the mouse over a plot, to this point of its data."""
-        __tracebackhide__ = True
         self._at("mousemove", plot, x, y, modifiers=_MODIFIERS)
 
     def _at(self, name: str, plot: Any, x: float, y: float, **more: Any) -> None:
@@ -129,7 +137,6 @@ class Acting(Reading):
         self, plot: Any, x: tuple[float, float] | None = None, y: tuple[float, float] | None = None
     ) -> None:  # fmt: skip
         """Pan or zoom a plot, until its axes go from and to these numbers."""
-        __tracebackhide__ = True
         model = self._usable(plot)
         for ends, shown in ((x, model.x_range), (y, model.y_range)):
             if ends is not None:
@@ -142,7 +149,6 @@ class Acting(Reading):
 
         It reaches the application only if that listens to it, as in a browser.
         """
-        __tracebackhide__ = True
         values = {name: value for name, value in vars(event).items() if not name.startswith("_") and name != "model"}
         model = getattr(event, "model", None)
         self._page.fire(event.event_name, None if model is None else self._usable(model), **values)

@@ -5,6 +5,8 @@ All are AssertionErrors, which test runners report as failures of the test.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class TestingError(AssertionError):
     """What a test has asked for did not happen."""
@@ -33,3 +35,8 @@ class NotFound(TestingError):
 
 class CannotDo(TestingError):
     """A person could not do this: the widget is disabled or not shown, or the value is none that it offers."""
+
+
+def hidden(caught: Any) -> bool:
+    """Whether pytest leaves our own lines out of a traceback: the failure is the test's, or the application's."""
+    return isinstance(caught.value, TestingError)

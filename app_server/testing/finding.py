@@ -8,8 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from app_server.testing.errors import NotFound
+from app_server.testing.errors import NotFound, hidden
 from app_server.testing.outline import is_a, is_model, read, says, texts
+
+__tracebackhide__ = hidden
 
 _MOST_NAMED: Final = 12
 

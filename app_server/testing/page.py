@@ -17,8 +17,10 @@ from app_server.protocol.receiver import Receiver
 from app_server.protocol.websocket import Payload
 from app_server.session.connection import Connection
 from app_server.session.session import Session
-from app_server.testing.errors import CannotDo
+from app_server.testing.errors import CannotDo, hidden
 from app_server.testing.site import Site
+
+__tracebackhide__ = hidden
 
 _MAX_BYTES = 1024 * 1024 * 1024
 """What a page takes in one message: browsers have no limit."""

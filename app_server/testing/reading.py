@@ -8,10 +8,12 @@ from typing import Any
 from app_server.document.remote import MirroredDocument
 from app_server.session.session import Session
 from app_server.testing import finding
-from app_server.testing.errors import CannotDo, NotFound
+from app_server.testing.errors import CannotDo, NotFound, hidden
 from app_server.testing.outline import is_model, says, shown, walk
 from app_server.testing.page import Page
 from app_server.testing.site import Site
+
+__tracebackhide__ = hidden
 
 
 class Reading:
@@ -55,12 +57,10 @@ class Reading:
         tags), whole or in part; everything else are properties, such as `name="amplitude"`. A text may be a compiled
         regular expression. With a class of Panel's, it is the component itself, as the application has it.
         """
-        __tracebackhide__ = True
         return finding.find(self._candidates(kind), kind, text, properties)
 
     def find_all(self, kind: Any = None, *, text: str | re.Pattern[str] | None = None, **properties: Any) -> list[Any]:
         """All models of the page that fit, in its order; see `find`."""
-        __tracebackhide__ = True
         return finding.find_all(self._candidates(kind), kind, text, properties)
 
     def is_shown(self, model: Any) -> bool:

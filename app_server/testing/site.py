@@ -12,20 +12,20 @@ from typing import Any, Final, Protocol, TypeVar
 
 from app_server.apps import Application
 from app_server.document.engine import install
-from app_server.engine.containment import blamed, is_fault
+from app_server.engine.containment import is_fault
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.errors import ApplicationError
 from app_server.http.listeners import Listening
-from app_server.requests.seen_request import payload_of
-from app_server.security.visible_request import VisibleRequest
 from app_server.server.server import Server
 from app_server.session.session import Session
 from app_server.settings import Settings
 from app_server.testing.clock import ClockedIOLoop, ClockedLoop
-from app_server.testing.errors import AppFailure, AppTimeout
+from app_server.testing.errors import AppFailure, AppTimeout, NotFound, hidden
 from app_server.testing.failures import Failures
 from app_server.testing.jobs import Jobs
-from app_server.testing.visit import Visit
+from app_server.testing.visit import Visit, opened, reopened
+
+__tracebackhide__ = hidden
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +53,17 @@ class Taking(Protocol):
 class Site:
     """Serves one application; everything happens in the calls of the test, in its thread.
 
-    `timeout_s` is how long, in real time, an action may take.
+    `timeout_s` is how long, in real time, an action may take. With `executors` it lasts until these have returned.
     """
 
     def __init__(
-        self, load: Callable[[], Application], settings: Settings, timeout_s: float, *, allow_errors: bool = False
+        self,
+        load: Callable[[], Application],
+        settings: Settings,
+        timeout_s: float,
+        *,
+        allow_errors: bool = False,
+        executors: bool = True,
     ) -> None:
         install()
         self._load = load
@@ -70,7 +76,8 @@ class Site:
         self._jobs = Jobs(self.loop)
         self._failures = Failures(self.loop)
         self._while_open = ExitStack()
-        self._while_open.enter_context(self._jobs.noted())
+        if executors:
+            self._while_open.enter_context(self._jobs.noted())
         self._while_open.enter_context(self._failures.watched())
         try:
             self._server = self.run(self._started())
@@ -95,38 +102,13 @@ class Site:
         await server.start_isolated()
         return server
 
-    # Sessions.
-
-    async def open(self, visit: Visit) -> tuple[Session, str]:
+    def open(self, visit: Visit) -> tuple[Session, str]:
         """A new session, and the HTML of its page. ApplicationError if the application fails."""
-        state, runtime = self._server.state, self.runtime
-        request, payload = self._asked(visit)
-        session = await runtime.session(
-            state.mint_session_id(), request, payload, visit.user, "127.0.0.1", fresh=True
-        )  # fmt: skip
-        with blamed(runtime.application), session.document.at_work():
-            html = runtime.guest.render_page(
-                session.document, "", state.pages.bundles, state.pages.root_url, app_path=None, head=state.pages.head
-            )
-        if runtime.guest.changes_pages and session.is_new:
-            session.prepare()
-        return session, html
+        return self.run(opened(self._server.state, self.runtime, visit))
 
-    async def again(self, visit: Visit, session_id: str) -> Session:
+    def again(self, visit: Visit, session_id: str) -> Session:
         """The session of a page that comes back: as it is, as it was saved, or built again."""
-        living = self.runtime.registry.get(session_id)
-        if living is not None:
-            return living
-        session = await self.runtime.session(session_id, *self._asked(visit), visit.user, "127.0.0.1")
-        session.expect_returning_page()
-        return session
-
-    def _asked(self, visit: Visit) -> tuple[VisibleRequest, dict[str, Any]]:
-        policy = self._server.state.policy
-        request = visit.request(self._settings.prefix + self.runtime.url)
-        visible = policy.visible_request(request)
-        payload = payload_of(self.runtime, request, visible)
-        return visible, {**payload, "session_expiry": policy.token_expiry_s()}
+        return self.run(reopened(self._server.state, self.runtime, visit, session_id))
 
     # Time.
 
@@ -221,11 +203,15 @@ class Site:
         while True:
             self.settle()
             self.check()
-            if met := condition():
-                return met
+            missing = ""
+            try:
+                if met := condition():
+                    return met
+            except NotFound as error:
+                missing = f": {error}"
             passed_s = time.monotonic() - began_s
             if passed_s > limit_s:
-                raise AppTimeout(f"the condition is not met after {limit_s:g} s")
+                raise AppTimeout(f"the condition is not met after {limit_s:g} s{missing}")
             self.loop.move_clock(clock_s + passed_s)
             self._round(_LOOK_S)
 

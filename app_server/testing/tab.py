@@ -10,10 +10,12 @@ from typing import Any, Self, TypeVar
 from app_server.errors import ApplicationError
 from app_server.session.session import Session
 from app_server.testing.acting import Acting
-from app_server.testing.errors import AppFailure
+from app_server.testing.errors import AppFailure, hidden
 from app_server.testing.page import Page
 from app_server.testing.site import Site
-from app_server.testing.visit import Arguments, Visit
+from app_server.testing.visit import Arguments, Visit, arguments_of
+
+__tracebackhide__ = hidden
 
 T = TypeVar("T")
 
@@ -41,7 +43,7 @@ class OpenApp(Acting):
 
     def _load(self) -> None:
         try:
-            session, self.html = self._site.run(self._site.open(self._visit))
+            session, self.html = self._site.open(self._visit)
         except ApplicationError as error:
             raise self._site.failure([error]) from error.__cause__
         self._page = Page(self._site, session)
@@ -50,16 +52,15 @@ class OpenApp(Acting):
 
     def advance(self, seconds: float) -> None:
         """Let so many seconds pass on the application's clock, at once: each timer runs at its time."""
-        __tracebackhide__ = True
         self._site.advance(seconds)
         self._page.check()
 
     def wait_for(self, condition: Callable[[], T], timeout_s: float | None = None) -> T:
         """What the condition returns as soon as that is true; for threads and connections of the application.
 
-        Time passes meanwhile as it does outside. AppTimeout after `timeout_s`, by default that of `open_app`.
+        What `find` does not find may come yet. Time passes meanwhile as it does outside. AppTimeout after `timeout_s`,
+        by default that of `open_app`.
         """
-        __tracebackhide__ = True
         return self._site.wait_for(condition, timeout_s)
 
     # Pages.
@@ -71,7 +72,6 @@ class OpenApp(Acting):
 
     def new_tab(self) -> OpenApp:
         """Another tab that shows the same session."""
-        __tracebackhide__ = True
         return OpenApp(self._site, self._visit, self.session)
 
     def visit(
@@ -83,13 +83,15 @@ class OpenApp(Acting):
         headers: Mapping[str, str] | None = None,
     ) -> OpenApp:
         """The page of another visitor: a session of their own, beside this one."""
-        __tracebackhide__ = True
         visit = Visit(user=user, arguments=arguments or {}, cookies=cookies or {}, headers=headers or {})
         return OpenApp(self._site, visit)
 
+    def follow(self, address: str, user: Any = None) -> OpenApp:
+        """The page at an address of this application, such as a link that `session_context.bookmark` has made."""
+        return OpenApp(self._site, Visit(user=user, arguments=arguments_of(address)))
+
     def disconnect(self) -> None:
         """Lose the connection, as in a tunnel; the session goes on, and ends if that lasts too long."""
-        __tracebackhide__ = True
         self._page.leave()
         self._site.check()
 
@@ -98,15 +100,13 @@ class OpenApp(Acting):
 
         The session is the same if it still lives or was saved. Otherwise the application builds it again.
         """
-        __tracebackhide__ = True
         self.disconnect()
-        session = self._site.run(self._site.again(self._visit, self.session.id))
+        session = self._site.again(self._visit, self.session.id)
         self._page = Page(self._site, session, "client_reconnected")
         self._page.check()
 
     def reload(self, **arguments: str) -> None:
         """Load the page again, with further arguments in its address: a new session of the same visitor."""
-        __tracebackhide__ = True
         self.disconnect()
         self._visit = replace(self._visit, arguments={**self._visit.arguments, **arguments})
         self._load()
@@ -117,14 +117,12 @@ class OpenApp(Acting):
 
         With `store=FOLDER` in `open_app`, sessions are saved before and restored. Other tabs call `reconnect`.
         """
-        __tracebackhide__ = True
         self._site.restart()
         self._site.check()
         self.reconnect()
 
     def close(self) -> None:
         """Close the tab; with the first one the application stops, and its hooks run. AppFailure if one fails."""
-        __tracebackhide__ = True
         if self._first:
             self._site.close()
         elif self._page.connected:
@@ -137,7 +135,6 @@ class OpenApp(Acting):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        __tracebackhide__ = True
         try:
             self.close()
         except AppFailure:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from app_server.testing.errors import hidden
 from app_server.testing.moves.step import Changes, among, listed, one, refuse, several
+
+__tracebackhide__ = hidden
 
 
 def options(model: Any) -> list[Any]:

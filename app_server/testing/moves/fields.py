@@ -7,7 +7,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from app_server.testing.errors import hidden
 from app_server.testing.moves.step import Changes, among, one, refuse, several
+
+__tracebackhide__ = hidden
 
 
 def text(model: Any, value: Any) -> Changes:

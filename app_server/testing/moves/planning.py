@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app_server.load.moves.step import as_in_browsers
+from app_server.testing.errors import hidden
 from app_server.testing.moves import choices, fields, sliders
 from app_server.testing.moves.step import Changes, Planner, refuse
+
+__tracebackhide__ = hidden
 
 _PLANNERS: Final[Mapping[str, tuple[str, Planner]]] = {
     "AutocompleteInput": ("value", fields.completed),

@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime
 from typing import Any, Final
 
+from app_server.testing.errors import hidden
 from app_server.testing.moves.step import Changes, among, moved, pair, refuse
+
+__tracebackhide__ = hidden
 
 _DAY_MS: Final = 86_400_000
 _HOUR_MS: Final = 3_600_000

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from app_server.load.moves.step import as_in_browsers
-from app_server.testing.errors import CannotDo
+from app_server.testing.errors import CannotDo, hidden
 from app_server.testing.outline import says
+
+__tracebackhide__ = hidden
 
 Changes = Sequence[Mapping[str, Any]]
 """The properties that are set, message by message."""

@@ -26,6 +26,7 @@ from bokeh.models import (
     RadioButtonGroup,
     Select,
     Slider,
+    TableColumn,
     TabPanel,
     Tabs,
     TextInput,
@@ -202,6 +203,33 @@ def test_rows_are_selected_in_sources_tables_and_renderers() -> None:
         assert notes == [[1, 2], [0], []]
         with pytest.raises(CannotDo, match="ColumnDataSource 'source': has 3 rows, and none of index 3"):
             app.select(app.find(DataTable), [3])
+
+
+def test_cells_of_tables_are_edited() -> None:
+    notes: list[Any] = []
+
+    def application(document: Any) -> None:
+        source = ColumnDataSource({"x": [1, 2], "y": ["a", "b"]})
+        source.on_change("patching", lambda attr, old, new: notes.append(new))
+        noting(source, "data", notes)
+        columns = [TableColumn(field="x", title="X"), TableColumn(field="y")]
+        document.add_root(DataTable(source=source, columns=columns, editable=True, name="open"))
+        document.add_root(DataTable(source=source, columns=columns, name="closed"))
+
+    with open_app(application) as app:
+        table = app.find(name="open")
+        app.edit(table, 1, "X", 5)
+        app.edit(table, 0, "y", "c")
+        assert app.session.document.roots[0].source.data == {"x": [1, 5], "y": ["c", "b"]}
+        assert len(notes) == 2
+        for act, why in (
+            (lambda: app.edit(app.find(name="closed"), 0, "x", 1), "DataTable 'closed': cannot be edited"),
+            (lambda: app.edit(table, 0, "z", 1), "DataTable 'open': 'z' is not among its columns: 'x', 'y'"),
+            (lambda: app.edit(table, 2, "x", 1), "DataTable 'open': has 2 rows, and none of index 2"),
+        ):
+            with pytest.raises(CannotDo) as refused:
+                act()
+            assert str(refused.value) == why
 
 
 def test_plots_are_tapped_hovered_and_zoomed() -> None:

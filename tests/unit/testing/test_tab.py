@@ -156,12 +156,17 @@ def test_wait_for_waits_for_threads() -> None:
         app.click(app.find(Button))
         assert shown.text == "0"
         go_on.set()
-        assert app.wait_for(lambda: shown.text == "1") is True
+        assert app.wait_for(lambda: app.find(Div, text="1")) is shown
 
 
 def test_wait_for_says_that_it_waited_in_vain() -> None:
     with open_app(counting) as app, pytest.raises(AppTimeout, match=r"the condition is not met after 0\.05 s"):
         app.wait_for(lambda: False, timeout_s=0.05)
+    with (
+        open_app(counting) as app,
+        pytest.raises(AppTimeout, match=r"after 0\.05 s: no Div that says '1'; there is Div"),
+    ):
+        app.wait_for(lambda: app.find(Div, text="1"), timeout_s=0.05)
 
 
 def test_time_passes_while_wait_for_waits() -> None:
@@ -263,6 +268,34 @@ def test_saved_session_outlives_a_restart(tmp_path: Path) -> None:
         assert app.state == {"last": 4}
         app.set(app.find(Slider), value=5)
         assert app.state == {"last": 5}
+
+
+def test_links_to_a_view_open_a_copy(tmp_path: Path) -> None:
+    def application(document: Any) -> None:
+        context = document.session_context
+        slider = Slider(name="slider", start=0, end=10, value=1)
+        shown = Div(name="links")
+
+        def share() -> None:
+            shown.text = f"{context.bookmark()} {context.bookmark(anyone=True)}"
+
+        button_that(document, share)
+        for root in (slider, shown):
+            document.add_root(root)
+
+    with open_app(application, user="ada", store=tmp_path) as app:
+        app.set(app.find(Slider), value=6)
+        app.click(app.find(Button))
+        own, for_anyone = app.find(name="links").text.split()
+        copy = app.follow(own, "ada")
+        assert copy.find(Slider).value == 6
+        app.set(app.find(Slider), value=7)
+        assert copy.find(Slider).value == 6
+        assert app.follow(for_anyone, "bob").find(Slider).value == 6
+        with pytest.raises(CannotDo, match="the link leads to the session of another user"):
+            app.follow(own, "bob")
+        with pytest.raises(CannotDo, match="the link leads nowhere"):
+            app.follow(own[:-3])
 
 
 def test_hooks_run(tmp_path: Path) -> None:
@@ -380,6 +413,26 @@ def test_executor_that_does_not_return_is_named() -> None:
         with pytest.raises(AppTimeout, match=r"does not come to rest within 0\.2 s: .*wait.* did not return"):
             app.click(app.find(Button))
         go_on.set()
+
+
+def test_actions_need_not_wait_for_executors() -> None:
+    go_on = threading.Event()
+
+    def application(document: Any) -> None:
+        count = counting(document)
+        executor = ThreadPoolExecutor(1)
+
+        def work() -> None:
+            go_on.wait(10)
+            document.add_next_tick_callback(count)
+
+        button_that(document, lambda: executor.submit(work))
+
+    with open_app(application, executors=False) as app:
+        app.click(app.find(Button))
+        assert number(app) == 0
+        go_on.set()
+        app.wait_for(lambda: number(app) == 1)
 
 
 async def test_it_works_where_a_loop_is_running() -> None:
