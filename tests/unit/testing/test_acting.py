@@ -210,7 +210,6 @@ def test_cells_of_tables_are_edited() -> None:
 
     def application(document: Any) -> None:
         source = ColumnDataSource({"x": [1, 2], "y": ["a", "b"]})
-        source.on_change("patching", lambda attr, old, new: notes.append(new))
         noting(source, "data", notes)
         columns = [TableColumn(field="x", title="X"), TableColumn(field="y")]
         document.add_root(DataTable(source=source, columns=columns, editable=True, name="open"))
