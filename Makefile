@@ -44,7 +44,7 @@ docs: test-venv
 lock:
 	$(LOCK) --upgrade pyproject.toml requirements/build.in -o requirements/run.txt
 	$(LOCK) --upgrade --all-extras -c requirements/run.txt pyproject.toml requirements/build.in -o requirements/test.txt
-	$(LOCK) --upgrade --extra gunicorn --extra redis -c requirements/test.txt pyproject.toml requirements/image.in -o requirements/image.txt
+	$(LOCK) --upgrade --extra gunicorn --extra jobs --extra redis -c requirements/test.txt pyproject.toml requirements/image.in -o requirements/image.txt
 	$(LOCK) --upgrade -c requirements/test.txt requirements/build.in -o requirements/build.txt
 
 # With a PYTHON of the version that the hosts have.

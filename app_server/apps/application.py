@@ -105,6 +105,16 @@ class Application(ABC):
         """What a hook or callback raised, with its line in this application; the caller raises it from `error`."""
         return application_error(error, self._place)
 
+    @property
+    def folder(self) -> Path | None:
+        """Where its own modules are; None if it has none of its own."""
+        return self._folder
+
+    def make_helpers_importable(self) -> None:
+        """Let the names of its helper modules mean its own, and not those of another application."""
+        if self._folder is not None:
+            make_importable(self._helper_names, self._folder)
+
     def fault_place(self, function: Any) -> str:
         """The file and line of a function of this application."""
         code = getattr(function, "__code__", None)
@@ -118,8 +128,7 @@ class Application(ABC):
     def _running(self) -> Iterator[None]:
         """What holds while any of the application's code runs."""
         install()
-        if self._folder is not None:
-            make_importable(self._helper_names, self._folder)
+        self.make_helpers_importable()
         with self._blamed(), process_state(self._folder, self._argv), noop_output(self._name):
             yield
 

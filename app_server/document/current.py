@@ -80,6 +80,13 @@ def session_at_work() -> tuple[str, str]:
     return ("" if application is None else application.url), context.id
 
 
+def working_document() -> Document:
+    """The document that `curdoc()` means here, and not the proxy of it that an unlocked callback sees."""
+    found: Any = bokeh_io_doc.curdoc()
+    document: Document = getattr(found, "_doc", found)
+    return document
+
+
 def is_current(document: Document) -> bool:
     """Whether `curdoc()` returns this very document here."""
     entries = _stack.get()

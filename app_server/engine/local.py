@@ -22,6 +22,7 @@ from app_server.engine.saving.woken import Asked, Woken, or_copy
 from app_server.engine.turns.queue import TurnQueue
 from app_server.engine.warmup import WARMUP_ID, Visit, time_limit
 from app_server.errors import ApplicationError
+from app_server.jobs.served import jobs_of_session
 from app_server.page import ended_by_operator
 from app_server.security.admission import Full
 from app_server.security.auth.users import identity
@@ -152,7 +153,8 @@ class LocalRuntime(ApplicationRuntime):
         opening = None if woken is None else woken.opening
         if opening is not None:
             asked = asked.as_saved(opening)
-        state = {} if opening is None or woken is None or woken.saved is None else woken.saved.fields.get("state", {})
+        fields = {} if opening is None or woken is None or woken.saved is None else woken.saved.fields
+        state = fields.get("state", {})
         context = SessionContext(
             asked.session_id,
             self.context.server_context,
@@ -165,6 +167,9 @@ class LocalRuntime(ApplicationRuntime):
             restoring=opening is not None,
             begun_s=asked.begun_s,
             access_token=self._access_token,
+            jobs=jobs_of_session(
+                self.jobs, self.application, self.url, asked.session_id, asked.user, document, fields.get("jobs")
+            ),
         )
         document.attach_context(context)
         try:
@@ -174,6 +179,7 @@ class LocalRuntime(ApplicationRuntime):
                 if snapshot is None:
                     self.application.build(document)
         except BaseException:
+            context.jobs.end(keeps=False)
             document.destroy()
             raise
         return document, context
@@ -265,6 +271,8 @@ class LocalRuntime(ApplicationRuntime):
     async def _say_goodbye(self, session: Session) -> None:
         if self._saver is not None:
             await self._saver.leave(session, self.url, forget=session.expiration_requested)
+        if session.context.jobs is not None:
+            session.context.jobs.end(keeps=not session.expiration_requested)
         await super()._say_goodbye(session)
         self.guest.ended(session.document)
         if session.ended_by_operator:

@@ -32,6 +32,7 @@ from app_server.engine.turns.traced import TracedSession
 from app_server.engine.warmup import Visit
 from app_server.errors import PeerError
 from app_server.guests import Guest, guest_for
+from app_server.jobs.running.pool import JobPool
 from app_server.observe.gauges import ApplicationGauges
 from app_server.observe.logs import SHORT
 from app_server.observe.otel.tracing import UNTRACED, Tracing
@@ -70,6 +71,7 @@ class ApplicationRuntime(ABC):
         access_token: AccessToken = no_access_token,
         turns: type[TurnQueue] = TurnQueue,
         tracing: Tracing = UNTRACED,
+        jobs: JobPool | None = None,
     ) -> None:
         guest_for(application.imports)  # now, for importing what it brings along can take seconds
         self.application = application
@@ -80,6 +82,7 @@ class ApplicationRuntime(ABC):
         self.gauges = gauges or ApplicationGauges()
         self.admission = admission if admission is not None else Admission()
         self.delivery = Delivery(self.gauges, loop.time)
+        self.jobs = jobs if jobs is not None else JobPool()
         self._tracing = tracing
         self._limits = limits
         self._loop = loop
@@ -126,6 +129,7 @@ class ApplicationRuntime(ABC):
     async def replace(self, application: Application) -> None:
         """Serve this application from now on: the old one is unloaded, the new one loaded, with their hooks."""
         await self._hook("on_server_unloaded", self.context.server_context)
+        self.jobs.cancel_all(self.url)
         self.application = application
         await self._hook("on_server_loaded", self.context.server_context)
 
@@ -133,6 +137,7 @@ class ApplicationRuntime(ABC):
         """End every session with its hooks, then run on_server_unloaded. Those that are saved go on elsewhere."""
         self.delivery.close_all(close_code, "the server is going away")
         await self._lifecycle.stop()
+        self.jobs.cancel_all(self.url)
         await self._hook("on_server_unloaded", self.context.server_context)
 
     # Sessions are found, made and ended.
@@ -235,6 +240,8 @@ class ApplicationRuntime(ABC):
     def _take_back(self, document: ServedDocument, context: SessionContext) -> None:
         """Take back a session that no client has had."""
         self._lifecycle.discard(context.id)
+        if context.jobs is not None:
+            context.jobs.end(keeps=False)
         self.guest.ended(document)
         document.destroy()
 
@@ -354,9 +361,12 @@ class ApplicationRuntime(ABC):
     def now(self) -> dict[str, int]:
         """What is true of the application's sessions at this moment, as numbers for the metrics."""
         connections = [session.connection_count for session in self.registry]
+        jobs = self.jobs.count(self.url)
         return {
             "sessions": len(connections),
             "connections": sum(connections),
             "unused": connections.count(0),
             "queued_bytes": self.delivery.queued_bytes,
+            "jobs_running": jobs.running,
+            "jobs_queued": jobs.queued,
         }

@@ -9,6 +9,7 @@ from app_server.engine.loop import EngineLoop
 from app_server.engine.saving.saver import Saver
 from app_server.engine.saving.woken import Asked, Woken
 from app_server.engine.turns.queue import TurnQueue
+from app_server.jobs.running.pool import JobPool
 from app_server.observe.gauges import ApplicationGauges
 from app_server.observe.otel.tracing import UNTRACED, Tracing
 from app_server.security.admission import Admission
@@ -39,9 +40,10 @@ class SingleSessionRuntime(LocalRuntime):
         access_token: AccessToken = no_access_token,
         turns: type[TurnQueue] = TurnQueue,
         tracing: Tracing = UNTRACED,
+        jobs: JobPool | None = None,
     ) -> None:
         shared = application, url, limits, lifetimes, loop, gauges, admission, logout_url, observer, saver
-        super().__init__(*shared, access_token, turns, tracing)
+        super().__init__(*shared, access_token, turns, tracing, jobs)
         self._snapshot = snapshot
 
     def _make_context(self) -> ApplicationContext:

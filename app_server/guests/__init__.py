@@ -12,8 +12,9 @@ from functools import cache
 
 from app_server.guests.detect import brings
 from app_server.guests.guest import Guest
+from app_server.guests.working import working_guest_document
 
-__all__ = ["Guest", "guest_for"]
+__all__ = ["Guest", "guest_for", "working_guest_document"]
 
 log = logging.getLogger(__name__)
 

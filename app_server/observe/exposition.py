@@ -24,6 +24,8 @@ NOW = {
     "connections": ("app_server_connections", "Connections to sessions."),
     "unused": ("app_server_sessions_unused", "Sessions without a connection."),
     "queued_bytes": ("app_server_queue_bytes", "Bytes queued for browsers that are slow to read them."),
+    "jobs_running": ("app_server_jobs_running", "Jobs of applications that run."),
+    "jobs_queued": ("app_server_jobs_queued", "Jobs that wait for a place."),
     "apart_bytes": (
         "app_server_sessions_apart_memory_bytes",
         "Memory of session processes, with shared memory divided among its users.",
@@ -44,6 +46,7 @@ HISTOGRAMS = {
         "app_server_round_trip_seconds",
         "From the arrival of a change to its answer being handed to the system.",
     ),
+    "job": ("app_server_job_seconds", "How long jobs ran, from their beginning to their end."),
 }
 PROCESS = {
     "pid": ("app_server_process_id", "The system's number of the process."),
@@ -59,6 +62,7 @@ LOOP = {
     "recent_lag_s": ("app_server_loop_recent_lag_seconds", "How late it ran at most in the last minute or two."),
 }
 REFUSED = ("app_server_opens_refused", "Pages, scripts and sockets that were refused.")
+JOBS = ("app_server_jobs", "Jobs that have ended, by how: done, failed, cancelled; or were refused.")
 CALLBACKS = (
     "app_server_callback_seconds",
     "How long the application's code took in a turn, including encoding its changes; the total for awaited ones.",
@@ -79,6 +83,8 @@ SILENT = ("app_server_silent_processes", "Processes that did not answer when ask
 
 _ALERTED = ("failed", "full", "origin", "store")
 """The reasons of refusals that are exposed from the beginning: Prometheus overlooks the first step of a new counter."""
+
+_JOBS_ALERTED = ("failed", "refused")
 
 _AT = ["process", "application"]
 
@@ -132,6 +138,11 @@ def metrics(snapshot: Mapping[str, Any]) -> Iterator[Metric]:
         for reason, count in sorted({**dict.fromkeys(_ALERTED, 0), **gauges["ever"]["refused"]}.items()):
             refused.add_metric([*at, reason], count)
     yield refused
+    jobs = CounterMetricFamily(*JOBS, labels=[*_AT, "outcome"])
+    for at, gauges in applications:
+        for outcome, count in sorted({**dict.fromkeys(_JOBS_ALERTED, 0), **gauges["ever"]["jobs"]}.items()):
+            jobs.add_metric([*at, outcome], count)
+    yield jobs
     for key, words in HISTOGRAMS.items():
         yield _histogram(words, key, _AT, [(at, gauges["ever"][key]) for at, gauges in applications])
     called = [

@@ -18,7 +18,10 @@ FAST_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 SLOW_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Bounds for slow things: an application's start, a blocked loop."""
 
-BOUNDS_S = {"round_trip": FAST_S, "callback": FAST_S, "build": SLOW_S, "lag": SLOW_S}
+LONG_S = (0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14400.0)
+"""Bounds for jobs of applications: from what hardly needed to be one, to hours."""
+
+BOUNDS_S = {"round_trip": FAST_S, "callback": FAST_S, "build": SLOW_S, "lag": SLOW_S, "job": LONG_S}
 """The bounds of each histogram in a snapshot, by its name there."""
 
 
@@ -46,8 +49,8 @@ class ApplicationGauges:
     """What is counted for one application."""
 
     __slots__ = (
-        "build", "built", "bytes_in", "bytes_out", "callbacks", "connected", "ended", "messages_in", "messages_out",
-        "refused", "round_trip",
+        "build", "built", "bytes_in", "bytes_out", "callbacks", "connected", "ended", "job", "jobs", "messages_in",
+        "messages_out", "refused", "round_trip",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -65,6 +68,15 @@ class ApplicationGauges:
         self.build = Histogram(SLOW_S)
         self.round_trip = Histogram(FAST_S)
         self.callbacks: dict[str, Histogram] = {}
+        self.jobs: Counter[str] = Counter()
+        """Jobs that have ended, by how; and those that were refused."""
+        self.job = Histogram(LONG_S)
+
+    def job_ended(self, outcome: str, ran_s: float | None = None) -> None:
+        """Record how a job has ended, and how long it ran, if it did; the caller sees to one call at a time."""
+        self.jobs[outcome] += 1
+        if ran_s is not None:
+            self.job.note(ran_s)
 
     def called_back(self, kind: str, duration_s: float) -> None:
         """Record how long the application's code held its session, by the kind of callback."""
@@ -87,6 +99,8 @@ class ApplicationGauges:
             "build": self.build.snapshot(),
             "round_trip": self.round_trip.snapshot(),
             "callbacks": {kind: histogram.snapshot() for kind, histogram in self.callbacks.items()},
+            "jobs": dict(self.jobs),
+            "job": self.job.snapshot(),
         }
 
 

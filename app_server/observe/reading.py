@@ -71,6 +71,10 @@ class _Reader:
             if value:  # some reasons are exposed before they occur
                 self._application(labels)["ever"]["refused"][labels["reason"]] = int(value)
 
+        for labels, value in self._samples(exposition.JOBS[0], "_total"):
+            if value:
+                self._application(labels)["ever"]["jobs"][labels["outcome"]] = int(value)
+
     def _histograms(self) -> None:
         for key, (name, _) in exposition.HISTOGRAMS.items():
             for labels in self._series(name):

@@ -83,12 +83,14 @@ def _applications(snapshot: Mapping[str, Any], before: Mapping[str, Any] | None,
 
     headings = (
         "application", "sessions", "connections", "opened", "refused", "changes/s", "p50", "p99", "callbacks p99",
-        "sent/s", "queued",
+        "sent/s", "queued", "jobs",
     )  # fmt: skip
-    table = _Table(headings, () if columns >= _WIDE else ("connections", "opened", "callbacks p99", "sent/s", "queued"))
+    left_out = () if columns >= _WIDE else ("connections", "opened", "callbacks p99", "sent/s", "queued")
+    found = totals(snapshot)
+    table = _Table(headings, (*left_out, *(() if any(map(_had_jobs, found.values())) else ("jobs",))))
     earlier = {} if before is None else totals(before)
     passed_s = 0.0 if before is None else _taken_s(snapshot) - _taken_s(before)
-    for url, gauges in sorted(totals(snapshot).items()):
+    for url, gauges in sorted(found.items()):
         ever, now = gauges["ever"], gauges["now"]
         past = earlier.get(url, {}).get("ever")
         slowest = quantile(ever["round_trip"], BOUNDS_S["round_trip"], 0.99)
@@ -105,8 +107,19 @@ def _applications(snapshot: Mapping[str, Any], before: Mapping[str, Any] | None,
             seconds(max((each for each in called if each is not None), default=None)),
             _rate(ever["bytes_out"], past and past["bytes_out"], passed_s, of_bytes=True),
             size(now["queued_bytes"]),
+            _jobs(now),
         )
     return table.drawn
+
+
+def _had_jobs(gauges: Mapping[str, Any]) -> bool:
+    """Whether the application has jobs, or had some."""
+    return bool(gauges["now"]["jobs_running"] or gauges["now"]["jobs_queued"] or gauges["ever"]["jobs"])
+
+
+def _jobs(now: Mapping[str, Any]) -> str:
+    """How many run, and how many more wait."""
+    return f"{now['jobs_running']} + {now['jobs_queued']} queued" if now["jobs_queued"] else str(now["jobs_running"])
 
 
 class _Table:

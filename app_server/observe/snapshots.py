@@ -3,7 +3,8 @@
     {"processes": {name: {"pid", "started_s", "taken_s", "draining", "rss_bytes", "pss_bytes", "cpu_s", "max_sessions",
                           "answers": {"2xx": number}, "loop": {"now", "ever"},
                           "saving": {"saved", "restored", "lost", "failed", "away"},
-                          "applications": {url: {"now": {"sessions", "connections", "unused", "queued_bytes"},
+                          "applications": {url: {"now": {"sessions", "connections", "unused", "queued_bytes",
+                                                         "jobs_running", "jobs_queued"},
                                                  "ever": {...}}}}},
      "silent": [names of processes that did not answer in time]}
 

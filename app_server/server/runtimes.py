@@ -18,6 +18,7 @@ from app_server.engine.single import SingleSessionRuntime
 from app_server.engine.turns.observed import ObservedTurnQueue
 from app_server.engine.turns.queue import TurnQueue
 from app_server.http.auth_backend import AuthBackend
+from app_server.jobs.running.pool import JobLimits, JobPool
 from app_server.observe.gauges import Gauges
 from app_server.observe.otel.tracing import UNTRACED, Tracing
 from app_server.requests.state.pages import Pages
@@ -61,13 +62,17 @@ def make_runtimes(
     lifetimes = Lifetimes(settings.unused_session_lifetime_ms / 1000, settings.check_unused_sessions_ms / 1000)
     logout_url, access_token = policy.auth.logout_url, policy.auth.access_token
     turns = ObservedTurnQueue if settings.console else TurnQueue
+    job_limits = JobLimits(settings.max_jobs, settings.max_queued_jobs, settings.max_jobs_per_user)
+    jobs = JobPool(job_limits, gauges.application)
 
     def runtime(route: str, application: Application) -> ApplicationRuntime:
         own = application, route, limits, lifetimes, loop, gauges.application(route), admission, logout_url
         if session is not None:
-            return SingleSessionRuntime(*own, session.observer, saver, session.snapshot, access_token, turns, tracing)
+            return SingleSessionRuntime(
+                *own, session.observer, saver, session.snapshot, access_token, turns, tracing, jobs
+            )
         kind = IsolatedRuntime if route in isolated else LocalRuntime
-        return kind(*own, saver=saver, access_token=access_token, turns=turns, tracing=tracing)
+        return kind(*own, saver=saver, access_token=access_token, turns=turns, tracing=tracing, jobs=jobs)
 
     return [runtime(route, application) for route, application in applications.items()]
 

@@ -224,10 +224,11 @@ class Server:
         self._http.arrive(message, sock)
 
     async def drain(self, patience_s: float) -> None:
-        """Begin no more sessions; return when those that are there have ended, or when the time is up."""
-        self.state.process.begin_draining()
+        """Begin no more sessions; return when all sessions and jobs have ended, or when the time is up."""
+        process = self.state.process
+        process.begin_draining()
         self._tasks.end()
-        await until(lambda: not self.state.process.session_count, patience_s, _LOOK_S)
+        await until(lambda: not (process.session_count or process.job_count), patience_s, _LOOK_S)
         if self.state.process.workers is not None:
             await notify_successors(self.state.process.workers, self.state.runtimes)
 

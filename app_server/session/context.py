@@ -109,7 +109,10 @@ class SessionContext:
         restoring: bool = False,
         begun_s: float | None = None,
         access_token: AccessToken = no_access_token,
+        jobs: Any = None,
     ) -> None:
+        self.jobs = jobs
+        """What `app_server.jobs` asks for the session's jobs; None if it cannot have any."""
         self.begun_s = time.time() if begun_s is None else begun_s
         """When the session was first asked for, in seconds since the epoch: being restored does not make it younger."""
         self._id = session_id

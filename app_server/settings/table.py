@@ -478,6 +478,21 @@ class Settings:
         reason="most people keep some tabs open, and a login may be shared by a team",
         environment=("APP_SERVER_MAX_SESSIONS_PER_USER",),
     )
+    max_jobs: int = setting(
+        4, "how many jobs of applications the process runs at once; others are queued",
+        reason="more of them than there are cores only slow each other down, and the sessions too",
+        parse=integer(1, 1024), environment=("APP_SERVER_MAX_JOBS",),
+    )
+    max_queued_jobs: int = setting(
+        100, "how many jobs may be queued; beyond that, applications cannot submit more",
+        reason="who waits behind a hundred others would rather know that the server is busy",
+        environment=("APP_SERVER_MAX_QUEUED_JOBS",),
+    )
+    max_jobs_per_user: int = setting(
+        0, "how many jobs one user may have, running and queued; without a login, one session; 0 sets no limit",
+        reason="users take turns anyway, and only the application's author knows how many jobs a click submits",
+        environment=("APP_SERVER_MAX_JOBS_PER_USER",),
+    )
     websocket_max_message_size_bytes: int = setting(
         20 * 1024 * 1024, "the largest message to accept from a browser",
         reason="20 MiB are enough for a large upload, and too little to exhaust memory",

@@ -98,6 +98,7 @@ class JournalKeeper:
         self._whole_bytes = 0
         self._appended_bytes = 0
         self._state = "{}"
+        self._jobs: dict[str, Any] = {}
         self._inputs_only = 0
         self._begun = False
         self._excluded = len(self.session.context.excluded)
@@ -109,10 +110,12 @@ class JournalKeeper:
 
     @property
     def state_changed(self) -> bool:
-        """Whether the application's own state, or what it excludes, differs from what was saved of it."""
+        """Whether the application's own state, its jobs, or what it excludes differ from what was saved of them."""
         state = self.session.context.state
         if len(self.session.context.excluded) != self._excluded:
             self.save_whole()  # without the values that the journal has until then
+            return True
+        if self._jobs_now() != self._jobs:
             return True
         return bool(state or self._state != "{}") and self._state_json() != self._state
 
@@ -188,7 +191,16 @@ class JournalKeeper:
             fields["state"] = json.loads(self._state)
         if hook is not None:
             fields["hook"] = hook
+        jobs = self._jobs_now()
+        if jobs != self._jobs or (always and jobs):
+            fields["jobs"] = self._jobs = jobs
         return fields
+
+    def _jobs_now(self) -> dict[str, Any]:
+        """The named jobs that the session waits for, and how far they are."""
+        jobs = self.session.context.jobs
+        found: dict[str, Any] = {} if jobs is None else jobs.as_saved()
+        return found
 
     def _state_json(self) -> str:
         """The application's own state; what was saved of it last if it is not made of plain values."""

@@ -111,6 +111,12 @@ class ProcessState:
         return isolated + sum(len(runtime.registry) for runtime in self.runtimes)
 
     @property
+    def job_count(self) -> int:
+        """How many jobs of applications are running or queued here."""
+        counts = [runtime.jobs.count(runtime.url) for runtime in self.runtimes]
+        return sum(count.running + count.queued for count in counts)
+
+    @property
     def has_room(self) -> bool:
         """Whether this process takes new sessions."""
         return not (self.draining or self.superseded or self.admission.full)

@@ -111,7 +111,7 @@ def test_every_flag_of_the_stock_command_is_known() -> None:
         "--oauth-user-id", "--oauth-user-name", "--oauth-groups", "--oauth-allow", "--oauth-redirect-url",
         "--drain", "--hang-timeout", "--request-timeout", "--idle-timeout", "--start-timeout",
         "--max-sessions", "--max-sessions-per-address", "--max-sessions-per-user", "--log-json", "--metrics",
-        "--block-limit",
+        "--block-limit", "--max-jobs", "--max-queued-jobs", "--max-jobs-per-user",
         "--isolation", "--session-memory", "--session-cpu", "--callback-limit",
         "--store", "--store-ttl", "--store-max-bytes", "--store-max-bookmarks", "--store-encrypt",
         "--store-optional", "--restore", "--page-parts",

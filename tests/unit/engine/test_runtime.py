@@ -38,7 +38,9 @@ def test_what_was_called_is_counted_by_its_kind(stage: Stage, queue: TurnQueue, 
     counted = {kind: sum(found.counts) for kind, found in stage.runtime.gauges.callbacks.items()}
     assert counted == {"change": 1, "awaited": 1, "next_tick": 1}
     assert stage.runtime.gauges.round_trip.counts[-1] == 1, "it came long ago"
-    assert stage.runtime.now() == {"sessions": 1, "connections": 1, "unused": 0, "queued_bytes": 0}
+    assert stage.runtime.now() == {
+        "sessions": 1, "connections": 1, "unused": 0, "queued_bytes": 0, "jobs_running": 0, "jobs_queued": 0,
+    }  # fmt: skip
 
 
 def test_replaced_application_is_unloaded_before_the_next_one_is_loaded(loop: SkippingLoop) -> None:

@@ -22,6 +22,7 @@ def snapshot() -> dict[str, Any]:
     gauges.called_back("next_tick", 0.002)
     loop.beat(0.5, 1.0)
     now = {"sessions": 2, "connections": 1, "unused": 1, "queued_bytes": 17, "apart_bytes": 0}
+    now |= {"jobs_running": 0, "jobs_queued": 0}
     facts = {
         "pid": 7, "started_s": 1000.0, "taken_s": 1010.0, "draining": True, "rss_bytes": 5, "pss_bytes": None,
         "max_sessions": 0, "cpu_s": 1.25, "answers": {"2xx": 4}, "loop": loop.snapshot(),
@@ -59,6 +60,34 @@ def test_refusals_with_an_alert_are_there_before_the_first_one() -> None:
     assert [of("opens_refused_total", reason=each, **AT) for each in ("failed", "origin", "store", "login")] == [
         0, 0, 0, None,
     ]  # fmt: skip
+
+
+def with_jobs() -> dict[str, Any]:
+    """The same, of an application that has had jobs."""
+    gauges = ApplicationGauges()
+    gauges.job_ended("done", 12.5)
+    gauges.job_ended("refused")
+    found = snapshot()
+    for facts in found["processes"].values():
+        (application,) = facts["applications"].values()
+        application["now"] |= {"jobs_running": 2, "jobs_queued": 3}
+        application["ever"] |= {key: gauges.snapshot()[key] for key in ("job", "jobs")}
+    return found
+
+
+def test_jobs_are_there_by_how_they_ended_and_for_how_long_they_ran() -> None:
+    text = expose(with_jobs()).decode("utf-8")
+    found = {
+        (sample.name, sample.labels.get("outcome", "")): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.labels.get("process") == "1" and "le" not in sample.labels and "_job" in sample.name
+    }
+    assert found == {
+        ("app_server_jobs_running", ""): 2, ("app_server_jobs_queued", ""): 3, ("app_server_jobs_total", "done"): 1,
+        ("app_server_jobs_total", "failed"): 0, ("app_server_jobs_total", "refused"): 1,
+        ("app_server_job_seconds_count", ""): 1, ("app_server_job_seconds_sum", ""): 12.5,
+    }  # fmt: skip
 
 
 def test_what_the_store_has_done_is_counted_for_each_process() -> None:

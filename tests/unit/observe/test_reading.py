@@ -22,6 +22,9 @@ def snapshot(url: str = "/app", process: str = "0") -> Snapshot:
     gauges.build.note(0.02)
     gauges.round_trip.note(0.001)
     now = {"sessions": 2, "connections": 1, "unused": 1, "queued_bytes": 0, "apart_bytes": 5}
+    now |= {"jobs_running": 2, "jobs_queued": 3}
+    gauges.job_ended("done", 12.5)
+    gauges.job_ended("refused")
     loop = LoopGauges()
     facts = {
         "pid": 7, "rss_bytes": 2**40, "pss_bytes": 3, "started_s": 1.5e9, "taken_s": 9.0, "draining": True,

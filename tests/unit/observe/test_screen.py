@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from app_server.observe.screen import duration, screen, seconds, size
-from tests.unit.observe.test_exposition import snapshot
+from tests.unit.observe.test_exposition import snapshot, with_jobs
 
 
 def shown(snapshot: Any, before: Any = None) -> list[list[str]]:
@@ -56,6 +56,21 @@ def test_few_columns_hold_what_matters_most() -> None:
         ["process", "pid", "up", "sessions", "memory", "lag", "blocked"],
         ["application", "sessions", "refused", "changes/s", "p50", "p99"],
     ]
+
+
+def test_jobs_are_shown_if_there_have_been_any() -> None:
+    assert "jobs" not in row(shown(two_applications()), "application")
+    found = with_jobs()
+    for facts in found["processes"].values():
+        (gauges,) = facts["applications"].values()
+        facts["applications"] = {"/app": gauges}
+    lines = shown(found)
+    assert row(lines, "application")[-1] == "jobs"
+    assert row(lines, "/app")[-4:] == ["4", "+", "6", "queued"]
+    console = Console(width=80, no_color=True)
+    with console.capture() as capture:
+        console.print(screen(found, None, "http://localhost:5006/", console.width))
+    assert "4 + 6 queued" in capture.get() and "…" not in capture.get()
 
 
 def test_rates_need_a_moment_before() -> None:

@@ -23,6 +23,7 @@ FIELDS = (
     "oauth_scope oauth_user_id oauth_user_name oauth_groups oauth_allow oauth_redirect_url "
     "oidc_client_secret oidc_scope oidc_allow oidc_redirect_url login_lifetime_s drain_s hang_timeout_s "
     "start_timeout_s max_sessions max_sessions_per_address max_sessions_per_user log_json metrics block_limit_s "
+    "max_jobs max_queued_jobs max_jobs_per_user "
     "isolation session_memory_mb session_cpu_s callback_limit_s request_timeout_s idle_timeout_s store store_ttl_s "
     "store_max_bytes store_max_bookmarks store_encrypt store_optional restore warm allow_load_tests "
     "record otel otel_user "

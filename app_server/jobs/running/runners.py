@@ -1,0 +1,166 @@
+"""What does the work of a job: the thread that asks for it, or a process of its own."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from app_server.jobs.errors import JobDied, JobError, NotSendable, WorkFailed
+from app_server.jobs.reporting import Reporter, reporting_to
+from app_server.jobs.work import Work
+from app_server.processes.forking.forks import describe_exit
+
+_BOOT: Final = (
+    "import sys; sys.path.append(sys.argv[2]); from app_server.jobs.running.child import main; main(int(sys.argv[1]))"
+)
+_ROOT: Final = str(Path(__file__).resolve().parents[3])
+
+_EXIT_S: Final = 2.0
+"""How long a process may take to exit when it has sent its result: its threads and exit functions may do something."""
+
+_OUT_OF_MEMORY: Final = "Most likely the machine or its container has run out of memory; the kernel's log tells"
+
+
+class Runner(Protocol):
+    """Does the work of one job."""
+
+    def run(self, reporter: Reporter) -> Any:
+        """What the function returns; raises what it raises, or why it could not be called. Blocks."""
+
+    def stop(self) -> None:
+        """End the work now, if that is possible; from any thread, also before or after `run`."""
+
+
+class ThreadRunner:
+    """Calls the function in the thread that asks for it; it ends when it notices that it was cancelled."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    def run(self, reporter: Reporter) -> Any:
+        work = self._work
+        with reporting_to(reporter):
+            return work.function(*work.args, **work.kwargs)
+
+    def stop(self) -> None:
+        """Nothing ends a thread from outside."""
+
+
+class ProcessRunner:
+    """Calls the function in a process that is started for it, and killed with what it has started in turn.
+
+    `packed` is what `packing.pack` has made of the work, `path` is where the process finds modules.
+    """
+
+    def __init__(self, packed: bytes, path: Sequence[str], label: str) -> None:
+        self._packed = packed
+        self._path = list(path)
+        self._label = label
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._stopped = False
+
+    def run(self, reporter: Reporter) -> Any:
+        here, there = Pipe()
+        with here:
+            with there:
+                process = self._start(there.fileno())
+            try:
+                here.send((self._path, self._packed))
+                outcome = _listen(here, reporter)
+            except (EOFError, OSError):
+                outcome = None
+            finally:
+                # The connection stays open meanwhile: the process ends at once when it is closed.
+                self._await_exit(process)
+        if outcome is None:
+            raise self._died(process.returncode)
+        return self._value(outcome)
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stopped = True
+            self._kill()
+
+    def _start(self, descriptor: int) -> subprocess.Popen[bytes]:
+        """The process; a session of its own, because Ctrl-C at a terminal is for the server."""
+        # -P: no module in the working directory is to replace one of Python's.
+        command = [sys.executable, "-P", "-c", _BOOT, str(descriptor), _ROOT]
+        with self._lock:
+            process = self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, pass_fds=[descriptor], start_new_session=True
+            )
+            if self._stopped:
+                self._kill()
+        return process
+
+    def _kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            with suppress(ProcessLookupError, PermissionError):  # it has just ended
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _await_exit(self, process: subprocess.Popen[bytes]) -> None:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_EXIT_S)
+        with self._lock:
+            self._kill()
+            process.wait()
+
+    def _died(self, code: int) -> JobDied:
+        hint = _OUT_OF_MEMORY if code == -signal.SIGKILL else "Its output, which the server's log has, may say why"
+        return JobDied(f"the process of the job ended with {describe_exit(code)}", where=self._label, hint=hint)
+
+    def _value(self, outcome: Sequence[Any]) -> Any:
+        kind, *content = outcome
+        if kind == "result":
+            return self._read(content[0])
+        if kind == "unsendable":
+            what, where, hint = content
+            raise NotSendable(what, where=where, hint=hint)
+        packed, text, trace = content
+        raise self._error(packed, text) from RemoteTraceback(trace)
+
+    def _error(self, packed: bytes | None, text: str) -> BaseException:
+        """What the function has raised, or what says so if that cannot be sent."""
+        with suppress(JobError):
+            error = None if packed is None else self._read(packed)
+            if isinstance(error, BaseException):
+                return error
+        return WorkFailed(text, where=self._label)
+
+    def _read(self, packed: bytes) -> Any:
+        try:
+            return pickle.loads(packed)
+        except Exception as error:
+            what = f"what it has sent back cannot be read here: {type(error).__name__}: {error}"
+            raise JobError(what, where=self._label) from error
+
+
+def _listen(connection: Connection, reporter: Reporter) -> Sequence[Any]:
+    """What has come of the work. EOFError if the process ends before."""
+    while True:
+        message: Sequence[Any] = connection.recv()
+        if message[0] != "progress":
+            return message
+        reporter.report(message[1], message[2])
+
+
+class RemoteTraceback(Exception):
+    """Where in its process a job has failed: the cause of its error, for the log."""
+
+    def __init__(self, trace: str) -> None:
+        super().__init__(trace)
+        self._trace = trace
+
+    def __str__(self) -> str:
+        return f"in the process of the job:\n{self._trace}"

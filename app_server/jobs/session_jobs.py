@@ -1,0 +1,193 @@
+"""The jobs of one session: submitted by it, found again by it, and ended with it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app_server.jobs.checking import check, label_of
+from app_server.jobs.errors import JobError
+from app_server.jobs.job import Job
+from app_server.jobs.running.executors import ExecutorRunner, check_executor
+from app_server.jobs.running.packing import pack
+from app_server.jobs.running.pool import JobPool
+from app_server.jobs.running.runners import ProcessRunner, Runner, ThreadRunner
+from app_server.jobs.running.task import Host, Owner, Task, key_of
+from app_server.jobs.state import JobState
+from app_server.jobs.watching import Callbacks, SessionWatcher
+from app_server.jobs.work import Work
+
+log = logging.getLogger(__name__)
+
+_MOST_LOST: Final = 100
+_LONGEST_TEXT: Final = 200
+"""How many characters of a job's text are saved with its session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Modules:
+    """Where the application's own modules are: its folder, and what makes its helpers the ones of their names."""
+
+    folder: str | None = None
+    prepare: Callable[[], None] = lambda: None
+
+    def path(self) -> Sequence[str]:
+        """Where a process that does the application's work finds modules."""
+        return [*([] if self.folder is None else [self.folder]), *sys.path]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What `submit` was asked for, beside the function: `where` it runs, by which `name` it is found, how long."""
+
+    where: Any = "thread"
+    name: str | None = None
+    keep_s: float = 600.0
+    timeout_s: float | None = None
+
+
+class SessionJobs:
+    """What `submit` and `find` do for one session, whose turns `document` schedules.
+
+    `saved` is what `as_saved` had returned before the session was restored, maybe in another process.
+    """
+
+    def __init__(
+        self,
+        pool: JobPool,
+        owner: Owner,
+        document: Any,
+        *,
+        modules: Modules | None = None,
+        saved: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._pool = pool
+        self._owner = owner
+        self._document = document
+        self._modules = modules or Modules()
+        self._lost = _read(saved or {})
+        self._watchers: dict[Job, SessionWatcher] = {}
+        """The jobs whose end the session has not been shown."""
+        self._name = f"{owner.application} session {owner.session[:8]}…"
+
+    def submit(
+        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], callbacks: Callbacks,
+        order: Order,
+    ) -> Job:  # fmt: skip
+        """A new job. JobsFull if there are too many, JobError if it cannot be done so."""
+        check(function, args, kwargs)
+        if self._document is None:
+            raise JobError("the session has ended", where=label_of(function), hint="Check job.state in its thread")
+        name = order.name
+        if name is not None:
+            self._check_free(name)
+        work = Work(function, args, kwargs)
+        runner = self._runner(work, order.where)
+        made: list[Job] = []
+
+        def make(host: Host) -> Task:
+            task = Task(host, self._owner, work, runner, name=name, timeout_s=order.timeout_s)
+            made.append(task.job)
+            self._watch(task.job, callbacks)
+            if name is not None:
+                self._pool.named.add(key_of(self._owner, name), task.job, order.keep_s)
+            return task
+
+        try:
+            job = self._pool.submit(make)
+        except BaseException:
+            self._take_back(made, name)
+            raise
+        if name is not None:
+            self._lost.pop(name, None)
+        return job
+
+    def _take_back(self, made: Sequence[Job], name: str | None) -> None:
+        """Forget what was refused."""
+        for job in made:
+            job.unwatch(self._watchers.pop(job))
+            if name is not None:
+                self._pool.named.drop(key_of(self._owner, name), job)
+
+    def _check_free(self, name: str) -> None:
+        existing = self._pool.named.find(key_of(self._owner, name))
+        if existing is not None and not existing.over:
+            hint = f"Find it with find({name!r}), or cancel it first"
+            raise JobError(f"a job named {name!r} is {existing.state} already", where="submit", hint=hint)
+
+    def _runner(self, work: Work, where: Any) -> Runner:
+        if where == "thread":
+            return ThreadRunner(work)
+        if where == "process":
+            self._modules.prepare()
+            return ProcessRunner(
+                pack(work.function, work.args, work.kwargs), self._modules.path(), label_of(work.function)
+            )
+        check_executor(where)
+        return ExecutorRunner(where, work)
+
+    def _watch(self, job: Job, callbacks: Callbacks) -> None:
+        watcher = self._watchers[job] = SessionWatcher(job, self._name, callbacks, self._tick, self._shown)
+        job.watch(watcher)
+
+    def _shown(self, job: Job) -> None:
+        self._watchers.pop(job, None)
+
+    def _tick(self, call: Callable[[], Any]) -> None:
+        """Have the session call this in a turn of its own; nothing if it has ended. From any thread."""
+        document = self._document
+        if document is not None:
+            with suppress(RuntimeError):  # it has ended a moment ago
+                document.add_next_tick_callback(call)
+
+    def find(self, name: str, callbacks: Callbacks) -> Job | None:
+        """The job of this name, which calls these from now on too; one that was lost has the state "lost".
+
+        None if there is none. If it has ended already, its end is shown again.
+        """
+        job = self._pool.named.find(key_of(self._owner, name))
+        if job is None:
+            return self._lost.pop(name, None)
+        if callbacks != Callbacks():
+            before = self._watchers.pop(job, None)
+            if before is not None:
+                job.unwatch(before)
+            self._watch(job, callbacks)
+        return job
+
+    def as_saved(self) -> dict[str, Any]:
+        """What is saved with the session: its named jobs whose end it has not been shown, and where they are."""
+        mine = {job.name: job for job in list(self._watchers) if job.name is not None and not job.withdrawn}
+        return {str(name): _saved(job) for name, job in {**self._lost, **mine}.items()}
+
+    def end(self, *, keeps: bool = True) -> None:
+        """The session ends: cancel its jobs, but let named ones go on for their time, if it `keeps` them."""
+        self._document = None
+        watchers, self._watchers = self._watchers, {}
+        for job, watcher in watchers.items():
+            job.unwatch(watcher)
+            if job.name is None or not keeps:
+                job.cancel()
+            elif not job.watched:
+                self._pool.named.leave(key_of(self._owner, job.name))
+
+
+def _saved(job: Job) -> dict[str, Any]:
+    fraction = None if job.fraction is None else round(job.fraction, 3)
+    return {"label": job.label, "fraction": fraction, "text": job.text[:_LONGEST_TEXT]}
+
+
+def _read(saved: Mapping[str, Any]) -> dict[str, Job]:
+    """The jobs that are lost, unless they are still here; what is malformed is left out."""
+    found: dict[str, Job] = {}
+    for name, said in list(saved.items())[:_MOST_LOST]:
+        with suppress(AttributeError, TypeError, ValueError):
+            fraction = None if said.get("fraction") is None else float(said["fraction"])
+            found[name] = Job(
+                str(said.get("label", "")), name, state=JobState.LOST, fraction=fraction, text=str(said.get("text", ""))
+            )
+    return found

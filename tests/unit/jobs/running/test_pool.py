@@ -1,0 +1,170 @@
+"""Which job runs, which waits, and which is refused."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from app_server.jobs.errors import JobsFull, JobTimeout
+from app_server.jobs.running import pool as pools
+from app_server.jobs.running.pool import JobCount, JobLimits, JobPool
+from app_server.observe.gauges import ApplicationGauges
+from tests.support.waiting import until
+from tests.unit.jobs.making import Latch, Visit, fails, forever, in_steps, look_until_cancelled, small_pool
+
+
+@pytest.fixture
+def latches() -> Iterator[list[Latch]]:
+    made = [Latch() for _ in range(8)]
+    yield made
+    for latch in made:
+        latch.open.set()
+
+
+def begun(latches: list[Latch]) -> list[int]:
+    """Which of these have begun."""
+    return [number for number, latch in enumerate(latches) if latch.begun.is_set()]
+
+
+def test_as_many_run_as_there_are_places_and_the_others_wait_in_order(latches: list[Latch]) -> None:
+    visit = Visit(small_pool(2))
+    jobs = [visit.submit(latch) for latch in latches[:4]]
+    until(lambda: begun(latches) == [0, 1], "two have begun")
+    assert [job.state for job in jobs] == ["running", "running", "queued", "queued"]
+    assert [job.ahead for job in jobs] == [0, 0, 0, 1]
+    assert visit.pool.count("/app") == JobCount(2, 2) and visit.pool.count("/other") == JobCount(0, 0)
+    latches[1].open.set()
+    until(lambda: begun(latches) == [0, 1, 2], "the third has begun")
+
+
+def test_next_is_who_has_the_fewest_running(latches: list[Latch]) -> None:
+    pool = small_pool(2)
+    greedy, modest = Visit(pool, "greedy"), Visit(pool, "modest")
+    for latch in latches[:4]:
+        greedy.submit(latch)
+    modest.submit(latches[4])
+    until(lambda: begun(latches) == [0, 1], "two have begun")
+    latches[0].open.set()
+    until(lambda: begun(latches) == [0, 1, 4], "the other visitor's has begun before the third and the fourth")
+
+
+def test_more_than_may_be_queued_are_refused(latches: list[Latch]) -> None:
+    visit = Visit(small_pool(1, queued=1))
+    visit.submit(latches[0])
+    visit.submit(latches[1])
+    with pytest.raises(JobsFull) as caught:
+        visit.submit(latches[2])
+    assert str(caught.value) == (
+        "Latch: 1 jobs are running and 1 are queued. Try again later. The limits are --max-jobs and --max-queued-jobs"
+    )
+    latches[0].open.set()
+    until(lambda: begun(latches) == [0, 1], "there is room again")
+    visit.submit(latches[2])
+
+
+def test_with_no_queue_only_what_begins_at_once_is_taken(latches: list[Latch]) -> None:
+    visit = Visit(small_pool(1, queued=0))
+    visit.submit(latches[0])
+    with pytest.raises(JobsFull):
+        visit.submit(latches[1])
+
+
+def test_user_who_has_enough_jobs_gets_no_more_and_others_do(latches: list[Latch]) -> None:
+    pool = small_pool(1, user=2)
+    ada, adas_other_page, bob = Visit(pool, "one", "ada"), Visit(pool, "two", "ada"), Visit(pool, "three", "bob")
+    ada.submit(latches[0])
+    job = adas_other_page.submit(latches[1])
+    with pytest.raises(JobsFull) as caught:
+        ada.submit(latches[2])
+    assert str(caught.value) == "Latch: you have 2 jobs already. Cancel one, or wait. The limit is --max-jobs-per-user"
+    bob.submit(latches[3])
+    job.cancel()
+    ada.submit(latches[2])
+
+
+def test_jobs_in_executors_take_no_place_but_are_bounded_too(latches: list[Latch]) -> None:
+    visit = Visit(small_pool(1, queued=1))
+    with ThreadPoolExecutor(4) as executor:
+        for latch in latches[:2]:
+            visit.submit(latch, where=executor)
+        visit.submit(latches[2])
+        until(lambda: begun(latches) == [0, 1, 2], "all have begun")
+        assert visit.pool.count("/app") == JobCount(3, 0)
+        with pytest.raises(JobsFull):
+            visit.submit(latches[3], where=executor)
+        for latch in latches:
+            latch.open.set()
+        until(lambda: visit.pool.count("/app") == JobCount(0, 0), "all have ended")
+
+
+def test_job_that_takes_too_long_fails_and_its_thread_is_asked_to_end() -> None:
+    visit, noted = Visit(), list[bool]()
+    job = visit.submit(look_until_cancelled, noted, timeout_s=0.02)
+    kind, error = visit.outcome()
+    assert kind == "error" and isinstance(error, JobTimeout)
+    assert str(error) == "look_until_cancelled: took longer than its timeout_s (0.02 s)"
+    until(lambda: noted, "the thread has left")
+    assert job.state == "failed"
+
+
+def test_process_that_takes_too_long_is_killed() -> None:
+    visit = Visit()
+    visit.submit(forever, where="process", timeout_s=0.02)
+    assert str(visit.outcome()[1]) == "forever: took longer than its timeout_s (0.02 s)"
+    until(lambda: visit.pool.count("/app") == JobCount(0, 0), "its process has ended")
+
+
+def test_process_of_a_job_that_never_ends_is_killed_when_it_is_cancelled() -> None:
+    visit = Visit(small_pool(1))
+    job = visit.submit(forever, where="process")
+    until(lambda: job.state == "running", "it runs")
+    assert job.cancel()
+    visit.submit(in_steps, 1)  # there is one place
+    visit.wait(lambda: ("result", 1) in visit.said, "the place is free again")
+    assert visit.said[0] == ("cancel",)
+
+
+def test_thread_that_never_looks_is_reported_and_keeps_its_place(
+    latches: list[Latch], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "_STUCK_S", 0.01)
+    visit = Visit(small_pool(1))
+    job = visit.submit(latches[0])
+    until(latches[0].begun.is_set, "it runs")
+    with caplog.at_level(logging.WARNING):
+        job.cancel()
+        until(lambda: caplog.messages, "it is reported")
+    assert caplog.messages == [
+        "/app: the job Latch was cancelled 0.01 s ago and goes on: it calls neither progress() nor cancelled(). It"
+        ' takes one of the 1 places of --max-jobs. Submit it with where="process"'
+    ]
+    assert job.state == "cancelled" and visit.pool.count("/app") == JobCount(1, 0)
+
+
+def test_all_jobs_of_an_application_are_cancelled(latches: list[Latch]) -> None:
+    visit = Visit(small_pool(1))
+    jobs = [visit.submit(latch) for latch in latches[:3]]
+    visit.pool.cancel_all("/other")
+    assert not any(job.over for job in jobs)
+    visit.pool.cancel_all("/app")
+    assert [job.state for job in jobs] == ["cancelled"] * 3
+
+
+def test_what_becomes_of_jobs_is_counted_by_application(latches: list[Latch]) -> None:
+    gauges = {"/app": ApplicationGauges()}
+    visit = Visit(JobPool(JobLimits(1, 1), gauges.__getitem__))
+    for function, args in ((in_steps, (1,)), (fails, ())):
+        before = len(visit.said)
+        visit.submit(function, *args)
+        visit.wait(lambda before=before: any(kind != "progress" for kind, *_ in visit.said[before:]), "it has ended")
+    visit.submit(latches[0])
+    visit.submit(latches[1]).cancel()
+    visit.submit(latches[2])
+    with pytest.raises(JobsFull):
+        visit.submit(latches[3])
+    counted = gauges["/app"].snapshot()
+    assert counted["jobs"] == {"done": 1, "failed": 1, "cancelled": 1, "refused": 1}
+    assert sum(counted["job"]["counts"]) == 3

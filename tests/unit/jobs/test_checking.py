@@ -1,0 +1,63 @@
+"""What cannot be a job is refused where it is submitted."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+from app_server.jobs.checking import check, label_of
+from app_server.jobs.errors import JobError
+
+
+async def later() -> None:
+    """Asynchronous."""
+
+
+def steps() -> Any:
+    """A generator."""
+    yield 1
+
+
+def add(one: int, other: int) -> int:
+    """Plain."""
+    return one + other
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "message"),
+    [
+        (
+            42, (),
+            "submit: 42 is not a function. Pass the function and its arguments",
+        ),
+        (
+            later, (),
+            "later: is async; a job does not await. Pass a plain function; asynchronous work can run in a callback:"
+            " curdoc().add_next_tick_callback",
+        ),
+        (
+            partial(steps), (),
+            "steps: is a generator function, whose call does no work. Call progress() in place of yield, and return the"
+            " result",
+        ),
+        (add, (1,), "add: cannot be called so: missing a required argument: 'other'"),
+    ],
+)  # fmt: skip
+def test_what_is_no_work_is_refused(function: Any, args: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(JobError) as caught:
+        check(function, args, {})
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("function", "args"), [(add, (1, 2)), (partial(add, 1), (2,)), (max, (1, 2)), (dict, ()), (Any.__class__, (1,))]
+)
+def test_functions_partials_classes_and_builtins_can_be_submitted(function: Any, args: tuple[Any, ...]) -> None:
+    check(function, args, {})
+
+
+def test_label_is_what_a_reader_calls_the_function() -> None:
+    assert [label_of(each) for each in (add, partial(partial(add, 1), 2), len)] == ["add", "add", "len"]
+    assert label_of(type("Fit", (), {"__call__": lambda self: 1})()) == "Fit"
