@@ -225,10 +225,9 @@ class Server:
 
     async def drain(self, patience_s: float) -> None:
         """Begin no more sessions; return when all sessions and jobs have ended, or when the time is up."""
-        process = self.state.process
-        process.begin_draining()
+        self.state.process.begin_draining()
         self._tasks.end()
-        await until(lambda: not (process.session_count or process.job_count), patience_s, _LOOK_S)
+        await until(lambda: self.state.process.idle, patience_s, _LOOK_S)
         if self.state.process.workers is not None:
             await notify_successors(self.state.process.workers, self.state.runtimes)
 

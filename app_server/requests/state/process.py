@@ -111,10 +111,10 @@ class ProcessState:
         return isolated + sum(len(runtime.registry) for runtime in self.runtimes)
 
     @property
-    def job_count(self) -> int:
-        """How many jobs of applications are running or queued here."""
+    def idle(self) -> bool:
+        """Whether there are neither sessions, nor jobs of applications, which may outlive their sessions."""
         counts = [runtime.jobs.count(runtime.url) for runtime in self.runtimes]
-        return sum(count.running + count.queued for count in counts)
+        return not self.session_count and not any(count.running or count.queued for count in counts)
 
     @property
     def has_room(self) -> bool:

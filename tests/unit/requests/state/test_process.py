@@ -12,6 +12,8 @@ import pytest
 from app_server.apps import application_from_function
 from app_server.engine.loop import EngineLoop
 from app_server.http.auth_backend import AuthBackend
+from app_server.jobs.session_jobs import Order
+from app_server.jobs.watching import Callbacks
 from app_server.observe.gauges import Gauges
 from app_server.requests.state.policy import Policy
 from app_server.requests.state.process import ProcessState, has_session
@@ -19,6 +21,8 @@ from app_server.security.admission import Admission
 from app_server.server.runtimes import make_runtimes
 from app_server.settings import Settings
 from tests.support.clock import SkippingLoop, skipping_loop
+from tests.support.waiting import until
+from tests.unit.jobs.making import Latch
 
 POLICY = Policy.of(Settings(), AuthBackend(), 5006)
 
@@ -81,6 +85,18 @@ def test_there_is_room_until_it_drains_is_full_or_is_superseded(loop: SkippingLo
     superseded: Any = SimpleNamespace(superseded=True)
     replaced = process_of(loop, workers=superseded)
     assert not replaced.has_room and replaced.session_count == 0
+
+
+def test_process_is_idle_without_sessions_and_jobs(loop: SkippingLoop) -> None:
+    process = process_of(loop)
+    assert process.idle
+    session = loop.run_until_complete(process.runtimes[1].session("one", None, {}))
+    latch = Latch()
+    session.context.jobs.submit(latch, (), {}, Callbacks(), Order(name="goes on"))
+    loop.run_until_complete(process.runtimes[1].end(session))
+    assert process.session_count == 0 and not process.idle
+    latch.open.set()
+    until(lambda: process.idle, "the job has ended")
 
 
 def test_sessions_are_known_while_they_are_built_and_live(loop: SkippingLoop) -> None:
