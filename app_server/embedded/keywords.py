@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -66,12 +66,12 @@ _OF_SEVERAL = ("num_procs", "hang_timeout_s", "isolation", "session_memory_mb", 
 
 
 def settings_from_keywords(
-    keywords: Mapping[str, Any], environ: Mapping[str, str], instead: Mapping[str, str] = INSTEAD
+    keywords: Mapping[str, Any], environ: Mapping[str, str], instead: Mapping[str, str] = INSTEAD, of: str = "Server"
 ) -> Settings:
     """The settings of these keywords, checked as on the command line, on top of the environment.
 
-    None means "not given". OperatorError for a keyword that is none, with the one that is likely meant, and for a
-    value that does not fit.
+    None means "not given". `instead` says what to do in place of keywords that the class `of` has not. OperatorError
+    for these, for a keyword that is none, with the one that is likely meant, and for a value that does not fit.
     """
     asked = {name: value for name, value in keywords.items() if not _asks_for_nothing(name, value, instead)}
     given = _own_names({name: value for name, value in asked.items() if value is not None})
@@ -80,7 +80,7 @@ def settings_from_keywords(
     switches: dict[str, Any] = {}
     for name, value in given.items():
         if name not in by_name or name in instead:
-            raise OperatorError("Server has no such keyword", where=name, hint=_hint(name, by_name, instead))
+            raise OperatorError(f"{of} has no such keyword", where=name, hint=_hint(name, by_name, instead))
         if name == "session_ids" and value == "external":
             switches[name] = value
         elif by_name[name].arity is Arity.SWITCH:
@@ -100,10 +100,10 @@ def _asks_for_nothing(name: str, value: Any, instead: Mapping[str, str]) -> bool
     return name in instead and not isinstance(value, bool) and value in _HARMLESS.get(name, ())
 
 
-def of_several_processes(settings: Settings) -> list[str]:
-    """The settings of several processes that the environment asks a server for which is one."""
+def of_several_processes(settings: Settings, names: Collection[str] = _OF_SEVERAL) -> list[str]:
+    """The settings, by default those of several processes, that the environment asks for where they have no effect."""
     default = Settings()
-    return [name for name in _OF_SEVERAL if getattr(settings, name) != getattr(default, name)]
+    return [name for name in names if getattr(settings, name) != getattr(default, name)]
 
 
 @contextmanager

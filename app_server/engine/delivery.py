@@ -122,8 +122,8 @@ class Delivery:
                     and self._hold(connection, sink, effect, held)
                 ):
                     continue
-                if sink.deflate is not None:
-                    packed = websocket.serialize(effect.frames, sink.deflate)
+                if sink.pack is not None:
+                    packed = sink.pack(effect.frames)
                     writes[connection] = [*writes[connection], *packed] if connection in writes else packed
                 elif len(effect.connections) == 1 and connection not in writes:
                     plain.setdefault(connection, []).extend(effect.frames)
@@ -145,7 +145,7 @@ class Delivery:
             backlog = self.backlogs[connection]
             chunks: list[Payload] = []
             for frames in backlog.take(_PIECE_BYTES):
-                chunks += websocket.serialize(frames, sink.deflate)
+                chunks += (sink.pack or websocket.serialize)(frames)
             if not backlog:
                 del self.backlogs[connection]
             sink.write(chunks)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol, TypeAlias
 
-from app_server.protocol.deflate import Deflate
-from app_server.protocol.websocket import Payload
+from app_server.protocol.codec import Frame
+
+Pack: TypeAlias = Callable[[Iterable[Frame]], list[Any]]
+"""Makes of frames what a connection writes."""
 
 
 class FrameSink(Protocol):
     """Where the frames for one connection go."""
 
     @property
-    def deflate(self) -> Deflate | None: ...
+    def pack(self) -> Pack | None:
+        """What makes of frames what `write` takes; None for the bytes of RFC 6455, which connections share."""
+        ...
 
     @property
     def queued_bytes(self) -> int: ...
@@ -27,7 +31,7 @@ class FrameSink(Protocol):
     @property
     def late_by_s(self) -> float: ...
 
-    def write(self, chunks: Sequence[Payload]) -> None: ...
+    def write(self, chunks: Sequence[Any]) -> None: ...
 
     def close(self, code: int, reason: str = "") -> None: ...
 

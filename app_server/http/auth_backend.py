@@ -53,6 +53,10 @@ class AuthBackend:
         """What a user who is not logged in can do."""
         return "Open the application's page and log in there."
 
+    def shown(self, user: Any) -> Any:
+        """The user as applications see one; None if it is no one in particular."""
+        return None if self.open else user
+
     def owner(self, user: Any) -> str | None:
         """A mark that identifies this user's sessions; None if anyone may have them."""
         return None if self.open else identity(user)

@@ -150,6 +150,10 @@ class RouteTable:
         return self._missing
 
 
+_FORM_OF_OTHERS_BYTES = 1024 * 1024
+"""What a handler of --auth-module may get: it knows itself what it asks for, but anyone can send to it."""
+
+
 class RoutedApplication(TornadoApplication):
     """Tornado's application with a table of routes; the `patterns` of others are asked first."""
 
@@ -158,6 +162,13 @@ class RoutedApplication(TornadoApplication):
     ) -> None:
         super().__init__([*patterns], **settings)
         self._table = RouteTable(routes)
+        self._handlers = frozenset(rule[1] for rule in routes)
+
+    def largest_body(self, request: HTTPServerRequest) -> int | None:
+        """How large this request's body may be, in bytes; None for the handlers that a program has added to ours."""
+        handler = getattr(self.find_handler(request), "handler_class", None)
+        largest: int | None = getattr(handler, "max_body_bytes", None)
+        return _FORM_OF_OTHERS_BYTES if largest is None and handler in self._handlers else largest
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
         """Called by Tornado for what handles this request."""

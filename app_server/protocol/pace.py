@@ -59,6 +59,10 @@ class Pace:
         limits = [limit for limit in (self.request_s, self.idle_s) if limit > 0]
         return min(1.0, max(0.02, min(limits, default=4.0) / 4))
 
+    def body_left_s(self, body_bytes: int, taken_s: float) -> float | None:
+        """How much longer a body may take that has brought so many bytes in this time; None without a limit."""
+        return self.request_s + body_bytes / _SLOWEST_BYTES_PER_S - taken_s if self.request_s > 0 else None
+
     def judge(self, progress: Progress, now_s: float) -> PaceVerdict:
         """What to do with a connection that is this far."""
         if progress.phase is Phase.ANSWER:

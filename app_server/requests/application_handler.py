@@ -154,7 +154,7 @@ class ApplicationHandler(RoutedHandler):
     @property
     def user(self) -> Any:
         """The user, for the application; None if users do not log in."""
-        return None if self.state.policy.auth.open else self.current_user
+        return self.state.policy.auth.shown(self.current_user)
 
     @property
     def owner(self) -> str:
@@ -166,9 +166,9 @@ class ApplicationHandler(RoutedHandler):
         return self.is_own(session.context.user)
 
     def is_own(self, user: Any) -> bool:
-        """Whether this is the user who sends the request, or users do not log in."""
+        """Whether this is the user who sends the request, or what this user has is anyone's."""
         auth = self.state.policy.auth
-        return auth.open or auth.owner(user) == auth.owner(self.current_user)
+        return auth.open or (owner := auth.owner(user)) is None or owner == auth.owner(self.current_user)
 
     def may_use(self, token: Token) -> bool:
         """Whether the token is that of this request's user, or anyone's."""

@@ -47,7 +47,7 @@ class AutoloadHandler(ApplicationHandler):
         """Let pages of allowed origins read the answer; others learn nothing."""
         origin = self.request.headers.get("Origin")
         self.set_header("Vary", "Origin")
-        if origin is not None and self.state.policy.origins.allows(origin):
+        if origin is not None and self.state.policy.origins.allows(origin, self.request.host):
             self.set_header("Access-Control-Allow-Origin", origin)
             self.set_header("Access-Control-Allow-Credentials", "true")
             self.set_header("Access-Control-Allow-Headers", "Bokeh-Session-Id, Content-Type, Authorization")
@@ -74,7 +74,7 @@ class AutoloadHandler(ApplicationHandler):
         if absolute_url is not None and not _is_absolute(absolute_url):
             raise HTTPError(400, reason="Malformed bokeh-absolute-url")
         origin = self.request.headers.get("Origin")
-        if not self.state.policy.origins.allows(origin):
+        if not self.state.policy.origins.allows(origin, self.request.host):
             self.state.process.report_refused_origin(origin)
             self.refusal = "origin"
             raise HTTPError(403, reason="Pages of this origin may not embed the application")

@@ -7,17 +7,15 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tornado.iostream import IOStream
-
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.load.recording.recorder import Recorder
 from app_server.load.recording.writing import write
-from app_server.protocol.deflate import Deflate
 from app_server.protocol.messages import PATCH_DOC, Message
 from app_server.protocol.websocket import Payload
 from app_server.requests.socket_client import REALIGN_AFTER_S, Client
 from app_server.requests.state.server_state import ServerState
 from app_server.session.session import Session
+from app_server.websocket.owner import ClientSocket
 from app_server.websocket.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -46,15 +44,14 @@ class RecordedClient(Client):
 
     def open(
         self,
-        stream: IOStream,
+        opened: ClientSocket,
         session: Session,
-        deflate: Deflate | None,
         state: ServerState,
         realign_after_s: float = REALIGN_AFTER_S,
     ) -> None:
-        """Take the socket over, and record from now on."""
+        """Take the opened socket, and record from now on."""
         self._where = state.settings.record or ""
-        super().open(stream, session, deflate, state, realign_after_s)
+        super().open(opened, session, state, realign_after_s)
 
     def new_wire(self, *args: Any, **kwargs: Any) -> Wire:
         """A wire that shows the recorder what is sent."""

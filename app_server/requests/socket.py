@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError
 
 from app_server.errors import PeerError
@@ -19,6 +19,7 @@ from app_server.requests.socket_client import REALIGN_AFTER_S, Client, realign_a
 from app_server.security.admission import Full
 from app_server.security.tokens import Token
 from app_server.session.session import Session
+from app_server.websocket.owner import ClientSocket
 
 log = logging.getLogger(__name__)
 
@@ -60,9 +61,9 @@ class SocketHandler(ApplicationHandler):
         if not self._accepts(living):
             return
         deflate = self._upgrade()
-        stream = self.detach()
+        opened = self.state.new_socket(self.detach(), deflate)
         try:
-            await self._serve(stream, deflate, living)
+            await self._serve(opened, living)
         except (StreamClosedError, OSError):
             log.debug("%s: a client went away during the handshake", self.runtime.name)
 
@@ -81,7 +82,7 @@ class SocketHandler(ApplicationHandler):
             self.refuse(426, self.fault.value)
         elif self.fault is not None or opening is None:
             self.refuse(400, (self.fault or Fault.NOT_A_HANDSHAKE).value, "Open the application's page instead.")
-        elif not self.state.policy.origins.allows(origin):
+        elif not self.state.policy.origins.allows(origin, self.request.host):
             self.state.process.report_refused_origin(origin)
             self._refuse_because("origin", "This page's origin may not open a session here")
         elif self.state.process.draining and living is None and not self._has_a_process(opening):
@@ -130,7 +131,7 @@ class SocketHandler(ApplicationHandler):
         self.finish()
         return deflate
 
-    async def _serve(self, stream: IOStream, deflate: Deflate | None, living: Session | None) -> None:
+    async def _serve(self, opened: ClientSocket, living: Session | None) -> None:
         """Let the client join its session, which is built if it is not here; a refusal is a Close frame now."""
         new_client = Client if self.state.policy.settings.record is None else RecordedClient
         client = new_client(self.runtime, self.address, "Origin" in self.request.headers)
@@ -153,19 +154,17 @@ class SocketHandler(ApplicationHandler):
             refused["failed"] += 1
             refusal = 1011, "the application failed to start; see the server's log"
         else:
-            if not stream.closed():
-                logs.request_id.set("")  # what comes from now on is not part of that request
-                client.open(stream, session, deflate, self.state, self._realign_after_s(living))
-                if self.answers_with_document:
-                    client.ask_for_document()
+            logs.request_id.set("")  # what comes from now on is not part of that request
+            client.open(opened, session, self.state, REALIGN_AFTER_S if living is not None else self._realign_after_s())
+            if self.answers_with_document:
+                client.ask_for_document()
             return
-        await stream.write(b"".join(websocket.serialize([(websocket.CLOSE, websocket.close_payload(*refusal))])))
-        stream.close()
+        await opened.refuse(*refusal)
 
-    def _realign_after_s(self, living: Session | None) -> float:
-        """When the client may be stuck if it has not asked for its document; `living` is the session if it was here."""
+    def _realign_after_s(self) -> float:
+        """When a client may be stuck that has not asked for its document, and whose session was not here."""
         token = None if self.opening is None else self.opening.token
-        if living is not None or token is None:
+        if token is None:
             return REALIGN_AFTER_S
         return realign_after_s(self.state.policy.token_expiry_s() - token.expires_at)
 

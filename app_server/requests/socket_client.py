@@ -7,18 +7,16 @@ import time
 from collections.abc import Callable
 
 from tornado.ioloop import IOLoop
-from tornado.iostream import IOStream
 
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.errors import PeerError, TooLargeError
-from app_server.protocol.deflate import Deflate
 from app_server.protocol.messages import EARLY_REQUEST, Message
 from app_server.protocol.receiver import Receiver
 from app_server.requests.ended_page import too_large
 from app_server.requests.state.server_state import ServerState
 from app_server.session.connection import Connection
 from app_server.session.session import Session
-from app_server.websocket.take_over import take_over
+from app_server.websocket.owner import ClientSocket
 from app_server.websocket.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -60,7 +58,7 @@ class Client:
     """One connected client: its wire on one side, its session on the other."""
 
     new_wire: Callable[..., Wire] = staticmethod(Wire)
-    """What makes the wire."""
+    """What makes the wire from a raw socket."""
 
     def __init__(self, runtime: ApplicationRuntime, remote: str, from_browser: bool) -> None:
         self.runtime = runtime
@@ -68,13 +66,12 @@ class Client:
 
     def open(
         self,
-        stream: IOStream,
+        opened: ClientSocket,
         session: Session,
-        deflate: Deflate | None,
         state: ServerState,
         realign_after_s: float = REALIGN_AFTER_S,
     ) -> None:
-        """Take the socket over from Tornado, greet the client and begin to read.
+        """Take the opened socket, greet the client and begin to read.
 
         After `realign_after_s` it is helped if it has not asked for its document.
         """
@@ -82,12 +79,11 @@ class Client:
         self.session = session
         self._max_message_bytes = limits.max_message_bytes
         self._receiver = Receiver(limits.max_message_bytes, session.is_root)
-        sock, left_over = take_over(stream)
-        self.wire = self.new_wire(sock, self, limits, deflate=deflate, traffic=self.runtime.gauges)
+        self.wire = opened.wire(self, limits, self.runtime.gauges, self.new_wire)
         self._wires = state.process.wires
         self._wires.add(self.wire)
         self.runtime.connect(session, self.connection, self.wire)
-        self.wire.start(left_over)
+        self.wire.start()
         if self.connection.from_browser:
             IOLoop.current().call_later(realign_after_s, self._realign, 0)
 

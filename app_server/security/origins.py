@@ -45,11 +45,16 @@ class HostPattern:
 
 @dataclass(frozen=True)
 class OriginPolicy:
-    """Says which origins may connect. `allow_missing`: programs other than browsers send no Origin."""
+    """Says which origins may connect. `allow_missing`: programs other than browsers send no Origin.
+
+    `same_host` allows the origin whose host and port the request itself is for: those of the server's own pages,
+    wherever it is reached.
+    """
 
     patterns: tuple[HostPattern, ...] = ()
     allow_any: bool = False
     allow_missing: bool = True
+    same_host: bool = False
 
     @classmethod
     def from_hosts(cls, hosts: Iterable[str], *, allow_missing: bool = True) -> OriginPolicy:
@@ -64,14 +69,16 @@ class OriginPolicy:
             allow_missing=allow_missing,
         )
 
-    def allows(self, origin: str | None) -> bool:
-        """Whether a request with this Origin header, None for none, may go on."""
+    def allows(self, origin: str | None, host: str = "") -> bool:
+        """Whether a request with this Origin header, None for none, and this Host header may go on."""
         if self.allow_any:
             return True
         if origin is None:
             return self.allow_missing
         parts = _split_origin(origin)
-        return parts is not None and any(pattern.matches(*parts) for pattern in self.patterns)
+        if parts is None:
+            return False
+        return any(pattern.matches(*parts) for pattern in self.patterns) or (self.same_host and _is_at(parts, host))
 
     def hint(self, origin: str | None) -> str:
         """What the operator can do about a refused origin, for the log."""
@@ -116,6 +123,17 @@ def _split_origin(origin: str) -> tuple[tuple[str, ...], frozenset[int]] | None:
     if found[3] is None or int(found[3]) == max(implied):
         return labels, implied
     return labels, frozenset({int(found[3])})
+
+
+def _is_at(origin: tuple[tuple[str, ...], frozenset[int]], host: str) -> bool:
+    """Whether the labels and ports of an origin are those of a Host header.
+
+    A TLS proxy in front does not show in the header: without a port it means that of the origin's scheme.
+    """
+    found = _ORIGIN.fullmatch(f"http://{host.strip().lower()}")
+    if found is None or _labels(found[2]) != origin[0]:
+        return False
+    return int(found[3]) in origin[1] if found[3] else not origin[1].isdisjoint({80, 443})
 
 
 def _labels(host: str) -> tuple[str, ...] | None:

@@ -32,6 +32,11 @@ log = logging.getLogger(__name__)
 _LOOK_EVERY_S = 0.3
 
 
+def head_of(live_reload: LiveReload | None, prefix: str) -> str:
+    """HTML for the head of every page below this path."""
+    return live_reload.script(prefix) if live_reload is not None else ""
+
+
 class ReloadHandler(Handler):
     """The stream of events that a page listens to."""
 

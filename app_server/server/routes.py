@@ -38,10 +38,11 @@ Rules = list[tuple[Any, ...]]
 WELL_KNOWN = ("/healthz", "/readyz", "/favicon.ico")
 
 
-def routes_of(state: ServerState, live_reload: LiveReload | None) -> Rules:
+def routes_of(state: ServerState, live_reload: LiveReload | None, root: str = "") -> Rules:
     """The handlers of the site and its applications, for Tornado; the first that fits answers.
 
-    OperatorError for an application that no address would lead to.
+    `root` is the path at which another program has put the site. OperatorError for an application that no address would
+    lead to.
     """
     for runtime in state.runtimes:
         if segments(runtime.url) is None:
@@ -51,7 +52,7 @@ def routes_of(state: ServerState, live_reload: LiveReload | None) -> Rules:
     runtimes = sorted(state.runtimes, key=_order)
     literal = [runtime for runtime in runtimes if not runtime.url_pattern]
     rules = [
-        *_own_pages(state, live_reload),
+        *_own_pages(state, live_reload, root),
         *_console(base, state),
         *state.policy.auth.routes(partial(_below, base), {"state": state}),
         *(rule for runtime in runtimes for rule in _files(base, state, runtime)),
@@ -88,16 +89,16 @@ def _at(base: tuple[str, ...], runtime: ApplicationRuntime, path: str = "", **op
     return PatternAddress(names_of(path), base, routed=True, pattern=runtime.url_pattern, **options)
 
 
-def _own_pages(state: ServerState, live_reload: LiveReload | None) -> Rules:
+def _own_pages(state: ServerState, live_reload: LiveReload | None, root: str) -> Rules:
     prefix, context = state.settings.prefix, {"state": state}
     handlers = dict(zip(WELL_KNOWN, (HealthHandler, ReadyHandler, FaviconHandler), strict=True))
-    rules: Rules = [(RouteAddress(names_of(path)), handler, context) for path, handler in handlers.items()]
-    if prefix:
+    rules: Rules = [(RouteAddress(names_of(root + path)), handler, context) for path, handler in handlers.items()]
+    if prefix != root:
         rules += [(RouteAddress(names_of(prefix + path)), handler, context) for path, handler in handlers.items()]
     rules.append((_below(names_of(prefix), "/favicon.ico"), FaviconHandler, context))
     if state.settings.metrics:
         exposition.check()
-        rules.append((RouteAddress(("metrics",)), MetricsHandler, context))
+        rules.append((RouteAddress(names_of(f"{root}/metrics")), MetricsHandler, context))
     if live_reload is not None:
         reloading = {**context, "live_reload": live_reload}
         rules.append((_below(names_of(prefix), "/_dev/reload"), ReloadHandler, reloading))

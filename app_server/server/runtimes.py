@@ -83,9 +83,12 @@ def owners(auth: AuthBackend, runtimes: Sequence[ApplicationRuntime]) -> set[str
     return {owner for user in users if user and (owner := auth.owner(user)) is not None}
 
 
-def policy_for(settings: Settings, port: int, auth: AuthBackend | None = None) -> Policy:
+def policy_for(
+    settings: Settings, port: int, auth: AuthBackend | None = None, *, same_host: bool = False
+) -> Policy:
     """The policy of a server that listens on this port, with this login or the one that the settings ask for.
 
-    OperatorError if a file that it needs is missing or malformed.
+    For `same_host` see `Policy.of`. OperatorError if a file that it needs is missing or malformed.
     """
-    return Policy.of(settings, auth or backend_for(settings), port, authorizer_for(settings))
+    login = auth or backend_for(settings)
+    return Policy.of(settings, login, port, authorizer_for(settings), same_host=same_host)

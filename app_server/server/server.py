@@ -35,6 +35,7 @@ from app_server.requests.dispatch.arriving import SharedHTTPServer
 from app_server.requests.state.pages import Pages
 from app_server.requests.state.process import ProcessState, nothing_changes
 from app_server.requests.state.server_state import ServerState
+from app_server.requests.transport import TORNADO, Transport
 from app_server.security.hostnames import bracketed
 from app_server.server.console.answers import console_answers
 from app_server.server.console.places import maintenance_of, stalls_of
@@ -43,7 +44,7 @@ from app_server.server.observing.request_log import request_log
 from app_server.server.observing.stats_log import StatsLog
 from app_server.server.observing.telemetry import Telemetry
 from app_server.server.once.tasks import ServerTasks
-from app_server.server.reload import LiveReload
+from app_server.server.reload import LiveReload, head_of
 from app_server.server.routes import routes_of
 from app_server.server.runtimes import OwnSession, make_runtimes, owners, policy_for
 from app_server.server.saving import make_saver
@@ -52,9 +53,6 @@ from app_server.settings import Settings
 from app_server.websocket.keep_alive import keep_alive
 
 log = logging.getLogger(__name__)
-
-_FORM_OF_HOOKS_BYTES = 1024 * 1024
-"""What a handler of --auth-module may get: it knows itself what it asks for, but anyone can send to it."""
 
 _LOOK_S = 0.05
 """How often a server that drains looks whether its sessions have ended."""
@@ -69,7 +67,7 @@ class Server:
     Without `loop`, it is that of the process in which the server starts. Without `listening`, connections come only
     from other processes, by `arrive`. `membership` says which of the server's processes this is; `session`, that it is
     there for one session. `extra_patterns` are handlers of Tornado that are asked first. `also_log` is called with the
-    handler of each request that was answered. `auth` is in the place of the login that the settings describe.
+    handler of each answered request. `auth` replaces the login of the settings, `transport` the way requests come.
     """
 
     def __init__(
@@ -84,11 +82,13 @@ class Server:
         extra_patterns: Sequence[tuple[Any, ...]] = (),
         also_log: Callable[[Any], None] | None = None,
         auth: AuthBackend | None = None,
+        transport: Transport = TORNADO,
     ) -> None:
         engine.install()
         self.settings = settings
         self._listening = listening if listening is not None else Listening(settings.port)
-        policy = session.policy if session else policy_for(settings, self._listening.port, auth)
+        same = transport.same_host
+        policy = session.policy if session else policy_for(settings, self._listening.port, auth, same_host=same)
         gauges = Gauges()
         admission = make_admission(settings, lambda: self.state.process.workers, forked=session is not None)
         isolated = membership.fork_servers if membership is not None else ()
@@ -112,19 +112,18 @@ class Server:
             maintenance=maintenance_of(settings, membership.runtime_dir if membership else None),
             tracing=tracing,
         )  # fmt: skip
-        head = self._live_reload.script(settings.prefix) if self._live_reload else ""
-        self.state = ServerState(policy, process, session.pages if session else Pages(settings, runtimes, head))
-        routes = self.routes()
-        self._handlers = frozenset(rule[1] for rule in routes)
-        self._application = RoutedApplication(
-            routes,
-            extra_patterns,
+        pages = session.pages if session else Pages(settings, runtimes, head_of(self._live_reload, settings.prefix))
+        self.state = ServerState(policy, process, pages, transport.new_socket)
+        self._make_application = partial(
+            RoutedApplication,
+            patterns=extra_patterns,
             cookie_secret=settings.cookie_secret,
             xsrf_cookies=settings.enable_xsrf_cookies,
             log_function=request_log(gauges, also_log),
         )
+        self.application = self._make_application(self.routes())
         self._http = SharedHTTPServer(
-            self._application,
+            self.application,
             xheaders=settings.use_xheaders,
             ssl_options=tls_context(settings),
             intake=Intake(
@@ -270,13 +269,16 @@ class Server:
 
     def largest_body(self, request: HTTPServerRequest) -> int | None:
         """How large this request's body may be, in bytes; None for the handlers that a program has added to ours."""
-        handler = getattr(self._application.find_handler(request), "handler_class", None)
-        largest: int | None = getattr(handler, "max_body_bytes", None)
-        return _FORM_OF_HOOKS_BYTES if largest is None and handler in self._handlers else largest
+        return self.application.largest_body(request)
 
     def routes(self) -> list[tuple[Any, ...]]:
         """The handlers of the server and its applications, for Tornado."""
         return routes_of(self.state, self._live_reload)
+
+    def below(self, root: str, auth: AuthBackend) -> RoutedApplication:
+        """What answers below this path, at which another program has put the server, with this login."""
+        state = self.state.below(root, auth, head_of(self._live_reload, root + self.settings.prefix))
+        return self._make_application(routes_of(state, self._live_reload, root))
 
     def unlisten(self) -> None:
         """Accept no more connections; those that are open stay open."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 
-from app_server.websocket.wire import Wire
+from app_server.websocket.owner import ClientWire
 
 
-async def keep_alive(wires: Collection[Wire], interval_s: float) -> None:
+async def keep_alive(wires: Collection[ClientWire], interval_s: float) -> None:
     """Ping every client, and end the connections of those that take nothing, or are silent, for two rounds."""
     while interval_s > 0:
         await asyncio.sleep(interval_s)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from app_server.engine.sinks import FrameSink
 from app_server.errors import PeerError
 
 
@@ -38,3 +40,35 @@ class WireOwner(Protocol):
     def refused(self, error: PeerError) -> None: ...
 
     def wire_closed(self, code: int, reason: str) -> None: ...
+
+
+class ClientWire(FrameSink, Protocol):
+    """An open connection to a client, whatever carries it; its methods never block and may be called in any state."""
+
+    last_heard_s: float
+    last_sent_s: float
+
+    @property
+    def closed(self) -> bool: ...
+
+    def start(self) -> None: ...
+
+    def ping(self) -> None: ...
+
+    def has_gone(self, limit_s: float) -> bool: ...
+
+    def abort(self, code: int = 1006, reason: str = "") -> None: ...
+
+
+class ClientSocket(Protocol):
+    """An opened WebSocket that no client has yet: it becomes the wire of one, or ends with a refusal."""
+
+    def wire(
+        self, owner: WireOwner, limits: WireLimits, traffic: Traffic, new_wire: Callable[..., Any]
+    ) -> ClientWire:
+        """The wire, which is not started; `new_wire` makes it from a raw socket, if there is one."""
+        ...
+
+    async def refuse(self, code: int, reason: str) -> None:
+        """Close it."""
+        ...

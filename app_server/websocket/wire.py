@@ -12,7 +12,9 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
+from app_server.engine.sinks import Pack
 from app_server.errors import PeerError
 from app_server.observe.gauges import ApplicationGauges
 from app_server.protocol import websocket
@@ -47,17 +49,20 @@ class Wire(Sender):
         deflate: Deflate | None = None,
         traffic: Traffic | None = None,
         clock: Callable[[], float] = time.monotonic,
+        left_over: bytes = b"",
     ) -> None:
         super().__init__(sock, owner, traffic if traffic is not None else ApplicationGauges(), clock)
+        self._left_over = left_over
         self._limits = limits
-        self.deflate = deflate
+        self.pack: Pack | None = None if deflate is None else partial(websocket.serialize, deflate=deflate)
         self._reader = FrameReader(limits.max_message_bytes, deflate=deflate, may_discard=owner.may_discard)
         self._paused = False
         self._unhandled: Iterator[Incoming] | None = None
         self._quick_acks = _QUICKACK is not None and sock.family != socket.AF_UNIX
 
-    def start(self, left_over: bytes = b"") -> None:
-        """Begin to read; `left_over` came before."""
+    def start(self) -> None:
+        """Begin to read, with what came before the wire was made."""
+        left_over, self._left_over = self._left_over, b""
         if left_over:
             self._traffic.bytes_in += len(left_over)
             self._received(left_over)

@@ -50,13 +50,24 @@ class Policy:
     """Whether there may be users who are logged in and may not open an application."""
 
     @classmethod
-    def of(cls, settings: Settings, auth: AuthBackend, port: int, authorize: Authorize | None = None) -> Policy:
-        """The policy of a server that listens on this port."""
+    def of(
+        cls,
+        settings: Settings,
+        auth: AuthBackend,
+        port: int,
+        authorize: Authorize | None = None,
+        *,
+        same_host: bool = False,
+    ) -> Policy:
+        """The policy of a server that listens on this port; with `same_host`, of one that another program listens for.
+
+        Which pages are its own is seen then by the address that each request is for, unless the settings say it.
+        """
         return cls(
             settings=settings,
             auth=auth,
             signer=_signer(settings),
-            origins=OriginPolicy.from_hosts(allowed_hosts(settings, port)),
+            origins=_origins(settings, port, same_host=same_host),
             wire_limits=WireLimits(settings.websocket_max_message_size_bytes, _QUEUE_BYTES),
             request_filter=RequestFilter(
                 include_headers=settings.include_headers,
@@ -106,7 +117,7 @@ class Policy:
         The payload travels in it if another instance may have to build the session. Otherwise only these `arguments`
         do: those that the socket's own request will not repeat.
         """
-        owner = None if self.auth.open else self.owner_mark(user)
+        owner = self.owner_mark(user)
         mint = partial(tokens.mint_token, self.signer, session_id, expires_at=expires_at, owner=owner)
         if not self._small_tokens:
             return mint(payload={name: value for name, value in payload.items() if name != "session_expiry"})
@@ -128,9 +139,10 @@ class Policy:
         """What a token says; PeerError if it is malformed or forged."""
         return tokens.read_token(self.signer, text)
 
-    def owner_mark(self, user: Any) -> str:
-        """The mark of this user in a token."""
-        return tokens.owner_mark(self.signer, self.auth.owner(user) or "")
+    def owner_mark(self, user: Any) -> str | None:
+        """The mark of this user in a token; None if anyone may have the user's sessions."""
+        owner = self.auth.owner(user)
+        return None if owner is None else tokens.owner_mark(self.signer, owner)
 
     def is_owner_mark(self, user: Any, mark: str) -> bool:
         """Whether this mark, found in a token, is that of this user."""
@@ -147,6 +159,12 @@ class Policy:
     def socket_path(self, route: str) -> str | None:
         """The path below which the page opens its socket; None if that is the page's own."""
         return self.routed(self.settings.prefix + route.rstrip("/")) if self.settings.route else None
+
+
+def _origins(settings: Settings, port: int, *, same_host: bool) -> OriginPolicy:
+    if same_host and not settings.allow_websocket_origin:
+        return OriginPolicy(same_host=True)
+    return OriginPolicy.from_hosts(allowed_hosts(settings, port))
 
 
 def allowed_hosts(settings: Settings, port: int) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from app_server.requests.state.maintenance import Maintenance
 from app_server.security.admission import Admission, Full
 from app_server.security.tokens import Token
 from app_server.session.inheritance import Inheritance
-from app_server.websocket.wire import Wire
+from app_server.websocket.owner import ClientWire
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class ProcessState:
         self.started_s = time.time()
         self.child_metrics = ChildMetrics()
         self.inherited = Inheritance()
-        self.wires: set[Wire] = set()
+        self.wires: set[ClientWire] = set()
         self.under_way: WeakSet[Any] = WeakSet()
         """The handlers of requests; those that are not finished are under way."""
         self._refused_origins: set[str] = set()

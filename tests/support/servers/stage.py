@@ -21,7 +21,6 @@ from app_server.engine.loop import EngineLoop
 from app_server.engine.turns.queue import TurnQueue
 from app_server.load.wire import CLOSE, PING, FrameReader, Message, MessageReader
 from app_server.protocol import messages, websocket
-from app_server.protocol.deflate import Deflate
 from app_server.protocol.lag import Lag
 from app_server.protocol.websocket import Payload
 from app_server.session.connection import Connection
@@ -123,7 +122,7 @@ class Line:
     The line is all proxies and no kernel: only the client's answers say what has arrived.
     """
 
-    deflate: Deflate | None = None
+    pack = None
     queued_bytes = 0
     _number = 0
 

@@ -14,10 +14,10 @@ from bokeh.models import Div, Slider
 from websockets.exceptions import ConnectionClosed
 
 from app_server.engine.saving import waker
-from app_server.requests import socket_client
 from app_server.security import tokens
 from app_server.store.errors import Busy
 from app_server.store.folder import FolderStore
+from app_server.websocket import raw_socket
 from tests.support.clients.raw import handshake_headers
 from tests.support.servers.inside import Inside, expired, inside
 from tests.support.waiting import patience
@@ -255,7 +255,7 @@ def test_client_of_a_request_that_went_away_leaves_a_line_for_debugging(
     def gone(stream: object) -> None:
         raise OSError("gone")
 
-    monkeypatch.setattr(socket_client, "take_over", gone)
+    monkeypatch.setattr(raw_socket, "take_over", gone)
     with caplog.at_level(logging.DEBUG, "app_server.requests.socket"):
         ask(state, state.token("/app"))
     assert "/app: a client went away during the handshake" in caplog.messages

@@ -15,6 +15,7 @@ from tornado.iostream import IOStream
 from app_server.errors import PeerError, TooLargeError
 from app_server.requests.socket_client import Client, _closing_reason, realign_after_s
 from app_server.websocket.owner import WireLimits
+from app_server.websocket.raw_socket import RawSocket
 from tests.support.clients.raw import handshake_headers
 from tests.support.servers.inside import Inside, inside
 from tests.support.servers.stage import staged
@@ -212,7 +213,7 @@ def test_client_that_does_not_ask_for_its_document_is_helped_in_rounds_until_it_
         state = SimpleNamespace(policy=SimpleNamespace(wire_limits=WireLimits(5000, 5000)), process=process)
 
         async def begin() -> None:
-            client.open(IOStream(ours), stage.session, None, state)  # type: ignore[arg-type]
+            client.open(RawSocket(IOStream(ours)), stage.session, state)  # type: ignore[arg-type]
 
         def came() -> None:
             theirs.recv(100_000)

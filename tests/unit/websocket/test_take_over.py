@@ -22,8 +22,9 @@ async def test_socket_is_taken_over_with_what_was_read_from_it(ends: tuple[socke
     await stream.read_until(b"\r\n\r\n")
     sock, left_over = take_over(stream)
     assert sock is ours and left_over == STREAM
-    wire, owner = Wire(sock, owner := Heard(), WireLimits(2**20, 2**20), clock=owner.clock), owner
-    wire.start(left_over)
+    owner = Heard()
+    wire = Wire(sock, owner, WireLimits(2**20, 2**20), clock=owner.clock, left_over=left_over)
+    wire.start()
     theirs.send(masked(TEXT, b"more"))
     await settled()
     assert owner.whole == [*MESSAGES, (TEXT, b"more")]

@@ -168,9 +168,10 @@ async def test_messages_that_come_byte_by_byte_are_whole(ends: tuple[socket.sock
 async def test_bytes_that_came_before_are_read_first(ends: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = ends
     owner, traffic = Heard(), ApplicationGauges()
-    wire = Wire(ours, owner, WireLimits(2**20, 2**20), traffic=traffic, clock=owner.clock)
+    first = STREAM[:20]
+    wire = Wire(ours, owner, WireLimits(2**20, 2**20), traffic=traffic, clock=owner.clock, left_over=first)
     theirs.send(STREAM[20:])
-    wire.start(STREAM[:20])
+    wire.start()
     await settled()
     assert owner.whole == MESSAGES
     assert (traffic.bytes_in, traffic.bytes_out) == (len(STREAM), len(b"\x8a\x07between"))

@@ -33,7 +33,7 @@ SECRET = b"a secret of the tests"
 class Sink:
     """Where the frames for a client go; it reads whatever it is sent, and notes how it was closed."""
 
-    deflate = None
+    pack = None
     queued_bytes = 0
     is_late = False
     has_room = True

@@ -1,0 +1,55 @@
+"""The opened WebSocket of an ASGI server, before it is a client's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from app_server.asgi.events import close_event
+from app_server.asgi.scope import Event, Receive, Send
+from app_server.asgi.wire import AsgiWire
+from app_server.websocket.owner import Traffic, WireLimits, WireOwner
+
+_REFUSED_WITHIN_S = 5.0
+"""How long a client may take for a refusal before it is left."""
+
+
+class AsgiSocket:
+    """Becomes the wire of a client once its session is there, or is closed."""
+
+    def __init__(self) -> None:
+        self._decided = asyncio.Event()
+        self._wire: AsgiWire | None = None
+        self._refusal: Event | None = None
+
+    def wire(
+        self, owner: WireOwner, limits: WireLimits, traffic: Traffic, new_wire: Callable[..., Any] | None = None
+    ) -> AsgiWire:
+        """The wire, which is not started."""
+        self._wire = AsgiWire(owner, limits, traffic)
+        self._decided.set()
+        return self._wire
+
+    async def refuse(self, code: int, reason: str) -> None:
+        """Close it."""
+        self._refusal = close_event(code, reason)
+        self._decided.set()
+
+    async def serve(self, receive: Receive, send: Send) -> None:
+        """Carry messages until the connection is over; called by the ASGI application, which returns then."""
+        first, deciding = asyncio.ensure_future(receive()), asyncio.ensure_future(self._decided.wait())
+        try:
+            await asyncio.wait({first, deciding}, return_when=asyncio.FIRST_COMPLETED)
+            left = first.done() and first.result()["type"] == "websocket.disconnect"
+            if not left:
+                await deciding
+        finally:
+            deciding.cancel()
+            if self._wire is None:
+                first.cancel()
+        if self._wire is not None:
+            await self._wire.run(receive, send, first)
+        elif self._refusal is not None:
+            async with asyncio.timeout(_REFUSED_WITHIN_S):
+                await send(self._refusal)
