@@ -14,7 +14,7 @@ from typing import Any
 from app_server.asgi.beside import Beside
 from app_server.asgi.exchange import answer
 from app_server.asgi.handshakes import Handshakes
-from app_server.asgi.keywords import check_one_way, settings_of
+from app_server.asgi.keywords import settings_of
 from app_server.asgi.life import Life
 from app_server.asgi.scope import Receive, Scope, Send, root_path
 from app_server.asgi.several import check_workers, workers_asked_for
@@ -57,10 +57,9 @@ class BokehASGI:
     ) -> None:
         install()
         given = {"prefix": prefix, "redirect_root": redirect_root, **settings}
-        own, in_vain = settings_of(given, os.environ)
+        own, in_vain = settings_of(given, os.environ, auth_policy)
         for name in in_vain:
             log.warning("%s comes from the environment, and has no effect with ASGI", name)
-        check_one_way(own, auth_policy)
         warning = check_workers(workers_asked_for(sys.argv, os.environ), own)
         if warning is not None:
             log.warning("%s", warning)
@@ -102,7 +101,7 @@ class BokehASGI:
             await self._life.follow(receive, send)
             return
         if scope["type"] not in ("http", "websocket"):
-            raise OperatorError(f"there is no answer to the ASGI scope {scope['type']!r}", where="BokehASGI")
+            raise OperatorError(f"cannot answer the ASGI scope {scope['type']!r}", where="BokehASGI")
         places = await self._life.running()
         await answer(places.at(root_path(scope)), scope, receive, send, self._handshakes.check)
 

@@ -98,7 +98,7 @@ async def _take_body(
 
 
 async def _pumped(connection: AsgiConnection, receive: Receive) -> None:
-    """Send the answer as it comes; a client that leaves before is told to the handler."""
+    """Send the answer as it comes; the handler hears of a client that leaves before."""
     pumping = asyncio.ensure_future(connection.pump())
     watching = None if connection.websocket else asyncio.ensure_future(_watch(connection, receive))
     try:

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from app_server.embedded.keywords import INSTEAD, in_keywords, of_several_processes, settings_from_keywords
+from app_server.embedded.keywords import INSTEAD, of_several_processes, settings_from_keywords
 from app_server.errors import OperatorError
-from app_server.protocol.paths import segments
 from app_server.settings import WAYS_TO_LOG_IN, Settings
 
 _LISTENING: Final = (
@@ -41,33 +40,34 @@ _UNSAFE: Final = ("auth_header", "auth_header_from", "auth_header_groups")
 """Without these, which the environment may name, pages would be open to everyone."""
 
 
-def settings_of(keywords: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Settings, list[str]]:
+def settings_of(
+    keywords: Mapping[str, Any], environ: Mapping[str, str], policy: object = None
+) -> tuple[Settings, list[str]]:
     """The settings of these keywords, on top of the environment, and what the environment names in vain.
 
-    OperatorError for what has no meaning here.
+    With a policy for users, sessions are signed unless the keywords say otherwise. OperatorError for what has no
+    meaning here.
     """
     # The stock class has an absolute_url, too, and uses it for nothing.
     given = {name: value for name, value in keywords.items() if name != "absolute_url"}
-    settings = settings_from_keywords(given, environ, INSTEAD_OF, "BokehASGI")
+    settings = settings_from_keywords(given, environ, INSTEAD_OF, "BokehASGI", users_known=True)
     fields = [name for name in INSTEAD_OF if hasattr(settings, name)]
     in_vain = of_several_processes(settings, fields)
     for name in in_vain:
         if name in _UNSAFE:
             raise OperatorError("cannot be used with ASGI", where=name, hint=INSTEAD_OF[name])
-    with in_keywords():
-        _check_prefix(settings)
     default = Settings()
-    return replace(settings, **{name: getattr(default, name) for name in in_vain}), in_vain
+    changes: dict[str, Any] = {name: getattr(default, name) for name in in_vain}
+    if policy is not None:
+        _check_one_way(settings)
+        if settings.session_ids == default.session_ids and not {"session_ids", "sign_sessions"} & given.keys():
+            changes["session_ids"] = "signed"
+    return replace(settings, **changes), in_vain
 
 
-def _check_prefix(settings: Settings) -> None:
-    if segments(settings.prefix or "/") is None:
-        raise OperatorError(f"{settings.prefix!r} is not a path", where="prefix", hint="Give one such as /plots.")
-
-
-def check_one_way(settings: Settings, policy: object) -> None:
+def _check_one_way(settings: Settings) -> None:
     """Raise OperatorError if users would log in in two ways."""
-    for name in WAYS_TO_LOG_IN if policy is not None else ():
+    for name in WAYS_TO_LOG_IN:
         if getattr(settings, name):
             hint = "Choose one of the two ways to log in."
             raise OperatorError("cannot be combined with auth_policy", where=name, hint=hint)

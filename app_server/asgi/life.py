@@ -8,16 +8,20 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
+import os
 from collections.abc import Mapping, Sequence
 
 from app_server.apps import Application
 from app_server.asgi.places import Places
 from app_server.asgi.scope import Receive, Send
+from app_server.embedded.keywords import in_keywords
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.errors import AppServerError
 from app_server.http.auth_backend import AuthBackend
+from app_server.observe.otel.setup import check_otel
 from app_server.requests.transport import Transport
 from app_server.server.ending import stop_within
+from app_server.server.saving import check_store
 from app_server.server.server import Server
 from app_server.settings import Settings
 
@@ -107,7 +111,10 @@ class Life:
             if self._loop is not loop:
                 raise RuntimeError("this BokehASGI serves in another event loop; make one for each loop")
             return self._places
-        server = Server(self.applications, self._settings, loop, auth=self._users, transport=_TRANSPORT)
+        with in_keywords():
+            check_otel(self._settings, os.environ)
+            await asyncio.to_thread(check_store, self._settings)
+            server = Server(self.applications, self._settings, loop, auth=self._users, transport=_TRANSPORT)
         await server.start()
         self._server, self._loop = server, loop
         self._places = Places(server, own_login=self._users is None)
@@ -128,7 +135,7 @@ class Life:
         settings = self._settings
         connected = bool(server.state.process.wires)
         log.info("Stopping: %d sessions", server.state.process.session_count)
-        # Most ASGI servers have closed all connections before they say that it ends; then there is no use in waiting.
+        # Most ASGI servers have closed all connections before they announce the end: then waiting helps no one.
         drains = connected and settings.drain_s > 0
         if drains:
             await server.drain(settings.drain_s)

@@ -33,7 +33,7 @@ class Places:
         self._own = self._place(server.application)
 
     def at(self, root: str) -> Place:
-        """The place at this path, which is escaped. What is no path gets what says so to every request."""
+        """The place at this path, which is escaped. At what cannot be a path, every request gets a 404."""
         if not root or segments(root) is None:
             return self._own
         if root in self._found:

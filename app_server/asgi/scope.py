@@ -84,6 +84,10 @@ class AsgiRequest(HTTPServerRequest):
         self.user: Any = scope.get("user")
         self.state: Mapping[str, Any] = scope.get("state") or {}
 
+    def set_user(self, user: Any) -> None:
+        """Let hooks see the user whom a policy has found."""
+        self.user = user
+
 
 def is_websocket(scope: Scope) -> bool:
     """Whether this is the scope of a WebSocket."""

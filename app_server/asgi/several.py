@@ -59,6 +59,6 @@ def check_workers(count: int, settings: Settings) -> str | None:
             where="secret_key",
             hint="Set BOKEH_SECRET_KEY to what `app-server secret` prints, or use one worker.",
         )
-    if settings.store:
+    if settings.store != "off":
         return None
     return f"{count} workers share no sessions. {AFFINITY}"

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from tornado.iostream import StreamClosedError
+
 from app_server.asgi.events import close_event
 from app_server.asgi.scope import Event, Receive, Send
 from app_server.asgi.wire import AsgiWire
@@ -20,13 +22,16 @@ class AsgiSocket:
 
     def __init__(self) -> None:
         self._decided = asyncio.Event()
+        self._gone = False
         self._wire: AsgiWire | None = None
         self._refusal: Event | None = None
 
     def wire(
         self, owner: WireOwner, limits: WireLimits, traffic: Traffic, new_wire: Callable[..., Any] | None = None
     ) -> AsgiWire:
-        """The wire, which is not started."""
+        """The wire, which is not started; StreamClosedError if the client has gone away."""
+        if self._gone:
+            raise StreamClosedError
         self._wire = AsgiWire(owner, limits, traffic)
         self._decided.set()
         return self._wire
@@ -41,12 +46,12 @@ class AsgiSocket:
         first, deciding = asyncio.ensure_future(receive()), asyncio.ensure_future(self._decided.wait())
         try:
             await asyncio.wait({first, deciding}, return_when=asyncio.FIRST_COMPLETED)
-            left = first.done() and first.result()["type"] == "websocket.disconnect"
-            if not left:
+            if not (first.done() and first.result()["type"] == "websocket.disconnect"):
                 await deciding
         finally:
+            self._gone = self._wire is None
             deciding.cancel()
-            if self._wire is None:
+            if self._gone:
                 first.cancel()
         if self._wire is not None:
             await self._wire.run(receive, send, first)

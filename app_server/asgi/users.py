@@ -78,7 +78,7 @@ ANYONE: Final = _Anyone()
 
 
 class PolicyUsers(AuthBackend):
-    """Asks a policy who sends a request; without a user there is no answer."""
+    """Asks a policy who sends a request; without a user, requests are refused."""
 
     open = False
 
@@ -91,7 +91,7 @@ class PolicyUsers(AuthBackend):
         request = _asgi(handler)
         user = await self._policy.authenticate(request)
         if user:
-            request.user = user
+            request.set_user(user)
             return _told_apart(self, handler, user)
         login_url = await self._policy.get_login_url_async(request) if handler.shows_pages else None
         if login_url is not None and request.method in ("GET", "HEAD"):

@@ -84,7 +84,7 @@ class AsgiWire:
             asyncio.ensure_future(self._read(receive, first)), asyncio.ensure_future(self._write(send))
         ]  # fmt: skip
         try:
-            await self._over
+            await asyncio.wait({self._over})
         finally:
             self.abort(1006, "the server has ended the connection")
             first.cancel()
@@ -205,7 +205,7 @@ class AsgiWire:
     def _received(self, event: Event) -> bool:
         """Handle what the server says; whether more may come."""
         if event["type"] == "websocket.disconnect":
-            self._close_sent = True  # there is no one to close it to
+            self._close_sent = True  # the client has gone already
             self.abort(event.get("code") or 1005, event.get("reason") or "")
             return False
         if self.closed or self._closing is not None:

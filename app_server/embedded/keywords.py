@@ -66,12 +66,18 @@ _OF_SEVERAL = ("num_procs", "hang_timeout_s", "isolation", "session_memory_mb", 
 
 
 def settings_from_keywords(
-    keywords: Mapping[str, Any], environ: Mapping[str, str], instead: Mapping[str, str] = INSTEAD, of: str = "Server"
+    keywords: Mapping[str, Any],
+    environ: Mapping[str, str],
+    instead: Mapping[str, str] = INSTEAD,
+    of: str = "Server",
+    *,
+    users_known: bool = False,
 ) -> Settings:
     """The settings of these keywords, checked as on the command line, on top of the environment.
 
-    None means "not given". `instead` says what to do in place of keywords that the class `of` has not. OperatorError
-    for these, for a keyword that is none, with the one that is likely meant, and for a value that does not fit.
+    None means "not given". `instead` says what to do in place of keywords that the class `of` has not; with
+    `users_known` it needs no login to know its users. OperatorError for these, for a keyword that is none, with the one
+    that is likely meant, and for a value that does not fit.
     """
     asked = {name: value for name, value in keywords.items() if not _asks_for_nothing(name, value, instead)}
     given = _own_names({name: value for name, value in asked.items() if value is not None})
@@ -93,7 +99,7 @@ def settings_from_keywords(
     fields.update({name: [] for name, on in switches.items() if on is True})
     with in_keywords():
         # A switch has no word for "no", which a keyword has, and which overrides the environment.
-        return replace(resolve_settings(fields, environ), **switches)
+        return replace(resolve_settings(fields, environ, users_known=users_known), **switches)
 
 
 def _asks_for_nothing(name: str, value: Any, instead: Mapping[str, str]) -> bool:

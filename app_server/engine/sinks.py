@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias
 from app_server.protocol.codec import Frame
 
 Pack: TypeAlias = Callable[[Iterable[Frame]], list[Any]]
-"""Makes of frames what a connection writes."""
+"""Turns frames into what a connection writes."""
 
 
 class FrameSink(Protocol):
@@ -16,7 +16,7 @@ class FrameSink(Protocol):
 
     @property
     def pack(self) -> Pack | None:
-        """What makes of frames what `write` takes; None for the bytes of RFC 6455, which connections share."""
+        """What turns frames into what `write` takes; None for the bytes of RFC 6455, which connections share."""
         ...
 
     @property

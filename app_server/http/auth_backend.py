@@ -54,7 +54,7 @@ class AuthBackend:
         return "Open the application's page and log in there."
 
     def shown(self, user: Any) -> Any:
-        """The user as applications see one; None if it is no one in particular."""
+        """The user as applications see one; None if anyone may have the sessions."""
         return None if self.open else user
 
     def owner(self, user: Any) -> str | None:

@@ -23,6 +23,7 @@ from app_server.observe.gauges import Gauges
 from app_server.observe.otel.tracing import UNTRACED, Tracing
 from app_server.requests.state.pages import Pages
 from app_server.requests.state.policy import Policy
+from app_server.requests.transport import TORNADO, Transport
 from app_server.security.admission import Admission
 from app_server.session.limits import MessageLimits
 from app_server.settings import Settings
@@ -84,11 +85,11 @@ def owners(auth: AuthBackend, runtimes: Sequence[ApplicationRuntime]) -> set[str
 
 
 def policy_for(
-    settings: Settings, port: int, auth: AuthBackend | None = None, *, same_host: bool = False
+    settings: Settings, port: int, auth: AuthBackend | None = None, transport: Transport = TORNADO
 ) -> Policy:
     """The policy of a server that listens on this port, with this login or the one that the settings ask for.
 
-    For `same_host` see `Policy.of`. OperatorError if a file that it needs is missing or malformed.
+    OperatorError if a file that it needs is missing or malformed.
     """
     login = auth or backend_for(settings)
-    return Policy.of(settings, login, port, authorizer_for(settings), same_host=same_host)
+    return Policy.of(settings, login, port, authorizer_for(settings), same_host=transport.same_host)

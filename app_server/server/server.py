@@ -87,8 +87,7 @@ class Server:
         engine.install()
         self.settings = settings
         self._listening = listening if listening is not None else Listening(settings.port)
-        same = transport.same_host
-        policy = session.policy if session else policy_for(settings, self._listening.port, auth, same_host=same)
+        policy = session.policy if session else policy_for(settings, self._listening.port, auth, transport)
         gauges = Gauges()
         admission = make_admission(settings, lambda: self.state.process.workers, forked=session is not None)
         isolated = membership.fork_servers if membership is not None else ()
@@ -122,13 +121,12 @@ class Server:
             log_function=request_log(gauges, also_log),
         )
         self.application = self._make_application(self.routes())
+        pace = Pace(settings.request_timeout_s, settings.idle_timeout_s)
         self._http = SharedHTTPServer(
             self.application,
             xheaders=settings.use_xheaders,
             ssl_options=tls_context(settings),
-            intake=Intake(
-                Pace(settings.request_timeout_s, settings.idle_timeout_s), self.largest_body, gauges.answered
-            ),
+            intake=Intake(pace, self.largest_body, gauges.answered),
         )
         self._telemetry = Telemetry(self.state, self._listening.port)
         self._tasks = ServerTasks(settings, membership.runtime_dir if membership is not None else None)

@@ -21,10 +21,14 @@ _HEADER_ONLY = ("auth_header_from", "auth_header_groups")
 _ONE_OF_THEM = "Leave one of them out."
 
 
-def contradictions(chosen: Chosen) -> Iterator[OperatorError]:
-    """The faults of settings that make no sense together, most basic first."""
+def contradictions(chosen: Chosen, *, users_known: bool = False) -> Iterator[OperatorError]:
+    """The faults of settings that make no sense together, most basic first.
+
+    With `users_known`, a program says who anyone is, and the settings need no login.
+    """
     for rule in _RULES:
-        yield from rule(chosen)
+        if rule is not _rules_without_a_login or not users_known:
+            yield from rule(chosen)
 
 
 def _unix_socket_with_a_port(chosen: Chosen) -> Iterator[OperatorError]:

@@ -71,11 +71,13 @@ def _secret_of(path: str, where: str, most: int = 1) -> str:
     return text
 
 
-def resolve_settings(flags: Mapping[str, Sequence[str]], environ: Mapping[str, str]) -> Settings:
+def resolve_settings(
+    flags: Mapping[str, Sequence[str]], environ: Mapping[str, str], *, users_known: bool = False
+) -> Settings:
     """The settings by precedence: flag, environment, configuration file, default.
 
-    `flags` is as for `from_flags`. Files that settings name must be readable. OperatorError says what is wrong with
-    the first faulty value, and which flag, variable or line gave it.
+    `flags` is as for `from_flags`, `users_known` as for `contradictions`. Files that settings name must be readable.
+    OperatorError says what is wrong with the first faulty value, and which flag, variable or line gave it.
     """
     flagged = from_flags(flags)
     config = from_config(flagged["use_config"].value) if "use_config" in flagged else {}
@@ -83,7 +85,7 @@ def resolve_settings(flags: Mapping[str, Sequence[str]], environ: Mapping[str, s
     for variable in VARIABLES:
         if environ.get(variable, "").strip():
             read_for_bokeh(variable, environ[variable], variable)
-    for fault in contradictions(chosen):
+    for fault in contradictions(chosen, users_known=users_known):
         raise fault
     for fault in missing_files(chosen):
         raise fault

@@ -63,9 +63,7 @@ class ClientWire(FrameSink, Protocol):
 class ClientSocket(Protocol):
     """An opened WebSocket that no client has yet: it becomes the wire of one, or ends with a refusal."""
 
-    def wire(
-        self, owner: WireOwner, limits: WireLimits, traffic: Traffic, new_wire: Callable[..., Any]
-    ) -> ClientWire:
+    def wire(self, owner: WireOwner, limits: WireLimits, traffic: Traffic, new_wire: Callable[..., Any]) -> ClientWire:
         """The wire, which is not started; `new_wire` makes it from a raw socket, if there is one."""
         ...
 

@@ -1,4 +1,4 @@
-"""A server of ASGI applications inside the test's process: uvicorn, on a loop in a thread of its own, at a free port."""
+"""An ASGI application inside the test's process: uvicorn serves it, on a loop in a thread, at a free port."""
 
 from __future__ import annotations
 

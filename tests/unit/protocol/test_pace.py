@@ -54,3 +54,9 @@ def test_one_limit_may_be_left_out(phase: Phase) -> None:
     begun = Progress(phase, 0, begun_s=0, stalled_s=0)
     assert (Pace(30, 0).judge(begun, 100) is PaceVerdict.GOES_ON) is (phase is Phase.ANSWER)
     assert (Pace(0, 75).judge(begun, 100) is PaceVerdict.GOES_ON) is (phase is not Phase.ANSWER)
+
+
+def test_body_has_more_time_the_more_it_has_brought() -> None:
+    assert Pace(10, 0).body_left_s(0, 4) == 6
+    assert Pace(10, 0).body_left_s(2048, 4) == 8
+    assert Pace(0, 10).body_left_s(2048, 4) is None

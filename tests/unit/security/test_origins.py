@@ -217,3 +217,27 @@ def test_hint_names_the_host_as_the_setting_wants_it(origin: str, host: str) -> 
 def test_without_an_origin_only_a_star_helps() -> None:
     hint = "Only --allow-websocket-origin=* allows such an origin, and then every other one too."
     assert OriginPolicy().hint(None) == OriginPolicy().hint("") == hint
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "same"),
+    [
+        ("http://example.com", "example.com", True),
+        ("https://example.com", "example.com", True),
+        ("https://example.com", "Example.com:443", True),
+        ("http://example.com:5006", "example.com:5006", True),
+        ("https://example.com:8443", "example.com:8443", True),
+        ("http://[::1]:5006", "[0::1]:5006", True),
+        ("http://example.com:5006", "example.com", False),
+        ("http://example.com", "example.com:5006", False),
+        ("http://evil.example", "example.com", False),
+        ("http://example.com.evil.example", "example.com", False),
+        ("null", "example.com", False),
+        ("http://example.com", "", False),
+        ("http://example.com", "example.com/evil", False),
+        ("http://example.com", "evil@example.com", False),
+    ],
+)
+def test_pages_of_the_address_that_was_asked_for_are_the_servers_own(origin: str, host: str, same: bool) -> None:
+    assert OriginPolicy(same_host=True).allows(origin, host) is same
+    assert not OriginPolicy().allows(origin, host)

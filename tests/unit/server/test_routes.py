@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
 from app_server.apps import application_from_function
 from app_server.embedded.sources import by_route
@@ -16,6 +17,8 @@ from app_server.requests.page_handler import PageHandler
 from app_server.requests.server_handlers import MissingHandler
 from app_server.server.server import Server
 from app_server.settings import Settings
+
+HOST = HTTPHeaders({"Host": "localhost"})
 
 
 @pytest.fixture
@@ -188,3 +191,20 @@ def test_placeholders_that_contradict_each_other(
     with pytest.raises(OperatorError) as refused:
         served(loop, *routes)
     assert str(refused.value) == error
+
+
+async def test_addresses_are_below_the_place_where_another_program_has_put_the_server() -> None:
+    settings = Settings(prefix="/tools", metrics=True)
+    sources = by_route({"/app": application_from_function(lambda doc: None)}, settings)
+    server = Server(sources, settings, asyncio.get_running_loop())
+    below = server.below("/mount", server.state.policy.auth)
+
+    def handler(path: str) -> type:
+        request = HTTPServerRequest(start_line=RequestStartLine("GET", path, "HTTP/1.1"), headers=HOST)
+        found: type = below.find_handler(request).handler_class
+        return found
+
+    for path in ("/mount/tools/app", "/mount/healthz", "/mount/tools/healthz", "/mount/metrics"):
+        assert handler(path) is not MissingHandler, path
+    for path in ("/tools/app", "/app", "/mount/app", "/healthz", "/metrics", "/mount/tools/metrics"):
+        assert handler(path) is MissingHandler, path

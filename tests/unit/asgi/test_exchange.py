@@ -1,0 +1,124 @@
+"""Requests whose bodies are too large, too slow or cut off, and clients that vanish."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from app_server.asgi import BokehASGI
+from app_server.asgi.scope import Event
+from tests.support.waiting import until_soon
+from tests.unit.asgi.making import Driven, Socket, asked, fill, scope_of
+
+
+@pytest_asyncio.fixture
+async def form(tmp_path: Path) -> AsyncIterator[BokehASGI]:
+    """An application with a login, whose form may have 64 KiB."""
+    users = tmp_path / "users"
+    users.touch(0o600)
+    app = BokehASGI({"/app": fill}, basic_auth=str(users), cookie_secret="s" * 40, request_timeout_s=0.05)
+    async with app.lifespan():
+        yield app
+
+
+def part(body: bytes, *, more: bool) -> Event:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+async def test_body_comes_in_parts(form: BokehASGI) -> None:
+    scope = scope_of("/login", method="POST", headers={"content-type": "application/x-www-form-urlencoded"})
+    driven = Driven(form, scope, part(b"user=ann&", more=True), part(b"", more=True), part(b"password=b", more=False))
+    await driven.task
+    assert driven.status in (400, 403), "the form's own cookie is missing"
+
+
+async def test_body_that_is_too_large_is_refused_before_its_end(
+    form: BokehASGI, caplog: pytest.LogCaptureFixture
+) -> None:
+    driven = Driven(form, scope_of("/login", method="POST"), part(b"x" * 65537, more=True))
+    await driven.task
+    assert driven.status == 413 and "The request is too large" in driven.text
+    assert caplog.messages == ["413 POST /login: a body may have 65536 bytes there"]
+    process = form._life._server.state.process  # type: ignore[union-attr]
+    assert process.gauges.answers["4xx"] == 1
+
+
+async def test_body_that_stalls_is_refused(form: BokehASGI) -> None:
+    driven = Driven(form, scope_of("/login", method="POST"), part(b"x", more=True))
+    await driven.task
+    assert driven.status == 408
+
+
+async def test_client_that_leaves_within_its_body_gets_nothing(form: BokehASGI) -> None:
+    driven = Driven(form, scope_of("/login", method="POST"), part(b"x", more=True), {"type": "http.disconnect"})
+    await driven.task
+    assert driven.sent == []
+
+
+async def test_malformed_request_is_refused(form: BokehASGI) -> None:
+    assert (await asked(form, "/app", headers={"host": "two,hosts"})).status == 400
+
+
+async def test_client_that_leaves_before_the_answer_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    begun, going_on = asyncio.Event(), asyncio.Event()
+
+    class Builder:
+        def initialize_document(self, doc: Any) -> None:
+            fill(doc)
+
+        async def on_session_created(self, session_context: Any) -> None:
+            begun.set()
+            await going_on.wait()
+
+    app = BokehASGI({"/app": Builder()})
+    async with app.lifespan():
+        driven = Driven(app, scope_of("/app"), part(b"", more=False))
+        await begun.wait()
+        driven.events.put_nowait({"type": "http.disconnect"})
+        await driven.task
+        going_on.set()
+        await until_soon(lambda: bool(app.get_sessions()))
+        process = app._life._server.state.process  # type: ignore[union-attr]
+        await until_soon(lambda: not process.answers)
+    assert driven.sent == []
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_websocket_that_does_not_begin_as_one_is_left() -> None:
+    app = BokehASGI({"/app": fill})
+    async with app.lifespan():
+        driven = Driven(app, scope_of("/app/ws", "websocket"), {"type": "websocket.disconnect"})
+        await driven.task
+        assert driven.sent == []
+
+
+async def test_client_that_leaves_while_its_session_is_built_is_let_go() -> None:
+    begun, going_on = asyncio.Event(), asyncio.Event()
+
+    class Builder:
+        def initialize_document(self, doc: Any) -> None:
+            fill(doc)
+
+        async def on_session_created(self, session_context: Any) -> None:
+            begun.set()
+            await going_on.wait()
+
+    app = BokehASGI({"/app": Builder()}, unused_session_lifetime_ms=1, check_unused_sessions_ms=10)
+    async with app.lifespan():
+        going_on.set()
+        token = (await asked(app, "/app")).token
+        await until_soon(lambda: not app.get_sessions())
+        begun.clear()
+        going_on.clear()
+        socket = Socket(app, "/app/ws", token)
+        await begun.wait()
+        socket.leave()
+        await until_soon(socket.task.done)
+        going_on.set()
+        await until_soon(lambda: not app.get_sessions() and not app._life._server.state.process.wires)  # type: ignore[union-attr]
