@@ -19,7 +19,7 @@ from app_server.engine.runtime import ApplicationRuntime
 from app_server.errors import AppServerError
 from app_server.http.auth_backend import AuthBackend
 from app_server.observe.otel.setup import check_otel
-from app_server.requests.transport import Transport
+from app_server.requests.state.transport import Transport
 from app_server.server.ending import stop_within
 from app_server.server.saving import check_store
 from app_server.server.server import Server

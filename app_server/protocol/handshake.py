@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import Final
 
@@ -54,8 +54,9 @@ def fault_of(method: str, version: str, headers: Mapping[str, str]) -> Fault | N
         return Fault.NOT_A_HANDSHAKE
     # "an |Upgrade| header field containing the value "websocket"" (item 3), "a |Connection| header field that includes
     # the token "Upgrade"" (item 4), both "treated as an ASCII case-insensitive value"
-    if not _have_tokens(headers, (("Upgrade", "websocket"), ("Connection", "upgrade"))):
-        return Fault.NOT_A_HANDSHAKE
+    for name, token in (("Upgrade", "websocket"), ("Connection", "upgrade")):
+        if token not in [each.strip(" \t") for each in headers.get(name, "").lower().split(",")]:
+            return Fault.NOT_A_HANDSHAKE
     key = headers.get("Sec-WebSocket-Key")
     if key is None:
         return Fault.NOT_A_HANDSHAKE
@@ -68,13 +69,6 @@ def fault_of(method: str, version: str, headers: Mapping[str, str]) -> Fault | N
     if headers.get("Content-Length", "0").strip("0") or "Transfer-Encoding" in headers:
         return Fault.HAS_A_BODY
     return None
-
-
-def _have_tokens(headers: Mapping[str, str], wanted: Iterable[tuple[str, str]]) -> bool:
-    for name, token in wanted:
-        if token not in [each.strip(" \t") for each in headers.get(name, "").lower().split(",")]:
-            return False
-    return True
 
 
 def _is_key(text: str) -> bool:

@@ -23,7 +23,7 @@ from app_server.observe.gauges import Gauges
 from app_server.observe.otel.tracing import UNTRACED, Tracing
 from app_server.requests.state.pages import Pages
 from app_server.requests.state.policy import Policy
-from app_server.requests.transport import TORNADO, Transport
+from app_server.requests.state.transport import TORNADO, Transport
 from app_server.security.admission import Admission
 from app_server.session.limits import MessageLimits
 from app_server.settings import Settings

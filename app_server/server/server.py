@@ -35,7 +35,7 @@ from app_server.requests.dispatch.arriving import SharedHTTPServer
 from app_server.requests.state.pages import Pages
 from app_server.requests.state.process import ProcessState, nothing_changes
 from app_server.requests.state.server_state import ServerState
-from app_server.requests.transport import TORNADO, Transport
+from app_server.requests.state.transport import TORNADO, Transport
 from app_server.security.hostnames import bracketed
 from app_server.server.console.answers import console_answers
 from app_server.server.console.places import maintenance_of, stalls_of

@@ -29,7 +29,7 @@ _MAX_BYTES = 1024 * 1024 * 1024
 class Line:
     """The connection of a page, as the engine sees it: a browser that reads at once."""
 
-    deflate = None
+    pack = None
     queued_bytes = 0
     is_late = False
     has_room = True
