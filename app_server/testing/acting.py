@@ -35,7 +35,7 @@ class Acting(Reading):
         self._page.set(model, plan(model, self._as_properties(widget, model, values)))
 
     def click(self, widget: Any, item: Any = None) -> None:
-        """Click a button, a box or a switch; `item` is the entry of a menu, group or tabs that is clicked."""
+        """Click a button, a box, a switch or a card; `item` is the entry of a menu, group or tabs that is clicked."""
         model = self._usable(widget)
         if any(is_a(model, kind) for kind in _GROUPS):
             self._click_in_group(model, item)
@@ -49,6 +49,8 @@ class Acting(Reading):
             self._page.fire("button_click", model)
         elif is_a(model, "ToggleInput"):
             self._page.set(model, ({"active": not model.active},))
+        elif getattr(model, "collapsible", False):
+            self._page.set(model, ({"collapsed": not model.collapsed},))
         else:
             raise refuse(model, "cannot be clicked; for plots, see tap()")
 
@@ -78,9 +80,16 @@ class Acting(Reading):
         if not is_a(model, "TextLikeInput"):
             raise refuse(model, "takes no text; see set()")
         *_, left = plan(model, {"value": text})
-        self._page.set(model, [*({"value_input": text[: size + 1]} for size in range(len(text))), left])
+        letters = [{"value_input": text[: size + 1]} for size in range(len(text))]
+        if enter and is_a(model, "ChatAreaInput"):  # of Panel's: Enter sends the text, and the field is empty
+            self._page.set(model, letters)
+            self._page.fire("chat_message_event", model, value=text)
+            self._page.set(model, ({"value_input": ""},))
+            return
+        self._page.set(model, [*letters, left])
         if enter and is_a(model, "TextInput"):
             self._page.fire("value_submit", model, value=text)
+            self._page.fire("enter-pressed", model, value_input=text)  # the same of Panel's
 
     def upload(
         self, widget: Any, *files: str | os.PathLike[str] | bytes, filename: str = "data.bin", mime_type: str = ""

@@ -74,14 +74,25 @@ class ClockedLoop(asyncio.SelectorEventLoop):
 
     def go_round(self, wait_s: float = 0.0) -> None:
         """Call what can be called now; if that is nothing, wait so long for a connection or a thread."""
-        outer = asyncio._get_running_loop()
-        asyncio._set_running_loop(None)
-        try:
-            with self._pause.waiting(wait_s if self.is_idle else 0.0):
-                self.stop()
-                self.run_forever()
-        finally:
-            asyncio._set_running_loop(outer)
+        with self._pause.waiting(wait_s if self.is_idle else 0.0), _beside_the_running_loop():
+            self.stop()
+            self.run_forever()
+
+
+@contextmanager
+def _beside_the_running_loop() -> Iterator[None]:
+    """A block in which another loop may run in this thread, whose own loop and task wait meanwhile."""
+    outer = asyncio._get_running_loop()
+    task = None if outer is None else asyncio.current_task(outer)
+    if outer is not None and task is not None:
+        asyncio.tasks._leave_task(outer, task)
+    asyncio._set_running_loop(None)
+    try:
+        yield
+    finally:
+        asyncio._set_running_loop(outer)
+        if outer is not None and task is not None:
+            asyncio.tasks._enter_task(outer, task)
 
 
 class ClockedIOLoop(AsyncIOMainLoop):

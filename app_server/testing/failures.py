@@ -42,8 +42,15 @@ class Failures(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """A line was logged, by whatever runs in this process."""
         error = record.exc_info[1] if record.exc_info else None
-        if error is not None and asyncio._get_running_loop() is self._loop:
+        # What asyncio logs may be of another loop, whose task was garbage; each loop says so itself.
+        if error is not None and record.name != "asyncio" and asyncio._get_running_loop() is self._loop:
             self.note(error)
+
+    def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A task or callback of the loop has raised something, and nothing awaits it."""
+        if (error := context.get("exception")) is not None:
+            self.note(error)
+        loop.default_exception_handler(context)
 
     # The observer of sessions.
 
@@ -72,6 +79,7 @@ class Failures(logging.Handler):
 
         root.addHandler(self)
         _set_hook(in_thread)
+        self._loop.set_exception_handler(self._unhandled)
         try:
             yield
         finally:

@@ -48,6 +48,8 @@ def _inside(model: Any, *, shown_only: bool) -> list[Any]:
     """The values of a model's properties that may hold models."""
     if shown_only and is_a(model, "Tabs"):
         return [tab.child for tab in model.tabs[model.active : model.active + 1]]
+    if shown_only and getattr(model, "collapsed", False) is True:  # a card of Panel's, of which the header is seen
+        return list(model.children[:1])
     names = sorted(type(model).properties_with_refs(), key=lambda name: (name not in _FIRST, name))
     return [getattr(model, name, None) for name in names]
 

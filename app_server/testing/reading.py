@@ -105,6 +105,8 @@ class Reading:
             inside = each is model or any(other is model for other in each.references())
             if inside and getattr(each, "visible", True) is False:
                 return "it is not visible" if each is model else f"it lies in {says(each)}, which is not visible"
+            if inside and each is not model and getattr(each, "collapsed", False) is True:
+                return f"it lies in {says(each)}, which is collapsed"
             for nth, tab in enumerate(each.tabs if type(each).__name__ == "Tabs" else ()):
                 if nth != each.active and any(other is model for other in tab.references()):
                     return f"it lies in the tab {tab.title!r}, which is not open"

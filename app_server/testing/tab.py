@@ -10,7 +10,7 @@ from typing import Any, Self, TypeVar
 from app_server.errors import ApplicationError
 from app_server.session.session import Session
 from app_server.testing.acting import Acting
-from app_server.testing.errors import AppFailure, hidden
+from app_server.testing.errors import TestingError, hidden
 from app_server.testing.page import Page
 from app_server.testing.site import Site
 from app_server.testing.visit import Arguments, Visit, arguments_of
@@ -137,6 +137,6 @@ class OpenApp(Acting):
     ) -> None:
         try:
             self.close()
-        except AppFailure:
+        except TestingError:
             if error is None:
                 raise

@@ -91,6 +91,25 @@ def test_failure_of_a_bound_function_is_found() -> None:
         app.set(app.find(pn.widgets.IntSlider), value=2)
 
 
+def test_enter_and_cards_are_those_of_panel() -> None:
+    sent: list[str] = []
+    field = pn.widgets.TextInput(label="Word")
+    field.param.watch(lambda event: sent.append(field.value), "enter_pressed")
+    chat = pn.chat.ChatAreaInput()
+    chat.param.watch(lambda event: sent.append(event.new), "value")
+    card = pn.Card(pn.widgets.Checkbox(label="Box"), title="More", collapsed=True)
+    with open_app(pn.Column(field, chat, card)) as app:
+        app.type(field, "Ada")
+        app.type(chat, "Hello")
+        assert sent[:2] == ["Ada", "Hello"]
+        box = app.find(pn.widgets.Checkbox)
+        with pytest.raises(CannotDo, match="it lies in Card .*, which is collapsed"):
+            app.click(box)
+        app.click(card)
+        app.click(box)
+        assert box.value is True
+
+
 def test_object_of_panel_is_an_application() -> None:
     slider = pn.widgets.IntSlider(label="n", start=0, end=5, value=1)
     with open_app(pn.Row(slider, pn.bind(lambda n: f"n is {n}", slider))) as app:

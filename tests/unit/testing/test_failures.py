@@ -80,6 +80,23 @@ def test_logs_count_only_if_the_loop_writes_them_and_they_have_an_error(loop: Cl
     assert failures.take() == []
 
 
+def test_tasks_that_nothing_awaits_are_those_of_their_own_loop(loop: ClockedLoop) -> None:
+    failures, other = Failures(loop), ClockedLoop()
+    others = Failures(other)
+    kept = []
+
+    async def fail() -> None:
+        raise KeyError("task")
+
+    with failures.watched(), others.watched():
+        in_loop(loop, lambda: kept.append(loop.create_task(fail())))
+        loop.go_round()
+        assert failures.take() == []
+        in_loop(other, kept.clear)
+        assert ([type(error) for error in failures.take()], others.take()) == ([KeyError], [])
+    other.close()
+
+
 def test_threads_are_watched_and_other_hooks_are_left_alone(loop: ClockedLoop, monkeypatch: pytest.MonkeyPatch) -> None:
     failures, heard = Failures(loop), []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -333,8 +334,6 @@ def test_failure_of_a_callback_is_that_of_the_action() -> None:
 
 
 def test_failures_of_timers_tasks_hooks_and_logs_are_found() -> None:
-    import logging
-
     def application(document: Any) -> None:
         def log_it() -> None:
             try:
@@ -435,11 +434,20 @@ def test_actions_need_not_wait_for_executors() -> None:
         app.wait_for(lambda: number(app) == 1)
 
 
+def test_failure_of_the_test_is_not_hidden_by_one_at_the_end() -> None:
+    def application(document: Any) -> None:
+        document.on_session_destroyed(lambda context: 1 / 0)
+
+    with pytest.raises(LookupError, match="the test's own"), open_app(application):
+        raise LookupError("the test's own")
+
+
 async def test_it_works_where_a_loop_is_running() -> None:
+    task = asyncio.current_task()
     with open_app(lambda document: button_that(document, counting(document))) as app:
         app.click(app.find(Button))
         assert number(app) == 1
-    assert asyncio.get_running_loop() is not None
+    assert asyncio.current_task() is task is not None
     await asyncio.sleep(0)
 
 
