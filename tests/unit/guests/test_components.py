@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from typing import Any
 
-import panel as pn
 import pytest
 from bokeh.models import Button, Div
 
 from app_server.testing import AppFailure, CannotDo, NotFound, open_app
 from tests.support.server import EXAMPLES
+from tests.unit.testing.inner import run_inner
 from tests.unit.testing.test_page_of_the_manual import write_files
 
 pytest_plugins = ["pytester"]
 
+pn: Any
+
 PANEL = EXAMPLES / "panel"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _imported() -> None:
+    """Panel, now and not before: once it is there, it adds to every page of the process."""
+    global pn
+    pn = importlib.import_module("panel")
 
 
 def dashboard(document: Any) -> None:
@@ -138,5 +148,5 @@ def test_clocks_of_panel_follow_the_tests_clock() -> None:
 
 def test_file_of_the_manual_passes(pytester: pytest.Pytester) -> None:
     write_files(pytester)
-    done = pytester.runpytest_inprocess("-p", "app_server.testing.plugin", "-p", "no:asyncio", "test_panel.py")
+    done = run_inner(pytester, "test_panel.py")
     done.assert_outcomes(passed=1)

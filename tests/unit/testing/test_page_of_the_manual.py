@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from app_server.testing import AppFailure, CannotDo, NotFound, open_app
+from app_server.testing import AppFailure, CannotDo, NotFound
 from tests.unit.docs.test_manual import ROOT, blocks
+from tests.unit.testing.inner import open_app, run_inner
 
 pytest_plugins = ["pytester"]
 
@@ -35,7 +36,7 @@ def test_files_of_the_page_pass(pytester: pytest.Pytester) -> None:
     ]  # fmt: skip
     # Panel stays in a process once it is imported, and its tests have a place of their own.
     tests = [name for name in names if name.startswith("test_") and name not in ("test_in_browser.py", "test_panel.py")]
-    done = pytester.runpytest_inprocess("-p", "app_server.testing.plugin", "-p", "no:asyncio", *tests)
+    done = run_inner(pytester, *tests)
     done.assert_outcomes(passed=7)
 
 
@@ -59,6 +60,5 @@ def test_errors_are_those_that_the_page_shows(pytester: pytest.Pytester) -> None
 
 
 def test_tests_of_the_example_pass(pytester: pytest.Pytester) -> None:
-    arguments = ["-p", "app_server.testing.plugin", "-p", "no:asyncio", "-c", str(pytester.makeini("[pytest]"))]
-    done = pytester.runpytest_inprocess(*arguments, str(ROOT / "examples" / "daylight"))
+    done = run_inner(pytester, "-c", str(pytester.makeini("[pytest]")), str(ROOT / "examples" / "daylight"))
     done.assert_outcomes(passed=4)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from app_server.testing import OpenApp, open_app  # now: pytester takes back what a run imports, numpy among it
+from app_server.testing import OpenApp
+from tests.unit.testing.inner import open_app, run_inner
 
 pytest_plugins = ["pytester"]
 
@@ -37,7 +38,7 @@ def folder(pytester: pytest.Pytester) -> pytest.Pytester:
 def run(folder: pytest.Pytester, test: str) -> pytest.RunResult:
     """The result of this test file beside the application."""
     folder.makefile(".py", **{"below/test_app": test})
-    return folder.runpytest_inprocess("-p", "app_server.testing.plugin", "-p", "no:asyncio")
+    return run_inner(folder)
 
 
 def test_fixture_opens_applications_beside_the_test_and_stops_them(folder: pytest.Pytester) -> None:
