@@ -3,17 +3,22 @@
 # make bench  measure against the stock server
 # make docs   write generated files           make lock    pin the dependencies again
 # make clean  remove what these have made     make wheelhouse  collect what hosts install
+# make test-next  what depends on bokeh and Panel, with a newer Python and the newer minors of both
 
 # Any Python 3.11 or newer; all else is installed into .venv.
 PYTHON ?= python3
 # Further arguments for pytest: make test ARGS="-k sliders"
 ARGS ?=
 VENV := .venv/bin
+# A second environment, with the newest Python there is: make test-next NEXT_PYTHON=/path/to/python3
+NEXT := .venv-next/bin
+NEXT_PYTHON ?=
+NEXT_TESTS ?= tests/unit/document
 UV ?= uv
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
         --custom-compile-command "make lock"
 
-.PHONY: demo test check lint bench docs lock clean wheelhouse run-venv test-venv
+.PHONY: demo test test-next check lint bench docs lock clean wheelhouse run-venv test-venv next-venv
 .DEFAULT_GOAL := test
 
 demo: run-venv
@@ -22,6 +27,9 @@ demo: run-venv
 # The tests come last, so that pytest's summary is what one sees at the end.
 test: lint
 	$(VENV)/python tools/run_tests.py $(ARGS)
+
+test-next: next-venv
+	$(NEXT)/python tools/run_tests.py $(NEXT_TESTS) $(ARGS)
 
 check: lint
 	$(VENV)/python tools/run_tests.py tests/unit tests/protocol $(ARGS)
@@ -52,7 +60,7 @@ wheelhouse:
 	$(PYTHON) tools/wheelhouse.py build/wheelhouse
 
 clean:
-	rm -rf .venv dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-next dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # These do nothing while the lock and pyproject.toml are those that .venv was made from.
@@ -61,3 +69,6 @@ run-venv:
 
 test-venv:
 	@$(PYTHON) tools/bootstrap.py test
+
+next-venv:
+	@$(PYTHON) tools/bootstrap.py next $(NEXT_PYTHON)

@@ -2,10 +2,14 @@
 """Install exactly the packages of a lock, and the project itself, into .venv; do nothing if they are there already.
 
     python3 tools/bootstrap.py run|test
+    python3 tools/bootstrap.py next [PYTHON]
 
-The machine's own Python 3 runs this, so it uses only old syntax, and says what is missing.
+`next` fills .venv-next from the tests' lock with PYTHON, by default the newest one that there is. The lock has a newer
+minor version of bokeh for it. The machine's own Python 3 runs this, so it uses only old syntax, and says what is
+missing.
 """
 
+import glob
 import hashlib
 import importlib.util
 import os
@@ -14,16 +18,21 @@ import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-VENV = os.path.join(ROOT, ".venv")
+FOLDER = "APP_SERVER_VENV"
+VENV = os.path.join(ROOT, os.environ.get(FOLDER, ".venv"))
 STAMP = os.path.join(VENV, "app-server-lock")
 OLDEST = (3, 11)
+# What the newest bokeh of the lock needs.
+NEXT_OLDEST = (3, 12)
 LOCKS = ("run", "test")
 
 
 def main() -> int:
-    """Build or refresh .venv, and return an exit status."""
+    """Build or refresh .venv or .venv-next, and return an exit status."""
+    if sys.argv[1:2] == ["next"] and len(sys.argv) <= 3:
+        return build_next(sys.argv[2] if len(sys.argv) == 3 else None)
     if len(sys.argv) != 2 or sys.argv[1] not in LOCKS:
-        print("usage: bootstrap.py " + "|".join(LOCKS), file=sys.stderr)
+        print("usage: bootstrap.py " + "|".join(LOCKS) + "|next [PYTHON]", file=sys.stderr)
         return 2
     if sys.version_info < OLDEST:
         return hand_over_to_a_newer_python()
@@ -32,7 +41,8 @@ def main() -> int:
         return 0
     if importlib.util.find_spec("ensurepip") is None and not install_venv_package(sys.argv[1]):
         return 1
-    print("Setting up .venv with Python {}.{} from requirements/{}.txt ...".format(*sys.version_info[:2], sys.argv[1]))
+    what = "Setting up {} with Python {}.{} from requirements/{}.txt ..."
+    print(what.format(os.path.basename(VENV), *sys.version_info[:2], sys.argv[1]))
     sys.stdout.flush()
     try:
         install(os.path.join(ROOT, "requirements", sys.argv[1] + ".txt"))
@@ -42,6 +52,36 @@ def main() -> int:
     with open(STAMP, "w", encoding="utf-8") as file:
         file.write(sys.argv[1] + " " + wanted)
     return 0
+
+
+def build_next(python: "str | None") -> int:
+    """Build or refresh .venv-next with this Python, or with the newest one that there is; the exit status."""
+    found = python or newest_python()
+    if found is None:
+        print(
+            "bootstrap: the newest bokeh of the lock needs Python {}.{} or newer, and there is none. Install one, or "
+            "name it with: make test-next NEXT_PYTHON=/path/to/python3".format(*NEXT_OLDEST),
+            file=sys.stderr,
+        )
+        return 1
+    environ = dict(os.environ, **{FOLDER: ".venv-next"})
+    return subprocess.call([found, os.path.abspath(__file__), "test"], env=environ)
+
+
+def newest_python() -> "str | None":
+    """The path of the newest Python in PATH or among pyenv's, if it is new enough."""
+    pyenv = os.environ.get("PYENV_ROOT", os.path.join(os.path.expanduser("~"), ".pyenv"))
+    for minor in range(NEXT_OLDEST[1] + 8, NEXT_OLDEST[1] - 1, -1):
+        name = f"python3.{minor}"
+        for found in [shutil.which(name)] + glob.glob(os.path.join(pyenv, "versions", "*", "bin", name)):
+            if found and runs(found):
+                return found
+    return None
+
+
+def runs(python: str) -> bool:
+    """Whether this is a Python. A program in PATH may be a version manager's shim for one that is not installed."""
+    return subprocess.call([python, "-c", ""], stderr=subprocess.DEVNULL) == 0
 
 
 def fingerprint() -> str:
@@ -107,8 +147,7 @@ def hand_over_to_a_newer_python() -> int:
     """Run this again with a newer Python if there is one beside `python3`; otherwise say what is needed."""
     for minor in range(OLDEST[1] + 8, OLDEST[1] - 1, -1):
         found = shutil.which(f"python3.{minor}")
-        # A program in PATH may be a version manager's shim for a version that is not installed.
-        if found and subprocess.call([found, "-c", ""], stderr=subprocess.DEVNULL) == 0:
+        if found and runs(found):
             return subprocess.call([found] + sys.argv)
     print(
         "bootstrap: app-server needs Python {}.{} or newer, and {} is {}.{}. Name another one with: "

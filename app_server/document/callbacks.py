@@ -28,10 +28,10 @@ from bokeh.document.events import (
 from bokeh.events import Event, ModelEvent
 from bokeh.model import Model
 
+from app_server import tested
 from app_server.document.called import Around, InOrder, called_for_change, called_for_event
 from app_server.document.current import is_current
 from app_server.document.holds import Hold, Holds, without_repetition
-from app_server.document.speedups import PROVEN
 
 DocumentEvent: TypeAlias = DocumentPatchedEvent
 """A change of a document that its clients are sent."""
@@ -105,7 +105,7 @@ def as_session_callback(callback: Any) -> SessionCallback:
 
 def _code_around_callbacks() -> CodeType | None:
     """The code of the function that bokeh puts around each callback; None for a version that is not known."""
-    if bokeh.__version__ not in PROVEN:
+    if bokeh.__version__ not in tested.BOKEH:
         return None
     around: Any = bokeh_callbacks._wrap_with_curdoc(None, lambda: None)  # type: ignore[arg-type]
     return around.__code__  # type: ignore[no-any-return]

@@ -1,8 +1,9 @@
 """Which document `curdoc()` means, for each task and thread.
 
-Bokeh keeps a process-wide list of "patched" current documents; two asynchronous callbacks that interleave then see
+Bokeh 3.9 keeps a process-wide list of "patched" current documents; two asynchronous callbacks that interleave then see
 each other's. Here that list is replaced by one that lives in a `contextvars.ContextVar`: `curdoc()` stays
-right across every `await` and in every task that a callback starts.
+right across every `await` and in every task that a callback starts. Bokeh 3.10 has such a variable itself, which is
+used here.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from app_server.document.ids import ModelIds, current_ids
 
 _Entry = Any  # a weak reference to a Document or to bokeh's UnlockedDocumentProxy
 
-_stack: ContextVar[tuple[_Entry, ...]] = ContextVar("app_server_current_documents", default=())
+_of_bokeh: Any = getattr(bokeh_io_doc, "_PATCHED_CURDOCS", None)
+_stack: ContextVar[tuple[_Entry, ...]] = (
+    _of_bokeh if isinstance(_of_bokeh, ContextVar) else ContextVar("app_server_current_documents", default=())
+)
 
 
 class _ContextStack:
@@ -54,8 +58,8 @@ def install() -> bool:
 
     What is patched already stays so in the context that calls.
     """
-    existing = getattr(bokeh_io_doc, "_PATCHED_CURDOCS", None)
-    if isinstance(existing, _ContextStack):
+    existing: Any = getattr(bokeh_io_doc, "_PATCHED_CURDOCS", None)
+    if existing is _stack or isinstance(existing, _ContextStack):
         return True
     if not isinstance(existing, list):
         return False

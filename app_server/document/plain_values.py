@@ -3,7 +3,7 @@
 Bokeh asks some twenty functions what to do with a value: whether it is valid, how it is wrapped, compared, stored and
 announced. For a plain value of a plain property the answers are always the same, so a table says which properties are
 plain; it is similar with columns, as whole dictionaries. All of this belongs to the versions of bokeh in
-`speedups.PROVEN`; another one is left as it is.
+`tested.BOKEH`; another one is left as it is.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from bokeh.document import Document
 from bokeh.document.events import ColumnDataChangedEvent, ModelChangedEvent
 from bokeh.model import Model
 
+from app_server import tested
 from app_server.document import classes
 from app_server.document.changes import UNSET, put_back
 from app_server.document.served import ServedDocument
-from app_server.document.speedups import CONSTANT_TYPES, PROVEN
+from app_server.document.speedups import CONSTANT_TYPES
 
 _NOTHING: frozenset[type] = frozenset()
 _TAKEN_AS_THEY_ARE: dict[type, frozenset[type]] = {
@@ -225,7 +226,7 @@ def installed() -> bool:
 
 def install() -> bool:
     """Set plain values in one step; False, and nothing changed, if this version of bokeh is not known. Idempotent."""
-    if bokeh.__version__ not in PROVEN:
+    if bokeh.__version__ not in tested.BOKEH:
         return False
     HasProps.__setattr__ = _setattr  # type: ignore[method-assign, assignment]
     PropertyDescriptor.set_from_json = _set_from_json  # type: ignore[method-assign]

@@ -35,7 +35,7 @@ from app_server.document.callbacks import SessionCallback, as_session_callback
 from app_server.document.encoding import foreign
 from app_server.document.encoding.decoder import Decoder
 from app_server.document.encoding.encoder import Encoder
-from app_server.document.encoding.foreign import carry_out
+from app_server.document.encoding.foreign import EVENTS, carry_out
 from app_server.errors import PeerError
 from app_server.protocol.codec import Buffer, dumps
 
@@ -214,8 +214,8 @@ class Mirror:
     def _decode(self, decoder: Decoder, rep: Any, stored: list[BokehBuffer]) -> DocumentPatchedEvent | None:
         try:
             fields = decoder.decode(rep, stored)
-            kind = DocumentPatchedEvent._handlers[fields.pop("kind")]
-            return kind(document=self.document, setter=self, **fields)  # type: ignore[arg-type]
+            kind = EVENTS[fields.pop("kind")]
+            return kind(document=self.document, setter=self, **fields)
         except UnknownReferenceError as error:
             if not self.document.models.seen(error.id):  # or the program has removed it while the server changed it
                 # The stock server writes a new model out for only one of its clients, and names it to the others.

@@ -2,14 +2,15 @@
 
 Making a model asks for the default of each of its properties: half of what an application's start costs. Most defaults
 are constants, and most of the rest are empty lists and dictionaries that are never used. Here a table for each class
-says which is which. It belongs to the versions of bokeh in `PROVEN`; with another one, every model class is made both
-ways first, and where the two differ bokeh is left as it is.
+says which is which. It belongs to the versions of bokeh that were tested; with another one, every model class is made
+both ways first, and where the two differ bokeh is left as it is.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,11 +25,10 @@ from bokeh.core.serialization import Serializer
 from bokeh.model import Model
 from bokeh.util.dataclasses import entries, is_dataclass
 
+from app_server import tested
 from app_server.document import classes
 
 log = logging.getLogger(__name__)
-
-PROVEN = frozenset({"3.9.0", "3.9.1", "3.9.2"})
 
 _CONSTANT = (str, int, float, bool, type(None))
 CONSTANT_TYPES = frozenset(_CONSTANT)
@@ -196,7 +196,7 @@ def install() -> bool:
     if not isinstance(_stock_overridden_defaults, classmethod):
         return False
     _put(fast=True)
-    if bokeh.__version__ not in PROVEN and differing_classes():
+    if bokeh.__version__ not in tested.BOKEH and differing_classes():
         _put(fast=False)
         return False
     return True
@@ -216,14 +216,15 @@ def stock() -> Iterator[None]:
 def differing_classes() -> list[str]:
     """The names of the model classes whose instances are not the same with the tables as without."""
     differing = []
-    for name, kind in sorted(Model.model_class_reverse_map.items()):
-        try:
-            with stock():
-                expected = _description(kind)
-        except Exception:
-            continue  # an abstract class, or one that wants arguments
-        if _description(kind) != expected:
-            differing.append(name)
+    with warnings.catch_warnings(action="ignore"):  # of classes that are deprecated
+        for name, kind in sorted(Model.model_class_reverse_map.items()):
+            try:
+                with stock():
+                    expected = _description(kind)
+            except Exception:
+                continue  # an abstract class, or one that wants arguments
+            if _description(kind) != expected:
+                differing.append(name)
     return differing
 
 

@@ -24,6 +24,7 @@ import panel.io.resources
 import panel.io.server
 import panel.io.state
 import panel.reactive
+import panel.theme.base
 import panel.util
 import param
 from bokeh.core.validation import silence
@@ -32,6 +33,7 @@ from panel.config import config, panel_extension
 from panel.io.resources import BASE_TEMPLATE, LOCAL_DIST, bundle_resources, patch_model_css
 from panel.io.state import set_curdoc, state
 
+from app_server import tested
 from app_server.document import classes
 from app_server.document.pages import embedding, extensions
 from app_server.document.pages.parts import MATHS, TABLES, WIDGETS
@@ -44,11 +46,11 @@ from app_server.guests.replaced import teach
 
 log = logging.getLogger(__name__)
 
-KNOWN_VERSIONS = ("1.9.",)
-"""What was tried. Others may work; the functions that are replaced are looked for all the same."""
-
 _PARTS_OF_PANEL = frozenset({WIDGETS, TABLES})
 """The parts of BokehJS whose classes Panel's own JavaScript extends; its templates' scripts use none."""
+
+_design_variables: Callable[[], dict[str, Any]] = getattr(panel.theme.base, "design_template_variables", dict)
+"""What Panel's design has its templates know; from 1.10 on."""
 
 _FILES_OF_COMPONENTS = frozenset({"__css__", "__javascript__", "__javascript_modules__"})
 
@@ -59,8 +61,9 @@ class PanelGuest(PanelComponents):
     changes_pages = True  # the addresses of its style sheets
 
     def __init__(self) -> None:
-        if not panel.__version__.startswith(KNOWN_VERSIONS):
-            log.warning("Panel %s is not tested with this server; %s* is", panel.__version__, KNOWN_VERSIONS[-1])
+        if not tested.is_tested("panel", panel.__version__):
+            versions = tested.tested_versions("panel")
+            log.warning("Panel %s is not tested with this server; %s are", panel.__version__, versions)
         teach()
         panel.io.resources.bundle_models = extensions.bundle_models
         panel.io.resources._descendents = _shared_or_own
@@ -164,7 +167,8 @@ class PanelGuest(PanelComponents):
 
     def opened(self, session: LivingSession) -> None:
         """Give Panel what it looks for before it calls `write_events`, which does not need it."""
-        vars(session)["_subscribed_connections"] = ()
+        # Panel 1.10 lets a thread write what it changes only if nothing lists what waits to be sent.
+        vars(session).update(_subscribed_connections=(), _pending_writes=())
 
     def ended(self, document: ServedDocument) -> None:
         """Let Panel forget the document: what it keeps by document refers back to it, which would keep it."""
@@ -195,6 +199,8 @@ class PanelGuest(PanelComponents):
             _name_files(document)
             variables = document.template_variables
             variables["theme_name"] = config.theme
+            for name, value in _design_variables().items():
+                variables.setdefault(name, value)
             variables.setdefault("app_favicon", f"{state.rel_path or '.'}/favicon.ico")
             bundle = _bundle(document, bundles, root_url)
             extensions.check(document)
@@ -275,7 +281,8 @@ def _bundle(
     stock = bundles.resources(root_url)
     needed_only = bundles.needed_only and not absolute
     bundle = bundle_resources(
-        document.roots,
+        # Panel 1.10 leaves the tables out if these roots have none; without roots, it does not.
+        None if needed_only else document.roots,
         panel.io.resources.Resources.from_bokeh(stock, absolute=absolute),
         enable_mathjax=needed_only or "auto",  # the page leaves out what is not needed, and must know where to get it
     )

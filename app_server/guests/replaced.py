@@ -47,7 +47,7 @@ def teach() -> None:
     if missing:
         raise OperatorError(
             f"Panel {panel.__version__} has no {missing[0]}, which this server replaces",
-            hint="Install the Panel that this server was made for: panel>=1.9,<1.10",
+            hint="Install the Panel that this server was made for: panel>=1.9,<1.11",
         )
     panel.io.document.write_events = _write_events
     panel_drain = panel.io.document._drain_unconnected_events
@@ -62,6 +62,9 @@ def teach() -> None:
     type(state).access_token = property(lambda self: _access_token() or panel_token.fget(self))
     # Panel asks whether the application has sessions: not in the first one only may a component bring its files along.
     type(state)._is_launching = property(lambda self: self.curdoc in self._launching)
+    # Panel 1.10 asks which loop a thread runs; the thread that builds a document is the one of its turns.
+    if hasattr(type(state), "_on_loop_thread"):
+        type(state)._on_loop_thread = property(lambda self: self._thread_id in (None, self._current_thread))
     panel_block, panel_unblock = type(state).block_expiration, type(state).unblock_expiration
     type(state).block_expiration = lambda self: _unless_alone(partial(panel_block, self), _block_expiration)
     type(state).schedule_task = staticmethod(schedule_task)
@@ -69,16 +72,22 @@ def teach() -> None:
     type(state).unblock_expiration = lambda self: _unless_alone(partial(panel_unblock, self), _unblock_expiration)
 
 
-def _write_events(document: ServedDocument, connections: Sequence[Any], events: Sequence[DocumentEvent]) -> None:
-    """Send these changes at once, in the middle of a callback: a user who waits for a long one sees its progress."""
+def _write_events(
+    document: ServedDocument, connections: Sequence[Any], events: Sequence[DocumentEvent], run: bool = True
+) -> list[Any]:
+    """Send these changes at once, in the middle of a callback: a user who waits for a long one sees its progress.
+
+    The list is what Panel 1.10 is to wait for: nothing.
+    """
     context: Any = document.session_context
     session = None if context is None else context.session
     if session is None:
-        return
+        return []
     with document.changing:
         for event in events:
             session.patched(event)
     session.send_now()
+    return []
 
 
 def _drain(document: ServedDocument, drain: Callable[[ServedDocument], list[Any]]) -> list[Any]:

@@ -71,11 +71,11 @@ def error(reqid: str, text: str, traceback: str | None = None) -> list[Frame]:
 def realignment(round_number: int, buffers: int) -> list[Frame]:
     """What brings a BokehJS receiver to its first state from any other, and leaves one that is there as it is.
 
-    BokehJS 3.9 does not reset its receiver when it reconnects: it takes what comes for the rest of the message that was
-    cut off, which may lack up to `buffers` buffers, and drops a frame of the wrong kind. All text frames here are the
-    same header, of a message with one buffer. Six of them lead every state to the one that waits for a buffer's bytes:
-    two may complete the message that was cut off, four begin one of ours, and what is too much is dropped. The binary
-    frame ends the message, or one buffer of it. A message of ours is an ACK: a receiver asks for its document.
+    BokehJS, also 3.10, does not reset its receiver when it reconnects: it takes what comes for the rest of the message
+    that was cut off, which may lack up to `buffers` buffers, and drops a frame of the wrong kind. All text frames here
+    are the same header, of a message with one buffer. Six of them lead every state to the one that waits for a buffer's
+    bytes: two may complete the message that was cut off, four begin one of ours, and what is too much is dropped. The
+    binary frame ends the message, or one buffer of it. A message of ours is an ACK: a receiver asks for its document.
     Buffers are counted by their ids; therefore each round has an id of its own. `round_number` tells calls apart.
     """
     frames: list[Frame] = []

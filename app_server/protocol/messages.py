@@ -1,4 +1,4 @@
-"""The messages of the protocol, version-free: what unmodified BokehJS 3.9 and `bokeh.client` 3.9 exchange."""
+"""The messages of the protocol, version-free: what unmodified BokehJS and `bokeh.client` 3.9 and 3.10 exchange."""
 
 from __future__ import annotations
 

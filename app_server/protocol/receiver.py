@@ -103,7 +103,7 @@ def _containers(max_message_bytes: int) -> int:
 class Receiver:
     """Assembles messages from frames; `max_message_bytes` bounds the payload of one message.
 
-    `is_root` tells whether an id is one of the document's roots. After a reconnect BokehJS 3.9 uploads every root
+    `is_root` tells whether an id is one of the document's roots. After a reconnect BokehJS uploads every root
     that it has just pulled; such a message changes nothing, so it may be larger than the limit: it is dropped unread.
     `patience` is how many times more values and buffers than usual are accepted, by a loop that serves no one else.
     """

@@ -1,6 +1,7 @@
 """Help for a browser that comes back after its connection was cut off in the middle of a message.
 
-BokehJS 3.9 then takes the next frames for the missing buffers. Empty buffers, as many as may be missing, bring it back.
+BokehJS, also 3.10, then takes the next frames for the missing buffers. Empty buffers, as many as may be missing, bring
+it back.
 """
 
 from __future__ import annotations

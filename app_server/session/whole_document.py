@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app_server.document.encoding.document_encoder import encode_built
+from app_server.document.encoding.document_encoder import REPULLED_BUFFERS_ARE_READ, encode_built
 from app_server.document.served import ServedDocument
 from app_server.protocol import codec
 
@@ -31,6 +31,7 @@ class WholeDocument:
         self.prepared = prepared
         self.was_pulled = False
         """Whether a client has had the document."""
+        self._from_elsewhere = False
 
     def prepare(self) -> None:
         """Encode the document for the first pull; ApplicationError if no client could get it."""
@@ -42,13 +43,14 @@ class WholeDocument:
         self.prepared = None
 
     def expect_returning_page(self) -> None:
-        """Take the next client for one that has pulled before."""
-        self.was_pulled = True
+        """Take the next client for one that has pulled before, from a process that may have had another BokehJS."""
+        self.was_pulled = self._from_elsewhere = True
 
     def pull(self) -> tuple[bytes, list[codec.Buffer]]:
         """The document's JSON and its buffers."""
         # BokehJS 3.9 ignores the buffers of a document that it pulls again, so a returning client gets arrays inline.
-        inline, self.was_pulled = self.was_pulled, True
+        inline = self.was_pulled and (self._from_elsewhere or not REPULLED_BUFFERS_ARE_READ)
+        self.was_pulled = True
         prepared, self.prepared = self.prepared, None
         if prepared is None or (inline and not prepared.inline):
             return encode_built(self._document, inline=inline)

@@ -14,9 +14,11 @@ from pathlib import Path
 from app_server.cli.command import Command, switch
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
+from app_server.tested import is_tested, tested_versions
 from app_server.version import __version__
 
-PACKAGES = ("bokeh", "tornado", "orjson", "brotli")
+PACKAGES = ("tornado", "orjson", "brotli")
+NOT_INSTALLED = "not installed"
 
 
 COMMAND = Command(
@@ -39,7 +41,9 @@ def run(*, static_only: bool) -> int:
         return 0
     rows = {
         "app-server": f"{__version__} in {Path(__file__).resolve().parents[2]}",
-        "Python": f"{platform.python_version()} in {sys.executable}",
+        "Python": f"{with_test('python', platform.python_version())} in {sys.executable}",
+        "bokeh": with_test("bokeh", installed("bokeh")),
+        "panel": with_test("panel", installed("panel")),
         **{package: installed(package) for package in PACKAGES},
         "BokehJS": bokehjs(static_path()),
         "system": platform.platform(),
@@ -53,7 +57,16 @@ def installed(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "not installed"
+        return NOT_INSTALLED
+
+
+def with_test(package: str, found: str) -> str:
+    """A version, and whether this server was tested with it."""
+    if found == NOT_INSTALLED:
+        return found
+    if is_tested(package, found):
+        return f"{found} (tested)"
+    return f"{found} (not tested with this version of app-server; tested: {tested_versions(package)})"
 
 
 def static_path() -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import bokeh
 from bokeh.core.property.descriptors import UnsetValueError
@@ -12,6 +12,12 @@ from app_server.document.encoding.encoder import Encoder
 from app_server.document.served import ServedDocument
 from app_server.errors import ApplicationError
 from app_server.protocol.codec import Buffer, dumps
+
+REPULLED_BUFFERS_ARE_READ: Final = tuple(map(int, bokeh.__version__.split(".")[:2])) >= (3, 10)
+"""Whether the BokehJS of this bokeh reads the buffers of a document that it pulls again: 3.9 ignores them.
+
+See https://github.com/bokeh/bokeh/pull/15347.
+"""
 
 
 def encode_document(document: ServedDocument, *, inline: bool = False) -> tuple[bytes, list[Buffer]]:

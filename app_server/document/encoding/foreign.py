@@ -11,9 +11,9 @@ from __future__ import annotations
 import logging
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import bokeh
 import numpy
@@ -22,12 +22,37 @@ from bokeh.core.properties import Image
 from bokeh.core.property.bases import Property
 from bokeh.core.property.wrappers import PropertyValueContainer
 from bokeh.document import Document
-from bokeh.document.events import ColumnDataChangedEvent, DocumentPatchedEvent, ModelChangedEvent
+from bokeh.document.events import (
+    ColumnDataChangedEvent,
+    ColumnsPatchedEvent,
+    ColumnsStreamedEvent,
+    DocumentPatchedEvent,
+    MessageSentEvent,
+    ModelChangedEvent,
+    RootAddedEvent,
+    RootRemovedEvent,
+    TitleChangedEvent,
+)
 
 from app_server.document import classes
 from app_server.errors import AppServerError, PeerError
 
 log = logging.getLogger(__name__)
+
+EVENTS: Final[Mapping[str, Any]] = {
+    event.kind: event
+    for event in (
+        ModelChangedEvent,
+        ColumnDataChangedEvent,
+        ColumnsStreamedEvent,
+        ColumnsPatchedEvent,
+        RootAddedEvent,
+        RootRemovedEvent,
+        TitleChangedEvent,
+        MessageSentEvent,
+    )
+}
+"""What the other end may send in a PATCH-DOC, by kind. Bokeh's own table has classes in 3.9, and functions in 3.10."""
 
 _READERS: tuple[Any, ...] = (Image,)
 """The properties of bokeh that read the file which a text names."""

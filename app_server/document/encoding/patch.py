@@ -14,22 +14,9 @@ from bokeh.model import Model
 from bokeh.models import DataRange1d
 
 from app_server.document.encoding.decoder import Decoder, is_plain
-from app_server.document.encoding.foreign import carry_out
+from app_server.document.encoding.foreign import EVENTS, carry_out
 from app_server.document.served import ServedDocument
 from app_server.errors import PeerError
-
-_KINDS = frozenset(
-    {
-        "ModelChanged",
-        "ColumnDataChanged",
-        "ColumnsStreamed",
-        "ColumnsPatched",
-        "RootAdded",
-        "RootRemoved",
-        "TitleChanged",
-        "MessageSent",
-    }
-)
 
 _OF_A_CHANGE = frozenset({"kind", "model", "attr", "new"})
 """The fields of a ModelChanged."""
@@ -54,7 +41,7 @@ def read_events(
 ) -> Iterator[DocumentPatchedEvent]:
     """The events of a PATCH-DOC, each to be given to `apply` before the next is asked for.
 
-    A root that the document has already is left out before it is decoded: after a reconnect BokehJS 3.9 uploads all
+    A root that the document has already is left out before it is decoded: after a reconnect BokehJS uploads all
     that it has just pulled. An event about a model that the document had once is left out too: the two ends crossed.
     PeerError if the content is malformed.
     """
@@ -71,7 +58,7 @@ def read_events(
         if plain is not None:
             yield plain
             continue
-        if not isinstance(event, dict) or not isinstance(event.get("kind"), str) or event["kind"] not in _KINDS:
+        if not isinstance(event, dict) or not isinstance(event.get("kind"), str) or event["kind"] not in EVENTS:
             raise PeerError("a PATCH-DOC has an event of an unknown kind")
         if event["kind"] == "RootAdded" and _announces_known_root(document, event):
             continue
@@ -86,9 +73,9 @@ def read_events(
             raise PeerError(f"a PATCH-DOC names a model {str(error.id)[:40]!r} that the document never had") from error
         except Exception as error:  # bokeh's decoder raises whatever the data led it to; no application code runs here
             raise PeerError(f"a PATCH-DOC cannot be decoded: {str(error)[:200]}") from error
-        kind = DocumentPatchedEvent._handlers[fields.pop("kind")]
+        kind = EVENTS[fields.pop("kind")]
         try:
-            decoded = kind(document=document, setter=setter, **fields)  # type: ignore[arg-type]
+            decoded = kind(document=document, setter=setter, **fields)
         except (TypeError, ValueError, AttributeError) as error:
             raise PeerError(f"a PATCH-DOC has a malformed event: {str(error)[:200]}") from error
         yield decoded

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 from bokeh.models import ColumnDataSource
 
 from app_server.document.served import ServedDocument, new_document
+from app_server.session import whole_document
 from app_server.session.whole_document import Prepared, WholeDocument
 
 READY = Prepared((), b'{"prepared":1}', [], inline=False)
@@ -21,18 +23,30 @@ def filled() -> ServedDocument:
     return document
 
 
-def test_array_is_a_buffer_for_the_first_client_and_inline_for_those_that_return() -> None:
+def test_array_is_a_buffer_for_the_first_client_and_inline_for_those_that_return(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(whole_document, "REPULLED_BUFFERS_ARE_READ", False)
     whole = WholeDocument(filled(), None)
     assert not whole.was_pulled
     assert len(whole.pull()[1]) == 1 and whole.was_pulled
     assert whole.pull()[1] == []
 
 
-def test_page_that_returns_gets_arrays_inline_at_once() -> None:
+def test_array_is_a_buffer_for_all_clients_if_bokehjs_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole_document, "REPULLED_BUFFERS_ARE_READ", True)
+    whole = WholeDocument(filled(), None)
+    assert [len(whole.pull()[1]) for _ in range(3)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("are_read", [False, True])
+def test_page_from_elsewhere_gets_arrays_inline_each_time(are_read: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole_document, "REPULLED_BUFFERS_ARE_READ", are_read)
     whole = WholeDocument(filled(), READY)
     whole.expect_returning_page()
-    content, buffers = whole.pull()
-    assert "doc" in json.loads(content) and buffers == []
+    for _ in range(2):
+        content, buffers = whole.pull()
+        assert "doc" in json.loads(content) and buffers == []
 
 
 def test_what_was_prepared_is_used_once_unless_the_document_changes() -> None:

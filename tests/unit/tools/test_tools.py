@@ -15,6 +15,7 @@ import pytest
 
 from app_server import __version__
 from app_server.settings import all_settings
+from app_server.tested import is_tested
 from tests.support.tools import ROOT, tool
 
 
@@ -49,6 +50,14 @@ def test_tests_run_on_the_versions_that_users_get() -> None:
         return set(re.findall(r"^[a-z][^ ]*==[^ ]+", text, re.MULTILINE))
 
     assert pins("run") <= pins("test")
+
+
+@pytest.mark.parametrize("name", ["run", "image", "test"])
+def test_locks_have_tested_versions_of_bokeh_for_old_and_new_pythons(name: str) -> None:
+    text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+    pins = re.findall(r"^(bokeh|panel)==([^ ]+) ; python_full_version (<|>=) '3\.12'", text, re.MULTILINE)
+    assert {(package, way) for package, _, way in pins} >= {("bokeh", "<"), ("bokeh", ">=")}
+    assert all(is_tested(package, version) for package, version, _ in pins)
 
 
 def test_changelog_tells_of_this_version() -> None:

@@ -300,7 +300,7 @@ def hostile_events(draw: st.DrawFn) -> list[Any]:
     """Events of the right kinds with hostile fields; IDS stand for the document's models."""
     references = st.sampled_from([{"id": name} for name in ("<slider>", "<div>", "<source>")])
     event = st.fixed_dictionaries(
-        {"kind": st.sampled_from(sorted(patch._KINDS)) | json_values},
+        {"kind": st.sampled_from(sorted(patch.EVENTS)) | json_values},
         optional={
             "model": references | hostile_values,
             "attr": st.sampled_from(["value", "text", "data", "tags", "children", "id", "nope", "__class__"])
@@ -336,7 +336,7 @@ def test_reading_hostile_events_yields_events_or_a_peer_error(events: list[Any])
             for event in patch.read_events(
                 made, {"events": json.loads(text)}, [("b0", bytes(8))], setter=object(), max_bytes=LIMIT
             ):
-                assert event.kind in patch._KINDS
+                assert event.kind in patch.EVENTS
         except PeerError:
             pass
 
