@@ -41,4 +41,5 @@ going.link(beat, value="running")
 
 pn.state.template.title = "Pulse"
 pn.Column(effort, period, going, now).servable(target="sidebar")
-pn.pane.Bokeh(plot, sizing_mode="stretch_width").servable(target="main")
+# Not `.servable(target="main")`: with that, Panel 1.10.0 gives the plot a property that it does not have.
+pn.state.template.main.append(pn.pane.Bokeh(plot, sizing_mode="stretch_width"))

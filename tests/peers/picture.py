@@ -15,6 +15,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,9 @@ Json = Any
 
 _OWN_MODULE = re.compile(r"bokeh_app_[0-9a-f]+")
 """What servers call the module of a script: different in each session."""
+
+ENCODES_LATE = not version("bokeh").startswith("3.9.")
+"""Whether the stock server encodes what a callback has changed after its end, so that each event has the last value."""
 
 _LONG_BYTES = 10_000
 """Arrays above this are compared by their hash."""
@@ -147,6 +151,19 @@ def _numbers(value: Mapping[str, Json], payload: bytes) -> list[str] | str:
     kind = np.dtype(value["dtype"]).newbyteorder("<" if value["order"] == "little" else ">")
     # As text, for not-a-number does not equal itself.
     return [repr(number) for number in np.frombuffer(payload, dtype=kind).tolist()]
+
+
+def comparable(report: Json) -> Json:
+    """A visit's report as far as both servers agree: if the stock one encodes late, events without their values."""
+    if not ENCODES_LATE or report["events"] is None:
+        return report
+    return {**report, "events": [_outline(event) for event in report["events"]]}
+
+
+def _outline(event: Mapping[str, Json]) -> Json:
+    model = event.get("model")
+    number = f"model {model['model']}" if isinstance(model, dict) else model
+    return {"kind": event["kind"], "attr": event.get("attr"), "model": number}
 
 
 def shape(value: Json) -> Json:

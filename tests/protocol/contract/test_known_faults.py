@@ -11,7 +11,9 @@ import signal
 import socket
 import time
 import zlib
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -338,6 +340,10 @@ def test_answer_that_carries_a_token_is_not_stored(plain: Served, path: str) -> 
     assert answer.headers["cache-control"] == "no-store"
 
 
+MOST_BYTES_OF_BOKEHJS = 950_000 if version("bokeh").startswith("3.9.") else 1_025_000
+"""Less than a quarter of its files."""
+
+
 def page_scripts(served: Served) -> tuple[list[str], list[str]]:
     """BokehJS's files that a page loads before it is drawn, and those that it loads afterwards."""
     html = served.site.get("/board").text
@@ -348,16 +354,22 @@ def page_scripts(served: Served) -> tuple[list[str], list[str]]:
 def test_scripts_of_a_page_are_compressed_and_immutable(plain: Served) -> None:
     first, late = page_scripts(plain)
     assert len(first) == 2 and len(late) == 3
-    sizes = {}
-    for path in (*first, *late):
-        answer = plain.site.get(path, headers={"Accept-Encoding": "gzip, deflate, br"})
+    sizes: dict[str, int] = {}
+    # What a new version of bokeh brings is compressed quickly at first, and well as soon as there is time for it.
+    until(lambda: sum(sizes_of_scripts(plain, (*first, *late), sizes).values()) < MOST_BYTES_OF_BOKEHJS)
+    assert sum(sizes[path] for path in first) < 400_000
+
+
+def sizes_of_scripts(served: Served, paths: Iterable[str], sizes: dict[str, int]) -> dict[str, int]:
+    """How many bytes travel for each of these files now, also put into `sizes`."""
+    for path in paths:
+        answer = served.site.get(path, headers={"Accept-Encoding": "gzip, deflate, br"})
         assert answer.status == 200
         assert answer.headers["content-encoding"] in ("br", "gzip")
         assert "immutable" in answer.headers["cache-control"]
         assert "Accept-Encoding" in answer.headers["vary"]
         sizes[path] = len(answer.body)
-    assert sum(sizes.values()) < 950_000
-    assert sum(sizes[path] for path in first) < 400_000
+    return sizes
 
 
 def test_script_is_plain_for_clients_that_cannot_unpack_it(plain: Served) -> None:

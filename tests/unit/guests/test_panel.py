@@ -7,7 +7,7 @@ import importlib
 import re
 import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -191,6 +191,12 @@ def test_changes_in_a_callback_are_sent_at_once_and_together_under_a_hold(docume
     assert session.sent == [[("value", 2)], [("value", 3)], [("value", 4), ("title", "named")]]
 
 
+def files_in_the_page() -> AbstractContextManager[None]:
+    """A block in which components do not load their files on demand, as they do from Panel 1.10 on."""
+    on_demand = "lazy_resources" in pn.config.param
+    return pn.config.set(lazy_resources=False) if on_demand else nullcontext()  # type: ignore[no-any-return]
+
+
 @pytest.mark.parametrize("others", ["none", "some", "unknown"])
 def test_component_brings_its_files_along_in_every_session(document: ServedDocument, others: str) -> None:
     with built(document) as context:
@@ -198,7 +204,8 @@ def test_component_brings_its_files_along_in_every_session(document: ServedDocum
         if others == "unknown":
             context.kept._sessions = isolated_context("/app")._sessions
         pn.extension("tabulator")
-        pn.Column(pn.widgets.FileDropper()).servable()
+        with files_in_the_page():
+            pn.Column(pn.widgets.FileDropper()).servable()
         assert "filedropper" in pn.state._extensions
         assert pn.state._is_launching
     with document.at_work():
