@@ -13,10 +13,15 @@ VENV := .venv/bin
 # A second environment, with the newest Python there is: make test-next NEXT_PYTHON=/path/to/python3
 NEXT := .venv-next/bin
 NEXT_PYTHON ?=
-NEXT_TESTS ?= tests/unit/document
+NEXT_TESTS ?= tests/unit/document tests/unit/session tests/unit/guests tests/unit/client tests/protocol/contract \
+        tests/peers $(addprefix tests/browser/test_,$(addsuffix .py,applications early_document page_parts panel \
+        panel_saved resume standalone sync))
 UV ?= uv
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
         --custom-compile-command "make lock"
+# The packages that `make lock` may upgrade, by default all: make lock ONLY="bokeh panel"
+ONLY ?=
+UPGRADE = $(if $(ONLY),$(foreach package,$(ONLY),--upgrade-package $(package)),--upgrade)
 
 .PHONY: demo test test-next check lint bench docs lock clean wheelhouse run-venv test-venv next-venv
 .DEFAULT_GOAL := test
@@ -50,10 +55,10 @@ docs: test-venv
 
 # Upgrades within what pyproject.toml allows; run.txt first, so that tests run on what users get.
 lock:
-	$(LOCK) --upgrade pyproject.toml requirements/build.in -o requirements/run.txt
-	$(LOCK) --upgrade --all-extras -c requirements/run.txt pyproject.toml requirements/build.in -o requirements/test.txt
-	$(LOCK) --upgrade --extra gunicorn --extra jobs --extra redis -c requirements/test.txt pyproject.toml requirements/image.in -o requirements/image.txt
-	$(LOCK) --upgrade -c requirements/test.txt requirements/build.in -o requirements/build.txt
+	$(LOCK) $(UPGRADE) pyproject.toml requirements/build.in -o requirements/run.txt
+	$(LOCK) $(UPGRADE) --all-extras -c requirements/run.txt pyproject.toml requirements/build.in -o requirements/test.txt
+	$(LOCK) $(UPGRADE) --extra gunicorn --extra jobs --extra redis -c requirements/test.txt pyproject.toml requirements/image.in -o requirements/image.txt
+	$(LOCK) $(UPGRADE) -c requirements/test.txt requirements/build.in -o requirements/build.txt
 
 # With a PYTHON of the version that the hosts have.
 wheelhouse:

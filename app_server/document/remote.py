@@ -215,7 +215,8 @@ class Mirror:
         try:
             fields = decoder.decode(rep, stored)
             kind = EVENTS[fields.pop("kind")]
-            return kind(document=self.document, setter=self, **fields)
+            event: DocumentPatchedEvent = kind(document=self.document, setter=self, **fields)
+            return event
         except UnknownReferenceError as error:
             if not self.document.models.seen(error.id):  # or the program has removed it while the server changed it
                 # The stock server writes a new model out for only one of its clients, and names it to the others.
