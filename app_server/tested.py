@@ -28,7 +28,7 @@ def minor_of(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-def tested_versions(package: str) -> str:
+def names(package: str) -> str:
     """Those that it was tested with, as text for people."""
     if package != "bokeh":
         return _and([f"{minor}.x" for minor in (PANEL if package == "panel" else PYTHON)])

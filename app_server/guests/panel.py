@@ -62,8 +62,7 @@ class PanelGuest(PanelComponents):
 
     def __init__(self) -> None:
         if not tested.is_tested("panel", panel.__version__):
-            versions = tested.tested_versions("panel")
-            log.warning("Panel %s is not tested with this server; %s are", panel.__version__, versions)
+            log.warning("Panel %s is not tested with this server; %s are", panel.__version__, tested.names("panel"))
         teach()
         panel.io.resources.bundle_models = extensions.bundle_models
         panel.io.resources._descendents = _shared_or_own
@@ -199,8 +198,7 @@ class PanelGuest(PanelComponents):
             _name_files(document)
             variables = document.template_variables
             variables["theme_name"] = config.theme
-            for name, value in _design_variables().items():
-                variables.setdefault(name, value)
+            variables.update({**_design_variables(), **variables})
             variables.setdefault("app_favicon", f"{state.rel_path or '.'}/favicon.ico")
             bundle = _bundle(document, bundles, root_url)
             extensions.check(document)

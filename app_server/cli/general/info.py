@@ -14,7 +14,7 @@ from pathlib import Path
 from app_server.cli.command import Command, switch
 from app_server.cli.terminal import say
 from app_server.errors import OperatorError
-from app_server.tested import is_tested, tested_versions
+from app_server.tested import is_tested, names
 from app_server.version import __version__
 
 PACKAGES = ("tornado", "orjson", "brotli")
@@ -66,7 +66,7 @@ def with_test(package: str, found: str) -> str:
         return found
     if is_tested(package, found):
         return f"{found} (tested)"
-    return f"{found} (not tested with this version of app-server; tested: {tested_versions(package)})"
+    return f"{found} (not tested with this version of app-server; tested: {names(package)})"
 
 
 def static_path() -> Path:

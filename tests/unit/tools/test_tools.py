@@ -53,7 +53,7 @@ def test_tests_run_on_the_versions_that_users_get() -> None:
 
 
 @pytest.mark.parametrize("name", ["run", "image", "test"])
-def test_locks_have_tested_versions_of_bokeh_for_old_and_new_pythons(name: str) -> None:
+def test_locks_have_names_of_bokeh_for_old_and_new_pythons(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
     pins = re.findall(r"^(bokeh|panel)==([^ ]+) ; python_full_version (<|>=) '3\.12'", text, re.MULTILINE)
     assert {(package, way) for package, _, way in pins} >= {("bokeh", "<"), ("bokeh", ">=")}
