@@ -42,6 +42,7 @@ from app_server.errors import ApplicationError, AppServerError, OperatorError
 from app_server.guests.addresses import place_of
 from app_server.guests.components import PanelComponents
 from app_server.guests.guest import LivingSession
+from app_server.guests.jupyter import forget_widgets
 from app_server.guests.replaced import teach
 
 log = logging.getLogger(__name__)
@@ -181,6 +182,7 @@ class PanelGuest(PanelComponents):
                 if isinstance(kept, weakref.WeakKeyDictionary):
                     kept.pop(document, None)
         _forget_files(document.modules.names())
+        forget_widgets(document)
 
     def render_page(
         self,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app_server.document.pages import embedding
+from app_server.document.pages.extension_files import ExtensionFolders
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.errors import OperatorError
 from app_server.http.matching import PatternAddress, RouteAddress, RouteTable, names_of
@@ -50,13 +51,14 @@ def routes_of(state: ServerState, live_reload: LiveReload | None, root: str = ""
             raise OperatorError("no address leads there", where=runtime.url, hint=hint)
     base = names_of(state.settings.prefix)
     runtimes = sorted(state.runtimes, key=_order)
+    folders = ExtensionFolders(runtime.application.folder for runtime in runtimes if runtime.application.folder)
     literal = [runtime for runtime in runtimes if not runtime.url_pattern]
     rules = [
         *_own_pages(state, live_reload, root),
         *_console(base, state),
         *state.policy.auth.routes(partial(_below, base), {"state": state}),
-        *(rule for runtime in runtimes for rule in _files(base, state, runtime)),
-        *_shared_files(base),
+        *(rule for runtime in runtimes for rule in _files(base, state, runtime, folders)),
+        *_shared_files(base, folders),
         *_folders(base, state),
         *(rule for runtime in literal for rule in _application(base, state, runtime)),
         *(rule for runtime in runtimes for rule in _components(base, runtime)),
@@ -118,10 +120,10 @@ def _console(base: tuple[str, ...], state: ServerState) -> Rules:
     ]
 
 
-def _shared_files(base: tuple[str, ...]) -> Rules:
+def _shared_files(base: tuple[str, ...], folders: ExtensionFolders) -> Rules:
     """BokehJS, and the files of extensions."""
     return [
-        (_below(base, "/static/extensions", rest=True), StaticFiles, {"packages": embedding.extension_roots()}),
+        (_below(base, "/static/extensions", rest=True), StaticFiles, {"packages": folders}),
         (_below(base, "/static", rest=True), StaticFiles, {"roots": (embedding.static_root(),)}),
     ]
 
@@ -135,11 +137,13 @@ def _folders(base: tuple[str, ...], state: ServerState) -> Rules:
     return rules
 
 
-def _files(base: tuple[str, ...], state: ServerState, runtime: ApplicationRuntime) -> Rules:
+def _files(
+    base: tuple[str, ...], state: ServerState, runtime: ApplicationRuntime, folders: ExtensionFolders
+) -> Rules:
     """The application's own files before BokehJS's; they are for those who may open it."""
     extensions = _at(base, runtime, "/static/extensions", rest=True)
     return [
-        (extensions, StaticFiles, {"packages": embedding.extension_roots()}),
+        (extensions, StaticFiles, {"packages": folders}),
         (_at(base, runtime, "/static", rest=True), *_own_files(state, runtime)),
     ]
 

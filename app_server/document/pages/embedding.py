@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import urljoin
 
 import bokeh
-import bokeh.embed.bundle as bokeh_bundle
 from bokeh.core.templates import AUTOLOAD_JS, FILE, MACROS
 from bokeh.core.types import ID
 from bokeh.document import Document
@@ -47,11 +46,6 @@ def page_scripts() -> list[Path]:
     """BokehJS's files that pages load, sooner or later."""
     suffix = ".min.js" if settings.minified() else ".js"
     return [static_root() / "js" / f"{part}{suffix}" for part in PARTS]
-
-
-def extension_roots() -> Mapping[str, Path]:
-    """The folders of the extensions' files by package, as far as a page needed them; it grows."""
-    return bokeh_bundle.extension_dirs
 
 
 def versions() -> dict[str, str]:
