@@ -23,3 +23,14 @@ def forget_widgets(document: Any) -> None:
             module._instances.pop(key, None)
             manager.comms.pop(key, None)
             widget.set_trait("comm", None)  # or it would be closed when it is collected
+
+
+def leave_out_widgets(document: Any) -> None:
+    """Do not save what the document's models say of widgets: a document that is built again has other ones."""
+    module: Any = sys.modules.get("ipywidgets_bokeh.widget")
+    context = document.session_context
+    if module is None or context is None:
+        return
+    for model in document.models:
+        if isinstance(model, module.IPyWidget):
+            context.exclude_from_store(model)

@@ -42,7 +42,7 @@ from app_server.errors import ApplicationError, AppServerError, OperatorError
 from app_server.guests.addresses import place_of
 from app_server.guests.components import PanelComponents
 from app_server.guests.guest import LivingSession
-from app_server.guests.jupyter import forget_widgets
+from app_server.guests.jupyter import forget_widgets, leave_out_widgets
 from app_server.guests.replaced import teach
 
 log = logging.getLogger(__name__)
@@ -141,6 +141,7 @@ class PanelGuest(PanelComponents):
         """Let the page come back by itself, unless the application has said that it is not to."""
         if "reconnect" not in type(config)._session_config.get(document, {}):
             document.config.update(reconnect_session=True)
+        leave_out_widgets(document)
 
     def restoring(self, document: ServedDocument) -> None:
         """Have the files loaded from where a page would; it may be open already, and none be made here."""

@@ -68,6 +68,15 @@ async def test_widgets_are_forgotten_with_their_document() -> None:
     assert len(instances()) == before
 
 
+async def test_saved_session_leaves_the_widgets_out() -> None:
+    _, document = await shown()
+    guest_for({"panel"}).saves(document)
+    (model,) = [each for each in document.models if type(each).__name__ == "IPyWidget"]
+    assert document.session_context is not None
+    assert set(document.session_context.excluded) == {model.id}
+    guest_for({"panel"}).ended(document)
+
+
 def test_nothing_is_forgotten_where_there_are_no_widgets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(importlib.import_module("sys").modules, "ipywidgets.widgets.widget", raising=False)
     forget_widgets(ServedDocument(ModelIds("a session")))
