@@ -48,8 +48,7 @@ class Application(ABC):
     ) -> None:
         self.route = route
         self._place = place
-        self.folder = folder
-        """Where the application's code finds its modules; None for a function."""
+        self._folder = folder
         self._argv = argv
         self._name = place.name(place.main)
 
@@ -100,7 +99,7 @@ class Application(ABC):
     @cached_property
     def sources(self) -> str:
         """A digest of the application's files as they are at the first look: after a release it is another."""
-        return digest_of(self.watch_paths(), self.folder)
+        return digest_of(self.watch_paths(), self._folder)
 
     def error_from(self, error: BaseException) -> ApplicationError:
         """What a hook or callback raised, with its line in this application; the caller raises it from `error`."""
@@ -109,12 +108,12 @@ class Application(ABC):
     @property
     def folder(self) -> Path | None:
         """Where its own modules are; None if it has none of its own."""
-        return self.folder
+        return self._folder
 
     def make_helpers_importable(self) -> None:
         """Let the names of its helper modules mean its own, and not those of another application."""
-        if self.folder is not None:
-            make_importable(self._helper_names, self.folder)
+        if self._folder is not None:
+            make_importable(self._helper_names, self._folder)
 
     def fault_place(self, function: Any) -> str:
         """The file and line of a function of this application."""
@@ -130,7 +129,7 @@ class Application(ABC):
         """What holds while any of the application's code runs."""
         install()
         self.make_helpers_importable()
-        with self._blamed(), process_state(self.folder, self._argv), noop_output(self._name):
+        with self._blamed(), process_state(self._folder, self._argv), noop_output(self._name):
             yield
 
     @contextmanager
