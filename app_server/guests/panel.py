@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextvars
 import logging
-import os
 import sys
 import threading
 import weakref
@@ -38,12 +37,13 @@ from app_server.document import classes
 from app_server.document.pages import embedding, extensions
 from app_server.document.pages.parts import MATHS, TABLES, WIDGETS
 from app_server.document.served import ServedDocument
-from app_server.errors import ApplicationError, AppServerError, OperatorError
+from app_server.errors import ApplicationError, AppServerError
 from app_server.guests.addresses import place_of
 from app_server.guests.components import PanelComponents
 from app_server.guests.guest import LivingSession
 from app_server.guests.jupyter import forget_widgets, leave_out_widgets
 from app_server.guests.replaced import teach
+from app_server.guests.threads import use_threads
 
 log = logging.getLogger(__name__)
 
@@ -72,12 +72,7 @@ class PanelGuest(PanelComponents):
 
     def use_threads(self, count: int) -> None:
         """Run callbacks in so many of Panel's threads, which begin when they are needed."""
-        own = os.environ.get("PANEL_NUM_THREADS")
-        if own is not None and own != str(count):
-            what = f"PANEL_NUM_THREADS is {own}, but --num-threads is {count}"
-            raise OperatorError(what, where="--num-threads", hint="Leave one of them out")
-        if state._thread_pool is None:
-            config.nthreads = count
+        use_threads(count)
 
     @staticmethod
     def find_component(path: str) -> Path | None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from app_server.errors import OperatorError
 from app_server.guests import guest_for
 from app_server.guests.tasks import OwnTasks, TaskSchedule
 
@@ -128,12 +127,3 @@ def test_thread_needs_threads_to_be_allowed(
         assert names != [threading.current_thread().name]
     finally:
         pn.config.nthreads = None
-
-
-def test_panels_own_variable_is_not_overridden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PANEL_NUM_THREADS", "2")
-    with pytest.raises(OperatorError) as caught:
-        guest_for({"panel"}).use_threads(4)
-    assert str(caught.value) == (
-        "--num-threads: PANEL_NUM_THREADS is 2, but --num-threads is 4. Leave one of them out"
-    )
