@@ -49,14 +49,17 @@ def find(
     on_result: Callable[[Any], Any] | None = None,
     on_error: Callable[[BaseException], Any] | None = None,
     on_cancel: Callable[[], Any] | None = None,
+    on_lost: Callable[[Job], Any] | None = None,
     document: Any = None,
 ) -> Job | None:
-    """The job that the session or its user has submitted with this name, which calls these callbacks from now on.
+    """The job that the session or its user has submitted with this name; None if there is none.
 
-    If it has ended, they are called at once. A job whose process has ended has the state "lost": submit it again, or
-    tell the visitor. It is found so once. None if no job has this name.
+    From now on it calls these callbacks, as those of `submit`; at once if it has ended already. A job whose process has
+    ended has the state "lost": `on_lost(job)` is called, and may submit it again or tell the visitor. It is found so
+    once.
     """
     from app_server.jobs.current import session_jobs
     from app_server.jobs.watching import Callbacks
 
-    return session_jobs(document).find(name, Callbacks(on_progress, on_result, on_error, on_cancel))
+    callbacks = Callbacks(on_progress, on_result, on_error, on_cancel, on_lost)
+    return session_jobs(document).find(name, callbacks)

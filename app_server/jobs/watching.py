@@ -26,6 +26,7 @@ class Callbacks:
     on_result: Callable[[Any], Any] | None = None
     on_error: Callable[[BaseException], Any] | None = None
     on_cancel: Callable[[], Any] | None = None
+    on_lost: Callable[[Job], Any] | None = None
 
 
 class SessionWatcher:
@@ -76,6 +77,8 @@ class SessionWatcher:
         job, callbacks = self._job, self._callbacks
         if job.withdrawn or job.state is JobState.CANCELLED:
             return callbacks.on_cancel
+        if job.state is JobState.LOST:
+            return None if callbacks.on_lost is None else partial(callbacks.on_lost, job)
         if job.state is JobState.DONE:
             return None if callbacks.on_result is None else partial(callbacks.on_result, job.result)
         if job.error is None:

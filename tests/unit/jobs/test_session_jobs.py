@@ -205,8 +205,11 @@ def test_jobs_are_saved_until_their_end_was_shown(latch: Latch) -> None:
 def test_job_whose_process_is_gone_is_found_as_lost_once_with_how_far_it_was() -> None:
     visit = Visit(fit={"label": "simulate", "fraction": 0.4, "text": "step 400"})
     assert visit.jobs.as_saved() == {"fit": {"label": "simulate", "fraction": 0.4, "text": "step 400"}}
-    job = visit.jobs.find("fit", visit.callbacks)
+    told: list[Any] = []
+    job = visit.jobs.find("fit", Callbacks(on_lost=told.append))
     assert job is not None
+    visit.turns.run()
+    assert told == [job]
     assert (job.state, job.label, job.fraction, job.text) == ("lost", "simulate", 0.4, "step 400")
     assert visit.jobs.find("fit", visit.callbacks) is None and visit.jobs.as_saved() == {}
 
