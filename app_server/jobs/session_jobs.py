@@ -100,6 +100,7 @@ class SessionJobs:
         try:
             job = self._pool.submit(make)
         except BaseException:
+            runner.stop()
             self._take_back(made, name)
             raise
         if name is not None:
@@ -121,14 +122,20 @@ class SessionJobs:
 
     def _runner(self, work: Work, where: Any) -> Runner:
         if where == "thread":
-            return ThreadRunner(work)
+            return ThreadRunner(work, self._hold_names())
         if where == "process":
             self._modules.prepare()
             return ProcessRunner(
                 pack(work.function, work.args, work.kwargs), self._modules.path(), label_of(work.function)
             )
         check_executor(where)
-        return ExecutorRunner(where, work)
+        return ExecutorRunner(where, work, self._hold_names())
+
+    def _hold_names(self) -> Callable[[], None]:
+        """Let the function find its script's names after the session's end too, until what is returned is called."""
+        hold: Callable[[], Callable[[], None]] | None
+        hold = getattr(getattr(self._document, "modules", None), "hold", None)  # another server has none
+        return _nothing if hold is None else hold()
 
     def _watch(self, job: Job, callbacks: Callbacks) -> None:
         watcher = self._watchers[job] = SessionWatcher(job, self._name, callbacks, self._tick, self._shown)
@@ -172,6 +179,10 @@ class SessionJobs:
                 job.cancel()
             elif not job.watched:
                 self._pool.named.leave(key_of(self._owner, job.name))
+
+
+def _nothing() -> None:
+    """What is done for a document that holds no names."""
 
 
 def _saved(job: Job) -> dict[str, Any]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
+from app_server.jobs.errors import JobCancelled
 from app_server.jobs.reporting import Reporter, reporting_to
 
 
@@ -17,32 +20,38 @@ class Work:
     """
 
     def __init__(
-        self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], key: str = ""
+        self,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        key: str = "",
+        process: int | None = None,
     ) -> None:
         self.function = function
         self.args = args
         self.kwargs = dict(kwargs)
         self.key = key or uuid4().hex
+        self._process = os.getpid() if process is None else process
 
     def __call__(self) -> Any:
         reporter = _here.get(self.key)
         if reporter is None:
+            if self._process == os.getpid():  # an executor may begin what was cancelled a moment ago
+                raise JobCancelled
             return self.function(*self.args, **self.kwargs)
         with reporting_to(reporter):
             return self.function(*self.args, **self.kwargs)
 
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[bytes, str]]:
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[bytes, str, int]]:
         from app_server.jobs.running.packing import pack
 
-        return unpacked, (pack(self.function, self.args, self.kwargs), self.key)
+        return unpacked, (pack(self.function, self.args, self.kwargs), self.key, self._process)
 
 
-def unpacked(packed: bytes, key: str) -> Work:
+def unpacked(packed: bytes, key: str, process: int) -> Work:
     """The work that `packing.pack` has packed; whatever importing its modules may raise."""
-    import pickle
-
     function, args, kwargs = pickle.loads(packed)
-    return Work(function, args, kwargs, key)
+    return Work(function, args, kwargs, key, process)
 
 
 _here: dict[str, Reporter] = {}

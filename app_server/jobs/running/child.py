@@ -102,7 +102,7 @@ class ConnectionReporter:
 
 def _outcome_of(packed: bytes, reporter: ConnectionReporter) -> Sequence[Any]:
     try:
-        work = unpacked(packed, "")
+        work = unpacked(packed, "", 0)
         with reporting_to(reporter):
             value = work.function(*work.args, **work.kwargs)
         return "result", pack_result(value, label_of(work.function))

@@ -25,23 +25,30 @@ def check_executor(executor: Any) -> None:
 
 
 class ExecutorRunner:
-    """Hands the function to an executor, which decides when it runs, and waits for nothing."""
+    """Hands the function to an executor, which decides when it runs, and waits for nothing.
 
-    def __init__(self, executor: Any, work: Work) -> None:
+    `left` is called once, when the executor has done with the function, or has refused it.
+    """
+
+    def __init__(self, executor: Any, work: Work, left: Callable[[], None] = lambda: None) -> None:
         self._executor = executor
         self._work = work
+        self._left = left
         self._lock = threading.Lock()
         self._future: Any = None
+        self._begun = False
         self._stopped = False
 
     def begin(self, reporter: Reporter, done: Callable[[Ending], None]) -> None:
         """Submit the function; `done` is called once, in a thread of the executor's. JobError if it is refused."""
         work = self._work
+        with self._lock:
+            self._begun = True
         reach(work, reporter)
         try:
             future = self._executor.submit(work)
         except Exception as error:
-            forget(work)
+            self._leave()
             what = f"the executor has refused it: {error}"
             raise JobError(what, where=label_of(work.function)) from error
         with self._lock:
@@ -58,14 +65,20 @@ class ExecutorRunner:
     def stop(self) -> None:
         """Cancel what has not begun; what runs ends if it notices."""
         with self._lock:
-            self._stopped = True
+            begun, self._stopped, self._begun = self._begun, True, True
             future = self._future
+        if not begun:
+            self._leave()
         if future is not None:
             with suppress(Exception):  # the executor may be gone; the job is over for us
                 future.cancel()
 
-    def _over(self, future: Any, done: Callable[[Ending], None]) -> None:
+    def _leave(self) -> None:
         forget(self._work)
+        self._left()
+
+    def _over(self, future: Any, done: Callable[[Ending], None]) -> None:
+        self._leave()
         with self._lock:
             self._future = None  # an executor may keep the result as long as this refers to it
         done(_ending_of(future))

@@ -8,14 +8,14 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from app_server.jobs.errors import JobDied, JobError, NotSendable, WorkFailed
+from app_server.jobs.errors import JobCancelled, JobDied, JobError, NotSendable, WorkFailed
 from app_server.jobs.reporting import Reporter, reporting_to
 from app_server.jobs.work import Work
 from app_server.processes.forking.forks import describe_exit
@@ -42,18 +42,36 @@ class Runner(Protocol):
 
 
 class ThreadRunner:
-    """Calls the function in the thread that asks for it; it ends when it notices that it was cancelled."""
+    """Calls the function in the thread that asks for it; it ends when it notices that it was cancelled.
 
-    def __init__(self, work: Work) -> None:
+    `left` is called once, when the function has returned or will not be called any more.
+    """
+
+    def __init__(self, work: Work, left: Callable[[], None] = lambda: None) -> None:
         self._work = work
+        self._left = left
+        self._lock = threading.Lock()
+        self._begun = False
 
     def run(self, reporter: Reporter) -> Any:
+        if not self._begin():
+            raise JobCancelled
         work = self._work
-        with reporting_to(reporter):
-            return work.function(*work.args, **work.kwargs)
+        try:
+            with reporting_to(reporter):
+                return work.function(*work.args, **work.kwargs)
+        finally:
+            self._left()
 
     def stop(self) -> None:
-        """Nothing ends a thread from outside."""
+        """Nothing ends a thread from outside, but what has not begun never will."""
+        if self._begin():
+            self._left()
+
+    def _begin(self) -> bool:
+        with self._lock:
+            begun, self._begun = self._begun, True
+        return not begun
 
 
 class ProcessRunner:

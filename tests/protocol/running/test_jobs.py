@@ -73,7 +73,7 @@ def test_work_in_threads_and_processes_comes_back_and_so_do_its_failures(served:
         say(client, "die process")
         wait_for(client, "note", "JobDied: die: the process of the job ended with SIGKILL. Most likely .*")
         say(client, "odd process")
-        wait_for(client, "note", r"NotSendable: odd: its result\[0\] cannot be sent back, because it is a _thread.lock.*")
+        wait_for(client, "note", r"NotSendable: odd: its result\[0\] cannot be sent back, because it is a .*")
 
 
 def test_job_that_never_ends_is_cancelled_with_its_process_and_a_page_goes_on(served: Served) -> None:
@@ -128,8 +128,12 @@ def test_limits_are_those_of_the_settings_and_status_and_metrics_show_jobs(tmp_p
             assert (seen["now"]["jobs_running"], seen["now"]["jobs_queued"]) == (1, 2)
             assert seen["ever"]["jobs"] == {"refused": 2}
             text = served.site.get("/metrics").body.decode()
-            found = {each.name: each.value for family in text_string_to_metric_families(text) for each in family.samples
-                     if each.name.startswith("app_server_jobs_") and each.labels.get("outcome", "refused") == "refused"}
+            found = {
+                each.name: each.value
+                for family in text_string_to_metric_families(text)
+                for each in family.samples
+                if each.name.startswith("app_server_jobs_") and each.labels.get("outcome", "refused") == "refused"
+            }
             assert found == {"app_server_jobs_running": 1, "app_server_jobs_queued": 2, "app_server_jobs_total": 2}
             one.close()  # its session lives on for a while, and its jobs do
             say(three, "count thread 8")
@@ -137,7 +141,7 @@ def test_limits_are_those_of_the_settings_and_status_and_metrics_show_jobs(tmp_p
 
 
 def test_server_that_drains_waits_for_named_jobs() -> None:
-    flags = "--drain 60 --unused-session-lifetime 1 --check-unused-sessions 20".split()
+    flags = "--drain 60 --unused-session-lifetime 500 --check-unused-sessions 20".split()
     with serving(*apps("long_work.py"), *flags) as served:
         with visiting(served) as client:
             say(client, "named fit count thread 1000")
@@ -160,8 +164,13 @@ def test_named_job_of_a_killed_server_is_found_as_lost_where_its_session_goes_on
         with visiting(served, token) as client:
             say(client, "named fit hang process")
             pid = int(wait_for(client, "steps", r"0.25 in \d+").split()[-1])
-            until(lambda: any(b"0.25" in file.read_bytes() and b'"fit"' in file.read_bytes()
-                              for file in tmp_path.glob("*.session")), "it is saved")
+            until(
+                lambda: any(
+                    b"0.25" in file.read_bytes() and b'"fit"' in file.read_bytes()
+                    for file in tmp_path.glob("*.session")
+                ),
+                "it is saved",
+            )
             kill_all(served)
             until(lambda: gone(pid), "the job's process ends with the server's")
     with serving(*words, env=environment) as served, visiting(served, token) as client:
@@ -181,7 +190,7 @@ def kill_all(served: Served) -> None:
 
 
 def test_named_job_goes_on_while_its_session_sleeps(tmp_path: Path) -> None:
-    flags = "--unused-session-lifetime 1 --check-unused-sessions 20 --metrics".split()
+    flags = "--unused-session-lifetime 500 --check-unused-sessions 20 --metrics".split()
     with serving(*apps("long_work.py"), "--store", tmp_path, *flags, env={"BOKEH_SECRET_KEY": SECRET}) as served:
         token = served.site.token("/long_work")
         with visiting(served, token) as client:

@@ -109,3 +109,24 @@ def test_model_classes_of_a_module_end_with_it(modules: Modules) -> None:
     assert known(f"{NAME}.Shown")
     modules.destroy()
     assert not known(f"{NAME}.Shown")
+
+
+def test_names_that_are_held_are_there_until_the_last_hold_has_ended(modules: Modules) -> None:
+    added = module(NAME, "value = [1, 2, 3]\n")
+    modules.add(added)
+    first, second = modules.hold(), modules.hold()
+    modules.destroy()
+    assert NAME not in sys.modules and vars(added)["value"] == [1, 2, 3]
+    first()
+    assert vars(added)["value"] == [1, 2, 3]
+    second()
+    assert vars(added) == {}
+
+
+def test_hold_that_ends_before_the_document_keeps_nothing(modules: Modules) -> None:
+    added = module(NAME)
+    modules.add(added)
+    modules.hold()()
+    assert "Model" in vars(added)
+    modules.destroy()
+    assert vars(added) == {}

@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 
 from app_server.jobs.errors import JobError
+from app_server.jobs.job import Ending
+from app_server.jobs.running.executors import ExecutorRunner
+from app_server.jobs.work import Work
 from tests.support.waiting import until
 from tests.unit.jobs.making import Latch, Visit, fails, in_steps, look_until_cancelled, process_id
+from tests.unit.jobs.test_reporting import Noting
 
 
 def test_failure_in_an_executor_comes_back() -> None:
@@ -78,3 +82,21 @@ def test_job_in_an_executor_that_takes_too_long_fails() -> None:
         visit.submit(look_until_cancelled, noted, where=executor, timeout_s=0.02)
         assert str(visit.outcome()[1]) == "look_until_cancelled: took longer than its timeout_s (0.02 s)"
         until(lambda: noted, "its thread has left")
+
+
+def test_function_is_left_once_whether_it_was_called_refused_or_never_begun() -> None:
+    left: list[str] = []
+    with ThreadPoolExecutor(1) as executor:
+        runner = ExecutorRunner(executor, Work(in_steps, (1,), {}), lambda: left.append("called"))
+        ended: list[Ending] = []
+        runner.begin(Noting(), ended.append)
+        until(lambda: ended, "it has ended")
+        runner.stop()
+    refused = ExecutorRunner(executor, Work(in_steps, (1,), {}), lambda: left.append("refused"))
+    with pytest.raises(JobError):
+        refused.begin(Noting(), ended.append)
+    refused.stop()
+    never = ExecutorRunner(executor, Work(in_steps, (1,), {}), lambda: left.append("never begun"))
+    never.stop()
+    never.stop()
+    assert left == ["called", "refused", "never begun"]

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from app_server.jobs.errors import JobDied, JobError, NotSendable, WorkFailed
+from app_server.jobs.errors import JobCancelled, JobDied, JobError, NotSendable, WorkFailed
 from app_server.jobs.running.packing import pack
 from app_server.jobs.running.runners import ProcessRunner, ThreadRunner
 from app_server.jobs.work import Work
@@ -29,6 +29,19 @@ def test_thread_reports_and_returns() -> None:
     noting = Noting()
     assert ThreadRunner(Work(in_steps, (2,), {})).run(noting) == 2
     assert noting.said == [(0.5, "step 1"), (1.0, "step 2")]
+
+
+def test_thread_says_once_that_the_function_has_been_left_even_if_it_was_never_called() -> None:
+    left: list[str] = []
+    runner = ThreadRunner(Work(in_steps, (2,), {}), lambda: left.append("left"))
+    runner.run(Noting())
+    runner.stop()
+    assert left == ["left"]
+    never = ThreadRunner(Work(in_steps, (2,), {}), lambda: left.append("never called"))
+    never.stop()
+    with pytest.raises(JobCancelled):
+        never.run(Noting())
+    assert left == ["left", "never called"]
 
 
 def test_process_reports_and_returns_and_has_ended_then() -> None:
