@@ -68,6 +68,11 @@ class ClockedLoop(asyncio.SelectorEventLoop):
         due_s = self.next_due_s()
         return due_s is None or due_s > self._now_s
 
+    @property
+    def has_connections(self) -> bool:
+        """Whether something may come by a connection: the loop has one of its own, by which threads wake it."""
+        return len(self._pause.get_map() or ()) > 1
+
     def next_due_s(self) -> float | None:
         """When the next timer is due; None if there is none."""
         return min((handle.when() for handle in self._scheduled if not handle.cancelled()), default=None)

@@ -73,6 +73,7 @@ class Site:
         self.errors: list[BaseException] = []
         self.pages: list[Taking] = []
         self.loop = ClockedLoop()
+        self.loop.call_soon(ClockedIOLoop)
         self._jobs = Jobs(self.loop)
         self._failures = Failures(self.loop)
         self._while_open = ExitStack()
@@ -93,8 +94,6 @@ class Site:
         return runtime
 
     async def _started(self) -> Server:
-        if not self.pages:
-            ClockedIOLoop()  # the loop's, from now on
         application = self._load()
         server = Server({application.route: application}, self._settings, self.loop, Listening(self._settings.port))
         for runtime in server.state.runtimes:
@@ -136,10 +135,12 @@ class Site:
                 raise self._too_long("the server does not get on")
 
     def _go_on(self) -> None:
-        """Let an executor return, or the next timer be due."""
+        """Wait for an executor or a connection while time passes as outside; else let the next timer be due at once."""
         due_s = self.loop.next_due_s()
-        if self._jobs.names or due_s is None:
+        if due_s is None or self._jobs.names or self.loop.has_connections:
+            began_s = time.monotonic()
             self._round(_LOOK_S)
+            self.loop.move_clock(self.loop.time() + time.monotonic() - began_s)
         else:
             self.loop.move_clock(due_s)
 

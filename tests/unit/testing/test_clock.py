@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -32,6 +33,16 @@ def test_timers_are_due_when_the_clock_says_so(loop: ClockedLoop) -> None:
     assert not loop.is_idle
     loop.go_round()
     assert (seen, loop.next_due_s(), loop.time()) == (["soon", "five"], None, 5)
+
+
+def test_connections_are_told_from_the_loops_own(loop: ClockedLoop) -> None:
+    assert not loop.has_connections
+    one, other = socket.socketpair()
+    with one, other:
+        loop.add_reader(one.fileno(), print)
+        assert loop.has_connections
+        loop.remove_reader(one.fileno())
+    assert not loop.has_connections
 
 
 def test_clock_never_goes_back(loop: ClockedLoop) -> None:

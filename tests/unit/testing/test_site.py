@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import select
+import socket
+import threading
 import weakref
 from typing import Any
 
@@ -84,6 +87,45 @@ def test_failing_load_hook_fails_open_app(tmp_path: Any) -> None:
     (folder / "app_hooks.py").write_text("def on_server_loaded(context):\n    raise LookupError('no data')\n")
     with pytest.raises(AppFailure, match=r"app_hooks\.py:2: LookupError: no data"):
         open_app(folder)
+
+
+def test_hook_may_wait_for_a_connection_within_a_time_limit(tmp_path: Any) -> None:
+    folder = tmp_path / "hooked"
+    folder.mkdir()
+    (folder / "main.py").write_text("")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        (folder / "app_hooks.py").write_text(
+            "import asyncio\n"
+            "async def on_session_created(context):\n"
+            "    async with asyncio.timeout(60):\n"
+            f"        reader, writer = await asyncio.open_connection('127.0.0.1', {listening.getsockname()[1]})\n"
+            "        context.state['read'] = (await reader.read()).decode()\n"
+            "        writer.close()\n"
+        )
+        thread = threading.Thread(target=_answer, args=[listening])
+        thread.start()
+        with open_app(folder) as app:
+            assert app.state == {"read": "hello"}
+            assert app._site.loop.time() < 60
+        thread.join()
+
+
+def _answer(listening: socket.socket) -> None:
+    """Say hello to the first who connects, a moment later."""
+    with listening.accept()[0] as connection:
+        select.select([connection], [], [], 0.05)
+        connection.sendall(b"hello")
+
+
+def test_clock_is_moved_on_at_once_if_nothing_else_is_waited_for(tmp_path: Any) -> None:
+    script = tmp_path / "app_hooks.py"
+    (tmp_path / "main.py").write_text("")
+    script.write_text("import asyncio\nasync def on_session_created(context): await asyncio.sleep(600)\n")
+    with open_app(tmp_path) as app:
+        assert app._site.loop.time() == pytest.approx(600)
+        app.disconnect()
+        app.restart()
+        assert app._site.loop.time() > 600
 
 
 def test_several_failures_are_one_with_all_of_them() -> None:
