@@ -105,6 +105,15 @@ class Acting(Reading):
         one = {name: several[0] for name, several in values.items()} if not model.multiple else values
         self._page.set(model, (one,))
 
+    def download(self, widget: Any) -> bytes:
+        """Click a download button of Panel's; what the browser would save."""
+        model = self._usable(widget)
+        if not is_a(model, "FileDownload"):
+            raise refuse(model, "downloads nothing")
+        self._page.set(model, ({"clicks": model.clicks + 1},))
+        _, _, encoded = (model.data or "").partition(",")
+        return base64.b64decode(encoded)
+
     def select(self, source: Any, indices: Sequence[int]) -> None:
         """Select rows of a data source, as a person does in a plot or a table; it may be given by that, too."""
         model = self._own(source)

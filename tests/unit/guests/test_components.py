@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -118,6 +119,27 @@ def test_enter_and_cards_are_those_of_panel() -> None:
         app.click(card)
         app.click(box)
         assert box.value is True
+
+
+def test_downloads_and_notifications_are_seen() -> None:
+    def application(document: Any) -> None:
+        tell = pn.widgets.Button(label="Tell")
+        tell.on_click(lambda event: pn.state.notifications.info("Saved", duration=0))
+        table = pn.widgets.FileDownload(callback=lambda: StringIO("a,b"), filename="table.csv")
+        pn.Column(tell, table).server_doc(document)
+
+    pn.config.notifications = True
+    try:
+        with open_app(application) as app:
+            app.click(app.find(pn.widgets.Button, label="Tell"))
+            area = app.find(pn.io.notifications.NotificationArea)
+            assert [each.message for each in area.notifications] == ["Saved"]
+            assert app.download(app.find("FileDownload")) == b"a,b"
+            assert app.download(app.find(pn.widgets.FileDownload)) == b"a,b"
+            with pytest.raises(CannotDo, match="downloads nothing"):
+                app.download(app.find(pn.widgets.Button, label="Tell"))
+    finally:
+        pn.config.notifications = False
 
 
 def test_object_of_panel_is_an_application() -> None:

@@ -178,6 +178,40 @@ def test_time_passes_while_wait_for_waits() -> None:
         app.wait_for(lambda: number(app) == 1)
 
 
+def test_locked_and_unlocked_functions_take_their_turns() -> None:
+    order: list[str] = []
+
+    def application(document: Any) -> None:
+        context = document.session_context
+        count = counting(document)
+
+        @without_document_lock
+        async def unlocked() -> None:
+            await context.with_locked_document(locked)
+            order.append("unlocked")
+
+        async def locked(doc: Any) -> None:
+            order.append("locked begins")
+            await asyncio.sleep(2)
+            count()
+            order.append("locked ends")
+
+        def both() -> None:
+            document.add_next_tick_callback(unlocked)
+            document.add_timeout_callback(lambda: order.append("timer"), 1000)
+
+        button_that(document, both)
+
+    with open_app(application) as app:
+        app.click(app.find(Button))
+        assert order == ["locked begins"]
+        app.advance(1)
+        assert order == ["locked begins"], "the document is locked"
+        app.advance(1)
+        assert order == ["locked begins", "locked ends", "timer", "unlocked"]
+        assert number(app) == 1
+
+
 def test_held_changes_reach_the_page_when_the_application_lets_them() -> None:
     def application(document: Any) -> None:
         count = counting(document)
