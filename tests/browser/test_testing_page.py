@@ -15,7 +15,15 @@ from playwright.sync_api import Page
 from app_server.testing import OpenApp
 from app_server.testing import open_app as open_app_in_process
 from tests.support.browsers import quiet_chromium
-from tests.support.browsers.pages import CHROMIUM, CHROMIUM_ARGS, model_value, open_app, wait_for_model
+from tests.support.browsers.pages import (
+    CHROMIUM,
+    CHROMIUM_ARGS,
+    EXPECT_TIMEOUT_S,
+    model_value,
+    open_app,
+    patience_ms,
+    wait_for_model,
+)
 from tests.support.server import running_server
 from tests.unit.testing.test_page_of_the_manual import write_files
 
@@ -35,8 +43,9 @@ def test_test_in_a_browser_passes(pytester: pytest.Pytester) -> None:
         f"""
         from functools import partialmethod
 
-        from playwright.sync_api import BrowserType
+        from playwright.sync_api import BrowserType, expect
 
+        expect.set_options(timeout={patience_ms(EXPECT_TIMEOUT_S)})
         BrowserType.launch = partialmethod(BrowserType.launch, executable_path={str(program)!r}, args={CHROMIUM_ARGS!r})
         """
     )

@@ -17,6 +17,7 @@ from bokeh.models import Button, ColumnDataSource, Div, Slider
 from tornado.ioloop import IOLoop, PeriodicCallback
 
 from app_server.testing import AppFailure, AppTimeout, CannotDo, NotFound, open_app
+from tests.support.waiting import patience
 
 
 def counting(document: Any) -> Any:
@@ -428,7 +429,7 @@ def test_application_that_never_rests_is_said_to() -> None:
 
         button_that(document, again)
 
-    with open_app(application, timeout_s=0.2, allow_errors=True) as app:
+    with open_app(application, timeout_s=patience(0.3), allow_errors=True) as app:
         with pytest.raises(AppTimeout, match="next-tick callback that adds itself again"):
             app.click(app.find(Button))
 
@@ -442,8 +443,8 @@ def test_executor_that_does_not_return_is_named() -> None:
 
         button_that(document, lambda: document.add_next_tick_callback(work))
 
-    with open_app(application, timeout_s=0.2) as app:
-        with pytest.raises(AppTimeout, match=r"does not come to rest within 0\.2 s: .*wait.* did not return"):
+    with open_app(application, timeout_s=patience(0.3)) as app:
+        with pytest.raises(AppTimeout, match=r"does not come to rest within [0-9.]+ s: .*wait.* did not return"):
             app.click(app.find(Button))
         go_on.set()
 
