@@ -21,17 +21,17 @@ AFFINITY: Final = (
 
 
 def workers_asked_for(argv: Sequence[str], environ: Mapping[str, str]) -> int:
-    """How many workers the command line or the environment of the ASGI server asks for; 1 if they say nothing."""
-    words = [*(argv[1:] if _is_server(argv) else []), *_split(environ.get("GUNICORN_CMD_ARGS", ""))]
+    """How many workers the command line or the environment of the ASGI server asks for; 1 if they say nothing.
+
+    The last word applies, and the command line before the environment.
+    """
+    words = [*_split(environ.get("GUNICORN_CMD_ARGS", "")), *(argv[1:] if _is_server(argv) else [])]
+    told = [environ.get(name, "") for name in reversed(_VARIABLES)]
     for word, following in zip(words, [*words[1:], ""], strict=False):
         found = _OPTION.fullmatch(word)
-        number = found[1] if found else following if word in ("--workers", "-w") else ""
-        if number.isascii() and number.isdigit():
-            return max(int(number), 1)
-    for name in _VARIABLES:
-        if (number := environ.get(name, "")).isascii() and number.isdigit():
-            return max(int(number), 1)
-    return 1
+        told.append(found[1] if found else following if word in ("--workers", "-w") else "")
+    counts = [int(number) for number in told if number.isascii() and number.isdigit()]
+    return max(counts[-1], 1) if counts else 1
 
 
 def _is_server(argv: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from tests.support.client import Site
 from tests.support.server import RunningServer, running_server
 
 APPS = Path(__file__).parent / "apps"
+TRANSPORT = "APP_SERVER_TEST_TRANSPORT"
+"""The variable that says by what the servers of these tests are reached: "ours", by default, or "asgi"."""
+
 SECRET = "a secret for the tests of forty-four letters"
 
 
@@ -54,8 +58,8 @@ def apps(*names: str) -> list[Path]:
 
 @contextmanager
 def serving(*args: str | Path, prefix: str = "", **options: object) -> Iterator[Served]:
-    """Serve these applications and flags."""
-    with running_server(*args, server="ours", **options) as running:  # type: ignore[arg-type]
+    """Serve these applications and flags; by uvicorn if the environment says that the transport is "asgi"."""
+    with running_server(*args, server=os.environ.get(TRANSPORT, "ours"), **options) as running:  # type: ignore[arg-type]
         yield Served(Site(running.url + prefix), running)
 
 

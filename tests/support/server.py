@@ -31,7 +31,13 @@ ANSWER_DEADLINE_S = 5.0
 
 Process = subprocess.Popen[bytes] | forks.Forked
 
-_COMMANDS = {"ours": ("-m", "app_server"), "stock": ("-m", "bokeh"), "panel": ("-m", "panel")}
+_COMMANDS = {
+    "ours": ("-m", "app_server"),
+    "asgi": ("-m", "tests.support.servers.at_uvicorn"),
+    "stock": ("-m", "bokeh"),
+    "panel": ("-m", "panel"),
+}
+_OWN = ("ours", "asgi")
 
 
 def server_under_test() -> str:
@@ -79,11 +85,11 @@ def running_server(
 ) -> Iterator[RunningServer]:
     """Serve `args` (applications and flags) on a free loopback port and yield the server once it answers.
 
-    `env` is added to the environment of the test run. `server` is `ours`, `stock` or `panel`, which is the stock server
-    for Panel's applications, and defaults to `server_under_test()`. `--port` and `--address` are chosen here unless
-    `args` hold them. Ours is a fork of a process that has imported all that it imports, unless `cold`: tests of the
-    process itself, such as its memory or its start, need one that was started as users start it. Coverage leaves it
-    alone unless `measured`: tests of what a server uses need that.
+    `env` is added to the environment of the test run. `server` is `ours`, `asgi`, which is ours at uvicorn, `stock` or
+    `panel`, which is the stock server for Panel's applications, and defaults to `server_under_test()`. `--port` and
+    `--address` are chosen here unless `args` hold them. Ours is a fork of a process that has imported all that it
+    imports, unless `cold`: tests of the process itself, such as its memory or its start, need one that was started as
+    users start it. Coverage leaves it alone unless `measured`: tests of what a server uses need that.
     """
     words = [str(arg) for arg in args]
     port = int(words[words.index("--port") + 1]) if "--port" in words else free_port()
@@ -91,11 +97,11 @@ def running_server(
     if "--address" not in words:
         more += ["--address", "127.0.0.1"]
     kind = server or server_under_test()
-    start = _start_cold if cold or kind != "ours" else _start_warm
+    start = _start_cold if cold or kind not in _OWN else _start_warm
     command = [sys.executable, *_COMMANDS[kind], "serve", *words, *more]
     scheme = "https" if "--ssl-certfile" in words or "BOKEH_SSL_CERTFILE" in (env or {}) else "http"
     # The name, not the address: the stock server allows the origin localhost:PORT by default.
-    environ = os.environ if measured and kind == "ours" else unmeasured(os.environ)
+    environ = os.environ if measured and kind in _OWN else unmeasured(os.environ)
     with _running(start, command, f"{scheme}://localhost:{port}", cwd, {**environ, **(env or {})}) as started:
         yield started
 

@@ -23,6 +23,7 @@ from app_server.settings import Settings
         (["gunicorn", "app:app"], {"GUNICORN_CMD_ARGS": "--bind :80 --workers 5"}, 5),
         (["gunicorn", "app:app"], {"GUNICORN_CMD_ARGS": "it's"}, 1),
         (["uvicorn", "app:app"], {"WEB_CONCURRENCY": "6"}, 6),
+        (["gunicorn", "app:app", "-w", "1", "-w", "3"], {"WEB_CONCURRENCY": "6", "GUNICORN_CMD_ARGS": "-w 2"}, 3),
         (["granian", "app:app"], {"GRANIAN_WORKERS": "many"}, 1),
         (["pytest", "-w", "4"], {}, 1),
         (["/home/uvicorn/tool", "-w", "4"], {}, 1),

@@ -1,0 +1,1 @@
+"""The ASGI application, by real servers and in real frameworks."""
