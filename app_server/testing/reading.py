@@ -9,7 +9,7 @@ from app_server.document.remote import MirroredDocument
 from app_server.session.session import Session
 from app_server.testing import finding
 from app_server.testing.errors import CannotDo, NotFound, hidden
-from app_server.testing.outline import is_model, says, shown, walk
+from app_server.testing.outline import is_a, is_model, says, shown, walk
 from app_server.testing.page import Page
 from app_server.testing.site import Site
 
@@ -107,7 +107,7 @@ class Reading:
                 return "it is not visible" if each is model else f"it lies in {says(each)}, which is not visible"
             if inside and each is not model and getattr(each, "collapsed", False) is True:
                 return f"it lies in {says(each)}, which is collapsed"
-            for nth, tab in enumerate(each.tabs if type(each).__name__ == "Tabs" else ()):
+            for nth, tab in enumerate(each.tabs if is_a(each, "Tabs") else ()):
                 if nth != each.active and any(other is model for other in tab.references()):
                     return f"it lies in the tab {tab.title!r}, which is not open"
         return "nothing that is shown has it"

@@ -92,8 +92,6 @@ def _day(value: Any) -> datetime.date | None:
         return value.date()
     if isinstance(value, datetime.date):
         return value
-    if isinstance(value, int | float):
-        return datetime.datetime.fromtimestamp(value / 1000, datetime.UTC).date()
     try:
         return datetime.date.fromisoformat(value[:10])
     except (TypeError, ValueError):

@@ -131,6 +131,37 @@ def test_click_reaches_callbacks_of_all_kinds_of_buttons() -> None:
             app.click(app.find(RadioButtonGroup))
 
 
+def test_split_menus_are_buttons_too() -> None:
+    notes: list[Any] = []
+
+    def make() -> Dropdown:
+        menu = Dropdown(label="Run", split=True, menu=[("Twice", "2")])
+        menu.on_click(lambda event: notes.append(event.event_name))
+        return menu
+
+    with opened(make, lambda: Dropdown(label="Only", menu=["a"])) as app:
+        app.click(app.find(Dropdown, label="Run"))
+        app.click(app.find(Dropdown, label="Run"), "2")
+        assert notes == ["button_click", "menu_item_click"]
+        with pytest.raises(CannotDo, match="say which item: 'a'"):
+            app.click(app.find(Dropdown, label="Only"))
+
+
+def test_acts_are_refused_by_what_does_not_take_them() -> None:
+    with opened(lambda: Button(label="Go")) as app:
+        button = app.find(Button)
+        for act, why in (
+            (lambda: app.click(button, "item"), "has no items"),
+            (lambda: app.type(button, "x"), "takes no text; see set()"),
+            (lambda: app.upload(button, b"x"), "takes no files"),
+            (lambda: app.download(button), "downloads nothing"),
+            (lambda: app.select(button, [0]), "has no rows; select in a data source, a renderer or a table"),
+        ):
+            with pytest.raises(CannotDo) as refused:
+                act()
+            assert str(refused.value) == f"Button that says 'Go': {why}"
+
+
 def test_typing_sends_each_letter_and_enter() -> None:
     notes: list[Any] = []
 

@@ -39,6 +39,7 @@ DAY = datetime.date(2026, 5, 4)
         (Spinner(low=0, step=0.5, mode="float"), {"value": 1.5}, ({"value": 1.5}, {"value_throttled": 1.5})),
         (DatePicker(), {"value": DAY}, ({"value": "2026-05-04"},)),
         (DatePicker(enabled_dates=[("2026-05-01", "2026-05-09")]), {"value": DAY}, ({"value": "2026-05-04"},)),
+        (DatetimePicker(min_date=datetime.datetime(2026, 5, 4)), {"value": "2026-05-04"}, ({"value": "2026-05-04"},)),
         (DatetimePicker(), {"value": datetime.datetime(2026, 5, 4, 3, 2)}, ({"value": "2026-05-04T03:02:00"},)),
         (DateRangePicker(), {"value": (DAY, "2026-05-05")}, ({"value": ["2026-05-04", "2026-05-05"]},)),
         (MultipleDatePicker(), {"value": [DAY]}, ({"value": ["2026-05-04"]},)),
