@@ -13,7 +13,7 @@ from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import Files
 
 _ANSWER_S = 10.0
-_FILE_FLAGS = ("--ssl-certfile", "--ssl-keyfile", "--auth-module", "--basic-auth", "--index", "--ico-path")
+_FILE_FLAGS = ("--ssl-certfile", "--ssl-keyfile", "--auth-module", "--basic-auth", "--index", "--ico-path", "--setup")
 
 
 def check(plan: Plan, files: Files) -> Iterator[CheckFinding]:

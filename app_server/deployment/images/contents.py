@@ -118,7 +118,7 @@ def of_plan(plan: Plan, folder: Path, include: Sequence[str] = (), requirements:
             for app in plan.apps if not os.path.isabs(app.path)
         ],
         whole=made.is_whole,
-        include=[*plan.spec.include, *include],
+        include=[*plan.include, *include],
         requirements=[*requirements] or [str(source / file) for file in plan.spec.requirements],
         name=made.product, never=made.never, secrets=made.secrets,
     )  # fmt: skip

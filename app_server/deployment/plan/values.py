@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import posixpath
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -193,6 +195,17 @@ class Plan:
     tunnels: tuple[tuple[str, Tunnel], ...] = ()
     entry: YamlEntry | None = field(default=None, compare=False, repr=False)
     """where each value was written, for errors; two plans that differ only in this are the same"""
+
+    @property
+    def include(self) -> tuple[str, ...]:
+        """The patterns of files that belong to the applications: those of `include`, and what the server reads itself.
+
+        That is the file of `setup` and the folders of `static_dirs`, if they are in the applications' folder.
+        """
+        server = self.spec.server
+        named = [*server.get("setup", ()), *(word.partition("=")[2] for word in server.get("static_dirs", ()))]
+        own = (posixpath.normpath(path) for path in named if path and not path.startswith(("/", "~")))
+        return (*self.spec.include, *(glob.escape(path) for path in own if not path.startswith("..")))
 
     @property
     def instances(self) -> tuple[Instance, ...]:

@@ -123,7 +123,7 @@ def contents(plan: Plan) -> str:
     about = {
         "apps": [app.path for app in plan.apps],
         "whole": plan.contained.is_whole,
-        "include": list(plan.spec.include),
+        "include": list(plan.include),
         "requirements": list(plan.spec.requirements),
         "never": list(plan.contained.never),
     }

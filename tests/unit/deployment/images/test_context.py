@@ -40,7 +40,10 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("more", ["", "containers: {source: .}\n", "requirements: [sub/base.txt]\n"])
+SERVER = "server: {static_dirs: [files=./data, more=/srv/more], setup: helper.py}\n"
+
+
+@pytest.mark.parametrize("more", ["", "containers: {source: .}\n", "requirements: [sub/base.txt]\n", SERVER])
 def test_build_and_roll_out_gather_the_same(folder: Path, tmp_path: Path, more: str) -> None:
     plan = resolve_plan(loaded(folder, DEPLOY + more), layout="compose")
     context_of(of_plan(plan, folder), tmp_path / "roll-out")
@@ -48,6 +51,19 @@ def test_build_and_roll_out_gather_the_same(folder: Path, tmp_path: Path, more: 
     words = ("-m", "app_server.deployment.images.context", folder, tmp_path / "build", contents(plan))
     subprocess.run([sys.executable, *words], check=True, cwd=ROOT)
     assert files(tmp_path / "build") == files(tmp_path / "roll-out")
+
+
+def test_folders_and_the_setup_file_that_the_server_reads_are_there(folder: Path, tmp_path: Path) -> None:
+    (folder / "data" / "b.js").write_text("1")
+    (folder / "prepare.py").write_text("")
+    text = SERVER.replace("helper.py", "./prepare.py").replace("more=/srv/more", "up=../x")
+    plan = resolve_plan(loaded(folder, "apps: {one: one.py}\n" + text), layout="compose")
+    context_of(of_plan(plan, folder), tmp_path / "made")
+    assert {"apps/data/a.csv", "apps/data/b.js", "apps/prepare.py"} <= set(files(tmp_path / "made"))
+    words = plan.instances[0].flags
+    start = words.index("--static-dirs")
+    assert words[start : start + 3] == ("--static-dirs", "files=./data", "up=../x")
+    assert words[words.index("--setup") + 1] == "./prepare.py"
 
 
 def test_requirements_are_listed_in_their_order(folder: Path, tmp_path: Path) -> None:
