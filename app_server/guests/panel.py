@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import contextvars
 import logging
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import panel
@@ -33,12 +31,12 @@ from panel.io.resources import BASE_TEMPLATE, LOCAL_DIST, bundle_resources, patc
 from panel.io.state import set_curdoc, state
 
 from app_server import tested
-from app_server.document import classes
 from app_server.document.pages import embedding, extensions
 from app_server.document.pages.parts import MATHS, TABLES, WIDGETS
 from app_server.document.served import ServedDocument
 from app_server.errors import ApplicationError, AppServerError
 from app_server.guests.addresses import place_of
+from app_server.guests.component_files import find_component, forget_files, share_files, shared_or_own
 from app_server.guests.components import PanelComponents
 from app_server.guests.guest import LivingSession
 from app_server.guests.jupyter import forget_widgets, leave_out_widgets
@@ -53,7 +51,6 @@ _PARTS_OF_PANEL = frozenset({WIDGETS, TABLES})
 _design_variables: Callable[[], dict[str, Any]] = getattr(panel.theme.base, "design_template_variables", dict)
 """What Panel's design has its templates know; from 1.10 on."""
 
-_FILES_OF_COMPONENTS = frozenset({"__css__", "__javascript__", "__javascript_modules__"})
 
 
 class PanelGuest(PanelComponents):
@@ -66,7 +63,7 @@ class PanelGuest(PanelComponents):
             log.warning("Panel %s is not tested with this server; %s are", panel.__version__, tested.names("panel"))
         teach()
         panel.io.resources.bundle_models = extensions.bundle_models
-        panel.io.resources._descendents = _shared_or_own
+        panel.io.resources._descendents = shared_or_own
         # Panel's layouts are empty until they are filled; its own server says so too.
         silence(EMPTY_LAYOUT, True)
 
@@ -74,21 +71,7 @@ class PanelGuest(PanelComponents):
         """Run callbacks in so many of Panel's threads, which begin when they are needed."""
         use_threads(count)
 
-    @staticmethod
-    def find_component(path: str) -> Path | None:
-        """The file that a component names as one of its own, by `module/class/attribute/path`."""
-        module, _, _ = path.partition("/")
-        # Panel would import what the address names: a visitor must not choose what is run here.
-        if module not in sys.modules:
-            return None
-        try:
-            # Panel's own rule for what a component may have served; it needs the class's list, and no request.
-            handler = panel.io.server.ComponentResourceHandler
-            found = handler.parse_url_path(handler, path)
-        except Exception as error:
-            log.debug("components/%s is not served: %s", path[:200], error)
-            return None
-        return Path(found)
+    find_component = staticmethod(find_component)
 
     @contextmanager
     def building(self, document: ServedDocument) -> Iterator[None]:
@@ -177,7 +160,7 @@ class PanelGuest(PanelComponents):
             for kept in list(vars(holder).values()):
                 if isinstance(kept, weakref.WeakKeyDictionary):
                     kept.pop(document, None)
-        _forget_files(document.modules.names())
+        forget_files(document.modules.names())
         forget_widgets(document)
 
     def render_page(
@@ -242,27 +225,6 @@ def _count_on(widget: panel.widgets.Widget, count: str, ref: str) -> None:
             setattr(widget, count, getattr(widget._models[ref][0], count))
 
 
-def _forget_files(modules: frozenset[str]) -> None:
-    """Let pages of others name no files of the components of these modules, which end, and their files with them.
-
-    Panel looks for them in every class that Python still knows, which is until its garbage was collected.
-    """
-    if not modules:
-        return
-    for kind in panel.util._descendents(panel.reactive.ReactiveCustomBase):
-        if kind.__module__ in modules:
-            for name in _FILES_OF_COMPONENTS & vars(kind).keys():
-                setattr(kind, name, None)
-
-
-def _shared_or_own(kind: type, concrete: bool = False) -> list[type]:
-    """The classes below `kind` whose files the current document's page names: none of another session's, which may end
-    before the page has asked for them."""
-    document = state.curdoc
-    modules = document.modules.names() if isinstance(document, ServedDocument) else frozenset()
-    return [each for each in panel.util._descendents(kind, concrete=concrete) if not classes.is_others(each, modules)]
-
-
 def _name_files(document: ServedDocument) -> None:
     """Have Panel's style sheets loaded from this server, those of now and those that callbacks add."""
     dist_url = f"{state.rel_path}/{LOCAL_DIST}" if state.rel_path else LOCAL_DIST
@@ -274,6 +236,7 @@ def _name_files(document: ServedDocument) -> None:
 def _bundle(
     document: ServedDocument, bundles: embedding.Bundles, root_url: str, *, absolute: bool = False
 ) -> embedding.PageBundle:
+    share_files()
     stock = bundles.resources(root_url)
     needed_only = bundles.needed_only and not absolute
     bundle = bundle_resources(

@@ -6,6 +6,7 @@
     fork-server-<slot>-<process id>  the socket of a fork server
     page-<slot>                      the page of an application whose sessions are copied from a snapshot
     s-<digest>                       the socket of a session that has a process of its own
+    components-<digest>              which files the components of a module have
     task-<digest>                    whose lock has the process that runs a scheduled task
     s-<digest>.page, .end            what that session's page shows, and why the process has ended
 """

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from app_server.engine.runtime import ApplicationRuntime
+from app_server.guests.shared_files import SHARED
 from app_server.processes.ipc import Message, Unreachable
 from app_server.processes.runtime_dir import RuntimeDir
 from app_server.processes.session_processes import SessionProcesses
@@ -49,6 +50,7 @@ class Membership:
         `arrive` is called with each connection that is handed over, `on_superseded` when this process gets no new
         sessions any more.
         """
+        SHARED.begin(self.runtime_dir.folder)
         knows = partial(has_session, runtimes)
         return self.kind(self.runtime_dir, self.slot, self.slots, knows, arrive, on_superseded)
 

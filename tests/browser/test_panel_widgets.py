@@ -21,8 +21,10 @@ FEATURES = Path(__file__).parents[1] / "peers" / "panel_features"
 def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
     """One of the two, and ours with a process for each session."""
     isolated = request.param == "isolated"
-    words = (FEATURES / "jupyter_widgets.py", FEATURES / "story.md", *(("--isolation", "process") if isolated else ()))
-    with running_server(*words, server="ours" if isolated else request.param) as started:
+    own = Path(__file__).with_name("panel_apps") / "component.py"
+    words = (FEATURES / "jupyter_widgets.py", FEATURES / "story.md", own)
+    flags = ("--isolation", "process") if isolated else ()
+    with running_server(*words, *flags, server="ours" if isolated else request.param) as started:
         yield started
 
 
@@ -66,6 +68,13 @@ def test_two_people_have_widgets_of_their_own(server: RunningServer, page: Page)
     expect(page.locator(".written pre")).to_have_text("first")
     expect(other.locator(".written pre")).to_have_text("second")
     expect(page.locator("input[type=text]")).to_have_value("first")
+
+
+def test_files_of_a_component_come_whichever_process_made_the_page(server: RunningServer, page: Page) -> None:
+    open_app(page, f"{server.url}/component")
+    assert page.evaluate("window.lampWasLoaded")
+    page.locator(".clicker").click()
+    expect(page.locator(".shown pre")).to_have_text("Python counts 1")
 
 
 def test_markdown_is_shown_as_a_page(server: RunningServer, page: Page) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 from app_server.document.served import ServedDocument, root_ids
 from app_server.engine import containment
 from app_server.errors import AppServerError
+from app_server.guests.shared_files import SHARED
 from app_server.processes import ipc, session_processes
 from app_server.processes.forking import exit_records
 from app_server.processes.forking.busy_table import TimedSelector
@@ -84,6 +85,7 @@ class SessionProcess:
             loop.add_signal_handler(handled, self._on_signal, handled)
         loop.add_signal_handler(PUT_BACK, self._put_back)
         loop.add_reader(self._spec.parent_pipe, self._on_orphaned)
+        SHARED.begin(self._runtime_dir.folder)
         await self.server.start_isolated()
         self._messages.listen(self._spec.listener)
         self._linger()
