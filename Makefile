@@ -3,17 +3,16 @@
 # make bench  measure against the stock server
 # make docs   write generated files           make lock    pin the dependencies again
 # make clean  remove what these have made     make wheelhouse  collect what hosts install
-# make test-next  what depends on bokeh and Panel, with a newer Python and the newer minors of both
+# make test-oldest  what depends on bokeh and Panel, with the oldest Python and the older minors of both
 
-# Any Python 3.11 or newer; all else is installed into .venv.
+# All else is installed into .venv, with the newest tested Python of this machine; make PYTHON=python3.11 takes that one.
+THIS := $(if $(filter undefined,$(origin PYTHON)),,this)
 PYTHON ?= python3
 # Further arguments for pytest: make test ARGS="-k sliders"
 ARGS ?=
 VENV := .venv/bin
-# A second environment, with the newest Python there is: make test-next NEXT_PYTHON=/path/to/python3
-NEXT := .venv-next/bin
-NEXT_PYTHON ?=
-NEXT_TESTS ?= tests/unit/document tests/unit/session tests/unit/guests tests/unit/client tests/protocol/contract \
+# What is tested in a second environment, with the oldest Python.
+OLDEST_TESTS ?= tests/unit/document tests/unit/session tests/unit/guests tests/unit/client tests/protocol/contract \
         tests/peers $(addprefix tests/browser/test_,$(addsuffix .py,applications early_document page_parts panel \
         panel_saved resume standalone sync))
 UV ?= uv
@@ -23,7 +22,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 ONLY ?=
 UPGRADE = $(if $(ONLY),$(foreach package,$(ONLY),--upgrade-package $(package)),--upgrade)
 
-.PHONY: demo test test-next check lint bench docs lock clean wheelhouse run-venv test-venv next-venv
+.PHONY: demo test test-oldest check lint bench docs lock clean wheelhouse run-venv test-venv oldest-venv
 .DEFAULT_GOAL := test
 
 demo: run-venv
@@ -33,8 +32,8 @@ demo: run-venv
 test: lint
 	$(VENV)/python tools/run_tests.py $(ARGS)
 
-test-next: next-venv
-	$(NEXT)/python tools/run_tests.py $(NEXT_TESTS) $(ARGS)
+test-oldest: oldest-venv
+	.venv-oldest/bin/python tools/run_tests.py $(OLDEST_TESTS) $(ARGS)
 
 check: lint
 	$(VENV)/python tools/run_tests.py tests/unit tests/protocol $(ARGS)
@@ -65,15 +64,15 @@ wheelhouse:
 	$(PYTHON) tools/wheelhouse.py build/wheelhouse
 
 clean:
-	rm -rf .venv .venv-next dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-oldest dist build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # These do nothing while the lock and pyproject.toml are those that .venv was made from.
 run-venv:
-	@$(PYTHON) tools/bootstrap.py run
+	@$(PYTHON) tools/bootstrap.py run $(THIS)
 
 test-venv:
-	@$(PYTHON) tools/bootstrap.py test
+	@$(PYTHON) tools/bootstrap.py test $(THIS)
 
-next-venv:
-	@$(PYTHON) tools/bootstrap.py next $(NEXT_PYTHON)
+oldest-venv:
+	@$(PYTHON) tools/bootstrap.py oldest

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Install exactly the packages of a lock, and the project itself, into .venv; do nothing if they are there already.
 
-    python3 tools/bootstrap.py run|test
-    python3 tools/bootstrap.py next [PYTHON]
+    python3 tools/bootstrap.py run|test [this]
+    python3 tools/bootstrap.py oldest
 
-`next` fills .venv-next from the tests' lock with PYTHON, by default the newest one that there is. The lock has a newer
-minor version of bokeh for it. The machine's own Python 3 runs this, so it uses only old syntax, and says what is
-missing.
+.venv gets the newest tested Python that is found, or with `this` the one that runs this. `oldest` fills .venv-oldest
+from the tests' lock with the oldest one, for which the lock has older versions of bokeh and Panel. The machine's own
+Python 3 may be an old one, so this uses only old syntax, and says what is missing.
 """
 
 import glob
@@ -16,93 +16,67 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDER = "APP_SERVER_VENV"
 VENV = os.path.join(ROOT, os.environ.get(FOLDER, ".venv"))
 STAMP = os.path.join(VENV, "app-server-lock")
 OLDEST = (3, 11)
-# What the newest bokeh of the lock needs.
-NEXT_OLDEST = (3, 12)
+# Since 3.12, Python notes for next to nothing which lines have run, which costs a tenth of a whole run of the tests.
+NEWEST = (3, 13)
 LOCKS = ("run", "test")
 
 
 def main() -> int:
-    """Build or refresh .venv or .venv-next, and return an exit status."""
-    if sys.argv[1:2] == ["next"] and len(sys.argv) <= 3:
-        return build_next(sys.argv[2] if len(sys.argv) == 3 else None)
-    if len(sys.argv) != 2 or sys.argv[1] not in LOCKS:
-        print("usage: bootstrap.py " + "|".join(LOCKS) + "|next [PYTHON]", file=sys.stderr)
+    """Build or refresh .venv or .venv-oldest, and return an exit status."""
+    if sys.argv[1:] == ["oldest"]:
+        return hand_over("test", oldest_python(), dict(os.environ, **{FOLDER: ".venv-oldest"}))
+    lock, how = (sys.argv[1:] + ["", ""])[:2]
+    if lock not in LOCKS or how not in ("", "this") or len(sys.argv) > 3:
+        print("usage: bootstrap.py oldest|" + "|".join(LOCKS) + " [this]", file=sys.stderr)
         return 2
-    if sys.version_info < OLDEST:
-        return hand_over_to_a_newer_python()
     wanted = fingerprint()
-    if is_current(sys.argv[1], wanted):
+    if is_current(lock, wanted, sys.version if how else None):
         return 0
-    if importlib.util.find_spec("ensurepip") is None and not install_venv_package(sys.argv[1]):
+    if not how:
+        return hand_over(lock, newest_python(), os.environ)
+    if sys.version_info < OLDEST:
+        return refuse_this_python()
+    if importlib.util.find_spec("ensurepip") is None and not install_venv_package(lock):
         return 1
     what = "Setting up {} with Python {}.{} from requirements/{}.txt ..."
-    print(what.format(os.path.basename(VENV), *sys.version_info[:2], sys.argv[1]))
+    print(what.format(os.path.basename(VENV), *sys.version_info[:2], lock))
     sys.stdout.flush()
     try:
-        install(os.path.join(ROOT, "requirements", sys.argv[1] + ".txt"))
+        install(os.path.join(ROOT, "requirements", lock + ".txt"))
     except subprocess.CalledProcessError as error:
         print("bootstrap: this failed: " + " ".join(map(str, error.cmd)), file=sys.stderr)
         return 1
     with open(STAMP, "w", encoding="utf-8") as file:
-        file.write(sys.argv[1] + " " + wanted)
+        file.write("\n".join((lock, wanted, sys.version)))
     return 0
 
 
-def build_next(python: "str | None") -> int:
-    """Build or refresh .venv-next with this Python, or with the newest one that there is; the exit status."""
-    found = python or newest_python()
-    if found is None:
-        print(
-            "bootstrap: the newest bokeh of the lock needs Python {}.{} or newer, and there is none. Install one, or "
-            "name it with: make test-next NEXT_PYTHON=/path/to/python3".format(*NEXT_OLDEST),
-            file=sys.stderr,
-        )
-        return 1
-    environ = dict(os.environ, **{FOLDER: ".venv-next"})
-    return subprocess.call([found, os.path.abspath(__file__), "test"], env=environ)
-
-
-def newest_python() -> "str | None":
-    """The path of the newest Python in PATH or among pyenv's, if it is new enough."""
-    pyenv = os.environ.get("PYENV_ROOT", os.path.join(os.path.expanduser("~"), ".pyenv"))
-    for minor in range(NEXT_OLDEST[1] + 8, NEXT_OLDEST[1] - 1, -1):
-        name = f"python3.{minor}"
-        for found in [shutil.which(name)] + glob.glob(os.path.join(pyenv, "versions", "*", "bin", name)):
-            if found and runs(found):
-                return found
-    return None
-
-
-def runs(python: str) -> bool:
-    """Whether this is a Python. A program in PATH may be a version manager's shim for one that is not installed."""
-    return subprocess.call([python, "-c", ""], stderr=subprocess.DEVNULL) == 0
-
-
 def fingerprint() -> str:
-    """A text that changes when a lock, the project's metadata, this Python or the folder does."""
+    """A text that changes when a lock, the project's metadata or the folder does."""
     digest = hashlib.sha256()
     for path in ("requirements/run.txt", "requirements/test.txt", "pyproject.toml"):
         with open(os.path.join(ROOT, path), "rb") as file:
             digest.update(file.read())
-    return f"{digest.hexdigest()} {sys.version} {ROOT}"
+    return f"{digest.hexdigest()} {ROOT}"
 
 
-def is_current(lock: str, wanted: str) -> bool:
-    """Whether .venv contains what the lock names, and its Python still runs."""
+def is_current(lock: str, wanted: str, version: "str | None") -> bool:
+    """Whether .venv contains what the lock names, with a Python of this version (None: any) that still runs."""
     try:
         with open(STAMP, encoding="utf-8") as file:
-            made_for, _, had = file.read().partition(" ")
+            made_for, had, made_with = file.read().split("\n", 2)
         # test.txt contains all of run.txt.
-        if had != wanted or made_for not in (lock, "test"):
+        if had != wanted or made_for not in (lock, "test") or version not in (None, made_with):
             return False
         return subprocess.call([venv_python(), "-c", ""], stderr=subprocess.DEVNULL) == 0
-    except OSError:
+    except (OSError, ValueError):
         return False
 
 
@@ -143,12 +117,43 @@ def install_venv_package(lock: str) -> bool:
     return False
 
 
-def hand_over_to_a_newer_python() -> int:
-    """Run this again with a newer Python if there is one beside `python3`; otherwise say what is needed."""
-    for minor in range(OLDEST[1] + 8, OLDEST[1] - 1, -1):
-        found = shutil.which(f"python3.{minor}")
-        if found and runs(found):
-            return subprocess.call([found] + sys.argv)
+def newest_python() -> str:
+    """The newest tested Python of this machine, or this one if there is none."""
+    minors = range(NEWEST[1], OLDEST[1] - 1, -1)
+    return next(found_pythons(minors), sys.executable)
+
+
+def oldest_python() -> str:
+    """The oldest tested Python of this machine, or this one if there is none."""
+    minors = range(OLDEST[1], NEWEST[1] + 1)
+    return next(found_pythons(minors), sys.executable)
+
+
+def found_pythons(minors: range) -> "Iterator[str]":
+    """The Pythons of these minor versions that make virtual environments, in the versions' order."""
+    for minor in minors:
+        for found in pythons(minor):
+            # A program in PATH may be a version manager's shim for a version that is not installed.
+            if subprocess.call([found, "-c", "import ensurepip"], stderr=subprocess.DEVNULL) == 0:
+                yield found
+
+
+def pythons(minor: int) -> "list[str]":
+    """Where Pythons of this minor version may be: this one, in PATH, and where pyenv keeps them."""
+    name = f"python3.{minor}"
+    folder = os.environ.get("PYENV_ROOT") or os.path.join(os.path.expanduser("~"), ".pyenv")
+    kept = glob.glob(os.path.join(glob.escape(folder), "versions", f"3.{minor}.*[0-9]", "bin", name))
+    this = sys.executable if sys.version_info[:2] == (3, minor) else None
+    return [found for found in (this, shutil.which(name)) if found] + sorted(kept, reverse=True)
+
+
+def hand_over(lock: str, python: str, environ: "Mapping[str, str]") -> int:
+    """Run this again with that Python."""
+    return subprocess.call([python, os.path.abspath(__file__), lock, "this"], env=environ)
+
+
+def refuse_this_python() -> int:
+    """Say which Python is needed."""
     print(
         "bootstrap: app-server needs Python {}.{} or newer, and {} is {}.{}. Name another one with: "
         "make PYTHON=/path/to/python3 ...".format(*OLDEST, sys.executable, *sys.version_info[:2]),

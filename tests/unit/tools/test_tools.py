@@ -176,8 +176,8 @@ def test_environment_is_made_once_for_each_lock(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(bootstrap, "venv_python", lambda: sys.executable)
     monkeypatch.setattr(bootstrap, "install", lambda lock: installs.append(os.path.basename(lock)))
 
-    def make(lock: str) -> list[str]:
-        monkeypatch.setattr(sys, "argv", ["bootstrap.py", lock])
+    def make(lock: str, *how: str) -> list[str]:
+        monkeypatch.setattr(sys, "argv", ["bootstrap.py", lock, *(how or ("this",))])
         installs.clear()
         assert bootstrap.main() == 0
         return installs
@@ -190,11 +190,53 @@ def test_environment_is_made_once_for_each_lock(tmp_path: Path, monkeypatch: pyt
     assert make("run") == ["run.txt"]
 
 
+def test_environment_of_another_python_stays_unless_this_one_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bootstrap = tool("bootstrap")
+    monkeypatch.setattr(bootstrap, "STAMP", str(tmp_path / "stamp"))
+    monkeypatch.setattr(bootstrap, "venv_python", lambda: sys.executable)
+    (tmp_path / "stamp").write_text("test\nwanted\n3.12.1 (main,\nof a distribution)", encoding="utf-8")
+    assert bootstrap.is_current("run", "wanted", None)
+    assert bootstrap.is_current("run", "wanted", "3.12.1 (main,\nof a distribution)")
+    assert not bootstrap.is_current("run", "wanted", "3.11.7 (main)")
+    assert not bootstrap.is_current("run", "other", None)
+    (tmp_path / "stamp").write_text("test wanted 3.12.1", encoding="utf-8")
+    assert not bootstrap.is_current("run", "wanted", None)
+
+
+def test_newest_proven_python_makes_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bootstrap = tool("bootstrap")
+    monkeypatch.setattr(bootstrap, "OLDEST", (3, 40))
+    monkeypatch.setattr(bootstrap, "NEWEST", (3, 43))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert bootstrap.newest_python() == sys.executable
+
+    def install(path: Path, status: int = 0) -> str:
+        path.parent.mkdir(parents=True)
+        path.write_text(f"#!/bin/sh\nexit {status}\n", encoding="utf-8")
+        path.chmod(0o755)
+        return str(path)
+
+    oldest = install(tmp_path / "pyenv/versions/3.41.2/bin/python3.41")
+    install(tmp_path / "pyenv/versions/3.41.2t/bin/python3.41")
+    install(tmp_path / "pyenv/versions/3.44.0/bin/python3.44")
+    assert bootstrap.newest_python() == oldest
+    # A version manager's program, for a version that it has not chosen.
+    install(tmp_path / "bin/python3.43", 127)
+    assert bootstrap.newest_python() == oldest
+    newest = install(tmp_path / "pyenv/versions/3.43.0/bin/python3.43")
+    assert bootstrap.newest_python() == newest
+
+
 def test_old_python_is_told_what_it_needs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     bootstrap = tool("bootstrap")
-    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: None)
-    assert bootstrap.hand_over_to_a_newer_python() == 1
-    assert capsys.readouterr().err.startswith("bootstrap: app-server needs Python 3.11 or newer, and ")
+    monkeypatch.setattr(bootstrap, "OLDEST", (3, 99))
+    monkeypatch.setattr(bootstrap, "fingerprint", lambda: "none")
+    monkeypatch.setattr(sys, "argv", ["bootstrap.py", "run", "this"])
+    assert bootstrap.main() == 1
+    assert capsys.readouterr().err.startswith("bootstrap: app-server needs Python 3.99 or newer, and ")
 
 
 def test_python_without_venv_is_told_the_package(
