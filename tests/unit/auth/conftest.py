@@ -1,7 +1,8 @@
-"""Fixtures for the tests of this folder: they make Unix sockets below `tmp_path`."""
+"""Fixtures for the tests of this folder: Unix sockets below `tmp_path`, and an application for two users."""
 
 from __future__ import annotations
 
 from tests.support.short_paths import runtime_dir, tmp_path
+from tests.unit.auth.two_users import state, users
 
-__all__ = ["runtime_dir", "tmp_path"]
+__all__ = ["runtime_dir", "state", "tmp_path", "users"]

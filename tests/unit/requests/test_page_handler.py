@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from bokeh.models import Slider
 
 from app_server.apps import empty_application
 from app_server.store.base import session_key
 from app_server.store.location import open_store
 from tests.support.servers.inside import Inside, inside
-
-
-def fill(document: Any) -> None:
-    """A slider."""
-    document.add_root(Slider(name="slider", start=0, end=10, value=1))
-    document.title = "A slider"
-
-
-def fail(document: Any) -> None:
-    """An application with a fault."""
-    raise ValueError("it is broken")
-
-
-@pytest.fixture(scope="module")
-def state() -> Iterator[Inside]:
-    """Two applications below a prefix, one of which fails."""
-    with inside({"/app": fill, "/broken": fail}, prefix="/p", allow_websocket_origin=("good.example",)) as served:
-        yield served
+from tests.unit.requests.applications import fill
 
 
 def test_page_is_of_a_session_of_its_own_and_nobody_keeps_it(state: Inside) -> None:

@@ -4,34 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from bokeh.models import Slider
 
 from app_server.protocol import doctor
 from tests.support.servers.inside import Inside, inside
-
-
-def fill(document: Any) -> None:
-    """A slider."""
-    document.add_root(Slider(name="slider", start=0, end=10, value=1))
-    document.title = "A slider"
-
-
-def fail(document: Any) -> None:
-    """An application with a fault."""
-    raise ValueError("it is broken")
-
-
-@pytest.fixture(scope="module")
-def state() -> Iterator[Inside]:
-    """Two applications below a prefix, one of which fails."""
-    with inside({"/app": fill, "/broken": fail}, prefix="/p", allow_websocket_origin=("good.example",)) as served:
-        yield served
-
+from tests.unit.requests.applications import fill
 
 # What an application says of itself
 
