@@ -121,9 +121,16 @@ def test_name_that_is_not_known_is_all_that_is_seen(monkeypatch: pytest.MonkeyPa
 
 def test_walk_ends_at_its_limit_whatever_anybody_does() -> None:
     async def go() -> Evidence:
-        async with await asyncio.start_server(lambda incoming, outgoing: None, "127.0.0.1", 0) as server:
+        # Python closes what nothing refers to, and a server waits for what is open.
+        held: list[asyncio.StreamWriter] = []
+        async with await asyncio.start_server(lambda _, outgoing: held.append(outgoing), "127.0.0.1", 0) as server:
             place = read_target(f"http://localhost:{server.sockets[0].getsockname()[1]}/board")
-            return await examine(place, Options(route=Route("127.0.0.1", timeout_s=patience(0.1)), idle_s=0.05))
+            options = Options(route=Route("127.0.0.1", timeout_s=patience(0.1)), idle_s=0.05)
+            try:
+                return await examine(place, options)
+            finally:
+                for each in held:
+                    each.close()
 
     found = asyncio.run(go())
     assert found.page is not None and found.page.answer.failure is not None
