@@ -156,8 +156,10 @@ HOSTILE: dict[str, tuple[BaseHandler, str]] = {
 @asynccontextmanager
 async def hostile_server(answering: BaseHandler) -> AsyncIterator[int]:
     """The port of a server that answers so."""
+    begun: set[asyncio.Task[None] | None] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        begun.add(asyncio.current_task())
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             await answering(head.decode("latin-1"), writer)
@@ -168,6 +170,9 @@ async def hostile_server(answering: BaseHandler) -> AsyncIterator[int]:
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         yield server.sockets[0].getsockname()[1]
+        # Since Python 3.12 the server waits for those that still answer, and some never end.
+        for task in filter(None, begun):
+            task.cancel()
 
 
 @dataclass(frozen=True)
