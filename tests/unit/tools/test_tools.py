@@ -205,7 +205,7 @@ def test_environment_of_another_python_stays_unless_this_one_is_asked_for(
     assert not bootstrap.is_current("run", "wanted", None)
 
 
-def test_newest_proven_python_makes_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_newest_tested_python_makes_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bootstrap = tool("bootstrap")
     monkeypatch.setattr(bootstrap, "OLDEST", (3, 40))
     monkeypatch.setattr(bootstrap, "NEWEST", (3, 43))
@@ -228,6 +228,7 @@ def test_newest_proven_python_makes_the_environment(tmp_path: Path, monkeypatch:
     assert bootstrap.newest_python() == oldest
     newest = install(tmp_path / "pyenv/versions/3.43.0/bin/python3.43")
     assert bootstrap.newest_python() == newest
+    assert bootstrap.oldest_python() == oldest
 
 
 def test_old_python_is_told_what_it_needs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
