@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from html import escape
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from bokeh.document import Document
 from bokeh.layouts import column
@@ -64,7 +64,7 @@ class View:
         self._chooser = kit.styled(Tabs, name="tabs", tabs=panels, sizing_mode="stretch_width")
         self._chooser.on_change("active", lambda attr, old, new: self._refresh_soon())
         document.add_root(column(self._headline, self._result, self._chooser, sizing_mode="stretch_width"))
-        document.add_periodic_callback(self.refresh, REFRESH_MS)  # type: ignore[arg-type]
+        document.add_periodic_callback(cast(Any, self.refresh), REFRESH_MS)
         self._refresh_soon()
 
     @property
@@ -73,7 +73,7 @@ class View:
         return self._sessions.fit
 
     def _refresh_soon(self) -> None:
-        self._document.add_next_tick_callback(self.refresh)  # type: ignore[arg-type]
+        self._document.add_next_tick_callback(cast(Any, self.refresh))
 
     async def refresh(self) -> None:
         """Ask the instances what the open tab needs, and show what has changed."""
@@ -95,7 +95,7 @@ class View:
 
     def _carry_out(self, orders: Sequence[Order]) -> None:
         if orders:
-            self._document.add_next_tick_callback(partial(self._carry_out_all, orders))  # type: ignore[arg-type]
+            self._document.add_next_tick_callback(cast(Any, partial(self._carry_out_all, orders)))
 
     async def _carry_out_all(self, orders: Sequence[Order]) -> None:
         results = []

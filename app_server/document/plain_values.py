@@ -51,7 +51,7 @@ _tests: dict[tuple[type[HasProps], str], tuple[Callable[[Any, Any], bool], ...] 
 
 _stock_setattr = HasProps.__setattr__
 _stock_set_from_json = PropertyDescriptor.set_from_json
-_stock_set_columns = ColumnDataPropertyDescriptor.__set__
+_stock_set_columns: Any = ColumnDataPropertyDescriptor.__set__
 _stock_init_changed = ModelChangedEvent.__init__
 
 
@@ -171,7 +171,7 @@ def _call_back(model: Any, name: str, old: Any, new: Any) -> None:
 def _set_columns(self: ColumnDataPropertyDescriptor, obj: Any, value: Any, *, setter: Any = None) -> None:
     document = _document_of(obj)
     if document is None or type(value) is not dict or not _takes(self, obj, value):
-        _stock_set_columns(self, obj, value, setter=setter)  # type: ignore[no-untyped-call]
+        _stock_set_columns(self, obj, value, setter=setter)
         return
     name, callbacks, columns = self.name, document.callbacks, PropertyValueColumnData(value)
     with document.changing:  # as `changes` does it for all other values

@@ -13,7 +13,7 @@ import os
 import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import bokeh
 import numpy
@@ -87,7 +87,7 @@ def install() -> None:
         return value if isinstance(value, ForeignText) else transform(self, value)
 
     setattr(kept, _MARK, True)
-    Image.transform = kept  # type: ignore[method-assign]
+    Image.transform = cast(Any, kept)  # type: ignore[method-assign]
 
 
 def set_foreign(model: HasProps, name: str, value: Any, setter: object) -> None:
@@ -151,7 +151,7 @@ def carry_out(document: Document, event: DocumentPatchedEvent) -> None:
         raise
     except Exception as error:
         if _called_nobody(error):
-            raise PeerError(f"a {event.kind} cannot be carried out: {_short(error)}") from error
+            raise PeerError(f"a {cast(Any, event).kind} cannot be carried out: {_short(error)}") from error
         raise
 
 

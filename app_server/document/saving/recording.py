@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from app_server.document.callbacks import DocumentEvent
 from app_server.document.encoding.patch_encoder import PatchEncoder
@@ -49,7 +49,7 @@ class Recording:
         """The document has changed; `sent` says whether the clients' encoder has the change."""
         model = getattr(event, "model", None)
         attr = getattr(event, "attr", None)
-        key = (DOCUMENT, event.kind) if attr is None or model is None else (model.id, attr)
+        key = (DOCUMENT, cast(Any, event).kind) if attr is None or model is None else (model.id, attr)
         if model is None or not _is_worked_out(model, key[1]):
             self._fresh[key] = self._fresh.pop(key, False) or event.setter is not None
         if not sent or (model is not None and (is_secret(model) or model.id in self._excluded)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import subprocess
@@ -162,94 +161,6 @@ def test_root_on_debian_installs_what_is_missing(without_chromium: ModuleType, m
     monkeypatch.setenv("CI", "true")
     assert without_chromium.main([]) == 1
     assert installed == [["chromium"]]
-
-
-def test_environment_is_made_once_for_each_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bootstrap = tool("bootstrap")
-    for path in ("requirements/run.txt", "requirements/test.txt", "pyproject.toml"):
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        (tmp_path / path).touch()
-    installs: list[str] = []
-    (tmp_path / "venv").mkdir()
-    monkeypatch.setattr(bootstrap, "ROOT", str(tmp_path))
-    monkeypatch.setattr(bootstrap, "STAMP", str(tmp_path / "venv" / "stamp"))
-    monkeypatch.setattr(bootstrap, "venv_python", lambda: sys.executable)
-    monkeypatch.setattr(bootstrap, "install", lambda lock: installs.append(os.path.basename(lock)))
-
-    def make(lock: str, *how: str) -> list[str]:
-        monkeypatch.setattr(sys, "argv", ["bootstrap.py", lock, *(how or ("this",))])
-        installs.clear()
-        assert bootstrap.main() == 0
-        return installs
-
-    assert make("run") == ["run.txt"]
-    assert make("run") == []
-    assert make("test") == ["test.txt"]
-    assert make("run") == [], "the tests' lock holds all that running needs"
-    (tmp_path / "pyproject.toml").write_text("# changed", encoding="utf-8")
-    assert make("run") == ["run.txt"]
-
-
-def test_environment_of_another_python_stays_unless_this_one_is_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bootstrap = tool("bootstrap")
-    monkeypatch.setattr(bootstrap, "STAMP", str(tmp_path / "stamp"))
-    monkeypatch.setattr(bootstrap, "venv_python", lambda: sys.executable)
-    (tmp_path / "stamp").write_text("test\nwanted\n3.12.1 (main,\nof a distribution)", encoding="utf-8")
-    assert bootstrap.is_current("run", "wanted", None)
-    assert bootstrap.is_current("run", "wanted", "3.12.1 (main,\nof a distribution)")
-    assert not bootstrap.is_current("run", "wanted", "3.11.7 (main)")
-    assert not bootstrap.is_current("run", "other", None)
-    (tmp_path / "stamp").write_text("test wanted 3.12.1", encoding="utf-8")
-    assert not bootstrap.is_current("run", "wanted", None)
-
-
-def test_newest_tested_python_makes_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bootstrap = tool("bootstrap")
-    monkeypatch.setattr(bootstrap, "OLDEST", (3, 40))
-    monkeypatch.setattr(bootstrap, "NEWEST", (3, 43))
-    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    assert bootstrap.newest_python() == sys.executable
-
-    def install(path: Path, status: int = 0) -> str:
-        path.parent.mkdir(parents=True)
-        path.write_text(f"#!/bin/sh\nexit {status}\n", encoding="utf-8")
-        path.chmod(0o755)
-        return str(path)
-
-    oldest = install(tmp_path / "pyenv/versions/3.41.2/bin/python3.41")
-    install(tmp_path / "pyenv/versions/3.41.2t/bin/python3.41")
-    install(tmp_path / "pyenv/versions/3.44.0/bin/python3.44")
-    assert bootstrap.newest_python() == oldest
-    # A version manager's program, for a version that it has not chosen.
-    install(tmp_path / "bin/python3.43", 127)
-    assert bootstrap.newest_python() == oldest
-    newest = install(tmp_path / "pyenv/versions/3.43.0/bin/python3.43")
-    assert bootstrap.newest_python() == newest
-    assert bootstrap.oldest_python() == oldest
-
-
-def test_old_python_is_told_what_it_needs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    bootstrap = tool("bootstrap")
-    monkeypatch.setattr(bootstrap, "OLDEST", (3, 99))
-    monkeypatch.setattr(bootstrap, "fingerprint", lambda: "none")
-    monkeypatch.setattr(sys, "argv", ["bootstrap.py", "run", "this"])
-    assert bootstrap.main() == 1
-    assert capsys.readouterr().err.startswith("bootstrap: app-server needs Python 3.99 or newer, and ")
-
-
-def test_python_without_venv_is_told_the_package(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bootstrap = tool("bootstrap")
-    monkeypatch.setattr(bootstrap.shutil, "which", lambda name: "/usr/bin/apt-get")
-    assert bootstrap.install_venv_package("run") is False
-    assert capsys.readouterr().err == (
-        "bootstrap: this Python cannot create virtual environments. To fix it: "
-        f"apt-get install python3.{sys.version_info[1]}-venv\n"
-    )
 
 
 def test_installed_services_are_not_started(
