@@ -44,7 +44,7 @@ class Job:
         on_end: Callable[[], None] | None = None,
         ahead: Callable[[], int] | None = None,
         state: JobState = JobState.QUEUED,
-        fraction: float | None = None,
+        fraction: float | None = 0.0,
         text: str = "",
     ) -> None:
         self._label = label
@@ -85,7 +85,7 @@ class Job:
 
     @property
     def fraction(self) -> float | None:
-        """How far it is, 0 to 1, as last reported; None if that is unknown."""
+        """How far it is, 0 to 1, as last reported; None if the function does not know."""
         return self._progress[0]
 
     @property

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import logging
+import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from app_server.jobs.checking import check, label_of
@@ -21,8 +22,6 @@ from app_server.jobs.state import JobState
 from app_server.jobs.watching import Callbacks, SessionWatcher
 from app_server.jobs.work import Work
 
-log = logging.getLogger(__name__)
-
 _MOST_LOST: Final = 100
 _LONGEST_TEXT: Final = 200
 """How many characters of a job's text are saved with its session."""
@@ -35,9 +34,22 @@ class Modules:
     folder: str | None = None
     prepare: Callable[[], None] = lambda: None
 
-    def path(self) -> Sequence[str]:
-        """Where a process that does the application's work finds modules."""
-        return [*([] if self.folder is None else [self.folder]), *sys.path]
+    def path(self, function: Any) -> Sequence[str]:
+        """Where a process that calls this function finds modules; those beside the function first."""
+        first = dict.fromkeys(place for place in (self.folder, _home_of(function)) if place is not None)
+        return [*first, *(place for place in sys.path if place not in first)]
+
+
+def _home_of(function: Any) -> str | None:
+    """The folder that the function's module, or the package around that, is imported from; None if it has no file."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    module = sys.modules.get(str(getattr(function, "__module__", "")).partition(".")[0])
+    file = getattr(module, "__file__", None)
+    if not isinstance(file, str):
+        return None
+    path = Path(file)
+    return str(path.parents[1] if path.name == "__init__.py" else path.parent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +138,7 @@ class SessionJobs:
         if where == "process":
             self._modules.prepare()
             return ProcessRunner(
-                pack(work.function, work.args, work.kwargs), self._modules.path(), label_of(work.function)
+                pack(work.function, work.args, work.kwargs), self._modules.path(work.function), label_of(work.function)
             )
         check_executor(where)
         return ExecutorRunner(where, work, self._hold_names())

@@ -42,10 +42,10 @@ def server() -> Iterator[RunningServer]:
         yield started
 
 
-def test_there_are_seven_examples_and_the_index_leads_to_each(
+def test_there_are_eight_examples_and_the_index_leads_to_each(
     server: RunningServer, page: Page, complaints: Complaints
 ) -> None:
-    assert len(APPLICATIONS) == 7
+    assert len(APPLICATIONS) == 8
     page.goto(server.url)
     for name in APPLICATIONS:
         expect(page.locator(f'a[href$="/{name}"]').first).to_be_visible()

@@ -40,7 +40,7 @@ def test_job_ends_once_and_what_comes_later_is_of_no_account() -> None:
     job.watch(watcher)
     assert job.cancel() is False and not job.end(Ending(JobState.DONE, 42)) and not job.begin()
     job.report(0.9, "late")
-    assert (job.state, job.result, job.fraction, job.text) == ("cancelled", None, None, "")
+    assert (job.state, job.result, job.fraction, job.text) == ("cancelled", None, 0.0, "")
     assert watcher.said == ["ended"] and ended == ["end"]
 
 

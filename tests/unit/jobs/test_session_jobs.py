@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -194,7 +197,7 @@ def test_jobs_are_saved_until_their_end_was_shown(latch: Latch) -> None:
     visit = Visit()
     visit.submit(in_steps, 1)
     job = visit.submit(latch, name="fit")
-    assert visit.jobs.as_saved() == {"fit": {"label": "Latch", "fraction": None, "text": ""}}
+    assert visit.jobs.as_saved() == {"fit": {"label": "Latch", "fraction": 0.0, "text": ""}}
     job.report(0.41234, "x" * 1000)
     assert visit.jobs.as_saved() == {"fit": {"label": "Latch", "fraction": 0.412, "text": "x" * 200}}
     latch.open.set()
@@ -227,7 +230,7 @@ def test_job_that_is_still_here_is_not_lost(latch: Latch) -> None:
 def test_submitting_again_what_was_lost_saves_the_new_one(latch: Latch) -> None:
     visit = Visit(fit={"label": "simulate", "fraction": 0.4, "text": "step 400"})
     visit.submit(latch, name="fit")
-    assert visit.jobs.as_saved() == {"fit": {"label": "Latch", "fraction": None, "text": ""}}
+    assert visit.jobs.as_saved() == {"fit": {"label": "Latch", "fraction": 0.0, "text": ""}}
 
 
 def test_malformed_note_of_a_job_is_left_out() -> None:
@@ -236,6 +239,8 @@ def test_malformed_note_of_a_job_is_left_out() -> None:
     assert [job and job.state for job in found] == [None, None, "lost"]
 
 
-def test_process_finds_modules_in_the_folder_of_the_application_first() -> None:
-    assert Modules("/srv/app").path()[0] == "/srv/app"
-    assert "/srv/app" not in Modules().path()
+def test_process_finds_modules_beside_the_application_and_beside_the_function_first() -> None:
+    here = str(Path(__file__).parents[3])
+    assert Modules("/srv/app").path(partial(process_id))[:2] == ["/srv/app", here]
+    assert Modules().path(process_id)[0] == here
+    assert Modules().path(len) == sys.path
