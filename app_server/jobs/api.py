@@ -24,9 +24,9 @@ def submit(
 ) -> Job:
     """Call `function(*args, **kwargs)` outside of the event loop; the job that does.
 
-    The callbacks run like next-tick callbacks of the session, in this order: `on_progress(fraction, text)`, with 0 and ""
-    when it begins and then for what the function has reported, and one of `on_result(value)`, `on_error(exception)` and `on_cancel()`. They may change
-    the document. Without `on_error`, a failure is logged.
+    The callbacks run like next-tick callbacks of the session, and may change the document:
+    `on_progress(fraction, text)`, with 0 and "" when it begins and then for what the function has reported, and at the
+    end one of `on_result(value)`, `on_error(exception)` and `on_cancel()`. Without `on_error`, a failure is logged.
 
     `where` is "thread", "process", or an executor of your own. The job ends with its session, unless it has a `name`:
     then it goes on for `keep_s` seconds without one, its result is kept as long, and `find` finds it. A job that takes
