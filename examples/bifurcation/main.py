@@ -116,7 +116,7 @@ def on_result(made: Diagram) -> None:
 
 
 def on_error(error: BaseException) -> None:
-    """Say why there is no diagram."""
+    """Say why nothing is drawn."""
     working(False)
     note.text = f"<p>It failed: {error}</p>"
 
