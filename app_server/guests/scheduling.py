@@ -18,6 +18,8 @@ from app_server.guests.tasks import TASKS, Task
 
 log = logging.getLogger(__name__)
 
+_of_panel = type(state).schedule_task
+
 
 def schedule_task(
     name: str,
@@ -32,13 +34,17 @@ def schedule_task(
     A task that is there keeps its name: cancel it first. ValueError for times that make no sense, RuntimeError for a
     callback that ends with its session.
     """
+    module = str(getattr(callback, "__module__", ""))
+    if module.partition(".")[0] == "panel":  # its own work, in each process
+        _of_panel(state, name, callback, at, period, cron, threaded)
+        return
     there = TASKS.get(name)
     if there is not None:
         if there.callback is not callback:
             what = "Task %s is scheduled already; the new one is ignored. Call pn.state.cancel_task(%r) first"
             log.warning(what, name, name)
         return
-    if str(getattr(callback, "__module__", "")).startswith(APPLICATION_MODULE_PREFIX):
+    if module.startswith(APPLICATION_MODULE_PREFIX):
         raise RuntimeError(
             f"task {name!r} would outlive the session whose script defines it. Import its function from a module, or "
             "schedule it in a file for --setup"

@@ -77,6 +77,18 @@ def test_function_of_a_session_is_refused() -> None:
         scheduling.schedule_task("own", own, period="1h")
 
 
+async def test_panels_own_work_stays_with_panel(tasks: TaskSchedule) -> None:
+    done = asyncio.Event()
+
+    def work() -> None:
+        done.set()
+
+    work.__module__ = "panel.io.document"
+    pn.state.schedule_task("gc.collect", work, at=datetime(2026, 1, 1))
+    assert tasks.get("gc.collect") is None
+    await asyncio.wait_for(done.wait(), 10)
+
+
 def test_period_that_is_none() -> None:
     with pytest.raises(ValueError, match="the period 'often' is none such as 30s, 5m, 1h, 1d or 1w"):
         scheduling.schedule_task("report", report, period="often")
