@@ -554,3 +554,25 @@ def test_run_until_shutdown_stops_at_a_signal_and_gives_signals_back(number: int
     assert {each: signal.getsignal(each) for each in before} == before and builder.handler is not before[number]
     assert builder.diary == ["loaded", "unloaded"] and can_be_taken(server.port)
     loop.close(all_fds=True)
+
+
+def test_setup_folders_and_placeholders_are_there_in_a_program_too(tmp_path: Path) -> None:
+    (tmp_path / "setup.py").write_text("loaded = 'by the setup'\n")
+    (tmp_path / "a.js").write_text("1")
+
+    def fill(document: Document) -> None:
+        import app_server_setup
+
+        assert document.session_context is not None
+        params = document.session_context.request.route_params  # type: ignore[attr-defined]
+        document.title = f"{app_server_setup.loaded} for {params['name']}"
+
+    keywords = {"setup": str(tmp_path / "setup.py"), "static_dirs": [f"files={tmp_path}"]}
+    with in_a_thread({"/users/{name}": fill}, **keywords) as server:
+        assert "by the setup for ada" in state(server).get("/users/ada").text
+        assert state(server).get("/files/a.js").text == "1"
+    with pytest.raises(OperatorError) as refused:
+        Server({"/users/{na me}": fill}, **LOCAL)
+    assert str(refused.value) == (
+        "/users/{na me}: the address has '{na me}', which is not a placeholder such as {name} or {id:int}"
+    )
