@@ -35,6 +35,11 @@ class Scenario:
     on_stock: bool = True
     timeout_s: float = 200.0
 
+    @property
+    def on_asgi(self) -> bool:
+        """Whether it is run at uvicorn, too: where the stock server takes part, with one process."""
+        return self.on_stock and not self.launch.all_cores
+
 
 class Meter:
     """Wall and processor time of a server since this was made."""

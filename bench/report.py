@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from string import Template
 
 from bench.goals import Row
-from bench.servers import CANNED, OURS, STOCK
+from bench.servers import ASGI, CANNED, OURS, STOCK
 
-HEADINGS = ("scenario", "stock", "ours", "canned", "ratio", "goal", "reached")
+HEADINGS = ("scenario", "stock", "ours", "asgi", "canned", "ratio", "goal", "reached")
 VERDICTS = {True: "yes", False: "SHORTFALL", None: ""}
 NOT_MEASURED = "-"
 PAGE = Template("""# Benchmarks
@@ -21,7 +21,8 @@ machine.
 
 $table
 
-**ratio** says how many times better ours is than stock, whichever direction is better. **canned** is a Tornado server
+**ratio** says how many times better ours is than stock, whichever direction is better. **asgi** is ours as an
+[ASGI application](asgi.md) at uvicorn, which frames and compresses messages itself. **canned** is a Tornado server
 that keeps no document and answers with recorded bytes in one write: the limit of Tornado in Python. A dash means: not
 measured there.
 
@@ -93,7 +94,7 @@ def amount(value: float | None, unit: str) -> str:
 def cells(row: Row) -> tuple[str, ...]:
     """One line of the table, in the order of `HEADINGS`."""
     ratio = row.times_better
-    figures = (amount(row.figures.get(server), row.goal.unit) for server in (STOCK, OURS, CANNED))
+    figures = (amount(row.figures.get(server), row.goal.unit) for server in (STOCK, OURS, ASGI, CANNED))
     shown = NOT_MEASURED if ratio is None else f"{ratio:.3g}x"
     return (row.goal.says, *figures, shown, row.goal.wish, VERDICTS[row.reached])
 

@@ -22,8 +22,9 @@ from bench.goals import Results
 from bench.holding import LEFTOVER_BUDGET_S
 from bench.load import Figures, Scenario
 from bench.scenarios import SCENARIOS
-from bench.servers import CANNED, OURS, STOCK, pin_client, serving
+from bench.servers import ASGI, CANNED, OURS, STOCK, pin_client, serving
 
+SERVERS = [STOCK, OURS, ASGI, CANNED]
 OPEN_FILES = 8192
 BUSY_LOAD = 0.5
 
@@ -52,7 +53,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     names = [scenario.name for scenario in SCENARIOS]
     parser.add_argument("--quick", action="store_true", help="shorter runs of fewer sessions, under two minutes")
     parser.add_argument("--only", nargs="+", metavar="NAME", choices=names, help=f"some of: {', '.join(names)}")
-    parser.add_argument("--servers", nargs="+", choices=(STOCK, OURS, CANNED), default=[STOCK, OURS, CANNED])
+    parser.add_argument("--servers", nargs="+", choices=SERVERS, default=SERVERS)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="draw the ratios as SVG (needs matplotlib)")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table as a page of the manual")
@@ -79,11 +80,12 @@ def measure(scenarios: list[Scenario], servers: list[str], quick: bool, recordin
     results: Results = {}
     failures: list[str] = []
     for scenario in scenarios:
-        absent = {server for server, there in ((CANNED, scenario.on_canned), (STOCK, scenario.on_stock)) if not there}
+        there = {STOCK: scenario.on_stock, ASGI: scenario.on_asgi, CANNED: scenario.on_canned}
+        absent = {server for server, takes_part in there.items() if not takes_part}
         taking_part = [server for server in servers if server not in absent]
         runs: dict[str, list[Figures]] = {server: [] for server in taking_part}
         for number in range(1 if quick else scenario.repetitions):
-            for server in taking_part if number == 0 else without_canned(taking_part):
+            for server in taking_part if number == 0 else compared(taking_part):
                 try:
                     figures = run_once(scenario, server, quick, recordings)
                 except Exception as fault:  # one server's failure is a finding, not the end of the run
@@ -102,9 +104,9 @@ def measure(scenarios: list[Scenario], servers: list[str], quick: bool, recordin
     return results, failures
 
 
-def without_canned(servers: list[str]) -> list[str]:
-    """The servers that are compared; the third is only shown, and one run of it is enough."""
-    return [server for server in servers if server != CANNED]
+def compared(servers: list[str]) -> list[str]:
+    """The servers that are compared; the others are only shown, and one run of them is enough."""
+    return [server for server in servers if server in (STOCK, OURS)]
 
 
 def run_once(scenario: Scenario, server: str, quick: bool, recordings: Path) -> Figures:
@@ -145,7 +147,7 @@ def circumstances() -> report.Circumstances:
     """The machine and the versions of what was measured."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-    packages = ", ".join(f"{name} {version(name)}" for name in ("bokeh", "tornado"))
+    packages = ", ".join(f"{name} {version(name)}" for name in ("bokeh", "tornado", "uvicorn"))
     return report.Circumstances(
         machine=f"{os.cpu_count()} cores ({model}), {platform.system()} {platform.release()}",
         versions=f"Python {platform.python_version()}, {packages}",

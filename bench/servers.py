@@ -19,8 +19,8 @@ from bench.client import HOST, get
 
 BENCH = Path(__file__).parent
 APPS = BENCH / "apps"
-STOCK, OURS, CANNED = "stock", "ours", "canned"
-MODULES = {STOCK: "bokeh", OURS: "app_server"}
+STOCK, OURS, ASGI, CANNED = "stock", "ours", "asgi", "canned"
+MODULES = {STOCK: "bokeh", OURS: "app_server", ASGI: "bench.at_uvicorn"}
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 LOG_TAIL = 1500
@@ -44,7 +44,7 @@ class Launch:
 
 
 def command(kind: str, launch: Launch, port: int, recordings: Path) -> list[str]:
-    """The command line of one server; the two that are compared get the same flags."""
+    """The command line of one server; those that are compared get the same flags."""
     if kind == CANNED:
         return [sys.executable, "-m", "bench.canned", str(recordings / f"{launch.app}.json"), str(port)]
     return [

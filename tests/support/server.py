@@ -33,7 +33,7 @@ Process = subprocess.Popen[bytes] | forks.Forked
 
 _COMMANDS = {
     "ours": ("-m", "app_server"),
-    "asgi": ("-m", "tests.support.servers.at_uvicorn"),
+    "asgi": ("-m", "bench.at_uvicorn"),
     "stock": ("-m", "bokeh"),
     "panel": ("-m", "panel"),
 }

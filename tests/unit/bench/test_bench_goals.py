@@ -76,12 +76,12 @@ def test_only_scenarios_that_were_run_have_rows() -> None:
 
 
 def test_tables_show_every_row() -> None:
-    table = [Row(FASTER, {"stock": 44.0, "ours": 0.4}), Row(FEWER, {"stock": 303.0, "ours": 6.0})]
+    table = [Row(FASTER, {"stock": 44.0, "ours": 0.4, "asgi": 0.5}), Row(FEWER, {"stock": 303.0, "ours": 6.0})]
     assert for_terminal(table).splitlines() == [
-        "scenario      stock    ours     canned  ratio  goal       reached",
-        "a round trip  44.0 ms  0.40 ms  -       110x   25x less   yes",
-        "frames        303      6        -       50.5x  at most 6  yes",
+        "scenario      stock    ours     asgi     canned  ratio  goal       reached",
+        "a round trip  44.0 ms  0.40 ms  0.50 ms  -       110x   25x less   yes",
+        "frames        303      6        -        -       50.5x  at most 6  yes",
     ]
     manual = for_manual(table, Circumstances("2 cores", "bokeh 3.9.2"), "images/bench.svg", 80.0)
-    assert "| frames | 303 | 6 | - | 50.5x | at most 6 | yes |" in manual
+    assert "| frames | 303 | 6 | - | - | 50.5x | at most 6 | yes |" in manual
     assert "Measured on 2 cores; bokeh 3.9.2." in manual

@@ -11,6 +11,7 @@ from app_server.load.wire import FrameReader, Message
 from bench.canned import Recording, merge
 from bench.load import next_value, quantile, spread_ms
 from bench.run import medians
+from bench.scenarios import SCENARIOS
 from bench.servers import Launch, command
 from bench.speed import behind_the_grid
 
@@ -47,6 +48,13 @@ def test_both_servers_get_the_same_flags() -> None:
     assert (stock[2], ours[2]) == ("bokeh", "app_server")
     assert stock[3:] == ours[3:]
     assert stock[-4:] == ["--unused-session-lifetime", "1000", "--check-unused-sessions", "500"]
+
+
+def test_asgi_application_is_run_where_the_stock_server_is_with_one_process() -> None:
+    by_name = {scenario.name: scenario for scenario in SCENARIOS}
+    on_asgi = {name: by_name[name].on_asgi for name in ("round-trip", "slow-line", "opens", "saved-many", "drawn")}
+    assert on_asgi == {"round-trip": True, "slow-line": True, "opens": False, "saved-many": False, "drawn": False}
+    assert command("asgi", Launch("push"), 5006, Path("tapes"))[1:4] == ["-m", "bench.at_uvicorn", "serve"]
 
 
 def test_canned_server_plays_the_recording_of_its_application() -> None:

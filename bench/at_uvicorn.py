@@ -1,6 +1,8 @@
 """Run as a program: `app-server serve` with its files and flags, but by uvicorn and `BokehASGI`.
 
-python -m tests.support.servers.at_uvicorn serve FILE ... [flags] --port 5006
+    python -m bench.at_uvicorn serve FILE ... [flags] --port 5006
+
+The benchmarks compare it with the others, and tests of the protocol run over it.
 """
 
 from __future__ import annotations
