@@ -53,7 +53,7 @@ def test_figure_that_was_not_measured_is_no_shortfall() -> None:
 
 def test_shortfall_is_shown_as_a_shortfall() -> None:
     row = Row(FASTER, {"stock": 44.0, "ours": 4.4, "canned": 0.2})
-    assert cells(row) == ("a round trip", "44.0 ms", "4.40 ms", "0.20 ms", "10x", "25x less", "SHORTFALL")
+    assert cells(row) == ("a round trip", "44.0 ms", "4.40 ms", "-", "0.20 ms", "10x", "25x less", "SHORTFALL")
 
 
 def test_wish_names_its_direction_and_unit() -> None:
