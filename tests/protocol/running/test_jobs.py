@@ -212,3 +212,23 @@ def test_jobs_run_under_the_stock_server_too() -> None:
             say(client, "cancel")
             wait_for(client, "note", "cancelled")
             until(lambda: gone(pid), "its process has ended")
+
+
+@pytest.mark.parametrize(("server", "threads"), [("ours", True), ("ours", False), ("panel", True)])
+def test_jobs_run_in_applications_made_with_panel(server: str, threads: bool) -> None:
+    flags = ["--num-threads", "4"] if threads else []
+    with running_server(*apps("panel_work.py"), *flags, server=server) as running:
+        site = Site(running.url)
+        with site.client("/panel_work") as client:
+            field = next(
+                ident for ident, each in client.attributes.items() if each.get("title") == "field" or "value" in each
+            )
+
+            def text_has(words: str) -> bool:
+                return any(words in str(each.get("text")) for each in client.attributes.values())
+
+            for where, number in (("thread", 10), ("process", 11)):
+                event = {"kind": "ModelChanged", "model": {"id": field}, "attr": "value", "new": f"{where} {number}"}
+                client.patch(event)
+                client.wait_for(lambda number=number: text_has(f"True: {sum(range(number))}"))
+                assert text_has("its own" if threads else "main")
