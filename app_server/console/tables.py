@@ -118,7 +118,7 @@ def applications_table(instances: Sequence[Instance]) -> str:
         if _is_readable(gauges):
             added = add(added, {url: gauges})
     headings = (
-        "application", "sessions", "connections", "opened", "refused", "messages", "p50", "p99", "callbacks p99",
+        "application", "sessions", "connections", "opened", "refused", "messages", "p50", "p99", "callbacks p99", "jobs",
     )  # fmt: skip
     return table(headings, (_application_row(url, added[url]) for url in sorted(added)), "No application is served.")
 
@@ -155,7 +155,13 @@ def _application_row(url: str, gauges: Mapping[str, Any]) -> Sequence[str]:
         short(quantile(ever["round_trip"], BOUNDS_S["round_trip"], 0.5)),
         _warned(short(p99_s), p99_s is not None and p99_s > _SLOW_S),
         short(max((each for each in called if each is not None), default=None)),
+        _jobs(now),
     )
+
+
+def _jobs(now: Mapping[str, Any]) -> str:
+    running, queued = whole(now, "jobs_running"), whole(now, "jobs_queued")
+    return f"{running} + {queued} queued" if queued else str(running)
 
 
 def log_table(instances: Sequence[Instance], *, level: str, application: str, session: str, words: str) -> str:

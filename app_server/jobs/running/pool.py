@@ -86,7 +86,8 @@ class JobPool:
             len(self._queued) >= limits.max_queued + free
         )  # fmt: skip
         if full:
-            what = f"{len(self._running) + len(self._outside)} jobs are running and {len(self._queued)} are queued"
+            here = len(self._running) + len(self._outside)
+            what = f"the server is busy with other jobs: {here} running, {len(self._queued)} queued"
             raise self._refused(task, what, "Try again later. The limits are --max-jobs and --max-queued-jobs")
 
     def _refused(self, task: Task, what: str, hint: str) -> JobsFull:

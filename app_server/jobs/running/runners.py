@@ -115,9 +115,15 @@ class ProcessRunner:
         # -P: no module in the working directory is to replace one of Python's.
         command = [sys.executable, "-P", "-c", _BOOT, str(descriptor), _ROOT]
         with self._lock:
-            process = self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, pass_fds=[descriptor], start_new_session=True
-            )
+            try:
+                process = subprocess.Popen(
+                    command, stdin=subprocess.DEVNULL, pass_fds=[descriptor], start_new_session=True
+                )
+            except OSError as error:
+                what = f"its process cannot be started: {error.strerror}"
+                hint = "Raise the limits of processes and memory of the server's user or container, or lower --max-jobs"
+                raise JobError(what, where=self._label, hint=hint) from error
+            self._process = process
             if self._stopped:
                 self._kill()
         return process

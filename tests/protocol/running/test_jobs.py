@@ -122,7 +122,7 @@ def test_limits_are_those_of_the_settings_and_status_and_metrics_show_jobs(tmp_p
             say(two, "count thread 6")
             wait_for(two, "where", "queued")
             say(three, "count thread 7")
-            wait_for(three, "note", "JobsFull: count: 1 jobs are running and 2 are queued. Try again later.*")
+            wait_for(three, "note", "JobsFull: count: the server is busy with other jobs: 1 running, 2 queued. Try again later.*")
             (facts,) = figures(served.process.process.pid, folder=tmp_path)["processes"].values()
             seen = facts["applications"]["/long_work"]
             assert (seen["now"]["jobs_running"], seen["now"]["jobs_queued"]) == (1, 2)
@@ -137,7 +137,7 @@ def test_limits_are_those_of_the_settings_and_status_and_metrics_show_jobs(tmp_p
             assert found == {"app_server_jobs_running": 1, "app_server_jobs_queued": 2, "app_server_jobs_total": 2}
             one.close()  # its session lives on for a while, and its jobs do
             say(three, "count thread 8")
-            wait_for(three, "note", "JobsFull: count: 1 jobs .*")
+            wait_for(three, "note", "JobsFull: count: the server is busy .*")
 
 
 def test_server_that_drains_waits_for_named_jobs() -> None:

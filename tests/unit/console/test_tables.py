@@ -39,6 +39,17 @@ def test_applications_are_added_up_over_processes_and_instances() -> None:
     assert '<td data-h="sessions">8</td>' in html
 
 
+def test_jobs_of_an_application_are_shown() -> None:
+    shown = instance()
+    (gauges,) = shown["snapshot"]["processes"]["0"]["applications"].values()
+    gauges["now"] |= {"jobs_running": 2}
+    assert '<td data-h="jobs">2</td>' in tables.applications_table([shown])
+    gauges["now"] |= {"jobs_queued": 3}
+    assert '<td data-h="jobs">2 + 3 queued</td>' in tables.applications_table([shown])
+    del gauges["now"]["jobs_running"], gauges["now"]["jobs_queued"]  # an older version has none
+    assert '<td data-h="jobs">0</td>' in tables.applications_table([shown])
+
+
 @pytest.mark.parametrize("gauges", [
     {"now": {"sessions": "many"}, "ever": {}}, {"now": {"sessions": None}, "ever": {"round_trip": {"counts": [1]}}}, 7,
     {"now": {"sessions": math.inf}, "ever": {**ApplicationGauges().snapshot(), "refused": {"full": "no"}}},

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from app_server.engine.turns.queue import TurnQueue
+from app_server.errors import ApplicationError
+from app_server.jobs import Job, submit
+from app_server.jobs.session_jobs import Order
+from app_server.jobs.watching import Callbacks
 from tests.support.clock import SkippingLoop
 from tests.support.servers.stage import Hooked, Stage
 from tests.unit.engine.making import Door, fill, holding, runtime_of
+from tests.unit.jobs.making import Latch
 from tests.unit.session.making import change, message
 
 
@@ -41,6 +48,44 @@ def test_what_was_called_is_counted_by_its_kind(stage: Stage, queue: TurnQueue, 
     assert stage.runtime.now() == {
         "sessions": 1, "connections": 1, "unused": 0, "queued_bytes": 0, "jobs_running": 0, "jobs_queued": 0,
     }  # fmt: skip
+
+
+def test_jobs_of_a_replaced_application_are_cancelled(loop: SkippingLoop) -> None:
+    runtime, latch = runtime_of(loop), Latch()
+    loop.run_until_complete(runtime.start())
+    session = loop.run_until_complete(runtime.session("one", None, {}))
+    job = session.context.jobs.submit(latch, (), {}, Callbacks(), Order(name="goes on"))
+    loop.run_until_complete(runtime.end(session))
+    assert not job.over
+    loop.run_until_complete(runtime.replace(runtime.application))
+    latch.open.set()
+    assert job.state == "cancelled"
+
+
+def test_jobs_of_a_session_that_an_operator_ends_are_cancelled_named_or_not(loop: SkippingLoop) -> None:
+    runtime, latch = runtime_of(loop), Latch()
+    loop.run_until_complete(runtime.start())
+    session = loop.run_until_complete(runtime.session("one", None, {}))
+    job = session.context.jobs.submit(latch, (), {}, Callbacks(), Order(name="goes on"))
+    runtime.end_by_operator(session)
+    loop.run_for(1)
+    latch.open.set()
+    assert job.state == "cancelled"
+
+
+def test_jobs_of_a_session_that_could_not_be_built_are_cancelled(loop: SkippingLoop) -> None:
+    latch, jobs = Latch(), list[Job]()
+
+    def build(document: Any) -> None:
+        jobs.append(submit(latch, name="goes on"))
+        raise ValueError("no such town")
+
+    runtime = runtime_of(loop, build)
+    loop.run_until_complete(runtime.start())
+    with pytest.raises(ApplicationError):
+        loop.run_until_complete(runtime.session("one", None, {}))
+    latch.open.set()
+    assert jobs[0].state == "cancelled"
 
 
 def test_replaced_application_is_unloaded_before_the_next_one_is_loaded(loop: SkippingLoop) -> None:

@@ -119,6 +119,16 @@ def test_runner_that_was_stopped_before_it_began_kills_its_process_at_once() -> 
         runner.run(Noting())
 
 
+def test_process_that_cannot_be_started_is_an_error_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with pytest.raises(JobError) as caught:
+        runner_of(process_id).run(Noting())
+    assert str(caught.value) == (
+        "process_id: its process cannot be started: No such file or directory. Raise the limits of processes and memory"
+        " of the server's user or container, or lower --max-jobs"
+    )
+
+
 def test_module_that_the_process_does_not_find_is_an_error_that_names_it(tmp_path: Path) -> None:
     (tmp_path / "far_away_helper.py").write_text("def work():\n    return 42\n", encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
