@@ -118,7 +118,8 @@ def applications_table(instances: Sequence[Instance]) -> str:
         if _is_readable(gauges):
             added = add(added, {url: gauges})
     headings = (
-        "application", "sessions", "connections", "opened", "refused", "messages", "p50", "p99", "callbacks p99", "jobs",
+        "application", "sessions", "connections", "opened", "refused", "messages", "p50", "p99", "callbacks p99",
+        "jobs",
     )  # fmt: skip
     return table(headings, (_application_row(url, added[url]) for url in sorted(added)), "No application is served.")
 

@@ -58,7 +58,8 @@ def test_more_than_may_be_queued_are_refused(latches: list[Latch]) -> None:
     with pytest.raises(JobsFull) as caught:
         visit.submit(latches[2])
     assert str(caught.value) == (
-        "Latch: the server is busy with other jobs: 1 running, 1 queued. Try again later. The limits are --max-jobs and --max-queued-jobs"
+        "Latch: the server is busy with other jobs: 1 running, 1 queued. Try again later."
+        " The limits are --max-jobs and --max-queued-jobs"
     )
     latches[0].open.set()
     until(lambda: begun(latches) == [0, 1], "there is room again")
