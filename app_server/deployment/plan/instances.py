@@ -16,7 +16,8 @@ from app_server.deployment.plan.store import resolve_store
 from app_server.deployment.plan.values import App, Instance, Paths, Pool, SitePlan, TlsFiles
 from app_server.deployment.spec import Application, Spec
 from app_server.deployment.targets import Layout
-from app_server.sources.routes import route_by_name, segment_route
+from app_server.protocol.paths import canonical_route
+from app_server.sources.routes import route_by_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def letter(number: int) -> str:
 
 def _route(app: Application) -> str:
     """The path of an application below the prefix, "" if it is the root."""
-    return segment_route(app.route).rstrip("/") if app.route is not None else route_by_name(app.path).rstrip("/")
+    return (canonical_route(app.route) if app.route is not None else route_by_name(app.path)).rstrip("/")
 
 
 def _word(app: Application) -> str:

@@ -14,6 +14,7 @@ from app_server.deployment.spec import Spec, Tunnel
 from app_server.deployment.targets import Layout
 from app_server.deployment.yaml_nodes import YamlEntry
 from app_server.security.hostnames import bracketed
+from app_server.sources.route_patterns import RoutePattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,22 @@ class App:
     url: str
     """its path with the prefix, such as /tools/dash; "/" is never its end unless it is all"""
     pool: str
+
+    @property
+    def has_placeholders(self) -> bool:
+        """Whether its address stands for many."""
+        return "/{" in self.url
+
+    @property
+    def mount(self) -> str:
+        """The path below which a proxy finds all of it: its url, or what of that comes before the first placeholder."""
+        return self.url.partition("/{")[0]
+
+    @property
+    def sample(self) -> str:
+        """A path at which it answers."""
+        pattern = RoutePattern.read(self.url)
+        return self.url if pattern is None else pattern.sample
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def _try_pool(pool: Pool, candidate: Project, progress: Progress) -> None:
     with progress.step(f"preflight: {service} starts"):
         start(candidate, service, "does not start")
     # Builds a session of each application, as a visitor does.
-    paths = [app.url for app in pool.apps]
+    paths = [app.sample for app in pool.apps]
     with progress.step(f"preflight: {', '.join(paths)} {'answer' if paths[1:] else 'answers'}"):
         try:
             candidate.compose("exec", "--no-TTY", service, "healthcheck", *paths)

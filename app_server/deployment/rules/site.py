@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from app_server.deployment.plan.addresses import authority, is_address
-from app_server.deployment.plan.values import Plan
+from app_server.deployment.plan.values import App, Plan
 from app_server.deployment.rules.verdict import Path, Rule, RuleVerdict, fault, warning
 
 RESERVED = ("/static", "/_i", "/healthz", "/readyz", "/metrics", "/_dev")
@@ -75,6 +75,30 @@ def applications_have_places_of_their_own(plan: Plan) -> Iterator[RuleVerdict]:
                 yield fault(path, f"{reserved} is reserved for the server", "Give it another route.")
 
 
+def placeholders_lead_to_one_place(plan: Plan) -> Iterator[RuleVerdict]:
+    """A proxy chooses instances by the beginning of a path, which placeholders do not change."""
+    main = plan.main_pool.name
+    for app in plan.apps:
+        if not app.has_placeholders:
+            continue
+        path: Path = ("apps", app.name, "route")
+        if app.pool != main and app.mount == plan.site.prefix:
+            what = "has instances of its own, but begins with a placeholder"
+            yield fault(path, what, "Begin it with a name, such as /users/{name}.")
+            continue
+        for other in plan.apps:
+            if other.pool != app.pool and _shadow(plan, app, other):
+                what = f"{other.name} at {other.url} has other instances, and begins with the same names"
+                yield fault(path, what, "Give one of them another first name, or let them share instances.")
+
+
+def _shadow(plan: Plan, app: App, other: App) -> bool:
+    """Whether a proxy that finds one of them by its mount would send it what belongs to the other one."""
+    main = plan.main_pool.name
+    own, others = f"{app.mount}/", f"{other.mount}/"
+    return (app.pool != main and others.startswith(own)) or (other.pool != main and own.startswith(others))
+
+
 def embedding_sites_can_show_it(plan: Plan) -> Iterator[RuleVerdict]:
     """Pages over https load nothing over http."""
     for number, origin in enumerate(plan.spec.embedding.origins):
@@ -89,6 +113,7 @@ def embedding_sites_can_show_it(plan: Plan) -> Iterator[RuleVerdict]:
 RULES: Final[tuple[Rule, ...]] = (
     every_public_name_is_an_origin,
     applications_have_places_of_their_own,
+    placeholders_lead_to_one_place,
     tls_has_what_it_needs,
     authorities_sign_only_public_names,
     one_authenticator_decides,

@@ -6,7 +6,17 @@ from pydantic import Field
 
 from app_server.deployment.spec.base import Model
 from app_server.deployment.spec.readers import LIST, choice, seconds, whole
-from app_server.deployment.spec.words import AbsolutePath, AppName, FilePath, Host, Name, Port, Principal, UrlPath, Word
+from app_server.deployment.spec.words import (
+    AbsolutePath,
+    AppName,
+    FilePath,
+    Host,
+    Name,
+    Port,
+    Principal,
+    RoutePath,
+    Word,
+)
 
 Isolation = Annotated[Literal["none", "process", "snapshot"], choice()]
 
@@ -82,8 +92,9 @@ class Application(Model):
 
     path: FilePath
     """its script, notebook or folder; below `paths.apps` unless it begins with /"""
-    route: UrlPath | None = None
-    """where it is served, below the prefix; default: the name of its file, as with `app-server serve`"""
+    route: RoutePath | None = None
+    """where it is served, below the prefix, such as /sales or /users/{name}; default: the name of its file, as with
+    `app-server serve`"""
     args: Annotated[tuple[Word, ...], LIST] = ()
     """its sys.argv; it then gets its own instances"""
     isolation: Isolation | None = None

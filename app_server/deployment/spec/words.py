@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from app_server.deployment.spec.readers import Reader, text, whole
 from app_server.security.hostnames import ascii_host, bracketed
+from app_server.sources.route_patterns import check_placeholders
 
 
 def _is_host(word: str) -> bool:
@@ -73,6 +74,14 @@ def _url(word: str) -> str | None:
     return word if fits and plain and parts.username is None and not parts.fragment else None
 
 
+def _has_placeholders_in_order(path: str) -> bool:
+    try:
+        check_placeholders(path)
+    except ValueError:
+        return False
+    return True
+
+
 # Control characters, line separators and the like: nothing that a file of lines could carry.
 _PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]"
 
@@ -100,6 +109,13 @@ AbsolutePath = Annotated[str, text("a path that begins with / and has no '..'", 
 
 UrlPath = Annotated[str, text("a path such as /tools, of letters, digits and '/._~-'", r"|/|(/[A-Za-z0-9._~-]+)+/?",
                also=lambda path: not {".", ".."} & set(path.split("/")))]  # fmt: skip
+
+RoutePath = Annotated[
+    str,
+    text("a path such as /tools or /users/{name}, of letters, digits, '/._~-' and placeholders",
+         r"/|(/([A-Za-z0-9._~-]+|\{[A-Za-z0-9_]+(:[a-z]+)?\}))+/?",
+         also=lambda path: not {".", ".."} & set(path.split("/")) and _has_placeholders_in_order(path)),
+]  # fmt: skip
 
 Principal = Annotated[str, text("the name of a user or group, without commas", rf"{_PRINTABLE}{{1,300}}",
                  also=lambda name: name == name.strip() and "," not in name)]  # fmt: skip

@@ -260,7 +260,7 @@ def _rules(plan: Plan) -> Iterator[Rule]:
     for pool in plan.pools:
         if not pool.is_main:
             for app in pool.apps:
-                yield Rule(_below_id(begin, re.escape(unquote(app.url))), pool.upstream)
+                yield Rule(_below_id(begin, re.escape(unquote(app.mount))), pool.upstream)
     if len(plan.instances) > 1:
         yield Rule(_below_id(begin, ""), plan.main_pool.upstream)
 

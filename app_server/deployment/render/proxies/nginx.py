@@ -131,6 +131,7 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "replaced_weight": REPLACED_WEIGHT,
         "group": _group,
         "unrouted": _unrouted_pattern,
+        "socket_patterns": tuple(_socket_patterns(plan)),
         "health_paths": health_paths(plan),
         "file_paths": tuple(_file_paths(plan)),
         "maintenance_file": plan.maintenance_file,
@@ -199,8 +200,15 @@ def _group(pool: Pool, instance: Instance) -> str:
 
 def _unrouted_pattern(pool: Pool) -> Quoted:
     """A regular expression of the paths below an id that no instance has (any more)."""
-    urls = "|".join(re.escape(unquote(app.url)) for app in pool.apps)
+    urls = "|".join(re.escape(unquote(app.mount)) for app in pool.apps)
     return Quoted(f'"^/_i/[A-Za-z0-9_-]+({urls})(/|$)"')
+
+
+def _socket_patterns(plan: Plan) -> Iterator[tuple[Quoted, str]]:
+    """Expressions of the sockets below addresses with placeholders, the longest first: nginx takes the first."""
+    found = {app.mount: pool.upstream for pool in plan.pools for app in pool.apps if app.has_placeholders}
+    for mount, upstream in sorted(found.items(), key=lambda item: -len(item[0])):
+        yield Quoted(f'"^{re.escape(unquote(mount))}/.+/ws$"'), upstream
 
 
 def health_paths(plan: Plan) -> tuple[str, ...]:
@@ -215,7 +223,7 @@ def _file_paths(plan: Plan) -> Iterator[tuple[str, str]]:
     found = {} if plan.spec.proxy.static else {f"{plan.site.prefix}/static/": plan.main_pool.upstream}
     for pool in plan.pools:
         for app in pool.apps:
-            if app.url.rstrip("/") != plan.site.prefix:
+            if app.url.rstrip("/") != plan.site.prefix and not app.has_placeholders:
                 found[f"{app.url}/static/"] = pool.upstream
     yield from found.items()
 

@@ -74,3 +74,22 @@ def test_applications_have_places_of_their_own(tmp_path: Path) -> None:
         (("apps", "b", "route"), "a is also at /a"),
         (("apps", "c", "path"), "/static is reserved for the server"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("apps", "faults"),
+    [
+        ("a: {path: a.py, route: '/users/{name}'}, b: {path: b.py, route: '/users/{id:int}', instances: 1}",
+         ["b at /users/{id:int} has other instances, and begins with the same names",
+          "a at /users/{name} has other instances, and begins with the same names"]),
+        ("a: {path: a.py, route: '/users/{name}', instances: 1}, b: {path: b.py, route: /users/me}",
+         ["b at /users/me has other instances, and begins with the same names"]),
+        ("a: a.py, b: {path: b.py, route: '/{name}', instances: 1}",
+         ["has instances of its own, but begins with a placeholder"]),
+        ("a: {path: a.py, route: '/{name}'}, b: {path: b.py, route: '/items/{id}', instances: 1}", []),
+        ("a: {path: a.py, route: '/users/{name}'}, b: {path: b.py, route: /users/me}", []),
+    ],
+)  # fmt: skip
+def test_placeholders_lead_to_one_place(tmp_path: Path, apps: str, faults: list[str]) -> None:
+    plan = planned(tmp_path, f"apps: {{{apps}}}\n")
+    assert [verdict.what for verdict in site.placeholders_lead_to_one_place(plan)] == faults
