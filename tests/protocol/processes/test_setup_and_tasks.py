@@ -89,3 +89,17 @@ def test_setup_that_fails_keeps_the_server_from_starting(words: Sequence[str | P
     (tmp_path / "setup.py").write_text("x = 1\nx / 0\n")
     with pytest.raises(AssertionError, match=r"setup\.py:2: ZeroDivisionError"), running_server(*words):
         pass
+
+
+def test_processes_of_a_new_release_go_on_with_the_task(words: Sequence[str | Path], tmp_path: Path) -> None:
+    with running_server(*words, "--num-procs", "2") as server:
+        runs, setups = tmp_path / "runs", tmp_path / "setups"
+        until(lambda: written(runs))
+        until(lambda: len(written(setups)) == 2)
+        first = set(written(setups))
+        os.kill(server.process.pid, signal.SIGHUP)
+        until(lambda: len(set(written(setups)) - first) == 2)
+        until(lambda: set(written(runs)) - first)
+        count = len(written(runs))
+        until(lambda: len(written(runs)) >= count + 10)
+        assert len(set(written(runs)[-10:])) == 1 and not set(written(runs)[-10:]) & first

@@ -32,7 +32,8 @@ _FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 _FOREIGN_FLAGS = frozenset({"--help", "--help-all", "--version"})
 # What `panel serve` takes and we do not: docs/panel.md says so.
 _FLAGS_OF_PANEL = frozenset(
-    "--admin --autoreload --liveness --oauth- --rest-session-info --reuse-sessions --warm".split()
+    "--admin --autoreload --liveness --oauth- --rest-session-info --reuse-sessions --warm --session-history "
+    "--index-titles --plugins --global-loading-spinner".split()
 )
 
 
