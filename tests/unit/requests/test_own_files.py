@@ -246,3 +246,13 @@ def test_folder_is_for_those_whom_a_rule_names(assets: Path) -> None:
         assert site.ask("/assets/long.js", headers=BOB).status == 403
         assert site.ask("/more/long.js", headers=BOB).status == 200
         assert site.ask("/more/long.js").status == site.ask("/assets/guide/").status == 403
+
+
+def test_rule_for_an_address_with_placeholders_holds_at_each_of_them() -> None:
+    login: dict[str, object] = {"auth_header": "X-User", "auth_header_from": ("127.0.0.1",)}
+    with inside({"/users/{name}": fill}, access=("/users/{name}=user:ann",), **login) as site:
+        for name in ("ann", "bob", "%61"):
+            assert site.ask(f"/users/{name}", headers={"X-User": "ann"}).status == 200
+            for below in ("", "/", "/ws", "/metadata", "/autoload.js?bokeh-autoload-element=x"):
+                assert site.ask(f"/users/{name}{below}", headers={"X-User": "eve"}).status == 403, below
+        assert site.ask("/", headers={"X-User": "ann"}).status == 404

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from app_server.errors import OperatorError
 from app_server.settings import (
     all_settings,
+    parsers,
     resolve_settings,
 )
 from tests.unit.settings.faulty import fault
@@ -149,3 +152,31 @@ def test_any_word_is_taken_or_refused_with_its_flag(setting: object, word: str) 
 def test_setting_for_logging_in_says_what_it_expects(name: str, word: str, expected: str) -> None:
     flag = f"--{name.replace('_', '-')}"
     assert fault({name: [word]}) == f"{flag}: expected {expected}, not {word!r}"
+
+
+@pytest.mark.parametrize(
+    ("word", "value"),
+    [
+        ("assets=/srv/a", "assets=/srv/a"), ("/docs/guide/=/srv/a=b", "docs/guide=/srv/a=b"),
+        (" assets = /srv/../srv/a/", "assets=/srv/a"), ("groß=/a", "groß=/a"),
+    ],
+)  # fmt: skip
+def test_folder_has_a_name_and_an_absolute_path(word: str, value: str) -> None:
+    assert parsers.static_dir(word) == value
+
+
+def test_folder_is_found_from_where_the_server_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert parsers.static_dir("assets=./a") == f"assets={tmp_path}/a"
+
+
+@pytest.mark.parametrize("word", ["assets", "=a", "assets=", "a b=c", "a/../b=c", "a//b=c", "{a}=b", "a?=b", "%61=b"])
+def test_folder_without_a_name_is_none(word: str) -> None:
+    with pytest.raises(ValueError, match=r"^NAME=FOLDER, such as assets=\./assets$"):
+        parsers.static_dir(word)
+
+
+@pytest.mark.parametrize("word", ["static=a", "/static/=a", "static/x=a"])
+def test_folder_is_not_where_the_servers_own_files_are(word: str) -> None:
+    with pytest.raises(ValueError, match=r"^another NAME than static, where the server's own files are$"):
+        parsers.static_dir(word)

@@ -20,7 +20,7 @@ def test_auth_module_that_is_missing_is_refused_and_not_ignored() -> None:
     assert fault(environ={"BOKEH_AUTH_MODULE": "/nowhere.py"}) == "BOKEH_AUTH_MODULE: /nowhere.py does not exist"
 
 
-@pytest.mark.parametrize("name", ["ssl_certfile", "index", "dev_watch"])
+@pytest.mark.parametrize("name", ["ssl_certfile", "index", "dev_watch", "setup"])
 def test_missing_file_is_refused(name: str, tmp_path: Path) -> None:
     flag = next(setting.flag for setting in all_settings() if setting.name == name)
     assert fault({name: [f"{tmp_path}/gone"]}) == f"{flag}: {tmp_path}/gone does not exist"
@@ -75,3 +75,14 @@ def test_application_behind_a_closed_folder_is_not_said_to_be_missing(closed: Pa
             assert refused.value.what in ("cannot be reached by this user", "may not be entered by this user")
         with pytest.raises(OperatorError, match="there is no such file or folder"):
             load_application(closed.parent / "no.py")
+
+
+def test_folder_that_cannot_be_served_is_refused(closed: Path) -> None:
+    for path, what in ((closed.parent / "gone", "is not a folder"), (Path(__file__), "is not a folder")):
+        assert fault({"static_dirs": [f"files={path}"]}) == f"--static-dirs: {path} {what}"
+    with not_as_root():
+        assert fault({"static_dirs": [f"files={closed}/deep"]}) == (
+            f"--static-dirs: {closed}/deep cannot be reached by this user. "
+            f"Give this user permission to enter {closed}."
+        )
+        assert fault({"static_dirs": [f"files={closed}"]}) == f"--static-dirs: {closed} cannot be read by this user"
