@@ -15,6 +15,9 @@ from app_server.asgi import events
 from app_server.asgi.scope import Event, Peer, Scope, Send, can_refuse_with_page, is_websocket
 from app_server.asgi.socket import AsgiSocket
 
+_PART_BYTES = 256 * 1024
+"""How much of a body is sent at once: a client may take as long for it as for one that has stalled."""
+
 
 class AsgiConnection(HTTPConnection):
     """Turns what a handler writes into events, which `pump` sends as fast as the server takes them.
@@ -69,7 +72,9 @@ class AsgiConnection(HTTPConnection):
         """Go on with the answer; done when the server has taken it."""
         if self._over and not self._gone:  # a refusal that has no page
             return _settle(asyncio.get_running_loop().create_future(), gone=False)
-        return self._put(events.body_event(self._kind, chunk, more=True))
+        for start in range(0, max(len(chunk), 1), _PART_BYTES):
+            done = self._put(events.body_event(self._kind, chunk[start : start + _PART_BYTES], more=True))
+        return done
 
     def finish(self) -> None:
         """The answer is complete."""
@@ -85,13 +90,17 @@ class AsgiConnection(HTTPConnection):
     def detach(self) -> AsgiSocket:
         """Leave the opened WebSocket to its session; Tornado's name for it."""
         self.socket = AsgiSocket()
+        if self._gone:
+            self.socket.leave()
         self._wake.set()
         return self.socket
 
     def leave(self) -> None:
-        """The client has left: nothing more is sent, and the handler learns it."""
+        """The client has left: nothing more is sent, and the handler learns it. Idempotent."""
         if self._gone:
             return
+        if self.socket is not None:
+            self.socket.leave()
         self._gone = self._over = True
         self._wake.set()
         for _, done in self._waiting:

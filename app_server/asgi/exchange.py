@@ -44,17 +44,18 @@ async def answer(place: Place, scope: Scope, receive: Receive, send: Send, check
         return
     try:
         handler = await _received(place, scope, connection, receive, check)
+        handler.finish()
+        await _pumped(connection, receive)
+        if connection.socket is not None and not connection.gone:
+            await connection.socket.serve(receive, send)
     except ClientLeft:
         return
     except Refused as refused:
         place.intake.answered(refused.status)
         _write_page(connection, refused)
         await connection.pump()
-        return
-    handler.finish()
-    await _pumped(connection, receive)
-    if connection.socket is not None and not connection.gone:
-        await connection.socket.serve(receive, send)
+    finally:
+        connection.leave()  # the server may have given up the request, whose handler may go on
 
 
 async def _received(

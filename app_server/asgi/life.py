@@ -147,8 +147,9 @@ class Life:
         """Stop when the loop's last tasks are cancelled, as asyncio.run does at the end."""
         try:
             await asyncio.get_running_loop().create_future()
-        finally:
+        except asyncio.CancelledError:
             await self._stop()
+            raise
 
     def _at_exit(self) -> None:
         """Stop in a loop that ended without it, if it can still run."""

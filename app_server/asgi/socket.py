@@ -41,6 +41,10 @@ class AsgiSocket:
         self._refusal = close_event(code, reason)
         self._decided.set()
 
+    def leave(self) -> None:
+        """The connection is over, if it has no wire yet: it gets none any more."""
+        self._gone = self._wire is None
+
     async def serve(self, receive: Receive, send: Send) -> None:
         """Carry messages until the connection is over; called by the ASGI application, which returns then."""
         first, deciding = asyncio.ensure_future(receive()), asyncio.ensure_future(self._decided.wait())
@@ -49,7 +53,7 @@ class AsgiSocket:
             if not (first.done() and first.result()["type"] == "websocket.disconnect"):
                 await deciding
         finally:
-            self._gone = self._wire is None
+            self.leave()
             deciding.cancel()
             if self._gone:
                 first.cancel()

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import math
 import time
-from asyncio import Future, Task
+from asyncio import Future
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -80,11 +80,15 @@ class AsgiWire:
 
     async def run(self, receive: Receive, send: Send, first: Future[Event]) -> None:
         """Carry messages until the connection is over; `first` is what the client sends first."""
-        tasks: list[Task[None]] = [
-            asyncio.ensure_future(self._read(receive, first)), asyncio.ensure_future(self._write(send))
-        ]  # fmt: skip
+        tasks = [asyncio.ensure_future(self._read(receive, first)), asyncio.ensure_future(self._write(send))]
         try:
-            await asyncio.wait({self._over})
+            await asyncio.wait({self._over, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done() and (error := task.exception()) is not None:
+                    log.log(
+                        logging.DEBUG if isinstance(error, OSError) else logging.ERROR,
+                        "The connection has failed: %s", error, exc_info=error,
+                    )  # fmt: skip
         finally:
             self.abort(1006, "the server has ended the connection")
             first.cancel()

@@ -42,7 +42,12 @@ def inside_uvicorn(bokeh: BokehASGI, app: Any = None, **options: Any) -> Iterato
         options = {"log_level": "error", "ws": "websockets-sansio", "ws_max_size": 32 * 2**20, **options}
         running = uvicorn.Server(uvicorn.Config(app or bokeh, **options))
         loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=lambda: loop.run_until_complete(running.serve([listener])), daemon=True)
+
+        def run() -> None:
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:  # as uvicorn.run does
+                runner.run(running.serve([listener]))
+
+        thread = threading.Thread(target=run, daemon=True)
         thread.start()
         until(lambda: running.started or not thread.is_alive(), PATIENCE_S)
         try:
@@ -51,4 +56,3 @@ def inside_uvicorn(bokeh: BokehASGI, app: Any = None, **options: Any) -> Iterato
         finally:
             running.should_exit = True
             thread.join(patience(2 * PATIENCE_S))
-            loop.close()

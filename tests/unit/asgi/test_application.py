@@ -7,6 +7,7 @@ import inspect
 import logging
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -276,3 +277,48 @@ async def test_first_request_starts_a_server_without_a_lifespan(caplog: pytest.L
     ]
     assert len(app.get_sessions()) == 2
     await app._life._stop()
+
+
+async def test_hook_of_the_request_sees_what_only_asgi_has() -> None:
+    seen: list[Any] = []
+
+    class Builder:
+        def initialize_document(self, doc: Any) -> None:
+            fill(doc)
+
+        def process_request(self, request: Any) -> dict[str, Any]:
+            seen.append((request.user, request.state, request.root_path, request.path, request.scope["type"]))
+            return {"tenant": request.state["tenant"]}
+
+    app = BokehASGI({"/app": Builder()})
+    async with app.lifespan():
+        await asked(app, "/here/app", root_path="/here", raw_path=b"", user="ann", state={"tenant": "red"})
+        (session,) = app.get_sessions()
+        assert session.context.token_payload["tenant"] == "red"
+    assert seen == [("ann", {"tenant": "red"}, "/here", "/here/app", "http")]
+
+
+async def test_live_reload_and_warm_up_work_below_a_mount(caplog: pytest.LogCaptureFixture) -> None:
+    visits: list[Any] = []
+
+    def counted(document: Any) -> None:
+        visits.append(document)
+        fill(document)
+
+    app = BokehASGI({"/app": counted}, dev=True, warm=True)
+    async with app.lifespan():
+        assert len(visits) == 1
+        page = await asked(app, "/here/app", root_path="/here", raw_path=b"")
+        assert '"/here/_dev/reload"' in page.text
+        assert len(visits) == 2
+
+
+async def test_panel_knows_the_user(tmp_path: Path) -> None:
+    script = tmp_path / "named.py"
+    script.write_text("import panel as pn\npn.pane.Str(f'user: {pn.state.user}').servable()\n", encoding="utf-8")
+    app = BokehASGI({"/app": script})
+    async with app.lifespan():
+        for user in (None, "ann"):
+            socket = Socket(app, "/app/ws", (await asked(app, "/app", user=user)).token, user=user)
+            assert f"user: {user}" in str(await socket.document())
+            socket.leave()

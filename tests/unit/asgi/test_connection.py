@@ -11,7 +11,10 @@ from tornado.iostream import StreamClosedError
 
 from app_server.asgi.connection import AsgiConnection
 from app_server.asgi.scope import Event
+from app_server.observe.gauges import ApplicationGauges
+from app_server.websocket.owner import WireLimits
 from tests.unit.asgi.making import scope_of
+from tests.unit.websocket.making import Heard
 
 OK = ResponseStartLine("HTTP/1.1", 200, "OK")
 FORBIDDEN = ResponseStartLine("HTTP/1.1", 403, "Forbidden")
@@ -47,6 +50,17 @@ async def test_answer_that_is_there_at_once_is_two_events() -> None:
     await answer.pump()
     assert answer.begun and taken.kinds == ["start", "body"]
     assert taken.events[1] == {"type": "http.response.body", "body": b"all", "more_body": False}
+
+
+async def test_large_answer_goes_in_parts_each_of_which_may_take_its_time() -> None:
+    taken, body = Taken(), bytes(range(256)) * 2500
+    answer = connection(taken)
+    answer.write_headers(OK, HTTPHeaders(), body)
+    answer.finish()
+    await answer.pump()
+    assert [len(event["body"]) for event in taken.events[1:]] == [262144, 262144, 115712]
+    assert b"".join(event["body"] for event in taken.events[1:]) == body
+    assert [event["more_body"] for event in taken.events[1:]] == [True, True, False]
 
 
 async def test_answer_without_a_body_is_complete_all_the_same() -> None:
@@ -119,6 +133,17 @@ async def test_101_opens_the_websocket_and_leaves_it_to_its_session() -> None:
     opened = answer.detach()
     await answer.pump()
     assert taken.kinds == ["accept"] and answer.socket is opened
+
+
+@pytest.mark.parametrize("first", ["detach", "leave"])
+async def test_websocket_of_a_client_that_has_left_gets_no_wire(first: str) -> None:
+    answer = connection(Taken(), "websocket")
+    answer.write_headers(SWITCHING, HTTPHeaders())
+    for step in (first, "leave" if first == "detach" else "detach"):
+        getattr(answer, step)()
+    assert answer.socket is not None
+    with pytest.raises(StreamClosedError):
+        answer.socket.wire(Heard(), WireLimits(1, 1), ApplicationGauges())
 
 
 @pytest.mark.parametrize(

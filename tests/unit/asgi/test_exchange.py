@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from app_server.asgi import BokehASGI
+from app_server.asgi import AuthPolicy, BokehASGI
 from app_server.asgi.scope import Event
 from tests.support.waiting import until_soon
 from tests.unit.asgi.making import Driven, Socket, asked, fill, scope_of
@@ -88,6 +88,30 @@ async def test_client_that_leaves_before_the_answer_is_no_error(caplog: pytest.L
         await until_soon(lambda: not process.answers)
     assert driven.sent == []
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_request_that_the_server_gives_up_leaves_nothing_behind() -> None:
+    begun, going_on = asyncio.Event(), asyncio.Event()
+
+    async def authenticate(request: Any) -> str:
+        begun.set()
+        await going_on.wait()
+        return "ann"
+
+    app = BokehASGI({"/app": fill}, auth_policy=AuthPolicy(authenticate))
+    async with app.lifespan():
+        going_on.set()
+        token = (await asked(app, "/app")).token
+        going_on.clear()
+        begun.clear()
+        socket = Socket(app, "/app/ws", token)
+        await begun.wait()
+        socket.task.cancel()
+        await asyncio.gather(socket.task, return_exceptions=True)
+        going_on.set()
+        process = app._life._server.state.process  # type: ignore[union-attr]
+        await until_soon(lambda: not process.answers)
+        assert socket.sent == [] and not process.wires
 
 
 async def test_websocket_that_does_not_begin_as_one_is_left() -> None:

@@ -225,6 +225,21 @@ async def test_server_that_takes_no_close_is_left(monkeypatch: pytest.MonkeyPatc
     await client.over()
 
 
+async def test_server_that_fails_ends_the_connection(caplog: pytest.LogCaptureFixture) -> None:
+    owner = Heard()
+    wire = AsgiWire(owner, WireLimits(1000, 1000), ApplicationGauges())
+
+    async def receive() -> Event:
+        raise RuntimeError("the server is broken")
+
+    async def send(event: Event) -> None: ...
+
+    wire.start()
+    await wire.run(receive, send, asyncio.ensure_future(receive()))
+    assert owner.heard == ["closed: 1006 the server has ended the connection"]
+    assert caplog.messages == ["The connection has failed: the server is broken"]
+
+
 async def test_end_of_the_server_ends_the_connection() -> None:
     client = Client()
     await asyncio.sleep(0)
