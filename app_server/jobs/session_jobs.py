@@ -168,7 +168,8 @@ class SessionJobs:
 
         None if there is none. If it has ended already, its end is shown again.
         """
-        job = self._pool.named.find(key_of(self._owner, name)) or self._lost.pop(name, None)
+        lost = self._lost.pop(name, None)
+        job = self._pool.named.find(key_of(self._owner, name)) or lost
         if job is not None and callbacks != Callbacks():
             before = self._watchers.pop(job, None)
             if before is not None:

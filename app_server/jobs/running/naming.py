@@ -6,9 +6,10 @@ without a session for `keep_s` seconds, and its result is kept as long when it h
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from app_server.jobs.job import Job
@@ -25,17 +26,18 @@ _MOST: Final = 1000
 class _Kept:
     job: Job
     keep_s: float
-    since_s: float = field(default_factory=time.monotonic)
-    """When it has ended, or its last session has."""
+    until_s: float = math.inf
+    """How long it is kept, by the monotonic clock: endlessly while it runs for a session."""
 
     def leave(self) -> None:
         """Keep it for its time from now on."""
-        self.since_s = time.monotonic()
+        self.until_s = time.monotonic() + self.keep_s
 
-    @property
-    def out_of_time(self) -> bool:
-        """Whether it was kept for its time."""
-        return time.monotonic() - self.since_s >= self.keep_s and not (self.job.watched and not self.job.over)
+    def is_over(self, now_s: float) -> bool:
+        """Whether it need not be kept any more; what a session has found again meanwhile goes on."""
+        if self.job.watched and not self.job.over:
+            self.until_s = math.inf
+        return self.until_s <= now_s
 
 
 class NamedJobs:
@@ -44,6 +46,10 @@ class NamedJobs:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: dict[Key, _Kept] = {}
+        self._timer: threading.Timer | None = None
+        """Looks for jobs whose time is up: one thread for all of them."""
+        self._looks_s = math.inf
+        """When it does."""
 
     def find(self, key: Key) -> Job | None:
         """The job of this name; None if there is none any more."""
@@ -71,11 +77,23 @@ class NamedJobs:
             if kept is None:
                 return
             kept.leave()
-        call_later(kept.keep_s, lambda: self._expire(key, kept))
+            self._look_at(kept.until_s)
 
-    def _expire(self, key: Key, kept: _Kept) -> None:
+    def _look_at(self, due_s: float) -> None:
+        """Look at this time, if not before."""
+        if due_s < self._looks_s:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._looks_s = due_s
+            self._timer = call_later(max(0.0, due_s - time.monotonic()), self._look)
+
+    def _look(self) -> None:
+        now_s = time.monotonic()
         with self._lock:
-            if self._kept.get(key) is not kept or not kept.out_of_time:
-                return
-            del self._kept[key]
-        kept.job.cancel()
+            self._looks_s = math.inf
+            over = [(key, kept.job) for key, kept in self._kept.items() if kept.is_over(now_s)]
+            for key, _ in over:
+                del self._kept[key]
+            self._look_at(min((kept.until_s for kept in self._kept.values()), default=math.inf))
+        for _, job in over:
+            job.cancel()

@@ -6,7 +6,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -179,14 +179,40 @@ def test_named_job_of_a_killed_server_is_found_as_lost_where_its_session_goes_on
         wait_for(client, "note", r"result \(9, 7, \d+\)")
 
 
+def test_page_that_was_cut_off_finds_its_job_going_on(served: Served) -> None:
+    token = served.site.token("/long_work")
+    with visiting(served, token) as client:
+        say(client, "count thread 800")
+        wait_for(client, "steps", r".* step \d+")
+        client.cut()
+    with visiting(served, token) as client:
+        wait_for(client, "note", r"result \(800, 7, \d+\)")
+
+
+def test_job_of_a_session_that_moves_to_another_process_is_lost_there(tmp_path: Path) -> None:
+    flags = ("--num-procs", "2", "--store", tmp_path)
+    with serving(*apps("long_work.py"), *flags, env={"BOKEH_SECRET_KEY": SECRET}) as served:
+        token = served.site.token("/long_work")
+        with visiting(served, token) as client:
+            say(client, "named fit hang process")
+            pid = int(wait_for(client, "steps", r"0.25 in \d+").split()[-1])
+            os.kill(served.process.process.pid, signal.SIGHUP)  # replaces the workers
+            assert client.close_code() == 1012
+        with visiting(served, token) as client:
+            wait_for(client, "where", f"lost at 0.25: in {pid}")
+        until(lambda: gone(pid), "its process has ended")
+        assert "Traceback" not in served.process.log_text()
+
+
 def kill_all(served: Served) -> None:
     """End all processes of a server as a machine does that fails; not those of jobs."""
-    main = psutil.Process(served.process.process.pid)
     jobs = _job_processes(served)
-    for process in main.children(recursive=True):
+    others = psutil.Process(served.process.process.pid).children(recursive=True)
+    kill(served)  # first, or it would start others in their place
+    for process in others:
         if process not in jobs:
-            process.kill()
-    kill(served)
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def test_named_job_goes_on_while_its_session_sleeps(tmp_path: Path) -> None:

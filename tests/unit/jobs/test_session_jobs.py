@@ -225,6 +225,8 @@ def test_job_that_is_still_here_is_not_lost(latch: Latch) -> None:
     left.jobs.end()
     back = Visit(pool, **saved)
     assert back.jobs.find("fit", back.callbacks) is job
+    latch.open.set()
+    assert back.outcome() == ("result", "through") and back.jobs.as_saved() == {}
 
 
 def test_submitting_again_what_was_lost_saves_the_new_one(latch: Latch) -> None:

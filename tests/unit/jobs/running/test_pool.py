@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -169,3 +172,31 @@ def test_what_becomes_of_jobs_is_counted_by_application(latches: list[Latch]) ->
     counted = gauges["/app"].snapshot()
     assert counted["jobs"] == {"done": 1, "failed": 1, "cancelled": 1, "refused": 1}
     assert sum(counted["job"]["counts"]) == 3
+
+
+class Large:
+    """An argument that takes much memory."""
+
+
+@pytest.mark.parametrize("timeout_s", [None, 1000])
+def test_arguments_of_a_job_that_has_ended_are_free_although_the_job_is_kept(timeout_s: float | None) -> None:
+    visit, large = Visit(), Large()
+    free = weakref.ref(large)
+    job = visit.submit(len, [large], timeout_s=timeout_s)
+    del large
+    assert visit.outcome() == ("result", 1)
+    until(lambda: gc.collect() is not None and free() is None, "it is free")
+    assert job.result == 1
+
+
+def test_a_thousand_jobs_of_many_sessions_all_come_back_and_leave_no_thread() -> None:
+    pool, threads = small_pool(4, queued=1000), threading.active_count()
+    visits = [Visit(pool, str(number)) for number in range(20)]
+    for number in range(1000):
+        visits[number % 20].submit(len, range(number), name=f"job {number}")
+    for number, visit in enumerate(visits):
+        visit.wait(lambda visit=visit: sum(kind == "result" for kind, *_ in visit.said) == 50, "all have come back")
+        assert sorted(value for kind, value, *_ in visit.said if kind == "result") == list(range(number, 1000, 20))
+        visit.jobs.end()
+    until(lambda: pool.count("/app") == JobCount(0, 0), "all threads have been left")
+    until(lambda: threading.active_count() <= threads + 1, "one thread is left, which forgets the results")
