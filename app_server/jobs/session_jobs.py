@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -21,6 +22,8 @@ from app_server.jobs.running.task import Host, Owner, Task, key_of
 from app_server.jobs.state import JobState
 from app_server.jobs.watching import Callbacks, SessionWatcher
 from app_server.jobs.work import Work
+
+log = logging.getLogger(__name__)
 
 _MOST_LOST: Final = 100
 _LONGEST_TEXT: Final = 200
@@ -170,6 +173,9 @@ class SessionJobs:
         """
         lost = self._lost.pop(name, None)
         job = self._pool.named.find(key_of(self._owner, name)) or lost
+        if job is not None and job is lost:
+            self._pool.note_lost(self._owner.application)
+            log.warning("%s: the job %s was lost with its process at %s", self._name, name, _how_far(job))
         if job is not None and callbacks != Callbacks():
             before = self._watchers.pop(job, None)
             if before is not None:
@@ -196,6 +202,10 @@ class SessionJobs:
 
 def _nothing() -> None:
     """What is done for a document that holds no names."""
+
+
+def _how_far(job: Job) -> str:
+    return f"{100 * job.fraction:.0f} %" if job.fraction is not None else "an unknown point"
 
 
 def _saved(job: Job) -> dict[str, Any]:

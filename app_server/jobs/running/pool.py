@@ -155,7 +155,7 @@ class JobPool:
         """A job has ended: because its work has, or before that, and then the work is stopped."""
         job = task.job
         with self._lock:
-            self._gauges(task.owner.application).job_ended(job.state, job.seconds)
+            self._gauges(task.owner.application).job_ended(job.state.value, job.seconds)
             if task in self._queued:
                 self._queued.remove(task)
             running = task in self._running
@@ -188,6 +188,11 @@ class JobPool:
         with self._lock:
             here = [task for task in (*self._running, *self._outside) if task.owner.application == application]
             return JobCount(len(here), sum(task.owner.application == application for task in self._queued))
+
+    def note_lost(self, application: str) -> None:
+        """A session was told of a job that had ended with another process."""
+        with self._lock:
+            self._gauges(application).job_ended(JobState.LOST.value)
 
     def cancel_all(self, application: str) -> None:
         """Cancel all jobs of an application; nothing is waited for."""

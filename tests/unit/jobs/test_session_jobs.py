@@ -205,7 +205,9 @@ def test_jobs_are_saved_until_their_end_was_shown(latch: Latch) -> None:
     assert visit.jobs.as_saved() == {}
 
 
-def test_job_whose_process_is_gone_is_found_as_lost_once_with_how_far_it_was() -> None:
+def test_job_whose_process_is_gone_is_found_as_lost_once_with_how_far_it_was(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     visit = Visit(fit={"label": "simulate", "fraction": 0.4, "text": "step 400"})
     assert visit.jobs.as_saved() == {"fit": {"label": "simulate", "fraction": 0.4, "text": "step 400"}}
     told: list[Any] = []
@@ -214,6 +216,7 @@ def test_job_whose_process_is_gone_is_found_as_lost_once_with_how_far_it_was() -
     visit.turns.run()
     assert told == [job]
     assert (job.state, job.label, job.fraction, job.text) == ("lost", "simulate", 0.4, "step 400")
+    assert caplog.messages == ["/app session one…: the job fit was lost with its process at 40 %"]
     assert visit.jobs.find("fit", visit.callbacks) is None and visit.jobs.as_saved() == {}
 
 

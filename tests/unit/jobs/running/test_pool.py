@@ -171,6 +171,7 @@ def test_what_becomes_of_jobs_is_counted_by_application(latches: list[Latch]) ->
         visit.submit(latches[3])
     counted = gauges["/app"].snapshot()
     assert counted["jobs"] == {"done": 1, "failed": 1, "cancelled": 1, "refused": 1}
+    assert {type(name) for name in counted["jobs"]} == {str}, "it travels as JSON"
     assert sum(counted["job"]["counts"]) == 3
 
 
