@@ -56,6 +56,8 @@ def load_application(
 def find_main(folder: Path, given: str) -> Path:
     """The one file of the folder that is run for each session; an error if there is none or a choice."""
     try:
+        # What Path says of a file in a folder that this user may not enter differs from one Python to the next.
+        os.stat(os.path.join(folder, "."))
         mains = [name for name in MAIN_NAMES if (folder / name).is_file()]
     except PermissionError:
         raise OperatorError("may not be entered by this user", where=given) from None

@@ -37,6 +37,8 @@ _TYPES: Final = {
     ".gltf": "model/gltf+json",
     ".parquet": "application/vnd.apache.parquet",
     ".arrow": "application/vnd.apache.arrow.file",
+    # Known to Python from 3.14 on; packed or not, it is nothing that a browser should look into.
+    ".gz": "application/octet-stream",
 }
 
 

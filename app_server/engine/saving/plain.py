@@ -25,10 +25,16 @@ def plain_json(value: Any, max_bytes: int) -> str:
     except NotPlain:
         raise
     except Exception as error:  # it may be of a class of the application's own, and another thread may be changing it
-        raise NotPlain(str(error) or type(error).__name__) from None
+        raise NotPlain(_why(error)) from None
     if len(text) > max_bytes:
         raise NotPlain(f"it takes {len(text)} bytes, more than the {max_bytes} allowed by --store-max-bytes")
     return text
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, RecursionError):  # whose words differ from one Python to the next
+        return "it is nested too deeply: the recursion would not end"
+    return str(error) or type(error).__name__
 
 
 def _check_keys(value: Any) -> None:
@@ -53,7 +59,7 @@ def exact_json(value: Any) -> Any:
         text = json.dumps(value, default=_tagged)
         same = from_exact(json.loads(text)) == value
     except Exception as error:
-        raise NotPlain(str(error) or type(error).__name__) from None
+        raise NotPlain(_why(error)) from None
     if same is not True:
         raise NotPlain("it would come back as another value")
     return json.loads(text)

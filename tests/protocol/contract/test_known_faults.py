@@ -13,7 +13,6 @@ import time
 import zlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ from psutil import Process
 from websockets.exceptions import InvalidStatus
 
 from tests.protocol.conftest import Served, apps, serving
+from tests.support.bokehjs import MOST_BYTES
 from tests.support.client import PATIENCE_S, Site, ask, fetch
 from tests.support.waiting import patience, until
 
@@ -340,10 +340,6 @@ def test_answer_that_carries_a_token_is_not_stored(plain: Served, path: str) -> 
     assert answer.headers["cache-control"] == "no-store"
 
 
-MOST_BYTES_OF_BOKEHJS = 950_000 if version("bokeh").startswith("3.9.") else 1_025_000
-"""Less than a quarter of its files."""
-
-
 def page_scripts(served: Served) -> tuple[list[str], list[str]]:
     """BokehJS's files that a page loads before it is drawn, and those that it loads afterwards."""
     html = served.site.get("/board").text
@@ -356,7 +352,7 @@ def test_scripts_of_a_page_are_compressed_and_immutable(plain: Served) -> None:
     assert len(first) == 2 and len(late) == 3
     sizes: dict[str, int] = {}
     # What a new version of bokeh brings is compressed quickly at first, and well as soon as there is time for it.
-    until(lambda: sum(sizes_of_scripts(plain, (*first, *late), sizes).values()) < MOST_BYTES_OF_BOKEHJS)
+    until(lambda: sum(sizes_of_scripts(plain, (*first, *late), sizes).values()) < MOST_BYTES)
     assert sum(sizes[path] for path in first) < 400_000
 
 

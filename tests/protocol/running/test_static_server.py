@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from app_server.cli.running.static import own_settings
+from tests.support.bokehjs import VERSION
 from tests.support.client import fetch
 from tests.support.ports import free_port
 from tests.support.server import RunningServer, running_process
@@ -35,7 +36,7 @@ def cdn() -> Iterator[RunningServer]:
 
 def test_files_are_there_for_every_origin_and_compressed(cdn: RunningServer) -> None:
     headers = {"Origin": "https://elsewhere.example", "Accept-Encoding": "br"}
-    answer = fetch(f"{cdn.url}/bokeh/static/js/bokeh.min.js?v=3.9.2", headers=headers)
+    answer = fetch(f"{cdn.url}/bokeh/static/js/bokeh.min.js?v={VERSION}", headers=headers)
     assert answer.status == 200
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
@@ -54,7 +55,7 @@ def test_nothing_else_is_there(cdn: RunningServer) -> None:
 def test_it_says_where_the_files_are_and_ends_at_a_signal() -> None:
     with serving_bokehjs() as cdn:
         cdn.wait_for_log(f"at http://localhost:{cdn.port}/bokeh/static/")
-        assert "Serving BokehJS 3.9." in cdn.log_text()
+        assert f"Serving BokehJS {VERSION} " in cdn.log_text()
         assert cdn.stop() == 0
         assert "Traceback" not in cdn.log_text()
 

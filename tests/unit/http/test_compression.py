@@ -17,6 +17,7 @@ from bokeh.settings import settings as bokeh_settings
 
 from app_server.http import compression
 from app_server.http.compression import Cache, Variant, cache_folder, digest_of, in_thread
+from tests.support.bokehjs import MOST_BYTES
 
 SCRIPT = b"function double(x) { return 2 * x; }\n" * 400
 
@@ -108,7 +109,7 @@ def test_changed_file_of_an_installation_is_not_sent(
     assert f"Ignored the compressed file {file}: its content is not what its name says" in caplog.text
 
 
-def test_the_scripts_of_a_page_take_less_than_950_kilobytes() -> None:
+def test_the_scripts_of_a_page_take_less_than_a_quarter_of_their_files() -> None:
     # To compress them takes ten seconds, so they are kept as long as neither the code nor the library that does it
     # changes; the cache looks whether what it finds is what it should be.
     code = f"{inspect.getsource(compression.compress_small)} {compression._SMALL_QUALITY}"
@@ -121,7 +122,7 @@ def test_the_scripts_of_a_page_take_less_than_950_kilobytes() -> None:
         cache.small((folder / f"{name}.min.js").read_bytes())  # here, for its thread has a low priority
     held = [cache.held(digest_of((folder / f"{name}.min.js").read_bytes()), "br") for name in names]
     assert all(variant is not None and variant.final for variant in held)
-    assert sum(len(variant.body) for variant in held if variant is not None) < 950_000
+    assert sum(len(variant.body) for variant in held if variant is not None) < MOST_BYTES
 
 
 async def test_who_leaves_while_a_file_is_compressed_does_not_end_it_for_others(tmp_path: Path) -> None:

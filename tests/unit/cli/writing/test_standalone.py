@@ -14,6 +14,7 @@ from bokeh.document import Document
 
 from app_server.cli import EXIT_FAILED, EXIT_OK, EXIT_USAGE, main
 from app_server.cli.writing.standalone import default_output
+from tests.support.bokehjs import VERSION
 from tests.support.server import REPOSITORY
 
 QUIET = """
@@ -109,7 +110,7 @@ def test_page_has_everything_in_itself_and_is_always_the_same(folder: Path) -> N
 
 def test_page_takes_bokehjs_from_where_it_is_told(folder: Path) -> None:
     assert main(["html", "quiet.py", "--resources", "cdn", "-o", "cdn.html"], {}) == EXIT_OK
-    assert 'src="https://cdn.bokeh.org/bokeh/release/bokeh-3.9' in (folder / "cdn.html").read_text("utf-8")
+    assert f'src="https://cdn.bokeh.org/bokeh/release/bokeh-{VERSION}.' in (folder / "cdn.html").read_text("utf-8")
     assert main(["html", "quiet.py", "--resources", "server", "-o", "server.html"], {}) == EXIT_OK
     assert 'src="http://localhost:5006/static/js/bokeh.min.js"' in (folder / "server.html").read_text("utf-8")
     words = ["html", "quiet.py", "--resources", "server", "--server-url", "https://js.example/bokeh", "-o", "own.html"]
