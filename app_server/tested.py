@@ -12,7 +12,7 @@ BOKEH: Final = frozenset({"3.9.0", "3.9.1", "3.9.2", "3.10.0", "3.10.1", "3.10.2
 """Named one by one: `document/speedups.py` and `document/plain_values.py` depend on how bokeh works inside."""
 
 PANEL: Final = ("1.9", "1.10")
-PYTHON: Final = ("3.11", "3.13")
+PYTHON: Final = ("3.11", "3.12", "3.13", "3.14")
 """Minor versions, as for Panel."""
 
 

@@ -32,4 +32,4 @@ def test_every_patch_release_of_panel_and_python_is_tested() -> None:
 def test_tested_versions_are_named_by_their_minors() -> None:
     assert tested.names("bokeh") == "3.9.0 to 3.9.2 and 3.10.0 to 3.10.2"
     assert tested.names("panel") == "1.9.x and 1.10.x"
-    assert tested.names("python") == "3.11.x and 3.13.x"
+    assert tested.names("python") == "3.11.x, 3.12.x, 3.13.x and 3.14.x"
