@@ -209,12 +209,13 @@ def test_job_of_a_session_that_moves_to_another_process_is_lost_there(tmp_path: 
 def kill_all(served: Served) -> None:
     """End all processes of a server as a machine does that fails; not those of jobs."""
     jobs = _job_processes(served)
-    others = psutil.Process(served.process.process.pid).children(recursive=True)
+    family = psutil.Process(served.process.process.pid).children(recursive=True)
+    others = [process for process in family if process not in jobs]
     kill(served)  # first, or it would start others in their place
     for process in others:
-        if process not in jobs:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    until(lambda: all(gone(process.pid) for process in others), "they have closed their sockets")
 
 
 def test_named_job_goes_on_while_its_session_sleeps(tmp_path: Path) -> None:
