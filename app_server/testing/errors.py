@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from app_server.errors import OperatorError
+
 
 class TestingError(AssertionError):
     """What a test has asked for did not happen."""
@@ -39,4 +41,4 @@ class CannotDo(TestingError):
 
 def hidden(caught: Any) -> bool:
     """Whether pytest leaves our own lines out of a traceback: the failure is the test's, or the application's."""
-    return isinstance(caught.value, TestingError)
+    return isinstance(caught.value, TestingError | OperatorError)

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from app_server.errors import AppServerError
+from app_server.errors import ApplicationError, AppServerError
 from app_server.session.session import Session
+from app_server.testing.errors import AppFailure
 
 
 class Failures(logging.Handler):
@@ -70,23 +71,55 @@ class Failures(logging.Handler):
     def watched(self) -> Iterator[None]:
         """A block in which they are noted."""
         root = logging.getLogger()
-        before: Callable[[Any], Any] = threading.excepthook
-
-        def in_thread(arguments: Any) -> None:
-            if arguments.exc_value is not None and arguments.exc_type is not SystemExit:
-                self.note(arguments.exc_value)
-            before(arguments)
-
         root.addHandler(self)
-        _set_hook(in_thread)
+        _THREADS.add(self)
         self._loop.set_exception_handler(self._unhandled)
         try:
             yield
         finally:
             root.removeHandler(self)
-            if threading.excepthook is in_thread:  # else it was replaced meanwhile, and is another one's to put back
-                _set_hook(before)
+            _THREADS.remove(self)
+
+
+class _Threads:
+    """Those who are told what threads raise: one hook for all, as they may end in any order."""
+
+    def __init__(self) -> None:
+        self._told: list[Failures] = []
+        self._before: Callable[[Any], Any] = threading.excepthook
+
+    def add(self, failures: Failures) -> None:
+        if not self._told:
+            self._before = threading.excepthook
+            _set_hook(self._raised)
+        self._told.append(failures)
+
+    def remove(self, failures: Failures) -> None:
+        self._told.remove(failures)
+        # Else it was replaced meanwhile, and is another one's to put back.
+        if not self._told and threading.excepthook == self._raised:
+            _set_hook(self._before)
+
+    def _raised(self, arguments: Any) -> None:
+        if arguments.exc_value is not None and arguments.exc_type is not SystemExit:
+            for failures in list(self._told):
+                failures.note(arguments.exc_value)
+        self._before(arguments)
 
 
 def _set_hook(hook: Callable[[Any], Any]) -> None:
     threading.excepthook = hook
+
+
+_THREADS = _Threads()
+
+
+def failure_of(errors: list[BaseException], describe: Callable[[BaseException], ApplicationError]) -> AppFailure:
+    """The failure that these exceptions are."""
+    first, *others = errors
+    described = first if isinstance(first, ApplicationError) else describe(first)
+    what = described.what if described.where is None else f"{described.where}: {described.what}"
+    more = f" (and {len(others)} more, in `errors`)" if others else ""
+    failure = AppFailure(what + more, tuple(errors))
+    failure.__cause__ = first.__cause__ if isinstance(first, ApplicationError) and first.__cause__ else first
+    return failure

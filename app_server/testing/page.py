@@ -125,6 +125,7 @@ class Page:
 
     def do(self, send: Any) -> None:
         """Call this, which sends messages; then settle, and fail if the application or the server has."""
+        self._site.must_be_open()
         if not self.connected:
             raise CannotDo("the page has lost its connection; call reconnect()")
         self._site.perform(send)

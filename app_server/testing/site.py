@@ -20,8 +20,8 @@ from app_server.server.server import Server
 from app_server.session.session import Session
 from app_server.settings import Settings
 from app_server.testing.clock import ClockedIOLoop, ClockedLoop
-from app_server.testing.errors import AppFailure, AppTimeout, NotFound, hidden
-from app_server.testing.failures import Failures
+from app_server.testing.errors import AppFailure, AppTimeout, CannotDo, NotFound, hidden
+from app_server.testing.failures import Failures, failure_of
 from app_server.testing.jobs import Jobs
 from app_server.testing.visit import Visit, opened, reopened
 
@@ -81,7 +81,7 @@ class Site:
             self._while_open.enter_context(self._jobs.noted())
         self._while_open.enter_context(self._failures.watched())
         try:
-            self._server = self.run(self._started())
+            self._server = self._start()
             self.check()
         except BaseException:
             self._end()
@@ -93,6 +93,13 @@ class Site:
         (runtime,) = self._server.state.runtimes
         return runtime
 
+    def _start(self) -> Server:
+        """A server that has loaded the application. AppFailure if that cannot be loaded."""
+        try:
+            return self.run(self._started())
+        except ApplicationError as error:
+            raise self.failure([error]) from error.__cause__
+
     async def _started(self) -> Server:
         application = self._load()
         server = Server({application.route: application}, self._settings, self.loop, Listening(self._settings.port))
@@ -100,6 +107,11 @@ class Site:
             runtime.observe(self._failures)
         await server.start_isolated()
         return server
+
+    def must_be_open(self) -> None:
+        """Raise CannotDo if the application was stopped."""
+        if self.loop.is_closed():
+            raise CannotDo("the application has stopped: its first page was closed")
 
     def open(self, visit: Visit) -> tuple[Session, str]:
         """A new session, and the HTML of its page. ApplicationError if the application fails."""
@@ -113,6 +125,9 @@ class Site:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """What the coroutine returns; the clock is moved on if that is what it waits for."""
+        if self.loop.is_closed():
+            work.close()
+        self.must_be_open()
         task = self.loop.create_task(work)
         try:
             self.until(task.done)
@@ -146,6 +161,7 @@ class Site:
 
     def perform(self, function: Callable[[], T]) -> T:
         """What the function returns, called in the loop; then settle."""
+        self.must_be_open()
         made: list[T] = []
         raised: list[BaseException] = []
 
@@ -217,6 +233,7 @@ class Site:
             self._round(_LOOK_S)
 
     def _round(self, wait_s: float = 0.0) -> None:
+        self.must_be_open()
         try:
             self.loop.go_round(wait_s)
         except (SystemExit, KeyboardInterrupt) as error:
@@ -245,23 +262,19 @@ class Site:
 
     def failure(self, errors: list[BaseException]) -> AppFailure:
         """The failure that these exceptions are."""
-        first, *others = errors
-        described = first if isinstance(first, ApplicationError) else self.runtime.application.error_from(first)
-        what = described.what if described.where is None else f"{described.where}: {described.what}"
-        more = f" (and {len(others)} more, in `errors`)" if others else ""
-        failure = AppFailure(what + more, tuple(errors))
-        failure.__cause__ = first.__cause__ if isinstance(first, ApplicationError) and first.__cause__ else first
-        return failure
+        return failure_of(errors, lambda error: self.runtime.application.error_from(error))
 
     # The end.
 
     def restart(self) -> None:
         """Stop the server, which saves its sessions if it has a store, and start it again."""
         self.run(self._server.stop())
-        self._server = self.run(self._started())
+        self._server = self._start()
 
     def close(self) -> None:
-        """End all sessions with their hooks, and the server."""
+        """End all sessions with their hooks, and the server; once, however often this is called."""
+        if self.loop.is_closed():
+            return
         try:
             self.run(self._server.stop())
         finally:
@@ -282,5 +295,6 @@ class Site:
             if all(task.done() for task in tasks):
                 break
             self._round()
+        self.pages.clear()
         self._while_open.close()
         self.loop.close()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from app_server.errors import ApplicationError
+from app_server.errors import ApplicationError, OperatorError
 from app_server.session.session import Session
 from app_server.testing.acting import Acting
 from app_server.testing.errors import TestingError, hidden
@@ -44,7 +44,7 @@ class OpenApp(Acting):
     def _load(self) -> None:
         try:
             session, self.html = self._site.open(self._visit)
-        except ApplicationError as error:
+        except (ApplicationError, OperatorError) as error:  # show() outside of a notebook, for example
             raise self._site.failure([error]) from error.__cause__
         self._page = Page(self._site, session)
 
@@ -122,7 +122,10 @@ class OpenApp(Acting):
         self.reconnect()
 
     def close(self) -> None:
-        """Close the tab; with the first one the application stops, and its hooks run. AppFailure if one fails."""
+        """Close the tab; with the first one the application stops, and its hooks run. AppFailure if one fails.
+
+        A tab that is closed may be closed again.
+        """
         if self._first:
             self._site.close()
         elif self._page.connected:

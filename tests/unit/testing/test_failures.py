@@ -113,3 +113,23 @@ def test_threads_are_watched_and_other_hooks_are_left_alone(loop: ClockedLoop, m
     with failures.watched():
         monkeypatch.setattr(threading, "excepthook", print)
     assert threading.excepthook is print
+
+
+def test_hook_for_threads_is_put_back_in_whatever_order_they_end(loop: ClockedLoop, monkeypatch: Any) -> None:
+    heard: list[Any] = []
+
+    def hook(arguments: Any) -> None:
+        heard.append(arguments.exc_type)
+
+    monkeypatch.setattr(threading, "excepthook", hook)
+    first, second = Failures(loop), Failures(loop)
+    watched = [first.watched(), second.watched()]
+    for each in watched:
+        each.__enter__()
+    watched[0].__exit__(None, None, None)
+    thread = threading.Thread(target=lambda: {}["thread"])
+    thread.start()
+    thread.join()
+    assert (first.take(), [type(error) for error in second.take()], heard) == ([], [KeyError], [KeyError])
+    watched[1].__exit__(None, None, None)
+    assert threading.excepthook is hook

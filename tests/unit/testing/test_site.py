@@ -9,6 +9,7 @@ import select
 import socket
 import threading
 import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -146,3 +147,39 @@ def test_unused_session_ends_when_its_time_is_over() -> None:
         app.disconnect()
         app.advance(60)
         assert app.session.destroyed
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({"main.py": "def (:\n"}, r"main\.py:1: SyntaxError: invalid syntax$"),
+        ({"main.py": "", "app_hooks.py": "1 / 0\n"}, r"app_hooks\.py:1: ZeroDivisionError: division by zero$"),
+        ({"main.py": "", "theme.yaml": "attrs: [1"}, r"theme\.yaml"),
+        ({"main.py": "", "templates/index.html": "{% if %}"}, r"index\.html"),
+    ],
+)
+def test_application_that_cannot_be_loaded_fails_the_test(tmp_path: Path, files: dict[str, str], why: str) -> None:
+    folder = tmp_path / "broken"
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    with pytest.raises(AppFailure, match=why):
+        open_app(folder)
+
+
+def test_restart_with_a_new_fault_fails_the_test_and_leaves_nothing(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("")
+    with open_app(script) as app:
+        script.write_text("def (:\n")
+        with pytest.raises(AppFailure, match=r"script\.py:1: SyntaxError: invalid syntax$"):
+            app.restart()
+        script.write_text("")
+        app.restart()
+
+
+def test_call_that_only_notebooks_know_is_the_applications_failure(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("import app_server\napp_server.show(lambda document: None)\n")
+    with pytest.raises(AppFailure, match=r"script\.py:2"):
+        open_app(script)

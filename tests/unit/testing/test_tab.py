@@ -507,3 +507,31 @@ def test_two_applications_may_be_open_and_closed_in_any_order() -> None:
     second.close()
     assert ThreadPoolExecutor.submit is not submit
     assert ThreadPoolExecutor.submit.__module__ == "concurrent.futures.thread"
+
+
+def test_application_that_was_stopped_says_so_and_may_be_closed_again() -> None:
+    with open_app(counting_button) as app:
+        other, button = app.new_tab(), app.find(name="go")
+        app.close()
+        app.close()
+        for act in (
+            lambda: app.find(name="go"),
+            lambda: app.advance(1),
+            lambda: app.click(button),
+            lambda: app.wait_for(lambda: True),
+            app.visit,
+            app.reload,
+            app.reconnect,
+            app.restart,
+            other.new_tab,
+            lambda: setattr(other._page.document, "title", "x"),
+        ):
+            with pytest.raises(CannotDo, match="the application has stopped: its first page was closed"):
+                act()
+        assert (app.connected, other.connected, app.errors) == (False, False, [])
+        other.close()
+
+
+def counting_button(document: Any) -> None:
+    """A button that raises the number in a division."""
+    button_that(document, counting(document))
