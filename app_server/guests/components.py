@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from panel.io.state import set_curdoc, state
 from panel.viewable import Viewable
 
 from app_server.document.served import ServedDocument
-from app_server.guests.guest import Guest
+from app_server.guests.acts import composites
+from app_server.guests.acts.edits import edits
+from app_server.guests.guest import Events, Guest, Step
 
 
 class PanelComponents(Guest):
@@ -43,3 +45,11 @@ class PanelComponents(Guest):
             return None
         with set_curdoc(document):
             return dict(thing._process_param_change(dict(values)))
+
+    def steps(self, thing: Any, values: Mapping[str, Any]) -> Iterator[Step] | None:
+        """What is done with the parts of a component that has these values then; None if it is not made of parts."""
+        return composites.steps(thing, values)
+
+    def edits(self, column: str, row: int, value: Any, old: Any) -> tuple[Events, Events]:
+        """The events of a table before and after a cell's new value is in its data."""
+        return edits(column, row, value, old)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from app_server.document.callbacks import DocumentEvent
 from app_server.document.pages import embedding, extensions
 from app_server.document.served import ServedDocument
 
 FindFile = Callable[[str], "Path | None"]
+
+Step: TypeAlias = tuple[Any, "Mapping[str, Any] | None"]
+"""A component, and the values that a person gives it; None if it is clicked."""
+
+Events: TypeAlias = Sequence[tuple[str, Mapping[str, Any]]]
+"""Names of events, and what they say."""
 
 
 class LivingSession(Protocol):
@@ -80,6 +86,14 @@ class Guest:
     def as_properties(self, document: ServedDocument, thing: Any, values: Mapping[str, Any]) -> dict[str, Any] | None:
         """The properties of its model that show these values of a component; None if this is not a component."""
         return None
+
+    def steps(self, thing: Any, values: Mapping[str, Any]) -> Iterator[Step] | None:
+        """What is done with the parts of a component that has these values then; None if it is not made of parts."""
+        return None
+
+    def edits(self, column: str, row: int, value: Any, old: Any) -> tuple[Events, Events]:
+        """The events of a table before and after a cell's new value is in its data, for tables that listen to them."""
+        return (), ()
 
     def render_page(
         self,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import base64
-import mimetypes
 import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from app_server.guests.guest import Step
 from app_server.testing.errors import CannotDo, hidden
 from app_server.testing.moves import choices
+from app_server.testing.moves.files import dropped, uploaded
 from app_server.testing.moves.planning import plan, property_of
 from app_server.testing.moves.step import among, listed, refuse
+from app_server.testing.moves.tables import cell
 from app_server.testing.outline import is_a, says
 from app_server.testing.reading import Reading
 
@@ -32,7 +33,22 @@ class Acting(Reading):
         than it may be. Dates may be given as dates, choices of groups and tabs as their labels.
         """
         model = self._usable(widget)
-        self._page.set(model, plan(model, self._as_properties(widget, model, values)))
+        steps = self._site.runtime.guest.steps(widget, values)
+        if steps is None:
+            self._page.set(model, plan(model, self._as_properties(widget, model, values)))
+        elif not self._taken(steps):
+            raise cannot_show(widget, values)
+
+    def _taken(self, steps: Iterator[Step]) -> bool:
+        """Whether there were any steps, which are taken now."""
+        taken = False
+        for part, values in steps:
+            taken = True
+            if values is None:
+                self.click(part)
+            else:
+                self.set(part, **values)
+        return taken
 
     def click(self, widget: Any, item: Any = None) -> None:
         """Click a button, a box, a switch or a card; `item` is the entry of a menu, group or tabs that is clicked."""
@@ -96,14 +112,11 @@ class Acting(Reading):
     ) -> None:
         """Upload files by a file input: their paths, or the bytes of one with its `filename`."""
         model = self._usable(widget)
-        if not is_a(model, "FileInput"):
-            raise refuse(model, "takes no files")
-        if len(files) != 1 and not model.multiple:
-            raise refuse(model, f"takes one file, not {len(files)}")
-        uploads = [_upload(file, filename, mime_type) for file in files]
-        values = {name: [each[name] for each in uploads] for name in ("value", "filename", "mime_type")}
-        one = {name: several[0] for name, several in values.items()} if not model.multiple else values
-        self._page.set(model, (one,))
+        if is_a(model, "FileDropper"):
+            for event in dropped(model, files, filename, mime_type):
+                self._page.fire("upload_event", model, data=event)
+        else:
+            self._page.set(model, uploaded(model, files, filename, mime_type))
 
     def download(self, widget: Any) -> bytes:
         """Click a download button of Panel's; what the browser would save."""
@@ -130,15 +143,13 @@ class Acting(Reading):
     def edit(self, table: Any, row: int, column: str, value: Any) -> None:
         """Type a value into a cell of a table: the row's index in the data source, and the column's field or title."""
         model = self._usable(table)
-        fields = {each.title: each.field for each in getattr(model, "columns", ())}
-        field = fields.get(column, column)
-        if not getattr(model, "editable", False):
-            raise refuse(model, "cannot be edited")
-        among(model, field, list(fields.values()), "columns")
-        rows = len(model.source.data[field])
-        if not 0 <= row < rows:
-            raise refuse(model, f"has {rows} rows, and none of index {row}")
+        field = cell(model, row, column)
+        before, after = self._site.runtime.guest.edits(field, row, value, model.source.data[field][row])
+        for name, values in before:
+            self._page.fire(name, model, **values)
         model.source.patch({field: [(row, value)]})
+        for name, values in after:
+            self._page.fire(name, model, **values)
 
     def tap(self, plot: Any, x: float, y: float) -> None:
         """Click into a plot, at this point of its data. What tools make of it, such as a selection, is not known."""
@@ -177,9 +188,7 @@ class Acting(Reading):
         if found is None:
             return values
         if not found:
-            raise CannotDo(
-                f"{says(thing)} cannot show {', '.join(f'{name}={value!r}' for name, value in values.items())}"
-            )
+            raise cannot_show(thing, values)
         name = property_of(model)
         return {name: found[name]} if name in found else found
 
@@ -193,9 +202,6 @@ def _entries(model: Any) -> list[Any]:
     return [item[1] if isinstance(item, tuple | list) else item for item in model.menu if item is not None]
 
 
-def _upload(file: str | os.PathLike[str] | bytes, filename: str, mime_type: str) -> dict[str, str]:
-    if not isinstance(file, bytes):
-        path = Path(file)
-        file, filename = path.read_bytes(), path.name
-    mime_type = mime_type or mimetypes.guess_type(filename)[0] or ""
-    return {"value": base64.b64encode(file).decode("ascii"), "filename": filename, "mime_type": mime_type}
+def cannot_show(thing: Any, values: dict[str, Any]) -> CannotDo:
+    """The error for values that a component of Panel's has no way to show."""
+    return CannotDo(f"{says(thing)} cannot show {', '.join(f'{name}={value!r}' for name, value in values.items())}")

@@ -26,6 +26,7 @@ _PLANNERS: Final[Mapping[str, tuple[str, Planner]]] = {
     "DatetimePicker": ("value", fields.date),
     "DatetimeRangePicker": ("value", fields.dates),
     "DatetimeRangeSlider": ("value", sliders.datetime_range_slider),
+    "DatetimeSlider": ("value", sliders.datetime_slider),
     "MultiChoice": ("value", choices.multi_select),
     "MultiSelect": ("value", choices.multi_select),
     "MultipleDatePicker": ("value", fields.dates),

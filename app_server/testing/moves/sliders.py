@@ -28,6 +28,11 @@ def date_slider(model: Any, value: Any) -> Changes:
     return moved(_stop(model, value, model.step * _DAY_MS))
 
 
+def datetime_slider(model: Any, value: Any) -> Changes:
+    """One of Panel's, whose steps are seconds."""
+    return moved(_stop(model, value, model.step * 1000))
+
+
 def date_range_slider(model: Any, value: Any) -> Changes:
     return moved(_stops(model, value, model.step * _DAY_MS))
 

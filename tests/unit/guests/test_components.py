@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from datetime import datetime
 from io import StringIO
 from typing import Any
 
@@ -140,6 +141,25 @@ def test_downloads_and_notifications_are_seen() -> None:
                 app.download(app.find(pn.widgets.Button, label="Tell"))
     finally:
         pn.config.notifications = False
+
+
+def test_files_are_dropped() -> None:
+    dropper = pn.widgets.FileDropper(multiple=True, accepted_filetypes=[".txt", ".bin"], chunk_size=2)
+    with open_app(pn.Column(dropper, pn.bind(lambda files: f"{len(files)} files", dropper))) as app:
+        app.upload(dropper, b"abc", filename="a.txt")
+        app.upload(app.find("FileDropper"), b"\0\1", filename="b.bin")
+        assert (dropper.value, dropper.mime_type["a.txt"]) == ({"a.txt": "abc", "b.bin": b"\0\1"}, "text/plain")
+        assert app.find(text="2 files")
+
+
+def test_slider_of_panel_stops_at_seconds() -> None:
+    first, last = datetime(2026, 1, 1), datetime(2026, 1, 31)
+    slider = pn.widgets.DatetimeSlider(start=first, end=last, value=first, step=90)
+    with open_app(pn.Column(slider)) as app:
+        app.set(slider, value=datetime(2026, 1, 2, 0, 1, 30))
+        assert slider.value == datetime(2026, 1, 2, 0, 1, 30)
+        with pytest.raises(CannotDo, match="is not at one of its steps"):
+            app.set(slider, value=datetime(2026, 1, 2, 0, 1))
 
 
 def test_object_of_panel_is_an_application() -> None:
