@@ -75,16 +75,15 @@ class JobPool:
         return task.job
 
     def _check_room(self, task: Task, *, outside: bool) -> None:
-        limits, owner = self._limits, task.owner
-        most = limits.max_per_user
-        if most and self._count_of(lambda each: each.owner.user == owner.user) >= most:
-            raise self._refused(
-                task, f"you have {most} jobs already", "Cancel one, or wait. The limit is --max-jobs-per-user"
-            )
-        free = max(0, limits.max_running - len(self._running))
-        full = len(self._outside) >= limits.max_queued + limits.max_running if outside else (
-            len(self._queued) >= limits.max_queued + free
-        )  # fmt: skip
+        limits, user = self._limits, task.owner.user
+        # Those that were cancelled and go on are among them: they keep others waiting as well.
+        if limits.max_per_user and sum(each.owner.user == user for each in self._tasks()) >= limits.max_per_user:
+            what = f"you have {limits.max_per_user} jobs already"
+            raise self._refused(task, what, "Cancel one, or wait. The limit is --max-jobs-per-user")
+        if outside:
+            full = len(self._outside) >= limits.max_running + limits.max_queued
+        else:
+            full = len(self._queued) >= limits.max_queued + max(0, limits.max_running - len(self._running))
         if full:
             here = len(self._running) + len(self._outside)
             what = f"the server is busy with other jobs: {here} running, {len(self._queued)} queued"
@@ -97,9 +96,6 @@ class JobPool:
     def _tasks(self) -> list[Task]:
         with self._lock:
             return [*self._running, *self._outside, *self._queued]
-
-    def _count_of(self, claim: Callable[[Task], bool]) -> int:
-        return sum(claim(task) and not task.job.over for task in self._tasks())
 
     # A task's way.
 
@@ -159,6 +155,11 @@ class JobPool:
             if task in self._queued:
                 self._queued.remove(task)
             running = task in self._running
+        if job.state is JobState.FAILED and not job.watched:
+            log.error(
+                "%s: the job %s failed, and no session is there for it",
+                task.owner.application, job.name or job.label, exc_info=job.error,
+            )  # fmt: skip
         if job.name is not None:
             self.named.leave(key_of(task.owner, job.name))
         task.runner.stop()

@@ -89,6 +89,34 @@ def test_user_who_has_enough_jobs_gets_no_more_and_others_do(latches: list[Latch
     ada.submit(latches[2])
 
 
+def test_user_whose_cancelled_jobs_go_on_gets_no_more(latches: list[Latch]) -> None:
+    visit = Visit(small_pool(2, user=1))
+    job = visit.submit(latches[0])
+    until(latches[0].begun.is_set, "it runs")
+    job.cancel()
+    with pytest.raises(JobsFull):
+        visit.submit(latches[1])
+    latches[0].open.set()
+    until(lambda: visit.pool.count("/app") == JobCount(0, 0), "it has ended")
+    visit.submit(latches[1])
+
+
+def test_failure_that_no_session_is_there_for_is_logged(latches: list[Latch], caplog: pytest.LogCaptureFixture) -> None:
+    visit = Visit()
+
+    def fail_later() -> None:
+        latches[0]()
+        raise ValueError("no such town")
+
+    job = visit.submit(fail_later, name="fit")
+    visit.jobs.end()
+    latches[0].open.set()
+    until(lambda: caplog.messages, "it has failed")
+    assert job.state == "failed"
+    assert caplog.messages == ["/app: the job fit failed, and no session is there for it"]
+    assert "ValueError: no such town" in caplog.text
+
+
 def test_jobs_in_executors_take_no_place_but_are_bounded_too(latches: list[Latch]) -> None:
     visit = Visit(small_pool(1, queued=1))
     with ThreadPoolExecutor(4) as executor:
