@@ -191,6 +191,31 @@ def test_page_that_was_cut_off_finds_its_job_going_on(served: Served) -> None:
         wait_for(client, "note", r"result \(800, 7, \d+\)")
 
 
+def test_other_page_of_a_user_finds_the_job_and_other_users_do_not() -> None:
+    flags = ("--auth-header", "X-Who", "--auth-header-from", "127.0.0.0/8,::1", "--max-jobs-per-user", "1")
+    with serving(*apps("long_work.py"), *flags, env={"BOKEH_SECRET_KEY": SECRET}) as served:
+
+        @contextmanager
+        def page_of(user: str) -> Iterator[Client]:
+            site = Site(served.site.url, {"X-Who": user})
+            with site.client("/long_work", additional_headers={"X-Who": user}) as client:
+                yield client
+
+        with page_of("ada") as one, page_of("ada") as other, page_of("bob") as bob:
+            say(one, "named fit count thread 600")
+            wait_for(one, "steps", r".* step \d+")
+            say(bob, "find fit")
+            wait_for(bob, "where", "not found")
+            say(other, "count thread 3")
+            wait_for(other, "note", "JobsFull: count: you have 1 jobs already.*")
+            say(bob, "count thread 3")
+            wait_for(bob, "note", r"result \(3, 7, \d+\)")
+            say(other, "find fit")
+            wait_for(other, "where", r"running at .*: step \d+")
+            for page in (one, other):
+                wait_for(page, "note", r"result \(600, 7, \d+\)")
+
+
 def test_job_of_a_session_that_moves_to_another_process_is_lost_there(tmp_path: Path) -> None:
     flags = ("--num-procs", "2", "--store", tmp_path)
     with serving(*apps("long_work.py"), *flags, env={"BOKEH_SECRET_KEY": SECRET}) as served:
