@@ -36,7 +36,10 @@ def main(words: list[str]) -> int:
     settings = resolve_settings(flags, os.environ)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(message)s")
     try:
-        bokeh = BokehASGI(list(namespace.files), **keywords_of(settings))
+        keywords = keywords_of(settings)
+        if "session_ids" not in flags:  # which follows from the login
+            keywords.pop("session_ids", None)
+        bokeh = BokehASGI(list(namespace.files), **keywords)
         uvicorn.run(
             bokeh, host=settings.address or "127.0.0.1", port=settings.port, log_config=None, access_log=False,
             ws="websockets-sansio", ws_max_size=2**30, timeout_graceful_shutdown=5,

@@ -7,6 +7,7 @@ import inspect
 import logging
 import re
 from collections.abc import AsyncIterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -322,3 +323,32 @@ async def test_panel_knows_the_user(tmp_path: Path) -> None:
             socket = Socket(app, "/app/ws", (await asked(app, "/app", user=user)).token, user=user)
             assert f"user: {user}" in str(await socket.document())
             socket.leave()
+
+
+STOCK = find_spec("bokeh.server.asgi")
+
+
+@pytest.mark.skipif(STOCK is None, reason="bokeh 3.9 has no such class")
+def test_each_argument_of_the_stock_class_is_one_of_ours() -> None:
+    from bokeh.server.asgi import BokehASGI as StockASGI
+    from bokeh.server.core import BokehServerCore
+
+    theirs = {**inspect.signature(StockASGI).parameters, **inspect.signature(BokehServerCore).parameters}
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    given = {name: each.default for name, each in theirs.items() if each.kind in kinds and name != "applications"}
+    assert len(given) > 15
+    BokehASGI({"/app": fill}, **given)
+    for name in (name for name in vars(StockASGI) if not name.startswith("_")):
+        assert hasattr(BokehASGI, name), name
+
+
+@pytest.mark.skipif(STOCK is None, reason="bokeh 3.9 has no such class")
+async def test_policy_of_the_stock_server_decides_too() -> None:
+    from bokeh.server.auth import AuthPolicy as StockPolicy
+
+    policy = StockPolicy(lambda request: request.headers.get("X-User"), login_url="/login", logout_url="/logout")
+    app = BokehASGI({"/app": fill}, auth_policy=policy)
+    async with app.lifespan():
+        assert (await asked(app, "/app")).headers["location"] == "/login?next=%2Fapp"
+        assert (await asked(app, "/app", headers={"X-User": "ann"})).token
+        assert [session.context.user for session in app.get_sessions()] == ["ann"]

@@ -154,6 +154,7 @@ async def test_client_that_takes_nothing_is_given_up(caplog: pytest.LogCaptureFi
     pinging.cancel()
     assert caplog.messages == ["Client stopped reading; closing the connection (50 bytes queued)"]
     assert client.owner.heard == ["closed: 1008 the client does not read"]
+    await until_soon(lambda: client.wire._close_sent)
     client.takes.set()
     await client.over()
     assert client.got == [{"type": "websocket.close", "code": 1008, "reason": "the client does not read"}]
