@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import sys
 import time
-from asyncio import Future
+from asyncio import Future, Task
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from app_server.asgi.events import close_event, send_event
 from app_server.asgi.scope import Event, Receive, Send
@@ -49,6 +50,13 @@ class _Queued:
     since_s: float
 
 
+def _begun(work: Coroutine[Any, Any, None]) -> Task[None]:
+    """The task of this work, whose beginning, often all of it, is done at once; from Python 3.12 on."""
+    if sys.version_info >= (3, 12):
+        return Task(work, loop=asyncio.get_running_loop(), eager_start=True)
+    return asyncio.get_running_loop().create_task(work)
+
+
 class AsgiWire:
     """One client's connection; its methods never block and may be called in any state. `run` carries the messages."""
 
@@ -61,10 +69,12 @@ class AsgiWire:
         self._traffic = traffic
         self._clock = clock
         self._queue: deque[_Queued] = deque()
-        self._to_send = asyncio.Event()
         self._may_read = asyncio.Event()
         self._paused = False
         self._over: Future[None] = asyncio.get_running_loop().create_future()
+        self._send: Send | None = None
+        self._is_writing = False
+        self._writer: Task[None] | None = None
         self._closing: Event | None = None
         self._close_sent = False
         self._deadline: asyncio.TimerHandle | None = None
@@ -80,18 +90,17 @@ class AsgiWire:
 
     async def run(self, receive: Receive, send: Send, first: Future[Event]) -> None:
         """Carry messages until the connection is over; `first` is what the client sends first."""
-        tasks = [asyncio.ensure_future(self._read(receive, first)), asyncio.ensure_future(self._write(send))]
+        self._send = send
+        self._write_out()
+        reading = asyncio.ensure_future(self._read(receive, first))
         try:
-            await asyncio.wait({self._over, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-            for task in tasks:
-                if task.done() and (error := task.exception()) is not None:
-                    log.log(
-                        logging.DEBUG if isinstance(error, OSError) else logging.ERROR,
-                        "The connection has failed: %s", error, exc_info=error,
-                    )  # fmt: skip
+            await asyncio.wait({self._over, reading}, return_when=asyncio.FIRST_COMPLETED)
+            if reading.done() and (error := reading.exception()) is not None:
+                level = logging.DEBUG if isinstance(error, OSError) else logging.ERROR
+                log.log(level, "The connection has failed: %s", error, exc_info=error)
         finally:
             self.abort(1006, "the server has ended the connection")
-            first.cancel()
+            tasks: list[Future[Any]] = [first, reading, *([] if self._writer is None else [self._writer])]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -107,7 +116,7 @@ class AsgiWire:
             queued = _Queued((opcode, owned), len(owned), now_s)
             self._queue.append(queued)
             self.queued_bytes += queued.size
-        self._to_send.set()
+        self._write_out()
 
     @property
     def closed(self) -> bool:
@@ -167,8 +176,8 @@ class AsgiWire:
         if self.closed or self._closing is not None:
             return
         self._closing = close_event(code, reason)
-        self._to_send.set()
         self._deadline = asyncio.get_running_loop().call_later(_CLOSE_TIMEOUT_S, self.abort, code, reason)
+        self._write_out()
 
     def abort(self, code: int = 1006, reason: str = "") -> None:
         """End the connection now."""
@@ -234,22 +243,28 @@ class AsgiWire:
         else:
             raise TooLargeError(limit, len(payload), whole=True)
 
+    def _write_out(self) -> None:
+        """Send what is queued: at once, as far as the server takes it, and the rest in a task."""
+        if self._is_writing or self._send is None or self.closed:
+            return
+        self._is_writing = True
+        writer = _begun(self._write(self._send))
+        self._writer = None if writer.done() else writer
+
     async def _write(self, send: Send) -> None:
         try:
-            while not self.closed:
-                while self._queue:
-                    await self._send_next(send)
-                if self._closing is not None:
-                    await self._send_close(send)
-                    self.abort(self._closing["code"], self._closing["reason"])
-                    return
-                self._to_send.clear()
-                await self._to_send.wait()
+            while self._queue:
+                await self._send_next(send)
+            if self._closing is not None and not self.closed:
+                await self._send_close(send)
+                self.abort(self._closing["code"], self._closing["reason"])
         except OSError as error:
             self.abort(1006, str(error) or "the client went away")
         except Exception as error:  # what servers raise that follow an older version of the specification
             log.debug("The ASGI server took no more: %s", error, exc_info=error)
             self.abort(1006, "the client went away")
+        finally:
+            self._is_writing = False
 
     async def _send_next(self, send: Send) -> None:
         queued = self._queue[0]

@@ -62,9 +62,11 @@ async def test_messages_go_both_ways_in_order() -> None:
     await until_soon(lambda: len(client.owner.whole) == 3)
     assert client.owner.whole == [(TEXT, b"one"), (BINARY, b"two"), (BINARY, b"three")]
     array = np.zeros(2)
+    client.takes.clear()
     client.wire.write([(TEXT, b"a"), (BINARY, memoryview(array))])
     array[:] = 1
     assert client.wire.queued_bytes == 17
+    client.takes.set()
     await until_soon(lambda: len(client.got) == 2)
     assert client.got == [
         {"type": "websocket.send", "text": "a"},
