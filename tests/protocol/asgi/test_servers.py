@@ -97,3 +97,13 @@ def test_several_workers_need_a_key_in_common(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="2 workers would each sign tokens with a key of their own"):
         with at("gunicorn", tmp_path, "-w 2"):
             raise AssertionError("the workers have started")
+
+
+def test_pages_work_whichever_of_two_workers_they_and_their_sockets_reach(tmp_path: Path) -> None:
+    with at("uvicorn", tmp_path, "--workers 2", BOKEH_SECRET_KEY="s" * 44) as running:
+        running.wait_for_log("2 workers share no sessions. A page and its socket may reach different workers")
+        site = Site(running.url)
+        for _ in range(8):
+            with site.client("/app", origin=running.url) as client:
+                client.set("slider", "value", 7)
+                client.wait_value("text", "text", "7")
