@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dis
 import functools
 import inspect
 import os
-from collections.abc import Callable, Iterable
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -99,13 +103,63 @@ def _code(function: Any) -> CodeType | None:
 
 
 def _modules_in_sight(function: Any) -> frozenset[str]:
-    """The top-level modules that the function's own module holds, or holds something of; nothing is run for it."""
+    """The top-level modules that a function imports, or of which it, its module, or what that is made of has something.
+
+    Nothing is run for it.
+    """
     while isinstance(function, functools.partial):
         function = function.func
-    names = getattr(inspect.unwrap(function), "__globals__", {})
-    held = (value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", "")
-            for value in list(names.values()))  # fmt: skip
-    return frozenset(name.partition(".")[0] for name in held if isinstance(name, str) and name)
+    function = inspect.unwrap(function)
+    held: list[Any] = [function]
+    for holder in (function, inspect.getattr_static(type(function), "__call__", None)):
+        held += [*getattr(holder, "__globals__", {}).values(), *_enclosed(holder)]
+    code = _code(function)
+    names = set() if code is None else set(_imports(code))
+    while held:
+        for name in _modules_of(held.pop()):
+            if name not in names:
+                names.add(name)
+                held += vars(sys.modules[name]).values() if _is_own(name) else ()
+    return frozenset(name.partition(".")[0] for name in names if name)
+
+
+def _modules_of(value: Any) -> Iterator[str]:
+    """The names of a module, or of those in which a thing and its classes were written."""
+    with suppress(Exception):  # proxies of Flask's, for example, raise whatever they like outside of a request
+        if isinstance(value, ModuleType):
+            yield value.__name__
+            return
+        for thing in (value, *inspect.getmro(value if isinstance(value, type) else type(value))):
+            if isinstance(name := getattr(thing, "__module__", None), str):
+                yield name
+
+
+def _is_own(name: str) -> bool:
+    """Whether the module is neither this server's nor installed, but part of the program."""
+    if name.partition(".")[0] == __name__.partition(".")[0]:
+        return False
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return isinstance(file, str) and not file.startswith(_INSTALLED)
+
+
+_INSTALLED = tuple(sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib"))
+
+
+def _enclosed(function: Any) -> Iterator[Any]:
+    """What a function has of those around it."""
+    for cell in getattr(function, "__closure__", None) or ():
+        with suppress(ValueError):  # it is empty yet
+            yield cell.cell_contents
+
+
+def _imports(code: CodeType) -> Iterator[str]:
+    """The modules that this code imports, and the functions in it."""
+    for instruction in dis.get_instructions(code):
+        if instruction.opname == "IMPORT_NAME":
+            yield instruction.argval
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _imports(constant)
 
 
 def _place(function: Any) -> CodePlace:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import functools
+import importlib
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +141,54 @@ def test_application_is_taken_for_what_it_is(write: Write) -> None:
 def test_source_file_of_a_function_is_watched() -> None:
     assert list(application_from_function(titled).watch_paths()) == [HERE]
     assert list(application_from_function(len).watch_paths()) == []
+
+
+def test_imports_are_those_of_its_module_of_functions_around_it_and_of_its_own() -> None:
+    import decimal
+
+    def empty() -> None:
+        return later
+
+    def application(document: Document) -> None:
+        import xml.dom
+
+        document.title = f"{decimal.Decimal(1)} {xml.dom}"
+
+        def callback() -> None:
+            from fractions import Fraction
+
+            document.title = str(Fraction(1))
+
+        document.add_next_tick_callback(callback)
+
+    imports = application_from_function(application).imports
+    assert {"functools", "pathlib", "decimal", "xml", "fractions"} <= imports
+    assert "calendar" not in imports
+    assert "functools" in application_from_function(lambda document: empty()).imports
+    assert "functools" in application_from_function(functools.partial(with_title, "called")).imports
+    assert "functools" in application_from_function(Titled()).imports
+    later = None
+
+
+def test_imports_of_the_programs_other_modules_are_found_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "seen_page.py").write_text("import seen_parts\ndef page():\n    return seen_parts.wave\n")
+    (tmp_path / "seen_parts.py").write_text("import wave\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        page = importlib.import_module("seen_page").page
+        assert {"seen_page", "seen_parts", "wave"} <= application_from_function(lambda document: page()).imports
+    finally:
+        for name in ("seen_page", "seen_parts"):
+            sys.modules.pop(name, None)
+
+
+class Proxy:
+    """Stands for something that is not there now."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError("working outside of a request")
+
+
+def test_proxies_around_a_function_are_left_out() -> None:
+    proxy = Proxy()
+    assert "functools" in application_from_function(lambda document: proxy).imports
