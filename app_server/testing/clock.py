@@ -16,6 +16,32 @@ from typing import Any
 from tornado.platform.asyncio import AsyncIOMainLoop
 
 
+def elapsed_s() -> float:
+    """Seconds that really pass, also in tests that replace Python's clocks and let time stand still."""
+    return time.clock_gettime(_MONOTONIC) if _MONOTONIC is not None else time.monotonic()
+
+
+_MONOTONIC: int | None = getattr(time, "CLOCK_MONOTONIC", None)
+"""Windows has none."""
+
+_GRACE_ROUNDS = 100
+
+
+class Deadline:
+    """When an action is to be over. A callback that takes longer, as in a debugger, may have its consequences."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._ends_s = elapsed_s() + timeout_s
+        self._rounds = 0
+
+    def has_passed(self, *, busy: bool) -> bool:
+        """Whether it is over now; if there is something to call, some more rounds are granted."""
+        if elapsed_s() <= self._ends_s:
+            return False
+        self._rounds += 1
+        return not busy or self._rounds > _GRACE_ROUNDS
+
+
 class _Selector(selectors.DefaultSelector):
     """Waits for what the loop says, and not until the next timer is due."""
 

@@ -10,6 +10,7 @@ from app_server.client.exchange import Exchange
 from app_server.document import remote
 from app_server.document.callbacks import SessionCallback
 from app_server.document.remote import Mirror, MirroredDocument
+from app_server.errors import PeerError
 from app_server.protocol import messages
 from app_server.protocol.codec import Buffer, Frame
 from app_server.protocol.frame_reader import ServerFrameReader
@@ -143,7 +144,12 @@ class Page:
 
     def _send(self, frames: list[Frame]) -> None:
         for opcode, payload in frames:
-            message = self._from_page.feed(opcode, bytes(payload))
+            try:
+                message = self._from_page.feed(opcode, bytes(payload))
+            except PeerError as error:
+                self._site.runtime.disconnect(self.session, self._connection)
+                self.line.close(1009, error.what)
+                raise CannotDo(f"the server has closed the connection: {error.what}") from None
             if message is not None:
                 self._site.runtime.receive(self.session, self._connection, message)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from itertools import count
@@ -19,7 +18,7 @@ from app_server.http.listeners import Listening
 from app_server.server.server import Server
 from app_server.session.session import Session
 from app_server.settings import Settings
-from app_server.testing.clock import ClockedIOLoop, ClockedLoop
+from app_server.testing.clock import ClockedIOLoop, ClockedLoop, Deadline, elapsed_s
 from app_server.testing.errors import AppFailure, AppTimeout, CannotDo, NotFound, hidden
 from app_server.testing.failures import Failures, failure_of
 from app_server.testing.jobs import Jobs
@@ -138,7 +137,7 @@ class Site:
 
     def until(self, done: Callable[[], bool]) -> None:
         """Go on until this is done; the clock is moved on if that is what it waits for."""
-        deadline_s = time.monotonic() + self.timeout_s
+        deadline = Deadline(self.timeout_s)
         for rounds in count(1):
             self._round()
             self._take()
@@ -146,16 +145,16 @@ class Site:
                 return
             if self.loop.is_idle or rounds % _MANY_ROUNDS == 0:
                 self._go_on()
-            if time.monotonic() > deadline_s:
+            if deadline.has_passed(busy=not self.loop.is_idle):
                 raise self._too_long("the server does not get on")
 
     def _go_on(self) -> None:
         """Wait for an executor or a connection while time passes as outside; else let the next timer be due at once."""
         due_s = self.loop.next_due_s()
         if due_s is None or self._jobs.names or self.loop.has_connections:
-            began_s = time.monotonic()
+            began_s = elapsed_s()
             self._round(_LOOK_S)
-            self.loop.move_clock(self.loop.time() + time.monotonic() - began_s)
+            self.loop.move_clock(self.loop.time() + elapsed_s() - began_s)
         else:
             self.loop.move_clock(due_s)
 
@@ -179,12 +178,12 @@ class Site:
 
     def settle(self) -> None:
         """Go on until there is nothing left to do now: what waits for time, or for a connection, goes on waiting."""
-        deadline_s = time.monotonic() + self.timeout_s
+        deadline = Deadline(self.timeout_s)
         while True:
             self._round(_LOOK_S if self.loop.is_idle and self._jobs.names else 0.0)
             if self.loop.is_idle and not self._jobs.names and not self._follow_guest():
                 break
-            if time.monotonic() > deadline_s:
+            if deadline.has_passed(busy=not self.loop.is_idle):
                 raise self._too_long("the application does not come to rest")
         self._take()
 
@@ -216,7 +215,7 @@ class Site:
     def wait_for(self, condition: Callable[[], T], timeout_s: float | None) -> T:
         """What the condition returns as soon as that is true; time passes as it does outside."""
         limit_s = self.timeout_s if timeout_s is None else timeout_s
-        began_s, clock_s = time.monotonic(), self.loop.time()
+        began_s, clock_s = elapsed_s(), self.loop.time()
         while True:
             self.settle()
             self.check()
@@ -226,7 +225,7 @@ class Site:
                     return met
             except NotFound as error:
                 missing = f": {error}"
-            passed_s = time.monotonic() - began_s
+            passed_s = elapsed_s() - began_s
             if passed_s > limit_s:
                 raise AppTimeout(f"the condition is not met after {limit_s:g} s{missing}")
             self.loop.move_clock(clock_s + passed_s)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from tornado.ioloop import IOLoop
 
-from app_server.testing.clock import ClockedIOLoop, ClockedLoop
+from app_server.testing.clock import ClockedIOLoop, ClockedLoop, Deadline
 
 
 @pytest.fixture
@@ -89,3 +89,11 @@ def test_tornado_has_the_same_clock(loop: ClockedLoop) -> None:
     loop.go_round()
     assert times[1] - times[0] == pytest.approx(10)
     assert times[0] == pytest.approx(time.time(), abs=60)
+
+
+def test_deadline_grants_rounds_to_what_is_busy_and_none_to_what_waits() -> None:
+    assert not Deadline(60).has_passed(busy=False)
+    passed = Deadline(-1)
+    assert passed.has_passed(busy=False)
+    assert [passed.has_passed(busy=True) for _ in range(99)] == [False] * 99
+    assert passed.has_passed(busy=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bokeh.models import Div, Slider
+from bokeh.models import Div, Slider, TextInput
 
 from app_server.testing import CannotDo, open_app
 from app_server.testing.page import Line
@@ -58,3 +58,18 @@ def test_line_reads_at_once() -> None:
     line.give_up(0, "")
     line.close(1001, "gone")
     assert line.closed == (1001, "gone")
+
+
+def test_message_that_is_too_large_loses_the_connection() -> None:
+    def application(document: Any) -> None:
+        document.add_root(TextInput())
+
+    with open_app(application, websocket_max_message_size_bytes=10_000) as app:
+        with pytest.raises(CannotDo, match="the server has closed the connection: a message is larger than 10000"):
+            app.set(app.find(TextInput), value="x" * 10_000)
+        assert not app.connected
+        with pytest.raises(CannotDo, match="call reconnect"):
+            app.set(app.find(TextInput), value="x")
+        app.reconnect()
+        app.set(app.find(TextInput), value="x")
+        assert app.session.document.roots[0].value == "x"

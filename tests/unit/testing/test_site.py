@@ -8,12 +8,13 @@ import logging
 import select
 import socket
 import threading
+import time
 import weakref
 from pathlib import Path
 from typing import Any
 
 import pytest
-from bokeh.models import Div
+from bokeh.models import Button, Div
 
 from app_server.testing import AppFailure, AppTimeout, open_app
 from tests.support.waiting import patience
@@ -183,3 +184,28 @@ def test_call_that_only_notebooks_know_is_the_applications_failure(tmp_path: Pat
     script.write_text("import app_server\napp_server.show(lambda document: None)\n")
     with pytest.raises(AppFailure, match=r"script\.py:2"):
         open_app(script)
+
+
+def test_callback_may_take_longer_than_an_action_and_have_consequences() -> None:
+    def application(document: Any) -> None:
+        shown, button = Div(name="shown"), Button()
+
+        def slow() -> None:
+            threading.Event().wait(0.2)
+            document.add_next_tick_callback(lambda: shown.update(text="done"))
+
+        button.on_click(slow)
+        document.add_root(shown)
+        document.add_root(button)
+
+    with open_app(application, timeout_s=0.1) as app:
+        app.click(app.find(Button))
+        assert app.find(name="shown").text == "done"
+
+
+def test_waiting_ends_in_tests_whose_time_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_app(fill) as app:
+        monkeypatch.setattr(time, "monotonic", lambda: 1.0)
+        monkeypatch.setattr(time, "time", lambda: 1.0)
+        with pytest.raises(AppTimeout, match=r"the condition is not met after 0\.05 s"):
+            app.wait_for(lambda: False, timeout_s=0.05)
