@@ -120,7 +120,7 @@ def test_scripts_of_a_page_are_compressed_before_the_start(host: Any) -> None:
         "compression.compress_small = lambda content: exit('compressed now');"
         "print(sum(len(cache.small(path.read_bytes())) for path in embedding.page_scripts()))"
     )
-    assert 0 < int(host.check_output(f'python -c "{code}"')) < 950_000
+    assert 0 < int(host.check_output(f'python -c "{code}"')) < 1_050_000  # 1,019 kB with bokeh 3.10
 
 
 def test_image_is_small_and_labelled(app_image: str) -> None:
