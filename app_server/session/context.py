@@ -211,6 +211,11 @@ class SessionContext:
         return self._session
 
     @property
+    def document(self) -> ServedDocument:
+        """The session's document, as bokeh has it from 3.10 on."""
+        return self._document
+
+    @property
     def destroyed(self) -> bool:
         """Whether the session has ended."""
         return self._session is not None and bool(self._session.destroyed)

@@ -147,6 +147,12 @@ def coroutines(visit: Visit) -> None:
     visit.forget("first", "events")
 
 
+@at("/locked")
+def locked(visit: Visit) -> None:
+    visit.press("go")
+    visit.wait_for(lambda client: said(client) == "one of /locked two of /locked three of /locked ")
+
+
 @at("/data_models")
 def data_models(visit: Visit) -> None:
     visit.set("bicycle", "name_of_it", "Rosinante")

@@ -65,6 +65,7 @@ def context_of(document: ServedDocument, application: ApplicationContext, **fiel
 def test_application_may_see_what_its_session_was_opened_with() -> None:
     document, application = new_document("session-one"), ApplicationContext("/app", list)
     context = context_of(document, application, logout_url="/logout", user="ann")
+    assert context.document is document
     assert (context.id, context.token_payload, context.logout_url, context.user) == (
         "session-one", {"a": 1}, "/logout", "ann",
     )  # fmt: skip
