@@ -45,7 +45,7 @@ from app_server.guests.threads import use_threads
 
 log = logging.getLogger(__name__)
 
-_PARTS_OF_PANEL = frozenset({WIDGETS, TABLES})
+_PARTS_OF_PANEL = frozenset({WIDGETS, TABLES} if panel.__version__.startswith("1.9.") else {WIDGETS})
 """The parts of BokehJS whose classes Panel's own JavaScript extends; its templates' scripts use none."""
 
 _design_variables: Callable[[], dict[str, Any]] = getattr(panel.theme.base, "design_template_variables", dict)

@@ -389,8 +389,11 @@ def test_page_begins_with_the_parts_that_panel_extends_and_knows_the_others(docu
     with built(document):
         pn.Row(pn.widgets.IntSlider(), pn.pane.HTML("no formula")).servable()
     page = page_of(document, needed_only=True)
-    assert head_parts(page) == {"bokeh", "bokeh-widgets", "bokeh-tables"}
-    assert re.findall(r'"url":"static/js/([a-z-]+)\.min\.js', page) == ["bokeh-gl", "bokeh-mathjax"]
+    extends_tables = pn.__version__.startswith("1.9.")
+    first = ["bokeh", "bokeh-widgets", *(["bokeh-tables"] if extends_tables else [])]
+    assert head_parts(page) == set(first)
+    late = [name for name in ("bokeh-gl", "bokeh-tables", "bokeh-mathjax") if name not in first]
+    assert re.findall(r'"url":"static/js/([a-z-]+)\.min\.js', page) == late
     assert "bokeh-gl" in head_parts(page_of(document, needed_only=False))
 
 
