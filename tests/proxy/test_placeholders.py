@@ -17,6 +17,8 @@ apps:
   user: {{path: routed.py, route: "/users/{{name}}"}}
   item: {{path: routed.py, route: "/items/{{id:int}}/{{part}}", instances: 2}}
   board: board.py
+  dash: {{path: board.py, route: /dash, instances: 1}}
+  inside: {{path: routed.py, route: /dash/inside}}
 instances: 2
 public: {{prefix: /tools}}
 proxy: {proxy}
@@ -40,6 +42,7 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         ("/users/ann", {"name": "ann"}),
         ("/users/b%20c/", {"name": "b c"}),
         ("/items/7/wheel", {"id": "7", "part": "wheel"}),
+        ("/dash/inside", {}),  # shares the main instances, below an application that has its own
     ],
 )
 def test_page_and_socket_reach_their_application(site: Deployment, path: str, params: dict[str, str]) -> None:
@@ -58,7 +61,7 @@ def test_page_and_socket_reach_their_application(site: Deployment, path: str, pa
 
 
 def test_other_addresses_lead_where_they_did(site: Deployment) -> None:
-    assert fetch(f"{site.url}/board").status == 200
+    assert fetch(f"{site.url}/board").status == fetch(f"{site.url}/dash").status == 200
     assert fetch(f"{site.url}/users").status == fetch(f"{site.url}/items/x/wheel").status == 404
 
 

@@ -17,6 +17,7 @@ from app_server.deployment.plan.values import Instance, Plan, Pool
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.proxies.headers import security_headers
 from app_server.deployment.render.proxies.pages import UNAVAILABLE_RETRY_S, small_page, unavailable_page
+from app_server.deployment.render.proxies.places import places
 from app_server.deployment.render.templates import Quoted, environment, header, settings
 from app_server.deployment.render.unwritable import refused
 from app_server.errors import OperatorError
@@ -191,6 +192,7 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "target": _target,
         "member": _member,
         "neighbours": _neighbours(plan),
+        "places": places(plan),
         "rules": tuple(_rules(plan)),
         "has_balancers": any(len(pool.instances) > 1 for pool in plan.pools),
         "workers": workers(plan),
@@ -257,10 +259,8 @@ def _neighbours(plan: Plan) -> tuple[tuple[Instance, Instance, Pool], ...]:
 def _rules(plan: Plan) -> Iterator[Rule]:
     """Which pool an address below /_i/ID/ belongs to; the main pool comes last and takes what is left."""
     begin = f"(?:{re.escape(plan.site.prefix)})?" if plan.site.prefix else ""
-    for pool in plan.pools:
-        if not pool.is_main:
-            for app in pool.apps:
-                yield Rule(_below_id(begin, re.escape(unquote(app.mount))), pool.upstream)
+    for app, pool in places(plan):
+        yield Rule(_below_id(begin, re.escape(unquote(app.mount))), pool.upstream)
     if len(plan.instances) > 1:
         yield Rule(_below_id(begin, ""), plan.main_pool.upstream)
 

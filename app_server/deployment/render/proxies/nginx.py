@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -17,6 +18,7 @@ from app_server.deployment.plan.values import Instance, Plan, Pool
 from app_server.deployment.render import File, Files
 from app_server.deployment.render.proxies.headers import security_headers
 from app_server.deployment.render.proxies.pages import small_page, unavailable_page
+from app_server.deployment.render.proxies.places import places
 from app_server.deployment.render.templates import Quoted, environment, header, settings
 from app_server.deployment.render.unwritable import refused
 from app_server.security.hostnames import bracketed
@@ -130,7 +132,8 @@ def _values(plan: Plan) -> Mapping[str, Any]:
         "others": _others,
         "replaced_weight": REPLACED_WEIGHT,
         "group": _group,
-        "unrouted": _unrouted_pattern,
+        "places": places(plan),
+        "unrouted": tuple(_unrouted(plan)),
         "socket_patterns": tuple(_socket_patterns(plan)),
         "health_paths": health_paths(plan),
         "file_paths": tuple(_file_paths(plan)),
@@ -198,10 +201,12 @@ def _group(pool: Pool, instance: Instance) -> str:
     return f"{pool.upstream}-{instance.name.rpartition('-')[2]}"
 
 
-def _unrouted_pattern(pool: Pool) -> Quoted:
-    """A regular expression of the paths below an id that no instance has (any more)."""
-    urls = "|".join(re.escape(unquote(app.mount)) for app in pool.apps)
-    return Quoted(f'"^/_i/[A-Za-z0-9_-]+({urls})(/|$)"')
+def _unrouted(plan: Plan) -> Iterator[tuple[Pool, Quoted]]:
+    """Expressions of the paths below an id that no instance has (any more): nginx takes the first that fits."""
+    for _, group in groupby(places(plan), key=lambda place: place[1].name):
+        found = tuple(group)
+        urls = "|".join(re.escape(unquote(app.mount)) for app, _ in found)
+        yield found[0][1], Quoted(f'"^/_i/[A-Za-z0-9_-]+({urls})(/|$)"')
 
 
 def _socket_patterns(plan: Plan) -> Iterator[tuple[Quoted, str]]:
