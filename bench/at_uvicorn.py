@@ -43,6 +43,7 @@ def main(words: list[str]) -> int:
         uvicorn.run(
             bokeh, host=settings.address or "127.0.0.1", port=settings.port, log_config=None, access_log=False,
             ws="websockets-sansio", ws_max_size=2**30, timeout_graceful_shutdown=5,
+            ws_per_message_deflate=settings.websocket_compression_level is not None,
         )  # fmt: skip
     except AppServerError as error:
         logging.getLogger("app_server").error("%s", error)

@@ -41,10 +41,10 @@ _OWN = ("ours", "asgi")
 
 
 def server_under_test() -> str:
-    """Return `ours` or `stock`, as the environment variable APP_SERVER_TEST_SERVER says (default: ours)."""
+    """Return `ours`, `asgi` or `stock`, as the environment variable APP_SERVER_TEST_SERVER says (default: ours)."""
     name = os.environ.get("APP_SERVER_TEST_SERVER", "ours")
-    if name not in ("ours", "stock"):
-        raise ValueError(f"APP_SERVER_TEST_SERVER is {name!r}; it may be ours or stock")
+    if name not in ("ours", "asgi", "stock"):
+        raise ValueError(f"APP_SERVER_TEST_SERVER is {name!r}; it may be ours, asgi or stock")
     return name
 
 
