@@ -83,7 +83,8 @@ def _filling(source: Any) -> Any:
 def _as_filling(source: Any, fill: Any) -> Any:
     """The function, which has the place of the source in its file, and its modules."""
     functools.update_wrapper(fill, source, updated=())
-    fill.__signature__ = inspect.signature(_show).replace(parameters=[inspect.Parameter("document", _POSITIONAL)])
+    document = inspect.Parameter("document", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    fill.__signature__ = inspect.Signature([document])
     return fill
 
 
@@ -96,6 +97,3 @@ def _show(shown: Any, document: Any) -> None:
         document.add_root(shown)
     elif shown is not None:
         raise TypeError(f"the function has returned {shown!r}, which is neither a model nor an object of Panel's")
-
-
-_POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD

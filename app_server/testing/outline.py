@@ -13,6 +13,9 @@ _SPACE: Final = re.compile(r"\s+")
 _WORDS: Final = ("title", "label", "text", "labels", "header", "object", "placeholder")
 """The properties whose texts a person reads."""
 
+_FIRST: Final = frozenset({"children", "tabs"})
+"""The properties whose models lie in the page, one below the other."""
+
 
 def is_model(value: Any) -> bool:
     """Whether this is a model of bokeh's."""
@@ -52,10 +55,6 @@ def _inside(model: Any, *, shown_only: bool) -> list[Any]:
         return list(model.children[:1])
     names = sorted(type(model).properties_with_refs(), key=lambda name: (name not in _FIRST, name))
     return [getattr(model, name, None) for name in names]
-
-
-_FIRST: Final = frozenset({"children", "tabs"})
-"""The properties whose models lie in the page, one below the other."""
 
 
 def is_a(model: Any, kind: str) -> bool:

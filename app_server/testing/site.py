@@ -20,8 +20,8 @@ from app_server.session.session import Session
 from app_server.settings import Settings
 from app_server.testing.clock import ClockedIOLoop, ClockedLoop, Deadline, elapsed_s
 from app_server.testing.errors import AppFailure, AppTimeout, CannotDo, NotFound, hidden
+from app_server.testing.executors import ExecutorCalls
 from app_server.testing.failures import Failures, failure_of
-from app_server.testing.jobs import Jobs
 from app_server.testing.visit import Visit, opened, reopened
 
 __tracebackhide__ = hidden
@@ -73,11 +73,11 @@ class Site:
         self.pages: list[Taking] = []
         self.loop = ClockedLoop()
         self.loop.call_soon(ClockedIOLoop)
-        self._jobs = Jobs(self.loop)
+        self._calls = ExecutorCalls(self.loop)
         self._failures = Failures(self.loop)
         self._while_open = ExitStack()
         if executors:
-            self._while_open.enter_context(self._jobs.noted())
+            self._while_open.enter_context(self._calls.noted())
         self._while_open.enter_context(self._failures.watched())
         try:
             self._server = self._start()
@@ -151,7 +151,7 @@ class Site:
     def _go_on(self) -> None:
         """Wait for an executor or a connection while time passes as outside; else let the next timer be due at once."""
         due_s = self.loop.next_due_s()
-        if due_s is None or self._jobs.names or self.loop.has_connections:
+        if due_s is None or self._calls.names or self.loop.has_connections:
             began_s = elapsed_s()
             self._round(_LOOK_S)
             self.loop.move_clock(self.loop.time() + elapsed_s() - began_s)
@@ -180,8 +180,8 @@ class Site:
         """Go on until there is nothing left to do now: what waits for time, or for a connection, goes on waiting."""
         deadline = Deadline(self.timeout_s)
         while True:
-            self._round(_LOOK_S if self.loop.is_idle and self._jobs.names else 0.0)
-            if self.loop.is_idle and not self._jobs.names and not self._follow_guest():
+            self._round(_LOOK_S if self.loop.is_idle and self._calls.names else 0.0)
+            if self.loop.is_idle and not self._calls.names and not self._follow_guest():
                 break
             if deadline.has_passed(busy=not self.loop.is_idle):
                 raise self._too_long("the application does not come to rest")
@@ -241,8 +241,8 @@ class Site:
             self._failures.note(error)
 
     def _too_long(self, what: str) -> AppTimeout:
-        busy, names = "", self._jobs.names
-        self._jobs.forget()
+        busy, names = "", self._calls.names
+        self._calls.forget()
         if names:
             busy = f": {', '.join(sorted(set(names)))} did not return"
         elif not self.loop.is_idle:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
@@ -23,6 +23,9 @@ from app_server.session.session import Session
 from app_server.testing.errors import CannotDo
 
 Arguments: TypeAlias = Mapping[str, "str | Sequence[str]"]
+
+_ADDRESS: Final = "127.0.0.1"
+"""Where all visitors come from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +103,3 @@ def _asked(
     visible = visible if copied is None else copied.request_of(visible)
     payload = payload_of(runtime, request, visible)
     return visible, {**payload, "session_expiry": state.policy.token_expiry_s()}
-
-
-_ADDRESS = "127.0.0.1"
-"""Where all visitors come from."""

@@ -53,7 +53,7 @@ def plan(model: Any, values: Mapping[str, Any]) -> Changes:
 
     Of a class that is not known, any property may be set.
     """
-    found = next((_PLANNERS[kind.__name__] for kind in type(model).__mro__ if kind.__name__ in _PLANNERS), None)
+    found = _planner_of(model)
     if found is None:
         unknown = sorted(set(values) - set(model.properties()))
         if unknown:
@@ -69,4 +69,9 @@ def plan(model: Any, values: Mapping[str, Any]) -> Changes:
 
 def property_of(model: Any) -> str | None:
     """The property of the widget that a person changes; None for a class that is not known."""
-    return next((_PLANNERS[kind.__name__][0] for kind in type(model).__mro__ if kind.__name__ in _PLANNERS), None)
+    found = _planner_of(model)
+    return None if found is None else found[0]
+
+
+def _planner_of(model: Any) -> tuple[str, Planner] | None:
+    return next((_PLANNERS[kind.__name__] for kind in type(model).__mro__ if kind.__name__ in _PLANNERS), None)

@@ -13,7 +13,7 @@ from weakref import WeakSet
 _EXECUTORS: tuple[Any, ...] = (ThreadPoolExecutor, ProcessPoolExecutor)
 
 
-class Jobs:
+class ExecutorCalls:
     """The functions that one loop has given to executors and that have not returned."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -57,22 +57,22 @@ class Jobs:
 
 
 class _Noting:
-    """The jobs of all loops that are noted; while there are any, executors say what they are given."""
+    """The calls of all loops that are noted; while there are any, executors say what they are given."""
 
     def __init__(self) -> None:
-        self._jobs: list[Jobs] = []
+        self._calls: list[ExecutorCalls] = []
         self._stock: list[tuple[Any, str, Any]] = []
 
-    def add(self, jobs: Jobs) -> None:
-        self._jobs.append(jobs)
-        if len(self._jobs) == 1:
+    def add(self, calls: ExecutorCalls) -> None:
+        self._calls.append(calls)
+        if len(self._calls) == 1:
             for kind in _EXECUTORS:
                 self._replace(kind, "submit", self._submit)
             self._replace(Future, "_invoke_callbacks", self._invoke)
 
-    def remove(self, jobs: Jobs) -> None:
-        self._jobs.remove(jobs)
-        while self._stock and not self._jobs:
+    def remove(self, calls: ExecutorCalls) -> None:
+        self._calls.remove(calls)
+        while self._stock and not self._calls:
             _put(*self._stock.pop())
 
     def _replace(self, kind: Any, name: str, made: Callable[[Any], Any]) -> None:
@@ -82,8 +82,8 @@ class _Noting:
     def _submit(self, stock: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
         def submit(executor: Any, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
             future = stock(executor, function, *args, **kwargs)
-            for jobs in list(self._jobs):
-                jobs.begun(future, function)
+            for calls in list(self._calls):
+                calls.begun(future, function)
             return future
 
         return submit
@@ -92,8 +92,8 @@ class _Noting:
         def invoke(future: Future[Any]) -> None:
             # A callback of the future's would come before the one by which asyncio hears of its end.
             stock(future)
-            for jobs in list(self._jobs):
-                jobs.over(future)
+            for calls in list(self._calls):
+                calls.over(future)
 
         return invoke
 

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from app_server.testing.clock import ClockedLoop
-from app_server.testing.jobs import Jobs
+from app_server.testing.executors import ExecutorCalls
 from tests.support.waiting import until
 
 
@@ -21,30 +21,30 @@ def loop() -> Iterator[ClockedLoop]:
 
 
 def work() -> str:
-    """A short job."""
+    """A short call."""
     return "done"
 
 
-def test_only_the_loops_own_jobs_are_noted_until_they_have_returned(loop: ClockedLoop) -> None:
-    jobs, go_on = Jobs(loop), threading.Event()
-    with jobs.noted(), ThreadPoolExecutor(2) as executor:
+def test_only_the_loops_own_calls_are_noted_until_they_have_returned(loop: ClockedLoop) -> None:
+    calls, go_on = ExecutorCalls(loop), threading.Event()
+    with calls.noted(), ThreadPoolExecutor(2) as executor:
         executor.submit(go_on.wait)
-        assert jobs.names == []
+        assert calls.names == []
         loop.call_soon(executor.submit, go_on.wait)
         loop.go_round()
-        assert jobs.names == ["Event.wait"]
+        assert calls.names == ["Event.wait"]
         go_on.set()
-        until(lambda: not jobs.names)
+        until(lambda: not calls.names)
 
 
-def test_awaiting_callback_has_been_told_when_a_job_is_over(loop: ClockedLoop) -> None:
-    jobs = Jobs(loop)
-    with jobs.noted(), ThreadPoolExecutor(4) as executor:
+def test_awaiting_callback_has_been_told_when_a_call_is_over(loop: ClockedLoop) -> None:
+    calls = ExecutorCalls(loop)
+    with calls.noted(), ThreadPoolExecutor(4) as executor:
         for _ in range(200):
             task = loop.create_task(_result(loop, executor))
             while not task.done():
                 loop.go_round()
-                assert task.done() or jobs.names or not loop.is_idle, "it would be taken for one that waits for time"
+                assert task.done() or calls.names or not loop.is_idle, "it would be taken for one that waits for time"
             assert task.result() == "done"
 
 
@@ -52,19 +52,19 @@ async def _result(loop: ClockedLoop, executor: ThreadPoolExecutor) -> str:
     return await loop.run_in_executor(executor, work)
 
 
-def test_forgotten_jobs_are_not_waited_for(loop: ClockedLoop) -> None:
-    jobs, go_on = Jobs(loop), threading.Event()
-    with jobs.noted(), ThreadPoolExecutor(1) as executor:
+def test_forgotten_calls_are_not_waited_for(loop: ClockedLoop) -> None:
+    calls, go_on = ExecutorCalls(loop), threading.Event()
+    with calls.noted(), ThreadPoolExecutor(1) as executor:
         loop.call_soon(executor.submit, go_on.wait)
         loop.go_round()
-        jobs.forget()
-        assert jobs.names == []
+        calls.forget()
+        assert calls.names == []
         go_on.set()
 
 
 def test_executors_are_as_they_were_when_the_last_loop_has_ended(loop: ClockedLoop) -> None:
     stock = ThreadPoolExecutor.submit, Future._invoke_callbacks  # type: ignore[attr-defined]
-    first, second = Jobs(loop).noted(), Jobs(loop).noted()
+    first, second = ExecutorCalls(loop).noted(), ExecutorCalls(loop).noted()
     first.__enter__()
     second.__enter__()
     assert ThreadPoolExecutor.submit is not stock[0]
