@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tornado.httputil import HTTPHeaders, HTTPServerRequest
+from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
 from app_server.document.served import ServedDocument
 from app_server.engine.containment import blamed
@@ -59,7 +59,9 @@ class FirstVisit:
         pattern = self.runtime.url_pattern
         url = self.runtime.url if pattern is None else pattern.sample
         path = policy.settings.prefix + url
-        request = HTTPServerRequest("GET", path, headers=HTTPHeaders({"Host": "localhost", "Accept": "text/html"}))
+        line = RequestStartLine("GET", path, "HTTP/1.1")
+        headers = HTTPHeaders({"Host": "localhost", "Accept": "text/html"})
+        request = HTTPServerRequest(start_line=line, headers=headers)
         visible = policy.visible_request(request)
         if pattern is not None and (captured := pattern.captured(names_of(url))) is not None:
             visible = replace(visible, route_params=dict(captured.params), app_path=captured.path)
