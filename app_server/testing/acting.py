@@ -9,10 +9,10 @@ from typing import Any
 
 from app_server.guests.guest import Step
 from app_server.testing.errors import CannotDo, hidden
-from app_server.testing.moves import choices
+from app_server.testing.moves import choices, components
 from app_server.testing.moves.files import dropped, uploaded
 from app_server.testing.moves.planning import plan, property_of
-from app_server.testing.moves.step import among, listed, refuse
+from app_server.testing.moves.step import Changes, among, listed, refuse
 from app_server.testing.moves.tables import cell
 from app_server.testing.outline import is_a, says
 from app_server.testing.reading import Reading
@@ -35,7 +35,9 @@ class Acting(Reading):
         model = self._usable(widget)
         steps = self._site.runtime.guest.steps(widget, values)
         if steps is None:
-            self._page.set(model, plan(model, self._as_properties(widget, model, values)))
+            given = self._as_properties(widget, model, values)
+            holder = components.holder(model, given)
+            self._page.set(holder, plan(holder, given))
         elif not self._taken(steps):
             raise cannot_show(widget, values)
 
@@ -57,6 +59,8 @@ class Acting(Reading):
             self._click_in_group(model, item)
         elif is_a(model, "Dropdown"):
             self._click_in_menu(model, item)
+        elif components.is_button(model):
+            self._page.fire("dom_event", model, node="click", data={})
         elif item is not None:
             raise refuse(model, "has no items")
         elif is_a(model, "AbstractButton"):
@@ -67,6 +71,8 @@ class Acting(Reading):
             self._page.set(model, ({"active": not model.active},))
         elif getattr(model, "collapsible", False):
             self._page.set(model, ({"collapsed": not model.collapsed},))
+        elif components.is_switch(model):
+            self._page.set(model.data, ({"value": not model.data.value},))
         else:
             raise refuse(model, "cannot be clicked; for plots, see tap()")
 
@@ -93,19 +99,29 @@ class Acting(Reading):
     def type(self, widget: Any, text: str, *, enter: bool = True) -> None:
         """Type a text, letter by letter, in place of what is in a field; then press Enter, or only leave the field."""
         model = self._usable(widget)
+        letters = [{"value_input": text[: size + 1]} for size in range(len(text))]
+        if components.is_field(model):
+            self._one_by_one(model.data, [*letters, {"value": text}])
+            if enter:
+                self._page.fire("dom_event", model, node="enter", data={})
+            return
         if not is_a(model, "TextLikeInput"):
             raise refuse(model, "takes no text; see set()")
         *_, left = plan(model, {"value": text})
-        letters = [{"value_input": text[: size + 1]} for size in range(len(text))]
         if enter and is_a(model, "ChatAreaInput"):  # of Panel's: Enter sends the text, and the field is empty
-            self._page.set(model, letters)
+            self._one_by_one(model, letters)
             self._page.fire("chat_message_event", model, value=text)
             self._page.set(model, ({"value_input": ""},))
             return
-        self._page.set(model, [*letters, left])
+        self._one_by_one(model, [*letters, left])
         if enter and is_a(model, "TextInput"):
             self._page.fire("value_submit", model, value=text)
             self._page.fire("enter-pressed", model, value_input=text)  # the same of Panel's
+
+    def _one_by_one(self, model: Any, changes: Changes) -> None:
+        """Each change as slowly as a person makes it: Panel takes those that follow quickly for one."""
+        for change in changes:
+            self._page.set(model, (change,))
 
     def upload(
         self, widget: Any, *files: str | os.PathLike[str] | bytes, filename: str = "data.bin", mime_type: str = ""

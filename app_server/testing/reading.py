@@ -81,7 +81,10 @@ class Reading:
             if not is_model(thing):
                 raise NotFound(f"{thing!r} is not a model; find() finds the models of the page")
             ident = thing.id
-        return self._page.document.get_model_by_id(ident)
+        model = self._page.document.get_model_by_id(ident)
+        if is_a(model, "DataModel"):  # the values of a component with JavaScript of its own
+            return next((each for each in walk(self._page.document) if getattr(each, "data", None) is model), model)
+        return model
 
     def _own(self, thing: Any) -> Any:
         """The page's model for this; CannotDo if the page does not have it any more."""
@@ -95,7 +98,7 @@ class Reading:
         model = self._own(thing)
         if model.id not in shown(self._page.document):
             raise CannotDo(f"{says(model)} is not shown: {self._hidden_by(model)}")
-        if getattr(model, "disabled", False):
+        if getattr(model, "disabled", False) or getattr(getattr(model, "data", None), "disabled", False):
             raise CannotDo(f"{says(model)} is disabled")
         return model
 

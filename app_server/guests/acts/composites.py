@@ -14,10 +14,11 @@ _TOLERANCE: Final = 1e-6
 def steps(thing: Any, values: Mapping[str, Any]) -> Iterator[Step] | None:
     """What is done one after the other, as the parts are by then; None if this is not such a component."""
     kinds = [kind.__name__ for kind in type(thing).__mro__]
-    found = next((_STEPS[kind] for kind in kinds if kind in _STEPS), None)
-    if found is None or set(values) != {"value"}:
+    name, found = next((_STEPS[kind] for kind in kinds if kind in _STEPS), ("", None))
+    # With JavaScript of its own, as in panel-material-ui, a component has no parts.
+    if found is None or set(values) != {name} or "ReactiveCustomBase" in kinds:
         return None
-    return found(thing, values["value"])
+    return found(thing, values[name])
 
 
 def _editable_slider(thing: Any, value: Any) -> Iterator[Step]:
@@ -80,11 +81,21 @@ def _cross_selector(thing: Any, value: Any) -> Iterator[Step]:
             yield thing._buttons[not side], None
 
 
-_STEPS: Final[Mapping[str, Callable[[Any, Any], Iterator[Step]]]] = {
-    "CrossSelector": _cross_selector,
-    "DatetimeRangeInput": _datetime_range,
-    "DiscreteSlider": _discrete_slider,
-    "EditableRangeSlider": _editable_range,
-    "NestedSelect": _nested_select,
-    "_EditableContinuousSlider": _editable_slider,
+def _accordion(thing: Any, active: Any) -> Iterator[Step]:
+    """The headers of those cards are clicked that are to be opened or closed."""
+    for place, shown in enumerate(thing.objects):
+        card = thing._panels[id(shown)]
+        if card.collapsed is (place in active):
+            yield card, None
+
+
+_STEPS: Final[Mapping[str, tuple[str, Callable[[Any, Any], Iterator[Step]]]]] = {
+    "Accordion": ("active", _accordion),
+    "CrossSelector": ("value", _cross_selector),
+    "DatetimeRangeInput": ("value", _datetime_range),
+    "DiscreteSlider": ("value", _discrete_slider),
+    "EditableRangeSlider": ("value", _editable_range),
+    "NestedSelect": ("value", _nested_select),
+    "_EditableContinuousSlider": ("value", _editable_slider),
 }
+"""The parameter of each class that a person changes, and how."""

@@ -122,6 +122,15 @@ def test_enter_and_cards_are_those_of_panel() -> None:
         assert box.value is True
 
 
+def test_typing_reaches_what_watches_letter_by_letter() -> None:
+    heard: list[str] = []
+    field = pn.widgets.TextInput(label="Word")
+    field.param.watch(lambda event: heard.append(event.new), "value_input")
+    with open_app(pn.Column(field)) as app:
+        app.type(field, "Ada")
+    assert heard == ["A", "Ad", "Ada"]
+
+
 def test_downloads_and_notifications_are_seen() -> None:
     def application(document: Any) -> None:
         tell = pn.widgets.Button(label="Tell")

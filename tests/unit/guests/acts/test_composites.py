@@ -83,6 +83,18 @@ def test_items_are_moved_from_one_list_to_the_other() -> None:
             app.set(lists, value=[4])
 
 
+def test_cards_are_opened_and_closed_by_their_headers() -> None:
+    button = pn.widgets.Button(label="Inside")
+    cards = pn.Accordion(("A", button), ("B", "text"), ("C", "text"))
+    with open_app(pn.Column(cards)) as app:
+        app.set(cards, active=[0, 2])
+        app.click(button)
+        app.set(cards, active=[1])
+        assert (cards.active, button.clicks) == ([1], 1)
+        with pytest.raises(CannotDo, match="which is collapsed"):
+            app.click(button)
+
+
 def test_other_components_and_parameters_have_no_steps() -> None:
     assert steps(pn.widgets.IntSlider(), {"value": 1}) is None
     assert steps(pn.widgets.DiscreteSlider(options=[1, 2]), {"options": [1]}) is None
