@@ -21,10 +21,10 @@ from app_server.asgi.several import check_workers, workers_asked_for
 from app_server.asgi.users import FrameworkUsers, Policy, PolicyUsers
 from app_server.document.engine import install
 from app_server.embedded.keywords import in_keywords
+from app_server.embedded.sessions import session_of, sessions_of
 from app_server.embedded.sources import Sources, by_route
 from app_server.errors import OperatorError
 from app_server.http.auth_backend import AuthBackend
-from app_server.protocol.paths import canonical_route
 from app_server.session.session import Session
 from app_server.settings import WAYS_TO_LOG_IN, with_signing_key
 
@@ -134,22 +134,15 @@ class BokehASGI:
         await asyncio.gather(*calls)
 
     def get_session(self, app_path: str, session_id: str) -> Session:
-        """The living session of this id; ValueError where there is none."""
-        for session in self.get_sessions(app_path):
-            if session.id == session_id:
-                return session
-        raise ValueError(f"{app_path} has no session of this id")
+        """The living session of this id; ValueError if there is none."""
+        return session_of(self._life.runtimes, sorted(self.app_paths), app_path, session_id)
 
     def get_sessions(self, app_path: str | None = None) -> list[Session]:
         """The living sessions of one application in this process, or of all; ValueError if it is not served.
 
         Their documents belong to the loop's thread: from another one, `session.document.add_next_tick_callback`.
         """
-        paths = self.app_paths
-        if app_path is not None and canonical_route(app_path) not in paths:
-            raise ValueError(f"no application is served at {app_path}; there are {', '.join(sorted(paths))}")
-        wanted = paths if app_path is None else {canonical_route(app_path)}
-        return [session for runtime in self._life.runtimes if runtime.url in wanted for session in runtime.registry]
+        return sessions_of(self._life.runtimes, sorted(self.app_paths), app_path)
 
 
 def _at_root(applications: Sources) -> Sources:

@@ -23,12 +23,12 @@ from tornado.ioloop import IOLoop
 
 from app_server.document.engine import install
 from app_server.embedded.keywords import in_keywords, of_several_processes, settings_from_keywords
+from app_server.embedded.sessions import session_of, sessions_of
 from app_server.embedded.sources import Sources, by_route
 from app_server.engine import containment
 from app_server.errors import OperatorError
 from app_server.http.matching import RouteAddress, names_of
 from app_server.processes.forking.stop_signals import Heard, StopSignals
-from app_server.protocol.paths import canonical_route
 from app_server.requests.server_handlers import (
     FaviconHandler,
     HealthHandler,
@@ -272,23 +272,17 @@ class Server:
         webbrowser.get(browser).open(self.url.rstrip("/") + app_path, new={"tab": 2, "window": 1}[new])
 
     def get_session(self, app_path: str, session_id: str) -> Session:
-        """The living session of this id; ValueError where there is none."""
-        for session in self.get_sessions(app_path):
-            if session.id == session_id:
-                return session
-        raise ValueError(f"{app_path} has no session of this id")
+        """The living session of this id; ValueError if there is none."""
+        runtimes = self._server.state.runtimes
+        return session_of(runtimes, [runtime.url for runtime in runtimes], app_path, session_id)
 
     def get_sessions(self, app_path: str | None = None) -> list[Session]:
         """The living sessions of one application, or of all; ValueError if it is not served.
 
         Their documents belong to the loop's thread: from another one, `session.document.add_next_tick_callback`.
         """
-        runtimes = {runtime.url: runtime for runtime in self._server.state.runtimes}
-        if app_path is None:
-            return [session for runtime in runtimes.values() for session in runtime.registry]
-        if canonical_route(app_path) not in runtimes:
-            raise ValueError(f"no application is served at {app_path}; there are {', '.join(runtimes) or 'none'}")
-        return list(runtimes[canonical_route(app_path)].registry)
+        runtimes = self._server.state.runtimes
+        return sessions_of(runtimes, [runtime.url for runtime in runtimes], app_path)
 
     def _is_own_thread(self) -> bool:
         try:
