@@ -26,7 +26,7 @@ from app_server.deployment.checks.proxies import apache, nginx
 from app_server.deployment.load import from_values
 from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.plan.values import Plan
-from tests.support.deployments.proxies import RunningProxy, proxy_folder, running_apache_file, running_nginx_file
+from tests.support.deployments.proxies import STATE, RunningProxy, proxy_folder, running_apache_file, running_nginx_file
 from tests.support.ports import consecutive_ports, free_port
 from tests.support.server import POLL_INTERVAL_S, REPOSITORY, START_DEADLINE_S, RunningServer, running_process
 
@@ -79,7 +79,7 @@ def plan_of(text: str, folder: Path, apps: Path) -> Plan:
             "command": [sys.executable, "-m", "app_server"],
             "apps": str(apps),
             "etc": str(folder),
-            "state": str(folder / "state"),
+            "state": str(folder / STATE),
         },
     }
     return resolve_plan(from_values(values, "deploy.yaml"), regenerate=("app-server", "config"))

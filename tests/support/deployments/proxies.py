@@ -24,6 +24,9 @@ from pathlib import Path
 
 from tests.support.server import POLL_INTERVAL_S, START_DEADLINE_S, stop
 
+STATE = "state"
+"""The folder's folder for what servers write."""
+
 APACHE_MODULES = (
     "mpm_event authz_core headers rewrite alias dir mime deflate filter setenvif proxy proxy_http proxy_wstunnel "
     "proxy_balancer lbmethod_bybusyness lbmethod_byrequests slotmem_shm socache_shmcb ssl http2 substitute"
@@ -159,12 +162,16 @@ def _running(
 
 
 def _hand_over(folder: Path) -> pwd.struct_passwd | None:
-    """Give the folder and what is in it to the user who runs the proxies; None if that user runs the tests."""
+    """Give the folder and what is in it to the user who runs the proxies; None if that user runs the tests.
+
+    What the servers keep in it, as `STATE`, stays theirs: they may be making it at this moment.
+    """
     if os.geteuid() != 0:
         return None
     user = pwd.getpwnam("nobody")
     for path in (folder, *folder.rglob("*")):
-        os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
+        if STATE not in path.relative_to(folder).parts:
+            os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
     return user
 
 

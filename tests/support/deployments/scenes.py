@@ -17,6 +17,7 @@ from app_server.deployment.plan.resolver import resolve_plan
 from app_server.deployment.plan.values import Plan
 from app_server.deployment.render import Files, render
 from tests.support.client import Site
+from tests.support.deployments.proxies import STATE
 from tests.support.ports import free_port
 from tests.support.server import REPOSITORY, RunningServer, running_process
 
@@ -45,7 +46,7 @@ def moved(scene: str, folder: Path, changes: Mapping[str, Any]) -> Plan:
             "command": [sys.executable, "-m", "app_server"],
             "apps": str(REPOSITORY),
             "etc": str(folder),
-            "state": str(folder / "state"),
+            "state": str(folder / STATE),
         },
     }
     del values["apps"]

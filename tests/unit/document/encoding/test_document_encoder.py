@@ -27,6 +27,9 @@ from app_server.document import engine
 from app_server.document.encoding.document_encoder import encode_built, encode_document
 from app_server.document.served import ServedDocument, new_document
 from app_server.errors import ApplicationError
+from app_server.jobs.running.pool import JobPool
+from app_server.jobs.running.task import Owner
+from app_server.jobs.session_jobs import Modules, SessionJobs
 from app_server.security.visible_request import VisibleRequest
 from app_server.session.context import ApplicationContext, SessionContext
 from tests.support.waiting import PATIENCE_S, patience
@@ -92,7 +95,8 @@ def built(source: Any) -> Iterator[ServedDocument]:
     document = new_document("A" * 44)
     application = None if callable(source) else load_application(source, [])
     context = ApplicationContext("/", list)
-    session_context = SessionContext("A" * 44, context.server_context, document, VisibleRequest(), {})
+    jobs = SessionJobs(JobPool(), Owner("/", "A" * 44, "A" * 44), document, modules=Modules())
+    session_context = SessionContext("A" * 44, context.server_context, document, VisibleRequest(), {}, jobs=jobs)
     document.attach_context(session_context)
     threads = set(threading.enumerate())
     try:
@@ -106,6 +110,7 @@ def built(source: Any) -> Iterator[ServedDocument]:
     finally:
         for callback in document.ending_callbacks():
             callback(session_context)
+        jobs.end()
         wait_for_end(set(threading.enumerate()) - threads)
         document.destroy()
 
