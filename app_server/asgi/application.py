@@ -15,10 +15,10 @@ from app_server.asgi.beside import Beside
 from app_server.asgi.exchange import answer
 from app_server.asgi.handshakes import Handshakes
 from app_server.asgi.keywords import settings_of
-from app_server.asgi.life import Life
+from app_server.asgi.lifespan import Lifespan
 from app_server.asgi.scope import Receive, Scope, Send, root_path
-from app_server.asgi.several import check_workers, workers_asked_for
 from app_server.asgi.users import FrameworkUsers, Policy, PolicyUsers
+from app_server.asgi.workers import check_workers, workers_asked_for
 from app_server.document.engine import install
 from app_server.embedded.keywords import in_keywords
 from app_server.embedded.sessions import session_of, sessions_of
@@ -66,7 +66,7 @@ class BokehASGI:
         self._settings = with_signing_key(own, token_urlsafe)
         with in_keywords():
             loaded = by_route(_at_root(applications), self._settings)
-        self._life = Life(loaded, self._settings, self._users(auth_policy, logout_url))
+        self._lifespan = Lifespan(loaded, self._settings, self._users(auth_policy, logout_url))
         self._handshakes = Handshakes()
 
     def __repr__(self) -> str:
@@ -93,17 +93,17 @@ class BokehASGI:
     @property
     def app_paths(self) -> set[str]:
         """The routes of the applications."""
-        return set(self._life.applications)
+        return set(self._lifespan.applications)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Called by the ASGI server, or by the framework in which the object is mounted."""
         if scope["type"] == "lifespan":
-            await self._life.follow(receive, send)
+            await self._lifespan.follow(receive, send)
             return
         if scope["type"] not in ("http", "websocket"):
             raise OperatorError(f"cannot answer the ASGI scope {scope['type']!r}", where="BokehASGI")
-        places = await self._life.running()
-        await answer(places.at(root_path(scope)), scope, receive, send, self._handshakes.check)
+        mounts = await self._lifespan.running()
+        await answer(mounts.at(root_path(scope)), scope, receive, send, self._handshakes.check)
 
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncIterator[None]:
@@ -111,11 +111,11 @@ class BokehASGI:
 
         `app` is the framework's application, which calls it. In a lifespan of your own: `async with bokeh.lifespan():`.
         """
-        await self._life.enter()
+        await self._lifespan.enter()
         try:
             yield
         finally:
-            await self._life.leave()
+            await self._lifespan.leave()
 
     def beside(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> Beside:
         """An ASGI application that answers below the prefix, and leaves everything else to `app`, such as Django's.
@@ -135,14 +135,14 @@ class BokehASGI:
 
     def get_session(self, app_path: str, session_id: str) -> Session:
         """The living session of this id; ValueError if there is none."""
-        return session_of(self._life.runtimes, sorted(self.app_paths), app_path, session_id)
+        return session_of(self._lifespan.runtimes, sorted(self.app_paths), app_path, session_id)
 
     def get_sessions(self, app_path: str | None = None) -> list[Session]:
         """The living sessions of one application in this process, or of all; ValueError if it is not served.
 
         Their documents belong to the loop's thread: from another one, `session.document.add_next_tick_callback`.
         """
-        return sessions_of(self._life.runtimes, sorted(self.app_paths), app_path)
+        return sessions_of(self._lifespan.runtimes, sorted(self.app_paths), app_path)
 
 
 def _at_root(applications: Sources) -> Sources:

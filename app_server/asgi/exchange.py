@@ -10,7 +10,7 @@ from typing import Any
 from tornado.httputil import HTTPHeaders, HTTPInputError, HTTPMessageDelegate, ResponseStartLine
 
 from app_server.asgi.connection import AsgiConnection
-from app_server.asgi.places import Place
+from app_server.asgi.mounts import Mount
 from app_server.asgi.scope import AsgiRequest, Receive, Scope, Send, is_websocket
 from app_server.errors import LONGEST_SHOWN, in_one_line
 from app_server.page import error_page
@@ -37,13 +37,13 @@ Check = Callable[[Scope, Any], None]
 """Raises Refused for a request, of this scope and for this handler, that is not to be answered."""
 
 
-async def answer(place: Place, scope: Scope, receive: Receive, send: Send, check: Check) -> None:
+async def answer(mount: Mount, scope: Scope, receive: Receive, send: Send, check: Check) -> None:
     """Answer a request, or carry the WebSocket that it opens, until the connection is over."""
-    connection = AsgiConnection(scope, send, place.intake.pace.idle_s)
+    connection = AsgiConnection(scope, send, mount.intake.pace.idle_s)
     if is_websocket(scope) and (await receive())["type"] != "websocket.connect":
         return
     try:
-        handler = await _received(place, scope, connection, receive, check)
+        handler = await _received(mount, scope, connection, receive, check)
         handler.finish()
         await _pumped(connection, receive)
         if connection.socket is not None and not connection.gone:
@@ -51,7 +51,7 @@ async def answer(place: Place, scope: Scope, receive: Receive, send: Send, check
     except ClientLeft:
         return
     except Refused as refused:
-        place.intake.answered(refused.status)
+        mount.intake.answered(refused.status)
         _write_page(connection, refused)
         await connection.pump()
     finally:
@@ -59,7 +59,7 @@ async def answer(place: Place, scope: Scope, receive: Receive, send: Send, check
 
 
 async def _received(
-    place: Place, scope: Scope, connection: AsgiConnection, receive: Receive, check: Check
+    mount: Mount, scope: Scope, connection: AsgiConnection, receive: Receive, check: Check
 ) -> HTTPMessageDelegate:
     """The handler of a request whose body has come."""
     try:
@@ -67,11 +67,11 @@ async def _received(
     except HTTPInputError as error:
         log.info("Malformed request: %s", error)
         raise Refused(400, "The request is malformed") from None
-    handler: HTTPMessageDelegate = place.application.find_handler(request)
+    handler: HTTPMessageDelegate = mount.application.find_handler(request)
     check(scope, getattr(handler, "handler_class", None))
     if not is_websocket(scope):
         about = in_one_line(f"{request.method} {request.path}", LONGEST_SHOWN)
-        await _take_body(handler, receive, place.intake.largest_body(request), place.intake.pace, about)
+        await _take_body(handler, receive, mount.intake.largest_body(request), mount.intake.pace, about)
     return handler
 
 

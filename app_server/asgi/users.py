@@ -92,7 +92,7 @@ class PolicyUsers(AuthBackend):
         user = await self._policy.authenticate(request)
         if user:
             request.set_user(user)
-            return _told_apart(self, handler, user)
+            return _identified(self, handler, user)
         login_url = await self._policy.get_login_url_async(request) if handler.shows_pages else None
         if login_url is not None and request.method in ("GET", "HEAD"):
             handler.forbid_caching()
@@ -119,7 +119,7 @@ class FrameworkUsers(AuthBackend):
         user = _asgi(handler).user
         if user is None or not getattr(user, "is_authenticated", True):
             return ANYONE
-        return _told_apart(self, handler, user)
+        return _identified(self, handler, user)
 
     def owner(self, user: Any) -> str | None:
         """A mark that identifies this user's sessions; None if anyone may have them."""
@@ -136,7 +136,7 @@ def _asgi(handler: BaseHandler) -> AsgiRequest:
     return request
 
 
-def _told_apart(backend: AuthBackend, handler: BaseHandler, user: Any) -> Any:
+def _identified(backend: AuthBackend, handler: BaseHandler, user: Any) -> Any:
     """The user; None if the request was answered, because this could be any user."""
     try:
         backend.owner(user)

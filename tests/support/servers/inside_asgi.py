@@ -29,7 +29,7 @@ class InsideASGI(Inside):
     @property
     def server(self) -> Server:  # type: ignore[override]
         """The server behind it, once that has started."""
-        found = self.bokeh._life._server
+        found = self.bokeh._lifespan._server
         assert found is not None
         return found
 
@@ -49,7 +49,7 @@ def inside_uvicorn(bokeh: BokehASGI, app: Any = None, **options: Any) -> Iterato
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
-        until(lambda: running.started or not thread.is_alive(), PATIENCE_S)
+        until(lambda: running.started or not thread.is_alive(), "uvicorn has started")
         try:
             assert running.started
             yield InsideASGI(bokeh, loop, port)

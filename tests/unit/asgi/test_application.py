@@ -1,4 +1,4 @@
-"""`BokehASGI` in this process: pages, sockets, users, places and life, event by event."""
+"""`BokehASGI` in this process: pages, sockets, users, mounts and lifespan, event by event."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_page_opens_a_socket_that_stays_in_sync(bokeh: BokehASGI) -> None:
     assert bokeh.get_session("/app", session.id) is session
     socket.leave()
     await until_soon(socket.task.done)
-    assert session.connection_count == 0 and not bokeh._life._server.state.process.wires  # type: ignore[union-attr]
+    assert session.connection_count == 0 and not bokeh._lifespan._server.state.process.wires  # type: ignore[union-attr]
 
 
 async def test_addresses_are_those_of_the_server(bokeh: BokehASGI) -> None:
@@ -277,7 +277,7 @@ async def test_first_request_starts_a_server_without_a_lifespan(caplog: pytest.L
         "this BokehASGI"
     ]
     assert len(app.get_sessions()) == 2
-    await app._life._stop()
+    await app._lifespan._stop()
 
 
 async def test_hook_of_the_request_sees_what_only_asgi_has() -> None:

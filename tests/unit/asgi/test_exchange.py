@@ -45,7 +45,7 @@ async def test_body_that_is_too_large_is_refused_before_its_end(
     await driven.task
     assert driven.status == 413 and "The request is too large" in driven.text
     assert caplog.messages == ["413 POST /login: a body may have 65536 bytes there"]
-    process = form._life._server.state.process  # type: ignore[union-attr]
+    process = form._lifespan._server.state.process  # type: ignore[union-attr]
     assert process.gauges.answers["4xx"] == 1
 
 
@@ -84,7 +84,7 @@ async def test_client_that_leaves_before_the_answer_is_no_error(caplog: pytest.L
         await driven.task
         going_on.set()
         await until_soon(lambda: bool(app.get_sessions()))
-        process = app._life._server.state.process  # type: ignore[union-attr]
+        process = app._lifespan._server.state.process  # type: ignore[union-attr]
         await until_soon(lambda: not process.answers)
     assert driven.sent == []
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
@@ -109,7 +109,7 @@ async def test_request_that_the_server_gives_up_leaves_nothing_behind() -> None:
         socket.task.cancel()
         await asyncio.gather(socket.task, return_exceptions=True)
         going_on.set()
-        process = app._life._server.state.process  # type: ignore[union-attr]
+        process = app._lifespan._server.state.process  # type: ignore[union-attr]
         await until_soon(lambda: not process.answers)
         assert socket.sent == [] and not process.wires
 
@@ -145,4 +145,4 @@ async def test_client_that_leaves_while_its_session_is_built_is_let_go() -> None
         socket.leave()
         await until_soon(socket.task.done)
         going_on.set()
-        await until_soon(lambda: not app.get_sessions() and not app._life._server.state.process.wires)  # type: ignore[union-attr]
+        await until_soon(lambda: not app.get_sessions() and not app._lifespan._server.state.process.wires)  # type: ignore[union-attr]

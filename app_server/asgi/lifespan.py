@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from app_server.apps import Application
-from app_server.asgi.places import Places
+from app_server.asgi.mounts import Mounts
 from app_server.asgi.scope import Receive, Send
 from app_server.embedded.keywords import in_keywords
 from app_server.engine.runtime import ApplicationRuntime
@@ -31,7 +31,7 @@ _TRANSPORT = Transport(new_socket=lambda opened, deflate: opened, same_host=True
 """What a request's connection leaves is the opened socket already; and the ASGI server says where it listens."""
 
 
-class Life:
+class Lifespan:
     """Starts the server when it is needed, and stops it when the last one who needed it leaves.
 
     `users` says who sends a request; without it, the settings do.
@@ -42,7 +42,7 @@ class Life:
         self._settings = settings
         self._users = users
         self._lock = asyncio.Lock()
-        self._places: Places | None = None
+        self._mounts: Mounts | None = None
         self._server: Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._entered = 0
@@ -91,13 +91,13 @@ class Life:
             if self._entered == 0:
                 await self._stop()
 
-    async def running(self) -> Places:
-        """What answers at each place; starts if no lifespan has."""
-        places = self._places
-        if places is not None and self._loop is asyncio.get_running_loop():
-            return places
+    async def running(self) -> Mounts:
+        """What answers at each mount; starts the server if no lifespan has."""
+        mounts = self._mounts
+        if mounts is not None and self._loop is asyncio.get_running_loop():
+            return mounts
         async with self._lock:
-            if self._places is None:
+            if self._mounts is None:
                 log.warning(
                     "The server starts with its first request, because the framework has passed on no lifespan: "
                     "load hooks and warm-up come late, and what ends the process may cut off its end. "
@@ -105,28 +105,28 @@ class Life:
                 )
             return await self._start()
 
-    async def _start(self) -> Places:
+    async def _start(self) -> Mounts:
         loop = asyncio.get_running_loop()
-        if self._places is not None:
+        if self._mounts is not None:
             if self._loop is not loop:
                 raise RuntimeError("this BokehASGI serves in another event loop; make one for each loop")
-            return self._places
+            return self._mounts
         with in_keywords():
             check_otel(self._settings, os.environ)
             await asyncio.to_thread(check_store, self._settings)
             server = Server(self.applications, self._settings, loop, auth=self._users, transport=_TRANSPORT)
         await server.start()
         self._server, self._loop = server, loop
-        self._places = Places(server, own_login=self._users is None)
+        self._mounts = Mounts(server, own_login=self._users is None)
         if not self._entered:
             self._last_resort = loop.create_task(self._until_cancelled())
             atexit.register(self._at_exit)
-        return self._places
+        return self._mounts
 
     async def _stop(self) -> None:
-        server, places, last_resort = self._server, self._places, self._last_resort
-        self._server = self._places = self._loop = self._last_resort = None
-        if server is None or places is None:
+        server, mounts, last_resort = self._server, self._mounts, self._last_resort
+        self._server = self._mounts = self._loop = self._last_resort = None
+        if server is None or mounts is None:
             return
         if last_resort is not None:
             atexit.unregister(self._at_exit)
@@ -140,7 +140,7 @@ class Life:
         if drains:
             await server.drain(settings.drain_s)
         await stop_within(settings.drain_deadline_s, server.stop(1012 if drains else 1001))
-        places.close()
+        mounts.close()
         server.close()
 
     async def _until_cancelled(self) -> None:

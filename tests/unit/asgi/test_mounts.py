@@ -1,43 +1,43 @@
-"""The places at which a framework has mounted the server."""
+"""The paths at which a framework has mounted the server."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from app_server.asgi import BokehASGI
-from app_server.asgi.places import MOST, Places
+from app_server.asgi.mounts import MOST, Mounts
 from tests.unit.asgi.making import asked, fill
 
 
-async def test_place_is_made_once_and_the_oldest_are_forgotten() -> None:
+async def test_mount_is_made_once_and_the_oldest_are_forgotten() -> None:
     app = BokehASGI({"/app": fill})
     async with app.lifespan():
-        places = await app._life.running()
-        first = places.at("/first")
-        assert places.at("/first") is first and places.at("") is not first
-        assert places.at("/../..") is places.at(""), "which answers 404 there"
+        mounts = await app._lifespan.running()
+        first = mounts.at("/first")
+        assert mounts.at("/first") is first and mounts.at("") is not first
+        assert mounts.at("/../..") is mounts.at(""), "which answers 404 there"
         for number in range(MOST - 1):
-            places.at(f"/{number}")
-        assert places.at("/first") is first
-        places.at("/another")
-        assert places.at("/first") is first and len(places._found) == MOST
+            mounts.at(f"/{number}")
+        assert mounts.at("/first") is first
+        mounts.at("/another")
+        assert mounts.at("/first") is first and len(mounts._found) == MOST
         assert (await asked(app, "/../../app", root_path="/../..", raw_path=b"")).status == 404
 
 
-async def test_each_place_has_its_own_login(tmp_path: Path) -> None:
+async def test_each_mount_has_its_own_login(tmp_path: Path) -> None:
     users = tmp_path / "users"
     users.touch(0o600)
     app = BokehASGI({"/app": fill}, basic_auth=str(users), cookie_secret="s" * 40)
     async with app.lifespan():
-        places = await app._life.running()
-        assert isinstance(places, Places)
+        mounts = await app._lifespan.running()
+        assert isinstance(mounts, Mounts)
         page = await asked(app, "/here/app", root_path="/here", raw_path=b"")
         assert page.headers["location"] == "/here/login?next=%2Fhere%2Fapp"
         form = await asked(app, "/here/login", root_path="/here", raw_path=b"")
         assert form.status == 200 and 'action="/here/login"' in form.text
         assert (await asked(app, "/app")).headers["location"] == "/login?next=%2Fapp"
-        login = places.at("/here").login
+        login = mounts.at("/here").login
         assert login is not None and login.logout_url == "/here/logout"
         for number in range(MOST):
-            places.at(f"/{number}")
-        assert places.at("/here").login is not login
+            mounts.at(f"/{number}")
+        assert mounts.at("/here").login is not login

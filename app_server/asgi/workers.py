@@ -26,11 +26,11 @@ def workers_asked_for(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     The last word applies, and the command line before the environment.
     """
     words = [*_split(environ.get("GUNICORN_CMD_ARGS", "")), *(argv[1:] if _is_server(argv) else [])]
-    told = [environ.get(name, "") for name in reversed(_VARIABLES)]
+    said = [environ.get(name, "") for name in reversed(_VARIABLES)]
     for word, following in zip(words, [*words[1:], ""], strict=False):
         found = _OPTION.fullmatch(word)
-        told.append(found[1] if found else following if word in ("--workers", "-w") else "")
-    counts = [int(number) for number in told if number.isascii() and number.isdigit()]
+        said.append(found[1] if found else following if word in ("--workers", "-w") else "")
+    counts = [int(number) for number in said if number.isascii() and number.isdigit()]
     return max(counts[-1], 1) if counts else 1
 
 

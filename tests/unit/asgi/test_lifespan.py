@@ -100,9 +100,9 @@ def test_process_that_ends_runs_the_hooks_of_a_loop_that_has_not(caplog: pytest.
     loop = asyncio.new_event_loop()
     loop.run_until_complete(_visit(app))
     assert builder.diary == ["loaded"]
-    app._life._at_exit()
+    app._lifespan._at_exit()
     assert builder.diary == ["loaded", "destroyed", "unloaded"]
-    app._life._at_exit()
+    app._lifespan._at_exit()
     loop.close()
 
 
@@ -113,10 +113,10 @@ async def _visit(app: BokehASGI) -> None:
 def test_second_loop_is_refused_while_the_first_one_serves() -> None:
     app = BokehASGI({"/app": fill})
     loop = asyncio.new_event_loop()
-    loop.run_until_complete(app._life.enter())
+    loop.run_until_complete(app._lifespan.enter())
     with pytest.raises(RuntimeError, match="serves in another event loop"):
         asyncio.run(_visit(app))
-    loop.run_until_complete(app._life.leave())
+    loop.run_until_complete(app._lifespan.leave())
     loop.close()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app_server.asgi.several import check_workers, workers_asked_for
+from app_server.asgi.workers import check_workers, workers_asked_for
 from app_server.errors import OperatorError
 from app_server.settings import Settings
 

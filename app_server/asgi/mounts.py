@@ -1,4 +1,4 @@
-"""Where an ASGI application is mounted: the same server, with its own addresses at each place."""
+"""The paths at which an ASGI application is mounted: the same server, with its own addresses at each of them."""
 
 from __future__ import annotations
 
@@ -19,53 +19,53 @@ from app_server.server.runtimes import owners
 from app_server.server.server import Server
 
 MOST: Final = 32
-"""How many places are kept. A framework may mount at a path with a parameter, which anyone can choose."""
+"""How many mounts are kept. A framework may mount at a path with a parameter, which anyone can choose."""
 
 
-class Places:
-    """What answers at each `root_path`; `own_login` says that the settings ask users to log in, at each place."""
+class Mounts:
+    """What answers at each `root_path`; `own_login` says that the settings ask users to log in, at each of them."""
 
     def __init__(self, server: Server, *, own_login: bool) -> None:
         self._server = server
         self._own_login = own_login
         self._pace = Pace(server.settings.request_timeout_s, server.settings.idle_timeout_s)
-        self._found: OrderedDict[str, Place] = OrderedDict()
-        self._own = self._place(server.application)
+        self._found: OrderedDict[str, Mount] = OrderedDict()
+        self._own = self._mount(server.application)
 
-    def at(self, root: str) -> Place:
+    def at(self, root: str) -> Mount:
         """The place at this path, which is escaped. At what cannot be a path, every request gets a 404."""
         if not root or segments(root) is None:
             return self._own
         if root in self._found:
             self._found.move_to_end(root)
             return self._found[root]
-        place = self._found[root] = self._made(root)
+        mount = self._found[root] = self._made(root)
         if len(self._found) > MOST:
-            _, oldest = self._found.popitem(last=False)
-            oldest.stop()
-        return place
+            _, least_used = self._found.popitem(last=False)
+            least_used.stop()
+        return mount
 
     def close(self) -> None:
-        """Stop the logins that were made for places."""
-        for place in self._found.values():
-            place.stop()
+        """Stop the logins that were made for mounts."""
+        for mount in self._found.values():
+            mount.stop()
 
-    def _made(self, root: str) -> Place:
+    def _made(self, root: str) -> Mount:
         server = self._server
         if not self._own_login:
-            return self._place(server.below(root, server.state.policy.auth))
+            return self._mount(server.below(root, server.state.policy.auth))
         auth = backend_for(replace(server.settings, prefix=root + server.settings.prefix))
         work = auth.work(partial(owners, auth, server.state.runtimes))
-        return self._place(server.below(root, auth), auth, [asyncio.ensure_future(each) for each in work])
+        return self._mount(server.below(root, auth), auth, [asyncio.ensure_future(each) for each in work])
 
-    def _place(self, application: RoutedApplication, *more: Any) -> Place:
+    def _mount(self, application: RoutedApplication, *more: Any) -> Mount:
         answered = self._server.state.process.gauges.answered
-        return Place(application, Intake(self._pace, application.largest_body, answered), *more)
+        return Mount(application, Intake(self._pace, application.largest_body, answered), *more)
 
 
 @dataclass(frozen=True)
-class Place:
-    """What answers at one place, its limits, and the login that was made for it."""
+class Mount:
+    """What answers at one path, its limits, and the login that was made for it."""
 
     application: RoutedApplication
     intake: Intake
