@@ -26,6 +26,7 @@ class Failures(logging.Handler):
         self._loop = loop
         self._found: list[BaseException] = []
         self._known: list[BaseException] = []
+        self._other_threads: set[int | None] = set()
 
     def note(self, error: BaseException) -> None:
         """Note this exception, unless it was noted before."""
@@ -44,8 +45,13 @@ class Failures(logging.Handler):
         """A line was logged, by whatever runs in this process."""
         error = record.exc_info[1] if record.exc_info else None
         # What asyncio logs may be of another loop, whose task was garbage; each loop says so itself.
-        if error is not None and record.name != "asyncio" and asyncio._get_running_loop() is self._loop:
+        if error is not None and record.name != "asyncio" and self._is_of_the_application(record.thread):
             self.note(error)
+
+    def _is_of_the_application(self, thread: int | None) -> bool:
+        """Whether what is logged now comes from the loop, or from a thread that was started since it is watched."""
+        running = asyncio._get_running_loop()
+        return running is self._loop or (running is None and thread not in self._other_threads)
 
     def _unhandled(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A task or callback of the loop has raised something, and nothing awaits it."""
@@ -71,6 +77,7 @@ class Failures(logging.Handler):
     def watched(self) -> Iterator[None]:
         """A block in which they are noted."""
         root = logging.getLogger()
+        self._other_threads = {thread.ident for thread in threading.enumerate()}
         root.addHandler(self)
         _THREADS.add(self)
         self._loop.set_exception_handler(self._unhandled)

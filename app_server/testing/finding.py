@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from app_server.testing.errors import NotFound, hidden
-from app_server.testing.outline import is_a, is_model, read, says, texts
+from app_server.testing.outline import is_a, is_model, read, says, texts, word_models
 
 __tracebackhide__ = hidden
 
@@ -17,8 +17,12 @@ _MOST_NAMED: Final = 12
 
 
 def find_all(candidates: Iterable[Any], kind: Any, text: Any, properties: Mapping[str, Any]) -> list[Any]:
-    """Those of the candidates that fit, in their order."""
-    return [each for each in candidates if fits(each, kind, text, properties)]
+    """Those of the candidates that fit, in their order; by a text, a plot is found and not also its title."""
+    found = [each for each in candidates if fits(each, kind, text, properties)]
+    if kind is not None or text is None or len(found) < 2:
+        return found
+    parts = [part for each in found for part in word_models(each)]
+    return [each for each in found if not any(each is part for part in parts)]
 
 
 def find(candidates: Sequence[Any], kind: Any, text: Any, properties: Mapping[str, Any]) -> Any:

@@ -77,6 +77,11 @@ def texts(model: Any) -> Iterator[str]:
                 yield read(each)
 
 
+def word_models(model: Any) -> list[Any]:
+    """The models of its own that hold what a person reads on a model, such as a plot's title."""
+    return [value for name in _WORDS if is_model(value := getattr(model, name, None)) and hasattr(value, "text")]
+
+
 def says(model: Any) -> str:
     """The model in a few words: its class, and its name or what a person reads on it."""
     kind = type(model).__name__

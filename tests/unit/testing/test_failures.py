@@ -133,3 +133,21 @@ def test_hook_for_threads_is_put_back_in_whatever_order_they_end(loop: ClockedLo
     assert (first.take(), [type(error) for error in second.take()], heard) == ([], [KeyError], [KeyError])
     watched[1].__exit__(None, None, None)
     assert threading.excepthook is hook
+
+
+def test_logs_of_threads_are_noted_if_these_were_started_since(loop: ClockedLoop) -> None:
+    failures, go = Failures(loop), threading.Event()
+
+    def log_late() -> None:
+        go.wait()
+        logging_it(KeyError("of another"))()
+
+    other = threading.Thread(target=log_late)
+    other.start()
+    with failures.watched():
+        go.set()
+        own = threading.Thread(target=logging_it(KeyError("of the application")))
+        own.start()
+        for thread in (own, other):
+            thread.join()
+        assert [str(error) for error in failures.take()] == ["'of the application'"]

@@ -84,3 +84,12 @@ def test_empty_page_and_long_lists_are_said() -> None:
     many = [Div(name=f"div{number}") for number in range(20)]
     with pytest.raises(NotFound, match="'div11' and 8 more. Say more"):
         find(many, Div, None, {})
+
+
+def test_plot_is_found_by_its_title_which_is_a_part_of_it() -> None:
+    plot, other = figure(title="Waves", name="plot"), figure(title="Winds")
+    candidates = [plot, plot.title, other, other.title]
+    assert find(candidates, None, "Waves", {}) is plot
+    assert find_all(candidates, None, "W", {}) == [plot, other]
+    assert find(candidates, "Title", "Waves", {}) is plot.title
+    assert find([plot.title], None, "Waves", {}) is plot.title
