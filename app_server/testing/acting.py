@@ -10,7 +10,7 @@ from typing import Any
 from app_server.guests.guest import Step
 from app_server.testing.errors import CannotDo, hidden
 from app_server.testing.moves import choices, components
-from app_server.testing.moves.files import dropped, uploaded
+from app_server.testing.moves.files import dropped, sent, uploaded
 from app_server.testing.moves.planning import plan, property_of
 from app_server.testing.moves.step import Changes, among, listed, refuse
 from app_server.testing.moves.tables import cell
@@ -131,6 +131,9 @@ class Acting(Reading):
         if is_a(model, "FileDropper"):
             for event in dropped(model, files, filename, mime_type):
                 self._page.fire("upload_event", model, data=event)
+        elif components.takes_files(model):
+            for message in sent(model, files, filename, mime_type):
+                self._page.fire("data_event", model, data=message)
         else:
             self._page.set(model, uploaded(model, files, filename, mime_type))
 

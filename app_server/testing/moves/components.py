@@ -32,3 +32,8 @@ def is_switch(model: Any) -> bool:
 def is_field(model: Any) -> bool:
     """Whether it is typed into."""
     return has_values(model) and "value_input" in model.data.properties()
+
+
+def takes_files(model: Any) -> bool:
+    """Whether it is a file input of panel-material-ui."""
+    return has_values(model) and {"accept", "mime_type"} <= model.data.properties()

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from app_server.testing.errors import hidden
 from app_server.testing.moves.step import Changes, listed, refuse
@@ -47,6 +47,23 @@ def dropped(model: Any, files: Files, filename: str, mime_type: str) -> Iterator
         for piece in range(total):
             data = content[piece * size : (piece + 1) * size]
             yield {"chunk": piece + 1, "data": data, "name": name, "total_chunks": total, "type": kind}
+
+
+def sent(model: Any, files: Files, filename: str, mime_type: str) -> Iterator[dict[str, Any]]:
+    """The messages of a file input of panel-material-ui, which has its values in a model."""
+    several = model.data.multiple or getattr(model.data, "directory", False)
+    if len(files) != 1 and not several:
+        raise refuse(model, f"takes one file, not {len(files)}")
+    for content, name, kind in [_read(file, filename, mime_type) for file in files]:
+        told = {"type": "status", "status": "upload_event", "name": name, "mime_type": kind}
+        pieces = range(0, len(content), _PIECE_BYTES)
+        for number, start in enumerate(pieces, 1):
+            data = content[start : start + _PIECE_BYTES]
+            yield {**told, "chunk": number, "total_chunks": len(pieces), "data": data}
+    yield {"type": "status", "status": "finished"}
+
+
+_PIECE_BYTES: Final = 10 * 1024 * 1024
 
 
 def _fits(name: str, kind: str, accepted: str) -> bool:

@@ -62,16 +62,18 @@ field = material.TextInput(label="Name")
 menu = material.Select(label="Unit", options={"km": 1, "miles": 1.6})
 box, slider = material.Checkbox(label="Box"), material.DiscreteSlider(label="Power", options=[1, 10])
 button = material.Button(label="Go")
+files = material.FileInput(label="File")
 button.on_click(lambda event: notes.append("clicked"))
 for name in ("value_input", "value"):
     field.param.watch(lambda event: notes.append((event.name, event.new)), name)
-with open_app(pn.Column(field, menu, box, slider, button)) as app:
+with open_app(pn.Column(field, menu, box, slider, button, files)) as app:
     app.set(menu, value=1.6)
     app.set(app.find(material.DiscreteSlider), value=10)
     app.click(box)
     app.click(app.find(text="Go"))
     app.type(field, "Ad")
-print((menu.value, slider.value, box.value, button.clicks, notes))
+    app.upload(files, b"\\0\\1", filename="a.bin")
+print((files.value, files.filename, menu.value, slider.value, box.value, button.clicks, notes))
 """
 
 
@@ -79,7 +81,7 @@ def test_widgets_of_material_ui_are_used() -> None:
     """In a process of its own: once it is imported, Panel's notifications are its own."""
     done = subprocess.run([sys.executable, "-c", WIDGETS], capture_output=True, text=True, cwd=EXAMPLES.parent)
     notes = ["clicked", ("value_input", "A"), ("value_input", "Ad"), ("value", "Ad")]
-    assert (done.stdout.strip(), done.returncode) == (repr((1.6, 10, True, 1, notes)), 0), done.stderr
+    assert (done.stdout.strip(), done.returncode) == (repr((b"\0\1", "a.bin", 1.6, 10, True, 1, notes)), 0), done.stderr
 
 
 def test_buttons_and_switches_are_clicked_unless_they_are_disabled() -> None:

@@ -11,7 +11,8 @@ import pytest
 from bokeh.models import FileInput
 
 from app_server.testing.errors import CannotDo
-from app_server.testing.moves.files import dropped, uploaded
+from app_server.testing.moves import files
+from app_server.testing.moves.files import dropped, sent, uploaded
 
 
 def dropper(**more: Any) -> Any:
@@ -60,3 +61,16 @@ def test_files_that_are_not_taken_are_refused(given: dict[str, Any], count: int,
 def test_files_that_are_accepted_are_told_by_extension_or_type() -> None:
     for accepted in (".CSV", "text/*", "text/csv"):
         assert len(list(dropped(dropper(accepted_filetypes=[accepted]), [b"x"], "t.csv", ""))) == 1
+
+
+def test_inputs_of_material_ui_send_pieces_and_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_PIECE_BYTES", 2)
+    model = SimpleNamespace(name="input", data=SimpleNamespace(multiple=False))
+    *pieces, end = sent(model, [b"abc"], "t.csv", "")
+    assert [(each["chunk"], each["total_chunks"], each["data"]) for each in pieces] == [(1, 2, b"ab"), (2, 2, b"c")]
+    assert {(each["name"], each["mime_type"], each["status"]) for each in pieces} == {
+        ("t.csv", "text/csv", "upload_event")
+    }
+    assert end["status"] == "finished"
+    with pytest.raises(CannotDo, match="takes one file, not 2"):
+        list(sent(model, [b"a", b"b"], "t.csv", ""))
