@@ -19,6 +19,23 @@ def label_of(function: Any) -> str:
     return str(getattr(function, "__qualname__", None) or type(function).__qualname__)
 
 
+def is_async(label: str) -> JobError:
+    """The error for work that has to be awaited."""
+    return JobError("is async; a job does not await", where=label, hint=_HINT_ASYNC)
+
+
+def check_name(name: Any) -> None:
+    """Raise JobError if a job cannot be found by this name."""
+    if not isinstance(name, str) or not name:
+        raise JobError(f"name={name!r} is not a name", where="app_server.jobs", hint="Pass a string that is not empty")
+
+
+def check_seconds(parameter: str, value: Any) -> None:
+    """Raise JobError if this is not a time, 0 included."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value >= 0:
+        raise JobError(f"{parameter}={value!r} is not a time", where="submit", hint="Pass a number of seconds")
+
+
 def check(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     """Raise JobError if this cannot be called with these arguments, or has to be awaited."""
     if not callable(function):
@@ -27,8 +44,9 @@ def check(function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> No
     while isinstance(bare, functools.partial):
         bare = bare.func
     label = label_of(function)
-    if any(test(bare) for test in (inspect.iscoroutinefunction, inspect.isasyncgenfunction)):
-        raise JobError("is async; a job does not await", where=label, hint=_HINT_ASYNC)
+    called = type(bare).__call__
+    if any(test(each) for test in (inspect.iscoroutinefunction, inspect.isasyncgenfunction) for each in (bare, called)):
+        raise is_async(label)
     if inspect.isgeneratorfunction(bare):
         hint = "Call progress() in place of yield, and return the result"
         raise JobError("is a generator function, whose call does no work", where=label, hint=hint)

@@ -21,6 +21,9 @@ class Reporter(Protocol):
 
 _reporter: ContextVar[Reporter | None] = ContextVar("app_server_job", default=None)
 
+_here: list[Reporter] = []
+"""What all threads of this process report to: it is the process of one job."""
+
 
 def progress(fraction: float | None = None, text: str = "") -> None:
     """Report how far the work is: `fraction` is 0 to 1, None if that is unknown; `text` says what it is doing.
@@ -29,7 +32,7 @@ def progress(fraction: float | None = None, text: str = "") -> None:
     if the job was cancelled, so a function that reports its progress also ends when it is cancelled. Outside of a job
     it does nothing.
     """
-    reporter = _reporter.get()
+    reporter = _current()
     if reporter is None:
         return
     if reporter.cancelled:
@@ -39,8 +42,18 @@ def progress(fraction: float | None = None, text: str = "") -> None:
 
 def cancelled() -> bool:
     """Whether the job that calls this was cancelled, and should return soon. Outside of a job: False."""
-    reporter = _reporter.get()
+    reporter = _current()
     return reporter is not None and reporter.cancelled
+
+
+def _current() -> Reporter | None:
+    found = _reporter.get()
+    return found if found is not None or not _here else _here[0]
+
+
+def report_here(reporter: Reporter) -> None:
+    """Let `progress` and `cancelled` mean this job in every thread of this process, from now on."""
+    _here[:] = [reporter]
 
 
 def _checked(fraction: float | None) -> float | None:

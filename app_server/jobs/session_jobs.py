@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from app_server.jobs.checking import check, label_of
+from app_server.jobs.checking import check, check_name, check_seconds, label_of
 from app_server.jobs.errors import JobError
 from app_server.jobs.job import Job
 from app_server.jobs.running.executors import ExecutorRunner, check_executor
@@ -64,6 +64,14 @@ class Order:
     keep_s: float = 600.0
     timeout_s: float | None = None
 
+    def check(self) -> None:
+        """Raise JobError for a name that is not a string, and for times that are not numbers."""
+        if self.name is not None:
+            check_name(self.name)
+        check_seconds("keep_s", self.keep_s)
+        if self.timeout_s is not None:
+            check_seconds("timeout_s", self.timeout_s)
+
 
 class SessionJobs:
     """What `submit` and `find` do for one session, whose turns `document` schedules.
@@ -95,6 +103,7 @@ class SessionJobs:
     ) -> Job:  # fmt: skip
         """A new job. JobsFull if there are too many, JobError if it cannot be done so."""
         check(function, args, kwargs)
+        order.check()
         if self._document is None:
             raise JobError("the session has ended", where=label_of(function), hint="Check job.state in its thread")
         name = order.name
@@ -171,6 +180,7 @@ class SessionJobs:
 
         None if there is none. If it has ended already, its end is shown again.
         """
+        check_name(name)
         lost = self._lost.pop(name, None)
         job = self._pool.named.find(key_of(self._owner, name)) or lost
         if job is not None and job is lost:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
+from app_server.jobs.checking import is_async, label_of
 from app_server.jobs.errors import JobCancelled
 from app_server.jobs.reporting import Reporter, reporting_to
 
@@ -38,9 +40,17 @@ class Work:
         if reporter is None:
             if self._process == os.getpid():  # an executor may begin what was cancelled a moment ago
                 raise JobCancelled
-            return self.function(*self.args, **self.kwargs)
+            return self.call()
         with reporting_to(reporter):
-            return self.function(*self.args, **self.kwargs)
+            return self.call()
+
+    def call(self) -> Any:
+        """What the function returns. JobError if that is a coroutine, which has done nothing yet."""
+        value = self.function(*self.args, **self.kwargs)
+        if inspect.iscoroutine(value):
+            value.close()
+            raise is_async(label_of(self.function))
+        return value
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[bytes, str, int]]:
         from app_server.jobs.running.packing import pack

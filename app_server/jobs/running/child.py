@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from app_server.jobs.checking import label_of
 from app_server.jobs.errors import JobCancelled, NotSendable
-from app_server.jobs.reporting import reporting_to
+from app_server.jobs.reporting import report_here, reporting_to
 from app_server.jobs.running.packing import pack_result
 from app_server.jobs.work import unpacked
 
@@ -39,6 +39,7 @@ def main(descriptor: int) -> None:
     """Do the work that comes by this socket."""
     with suppress(OSError):
         os.nice(_NICE)
+    os.set_inheritable(descriptor, False)  # programs that the job starts have nothing to say to the server
     connection: Connection = Connection(descriptor)
     path, packed = connection.recv()
     sys.path[:] = path
@@ -65,13 +66,16 @@ class ConnectionReporter:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._process = os.getpid()
         self._lock = threading.Lock()
         self._newest: tuple[float | None, str] | None = None
         self._due = threading.Event()
         self._sender: threading.Thread | None = None
 
     def report(self, fraction: float | None, text: str) -> None:
-        """Have this report sent soon, unless a newer one comes before."""
+        """Have this report sent soon, unless a newer one comes before. A fork of the process sends nothing."""
+        if os.getpid() != self._process:
+            return
         with self._lock:
             self._newest = fraction, text
             if self._sender is None:
@@ -94,7 +98,9 @@ class ConnectionReporter:
                 self._connection.send(("progress", *newest))
 
     def finish(self, outcome: Sequence[Any]) -> None:
-        """Send what has come of the work; what is reported later goes nowhere."""
+        """Send what has come of the work; what is reported later goes nowhere. A fork that comes here ends."""
+        if os.getpid() != self._process:
+            os._exit(0)
         self.flush()
         with self._lock:
             self._connection.send(outcome)
@@ -103,8 +109,9 @@ class ConnectionReporter:
 def _outcome_of(packed: bytes, reporter: ConnectionReporter) -> Sequence[Any]:
     try:
         work = unpacked(packed, "", 0)
+        report_here(reporter)
         with reporting_to(reporter):
-            value = work.function(*work.args, **work.kwargs)
+            value = work.call()
         return "result", pack_result(value, label_of(work.function))
     except NotSendable as error:
         return "unsendable", error.what, error.where, error.hint

@@ -106,6 +106,11 @@ def _modules_beginning_with(prefix: str) -> list[ModuleType]:
     return [module for name, module in named if name.startswith(prefix) and name == getattr(module, "__name__", None)]
 
 
+def needs_own_module(error: BaseException) -> bool:
+    """Whether a process has failed to import the application's own file, which only the server has as a module."""
+    return isinstance(error, ModuleNotFoundError) and str(error.name).startswith(_prefix())
+
+
 # What of a value it is that cannot be sent.
 
 

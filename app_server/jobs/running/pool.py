@@ -163,16 +163,18 @@ class JobPool:
         if job.name is not None:
             self.named.leave(key_of(task.owner, job.name))
         task.runner.stop()
-        if running and job.state is JobState.CANCELLED:
+        if running and (job.state is JobState.CANCELLED or isinstance(job.error, JobTimeout)):
             self._look_whether_stuck(task)
 
     def _look_whether_stuck(self, task: Task) -> None:
+        how = "was cancelled" if task.job.state is JobState.CANCELLED else "timed out"
+
         def look() -> None:
             if task in self._running:
                 log.warning(
-                    "%s: the job %s was cancelled %g s ago and goes on: it calls neither progress() nor cancelled()."
+                    "%s: the job %s %s %g s ago and goes on: it calls neither progress() nor cancelled()."
                     ' It takes one of the %d places of --max-jobs. Submit it with where="process"',
-                    task.owner.application, task.job.label, _STUCK_S, self._limits.max_running,
+                    task.owner.application, task.job.label, how, _STUCK_S, self._limits.max_running,
                 )  # fmt: skip
 
         call_later(_STUCK_S, look)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from typing import Any, Final, Protocol
 
 from app_server.jobs.errors import JobCancelled, JobDied, JobError, NotSendable, WorkFailed
 from app_server.jobs.reporting import Reporter, reporting_to
+from app_server.jobs.running.packing import needs_own_module
 from app_server.jobs.work import Work
 from app_server.processes.forking.forks import describe_exit
 
@@ -59,7 +61,7 @@ class ThreadRunner:
         work = self._work
         try:
             with reporting_to(reporter):
-                return work.function(*work.args, **work.kwargs)
+                return work.call()
         finally:
             self._left()
 
@@ -75,7 +77,7 @@ class ThreadRunner:
 
 
 class ProcessRunner:
-    """Calls the function in a process that is started for it, and killed with what it has started in turn.
+    """Calls the function in a process that is started for it. What that has started ends with it, however it ends.
 
     `packed` is what `packing.pack` has made of the work, `path` is where the process finds modules.
     """
@@ -87,12 +89,17 @@ class ProcessRunner:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
+        self._heard = threading.Event()
+        """Whether all has been read that the process has sent."""
+        self._exited = threading.Event()
+        """Whether the process has exited, and what it had started has been killed."""
 
     def run(self, reporter: Reporter) -> Any:
         here, there = Pipe()
         with here:
             with there:
                 process = self._start(there.fileno())
+            self._begin_watching(process, here)
             try:
                 here.send((self._path, self._packed))
                 outcome = _listen(here, reporter)
@@ -100,6 +107,7 @@ class ProcessRunner:
                 outcome = None
             finally:
                 # The connection stays open meanwhile: the process ends at once when it is closed.
+                self._heard.set()
                 self._await_exit(process)
         if outcome is None:
             raise self._died(process.returncode)
@@ -133,11 +141,35 @@ class ProcessRunner:
             with suppress(ProcessLookupError, PermissionError):  # it has just ended
                 os.killpg(self._process.pid, signal.SIGKILL)
 
-    def _await_exit(self, process: subprocess.Popen[bytes]) -> None:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_EXIT_S)
+    def _begin_watching(self, process: subprocess.Popen[bytes], connection: Connection) -> None:
+        """Notice its exit: a process that it has started may hold the connection open, and then nothing ends that."""
+        watch = threading.Thread(
+            target=self._watch_exit, args=(process.pid, connection), name=f"exit of {self._label}", daemon=True
+        )
+        try:
+            watch.start()
+        except RuntimeError:  # the system allows no more threads
+            self._kill()
+            process.wait()
+            raise
+
+    def _watch_exit(self, pid: int, connection: Connection) -> None:
+        # The process is not reaped before its group is killed: its number could be another's.
+        with suppress(ChildProcessError):
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
         with self._lock:
             self._kill()
+        self._exited.set()
+        if not self._heard.wait(_EXIT_S):  # what has left the group may be silent for ever
+            with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as end:
+                end.shutdown(socket.SHUT_RDWR)
+
+    def _await_exit(self, process: subprocess.Popen[bytes]) -> None:
+        if not self._exited.wait(_EXIT_S):
+            with self._lock:
+                self._kill()
+            self._exited.wait()
+        with self._lock:
             process.wait()
 
     def _died(self, code: int) -> JobDied:
@@ -159,8 +191,14 @@ class ProcessRunner:
         with suppress(JobError):
             error = None if packed is None else self._read(packed)
             if isinstance(error, BaseException):
-                return error
+                return self._by_name() if needs_own_module(error) else error
         return WorkFailed(text, where=self._label)
+
+    def _by_name(self) -> NotSendable:
+        what = (
+            "uses something of the application's own file that can only be sent by its name, such as a cached function"
+        )
+        return NotSendable(what, where=self._label, hint="Move that into a module beside the file")
 
     def _read(self, packed: bytes) -> Any:
         try:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import psutil
 
 from app_server.jobs import progress
 from app_server.jobs.reporting import cancelled
@@ -157,3 +161,53 @@ def unsendable() -> Any:
 def process_id() -> int:
     """Which process this is."""
     return os.getpid()
+
+
+def dies_before_its_fork() -> None:
+    """End without a word, while a fork that has left the process group holds the connection open."""
+    if os.fork() == 0:
+        os.setsid()
+        threading.Event().wait(600)
+        os._exit(0)
+    os._exit(4)
+
+
+def leaves_a_program() -> int:
+    """Return while a program that was started goes on: its process id."""
+    return subprocess.Popen(["sleep", "600"]).pid
+
+
+def in_threads(steps: int) -> int:
+    """Report each step in a thread of the function's own."""
+    with ThreadPoolExecutor(1) as threads:
+        return sum(threads.map(lambda step: progress(step / steps, f"step {step}") or step, range(steps)))
+
+
+def forks() -> int:
+    """Return in two processes."""
+    fork = os.fork()
+    if not fork:
+        progress(0.9, "from the fork")
+    return os.waitpid(fork, 0)[1] if fork else -1
+
+
+async def _later() -> None:
+    """Asynchronous."""
+
+
+def hands_out_a_coroutine() -> Any:
+    """Return what would have to be awaited."""
+    return _later()
+
+
+def needs_the_script() -> None:
+    """Fail as a process does that has been sent a name of the application's own file."""
+    raise ModuleNotFoundError("No module named 'bokeh_app_1'", name="bokeh_app_1")
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended; nobody may have asked for its status."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

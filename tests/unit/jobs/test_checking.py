@@ -9,6 +9,7 @@ import pytest
 
 from app_server.jobs.checking import check, label_of
 from app_server.jobs.errors import JobError
+from app_server.jobs.session_jobs import Order
 
 
 async def later() -> None:
@@ -18,6 +19,12 @@ async def later() -> None:
 def steps() -> Any:
     """A generator."""
     yield 1
+
+
+class Later:
+    """Asynchronous when it is called."""
+
+    async def __call__(self) -> None: ...
 
 
 def add(one: int, other: int) -> int:
@@ -42,6 +49,8 @@ def add(one: int, other: int) -> int:
             "steps: is a generator function, whose call does no work. Call progress() in place of yield, and return the"
             " result",
         ),
+        (Later(), (), "Later: is async; a job does not await. Pass a plain function; asynchronous work can run in a"
+         " callback: curdoc().add_next_tick_callback"),
         (add, (1,), "add: cannot be called so: missing a required argument: 'other'"),
     ],
 )  # fmt: skip
@@ -49,6 +58,26 @@ def test_what_is_no_work_is_refused(function: Any, args: tuple[Any, ...], messag
     with pytest.raises(JobError) as caught:
         check(function, args, {})
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("order", "message"),
+    [
+        (Order(name=""), "app_server.jobs: name='' is not a name. Pass a string that is not empty"),
+        (Order(name=["a"]), "app_server.jobs: name=['a'] is not a name. Pass a string that is not empty"),
+        (Order(keep_s="5"), "submit: keep_s='5' is not a time. Pass a number of seconds"),
+        (Order(timeout_s=float("nan")), "submit: timeout_s=nan is not a time. Pass a number of seconds"),
+        (Order(timeout_s=-1), "submit: timeout_s=-1 is not a time. Pass a number of seconds"),
+    ],
+)
+def test_name_and_times_that_are_none_are_refused(order: Any, message: str) -> None:
+    with pytest.raises(JobError) as caught:
+        order.check()
+    assert str(caught.value) == message
+
+
+def test_time_without_end_is_one() -> None:
+    Order(name="a", keep_s=float("inf"), timeout_s=10**12).check()
 
 
 @pytest.mark.parametrize(

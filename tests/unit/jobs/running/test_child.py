@@ -10,12 +10,11 @@ import time
 from multiprocessing import Pipe
 from pathlib import Path
 
-import psutil
-
 from app_server.jobs.running.child import ConnectionReporter
 from app_server.jobs.running.packing import pack
 from app_server.jobs.running.runners import ProcessRunner
 from tests.support.waiting import until
+from tests.unit.jobs.making import gone
 from tests.unit.jobs.test_reporting import Noting
 
 
@@ -32,14 +31,6 @@ def orphan(note: str) -> None:
     os.kill(os.getppid(), signal.SIGKILL)
     while True:
         time.sleep(1000)
-
-
-def gone(pid: int) -> bool:
-    """Whether a process has ended; nobody may have asked for its status."""
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
 
 
 def test_process_is_polite_imports_nothing_of_the_server_and_has_a_group_of_its_own() -> None:

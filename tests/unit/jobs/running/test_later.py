@@ -13,3 +13,10 @@ def test_call_comes_unless_it_was_cancelled_in_a_thread_that_keeps_nothing_up() 
     assert timer.daemon
     until(lambda: said, "it is called")
     assert said == ["called"]
+
+
+def test_time_that_no_clock_of_the_system_can_wait_for_is_waited_for() -> None:
+    timer = call_later(float("inf"), lambda: None)
+    timer.join(0.05)
+    assert timer.is_alive()
+    timer.cancel()

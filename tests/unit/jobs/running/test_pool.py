@@ -176,6 +176,17 @@ def test_thread_that_never_looks_is_reported_and_keeps_its_place(
     assert job.state == "cancelled" and visit.pool.count("/app") == JobCount(1, 0)
 
 
+def test_thread_that_goes_on_after_its_time_is_reported_too(
+    latches: list[Latch], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "_STUCK_S", 0.01)
+    visit = Visit(small_pool(1))
+    with caplog.at_level(logging.WARNING):
+        visit.submit(latches[0], timeout_s=0.01)
+        until(lambda: caplog.messages, "it is reported")
+    assert caplog.messages[0].startswith("/app: the job Latch timed out 0.01 s ago and goes on: ")
+
+
 def test_all_jobs_of_an_application_are_cancelled(latches: list[Latch]) -> None:
     visit = Visit(small_pool(1))
     jobs = [visit.submit(latch) for latch in latches[:3]]

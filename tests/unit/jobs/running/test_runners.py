@@ -16,7 +16,23 @@ from app_server.jobs.running.packing import pack
 from app_server.jobs.running.runners import ProcessRunner, ThreadRunner
 from app_server.jobs.work import Work
 from tests.support.waiting import until
-from tests.unit.jobs.making import exits, fails, fails_oddly, forever, in_steps, killed, process_id, unsendable
+from tests.unit.jobs.making import (
+    dies_before_its_fork,
+    exits,
+    fails,
+    fails_oddly,
+    forever,
+    forks,
+    gone,
+    hands_out_a_coroutine,
+    in_steps,
+    in_threads,
+    killed,
+    leaves_a_program,
+    needs_the_script,
+    process_id,
+    unsendable,
+)
 from tests.unit.jobs.test_reporting import Noting
 
 
@@ -93,6 +109,43 @@ def test_process_that_dies_is_an_error_with_its_reason(function: Any, message: s
     with pytest.raises(JobDied) as caught:
         runner_of(function).run(Noting())
     assert str(caught.value) == message
+
+
+def test_process_that_dies_is_noticed_even_if_a_fork_of_it_lives_on() -> None:
+    with pytest.raises(JobDied, match="ended with status 4"):
+        runner_of(dies_before_its_fork).run(Noting())
+
+
+def test_what_a_function_has_started_ends_when_it_returns() -> None:
+    started = runner_of(leaves_a_program).run(Noting())
+    until(lambda: gone(started), "the program has ended")
+
+
+def test_threads_of_the_function_report_to_its_job() -> None:
+    noting = Noting()
+    assert runner_of(in_threads, 3).run(noting) == 3
+    assert noting.said[-1] == (2 / 3, "step 2")
+
+
+def test_fork_of_the_process_neither_reports_nor_returns() -> None:
+    noting = Noting()
+    assert runner_of(forks).run(noting) == 0
+    assert noting.said == []
+
+
+@pytest.mark.parametrize("run", [lambda work: ThreadRunner(work), lambda work: runner_of(work.function)])
+def test_coroutine_is_an_error_in_place_of_a_result(run: Any) -> None:
+    with pytest.raises(JobError, match="hands_out_a_coroutine: is async; a job does not await"):
+        run(Work(hands_out_a_coroutine, (), {})).run(Noting())
+
+
+def test_what_is_sent_by_the_name_of_the_script_is_an_error_that_says_what_to_do() -> None:
+    with pytest.raises(NotSendable) as caught:
+        runner_of(needs_the_script).run(Noting())
+    assert str(caught.value) == (
+        "needs_the_script: uses something of the application's own file that can only be sent by its name, such as a"
+        " cached function. Move that into a module beside the file"
+    )
 
 
 def test_process_that_is_stopped_ends_whatever_it_does() -> None:
