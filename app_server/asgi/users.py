@@ -20,14 +20,14 @@ log = logging.getLogger(__name__)
 
 
 class Policy(Protocol):
-    """What decides who sends a request; `AuthPolicy`, and the stock server's class of that name."""
+    """What decides who sends an `AsgiRequest`: an `AuthPolicy`, also the stock server's, which calls requests its own."""
 
     @property
     def logout_url(self) -> str | None: ...
 
-    async def authenticate(self, request: AsgiRequest) -> Any: ...
+    async def authenticate(self, request: Any) -> Any: ...
 
-    async def get_login_url_async(self, request: AsgiRequest) -> str | None: ...
+    async def get_login_url_async(self, request: Any) -> str | None: ...
 
 
 class AuthPolicy:
