@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Policy(Protocol):
-    """What decides who sends an `AsgiRequest`: an `AuthPolicy`, or the stock server's, whose requests have other types."""
+    """What decides who sends a request: an `AuthPolicy`, or the stock server's, which types requests otherwise."""
 
     @property
     def logout_url(self) -> str | None: ...

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,6 +15,7 @@ from tests.support.browsers.pages import (
     Complaints,
     count_colours,
     drag_slider,
+    keep_from_other_hosts,
     model_value,
     open_app,
     pixels,
@@ -76,8 +76,7 @@ def test_mounted_page_is_drawn_and_stays_in_sync(mounted: RunningServer, page: P
 
 
 def test_mounted_page_of_panel_is_drawn(mounted: RunningServer, page: Page) -> None:
-    # Its template asks for fonts of another host; tests ask no one.
-    page.route(lambda url: urlsplit(url).hostname != "localhost", lambda route: route.fulfill(status=200, body=""))
+    keep_from_other_hosts(page)
     open_app(page, f"{mounted.url}/some/plots/panel")
     expect(page.locator(".bk-panel-models-layout-Card, .card, .bk-Figure").first).to_be_visible()
     assert count_colours(page.screenshot()) > 20

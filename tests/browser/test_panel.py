@@ -11,13 +11,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from bokeh.embed import server_document
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.support.browsers.line import cuttable_line
 from tests.support.browsers.pages import (
     Complaints,
     count_colours,
     drag_slider,
+    keep_from_other_hosts,
     model_value,
     open_app,
     patience_ms,
@@ -51,14 +52,7 @@ def server() -> Iterator[RunningServer]:
 @pytest.fixture(autouse=True)
 def _no_other_hosts(page: Page) -> None:
     """Some of Panel's templates ask for fonts of another host; tests ask no one."""
-
-    def answer(route: Route) -> None:
-        if urlsplit(route.request.url).hostname in ("localhost", "127.0.0.1", None):
-            route.continue_()
-        else:
-            route.fulfill(status=200, body="")
-
-    page.route("**/*", answer)
+    keep_from_other_hosts(page)
 
 
 def pane_text(page: Page, name: str) -> Locator:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.support.browsers.pages import (
     Complaints,
     drag_slider,
+    keep_from_other_hosts,
     model_value,
     open_app,
     patience_ms,
@@ -82,17 +82,7 @@ def kept(
     request: pytest.FixtureRequest, page: Page, complaints: Complaints, processes: ExitStack, tmp_path: Path
 ) -> Iterator[Kept]:
     """The application whose path is the test's parameter, opened."""
-
-    def answer(route: Route) -> None:
-        # Some of Panel's templates ask for fonts of another host; tests ask no one.
-        if urlsplit(route.request.url).hostname in ("localhost", "127.0.0.1", None):
-            route.continue_()
-        else:
-            others.append(route.request.url)
-            route.fulfill(status=200, body="")
-
-    others: list[str] = []
-    page.route("**/*", answer)
+    others = keep_from_other_hosts(page)
     started = Kept(request.param, page, tmp_path / "saved", processes)
     open_app(page, started.url)
     yield started

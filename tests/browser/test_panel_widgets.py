@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
-from tests.support.browsers.pages import open_app
+from tests.support.browsers.pages import keep_from_other_hosts, open_app
 from tests.support.server import RunningServer, running_server
 
 pytestmark = [pytest.mark.browser]
@@ -31,14 +30,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[RunningServer]:
 @pytest.fixture(autouse=True)
 def _no_other_hosts(page: Page) -> None:
     """The extension asks for a font of another host; tests ask no one."""
-
-    def answer(route: Route) -> None:
-        if urlsplit(route.request.url).hostname in ("localhost", "127.0.0.1", None):
-            route.continue_()
-        else:
-            route.fulfill(status=200, body="")
-
-    page.route("**/*", answer)
+    keep_from_other_hosts(page)
 
 
 def test_widgets_of_jupyter_go_both_ways(server: RunningServer, page: Page) -> None:
@@ -61,7 +53,7 @@ def test_widgets_of_jupyter_go_both_ways(server: RunningServer, page: Page) -> N
 def test_two_people_have_widgets_of_their_own(server: RunningServer, page: Page) -> None:
     open_app(page, f"{server.url}/jupyter_widgets")
     other = page.context.new_page()
-    other.route("**/*", lambda route: route.continue_() if "localhost" in route.request.url else route.fulfill(body=""))
+    keep_from_other_hosts(other)
     open_app(other, f"{server.url}/jupyter_widgets")
     page.locator("input[type=text]").fill("first")
     other.locator("input[type=text]").fill("second")

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, Route, expect, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 
 from tests.support.browsers import quiet_chromium
@@ -146,6 +147,21 @@ def drag_slider(page: Page, index: int, dx: float) -> None:
     page.mouse.down()
     page.mouse.move(x + dx, y, steps=8)
     page.mouse.up()
+
+
+def keep_from_other_hosts(page: Page) -> list[str]:
+    """Answer with nothing what a page asks of other hosts, such as the fonts of Panel's templates; what it asked for."""
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        if urlsplit(route.request.url).hostname in ("localhost", "127.0.0.1", None):
+            route.continue_()
+        else:
+            asked.append(route.request.url)
+            route.fulfill(status=200, body="")
+
+    page.route("**/*", answer)
+    return asked
 
 
 def drag_over_plot(page: Page, index: int, start: tuple[float, float], end: tuple[float, float]) -> None:
