@@ -150,7 +150,7 @@ def drag_slider(page: Page, index: int, dx: float) -> None:
 
 
 def keep_from_other_hosts(page: Page) -> list[str]:
-    """Answer with nothing what a page asks of other hosts, such as the fonts of Panel's templates; what it asked for."""
+    """Answer with nothing what a page asks of other hosts, as Panel's templates do for fonts; what it has asked for."""
     asked: list[str] = []
 
     def answer(route: Route) -> None:
