@@ -1,7 +1,6 @@
-"""Callbacks that take a while, each in a thread, while others go on."""
+"""Callbacks that return when four of them run at once, each in a thread, while others go on."""
 
 import threading
-import time
 
 import panel as pn
 
@@ -14,7 +13,7 @@ quick_done = pn.widgets.TextInput(name="quick done", value="")
 
 
 def work(event):
-    time.sleep(0.5)
+    pn.state.cache["together"].wait(30)  # of prepared.py
     found = pn.state.curdoc is not None and threading.current_thread() is not threading.main_thread()
     done.value = f"{slow.clicks} {found}"
 

@@ -9,6 +9,7 @@ counts = dict.fromkeys(("setup", "period", "at", "cron", "faulty", "async"), 0)
 counts["threads"] = []
 pn.state.cache["counts"] = counts
 counts["setup"] += 1
+pn.state.cache["together"] = threading.Barrier(4)
 
 
 def count(name):
