@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from itertools import count
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 import orjson
 
@@ -33,8 +33,24 @@ def dumps(value: Any) -> bytes:
         return json.dumps(value, allow_nan=False, separators=(",", ":")).encode("ascii")
 
 
-loads: Final = orjson.loads
-"""The value of a JSON text; ValueError where it is none."""
+def loads(text: Payload) -> Any:
+    """The value of a JSON text, lone surrogates included, as browsers and `dumps` write them; ValueError if it is none.
+
+    A text field that is full cuts an emoji in two.
+    """
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        if b"\\ud" not in bytes(text).lower():
+            raise
+        try:
+            return json.loads(str(text, "utf-8"), parse_constant=_refuse)
+        except RecursionError:
+            raise ValueError("too deep") from None
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def encode(

@@ -9,7 +9,6 @@ before had; a stream or patch of its model ends that, and a root or an event end
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -50,7 +49,7 @@ def changes_of(frames: Sequence[Frame]) -> list[Change]:
     buffers = {
         codec.loads(header)["id"]: payload for (_, header), (_, payload) in zip(frames[3::2], frames[4::2], strict=True)
     }
-    return [_change(event, buffers) for event in _loads(bytes(frames[_CONTENT][1]))["events"]]
+    return [_change(event, buffers) for event in codec.loads(bytes(frames[_CONTENT][1]))["events"]]
 
 
 def keys_of(content: Mapping[str, Any]) -> Iterator[Key]:
@@ -104,13 +103,6 @@ def _rename(value: Any, buffers: Mapping[str, codec.Payload], named: list[Buffer
         if isinstance(item, list | dict):
             refers = _rename(item, buffers, named) or refers
     return refers
-
-
-def _loads(text: bytes) -> Any:
-    try:
-        return codec.loads(text)
-    except ValueError:  # lone surrogates, which are escaped
-        return json.loads(text)
 
 
 class Backlog:

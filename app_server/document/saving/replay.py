@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -73,10 +72,7 @@ def _is_worked_out(event: DocumentPatchedEvent, changed: Collection[Key]) -> boo
 
 def _loads(content: bytes, names: Mapping[str, str]) -> Any:
     """What `codec.dumps` has written, texts with lone surrogates included; `names` are those of classes now."""
-    try:
-        value = loads(content)
-    except ValueError:
-        value = json.loads(content)
+    value = loads(content)
     if names:
         for model in _models_in(value):
             model["name"] = names.get(stable_name(model["name"]), model["name"])

@@ -154,6 +154,18 @@ def test_loads_refuses_what_is_not_json(text: bytes) -> None:
         codec.loads(text)
 
 
+@pytest.mark.parametrize("value", ["\ud800", {"\udfff": ["\ud83d", 1]}])
+def test_loads_reads_what_dumps_writes_of_lone_surrogates(value: Any) -> None:
+    assert codec.loads(codec.dumps(value)) == value
+    assert codec.loads(memoryview(codec.dumps(value).upper().replace(b"\\U", b"\\u"))) == value
+
+
+@pytest.mark.parametrize("text", [b'["\\ud800", NaN]', b'["\\ud800"', b'"\\ud800\xff"', b"[" * 100_000 + b'"\\ud800"'])
+def test_loads_refuses_what_is_not_json_also_beside_lone_surrogates(text: bytes) -> None:
+    with pytest.raises(ValueError):
+        codec.loads(text)
+
+
 def test_loads_reads_a_view() -> None:
     assert codec.loads(memoryview(b'x{"a":1}')[1:]) == {"a": 1}
 
