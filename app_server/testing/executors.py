@@ -41,7 +41,7 @@ class ExecutorCalls:
                     self._names[future] = getattr(function, "__qualname__", None) or repr(function)
 
     def over(self, future: Future[Any]) -> None:
-        """A function has returned, and what awaits it was told; in any thread, and maybe before `begun`."""
+        """A function has returned, and what awaits it knows; in any thread, and maybe before `begun`."""
         with self._lock:
             if self._names.pop(future, None) is None:
                 self._over.add(future)

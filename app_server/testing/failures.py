@@ -89,27 +89,27 @@ class Failures(logging.Handler):
 
 
 class _Threads:
-    """Those who are told what threads raise: one hook for all, as they may end in any order."""
+    """Those who note what threads raise: one hook for all, as they may end in any order."""
 
     def __init__(self) -> None:
-        self._told: list[Failures] = []
+        self._noting: list[Failures] = []
         self._before: Callable[[Any], Any] = threading.excepthook
 
     def add(self, failures: Failures) -> None:
-        if not self._told:
+        if not self._noting:
             self._before = threading.excepthook
             _set_hook(self._raised)
-        self._told.append(failures)
+        self._noting.append(failures)
 
     def remove(self, failures: Failures) -> None:
-        self._told.remove(failures)
+        self._noting.remove(failures)
         # Else it was replaced meanwhile, and is another one's to put back.
-        if not self._told and threading.excepthook == self._raised:
+        if not self._noting and threading.excepthook == self._raised:
             _set_hook(self._before)
 
     def _raised(self, arguments: Any) -> None:
         if arguments.exc_value is not None and arguments.exc_type is not SystemExit:
-            for failures in list(self._told):
+            for failures in list(self._noting):
                 failures.note(arguments.exc_value)
         self._before(arguments)
 

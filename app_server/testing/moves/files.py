@@ -18,6 +18,8 @@ __tracebackhide__ = hidden
 
 Files: TypeAlias = Sequence[str | os.PathLike[str] | bytes]
 
+_PIECE_BYTES: Final = 10 * 1024 * 1024
+
 
 def uploaded(model: Any, files: Files, filename: str, mime_type: str) -> Changes:
     """What a file input sends."""
@@ -55,15 +57,12 @@ def sent(model: Any, files: Files, filename: str, mime_type: str) -> Iterator[di
     if len(files) != 1 and not several:
         raise refuse(model, f"takes one file, not {len(files)}")
     for content, name, kind in [_read(file, filename, mime_type) for file in files]:
-        told = {"type": "status", "status": "upload_event", "name": name, "mime_type": kind}
+        status = {"type": "status", "status": "upload_event", "name": name, "mime_type": kind}
         pieces = range(0, len(content), _PIECE_BYTES)
         for number, start in enumerate(pieces, 1):
             data = content[start : start + _PIECE_BYTES]
-            yield {**told, "chunk": number, "total_chunks": len(pieces), "data": data}
+            yield {**status, "chunk": number, "total_chunks": len(pieces), "data": data}
     yield {"type": "status", "status": "finished"}
-
-
-_PIECE_BYTES: Final = 10 * 1024 * 1024
 
 
 def _fits(name: str, kind: str, accepted: str) -> bool:

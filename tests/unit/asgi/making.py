@@ -8,21 +8,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bokeh.models import Div, Slider
-
 from app_server.asgi.scope import Event, Scope
 from tests.support.waiting import until_soon
 
 _TOKEN = re.compile(r'"token":"([^"]+)"')
-
-
-def fill(document: Any) -> None:
-    """A slider, and a text that says where it is."""
-    slider = Slider(name="slider", start=0, end=10, value=1)
-    text = Div(name="text", text="1")
-    slider.on_change("value", lambda attr, old, new: setattr(text, "text", str(new)))
-    document.add_root(slider)
-    document.add_root(text)
 
 
 def scope_of(path: str = "/", kind: str = "http", **more: Any) -> Scope:

@@ -18,7 +18,8 @@ from bokeh.document import Document
 from app_server.asgi import AuthPolicy, BokehASGI
 from app_server.errors import OperatorError
 from tests.support.waiting import until_soon
-from tests.unit.asgi.making import Driven, Socket, asked, change, fill, scope_of
+from tests.unit.asgi.making import Driven, Socket, asked, change, scope_of
+from tests.unit.following import fill
 
 ORIGIN = {"origin": "http://localhost:5006"}
 

@@ -11,7 +11,8 @@ from app_server.asgi import BokehASGI
 from app_server.asgi.scope import Event, Receive, Scope, Send
 from app_server.errors import OperatorError
 from tests.support.waiting import until_soon
-from tests.unit.asgi.making import Driven, Socket, asked, fill, scope_of
+from tests.unit.asgi.making import Driven, Socket, asked, scope_of
+from tests.unit.following import fill
 
 
 class Other:

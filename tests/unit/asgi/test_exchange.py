@@ -14,7 +14,8 @@ import pytest_asyncio
 from app_server.asgi import AuthPolicy, BokehASGI
 from app_server.asgi.scope import Event
 from tests.support.waiting import until_soon
-from tests.unit.asgi.making import Driven, Socket, asked, fill, scope_of
+from tests.unit.asgi.making import Driven, Socket, asked, scope_of
+from tests.unit.following import fill
 
 
 @pytest_asyncio.fixture
@@ -65,24 +66,29 @@ async def test_malformed_request_is_refused(form: BokehASGI) -> None:
     assert (await asked(form, "/app", headers={"host": "two,hosts"})).status == 400
 
 
+class Held:
+    """Begins to make a session, and goes on when the test says so."""
+
+    def __init__(self) -> None:
+        self.begun, self.going_on = asyncio.Event(), asyncio.Event()
+
+    def initialize_document(self, doc: Any) -> None:
+        fill(doc)
+
+    async def on_session_created(self, session_context: Any) -> None:
+        self.begun.set()
+        await self.going_on.wait()
+
+
 async def test_client_that_leaves_before_the_answer_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
-    begun, going_on = asyncio.Event(), asyncio.Event()
-
-    class Builder:
-        def initialize_document(self, doc: Any) -> None:
-            fill(doc)
-
-        async def on_session_created(self, session_context: Any) -> None:
-            begun.set()
-            await going_on.wait()
-
-    app = BokehASGI({"/app": Builder()})
+    builder = Held()
+    app = BokehASGI({"/app": builder})
     async with app.lifespan():
         driven = Driven(app, scope_of("/app"), part(b"", more=False))
-        await begun.wait()
+        await builder.begun.wait()
         driven.events.put_nowait({"type": "http.disconnect"})
         await driven.task
-        going_on.set()
+        builder.going_on.set()
         await until_soon(lambda: bool(app.get_sessions()))
         process = app._lifespan._server.state.process  # type: ignore[union-attr]
         await until_soon(lambda: not process.answers)
@@ -123,26 +129,17 @@ async def test_websocket_that_does_not_begin_as_one_is_left() -> None:
 
 
 async def test_client_that_leaves_while_its_session_is_built_is_let_go() -> None:
-    begun, going_on = asyncio.Event(), asyncio.Event()
-
-    class Builder:
-        def initialize_document(self, doc: Any) -> None:
-            fill(doc)
-
-        async def on_session_created(self, session_context: Any) -> None:
-            begun.set()
-            await going_on.wait()
-
-    app = BokehASGI({"/app": Builder()}, unused_session_lifetime_ms=1, check_unused_sessions_ms=10)
+    builder = Held()
+    app = BokehASGI({"/app": builder}, unused_session_lifetime_ms=1, check_unused_sessions_ms=10)
     async with app.lifespan():
-        going_on.set()
+        builder.going_on.set()
         token = (await asked(app, "/app")).token
         await until_soon(lambda: not app.get_sessions())
-        begun.clear()
-        going_on.clear()
+        builder.begun.clear()
+        builder.going_on.clear()
         socket = Socket(app, "/app/ws", token)
-        await begun.wait()
+        await builder.begun.wait()
         socket.leave()
         await until_soon(socket.task.done)
-        going_on.set()
+        builder.going_on.set()
         await until_soon(lambda: not app.get_sessions() and not app._lifespan._server.state.process.wires)  # type: ignore[union-attr]

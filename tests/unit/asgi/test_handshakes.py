@@ -9,8 +9,9 @@ from app_server.asgi.exchange import Refused
 from app_server.asgi.handshakes import HEADLINE, Handshakes
 from app_server.requests.page_handler import PageHandler
 from app_server.requests.server_handlers import HealthHandler
-from tests.unit.asgi.making import asked, fill, scope_of
+from tests.unit.asgi.making import asked, scope_of
 from tests.unit.asgi.test_scope import UPGRADE
+from tests.unit.following import fill
 
 
 async def test_page_says_so_once_a_browser_has_tried(caplog: pytest.LogCaptureFixture) -> None:

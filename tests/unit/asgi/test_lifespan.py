@@ -11,7 +11,8 @@ import pytest
 from app_server.asgi import BokehASGI
 from app_server.asgi.scope import Event
 from tests.support.waiting import until_soon
-from tests.unit.asgi.making import Driven, Socket, asked, fill
+from tests.unit.asgi.making import Driven, Socket, asked
+from tests.unit.following import fill
 
 
 class Builder:

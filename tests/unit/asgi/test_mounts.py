@@ -6,7 +6,8 @@ from pathlib import Path
 
 from app_server.asgi import BokehASGI
 from app_server.asgi.mounts import MOST, Mounts
-from tests.unit.asgi.making import asked, fill
+from tests.unit.asgi.making import asked
+from tests.unit.following import fill
 
 
 async def test_mount_is_made_once_and_the_oldest_are_forgotten() -> None:

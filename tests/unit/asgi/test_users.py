@@ -11,7 +11,8 @@ import pytest
 from app_server.asgi import AuthPolicy, BokehASGI
 from app_server.asgi.users import ANYONE, FrameworkUsers, PolicyUsers
 from app_server.errors import OperatorError
-from tests.unit.asgi.making import asked, fill
+from tests.unit.asgi.making import asked
+from tests.unit.following import fill
 
 
 class StarletteUser:

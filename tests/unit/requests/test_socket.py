@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bokeh.models import Div, Slider
 from websockets.exceptions import ConnectionClosed
 
 from app_server.engine.saving import waker
@@ -21,18 +20,10 @@ from app_server.websocket import raw_socket
 from tests.support.clients.raw import handshake_headers
 from tests.support.servers.inside import Inside, expired, inside
 from tests.support.waiting import patience
+from tests.unit.following import fill
 
 ORIGIN = {"Origin": "http://localhost"}
 ANN, BOB = {"X-User": "ann"}, {"X-User": "bob"}
-
-
-def fill(document: Any) -> None:
-    """A slider, and a text that says where it is."""
-    slider = Slider(name="slider", start=0, end=10, value=1)
-    text = Div(name="text", text="1")
-    slider.on_change("value", lambda attr, old, new: setattr(text, "text", str(new)))
-    document.add_root(slider)
-    document.add_root(text)
 
 
 def fail(document: Any) -> None:

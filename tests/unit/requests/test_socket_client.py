@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from bokeh.models import Div, Slider
 from tornado.iostream import IOStream
 
 from app_server.errors import PeerError, TooLargeError
@@ -20,18 +19,10 @@ from tests.support.clients.raw import handshake_headers
 from tests.support.servers.inside import Inside, inside
 from tests.support.servers.stage import staged
 from tests.support.waiting import until
+from tests.unit.following import fill
 
 ORIGIN = {"Origin": "http://localhost"}
 ANN, BOB = {"X-User": "ann"}, {"X-User": "bob"}
-
-
-def fill(document: Any) -> None:
-    """A slider, and a text that says where it is."""
-    slider = Slider(name="slider", start=0, end=10, value=1)
-    text = Div(name="text", text="1")
-    slider.on_change("value", lambda attr, old, new: setattr(text, "text", str(new)))
-    document.add_root(slider)
-    document.add_root(text)
 
 
 def fill_for_good(document: Any) -> None:
