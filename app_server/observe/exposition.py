@@ -62,7 +62,7 @@ LOOP = {
     "recent_lag_s": ("app_server_loop_recent_lag_seconds", "How late it ran at most in the last minute or two."),
 }
 REFUSED = ("app_server_opens_refused", "Pages, scripts and sockets that were refused.")
-JOBS = ("app_server_jobs", "Jobs that have ended, by how: done, failed, cancelled; or were refused.")
+JOBS = ("app_server_jobs", "Jobs that have ended, by how: done, failed, cancelled, lost; or were refused.")
 CALLBACKS = (
     "app_server_callback_seconds",
     "How long the application's code took in a turn, including encoding its changes; the total for awaited ones.",

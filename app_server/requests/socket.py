@@ -61,7 +61,7 @@ class SocketHandler(ApplicationHandler):
         if not self._accepts(living):
             return
         deflate = self._upgrade()
-        opened = self.state.new_socket(self.detach(), deflate)
+        opened = self.state.transport.new_socket(self.detach(), deflate)
         try:
             await self._serve(opened, living)
         except (StreamClosedError, OSError):

@@ -112,7 +112,7 @@ class Server:
             tracing=tracing,
         )  # fmt: skip
         pages = session.pages if session else Pages(settings, runtimes, head_of(self._live_reload, settings.prefix))
-        self.state = ServerState(policy, process, pages, transport.new_socket)
+        self.state = ServerState(policy, process, pages, transport)
         self._make_application = partial(
             RoutedApplication,
             patterns=extra_patterns,

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from app_server.engine.runtime import ApplicationRuntime
 from app_server.http.auth_backend import AuthBackend
-from app_server.protocol.deflate import Deflate
 from app_server.requests.state.pages import Pages
 from app_server.requests.state.policy import Policy
 from app_server.requests.state.process import ProcessState
+from app_server.requests.state.transport import TORNADO, Transport
 from app_server.settings import Settings
-from app_server.websocket.owner import ClientSocket
-from app_server.websocket.raw_socket import RawSocket
 
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """A server for its handlers: what it allows, what its process has at the moment, and its own pages."""
+    """A server for its handlers: what it allows, what its process has at the moment, its pages and its transport."""
 
     policy: Policy
     process: ProcessState
     pages: Pages
-    new_socket: Callable[[Any, Deflate | None], ClientSocket] = RawSocket
-    """Makes the opened socket of what a request's connection leaves when it is detached."""
+    transport: Transport = TORNADO
 
     def below(self, root: str, auth: AuthBackend, head: str = "") -> ServerState:
         """The same server as it is seen below this path, at which another program has put it.
