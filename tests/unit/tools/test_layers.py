@@ -1,4 +1,4 @@
-"""The staircase of rooms: what pyproject.toml forbids is found where it happens."""
+"""The layers: what pyproject.toml forbids is found where it happens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 CONTRACTS = (
-    "A room imports only from rooms below it",
+    "A layer imports only from layers below it",
     "The stock server is imported nowhere",
     "Only document/ and guests/ import bokeh",
     "Only guests/ imports Panel and what it is made with",
@@ -36,10 +36,10 @@ def broken(folder: Path) -> set[str]:
     return found
 
 
-def rooms() -> list[str]:
-    """The rooms on the staircase that exist, from its top to its bottom."""
+def packages() -> list[str]:
+    """The packages and modules of all layers, from the top to the bottom."""
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
-    [layers] = (each["layers"] for each in tools["importlinter"]["contracts"] if each["id"] == "staircase")
+    [layers] = (each["layers"] for each in tools["importlinter"]["contracts"] if each["id"] == "layers")
     names = re.findall(r"\w+", " ".join(layers))
     exist = {path.stem for path in (ROOT / "app_server").iterdir()}
     return [name for name in names if name in exist]
@@ -47,15 +47,15 @@ def rooms() -> list[str]:
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """A package with every room and no import in it, under the project's contracts."""
+    """A package with everything that the layers name and no import in it, under the project's contracts."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "app_server").mkdir()
-    for room in rooms():
-        if (ROOT / "app_server" / room).is_dir():
-            (tmp_path / "app_server" / room).mkdir()
-            (tmp_path / "app_server" / room / "__init__.py").touch()
+    for name in packages():
+        if (ROOT / "app_server" / name).is_dir():
+            (tmp_path / "app_server" / name).mkdir()
+            (tmp_path / "app_server" / name / "__init__.py").touch()
         else:
-            (tmp_path / "app_server" / f"{room}.py").touch()
+            (tmp_path / "app_server" / f"{name}.py").touch()
     (tmp_path / "app_server" / "__init__.py").touch()
     return tmp_path
 
@@ -65,7 +65,7 @@ def write(package: Path, module: str, text: str) -> None:
     (package / "app_server" / f"{module}.py").write_text(text, encoding="utf-8")
 
 
-def test_code_that_keeps_to_its_rooms_breaks_nothing(package: Path) -> None:
+def test_code_that_keeps_to_its_layers_breaks_nothing(package: Path) -> None:
     write(package, "document/plot", "import bokeh.plotting\nfrom bokeh.models import Slider\n")
     write(package, "requests/handlers", "import asyncio\nimport tornado.web\nimport app_server.document.plot\n")
     write(package, "cli/serve", "import subprocess\nimport app_server.requests.page_handler\n")
@@ -76,22 +76,22 @@ def test_notebook_may_hold_a_server_and_no_server_a_notebook(package: Path) -> N
     write(package, "notebook/live", "import app_server.embedded.server\n")
     assert broken(package) == set()
     write(package, "embedded/server", "import app_server.notebook.live\n")
-    assert broken(package) == {"A room imports only from rooms below it"}
+    assert broken(package) == {"A layer imports only from layers below it"}
 
 
 def test_import_upwards_is_found(package: Path) -> None:
     write(package, "session/engine", "import app_server.server\n")
-    assert broken(package) == {"A room imports only from rooms below it"}
+    assert broken(package) == {"A layer imports only from layers below it"}
 
 
 def test_import_of_a_neighbour_is_found(package: Path) -> None:
     write(package, "apps/script", "import app_server.page\n")
-    assert broken(package) == {"A room imports only from rooms below it"}
+    assert broken(package) == {"A layer imports only from layers below it"}
 
 
-def test_room_that_is_not_on_the_staircase_is_found(package: Path) -> None:
+def test_package_that_is_in_no_layer_is_found(package: Path) -> None:
     write(package, "attic", "")
-    assert broken(package) == {"A room imports only from rooms below it"}
+    assert broken(package) == {"A layer imports only from layers below it"}
 
 
 def test_guest_may_bring_panel_and_what_it_needs_of_bokeh(package: Path) -> None:
@@ -100,7 +100,7 @@ def test_guest_may_bring_panel_and_what_it_needs_of_bokeh(package: Path) -> None
 
 
 @pytest.mark.parametrize("module", ["panel", "param", "holoviews", "hvplot.pandas"])
-def test_panel_outside_its_room_is_found(module: str, package: Path) -> None:
+def test_panel_outside_guests_is_found(module: str, package: Path) -> None:
     write(package, "requests/handlers", f"import {module}\n")
     assert broken(package) == {"Only guests/ imports Panel and what it is made with"}
 
