@@ -9,9 +9,11 @@ from app_server.document.current import working_document
 from app_server.guests import working_guest_document
 from app_server.jobs.elsewhere import SessionsElsewhere
 from app_server.jobs.errors import JobError
+from app_server.jobs.reporting import in_job
 from app_server.jobs.session_jobs import SessionJobs
 
 _SERVE = "Call it in an application that is served: app-server serve FILE. In a thread of your own, pass document="
+_IN_CALLBACKS = "A job cannot submit another one: do that in its on_result"
 _ALL_AT_ONCE = "Submit jobs in callbacks"
 
 
@@ -31,7 +33,8 @@ def session_jobs(document: Any = None) -> SessionJobs:
             what = "the application runs without a session at the moment, to be started for all of them or to be saved"
             raise JobError(what, where="app_server.jobs", hint=_ALL_AT_ONCE)
         return jobs
-    raise JobError("no session is at work here", where="app_server.jobs", hint=_SERVE)
+    hint = _IN_CALLBACKS if in_job() else _SERVE
+    raise JobError("no session is at work here", where="app_server.jobs", hint=hint)
 
 
 @cache

@@ -46,6 +46,11 @@ def cancelled() -> bool:
     return reporter is not None and reporter.cancelled
 
 
+def in_job() -> bool:
+    """Whether a job's function is what calls this."""
+    return _current() is not None
+
+
 def _current() -> Reporter | None:
     found = _reporter.get()
     return found if found is not None or not _here else _here[0]

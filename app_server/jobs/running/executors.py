@@ -51,6 +51,9 @@ class ExecutorRunner:
             self._leave()
             what = f"the executor has refused it: {error}"
             raise JobError(what, where=label_of(work.function)) from error
+        if not callable(getattr(future, "add_done_callback", None)):
+            self._leave()
+            raise JobError(f"the executor has returned {future!r}, not a future", where=label_of(work.function))
         with self._lock:
             self._future = future
             stopped = self._stopped

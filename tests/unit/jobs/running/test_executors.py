@@ -44,6 +44,20 @@ def test_executor_that_was_shut_down_is_refused_with_its_reason() -> None:
     assert visit.pool.count("/app").running == 0 and visit.said == []
 
 
+class Careless:
+    """An executor whose `submit` returns no future."""
+
+    def submit(self, function: Any) -> None: ...
+
+
+def test_executor_that_returns_something_else_is_refused_with_its_reason() -> None:
+    visit = Visit()
+    with pytest.raises(JobError) as caught:
+        visit.submit(fails, where=Careless())
+    assert str(caught.value) == "fails: the executor has returned None, not a future"
+    assert visit.pool.count("/app").running == 0 and visit.said == []
+
+
 class Whimsical:
     """An executor that cancels what it was given, as a cluster does that goes away."""
 
