@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import sys
 import weakref
 from typing import Any
 
@@ -78,5 +79,6 @@ async def test_saved_session_leaves_the_widgets_out() -> None:
 
 
 def test_nothing_is_forgotten_where_there_are_no_widgets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(importlib.import_module("sys").modules, "ipywidgets.widgets.widget", raising=False)
+    monkeypatch.delitem(sys.modules, "ipywidgets.widgets.widget", raising=False)
     forget_widgets(ServedDocument(ModelIds("a session")))
+    assert "ipywidgets.widgets.widget" not in sys.modules, "it is not imported for that"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from typing import Any
 
 import pytest
@@ -32,4 +33,6 @@ def test_panels_own_variable_is_not_overridden(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_plain_bokeh_needs_none() -> None:
+    before = threading.enumerate()
     Guest().use_threads(3)
+    assert threading.enumerate() == before

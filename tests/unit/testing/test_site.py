@@ -56,7 +56,7 @@ def test_tasks_of_the_application_end_with_it() -> None:
     assert ended == ["task"]
 
 
-def test_hook_that_never_returns_is_said_to() -> None:
+def test_hook_that_never_returns_is_reported() -> None:
     def application(document: Any) -> None:
         async def forever(context: Any) -> None:
             await asyncio.Event().wait()

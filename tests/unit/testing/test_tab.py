@@ -422,7 +422,7 @@ def test_allowed_errors_are_collected() -> None:
         assert [type(error) for error in app.errors] == [ZeroDivisionError]
 
 
-def test_application_that_never_rests_is_said_to() -> None:
+def test_application_that_never_rests_is_reported() -> None:
     def application(document: Any) -> None:
         def again() -> None:
             document.add_next_tick_callback(again)

@@ -55,7 +55,9 @@ def test_job_that_took_the_name_of_an_ended_one_is_not_ended_by_its_timer() -> N
 
 
 def test_leaving_what_is_not_there_does_nothing() -> None:
-    NamedJobs().leave(KEY)
+    named = NamedJobs()
+    named.leave(KEY)
+    assert named.find(KEY) is None and named._timer is None
 
 
 def test_job_that_is_dropped_is_found_no_more_unless_another_has_its_name() -> None:

@@ -58,4 +58,6 @@ async def test_loop_that_is_closed_takes_no_more_tasks() -> None:
     loop = asyncio.new_event_loop()
     later = tasks._later(loop)
     loop.close()
-    later(0.0, lambda: None)
+    called: list[str] = []
+    later(0.0, lambda: called.append("late"))
+    assert not called
