@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeAlias
 
-from app_server.asgi.scope import Event, Receive, Scope, Send
+from app_server.asgi.scope import Event, Receive, Scope, Send, root_in_path
 from app_server.errors import OperatorError
 
 log = logging.getLogger(__name__)
@@ -47,10 +47,7 @@ class Beside:
             await self._other(scope, receive, send)
 
     def _is_own(self, scope: Scope) -> bool:
-        root: str = scope.get("root_path", "").rstrip("/")
-        path: str = scope.get("path", "/")
-        if root and (path == root or path.startswith(f"{root}/")):
-            path = path[len(root) :]
+        path: str = scope.get("path", "/").removeprefix(root_in_path(scope))
         return path == self._own.prefix or path.startswith(f"{self._own.prefix}/")
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:

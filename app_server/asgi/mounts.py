@@ -33,8 +33,11 @@ class Mounts:
         self._own = self._mount(server.application)
 
     def at(self, root: str) -> Mount:
-        """The place at this path, which is escaped. At what cannot be a path, every request gets a 404."""
-        if not root or segments(root) is None:
+        """The place at this path, which is escaped. At what cannot be a path, every request gets a 404.
+
+        Below `//host`, which a mount at `{path:path}` lets anyone choose, pages would load scripts from that host.
+        """
+        if not root or root.startswith("//") or segments(root) is None:
             return self._own
         if root in self._found:
             self._found.move_to_end(root)

@@ -96,19 +96,38 @@ def is_websocket(scope: Scope) -> bool:
 
 def root_path(scope: Scope) -> str:
     """Where the application is mounted, escaped as in an address, without a slash at its end."""
-    return quote(scope.get("root_path", ""), safe=_PATH_CHARACTERS, errors="replace").rstrip("/")
+    return quote(_root(scope), safe=_PATH_CHARACTERS, errors="replace")
 
 
 def full_path(scope: Scope) -> str:
     """The path of the address, escaped, with the mount's: some servers and frameworks leave that out."""
     path: str = scope.get("path") or "/"
-    root: str = scope.get("root_path", "").rstrip("/")
     sent = (scope.get("raw_path") or b"").decode("latin-1").partition("?")[0]
     if not sent or unquote(sent) != path:  # another server's idea of it, or a framework has changed the path
         sent = quote(path, safe=_PATH_CHARACTERS, errors="replace")
-    if not root or path == root or path.startswith(f"{root}/"):
+    left_out = _root(scope).removesuffix(root_in_path(scope))
+    if not left_out:
         return sent
-    return root_path(scope) + (sent if sent.startswith("/") else f"/{sent}")
+    return quote(left_out, safe=_PATH_CHARACTERS, errors="replace") + (sent if sent.startswith("/") else f"/{sent}")
+
+
+def root_in_path(scope: Scope) -> str:
+    """What of the mount's path is at the beginning of the scope's path, unescaped: all of it, or a part, or nothing.
+
+    uvicorn puts its `--root-path` before the path, hypercorn and granian do not. Starlette's Mount leaves the path as
+    it was, and keeps the root path that it has got from them as `app_root_path`.
+    """
+    root, path = _root(scope), scope.get("path", "/")
+    outer: str = scope.get("app_root_path") or ""
+    for start in (root, root.removeprefix(outer.rstrip("/"))):
+        if start and (path == start or path.startswith(f"{start}/")):
+            return start
+    return ""
+
+
+def _root(scope: Scope) -> str:
+    root: str = scope.get("root_path", "")
+    return root.rstrip("/")
 
 
 def headers_of(scope: Scope) -> HTTPHeaders:

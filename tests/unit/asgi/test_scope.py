@@ -51,6 +51,26 @@ def test_path_is_whole_and_escaped_whatever_the_server_says(root: str, path: str
     assert full_path({"root_path": root, "path": path, "raw_path": raw}) == whole
 
 
+@pytest.mark.parametrize(
+    ("root", "outer", "path", "whole"),
+    [
+        ("/proxy/m", "/proxy", "/m/app", "/proxy/m/app"),
+        ("/proxy/m", "/proxy", "/m", "/proxy/m"),
+        ("/proxy/m", "/proxy/", "/proxy/m/app", "/proxy/m/app"),
+        ("/my proxy/é", "/my proxy", "/é/app", "/my%20proxy/%C3%A9/app"),
+        ("/m/m", "/m", "/m/app", "/m/m/app"),
+        ("/m", "", "/m/app", "/m/app"),
+        ("/m", None, "/m/app", "/m/app"),
+        ("/proxy/m", "/proxy", "/mountain", "/proxy/m/mountain"),
+        ("/elsewhere", "/proxy", "/m/app", "/elsewhere/m/app"),
+    ],
+)
+def test_path_is_whole_below_a_mount_of_starlette_if_a_proxy_takes_away_its_beginning(
+    root: str, outer: str | None, path: str, whole: str
+) -> None:
+    assert full_path({"root_path": root, "app_root_path": outer, "path": path}) == whole
+
+
 def test_root_path_is_escaped_without_a_slash_at_its_end() -> None:
     assert root_path({"root_path": "/a b/"}) == "/a%20b"
     assert root_path({}) == ""
