@@ -32,7 +32,7 @@ _TRANSPORT = Transport(new_socket=lambda opened, deflate: opened, same_host=True
 
 
 class Lifespan:
-    """Starts the server when it is needed, and stops it when the last one who needed it leaves.
+    """Starts the server when it is first needed, and stops it when the last that has entered leaves.
 
     `users` says who sends a request; without it, the settings do.
     """
@@ -100,7 +100,7 @@ class Lifespan:
             if self._mounts is None:
                 log.warning(
                     "The server starts with its first request, because the framework has passed on no lifespan: "
-                    "load hooks and warm-up come late, and what ends the process may cut off its end. "
+                    "load hooks and warm-up come late, and hooks may be cut off when the process ends. "
                     "Give the framework lifespan=….lifespan of this BokehASGI"
                 )
             return await self._start()

@@ -42,7 +42,7 @@ class AsgiSocket:
         self._decided.set()
 
     def leave(self) -> None:
-        """The connection is over, if it has no wire yet: it gets none any more."""
+        """The connection is over: if the socket has no wire yet, it gets none."""
         self._gone = self._wire is None
 
     async def serve(self, receive: Receive, send: Send) -> None:

@@ -51,7 +51,7 @@ class _Queued:
 
 
 def _begun(work: Coroutine[Any, Any, None]) -> Task[None]:
-    """The task of this work, whose beginning, often all of it, is done at once; from Python 3.12 on."""
+    """A task for this work; from Python 3.12 on, it runs at once as far as it can, which is often to its end."""
     if sys.version_info >= (3, 12):
         return Task(work, loop=asyncio.get_running_loop(), eager_start=True)
     return asyncio.get_running_loop().create_task(work)
@@ -150,7 +150,7 @@ class AsgiWire:
         self._strict_until_s = self._clock() + _STRICT_FOR_S
 
     def has_gone(self, limit_s: float) -> bool:
-        """Whether the server has taken nothing of what is queued for so long; it finds out itself who is silent."""
+        """Whether the server has taken nothing of what is queued for so long; it finds silent clients itself."""
         return bool(self._queue) and self._clock() - self.last_taken_s > limit_s
 
     def ping(self) -> None:

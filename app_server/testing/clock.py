@@ -17,7 +17,7 @@ from tornado.platform.asyncio import AsyncIOMainLoop
 
 
 def elapsed_s() -> float:
-    """Seconds that really pass, also in tests that replace Python's clocks and let time stand still."""
+    """A clock in seconds that goes on even in tests that replace Python's clocks."""
     return time.clock_gettime(_MONOTONIC) if _MONOTONIC is not None else time.monotonic()
 
 

@@ -28,7 +28,7 @@ _MAX_BYTES = 1024 * 1024 * 1024
 
 
 class Line:
-    """The connection of a page, as the engine sees it: a browser that reads at once."""
+    """The connection of a page, as the engine sees it: its browser reads everything at once."""
 
     pack = None
     queued_bytes = 0
@@ -60,7 +60,7 @@ class Line:
         """Never needed: it is never late."""
 
     def pause(self) -> None:
-        """Nothing is sent that the session has no turn for."""
+        """Never needed: a page sends one thing at a time."""
 
     def resume(self) -> None:
         """See `pause`."""

@@ -146,7 +146,7 @@ class Site:
             if self.loop.is_idle or rounds % _MANY_ROUNDS == 0:
                 self._go_on()
             if deadline.has_passed(busy=not self.loop.is_idle):
-                raise self._too_long("the server does not get on")
+                raise self._too_long("the server was not done")
 
     def _go_on(self) -> None:
         """Wait for an executor or a connection while time passes as outside; else let the next timer be due at once."""

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class OpenApp(Acting):
-    """A page of an application, in one tab of a browser that is none. `open_app` makes the first one.
+    """A page of an application, as one tab of a browser would show it. `open_app` makes the first one.
 
     Close it, or use it as a context manager; that of the first page also stops the application.
     """
@@ -67,7 +67,7 @@ class OpenApp(Acting):
 
     @property
     def connected(self) -> bool:
-        """Whether the page has its connection, or the session has ended."""
+        """Whether the page has its connection; it loses it when the session ends, or with `disconnect`."""
         return self._page.connected
 
     def new_tab(self) -> OpenApp:

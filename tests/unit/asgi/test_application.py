@@ -274,8 +274,8 @@ async def test_first_request_starts_a_server_without_a_lifespan(caplog: pytest.L
     await asyncio.gather(asked(app, "/app"), asked(app, "/app"))
     assert [record.message for record in caplog.records if record.levelno == logging.WARNING] == [
         "The server starts with its first request, because the framework has passed on no lifespan: load hooks and "
-        "warm-up come late, and what ends the process may cut off its end. Give the framework lifespan=….lifespan of "
-        "this BokehASGI"
+        "warm-up come late, and hooks may be cut off when the process ends. Give the framework lifespan=….lifespan "
+        "of this BokehASGI"
     ]
     assert len(app.get_sessions()) == 2
     await app._lifespan._stop()

@@ -64,7 +64,7 @@ def test_hook_that_never_returns_is_reported() -> None:
         document.on_session_destroyed(forever)
 
     app = open_app(application, timeout_s=patience(0.3))
-    with pytest.raises(AppTimeout, match="the server does not get on within [0-9.]+ s"):
+    with pytest.raises(AppTimeout, match="the server was not done within [0-9.]+ s"):
         app.close()
     assert app._site.loop.is_closed()
 
