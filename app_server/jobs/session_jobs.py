@@ -144,7 +144,7 @@ class SessionJobs:
             hint = f"Find it with find({name!r}), or cancel it first"
             raise JobError(f"a job named {name!r} is {existing.state} already", where="submit", hint=hint)
 
-    def _runner(self, work: Work, where: Any) -> Runner:
+    def _runner(self, work: Work, where: Any) -> Runner | ExecutorRunner:
         if where == "thread":
             return ThreadRunner(work, self._hold_names())
         if where == "process":

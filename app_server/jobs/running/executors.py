@@ -61,10 +61,6 @@ class ExecutorRunner:
         if stopped:
             self.stop()
 
-    def run(self, reporter: Reporter) -> Any:
-        """Never called: `begin` is."""
-        raise NotImplementedError
-
     def stop(self) -> None:
         """Cancel what has not begun; what runs ends if it notices."""
         with self._lock:

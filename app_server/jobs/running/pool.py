@@ -205,8 +205,10 @@ class JobPool:
 
 
 def _ending_of(task: Task) -> Ending:
+    runner = task.runner
+    assert not isinstance(runner, ExecutorRunner), "a task of an executor is handed over"
     try:
-        return Ending(JobState.DONE, task.runner.run(task))
+        return Ending(JobState.DONE, runner.run(task))
     except JobCancelled:
         return Ending(JobState.CANCELLED)
     except BaseException as error:

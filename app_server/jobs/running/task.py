@@ -8,6 +8,7 @@ from typing import Protocol
 
 from app_server.jobs.checking import label_of
 from app_server.jobs.job import Job
+from app_server.jobs.running.executors import ExecutorRunner
 from app_server.jobs.running.naming import Key
 from app_server.jobs.running.runners import Runner
 from app_server.jobs.work import Work
@@ -43,7 +44,7 @@ class Task:
         host: Host,
         owner: Owner,
         work: Work,
-        runner: Runner,
+        runner: Runner | ExecutorRunner,
         *,
         name: str | None = None,
         timeout_s: float | None = None,
