@@ -59,12 +59,12 @@ def lines_of(path: str) -> int:
 def judge(files: Missed, floors: Mapping[str, float]) -> int:
     """Print the table and, for packages below their floor, the lines that have not run; return the exit status."""
     print("\nlines that have run, in percent")
-    for room in rooms(files):
-        print(f"{share(files, room):8.2f}  {room}")
-    low = [room for room, floor in floors.items() if share(files, room) < floor]
-    for room in low:
-        print(f"\n{room} is below {floors[room]} %. These lines have not run:")
-        print("\n".join(f"  {path}: {', '.join(map(str, lines))}" for path, lines in missed(files, room)))
+    for package in packages(files):
+        print(f"{share(files, package):8.2f}  {package}")
+    low = [package for package, floor in floors.items() if share(files, package) < floor]
+    for package in low:
+        print(f"\n{package} is below {floors[package]} %. These lines have not run:")
+        print("\n".join(f"  {path}: {', '.join(map(str, lines))}" for path, lines in missed(files, package)))
     return 2 if low else 0
 
 
@@ -76,22 +76,22 @@ def measured(report: Any) -> Missed:
     }
 
 
-def rooms(files: Missed) -> list[str]:
+def packages(files: Missed) -> list[str]:
     """The package and its folders."""
     parts = [path.split("/") for path in files]
     return [PACKAGE, *sorted({"/".join(part[:2]) for part in parts if len(part) > 2})]
 
 
-def share(files: Missed, room: str) -> float:
+def share(files: Missed, package: str) -> float:
     """The percentage of lines in a folder and below it that have run; 100 if there are none."""
-    inside = [about for path, about in files.items() if path.startswith(f"{room}/")]
+    inside = [about for path, about in files.items() if path.startswith(f"{package}/")]
     lines = sum(count for count, _ in inside)
     return 100 * (1 - sum(len(left) for _, left in inside) / lines) if lines else 100.0
 
 
-def missed(files: Missed, room: str) -> list[tuple[str, tuple[int, ...]]]:
+def missed(files: Missed, package: str) -> list[tuple[str, tuple[int, ...]]]:
     """The files of a folder with lines that have not run."""
-    return [(path, left) for path, (_, left) in sorted(files.items()) if left and path.startswith(f"{room}/")]
+    return [(path, left) for path, (_, left) in sorted(files.items()) if left and path.startswith(f"{package}/")]
 
 
 if __name__ == "__main__":

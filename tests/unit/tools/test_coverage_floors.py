@@ -26,14 +26,14 @@ def test_report_is_read_by_file() -> None:
     assert floors.measured(report) == {"app_server/errors.py": (10, (3, 4))}
 
 
-def test_share_is_that_of_all_lines_and_of_a_room() -> None:
-    assert floors.rooms(FILES) == ["app_server", "app_server/protocol"]
+def test_share_is_that_of_all_lines_and_of_a_package() -> None:
+    assert floors.packages(FILES) == ["app_server", "app_server/protocol"]
     assert floors.share(FILES, "app_server") == pytest.approx(94.0)
     assert floors.share(FILES, "app_server/protocol") == pytest.approx(97.5)
     assert floors.share(FILES, "app_server/proto") == 100.0
 
 
-def test_room_below_its_floor_fails_and_its_lines_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_package_below_its_floor_fails_and_its_lines_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert floors.judge(FILES, {"app_server": 94, "app_server/protocol": 97.5}) == 0
     assert "not run" not in capsys.readouterr().out
     assert floors.judge(FILES, {"app_server": 90, "app_server/protocol": 100}) == 2
@@ -43,9 +43,9 @@ def test_room_below_its_floor_fails_and_its_lines_are_named(capsys: pytest.Captu
     )
 
 
-def test_floors_of_the_project_name_rooms_that_are_there() -> None:
+def test_floors_of_the_project_name_packages_that_are_there() -> None:
     tools = floors.tomllib.loads((floors.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
-    assert all(Path(floors.ROOT, room).is_dir() for room in tools["app-server"]["coverage-floors"])
+    assert all(Path(floors.ROOT, package).is_dir() for package in tools["app-server"]["coverage-floors"])
 
 
 def test_data_of_processes_that_were_killed_while_they_wrote_is_passed_over(
