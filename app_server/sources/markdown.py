@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _OPENING = re.compile(r"(?P<indent>\s*)(?P<fence>`{3,})\s*(?P<language>[^`]*?)\s*$")
+_LINE_ENDS = re.compile(r"\r\n|\r|\n")
+"""Python's; `str.splitlines` also breaks lines at characters that may stand in a text."""
 _RUN = frozenset({"python", "{pyodide}"})
 """The languages whose blocks run."""
 
@@ -32,7 +34,7 @@ class MarkdownProgram:
 def read_markdown(content: str) -> MarkdownProgram:
     """The program that a Markdown file is. Without a block of Python, there is nothing to run."""
     reader = _Reader()
-    for line in content.splitlines():
+    for line in _LINE_ENDS.split(content.removesuffix("\n")):
         reader.read(line)
     return reader.program()
 

@@ -98,3 +98,10 @@ def test_block_that_is_never_closed_runs_to_the_end() -> None:
 def test_text_of_quotes_and_braces_stays_as_it_is() -> None:
     text = "It's \"{curly}\" \\n '''ä'''\n"
     assert shown(read_markdown(f"```python\npn.extension()\n```\n{text}").python) == [text]
+
+
+@pytest.mark.parametrize("character", ["\x0b", "\x0c", "\x1c", "\x85", "\u2028"])
+def test_characters_that_end_lines_for_other_programs_stay_in_their_line(character: str) -> None:
+    names: dict[str, object] = {}
+    exec(read_markdown(f"```python\r\nx = 'a{character}b'\r\n```\r\n").python, names)
+    assert names["x"] == f"a{character}b"
