@@ -18,8 +18,11 @@ def due_times(
     """The times, in seconds since the epoch; the first may be past, and is due at once then.
 
     `at` is in local time, or a function from the time in UTC to the next one in UTC, None after the last. Periods and
-    cron expressions leave out what the process has missed. ValueError for what makes no sense together.
+    cron expressions leave out what the process has missed. ValueError for what makes no sense together, TypeError
+    for another kind of `at`.
     """
+    if not (at is None or isinstance(at, datetime | Iterator) or callable(at)):
+        raise TypeError(f"at must be a datetime, datetimes one after another, or a function, not {at!r}")
     if cron is not None:
         return _of_cron(cron, at, now_s)
     if isinstance(at, Iterator):

@@ -25,6 +25,7 @@ from app_server.document.served import ServedDocument
 from app_server.errors import ApplicationError, OperatorError
 from app_server.guests.addresses import location_of
 from app_server.guests.scheduling import cancel_task, schedule_task
+from app_server.guests.threads import report_failure
 
 _REPLACED = (
     (panel.io.document, "write_events"),
@@ -38,6 +39,7 @@ _REPLACED = (
     (type(state), "unblock_expiration"),
     (type(state), "schedule_task"),
     (type(state), "cancel_task"),
+    (type(state), "_handle_future_exception"),
 )
 
 
@@ -69,6 +71,7 @@ def teach() -> None:
     type(state).block_expiration = lambda self: _unless_alone(partial(panel_block, self), _block_expiration)
     type(state).schedule_task = staticmethod(schedule_task)
     type(state).cancel_task = staticmethod(cancel_task)
+    type(state)._handle_future_exception = report_failure
     type(state).unblock_expiration = lambda self: _unless_alone(partial(panel_unblock, self), _unblock_expiration)
 
 

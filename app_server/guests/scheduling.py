@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
-from functools import partial, wraps
 from typing import Any
 
 import panel.util
@@ -31,9 +32,11 @@ def schedule_task(
 ) -> None:
     """Run the callback at a time, in a period or by a cron expression, in one of the server's processes.
 
-    A task that is there keeps its name: cancel it first. ValueError for times that make no sense, RuntimeError for a
-    callback that ends with its session.
+    A task that is there keeps its name: cancel it first. ValueError or TypeError for times that make no sense, TypeError
+    for what cannot be called, RuntimeError for a callback that ends with its session.
     """
+    if not callable(callback):
+        raise TypeError(f"task {name!r} needs a function, not {callback!r}")
     module = str(getattr(callback, "__module__", ""))
     if module.partition(".")[0] == "panel":  # its own work, in each process
         _of_panel(state, name, callback, at, period, cron, threaded)
@@ -50,7 +53,7 @@ def schedule_task(
             "schedule it in a file for --setup"
         )
     times = due_times(at, _period(period), cron)
-    TASKS.add(Task(name, callback, times, partial(_run, name, callback, threaded)))
+    TASKS.add(Task(name, callback, times, TaskRuns(name, callback, threaded=threaded).begin))
 
 
 def cancel_task(name: str, wait: bool = False) -> None:
@@ -62,42 +65,62 @@ def cancel_task(name: str, wait: bool = False) -> None:
 
 
 def _period(period: str | timedelta | None) -> timedelta | None:
-    if not isinstance(period, str):
+    if period is None or isinstance(period, timedelta):
         return period
-    found: timedelta | None = panel.util.parse_timedelta(period)
+    try:
+        found: timedelta | None = panel.util.parse_timedelta(period) if isinstance(period, str) else None
+    except OverflowError:
+        found = None
     if not found:
         raise ValueError(f"the period {period!r} is none such as 30s, 5m, 1h, 1d or 1w")
     return found
 
 
-def _run(name: str, callback: Callable[..., Any], threaded: bool) -> None:
-    """Run it as Panel runs callbacks: in its threads, in the loop if it is async, or here."""
-    try:
-        if inspect.iscoroutinefunction(callback):
-            state.execute(_logged_coroutine(name, callback), schedule=False)
-        else:
-            state.execute(_logged(name, callback), schedule="thread" if threaded else False)
-    except Exception:
-        log.exception("Task %s cannot be run", name)
+class TaskRuns:
+    """The runs of one task, as Panel runs callbacks: in its threads, in the loop if it is async, or here.
 
+    A run that takes longer than until the task's next time is not joined by a second one: a task that hangs would take
+    all threads, one after another.
+    """
 
-def _logged(name: str, callback: Callable[..., Any]) -> Callable[[], None]:
-    @wraps(callback)
-    def run() -> None:
+    def __init__(self, name: str, callback: Callable[..., Any], *, threaded: bool) -> None:
+        self._name, self._callback, self._threaded = name, callback, threaded
+        self._is_async = inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(type(callback).__call__)
+        self._running = threading.Lock()
+        """Held from the begin of a run to its end, which may be in another thread."""
+        self._left_out = False
+        """Whether the log says already that this run takes so long."""
+
+    def begin(self) -> None:
+        """Run the task, unless it still runs. What it raises is logged."""
+        if not self._running.acquire(blocking=False):
+            if not self._left_out:
+                self._left_out = True
+                log.warning("Task %s still runs at its next time: it is not run again until that has ended", self._name)
+            return
+        self._left_out = False
         try:
-            callback()
+            if self._is_async:
+                state.execute(self._wait_for, schedule=False)
+            else:
+                state.execute(self._call, schedule="thread" if self._threaded else False)
         except Exception:
-            log.exception("Task %s raised an exception", name)
+            self._running.release()
+            log.exception("Task %s cannot be run", self._name)
 
-    return run
+    def _call(self) -> None:
+        with self._logged():
+            self._callback()
 
+    async def _wait_for(self) -> None:
+        with self._logged():
+            await self._callback()
 
-def _logged_coroutine(name: str, callback: Callable[..., Any]) -> Callable[[], Any]:
-    @wraps(callback)
-    async def run() -> None:
+    @contextmanager
+    def _logged(self) -> Iterator[None]:
         try:
-            await callback()
+            yield
         except Exception:
-            log.exception("Task %s raised an exception", name)
-
-    return run
+            log.exception("Task %s raised an exception", self._name)
+        finally:
+            self._running.release()

@@ -13,6 +13,7 @@ import pytest
 
 from app_server.guests import guest_for
 from app_server.guests.tasks import OwnTasks, TaskSchedule
+from tests.support.waiting import until
 
 pn: Any
 scheduling: Any
@@ -139,3 +140,55 @@ def test_thread_needs_threads_to_be_allowed(
         assert names != [threading.current_thread().name]
     finally:
         pn.config.nthreads = None
+
+
+def test_task_that_hangs_takes_one_thread(
+    running: list[Callable[[], None]], caplog: pytest.LogCaptureFixture
+) -> None:
+    begun, end = threading.Semaphore(0), threading.Event()
+
+    def hangs() -> None:
+        begun.release()
+        end.wait(10)
+
+    guest_for({"panel"}).use_threads(2)
+    pool = pn.state._thread_pool
+    try:
+        runs = scheduling.TaskRuns("hangs", hangs, threaded=True)
+        for _ in range(3):
+            runs.begin()
+        assert begun.acquire(timeout=10)
+        assert pool.submit(str, 7).result(timeout=10) == "7"
+        assert caplog.messages == ["Task hangs still runs at its next time: it is not run again until that has ended"]
+        end.set()
+        until(lambda: runs.begin() is None and begun.acquire(timeout=0.01), what="the task to run again")
+    finally:
+        end.set()
+        pn.config.nthreads = None
+
+
+async def test_object_with_an_async_call_runs_in_the_loop(running: list[Callable[[], None]]) -> None:
+    done = asyncio.Event()
+
+    class Report:
+        async def __call__(self) -> None:
+            done.set()
+
+    scheduling.schedule_task("report", Report(), at=datetime(2026, 1, 1))
+    running.pop(0)()
+    await asyncio.wait_for(done.wait(), 10)
+
+
+@pytest.mark.parametrize(
+    ("callback", "times", "message"),
+    [
+        (5, {"period": "1h"}, "task 'wrong' needs a function, not 5"),
+        (report, {"at": "tomorrow"}, "at must be a datetime, datetimes one after another, or a function, not 'tomorrow'"),
+        (report, {"period": 5}, "the period 5 is none such as 30s, 5m, 1h, 1d or 1w"),
+        (report, {"period": "99999999999w"}, "the period '99999999999w' is none such as 30s, 5m, 1h, 1d or 1w"),
+    ],
+)
+def test_mistakes_are_named_when_the_task_is_scheduled(callback: Any, times: dict[str, Any], message: str) -> None:
+    with pytest.raises((TypeError, ValueError)) as caught:
+        scheduling.schedule_task("wrong", callback, **times)
+    assert str(caught.value) == message

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import threading
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -36,3 +39,26 @@ def test_plain_bokeh_needs_none() -> None:
     before = threading.enumerate()
     Guest().use_threads(3)
     assert threading.enumerate() == before
+
+
+def test_threads_outlive_callbacks_that_exit(caplog: pytest.LogCaptureFixture) -> None:
+    guest = guest_for({"panel"})
+    panel: Any = importlib.import_module("panel")
+    failures: list[str] = []
+    session = SimpleNamespace(log_failure=failures.append)
+    document = SimpleNamespace(session_context=SimpleNamespace(session=session))
+
+    def leave() -> None:
+        sys.exit(3)
+
+    try:
+        guest.use_threads(1)
+        pool = panel.state._thread_pool
+        for _ in range(2):
+            panel.state.execute(leave, schedule="thread")
+        pool.submit(leave).add_done_callback(partial(panel.state._handle_future_exception, doc=document))
+        assert pool.submit(str, 7).result(timeout=10) == "7"
+    finally:
+        panel.config.nthreads = None
+    assert caplog.messages == ["A callback in a thread raised an exception"] * 2
+    assert failures == ["a callback in a thread"]
