@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import panel.util
@@ -37,7 +38,10 @@ def schedule_task(
     """
     if not callable(callback):
         raise TypeError(f"task {name!r} needs a function, not {callback!r}")
-    module = str(getattr(callback, "__module__", ""))
+    function = callback
+    while isinstance(function, partial):
+        function = function.func
+    module = str(getattr(function, "__module__", ""))
     if module.partition(".")[0] == "panel":  # its own work, in each process
         _of_panel(state, name, callback, at, period, cron, threaded)
         return

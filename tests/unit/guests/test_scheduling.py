@@ -7,6 +7,7 @@ import importlib
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -74,8 +75,9 @@ def test_function_of_a_session_is_refused() -> None:
     def own() -> None: ...
 
     own.__module__ = "bokeh_app_1234"
-    with pytest.raises(RuntimeError, match="would outlive the session whose script defines it"):
-        scheduling.schedule_task("own", own, period="1h")
+    for callback in (own, partial(partial(own))):
+        with pytest.raises(RuntimeError, match="would outlive the session whose script defines it"):
+            scheduling.schedule_task("own", callback, period="1h")
 
 
 async def test_panels_own_work_stays_with_panel(tasks: TaskSchedule) -> None:
